@@ -1,0 +1,17 @@
+//! merchant-gateway: many merchants' shops for AI assistants in one process, each checkout charged exactly once.
+//!
+//! Read the folders in this order and a purchase unfolds; imports only ever point upwards in the list
+//! (`tests/it/architecture.rs` fails on any other edge):
+//!
+//! 1. [`domain`]: money, catalog, pricing and the checkout machine; pure.
+//! 2. [`ports`]: clock, randomness and environment as parameters.
+//! 3. [`config`]: `gateway.toml` and the tenant files, parsed and explained.
+//! 4. [`store`], [`stripe`], [`protocol`]: what is durable, who takes the money, what hosts speak.
+//! 5. [`runtime`]: limiter, sweeper, shutdown.
+//! 6. [`actors`]: one merchant actor per shop, one session actor per live checkout, and the handles to them.
+//! 7. [`tenants`]: where merchants come from.
+//! 8. [`http`]: the public listener.
+//! 9. [`cli`]: one file per command.
+
+pub mod domain;
+pub mod ports;

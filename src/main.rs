@@ -1,0 +1,3 @@
+//! The command line's entry: parse, call the library, give back the exit code.
+
+fn main() {}

@@ -1,0 +1,38 @@
+//! What the process environment says.
+
+use std::collections::BTreeMap;
+
+/// The process environment.
+pub trait Environment: Send + Sync + 'static {
+    /// The value of a variable; `None` when it is unset or not UTF-8.
+    fn var(&self, name: &str) -> Option<String>;
+}
+
+/// The real environment of this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEnvironment;
+
+impl Environment for SystemEnvironment {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the process environment")]
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+/// A fixed set of variables, for tests and for `demo`, whose secrets are made up on the spot.
+#[derive(Clone, Debug, Default)]
+pub struct FixedEnvironment(BTreeMap<String, String>);
+
+impl FixedEnvironment {
+    /// The environment that holds just these variables.
+    #[must_use]
+    pub fn new<K: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl Environment for FixedEnvironment {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+}

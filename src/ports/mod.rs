@@ -1,0 +1,11 @@
+//! The ambient things as parameters: what time it is, what is random, what the environment says.
+//!
+//! Production passes the `System…` forms, tests pass forms that they steer. Must not import anything but `domain`.
+
+mod clock;
+mod environment;
+mod ids;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use environment::{Environment, FixedEnvironment, SystemEnvironment};
+pub use ids::{Ids, SeededIds, SystemIds};
