@@ -1,5 +1,20 @@
 //! The shop and its checkout as plain data and pure functions.
 //!
 //! Must not import: tokio, actix, reqwest, sqlx, a clock, randomness, the environment, or any other folder.
+//!
+//! Reading order: [`money`] and [`ids`], then what is sold ([`catalog`]), to where ([`address`], [`shipping`],
+//! [`tax`]), by whom ([`merchant`]); [`cart`] and [`pricing`] turn a wish into a quote; [`checkout`] takes the
+//! quote to a paid [`order`].
 
+pub mod address;
+pub mod cart;
+pub mod catalog;
+pub mod checkout;
+pub mod ids;
+pub mod merchant;
+pub mod money;
+pub mod order;
+pub mod pricing;
+pub mod shipping;
+pub mod tax;
 pub mod time;

@@ -1,0 +1,102 @@
+//! Where a parcel goes, and who buys.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// An ISO 3166-1 alpha-2 country code, upper case.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CountryCode([u8; 2]);
+
+/// A text that is no country code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a country code; send the two letters of ISO 3166-1, such as \"US\"")]
+pub struct CountryCodeError(String);
+
+impl CountryCode {
+    /// The two letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("??")
+    }
+}
+
+impl FromStr for CountryCode {
+    type Err = CountryCodeError;
+
+    /// Reads two letters in any case.
+    fn from_str(text: &str) -> Result<Self, CountryCodeError> {
+        match text.as_bytes() {
+            [first, second] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => {
+                Ok(Self([first.to_ascii_uppercase(), second.to_ascii_uppercase()]))
+            }
+            _ => Err(CountryCodeError(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for CountryCode {
+    type Error = CountryCodeError;
+    fn try_from(text: String) -> Result<Self, CountryCodeError> {
+        text.parse()
+    }
+}
+
+impl From<CountryCode> for String {
+    fn from(code: CountryCode) -> Self {
+        code.as_str().to_owned()
+    }
+}
+
+impl fmt::Debug for CountryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for CountryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A postal address, in the payment sheet's words (ACP 2025-09-29 `Address`, plus a phone number).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// The recipient.
+    pub name: String,
+    /// Street and number.
+    pub line_one: String,
+    /// Flat, floor, company.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_two: Option<String>,
+    /// City.
+    pub city: String,
+    /// State, province or region; upper-case letters in the US and Canada. Empty where a country has none.
+    #[serde(default)]
+    pub state: String,
+    /// Country.
+    pub country: CountryCode,
+    /// Postal code. Empty where a country has none.
+    #[serde(default)]
+    pub postal_code: String,
+    /// Telephone number for the carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+}
+
+/// Who buys, as far as the host has told us. Every part may be missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buyer {
+    /// Full name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Electronic mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Telephone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+}

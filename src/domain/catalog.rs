@@ -1,0 +1,303 @@
+//! What a merchant sells: products, their variants, and a word search over them.
+//!
+//! Invariant: an [`Catalog`] holds each [`ItemId`] once; every price is well-formed money in the shop's currency.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use super::ids::ItemId;
+use super::money::Money;
+
+/// Something a merchant sells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// The product's own id. It can be bought under this id when it has no variants.
+    pub id: ItemId,
+    /// Name, plain text.
+    pub title: String,
+    /// Description, plain text; may be empty.
+    pub description: String,
+    /// `https` addresses of pictures.
+    pub images: Vec<String>,
+    /// Category, for search; may be empty.
+    pub category: String,
+    /// Whether it is sent by post: then an address and a shipping option are needed.
+    pub shippable: bool,
+    /// The price of one, before tax; of a variant that names no price of its own.
+    pub price: Money,
+    /// Whether it can be bought now.
+    pub available: bool,
+    /// The forms it comes in; empty when it is sold as it is.
+    pub variants: Vec<Variant>,
+}
+
+/// One form of a product: a size, a grind, a colour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// The id to buy it under.
+    pub id: ItemId,
+    /// What tells it from its siblings, such as `250 g, whole bean`.
+    pub title: String,
+    /// The choices that make it, in the order shown: `("Grind", "Whole bean")`.
+    pub options: Vec<(String, String)>,
+    /// The price of one, before tax.
+    pub price: Money,
+    /// Whether it can be bought now.
+    pub available: bool,
+}
+
+/// Something that can stand in a cart line: a product, or one variant of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sellable<'a> {
+    /// The product.
+    pub product: &'a Product,
+    /// The variant, where the product has some.
+    pub variant: Option<&'a Variant>,
+}
+
+impl Sellable<'_> {
+    /// The price of one.
+    #[must_use]
+    pub fn price(&self) -> Money {
+        self.variant.map_or(self.product.price, |variant| variant.price)
+    }
+
+    /// Whether it can be bought now.
+    #[must_use]
+    pub fn available(&self) -> bool {
+        self.product.available && self.variant.is_none_or(|variant| variant.available)
+    }
+
+    /// The product's title, with the variant's in parentheses.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.variant {
+            Some(variant) => format!("{} ({})", self.product.title, variant.title),
+            None => self.product.title.clone(),
+        }
+    }
+}
+
+/// Why a list of products is no catalog.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// Two products or variants share an id.
+    #[error("the id \"{0}\" is used twice; ids of products and variants must differ within a shop")]
+    DuplicateId(ItemId),
+}
+
+/// A shop's products, findable by id and by words.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    products: Vec<Product>,
+    /// Item id → product index, variant index.
+    items: HashMap<ItemId, (usize, Option<usize>)>,
+    /// Product id → product index, with or without variants.
+    by_product: HashMap<ItemId, usize>,
+    /// Per product, the folded words of title, category and options, description.
+    words: Vec<SearchWords>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct SearchWords {
+    title: Vec<String>,
+    labels: Vec<String>,
+    description: Vec<String>,
+}
+
+/// What to search for. An empty search finds everything, in the catalog's order.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// Words; each must begin some word of a product.
+    pub words: String,
+    /// Only this category, compared without case and accents.
+    pub category: Option<String>,
+    /// Only what can be bought now.
+    pub available_only: bool,
+    /// Only products of which something costs at most this many minor units.
+    pub max_price: Option<i64>,
+}
+
+impl Catalog {
+    /// A catalog of these products.
+    pub fn new(products: Vec<Product>) -> Result<Self, CatalogError> {
+        let mut catalog = Self::default();
+        for (index, product) in products.iter().enumerate() {
+            let ids = std::iter::once((&product.id, None))
+                .chain(product.variants.iter().enumerate().map(|(at, variant)| (&variant.id, Some(at))));
+            for (id, variant) in ids {
+                let taken = catalog.items.contains_key(id) || catalog.by_product.contains_key(id);
+                if taken {
+                    return Err(CatalogError::DuplicateId(id.clone()));
+                }
+                if variant.is_none() {
+                    catalog.by_product.insert(id.clone(), index);
+                }
+                if variant.is_some() || product.variants.is_empty() {
+                    catalog.items.insert(id.clone(), (index, variant));
+                }
+            }
+            catalog.words.push(SearchWords::of(product));
+        }
+        catalog.products = products;
+        Ok(catalog)
+    }
+
+    /// Every product, in the merchant's order.
+    #[must_use]
+    pub fn products(&self) -> &[Product] {
+        &self.products
+    }
+
+    /// What can be bought under this id. A product that has variants is not sellable by its own id.
+    #[must_use]
+    pub fn item(&self, id: &ItemId) -> Option<Sellable<'_>> {
+        let (product, variant) = *self.items.get(id)?;
+        let product = self.products.get(product)?;
+        Some(Sellable { product, variant: variant.and_then(|at| product.variants.get(at)) })
+    }
+
+    /// The product with this id, or the product whose variant has it.
+    #[must_use]
+    pub fn product(&self, id: &ItemId) -> Option<&Product> {
+        let index = self.by_product.get(id).or_else(|| self.items.get(id).map(|(product, _)| product))?;
+        self.products.get(*index)
+    }
+
+    /// The products found, best first; ties stay in the catalog's order, so the same search answers the same.
+    #[must_use]
+    pub fn search(&self, search: &Search) -> Vec<&Product> {
+        let wanted = words(&search.words);
+        let category = search.category.as_deref().map(fold);
+        let mut found: Vec<(u32, &Product)> = self
+            .products
+            .iter()
+            .zip(&self.words)
+            .filter(|(product, _)| category.as_ref().is_none_or(|category| fold(&product.category) == *category))
+            .filter(|(product, _)| !search.available_only || product.buyable().any(|item| item.available()))
+            .filter(|(product, _)| {
+                search.max_price.is_none_or(|max| product.buyable().any(|item| item.price().minor <= max))
+            })
+            .filter_map(|(product, known)| known.score(&wanted).map(|score| (score, product)))
+            .collect();
+        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        found.into_iter().map(|(_, product)| product).collect()
+    }
+}
+
+impl Product {
+    /// Everything that can be bought of this product: itself, or its variants.
+    pub fn buyable(&self) -> impl Iterator<Item = Sellable<'_>> {
+        let own = self.variants.is_empty().then_some(Sellable { product: self, variant: None });
+        let variants = self.variants.iter().map(|variant| Sellable { product: self, variant: Some(variant) });
+        own.into_iter().chain(variants)
+    }
+}
+
+impl SearchWords {
+    fn of(product: &Product) -> Self {
+        let mut labels = words(&product.category);
+        for variant in &product.variants {
+            labels.extend(words(&variant.title));
+            labels.extend(variant.options.iter().flat_map(|(_, value)| words(value)));
+        }
+        let mut title = words(&product.title);
+        title.push(fold(product.id.as_str()));
+        Self { title, labels, description: words(&product.description) }
+    }
+
+    /// How well the wanted words fit: each must begin some word, in the title for most. `None` when one fits nowhere.
+    fn score(&self, wanted: &[String]) -> Option<u32> {
+        wanted.iter().try_fold(0, |sum, word| {
+            let begins = |known: &[String]| known.iter().any(|known| known.starts_with(word.as_str()));
+            let weight = if begins(&self.title) {
+                9
+            } else if begins(&self.labels) {
+                3
+            } else if begins(&self.description) {
+                1
+            } else {
+                return None;
+            };
+            Some(sum + weight)
+        })
+    }
+}
+
+/// Text without case, accents and compatibility forms, for comparing.
+fn fold(text: &str) -> String {
+    text.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase).collect()
+}
+
+/// The folded words of a text.
+fn words(text: &str) -> Vec<String> {
+    fold(text).split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product(id: &str, title: &str, description: &str, variants: &[&str]) -> Product {
+        let price = Money::new(1800, "usd".parse().unwrap());
+        let variants = variants.iter().map(|id| Variant {
+            id: id.parse().unwrap(),
+            title: "250 g".to_owned(),
+            options: vec![("Grind".to_owned(), "Whole bean".to_owned())],
+            price,
+            available: true,
+        });
+        Product {
+            id: id.parse().unwrap(),
+            title: title.to_owned(),
+            description: description.to_owned(),
+            images: vec![],
+            category: "Café".to_owned(),
+            shippable: true,
+            price,
+            available: true,
+            variants: variants.collect(),
+        }
+    }
+
+    fn catalog() -> Catalog {
+        Catalog::new(vec![
+            product("mug", "Stoneware mug", "Goes with any coffee", &[]),
+            product("huila", "Huila Coffee", "Cocoa, panela", &["huila-250"]),
+        ])
+        .unwrap()
+    }
+
+    fn titles(catalog: &Catalog, words: &str) -> Vec<String> {
+        let search = Search { words: words.to_owned(), ..Search::default() };
+        catalog.search(&search).iter().map(|product| product.title.clone()).collect()
+    }
+
+    #[test]
+    fn search_ignores_case_and_accents_and_prefers_titles() {
+        let catalog = catalog();
+        assert_eq!(titles(&catalog, "COFFÉE"), ["Huila Coffee", "Stoneware mug"]);
+        assert_eq!(titles(&catalog, "cafe"), ["Stoneware mug", "Huila Coffee"]);
+        assert_eq!(titles(&catalog, "whole bean"), ["Huila Coffee"]);
+        assert_eq!(titles(&catalog, "tea"), Vec::<String>::new());
+        assert_eq!(titles(&catalog, " ,;"), ["Stoneware mug", "Huila Coffee"]);
+    }
+
+    #[test]
+    fn a_product_with_variants_is_bought_by_a_variants_id_only() {
+        let catalog = catalog();
+        assert!(catalog.item(&"huila".parse().unwrap()).is_none());
+        assert!(catalog.item(&"huila-250".parse().unwrap()).is_some());
+        assert_eq!(catalog.product(&"huila-250".parse().unwrap()).unwrap().id.as_str(), "huila");
+        assert!(catalog.item(&"mug".parse().unwrap()).is_some());
+    }
+
+    #[test]
+    fn an_id_used_twice_is_refused() {
+        let twice = Catalog::new(vec![product("a", "A", "", &["b"]), product("b", "B", "", &[])]);
+        assert!(matches!(twice, Err(CatalogError::DuplicateId(id)) if id.as_str() == "b"));
+    }
+}

@@ -1,0 +1,218 @@
+//! One try to charge a session: what is asked of Stripe, what Stripe was seen to say, how it ended.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::session::Notice;
+use super::token::SharedPaymentToken;
+use crate::domain::address::Address;
+use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, Revision, SessionId, SptHash, Tenant};
+use crate::domain::money::Money;
+use crate::domain::time::{Span, Timestamp};
+
+/// What Stripe is asked to charge, and what must come back unchanged with the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// Amount and currency: the quote's total.
+    pub total: Money,
+    /// The session, written into the PaymentIntent's metadata.
+    pub session: SessionId,
+    /// The revision, likewise.
+    pub revision: Revision,
+    /// The attempt, likewise.
+    pub attempt: AttemptNumber,
+}
+
+/// An attempt that is about to be committed: everything that its request is made of.
+#[derive(Clone, Debug)]
+pub struct AttemptIntent {
+    /// Its number within the session.
+    pub number: AttemptNumber,
+    /// What is charged.
+    pub charge: Charge,
+    /// With what.
+    pub token: SharedPaymentToken,
+    /// The Stripe account that is paid.
+    pub account: AccountId,
+    /// Where the goods go; Stripe's risk engine reads it.
+    pub shipping: Option<Address>,
+    /// Where the receipt goes.
+    pub email: Option<String>,
+    /// Makes repeats of the request one payment.
+    pub idempotency_key: IdempotencyKey,
+    /// When it was committed.
+    pub started: Timestamp,
+    /// Until when the request may be sent.
+    pub repeat_until: Timestamp,
+}
+
+/// Stripe's `Idempotency-Key` of an attempt: recomputable, different for every attempt, without a secret in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// `mg1-` and the SHA-256 of the length-prefixed parts of an attempt.
+    #[must_use]
+    pub fn of(tenant: &Tenant, account: &AccountId, spt: &SptHash, charge: &Charge) -> Self {
+        let mut hash = Sha256::new();
+        let number = charge.attempt.0.to_string();
+        let minor = charge.total.minor.to_string();
+        for part in [
+            tenant.merchant.as_str(),
+            account.as_str(),
+            tenant.mode.as_str(),
+            charge.session.as_str(),
+            &number,
+            spt.as_str(),
+            &minor,
+            charge.total.currency.code(),
+        ] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        Self(format!("mg1-{}", hex::encode(hash.finalize())))
+    }
+
+    /// A key read back from the store.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The key's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How an attempt ended. Kept with its token's hash for good, so that the same token hears the same answer again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum AttemptEnd {
+    /// It was paid.
+    Succeeded {
+        /// By this PaymentIntent.
+        intent: PaymentIntentId,
+    },
+    /// It will never be paid.
+    Dead {
+        /// What the shopper is told.
+        notice: Notice,
+    },
+}
+
+/// What one look at Stripe showed of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A PaymentIntent of this attempt.
+    Intent(IntentSeen),
+    /// 402: the payment was refused.
+    Declined {
+        /// The PaymentIntent nested in the error.
+        intent: Option<PaymentIntentId>,
+        /// Whether the bank wanted the shopper to confirm.
+        requires_3ds: bool,
+        /// Stripe's sentence for shoppers.
+        text: String,
+    },
+    /// 400 or 404 on the token.
+    TokenRefused {
+        /// Whether the token reads as `consumed`, or could not be read: then the payment may be our own.
+        maybe_consumed: bool,
+        /// Stripe's sentence, for the log.
+        text: String,
+    },
+    /// Another 400: the request itself is wrong.
+    RequestRefused {
+        /// Stripe's sentence, for the log.
+        text: String,
+    },
+    /// The idempotency key is known with another request.
+    IdempotencyConflict,
+    /// 401 or 403: the key is not good (any more).
+    KeyRefused,
+    /// 409, 429, 5xx, timeout, reset, unreadable: nothing is known.
+    Unknown(Unknown),
+    /// A complete reading, all pages, that found no PaymentIntent of this attempt.
+    Absent,
+    /// A reading that did not come to its end.
+    Unread,
+}
+
+/// An answer that tells nothing about the payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unknown {
+    /// `Retry-After`.
+    pub retry_after: Option<Span>,
+    /// `Stripe-Should-Retry`.
+    pub should_retry: Option<bool>,
+    /// Whether it was a server error that Stripe replays for this idempotency key.
+    pub replayed_error: bool,
+    /// The stored request could not be sent again: its token cannot be opened.
+    pub cannot_repeat: bool,
+}
+
+/// A PaymentIntent as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntentSeen {
+    /// Its id.
+    pub id: PaymentIntentId,
+    /// Its status.
+    pub status: IntentStatus,
+    /// `amount_received` once succeeded, else `amount`.
+    pub amount: Money,
+    /// Whether it moved real money.
+    pub livemode: bool,
+    /// What its metadata names; `None` where a part is missing or unreadable.
+    pub session: Option<SessionId>,
+    /// Likewise.
+    pub revision: Option<Revision>,
+    /// Likewise.
+    pub attempt: Option<AttemptNumber>,
+}
+
+/// Stripe's statuses of a PaymentIntent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntentStatus {
+    /// The payment failed.
+    RequiresPaymentMethod,
+    /// Not confirmed.
+    RequiresConfirmation,
+    /// The shopper must do something.
+    RequiresAction,
+    /// Under way.
+    Processing,
+    /// Authorised only.
+    RequiresCapture,
+    /// Will never be paid.
+    Canceled,
+    /// Paid.
+    Succeeded,
+}
+
+/// A reading of Stripe that may find a second or late payment: what an operator must look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flag {
+    /// The flag's id.
+    pub id: crate::domain::ids::FlagId,
+    /// The session that the payment names.
+    pub session: SessionId,
+    /// The payment.
+    pub intent: PaymentIntentId,
+    /// Why it is flagged.
+    pub reason: FlagReason,
+    /// When it was seen.
+    pub seen: Timestamp,
+}
+
+/// Why a payment needs an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlagReason {
+    /// The session had ended unpaid.
+    PaidAfterEnd,
+    /// The session was paid by another payment.
+    PaidTwice,
+}

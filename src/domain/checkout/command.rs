@@ -1,0 +1,121 @@
+//! What callers ask of a session and what they are answered.
+
+use super::session::{Notice, Session};
+use super::token::{SharedPaymentToken, TokenProblem};
+use crate::domain::address::{Address, Buyer};
+use crate::domain::cart::Cart;
+use crate::domain::ids::{Revision, ShippingId};
+use crate::domain::order::Order;
+
+/// What a caller asks of a session.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Begin it. Only the session's maker sends this.
+    Create(Patch),
+    /// Change what is wanted; even an empty patch makes a new revision with a new quote.
+    Update {
+        /// The revision that the caller saw; an older one is refused. `None` where the caller does not say.
+        revision: Option<Revision>,
+        /// What to change.
+        patch: Patch,
+    },
+    /// Pay it.
+    Complete(Payment),
+    /// End it unpaid.
+    Cancel,
+    /// Only look.
+    Read,
+}
+
+/// A change of wishes: what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch {
+    /// The whole new cart. [`Command::Create`] needs one.
+    pub cart: Option<Cart>,
+    /// Parts of the buyer; a part that is `None` stays.
+    pub buyer: Option<Buyer>,
+    /// The whole new address.
+    pub address: Option<Address>,
+    /// The shipping option.
+    pub option_id: Option<ShippingId>,
+}
+
+/// A payment that the host brings.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    /// The revision that the shopper was shown.
+    pub revision: Option<Revision>,
+    /// The token.
+    pub token: SharedPaymentToken,
+    /// Who buys, as the payment sheet has it.
+    pub buyer: Buyer,
+}
+
+/// What a caller is answered: the session as it now stands.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The session.
+    pub session: Session,
+    /// Its order, once it has one.
+    pub order: Option<PlacedOrder>,
+    /// What this caller is told; for a repeated token its own attempt's end, else the session's notice.
+    pub notice: Option<Notice>,
+}
+
+/// An order with what was fixed about it when it was placed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedOrder {
+    /// The order.
+    pub order: Order,
+    /// The absolute address of its status page.
+    pub permalink: String,
+    /// The `structuredContent` of `complete_checkout`, to be answered byte for byte to every repeat.
+    pub completion: String,
+}
+
+/// Why a session did not do what was asked. Nothing was changed or charged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// No such session in this shop and mode.
+    #[error("there is no such checkout in this shop; start one with create_checkout")]
+    NotFound,
+    /// The revision is not the present one.
+    #[error("the order has changed since it was shown (it is now revision {}); show it again before paying or editing", .current.0)]
+    StaleRevision {
+        /// The present revision.
+        current: Revision,
+    },
+    /// A payment must name the revision.
+    #[error("checkout_session_id must name the revision that was shown, as in chk_…_r1")]
+    RevisionMissing,
+    /// It cannot be paid yet.
+    #[error("this checkout cannot be paid yet: {0}")]
+    NotPayable(String),
+    /// The quote is too old.
+    #[error("the prices shown have expired; refresh the checkout with update_checkout and show it again")]
+    QuoteExpired,
+    /// It has ended.
+    #[error("this checkout is {0} and cannot be changed any more")]
+    Ended(&'static str),
+    /// The token belongs to another checkout of this shop.
+    #[error("this payment token was already used for another checkout")]
+    TokenUsedElsewhere,
+    /// The token cannot pay this.
+    #[error("{0}")]
+    Token(#[from] TokenProblem),
+    /// The shop is suspended.
+    #[error("this shop does not take orders at the moment")]
+    Suspended,
+    /// The merchant's Stripe account is not known yet.
+    #[error("this shop cannot take payments just now; try again in a moment")]
+    AccountUnknown,
+    /// Stripe could not be asked about the token.
+    #[error("the payment could not be checked just now; nothing was charged; try again in a moment")]
+    TokenUnread,
+    /// Too much at once; nothing was done.
+    #[error("too many requests at once; nothing was charged; try again in a moment")]
+    Busy,
+    /// The store did not answer; nothing was done.
+    #[error("the shop is not able to save changes just now; nothing was charged; try again in a moment")]
+    Unavailable,
+}

@@ -1,0 +1,16 @@
+//! The checkout machine: from first item to one paid order, exactly once.
+//!
+//! - [`session`]: what a checkout is and which state it is in.
+//! - [`command`]: what callers ask of it and what they are answered.
+//! - [`attempt`]: one try to charge, what Stripe was seen to say of it, how it ended.
+//! - [`token`]: the Shared Payment Token and what is checked about it.
+//! - [`step`]: `step(session, event, context)`, pure and total: the table of transitions.
+//! - [`driver`]: the loop around it without I/O: load, gather, commit, run, reply.
+//!
+//! Invariants kept here: at most one attempt is undecided; an attempt's intent is in a commit before its request
+//! leaves; `completed` is reached only by a succeeded payment that agrees with the quote.
+
+pub mod attempt;
+pub mod command;
+pub mod session;
+pub mod token;

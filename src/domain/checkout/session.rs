@@ -1,0 +1,248 @@
+//! A checkout session as it is kept: its wishes, its quote, its state.
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{AttemptEnd, Charge};
+use crate::domain::address::{Address, Buyer};
+use crate::domain::cart::Cart;
+use crate::domain::ids::{AccountId, AttemptNumber, OrderId, PaymentIntentId, Revision, SessionId, SessionRef, ShippingId};
+use crate::domain::pricing::{PricingProblem, Quote};
+use crate::domain::time::Timestamp;
+
+/// The number of a session row's writes; a commit names the version it read and fails when another came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub i64);
+
+/// The most sheet attempts that one session may start; the last dead one cancels it (card testing).
+pub const MAX_ATTEMPTS: u32 = 5;
+
+/// One checkout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its id; unguessable.
+    pub id: SessionId,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends unpaid.
+    pub expires: Timestamp,
+    /// The number of its present quote.
+    pub revision: Revision,
+    /// What is wanted.
+    pub wishes: Wishes,
+    /// How many attempts were started.
+    pub attempts: u32,
+    /// The Stripe account, pinned by the first attempt.
+    pub account: Option<AccountId>,
+    /// What the shopper was last told, such as a decline; cleared by the next edit or attempt.
+    pub notice: Option<Notice>,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl Session {
+    /// The session as the outside names it, with the revision that is shown.
+    #[must_use]
+    pub fn reference(&self) -> SessionRef {
+        SessionRef { id: self.id.clone(), revision: Some(self.revision) }
+    }
+
+    /// The quote, in the states that have one.
+    #[must_use]
+    pub fn quote(&self) -> Option<&Quote> {
+        match &self.state {
+            State::Ready { quote } | State::Completed { quote, .. } => Some(quote),
+            State::Charging(charging) => Some(&charging.quote),
+            State::Frozen { charging, .. } => Some(&charging.quote),
+            State::Open { .. } | State::Canceled { .. } | State::Expired => None,
+        }
+    }
+}
+
+/// What a shopper wants of a session; every edit replaces some of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wishes {
+    /// The goods.
+    pub cart: Cart,
+    /// Who buys.
+    pub buyer: Buyer,
+    /// Where the goods go.
+    pub address: Option<Address>,
+    /// The shipping option asked for.
+    pub option_id: Option<ShippingId>,
+}
+
+/// Where a session stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// It cannot be paid yet.
+    Open {
+        /// What is missing; `None` after an attempt that proved never to have happened, when a new revision must
+        /// be shown before another payment.
+        problem: Option<PricingProblem>,
+    },
+    /// It has a quote and can be paid until the quote expires.
+    Ready {
+        /// The quote.
+        quote: Quote,
+    },
+    /// An attempt is undecided.
+    Charging(Charging),
+    /// The charge cannot be known by any reading; an operator decides.
+    Frozen {
+        /// What was under way.
+        charging: Charging,
+        /// Why.
+        reason: FreezeReason,
+    },
+    /// Paid.
+    Completed {
+        /// The quote that was paid.
+        quote: Quote,
+        /// The order made of it.
+        order: OrderId,
+    },
+    /// Ended unpaid on purpose.
+    Canceled {
+        /// By whom or what.
+        reason: CancelReason,
+    },
+    /// Ended unpaid by time.
+    Expired,
+}
+
+impl State {
+    /// The state's name, as the store and the logs write it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "open",
+            Self::Ready { .. } => "ready",
+            Self::Charging(_) => "charging",
+            Self::Frozen { .. } => "frozen",
+            Self::Completed { .. } => "completed",
+            Self::Canceled { .. } => "canceled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Whether nothing more can happen to it.
+    #[must_use]
+    pub const fn is_terminal(&self) -> bool {
+        matches!(self, Self::Completed { .. } | Self::Canceled { .. } | Self::Expired)
+    }
+}
+
+/// An attempt under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charging {
+    /// The quote being paid.
+    pub quote: Quote,
+    /// The attempt's number.
+    pub attempt: AttemptNumber,
+    /// When the attempt was committed.
+    pub started: Timestamp,
+    /// Until when its request may be sent.
+    pub repeat_until: Timestamp,
+    /// The amount that is asked for, and what must come back with it.
+    pub charge: Charge,
+    /// The PaymentIntent, once one was seen.
+    pub intent: Option<PaymentIntentId>,
+    /// What is being done to decide it.
+    pub phase: Phase,
+    /// How often the present phase has been tried.
+    pub tries: u32,
+    /// When the next try is due.
+    pub next_try: Timestamp,
+}
+
+/// What is being done to decide an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// The stored request is sent, the same each time.
+    Sending {
+        /// How many identical replayed server errors came in a row.
+        replayed_errors: u32,
+    },
+    /// The request is not sent any more; Stripe is read until it says what happened.
+    Reading {
+        /// When the first of two complete readings found nothing.
+        absent_since: Option<Timestamp>,
+    },
+    /// The PaymentIntent stopped where only a shopper could go on; it is canceled at Stripe.
+    Canceling {
+        /// How the attempt ends once that is confirmed.
+        end: AttemptEnd,
+    },
+}
+
+/// Why nobody but an operator can tell what became of a charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreezeReason {
+    /// A succeeded payment differs from what was asked for.
+    PaymentDisagrees,
+    /// Stripe knows the idempotency key with another request.
+    IdempotencyConflict,
+    /// No complete reading came about within a day.
+    Unreadable,
+}
+
+/// Why a session ended unpaid on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// The shopper canceled it.
+    Shopper,
+    /// [`MAX_ATTEMPTS`] attempts died.
+    TooManyAttempts,
+    /// An operator found that nothing was charged.
+    Operator,
+}
+
+/// What a shopper is told about a session: an error on the payment sheet (ACP 2025-09-29 `MessageError`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The kind.
+    pub code: NoticeCode,
+    /// Plain text.
+    pub text: String,
+}
+
+/// The kinds of notice. `payment_declined` and `requires_3ds` are shown on the payment sheet, the rest in the widget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeCode {
+    /// Something is still to be given.
+    Missing,
+    /// Something given cannot be used.
+    Invalid,
+    /// An item cannot be bought now.
+    OutOfStock,
+    /// The payment was refused.
+    PaymentDeclined,
+    /// The bank wants the shopper to confirm, which cannot be done here.
+    #[serde(rename = "requires_3ds")]
+    Requires3ds,
+    /// The quote or the session is too old.
+    Expired,
+    /// Another payment is under way.
+    Conflict,
+}
+
+impl NoticeCode {
+    /// The code as it is sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Invalid => "invalid",
+            Self::OutOfStock => "out_of_stock",
+            Self::PaymentDeclined => "payment_declined",
+            Self::Requires3ds => "requires_3ds",
+            Self::Expired => "expired",
+            Self::Conflict => "conflict",
+        }
+    }
+}

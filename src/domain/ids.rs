@@ -1,0 +1,305 @@
+//! Identifiers, one type per kind of thing, each parsed once at the edge.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Why a text is not an identifier of the wanted kind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not {expected}")]
+pub struct IdError {
+    /// What was expected, as a noun with its form.
+    pub expected: &'static str,
+}
+
+/// A text identifier: a newtype with a parse rule, shown as its text.
+macro_rules! text_id {
+    ($(#[$meta:meta])* $name:ident, $expected:literal, $valid:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier's text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) { Ok(Self(text.to_owned())) } else { Err(IdError { expected: $expected }) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+/// A 128-bit random identifier written as a prefix and 32 lower-case hexadecimal digits.
+macro_rules! random_id {
+    ($(#[$meta:meta])* $name:ident, $prefix:literal, $expected:literal) => {
+        text_id!($(#[$meta])* $name, $expected, |text| {
+            text.strip_prefix($prefix).is_some_and(|hex| {
+                hex.len() == 32 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            })
+        });
+
+        impl $name {
+            /// The identifier made of these random bits.
+            #[must_use]
+            pub fn from_random(bits: u128) -> Self {
+                Self(format!("{}{bits:032x}", $prefix))
+            }
+        }
+    };
+}
+
+/// `prefix` followed by 1 to 255 letters, digits or underscores: how Stripe writes its identifiers.
+fn stripe_form(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| {
+        (1..=255).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+text_id!(
+    /// A merchant's identifier: the stem of its tenant file.
+    MerchantId, "a tenant id of 1 to 63 lower-case letters, digits and hyphens",
+    |text| (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+);
+
+text_id!(
+    /// What a shopper can put into a cart: a product without variants, or one variant of a product.
+    ItemId, "an item id of 1 to 100 letters, digits, '-', '_', '.' and ':'",
+    |text| (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'))
+);
+
+text_id!(
+    /// A shipping option of a merchant.
+    ShippingId, "a shipping option id of 1 to 100 letters, digits, '-', '_' and '.'",
+    |text| (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+);
+
+random_id!(
+    /// A checkout session.
+    SessionId, "chk_", "a checkout session id (chk_ and 32 hexadecimal digits)"
+);
+
+random_id!(
+    /// An order.
+    OrderId, "ord_", "an order id (ord_ and 32 hexadecimal digits)"
+);
+
+random_id!(
+    /// A payment of ours that fits no order and waits for an operator.
+    FlagId, "flg_", "a flag id (flg_ and 32 hexadecimal digits)"
+);
+
+text_id!(
+    /// A Stripe account, `acct_…`.
+    AccountId, "a Stripe account id (acct_…)", |text| stripe_form(text, "acct_")
+);
+
+text_id!(
+    /// A Stripe profile's Network ID, `profile_…` (`profile_test_…` in test mode).
+    NetworkId, "a Network ID (profile_… or, in test mode, profile_test_…)",
+    |text| stripe_form(text, "profile_")
+);
+
+text_id!(
+    /// A Stripe PaymentIntent, `pi_…`.
+    PaymentIntentId, "a PaymentIntent id (pi_…)", |text| stripe_form(text, "pi_")
+);
+
+/// Whether money is real. Part of every key in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Test cards, Stripe's sandbox.
+    Test,
+    /// Real money.
+    Live,
+}
+
+impl Mode {
+    /// `"test"` or `"live"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Live => "live",
+        }
+    }
+
+    /// What Stripe's objects must say in `livemode`.
+    #[must_use]
+    pub const fn livemode(self) -> bool {
+        matches!(self, Self::Live)
+    }
+}
+
+/// Whose row it is: every row of the store is keyed by this first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tenant {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// Test and live rows never meet.
+    pub mode: Mode,
+}
+
+/// The number of a session's quote; every edit makes a new one. The first is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub u32);
+
+impl Revision {
+    /// The revision after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// The number of an attempt to charge a session; the first is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttemptNumber(pub u32);
+
+impl AttemptNumber {
+    /// The attempt after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// A session as the outside names it: `chk_…`, or `chk_…_r3` with the revision that the shopper was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRef {
+    /// The session.
+    pub id: SessionId,
+    /// The revision, where it was named.
+    pub revision: Option<Revision>,
+}
+
+impl FromStr for SessionRef {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        const EXPECTED: &str = "a checkout session id (chk_… or chk_…_r1), as create_checkout answered it";
+        let wrong = || IdError { expected: EXPECTED };
+        let Some((id, revision)) = text.split_once("_r") else {
+            return Ok(Self { id: text.parse().map_err(|_| wrong())?, revision: None });
+        };
+        let canonical = !revision.is_empty()
+            && revision.len() <= 9
+            && !revision.starts_with('0')
+            && revision.bytes().all(|byte| byte.is_ascii_digit());
+        if !canonical {
+            return Err(wrong());
+        }
+        let revision = revision.parse().map_err(|_| wrong())?;
+        Ok(Self { id: id.parse().map_err(|_| wrong())?, revision: Some(Revision(revision)) })
+    }
+}
+
+impl fmt::Display for SessionRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.revision {
+            Some(Revision(number)) => write!(f, "{}_r{number}", self.id),
+            None => self.id.fmt(f),
+        }
+    }
+}
+
+/// The SHA-256 of a Shared Payment Token: what is kept, compared and logged in place of the token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SptHash(String);
+
+impl SptHash {
+    /// The hash of a token's text.
+    #[must_use]
+    pub fn of(token: &str) -> Self {
+        Self(hex::encode(Sha256::digest(token.as_bytes())))
+    }
+
+    /// A hash read back from the store.
+    #[must_use]
+    pub fn from_stored(hex: String) -> Self {
+        Self(hex)
+    }
+
+    /// 64 hexadecimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_named_with_or_without_its_revision() {
+        let id = SessionId::from_random(7);
+        let plain: SessionRef = id.as_str().parse().unwrap();
+        assert_eq!(plain, SessionRef { id: id.clone(), revision: None });
+        let third: SessionRef = format!("{id}_r3").parse().unwrap();
+        assert_eq!(third, SessionRef { id, revision: Some(Revision(3)) });
+        assert_eq!(third.to_string().parse::<SessionRef>(), Ok(third));
+    }
+
+    #[test]
+    fn made_up_session_names_are_refused() {
+        let id = SessionId::from_random(7);
+        for wrong in [
+            "price_123::3f2c1d1e-0000-4000-8000-000000000000".to_owned(),
+            String::new(),
+            "chk_".to_owned(),
+            format!("{id}_r"),
+            format!("{id}_r0"),
+            format!("{id}_r-1"),
+            format!("{id}_r99999999999"),
+            format!("{id}x"),
+            id.as_str().to_uppercase(),
+        ] {
+            assert!(wrong.parse::<SessionRef>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_id_is_safe_in_paths_hosts_and_variables() {
+        assert!("harbor-coffee".parse::<MerchantId>().is_ok());
+        for wrong in ["", "Harbor", "a b", "../x", "a_b", "é", &"a".repeat(64)] {
+            assert!(wrong.parse::<MerchantId>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A merchant as its readers see it at one moment: plain data, swapped whole when anything changes.
+//!
+//! Holds no secret: keys live with the merchant actor.
+
+use super::address::CountryCode;
+use super::catalog::Catalog;
+use super::ids::{AccountId, MerchantId, Mode, NetworkId, Tenant};
+use super::money::{Currency, Money};
+use super::shipping::ShippingRule;
+use super::tax::TaxRule;
+use super::time::Span;
+
+/// Everything that a reader may know of a merchant; immutable.
+#[derive(Clone, Debug)]
+pub struct MerchantView {
+    /// Who it is.
+    pub id: MerchantId,
+    /// Test or live.
+    pub mode: Mode,
+    /// The number of this configuration; every applied change makes a new one.
+    pub generation: u64,
+    /// The shop's name.
+    pub name: String,
+    /// The host names that choose this merchant; the first is used in links.
+    pub hosts: Vec<String>,
+    /// The one currency of the shop.
+    pub currency: Currency,
+    /// What it sells.
+    pub catalog: Catalog,
+    /// How checkouts are run.
+    pub checkout: CheckoutPolicy,
+    /// How parcels are sent, in the order shown.
+    pub shipping: Vec<ShippingRule>,
+    /// How tax is found.
+    pub tax: TaxRule,
+    /// The shop's Network ID.
+    pub network_id: NetworkId,
+    /// The Stripe account, once it is given or learned; nothing is charged before.
+    pub account: Option<AccountId>,
+    /// What the payment sheet may offer.
+    pub payment_methods: Vec<PaymentMethod>,
+    /// The shop's own pages.
+    pub links: Links,
+    /// How it presents itself in ChatGPT.
+    pub chatgpt: ChatGptSettings,
+    /// How many calls it takes.
+    pub limits: Limits,
+    /// Whether it sells now.
+    pub status: MerchantStatus,
+}
+
+impl MerchantView {
+    /// The key of all its rows in the store.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        Tenant { merchant: self.id.clone(), mode: self.mode }
+    }
+}
+
+/// Whether a merchant sells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MerchantStatus {
+    /// It does.
+    Serving,
+    /// It shows its goods and sells nothing.
+    Suspended,
+}
+
+/// How a merchant's checkouts are run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckoutPolicy {
+    /// The most that one checkout may come to.
+    pub max_total: Option<Money>,
+    /// Where it sells.
+    pub countries: Vec<CountryCode>,
+    /// Whether a token that is good for more than the total may be charged the total.
+    pub allow_larger_token: bool,
+    /// Whether a token that Stripe advises against is refused.
+    pub risk: RiskPolicy,
+    /// How long a quote is honoured.
+    pub quote_ttl: Span,
+    /// How long an unpaid session lives.
+    pub session_ttl: Span,
+}
+
+/// What Stripe's risk advice on a token means to a merchant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RiskPolicy {
+    /// The advice is ignored.
+    Off,
+    /// A token with a `block` recommendation is refused.
+    BlockOnRecommendation,
+}
+
+/// A way to pay that the payment sheet may offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentMethod {
+    /// Cards.
+    Card,
+    /// Apple Pay.
+    ApplePay,
+    /// Google Pay.
+    GooglePay,
+    /// Link; accepted in configuration, not sent to hosts until its wire value is known.
+    Link,
+}
+
+/// The shop's own pages, absolute `https` addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// Terms of use.
+    pub terms_of_use: Option<String>,
+    /// Privacy policy.
+    pub privacy_policy: Option<String>,
+    /// Where to ask for help.
+    pub support: Option<String>,
+}
+
+/// How a merchant presents itself in ChatGPT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatGptSettings {
+    /// The token of OpenAI's domain verification.
+    pub challenge: Option<String>,
+    /// The origin that the widget runs on, unique per plugin.
+    pub widget_domain: Option<String>,
+    /// The reviewed contract version.
+    pub contract: ContractVersion,
+    /// How payment methods are written on the payment sheet.
+    pub methods_form: MethodsForm,
+    /// Whether the widget is served with ChatGPT's older MIME type.
+    pub legacy_mime: bool,
+    /// Colours and logo of the widget.
+    pub brand: Brand,
+}
+
+/// A version of the tools, schemas and widget addresses that a merchant has had reviewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContractVersion {
+    /// The first.
+    V1,
+}
+
+/// How `supported_payment_methods` is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodsForm {
+    /// `{"type": "card"}`, the newest form.
+    Objects,
+    /// `"card"`, the older form.
+    Strings,
+}
+
+/// Colours and logo; each may be left to the widget.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Brand {
+    /// Accent colour, `#rrggbb`.
+    pub color: Option<String>,
+    /// Logo, an `https` address.
+    pub logo: Option<String>,
+}
+
+/// How many calls a merchant takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls per second, in the long run; everything but `complete_checkout`.
+    pub requests_per_second: u32,
+    /// How many calls may come at once.
+    pub burst: u32,
+    /// New checkouts per minute.
+    pub checkouts_per_minute: u32,
+    /// `complete_checkout` calls per minute.
+    pub payments_per_minute: u32,
+    /// Calls per minute of one shopper, as the host names them.
+    pub per_shopper_per_minute: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests_per_second: 50,
+            burst: 100,
+            checkouts_per_minute: 120,
+            payments_per_minute: 120,
+            per_shopper_per_minute: 120,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The tax rule of a shop. A tax that cannot be told fails the quote; it is never taken for zero.
+
+use serde::{Deserialize, Serialize};
+
+use super::address::{Address, CountryCode};
+use super::money::Rate;
+
+/// How a shop's tax is found. Prices are before tax.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaxRule {
+    /// The shop charges no tax.
+    None,
+    /// A table of the merchant's own.
+    Fixed(FixedTax),
+}
+
+/// One rate per region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixedTax {
+    /// The table; at most one row per region, a state's row before its country's.
+    pub rates: Vec<RegionRate>,
+    /// The rate of every other region; without it, nothing is sold there.
+    pub elsewhere: Option<Rate>,
+    /// Whether shipping is taxed like the goods.
+    pub on_shipping: bool,
+}
+
+/// The rate of one region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegionRate {
+    /// The country.
+    pub country: CountryCode,
+    /// The state within it; `None` for the rest of the country.
+    pub state: Option<String>,
+    /// The rate.
+    pub rate: Rate,
+}
+
+/// The rates that apply to one quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaxRates {
+    /// On every line.
+    pub goods: Rate,
+    /// On shipping.
+    pub shipping: Rate,
+}
+
+/// No rate can be told for this address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tax for this address is not known, so nothing can be sold to it")]
+pub struct UnknownTax;
+
+impl TaxRule {
+    /// The rates for an address; without one, a shop with a table cannot tell.
+    pub fn rates(&self, address: Option<&Address>) -> Result<TaxRates, UnknownTax> {
+        match self {
+            Self::None => Ok(TaxRates { goods: Rate::ZERO, shipping: Rate::ZERO }),
+            Self::Fixed(table) => {
+                let rate = table.rate(address.ok_or(UnknownTax)?)?;
+                Ok(TaxRates { goods: rate, shipping: if table.on_shipping { rate } else { Rate::ZERO } })
+            }
+        }
+    }
+}
+
+impl FixedTax {
+    fn rate(&self, address: &Address) -> Result<Rate, UnknownTax> {
+        let in_country = || self.rates.iter().filter(|row| row.country == address.country);
+        let of_state = in_country()
+            .find(|row| row.state.as_ref().is_some_and(|state| state.eq_ignore_ascii_case(address.state.trim())));
+        let of_country = || in_country().find(|row| row.state.is_none());
+        of_state.or_else(of_country).map(|row| row.rate).or(self.elsewhere).ok_or(UnknownTax)
+    }
+}

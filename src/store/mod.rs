@@ -1,0 +1,179 @@
+//! What is durable: sessions, attempts, orders, flags, learned accounts.
+//!
+//! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
+//! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever;
+//! every call names its tenant, except [`Store::due`], whose rows name theirs.
+
+mod memory;
+mod sqlite;
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+use async_trait::async_trait;
+
+use crate::domain::checkout::attempt::{AttemptEnd, Charge, Flag, IdempotencyKey};
+use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::session::{Session, Version};
+use crate::domain::ids::{AccountId, AttemptNumber, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::time::Timestamp;
+
+/// What a store does. One contract suite (`tests/it/store.rs`) runs over every implementation.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Reads a session as it stands, and what is known of a token in the same moment.
+    async fn load(&self, tenant: &Tenant, id: &SessionId, token: Option<&SptHash>) -> Result<Loaded, StoreError>;
+
+    /// Writes one change of one session, whole or not at all. When it answers `Ok`, the change survives a crash.
+    async fn commit(&self, commit: Commit) -> Result<Version, CommitError>;
+
+    /// Reads one attempt with its stored request.
+    async fn attempt(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        number: AttemptNumber,
+    ) -> Result<Option<AttemptRow>, StoreError>;
+
+    /// Reads an order.
+    async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError>;
+
+    /// Every flag of a tenant, oldest first.
+    async fn flags(&self, tenant: &Tenant) -> Result<Vec<Flag>, StoreError>;
+
+    /// The sessions that wait for something due at or before `now`, the longest due first, at most `limit`.
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSession>, StoreError>;
+
+    /// The Stripe account that was learned for a tenant.
+    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError>;
+
+    /// Keeps the Stripe account of a tenant. A different one already kept is left and answered.
+    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError>;
+}
+
+/// A session as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The session and its version; `None` when there is none.
+    pub session: Option<(Version, Session)>,
+    /// Its order, when it is completed.
+    pub order: Option<PlacedOrder>,
+    /// The attempt that the asked-for token started, on whatever session of the tenant.
+    pub token_use: Option<TokenUse>,
+}
+
+/// What became of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenUse {
+    /// The session that it was used on.
+    pub session: SessionId,
+    /// The attempt that it started.
+    pub attempt: AttemptNumber,
+    /// How that ended; `None` while it is undecided.
+    pub end: Option<AttemptEnd>,
+}
+
+/// One change of one session.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The version that the change was made from; `None` makes a new session.
+    pub expected: Option<Version>,
+    /// The session as it is to stand.
+    pub session: Session,
+    /// When it waits for something next; `None` when it waits for nothing.
+    pub due_at: Option<Timestamp>,
+    /// What becomes of an attempt.
+    pub attempt: Option<AttemptChange>,
+    /// The order that is placed.
+    pub order: Option<PlacedOrder>,
+    /// A payment for an operator to look at; one already flagged stays as it is.
+    pub flag: Option<Flag>,
+}
+
+/// What a commit does to an attempt.
+#[derive(Clone, Debug)]
+pub enum AttemptChange {
+    /// A new row.
+    Start(Box<AttemptRow>),
+    /// Changes to the row.
+    Update {
+        /// Which.
+        number: AttemptNumber,
+        /// How it ended; `None` leaves it undecided.
+        end: Option<AttemptEnd>,
+        /// Whether the sealed token is erased, because the request is never sent again.
+        erase_token: bool,
+    },
+}
+
+/// An attempt as it is kept: the exact request, ready to be repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// Its number.
+    pub number: AttemptNumber,
+    /// The token's hash; unique within the tenant for good.
+    pub spt_hash: SptHash,
+    /// What is charged.
+    pub charge: Charge,
+    /// Stripe's `Idempotency-Key`.
+    pub idempotency_key: IdempotencyKey,
+    /// The form-encoded body, all of it but the token.
+    pub body: String,
+    /// The token, sealed; `None` once it is erased.
+    pub sealed_token: Option<String>,
+    /// `Stripe-Version`.
+    pub stripe_version: String,
+    /// The account that is paid.
+    pub account: AccountId,
+    /// When it was committed.
+    pub started: Timestamp,
+    /// Until when it may be sent.
+    pub repeat_until: Timestamp,
+    /// How it ended; `None` while it is undecided.
+    pub end: Option<AttemptEnd>,
+}
+
+/// A session that waits for something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueSession {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Which.
+    pub id: SessionId,
+    /// Since when it is due.
+    pub due_at: Timestamp,
+}
+
+/// The store did not do what it was asked. Nothing of it was done, as far as the store can tell.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is full, or refuses to write.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A row does not say what this version of the program understands.
+    #[error("a row of the store cannot be read ({what}): {why}")]
+    Corrupt {
+        /// Which row.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Why a commit was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The session has another version by now: load it again.
+    #[error("the session was changed by another commit")]
+    Conflict,
+    /// The token has started an attempt already: load it again.
+    #[error("the token has already started an attempt")]
+    TokenUsed,
+    /// The store failed; whether the commit was done must be found out by loading.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
