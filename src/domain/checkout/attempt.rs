@@ -213,6 +213,8 @@ pub struct Flag {
 pub enum FlagReason {
     /// The session had ended unpaid.
     PaidAfterEnd,
+    /// The session is unpaid and its attempt was taken for dead.
+    PaidByDeadAttempt,
     /// The session was paid by another payment.
     PaidTwice,
 }

@@ -4,7 +4,7 @@ use super::session::{Notice, Session};
 use super::token::{SharedPaymentToken, TokenProblem};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
-use crate::domain::ids::{Revision, ShippingId};
+use crate::domain::ids::{ItemId, Revision, ShippingId};
 use crate::domain::order::Order;
 
 /// What a caller asks of a session.
@@ -97,6 +97,12 @@ pub enum Rejection {
     /// It has ended.
     #[error("this checkout is {0} and cannot be changed any more")]
     Ended(&'static str),
+    /// The shop has no such item.
+    #[error("\"{0}\" is not sold here; search_products lists what is")]
+    UnknownItem(ItemId),
+    /// A payment is under way and its end is not known yet.
+    #[error("a payment for this checkout is being processed; do not pay again; get_checkout tells how it ended")]
+    Undecided,
     /// The token belongs to another checkout of this shop.
     #[error("this payment token was already used for another checkout")]
     TokenUsedElsewhere,

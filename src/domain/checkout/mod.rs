@@ -4,7 +4,9 @@
 //! - [`command`]: what callers ask of it and what they are answered.
 //! - [`attempt`]: one try to charge, what Stripe was seen to say of it, how it ended.
 //! - [`token`]: the Shared Payment Token and what is checked about it.
+//! - [`snapshot`]: a session as it was read, and one change of it as data.
 //! - [`step`]: `step(session, event, context)`, pure and total: the table of transitions.
+//! - `settle`: what each answer of Stripe means to an attempt.
 //! - [`driver`]: the loop around it without I/O: load, gather, commit, run, reply.
 //!
 //! Invariants kept here: at most one attempt is undecided; an attempt's intent is in a commit before its request
@@ -13,4 +15,8 @@
 pub mod attempt;
 pub mod command;
 pub mod session;
+pub mod driver;
+mod settle;
+pub mod snapshot;
+pub mod step;
 pub mod token;

@@ -101,6 +101,8 @@ pub enum State {
         quote: Quote,
         /// The order made of it.
         order: OrderId,
+        /// The PaymentIntent that paid it.
+        intent: PaymentIntentId,
     },
     /// Ended unpaid on purpose.
     Canceled {

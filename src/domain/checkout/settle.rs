@@ -1,0 +1,309 @@
+//! What each answer of Stripe means to an attempt under way: the heart of "exactly once".
+//!
+//! Invariants kept here: nothing is concluded from silence before it is certain; an attempt ends only when it is
+//! known to be paid or known to be dead; a payment that disagrees with what was asked for is never an order.
+
+use super::attempt::{AttemptEnd, Flag, FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
+use super::command::Rejection;
+use super::session::{
+    CancelReason, Charging, FreezeReason, MAX_ATTEMPTS, Notice, NoticeCode, Phase, Session, State,
+};
+use super::snapshot::AttemptMove;
+use super::step::{Context, Effect, Transition};
+use crate::domain::ids::{AttemptNumber, PaymentIntentId};
+use crate::domain::order::Order;
+use crate::domain::time::{Span, Timestamp};
+
+/// How long after the last possible send a reading that finds nothing begins to count.
+const ABSENCE_MARGIN: Span = Span::minutes(2);
+
+/// How far apart the two readings must be that together say "absent".
+const ABSENCE_INTERVAL: Span = Span::seconds(30);
+
+/// How long Stripe is read in vain before an operator is asked.
+const READING_LIMIT: Span = Span::hours(24);
+
+/// After this many identical replayed server errors the key will never answer anything else.
+const REPLAYED_ERRORS: u32 = 3;
+
+/// The first pause between tries, and the longest, in milliseconds.
+const FIRST_PAUSE: i64 = 500;
+const LONGEST_PAUSE: i64 = 60_000;
+
+/// Applies what was seen of an attempt.
+pub(super) fn settle(
+    session: &Session,
+    attempt: AttemptNumber,
+    seen: Seen,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    match &session.state {
+        State::Charging(charging) if charging.attempt == attempt => Ok(decide(session, charging, seen, context)),
+        State::Charging(_)
+        | State::Open { .. }
+        | State::Ready { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => Ok(seen_too_late(session, seen, context)),
+    }
+}
+
+fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<'_>) -> Transition {
+    match seen {
+        Seen::Intent(intent) => intent_seen(session, charging, &intent, context),
+        Seen::Declined { intent: _, requires_3ds, text } => match charging.phase {
+            Phase::Sending { .. } => dead(session, charging, declined(requires_3ds, text)),
+            Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
+        },
+        Seen::TokenRefused { maybe_consumed: true, .. } => read_from_now_on(session, charging, context),
+        Seen::TokenRefused { maybe_consumed: false, .. } => {
+            let text = "The payment was refused: its token is no longer good.".to_owned();
+            dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text })
+        }
+        Seen::RequestRefused { .. } => {
+            let text = "The shop could not take this payment. Nothing was charged.".to_owned();
+            dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text })
+        }
+        Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict),
+        Seen::KeyRefused => again_later(session, charging, None, context),
+        Seen::Unknown(unknown) => unknown_seen(session, charging, &unknown, context),
+        Seen::Absent => absent(session, charging, context),
+        Seen::Unread => unread(session, charging, context),
+    }
+}
+
+fn declined(requires_3ds: bool, text: String) -> Notice {
+    let code = if requires_3ds { NoticeCode::Requires3ds } else { NoticeCode::PaymentDeclined };
+    Notice { code, text }
+}
+
+fn intent_seen(session: &Session, charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> Transition {
+    match intent.status {
+        IntentStatus::Succeeded if agrees(charging, intent, context) => completed(session, charging, intent, context),
+        IntentStatus::Succeeded => {
+            let mut charging = charging.clone();
+            charging.intent = Some(intent.id.clone());
+            frozen(session, &charging, FreezeReason::PaymentDisagrees)
+        }
+        IntentStatus::Processing => {
+            let mut charging = charging.clone();
+            charging.intent = Some(intent.id.clone());
+            charging.phase = Phase::Reading { absent_since: None };
+            again_later(session, &charging, None, context)
+        }
+        IntentStatus::RequiresAction | IntentStatus::RequiresConfirmation | IntentStatus::RequiresCapture => {
+            canceling(session, charging, intent, context)
+        }
+        IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => {
+            let end = match &charging.phase {
+                Phase::Canceling { end: AttemptEnd::Dead { notice } } => notice.clone(),
+                Phase::Canceling { end: AttemptEnd::Succeeded { .. } }
+                | Phase::Sending { .. }
+                | Phase::Reading { .. } => declined(false, "The payment was declined.".to_owned()),
+            };
+            dead(session, charging, end)
+        }
+    }
+}
+
+/// Whether a succeeded payment is the one that was asked for.
+fn agrees(charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> bool {
+    let charge = &charging.charge;
+    intent.amount == charge.total
+        && intent.livemode == context.view.mode.livemode()
+        && intent.session.as_ref() == Some(&charge.session)
+        && intent.revision == Some(charge.revision)
+        && intent.attempt == Some(charge.attempt)
+}
+
+fn completed(session: &Session, charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> Transition {
+    let order = Order {
+        id: context.moment.order_id(),
+        session: session.id.clone(),
+        revision: session.revision,
+        payment_intent: intent.id.clone(),
+        quote: charging.quote.clone(),
+        buyer: session.wishes.buyer.clone(),
+        address: session.wishes.address.clone(),
+        created: context.moment.now,
+    };
+    let mut next = session.clone();
+    next.notice = None;
+    next.state = State::Completed {
+        quote: charging.quote.clone(),
+        order: order.id.clone(),
+        intent: intent.id.clone(),
+    };
+    let end = AttemptEnd::Succeeded { intent: intent.id.clone() };
+    Transition { attempt: Some(ended(charging, end)), order: Some(order), ..Transition::to(next) }
+}
+
+fn dead(session: &Session, charging: &Charging, notice: Notice) -> Transition {
+    let mut next = session.clone();
+    next.notice = Some(notice.clone());
+    next.state = if session.attempts >= MAX_ATTEMPTS {
+        State::Canceled { reason: CancelReason::TooManyAttempts }
+    } else {
+        State::Ready { quote: charging.quote.clone() }
+    };
+    Transition { attempt: Some(ended(charging, AttemptEnd::Dead { notice })), ..Transition::to(next) }
+}
+
+fn frozen(session: &Session, charging: &Charging, reason: FreezeReason) -> Transition {
+    let mut next = session.clone();
+    next.state = State::Frozen { charging: charging.clone(), reason };
+    Transition { attempt: Some(never_sent_again(charging)), ..Transition::to(next) }
+}
+
+fn canceling(session: &Session, charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    let first_time = !matches!(charging.phase, Phase::Canceling { .. });
+    if !first_time {
+        return again_later(session, &charging, None, context);
+    }
+    let notice = declined(
+        intent.status == IntentStatus::RequiresAction,
+        "The bank asks for a confirmation that cannot be given here. Nothing was charged; another way to pay may work."
+            .to_owned(),
+    );
+    charging.intent = Some(intent.id.clone());
+    charging.phase = Phase::Canceling { end: AttemptEnd::Dead { notice } };
+    charging.tries = 0;
+    charging.next_try = context.moment.now;
+    let effect = Effect::Cancel { attempt: charging.attempt, intent: intent.id.clone() };
+    stays(session, charging, Some(effect))
+}
+
+fn unknown_seen(session: &Session, charging: &Charging, unknown: &Unknown, context: &Context<'_>) -> Transition {
+    let Phase::Sending { replayed_errors } = charging.phase else {
+        return unread(session, charging, context);
+    };
+    let replayed_errors = if unknown.replayed_error { replayed_errors + 1 } else { 0 };
+    let hopeless = unknown.cannot_repeat
+        || unknown.should_retry == Some(false)
+        || replayed_errors >= REPLAYED_ERRORS
+        || context.moment.now >= charging.repeat_until;
+    if hopeless {
+        return read_from_now_on(session, charging, context);
+    }
+    let mut charging = charging.clone();
+    charging.phase = Phase::Sending { replayed_errors };
+    again_later(session, &charging, unknown.retry_after, context)
+}
+
+/// Ends the repeating of an attempt's request: from here on Stripe is only read.
+pub(super) fn read_from_now_on(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    if matches!(charging.phase, Phase::Sending { .. }) {
+        charging.phase = Phase::Reading { absent_since: None };
+        charging.tries = 0;
+    }
+    charging.next_try = context.moment.now;
+    let effect = reading(&charging);
+    stays(session, charging, Some(effect))
+}
+
+/// The reading that may decide an attempt.
+pub(super) fn reading(charging: &Charging) -> Effect {
+    Effect::Read { attempt: charging.attempt, intent: charging.intent.clone(), since: charging.started }
+}
+
+/// A complete reading found no payment of this attempt.
+fn absent(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
+    let now = context.moment.now;
+    let Phase::Reading { absent_since } = charging.phase else {
+        return again_later(session, charging, None, context);
+    };
+    if now < charging.repeat_until + ABSENCE_MARGIN {
+        return again_later(session, charging, None, context);
+    }
+    match absent_since {
+        Some(first) if now >= first + ABSENCE_INTERVAL => never_happened(session, charging, now),
+        Some(_) => again_later(session, charging, Some(ABSENCE_INTERVAL), context),
+        None => {
+            let mut charging = charging.clone();
+            charging.phase = Phase::Reading { absent_since: Some(now) };
+            again_later(session, &charging, Some(ABSENCE_INTERVAL), context)
+        }
+    }
+}
+
+/// The attempt never reached Stripe, and never will: the shopper must be shown the order anew.
+fn never_happened(session: &Session, charging: &Charging, now: Timestamp) -> Transition {
+    let text = "The payment did not go through. Nothing was charged.".to_owned();
+    let notice = Notice { code: NoticeCode::PaymentDeclined, text };
+    let mut next = session.clone();
+    next.notice = Some(notice.clone());
+    next.state = if session.expires <= now { State::Expired } else { State::Open { problem: None } };
+    Transition { attempt: Some(ended(charging, AttemptEnd::Dead { notice })), ..Transition::to(next) }
+}
+
+/// A reading did not come to its end.
+fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
+    if context.moment.now >= charging.repeat_until + READING_LIMIT {
+        return frozen(session, charging, FreezeReason::Unreadable);
+    }
+    again_later(session, charging, None, context)
+}
+
+/// The same again after a pause that doubles from try to try, is spread by chance, and is never under `at_least`.
+fn again_later(
+    session: &Session,
+    charging: &Charging,
+    at_least: Option<Span>,
+    context: &Context<'_>,
+) -> Transition {
+    let mut charging = charging.clone();
+    let doubled = FIRST_PAUSE.saturating_mul(1 << charging.tries.min(16)).min(LONGEST_PAUSE);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most a minute of milliseconds")]
+    let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
+    let pause = at_least.map_or(spread, |least| least.as_millis().max(spread));
+    charging.tries = charging.tries.saturating_add(1);
+    charging.next_try = context.moment.now + Span::millis(pause);
+    stays(session, charging, None)
+}
+
+/// The attempt goes on; its token is erased as soon as its request will never be sent again.
+fn stays(session: &Session, charging: Charging, effect: Option<Effect>) -> Transition {
+    let sending = matches!(charging.phase, Phase::Sending { .. });
+    let attempt = if sending { None } else { Some(never_sent_again(&charging)) };
+    let mut next = session.clone();
+    next.state = State::Charging(charging);
+    Transition { attempt, effect, ..Transition::to(next) }
+}
+
+fn never_sent_again(charging: &Charging) -> AttemptMove {
+    AttemptMove::Update { number: charging.attempt, end: None, erase_token: true }
+}
+
+fn ended(charging: &Charging, end: AttemptEnd) -> AttemptMove {
+    AttemptMove::Update { number: charging.attempt, end: Some(end), erase_token: true }
+}
+
+/// Something was seen of an attempt that is decided already: a payment among it is flagged, nothing else matters.
+fn seen_too_late(session: &Session, seen: Seen, context: &Context<'_>) -> Transition {
+    let mut transition = Transition::to(session.clone());
+    let Seen::Intent(IntentSeen { id, status: IntentStatus::Succeeded, .. }) = seen else {
+        return transition;
+    };
+    transition.flag = flag_reason(session, &id).map(|reason| Flag {
+        id: context.moment.flag_id(),
+        session: session.id.clone(),
+        intent: id,
+        reason,
+        seen: context.moment.now,
+    });
+    transition
+}
+
+fn flag_reason(session: &Session, intent: &PaymentIntentId) -> Option<FlagReason> {
+    match &session.state {
+        State::Canceled { .. } | State::Expired => Some(FlagReason::PaidAfterEnd),
+        State::Open { .. } | State::Ready { .. } | State::Charging(_) => Some(FlagReason::PaidByDeadAttempt),
+        State::Completed { intent: paid_by, .. } if paid_by == intent => None,
+        State::Completed { .. } => Some(FlagReason::PaidTwice),
+        State::Frozen { charging, .. } if charging.intent.as_ref() == Some(intent) => None,
+        State::Frozen { .. } => Some(FlagReason::PaidTwice),
+    }
+}

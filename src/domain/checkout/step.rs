@@ -1,0 +1,427 @@
+//! `step(session, event, context)`: every transition of a checkout, pure and total.
+//!
+//! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
+//! below; those for what Stripe said are in [`settle`](super::settle).
+
+use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Seen};
+use super::command::{Patch, Payment, Rejection};
+use super::session::{
+    CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Wishes,
+};
+use super::settle::settle;
+use super::snapshot::AttemptMove;
+use super::token::TokenFacts;
+use crate::domain::address::Buyer;
+use crate::domain::ids::{AttemptNumber, FlagId, ItemId, OrderId, PaymentIntentId, Revision, SessionId};
+use crate::domain::merchant::{MerchantStatus, MerchantView};
+use crate::domain::order::Order;
+use crate::domain::pricing::{PricingInput, PricingProblem, quote};
+use crate::domain::time::{Span, Timestamp};
+
+use super::attempt::Flag;
+
+/// How long after the quote's expiry a request may still be repeated: its shopper paid in time.
+const REPEAT_AFTER_EXPIRY: Span = Span::minutes(5);
+
+/// Stripe forgets idempotency keys after 24 hours; an hour before, repeating ends in any case.
+const REPEAT_LIMIT: Span = Span::hours(23);
+
+/// What a step may know besides the session.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The merchant, at this moment.
+    pub view: &'a MerchantView,
+    /// Time and chance.
+    pub moment: Moment,
+}
+
+/// Time and chance at one step, drawn beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The present.
+    pub now: Timestamp,
+    /// A number in `0.0..1.0`, to spread retries.
+    pub jitter: f64,
+    /// Random bits, for the id of an order or a flag made in this step.
+    pub random: u128,
+}
+
+impl Moment {
+    pub(super) fn order_id(&self) -> OrderId {
+        OrderId::from_random(self.random)
+    }
+
+    pub(super) fn flag_id(&self) -> FlagId {
+        FlagId::from_random(self.random)
+    }
+}
+
+/// Something that happens to a session.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The shopper changed something.
+    Edited {
+        /// The revision that was seen.
+        revision: Option<Revision>,
+        /// The change.
+        patch: Patch,
+    },
+    /// A line of the quote can no longer be sold.
+    LineGone(ItemId),
+    /// The shopper pays, with a token that Stripe has told about.
+    Paid {
+        /// The payment.
+        payment: Payment,
+        /// What the token is good for.
+        facts: TokenFacts,
+    },
+    /// The shopper gave up.
+    Canceled,
+    /// The session's time is over.
+    TimeOut,
+    /// The attempt's request may not be sent any more.
+    RepeatingEnded,
+    /// Stripe was seen to say something of an attempt.
+    Saw {
+        /// Which attempt was asked about.
+        attempt: AttemptNumber,
+        /// What was seen.
+        seen: Seen,
+    },
+}
+
+/// Where a step leads.
+#[derive(Clone, Debug)]
+pub struct Transition {
+    /// The session as it is to stand.
+    pub next: Session,
+    /// What becomes of an attempt.
+    pub attempt: Option<AttemptMove>,
+    /// The order that is placed.
+    pub order: Option<Order>,
+    /// A payment for an operator to look at.
+    pub flag: Option<Flag>,
+    /// What to do once the change is durable.
+    pub effect: Option<Effect>,
+}
+
+impl Transition {
+    /// A change of the session alone.
+    pub(super) const fn to(next: Session) -> Self {
+        Self { next, attempt: None, order: None, flag: None, effect: None }
+    }
+}
+
+/// Something to do at Stripe. What comes of it returns as [`Event::Saw`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send the stored request of the attempt.
+    Charge(AttemptNumber),
+    /// Read what became of the attempt.
+    Read {
+        /// The attempt.
+        attempt: AttemptNumber,
+        /// The PaymentIntent, where it is known; else all since `since` are listed.
+        intent: Option<PaymentIntentId>,
+        /// When the attempt was committed.
+        since: Timestamp,
+    },
+    /// Cancel the PaymentIntent of the attempt, and read it where that is refused.
+    Cancel {
+        /// The attempt.
+        attempt: AttemptNumber,
+        /// Its PaymentIntent.
+        intent: PaymentIntentId,
+    },
+}
+
+impl Effect {
+    /// The attempt that it is for.
+    #[must_use]
+    pub const fn attempt(&self) -> AttemptNumber {
+        match self {
+            Self::Charge(attempt) | Self::Read { attempt, .. } | Self::Cancel { attempt, .. } => *attempt,
+        }
+    }
+}
+
+/// When a session waits for something next: the sweeper wakes it then.
+#[must_use]
+pub const fn due_at(session: &Session) -> Option<Timestamp> {
+    match &session.state {
+        State::Open { .. } | State::Ready { .. } => Some(session.expires),
+        State::Charging(charging) => Some(charging.next_try),
+        State::Frozen { .. } | State::Completed { .. } | State::Canceled { .. } | State::Expired => None,
+    }
+}
+
+/// A new session.
+pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Session, Rejection> {
+    if context.view.status == MerchantStatus::Suspended {
+        return Err(Rejection::Suspended);
+    }
+    let now = context.moment.now;
+    let Some(cart) = patch.cart else {
+        return Err(Rejection::NotPayable("items must name at least one item".to_owned()));
+    };
+    let wishes = Wishes {
+        cart,
+        buyer: patch.buyer.unwrap_or_default(),
+        address: patch.address,
+        option_id: patch.option_id,
+    };
+    refuse_unknown_items(&wishes, context)?;
+    let state = priced(&wishes, context);
+    let expires = now + context.view.checkout.session_ttl;
+    Ok(Session { id, created: now, expires, revision: Revision(1), wishes, attempts: 0, account: None, notice: None, state })
+}
+
+/// One transition. `Err` changes nothing.
+pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Transition, Rejection> {
+    match event {
+        Event::Edited { revision, patch } => edit(session, revision, patch, context),
+        Event::LineGone(item) => line_gone(session, item),
+        Event::Paid { payment, facts } => pay(session, &payment, &facts, context),
+        Event::Canceled => cancel(session),
+        Event::TimeOut => time_out(session, context),
+        Event::RepeatingEnded => repeating_ended(session, context),
+        Event::Saw { attempt, seen } => settle(session, attempt, seen, context),
+    }
+}
+
+/// Why a session in this state takes no edit, cancel or payment; `Ok` when it is still the shopper's.
+fn shoppers(session: &Session) -> Result<(), Rejection> {
+    match &session.state {
+        State::Open { .. } | State::Ready { .. } => Ok(()),
+        State::Charging(_) | State::Frozen { .. } => Err(Rejection::Undecided),
+        State::Completed { .. } | State::Canceled { .. } | State::Expired => Err(Rejection::Ended(session.state.name())),
+    }
+}
+
+fn edit(
+    session: &Session,
+    revision: Option<Revision>,
+    patch: Patch,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    shoppers(session)?;
+    if revision.is_some_and(|seen| seen != session.revision) {
+        return Err(Rejection::StaleRevision { current: session.revision });
+    }
+    let new_cart = patch.cart.is_some();
+    let mut next = session.clone();
+    next.wishes = patched(session.wishes.clone(), patch);
+    if new_cart {
+        refuse_unknown_items(&next.wishes, context)?;
+    }
+    next.revision = session.revision.next();
+    next.notice = None;
+    next.state = priced(&next.wishes, context);
+    Ok(Transition::to(next))
+}
+
+/// The wishes with a patch laid over them.
+fn patched(wishes: Wishes, patch: Patch) -> Wishes {
+    // An option belongs to the address that it was offered for: a new address without an option starts afresh.
+    let kept_option = if patch.address.is_some() { None } else { wishes.option_id };
+    Wishes {
+        cart: patch.cart.unwrap_or(wishes.cart),
+        buyer: merged(patch.buyer.unwrap_or_default(), wishes.buyer),
+        address: patch.address.or(wishes.address),
+        option_id: patch.option_id.or(kept_option),
+    }
+}
+
+/// What `first` says of a buyer, and where it is silent what `second` says.
+fn merged(first: Buyer, second: Buyer) -> Buyer {
+    Buyer {
+        name: first.name.or(second.name),
+        email: first.email.or(second.email),
+        phone_number: first.phone_number.or(second.phone_number),
+    }
+}
+
+fn refuse_unknown_items(wishes: &Wishes, context: &Context<'_>) -> Result<(), Rejection> {
+    let unknown = wishes.cart.lines().iter().find(|line| context.view.catalog.item(&line.id).is_none());
+    match unknown {
+        Some(line) => Err(Rejection::UnknownItem(line.id.clone())),
+        None => Ok(()),
+    }
+}
+
+/// `ready` with a quote, or `open` with what is missing.
+fn priced(wishes: &Wishes, context: &Context<'_>) -> State {
+    let input = PricingInput {
+        cart: &wishes.cart,
+        address: wishes.address.as_ref(),
+        option_id: wishes.option_id.as_ref(),
+    };
+    match quote(context.view, input, context.moment.now) {
+        Ok(quote) => State::Ready { quote },
+        Err(problem) => State::Open { problem: Some(problem) },
+    }
+}
+
+fn line_gone(session: &Session, item: ItemId) -> Result<Transition, Rejection> {
+    shoppers(session)?;
+    let mut next = session.clone();
+    let problem = PricingProblem::Unavailable(item);
+    next.notice = Some(Notice { code: NoticeCode::OutOfStock, text: problem.to_string() });
+    next.state = State::Open { problem: Some(problem) };
+    Ok(Transition::to(next))
+}
+
+/// Why a session cannot be paid by this payment now, before its token is even looked at.
+pub(super) fn payable(session: &Session, payment: &Payment, context: &Context<'_>) -> Result<(), Rejection> {
+    shoppers(session)?;
+    match payment.revision {
+        None => return Err(Rejection::RevisionMissing),
+        Some(seen) if seen != session.revision => {
+            return Err(Rejection::StaleRevision { current: session.revision });
+        }
+        Some(_) => {}
+    }
+    let State::Ready { quote } = &session.state else {
+        return Err(Rejection::NotPayable(open_reason(&session.state)));
+    };
+    if quote.expires <= context.moment.now {
+        return Err(Rejection::QuoteExpired);
+    }
+    if context.view.status == MerchantStatus::Suspended {
+        return Err(Rejection::Suspended);
+    }
+    let account = context.view.account.as_ref().ok_or(Rejection::AccountUnknown)?;
+    if session.account.as_ref().is_some_and(|pinned| pinned != account) {
+        return Err(Rejection::AccountUnknown);
+    }
+    Ok(())
+}
+
+fn open_reason(state: &State) -> String {
+    match state {
+        State::Open { problem: Some(problem) } => problem.to_string(),
+        State::Open { problem: None } => {
+            "the last payment did not go through; refresh the checkout with update_checkout and show it again".to_owned()
+        }
+        State::Ready { .. }
+        | State::Charging(_)
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => format!("it is {}", state.name()),
+    }
+}
+
+fn pay(
+    session: &Session,
+    payment: &Payment,
+    facts: &TokenFacts,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    payable(session, payment, context)?;
+    let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
+        return Err(Rejection::AccountUnknown);
+    };
+    let now = context.moment.now;
+    facts.check(context.view, quote.total, now)?;
+
+    let number = AttemptNumber(session.attempts).next();
+    let charge =
+        Charge { total: quote.total, session: session.id.clone(), revision: session.revision, attempt: number };
+    let repeat_until = (quote.expires + REPEAT_AFTER_EXPIRY).min(now + REPEAT_LIMIT);
+    let mut next = session.clone();
+    next.wishes.buyer = merged(session.wishes.buyer.clone(), payment.buyer.clone());
+    next.attempts = number.0;
+    next.account = Some(account.clone());
+    next.notice = None;
+    next.state = State::Charging(Charging {
+        quote: quote.clone(),
+        attempt: number,
+        started: now,
+        repeat_until,
+        charge: charge.clone(),
+        intent: None,
+        phase: Phase::Sending { replayed_errors: 0 },
+        tries: 0,
+        next_try: now,
+    });
+    let intent = AttemptIntent {
+        number,
+        idempotency_key: IdempotencyKey::of(&context.view.tenant(), account, payment.token.hash(), &charge),
+        charge,
+        token: payment.token.clone(),
+        account: account.clone(),
+        shipping: session.wishes.address.clone(),
+        email: next.wishes.buyer.email.clone(),
+        started: now,
+        repeat_until,
+    };
+    Ok(Transition {
+        attempt: Some(AttemptMove::Start(Box::new(intent))),
+        effect: Some(Effect::Charge(number)),
+        ..Transition::to(next)
+    })
+}
+
+fn cancel(session: &Session) -> Result<Transition, Rejection> {
+    shoppers(session)?;
+    let mut next = session.clone();
+    next.notice = None;
+    next.state = State::Canceled { reason: CancelReason::Shopper };
+    Ok(Transition::to(next))
+}
+
+fn time_out(session: &Session, context: &Context<'_>) -> Result<Transition, Rejection> {
+    shoppers(session)?;
+    let mut next = session.clone();
+    if session.expires <= context.moment.now {
+        next.notice = None;
+        next.state = State::Expired;
+    }
+    Ok(Transition::to(next))
+}
+
+fn repeating_ended(session: &Session, context: &Context<'_>) -> Result<Transition, Rejection> {
+    match &session.state {
+        State::Charging(charging) => Ok(super::settle::read_from_now_on(session, charging, context)),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => Ok(Transition::to(session.clone())),
+    }
+}
+
+/// What a session's own clock asks for, apart from any caller.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Nothing before this moment; `None`: nothing at all.
+    Wait(Option<Timestamp>),
+    /// Something at Stripe, without a change of state.
+    Run(Effect),
+    /// A transition.
+    Step(Event),
+}
+
+/// What is to be done for a session now.
+#[must_use]
+pub fn work(session: &Session, now: Timestamp) -> Work {
+    let Some(due) = due_at(session).filter(|due| *due <= now) else {
+        return Work::Wait(due_at(session));
+    };
+    match &session.state {
+        State::Open { .. } | State::Ready { .. } => Work::Step(Event::TimeOut),
+        State::Charging(charging) => match (&charging.phase, &charging.intent) {
+            (Phase::Sending { .. }, _) if now < charging.repeat_until => Work::Run(Effect::Charge(charging.attempt)),
+            (Phase::Sending { .. }, _) => Work::Step(Event::RepeatingEnded),
+            (Phase::Canceling { .. }, Some(intent)) => {
+                Work::Run(Effect::Cancel { attempt: charging.attempt, intent: intent.clone() })
+            }
+            (Phase::Reading { .. } | Phase::Canceling { .. }, _) => Work::Run(super::settle::reading(charging)),
+        },
+        State::Frozen { .. } | State::Completed { .. } | State::Canceled { .. } | State::Expired => {
+            Work::Wait(Some(due))
+        }
+    }
+}
