@@ -1,0 +1,194 @@
+//! Stripe's objects, as far as they are read. Every nullable field may be missing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::charge::{ATTEMPT_KEY, REVISION_KEY, SESSION_KEY};
+use crate::domain::checkout::attempt::{IntentSeen, IntentStatus};
+use crate::domain::checkout::token::{Deactivation, TokenFacts};
+use crate::domain::ids::{AttemptNumber, Revision, SessionId};
+use crate::domain::money::Money;
+use crate::domain::time::Timestamp;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Account {
+    pub(super) id: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct List<T> {
+    pub(super) data: Vec<T>,
+    pub(super) has_more: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PaymentIntent {
+    pub(super) id: String,
+    pub(super) status: String,
+    amount: i64,
+    #[serde(default)]
+    amount_received: Option<i64>,
+    currency: String,
+    livemode: bool,
+    pub(super) created: i64,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+impl PaymentIntent {
+    fn number(&self, key: &str) -> Option<u32> {
+        self.metadata.get(key)?.parse().ok()
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        self.metadata.get(SESSION_KEY)?.parse().ok()
+    }
+
+    fn attempt(&self) -> Option<AttemptNumber> {
+        self.number(ATTEMPT_KEY).map(AttemptNumber)
+    }
+
+    pub(super) fn is_of(&self, session: &SessionId, attempt: AttemptNumber) -> bool {
+        self.session().as_ref() == Some(session) && self.attempt() == Some(attempt)
+    }
+
+    /// What it says of an attempt; `None` when it is not readable.
+    pub(super) fn seen(&self) -> Option<IntentSeen> {
+        let status = match self.status.as_str() {
+            "requires_payment_method" => IntentStatus::RequiresPaymentMethod,
+            "requires_confirmation" => IntentStatus::RequiresConfirmation,
+            "requires_action" => IntentStatus::RequiresAction,
+            "processing" => IntentStatus::Processing,
+            "requires_capture" => IntentStatus::RequiresCapture,
+            "canceled" => IntentStatus::Canceled,
+            "succeeded" => IntentStatus::Succeeded,
+            _ => return None,
+        };
+        let minor = match status {
+            IntentStatus::Succeeded => self.amount_received.unwrap_or(self.amount),
+            IntentStatus::RequiresPaymentMethod
+            | IntentStatus::RequiresConfirmation
+            | IntentStatus::RequiresAction
+            | IntentStatus::Processing
+            | IntentStatus::RequiresCapture
+            | IntentStatus::Canceled => self.amount,
+        };
+        Some(IntentSeen {
+            id: self.id.parse().ok()?,
+            status,
+            amount: Money::new(minor, self.currency.parse().ok()?),
+            livemode: self.livemode,
+            session: self.session(),
+            revision: self.number(REVISION_KEY).map(Revision),
+            attempt: self.attempt(),
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct GrantedToken {
+    livemode: bool,
+    #[serde(default)]
+    deactivated_at: Option<i64>,
+    #[serde(default)]
+    deactivated_reason: Option<String>,
+    #[serde(default)]
+    usage_limits: Option<UsageLimits>,
+    #[serde(default)]
+    usage_details: Option<UsageDetails>,
+    #[serde(default)]
+    risk_details: Option<RiskDetails>,
+}
+
+#[derive(Debug, Deserialize)]
+struct UsageLimits {
+    currency: String,
+    max_amount: i64,
+    #[serde(default)]
+    expires_at: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct UsageDetails {
+    #[serde(default)]
+    amount_captured: Option<Captured>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Captured {
+    currency: String,
+    value: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct RiskDetails {
+    #[serde(default)]
+    insights: Option<BTreeMap<String, Option<Insight>>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Insight {
+    #[serde(default)]
+    recommended_action: Option<String>,
+}
+
+impl GrantedToken {
+    /// What the token is good for; `None` when its amounts contradict each other.
+    pub(super) fn facts(&self) -> Option<TokenFacts> {
+        let remaining = match &self.usage_limits {
+            Some(limits) => Some(self.remaining(limits)?),
+            None => None,
+        };
+        let deactivated = match (self.deactivated_reason.as_deref(), self.deactivated_at) {
+            (Some("consumed"), _) => Some(Deactivation::Consumed),
+            (Some("expired"), _) => Some(Deactivation::Expired),
+            (Some("revoked"), _) => Some(Deactivation::Revoked),
+            (Some(_), _) | (None, Some(_)) => Some(Deactivation::Other),
+            (None, None) => None,
+        };
+        let insights = self.risk_details.as_ref().and_then(|details| details.insights.as_ref());
+        let block = |insight: &Insight| insight.recommended_action.as_deref() == Some("block");
+        Some(TokenFacts {
+            livemode: self.livemode,
+            deactivated,
+            expires: self.usage_limits.as_ref().and_then(|limits| limits.expires_at).map(Timestamp::from_seconds),
+            remaining,
+            block_recommended: insights.is_some_and(|insights| insights.values().flatten().any(block)),
+        })
+    }
+
+    /// The limit less what was captured.
+    fn remaining(&self, limits: &UsageLimits) -> Option<Money> {
+        let limit = Money::new(limits.max_amount, limits.currency.parse().ok()?);
+        let captured = self.usage_details.as_ref().and_then(|details| details.amount_captured.as_ref());
+        match captured {
+            // Nothing captured is sometimes told without a currency that would matter.
+            Some(captured) if captured.value != 0 => {
+                limit.minus(Money::new(captured.value, captured.currency.parse().ok()?)).ok()
+            }
+            Some(_) | None => Some(limit),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ErrorBody {
+    pub(super) error: ErrorDetails,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ErrorDetails {
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) code: Option<String>,
+    #[serde(default)]
+    pub(super) decline_code: Option<String>,
+    #[serde(default)]
+    pub(super) param: Option<String>,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+    #[serde(default)]
+    pub(super) payment_intent: Option<PaymentIntent>,
+}

@@ -1,0 +1,99 @@
+//! The body of a charge, as it is stored and as it is sent.
+//!
+//! The stored part holds everything but the token, which is kept sealed beside it; the two are joined in one way
+//! only, so that every repeat is the same byte for byte.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+use crate::domain::address::Address;
+use crate::domain::checkout::attempt::AttemptIntent;
+use crate::domain::merchant::MerchantView;
+
+/// The metadata keys by which a payment of ours is recognised.
+pub(super) const SESSION_KEY: &str = "checkout_session";
+pub(super) const REVISION_KEY: &str = "checkout_revision";
+pub(super) const ATTEMPT_KEY: &str = "checkout_attempt";
+const MERCHANT_KEY: &str = "merchant";
+
+/// The form in which a body is stored; a later form gets a later number.
+pub const STORED_FORM: u32 = 1;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    amount: i64,
+    currency: &'a str,
+    confirm: bool,
+    error_on_requires_action: bool,
+    capture_method: &'a str,
+    description: String,
+    metadata: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shipping: Option<Shipping<'a>>,
+}
+
+#[derive(Serialize)]
+struct Shipping<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<&'a str>,
+    address: ShippingAddress<'a>,
+}
+
+#[derive(Serialize)]
+struct ShippingAddress<'a> {
+    line1: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line2: Option<&'a str>,
+    city: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    state: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    postal_code: &'a str,
+    country: &'a str,
+}
+
+impl<'a> Shipping<'a> {
+    fn of(address: &'a Address) -> Self {
+        Self {
+            name: &address.name,
+            phone: address.phone_number.as_deref(),
+            address: ShippingAddress {
+                line1: &address.line_one,
+                line2: address.line_two.as_deref(),
+                city: &address.city,
+                state: &address.state,
+                postal_code: &address.postal_code,
+                country: address.country.as_str(),
+            },
+        }
+    }
+}
+
+/// The form-encoded body of a charge (`POST /v1/payment_intents`), without its token.
+pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<String, serde_qs::Error> {
+    let charge = &intent.charge;
+    let metadata = BTreeMap::from([
+        (MERCHANT_KEY, view.id.to_string()),
+        (SESSION_KEY, charge.session.to_string()),
+        (REVISION_KEY, charge.revision.0.to_string()),
+        (ATTEMPT_KEY, charge.attempt.0.to_string()),
+    ]);
+    serde_qs::to_string(&Body {
+        amount: charge.total.minor,
+        currency: charge.total.currency.code(),
+        confirm: true,
+        // A bank that wants the shopper to confirm cannot be satisfied in a chat: the attempt fails instead of hanging.
+        error_on_requires_action: true,
+        capture_method: "automatic",
+        description: format!("{} {}", view.name, charge.session),
+        metadata,
+        shipping: intent.shipping.as_ref().map(Shipping::of),
+    })
+}
+
+/// The body with its token, as it is sent.
+#[must_use]
+pub fn with_token(body: &str, token: &super::SharedPaymentToken) -> String {
+    format!("{body}&payment_method_data[shared_payment_granted_token]={}", token.expose())
+}

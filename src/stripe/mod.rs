@@ -1,0 +1,201 @@
+//! Our thin Stripe client: the seven calls that a sheet payment needs, with the bodies kept as they are sent.
+//!
+//! Must not import: tokio, actix, sqlx, `store`, `protocol`. Never logs a body, a token or a key. Invariant: a charge
+//! is sent exactly as it was stored; what an answer means is decided in one place, [`outcome`].
+//! Source of every name: Stripe API `2026-09-30.preview`.
+
+mod answers;
+mod charge;
+mod outcome;
+mod transport;
+
+pub use charge::{STORED_FORM, encode_charge, with_token};
+pub use transport::{StripeTransport, TransportConfig, TransportError};
+
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+
+use crate::domain::checkout::attempt::{IdempotencyKey, Seen};
+use crate::domain::checkout::driver::GatherError;
+use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId};
+use crate::domain::time::{Span, Timestamp};
+use answers::{Account, GrantedToken, List, PaymentIntent};
+use transport::{Call, Reply};
+
+/// How far before an attempt's commit a listing begins: clocks differ.
+const LISTING_MARGIN: Span = Span::minutes(10);
+
+/// One merchant's Stripe account, seen through its newest key.
+#[derive(Clone, Debug)]
+pub struct StripeAccount {
+    transport: StripeTransport,
+    key: SecretString,
+}
+
+/// A charge as it was stored.
+#[derive(Clone, Debug)]
+pub struct StoredCharge<'a> {
+    /// The body, all of it but the token.
+    pub body: &'a str,
+    /// The token.
+    pub token: &'a SharedPaymentToken,
+    /// `Idempotency-Key`.
+    pub idempotency_key: &'a IdempotencyKey,
+    /// `Stripe-Version`.
+    pub stripe_version: &'a str,
+}
+
+/// Why the account could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// The key is not good.
+    #[error("Stripe refuses the key ({0})")]
+    KeyRefused(u16),
+    /// The key may not read its account; `stripe.account_id` must be given.
+    #[error("the key may not read its account; set stripe.account_id")]
+    NotPermitted,
+    /// Stripe did not answer, or not what it should.
+    #[error("Stripe could not be read: {0}")]
+    Unread(String),
+}
+
+impl StripeAccount {
+    /// The account that `key` opens.
+    #[must_use]
+    pub const fn new(transport: StripeTransport, key: SecretString) -> Self {
+        Self { transport, key }
+    }
+
+    /// The `Stripe-Version` that new requests carry.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.transport.version()
+    }
+
+    /// Which account the key opens (`GET /v1/account`).
+    pub async fn account_id(&self) -> Result<AccountId, AccountError> {
+        let reply = self.get("/v1/account", &[]).await.map_err(|error| AccountError::Unread(error.to_string()))?;
+        match reply.status {
+            200 => {
+                let account: Account =
+                    reply.json().ok_or_else(|| AccountError::Unread("the answer is not an account".to_owned()))?;
+                account.id.parse().map_err(|_| AccountError::Unread("the answer has no account id".to_owned()))
+            }
+            403 => Err(AccountError::NotPermitted),
+            401 => Err(AccountError::KeyRefused(401)),
+            status => Err(AccountError::Unread(format!("status {status}"))),
+        }
+    }
+
+    /// What a token is good for (`GET /v1/shared_payment/granted_tokens/{id}`). That this merchant's own key can
+    /// read it is what makes it this merchant's.
+    pub async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+        let path = format!("/v1/shared_payment/granted_tokens/{}", token.expose());
+        match self.get(&path, &[]).await {
+            Ok(reply) => match reply.status {
+                200 => reply
+                    .json::<GrantedToken>()
+                    .and_then(|token| token.facts())
+                    .ok_or(GatherError::Unread),
+                404 => Err(GatherError::Foreign),
+                _ => Err(GatherError::Unread),
+            },
+            Err(_) => Err(GatherError::Unread),
+        }
+    }
+
+    /// Sends a stored charge (`POST /v1/payment_intents`), once; repeating is the caller's.
+    pub async fn charge(&self, stored: &StoredCharge<'_>) -> Seen {
+        let call = Call {
+            idempotency_key: Some(stored.idempotency_key.as_str()),
+            version: Some(stored.stripe_version),
+            ..Call::post("/v1/payment_intents", with_token(stored.body, stored.token))
+        };
+        match self.transport.send(&self.key, call).await {
+            Ok(reply) => match outcome::of_charge(&reply) {
+                Seen::TokenRefused { text, .. } => {
+                    Seen::TokenRefused { maybe_consumed: self.maybe_consumed(stored.token).await, text }
+                }
+                seen @ (Seen::Intent(_)
+                | Seen::Declined { .. }
+                | Seen::RequestRefused { .. }
+                | Seen::IdempotencyConflict
+                | Seen::KeyRefused
+                | Seen::Unknown(_)
+                | Seen::Absent
+                | Seen::Unread) => seen,
+            },
+            Err(_) => Seen::Unknown(crate::domain::checkout::attempt::Unknown::default()),
+        }
+    }
+
+    /// Whether a refused token may have been used up by a payment of our own.
+    async fn maybe_consumed(&self, token: &SharedPaymentToken) -> bool {
+        use crate::domain::checkout::token::Deactivation;
+        match self.token_facts(token).await {
+            Ok(facts) => facts.deactivated == Some(Deactivation::Consumed),
+            Err(GatherError::Foreign) => false,
+            Err(GatherError::Unread) => true,
+        }
+    }
+
+    /// Reads one PaymentIntent (`GET /v1/payment_intents/{id}`).
+    pub async fn read_intent(&self, intent: &PaymentIntentId) -> Seen {
+        match self.get(&format!("/v1/payment_intents/{intent}"), &[]).await {
+            Ok(reply) => outcome::of_reading(&reply),
+            Err(_) => Seen::Unread,
+        }
+    }
+
+    /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`); where that is refused, reads it.
+    pub async fn cancel_intent(&self, intent: &PaymentIntentId) -> Seen {
+        let key = format!("mg1-cancel-{intent}");
+        let call = Call {
+            idempotency_key: Some(&key),
+            ..Call::post(&format!("/v1/payment_intents/{intent}/cancel"), String::new())
+        };
+        match self.transport.send(&self.key, call).await {
+            Ok(reply) if reply.status == 400 => self.read_intent(intent).await,
+            Ok(reply) => outcome::of_reading(&reply),
+            Err(_) => Seen::Unread,
+        }
+    }
+
+    /// Looks for the PaymentIntent of an attempt among all since shortly before `since`
+    /// (`GET /v1/payment_intents`, every page; search lags behind and is not used).
+    pub async fn find_intent(&self, session: &SessionId, attempt: AttemptNumber, since: Timestamp) -> Seen {
+        let created = (since - LISTING_MARGIN).as_seconds().to_string();
+        let mut found: Vec<PaymentIntent> = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let mut query = vec![("created[gte]", created.as_str()), ("limit", "100")];
+            if let Some(after) = &after {
+                query.push(("starting_after", after));
+            }
+            let page = match self.get("/v1/payment_intents", &query).await {
+                Ok(reply) if reply.status == 200 => reply.json::<List<PaymentIntent>>(),
+                Ok(reply) if matches!(reply.status, 401 | 403) => return Seen::KeyRefused,
+                Ok(_) | Err(_) => None,
+            };
+            let Some(List { data, has_more }) = page else {
+                return Seen::Unread;
+            };
+            after = data.last().map(|intent| intent.id.clone());
+            found.extend(data.into_iter().filter(|intent| intent.is_of(session, attempt)));
+            if !has_more || after.is_none() {
+                return outcome::of_listing(&found);
+            }
+        }
+    }
+
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, TransportError> {
+        self.transport.send(&self.key, Call::get(path, query)).await
+    }
+}
+
+impl Reply {
+    fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}

@@ -1,0 +1,175 @@
+//! One HTTP request to Stripe: authentication, version, deadlines, size limits. Knows no endpoint.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::domain::time::Span;
+
+/// The largest answer that is read.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// Where and how Stripe is reached.
+#[derive(Clone, Debug)]
+pub struct TransportConfig {
+    /// `https://api.stripe.com`, or an emulator on loopback.
+    pub api_base: Url,
+    /// `Stripe-Version` of new requests.
+    pub version: String,
+    /// How long a connection may take.
+    pub connect_timeout: Span,
+    /// How long a charge may take.
+    pub charge_timeout: Span,
+    /// How long a reading may take.
+    pub read_timeout: Span,
+}
+
+/// The connection to Stripe that all merchants share; keys are given per call.
+#[derive(Clone, Debug)]
+pub struct StripeTransport {
+    http: reqwest::Client,
+    config: std::sync::Arc<TransportConfig>,
+}
+
+/// No answer came.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The HTTP client could not be made.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Setup(String),
+    /// The key has characters that no header can carry.
+    #[error("the key cannot be sent")]
+    Key,
+    /// Connecting, sending or reading failed, or took too long.
+    #[error("no answer: {0}")]
+    NoAnswer(String),
+    /// The answer is larger than any of Stripe's.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+/// One request.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    /// Path below the API's base.
+    pub(super) path: String,
+    /// Query parameters, not yet encoded.
+    pub(super) query: Vec<(&'a str, &'a str)>,
+    /// Form-encoded body of a POST.
+    pub(super) body: Option<String>,
+    /// `Idempotency-Key`.
+    pub(super) idempotency_key: Option<&'a str>,
+    /// A `Stripe-Version` other than the configured one.
+    pub(super) version: Option<&'a str>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn get(path: &str, query: &[(&'a str, &'a str)]) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.to_owned(),
+            query: query.to_vec(),
+            body: None,
+            idempotency_key: None,
+            version: None,
+        }
+    }
+
+    pub(super) fn post(path: &str, body: String) -> Self {
+        Self { method: Method::POST, body: Some(body), ..Self::get(path, &[]) }
+    }
+}
+
+/// One answer, whatever its status.
+pub(super) struct Reply {
+    /// HTTP status.
+    pub(super) status: u16,
+    /// The whole body.
+    pub(super) body: Vec<u8>,
+    /// `Retry-After`, in seconds.
+    pub(super) retry_after: Option<Span>,
+    /// `Stripe-Should-Retry`.
+    pub(super) should_retry: Option<bool>,
+    /// `Idempotent-Replayed: true`.
+    pub(super) replayed: bool,
+}
+
+impl StripeTransport {
+    /// Sets up the shared HTTP client: no redirects, no system proxy, HTTP/1.1, `https` except towards loopback.
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
+    pub fn new(config: TransportConfig) -> Result<Self, TransportError> {
+        let plain = config.api_base.scheme() == "http";
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .https_only(!plain)
+            .http1_only()
+            .connect_timeout(config.connect_timeout.to_duration())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .user_agent(concat!("merchant-gateway/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| TransportError::Setup(error.to_string()))?;
+        Ok(Self { http, config: std::sync::Arc::new(config) })
+    }
+
+    /// The configured `Stripe-Version`.
+    pub(super) fn version(&self) -> &str {
+        &self.config.version
+    }
+
+    /// Sends one request and reads the whole answer.
+    pub(super) async fn send(&self, key: &SecretString, call: Call<'_>) -> Result<Reply, TransportError> {
+        let mut url = self.config.api_base.clone();
+        url.set_path(&call.path);
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        let deadline = if call.body.is_some() { self.config.charge_timeout } else { self.config.read_timeout };
+        let mut request = self
+            .http
+            .request(call.method, url)
+            .timeout(deadline.to_duration())
+            .header(AUTHORIZATION, bearer(key)?)
+            .header("Stripe-Version", call.version.unwrap_or(&self.config.version));
+        if let Some(key) = call.idempotency_key {
+            request = request.header("Idempotency-Key", key);
+        }
+        if let Some(body) = call.body {
+            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+        }
+        // The error's text would name the URL, and a granted token's URL names the token.
+        let no_answer = |error: reqwest::Error| TransportError::NoAnswer(error.without_url().to_string());
+        let mut response = request.send().await.map_err(no_answer)?;
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Err(TransportError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let text = |name: &str| text(&headers, name);
+        tracing::debug!(status, request_id = text("request-id"), "stripe_answered");
+        Ok(Reply {
+            status,
+            body,
+            retry_after: text("retry-after").and_then(|value| value.parse().ok()).map(Span::seconds),
+            should_retry: text("stripe-should-retry").and_then(|value| value.parse().ok()),
+            replayed: text("idempotent-replayed") == Some("true"),
+        })
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+}
+
+fn bearer(key: &SecretString) -> Result<HeaderValue, TransportError> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| TransportError::Key)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
