@@ -1,0 +1,126 @@
+//! Who is here: merchants by id and host, live sessions by id.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr, Arbiter, ArbiterHandle};
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+
+use super::handle::MerchantHandle;
+use super::merchant::{MerchantActor, MerchantSetup, Shared};
+use super::services::Services;
+use super::session::SessionActor;
+use crate::domain::ids::{MerchantId, SessionId, Tenant};
+use crate::store::DueSession;
+
+/// The threads that actors live on. Dropped last: its arbiters stop with it.
+pub struct Arbiters(Vec<Arbiter>);
+
+impl Arbiters {
+    /// As many threads as asked for, at least one. Must be called where an actix system runs.
+    #[must_use]
+    pub fn start(count: usize) -> Self {
+        Self((0..count.max(1)).map(|_| Arbiter::new()).collect())
+    }
+
+    /// Stops every actor on them.
+    pub fn stop(&self) {
+        for arbiter in &self.0 {
+            arbiter.stop();
+        }
+    }
+}
+
+/// Every merchant of this process.
+pub struct Directory {
+    services: Arc<Services>,
+    threads: Vec<ArbiterHandle>,
+    merchants: DashMap<MerchantId, MerchantHandle>,
+    hosts: DashMap<String, MerchantId>,
+    sessions: Arc<LiveSessions>,
+}
+
+impl Directory {
+    /// An empty directory whose actors will live on these threads.
+    #[must_use]
+    pub fn new(services: Arc<Services>, arbiters: &Arbiters) -> Self {
+        Self {
+            services,
+            threads: arbiters.0.iter().map(Arbiter::handle).collect(),
+            merchants: DashMap::new(),
+            hosts: DashMap::new(),
+            sessions: Arc::default(),
+        }
+    }
+
+    /// Opens a merchant: its actor starts and its hosts choose it from now on.
+    pub fn open(&self, setup: &MerchantSetup) {
+        let Some(thread) = self.threads.get(self.merchants.len() % self.threads.len().max(1)) else {
+            return;
+        };
+        let shared = Arc::new(Shared::new(setup, &self.services));
+        let actor = MerchantActor::new(Arc::clone(&shared), Arc::clone(&self.services), setup.given_account.clone());
+        let address = MerchantActor::start_in_arbiter(thread, |_| actor);
+        let handle = MerchantHandle::new(
+            address,
+            shared,
+            Arc::clone(&self.services),
+            (Arc::clone(&self.sessions), thread.clone()),
+        );
+        for host in &setup.view.hosts {
+            self.hosts.insert(host.clone(), setup.view.id.clone());
+        }
+        self.merchants.insert(setup.view.id.clone(), handle);
+    }
+
+    /// The merchant that a host name chooses; the name is lower-case and has no port.
+    #[must_use]
+    pub fn by_host(&self, host: &str) -> Option<MerchantHandle> {
+        let id = self.hosts.get(host)?.clone();
+        self.by_id(&id)
+    }
+
+    /// The merchant with this id.
+    #[must_use]
+    pub fn by_id(&self, id: &MerchantId) -> Option<MerchantHandle> {
+        self.merchants.get(id).map(|handle| handle.clone())
+    }
+
+    /// Lets a due session go on. One of a merchant that is not served here waits in the store.
+    pub fn wake(&self, due: &DueSession) {
+        if let Some(merchant) = self.by_id(&due.tenant.merchant)
+            && merchant.tenant() == &due.tenant
+        {
+            merchant.wake(&due.id);
+        }
+    }
+}
+
+/// The live session actors of this process.
+#[derive(Default)]
+pub(super) struct LiveSessions(DashMap<(Tenant, SessionId), Addr<SessionActor>>);
+
+impl LiveSessions {
+    /// The live actor of a session; a dead or missing one is started anew.
+    pub(super) fn get(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        start: impl FnOnce() -> Addr<SessionActor>,
+    ) -> Addr<SessionActor> {
+        match self.0.entry((tenant.clone(), id.clone())) {
+            Entry::Occupied(live) if live.get().connected() => live.get().clone(),
+            Entry::Occupied(mut dead) => {
+                let address = start();
+                dead.insert(address.clone());
+                address
+            }
+            Entry::Vacant(vacant) => vacant.insert(start()).clone(),
+        }
+    }
+
+    /// Forgets an actor that stops, unless another has taken its place.
+    pub(super) fn forget(&self, tenant: &Tenant, id: &SessionId, address: &Addr<SessionActor>) {
+        self.0.remove_if(&(tenant.clone(), id.clone()), |_, live| live == address);
+    }
+}

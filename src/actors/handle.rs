@@ -1,0 +1,176 @@
+//! What everyone else holds of a merchant: async functions with typed errors and deadlines.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::dev::SendError;
+use actix::{Actor, Addr, ArbiterHandle};
+use tokio::sync::oneshot;
+
+use super::directory::LiveSessions;
+use super::merchant::{MerchantActor, Shared};
+use super::services::Services;
+use super::session::{Ask, GiveUp, SessionActor, Wake};
+use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Rejection};
+use crate::domain::checkout::driver::RequestId;
+use crate::domain::checkout::session::State;
+use crate::domain::ids::{OrderId, SessionId, Tenant};
+use crate::domain::merchant::MerchantView;
+use crate::runtime::{IoLost, MerchantLimiter};
+use crate::store::StoreError;
+
+/// How long a caller waits for a session; after that it hears how things stand.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How often a question is put anew when the session's actor dies under it.
+const TRIES: u32 = 3;
+
+/// A merchant, as the HTTP layer and the sweeper know it.
+#[derive(Clone)]
+pub struct MerchantHandle {
+    /// Keeps the actor alive.
+    _actor: Addr<MerchantActor>,
+    shared: Arc<Shared>,
+    services: Arc<Services>,
+    sessions: Arc<LiveSessions>,
+    thread: ArbiterHandle,
+}
+
+impl MerchantHandle {
+    pub(super) fn new(
+        actor: Addr<MerchantActor>,
+        shared: Arc<Shared>,
+        services: Arc<Services>,
+        (sessions, thread): (Arc<LiveSessions>, ArbiterHandle),
+    ) -> Self {
+        Self { _actor: actor, shared, services, sessions, thread }
+    }
+
+    /// The key of all its rows.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.shared.tenant
+    }
+
+    /// The merchant as it is now.
+    #[must_use]
+    pub fn view(&self) -> Arc<MerchantView> {
+        self.shared.view.load_full()
+    }
+
+    /// How often it may be called.
+    #[must_use]
+    pub fn limiter(&self) -> &MerchantLimiter {
+        &self.shared.limiter
+    }
+
+    /// Begins a checkout.
+    pub async fn create(&self, patch: Patch) -> Result<Box<Answer>, Rejection> {
+        let id = SessionId::from_random(self.services.ids.random_id());
+        self.ask(&id, Command::Create(patch)).await
+    }
+
+    /// Asks something of a checkout and waits for the answer, at most 20 seconds. After that a payment goes on by
+    /// itself and the caller hears how the session stands.
+    pub async fn ask(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
+        for _ in 0..TRIES {
+            let session = self.session(id);
+            let request = self.services.next_request();
+            let (reply, answer) = oneshot::channel();
+            match session.try_send(Ask { request, command: command.clone(), reply }) {
+                Ok(()) => {}
+                Err(SendError::Full(_)) => return Err(Rejection::Busy),
+                Err(SendError::Closed(_)) => continue,
+            }
+            let mut caller = Caller { session, request, gone: true };
+            match tokio::time::timeout(DEADLINE, answer).await {
+                Ok(Ok(answer)) => {
+                    caller.gone = false;
+                    return answer;
+                }
+                // The actor died with the question: the store knows how far it got, so it can be put again.
+                Ok(Err(_)) => caller.gone = false,
+                Err(_) => {
+                    caller.gone = !matches!(command, Command::Complete(_));
+                    return self.as_it_stands(id, &command).await;
+                }
+            }
+        }
+        Err(if matches!(command, Command::Complete(_)) { Rejection::Undecided } else { Rejection::Busy })
+    }
+
+    /// Lets a session do what is due.
+    pub fn wake(&self, id: &SessionId) {
+        // A full mailbox means that it is awake.
+        if let Err(SendError::Closed(_)) = self.session(id).try_send(Wake) {
+            self.session(id).do_send(Wake);
+        }
+    }
+
+    /// Reads an order of this merchant.
+    pub async fn order(&self, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
+        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
+        let reading = async move { services.store.order(&tenant, &id).await };
+        match self.services.io.run(reading).await {
+            Ok(order) => order,
+            Err(IoLost) => Err(StoreError::Unavailable(IoLost.to_string())),
+        }
+    }
+
+    /// Whether `key` opens the status page of this order.
+    #[must_use]
+    pub fn opens_order(&self, id: &OrderId, key: &str) -> bool {
+        self.services.links.opens_order(&self.shared.tenant, id, key)
+    }
+
+    /// Where this merchant's own pages begin.
+    #[must_use]
+    pub fn link_base(&self) -> String {
+        self.services.links.base(&self.view())
+    }
+
+    fn session(&self, id: &SessionId) -> Addr<SessionActor> {
+        self.sessions.get(&self.shared.tenant, id, || {
+            let actor = SessionActor::new(
+                id.clone(),
+                Arc::clone(&self.shared),
+                Arc::clone(&self.services),
+                Arc::clone(&self.sessions),
+            );
+            SessionActor::start_in_arbiter(&self.thread, |_| actor)
+        })
+    }
+
+    /// What a caller hears whose deadline has passed: the session as the store has it.
+    async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
+        let paying = matches!(command, Command::Complete(_));
+        let late = || if paying { Rejection::Undecided } else { Rejection::Busy };
+        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
+        let reading = async move { services.store.load(&tenant, &id, None).await };
+        let Ok(Ok(loaded)) = self.services.io.run(reading).await else {
+            return Err(late());
+        };
+        match loaded.session {
+            Some((_, session)) if !paying || !matches!(session.state, State::Open { .. } | State::Ready { .. }) => {
+                let notice = session.notice.clone();
+                Ok(Box::new(Answer { session, order: loaded.order, notice }))
+            }
+            Some(_) | None => Err(late()),
+        }
+    }
+}
+
+/// A caller that waits. When it goes before it was answered, its session is told, and drops what is not committed.
+struct Caller {
+    session: Addr<SessionActor>,
+    request: RequestId,
+    gone: bool,
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if self.gone {
+            self.session.do_send(GiveUp(self.request));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The merchant actor: the single writer of what a merchant is. Readers take the published view without a mailbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use arc_swap::ArcSwap;
+use secrecy::SecretString;
+
+use super::services::Services;
+use crate::domain::ids::{AccountId, Tenant};
+use crate::domain::merchant::MerchantView;
+use crate::runtime::MerchantLimiter;
+use crate::store::Store;
+use crate::stripe::{AccountError, StripeAccount};
+
+/// The first and the longest pause between tries to learn the account.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A merchant as its configuration describes it, ready to be opened.
+#[derive(Clone, Debug)]
+pub struct MerchantSetup {
+    /// The view; its `account` is not looked at.
+    pub view: MerchantView,
+    /// `stripe.account_id`, where it is given.
+    pub given_account: Option<AccountId>,
+    /// The secret key.
+    pub key: SecretString,
+}
+
+/// What a merchant's actor publishes and its handles read.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) tenant: Tenant,
+    pub(super) view: ArcSwap<MerchantView>,
+    pub(super) stripe: ArcSwap<StripeAccount>,
+    pub(super) limiter: MerchantLimiter,
+}
+
+impl Shared {
+    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> Self {
+        let view = MerchantView { account: None, ..setup.view.clone() };
+        Self {
+            tenant: view.tenant(),
+            limiter: MerchantLimiter::new(&view.limits),
+            view: ArcSwap::from_pointee(view),
+            stripe: ArcSwap::from_pointee(StripeAccount::new(services.stripe.clone(), setup.key.clone())),
+        }
+    }
+}
+
+pub(super) struct MerchantActor {
+    shared: Arc<Shared>,
+    services: Arc<Services>,
+    given_account: Option<AccountId>,
+    pause: Duration,
+}
+
+impl MerchantActor {
+    pub(super) fn new(shared: Arc<Shared>, services: Arc<Services>, given_account: Option<AccountId>) -> Self {
+        Self { shared, services, given_account, pause: FIRST_PAUSE }
+    }
+
+    /// Makes a new view of the present one and publishes it.
+    fn publish(&self, change: impl FnOnce(&mut MerchantView)) {
+        let mut view = MerchantView::clone(&self.shared.view.load());
+        change(&mut view);
+        self.shared.view.store(Arc::new(view));
+    }
+}
+
+impl Actor for MerchantActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.notify(LearnAccount);
+    }
+}
+
+/// Finds out which Stripe account the key opens; until then nothing is charged.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct LearnAccount;
+
+/// Why the account is not known.
+#[derive(Debug, thiserror::Error)]
+enum Unlearned {
+    #[error(transparent)]
+    Stripe(#[from] AccountError),
+    #[error("the store: {0}")]
+    Store(#[from] crate::store::StoreError),
+    #[error(
+        "the key opens the Stripe account {opened}, but this merchant's is {known}; \
+         payments stay off until the key or stripe.account_id is put right"
+    )]
+    Disagrees { opened: AccountId, known: AccountId },
+    #[error("the work was lost")]
+    Lost,
+}
+
+impl Handler<LearnAccount> for MerchantActor {
+    type Result = ();
+
+    fn handle(&mut self, _: LearnAccount, ctx: &mut Self::Context) {
+        let services = Arc::clone(&self.services);
+        let stripe = self.shared.stripe.load_full();
+        let tenant = self.shared.tenant.clone();
+        let given = self.given_account.clone();
+        let work = async move {
+            let io = services.io.clone();
+            let learning = async move { learn(services.store.as_ref(), &stripe, &tenant, given).await };
+            io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
+        };
+        ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {
+            Ok(account) => {
+                tracing::info!(merchant = %actor.shared.tenant.merchant, %account, "stripe_account_known");
+                actor.publish(|view| view.account = Some(account));
+            }
+            Err(error) => {
+                tracing::warn!(merchant = %actor.shared.tenant.merchant, %error, "stripe_account_unknown");
+                ctx.notify_later(LearnAccount, actor.pause);
+                actor.pause = (actor.pause * 2).min(LONGEST_PAUSE);
+            }
+        }));
+    }
+}
+
+/// Given, learned and remembered must agree, so that a key of another account never takes this merchant's money.
+async fn learn(
+    store: &dyn Store,
+    stripe: &StripeAccount,
+    tenant: &Tenant,
+    given: Option<AccountId>,
+) -> Result<AccountId, Unlearned> {
+    let opened = match (stripe.account_id().await, &given) {
+        (Ok(opened), _) => opened,
+        (Err(AccountError::NotPermitted), Some(given)) => given.clone(),
+        (Err(error), _) => return Err(error.into()),
+    };
+    if let Some(known) = given.filter(|given| *given != opened) {
+        return Err(Unlearned::Disagrees { opened, known });
+    }
+    let known = store.remember_account(tenant, &opened).await?;
+    if known == opened { Ok(known) } else { Err(Unlearned::Disagrees { opened, known }) }
+}

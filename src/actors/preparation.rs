@@ -1,0 +1,72 @@
+//! From a change of the machine to a commit of the store: the request is encoded, its token sealed, the order's
+//! answer rendered, so that all of it becomes durable at once.
+
+use super::merchant::Shared;
+use super::services::Services;
+use crate::domain::checkout::attempt::AttemptIntent;
+use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::session::Session;
+use crate::domain::checkout::snapshot::{AttemptMove, Change};
+use crate::domain::ids::{SessionId, Tenant};
+use crate::domain::merchant::MerchantView;
+use crate::domain::order::Order;
+use crate::protocol::apps::payment_sheet;
+use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, StoreError};
+use crate::stripe::encode_charge;
+
+/// What a sealed token is bound to.
+pub(super) fn token_context<'a>(tenant: &'a Tenant, session: &'a SessionId, attempt: &'a str) -> [&'a str; 5] {
+    ["spt", tenant.merchant.as_str(), tenant.mode.as_str(), session.as_str(), attempt]
+}
+
+/// The commit that makes a change durable.
+pub(super) fn prepare(services: &Services, merchant: &Shared, change: Change) -> Result<Commit, CommitError> {
+    let view = merchant.view.load_full();
+    let Change { expected, session, due_at, attempt, order, flag } = change;
+    let attempt = match attempt {
+        Some(AttemptMove::Start(intent)) => {
+            let row = attempt_row(services, merchant, &view, &intent)?;
+            Some(AttemptChange::Start(Box::new(row)))
+        }
+        Some(AttemptMove::Update { number, end, erase_token }) => {
+            Some(AttemptChange::Update { number, end, erase_token })
+        }
+        None => None,
+    };
+    let order = order.map(|order| placed(services, &view, &session, order));
+    Ok(Commit { tenant: merchant.tenant.clone(), expected, session, due_at, attempt, order, flag })
+}
+
+fn attempt_row(
+    services: &Services,
+    merchant: &Shared,
+    view: &MerchantView,
+    intent: &AttemptIntent,
+) -> Result<AttemptRow, StoreError> {
+    let session = &intent.charge.session;
+    let body = encode_charge(intent, view)
+        .map_err(|error| StoreError::Unavailable(format!("the charge cannot be encoded: {error}")))?;
+    let number = intent.number.0.to_string();
+    let context = token_context(&merchant.tenant, session, &number);
+    let sealed = services.keyring.seal(&context, intent.token.expose().as_bytes(), services.ids.as_ref());
+    Ok(AttemptRow {
+        session: session.clone(),
+        number: intent.number,
+        spt_hash: intent.token.hash().clone(),
+        charge: intent.charge.clone(),
+        idempotency_key: intent.idempotency_key.clone(),
+        body,
+        sealed_token: Some(sealed),
+        stripe_version: merchant.stripe.load().version().to_owned(),
+        account: intent.account.clone(),
+        started: intent.started,
+        repeat_until: intent.repeat_until,
+        end: None,
+    })
+}
+
+fn placed(services: &Services, view: &MerchantView, session: &Session, order: Order) -> PlacedOrder {
+    let permalink = services.links.order(view, &order.id);
+    let completion = payment_sheet::completion(session, &order, &permalink, view);
+    PlacedOrder { order, permalink, completion }
+}

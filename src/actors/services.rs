@@ -1,0 +1,46 @@
+//! What every actor needs of the world around it, given once at start.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::config::Keyring;
+use crate::domain::checkout::driver::RequestId;
+use crate::domain::checkout::step::Moment;
+use crate::ports::{Clock, Ids};
+use crate::runtime::{Io, PublicLinks};
+use crate::store::Store;
+use crate::stripe::StripeTransport;
+
+/// The process's shared means. Cheap to clone behind its `Arc`.
+pub struct Services {
+    /// What is durable.
+    pub store: Arc<dyn Store>,
+    /// The connection to Stripe, shared by all merchants.
+    pub stripe: StripeTransport,
+    /// Where I/O runs.
+    pub io: Io,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What is random.
+    pub ids: Arc<dyn Ids>,
+    /// Seals tokens.
+    pub keyring: Arc<Keyring>,
+    /// Makes links.
+    pub links: PublicLinks,
+    /// Numbers callers.
+    pub requests: AtomicU64,
+}
+
+impl Services {
+    /// Time and chance for one step of a machine.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), jitter: self.ids.fraction(), random: self.ids.random_id() }
+    }
+
+    /// A number for a caller.
+    #[must_use]
+    pub fn next_request(&self) -> RequestId {
+        RequestId(self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,234 @@
+//! The session actor: runs the driver of one checkout. It decides nothing.
+//!
+//! What the driver wants done outside is spawned, and its result comes back as the driver's next input, so that the
+//! actor answers readers while Stripe is slow. An outcome whose actor dies is found again by the sweeper.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
+};
+use tokio::sync::oneshot;
+
+use super::directory::LiveSessions;
+use super::merchant::Shared;
+use super::services::Services;
+use super::{effects, preparation};
+use crate::domain::checkout::attempt::{Seen, Unknown};
+use crate::domain::checkout::command::{Answer, Command, Rejection};
+use crate::domain::checkout::driver::{
+    CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed,
+};
+use crate::domain::checkout::snapshot::Change;
+use crate::domain::ids::SessionId;
+use crate::store::{CommitError, Store};
+
+/// How many messages may wait; more is "busy".
+const MAILBOX: usize = 64;
+
+/// How often an actor looks whether it is still needed; after two quiet looks it stops.
+const REST: Duration = Duration::from_secs(15);
+
+/// Where a caller is answered.
+type ReplyTo = oneshot::Sender<Result<Box<Answer>, Rejection>>;
+
+/// A caller's question.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Ask {
+    pub(super) request: RequestId,
+    pub(super) command: Command,
+    pub(super) reply: ReplyTo,
+}
+
+/// The caller has gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct GiveUp(pub(super) RequestId);
+
+/// Something may be due.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Wake;
+
+pub(super) struct SessionActor {
+    id: SessionId,
+    merchant: Arc<Shared>,
+    services: Arc<Services>,
+    live: Arc<LiveSessions>,
+    driver: Driver,
+    callers: HashMap<RequestId, ReplyTo>,
+    timer: Option<SpawnHandle>,
+    /// Looks since the last input.
+    quiet: u32,
+    /// The store has no such session.
+    absent: bool,
+}
+
+impl SessionActor {
+    pub(super) fn new(
+        id: SessionId,
+        merchant: Arc<Shared>,
+        services: Arc<Services>,
+        live: Arc<LiveSessions>,
+    ) -> Self {
+        let driver = Driver::new(id.clone());
+        Self { id, merchant, services, live, driver, callers: HashMap::new(), timer: None, quiet: 0, absent: false }
+    }
+
+    /// Gives the driver an input and does what it wants.
+    fn feed(&mut self, input: Input, ctx: &mut Context<Self>) {
+        self.quiet = 0;
+        let moment = self.services.moment();
+        let view = self.merchant.view.load_full();
+        for output in self.driver.on(input, moment, &view) {
+            self.carry_out(output, ctx);
+        }
+        if self.absent && self.driver.is_idle() {
+            ctx.stop();
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, ctx: &mut Context<Self>) {
+        let services = Arc::clone(&self.services);
+        let tenant = self.merchant.tenant.clone();
+        let id = self.id.clone();
+        match output {
+            Output::Load(token) => {
+                let work = async move { services.store.load(&tenant, &id, token.as_ref()).await };
+                self.outside(work, ctx, |loaded, actor| match loaded {
+                    Some(Ok(loaded)) => {
+                        actor.absent = loaded.session.is_none();
+                        Input::Loaded(Ok(loaded))
+                    }
+                    Some(Err(error)) => {
+                        tracing::error!(session = %actor.id, %error, "session_load_failed");
+                        Input::Loaded(Err(StoreFailed))
+                    }
+                    None => Input::Loaded(Err(StoreFailed)),
+                });
+            }
+            Output::Gather { task, token } => {
+                let stripe = self.merchant.stripe.load_full();
+                let work = async move { stripe.token_facts(&token).await };
+                self.outside(work, ctx, move |facts, _| Input::Gathered {
+                    task,
+                    facts: facts.unwrap_or(Err(GatherError::Unread)),
+                });
+            }
+            Output::Commit(change) => self.commit(*change, ctx),
+            Output::Run(effect) => {
+                let stripe = self.merchant.stripe.load_full();
+                let attempt = effect.attempt();
+                let work = async move { effects::run(&services, &stripe, (&tenant, &id), &effect).await };
+                self.outside(work, ctx, move |seen, _| Input::Saw {
+                    attempt,
+                    seen: seen.unwrap_or_else(|| Seen::Unknown(Unknown::default())),
+                });
+            }
+            Output::Reply(request, answer) => {
+                if let Some(reply) = self.callers.remove(&request) {
+                    // A caller that has gone meanwhile can ask again: the answer is in the store.
+                    let _ = reply.send(answer);
+                }
+            }
+            Output::WakeAfter(span) => {
+                if let Some(former) = self.timer.take() {
+                    ctx.cancel_future(former);
+                }
+                let wake = |actor: &mut Self, ctx: &mut Context<Self>| actor.feed(Input::Woken, ctx);
+                self.timer = Some(ctx.run_later(span.to_duration(), wake));
+            }
+        }
+    }
+
+    fn commit(&mut self, change: Change, ctx: &mut Context<Self>) {
+        let state = change.session.state.name();
+        let revision = change.session.revision.0;
+        let services = Arc::clone(&self.services);
+        let merchant = Arc::clone(&self.merchant);
+        let work = async move {
+            let commit = preparation::prepare(&services, &merchant, change)?;
+            services.store.commit(commit).await
+        };
+        self.outside(work, ctx, move |committed, actor| {
+            let session = &actor.id;
+            Input::Committed(match committed {
+                Some(Ok(version)) => {
+                    actor.absent = false;
+                    tracing::info!(%session, state, revision, "session_committed");
+                    Ok(version)
+                }
+                Some(Err(CommitError::Conflict)) => Err(CommitFailed::Conflict),
+                Some(Err(CommitError::TokenUsed)) => Err(CommitFailed::TokenUsed),
+                Some(Err(CommitError::Store(error))) => {
+                    tracing::error!(%session, state, %error, "session_commit_failed");
+                    Err(CommitFailed::Store)
+                }
+                None => Err(CommitFailed::Store),
+            })
+        });
+    }
+
+    /// Runs `work` on the I/O runtime and feeds what comes of it; `None` when it was lost.
+    fn outside<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+        ctx: &mut Context<Self>,
+        into_input: impl FnOnce(Option<T>, &mut Self) -> Input + 'static,
+    ) {
+        let io = self.services.io.clone();
+        let waiting = async move { io.run(work).await.ok() };
+        ctx.spawn(waiting.into_actor(self).map(move |result, actor, ctx| {
+            let input = into_input(result, actor);
+            actor.feed(input, ctx);
+        }));
+    }
+}
+
+impl Actor for SessionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(REST, |actor, ctx| {
+            actor.quiet += 1;
+            if actor.quiet >= 2 && actor.driver.is_idle() {
+                ctx.stop();
+            }
+        });
+    }
+
+    fn stopped(&mut self, ctx: &mut Self::Context) {
+        self.live.forget(&self.merchant.tenant, &self.id, &ctx.address());
+    }
+}
+
+impl Handler<Ask> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, Ask { request, command, reply }: Ask, ctx: &mut Self::Context) {
+        self.callers.insert(request, reply);
+        self.feed(Input::Asked { request, command }, ctx);
+    }
+}
+
+impl Handler<GiveUp> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, GiveUp(request): GiveUp, ctx: &mut Self::Context) {
+        self.callers.remove(&request);
+        self.feed(Input::GivenUp(request), ctx);
+    }
+}
+
+impl Handler<Wake> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        self.feed(Input::Woken, ctx);
+    }
+}

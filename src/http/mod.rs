@@ -1,0 +1,3 @@
+//! The listeners. Must not decide anything about a checkout: handlers translate, handles answer.
+
+pub mod public;

@@ -1,0 +1,85 @@
+//! The public listener: every merchant's MCP endpoint and pages.
+//!
+//! A merchant is chosen by `Host`; on the gateway's own base hosts the prefix `/t/{tenant}` chooses instead, in test
+//! mode only. Nothing of administration answers here. Keys in URLs are never logged.
+
+mod challenge;
+mod mcp;
+mod orders;
+mod visit;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpResponse, HttpServer, web};
+
+use crate::actors::Directory;
+use crate::ports::Clock;
+
+/// How long a client may take to send its request's head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// What the public listener needs to know.
+#[derive(Clone, Debug)]
+pub struct PublicSettings {
+    /// The gateway's own host names, where `/t/{tenant}` chooses a merchant.
+    pub base_hosts: Vec<String>,
+    /// Origins that may call besides a merchant's own.
+    pub allowed_origins: Vec<String>,
+    /// The largest body that is read, in bytes.
+    pub max_body: usize,
+    /// Worker threads.
+    pub workers: usize,
+    /// How long open requests may go on after a stop, in seconds.
+    pub grace_seconds: u64,
+}
+
+/// What every handler holds.
+pub(crate) struct Public {
+    directory: Arc<Directory>,
+    settings: PublicSettings,
+    clock: Arc<dyn Clock>,
+}
+
+/// Serves on a bound listener until it is stopped.
+pub fn serve(
+    listener: TcpListener,
+    directory: Arc<Directory>,
+    settings: PublicSettings,
+    clock: Arc<dyn Clock>,
+) -> std::io::Result<Server> {
+    let (workers, grace) = (settings.workers.max(1), settings.grace_seconds);
+    let public = web::Data::new(Public { directory, settings, clock });
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(public.clone())
+            .service(web::scope("/t/{tenant}").configure(pages))
+            .configure(pages)
+            .default_service(web::to(not_found))
+    })
+    .workers(workers)
+    .client_request_timeout(HEAD_DEADLINE)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(grace)
+    .disable_signals()
+    .listen(listener)?;
+    Ok(server.run())
+}
+
+/// What a merchant answers, on its own host or under its prefix.
+fn pages(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/mcp").route(web::post().to(mcp::post)).default_service(web::to(mcp::not_allowed)))
+        .service(web::resource("/orders/{order}").route(web::get().to(orders::page)))
+        .service(web::resource("/.well-known/openai-apps-challenge").route(web::get().to(challenge::answer)));
+}
+
+/// The uniform answer to whatever is not here, or not for this caller.
+async fn not_found() -> HttpResponse {
+    visit::not_found()
+}

@@ -1,0 +1,42 @@
+//! The one multi-thread runtime that owns database, HTTP client and timers.
+//!
+//! Actors and HTTP workers each live on a single-threaded runtime of their own; connections must never migrate
+//! between runtimes, so everything that opens one is run here and only its result travels.
+
+use std::future::Future;
+
+use tokio::runtime::Handle;
+
+/// A way into the I/O runtime.
+#[derive(Clone, Debug)]
+pub struct Io(Handle);
+
+/// The work was lost: it panicked, or the runtime is shutting down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the work was lost in a panic or a shutdown")]
+pub struct IoLost;
+
+impl Io {
+    /// The runtime behind `handle`.
+    #[must_use]
+    pub const fn new(handle: Handle) -> Self {
+        Self(handle)
+    }
+
+    /// Runs a future there and waits for its result. The work goes on when the waiting is dropped.
+    pub async fn run<F>(&self, work: F) -> Result<F::Output, IoLost>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.0.spawn(work).await.map_err(|_| IoLost)
+    }
+
+    /// Starts a future there and does not wait.
+    pub fn start<F>(&self, work: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.0.spawn(work);
+    }
+}

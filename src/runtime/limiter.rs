@@ -1,0 +1,130 @@
+//! How often a merchant may be called: token buckets beside its view, taken from without a mailbox.
+//!
+//! Paying has a bucket of its own, so that browsing cannot starve it. A shopper is whoever the host says; that can be
+//! forged, so the number of shoppers remembered is bounded.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
+
+use crate::domain::merchant::Limits;
+
+/// The most shoppers that are remembered at once for one merchant.
+const MAX_SHOPPERS: usize = 10_000;
+
+/// The longest shopper name that is remembered.
+const MAX_SUBJECT: usize = 200;
+
+/// What a call costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Looking, editing, canceling.
+    Request,
+    /// Beginning a checkout: a request, and one of the checkouts.
+    Checkout,
+    /// Paying; no request.
+    Payment,
+}
+
+/// A bucket is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany {
+    /// When it may be tried again; at least a second.
+    pub retry_after: Duration,
+}
+
+/// The buckets of one merchant.
+#[derive(Debug)]
+pub struct MerchantLimiter {
+    clock: DefaultClock,
+    requests: DefaultDirectRateLimiter,
+    checkouts: DefaultDirectRateLimiter,
+    payments: DefaultDirectRateLimiter,
+    shoppers: DefaultKeyedRateLimiter<String>,
+}
+
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
+impl MerchantLimiter {
+    /// Full buckets of these sizes.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let per_minute = |number: u32| Quota::per_minute(at_least_one(number));
+        let requests = Quota::per_second(at_least_one(limits.requests_per_second));
+        Self {
+            clock: DefaultClock::default(),
+            requests: RateLimiter::direct(requests.allow_burst(at_least_one(limits.burst))),
+            checkouts: RateLimiter::direct(per_minute(limits.checkouts_per_minute)),
+            payments: RateLimiter::direct(per_minute(limits.payments_per_minute)),
+            shoppers: RateLimiter::keyed(per_minute(limits.per_shopper_per_minute)),
+        }
+    }
+
+    /// Takes what a call costs from the buckets, or says when to come again.
+    pub fn take(&self, budget: Budget, subject: Option<&str>) -> Result<(), TooMany> {
+        if budget == Budget::Payment {
+            return self.payments.check().map_err(|not_until| self.too_many(&not_until));
+        }
+        if let Some(subject) = subject {
+            self.take_for_shopper(subject)?;
+        }
+        self.requests.check().map_err(|not_until| self.too_many(&not_until))?;
+        match budget {
+            Budget::Checkout => self.checkouts.check().map_err(|not_until| self.too_many(&not_until)),
+            Budget::Request | Budget::Payment => Ok(()),
+        }
+    }
+
+    fn take_for_shopper(&self, subject: &str) -> Result<(), TooMany> {
+        if self.shoppers.len() >= MAX_SHOPPERS {
+            self.shoppers.retain_recent();
+        }
+        // A name invented per call only meets the merchant's own bucket: it can neither help itself nor fill memory.
+        if subject.len() > MAX_SUBJECT || self.shoppers.len() >= MAX_SHOPPERS {
+            return Ok(());
+        }
+        self.shoppers.check_key(&subject.to_owned()).map_err(|not_until| self.too_many(&not_until))
+    }
+
+    fn too_many(&self, not_until: &NotUntil<governor::clock::QuantaInstant>) -> TooMany {
+        TooMany { retry_after: not_until.wait_time_from(self.clock.now()).max(Duration::from_secs(1)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits {
+            requests_per_second: 1,
+            burst: 2,
+            checkouts_per_minute: 1,
+            payments_per_minute: 1,
+            per_shopper_per_minute: 1,
+        }
+    }
+
+    #[test]
+    fn browsing_cannot_starve_paying() {
+        let limiter = MerchantLimiter::new(&limits());
+        assert!(limiter.take(Budget::Request, None).is_ok());
+        assert!(limiter.take(Budget::Request, None).is_ok());
+        let refused = limiter.take(Budget::Request, None).unwrap_err();
+        assert!(refused.retry_after >= Duration::from_secs(1));
+        assert!(limiter.take(Budget::Payment, None).is_ok());
+        assert!(limiter.take(Budget::Payment, None).is_err());
+    }
+
+    #[test]
+    fn one_shopper_cannot_use_up_the_shop() {
+        let limiter = MerchantLimiter::new(&limits());
+        assert!(limiter.take(Budget::Request, Some("a")).is_ok());
+        assert!(limiter.take(Budget::Request, Some("a")).is_err());
+        assert!(limiter.take(Budget::Request, Some("b")).is_ok());
+    }
+}

@@ -1,0 +1,55 @@
+//! Wakes sessions whose time has come, however they came to sleep: passivated, restarted, or left by a panic.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::ports::Clock;
+use crate::store::{DueSession, Store};
+
+/// How often the store is asked.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How many due sessions are read at a time.
+const PAGE: u32 = 500;
+
+/// Asks the store for due sessions, at once and then every second, and hands each to `wake`, until `stop` says so.
+pub async fn sweep(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    wake: impl Fn(DueSession) + Send,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut ticks = tokio::time::interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        if let Err(error) = sweep_once(store.as_ref(), clock.as_ref(), &wake).await {
+            tracing::error!(%error, "sweep_failed");
+        }
+    }
+}
+
+/// Every due session once, page by page: rows of merchants that are not served here never hide the rest.
+async fn sweep_once(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wake: &(impl Fn(DueSession) + Send),
+) -> Result<(), crate::store::StoreError> {
+    let now = clock.now();
+    let mut after: Option<DueSession> = None;
+    loop {
+        let page = store.due(now, after.as_ref(), PAGE).await?;
+        let whole = u32::try_from(page.len()).is_ok_and(|read| read == PAGE);
+        after = page.last().cloned();
+        page.into_iter().for_each(wake);
+        if !whole {
+            return Ok(());
+        }
+    }
+}

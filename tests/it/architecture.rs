@@ -1,0 +1,140 @@
+//! Imports go one way: the folder list is the architecture.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each folder may import; a folder that is not listed may not exist.
+const ALLOWED: [(&str, &[&str]); 14] = [
+    ("domain", &[]),
+    ("ports", &["domain"]),
+    ("config", &["domain", "ports"]),
+    ("store", &["domain", "ports", "config"]),
+    ("stripe", &["domain", "ports", "config"]),
+    ("protocol", &["domain", "ports", "config"]),
+    ("telemetry", &["domain", "ports", "config"]),
+    ("runtime", &["domain", "ports", "config", "store", "stripe", "protocol", "telemetry"]),
+    ("actors", &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "telemetry"]),
+    ("tenants", &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "actors", "telemetry"]),
+    (
+        "http",
+        &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "actors", "tenants", "telemetry"],
+    ),
+    (
+        "cli",
+        &[
+            "domain", "ports", "config", "store", "stripe", "protocol", "runtime", "actors", "tenants", "http",
+            "telemetry", "emulator",
+        ],
+    ),
+    ("emulator", &["domain", "ports"]),
+    ("main.rs", &["cli"]),
+];
+
+/// Outside crates that only these folders may name.
+const CRATES: [(&str, &[&str]); 5] = [
+    ("actix", &["actors"]),
+    ("actix_web", &["http", "emulator"]),
+    ("reqwest", &["stripe", "cli"]),
+    ("sqlx", &["store"]),
+    ("tokio", &["store", "runtime", "actors", "http", "cli", "emulator", "tenants"]),
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The folder below `src/` that a file belongs to: `domain` for `domain/money.rs`, `main.rs` for itself.
+fn room(file: &Path) -> String {
+    let relative = file.strip_prefix(source()).unwrap();
+    relative.components().next().unwrap().as_os_str().to_string_lossy().into_owned()
+}
+
+/// Every `crate::room` or `merchant_gateway::room` that a file names.
+fn rooms_named(text: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    for line in code {
+        for start in ["crate::", "merchant_gateway::"] {
+            for (at, _) in line.match_indices(start) {
+                let rest = &line[at + start.len()..];
+                if let Some(group) = rest.strip_prefix('{') {
+                    let names = group.split(['}', ';']).next().unwrap_or_default().split(',');
+                    rooms.extend(names.map(first_word));
+                } else {
+                    rooms.insert(first_word(rest));
+                }
+            }
+        }
+    }
+    rooms.remove("");
+    rooms
+}
+
+fn first_word(text: &str) -> String {
+    let word = text.trim().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_');
+    word.collect()
+}
+
+#[test]
+fn imports_only_point_up_the_folder_list() {
+    let mut wrong = Vec::new();
+    for file in rust_files(&source()) {
+        let from = room(&file);
+        if from == "lib.rs" {
+            continue;
+        }
+        let allowed = ALLOWED.iter().find(|(name, _)| *name == from);
+        let Some((_, allowed)) = allowed else {
+            wrong.push(format!("{}: the folder is not in the architecture", file.display()));
+            continue;
+        };
+        for to in rooms_named(&fs::read_to_string(&file).unwrap()) {
+            let known = ALLOWED.iter().any(|(name, _)| *name == to);
+            if known && to != from && !allowed.contains(&to.as_str()) {
+                wrong.push(format!("{}: {from} must not import {to}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn outside_crates_stay_in_their_rooms() {
+    let mut wrong = Vec::new();
+    for file in rust_files(&source()) {
+        let from = room(&file);
+        let text = fs::read_to_string(&file).unwrap();
+        for (name, rooms) in CRATES {
+            let named = text.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| {
+                line.match_indices(&format!("{name}::")).any(|(at, _)| {
+                    !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
+                })
+            });
+            if named && !rooms.contains(&from.as_str()) {
+                wrong.push(format!("{}: only {rooms:?} may use {name}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_reader_of_imports_sees_groups_and_paths() {
+    let named = rooms_named("use crate::{store, stripe::x};\nlet a = crate::http::public();\n// crate::cli\n");
+    assert_eq!(named.into_iter().collect::<Vec<_>>(), ["http", "store", "stripe"]);
+}

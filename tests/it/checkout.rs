@@ -1,0 +1,547 @@
+//! The checkout machine and its driver, without any I/O.
+
+use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
+use merchant_gateway::domain::checkout::driver::GatherError;
+use merchant_gateway::domain::checkout::session::{
+    CancelReason, FreezeReason, NoticeCode, Phase, State,
+};
+use merchant_gateway::domain::checkout::step::Effect;
+use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
+use merchant_gateway::domain::ids::Revision;
+use merchant_gateway::domain::merchant::MerchantStatus;
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::pricing::PricingProblem;
+use merchant_gateway::domain::time::{Span, Timestamp};
+
+use crate::support::bench::{Bench, NextCommit, token_used_elsewhere};
+use crate::support::shop;
+
+fn declined() -> Seen {
+    Seen::Declined { intent: None, requires_3ds: false, text: "Your card was declined.".to_owned() }
+}
+
+fn nothing_known() -> Seen {
+    Seen::Unknown(Unknown::default())
+}
+
+fn succeeded(bench: &Bench) -> Seen {
+    Seen::Intent(bench.intent(IntentStatus::Succeeded))
+}
+
+#[test]
+fn a_session_is_priced_as_soon_as_its_address_is_known() {
+    let mut bench = Bench::new();
+    let created = bench.ask(Command::Create(Patch { cart: Some(shop::cart("mug", 2)), ..Patch::default() }));
+    let answer = bench.answer(created).unwrap();
+    assert_eq!(answer.session.state, State::Open { problem: Some(PricingProblem::AddressNeeded) });
+
+    let edited = bench.update(Patch { address: Some(shop::address("CA")), ..Patch::default() });
+    let session = bench.answer(edited).unwrap().session;
+    let quote = session.quote().unwrap();
+    assert_eq!((quote.subtotal.minor, quote.tax.minor, quote.fulfillment.minor), (3600, 261, 500));
+    assert_eq!(quote.total.minor, 4361);
+    assert_eq!(session.revision, Revision(2));
+}
+
+#[test]
+fn a_tax_that_is_not_known_is_never_zero() {
+    let mut bench = Bench::ready();
+    let edited = bench.update(Patch { address: Some(shop::address("TX")), ..Patch::default() });
+    let session = bench.answer(edited).unwrap().session;
+    assert_eq!(session.state, State::Open { problem: Some(PricingProblem::TaxUnknown) });
+}
+
+#[test]
+fn a_payment_ends_in_one_order_that_every_repeat_hears() {
+    let (mut bench, paying) = Bench::charging();
+    assert!(bench.waits(paying), "the caller waits for Stripe");
+    bench.see(succeeded(&bench));
+    let first = bench.answer(paying).unwrap();
+    let order = first.order.unwrap();
+    assert_eq!(order.order.quote.total.minor, 4361);
+
+    for (token, revision) in [("spt_first0001", Some(1)), ("spt_second002", Some(7)), ("spt_third0003", None)] {
+        let again = bench.pay_revision(token, revision.map(Revision));
+        assert_eq!(bench.answer(again).unwrap().order.unwrap(), order, "{token}");
+    }
+    assert!(bench.effects.is_empty() && bench.gathers.is_empty(), "Stripe is not asked again");
+    assert_eq!(bench.attempts.len(), 1);
+}
+
+#[test]
+fn a_declined_card_leaves_the_session_payable() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(declined());
+    let answer = bench.answer(paying).unwrap();
+    assert_eq!(answer.notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert!(matches!(bench.session().state, State::Ready { .. }));
+
+    let again = bench.pay("spt_second002");
+    bench.tell_token(Ok(bench.good_facts()));
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(again).unwrap().order.is_some());
+    assert_ne!(bench.attempts[0].idempotency_key, bench.attempts[1].idempotency_key);
+}
+
+#[test]
+fn a_declined_token_hears_its_own_decline_again() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(declined());
+    let again = bench.pay("spt_first0001");
+    let answer = bench.answer(again).unwrap();
+    assert_eq!(answer.notice.unwrap().text, "Your card was declined.");
+    assert!(bench.gathers.is_empty() && bench.effects.is_empty());
+
+    // Also while the next attempt is under way, and after it has paid.
+    let second = bench.pay("spt_second002");
+    bench.tell_token(Ok(bench.good_facts()));
+    let meanwhile = bench.pay("spt_first0001");
+    assert_eq!(bench.answer(meanwhile).unwrap().notice.unwrap().text, "Your card was declined.");
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(second).unwrap().order.is_some());
+}
+
+#[test]
+fn the_same_token_joins_its_attempt_and_another_is_kept_out() {
+    let (mut bench, first) = Bench::charging();
+    let same = bench.pay("spt_first0001");
+    let other = bench.pay("spt_second002");
+    assert!(bench.waits(same));
+    let told = bench.answer(other).unwrap();
+    assert!(matches!(told.session.state, State::Charging(_)));
+    assert_eq!(told.notice.unwrap().code, NoticeCode::Conflict);
+    assert!(bench.gathers.is_empty(), "the second token is not even looked at");
+
+    bench.see(succeeded(&bench));
+    assert_eq!(bench.answer(first).unwrap().order, bench.answer(same).unwrap().order);
+    assert_eq!(bench.attempts.len(), 1);
+}
+
+#[test]
+fn a_payment_that_must_not_be_made_never_reaches_the_network() {
+    let refusals: [(&str, fn(&mut Bench) -> Rejection); 6] = [
+        ("stale revision", |bench| {
+            bench.update(Patch::default());
+            let paying = bench.pay_revision("spt_first0001", Some(Revision(1)));
+            bench.answer(paying).unwrap_err()
+        }),
+        ("no revision", |bench| {
+            let paying = bench.pay_revision("spt_first0001", None);
+            bench.answer(paying).unwrap_err()
+        }),
+        ("expired quote", |bench| {
+            bench.pass(Span::minutes(15));
+            let paying = bench.pay("spt_first0001");
+            bench.answer(paying).unwrap_err()
+        }),
+        ("suspended", |bench| {
+            bench.view.status = MerchantStatus::Suspended;
+            let paying = bench.pay("spt_first0001");
+            bench.answer(paying).unwrap_err()
+        }),
+        ("unknown account", |bench| {
+            bench.view.account = None;
+            let paying = bench.pay("spt_first0001");
+            bench.answer(paying).unwrap_err()
+        }),
+        ("token of another checkout", |bench| {
+            token_used_elsewhere(bench, "spt_first0001");
+            let paying = bench.pay("spt_first0001");
+            bench.answer(paying).unwrap_err()
+        }),
+    ];
+    let mut seen = Vec::new();
+    for (name, refuse) in refusals {
+        let mut bench = Bench::ready();
+        let rejection = refuse(&mut bench);
+        assert!(bench.gathers.is_empty() && bench.effects.is_empty(), "{name}");
+        assert!(bench.attempts.is_empty(), "{name}");
+        seen.push(rejection);
+    }
+    assert_eq!(
+        seen,
+        [
+            Rejection::StaleRevision { current: Revision(2) },
+            Rejection::RevisionMissing,
+            Rejection::QuoteExpired,
+            Rejection::Suspended,
+            Rejection::AccountUnknown,
+            Rejection::TokenUsedElsewhere,
+        ]
+    );
+}
+
+#[test]
+fn an_expired_quote_is_renewed_by_an_empty_update() {
+    let mut bench = Bench::ready();
+    bench.pass(Span::minutes(16));
+    let looking = bench.ask(Command::Read);
+    assert_eq!(bench.answer(looking).unwrap().notice.unwrap().code, NoticeCode::Expired);
+    bench.update(Patch::default());
+    let paying = bench.pay("spt_first0001");
+    bench.tell_token(Ok(bench.good_facts()));
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some());
+}
+
+#[test]
+fn a_token_that_cannot_pay_is_told_on_the_sheet_and_may_be_sent_again() {
+    let change: [(&str, fn(&mut TokenFacts)); 9] = [
+        ("live", |facts| facts.livemode = true),
+        ("consumed", |facts| facts.deactivated = Some(Deactivation::Consumed)),
+        ("expired", |facts| facts.deactivated = Some(Deactivation::Expired)),
+        ("revoked", |facts| facts.deactivated = Some(Deactivation::Revoked)),
+        ("expires now", |facts| facts.expires = Some(Timestamp::from_seconds(1_800_000_000))),
+        ("no limit", |facts| facts.remaining = None),
+        ("too small", |facts| facts.remaining = Some(Money::new(4360, shop::usd()))),
+        ("too large", |facts| facts.remaining = Some(Money::new(4362, shop::usd()))),
+        ("other currency", |facts| facts.remaining = Some(Money::new(4361, "eur".parse().unwrap()))),
+    ];
+    let mut bench = Bench::ready();
+    for (name, spoil) in change {
+        let paying = bench.pay("spt_first0001");
+        let mut facts = bench.good_facts();
+        spoil(&mut facts);
+        bench.tell_token(Ok(facts));
+        let answer = bench.answer(paying).unwrap();
+        assert_eq!(answer.notice.unwrap().code, NoticeCode::PaymentDeclined, "{name}");
+        assert!(bench.effects.is_empty() && bench.attempts.is_empty(), "{name}");
+    }
+    let foreign = bench.pay("spt_first0001");
+    bench.tell_token(Err(GatherError::Foreign));
+    assert_eq!(bench.answer(foreign).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    let unread = bench.pay("spt_first0001");
+    bench.tell_token(Err(GatherError::Unread));
+    assert_eq!(bench.answer(unread).unwrap_err(), Rejection::TokenUnread);
+
+    let paying = bench.pay("spt_first0001");
+    bench.tell_token(Ok(bench.good_facts()));
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some());
+}
+
+#[test]
+fn an_item_that_is_gone_when_it_is_paid_reopens_the_session() {
+    let mut bench = Bench::ready();
+    bench.view.catalog = shop::catalog(false);
+    let paying = bench.pay("spt_first0001");
+    let answer = bench.answer(paying).unwrap();
+    assert_eq!(answer.notice.unwrap().code, NoticeCode::OutOfStock);
+    assert!(matches!(bench.session().state, State::Open { .. }));
+    assert!(bench.gathers.is_empty() && bench.attempts.is_empty());
+}
+
+#[test]
+fn an_unknown_outcome_is_repeated_and_never_called_failed() {
+    let (mut bench, paying) = Bench::charging();
+    let mut pauses = Vec::new();
+    for _ in 0..4 {
+        bench.see(nothing_known());
+        assert!(bench.waits(paying));
+        let before = bench.now;
+        bench.wait_and_wake();
+        pauses.push(bench.now.since(before).as_millis());
+        assert_eq!(bench.effects, [Effect::Charge(bench.charging_state().attempt)]);
+    }
+    assert_eq!(pauses, [375, 750, 1500, 3000], "the pause doubles");
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some());
+    assert_eq!(bench.attempts.len(), 1);
+}
+
+#[test]
+fn retry_after_is_obeyed() {
+    let (mut bench, _) = Bench::charging();
+    let retry_after = Some(Span::seconds(7));
+    bench.see(Seen::Unknown(Unknown { retry_after, ..Unknown::default() }));
+    assert_eq!(bench.wake.unwrap().since(bench.now), Span::seconds(7));
+}
+
+#[test]
+fn repeating_stops_early_where_it_can_tell_nothing_new() {
+    let stops = [
+        Unknown { should_retry: Some(false), ..Unknown::default() },
+        Unknown { cannot_repeat: true, ..Unknown::default() },
+    ];
+    for unknown in stops {
+        let (mut bench, _) = Bench::charging();
+        bench.see(Seen::Unknown(unknown));
+        assert!(matches!(bench.effects[..], [Effect::Read { intent: None, .. }]));
+    }
+    let (mut bench, _) = Bench::charging();
+    for _ in 0..2 {
+        bench.see(Seen::Unknown(Unknown { replayed_error: true, ..Unknown::default() }));
+        bench.wait_and_wake();
+        assert!(matches!(bench.effects[..], [Effect::Charge(_)]));
+    }
+    bench.see(Seen::Unknown(Unknown { replayed_error: true, ..Unknown::default() }));
+    assert!(matches!(bench.effects[..], [Effect::Read { .. }]));
+}
+
+#[test]
+fn silence_is_absence_only_after_two_late_and_distant_readings() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(nothing_known());
+    bench.pass(Span::minutes(20));
+    bench.wake();
+    // Repeating has ended with the quote, so Stripe is read; but the last send is not two minutes ago.
+    assert!(matches!(bench.effects[..], [Effect::Read { .. }]));
+    bench.see(Seen::Absent);
+    assert!(matches!(bench.charging_state().phase, Phase::Reading { absent_since: None }));
+
+    bench.pass(Span::minutes(2));
+    bench.wake();
+    bench.see(Seen::Absent);
+    let first = bench.now;
+    assert!(matches!(bench.charging_state().phase, Phase::Reading { absent_since: Some(_) }));
+    bench.wait_and_wake();
+    assert!(bench.now.since(first) >= Span::seconds(30));
+    bench.see(Seen::Absent);
+    assert_eq!(bench.session().state, State::Open { problem: None });
+    assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+
+    let too_soon = bench.pay("spt_second002");
+    assert!(matches!(bench.answer(too_soon), Err(Rejection::NotPayable(_))), "a new revision must be shown first");
+}
+
+#[test]
+fn a_payment_found_by_reading_becomes_the_order() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some());
+}
+
+#[test]
+fn what_cannot_be_read_for_a_day_is_frozen_for_an_operator() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    bench.see(Seen::Unread);
+    assert!(matches!(bench.session().state, State::Charging(_)));
+    bench.pass(Span::hours(25));
+    bench.wake();
+    bench.see(Seen::Unread);
+    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }));
+    let other = bench.pay("spt_second002");
+    assert!(matches!(bench.answer(other).unwrap().session.state, State::Frozen { .. }));
+    let edit = bench.update(Patch::default());
+    assert_eq!(bench.answer(edit).unwrap().notice.unwrap().code, NoticeCode::Conflict);
+}
+
+#[test]
+fn a_payment_that_disagrees_is_never_an_order() {
+    let spoil: [(&str, fn(&mut merchant_gateway::domain::checkout::attempt::IntentSeen)); 4] = [
+        ("amount", |intent| intent.amount = Money::new(1, shop::usd())),
+        ("mode", |intent| intent.livemode = true),
+        ("revision", |intent| intent.revision = Some(Revision(9))),
+        ("session", |intent| intent.session = None),
+    ];
+    for (name, spoil) in spoil {
+        let (mut bench, paying) = Bench::charging();
+        let mut intent = bench.intent(IntentStatus::Succeeded);
+        spoil(&mut intent);
+        bench.see(Seen::Intent(intent));
+        assert!(
+            matches!(bench.session().state, State::Frozen { reason: FreezeReason::PaymentDisagrees, .. }),
+            "{name}"
+        );
+        assert!(bench.answer(paying).unwrap().order.is_none(), "{name}");
+    }
+}
+
+#[test]
+fn a_bank_that_wants_a_confirmation_has_its_payment_canceled_first() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)));
+    assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]));
+    assert!(bench.waits(paying), "nothing is said before the cancel is confirmed");
+    bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
+    assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::Requires3ds);
+
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)));
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some(), "it was paid before it could be canceled");
+}
+
+#[test]
+fn a_refused_token_that_may_be_our_own_success_is_read_first() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::TokenRefused { maybe_consumed: true, text: String::new() });
+    assert!(matches!(bench.effects[..], [Effect::Read { .. }]));
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some());
+
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::TokenRefused { maybe_consumed: false, text: String::new() });
+    assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+}
+
+#[test]
+fn an_idempotency_conflict_freezes_and_a_refused_key_waits() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::IdempotencyConflict);
+    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::IdempotencyConflict, .. }));
+
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::KeyRefused);
+    bench.wait_and_wake();
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some());
+}
+
+#[test]
+fn the_fifth_dead_attempt_cancels_the_session() {
+    let mut bench = Bench::ready();
+    for number in 1..=5 {
+        let paying = bench.pay(&format!("spt_number000{number}"));
+        bench.tell_token(Ok(bench.good_facts()));
+        bench.see(declined());
+        assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    }
+    assert_eq!(bench.session().state, State::Canceled { reason: CancelReason::TooManyAttempts });
+    let sixth = bench.pay("spt_number0006");
+    assert_eq!(bench.answer(sixth).unwrap_err(), Rejection::Ended("canceled"));
+}
+
+#[test]
+fn nothing_changes_under_a_running_payment() {
+    let (mut bench, paying) = Bench::charging();
+    for command in [Command::Cancel, Command::Update { revision: None, patch: Patch::default() }] {
+        let asked = bench.ask(command);
+        assert_eq!(bench.answer(asked).unwrap().notice.unwrap().code, NoticeCode::Conflict);
+    }
+    bench.pass(Span::hours(3));
+    bench.wake();
+    assert!(matches!(bench.session().state, State::Charging(_)), "no expiry over an undecided attempt");
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some());
+}
+
+#[test]
+fn a_session_ends_with_its_time_and_stays_ended() {
+    let mut bench = Bench::ready();
+    bench.pass(Span::hours(2));
+    let edit = bench.update(Patch::default());
+    assert_eq!(bench.answer(edit).unwrap_err(), Rejection::Ended("expired"));
+    let paying = bench.pay("spt_first0001");
+    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Ended("expired"));
+
+    let mut bench = Bench::ready();
+    bench.pass(Span::hours(2));
+    bench.wake();
+    assert_eq!(bench.session().state, State::Expired);
+}
+
+#[test]
+fn a_crash_after_the_commit_repeats_the_stored_request() {
+    let (mut bench, _) = Bench::charging();
+    bench.crash();
+    assert_eq!(bench.effects, [Effect::Charge(bench.charging_state().attempt)]);
+    bench.see(succeeded(&bench));
+    let asking = bench.pay("spt_first0001");
+    assert!(bench.answer(asking).unwrap().order.is_some());
+    assert_eq!(bench.attempts.len(), 1);
+}
+
+#[test]
+fn a_failing_store_stops_a_payment_before_stripe_and_keeps_an_outcome_after_it() {
+    let mut bench = Bench::ready();
+    let paying = bench.pay("spt_first0001");
+    bench.next_commit = NextCommit::Fails;
+    bench.tell_token(Ok(bench.good_facts()));
+    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Undecided, "what was written is not known");
+    assert!(bench.effects.is_empty(), "nothing is sent without a durable attempt");
+    bench.wait_and_wake();
+    assert!(bench.effects.is_empty() && matches!(bench.session().state, State::Ready { .. }));
+
+    let (mut bench, paying) = Bench::charging();
+    bench.store_is_down = true;
+    bench.see(succeeded(&bench));
+    for _ in 0..3 {
+        bench.wait_and_wake();
+        assert!(bench.waits(paying), "nobody hears of a success that is not durable");
+    }
+    assert!(!bench.driver.is_idle(), "an outcome is never given up");
+    bench.store_is_down = false;
+    bench.wait_and_wake();
+    assert!(bench.answer(paying).unwrap().order.is_some());
+    assert_eq!(bench.attempts.len(), 1);
+}
+
+#[test]
+fn an_attempt_whose_commit_was_done_unheard_is_carried_on() {
+    let mut bench = Bench::ready();
+    let paying = bench.pay("spt_first0001");
+    bench.next_commit = NextCommit::FailsButIsDone;
+    bench.tell_token(Ok(bench.good_facts()));
+    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Undecided);
+    bench.wait_and_wake();
+    assert!(matches!(bench.effects[..], [Effect::Charge(_)]));
+    bench.see(succeeded(&bench));
+    let again = bench.pay("spt_first0001");
+    assert!(bench.answer(again).unwrap().order.is_some());
+}
+
+#[test]
+fn a_caller_that_meets_conflicts_is_tried_again_and_then_told() {
+    let mut bench = Bench::ready();
+    bench.next_commit = NextCommit::Conflicts;
+    let edit = bench.update(Patch::default());
+    assert!(bench.answer(edit).is_ok(), "one conflict is nothing");
+
+    let paying = bench.pay("spt_first0001");
+    for _ in 0..3 {
+        bench.next_commit = NextCommit::Conflicts;
+        bench.tell_token(Ok(bench.good_facts()));
+    }
+    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Busy);
+    assert!(bench.effects.is_empty());
+}
+
+#[test]
+fn an_outcome_that_meets_a_conflict_is_stepped_again() {
+    let (mut bench, paying) = Bench::charging();
+    bench.next_commit = NextCommit::Conflicts;
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some());
+}
+
+#[test]
+fn a_caller_that_goes_before_the_commit_stops_the_payment_and_after_it_does_not() {
+    let mut bench = Bench::ready();
+    let paying = bench.pay("spt_first0001");
+    bench.feed(merchant_gateway::domain::checkout::driver::Input::GivenUp(paying));
+    bench.tell_token(Ok(bench.good_facts()));
+    assert!(bench.effects.is_empty() && bench.attempts.is_empty());
+
+    let (mut bench, paying) = Bench::charging();
+    bench.feed(merchant_gateway::domain::checkout::driver::Input::GivenUp(paying));
+    bench.see(succeeded(&bench));
+    assert!(matches!(bench.session().state, State::Completed { .. }));
+}
+
+#[test]
+fn a_success_of_an_attempt_taken_for_dead_is_flagged_and_changes_nothing() {
+    let (mut bench, _) = Bench::charging();
+    let late = succeeded(&bench);
+    bench.see(declined());
+    let attempt = bench.attempts[0].number;
+    bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw { attempt, seen: late });
+    assert_eq!(bench.flags.len(), 1);
+    assert_eq!(bench.flags[0].reason, FlagReason::PaidByDeadAttempt);
+    assert!(matches!(bench.session().state, State::Ready { .. }));
+}
+
+#[test]
+fn made_up_items_and_unknown_options_are_told_apart() {
+    let mut bench = Bench::new();
+    let created = bench.ask(Command::Create(Patch { cart: Some(shop::cart("teapot", 1)), ..Patch::default() }));
+    assert!(matches!(bench.answer(created).unwrap_err(), Rejection::UnknownItem(item) if item.as_str() == "teapot"));
+
+    let mut bench = Bench::ready();
+    let edit = bench.update(Patch { option_id: Some("rocket".parse().unwrap()), ..Patch::default() });
+    let session = bench.answer(edit).unwrap().session;
+    assert!(matches!(session.state, State::Open { problem: Some(PricingProblem::OptionNotOffered(_)) }));
+}

@@ -1,0 +1,270 @@
+//! One driver on a workbench: a model store, and a Stripe whose every word the test puts in its mouth.
+
+use std::collections::HashMap;
+
+use merchant_gateway::domain::checkout::attempt::{AttemptEnd, AttemptIntent, Flag, IntentSeen, IntentStatus, Seen};
+use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, PlacedOrder, Rejection};
+use merchant_gateway::domain::checkout::driver::{
+    CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed, TaskId,
+};
+use merchant_gateway::domain::checkout::session::{Charging, Session, State, Version};
+use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
+use merchant_gateway::domain::checkout::step::{Effect, Moment};
+use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use merchant_gateway::domain::ids::{PaymentIntentId, Revision, SessionId, SptHash};
+use merchant_gateway::domain::merchant::MerchantView;
+use merchant_gateway::domain::time::{Span, Timestamp};
+
+use super::shop;
+
+/// How the model store behaves at its next commit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum NextCommit {
+    Works,
+    Conflicts,
+    /// Nothing was written and an error came back.
+    Fails,
+    /// It was written and an error came back all the same.
+    FailsButIsDone,
+}
+
+pub struct Bench {
+    pub view: MerchantView,
+    pub now: Timestamp,
+    pub driver: Driver,
+    pub id: SessionId,
+    row: Option<(Version, Session)>,
+    order: Option<PlacedOrder>,
+    tokens: HashMap<SptHash, TokenUse>,
+    pub attempts: Vec<AttemptIntent>,
+    pub flags: Vec<Flag>,
+    pub store_is_down: bool,
+    pub next_commit: NextCommit,
+    /// What is wanted of Stripe and not answered yet.
+    pub effects: Vec<Effect>,
+    pub gathers: Vec<TaskId>,
+    pub replies: HashMap<u64, Result<Box<Answer>, Rejection>>,
+    pub wake: Option<Timestamp>,
+    asked: u64,
+    drawn: u128,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let id = SessionId::from_random(1);
+        Self {
+            view: shop::view(),
+            now: Timestamp::from_seconds(1_800_000_000),
+            driver: Driver::new(id.clone()),
+            id,
+            row: None,
+            order: None,
+            tokens: HashMap::new(),
+            attempts: Vec::new(),
+            flags: Vec::new(),
+            store_is_down: false,
+            next_commit: NextCommit::Works,
+            effects: Vec::new(),
+            gathers: Vec::new(),
+            replies: HashMap::new(),
+            wake: None,
+            asked: 0,
+            drawn: 0,
+        }
+    }
+
+    /// A session with a quote of 43.61 USD.
+    pub fn ready() -> Self {
+        let mut bench = Self::new();
+        let created = bench.ask(Command::Create(shop::two_mugs()));
+        bench.answer(created).unwrap();
+        bench
+    }
+
+    /// A session whose first attempt is under way: its request is wanted of Stripe.
+    pub fn charging() -> (Self, RequestId) {
+        let mut bench = Self::ready();
+        let paying = bench.pay("spt_first0001");
+        bench.tell_token(Ok(bench.good_facts()));
+        assert_eq!(bench.effects.len(), 1, "the attempt's request is wanted");
+        (bench, paying)
+    }
+
+    pub fn session(&self) -> &Session {
+        &self.row.as_ref().expect("there is a session").1
+    }
+
+    pub fn charging_state(&self) -> &Charging {
+        match &self.session().state {
+            State::Charging(charging) => charging,
+            other => panic!("charging, not {}", other.name()),
+        }
+    }
+
+    pub fn ask(&mut self, command: Command) -> RequestId {
+        self.asked += 1;
+        let request = RequestId(self.asked);
+        self.feed(Input::Asked { request, command });
+        request
+    }
+
+    pub fn pay(&mut self, token: &str) -> RequestId {
+        let revision = self.session().revision;
+        self.pay_revision(token, Some(revision))
+    }
+
+    pub fn pay_revision(&mut self, token: &str, revision: Option<Revision>) -> RequestId {
+        let buyer = merchant_gateway::domain::address::Buyer::default();
+        self.ask(Command::Complete(Payment { revision, token: token.parse().unwrap(), buyer }))
+    }
+
+    pub fn update(&mut self, patch: Patch) -> RequestId {
+        self.ask(Command::Update { revision: None, patch })
+    }
+
+    /// What a caller was answered; it must have been.
+    pub fn answer(&self, request: RequestId) -> Result<Answer, Rejection> {
+        self.replies.get(&request.0).expect("the caller was answered").clone().map(|answer| *answer)
+    }
+
+    pub fn waits(&self, request: RequestId) -> bool {
+        !self.replies.contains_key(&request.0)
+    }
+
+    pub fn good_facts(&self) -> TokenFacts {
+        let quote = self.session().quote().expect("a quote");
+        TokenFacts {
+            livemode: false,
+            deactivated: None,
+            expires: None,
+            remaining: Some(quote.total),
+            block_recommended: false,
+        }
+    }
+
+    /// Answers the oldest question about a token.
+    pub fn tell_token(&mut self, facts: Result<TokenFacts, GatherError>) {
+        let task = self.gathers.remove(0);
+        self.feed(Input::Gathered { task, facts });
+    }
+
+    /// Ends the oldest effect.
+    pub fn see(&mut self, seen: Seen) {
+        let effect = self.effects.remove(0);
+        self.feed(Input::Saw { attempt: effect.attempt(), seen });
+    }
+
+    /// A payment of the running attempt, as Stripe would show it.
+    pub fn intent(&self, status: IntentStatus) -> IntentSeen {
+        let charge = &self.attempts.last().expect("an attempt").charge;
+        IntentSeen {
+            id: format!("pi_{}", charge.attempt.0).parse::<PaymentIntentId>().unwrap(),
+            status,
+            amount: charge.total,
+            livemode: false,
+            session: Some(charge.session.clone()),
+            revision: Some(charge.revision),
+            attempt: Some(charge.attempt),
+        }
+    }
+
+    pub fn pass(&mut self, span: Span) {
+        self.now = self.now + span;
+    }
+
+    /// Lets time pass until the driver wants to be woken, and wakes it.
+    pub fn wait_and_wake(&mut self) {
+        let wake = self.wake.take().expect("a wake-up is armed");
+        self.now = self.now.max(wake);
+        self.wake();
+    }
+
+    pub fn wake(&mut self) {
+        self.feed(Input::Woken);
+    }
+
+    /// The process dies and a new one wakes the session: only the store is left.
+    pub fn crash(&mut self) {
+        self.driver = Driver::new(self.id.clone());
+        self.effects.clear();
+        self.gathers.clear();
+        self.wake = None;
+        self.wake();
+    }
+
+    pub fn feed(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            self.drawn += 1;
+            let moment = Moment { now: self.now, jitter: 0.5, random: self.drawn };
+            for output in self.driver.on(input, moment, &self.view) {
+                match output {
+                    Output::Load(token) => inputs.push(Input::Loaded(self.load(token))),
+                    Output::Commit(change) => inputs.push(Input::Committed(self.commit(*change))),
+                    Output::Gather { task, token: _ } => self.gathers.push(task),
+                    Output::Run(effect) => self.effects.push(effect),
+                    Output::Reply(request, answer) => {
+                        let former = self.replies.insert(request.0, answer);
+                        assert!(former.is_none(), "a caller is answered once");
+                    }
+                    Output::WakeAfter(span) => self.wake = Some(self.now + span),
+                }
+            }
+        }
+    }
+
+    fn load(&self, token: Option<SptHash>) -> Result<Loaded, StoreFailed> {
+        if self.store_is_down {
+            return Err(StoreFailed);
+        }
+        let token_use = token.and_then(|hash| self.tokens.get(&hash).cloned());
+        Ok(Loaded { session: self.row.clone(), order: self.order.clone(), token_use })
+    }
+
+    fn commit(&mut self, change: Change) -> Result<Version, CommitFailed> {
+        let next = std::mem::replace(&mut self.next_commit, NextCommit::Works);
+        if self.store_is_down || next == NextCommit::Fails {
+            return Err(CommitFailed::Store);
+        }
+        if next == NextCommit::Conflicts || change.expected != self.row.as_ref().map(|(version, _)| *version) {
+            return Err(CommitFailed::Conflict);
+        }
+        match change.attempt {
+            Some(AttemptMove::Start(intent)) => {
+                let used = TokenUse { session: self.id.clone(), attempt: intent.number, end: None };
+                if self.tokens.insert(intent.token.hash().clone(), used).is_some() {
+                    return Err(CommitFailed::TokenUsed);
+                }
+                self.attempts.push(*intent);
+            }
+            Some(AttemptMove::Update { number, end: Some(end), erase_token }) => {
+                assert!(erase_token, "a decided attempt keeps no token");
+                self.end(number.0, end);
+            }
+            Some(AttemptMove::Update { .. }) | None => {}
+        }
+        let completed = matches!(change.session.state, State::Completed { .. });
+        assert_eq!(completed, change.order.is_some() || self.order.is_some(), "completed and order come together");
+        if let Some(order) = change.order {
+            let completion = format!("{{\"order\":\"{}\"}}", order.id);
+            self.order = Some(PlacedOrder { order, permalink: "https://shop.example/o".to_owned(), completion });
+        }
+        self.flags.extend(change.flag);
+        let version = Version(change.expected.map_or(1, |version| version.0 + 1));
+        self.row = Some((version, change.session));
+        if next == NextCommit::FailsButIsDone { Err(CommitFailed::Store) } else { Ok(version) }
+    }
+
+    fn end(&mut self, number: u32, end: AttemptEnd) {
+        let used = self.tokens.values_mut().find(|used| used.attempt.0 == number).expect("the attempt is known");
+        assert!(used.end.is_none(), "an attempt ends once");
+        used.end = Some(end);
+    }
+}
+
+pub fn token_used_elsewhere(bench: &mut Bench, token: &str) {
+    let token: SharedPaymentToken = token.parse().unwrap();
+    let session = SessionId::from_random(99);
+    let used = TokenUse { session, attempt: merchant_gateway::domain::ids::AttemptNumber(1), end: None };
+    bench.tokens.insert(token.hash().clone(), used);
+}

@@ -1,0 +1,4 @@
+//! What the tests share.
+
+pub mod bench;
+pub mod shop;
