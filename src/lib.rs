@@ -14,5 +14,8 @@
 //! 9. [`cli`]: one file per command.
 
 pub mod domain;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 pub mod ports;
+pub mod store;
 pub mod stripe;

@@ -7,8 +7,9 @@
 mod memory;
 mod sqlite;
 
+pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{OpenError, SqliteStore};
 
 use async_trait::async_trait;
 
@@ -21,10 +22,17 @@ use crate::domain::time::Timestamp;
 /// What a store does. One contract suite (`tests/it/store.rs`) runs over every implementation.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Reads a session as it stands, and what is known of a token in the same moment.
-    async fn load(&self, tenant: &Tenant, id: &SessionId, token: Option<&SptHash>) -> Result<Loaded, StoreError>;
+    /// Reads a session as it stands, with its order and what is known of a token, all in the same moment.
+    async fn load(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        token: Option<&SptHash>,
+    ) -> Result<Loaded, StoreError>;
 
     /// Writes one change of one session, whole or not at all. When it answers `Ok`, the change survives a crash.
+    ///
+    /// A caller that goes away while it waits takes nothing back: a commit that was begun is finished.
     async fn commit(&self, commit: Commit) -> Result<Version, CommitError>;
 
     /// Reads one attempt with its stored request.
@@ -41,36 +49,20 @@ pub trait Store: Send + Sync + 'static {
     /// Every flag of a tenant, oldest first.
     async fn flags(&self, tenant: &Tenant) -> Result<Vec<Flag>, StoreError>;
 
-    /// The sessions that wait for something due at or before `now`, the longest due first, at most `limit`.
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSession>, StoreError>;
+    /// The sessions that wait for something due at or before `now`, the longest due first, at most `limit`, from
+    /// behind `after` on: the last of one page begins the next.
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<&DueSession>,
+        limit: u32,
+    ) -> Result<Vec<DueSession>, StoreError>;
 
     /// The Stripe account that was learned for a tenant.
     async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError>;
 
-    /// Keeps the Stripe account of a tenant. A different one already kept is left and answered.
+    /// Keeps the Stripe account of a tenant. A different one already kept stays, and is the answer.
     async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError>;
-}
-
-/// A session as it was read.
-#[derive(Clone, Debug, Default)]
-pub struct Loaded {
-    /// The session and its version; `None` when there is none.
-    pub session: Option<(Version, Session)>,
-    /// Its order, when it is completed.
-    pub order: Option<PlacedOrder>,
-    /// The attempt that the asked-for token started, on whatever session of the tenant.
-    pub token_use: Option<TokenUse>,
-}
-
-/// What became of a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenUse {
-    /// The session that it was used on.
-    pub session: SessionId,
-    /// The attempt that it started.
-    pub attempt: AttemptNumber,
-    /// How that ended; `None` while it is undecided.
-    pub end: Option<AttemptEnd>,
 }
 
 /// One change of one session.
@@ -92,18 +84,47 @@ pub struct Commit {
     pub flag: Option<Flag>,
 }
 
+impl Commit {
+    /// Refuses a commit whose parts contradict each other; afterwards no row would show what was meant.
+    fn check(&self) -> Result<(), StoreError> {
+        let refuse = |why: &str| {
+            let what = format!("a commit of {} of {}", self.session.id, name(&self.tenant));
+            Err(StoreError::Corrupt { what, why: why.to_owned() })
+        };
+        if let Some(AttemptChange::Start(row)) = &self.attempt {
+            if row.session != self.session.id || row.charge.session != row.session {
+                return refuse("its attempt names another session");
+            }
+            if row.charge.attempt != row.number {
+                return refuse("its attempt's charge names another attempt");
+            }
+            if row.end.is_some() {
+                return refuse("its new attempt has ended already");
+            }
+        }
+        if self.order.as_ref().is_some_and(|placed| placed.order.session != self.session.id) {
+            return refuse("its order names another session");
+        }
+        if self.flag.as_ref().is_some_and(|flag| flag.session != self.session.id) {
+            return refuse("its flag names another session");
+        }
+        Ok(())
+    }
+}
+
 /// What a commit does to an attempt.
 #[derive(Clone, Debug)]
 pub enum AttemptChange {
-    /// A new row.
+    /// A new, undecided row. Refused while another attempt of the session is undecided.
     Start(Box<AttemptRow>),
     /// Changes to the row.
     Update {
         /// Which.
         number: AttemptNumber,
-        /// How it ended; `None` leaves it undecided.
+        /// How it ended; `None` leaves it as it is. An end once kept is never changed into another.
         end: Option<AttemptEnd>,
-        /// Whether the sealed token is erased, because the request is never sent again.
+        /// Whether the sealed token is erased, because the request is never sent again. Deciding the attempt
+        /// erases it in any case.
         erase_token: bool,
     },
 }
@@ -151,11 +172,15 @@ pub struct DueSession {
 /// The store did not do what it was asked. Nothing of it was done, as far as the store can tell.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The database is not served from; only opening answers this.
+    #[error(transparent)]
+    NotOpened(#[from] OpenError),
     /// The database cannot be reached, is full, or refuses to write.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// A row does not say what this version of the program understands.
-    #[error("a row of the store cannot be read ({what}): {why}")]
+    /// A row does not say what this version of the program understands, or what is to be written contradicts the
+    /// rows that are there. Asking again does not help.
+    #[error("the store's rows are not as they must be ({what}): {why}")]
     Corrupt {
         /// Which row.
         what: String,
@@ -176,4 +201,9 @@ pub enum CommitError {
     /// The store failed; whether the commit was done must be found out by loading.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A tenant as messages name it.
+fn name(tenant: &Tenant) -> String {
+    format!("{} ({})", tenant.merchant, tenant.mode.as_str())
 }

@@ -1,5 +1,13 @@
 //! Every integration test, in one binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test's helpers fail the test; clippy.toml exempts only the test functions"
+)]
+#![expect(unreachable_pub, reason = "what the tests share is public to them alone")]
 
 mod architecture;
 mod checkout;
+mod emulator;
+mod store;
 mod support;

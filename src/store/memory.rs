@@ -1,0 +1,246 @@
+//! A store in memory, for tests and simulations: the same answers as a database, gone with the process.
+//!
+//! Invariant: a commit looks at everything that could refuse it before it changes anything.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{
+    AttemptChange, AttemptRow, Commit, CommitError, DueSession, Loaded, Store, StoreError, TokenUse, name,
+};
+use crate::domain::checkout::attempt::{AttemptEnd, Flag};
+use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::session::{Session, Version};
+use crate::domain::ids::{AccountId, AttemptNumber, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::time::Timestamp;
+
+/// A store that forgets when it is dropped.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    shops: Mutex<BTreeMap<Tenant, Shop>>,
+}
+
+/// All rows of one tenant. Nothing of a tenant can be reached but through its own.
+#[derive(Debug, Default)]
+struct Shop {
+    sessions: BTreeMap<SessionId, SessionRow>,
+    attempts: BTreeMap<(SessionId, AttemptNumber), AttemptRow>,
+    tokens: HashMap<SptHash, (SessionId, AttemptNumber)>,
+    orders: BTreeMap<OrderId, PlacedOrder>,
+    flags: Vec<Flag>,
+    account: Option<AccountId>,
+}
+
+#[derive(Debug)]
+struct SessionRow {
+    version: Version,
+    session: Session,
+    due_at: Option<Timestamp>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The rows. A panic elsewhere cannot have left them half changed, so a poisoned lock is as good as any.
+    fn shops(&self) -> MutexGuard<'_, BTreeMap<Tenant, Shop>> {
+        self.shops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn load(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        token: Option<&SptHash>,
+    ) -> Result<Loaded, StoreError> {
+        let shops = self.shops();
+        let Some(shop) = shops.get(tenant) else { return Ok(Loaded::default()) };
+        Ok(Loaded {
+            session: shop.sessions.get(id).map(|row| (row.version, row.session.clone())),
+            order: shop.orders.values().find(|placed| placed.order.session == *id).cloned(),
+            token_use: token.and_then(|token| shop.token_use(token)),
+        })
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
+        commit.check()?;
+        let mut shops = self.shops();
+        shops.entry(commit.tenant.clone()).or_default().commit(commit)
+    }
+
+    async fn attempt(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        number: AttemptNumber,
+    ) -> Result<Option<AttemptRow>, StoreError> {
+        let key = (session.clone(), number);
+        Ok(self.shops().get(tenant).and_then(|shop| shop.attempts.get(&key).cloned()))
+    }
+
+    async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
+        Ok(self.shops().get(tenant).and_then(|shop| shop.orders.get(id).cloned()))
+    }
+
+    async fn flags(&self, tenant: &Tenant) -> Result<Vec<Flag>, StoreError> {
+        let mut flags = self.shops().get(tenant).map(|shop| shop.flags.clone()).unwrap_or_default();
+        flags.sort_by(|one, other| (one.seen, &one.id).cmp(&(other.seen, &other.id)));
+        Ok(flags)
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSession>, StoreError> {
+        let shops = self.shops();
+        let rows = shops.iter().flat_map(|(tenant, shop)| shop.sessions.iter().map(move |row| (tenant, row)));
+        let mut due: Vec<DueSession> = rows
+            .filter_map(|(tenant, (id, row))| {
+                let due_at = row.due_at.filter(|due_at| *due_at <= now)?;
+                Some(DueSession { tenant: tenant.clone(), id: id.clone(), due_at })
+            })
+            .collect();
+        let key = |due: &DueSession| {
+            (due.due_at, due.tenant.merchant.clone(), due.tenant.mode.as_str(), due.id.clone())
+        };
+        due.sort_by_key(key);
+        due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(due)
+    }
+
+    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {
+        Ok(self.shops().get(tenant).and_then(|shop| shop.account.clone()))
+    }
+
+    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
+        let mut shops = self.shops();
+        let shop = shops.entry(tenant.clone()).or_default();
+        Ok(shop.account.get_or_insert_with(|| account.clone()).clone())
+    }
+}
+
+impl Shop {
+    fn token_use(&self, token: &SptHash) -> Option<TokenUse> {
+        let (session, attempt) = self.tokens.get(token)?.clone();
+        let end = self.attempts.get(&(session.clone(), attempt)).and_then(|row| row.end.clone());
+        Some(TokenUse { session, attempt, end })
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<Version, CommitError> {
+        let version = self.next_version(&commit)?;
+        match &commit.attempt {
+            Some(AttemptChange::Start(row)) => self.check_start(&commit, row)?,
+            Some(AttemptChange::Update { number, end, .. }) => {
+                self.check_update(&commit, *number, end.as_ref())?;
+            }
+            None => {}
+        }
+        self.check_order(&commit)?;
+        self.check_flag(&commit)?;
+
+        let Commit { session, due_at, attempt, order, flag, .. } = commit;
+        match attempt {
+            Some(AttemptChange::Start(row)) => {
+                self.tokens.insert(row.spt_hash.clone(), (row.session.clone(), row.number));
+                self.attempts.insert((row.session.clone(), row.number), *row);
+            }
+            Some(AttemptChange::Update { number, end, erase_token }) => {
+                if let Some(row) = self.attempts.get_mut(&(session.id.clone(), number)) {
+                    if erase_token || end.is_some() {
+                        row.sealed_token = None;
+                    }
+                    row.end = end.or(row.end.take());
+                }
+            }
+            None => {}
+        }
+        if let Some(placed) = order {
+            self.orders.insert(placed.order.id.clone(), placed);
+        }
+        if let Some(flag) = flag
+            && !self.flags.iter().any(|known| known.intent == flag.intent)
+        {
+            self.flags.push(flag);
+        }
+        self.sessions.insert(session.id.clone(), SessionRow { version, session, due_at });
+        Ok(version)
+    }
+
+    fn next_version(&self, commit: &Commit) -> Result<Version, CommitError> {
+        let known = self.sessions.get(&commit.session.id).map(|row| row.version);
+        match (known, commit.expected) {
+            (None, None) => Ok(Version(1)),
+            (Some(known), Some(expected)) if known == expected => Ok(Version(known.0 + 1)),
+            (Some(_) | None, Some(_)) | (Some(_), None) => Err(CommitError::Conflict),
+        }
+    }
+
+    fn check_start(&self, commit: &Commit, row: &AttemptRow) -> Result<(), CommitError> {
+        if self.tokens.contains_key(&row.spt_hash) {
+            return Err(CommitError::TokenUsed);
+        }
+        if self.attempts.values().any(|known| known.idempotency_key == row.idempotency_key) {
+            return Err(attempt_error(commit, row.number, "its idempotency key is another attempt's"));
+        }
+        if self.attempts.contains_key(&(row.session.clone(), row.number)) {
+            return Err(attempt_error(commit, row.number, "it was started before"));
+        }
+        if self.attempts.values().any(|known| known.session == row.session && known.end.is_none()) {
+            return Err(attempt_error(commit, row.number, "another attempt of the session is undecided"));
+        }
+        Ok(())
+    }
+
+    fn check_update(
+        &self,
+        commit: &Commit,
+        number: AttemptNumber,
+        end: Option<&AttemptEnd>,
+    ) -> Result<(), CommitError> {
+        let Some(row) = self.attempts.get(&(commit.session.id.clone(), number)) else {
+            return Err(attempt_error(commit, number, "there is no such attempt"));
+        };
+        if let (Some(end), Some(known)) = (end, &row.end)
+            && end != known
+        {
+            return Err(attempt_error(commit, number, "it has ended differently before"));
+        }
+        Ok(())
+    }
+
+    fn check_order(&self, commit: &Commit) -> Result<(), CommitError> {
+        let Some(PlacedOrder { order, .. }) = &commit.order else { return Ok(()) };
+        let collides = |known: &PlacedOrder| {
+            known.order.id == order.id
+                || known.order.session == order.session
+                || known.order.payment_intent == order.payment_intent
+        };
+        if self.orders.values().any(collides) {
+            let what = format!("order {} of {}", order.id, name(&commit.tenant));
+            return Err(corrupt(what, "its id, its session or its payment has an order already"));
+        }
+        Ok(())
+    }
+
+    fn check_flag(&self, commit: &Commit) -> Result<(), CommitError> {
+        let Some(flag) = &commit.flag else { return Ok(()) };
+        if self.flags.iter().any(|known| known.id == flag.id && known.intent != flag.intent) {
+            let what = format!("flag {} of {}", flag.id, name(&commit.tenant));
+            return Err(corrupt(what, "its id is another flag's"));
+        }
+        Ok(())
+    }
+}
+
+fn attempt_error(commit: &Commit, number: AttemptNumber, why: &str) -> CommitError {
+    corrupt(format!("attempt {} of {} of {}", number.0, commit.session.id, name(&commit.tenant)), why)
+}
+
+fn corrupt(what: String, why: &str) -> CommitError {
+    StoreError::Corrupt { what, why: why.to_owned() }.into()
+}

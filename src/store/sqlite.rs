@@ -1,0 +1,146 @@
+//! The embedded store: one SQLite file, one writer, a few readers.
+//!
+//! - [`open`](self::open): the file, its lock and its schema.
+//! - [`writer`]: the one task that writes, several commits to a transaction.
+//! - [`apply`]: one commit as SQL.
+//! - [`reader`]: what is read, each answer from one moment.
+//! - [`rows`]: between texts and the domain.
+//!
+//! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
+//! belongs to is on disk. Everything runs on the runtime that opened the store; callers may be on any other.
+
+mod apply;
+mod open;
+mod reader;
+mod rows;
+mod writer;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::open::OpenError;
+use self::rows::Encoded;
+use self::writer::{Asked, Job, Write, Writer};
+use super::{AttemptRow, Commit, CommitError, DueSession, Loaded, Store, StoreError};
+use crate::domain::checkout::attempt::Flag;
+use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::session::Version;
+use crate::domain::ids::{AccountId, AttemptNumber, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::time::Timestamp;
+
+/// How many writes may wait; further callers wait before theirs is taken up.
+const QUEUE: usize = 1024;
+
+/// A store in one SQLite file, for one process on one machine.
+#[derive(Debug)]
+pub struct SqliteStore {
+    jobs: mpsc::Sender<Job>,
+    readers: SqlitePool,
+    /// The runtime that opened the store. Queries run there, because actix's runtimes come and go with their
+    /// workers and a half-done query must outlive its caller.
+    runtime: Handle,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, making it (mode 0600) where there is none, and brings its schema up to date.
+    ///
+    /// Call it on the long-lived, multi-thread runtime: the store's tasks live there. The folder must exist and be
+    /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let (opened, readers) = open::open(path).await?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(Writer::new(opened, queue).run());
+        Ok(Self { jobs, readers, runtime: Handle::current() })
+    }
+
+    /// Finishes every write that was begun, moves the write-ahead log into the file and lets go of it. Afterwards
+    /// every call answers [`StoreError::Unavailable`]. A store that is merely dropped also finishes its writes,
+    /// but nobody can tell when.
+    pub async fn close(&self) {
+        let readers = self.readers.clone();
+        // The readers first: while one is in a transaction, the log cannot be emptied.
+        if let Err(error) = self.runtime.spawn(async move { readers.close().await }).await {
+            tracing::warn!(%error, "the store's readers did not close");
+        }
+        let (done, closed) = oneshot::channel();
+        if self.jobs.send(Job::Close(done)).await.is_ok() && closed.await.is_err() {
+            tracing::warn!("the store's writer ended without closing the database");
+        }
+    }
+
+    /// Runs a reading on the store's runtime, to its end even when the caller goes away.
+    async fn read<T: Send + 'static>(
+        &self,
+        reading: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.runtime.spawn(reading).await {
+            Ok(answer) => answer,
+            Err(error) => Err(StoreError::Unavailable(format!("a reading was broken off: {error}"))),
+        }
+    }
+
+    /// Queues a write and waits for its answer.
+    async fn write<T, E: From<StoreError>>(&self, write: impl FnOnce(Asked<T, E>) -> Write) -> Result<T, E> {
+        let (asked, answer) = Asked::new();
+        match self.jobs.send(Job::Write(write(asked))).await {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(stopped().into())),
+            Err(_) => Err(stopped().into()),
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("it has been closed, or its writer has stopped".to_owned())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn load(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        token: Option<&SptHash>,
+    ) -> Result<Loaded, StoreError> {
+        self.read(reader::load(self.readers.clone(), tenant.clone(), id.clone(), token.cloned())).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
+        commit.check()?;
+        let encoded = Box::new(Encoded::new(commit)?);
+        self.write(|asked| Write::Commit(encoded, asked)).await
+    }
+
+    async fn attempt(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        number: AttemptNumber,
+    ) -> Result<Option<AttemptRow>, StoreError> {
+        self.read(reader::attempt(self.readers.clone(), tenant.clone(), session.clone(), number)).await
+    }
+
+    async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
+        self.read(reader::order(self.readers.clone(), tenant.clone(), id.clone())).await
+    }
+
+    async fn flags(&self, tenant: &Tenant) -> Result<Vec<Flag>, StoreError> {
+        self.read(reader::flags(self.readers.clone(), tenant.clone())).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSession>, StoreError> {
+        self.read(reader::due(self.readers.clone(), now, limit)).await
+    }
+
+    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {
+        self.read(reader::account(self.readers.clone(), tenant.clone())).await
+    }
+
+    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
+        let (tenant, account) = (tenant.clone(), account.clone());
+        self.write(|asked| Write::Account(tenant, account, asked)).await
+    }
+}

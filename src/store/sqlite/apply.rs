@@ -1,0 +1,299 @@
+//! One commit as SQL, inside the savepoint that the writer made for it.
+//!
+//! The order decides what a caller hears: the version first, then the token, then what must never happen. Since
+//! there is one writer, what was looked at cannot change before it is written; the schema's constraints stand
+//! behind every look all the same.
+
+use sqlx::SqliteConnection;
+
+use super::rows::{self, Encoded, SESSION_SCHEMA};
+use crate::domain::checkout::attempt::{AttemptEnd, Flag};
+use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::session::Version;
+use crate::domain::ids::{AccountId, AttemptNumber, SessionId, Tenant};
+use crate::domain::time::Timestamp;
+use crate::store::{AttemptChange, AttemptRow, CommitError, StoreError, name};
+
+/// Why a job was not done.
+pub(super) enum Failure<E> {
+    /// Its own fault: the others of its transaction go on.
+    Refused(E),
+    /// The database's fault: the transaction is over.
+    Database(sqlx::Error),
+}
+
+impl<E: From<StoreError>> From<sqlx::Error> for Failure<E> {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLITE_CONSTRAINT, in the low byte of every extended code of its kind, undoes the statement only.
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<i64>().ok());
+        if code.is_some_and(|code| code & 0xff == 19) {
+            let what = "a row to be written".to_owned();
+            return Self::Refused(StoreError::Corrupt { what, why: error.to_string() }.into());
+        }
+        Self::Database(error)
+    }
+}
+
+impl<E: From<StoreError>> From<StoreError> for Failure<E> {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+type Applied<T = ()> = Result<T, Failure<CommitError>>;
+
+/// Writes one commit.
+pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded) -> Applied<Version> {
+    let commit = &encoded.commit;
+    let version = match commit.expected {
+        None => insert_session(connection, encoded).await?,
+        Some(expected) => update_session(connection, encoded, expected).await?,
+    };
+    match &commit.attempt {
+        Some(AttemptChange::Start(row)) => {
+            start(connection, &commit.tenant, row, encoded.charge.as_deref()).await?;
+        }
+        Some(AttemptChange::Update { number, end, erase_token }) => {
+            let target = Target { tenant: &commit.tenant, session: &commit.session.id, number: *number };
+            if let Some(end) = end {
+                decide(connection, target, end, encoded.end.as_deref()).await?;
+            } else {
+                touch(connection, target, *erase_token).await?;
+            }
+        }
+        None => {}
+    }
+    if let Some(placed) = &commit.order {
+        place(connection, &commit.tenant, placed, encoded.order.as_deref()).await?;
+    }
+    if let Some(flag) = &commit.flag {
+        raise(connection, &commit.tenant, flag).await?;
+    }
+    Ok(version)
+}
+
+async fn insert_session(connection: &mut SqliteConnection, encoded: &Encoded) -> Applied<Version> {
+    let commit = &encoded.commit;
+    let written = sqlx::query(
+        "INSERT INTO sessions (tenant, mode, id, version, schema, state, due_at, created, body)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (tenant, mode, id) DO NOTHING",
+    )
+    .bind(commit.tenant.merchant.as_str())
+    .bind(commit.tenant.mode.as_str())
+    .bind(commit.session.id.as_str())
+    .bind(SESSION_SCHEMA)
+    .bind(commit.session.state.name())
+    .bind(commit.due_at.map(Timestamp::as_millis))
+    .bind(commit.session.created.as_millis())
+    .bind(encoded.session.as_str())
+    .execute(connection)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Err(Failure::Refused(CommitError::Conflict));
+    }
+    Ok(Version(1))
+}
+
+async fn update_session(
+    connection: &mut SqliteConnection,
+    encoded: &Encoded,
+    expected: Version,
+) -> Applied<Version> {
+    let commit = &encoded.commit;
+    let written = sqlx::query(
+        "UPDATE sessions SET version = version + 1, schema = ?5, state = ?6, due_at = ?7, body = ?8
+         WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND version = ?4",
+    )
+    .bind(commit.tenant.merchant.as_str())
+    .bind(commit.tenant.mode.as_str())
+    .bind(commit.session.id.as_str())
+    .bind(expected.0)
+    .bind(SESSION_SCHEMA)
+    .bind(commit.session.state.name())
+    .bind(commit.due_at.map(Timestamp::as_millis))
+    .bind(encoded.session.as_str())
+    .execute(connection)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Err(Failure::Refused(CommitError::Conflict));
+    }
+    Ok(Version(expected.0 + 1))
+}
+
+async fn start(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    row: &AttemptRow,
+    charge: Option<&str>,
+) -> Applied {
+    let used: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM attempts WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3)",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(row.spt_hash.as_str())
+    .fetch_one(&mut *connection)
+    .await?;
+    if used {
+        return Err(Failure::Refused(CommitError::TokenUsed));
+    }
+    sqlx::query(
+        "INSERT INTO attempts (tenant, mode, session, number, spt_hash, charge, idempotency_key, body,
+                               sealed_token, stripe_version, account, started, repeat_until, ended)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, NULL)",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(row.session.as_str())
+    .bind(row.number.0)
+    .bind(row.spt_hash.as_str())
+    .bind(charge)
+    .bind(row.idempotency_key.as_str())
+    .bind(row.body.as_str())
+    .bind(row.sealed_token.as_deref())
+    .bind(row.stripe_version.as_str())
+    .bind(row.account.as_str())
+    .bind(row.started.as_millis())
+    .bind(row.repeat_until.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// An attempt to be changed.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    tenant: &'a Tenant,
+    session: &'a SessionId,
+    number: AttemptNumber,
+}
+
+impl Target<'_> {
+    fn refuse(self, why: &str) -> Failure<CommitError> {
+        let what = format!("attempt {} of {} of {}", self.number.0, self.session, name(self.tenant));
+        StoreError::Corrupt { what, why: why.to_owned() }.into()
+    }
+}
+
+/// Keeps how an attempt ended, and nothing of its token but the hash.
+async fn decide(
+    connection: &mut SqliteConnection,
+    target: Target<'_>,
+    end: &AttemptEnd,
+    json: Option<&str>,
+) -> Applied {
+    let known: Option<Option<String>> = sqlx::query_scalar(
+        "SELECT ended FROM attempts WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
+    )
+    .bind(target.tenant.merchant.as_str())
+    .bind(target.tenant.mode.as_str())
+    .bind(target.session.as_str())
+    .bind(target.number.0)
+    .fetch_optional(&mut *connection)
+    .await?;
+    match known {
+        None => return Err(target.refuse("there is no such attempt")),
+        Some(Some(known)) if rows::json::<AttemptEnd>("an attempt's end", &known)? != *end => {
+            return Err(target.refuse("it has ended differently before"));
+        }
+        Some(_) => {}
+    }
+    sqlx::query(
+        "UPDATE attempts SET ended = ?5, sealed_token = NULL
+         WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
+    )
+    .bind(target.tenant.merchant.as_str())
+    .bind(target.tenant.mode.as_str())
+    .bind(target.session.as_str())
+    .bind(target.number.0)
+    .bind(json)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Changes nothing about how an attempt stands, but may erase its token.
+async fn touch(connection: &mut SqliteConnection, target: Target<'_>, erase_token: bool) -> Applied {
+    let written = sqlx::query(
+        "UPDATE attempts SET sealed_token = CASE WHEN ?5 THEN NULL ELSE sealed_token END
+         WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
+    )
+    .bind(target.tenant.merchant.as_str())
+    .bind(target.tenant.mode.as_str())
+    .bind(target.session.as_str())
+    .bind(target.number.0)
+    .bind(erase_token)
+    .execute(connection)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Err(target.refuse("there is no such attempt"));
+    }
+    Ok(())
+}
+
+async fn place(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    placed: &PlacedOrder,
+    json: Option<&str>,
+) -> Applied {
+    sqlx::query(
+        "INSERT INTO orders (tenant, mode, id, session, payment_intent, created, body, permalink, completion)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(placed.order.id.as_str())
+    .bind(placed.order.session.as_str())
+    .bind(placed.order.payment_intent.as_str())
+    .bind(placed.order.created.as_millis())
+    .bind(json)
+    .bind(placed.permalink.as_str())
+    .bind(placed.completion.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Keeps a flag, unless its payment is flagged already.
+async fn raise(connection: &mut SqliteConnection, tenant: &Tenant, flag: &Flag) -> Applied {
+    sqlx::query(
+        "INSERT INTO flags (tenant, mode, id, session, payment_intent, reason, seen)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+         WHERE NOT EXISTS (SELECT 1 FROM flags WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?5)",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(flag.id.as_str())
+    .bind(flag.session.as_str())
+    .bind(flag.intent.as_str())
+    .bind(rows::reason_text(flag.reason))
+    .bind(flag.seen.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Keeps an account, and answers the one that is kept.
+pub(super) async fn account(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    account: &AccountId,
+) -> Result<AccountId, Failure<StoreError>> {
+    sqlx::query(
+        "INSERT INTO accounts (tenant, mode, account) VALUES (?1, ?2, ?3)
+         ON CONFLICT (tenant, mode) DO NOTHING",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(account.as_str())
+    .execute(&mut *connection)
+    .await?;
+    let kept: String = sqlx::query_scalar("SELECT account FROM accounts WHERE tenant = ?1 AND mode = ?2")
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .fetch_one(connection)
+        .await?;
+    Ok(rows::id("a learned account", &kept)?)
+}

@@ -1,0 +1,211 @@
+//! Opening the file: whose it is, that nobody else serves from it, that its schema is one we know.
+//!
+//! Invariant: a file that is refused keeps its content.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+
+/// The migrations, embedded, forward only. The compiler notices a changed file, but not a new one: touch this
+/// file after adding one.
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+
+/// Marks our databases (`PRAGMA application_id`): the letters `MGWY`.
+const APPLICATION_ID: i64 = 0x4d47_5759;
+
+/// How many readings run at once. They are short, and SQLite's readers do not wait for its writer.
+const READERS: u32 = 4;
+
+/// How long a connection waits for a lock that another one holds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// At most this much of the write-ahead log is kept as a file once its content is in the database.
+const LOG_KEPT: &str = "16777216";
+
+/// Why a database is not served from.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file or its folder cannot be used.
+    #[error("the database {} cannot be opened: {source}; its folder must exist and be writable", path.display())]
+    File {
+        /// The database.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Two processes would each believe to be the only writer.
+    #[error("another process is already using the database {}; stop it first, or give this one a file of its own", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// There is something else in the file.
+    #[error("{} is not a database of this program; move it away, or name another file", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer version of the program has been at work here.
+    #[error("the database {} has schema {found}, and this version of the program knows schemas up to {known}; run the newer version, or restore a backup from before the upgrade", path.display())]
+    NewerSchema {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema known.
+        known: i64,
+    },
+    /// SQLite failed.
+    #[error("the database {} cannot be opened: {why}", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite or the migration says.
+        why: String,
+    },
+}
+
+/// An open database, as its writer needs it.
+pub(super) struct Opened {
+    /// How to connect again.
+    pub(super) options: SqliteConnectOptions,
+    /// The one connection that writes.
+    pub(super) connection: SqliteConnection,
+    /// Held for as long as the writer may write.
+    pub(super) lock: File,
+}
+
+/// Opens the database, see [`super::SqliteStore::open`]: what the writer needs, and connections that cannot write.
+pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError> {
+    let path = real_file(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+    let lock = lock(&path)?;
+    examine(&path).await?;
+
+    let options = writer_options(&path);
+    let mut connection = options.connect().await.map_err(|error| database(&path, &error))?;
+    let migrated = MIGRATIONS.run(&mut connection).await;
+    migrated.map_err(|error| migration(&path, &error))?;
+
+    let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
+    let readers = readers.test_before_acquire(false).connect_with(reader_options(&path)).await;
+    let readers = readers.map_err(|error| database(&path, &error))?;
+    Ok((Opened { options, connection, lock }, readers))
+}
+
+/// Makes the file where there is none, readable by nobody else, and names it without links and relative parts.
+///
+/// A file that exists is not opened here: closing it again would drop the locks that SQLite may hold on it in
+/// this process (sqlite.org/howtocorrupt.html, section 2.2).
+fn real_file(path: &Path) -> io::Result<PathBuf> {
+    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    let path = path.canonicalize()?;
+    if path.is_file() { Ok(path) } else { Err(io::Error::other("it is not a file")) }
+}
+
+/// Takes the lock file beside the database. The system lets go of it when the process ends, however it ends.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let failed = |source| OpenError::File { path: path.to_owned(), source };
+    let lock = private(OpenOptions::new().write(true).create(true).truncate(false)).open(&beside);
+    let lock = lock.map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Files made with these options are their owner's alone; SQLite gives its side files the database's mode.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// Finds out whose file it is, on a connection whose settings leave no trace in one that is not ours.
+async fn examine(path: &Path) -> Result<(), OpenError> {
+    let failed = |error: sqlx::Error| database(path, &error);
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
+    let mut connection = options.connect().await.map_err(failed)?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(failed)?;
+    let owner: i64 =
+        sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await.map_err(failed)?;
+    if tables == 0 && owner == 0 {
+        sqlx::query("PRAGMA application_id = 0x4d475759").execute(&mut connection).await.map_err(failed)?;
+    } else if owner != APPLICATION_ID {
+        return Err(OpenError::NotOurs { path: path.to_owned() });
+    }
+    if tables > 0 {
+        refuse_newer(path, &mut connection).await?;
+    }
+    connection.close().await.map_err(failed)
+}
+
+async fn refuse_newer(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let failed = |error: sqlx::Error| database(path, &error);
+    // A crash between the first tables of a new database can leave it without this one.
+    let migrated: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations')",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(failed)?;
+    if !migrated {
+        return Ok(());
+    }
+    let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    match found {
+        Some(found) if found > known => Err(OpenError::NewerSchema { path: path.to_owned(), found, known }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The one connection that writes.
+///
+/// `secure_delete` overwrites what is deleted with zeros, so that an erased token is not left in a free part of
+/// the file. It stays in the write-ahead log until the log's next rounds overwrite it or closing empties it, and
+/// in backups taken before; sealing the token is what protects it there.
+fn writer_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .pragma("secure_delete", "ON")
+        .pragma("journal_size_limit", LOG_KEPT)
+}
+
+/// Connections that cannot write, whatever they are told. (The journal mode is the file's and already set.)
+fn reader_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(PATIENCE)
+}
+
+fn database(path: &Path, error: &sqlx::Error) -> OpenError {
+    // SQLITE_NOTADB
+    if error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("26")) {
+        return OpenError::NotOurs { path: path.to_owned() };
+    }
+    OpenError::Database { path: path.to_owned(), why: error.to_string() }
+}
+
+fn migration(path: &Path, error: &MigrateError) -> OpenError {
+    OpenError::Database { path: path.to_owned(), why: error.to_string() }
+}

@@ -1,0 +1,156 @@
+//! What is read. Every query but [`due`] names its tenant.
+//!
+//! The functions own what they are given, because they run on the store's runtime after their caller may have
+//! gone.
+
+use sqlx::SqlitePool;
+
+use super::rows::{self, AttemptRecord, DueRecord, FlagRecord, OrderRecord, SessionRecord, TokenRecord};
+use crate::domain::checkout::attempt::Flag;
+use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::ids::{AccountId, AttemptNumber, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::time::Timestamp;
+use crate::store::{AttemptRow, DueSession, Loaded, StoreError, TokenUse};
+
+/// A session, its order and a token's use, in one transaction: all of the same moment.
+pub(super) async fn load(
+    readers: SqlitePool,
+    tenant: Tenant,
+    id: SessionId,
+    token: Option<SptHash>,
+) -> Result<Loaded, StoreError> {
+    let mut moment = readers.begin().await.map_err(failed)?;
+    let session: Option<SessionRecord> = sqlx::query_as(
+        "SELECT version, schema, body FROM sessions WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(id.as_str())
+    .fetch_optional(&mut *moment)
+    .await
+    .map_err(failed)?;
+    let order: Option<OrderRecord> = sqlx::query_as(
+        "SELECT id, body, permalink, completion FROM orders WHERE tenant = ?1 AND mode = ?2 AND session = ?3",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(id.as_str())
+    .fetch_optional(&mut *moment)
+    .await
+    .map_err(failed)?;
+    let used: Option<TokenRecord> = match &token {
+        Some(token) => sqlx::query_as(
+            "SELECT session, number, ended FROM attempts WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3",
+        )
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(token.as_str())
+        .fetch_optional(&mut *moment)
+        .await
+        .map_err(failed)?,
+        None => None,
+    };
+    moment.commit().await.map_err(failed)?;
+
+    let session = session.map(|row| row.read(&tenant, &id)).transpose()?;
+    let order: Option<PlacedOrder> = order.map(|row| row.read(&tenant)).transpose()?;
+    let token_use: Option<TokenUse> = used.map(|row| row.read(&tenant)).transpose()?;
+    Ok(Loaded { session, order, token_use })
+}
+
+/// An attempt.
+pub(super) async fn attempt(
+    readers: SqlitePool,
+    tenant: Tenant,
+    session: SessionId,
+    number: AttemptNumber,
+) -> Result<Option<AttemptRow>, StoreError> {
+    let row: Option<AttemptRecord> = sqlx::query_as(
+        "SELECT session, number, spt_hash, charge, idempotency_key, body, sealed_token, stripe_version, account,
+                started, repeat_until, ended
+         FROM attempts WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(session.as_str())
+    .bind(number.0)
+    .fetch_optional(&readers)
+    .await
+    .map_err(failed)?;
+    row.map(|row| row.read(&tenant)).transpose()
+}
+
+/// An order.
+pub(super) async fn order(
+    readers: SqlitePool,
+    tenant: Tenant,
+    id: OrderId,
+) -> Result<Option<PlacedOrder>, StoreError> {
+    let row: Option<OrderRecord> = sqlx::query_as(
+        "SELECT id, body, permalink, completion FROM orders WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(id.as_str())
+    .fetch_optional(&readers)
+    .await
+    .map_err(failed)?;
+    row.map(|row| row.read(&tenant)).transpose()
+}
+
+/// A tenant's flags, oldest first.
+pub(super) async fn flags(readers: SqlitePool, tenant: Tenant) -> Result<Vec<Flag>, StoreError> {
+    let rows: Vec<FlagRecord> = sqlx::query_as(
+        "SELECT id, session, payment_intent, reason, seen
+         FROM flags WHERE tenant = ?1 AND mode = ?2 ORDER BY seen, id",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    rows.into_iter().map(|row| row.read(&tenant)).collect()
+}
+
+/// The sessions that are due, of all tenants.
+pub(super) async fn due(
+    readers: SqlitePool,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<DueSession>, StoreError> {
+    let rows: Vec<DueRecord> = sqlx::query_as(
+        "SELECT tenant, mode, id, due_at FROM sessions WHERE due_at <= ?1
+         ORDER BY due_at, tenant, mode, id LIMIT ?2",
+    )
+    .bind(now.as_millis())
+    .bind(limit)
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    // One tenant's unreadable row must not keep the others' sessions from being woken.
+    let readable = rows.into_iter().filter_map(|row| match row.read() {
+        Ok(due) => Some(due),
+        Err(error) => {
+            tracing::error!(%error, "a session that is due is left out");
+            None
+        }
+    });
+    Ok(readable.collect())
+}
+
+/// A tenant's learned account.
+pub(super) async fn account(readers: SqlitePool, tenant: Tenant) -> Result<Option<AccountId>, StoreError> {
+    let kept: Option<String> =
+        sqlx::query_scalar("SELECT account FROM accounts WHERE tenant = ?1 AND mode = ?2")
+            .bind(tenant.merchant.as_str())
+            .bind(tenant.mode.as_str())
+            .fetch_optional(&readers)
+            .await
+            .map_err(failed)?;
+    kept.map(|kept| rows::id("a learned account", &kept)).transpose()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
+fn failed(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}

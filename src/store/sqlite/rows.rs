@@ -1,0 +1,232 @@
+//! Between the database's texts and the domain.
+//!
+//! Invariant: a message about a row says which one and where, never what is in it; rows hold people's names.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::checkout::attempt::{AttemptEnd, Flag, FlagReason, IdempotencyKey};
+use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::session::{Session, Version};
+use crate::domain::ids::{AttemptNumber, IdError, Mode, SessionId, SptHash, Tenant};
+use crate::domain::time::Timestamp;
+use crate::store::{AttemptChange, AttemptRow, Commit, DueSession, StoreError, TokenUse, name};
+
+/// The form of a session's `body` that this program writes. It reads every older one; a change that an older
+/// program could not read gets a new number.
+pub(super) const SESSION_SCHEMA: i64 = 1;
+
+/// A commit with its JSON made ready, so that the writer spends no time on it.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    pub(super) commit: Commit,
+    pub(super) session: String,
+    /// The charge of the attempt that it starts.
+    pub(super) charge: Option<String>,
+    /// The end of the attempt that it decides.
+    pub(super) end: Option<String>,
+    /// The order that it places.
+    pub(super) order: Option<String>,
+}
+
+impl Encoded {
+    pub(super) fn new(commit: Commit) -> Result<Self, StoreError> {
+        let (charge, end) = match &commit.attempt {
+            Some(AttemptChange::Start(row)) => (Some(text("a charge", &row.charge)?), None),
+            Some(AttemptChange::Update { end: Some(end), .. }) => {
+                (None, Some(text("an attempt's end", end)?))
+            }
+            Some(AttemptChange::Update { end: None, .. }) | None => (None, None),
+        };
+        let session = text("a session", &commit.session)?;
+        let order = commit.order.as_ref().map(|placed| text("an order", &placed.order)).transpose()?;
+        Ok(Self { commit, session, charge, end, order })
+    }
+}
+
+/// A row of `sessions`.
+#[derive(sqlx::FromRow)]
+pub(super) struct SessionRecord {
+    version: i64,
+    schema: i64,
+    body: String,
+}
+
+impl SessionRecord {
+    pub(super) fn read(self, tenant: &Tenant, id: &SessionId) -> Result<(Version, Session), StoreError> {
+        let what = format!("session {id} of {}", name(tenant));
+        if self.schema > SESSION_SCHEMA {
+            let why = format!(
+                "it was written by a newer version of the program (schema {}, this one knows {SESSION_SCHEMA})",
+                self.schema
+            );
+            return Err(StoreError::Corrupt { what, why });
+        }
+        Ok((Version(self.version), json(&what, &self.body)?))
+    }
+}
+
+/// A row of `attempts`.
+#[derive(sqlx::FromRow)]
+pub(super) struct AttemptRecord {
+    session: String,
+    number: u32,
+    spt_hash: String,
+    charge: String,
+    idempotency_key: String,
+    body: String,
+    sealed_token: Option<String>,
+    stripe_version: String,
+    account: String,
+    started: i64,
+    repeat_until: i64,
+    ended: Option<String>,
+}
+
+impl AttemptRecord {
+    pub(super) fn read(self, tenant: &Tenant) -> Result<AttemptRow, StoreError> {
+        let what = format!("attempt {} of {} of {}", self.number, self.session, name(tenant));
+        Ok(AttemptRow {
+            session: id(&what, &self.session)?,
+            number: AttemptNumber(self.number),
+            spt_hash: SptHash::from_stored(self.spt_hash),
+            charge: json(&what, &self.charge)?,
+            idempotency_key: IdempotencyKey::from_stored(self.idempotency_key),
+            body: self.body,
+            sealed_token: self.sealed_token,
+            stripe_version: self.stripe_version,
+            account: id(&what, &self.account)?,
+            started: Timestamp::from_millis(self.started),
+            repeat_until: Timestamp::from_millis(self.repeat_until),
+            end: end(&what, self.ended.as_deref())?,
+        })
+    }
+}
+
+/// What `attempts` tells of a token.
+#[derive(sqlx::FromRow)]
+pub(super) struct TokenRecord {
+    session: String,
+    number: u32,
+    ended: Option<String>,
+}
+
+impl TokenRecord {
+    pub(super) fn read(self, tenant: &Tenant) -> Result<TokenUse, StoreError> {
+        let what = format!("attempt {} of {} of {}", self.number, self.session, name(tenant));
+        Ok(TokenUse {
+            session: id(&what, &self.session)?,
+            attempt: AttemptNumber(self.number),
+            end: end(&what, self.ended.as_deref())?,
+        })
+    }
+}
+
+/// A row of `orders`.
+#[derive(sqlx::FromRow)]
+pub(super) struct OrderRecord {
+    id: String,
+    body: String,
+    permalink: String,
+    completion: String,
+}
+
+impl OrderRecord {
+    pub(super) fn read(self, tenant: &Tenant) -> Result<PlacedOrder, StoreError> {
+        let what = format!("order {} of {}", self.id, name(tenant));
+        let order = json(&what, &self.body)?;
+        Ok(PlacedOrder { order, permalink: self.permalink, completion: self.completion })
+    }
+}
+
+/// A row of `flags`.
+#[derive(sqlx::FromRow)]
+pub(super) struct FlagRecord {
+    id: String,
+    session: String,
+    payment_intent: String,
+    reason: String,
+    seen: i64,
+}
+
+impl FlagRecord {
+    pub(super) fn read(self, tenant: &Tenant) -> Result<Flag, StoreError> {
+        let what = format!("flag {} of {}", self.id, name(tenant));
+        Ok(Flag {
+            id: id(&what, &self.id)?,
+            session: id(&what, &self.session)?,
+            intent: id(&what, &self.payment_intent)?,
+            reason: reason(&what, &self.reason)?,
+            seen: Timestamp::from_millis(self.seen),
+        })
+    }
+}
+
+/// What `sessions` tells of a session that is due.
+#[derive(sqlx::FromRow)]
+pub(super) struct DueRecord {
+    tenant: String,
+    mode: String,
+    id: String,
+    due_at: i64,
+}
+
+impl DueRecord {
+    pub(super) fn read(self) -> Result<DueSession, StoreError> {
+        let what = format!("session {} of {} ({})", self.id, self.tenant, self.mode);
+        let tenant = Tenant { merchant: id(&what, &self.tenant)?, mode: mode(&what, &self.mode)? };
+        Ok(DueSession { tenant, id: id(&what, &self.id)?, due_at: Timestamp::from_millis(self.due_at) })
+    }
+}
+
+/// How a flag's reason is written.
+pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
+    match reason {
+        FlagReason::PaidAfterEnd => "paid_after_end",
+        FlagReason::PaidTwice => "paid_twice",
+    }
+}
+
+fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
+    [FlagReason::PaidAfterEnd, FlagReason::PaidTwice]
+        .into_iter()
+        .find(|reason| reason_text(*reason) == text)
+        .ok_or_else(|| corrupt(what, "its reason is not a known one"))
+}
+
+fn mode(what: &str, text: &str) -> Result<Mode, StoreError> {
+    [Mode::Test, Mode::Live]
+        .into_iter()
+        .find(|mode| mode.as_str() == text)
+        .ok_or_else(|| corrupt(what, "its mode is not a known one"))
+}
+
+/// An identifier out of a row.
+pub(super) fn id<T: FromStr<Err = IdError>>(what: &str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error: IdError| corrupt(what, &format!("it lacks {}", error.expected)))
+}
+
+fn end(what: &str, text: Option<&str>) -> Result<Option<AttemptEnd>, StoreError> {
+    text.map(|text| json(what, text)).transpose()
+}
+
+/// JSON out of a row.
+pub(super) fn json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+    // serde_json's own message may quote the row.
+    serde_json::from_str(text).map_err(|error| {
+        corrupt(
+            what,
+            &format!("its JSON is not understood at line {} column {}", error.line(), error.column()),
+        )
+    })
+}
+
+fn text<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| corrupt(what, &format!("it cannot be written: {error}")))
+}
+
+fn corrupt(what: &str, why: &str) -> StoreError {
+    StoreError::Corrupt { what: what.to_owned(), why: why.to_owned() }
+}

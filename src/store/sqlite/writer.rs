@@ -1,0 +1,233 @@
+//! The one task that writes: what has queued up is written in one transaction, each job in a savepoint of its own.
+//!
+//! A write to disk costs the same for one commit as for sixty, so under load they share it. Invariants: no answer
+//! is given before the transaction that it belongs to is committed; a job that is refused undoes only itself; a
+//! database error fails the whole transaction, since SQLite may have rolled it back on its own by then.
+
+use std::fs::File;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::apply::{self, Failure};
+use super::open::Opened;
+use super::rows::Encoded;
+use crate::domain::checkout::session::Version;
+use crate::domain::ids::{AccountId, Tenant};
+use crate::store::{CommitError, StoreError};
+
+/// How many jobs share a transaction at most.
+const BATCH: usize = 64;
+
+/// Something for the writer to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Write this.
+    Write(Write),
+    /// Write what is queued, take no more, and say when the database is closed.
+    Close(oneshot::Sender<()>),
+}
+
+/// Something to write.
+#[derive(Debug)]
+pub(super) enum Write {
+    /// A commit.
+    Commit(Box<Encoded>, Asked<Version, CommitError>),
+    /// An account learned.
+    Account(Tenant, AccountId, Asked<AccountId, StoreError>),
+}
+
+/// Who waits for a job's answer, and the answer while it is not yet on disk.
+#[derive(Debug)]
+pub(super) struct Asked<T, E> {
+    answer: Option<Result<T, E>>,
+    caller: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E: From<StoreError>> Asked<T, E> {
+    /// A question, and where its answer will arrive.
+    pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, E>>) {
+        let (caller, receiver) = oneshot::channel();
+        (Self { answer: None, caller }, receiver)
+    }
+
+    /// Answers. A failure of the transaction comes before any refusal: that one may rest on a row that another
+    /// job of the same transaction had written.
+    fn tell(self, transaction: Result<(), &str>) {
+        let answer = match (transaction, self.answer) {
+            (Ok(()), Some(answer)) => answer,
+            (Ok(()), None) => Err(StoreError::Unavailable("it was not reached".to_owned()).into()),
+            (Err(why), _) => Err(StoreError::Unavailable(why.to_owned()).into()),
+        };
+        // A caller that has gone away needs no answer.
+        drop(self.caller.send(answer));
+    }
+}
+
+/// The task and its connection.
+#[derive(Debug)]
+pub(super) struct Writer {
+    options: SqliteConnectOptions,
+    /// `None` after a failure: the next transaction begins on a new one.
+    connection: Option<SqliteConnection>,
+    jobs: mpsc::Receiver<Job>,
+    lock: File,
+}
+
+impl Writer {
+    /// A writer of these jobs, who holds the database's lock until the last of them is done.
+    pub(super) fn new(opened: Opened, jobs: mpsc::Receiver<Job>) -> Self {
+        let Opened { options, connection, lock } = opened;
+        Self { options, connection: Some(connection), jobs, lock }
+    }
+
+    /// Writes until the store is closed or dropped and nothing is queued any more.
+    pub(super) async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut closers = Vec::new();
+        while self.jobs.recv_many(&mut batch, BATCH).await > 0 {
+            let mut writes = Vec::with_capacity(batch.len());
+            for job in batch.drain(..) {
+                match job {
+                    Job::Write(write) => writes.push(write),
+                    Job::Close(done) => {
+                        self.jobs.close();
+                        closers.push(done);
+                    }
+                }
+            }
+            if !writes.is_empty() {
+                self.write(writes).await;
+            }
+        }
+        if let Err(error) = self.finish().await {
+            tracing::warn!(%error, "the database was not closed in order; its log is read again at the next start");
+        }
+        drop(self.lock);
+        for done in closers {
+            // Whoever asked may have gone away.
+            let _: Result<(), ()> = done.send(());
+        }
+    }
+
+    async fn write(&mut self, mut writes: Vec<Write>) {
+        let written = self.transaction(&mut writes).await;
+        if let Err(error) = &written {
+            tracing::error!(%error, writes = writes.len(), "a transaction of the store failed");
+            // What state the connection is in is anyone's guess. Closing it rolls back what it may hold.
+            if let Some(connection) = self.connection.take() {
+                drop(connection.close().await);
+            }
+        }
+        let why = written.map_err(|error| error.to_string());
+        let transaction = why.as_ref().copied().map_err(String::as_str);
+        for write in writes {
+            match write {
+                Write::Commit(_, asked) => asked.tell(transaction),
+                Write::Account(_, _, asked) => asked.tell(transaction),
+            }
+        }
+    }
+
+    async fn transaction(&mut self, writes: &mut [Write]) -> Result<(), sqlx::Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => self.connection.insert(connection),
+            None => self.connection.insert(self.options.connect().await?),
+        };
+        // Not deferred: a transaction that began by reading cannot always become a writing one.
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        for write in writes {
+            match write {
+                Write::Commit(encoded, asked) => {
+                    let mut savepoint = transaction.begin().await?;
+                    let applied = apply::commit(&mut savepoint, encoded).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Account(tenant, account, asked) => {
+                    let mut savepoint = transaction.begin().await?;
+                    let applied = apply::account(&mut savepoint, tenant, account).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+            }
+        }
+        transaction.commit().await
+    }
+
+    /// Moves the log into the file and empties it.
+    async fn finish(&mut self) -> Result<(), sqlx::Error> {
+        let Some(mut connection) = self.connection.take() else { return Ok(()) };
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+        connection.close().await
+    }
+}
+
+/// Keeps what a job did, or undoes it when it was refused.
+async fn settle<T, E>(
+    savepoint: Transaction<'_, Sqlite>,
+    applied: Result<T, Failure<E>>,
+) -> Result<Result<T, E>, sqlx::Error> {
+    match applied {
+        Ok(done) => {
+            savepoint.commit().await?;
+            Ok(Ok(done))
+        }
+        Err(Failure::Refused(refusal)) => {
+            savepoint.rollback().await?;
+            Ok(Err(refusal))
+        }
+        Err(Failure::Database(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use super::*;
+    use crate::domain::ids::Mode;
+
+    type Answers = Vec<oneshot::Receiver<Result<AccountId, StoreError>>>;
+
+    /// As many accounts to learn as fill some pages of the file.
+    fn writes(merchant: &str) -> (Vec<Write>, Answers) {
+        let write = |number| {
+            let (asked, answer) = Asked::new();
+            let merchant = format!("{merchant}-{number}").parse().unwrap();
+            let account = format!("acct_{}", "A".repeat(250)).parse().unwrap();
+            (Write::Account(Tenant { merchant, mode: Mode::Test }, account, asked), answer)
+        };
+        (0..BATCH).map(write).unzip()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_a_whole_transaction_and_not_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut opened, readers) = open::open(&folder.path().join("gateway.db")).await.unwrap();
+        let limit = "PRAGMA max_page_count = 1";
+        sqlx::query(limit).execute(&mut opened.connection).await.unwrap();
+        let (_sender, jobs) = mpsc::channel(1);
+        let mut writer = Writer::new(opened, jobs);
+
+        let (first, answers) = writes("first");
+        writer.write(first).await;
+        for answer in answers {
+            let answer = answer.await.unwrap();
+            assert!(
+                matches!(&answer, Err(StoreError::Unavailable(why)) if why.contains("full")),
+                "{answer:?}"
+            );
+        }
+        let kept = || sqlx::query_scalar("SELECT count(*) FROM accounts").fetch_one(&readers);
+        let none: i64 = kept().await.unwrap();
+        assert_eq!(none, 0);
+
+        // The limit went with the connection.
+        let (second, answers) = writes("second");
+        writer.write(second).await;
+        for answer in answers {
+            answer.await.unwrap().unwrap();
+        }
+        let all: i64 = kept().await.unwrap();
+        assert_eq!(usize::try_from(all).unwrap(), BATCH);
+    }
+}

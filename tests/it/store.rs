@@ -1,0 +1,411 @@
+//! What every store must do, run over each of them; and in `sqlite`, what only a file can show.
+
+mod histories;
+mod sqlite;
+mod values;
+
+use std::sync::Arc;
+
+use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
+use merchant_gateway::domain::checkout::session::Version;
+use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId};
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::{
+    AttemptRow, Commit, CommitError, Loaded, MemoryStore, SqliteStore, Store, StoreError, TokenUse,
+};
+
+use self::values::*;
+
+/// Runs each sentence over each store.
+macro_rules! contract {
+    ($($sentence:ident),+ $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $sentence() {
+                super::$sentence(super::Arc::new(super::MemoryStore::new())).await;
+            })+
+        }
+        mod in_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $sentence() {
+                let folder = tempfile::tempdir().unwrap();
+                let store = super::SqliteStore::open(&folder.path().join("gateway.db")).await.unwrap();
+                super::$sentence(super::Arc::new(store)).await;
+            })+
+        }
+    };
+}
+
+contract!(
+    a_session_in_any_state_is_read_as_it_was_written,
+    an_unknown_session_is_no_error,
+    a_session_is_made_once,
+    a_commit_from_an_old_version_conflicts_and_changes_nothing,
+    a_session_that_is_not_there_cannot_be_changed,
+    two_commits_from_the_same_version_one_wins,
+    an_attempt_is_kept_with_its_request,
+    a_token_starts_one_attempt_ever_even_on_another_session,
+    an_old_version_is_told_before_a_used_token,
+    the_same_token_may_be_used_by_another_tenant,
+    a_session_has_one_undecided_attempt_at_most,
+    an_attempts_end_is_told_to_its_token_and_stays,
+    an_erased_token_is_gone,
+    a_missing_attempt_cannot_be_changed,
+    parts_that_name_another_session_are_refused,
+    a_tenant_never_sees_another_tenants_rows,
+    due_sessions_come_longest_due_first_and_respect_the_limit,
+    an_order_is_placed_with_its_session_or_not_at_all,
+    a_session_and_a_payment_have_one_order_each,
+    a_flag_is_kept_once_per_payment,
+    the_first_learned_account_stays,
+    what_many_callers_commit_is_durable_and_gapless,
+);
+
+type AnyStore = Arc<dyn Store>;
+
+async fn loaded(store: &AnyStore, session: u128) -> Loaded {
+    store.load(&harbor(), &session_id(session), None).await.unwrap()
+}
+
+async fn version(store: &AnyStore, session: u128) -> Option<Version> {
+    loaded(store, session).await.session.map(|(version, _)| version)
+}
+
+async fn token_use(store: &AnyStore, token: &str) -> Option<TokenUse> {
+    store.load(&harbor(), &session_id(1), Some(&spt(token))).await.unwrap().token_use
+}
+
+fn is_corrupt<T>(result: &Result<T, CommitError>) -> bool {
+    matches!(result, Err(CommitError::Store(StoreError::Corrupt { .. })))
+}
+
+async fn a_session_in_any_state_is_read_as_it_was_written(store: AnyStore) {
+    let mut from = None;
+    for session in in_every_state(1) {
+        let commit = Commit { expected: from, ..create(&harbor(), session.clone()) };
+        from = Some(store.commit(commit).await.unwrap());
+        let read = loaded(&store, 1).await;
+        assert_eq!(read.session, from.map(|version| (version, session)));
+        assert!(read.order.is_none() && read.token_use.is_none());
+    }
+}
+
+async fn an_unknown_session_is_no_error(store: AnyStore) {
+    let read = store.load(&harbor(), &session_id(1), Some(&spt("spt_unknown"))).await.unwrap();
+    assert!(read.session.is_none() && read.order.is_none() && read.token_use.is_none());
+    assert_eq!(store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap(), None);
+    assert_eq!(store.order(&harbor(), &OrderId::from_random(1)).await.unwrap(), None);
+    assert_eq!(store.flags(&harbor()).await.unwrap(), []);
+}
+
+async fn a_session_is_made_once(store: AnyStore) {
+    assert_eq!(store.commit(create(&harbor(), ready(1))).await.unwrap(), Version(1));
+    let again = store.commit(create(&harbor(), charging(1))).await;
+    assert!(matches!(again, Err(CommitError::Conflict)), "{again:?}");
+    assert_eq!(loaded(&store, 1).await.session, Some((Version(1), ready(1))));
+}
+
+async fn a_commit_from_an_old_version_conflicts_and_changes_nothing(store: AnyStore) {
+    let first = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    let second = store.commit(change(&harbor(), first, ready(1))).await.unwrap();
+    assert_eq!(second, Version(2));
+
+    let late = Commit {
+        due_at: Some(NOW),
+        order: Some(order(1)),
+        flag: Some(flag(1, 1, 9)),
+        ..start(first, completed(1), attempt(&harbor(), 1, 1, "spt_late"), &harbor())
+    };
+    let late = store.commit(late).await;
+    assert!(matches!(late, Err(CommitError::Conflict)), "{late:?}");
+    let read = loaded(&store, 1).await;
+    assert_eq!(read.session, Some((second, ready(1))));
+    assert_eq!(read.order, None);
+    assert_eq!(token_use(&store, "spt_late").await, None);
+    assert_eq!(store.flags(&harbor()).await.unwrap(), []);
+    assert_eq!(store.due(NOW, 10).await.unwrap(), []);
+}
+
+async fn a_session_that_is_not_there_cannot_be_changed(store: AnyStore) {
+    let lost = store.commit(change(&harbor(), Version(1), ready(1))).await;
+    assert!(matches!(lost, Err(CommitError::Conflict)), "{lost:?}");
+    assert_eq!(version(&store, 1).await, None);
+}
+
+async fn two_commits_from_the_same_version_one_wins(store: AnyStore) {
+    let from = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    let one = start(from, charging(1), attempt(&harbor(), 1, 1, "spt_one"), &harbor());
+    let other = start(from, charging(1), attempt(&harbor(), 1, 1, "spt_other"), &harbor());
+    let (one, other) = tokio::join!(store.commit(one), store.commit(other));
+    let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
+    assert_eq!(won.unwrap(), Version(2));
+    assert!(matches!(lost, Err(CommitError::Conflict)), "{lost:?}");
+    let used = [token_use(&store, "spt_one").await, token_use(&store, "spt_other").await];
+    assert_eq!(used.iter().flatten().count(), 1, "{used:?}");
+}
+
+async fn an_attempt_is_kept_with_its_request(store: AnyStore) {
+    let from = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    let row = attempt(&harbor(), 1, 1, "spt_one");
+    store.commit(start(from, charging(1), row.clone(), &harbor())).await.unwrap();
+    assert_eq!(store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap(), Some(row));
+    assert_eq!(store.attempt(&harbor(), &session_id(1), AttemptNumber(2)).await.unwrap(), None);
+    let used = TokenUse { session: session_id(1), attempt: AttemptNumber(1), end: None };
+    assert_eq!(token_use(&store, "spt_one").await, Some(used));
+}
+
+async fn a_token_starts_one_attempt_ever_even_on_another_session(store: AnyStore) {
+    let one = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    let other = store.commit(create(&harbor(), ready(2))).await.unwrap();
+    let one =
+        store.commit(start(one, charging(1), attempt(&harbor(), 1, 1, "spt_one"), &harbor())).await.unwrap();
+
+    let elsewhere = start(other, charging(2), attempt(&harbor(), 2, 1, "spt_one"), &harbor());
+    let elsewhere = store.commit(elsewhere).await;
+    assert!(matches!(elsewhere, Err(CommitError::TokenUsed)), "{elsewhere:?}");
+    assert_eq!(loaded(&store, 2).await.session, Some((other, ready(2))));
+
+    // Not even once the attempt is dead and its token erased.
+    let one = store.commit(update(one, ready(1), (1, Some(dead())), true)).await.unwrap();
+    let again = store.commit(start(one, charging(1), attempt(&harbor(), 1, 2, "spt_one"), &harbor())).await;
+    assert!(matches!(again, Err(CommitError::TokenUsed)), "{again:?}");
+    assert_eq!(version(&store, 1).await, Some(one));
+}
+
+async fn an_old_version_is_told_before_a_used_token(store: AnyStore) {
+    let from = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    let twice = start(from, charging(1), attempt(&harbor(), 1, 1, "spt_one"), &harbor());
+    store.commit(twice.clone()).await.unwrap();
+    let again = store.commit(twice).await;
+    assert!(matches!(again, Err(CommitError::Conflict)), "{again:?}");
+}
+
+async fn the_same_token_may_be_used_by_another_tenant(store: AnyStore) {
+    for tenant in [harbor(), tenant("harbor-coffee", Mode::Live), tenant("kiln", Mode::Test)] {
+        let from = store.commit(create(&tenant, ready(1))).await.unwrap();
+        let row = attempt(&tenant, 1, 1, "spt_one");
+        store.commit(start(from, charging(1), row, &tenant)).await.unwrap();
+    }
+}
+
+async fn a_session_has_one_undecided_attempt_at_most(store: AnyStore) {
+    let from = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    let row = attempt(&harbor(), 1, 1, "spt_one");
+    let from = store.commit(start(from, charging(1), row, &harbor())).await.unwrap();
+
+    let second = start(from, charging(1), attempt(&harbor(), 1, 2, "spt_two"), &harbor());
+    let early = store.commit(second.clone()).await;
+    assert!(is_corrupt(&early), "{early:?}");
+    assert_eq!(version(&store, 1).await, Some(from));
+    assert_eq!(token_use(&store, "spt_two").await, None);
+
+    let from = store.commit(update(from, ready(1), (1, Some(dead())), true)).await.unwrap();
+    store.commit(Commit { expected: Some(from), ..second }).await.unwrap();
+}
+
+async fn an_attempts_end_is_told_to_its_token_and_stays(store: AnyStore) {
+    let from = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    let row = attempt(&harbor(), 1, 1, "spt_one");
+    let from = store.commit(start(from, charging(1), row.clone(), &harbor())).await.unwrap();
+    let from = store.commit(update(from, ready(1), (1, Some(dead())), false)).await.unwrap();
+    let used = TokenUse { session: session_id(1), attempt: AttemptNumber(1), end: Some(dead()) };
+    assert_eq!(token_use(&store, "spt_one").await, Some(used.clone()));
+
+    // Deciding it erased the token, unasked; saying the same or nothing changes nothing; another end is refused.
+    let kept = Some(AttemptRow { sealed_token: None, end: Some(dead()), ..row });
+    assert_eq!(store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap(), kept);
+    let from = store.commit(update(from, ready(1), (1, Some(dead())), false)).await.unwrap();
+    let from = store.commit(update(from, ready(1), (1, None), true)).await.unwrap();
+    let other = store.commit(update(from, completed(1), (1, Some(succeeded(1))), true)).await;
+    assert!(is_corrupt(&other), "{other:?}");
+    assert_eq!(token_use(&store, "spt_one").await, Some(used));
+    assert_eq!(loaded(&store, 1).await.session, Some((from, ready(1))));
+}
+
+async fn an_erased_token_is_gone(store: AnyStore) {
+    let from = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    let row = attempt(&harbor(), 1, 1, "spt_one");
+    let from = store.commit(start(from, charging(1), row.clone(), &harbor())).await.unwrap();
+    // Undecided and not to be erased: it stays.
+    let from = store.commit(update(from, charging(1), (1, None), false)).await.unwrap();
+    assert_eq!(store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap(), Some(row.clone()));
+    store.commit(update(from, charging(1), (1, None), true)).await.unwrap();
+    let kept = store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap().unwrap();
+    assert_eq!(kept, AttemptRow { sealed_token: None, ..row });
+}
+
+async fn a_missing_attempt_cannot_be_changed(store: AnyStore) {
+    let from = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    for end in [None, Some(dead())] {
+        let lost = store.commit(update(from, charging(1), (1, end), true)).await;
+        assert!(is_corrupt(&lost), "{lost:?}");
+    }
+    assert_eq!(loaded(&store, 1).await.session, Some((from, ready(1))));
+}
+
+async fn parts_that_name_another_session_are_refused(store: AnyStore) {
+    let from = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    store.commit(create(&harbor(), ready(2))).await.unwrap();
+    let decided = AttemptRow { end: Some(dead()), ..attempt(&harbor(), 1, 1, "spt_one") };
+    for wrong in [
+        start(from, charging(1), attempt(&harbor(), 2, 1, "spt_one"), &harbor()),
+        start(from, charging(1), decided, &harbor()),
+        Commit { order: Some(order(2)), ..change(&harbor(), from, completed(1)) },
+        Commit { flag: Some(flag(1, 2, 9)), ..change(&harbor(), from, ready(1)) },
+    ] {
+        let refused = store.commit(wrong).await;
+        assert!(is_corrupt(&refused), "{refused:?}");
+    }
+    assert_eq!(version(&store, 1).await, Some(from));
+}
+
+async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
+    let rows = Commit { order: Some(order(1)), ..create(&harbor(), completed(1)) };
+    let from = store.commit(rows).await.unwrap();
+    let rows = start(from, completed(1), attempt(&harbor(), 1, 1, "spt_one"), &harbor());
+    store.commit(Commit { flag: Some(flag(1, 1, 9)), ..rows }).await.unwrap();
+    store.remember_account(&harbor(), &account("acct_1Harbor")).await.unwrap();
+
+    for other in
+        [tenant("harbor-coffee", Mode::Live), tenant("kiln", Mode::Test), tenant("harbor", Mode::Test)]
+    {
+        let read = store.load(&other, &session_id(1), Some(&spt("spt_one"))).await.unwrap();
+        assert!(read.session.is_none() && read.order.is_none() && read.token_use.is_none(), "{other:?}");
+        assert_eq!(store.attempt(&other, &session_id(1), AttemptNumber(1)).await.unwrap(), None);
+        assert_eq!(store.order(&other, &OrderId::from_random(1)).await.unwrap(), None);
+        assert_eq!(store.flags(&other).await.unwrap(), []);
+        assert_eq!(store.account(&other).await.unwrap(), None);
+        let foreign = store.commit(change(&other, Version(2), ready(1))).await;
+        assert!(matches!(foreign, Err(CommitError::Conflict)), "{foreign:?}");
+
+        // The same ids are free there, and what is done with them stays there.
+        let rows = Commit { order: Some(order(1)), due_at: Some(NOW), ..create(&other, completed(1)) };
+        let from = store.commit(rows).await.unwrap();
+        let rows = start(from, ready(1), attempt(&other, 1, 1, "spt_one"), &other);
+        store.commit(Commit { flag: Some(flag(1, 1, 9)), ..rows }).await.unwrap();
+        store.remember_account(&other, &account("acct_2Other")).await.unwrap();
+    }
+    assert_eq!(loaded(&store, 1).await.session, Some((Version(2), completed(1))));
+    assert_eq!(store.account(&harbor()).await.unwrap(), Some(account("acct_1Harbor")));
+    assert_eq!(store.flags(&harbor()).await.unwrap(), [flag(1, 1, 9)]);
+}
+
+async fn due_sessions_come_longest_due_first_and_respect_the_limit(store: AnyStore) {
+    let kiln = tenant("kiln", Mode::Live);
+    let all = [due(&harbor(), 3, 100), due(&kiln, 1, 200), due(&harbor(), 1, 300), due(&harbor(), 2, 400)];
+    for session in all.iter().rev() {
+        let number = u128::from_str_radix(session.id.as_str().strip_prefix("chk_").unwrap(), 16).unwrap();
+        let commit = Commit { due_at: Some(session.due_at), ..create(&session.tenant, ready(number)) };
+        store.commit(commit).await.unwrap();
+    }
+    store.commit(create(&harbor(), ready(9))).await.unwrap();
+
+    let at = Timestamp::from_seconds;
+    assert_eq!(store.due(at(99), 10).await.unwrap(), []);
+    assert_eq!(store.due(at(100), 10).await.unwrap(), all[..1]);
+    assert_eq!(store.due(at(400), 10).await.unwrap(), all);
+    assert_eq!(store.due(at(400), 2).await.unwrap(), all[..2]);
+    assert_eq!(store.due(at(400), 0).await.unwrap(), []);
+
+    // A later commit says anew what the session waits for.
+    store.commit(change(&harbor(), Version(1), ready(3))).await.unwrap();
+    let later = Commit { due_at: Some(at(500)), ..change(&harbor(), Version(1), ready(1)) };
+    store.commit(later).await.unwrap();
+    assert_eq!(store.due(at(499), 10).await.unwrap(), [all[1].clone(), all[3].clone()]);
+}
+
+async fn an_order_is_placed_with_its_session_or_not_at_all(store: AnyStore) {
+    let from = store.commit(create(&harbor(), ready(1))).await.unwrap();
+    let row = attempt(&harbor(), 1, 1, "spt_one");
+    let from = store.commit(start(from, charging(1), row, &harbor())).await.unwrap();
+
+    let stale = Commit { order: Some(order(1)), ..change(&harbor(), Version(1), completed(1)) };
+    assert!(matches!(store.commit(stale).await, Err(CommitError::Conflict)));
+    assert_eq!(loaded(&store, 1).await.order, None);
+    let wrong = Commit { order: Some(order(1)), ..update(from, completed(1), (2, Some(succeeded(1))), true) };
+    assert!(is_corrupt(&store.commit(wrong).await));
+    assert_eq!(loaded(&store, 1).await.order, None);
+
+    let paid = Commit { order: Some(order(1)), ..update(from, completed(1), (1, Some(succeeded(1))), true) };
+    let paid = store.commit(paid).await.unwrap();
+    let read = loaded(&store, 1).await;
+    assert_eq!(read.session, Some((paid, completed(1))));
+    assert_eq!(read.order, Some(order(1)));
+    assert_eq!(store.order(&harbor(), &OrderId::from_random(1)).await.unwrap(), Some(order(1)));
+}
+
+async fn a_session_and_a_payment_have_one_order_each(store: AnyStore) {
+    let paid = Commit { order: Some(order(1)), ..create(&harbor(), completed(1)) };
+    let from = store.commit(paid).await.unwrap();
+    store.commit(create(&harbor(), ready(2))).await.unwrap();
+
+    let mut second = order(1);
+    second.order.id = OrderId::from_random(7);
+    second.order.payment_intent = intent(7);
+    let second = Commit { order: Some(second), ..change(&harbor(), from, completed(1)) };
+    assert!(is_corrupt(&store.commit(second).await));
+
+    let mut shared = order(2);
+    shared.order.payment_intent = intent(1);
+    let shared = Commit { order: Some(shared), ..change(&harbor(), Version(1), completed(2)) };
+    assert!(is_corrupt(&store.commit(shared).await));
+    assert_eq!(loaded(&store, 1).await.order, Some(order(1)));
+    assert_eq!(loaded(&store, 2).await.session, Some((Version(1), ready(2))));
+}
+
+async fn a_flag_is_kept_once_per_payment(store: AnyStore) {
+    let mut from = store.commit(create(&harbor(), completed(1))).await.unwrap();
+    let earlier =
+        Flag { seen: Timestamp::from_seconds(1), reason: FlagReason::PaidAfterEnd, ..flag(3, 1, 30) };
+    for raised in [flag(1, 1, 10), flag(2, 1, 10), flag(1, 1, 10), earlier.clone()] {
+        let commit = Commit { flag: Some(raised), ..change(&harbor(), from, completed(1)) };
+        from = store.commit(commit).await.unwrap();
+    }
+    assert_eq!(store.flags(&harbor()).await.unwrap(), [earlier, flag(1, 1, 10)]);
+}
+
+async fn the_first_learned_account_stays(store: AnyStore) {
+    let (first, second) = (account("acct_1First"), account("acct_2Second"));
+    assert_eq!(store.account(&harbor()).await.unwrap(), None);
+    assert_eq!(store.remember_account(&harbor(), &first).await.unwrap(), first);
+    assert_eq!(store.remember_account(&harbor(), &second).await.unwrap(), first);
+    assert_eq!(store.account(&harbor()).await.unwrap(), Some(first));
+}
+
+async fn what_many_callers_commit_is_durable_and_gapless(store: AnyStore) {
+    const SESSIONS: u128 = 50;
+    for number in 0..SESSIONS {
+        store.commit(create(&harbor(), ready(number))).await.unwrap();
+    }
+    // Four callers on each session: every one loads, commits, and starts over when another came first.
+    let callers = (0..200_u128).map(|caller| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let number = caller % SESSIONS;
+            for conflicts in 0_u32.. {
+                let from = version(&store, number).await.unwrap();
+                match store.commit(change(&harbor(), from, ready(number))).await {
+                    Ok(new) => {
+                        assert_eq!(new, Version(from.0 + 1));
+                        assert!(version(&store, number).await.unwrap() >= new);
+                        return (number, new, conflicts);
+                    }
+                    Err(CommitError::Conflict) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            unreachable!("one of the callers always wins");
+        })
+    });
+    let mut won = Vec::new();
+    for caller in callers.collect::<Vec<_>>() {
+        let (number, version, _) = caller.await.unwrap();
+        won.push((number, version));
+    }
+    won.sort_unstable();
+    let gapless = (0..SESSIONS).flat_map(|number| (2..=5).map(move |version| (number, Version(version))));
+    assert_eq!(won, gapless.collect::<Vec<_>>());
+    for number in 0..SESSIONS {
+        assert_eq!(version(&store, number).await, Some(Version(5)));
+    }
+}

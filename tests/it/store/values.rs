@@ -1,0 +1,281 @@
+//! Small constructors of what a store keeps.
+
+use merchant_gateway::domain::address::{Address, Buyer};
+use merchant_gateway::domain::cart::{Cart, CartLine};
+use merchant_gateway::domain::checkout::attempt::{AttemptEnd, Charge, Flag, FlagReason, IdempotencyKey};
+use merchant_gateway::domain::checkout::command::PlacedOrder;
+use merchant_gateway::domain::checkout::session::{
+    CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Version, Wishes,
+};
+use merchant_gateway::domain::ids::{
+    AccountId, AttemptNumber, FlagId, Mode, OrderId, PaymentIntentId, Revision, SessionId, SptHash, Tenant,
+};
+use merchant_gateway::domain::money::{Currency, Money};
+use merchant_gateway::domain::order::Order;
+use merchant_gateway::domain::pricing::{PricingProblem, Quote, QuoteLine, QuoteOption};
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::{AttemptChange, AttemptRow, Commit, DueSession};
+
+/// The moment at which everything here happens.
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+pub(super) fn tenant(merchant: &str, mode: Mode) -> Tenant {
+    Tenant { merchant: merchant.parse().unwrap(), mode }
+}
+
+/// The tenant of the tests that need only one.
+pub(super) fn harbor() -> Tenant {
+    tenant("harbor-coffee", Mode::Test)
+}
+
+pub(super) fn session_id(number: u128) -> SessionId {
+    SessionId::from_random(number)
+}
+
+pub(super) fn intent(number: u128) -> PaymentIntentId {
+    format!("pi_{number}").parse().unwrap()
+}
+
+pub(super) fn account(text: &str) -> AccountId {
+    text.parse().unwrap()
+}
+
+pub(super) fn spt(text: &str) -> SptHash {
+    SptHash::of(text)
+}
+
+pub(super) fn in_state(number: u128, state: State) -> Session {
+    let line = CartLine { id: "beans-250g".parse().unwrap(), quantity: 2 };
+    Session {
+        id: session_id(number),
+        created: NOW,
+        expires: Timestamp::from_seconds(1_790_007_200),
+        revision: Revision(3),
+        wishes: Wishes {
+            cart: Cart::new([line]).unwrap(),
+            buyer: Buyer { name: Some("Ada 'Q' Lovelace \u{1f600}".to_owned()), ..Buyer::default() },
+            address: Some(address()),
+            option_id: Some("standard".parse().unwrap()),
+        },
+        attempts: 1,
+        account: Some(account("acct_1Harbor")),
+        notice: Some(declined()),
+        state,
+    }
+}
+
+pub(super) fn ready(number: u128) -> Session {
+    in_state(number, State::Ready { quote: quote() })
+}
+
+pub(super) fn charging(number: u128) -> Session {
+    in_state(number, State::Charging(under_way(number)))
+}
+
+pub(super) fn completed(number: u128) -> Session {
+    in_state(number, State::Completed { quote: quote(), order: OrderId::from_random(number) })
+}
+
+/// A session in every state, and in every variety of a state that is written differently.
+pub(super) fn in_every_state(number: u128) -> Vec<Session> {
+    let charging = |phase| State::Charging(Charging { phase, ..under_way(number) });
+    let states = [
+        State::Open { problem: None },
+        State::Open { problem: Some(PricingProblem::AddressNeeded) },
+        State::Open { problem: Some(PricingProblem::UnknownItem("gone".parse().unwrap())) },
+        State::Ready { quote: quote() },
+        charging(Phase::Sending { replayed_errors: 2 }),
+        charging(Phase::Reading { absent_since: None }),
+        charging(Phase::Reading { absent_since: Some(NOW) }),
+        charging(Phase::Canceling { end: dead() }),
+        State::Frozen { charging: under_way(number), reason: FreezeReason::PaymentDisagrees },
+        State::Completed { quote: quote(), order: OrderId::from_random(number) },
+        State::Canceled { reason: CancelReason::TooManyAttempts },
+        State::Expired,
+    ];
+    states.into_iter().map(|state| in_state(number, state)).collect()
+}
+
+fn under_way(number: u128) -> Charging {
+    Charging {
+        quote: quote(),
+        attempt: AttemptNumber(1),
+        started: NOW,
+        repeat_until: Timestamp::from_seconds(1_790_001_000),
+        charge: charge(number, 1),
+        intent: Some(intent(number)),
+        phase: Phase::Sending { replayed_errors: 0 },
+        tries: 1,
+        next_try: Timestamp::from_seconds(1_790_000_030),
+    }
+}
+
+pub(super) fn charge(session: u128, attempt: u32) -> Charge {
+    Charge {
+        total: usd(2_499),
+        session: session_id(session),
+        revision: Revision(3),
+        attempt: AttemptNumber(attempt),
+    }
+}
+
+/// An attempt of a session with a token.
+pub(super) fn attempt(tenant: &Tenant, session: u128, number: u32, token: &str) -> AttemptRow {
+    let charge = charge(session, number);
+    let account = account("acct_1Harbor");
+    AttemptRow {
+        session: session_id(session),
+        number: AttemptNumber(number),
+        spt_hash: spt(token),
+        idempotency_key: IdempotencyKey::of(tenant, &account, &spt(token), &charge),
+        charge,
+        body: "amount=2499&currency=usd&confirm=true".to_owned(),
+        sealed_token: Some(sealed(token)),
+        stripe_version: "2026-07-29.preview".to_owned(),
+        account,
+        started: NOW,
+        repeat_until: Timestamp::from_seconds(1_790_001_000),
+        end: None,
+    }
+}
+
+/// What stands in for a sealed token: recognisable, so that its traces can be looked for.
+pub(super) fn sealed(token: &str) -> String {
+    format!("sealed:{token}:{}", "SECRET".repeat(40))
+}
+
+pub(super) fn notice(text: &str) -> Notice {
+    Notice { code: NoticeCode::PaymentDeclined, text: text.to_owned() }
+}
+
+fn declined() -> Notice {
+    notice("Your card was declined.")
+}
+
+pub(super) fn dead() -> AttemptEnd {
+    AttemptEnd::Dead { notice: declined() }
+}
+
+pub(super) fn succeeded(number: u128) -> AttemptEnd {
+    AttemptEnd::Succeeded { intent: intent(number) }
+}
+
+pub(super) fn order(session: u128) -> PlacedOrder {
+    PlacedOrder {
+        order: Order {
+            id: OrderId::from_random(session),
+            session: session_id(session),
+            revision: Revision(3),
+            payment_intent: intent(session),
+            quote: quote(),
+            buyer: Buyer::default(),
+            address: Some(address()),
+            created: NOW,
+        },
+        permalink: "https://harbor.example/orders/1?key=abc".to_owned(),
+        completion: "{\"id\": \"1\",  \"spacing\":\"is kept\"}\n".to_owned(),
+    }
+}
+
+pub(super) fn flag(number: u128, session: u128, payment: u128) -> Flag {
+    Flag {
+        id: FlagId::from_random(number),
+        session: session_id(session),
+        intent: intent(payment),
+        reason: FlagReason::PaidTwice,
+        seen: NOW,
+    }
+}
+
+/// A commit that makes a session.
+pub(super) fn create(tenant: &Tenant, session: Session) -> Commit {
+    Commit {
+        tenant: tenant.clone(),
+        expected: None,
+        session,
+        due_at: None,
+        attempt: None,
+        order: None,
+        flag: None,
+    }
+}
+
+/// A commit from a version.
+pub(super) fn change(tenant: &Tenant, from: Version, session: Session) -> Commit {
+    Commit { expected: Some(from), ..create(tenant, session) }
+}
+
+/// A commit that starts an attempt.
+pub(super) fn start(from: Version, session: Session, row: AttemptRow, tenant: &Tenant) -> Commit {
+    Commit { attempt: Some(AttemptChange::Start(Box::new(row))), ..change(tenant, from, session) }
+}
+
+/// A commit that changes an attempt.
+pub(super) fn update(
+    from: Version,
+    session: Session,
+    (number, end): (u32, Option<AttemptEnd>),
+    erase: bool,
+) -> Commit {
+    let number = AttemptNumber(number);
+    let update = AttemptChange::Update { number, end, erase_token: erase };
+    Commit { attempt: Some(update), ..change(&harbor(), from, session) }
+}
+
+pub(super) fn due(tenant: &Tenant, session: u128, seconds: i64) -> DueSession {
+    let due_at = Timestamp::from_seconds(seconds);
+    DueSession { tenant: tenant.clone(), id: session_id(session), due_at }
+}
+
+fn usd(minor: i64) -> Money {
+    Money::new(minor, "usd".parse::<Currency>().unwrap())
+}
+
+fn address() -> Address {
+    Address {
+        name: "Ada Lovelace".to_owned(),
+        line_one: "1 Pier Road".to_owned(),
+        line_two: None,
+        city: "Boston".to_owned(),
+        state: "MA".to_owned(),
+        country: "US".parse().unwrap(),
+        postal_code: "02110".to_owned(),
+        phone_number: None,
+    }
+}
+
+fn quote() -> Quote {
+    let line = QuoteLine {
+        item: "beans-250g".parse().unwrap(),
+        title: "Beans".to_owned(),
+        images: vec!["https://img.example/beans.png".to_owned()],
+        quantity: 2,
+        unit_price: usd(1_000),
+        base_amount: usd(2_000),
+        discount: usd(0),
+        subtotal: usd(2_000),
+        tax: usd(0),
+        total: usd(2_000),
+    };
+    let option = QuoteOption {
+        id: "standard".parse().unwrap(),
+        title: "Standard".to_owned(),
+        carrier: String::new(),
+        delivery: Some((NOW, Timestamp::from_seconds(1_790_400_000))),
+        subtotal: usd(499),
+        tax: usd(0),
+        total: usd(499),
+    };
+    Quote {
+        lines: vec![line],
+        option_id: Some(option.id.clone()),
+        options: vec![option],
+        items_base: usd(2_000),
+        items_discount: usd(0),
+        subtotal: usd(2_000),
+        fulfillment: usd(499),
+        tax: usd(0),
+        total: usd(2_499),
+        expires: Timestamp::from_seconds(1_790_000_900),
+    }
+}
