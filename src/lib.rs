@@ -14,4 +14,6 @@
 //! 9. [`cli`]: one file per command.
 
 pub mod domain;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 pub mod ports;
