@@ -19,6 +19,7 @@ pub(super) enum Outcome {
 }
 
 /// A refusal in the words of the issuer.
+#[expect(clippy::struct_field_names, reason = "the names are Stripe's")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decline {
     /// `error.code`.
