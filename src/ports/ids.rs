@@ -29,7 +29,10 @@ impl Ids for SystemIds {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for randomness")]
-    #[expect(clippy::expect_used, reason = "without randomness no key is safe; stopping is the only right answer")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness no key is safe; stopping is the only right answer"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }

@@ -45,11 +45,10 @@ async fn sweep_once(
     let mut after: Option<DueSession> = None;
     loop {
         let page = store.due(now, after.as_ref(), PAGE).await?;
-        let whole = u32::try_from(page.len()).is_ok_and(|read| read == PAGE);
-        after = page.last().cloned();
-        page.into_iter().for_each(wake);
-        if !whole {
+        let Some(last) = page.last().cloned() else {
             return Ok(());
-        }
+        };
+        after = Some(last);
+        page.into_iter().for_each(wake);
     }
 }

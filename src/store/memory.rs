@@ -96,7 +96,12 @@ impl Store for MemoryStore {
         Ok(flags)
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSession>, StoreError> {
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<&DueSession>,
+        limit: u32,
+    ) -> Result<Vec<DueSession>, StoreError> {
         let shops = self.shops();
         let rows = shops.iter().flat_map(|(tenant, shop)| shop.sessions.iter().map(move |row| (tenant, row)));
         let mut due: Vec<DueSession> = rows
@@ -109,6 +114,9 @@ impl Store for MemoryStore {
             (due.due_at, due.tenant.merchant.clone(), due.tenant.mode.as_str(), due.id.clone())
         };
         due.sort_by_key(key);
+        if let Some(after) = after {
+            due.retain(|row| key(row) > key(after));
+        }
         due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(due)
     }

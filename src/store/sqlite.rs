@@ -131,8 +131,13 @@ impl Store for SqliteStore {
         self.read(reader::flags(self.readers.clone(), tenant.clone())).await
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSession>, StoreError> {
-        self.read(reader::due(self.readers.clone(), now, limit)).await
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<&DueSession>,
+        limit: u32,
+    ) -> Result<Vec<DueSession>, StoreError> {
+        self.read(reader::due(self.readers.clone(), now, after.cloned(), limit)).await
     }
 
     async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {

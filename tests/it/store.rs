@@ -123,7 +123,7 @@ async fn a_commit_from_an_old_version_conflicts_and_changes_nothing(store: AnySt
     assert_eq!(read.order, None);
     assert_eq!(token_use(&store, "spt_late").await, None);
     assert_eq!(store.flags(&harbor()).await.unwrap(), []);
-    assert_eq!(store.due(NOW, 10).await.unwrap(), []);
+    assert_eq!(store.due(NOW, None, 10).await.unwrap(), []);
 }
 
 async fn a_session_that_is_not_there_cannot_be_changed(store: AnyStore) {
@@ -301,17 +301,17 @@ async fn due_sessions_come_longest_due_first_and_respect_the_limit(store: AnySto
     store.commit(create(&harbor(), ready(9))).await.unwrap();
 
     let at = Timestamp::from_seconds;
-    assert_eq!(store.due(at(99), 10).await.unwrap(), []);
-    assert_eq!(store.due(at(100), 10).await.unwrap(), all[..1]);
-    assert_eq!(store.due(at(400), 10).await.unwrap(), all);
-    assert_eq!(store.due(at(400), 2).await.unwrap(), all[..2]);
-    assert_eq!(store.due(at(400), 0).await.unwrap(), []);
+    assert_eq!(store.due(at(99), None, 10).await.unwrap(), []);
+    assert_eq!(store.due(at(100), None, 10).await.unwrap(), all[..1]);
+    assert_eq!(store.due(at(400), None, 10).await.unwrap(), all);
+    assert_eq!(store.due(at(400), None, 2).await.unwrap(), all[..2]);
+    assert_eq!(store.due(at(400), None, 0).await.unwrap(), []);
 
     // A later commit says anew what the session waits for.
     store.commit(change(&harbor(), Version(1), ready(3))).await.unwrap();
     let later = Commit { due_at: Some(at(500)), ..change(&harbor(), Version(1), ready(1)) };
     store.commit(later).await.unwrap();
-    assert_eq!(store.due(at(499), 10).await.unwrap(), [all[1].clone(), all[3].clone()]);
+    assert_eq!(store.due(at(499), None, 10).await.unwrap(), [all[1].clone(), all[3].clone()]);
 }
 
 async fn an_order_is_placed_with_its_session_or_not_at_all(store: AnyStore) {

@@ -116,13 +116,23 @@ pub(super) async fn flags(readers: SqlitePool, tenant: Tenant) -> Result<Vec<Fla
 pub(super) async fn due(
     readers: SqlitePool,
     now: Timestamp,
+    after: Option<DueSession>,
     limit: u32,
 ) -> Result<Vec<DueSession>, StoreError> {
+    let (since, tenant, mode, id) = after.as_ref().map_or((i64::MIN, "", "", ""), |after| {
+        let tenant = &after.tenant;
+        (after.due_at.as_millis(), tenant.merchant.as_str(), tenant.mode.as_str(), after.id.as_str())
+    });
     let rows: Vec<DueRecord> = sqlx::query_as(
-        "SELECT tenant, mode, id, due_at FROM sessions WHERE due_at <= ?1
-         ORDER BY due_at, tenant, mode, id LIMIT ?2",
+        "SELECT tenant, mode, id, due_at FROM sessions
+         WHERE due_at <= ?1 AND (due_at, tenant, mode, id) > (?2, ?3, ?4, ?5)
+         ORDER BY due_at, tenant, mode, id LIMIT ?6",
     )
     .bind(now.as_millis())
+    .bind(since)
+    .bind(tenant)
+    .bind(mode)
+    .bind(id)
     .bind(limit)
     .fetch_all(&readers)
     .await

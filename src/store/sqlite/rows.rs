@@ -185,12 +185,13 @@ impl DueRecord {
 pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
     match reason {
         FlagReason::PaidAfterEnd => "paid_after_end",
+        FlagReason::PaidByDeadAttempt => "paid_by_dead_attempt",
         FlagReason::PaidTwice => "paid_twice",
     }
 }
 
 fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
-    [FlagReason::PaidAfterEnd, FlagReason::PaidTwice]
+    [FlagReason::PaidAfterEnd, FlagReason::PaidByDeadAttempt, FlagReason::PaidTwice]
         .into_iter()
         .find(|reason| reason_text(*reason) == text)
         .ok_or_else(|| corrupt(what, "its reason is not a known one"))

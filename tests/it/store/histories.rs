@@ -80,7 +80,7 @@ fn kind(answer: Result<Version, CommitError>) -> Result<Version, &'static str> {
 
 /// All that can be read, as texts.
 async fn everything(store: &dyn Store) -> Vec<String> {
-    let mut seen = vec![format!("{:?}", store.due(Timestamp::from_seconds(3), 3).await.unwrap())];
+    let mut seen = vec![format!("{:?}", store.due(Timestamp::from_seconds(3), None, 3).await.unwrap())];
     for tenant in tenants() {
         seen.push(format!("{tenant:?} {:?}", store.flags(&tenant).await.unwrap()));
         for session in SESSIONS {

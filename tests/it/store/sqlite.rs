@@ -60,7 +60,7 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(read.order, Some(order(1)));
     assert_eq!(read.token_use.unwrap().end, Some(succeeded(1)));
     assert_eq!(store.flags(&harbor()).await.unwrap(), [flag(1, 1, 9)]);
-    assert_eq!(store.due(NOW, 9).await.unwrap().len(), 1);
+    assert_eq!(store.due(NOW, None, 9).await.unwrap().len(), 1);
     assert_eq!(store.account(&harbor()).await.unwrap(), Some(account("acct_1Harbor")));
     store.close().await;
 }

@@ -1,4 +1,5 @@
-//! What the tests share.
+//! What several integration tests stand on.
 
 pub mod bench;
 pub mod shop;
+pub mod stripe_schema;

@@ -1,0 +1,244 @@
+//! Accounts and their secret keys: who a request comes from, and in which mode.
+//!
+//! Must not import payments or the HTTP server. Invariants: a key belongs to one account for ever; the mode follows
+//! from the key's prefix and from nothing else; no whole key is ever put into a message.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Refusal;
+use super::error::StripeError;
+
+/// A secret or restricted key of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySeed {
+    /// The key: `sk_test_…`, `rk_test_…`, `sk_live_…` or `rk_live_…`. Its prefix decides the mode.
+    pub key: String,
+    /// Whether `GET /v1/account` is allowed with it; a restricted key often lacks that permission.
+    pub may_read_account: bool,
+}
+
+/// An account that the emulator knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountSeed {
+    /// `acct_…`.
+    pub account_id: String,
+    /// The keys that are valid from now on.
+    pub secret_keys: Vec<KeySeed>,
+    /// The account's Stripe profile, `profile_…` or `profile_test_…`, by which agents know the merchant.
+    pub network_id: String,
+}
+
+/// Test data or real money (here as little real as the rest).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mode {
+    /// Keys `…_test_…`.
+    Test,
+    /// Keys `…_live_…`.
+    Live,
+}
+
+impl Mode {
+    /// What objects say in `livemode`.
+    pub(super) const fn livemode(self) -> bool {
+        matches!(self, Self::Live)
+    }
+
+    /// The other mode.
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Test => Self::Live,
+            Self::Live => Self::Test,
+        }
+    }
+
+    fn of_key(key: &str) -> Option<Self> {
+        let secret = key.strip_prefix("sk_").or_else(|| key.strip_prefix("rk_"))?;
+        let (mode, rest) = match secret.strip_prefix("test_") {
+            Some(rest) => (Self::Test, rest),
+            None => (Self::Live, secret.strip_prefix("live_")?),
+        };
+        (!rest.is_empty()).then_some(mode)
+    }
+}
+
+/// One mode of one account: a world of its own.
+pub(super) type Scope = (String, Mode);
+
+/// Who sent a request.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// The account.
+    pub(super) account: String,
+    /// The mode of the key.
+    pub(super) mode: Mode,
+    /// The key as it may be shown.
+    pub(super) masked_key: String,
+    may_read_account: bool,
+}
+
+impl Caller {
+    /// The world that the caller acts on.
+    pub(super) fn scope(&self) -> Scope {
+        (self.account.clone(), self.mode)
+    }
+}
+
+#[derive(Debug)]
+struct KeyRecord {
+    account: String,
+    mode: Mode,
+    may_read_account: bool,
+    expired: bool,
+}
+
+#[derive(Debug)]
+struct AccountRecord {
+    network_id: String,
+    created: i64,
+}
+
+/// All accounts and keys.
+#[derive(Debug, Default)]
+pub(super) struct Keyring {
+    accounts: BTreeMap<String, AccountRecord>,
+    keys: BTreeMap<String, KeyRecord>,
+}
+
+impl Keyring {
+    /// Adds an account, or gives a known one these keys: keys that it had and that are not listed expire.
+    pub(super) fn seed(&mut self, seed: &AccountSeed, now: i64) -> Result<(), Refusal> {
+        for KeySeed { key, .. } in &seed.secret_keys {
+            if Mode::of_key(key).is_none() {
+                return Err(Refusal::NotASecretKey { key: mask(key) });
+            }
+            if self.keys.get(key).is_some_and(|known| known.account != seed.account_id) {
+                return Err(Refusal::KeyOfAnotherAccount { key: mask(key) });
+            }
+        }
+        for record in self.keys.values_mut().filter(|record| record.account == seed.account_id) {
+            record.expired = true;
+        }
+        for KeySeed { key, may_read_account } in &seed.secret_keys {
+            let Some(mode) = Mode::of_key(key) else { continue };
+            let record = KeyRecord {
+                account: seed.account_id.clone(),
+                mode,
+                may_read_account: *may_read_account,
+                expired: false,
+            };
+            self.keys.insert(key.clone(), record);
+        }
+        let created = self.accounts.get(&seed.account_id).map_or(now, |known| known.created);
+        self.accounts
+            .insert(seed.account_id.clone(), AccountRecord { network_id: seed.network_id.clone(), created });
+        Ok(())
+    }
+
+    /// Whether the account exists.
+    pub(super) fn knows(&self, account: &str) -> bool {
+        self.accounts.contains_key(account)
+    }
+
+    /// The account whose profile this is.
+    pub(super) fn account_of_network(&self, network_id: &str) -> Option<String> {
+        let (account, _) = self.accounts.iter().find(|(_, record)| record.network_id == network_id)?;
+        Some(account.clone())
+    }
+
+    /// Who holds the key of an `Authorization` header, acting on the account of a `Stripe-Account` header.
+    pub(super) fn authenticate(
+        &self,
+        key: Option<&str>,
+        stripe_account: Option<&str>,
+    ) -> Result<Caller, StripeError> {
+        let key = key.ok_or_else(|| {
+            StripeError::unauthorized(
+                "You did not provide an API key. You need to provide your API key in the Authorization header, \
+                 using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+            )
+        })?;
+        if key.starts_with("pk_") {
+            return Err(StripeError::unauthorized(
+                "This API call cannot be made with a publishable API key. Please use a secret API key.",
+            )
+            .with_code("secret_key_required"));
+        }
+        let masked_key = mask(key);
+        let record = self
+            .keys
+            .get(key)
+            .ok_or_else(|| StripeError::unauthorized(format!("Invalid API Key provided: {masked_key}")))?;
+        if record.expired {
+            return Err(StripeError::unauthorized(format!("Expired API Key provided: {masked_key}"))
+                .with_code("api_key_expired"));
+        }
+        if let Some(other) = stripe_account.filter(|account| *account != record.account) {
+            return Err(StripeError::forbidden(format!(
+                "The provided key '{masked_key}' does not have access to account '{other}' (or that account does \
+                 not exist). Application access may have been revoked."
+            ))
+            .with_code("account_invalid"));
+        }
+        Ok(Caller {
+            account: record.account.clone(),
+            mode: record.mode,
+            masked_key,
+            may_read_account: record.may_read_account,
+        })
+    }
+
+    /// `GET /v1/account`.
+    pub(super) fn read_account(&self, caller: &Caller) -> Result<Value, StripeError> {
+        if !caller.may_read_account {
+            return Err(StripeError::forbidden(format!(
+                "The provided key '{}' does not have the required permissions for this endpoint on account '{}'. \
+                 Having the 'rak_accounts_kyc_basic_read' permission would allow this request to continue.",
+                caller.masked_key, caller.account
+            )));
+        }
+        let created = self.accounts.get(&caller.account).map(|record| record.created);
+        Ok(json!({
+            "id": caller.account,
+            "object": "account",
+            "business_profile": {
+                "mcc": null, "name": null, "product_description": null, "support_address": null,
+                "support_email": null, "support_phone": null, "support_url": null, "url": null,
+            },
+            "business_type": null,
+            "capabilities": {"card_payments": "active", "transfers": "active"},
+            "charges_enabled": true,
+            "controller": {"type": "account"},
+            "country": "US",
+            "created": created,
+            "default_currency": "usd",
+            "details_submitted": true,
+            "email": null,
+            "metadata": {},
+            "payouts_enabled": true,
+            "settings": {
+                "dashboard": {"display_name": null, "timezone": "Etc/UTC"},
+                "payments": {
+                    "statement_descriptor": null, "statement_descriptor_kana": null,
+                    "statement_descriptor_kanji": null,
+                },
+            },
+            "type": "standard",
+        }))
+    }
+}
+
+/// A key as it may be shown: its prefix and its last four characters.
+pub(super) fn mask(key: &str) -> String {
+    let prefix = ["sk_test_", "sk_live_", "rk_test_", "rk_live_", "pk_test_", "pk_live_"]
+        .into_iter()
+        .find(|prefix| key.starts_with(prefix))
+        .unwrap_or_default();
+    let rest = key.get(prefix.len()..).unwrap_or_default();
+    let last_four = match rest.char_indices().rev().nth(3) {
+        Some((at, _)) if rest.len() > 8 => &rest[at..],
+        _ => "",
+    };
+    format!("{prefix}****{last_four}")
+}

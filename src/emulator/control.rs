@@ -1,0 +1,97 @@
+//! The emulator's own endpoints under `/_emulator`, for tests that pay from another process.
+//!
+//! Must not import what Stripe does. Nothing here exists at Stripe; the emulator listens on loopback only, so there is
+//! no authentication.
+
+use actix_web::{HttpResponse, Scope, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::hold::{Hold, HoldPoint};
+use super::service::Shared;
+
+/// The endpoints.
+pub(super) fn scope() -> Scope {
+    web::scope("/_emulator")
+        .route("/health", web::get().to(health))
+        .route("/ledger", web::get().to(ledger))
+        .route("/exchanges", web::get().to(exchanges))
+        .route("/hold", web::post().to(set_hold))
+        .route("/hold", web::get().to(show_hold))
+        .route("/release", web::post().to(release))
+        .route("/settle", web::post().to(settle))
+}
+
+async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+async fn ledger(shared: web::Data<Shared>) -> HttpResponse {
+    let entries = shared.world().ledger();
+    HttpResponse::Ok().json(entries)
+}
+
+async fn exchanges(shared: web::Data<Shared>) -> HttpResponse {
+    let exchanges = shared.world().exchanges();
+    HttpResponse::Ok().json(exchanges)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoldBody {
+    point: HoldPoint,
+}
+
+/// Holds the next payment; an earlier hold that was set here is released.
+async fn set_hold(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(HoldBody { point }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"point\": \"before_effect\"} or {\"point\": \"after_effect\"}");
+    };
+    let mut world = shared.world();
+    let hold = world.hold_next_payment(point);
+    let shown = hold_json(Some(&hold));
+    world.remote_hold = Some(hold);
+    HttpResponse::Ok().json(shown)
+}
+
+async fn show_hold(shared: web::Data<Shared>) -> HttpResponse {
+    let shown = hold_json(shared.world().remote_hold.as_ref());
+    HttpResponse::Ok().json(shown)
+}
+
+/// Releases the hold that was set here; dropping it does that.
+async fn release(shared: web::Data<Shared>) -> HttpResponse {
+    let released = shared.world().remote_hold.take().is_some();
+    HttpResponse::Ok().json(json!({"released": released}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettleBody {
+    payment_intent: String,
+    succeeds: bool,
+}
+
+async fn settle(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(SettleBody { payment_intent, succeeds }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"payment_intent\": \"pi_…\", \"succeeds\": true or false}");
+    };
+    let now = shared.now();
+    let settled = shared.world().settle(&payment_intent, succeeds, now);
+    match settled {
+        Ok(()) => HttpResponse::Ok().json(json!({"settled": payment_intent})),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+fn hold_json(hold: Option<&Hold>) -> Value {
+    json!({
+        "set": hold.is_some(),
+        "point": hold.map(Hold::point),
+        "reached": hold.is_some_and(Hold::is_reached),
+    })
+}
+
+fn refused(why: &str) -> HttpResponse {
+    HttpResponse::BadRequest().json(json!({"error": why}))
+}

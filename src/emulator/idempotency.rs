@@ -1,0 +1,120 @@
+//! Stripe's idempotency: the first answer under a key is the answer to every repeat.
+//!
+//! Must not import the state or the HTTP server. Invariants: keys are apart per account and mode; status and body are
+//! kept for [`KEPT`], failures included; a request that did not start to execute leaves no trace.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::domain::time::{Span, Timestamp};
+
+use super::accounts::Scope;
+use super::error::{ErrorType, StripeError};
+use super::form::Branch;
+
+const KEPT: Span = Span::hours(24);
+const KEY_CHARS: usize = 255;
+
+/// The first answer under a key.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    /// HTTP status.
+    pub(super) status: u16,
+    /// JSON body.
+    pub(super) body: Value,
+    /// The `Request-Id` of the first request.
+    pub(super) request_id: String,
+}
+
+/// What to do with a request that came under a key.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// Execute it.
+    First,
+    /// Answer as the first time.
+    Repeat(Stored),
+}
+
+#[derive(Debug)]
+struct Slot {
+    path: String,
+    params: Branch,
+    first_seen: Timestamp,
+    answer: Option<Stored>,
+}
+
+/// All keys in use.
+#[derive(Debug, Default)]
+pub(super) struct IdempotencyKeys(BTreeMap<(Scope, String), Slot>);
+
+impl IdempotencyKeys {
+    /// Takes a request in; from [`Admission::First`] on the key is in use until [`Self::complete`].
+    pub(super) fn admit(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        path: &str,
+        params: &Branch,
+        now: Timestamp,
+    ) -> Result<Admission, StripeError> {
+        check(key)?;
+        self.0.retain(|_, slot| slot.answer.is_none() || now.since(slot.first_seen) < KEPT);
+        let Some(slot) = self.0.get(&(scope.clone(), key.to_owned())) else {
+            let slot = Slot { path: path.to_owned(), params: params.clone(), first_seen: now, answer: None };
+            self.0.insert((scope.clone(), key.to_owned()), slot);
+            return Ok(Admission::First);
+        };
+        if slot.path != path {
+            return Err(StripeError::new(
+                400,
+                ErrorType::Idempotency,
+                format!(
+                    "Keys for idempotent requests can only be used for the same endpoint they were first used for \
+                     ('{path}' vs '{}'). Try using a key other than '{key}' if you meant to execute a different \
+                     request.",
+                    slot.path
+                ),
+            ));
+        }
+        if slot.params != *params {
+            return Err(StripeError::new(
+                400,
+                ErrorType::Idempotency,
+                format!(
+                    "Keys for idempotent requests can only be used with the same parameters they were first used \
+                     with. Try using a key other than '{key}' if you meant to execute a different request."
+                ),
+            ));
+        }
+        match &slot.answer {
+            Some(stored) => Ok(Admission::Repeat(stored.clone())),
+            None => Err(StripeError::new(
+                409,
+                ErrorType::InvalidRequest,
+                format!(
+                    "There is currently another in-progress request using this Idempotent Key (that probably means \
+                     you submitted twice, and the other request is still going through): {key}. Please try again \
+                     later."
+                ),
+            )
+            .with_code("idempotency_key_in_use")),
+        }
+    }
+
+    /// Keeps the first answer.
+    pub(super) fn complete(&mut self, scope: &Scope, key: &str, stored: Stored) {
+        if let Some(slot) = self.0.get_mut(&(scope.clone(), key.to_owned())) {
+            slot.answer = Some(stored);
+        }
+    }
+}
+
+fn check(key: &str) -> Result<(), StripeError> {
+    if key.is_empty() || key.chars().count() > KEY_CHARS {
+        return Err(StripeError::invalid_request(format!(
+            "Idempotency keys must have between 1 and {KEY_CHARS} characters."
+        )));
+    }
+    Ok(())
+}

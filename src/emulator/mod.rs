@@ -1,0 +1,215 @@
+//! A Stripe on loopback: stateful, deterministic, and the independent other side of the gateway's Stripe client.
+//!
+//! It speaks the part of the API by which a seller charges Shared Payment Tokens: `account`, the granted tokens and
+//! their test helpers, and PaymentIntents; with Stripe's idempotency, errors, limits, modes and versions. What it does
+//! not emulate it refuses in words instead of ignoring it. `demo` and the tests pay against it.
+//!
+//! Read in this order: [`server`] takes the bytes, [`service`] checks them in Stripe's order (`accounts`, `version`,
+//! `form`, `params`, `requests`, `idempotency`), [`world`] executes on the [`books`] of one account and mode
+//! (`granted_token`, `payment_intent`, `test_cards`, `currencies`), [`records`] is what a test looks at afterwards, and
+//! [`hold`] stops a payment midway.
+//!
+//! Must import only `ports`, `domain::time` and outside crates: sharing code with the client would hide its mistakes.
+
+mod accounts;
+mod books;
+mod control;
+mod currencies;
+mod error;
+mod form;
+mod granted_token;
+mod hold;
+mod idempotency;
+mod ids;
+mod params;
+mod payment_intent;
+mod records;
+mod requests;
+mod server;
+mod service;
+mod test_cards;
+mod version;
+mod world;
+
+use std::io;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::domain::time::Timestamp;
+use crate::ports::Clock;
+
+pub use accounts::{AccountSeed, KeySeed};
+pub use hold::{Hold, HoldPoint};
+pub use records::{Exchange, ExchangeHeaders, LedgerEntry};
+
+use accounts::Mode;
+use ids::IdSource;
+use server::Server;
+use service::Shared;
+use world::World;
+
+/// How an emulator starts.
+#[derive(Clone)]
+pub struct EmulatorOptions {
+    /// What time it is for tokens, payments and idempotency keys.
+    pub clock: Arc<dyn Clock>,
+    /// The port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The accounts that it knows from the start.
+    pub accounts: Vec<AccountSeed>,
+}
+
+impl EmulatorOptions {
+    /// A free port and no accounts yet.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, port: 0, accounts: Vec::new() }
+    }
+}
+
+/// A Shared Payment Token that an agent grants to a seller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MintToken {
+    /// The seller.
+    pub account_id: String,
+    /// The shopper's test payment method, such as `pm_card_visa`; it decides what a payment comes to.
+    pub payment_method: String,
+    /// The currency that the token pays in.
+    pub currency: String,
+    /// The most that it pays in all, in minor units.
+    pub max_amount: i64,
+    /// When it ends, if not by its limit.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why the emulator's handle did not do something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such account was seeded.
+    #[error("the emulator has no account {account}; add it with `add_account`")]
+    UnknownAccount {
+        /// The account that was named.
+        account: String,
+    },
+    /// A seeded key does not look like one.
+    #[error("{key} is not a secret key: it must begin with sk_test_, rk_test_, sk_live_ or rk_live_")]
+    NotASecretKey {
+        /// The key, masked.
+        key: String,
+    },
+    /// A seeded key is in use.
+    #[error("the key {key} belongs to another account")]
+    KeyOfAnotherAccount {
+        /// The key, masked.
+        key: String,
+    },
+    /// A token cannot be granted like this.
+    #[error("the token cannot be granted: {message}")]
+    InvalidToken {
+        /// Stripe's words.
+        message: String,
+    },
+    /// There is nothing to settle.
+    #[error("there is no payment intent {payment_intent} that is processing")]
+    NotProcessing {
+        /// The intent that was named.
+        payment_intent: String,
+    },
+}
+
+/// A running emulator. It stops when it is dropped.
+pub struct Emulator {
+    shared: Arc<Shared>,
+    server: Server,
+}
+
+impl Emulator {
+    /// Starts on a thread of its own and returns once it accepts connections.
+    pub fn start(options: EmulatorOptions) -> io::Result<Self> {
+        let listener = server::bind(options.port)?;
+        let now = options.clock.now();
+        let ids = IdSource::new(now.as_millis(), listener.local_addr()?.port());
+        let mut world = World::new(ids);
+        for seed in &options.accounts {
+            world
+                .add_account(seed, now)
+                .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal))?;
+        }
+        let shared = Arc::new(Shared::new(options.clock, world));
+        let server = Server::start(listener, Arc::clone(&shared))?;
+        Ok(Self { shared, server })
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:40123`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Adds an account. A known account gets these keys and profile: keys it had that are not listed expire, while its
+    /// tokens and payments stay.
+    pub fn add_account(&self, seed: &AccountSeed) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.world().add_account(seed, now)
+    }
+
+    /// The account that agents know by this profile.
+    #[must_use]
+    pub fn account_of_network(&self, network_id: &str) -> Option<String> {
+        self.shared.world().keyring.account_of_network(network_id)
+    }
+
+    /// Grants a token in test mode, as `POST /v1/test_helpers/shared_payment/granted_tokens` does; returns its id.
+    pub fn mint_token(&self, token: &MintToken) -> Result<String, Refusal> {
+        let now = self.shared.now();
+        self.shared.world().mint(token, Mode::Test, now)
+    }
+
+    /// Grants a token in live mode, which no endpoint does.
+    pub fn mint_live_token(&self, token: &MintToken) -> Result<String, Refusal> {
+        let now = self.shared.now();
+        self.shared.world().mint(token, Mode::Live, now)
+    }
+
+    /// Lets a payment that is `processing` succeed.
+    pub fn settle(&self, payment_intent: &str) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.world().settle(payment_intent, true, now)
+    }
+
+    /// Lets a payment that is `processing` be declined.
+    pub fn decline_processing(&self, payment_intent: &str) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.world().settle(payment_intent, false, now)
+    }
+
+    /// Stops the next payment at a point, until the hold is released or dropped. Holds that are set one after another
+    /// stop one payment each.
+    pub fn hold_next_payment(&self, point: HoldPoint) -> Hold {
+        self.shared.world().hold_next_payment(point)
+    }
+
+    /// The money that moved.
+    #[must_use]
+    pub fn ledger(&self) -> Vec<LedgerEntry> {
+        self.shared.world().ledger()
+    }
+
+    /// All payments of an account as Stripe shows them, test mode first, then oldest first.
+    #[must_use]
+    pub fn payment_intents(&self, account: &str) -> Vec<Value> {
+        self.shared.world().payment_intents(account)
+    }
+
+    /// Every exchange under `/v1`, in the order of the answers; only the latest ten thousand are kept.
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.shared.world().exchanges()
+    }
+
+    /// Stops serving and closes all connections. What it did can still be looked at.
+    pub fn stop(&mut self) {
+        self.server.stop();
+    }
+}

@@ -1,0 +1,159 @@
+//! The HTTP server on loopback, on a thread of its own.
+//!
+//! Must not import what Stripe does, only that it answers. Invariants: it listens on 127.0.0.1 and nowhere else; each
+//! request is answered in a task of its own, so that a client that goes away stops nothing.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use actix_web::rt::{self, System};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use base64::Engine as _;
+
+use super::control;
+use super::form;
+use super::records::ExchangeHeaders;
+use super::service::{Answer, Arrival, Shared};
+
+/// A server that runs until it is stopped.
+#[derive(Debug)]
+pub(super) struct Server {
+    address: SocketAddr,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A loopback listener, bound before the server starts so that its port is known.
+pub(super) fn bind(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+}
+
+impl Server {
+    /// Starts to serve; returns once the server accepts connections.
+    pub(super) fn start(listener: TcpListener, shared: Arc<Shared>) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let (started, wait) = mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new().name("stripe-emulator".to_owned()).spawn(move || {
+            System::new().block_on(async move {
+                match run(listener, shared) {
+                    Ok(server) => {
+                        // The receiver only hangs up when `start` itself was abandoned.
+                        drop(started.send(Ok(server.handle())));
+                        drop(server.await);
+                    }
+                    Err(error) => drop(started.send(Err(error))),
+                }
+            });
+        })?;
+        let handle = wait
+            .recv()
+            .map_err(|_| io::Error::other("the emulator's thread ended before it began to serve"))??;
+        Ok(Self { address, handle, thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops serving, closes all connections and waits for the thread to end.
+    pub(super) fn stop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // The command is sent by the call; the future would only tell of its completion, which the join does.
+            drop(self.handle.stop(false));
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn run(listener: TcpListener, shared: Arc<Shared>) -> io::Result<actix_web::dev::Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::PayloadConfig::new(form::MAX_BODY))
+            .app_data(web::Data::from(Arc::clone(&shared)))
+            .service(control::scope())
+            .default_service(web::to(answer))
+    })
+    .workers(1)
+    .disable_signals()
+    .shutdown_timeout(1)
+    .listen(listener)?;
+    Ok(server.run())
+}
+
+async fn answer(
+    request: HttpRequest,
+    body: Result<web::Bytes, actix_web::Error>,
+    shared: web::Data<Shared>,
+) -> HttpResponse {
+    let arrival = arrival(&request, body.ok().map(|bytes| bytes.to_vec()));
+    let task = rt::spawn(async move { shared.serve(arrival).await });
+    match task.await {
+        Ok(answer) => respond(answer),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+fn arrival(request: &HttpRequest, body: Option<Vec<u8>>) -> Arrival {
+    let headers = request.headers();
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Arrival {
+        method: request.method().as_str().to_owned(),
+        path: request.path().to_owned(),
+        query: request.query_string().to_owned(),
+        body,
+        key: key(headers),
+        headers: ExchangeHeaders {
+            stripe_version: text("stripe-version"),
+            idempotency_key: text("idempotency-key"),
+            authorization: None,
+            stripe_account: text("stripe-account"),
+            content_type: text(CONTENT_TYPE.as_str()),
+        },
+    }
+}
+
+/// The key of `Authorization: Bearer …`, or the user of `Authorization: Basic …`.
+fn key(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, credentials) = header.split_once(' ')?;
+    let credentials = credentials.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(credentials.to_owned()).filter(|key| !key.is_empty());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD.decode(credentials).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let user = text.split_once(':').map_or(text.as_str(), |(user, _)| user);
+    Some(user.to_owned()).filter(|key| !key.is_empty())
+}
+
+fn respond(answer: Answer) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    response.insert_header(("Request-Id", answer.request_id));
+    if let Some(version) = answer.version {
+        response.insert_header(("Stripe-Version", version));
+    }
+    if let Some(key) = answer.idempotency_key {
+        response.insert_header(("Idempotency-Key", key));
+    }
+    if let Some(original) = answer.repeats {
+        response.insert_header(("Idempotent-Replayed", "true"));
+        response.insert_header(("Original-Request", original));
+    }
+    response.json(answer.body)
+}

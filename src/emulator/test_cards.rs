@@ -1,0 +1,125 @@
+//! Stripe's test payment methods (`pm_card_…`) and what a payment with each comes to.
+//!
+//! Must not import anything else of the emulator. Names that begin `pm_emulator_` are this emulator's own extension,
+//! for outcomes that Stripe has no test card for. Invariant: an outcome follows from the name alone.
+
+/// What a confirmed payment comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The money moves.
+    Succeeds,
+    /// The issuer refuses.
+    Declines(Decline),
+    /// The issuer wants 3D Secure.
+    NeedsAuthentication,
+    /// The money moves later: when the emulator is told to settle the intent.
+    Processes,
+    /// Stripe answers 500 and nothing happens.
+    Fails,
+}
+
+/// A refusal in the words of the issuer.
+#[expect(clippy::struct_field_names, reason = "the names are Stripe's")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decline {
+    /// `error.code`.
+    pub(super) code: &'static str,
+    /// `error.decline_code`.
+    pub(super) decline_code: &'static str,
+    /// `error.message`.
+    pub(super) message: &'static str,
+}
+
+/// What 3D Secure is refused with where nobody can answer it.
+pub(super) const AUTHENTICATION_REQUIRED: Decline = Decline {
+    code: "authentication_required",
+    decline_code: "authentication_required",
+    message: "Your card was declined. This transaction requires authentication.",
+};
+
+/// A test payment method.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TestCard {
+    /// Its brand, as Stripe names it.
+    pub(super) brand: &'static str,
+    /// The number's last four digits.
+    pub(super) last4: &'static str,
+    /// What a payment with it comes to.
+    pub(super) outcome: Outcome,
+}
+
+impl TestCard {
+    /// The card of this name; `None` for one that Stripe does not have either.
+    pub(super) fn find(name: &str) -> Option<Self> {
+        let visa = |last4, outcome| Some(Self { brand: "visa", last4, outcome });
+        // Stripe documents the declines both as `pm_card_chargeDeclined…` and as `pm_card_visa_chargeDeclined…`.
+        let name = match name.strip_prefix("pm_card_visa_charge") {
+            Some(rest) => &format!("pm_card_charge{rest}"),
+            None => name,
+        };
+        match name {
+            "pm_card_visa" | "pm_card_us" => visa("4242", Outcome::Succeeds),
+            "pm_card_visa_debit" => visa("5556", Outcome::Succeeds),
+            "pm_card_mastercard" => {
+                Some(Self { brand: "mastercard", last4: "4444", outcome: Outcome::Succeeds })
+            }
+            "pm_card_amex" => Some(Self { brand: "amex", last4: "0005", outcome: Outcome::Succeeds }),
+            "pm_card_discover" => Some(Self { brand: "discover", last4: "1117", outcome: Outcome::Succeeds }),
+            "pm_card_authenticationRequired" => visa("3184", Outcome::NeedsAuthentication),
+            "pm_emulator_processing" => visa("4242", Outcome::Processes),
+            "pm_emulator_api_error" => visa("4242", Outcome::Fails),
+            declined => {
+                let (last4, decline) = decline(declined)?;
+                visa(last4, Outcome::Declines(decline))
+            }
+        }
+    }
+}
+
+fn decline(name: &str) -> Option<(&'static str, Decline)> {
+    let declined = |decline_code, message| Decline { code: "card_declined", decline_code, message };
+    let decline = match name {
+        "pm_card_chargeDeclined" => ("0002", declined("generic_decline", "Your card was declined.")),
+        "pm_card_chargeDeclinedInsufficientFunds" => {
+            ("9995", declined("insufficient_funds", "Your card has insufficient funds."))
+        }
+        "pm_card_chargeDeclinedLostCard" => ("9987", declined("lost_card", "Your card was declined.")),
+        "pm_card_chargeDeclinedStolenCard" => ("9979", declined("stolen_card", "Your card was declined.")),
+        "pm_card_chargeDeclinedFraudulent" => ("0019", declined("fraudulent", "Your card was declined.")),
+        "pm_card_chargeDeclinedExpiredCard" => (
+            "0069",
+            Decline { code: "expired_card", decline_code: "expired_card", message: "Your card has expired." },
+        ),
+        "pm_card_chargeDeclinedIncorrectCvc" => (
+            "0127",
+            Decline {
+                code: "incorrect_cvc",
+                decline_code: "incorrect_cvc",
+                message: "Your card's security code is incorrect.",
+            },
+        ),
+        "pm_card_chargeDeclinedProcessingError" => (
+            "0119",
+            Decline {
+                code: "processing_error",
+                decline_code: "processing_error",
+                message: "An error occurred while processing your card. Try again in a little bit.",
+            },
+        ),
+        _ => return None,
+    };
+    Some(decline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_of_a_decline_are_one_card() {
+        let short = TestCard::find("pm_card_chargeDeclinedInsufficientFunds").unwrap();
+        let long = TestCard::find("pm_card_visa_chargeDeclinedInsufficientFunds").unwrap();
+        assert_eq!(short.outcome, long.outcome);
+        assert!(TestCard::find("pm_card_imaginary").is_none());
+    }
+}

@@ -1,0 +1,204 @@
+//! Everything that the emulator knows, and the one place where commands change it.
+//!
+//! Must not import the HTTP server. Invariant: what one account did in one mode cannot be seen from another account
+//! or mode, because each has [`Books`] of its own.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::domain::time::Timestamp;
+
+use super::accounts::{AccountSeed, Caller, Keyring, Mode, Scope};
+use super::books::Books;
+use super::error::StripeError;
+use super::granted_token::{Grant, TOKEN_PARAM};
+use super::hold::{Gate, Hold, HoldPoint};
+use super::idempotency::IdempotencyKeys;
+use super::ids::IdSource;
+use super::payment_intent::Status;
+use super::records::{Exchange, LedgerEntry};
+use super::requests::Command;
+use super::{MintToken, Refusal};
+
+/// Older exchanges are forgotten, so that a long-lived emulator does not grow without bound.
+const EXCHANGES_KEPT: usize = 10_000;
+
+/// The state.
+#[derive(Debug)]
+pub(super) struct World {
+    /// Who may ask.
+    pub(super) keyring: Keyring,
+    /// What was answered under which key.
+    pub(super) idempotency: IdempotencyKeys,
+    /// The ids to come.
+    pub(super) ids: IdSource,
+    /// The hold that was set over HTTP.
+    pub(super) remote_hold: Option<Hold>,
+    books: BTreeMap<Scope, Books>,
+    exchanges: VecDeque<Exchange>,
+    gates: VecDeque<Arc<Gate>>,
+}
+
+impl World {
+    /// A world without accounts.
+    pub(super) fn new(ids: IdSource) -> Self {
+        Self {
+            keyring: Keyring::default(),
+            idempotency: IdempotencyKeys::default(),
+            ids,
+            remote_hold: None,
+            books: BTreeMap::new(),
+            exchanges: VecDeque::new(),
+            gates: VecDeque::new(),
+        }
+    }
+
+    /// Adds an account or changes its keys.
+    pub(super) fn add_account(&mut self, seed: &AccountSeed, now: Timestamp) -> Result<(), Refusal> {
+        self.keyring.seed(seed, now.as_seconds())
+    }
+
+    /// Does what a request asks for.
+    pub(super) fn execute(
+        &mut self,
+        caller: &Caller,
+        command: Command,
+        now: Timestamp,
+    ) -> Result<Value, StripeError> {
+        let now = now.as_seconds();
+        let scope = caller.scope();
+        match command {
+            Command::ReadAccount => self.keyring.read_account(caller),
+            Command::MintToken(grant) => {
+                let (books, ids) = self.books_and_ids(&scope);
+                Ok(books.mint(grant, ids, now).1)
+            }
+            Command::RevokeToken(id) => self.books_mut(&scope).revoke_token(&id, now),
+            Command::ReadToken(id) => self.books_mut(&scope).read_token(&id, now),
+            Command::CreateIntent(request) => {
+                if let Some(token) = &request.token {
+                    self.refuse_token_of_other_mode(caller, token)?;
+                }
+                let (books, ids) = self.books_and_ids(&scope);
+                books.create(&request, ids, now)
+            }
+            Command::ReadIntent { id, expand_charge } => self.books_mut(&scope).read(&id, expand_charge),
+            Command::ListIntents(list) => self.books_mut(&scope).list(&list),
+            Command::CancelIntent { id, reason, expand_charge } => {
+                self.books_mut(&scope).cancel(&id, reason.as_deref(), expand_charge, now)
+            }
+        }
+    }
+
+    /// Grants a token as an agent would.
+    pub(super) fn mint(&mut self, token: &MintToken, mode: Mode, now: Timestamp) -> Result<String, Refusal> {
+        if !self.keyring.knows(&token.account_id) {
+            return Err(Refusal::UnknownAccount { account: token.account_id.clone() });
+        }
+        let now = now.as_seconds();
+        let expires_at = token.expires_at.map(Timestamp::as_seconds);
+        let grant = Grant::new(&token.payment_method, &token.currency, token.max_amount, expires_at, now)
+            .map_err(|error| Refusal::InvalidToken { message: error.message().to_owned() })?;
+        let (books, ids) = self.books_and_ids(&(token.account_id.clone(), mode));
+        Ok(books.mint(grant, ids, now).0)
+    }
+
+    /// Decides a payment that was processing.
+    pub(super) fn settle(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
+        let now = now.as_seconds();
+        if self.books.values_mut().any(|books| books.settle(id, succeeds, now)) {
+            Ok(())
+        } else {
+            Err(Refusal::NotProcessing { payment_intent: id.to_owned() })
+        }
+    }
+
+    /// The money that moved, by account and mode, then oldest first.
+    pub(super) fn ledger(&self) -> Vec<LedgerEntry> {
+        let mut entries = Vec::new();
+        for ((account, _), books) in &self.books {
+            for intent in books.intents().iter().filter(|intent| intent.status == Status::Succeeded) {
+                entries.push(LedgerEntry {
+                    account: account.clone(),
+                    payment_intent: intent.id.clone(),
+                    amount: intent.amount,
+                    currency: intent.currency.clone(),
+                    livemode: intent.livemode,
+                    shared_payment_granted_token: Books::token_of(intent).map(str::to_owned),
+                    metadata: intent.particulars.metadata.clone(),
+                    created: intent.created,
+                    status: intent.status.name().to_owned(),
+                    amount_received: intent.amount_received(),
+                });
+            }
+        }
+        entries
+    }
+
+    /// All payments of an account, test mode first, then oldest first.
+    pub(super) fn payment_intents(&self, account: &str) -> Vec<Value> {
+        self.books
+            .iter()
+            .filter(|((owner, _), _)| owner == account)
+            .flat_map(|(_, books)| books.intents().iter().map(|intent| intent.to_json(false)))
+            .collect()
+    }
+
+    /// Writes down what took place.
+    pub(super) fn record(&mut self, exchange: Exchange) {
+        if self.exchanges.len() >= EXCHANGES_KEPT {
+            self.exchanges.pop_front();
+        }
+        self.exchanges.push_back(exchange);
+    }
+
+    /// What took place, in the order of the answers.
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
+        self.exchanges.iter().cloned().collect()
+    }
+
+    /// Sets a hold for a payment to come.
+    pub(super) fn hold_next_payment(&mut self, point: HoldPoint) -> Hold {
+        let (hold, gate) = Hold::new(point);
+        self.gates.push_back(gate);
+        hold
+    }
+
+    /// The gate that the payment which now begins must pass; holds that were given up do not count.
+    pub(super) fn next_gate(&mut self) -> Option<Arc<Gate>> {
+        while let Some(gate) = self.gates.pop_front() {
+            if !gate.is_released() {
+                return Some(gate);
+            }
+        }
+        None
+    }
+
+    fn refuse_token_of_other_mode(&self, caller: &Caller, token: &str) -> Result<(), StripeError> {
+        let other = self.books.get(&(caller.account.clone(), caller.mode.other()));
+        if !other.is_some_and(|books| books.has_token(token)) {
+            return Ok(());
+        }
+        let (similar, used) = match caller.mode {
+            Mode::Test => ("live", "test"),
+            Mode::Live => ("test", "live"),
+        };
+        Err(StripeError::invalid_request(format!(
+            "No such shared_payment_granted_token: '{token}'; a similar object exists in {similar} mode, but a \
+             {used} mode key was used to make this request."
+        ))
+        .with_code("resource_missing")
+        .with_param(TOKEN_PARAM))
+    }
+
+    fn books_mut(&mut self, scope: &Scope) -> &mut Books {
+        self.books_and_ids(scope).0
+    }
+
+    fn books_and_ids(&mut self, scope: &Scope) -> (&mut Books, &mut IdSource) {
+        let books = self.books.entry(scope.clone()).or_insert_with(|| Books::new(scope.1));
+        (books, &mut self.ids)
+    }
+}
