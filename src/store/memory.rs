@@ -237,7 +237,9 @@ impl Shop {
 
     fn check_flag(&self, commit: &Commit) -> Result<(), CommitError> {
         let Some(flag) = &commit.flag else { return Ok(()) };
-        if self.flags.iter().any(|known| known.id == flag.id && known.intent != flag.intent) {
+        // A payment that is flagged already stays as it is, whatever id the new flag brings.
+        let flagged = self.flags.iter().any(|known| known.intent == flag.intent);
+        if !flagged && self.flags.iter().any(|known| known.id == flag.id) {
             let what = format!("flag {} of {}", flag.id, name(&commit.tenant));
             return Err(corrupt(what, "its id is another flag's"));
         }

@@ -361,7 +361,16 @@ async fn a_flag_is_kept_once_per_payment(store: AnyStore) {
         let commit = Commit { flag: Some(raised), ..change(&harbor(), from, completed(1)) };
         from = store.commit(commit).await.unwrap();
     }
-    assert_eq!(store.flags(&harbor()).await.unwrap(), [earlier, flag(1, 1, 10)]);
+    let kept = [earlier, flag(1, 1, 10)];
+    assert_eq!(store.flags(&harbor()).await.unwrap(), kept);
+
+    // A flagged payment is left alone even under another flag's id; that id is not free for another payment.
+    let known = Commit { flag: Some(flag(3, 1, 10)), ..change(&harbor(), from, completed(1)) };
+    from = store.commit(known).await.unwrap();
+    let taken = Commit { flag: Some(flag(3, 1, 99)), ..change(&harbor(), from, completed(1)) };
+    assert!(is_corrupt(&store.commit(taken).await));
+    assert_eq!(version(&store, 1).await, Some(from));
+    assert_eq!(store.flags(&harbor()).await.unwrap(), kept);
 }
 
 async fn the_first_learned_account_stays(store: AnyStore) {

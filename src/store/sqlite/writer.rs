@@ -69,7 +69,7 @@ impl<T, E: From<StoreError>> Asked<T, E> {
 #[derive(Debug)]
 pub(super) struct Writer {
     options: SqliteConnectOptions,
-    /// `None` after a failure: the next transaction begins on a new one.
+    /// `None` only after a failure: the next transaction begins on a new one.
     connection: Option<SqliteConnection>,
     jobs: mpsc::Receiver<Job>,
     lock: File,

@@ -99,7 +99,7 @@ async fn everything(store: &dyn Store) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn both_stores_answer_any_history_alike(history in prop::collection::vec((commit(), prop::bool::weighted(0.2)), 1..40)) {
