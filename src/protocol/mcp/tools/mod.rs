@@ -195,7 +195,7 @@ pub(super) fn render(
     match outcome {
         Outcome::Read(result) => Some(result),
         Outcome::Refused(rejection) => Some(ToolResult::error(sentence(&rejection.to_string()))),
-        Outcome::InProgress(reference) => Some(match tool {
+        Outcome::InProgress(reference) => match tool {
             ToolName::CompleteCheckout => complete_checkout::undecided(&reference, view),
             ToolName::SearchProducts
             | ToolName::ShowBuyProductWidget
@@ -203,20 +203,20 @@ pub(super) fn render(
             | ToolName::CreateCheckout
             | ToolName::UpdateCheckout
             | ToolName::GetCheckout
-            | ToolName::CancelCheckout => ToolResult::error(
+            | ToolName::CancelCheckout => Some(ToolResult::error(
                 "The shop is still working on this checkout. Look again in a moment with get_checkout.".to_owned(),
-            ),
-        }),
+            )),
+        },
         Outcome::Session(answer) => match tool {
             ToolName::CompleteCheckout => complete_checkout::render(&answer, view, received),
             ToolName::CheckoutSession | ToolName::GetCheckout => {
-                Some(session_answer::for_model(&answer, view, received))
+                session_answer::for_model(&answer, view, received)
             }
             ToolName::SearchProducts
             | ToolName::ShowBuyProductWidget
             | ToolName::CreateCheckout
             | ToolName::UpdateCheckout
-            | ToolName::CancelCheckout => Some(session_answer::for_widget(&answer, view, received)),
+            | ToolName::CancelCheckout => session_answer::for_widget(&answer, view, received),
         },
     }
 }
