@@ -17,5 +17,6 @@ pub mod domain;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod ports;
+pub mod protocol;
 pub mod store;
 pub mod stripe;

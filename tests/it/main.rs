@@ -9,5 +9,6 @@
 mod architecture;
 mod checkout;
 mod emulator;
+mod protocol;
 mod store;
 mod support;

@@ -1,0 +1,18 @@
+//! The forms that ChatGPT and MCP Apps hosts prescribe.
+//!
+//! Must not import [`super::mcp`]. Invariant: every amount is the quote's or the catalog's own, in integer minor
+//! units; nothing is computed here but what [`crate::domain::money`] computes.
+//!
+//! - [`payment_sheet`]: the session object that `window.openai.requestCheckout` takes, with [`line_items`],
+//!   [`fulfillment`] and [`messages`] as its parts.
+//! - [`completion`]: the flat answer of `complete_checkout`, rendered once and stored.
+//! - [`product_card`]: a product as tools and the widget show it.
+//! - [`widget`]: the buy widget as an MCP resource.
+
+pub mod completion;
+pub mod fulfillment;
+pub mod line_items;
+pub mod messages;
+pub mod payment_sheet;
+pub mod product_card;
+pub mod widget;

@@ -1,0 +1,203 @@
+//! The session object that `window.openai.requestCheckout` takes: the one place that knows its outside form.
+//!
+//! Must not import [`crate::protocol::mcp`]. Invariants: the object is made from a session and a view alone, so the
+//! same revision gives the same object; `ready_for_payment` is said only of a session with an unexpired quote; the
+//! amounts are the quote's.
+//!
+//! Source: OpenAI's "Checkout API reference" (developers.openai.com, plugins/build/monetization), which is ACP
+//! 2025-09-29's session with additions. Choices where that page is silent:
+//!
+//! - Currency in upper case, discounts as positive amounts, `link` not emitted (its wire value is unknown).
+//! - A session **without a quote** shows its cart at catalog prices and the rows `items_base_amount` and `subtotal`;
+//!   a tax or total row is not invented, and its status is never `ready_for_payment`, so a host cannot pay by it.
+//! - An expired session says `canceled`, the nearest of the five statuses, with an error message of code `expired`.
+//! - A frozen session says `in_progress`: the shopper can do nothing about it.
+
+use serde::Serialize;
+
+use super::fulfillment::{FulfillmentOption, SheetBuyer};
+use super::line_items::{LineItem, Total, quoted_lines, quoted_totals, unquoted_lines, unquoted_totals};
+use super::messages::{self, Message};
+use crate::domain::address::Address;
+use crate::domain::checkout::session::{Notice, Session, State};
+use crate::domain::ids::Mode;
+use crate::domain::merchant::{MerchantView, MethodsForm, PaymentMethod};
+use crate::domain::time::Timestamp;
+
+/// The payment sheet's session object. Fields in the order of OpenAI's reference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PaymentSheet {
+    /// `chk_…_r3`: session and revision, so that an edit behind an open sheet is noticed.
+    pub id: String,
+    /// Who takes the money.
+    pub payment_provider: PaymentProvider,
+    /// `test`, or absent: absent means live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_mode: Option<&'static str>,
+    /// Where it stands.
+    pub status: SheetStatus,
+    /// Upper-case ISO 4217 code.
+    pub currency: String,
+    /// What is bought.
+    pub line_items: Vec<LineItem>,
+    /// The sums, in the order shown.
+    pub totals: Vec<Total>,
+    /// How it can be sent.
+    pub fulfillment_options: Vec<FulfillmentOption>,
+    /// The chosen way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fulfillment_option_id: Option<String>,
+    /// Where it goes; `null` while unknown.
+    pub fulfillment_address: Option<Address>,
+    /// Who buys; absent while unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<SheetBuyer>,
+    /// What the shopper is told.
+    pub messages: Vec<Message>,
+    /// The shop's pages.
+    pub links: Vec<Link>,
+}
+
+/// Who takes the money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PaymentProvider {
+    /// Always `stripe`.
+    pub provider: &'static str,
+    /// The merchant's Network ID at Stripe, a different one in test mode.
+    pub merchant_id: String,
+    /// What the sheet may offer, in the merchant's form.
+    pub supported_payment_methods: Vec<MethodName>,
+}
+
+/// A payment method in one of the two forms that hosts know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum MethodName {
+    /// `{"type": "card"}`, the newest form.
+    Object {
+        /// The method.
+        #[serde(rename = "type")]
+        kind: &'static str,
+    },
+    /// `"card"`, the older form.
+    Text(&'static str),
+}
+
+/// The five statuses of the sheet (ACP 2025-09-29).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SheetStatus {
+    /// Something is missing.
+    NotReadyForPayment,
+    /// It can be paid.
+    ReadyForPayment,
+    /// A payment is undecided.
+    InProgress,
+    /// Paid.
+    Completed,
+    /// Ended unpaid, on purpose or by time.
+    Canceled,
+}
+
+/// A page of the shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// `terms_of_use`, `privacy_policy` or `support_url`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Absolute `https` address.
+    pub url: String,
+}
+
+impl SheetStatus {
+    /// What a session's state is called outside, at a moment: a quote past its time cannot be paid.
+    #[must_use]
+    pub fn of(session: &Session, now: Timestamp) -> Self {
+        match &session.state {
+            State::Open { .. } => Self::NotReadyForPayment,
+            State::Ready { quote } if quote.expires <= now => Self::NotReadyForPayment,
+            State::Ready { .. } => Self::ReadyForPayment,
+            State::Charging(_) | State::Frozen { .. } => Self::InProgress,
+            State::Completed { .. } => Self::Completed,
+            State::Canceled { .. } | State::Expired => Self::Canceled,
+        }
+    }
+
+    /// The status as it is sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotReadyForPayment => "not_ready_for_payment",
+            Self::ReadyForPayment => "ready_for_payment",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+impl PaymentSheet {
+    /// The sheet of a session as it stands at `now`. `notice` is what this caller is told, such as a decline.
+    #[must_use]
+    pub fn of(session: &Session, view: &MerchantView, notice: Option<&Notice>, now: Timestamp) -> Self {
+        let quote = session.quote();
+        Self {
+            id: session.reference().to_string(),
+            payment_provider: PaymentProvider::of(view),
+            payment_mode: match view.mode {
+                Mode::Test => Some("test"),
+                Mode::Live => None,
+            },
+            status: SheetStatus::of(session, now),
+            currency: view.currency.upper(),
+            line_items: quote.map_or_else(|| unquoted_lines(session, view), quoted_lines),
+            totals: quote.map_or_else(|| unquoted_totals(session, view), quoted_totals),
+            fulfillment_options: quote
+                .map_or_else(Vec::new, |quote| quote.options.iter().map(FulfillmentOption::from).collect()),
+            fulfillment_option_id: quote
+                .and_then(|quote| quote.option_id.as_ref())
+                .map(|option| option.as_str().to_owned()),
+            fulfillment_address: session.wishes.address.clone(),
+            buyer: SheetBuyer::known(&session.wishes.buyer),
+            messages: messages::of_session(session, notice, now),
+            links: links(view),
+        }
+    }
+
+    /// The sheet without who buys and where it goes: what a model may read.
+    #[must_use]
+    pub fn without_person(mut self) -> Self {
+        self.buyer = None;
+        self.fulfillment_address = None;
+        self
+    }
+}
+
+impl PaymentProvider {
+    fn of(view: &MerchantView) -> Self {
+        let names = view.payment_methods.iter().filter_map(|method| match method {
+            PaymentMethod::Card => Some("card"),
+            PaymentMethod::ApplePay => Some("apple_pay"),
+            PaymentMethod::GooglePay => Some("google_pay"),
+            PaymentMethod::Link => None,
+        });
+        let form = |kind| match view.chatgpt.methods_form {
+            MethodsForm::Objects => MethodName::Object { kind },
+            MethodsForm::Strings => MethodName::Text(kind),
+        };
+        Self {
+            provider: "stripe",
+            merchant_id: view.network_id.as_str().to_owned(),
+            supported_payment_methods: names.map(form).collect(),
+        }
+    }
+}
+
+fn links(view: &MerchantView) -> Vec<Link> {
+    let pages = [
+        ("terms_of_use", &view.links.terms_of_use),
+        ("privacy_policy", &view.links.privacy_policy),
+        ("support_url", &view.links.support),
+    ];
+    pages.into_iter().filter_map(|(kind, url)| url.clone().map(|url| Link { kind, url })).collect()
+}

@@ -1,0 +1,423 @@
+//! From a request to an answer or a call, and from a call's outcome to its answer.
+//!
+//! Invariant: everything that is wrong with a message is found here, before any handle is called.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::caller::{Caller, Client, Hints};
+use super::era::{Era, Version, names_modern};
+use super::fault::{Fault, clip};
+use super::headers::{self, HeaderValue, Headers, Parts, VERSION};
+use super::message::{self, Envelope, Kind, StrictError};
+use super::response::{Cache, Response, tail};
+use super::tools::{self, Outcome, ToolCall, ToolName, ToolResult};
+use super::{discovery, resources};
+use crate::domain::merchant::MerchantView;
+use crate::domain::time::Timestamp;
+use crate::protocol::apps::widget;
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub enum Accepted {
+    /// Send this. The caller is for logs, counters and the limits.
+    Reply(Response, Box<Caller>),
+    /// Take from the limits, run this, and give what came of it to [`finish`].
+    Call(Box<ToolCall>, Box<ReplyContext>),
+}
+
+/// What [`finish`] needs to know of the request.
+#[derive(Clone, Debug)]
+pub struct ReplyContext {
+    caller: Caller,
+    tool: ToolName,
+    id: Box<RawValue>,
+    view: Arc<MerchantView>,
+    received: Timestamp,
+}
+
+impl ReplyContext {
+    /// The tool that is called.
+    #[must_use]
+    pub const fn tool(&self) -> ToolName {
+        self.tool
+    }
+
+    /// The tool's name.
+    #[must_use]
+    pub const fn tool_name(&self) -> &'static str {
+        self.tool.as_str()
+    }
+
+    /// Who calls, and how.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Modern or legacy.
+    #[must_use]
+    pub const fn era(&self) -> Era {
+        self.caller.era()
+    }
+
+    /// The client, where it tells.
+    #[must_use]
+    pub const fn client(&self) -> Option<&Client> {
+        self.caller.client()
+    }
+
+    /// The shopper, anonymous and forgeable: for the per-shopper limit.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.caller.subject()
+    }
+
+    /// The view that the request was accepted with.
+    #[must_use]
+    pub const fn view(&self) -> &Arc<MerchantView> {
+        &self.view
+    }
+}
+
+/// Reads a request of `POST /mcp` and answers it, or names the call that it asks for.
+#[must_use]
+pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accepted {
+    let mut caller = by_header(parts.headers);
+    if let Err(fault) = headers::check_media(parts.headers) {
+        return refuse(caller, &fault);
+    }
+    let envelope = match message::read(body) {
+        Ok(envelope) => envelope,
+        Err(unreadable) => {
+            caller.id = unreadable.id.map(ToOwned::to_owned);
+            return refuse(caller, &unreadable.fault);
+        }
+    };
+    match envelope.kind {
+        Kind::Request(id) => request(parts, &envelope, id, view),
+        Kind::Notification => notification(parts.headers, &envelope, caller),
+        Kind::Response => {
+            caller.method = "response";
+            match caller.era {
+                // "The client MUST NOT send JSON-RPC responses" (2026-07-28); before, one was accepted with 202.
+                Era::Modern => refuse(caller, &Fault::Envelope("this server asks nothing, so it takes no responses")),
+                Era::Legacy => Accepted::Reply(Response::accepted(), Box::new(caller)),
+            }
+        }
+    }
+}
+
+/// Renders what came of a call.
+#[must_use]
+pub fn finish(context: ReplyContext, outcome: Outcome) -> Response {
+    let ReplyContext { caller, tool, id, view, received } = context;
+    let result = tools::render(tool, outcome, &view, received);
+    tool_response(caller.era, &id, result)
+}
+
+fn tool_response(era: Era, id: &RawValue, result: Option<ToolResult>) -> Response {
+    match result {
+        Some(result) => {
+            let (head, meta) = result.into_json();
+            Response::result(id, &[&head, &tail(era, Cache::No, &meta)])
+        }
+        None => Response::error(era, Some(id), &Fault::Internal),
+    }
+}
+
+fn refuse(caller: Caller, fault: &Fault) -> Accepted {
+    Accepted::Reply(Response::error(caller.era, caller.id(), fault), Box::new(caller))
+}
+
+/// What the version header alone tells: for answers to what cannot be read, and for notifications.
+fn by_header(headers: &dyn Headers) -> Caller {
+    let named = match headers.get(VERSION) {
+        HeaderValue::Text(text) => Some(headers::trim(text)),
+        HeaderValue::Absent | HeaderValue::Unusable => None,
+    };
+    let version = named.and_then(Version::find).unwrap_or(Version::UNNAMED);
+    let era = if named.is_some_and(names_modern) { Era::Modern } else { version.era() };
+    Caller::unknown(era, version)
+}
+
+/// 202 to every `notifications/…`: 2026-07-28 defines none over HTTP and no header rules for them, and the legacy
+/// ones (`initialized`, `cancelled`) ask nothing of a server without sessions. Another method without an id would be
+/// a request whose answer nobody could get.
+fn notification(headers: &dyn Headers, envelope: &Envelope<'_>, mut caller: Caller) -> Accepted {
+    if !envelope.method.starts_with("notifications/") {
+        return refuse(caller, &Fault::Envelope("this method needs an id"));
+    }
+    caller.method = "notification";
+    if caller.era == Era::Legacy
+        && let Err(fault) = legacy_version(headers)
+    {
+        return refuse(caller, &fault);
+    }
+    Accepted::Reply(Response::accepted(), Box::new(caller))
+}
+
+fn request(parts: &Parts<'_>, envelope: &Envelope<'_>, id: &RawValue, view: &Arc<MerchantView>) -> Accepted {
+    let mut caller = by_header(parts.headers);
+    caller.id = Some(id.to_owned());
+    caller.method = "other";
+    let params = match read_params(envelope, caller.era) {
+        Ok(params) => params,
+        Err(fault) => return refuse(caller, &fault),
+    };
+    caller.hints = Hints::of(&params);
+    let opening = Opening { headers: parts.headers, method: &envelope.method, params: &params };
+    match opening.version() {
+        Ok(version) => {
+            caller.version = version;
+            caller.era = version.era();
+        }
+        Err(fault) => {
+            if opening.is_modern() {
+                caller.era = Era::Modern;
+            }
+            return refuse(caller, &fault);
+        }
+    }
+    if caller.era == Era::Modern
+        && let Err(fault) = opening.check_mirrors()
+    {
+        return refuse(caller, &fault);
+    }
+    let Some(method) = Method::find(&envelope.method, caller.era) else {
+        return refuse(caller, &Fault::Method(clip(&envelope.method)));
+    };
+    caller.method = method.as_str();
+    let asked = Asked { caller, id, view, received: parts.received };
+    match method {
+        Method::ToolsCall => call(asked, params),
+        Method::Discover
+        | Method::Initialize
+        | Method::Ping
+        | Method::ToolsList
+        | Method::ResourcesList
+        | Method::ResourcesRead
+        | Method::TemplatesList => hot(method, asked, &params),
+    }
+}
+
+fn read_params(envelope: &Envelope<'_>, era: Era) -> Result<Map<String, Value>, Fault> {
+    let Some(raw) = envelope.params else { return Ok(Map::new()) };
+    match message::parse(raw.get()) {
+        Ok(Value::Object(params)) => Ok(params),
+        Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => Err(match era {
+            Era::Modern => Fault::Meta("params must be an object with _meta"),
+            Era::Legacy => Fault::Params("params must be an object".to_owned()),
+        }),
+        Err(StrictError::TooDeep) => Err(Fault::Envelope("params are nested deeper than 64 levels")),
+        Err(StrictError::Syntax(why)) => Err(Fault::Unparseable(why)),
+    }
+}
+
+const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+
+/// How a request opens: all that decides its era and whether its headers tell the truth.
+struct Opening<'a> {
+    headers: &'a dyn Headers,
+    method: &'a str,
+    params: &'a Map<String, Value>,
+}
+
+impl Opening<'_> {
+    fn meta(&self, key: &str) -> Option<&Value> {
+        self.params.get("_meta")?.as_object()?.get(key)
+    }
+
+    /// A protocol version in `_meta`, or a header of 2026-07-28 or later.
+    fn is_modern(&self) -> bool {
+        let named = matches!(self.headers.get(VERSION), HeaderValue::Text(text) if names_modern(headers::trim(text)));
+        named || self.meta(META_VERSION).is_some()
+    }
+
+    /// The revision to speak. Precedence for modern requests: header missing, `_meta` missing, the two disagree, the
+    /// agreed revision is not served, the rest of `_meta`. An agreed revision that is a legacy one is served as such,
+    /// since `server/discover` lists it.
+    fn version(&self) -> Result<Version, Fault> {
+        if !self.is_modern() {
+            return if self.method == "initialize" {
+                // The body negotiates; a header from an earlier connection means nothing yet.
+                Ok(Version::NEWEST_LEGACY)
+            } else {
+                legacy_version(self.headers)
+            };
+        }
+        let header = headers::required(self.headers, VERSION, "MCP-Protocol-Version")?;
+        let named = self
+            .meta(META_VERSION)
+            .and_then(Value::as_str)
+            .ok_or(Fault::Meta("params._meta must hold io.modelcontextprotocol/protocolVersion, a string"))?;
+        if header != named {
+            return Err(headers::differs("MCP-Protocol-Version", header, named));
+        }
+        let version = Version::find(named).ok_or_else(|| Fault::Version { requested: clip(named) })?;
+        if version.era() == Era::Modern && !self.meta(META_CAPABILITIES).is_some_and(Value::is_object) {
+            return Err(Fault::Meta("params._meta must hold io.modelcontextprotocol/clientCapabilities, an object"));
+        }
+        Ok(version)
+    }
+
+    /// `Mcp-Method` always, `Mcp-Name` where the body names something; a body without the name is a matter of params.
+    fn check_mirrors(&self) -> Result<(), Fault> {
+        headers::check_method(self.headers, self.method)?;
+        let key = match self.method {
+            "tools/call" | "prompts/get" => "name",
+            "resources/read" => "uri",
+            _ => return Ok(()),
+        };
+        match self.params.get(key).and_then(Value::as_str) {
+            Some(name) => headers::check_name(self.headers, name),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The revision of a legacy request: its header's, or 2025-03-26 without one.
+fn legacy_version(headers: &dyn Headers) -> Result<Version, Fault> {
+    match headers.get(VERSION) {
+        HeaderValue::Absent => Ok(Version::UNNAMED),
+        HeaderValue::Unusable => {
+            Err(Fault::Header("MCP-Protocol-Version must be sent once, in visible ASCII".to_owned()))
+        }
+        HeaderValue::Text(text) => {
+            let name = headers::trim(text);
+            Version::find(name).ok_or_else(|| Fault::Version { requested: clip(name) })
+        }
+    }
+}
+
+/// The methods that are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Discover,
+    Initialize,
+    Ping,
+    ToolsList,
+    ToolsCall,
+    ResourcesList,
+    ResourcesRead,
+    TemplatesList,
+}
+
+impl Method {
+    const ALL: [Self; 8] = [
+        Self::ToolsCall,
+        Self::ToolsList,
+        Self::ResourcesRead,
+        Self::ResourcesList,
+        Self::TemplatesList,
+        Self::Discover,
+        Self::Initialize,
+        Self::Ping,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Discover => "server/discover",
+            Self::Initialize => "initialize",
+            Self::Ping => "ping",
+            Self::ToolsList => "tools/list",
+            Self::ToolsCall => "tools/call",
+            Self::ResourcesList => "resources/list",
+            Self::ResourcesRead => "resources/read",
+            Self::TemplatesList => "resources/templates/list",
+        }
+    }
+
+    /// 2026-07-28 removed `initialize` and `ping`; `server/discover` came with it.
+    const fn served_in(self, era: Era) -> bool {
+        match self {
+            Self::Discover => matches!(era, Era::Modern),
+            Self::Initialize | Self::Ping => matches!(era, Era::Legacy),
+            Self::ToolsList
+            | Self::ToolsCall
+            | Self::ResourcesList
+            | Self::ResourcesRead
+            | Self::TemplatesList => true,
+        }
+    }
+
+    fn find(name: &str, era: Era) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name && method.served_in(era))
+    }
+}
+
+/// A request whose message is in order.
+struct Asked<'a> {
+    caller: Caller,
+    id: &'a RawValue,
+    view: &'a Arc<MerchantView>,
+    received: Timestamp,
+}
+
+/// What is answered from bytes that are at hand.
+fn hot(method: Method, asked: Asked<'_>, params: &Map<String, Value>) -> Accepted {
+    let Asked { caller, id, view, .. } = asked;
+    let era = caller.era;
+    let one = |text: &str| Response::result(id, &[text]);
+    let response = match method {
+        Method::Discover => Ok(one(&discovery::discover(view))),
+        Method::Initialize => text(params, "protocolVersion").map(|asked| one(&discovery::initialize(asked, view))),
+        Method::Ping | Method::ToolsCall => Ok(one("{}")),
+        Method::ToolsList => {
+            one_page(params).map(|()| one(tools::list(view.chatgpt.contract, era)))
+        }
+        Method::ResourcesList => one_page(params).map(|()| one(&resources::list(era, view))),
+        Method::TemplatesList => one_page(params).map(|()| one(&resources::templates(era))),
+        Method::ResourcesRead => text(params, "uri").and_then(|uri| {
+            let [head, end] = resources::read(era, uri, view)?;
+            Ok(Response::result(id, &[&head, widget::escaped_html(), &end]))
+        }),
+    };
+    match response {
+        Ok(response) => Accepted::Reply(response, Box::new(caller)),
+        Err(fault) => refuse(caller, &fault),
+    }
+}
+
+/// Every list is one page, so no cursor was ever given out: any is invalid, the empty string too.
+fn one_page(params: &Map<String, Value>) -> Result<(), Fault> {
+    match params.get("cursor") {
+        None | Some(Value::Null) => Ok(()),
+        Some(_) => Err(Fault::Params("this cursor is not one of ours; the list is one page".to_owned())),
+    }
+}
+
+fn text<'a>(params: &'a Map<String, Value>, key: &str) -> Result<&'a str, Fault> {
+    let missing = || Fault::Params(format!("params.{key} must be a string"));
+    params.get(key).and_then(Value::as_str).ok_or_else(missing)
+}
+
+fn call(asked: Asked<'_>, mut params: Map<String, Value>) -> Accepted {
+    let Asked { caller, id, view, received } = asked;
+    let tool = text(&params, "name")
+        .and_then(|name| ToolName::find(name).ok_or_else(|| Fault::Tool(clip(name))));
+    let tool = match tool {
+        Ok(tool) => tool,
+        Err(fault) => return refuse(caller, &fault),
+    };
+    let arguments = match params.remove("arguments") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(arguments)) => arguments,
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            return refuse(caller, &Fault::Params("params.arguments must be an object".to_owned()));
+        }
+    };
+    match tools::parse(tool, &arguments) {
+        Ok(call) => {
+            let context = ReplyContext { caller, tool, id: id.to_owned(), view: Arc::clone(view), received };
+            Accepted::Call(Box::new(call), Box::new(context))
+        }
+        Err(error) => {
+            let result = ToolResult::error(error.to_string());
+            Accepted::Reply(tool_response(caller.era, id, Some(result)), Box::new(caller))
+        }
+    }
+}

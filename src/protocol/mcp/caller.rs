@@ -1,0 +1,125 @@
+//! What a request says about itself and its sender: for logs, counters, traces and the per-shopper limit.
+//!
+//! Invariant: hints only, never authorization; every text is bounded and free of control characters.
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::era::{Era, Version};
+
+/// The longest hint that is kept, in bytes; a longer one is dropped, not cut, so that two never become one.
+const LONGEST: usize = 256;
+
+/// A request and its sender.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub(super) era: Era,
+    pub(super) version: Version,
+    pub(super) method: &'static str,
+    pub(super) id: Option<Box<RawValue>>,
+    pub(super) hints: Hints,
+}
+
+/// What `_meta` (and, in the legacy era, `initialize`) tells.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hints {
+    client: Option<Client>,
+    subject: Option<String>,
+    locale: Option<String>,
+    traceparent: Option<String>,
+}
+
+/// The client's own name and version, self-reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its name.
+    pub name: String,
+    /// Its version; empty when it names none.
+    pub version: String,
+}
+
+impl Caller {
+    /// The sender of a message that could not be read.
+    pub(super) const fn unknown(era: Era, version: Version) -> Self {
+        let hints = Hints { client: None, subject: None, locale: None, traceparent: None };
+        Self { era, version, method: "unreadable", id: None, hints }
+    }
+
+    /// Modern or legacy.
+    #[must_use]
+    pub const fn era(&self) -> Era {
+        self.era
+    }
+
+    /// The revision that is spoken.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The method, from a closed list, so that it may label a metric: an unknown one is `other`.
+    #[must_use]
+    pub const fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// The client, where it tells.
+    #[must_use]
+    pub const fn client(&self) -> Option<&Client> {
+        self.hints.client.as_ref()
+    }
+
+    /// `_meta["openai/subject"]`: the shopper, anonymous and forgeable.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.hints.subject.as_deref()
+    }
+
+    /// `_meta["openai/locale"]` (or the older `webplus/i18n`).
+    #[must_use]
+    pub fn locale(&self) -> Option<&str> {
+        self.hints.locale.as_deref()
+    }
+
+    /// `_meta.traceparent`, W3C Trace Context; not checked for form.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.hints.traceparent.as_deref()
+    }
+
+    /// The request's id, to be echoed; `None` for a notification and for a message without a readable one.
+    #[must_use]
+    pub fn id(&self) -> Option<&RawValue> {
+        self.id.as_deref()
+    }
+}
+
+impl Hints {
+    /// The hints of a request's params.
+    pub(super) fn of(params: &Map<String, Value>) -> Self {
+        let meta = params.get("_meta").and_then(Value::as_object);
+        let text = |key: &str| meta.and_then(|meta| bounded(meta.get(key)));
+        let client = meta
+            .and_then(|meta| meta.get("io.modelcontextprotocol/clientInfo"))
+            .or_else(|| params.get("clientInfo"))
+            .and_then(Client::read);
+        Self {
+            client,
+            subject: text("openai/subject"),
+            locale: text("openai/locale").or_else(|| text("webplus/i18n")),
+            traceparent: text("traceparent"),
+        }
+    }
+}
+
+impl Client {
+    fn read(info: &Value) -> Option<Self> {
+        Some(Self { name: bounded(info.get("name"))?, version: bounded(info.get("version")).unwrap_or_default() })
+    }
+}
+
+fn bounded(value: Option<&Value>) -> Option<String> {
+    let text = value?.as_str()?;
+    let usable = (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control);
+    usable.then(|| text.to_owned())
+}

@@ -1,0 +1,97 @@
+//! What the server says of itself: `server/discover` (modern) and `initialize` (legacy).
+//!
+//! Invariant: nothing is declared that does not answer, and nothing answers that is not declared.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::era::{Era, Version};
+use super::response::{Cache, SERVER_INFO, tail};
+use crate::domain::ids::Mode;
+use crate::domain::merchant::{MerchantStatus, MerchantView};
+use crate::protocol::apps::widget::APP_MIME;
+
+/// Tools and resources, without change notices, and MCP Apps (`io.modelcontextprotocol/ui`).
+static CAPABILITIES: LazyLock<Value> = LazyLock::new(|| {
+    json!({
+        "tools": {},
+        "resources": {},
+        "extensions": { "io.modelcontextprotocol/ui": { "mimeTypes": [APP_MIME] } },
+    })
+});
+
+/// The result of `server/discover` (2026-07-28).
+#[must_use]
+pub(super) fn discover(view: &MerchantView) -> String {
+    let known = json!({
+        "supportedVersions": Version::names(),
+        "capabilities": *CAPABILITIES,
+        "instructions": instructions(view),
+    });
+    open(&known) + &tail(Era::Modern, Cache::Discovery, "")
+}
+
+/// The result of `initialize`: the client's revision where it is a legacy one that we serve, else our newest legacy
+/// one (2025-11-25 "Version Negotiation"). A modern revision is never answered here.
+#[must_use]
+pub(super) fn initialize(requested: &str, view: &MerchantView) -> String {
+    let version = Version::find(requested).filter(|version| version.era() == Era::Legacy);
+    let known = json!({
+        "protocolVersion": version.unwrap_or(Version::NEWEST_LEGACY).as_str(),
+        "capabilities": *CAPABILITIES,
+        "instructions": instructions(view),
+    });
+    let info = SERVER_INFO.as_str();
+    format!(r#"{},"serverInfo":{info}}}"#, open(&known))
+}
+
+/// An object's JSON without its closing brace.
+fn open(object: &Value) -> String {
+    let mut text = object.to_string();
+    text.pop();
+    text
+}
+
+/// What a model should know about this shop before it calls a tool: who, what, how; short.
+#[must_use]
+pub fn instructions(view: &MerchantView) -> String {
+    let mut text = format!("The shop of {}", view.name);
+    let categories = categories(view);
+    if !categories.is_empty() {
+        text.push_str(", selling ");
+        text.push_str(&categories.join(", "));
+    }
+    text.push_str(". Prices are in ");
+    text.push_str(&view.currency.upper());
+    text.push_str(", before tax and shipping.");
+    if view.mode == Mode::Test {
+        text.push_str(" This is a test shop: no real money moves.");
+    }
+    text.push_str(
+        " Find products with search_products; show one with show-buy-product-widget, where the shopper chooses a \
+         variant, a quantity and an address. To start a checkout with items that are already chosen, call \
+         checkout_session with their ids and quantities. The shopper pays in the widget; never ask for card details. \
+         get_checkout tells where a checkout stands and, once paid, its order.",
+    );
+    if view.status == MerchantStatus::Suspended {
+        text.push_str(" The shop takes no orders at the moment.");
+    }
+    text
+}
+
+/// The first few categories, in the catalog's order.
+fn categories(view: &MerchantView) -> Vec<&str> {
+    const MOST: usize = 6;
+    let mut found: Vec<&str> = Vec::new();
+    for product in view.catalog.products() {
+        let category = product.category.as_str();
+        if !category.is_empty() && !found.contains(&category) {
+            found.push(category);
+            if found.len() == MOST {
+                break;
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,33 @@
+//! The Model Context Protocol on one `POST /mcp`, both eras, as a pure function.
+//!
+//! Must not import: an HTTP framework. `http/public/mcp` is the thin adapter; `actors` run the session calls.
+//!
+//! [`accept`] reads a request and either answers it at once or names the call that is to be run; [`finish`] renders
+//! what came of that call. Between the two the adapter takes from the rate limits, since the tool is known by then.
+//!
+//! - [`message`]: the envelope; strict JSON. [`headers`]: what the adapter hands over, and the header rules.
+//! - [`era`]: modern or legacy, and which revision. [`caller`]: what a request says about who sends it.
+//! - [`fault`]: every protocol error with its code and status. [`response`]: bytes on the wire.
+//! - [`discovery`]: `server/discover`, `initialize`. [`resources`]: the widget's addresses.
+//! - [`tools`]: one file per tool.
+//!
+//! Invariants: a request's id is echoed unchanged on every answer to it; an argument's mistake is an `isError` result
+//! and a malformed envelope a JSON-RPC error; no answer depends on an earlier request.
+
+mod accept;
+pub mod caller;
+pub mod discovery;
+pub mod era;
+pub mod fault;
+pub mod headers;
+pub mod message;
+pub mod resources;
+pub mod response;
+pub mod tools;
+
+pub use accept::{Accepted, ReplyContext, accept, finish};
+pub use caller::{Caller, Client};
+pub use era::{Era, Version};
+pub use headers::{HeaderValue, Headers, Parts};
+pub use response::{Response, forbidden_origin, method_not_allowed, payload_too_large, rate_limited};
+pub use tools::{Outcome, ReadCall, SessionCall, Target, ToolCall, ToolName, answer_from_view};

@@ -1,0 +1,32 @@
+//! `resources/list`, `resources/read` and `resources/templates/list`: the widget under its two addresses.
+//!
+//! Invariant: a URI is compared whole with the known ones; nothing is looked up by it.
+
+use super::era::Era;
+use super::fault::{Fault, clip};
+use super::response::{Cache, tail};
+use crate::domain::merchant::MerchantView;
+use crate::protocol::apps::widget::{self, Widget};
+
+/// The result of `resources/list`.
+#[must_use]
+pub(super) fn list(era: Era, view: &MerchantView) -> String {
+    let entries: Vec<String> =
+        Widget::ALL.iter().map(|widget| widget::entry(*widget, view).to_string()).collect();
+    format!(r#"{{"resources":[{}]{}"#, entries.join(","), tail(era, Cache::List, ""))
+}
+
+/// The result of `resources/templates/list`: there are none, but the method answers (the caching rules query it).
+#[must_use]
+pub(super) fn templates(era: Era) -> String {
+    format!(r#"{{"resourceTemplates":[]{}"#, tail(era, Cache::List, ""))
+}
+
+/// The result of `resources/read` in three parts, the middle one shared by every merchant.
+pub(super) fn read(era: Era, uri: &str, view: &MerchantView) -> Result<[String; 2], Fault> {
+    let Some(widget) = Widget::find(uri) else {
+        return Err(Fault::Resource { uri: clip(uri) });
+    };
+    let (head, end) = widget::contents(widget, view);
+    Ok([format!(r#"{{"contents":[{head}"#), format!("{end}]{}", tail(era, Cache::List, ""))])
+}

@@ -1,0 +1,149 @@
+//! Bytes on the wire: JSON-RPC results and errors with an id spliced in, and the answers that need no message.
+//!
+//! Invariants: one JSON object per answer, never a stream (2026-07-28 lets the server choose); every modern result
+//! names its `resultType` and the server; no legacy result does.
+
+use std::sync::LazyLock;
+
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::caller::Caller;
+use super::era::Era;
+use super::fault::Fault;
+
+/// The server's name in `serverInfo`.
+pub const SERVER_NAME: &str = "merchant-gateway";
+
+/// An HTTP response, for the adapter to send as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers; no length and no date.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body; empty for 202.
+    pub body: Vec<u8>,
+}
+
+/// `{"name": …, "version": …}`.
+pub(super) static SERVER_INFO: LazyLock<String> =
+    LazyLock::new(|| json!({ "name": SERVER_NAME, "version": env!("CARGO_PKG_VERSION") }).to_string());
+
+/// How long an answer may be kept, and by whom (2026-07-28 `CacheableResult`). Nothing here depends on who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cache {
+    /// Not a list: a tool's result.
+    No,
+    /// `server/discover`: its instructions change with a merchant's file, so a minute.
+    Discovery,
+    /// Tools, resources, templates: fixed by the contract version; only the widget's content and its image hosts
+    /// change. Five minutes.
+    List,
+}
+
+impl Cache {
+    const fn millis(self) -> Option<u32> {
+        match self {
+            Self::No => None,
+            Self::Discovery => Some(60_000),
+            Self::List => Some(300_000),
+        }
+    }
+}
+
+/// The members that a result of this era ends with, after at least one other: `,"resultType":…}`. `meta` is what the
+/// result's `_meta` holds beside the server's name, as the inside of an object.
+pub(super) fn tail(era: Era, cache: Cache, meta: &str) -> String {
+    match era {
+        Era::Legacy if meta.is_empty() => "}".to_owned(),
+        Era::Legacy => format!(r#","_meta":{{{meta}}}}}"#),
+        Era::Modern => {
+            let info = SERVER_INFO.as_str();
+            let cache = cache
+                .millis()
+                .map_or_else(String::new, |millis| format!(r#","ttlMs":{millis},"cacheScope":"public""#));
+            let comma = if meta.is_empty() { "" } else { "," };
+            format!(
+                r#","resultType":"complete"{cache},"_meta":{{"io.modelcontextprotocol/serverInfo":{info}{comma}{meta}}}}}"#
+            )
+        }
+    }
+}
+
+impl Response {
+    fn json(status: u16, body: Vec<u8>) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+        Self { status, headers, body }
+    }
+
+    /// A result: the id between two halves that are known beforehand.
+    pub(super) fn result(id: &RawValue, parts: &[&str]) -> Self {
+        const HEAD: &str = r#"{"jsonrpc":"2.0","id":"#;
+        const MIDDLE: &str = r#","result":"#;
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut body = Vec::with_capacity(HEAD.len() + id.get().len() + MIDDLE.len() + length + 1);
+        body.extend_from_slice(HEAD.as_bytes());
+        body.extend_from_slice(id.get().as_bytes());
+        body.extend_from_slice(MIDDLE.as_bytes());
+        for part in parts {
+            body.extend_from_slice(part.as_bytes());
+        }
+        body.push(b'}');
+        Self::json(200, body)
+    }
+
+    /// A JSON-RPC error. Without an id where none could be read: MCP has no null id.
+    pub(super) fn error(era: Era, id: Option<&RawValue>, fault: &Fault) -> Self {
+        let mut error = json!({ "code": fault.code(era), "message": fault.to_string() });
+        if let (Some(data), Some(object)) = (fault.data(), error.as_object_mut()) {
+            object.insert("data".to_owned(), data);
+        }
+        Self::json(fault.status(era), error_body(id, &error))
+    }
+
+    /// 202 to an accepted notification, without a body.
+    pub(super) const fn accepted() -> Self {
+        Self { status: 202, headers: Vec::new(), body: Vec::new() }
+    }
+
+    fn plain_error(status: u16, id: Option<&RawValue>, message: &str) -> Self {
+        Self::json(status, error_body(id, &json!({ "code": status, "message": message })))
+    }
+}
+
+fn error_body(id: Option<&RawValue>, error: &serde_json::Value) -> Vec<u8> {
+    let id = id.map_or_else(String::new, |id| format!(r#""id":{},"#, id.get()));
+    format!(r#"{{"jsonrpc":"2.0",{id}"error":{error}}}"#).into_bytes()
+}
+
+/// 405 to GET and DELETE: there are no streams and no sessions to open or end.
+#[must_use]
+pub fn method_not_allowed() -> Response {
+    let mut response = Response::plain_error(405, None, "Send JSON-RPC messages with POST");
+    response.headers.push(("allow", "POST".to_owned()));
+    response
+}
+
+/// 403 to an `Origin` that is neither the merchant's own nor a host's.
+#[must_use]
+pub fn forbidden_origin() -> Response {
+    Response::plain_error(403, None, "This origin may not call this shop")
+}
+
+/// 413 to a body above the adapter's limit.
+#[must_use]
+pub fn payload_too_large() -> Response {
+    Response::plain_error(413, None, "The message is too large")
+}
+
+/// 429 with `Retry-After` in seconds. The error's code is the HTTP status, outside JSON-RPC's reserved range, as
+/// 2026-07-28 asks of codes of one's own.
+#[must_use]
+pub fn rate_limited(caller: &Caller, retry_after_seconds: u32) -> Response {
+    let seconds = retry_after_seconds.max(1);
+    let message = format!("Too many requests; nothing was done. Try again in {seconds} s");
+    let mut response = Response::plain_error(429, caller.id(), &message);
+    response.headers.push(("retry-after", seconds.to_string()));
+    response
+}

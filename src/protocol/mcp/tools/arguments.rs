@@ -1,0 +1,196 @@
+//! Reading arguments: each error names the path, what is wrong there and what to send.
+//!
+//! Invariants: texts are bounded and free of control characters before they go anywhere; `null` is the same as
+//! absent; an argument's value is never repeated in an error, since it may be a token.
+
+use serde_json::{Map, Value};
+
+/// A wrong argument, as a model or a developer reads it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} {problem}. Send {send}.")]
+pub struct ArgumentError {
+    /// Where: `items[0].quantity`.
+    pub path: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to send instead.
+    pub send: String,
+}
+
+impl ArgumentError {
+    pub(super) fn new(path: impl Into<String>, problem: impl Into<String>, send: impl Into<String>) -> Self {
+        Self { path: path.into(), problem: problem.into(), send: send.into() }
+    }
+}
+
+/// An object of arguments and where it lies.
+#[derive(Clone, Debug)]
+pub(super) struct Object<'a> {
+    path: String,
+    members: &'a Map<String, Value>,
+}
+
+impl<'a> Object<'a> {
+    pub(super) const fn root(members: &'a Map<String, Value>) -> Self {
+        Self { path: String::new(), members }
+    }
+
+    /// The path of a member.
+    pub(super) fn path(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Refuses a member that is not among `known`: a misspelt wish must not be dropped in silence.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), ArgumentError> {
+        match self.members.keys().find(|key| !known.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(key) => {
+                let place = if self.path.is_empty() { "the arguments" } else { self.path.as_str() };
+                let shown = super::super::fault::clip(key);
+                let send = if known.is_empty() { "no arguments".to_owned() } else { format!("only {}", known.join(", ")) };
+                Err(ArgumentError::new(place, format!("may not hold \"{shown}\""), send))
+            }
+        }
+    }
+
+    /// A member that is there and not null.
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.members.get(key).filter(|value| !value.is_null())
+    }
+
+    /// A text, trimmed, of at most `longest` characters and at least one.
+    pub(super) fn text(&self, key: &str, longest: usize) -> Result<Option<&'a str>, ArgumentError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let wrong = |problem: &str| {
+            ArgumentError::new(self.path(key), problem, format!("a text of 1 to {longest} characters"))
+        };
+        let text = value.as_str().ok_or_else(|| wrong("must be a string"))?.trim();
+        if text.is_empty() {
+            Err(wrong("is empty"))
+        } else if text.chars().count() > longest {
+            Err(wrong("is too long"))
+        } else if text.chars().any(char::is_control) {
+            Err(wrong("holds control characters"))
+        } else {
+            Ok(Some(text))
+        }
+    }
+
+    /// A text that must be there.
+    pub(super) fn needed_text(&self, key: &str, longest: usize) -> Result<&'a str, ArgumentError> {
+        self.text(key, longest)?.ok_or_else(|| {
+            ArgumentError::new(self.path(key), "is missing", format!("a text of 1 to {longest} characters"))
+        })
+    }
+
+    /// A whole number from `least` to `most`. `2.0` is one, as JSON Schema's `integer` says; `"2"` is not.
+    pub(super) fn integer(&self, key: &str, least: i64, most: i64) -> Result<Option<i64>, ArgumentError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let wrong = |problem: &str| {
+            ArgumentError::new(self.path(key), problem, format!("a whole number from {least} to {most}"))
+        };
+        let number = match value {
+            Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                return Err(wrong("must be a number"));
+            }
+        };
+        match number {
+            None => Err(wrong("is not a whole number in range")),
+            Some(number) if number < least => Err(wrong("is too small")),
+            Some(number) if number > most => Err(wrong("is too large")),
+            Some(number) => Ok(Some(number)),
+        }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, key: &str) -> Result<Option<bool>, ArgumentError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        value
+            .as_bool()
+            .map(Some)
+            .ok_or_else(|| ArgumentError::new(self.path(key), "must be true or false", "true or false"))
+    }
+
+    /// An object.
+    pub(super) fn object(&self, key: &str, send: &str) -> Result<Option<Object<'a>>, ArgumentError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        match value.as_object() {
+            Some(members) => Ok(Some(Object { path: self.path(key), members })),
+            None => Err(ArgumentError::new(self.path(key), "must be an object", send)),
+        }
+    }
+
+    /// A list of objects, of at most `most`.
+    pub(super) fn objects(
+        &self,
+        key: &str,
+        most: usize,
+        send: &str,
+    ) -> Result<Option<Vec<Object<'a>>>, ArgumentError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let path = self.path(key);
+        let list = value.as_array().ok_or_else(|| ArgumentError::new(&path, "must be a list", send))?;
+        if list.len() > most {
+            return Err(ArgumentError::new(&path, "is too long", format!("at most {most} entries")));
+        }
+        let object = |(at, value): (usize, &'a Value)| {
+            let path = format!("{path}[{at}]");
+            match value.as_object() {
+                Some(members) => Ok(Object { path, members }),
+                None => Err(ArgumentError::new(path, "must be an object", send)),
+            }
+        };
+        list.iter().enumerate().map(object).collect::<Result<_, _>>().map(Some)
+    }
+}
+
+/// A float that is a whole number and exact as one.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53, so nothing is cut")]
+    let whole = || number as i64;
+    (number.fract() == 0.0 && number.abs() <= EXACT).then(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn error(arguments: &Value, read: impl Fn(&Object<'_>) -> Option<ArgumentError>) -> String {
+        read(&Object::root(arguments.as_object().unwrap())).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_number_is_whole_and_in_range_or_refused() {
+        let read = |value: Value| {
+            let arguments = json!({ "n": value });
+            Object::root(arguments.as_object().unwrap()).integer("n", 1, 999)
+        };
+        assert_eq!(read(json!(1)), Ok(Some(1)));
+        assert_eq!(read(json!(2.0)), Ok(Some(2)));
+        assert_eq!(read(json!(null)), Ok(None));
+        for wrong in [json!(0), json!(-1), json!(1000), json!(1.5), json!("2"), json!(u64::MAX), json!(1e300), json!([1])]
+        {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_where_what_and_what_to_send() {
+        let said = error(&json!({ "n": "2" }), |root| root.integer("n", 1, 9).err());
+        assert_eq!(said, "n must be a number. Send a whole number from 1 to 9.");
+        let said = error(&json!({ "qantity": 1 }), |root| root.only(&["id", "quantity"]).err());
+        assert_eq!(said, "the arguments may not hold \"qantity\". Send only id, quantity.");
+    }
+
+    #[test]
+    fn texts_with_control_characters_are_refused() {
+        for wrong in ["a\u{0}b", "a\nb", "a\u{85}b", "  ", ""] {
+            let said = error(&json!({ "t": wrong }), |root| root.text("t", 5).err());
+            assert!(said.contains("Send a text"), "{said}");
+        }
+    }
+}

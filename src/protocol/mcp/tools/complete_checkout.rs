@@ -1,0 +1,139 @@
+//! `complete_checkout`: the payment, called by the host after its payment sheet.
+//!
+//! Invariants: the token is parsed here and never repeated, not even in an error; a paid session's stored answer is
+//! sent byte for byte; a decline is a normal result of a session that is payable again, because the host shows only
+//! results' messages on its sheet.
+//!
+//! OpenAI documents neither the arguments' schema in full nor the errors' envelope: every shape in use is accepted,
+//! members that we do not know are passed over, and the billing address is checked to be an object and then dropped
+//! (Stripe has it with the token).
+
+use serde_json::{Value, json};
+
+use super::arguments::{ArgumentError, Object};
+use super::descriptor::{Callers, Descriptor, Hints};
+use super::result::ToolResult;
+use super::{SessionCall, Target, ToolName, schema, wishes};
+use crate::domain::checkout::command::{Answer, Command, Payment};
+use crate::domain::checkout::session::State;
+use crate::domain::checkout::token::SharedPaymentToken;
+use crate::domain::ids::SessionRef;
+use crate::domain::merchant::MerchantView;
+use crate::domain::time::Timestamp;
+use crate::protocol::apps::completion::Completion;
+use crate::protocol::apps::payment_sheet::SheetStatus;
+
+pub(super) fn descriptor() -> Value {
+    let nullable = || json!({ "type": ["string", "null"] });
+    Descriptor {
+        name: ToolName::CompleteCheckout,
+        title: "Pay a checkout",
+        description: "Charges a checkout once with the payment token of the host's payment sheet and answers the \
+                      order. Called by the host after the shopper has paid in its sheet. Repeating it answers the \
+                      same order and charges nothing more.",
+        input: json!({
+            "type": "object",
+            "properties": {
+                "checkout_session_id": schema::session_id("The id of the session that was shown, with its revision."),
+                "buyer": {
+                    "type": ["object", "null"],
+                    "properties": {
+                        "name": nullable(),
+                        "first_name": nullable(),
+                        "last_name": nullable(),
+                        "email": nullable(),
+                        "phone_number": nullable(),
+                    },
+                },
+                "payment_data": {
+                    "type": "object",
+                    "properties": {
+                        "token": { "type": "string", "description": "Shared Payment Token (spt_…)." },
+                        "provider": { "type": ["string", "null"], "description": "Always stripe." },
+                        "billing_address": { "type": ["object", "null"] },
+                    },
+                    "required": ["token"],
+                },
+            },
+            "required": ["checkout_session_id", "payment_data"],
+        }),
+        output: schema::completion(),
+        hints: Hints { read_only: false, destructive: true, idempotent: true, open_world: true },
+        callers: Callers::Host,
+        shows: None,
+        status: ["Paying", "Payment finished"],
+    }
+    .to_json()
+}
+
+pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
+    const SEND: &str = "an object with the payment sheet's token and provider \"stripe\"";
+    let session = wishes::session(root)?;
+    let missing = || ArgumentError::new("payment_data", "is missing", SEND);
+    let data = root.object("payment_data", SEND)?.ok_or_else(missing)?;
+    let provider = data.get("provider");
+    if provider.is_some_and(|provider| provider.as_str() != Some("stripe")) {
+        let problem = "is not a provider that this shop takes payments from";
+        return Err(ArgumentError::new("payment_data.provider", problem, "\"stripe\""));
+    }
+    data.object("billing_address", "an object, null or nothing")?;
+    let buyer = root.get("buyer");
+    if buyer.is_some_and(|buyer| !buyer.is_object()) {
+        return Err(ArgumentError::new("buyer", "must be an object", "an object with name and email, null or nothing"));
+    }
+    let payment = Payment {
+        revision: session.revision,
+        token: token(&data)?,
+        buyer: wishes::sheet_buyer(buyer).unwrap_or_default(),
+    };
+    Ok(SessionCall { target: Target::Existing(session), command: Command::Complete(payment) })
+}
+
+fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {
+    const PATH: &str = "payment_data.token";
+    const SEND: &str = "the Shared Payment Token (spt_…) that the payment sheet gave";
+    match data.get("token") {
+        None => Err(ArgumentError::new(PATH, "is missing; nothing was charged", SEND)),
+        Some(value) => value
+            .as_str()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| ArgumentError::new(PATH, "is not a Shared Payment Token; nothing was charged", SEND)),
+    }
+}
+
+/// The answer of a session that was asked to be paid.
+pub(super) fn render(answer: &Answer, view: &MerchantView, now: Timestamp) -> Option<ToolResult> {
+    match (&answer.session.state, &answer.order) {
+        (State::Completed { .. }, Some(placed)) => {
+            let sentence = format!("Paid. Order {}: {}", placed.order.id, placed.permalink);
+            ToolResult::stored(sentence, placed.completion.clone())
+        }
+        (
+            State::Completed { .. }
+            | State::Open { .. }
+            | State::Ready { .. }
+            | State::Charging(_)
+            | State::Frozen { .. }
+            | State::Canceled { .. }
+            | State::Expired,
+            _,
+        ) => told(&Completion::unpaid(&answer.session, view, answer.notice.as_ref(), now)),
+    }
+}
+
+/// The answer when the deadline came first: never "failed", since the charge goes on.
+pub(super) fn undecided(reference: &SessionRef, view: &MerchantView) -> Option<ToolResult> {
+    told(&Completion::undecided(reference, view))
+}
+
+fn told(completion: &Completion) -> Option<ToolResult> {
+    let said = completion.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join(" ");
+    let sentence = match completion.status {
+        SheetStatus::InProgress => "The payment is being processed; get_checkout tells when it is done.".to_owned(),
+        SheetStatus::Completed => "Paid.".to_owned(),
+        SheetStatus::ReadyForPayment | SheetStatus::NotReadyForPayment | SheetStatus::Canceled => {
+            format!("Not paid. {said}").trim_end().to_owned()
+        }
+    };
+    ToolResult::stored(sentence, completion.to_json())
+}

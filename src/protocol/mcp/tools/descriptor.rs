@@ -1,0 +1,107 @@
+//! What a tool says of itself in `tools/list`.
+//!
+//! Invariants: all hints are explicit (hosts' reviews read them); every fact that ChatGPT knows under an older name
+//! is written under both; status texts have at most 64 characters.
+
+use serde_json::{Map, Value, json};
+
+use super::ToolName;
+use crate::protocol::apps::widget::Widget;
+
+/// A descriptor in the making.
+pub(super) struct Descriptor {
+    /// The tool.
+    pub(super) name: ToolName,
+    /// For people.
+    pub(super) title: &'static str,
+    /// For the model: when to call it and what comes back.
+    pub(super) description: &'static str,
+    /// JSON Schema of the arguments.
+    pub(super) input: Value,
+    /// JSON Schema of `structuredContent`.
+    pub(super) output: Value,
+    /// What it does to the world.
+    pub(super) hints: Hints,
+    /// Who calls it.
+    pub(super) callers: Callers,
+    /// The widget that shows its result.
+    pub(super) shows: Option<Widget>,
+    /// Shown while it runs, and after.
+    pub(super) status: [&'static str; 2],
+}
+
+/// MCP's annotations.
+#[derive(Clone, Copy)]
+pub(super) struct Hints {
+    pub(super) read_only: bool,
+    pub(super) destructive: bool,
+    pub(super) idempotent: bool,
+    pub(super) open_world: bool,
+}
+
+impl Hints {
+    /// Looks, and changes nothing.
+    pub(super) const READ: Self =
+        Self { read_only: true, destructive: false, idempotent: true, open_world: false };
+
+    /// Adds or changes something of the shop's own.
+    pub(super) const WRITE: Self =
+        Self { read_only: false, destructive: false, idempotent: false, open_world: false };
+}
+
+/// Who calls a tool.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Callers {
+    /// The model.
+    Model,
+    /// The model and the widget.
+    ModelAndWidget,
+    /// The widget alone: MCP Apps hides it from the model.
+    Widget,
+    /// The host, after its payment sheet. Visibility is left at its default: whether the host's own call passes a
+    /// tool that is hidden from the model is not documented.
+    Host,
+}
+
+impl Descriptor {
+    /// The tool's entry.
+    pub(super) fn to_json(&self) -> Value {
+        let schemes = json!([{ "type": "noauth" }]);
+        let [invoking, invoked] = self.status;
+        debug_assert!(invoking.chars().count() <= 64 && invoked.chars().count() <= 64, "hosts refuse longer texts");
+        let mut ui = Map::new();
+        let mut meta = Map::new();
+        if let Some(widget) = self.shows {
+            ui.insert("resourceUri".to_owned(), json!(widget.uri()));
+            meta.insert("openai/outputTemplate".to_owned(), json!(widget.uri()));
+        }
+        if self.callers == Callers::Widget {
+            ui.insert("visibility".to_owned(), json!(["app"]));
+            meta.insert("openai/visibility".to_owned(), json!("private"));
+        }
+        if matches!(self.callers, Callers::Widget | Callers::ModelAndWidget) {
+            meta.insert("openai/widgetAccessible".to_owned(), json!(true));
+        }
+        if !ui.is_empty() {
+            meta.insert("ui".to_owned(), Value::Object(ui));
+        }
+        meta.insert("openai/toolInvocation/invoking".to_owned(), json!(invoking));
+        meta.insert("openai/toolInvocation/invoked".to_owned(), json!(invoked));
+        meta.insert("securitySchemes".to_owned(), schemes.clone());
+        json!({
+            "name": self.name.as_str(),
+            "title": self.title,
+            "description": self.description,
+            "inputSchema": self.input,
+            "outputSchema": self.output,
+            "annotations": {
+                "readOnlyHint": self.hints.read_only,
+                "destructiveHint": self.hints.destructive,
+                "idempotentHint": self.hints.idempotent,
+                "openWorldHint": self.hints.open_world,
+            },
+            "securitySchemes": schemes,
+            "_meta": meta,
+        })
+    }
+}

@@ -1,0 +1,248 @@
+//! The tools of every merchant: one file each, with its descriptor, its arguments and its rendering.
+//!
+//! Invariants: descriptors hold no merchant's text, so `tools/list` is the same bytes for all merchants of a contract
+//! version; an argument is believed only after [`arguments`] has read it; what a tool emits fits its `outputSchema`.
+
+mod arguments;
+mod cancel_checkout;
+mod checkout_session;
+mod complete_checkout;
+mod create_checkout;
+mod descriptor;
+mod get_checkout;
+mod result;
+mod schema;
+mod search_products;
+mod session_answer;
+mod show_product;
+mod update_checkout;
+mod wishes;
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+
+pub use arguments::ArgumentError;
+pub use result::ToolResult;
+pub use search_products::SearchProducts;
+pub use show_product::ShowProduct;
+
+use super::era::Era;
+use super::response::{Cache, tail};
+use crate::domain::checkout::command::{Answer, Command, Rejection};
+use crate::domain::ids::SessionRef;
+use crate::domain::merchant::{ContractVersion, MerchantView};
+use crate::domain::time::Timestamp;
+
+/// A tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ToolName {
+    /// Words and filters over the catalog.
+    SearchProducts,
+    /// One product, in the widget.
+    ShowBuyProductWidget,
+    /// OpenAI's product-checkout contract: items, in the widget.
+    CheckoutSession,
+    /// A new checkout, for the widget.
+    CreateCheckout,
+    /// A change to one, for the widget.
+    UpdateCheckout,
+    /// The payment, for the host.
+    CompleteCheckout,
+    /// Where a checkout stands.
+    GetCheckout,
+    /// The end of one, for the widget.
+    CancelCheckout,
+}
+
+impl ToolName {
+    /// All, in the order listed.
+    pub const ALL: [Self; 8] = [
+        Self::SearchProducts,
+        Self::ShowBuyProductWidget,
+        Self::CheckoutSession,
+        Self::CreateCheckout,
+        Self::UpdateCheckout,
+        Self::CompleteCheckout,
+        Self::GetCheckout,
+        Self::CancelCheckout,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SearchProducts => "search_products",
+            Self::ShowBuyProductWidget => "show-buy-product-widget",
+            Self::CheckoutSession => "checkout_session",
+            Self::CreateCheckout => "create_checkout",
+            Self::UpdateCheckout => "update_checkout",
+            Self::CompleteCheckout => "complete_checkout",
+            Self::GetCheckout => "get_checkout",
+            Self::CancelCheckout => "cancel_checkout",
+        }
+    }
+
+    /// The tool of this name; names are case-sensitive.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tool| tool.as_str() == name)
+    }
+
+    fn descriptor(self) -> Value {
+        match self {
+            Self::SearchProducts => search_products::descriptor(),
+            Self::ShowBuyProductWidget => show_product::descriptor(),
+            Self::CheckoutSession => checkout_session::descriptor(),
+            Self::CreateCheckout => create_checkout::descriptor(),
+            Self::UpdateCheckout => update_checkout::descriptor(),
+            Self::CompleteCheckout => complete_checkout::descriptor(),
+            Self::GetCheckout => get_checkout::descriptor(),
+            Self::CancelCheckout => cancel_checkout::descriptor(),
+        }
+    }
+}
+
+/// A call whose arguments are in order.
+#[derive(Debug)]
+pub enum ToolCall {
+    /// Answered from the view, by [`answer_from_view`].
+    Read(ReadCall),
+    /// Answered by a session.
+    Session(SessionCall),
+}
+
+/// A call that needs nothing but the view.
+#[derive(Debug)]
+pub enum ReadCall {
+    /// `search_products`.
+    SearchProducts(SearchProducts),
+    /// `show-buy-product-widget`.
+    ShowProduct(ShowProduct),
+}
+
+/// A call to a session.
+#[derive(Debug)]
+pub struct SessionCall {
+    /// Which session.
+    pub target: Target,
+    /// What is asked of it.
+    pub command: Command,
+}
+
+/// Which session is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// One that is yet to be made.
+    New,
+    /// This one.
+    Existing(SessionRef),
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A read call's answer.
+    Read(ToolResult),
+    /// A session's answer. Charging and frozen sessions are told as `in_progress`.
+    Session(Box<Answer>),
+    /// The session did not do it.
+    Refused(Rejection),
+    /// The caller's deadline came first; the session goes on.
+    InProgress(SessionRef),
+}
+
+impl From<Result<Answer, Rejection>> for Outcome {
+    fn from(result: Result<Answer, Rejection>) -> Self {
+        match result {
+            Ok(answer) => Self::Session(Box::new(answer)),
+            Err(rejection) => Self::Refused(rejection),
+        }
+    }
+}
+
+/// Answers a read call: pure, no handle, no mailbox.
+#[must_use]
+pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> Outcome {
+    Outcome::Read(match call {
+        ReadCall::SearchProducts(call) => call.answer(view),
+        ReadCall::ShowProduct(call) => call.answer(view),
+    })
+}
+
+/// Reads a tool's arguments.
+pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<ToolCall, ArgumentError> {
+    let root = arguments::Object::root(arguments);
+    match tool {
+        ToolName::SearchProducts => Ok(ToolCall::Read(ReadCall::SearchProducts(SearchProducts::parse(&root)?))),
+        ToolName::ShowBuyProductWidget => Ok(ToolCall::Read(ReadCall::ShowProduct(ShowProduct::parse(&root)?))),
+        ToolName::CheckoutSession => checkout_session::parse(&root).map(ToolCall::Session),
+        ToolName::CreateCheckout => create_checkout::parse(&root).map(ToolCall::Session),
+        ToolName::UpdateCheckout => update_checkout::parse(&root).map(ToolCall::Session),
+        ToolName::CompleteCheckout => complete_checkout::parse(&root).map(ToolCall::Session),
+        ToolName::GetCheckout => get_checkout::parse(&root).map(ToolCall::Session),
+        ToolName::CancelCheckout => cancel_checkout::parse(&root).map(ToolCall::Session),
+    }
+}
+
+/// Renders an outcome. `None` when a stored answer is not JSON, which no writer of ours makes.
+pub(super) fn render(
+    tool: ToolName,
+    outcome: Outcome,
+    view: &MerchantView,
+    received: Timestamp,
+) -> Option<ToolResult> {
+    match outcome {
+        Outcome::Read(result) => Some(result),
+        Outcome::Refused(rejection) => Some(ToolResult::error(sentence(&rejection.to_string()))),
+        Outcome::InProgress(reference) => match tool {
+            ToolName::CompleteCheckout => complete_checkout::undecided(&reference, view),
+            ToolName::SearchProducts
+            | ToolName::ShowBuyProductWidget
+            | ToolName::CheckoutSession
+            | ToolName::CreateCheckout
+            | ToolName::UpdateCheckout
+            | ToolName::GetCheckout
+            | ToolName::CancelCheckout => Some(ToolResult::error(
+                "The shop is still working on this checkout. Look again in a moment with get_checkout.".to_owned(),
+            )),
+        },
+        Outcome::Session(answer) => match tool {
+            ToolName::CompleteCheckout => complete_checkout::render(&answer, view, received),
+            ToolName::CheckoutSession | ToolName::GetCheckout => {
+                session_answer::for_model(&answer, view, received)
+            }
+            ToolName::SearchProducts
+            | ToolName::ShowBuyProductWidget
+            | ToolName::CreateCheckout
+            | ToolName::UpdateCheckout
+            | ToolName::CancelCheckout => session_answer::for_widget(&answer, view, received),
+        },
+    }
+}
+
+/// A text that begins with a capital and ends with a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut sentence: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    sentence.push_str(letters.as_str());
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// `tools/list` of a contract version: the same bytes for every merchant, made once per era.
+pub(super) fn list(contract: ContractVersion, era: Era) -> &'static str {
+    static V1_MODERN: LazyLock<String> = LazyLock::new(|| build(Era::Modern));
+    static V1_LEGACY: LazyLock<String> = LazyLock::new(|| build(Era::Legacy));
+    match (contract, era) {
+        (ContractVersion::V1, Era::Modern) => &V1_MODERN,
+        (ContractVersion::V1, Era::Legacy) => &V1_LEGACY,
+    }
+}
+
+fn build(era: Era) -> String {
+    let tools: Vec<String> = ToolName::ALL.iter().map(|tool| tool.descriptor().to_string()).collect();
+    format!(r#"{{"tools":[{}]{}"#, tools.join(","), tail(era, Cache::List, ""))
+}

@@ -1,0 +1,372 @@
+//! JSON Schemas (2020-12) that several tools share.
+//!
+//! Invariants: what a schema requires is always emitted, and everything emitted is described; plain keywords only,
+//! without `$ref`, because some hosts resolve none.
+
+use serde_json::{Value, json};
+
+use crate::domain::cart::{MAX_LINES, MAX_QUANTITY};
+
+/// The session id argument.
+pub(super) fn session_id(description: &str) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 64, "description": description })
+}
+
+/// `items` of `create_checkout` and `update_checkout`.
+pub(super) fn items() -> Value {
+    json!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_LINES,
+        "description": "The whole cart.",
+        "items": {
+            "type": "object",
+            "properties": {
+                "id": {
+                    "type": "string",
+                    "description": "Id of a product without variants, or of a variant, as search_products lists it.",
+                },
+                "quantity": { "type": "integer", "minimum": 1, "maximum": MAX_QUANTITY },
+            },
+            "required": ["id", "quantity"],
+            "additionalProperties": false,
+        },
+    })
+}
+
+/// The buyer argument of our own tools.
+pub(super) fn buyer_argument() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "description": "Who buys; parts that are left out stay as they are.",
+        "properties": {
+            "name": { "type": ["string", "null"], "maxLength": 200 },
+            "first_name": { "type": ["string", "null"], "maxLength": 100 },
+            "last_name": { "type": ["string", "null"], "maxLength": 100 },
+            "email": { "type": ["string", "null"], "maxLength": 320 },
+            "phone_number": { "type": ["string", "null"], "maxLength": 40 },
+        },
+        "additionalProperties": false,
+    })
+}
+
+/// The address argument of our own tools.
+pub(super) fn address_argument() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "description": "Where the goods go; replaces the whole address.",
+        "properties": {
+            "name": { "type": "string", "maxLength": 200, "description": "Recipient." },
+            "line_one": { "type": "string", "maxLength": 200, "description": "Street and number." },
+            "line_two": { "type": ["string", "null"], "maxLength": 200 },
+            "city": { "type": "string", "maxLength": 200 },
+            "state": { "type": ["string", "null"], "maxLength": 200, "description": "State, province or region." },
+            "country": { "type": "string", "description": "Two letters of ISO 3166-1, such as US." },
+            "postal_code": { "type": ["string", "null"], "maxLength": 20 },
+            "phone_number": { "type": ["string", "null"], "maxLength": 40 },
+        },
+        "required": ["name", "line_one", "city", "country"],
+        "additionalProperties": false,
+    })
+}
+
+/// The shipping option argument.
+pub(super) fn option_argument() -> Value {
+    json!({
+        "type": ["string", "null"],
+        "maxLength": 100,
+        "description": "Id of one of the session's fulfillment_options; without it the first that fits is taken.",
+    })
+}
+
+/// The discount codes argument.
+pub(super) fn codes_argument() -> Value {
+    json!({
+        "type": ["array", "null"],
+        "maxItems": 20,
+        "items": { "type": "string", "maxLength": 100 },
+        "description": "Discount codes, where the shop takes any.",
+    })
+}
+
+/// An integer of minor units.
+fn amount(description: &str) -> Value {
+    json!({ "type": "integer", "description": format!("{description}, in minor units of the currency.") })
+}
+
+/// A price as products show it.
+fn price() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "amount": { "type": "integer", "description": "Minor units, before tax." },
+            "currency": { "type": "string" },
+            "display": { "type": "string", "description": "As a person reads it." },
+        },
+        "required": ["amount", "currency", "display"],
+    })
+}
+
+/// A product card.
+pub(super) fn product() -> Value {
+    let availability = json!({ "type": "string", "enum": ["in_stock", "out_of_stock"] });
+    let choice = json!({
+        "type": "object",
+        "properties": { "name": { "type": "string" }, "value": { "type": "string" } },
+        "required": ["name", "value"],
+    });
+    let variant = json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string", "description": "The id to buy it under." },
+            "title": { "type": "string" },
+            "options": { "type": "array", "items": choice },
+            "price": price(),
+            "availability": availability,
+        },
+        "required": ["id", "title", "options", "price", "availability"],
+    });
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string", "description": "Can be bought under this id when there are no variants." },
+            "title": { "type": "string" },
+            "description": { "type": "string" },
+            "category": { "type": "string" },
+            "images": { "type": "array", "items": { "type": "string" } },
+            "price": price(),
+            "price_varies": { "type": "boolean", "description": "Whether price is the least of several." },
+            "availability": availability,
+            "requires_shipping": { "type": "boolean" },
+            "variants": { "type": "array", "items": variant },
+        },
+        "required": [
+            "id", "title", "description", "category", "images", "price", "price_varies", "availability",
+            "requires_shipping", "variants",
+        ],
+    })
+}
+
+fn status() -> Value {
+    json!({
+        "type": "string",
+        "enum": ["not_ready_for_payment", "ready_for_payment", "in_progress", "completed", "canceled"],
+    })
+}
+
+fn line_items() -> Value {
+    json!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "id": { "type": "string" },
+                "item": {
+                    "type": "object",
+                    "properties": { "id": { "type": "string" }, "quantity": { "type": "integer", "minimum": 1 } },
+                    "required": ["id", "quantity"],
+                },
+                "name": { "type": "string" },
+                "images": { "type": "array", "items": { "type": "string" } },
+                "base_amount": amount("The whole line before discount"),
+                "discount": amount("What is taken off, as a positive amount"),
+                "subtotal": amount("Base amount less discount"),
+                "tax": amount("Tax on the subtotal"),
+                "total": amount("Subtotal and tax"),
+            },
+            "required": ["id", "item", "name", "base_amount", "discount", "subtotal", "tax", "total"],
+        },
+    })
+}
+
+fn totals() -> Value {
+    json!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "type": {
+                    "type": "string",
+                    "enum": ["items_base_amount", "items_discount", "subtotal", "fulfillment", "tax", "total"],
+                },
+                "display_text": { "type": "string" },
+                "amount": amount("The sum"),
+            },
+            "required": ["type", "display_text", "amount"],
+        },
+    })
+}
+
+fn fulfillment_options() -> Value {
+    json!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "type": { "const": "shipping" },
+                "id": { "type": "string" },
+                "title": { "type": "string" },
+                "subtitle": { "type": "string" },
+                "carrier": { "type": "string" },
+                "earliest_delivery_time": { "type": "string", "format": "date-time" },
+                "latest_delivery_time": { "type": "string", "format": "date-time" },
+                "subtotal": amount("Price before tax"),
+                "tax": amount("Tax on it"),
+                "total": amount("Price with tax"),
+            },
+            "required": ["type", "id", "title", "subtotal", "tax", "total"],
+        },
+    })
+}
+
+fn address() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "properties": {
+            "name": { "type": "string" },
+            "line_one": { "type": "string" },
+            "line_two": { "type": "string" },
+            "city": { "type": "string" },
+            "state": { "type": "string" },
+            "country": { "type": "string" },
+            "postal_code": { "type": "string" },
+            "phone_number": { "type": "string" },
+        },
+        "required": ["name", "line_one", "city", "state", "country", "postal_code"],
+    })
+}
+
+fn buyer() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "properties": {
+            "name": { "type": ["string", "null"] },
+            "email": { "type": ["string", "null"] },
+            "phone_number": { "type": ["string", "null"] },
+        },
+        "required": ["name", "email", "phone_number"],
+    })
+}
+
+fn messages() -> Value {
+    json!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "type": { "type": "string", "enum": ["error", "info"] },
+                "code": { "type": "string", "description": "Kind of error, such as payment_declined." },
+                "param": { "type": "string" },
+                "content_type": { "const": "plain" },
+                "content": { "type": "string" },
+            },
+            "required": ["type", "content_type", "content"],
+        },
+    })
+}
+
+fn order() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string" },
+            "checkout_session_id": { "type": "string" },
+            "permalink_url": { "type": "string", "description": "The order's status page." },
+        },
+        "required": ["id", "checkout_session_id", "permalink_url"],
+    })
+}
+
+/// The payment sheet's session object.
+fn payment_sheet() -> Value {
+    let method = json!({
+        "anyOf": [
+            { "type": "string" },
+            { "type": "object", "properties": { "type": { "type": "string" } }, "required": ["type"] },
+        ],
+    });
+    json!({
+        "type": "object",
+        "description": "The session as the payment sheet takes it.",
+        "properties": {
+            "id": { "type": "string", "description": "Session and revision." },
+            "payment_provider": {
+                "type": "object",
+                "properties": {
+                    "provider": { "const": "stripe" },
+                    "merchant_id": { "type": "string" },
+                    "supported_payment_methods": { "type": "array", "items": method },
+                },
+                "required": ["provider", "merchant_id", "supported_payment_methods"],
+            },
+            "payment_mode": { "type": "string", "enum": ["live", "test"], "description": "Absent means live." },
+            "status": status(),
+            "currency": { "type": "string" },
+            "line_items": line_items(),
+            "totals": totals(),
+            "fulfillment_options": fulfillment_options(),
+            "fulfillment_option_id": { "type": "string" },
+            "fulfillment_address": address(),
+            "buyer": buyer(),
+            "messages": messages(),
+            "links": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": { "type": { "type": "string" }, "url": { "type": "string" } },
+                    "required": ["type", "url"],
+                },
+            },
+        },
+        "required": [
+            "id", "payment_provider", "status", "currency", "line_items", "totals", "fulfillment_options",
+            "fulfillment_address", "messages", "links",
+        ],
+    })
+}
+
+/// What every session tool but `complete_checkout` answers.
+pub(super) fn session_answer() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "checkout_session": payment_sheet(),
+            "revision": { "type": "integer", "minimum": 1, "description": "Grows with every edit." },
+            "expires_at": {
+                "type": "string",
+                "format": "date-time",
+                "description": "Until when it can be paid or edited as it stands; absent once it has ended.",
+            },
+            "payment_methods_offered": {
+                "type": "array",
+                "items": { "type": "string", "enum": ["payment_sheet", "hosted"] },
+            },
+            "order": order(),
+        },
+        "required": ["checkout_session", "revision", "payment_methods_offered"],
+    })
+}
+
+/// What `complete_checkout` answers.
+pub(super) fn completion() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string" },
+            "status": status(),
+            "currency": { "type": "string" },
+            "buyer": buyer(),
+            "line_items": line_items(),
+            "fulfillment_address": address(),
+            "fulfillment_options": fulfillment_options(),
+            "fulfillment_option_id": { "type": ["string", "null"] },
+            "totals": totals(),
+            "order": order(),
+            "messages": messages(),
+        },
+        "required": [
+            "id", "status", "currency", "buyer", "line_items", "fulfillment_address", "fulfillment_options",
+            "fulfillment_option_id", "totals", "messages",
+        ],
+    })
+}

@@ -1,0 +1,91 @@
+//! What session tools answer: the payment sheet as it stands, with what a widget needs beside it.
+//!
+//! Invariant: what a model reads names neither the buyer nor the address; the whole sheet then travels in the
+//! result's `_meta`, which hosts give to the widget alone.
+
+use serde::Serialize;
+
+use super::result::ToolResult;
+use crate::domain::checkout::command::Answer;
+use crate::domain::checkout::session::State;
+use crate::domain::merchant::MerchantView;
+use crate::domain::time::Timestamp;
+use crate::protocol::apps::completion::OrderLink;
+use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
+use crate::protocol::apps::product_card::ShopCard;
+
+/// The key in a result's `_meta` under which the widget finds the whole payment sheet.
+pub(super) const FULL_SHEET: &str = "merchant-gateway/checkout_session";
+
+/// The key in a result's `_meta` under which the widget finds the shop's card.
+pub(super) const SHOP: &str = "merchant-gateway/shop";
+
+/// `structuredContent` of a session tool.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct SessionContent {
+    checkout_session: PaymentSheet,
+    revision: u32,
+    /// Until when it can be paid or edited as it stands, RFC 3339; absent once it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    /// How it can be paid.
+    payment_methods_offered: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<OrderLink>,
+}
+
+impl SessionContent {
+    fn of(answer: &Answer, view: &MerchantView, now: Timestamp) -> Self {
+        let session = &answer.session;
+        let expires = match &session.state {
+            State::Ready { quote } => Some(quote.expires.min(session.expires)),
+            State::Open { .. } => Some(session.expires),
+            State::Charging(_)
+            | State::Frozen { .. }
+            | State::Completed { .. }
+            | State::Canceled { .. }
+            | State::Expired => None,
+        };
+        let order = answer.order.as_ref().map(|placed| OrderLink::of(&placed.order, &placed.permalink));
+        Self {
+            checkout_session: PaymentSheet::of(session, view, answer.notice.as_ref(), now),
+            revision: session.revision.0,
+            expires_at: expires.map(|moment| moment.to_string()),
+            payment_methods_offered: ["payment_sheet"],
+            order,
+        }
+    }
+
+    /// One sentence for the text block.
+    fn sentence(&self) -> String {
+        let sheet = &self.checkout_session;
+        match sheet.status {
+            SheetStatus::Completed => match &self.order {
+                Some(order) => format!("Paid. Order {}: {}", order.id, order.permalink_url),
+                None => "Paid.".to_owned(),
+            },
+            SheetStatus::ReadyForPayment => "This checkout can be paid in the widget.".to_owned(),
+            SheetStatus::NotReadyForPayment | SheetStatus::InProgress | SheetStatus::Canceled => {
+                let said = sheet.messages.iter().map(|message| message.content.as_str());
+                let said = said.collect::<Vec<_>>().join(" ");
+                let state = sheet.status.as_str().replace('_', " ");
+                if said.is_empty() { format!("This checkout is {state}.") } else { format!("This checkout is {state}: {said}") }
+            }
+        }
+    }
+}
+
+/// For tools that only the widget calls: in full.
+pub(super) fn for_widget(answer: &Answer, view: &MerchantView, now: Timestamp) -> Option<ToolResult> {
+    let content = SessionContent::of(answer, view, now);
+    ToolResult::data(content.sentence(), &content)
+}
+
+/// For tools that the model sees: without buyer and address, which are in `_meta`.
+pub(super) fn for_model(answer: &Answer, view: &MerchantView, now: Timestamp) -> Option<ToolResult> {
+    let mut content = SessionContent::of(answer, view, now);
+    let full = content.checkout_session.clone();
+    content.checkout_session = content.checkout_session.without_person();
+    let result = ToolResult::data(content.sentence(), &content)?;
+    Some(result.with_meta(FULL_SHEET, &full).with_meta(SHOP, &ShopCard::of(view)))
+}

@@ -1,0 +1,190 @@
+//! What callers may wish of a session: items, buyer, address, shipping option, as several tools take them.
+//!
+//! Invariant: of an item only id and quantity are believed; prices, names and totals come from the catalog.
+
+use serde_json::Value;
+
+use super::arguments::{ArgumentError, Object};
+use crate::domain::address::{Address, Buyer, CountryCode};
+use crate::domain::cart::{Cart, CartError, CartLine, MAX_LINES, MAX_QUANTITY};
+use crate::domain::checkout::command::Patch;
+use crate::domain::ids::{SessionRef, ShippingId};
+
+/// The longest name, street, city or region.
+const LINE: usize = 200;
+/// The longest mail address (RFC 5321: 64 and 255, with the @).
+const EMAIL: usize = 320;
+/// The longest telephone number.
+const PHONE: usize = 40;
+/// The longest postal code.
+const POSTAL: usize = 20;
+/// The most entries that a list of items may have before equal items are added up.
+const MAX_ENTRIES: usize = 2 * MAX_LINES;
+
+/// Whether members that we do not know are refused or passed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extras {
+    /// Our own tools: a misspelt wish must not be dropped in silence.
+    Refused,
+    /// Objects that hosts make by contracts of their own.
+    Tolerated,
+}
+
+/// The arguments that make a [`Patch`].
+pub(super) const PATCH: [&str; 5] =
+    ["items", "buyer", "fulfillment_address", "fulfillment_option_id", "discount_codes"];
+
+/// Reads a patch.
+pub(super) fn patch(root: &Object<'_>) -> Result<Patch, ArgumentError> {
+    no_discounts(root)?;
+    Ok(Patch {
+        cart: cart(root, Extras::Refused)?,
+        buyer: buyer(root)?,
+        address: address(root)?,
+        option_id: option(root)?,
+    })
+}
+
+/// `checkout_session_id`.
+pub(super) fn session(root: &Object<'_>) -> Result<SessionRef, ArgumentError> {
+    const KEY: &str = "checkout_session_id";
+    const SEND: &str = "the id as create_checkout or checkout_session answered it (chk_… or chk_…_r1)";
+    let Some(value) = root.get(KEY) else {
+        return Err(ArgumentError::new(KEY, "is missing", SEND));
+    };
+    let parsed = value.as_str().map(str::trim).and_then(|text| text.parse().ok());
+    parsed.ok_or_else(|| ArgumentError::new(KEY, "is not a checkout session id", SEND))
+}
+
+/// `items`, if given.
+pub(super) fn cart(root: &Object<'_>, extras: Extras) -> Result<Option<Cart>, ArgumentError> {
+    const SEND: &str = "a list of objects with id and quantity, such as [{\"id\": \"mug\", \"quantity\": 1}]";
+    let Some(items) = root.objects("items", MAX_ENTRIES, SEND)? else { return Ok(None) };
+    let lines = items.iter().map(|item| line(item, extras)).collect::<Result<Vec<_>, _>>()?;
+    Cart::new(lines).map(Some).map_err(|error| {
+        let send = match &error {
+            CartError::Empty => "at least one item; cancel_checkout ends a checkout".to_owned(),
+            CartError::TooManyLines => format!("at most {MAX_LINES} different items"),
+            CartError::Quantity(_) => format!("quantities that add up to at most {MAX_QUANTITY} for each item"),
+        };
+        ArgumentError::new(root.path("items"), format!("is no cart: {error}"), send)
+    })
+}
+
+fn line(item: &Object<'_>, extras: Extras) -> Result<CartLine, ArgumentError> {
+    if extras == Extras::Refused {
+        item.only(&["id", "quantity"])?;
+    }
+    let id = item.needed_text("id", 100)?.parse().map_err(|_| {
+        ArgumentError::new(item.path("id"), "is not an item id", "the id of a product or variant from search_products")
+    })?;
+    let most = i64::from(MAX_QUANTITY);
+    let quantity = item.integer("quantity", 1, most)?.and_then(|quantity| u32::try_from(quantity).ok());
+    let quantity = quantity.ok_or_else(|| {
+        ArgumentError::new(item.path("quantity"), "is missing", format!("a whole number from 1 to {most}"))
+    })?;
+    Ok(CartLine { id, quantity })
+}
+
+/// `buyer`, if given: with one name or with two.
+fn buyer(root: &Object<'_>) -> Result<Option<Buyer>, ArgumentError> {
+    let Some(buyer) = root.object("buyer", "an object with name, email and phone_number")? else { return Ok(None) };
+    buyer.only(&["name", "first_name", "last_name", "email", "phone_number"])?;
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    let name = match buyer.text("name", LINE)? {
+        Some(name) => Some(name.to_owned()),
+        None => full_name(buyer.text("first_name", LINE / 2)?, buyer.text("last_name", LINE / 2)?),
+    };
+    let email = buyer.text("email", EMAIL)?;
+    if email.is_some_and(|email| !is_email(email)) {
+        return Err(ArgumentError::new(buyer.path("email"), "is not a mail address", "one such as ada@example.com"));
+    }
+    Ok(Some(Buyer { name, email: own(email), phone_number: own(buyer.text("phone_number", PHONE)?) }))
+}
+
+/// The buyer that a host's payment sheet brings: `null`, one name, or two (ACP 2025-09-29). A part that cannot be
+/// used is passed over: a shopper who has just agreed to pay must not fail on the way a wallet writes a number.
+pub(super) fn sheet_buyer(value: Option<&Value>) -> Option<Buyer> {
+    let members = value?.as_object()?;
+    let text = |key: &str, longest: usize| {
+        let text = members.get(key)?.as_str()?.trim();
+        let usable = !text.is_empty() && text.chars().count() <= longest && !text.chars().any(char::is_control);
+        usable.then_some(text)
+    };
+    let name = text("name", LINE)
+        .map(str::to_owned)
+        .or_else(|| full_name(text("first_name", LINE / 2), text("last_name", LINE / 2)));
+    Some(Buyer {
+        name,
+        email: text("email", EMAIL).filter(|email| is_email(email)).map(str::to_owned),
+        phone_number: text("phone_number", PHONE).map(str::to_owned),
+    })
+}
+
+fn full_name(first: Option<&str>, last: Option<&str>) -> Option<String> {
+    match (first, last) {
+        (Some(first), Some(last)) => Some(format!("{first} {last}")),
+        (Some(one), None) | (None, Some(one)) => Some(one.to_owned()),
+        (None, None) => None,
+    }
+}
+
+/// Something on both sides of an @ and no white space: more cannot be known without sending a letter.
+fn is_email(text: &str) -> bool {
+    let halves = text.rsplit_once('@');
+    halves.is_some_and(|(local, host)| !local.is_empty() && !host.is_empty()) && !text.contains(char::is_whitespace)
+}
+
+/// `fulfillment_address`, if given.
+fn address(root: &Object<'_>) -> Result<Option<Address>, ArgumentError> {
+    const KEYS: [&str; 8] =
+        ["name", "line_one", "line_two", "city", "state", "country", "postal_code", "phone_number"];
+    const SEND: &str = "an object with name, line_one, city, state, country and postal_code";
+    let Some(given) = root.object("fulfillment_address", SEND)? else { return Ok(None) };
+    given.only(&KEYS)?;
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    // An empty field of a form is a field that was not filled in.
+    let optional = |key: &str, longest: usize| match given.get(key) {
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(_) | None => given.text(key, longest),
+    };
+    let country: CountryCode = given.needed_text("country", 2)?.parse().map_err(|_| {
+        ArgumentError::new(given.path("country"), "is not a country code", "two letters of ISO 3166-1, such as US")
+    })?;
+    let state = optional("state", LINE)?.unwrap_or_default();
+    let state = if matches!(country.as_str(), "US" | "CA") { state.to_ascii_uppercase() } else { state.to_owned() };
+    Ok(Some(Address {
+        name: given.needed_text("name", LINE)?.to_owned(),
+        line_one: given.needed_text("line_one", LINE)?.to_owned(),
+        line_two: own(optional("line_two", LINE)?),
+        city: given.needed_text("city", LINE)?.to_owned(),
+        state,
+        country,
+        postal_code: optional("postal_code", POSTAL)?.unwrap_or_default().to_owned(),
+        phone_number: own(optional("phone_number", PHONE)?),
+    }))
+}
+
+/// `fulfillment_option_id`, if given.
+fn option(root: &Object<'_>) -> Result<Option<ShippingId>, ArgumentError> {
+    const KEY: &str = "fulfillment_option_id";
+    let Some(text) = root.text(KEY, 100)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| {
+        ArgumentError::new(KEY, "is not a shipping option", "the id of one of the session's fulfillment_options")
+    })
+}
+
+/// Discount codes are part of the contract, but no shop takes any yet: a code that would do nothing is refused.
+fn no_discounts(root: &Object<'_>) -> Result<(), ArgumentError> {
+    const KEY: &str = "discount_codes";
+    match root.get(KEY) {
+        None => Ok(()),
+        Some(Value::Array(codes)) if codes.is_empty() => Ok(()),
+        Some(Value::Array(_)) => {
+            Err(ArgumentError::new(KEY, "cannot be used: this shop takes no discount codes", "no discount_codes"))
+        }
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
+            Err(ArgumentError::new(KEY, "must be a list of texts", "a list, or nothing"))
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The protocol layer as a host meets it: headers and bytes in, status and bytes out.
+//!
+//! Every answer that passes through [`host::Host`] is validated against the published schema of its revision.
+
+mod descriptors;
+mod envelope;
+mod host;
+mod modern;
+mod payment;
+mod shop;
+mod tools;

@@ -1,0 +1,109 @@
+//! The reviewed contract: what `tools/list` says, and whether it is true.
+
+use serde_json::{Value, json};
+
+use super::host::{Host, tools};
+
+#[test]
+fn the_tools_of_contract_version_one_are_as_reviewed() {
+    let modern = Host::modern("tools/list", json!({})).send();
+    insta::assert_json_snapshot!("tools_list_v1_modern", modern.body);
+    let legacy = Host::legacy("2025-11-25", "tools/list", &json!({})).send();
+    assert_eq!(legacy.result()["tools"], modern.result()["tools"]);
+    let mut members: Vec<&String> = legacy.result().as_object().unwrap().keys().collect();
+    members.sort();
+    assert_eq!(members, ["tools"]);
+}
+
+#[test]
+fn every_tool_has_explicit_hints_both_schemas_and_short_status_texts() {
+    let expected = [
+        ("search_products", true, false, false),
+        ("show-buy-product-widget", true, false, false),
+        ("checkout_session", false, false, false),
+        ("create_checkout", false, false, false),
+        ("update_checkout", false, false, false),
+        ("complete_checkout", false, true, true),
+        ("get_checkout", true, false, false),
+        ("cancel_checkout", false, true, false),
+    ];
+    let tools = tools();
+    assert_eq!(tools.len(), expected.len());
+    for (tool, (name, read_only, destructive, open_world)) in tools.iter().zip(expected) {
+        assert_eq!(tool["name"], json!(name));
+        let hints = &tool["annotations"];
+        assert_eq!(hints["readOnlyHint"], json!(read_only), "{name}");
+        assert_eq!(hints["destructiveHint"], json!(destructive), "{name}");
+        assert_eq!(hints["openWorldHint"], json!(open_world), "{name}");
+        for schema in ["inputSchema", "outputSchema"] {
+            assert_eq!(tool[schema]["type"], json!("object"), "{name}");
+            assert!(jsonschema::meta::is_valid(&tool[schema]), "{name}");
+            assert!(!tool[schema].to_string().contains("$ref"), "{name}");
+        }
+        for text in ["openai/toolInvocation/invoking", "openai/toolInvocation/invoked"] {
+            assert!((1..=64).contains(&tool["_meta"][text].as_str().unwrap().chars().count()), "{name}");
+        }
+        assert_eq!(tool["securitySchemes"], json!([{ "type": "noauth" }]));
+    }
+}
+
+#[test]
+fn widgets_and_their_tools_are_linked_under_both_names() {
+    let find = |name: &str| tools().into_iter().find(|tool| tool["name"] == name).unwrap()["_meta"].clone();
+    for (name, uri) in [
+        ("show-buy-product-widget", "ui://widget/buy-v1.html"),
+        ("checkout_session", "ui://widget/checkout-session.html"),
+    ] {
+        assert_eq!(find(name)["ui"]["resourceUri"], json!(uri));
+        assert_eq!(find(name)["openai/outputTemplate"], json!(uri));
+    }
+    for name in ["create_checkout", "update_checkout", "cancel_checkout"] {
+        assert_eq!(find(name)["ui"]["visibility"], json!(["app"]));
+    }
+    for name in ["search_products", "create_checkout", "update_checkout", "get_checkout", "cancel_checkout"] {
+        assert_eq!(find(name)["openai/widgetAccessible"], json!(true), "{name}");
+    }
+    assert!(find("complete_checkout").get("ui").is_none(), "the host's own call must not be hidden");
+}
+
+#[test]
+fn descriptors_hold_no_merchants_text() {
+    let listed = Host::modern("tools/list", json!({})).send();
+    let text = String::from_utf8(listed.raw).unwrap();
+    assert!(!text.contains("Harbor") && !text.contains("harbor") && !text.contains("profile_"));
+}
+
+#[test]
+fn a_wrong_argument_is_a_result_and_never_a_protocol_error() {
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        if name != "search_products" {
+            let reply = Host::tool(name, &json!({})).send();
+            assert!(reply.is_error() && reply.status == 200, "{name}");
+            assert!(reply.text().contains("Send"), "{name}: {}", reply.text());
+        }
+    }
+    assert!(!Host::tool("search_products", &json!({})).send().is_error());
+    let absent = Host::modern("tools/call", json!({ "name": "search_products" })).send();
+    assert!(!absent.is_error());
+}
+
+#[test]
+fn what_a_tools_own_schema_refuses_is_refused() {
+    let accepts = |name: &str, arguments: &Value| {
+        let tool = tools().into_iter().find(|tool| tool["name"] == name).unwrap();
+        jsonschema::validator_for(&tool["inputSchema"]).unwrap().is_valid(arguments)
+    };
+    for (name, arguments) in [
+        ("search_products", json!({ "words": "coffee" })),
+        ("search_products", json!({ "limit": 51 })),
+        ("create_checkout", json!({ "items": [] })),
+        ("create_checkout", json!({ "items": [{ "id": "mug", "quantity": 0 }] })),
+        ("create_checkout", json!({ "items": [{ "id": "mug", "quantity": "1" }] })),
+        ("create_checkout", json!({ "items": [{ "id": "mug", "quantity": 1, "price": 1 }] })),
+        ("get_checkout", json!({ "checkout_session_id": "chk_1", "x": 1 })),
+    ] {
+        assert!(!accepts(name, &arguments), "{name} {arguments}");
+        assert!(Host::tool(name, &arguments).send().is_error(), "{name} {arguments}");
+    }
+}
