@@ -13,5 +13,6 @@
 //! 8. [`http`]: the public listener.
 //! 9. [`cli`]: one file per command.
 
+pub mod config;
 pub mod domain;
 pub mod ports;
