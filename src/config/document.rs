@@ -24,6 +24,11 @@ impl<'d> Source<'d> {
         Self { file, text, problems: RefCell::new(Vec::new()) }
     }
 
+    /// The file that is read.
+    pub(super) fn file(&self) -> &Path {
+        self.file
+    }
+
     /// Reads the text as TOML. A syntax error is reported, and is then the file's only problem.
     pub(super) fn parse(&self) -> Option<Spanned<DeTable<'d>>> {
         match DeTable::parse(self.text) {
@@ -100,7 +105,10 @@ impl<'d> Section<'d> {
 
     /// The value of a key, where there is one.
     pub(super) fn field(&self, key: &'static str) -> Option<Field<'d>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         let value = self.table?.get(key)?;
         Some(Field { source: self.source, path: self.child(key), at: value.span().start, value: value.get_ref() })
     }
@@ -114,10 +122,21 @@ impl<'d> Section<'d> {
         field
     }
 
+    /// Reports a problem of another place of the same file.
+    pub(super) fn report(&self, place: &Place, problem: &str, remedy: &str) {
+        self.source.report(place, problem, remedy);
+    }
+
     /// Reports that a key is not there.
     pub(super) fn missing(&self, key: &str, remedy: &str) {
         let place = self.source.place(self.at, self.child(key));
         self.source.report(&place, "is missing", remedy);
+    }
+
+    /// Reports that a list is longer than is sensible.
+    pub(super) fn too_many(&self, key: &str, count: usize, most: usize) {
+        let place = self.source.place(self.at, self.child(key));
+        self.source.report(&place, format!("has {count} entries"), format!("keep at most {most}"));
     }
 
     /// The table under a key.
@@ -252,6 +271,11 @@ impl<'d> Field<'d> {
             self.wrong_type("true or false", "write true or false, without quotes");
         }
         switch
+    }
+
+    /// Whether the value is a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.value.is_array()
     }
 
     /// The items of a list; none when it is no list, which is reported.

@@ -10,4 +10,5 @@ pub mod diagnostic;
 mod document;
 pub mod keyring;
 pub mod secrets;
+pub mod tenant;
 mod web;
