@@ -13,6 +13,7 @@
 //! 8. [`http`]: the public listener.
 //! 9. [`cli`]: one file per command.
 
+pub mod config;
 pub mod domain;
 #[cfg(feature = "emulator")]
 pub mod emulator;

@@ -1,0 +1,406 @@
+//! A TOML file as a tree of values that know where they stand, read key by key.
+//!
+//! Must not import `domain` or `ports`. Invariant: whatever is not as it must be is reported to the [`Source`], and
+//! reading goes on, so that one run tells every problem of a file. A key that nobody asked for is a problem too, which
+//! is why a reader asks for all keys it knows, whatever the values of the others.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Place, quoted};
+
+/// A file's text, and the problems found in it so far.
+pub(super) struct Source<'d> {
+    file: &'d Path,
+    text: &'d str,
+    problems: RefCell<Vec<Diagnostic>>,
+}
+
+impl<'d> Source<'d> {
+    pub(super) fn new(file: &'d Path, text: &'d str) -> Self {
+        Self { file, text, problems: RefCell::new(Vec::new()) }
+    }
+
+    /// The file that is read.
+    pub(super) fn file(&self) -> &Path {
+        self.file
+    }
+
+    /// Reads the text as TOML. A syntax error is reported, and is then the file's only problem.
+    pub(super) fn parse(&self) -> Option<Spanned<DeTable<'d>>> {
+        match DeTable::parse(self.text) {
+            Ok(table) => Some(table),
+            Err(error) => {
+                let at = error.span().map_or(0, |span| span.start);
+                self.report(
+                    &self.place(at, String::new()),
+                    format!("is not TOML: {}", error.message().trim()),
+                    "correct the syntax here; nothing else was read",
+                );
+                None
+            }
+        }
+    }
+
+    /// The whole document as a section.
+    pub(super) fn root<'s>(&'s self, table: &'s Spanned<DeTable<'s>>) -> Section<'s> {
+        Section {
+            source: self,
+            table: Some(table.get_ref()),
+            path: String::new(),
+            at: 0,
+            known: RefCell::new(Vec::new()),
+        }
+    }
+
+    pub(super) fn report(&self, place: &Place, problem: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.borrow_mut().push(place.problem(problem, remedy));
+    }
+
+    /// Everything that was reported, in the order of the file.
+    pub(super) fn into_problems(self) -> Vec<Diagnostic> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems
+    }
+
+    fn place(&self, offset: usize, key: String) -> Place {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.matches('\n').count() + 1;
+        let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Place { file: self.file.to_path_buf(), line: number(line), column: number(column), key }
+    }
+}
+
+/// A table, or the absence of one: then every key of it is absent too.
+pub(super) struct Section<'d> {
+    source: &'d Source<'d>,
+    table: Option<&'d DeTable<'d>>,
+    path: String,
+    at: usize,
+    /// Every key that was asked for: what is known, and what an unknown key may have meant.
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'d> Section<'d> {
+    /// Whether the table is there.
+    pub(super) fn present(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Where the table begins.
+    pub(super) fn place(&self) -> Place {
+        self.source.place(self.at, self.path.clone())
+    }
+
+    /// Reports a problem of the table as a whole.
+    pub(super) fn refuse(&self, problem: impl Into<String>, remedy: impl Into<String>) {
+        self.source.report(&self.place(), problem, remedy);
+    }
+
+    /// The value of a key, where there is one.
+    pub(super) fn field(&self, key: &'static str) -> Option<Field<'d>> {
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        let value = self.table?.get(key)?;
+        Some(Field { source: self.source, path: self.child(key), at: value.span().start, value: value.get_ref() })
+    }
+
+    /// The value of a key that must be there. What an absent section lacks is not told key by key.
+    pub(super) fn required(&self, key: &'static str, remedy: &str) -> Option<Field<'d>> {
+        let field = self.field(key);
+        if field.is_none() && self.present() {
+            self.missing(key, remedy);
+        }
+        field
+    }
+
+    /// Reports a problem of another place of the same file.
+    pub(super) fn report(&self, place: &Place, problem: &str, remedy: &str) {
+        self.source.report(place, problem, remedy);
+    }
+
+    /// Reports that a key is not there.
+    pub(super) fn missing(&self, key: &str, remedy: &str) {
+        let place = self.source.place(self.at, self.child(key));
+        self.source.report(&place, "is missing", remedy);
+    }
+
+    /// Reports that a list is longer than is sensible.
+    pub(super) fn too_many(&self, key: &str, count: usize, most: usize) {
+        let place = self.source.place(self.at, self.child(key));
+        self.source.report(&place, format!("has {count} entries"), format!("keep at most {most}"));
+    }
+
+    /// The table under a key.
+    pub(super) fn section(&self, key: &'static str) -> Section<'d> {
+        match self.field(key) {
+            Some(field) => field.section(),
+            None => Section {
+                source: self.source,
+                table: None,
+                path: self.child(key),
+                at: self.at,
+                known: RefCell::new(Vec::new()),
+            },
+        }
+    }
+
+    /// The tables under a key, `[[key]]`.
+    pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'d>> {
+        let Some(field) = self.field(key) else { return Vec::new() };
+        let items = field.items(&format!("begin each with [[{}]]", self.child(key)));
+        items.iter().map(Field::section).filter(Section::present).collect()
+    }
+
+    /// Reports a key whose meaning is known, and not built.
+    pub(super) fn unsupported(&self, key: &'static str, remedy: &str) {
+        if let Some(field) = self.field(key) {
+            field.refuse("is not supported yet", remedy);
+        }
+    }
+
+    /// Every key with its value, in the order of the file: for tables whose keys are the merchant's own words.
+    pub(super) fn entries(&self) -> Vec<(&'d str, Field<'d>)> {
+        let mut entries: Vec<(usize, &'d str, Field<'d>)> = self
+            .table
+            .into_iter()
+            .flat_map(|table| table.iter())
+            .map(|(key, value)| {
+                let name: &'d str = key.get_ref();
+                let at = value.span().start;
+                let path = self.child(name);
+                (key.span().start, name, Field { source: self.source, path, at, value: value.get_ref() })
+            })
+            .collect();
+        entries.sort_by_key(|(at, ..)| *at);
+        entries.into_iter().map(|(_, name, field)| (name, field)).collect()
+    }
+
+    /// Reports every key that was not asked for.
+    pub(super) fn finish(self) {
+        let known = self.known.borrow();
+        for (key, _) in self.table.into_iter().flat_map(|table| table.iter()) {
+            let name: &str = key.get_ref();
+            if known.contains(&name) {
+                continue;
+            }
+            let place = self.source.place(key.span().start, self.child(name));
+            let remedy = match nearest(name, known.iter().copied()) {
+                Some(meant) => format!("did you mean {}?", quoted(meant)),
+                None => format!("remove it; known here: {}", known.join(", ")),
+            };
+            self.source.report(&place, "is not a known key", remedy);
+        }
+    }
+
+    fn child(&self, key: &str) -> String {
+        let bare = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let key = if bare && key.len() <= 60 { key.to_owned() } else { quoted(key) };
+        if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
+    }
+}
+
+/// One value and where it stands.
+pub(super) struct Field<'d> {
+    source: &'d Source<'d>,
+    path: String,
+    at: usize,
+    value: &'d DeValue<'d>,
+}
+
+impl<'d> Field<'d> {
+    /// Where the value begins.
+    pub(super) fn place(&self) -> Place {
+        self.source.place(self.at, self.path.clone())
+    }
+
+    /// Reports a problem of this value.
+    pub(super) fn refuse(&self, problem: impl Into<String>, remedy: impl Into<String>) {
+        self.source.report(&self.place(), problem, remedy);
+    }
+
+    /// The text, where it is one.
+    pub(super) fn text(&self) -> Option<&'d str> {
+        self.text_or("put it in quotes")
+    }
+
+    /// The text; another remedy than the usual one.
+    pub(super) fn text_or(&self, remedy: &str) -> Option<&'d str> {
+        let text = self.value.as_str();
+        if text.is_none() {
+            self.wrong_type("a text", remedy);
+        }
+        text
+    }
+
+    /// The whole number, where it is one that fits 64 bits.
+    pub(super) fn whole(&self) -> Option<i64> {
+        self.whole_or("write a whole number, without quotes")
+    }
+
+    /// The whole number; another remedy than the usual one.
+    pub(super) fn whole_or(&self, remedy: &str) -> Option<i64> {
+        let Some(number) = self.value.as_integer() else {
+            self.wrong_type("a whole number", remedy);
+            return None;
+        };
+        let fits = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        if fits.is_none() {
+            self.refuse("is too large a number", remedy);
+        }
+        fits
+    }
+
+    /// The number with a decimal point, as it is written, where the value is one.
+    pub(super) fn decimal(&self) -> Option<&'d str> {
+        self.value.as_float().map(toml::de::DeFloat::as_str)
+    }
+
+    /// Yes or no, where it is that.
+    pub(super) fn switch(&self) -> Option<bool> {
+        let switch = self.value.as_bool();
+        if switch.is_none() {
+            self.wrong_type("true or false", "write true or false, without quotes");
+        }
+        switch
+    }
+
+    /// Whether the value is a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.value.is_array()
+    }
+
+    /// The items of a list; none when it is no list, which is reported.
+    pub(super) fn items(&self, remedy: &str) -> Vec<Field<'d>> {
+        let Some(array) = self.value.as_array() else {
+            self.wrong_type("a list", remedy);
+            return Vec::new();
+        };
+        let item = |(index, item): (usize, &'d Spanned<DeValue<'d>>)| Field {
+            source: self.source,
+            path: format!("{}[{index}]", self.path),
+            at: item.span().start,
+            value: item.get_ref(),
+        };
+        array.iter().enumerate().map(item).collect()
+    }
+
+    /// The table; an absent one when it is none, which is reported.
+    pub(super) fn section(&self) -> Section<'d> {
+        let table = self.value.as_table();
+        if table.is_none() {
+            self.wrong_type("a table", &format!("write [{}] with keys below it", self.path));
+        }
+        Section {
+            source: self.source,
+            table,
+            path: self.path.clone(),
+            at: self.at,
+            known: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The meaning of one of a few words.
+    pub(super) fn choice<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
+        let text = self.text()?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        if found.is_none() {
+            let known: Vec<String> = words.iter().map(|(word, _)| quoted(word)).collect();
+            let remedy = match nearest(text, words.iter().map(|(word, _)| *word)) {
+                Some(meant) => format!("did you mean {}? Known are {}", quoted(meant), known.join(", ")),
+                None => format!("write one of {}", known.join(", ")),
+            };
+            self.refuse(format!("does not know {}", quoted(text)), remedy);
+        }
+        found
+    }
+
+    fn wrong_type(&self, wanted: &str, remedy: &str) {
+        let is = match self.value {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a decimal number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.refuse(format!("must be {wanted}, but is {is}"), remedy);
+    }
+}
+
+/// The known name that a wrong one was most likely meant to be.
+pub(super) fn nearest<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let wrong = wrong.to_ascii_lowercase();
+    let near = known.map(|name| (strsim::jaro_winkler(&wrong, &name.to_ascii_lowercase()), name));
+    near.filter(|(score, _)| *score >= 0.8).max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str, read: impl FnOnce(&Section<'_>)) -> Vec<String> {
+        let source = Source::new(Path::new("a.toml"), text);
+        if let Some(table) = source.parse() {
+            let root = source.root(&table);
+            read(&root);
+            root.finish();
+        }
+        source.into_problems().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_the_nearest_known_one() {
+        let found = problems("name = 'A'\ncurency = 'usd'\n", |root| {
+            root.field("name");
+            root.field("currency");
+        });
+        assert_eq!(found, ["a.toml:2:1: curency: is not a known key; did you mean \"currency\"?"]);
+    }
+
+    #[test]
+    fn columns_count_characters_and_not_bytes() {
+        let found = problems("a = { e = 'ööö', b = 1 }", |root| {
+            let inner = root.section("a");
+            inner.field("e");
+            inner.field("b").unwrap().text();
+            inner.finish();
+        });
+        assert_eq!(found, ["a.toml:1:22: a.b: must be a text, but is a whole number; put it in quotes"]);
+    }
+
+    #[test]
+    fn a_syntax_error_stands_alone() {
+        let found = problems("name = 'A'\nmode = \nhosts = 5\n", |_| {});
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("a.toml:2:8: is not TOML: "), "{found:?}");
+    }
+
+    #[test]
+    fn items_are_numbered_from_zero_and_entries_keep_their_order() {
+        let found = problems("[[p]]\n[[p]]\nprice = 1.5\n[t]\nz = 1\na = 2\n", |root| {
+            for section in root.sections("p") {
+                section.field("price").map(|price| price.whole());
+                section.finish();
+            }
+            let names: Vec<&str> = root.section("t").entries().into_iter().map(|(name, _)| name).collect();
+            assert_eq!(names, ["z", "a"]);
+        });
+        assert_eq!(
+            found,
+            [
+                "a.toml:3:9: p[1].price: must be a whole number, but is a decimal number; write a whole number, \
+                 without quotes"
+            ]
+        );
+    }
+}

@@ -1,0 +1,400 @@
+//! The gateway's master keys: sealing what the store must not hold in clear, and the keys in URLs.
+//!
+//! Must not import anything of `domain` but ids. Invariants: a sealed value opens only under the context it was sealed
+//! for; a link key fits one purpose, tenant and id; every use has a subkey of its own, and no key is ever shown.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
+use base64::engine::DecodePaddingMode;
+use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq as _};
+use zeroize::Zeroizing;
+
+use super::secrets::{PrivateFileError, read_private};
+use crate::domain::ids::Tenant;
+use crate::ports::{Environment, Ids};
+
+const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 24;
+const LINK_KEY_BYTES: usize = 24;
+
+/// Where a master key is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MasterKeyRef {
+    /// A variable of the environment; never one that a merchant could name.
+    Env(String),
+    /// An absolute path.
+    File(PathBuf),
+}
+
+/// Why a text is no reference to a master key. Never quotes it: it may be the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MasterKeyRefError {
+    /// Neither `env:NAME` nor `file:/absolute/path`.
+    #[error("must refer to the key and never be the key itself")]
+    NotAReference,
+    /// `env:MERCHANT_…` or `env:GATEWAY__…`.
+    #[error("refers to a variable whose prefix means something else")]
+    ReservedVariable,
+    /// A relative path.
+    #[error("refers to a file by a relative path")]
+    RelativeFile,
+}
+
+impl MasterKeyRefError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NotAReference => "write \"env:GATEWAY_MASTER_KEY\", or \"file:\" and an absolute path",
+            Self::ReservedVariable => {
+                "use another name, such as \"env:GATEWAY_MASTER_KEY\": MERCHANT_… belongs to merchants, and \
+                 GATEWAY__… to settings"
+            }
+            Self::RelativeFile => "write the absolute path",
+        }
+    }
+}
+
+impl MasterKeyRef {
+    /// Reads `env:NAME` or `file:/absolute/path`.
+    pub fn parse(text: &str) -> Result<Self, MasterKeyRefError> {
+        if let Some(name) = text.strip_prefix("env:") {
+            let valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            return if !valid {
+                Err(MasterKeyRefError::NotAReference)
+            } else if name.starts_with("MERCHANT_") || name.starts_with("GATEWAY__") {
+                Err(MasterKeyRefError::ReservedVariable)
+            } else {
+                Ok(Self::Env(name.to_owned()))
+            };
+        }
+        let path = PathBuf::from(text.strip_prefix("file:").ok_or(MasterKeyRefError::NotAReference)?);
+        if path.is_absolute() { Ok(Self::File(path)) } else { Err(MasterKeyRefError::RelativeFile) }
+    }
+
+    fn read(&self, environment: &dyn Environment) -> Result<SecretString, KeyringError> {
+        let failed = |problem| KeyringError { reference: self.clone(), problem };
+        match self {
+            Self::Env(name) => environment.var(name).map(SecretString::from).ok_or(failed(KeyProblem::Missing)),
+            Self::File(path) => read_private(path).map_err(|error| {
+                failed(match error {
+                    PrivateFileError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => KeyProblem::Missing,
+                    PrivateFileError::Io(_) | PrivateFileError::NotAFile => KeyProblem::Unreadable,
+                    PrivateFileError::Exposed => KeyProblem::Exposed,
+                    PrivateFileError::TooLong | PrivateFileError::NotText => KeyProblem::Form,
+                })
+            }),
+        }
+    }
+}
+
+impl fmt::Display for MasterKeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+            Self::File(path) => write!(f, "the file {}", path.display()),
+        }
+    }
+}
+
+/// A master key that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the master key in {reference} {problem}; a new one is made by: openssl rand -hex 32")]
+pub struct KeyringError {
+    /// Where it was looked for.
+    pub reference: MasterKeyRef,
+    /// What is wrong.
+    pub problem: KeyProblem,
+}
+
+/// What is wrong with a master key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyProblem {
+    /// The variable is unset, or the file does not exist.
+    #[error("is missing")]
+    Missing,
+    /// The file cannot be read.
+    #[error("cannot be read")]
+    Unreadable,
+    /// Everyone on the machine may read or write the file.
+    #[error("may be read or written by everyone on this machine")]
+    Exposed,
+    /// Not 32 bytes in hexadecimal or base64.
+    #[error("is not 32 bytes in hexadecimal or base64")]
+    Form,
+    /// The same byte over and over.
+    #[error("is not random")]
+    NotRandom,
+}
+
+/// Why a sealed value did not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Not a sealed value.
+    #[error("this is not a sealed value")]
+    Form,
+    /// It names a key that this gateway does not have.
+    #[error("it was sealed with a master key that is not configured; add it to secrets.previous_master_keys")]
+    UnknownKey,
+    /// It was changed, or belongs to another context.
+    #[error("the sealed value was changed, or belongs elsewhere")]
+    Refused,
+}
+
+/// The master key in use, and those before it, which still open and verify.
+pub struct Keyring {
+    current: MasterKey,
+    previous: Vec<MasterKey>,
+}
+
+struct MasterKey {
+    bytes: Zeroizing<[u8; KEY_BYTES]>,
+    /// Names the key in sealed values; tells nothing of it.
+    id: String,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("current", &self.current.id).finish_non_exhaustive()
+    }
+}
+
+impl Keyring {
+    /// Reads the master keys; all that is wrong is told at once.
+    pub fn load(
+        master: &MasterKeyRef,
+        previous: &[MasterKeyRef],
+        environment: &dyn Environment,
+    ) -> Result<Self, Vec<KeyringError>> {
+        let (mut keys, mut problems) = (Vec::new(), Vec::new());
+        for reference in std::iter::once(master).chain(previous) {
+            let key = reference.read(environment).and_then(|text| {
+                MasterKey::parse(&text)
+                    .map_err(|problem| KeyringError { reference: reference.clone(), problem })
+            });
+            match key {
+                Ok(key) => keys.push(key),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let mut keys = keys.into_iter();
+        match keys.next() {
+            Some(current) if problems.is_empty() => Ok(Self { current, previous: keys.collect() }),
+            Some(_) | None => Err(problems),
+        }
+    }
+
+    /// The keyring of one key, given as its 32 bytes in hexadecimal or base64.
+    pub fn of(key: &SecretString) -> Result<Self, KeyProblem> {
+        Ok(Self { current: MasterKey::parse(key)?, previous: Vec::new() })
+    }
+
+    /// Seals a value for one context, such as `["attempt-request", merchant, mode, attempt id]`: it opens only under
+    /// the same. The answer is `v1.{key id}.{nonce and ciphertext}` and safe to store.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "the cipher refuses only texts of 256 GiB, which nobody can hold here")]
+    pub fn seal(&self, context: &[&str], plaintext: &[u8], ids: &dyn Ids) -> String {
+        let mut nonce = [0_u8; NONCE_BYTES];
+        ids.fill(&mut nonce);
+        let payload = Payload { msg: plaintext, aad: &length_prefixed(context) };
+        let sealed = self.current.cipher().encrypt(&XNonce::from(nonce), payload).expect("the value is short");
+        let text = URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat());
+        format!("v1.{}.{text}", self.current.id)
+    }
+
+    /// Opens what was sealed for this context, by the current key or a previous one.
+    pub fn open(&self, context: &[&str], sealed: &str) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let rest = sealed.strip_prefix("v1.").ok_or(OpenError::Form)?;
+        let (id, text) = rest.split_once('.').ok_or(OpenError::Form)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| OpenError::Form)?;
+        let (nonce, ciphertext) = bytes.split_at_checked(NONCE_BYTES).ok_or(OpenError::Form)?;
+        let nonce = <[u8; NONCE_BYTES]>::try_from(nonce).map_err(|_| OpenError::Form)?;
+        let key = self.keys().find(|key| key.id == id).ok_or(OpenError::UnknownKey)?;
+        let payload = Payload { msg: ciphertext, aad: &length_prefixed(context) };
+        let opened = key.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| OpenError::Refused)?;
+        Ok(Zeroizing::new(opened))
+    }
+
+    /// The key that opens one page: `id` of a tenant, for one purpose such as `"order"`.
+    #[must_use]
+    pub fn link_key(&self, purpose: &str, tenant: &Tenant, id: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.current.link(purpose, tenant, id))
+    }
+
+    /// Whether a key opens the page; in constant time, and true for keys made under previous master keys.
+    #[must_use]
+    pub fn verify_link_key(&self, purpose: &str, tenant: &Tenant, id: &str, key: &str) -> bool {
+        let Ok(given) = URL_SAFE_NO_PAD.decode(key) else { return false };
+        let fits = self.keys().fold(Choice::from(0), |fits, master| {
+            fits | master.link(purpose, tenant, id).as_slice().ct_eq(&given)
+        });
+        fits.into()
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &MasterKey> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+}
+
+impl MasterKey {
+    fn parse(text: &SecretString) -> Result<Self, KeyProblem> {
+        let text = text.expose_secret().trim();
+        let bytes = Zeroizing::new(decoded(text).ok_or(KeyProblem::Form)?);
+        let bytes = Zeroizing::new(<[u8; KEY_BYTES]>::try_from(bytes.as_slice()).map_err(|_| KeyProblem::Form)?);
+        if bytes.iter().all(|byte| *byte == bytes[0]) {
+            return Err(KeyProblem::NotRandom);
+        }
+        let id = hex::encode(&mac(bytes.as_slice(), &length_prefixed(&["merchant-gateway", "key id"]))[..4]);
+        Ok(Self { bytes, id })
+    }
+
+    fn subkey(&self, use_of_it: &[&str]) -> Zeroizing<[u8; KEY_BYTES]> {
+        let name: Vec<&str> = ["merchant-gateway", "subkey"].iter().chain(use_of_it).copied().collect();
+        Zeroizing::new(mac(self.bytes.as_slice(), &length_prefixed(&name)))
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&(*self.subkey(&["seal"])).into())
+    }
+
+    fn link(&self, purpose: &str, tenant: &Tenant, id: &str) -> [u8; LINK_KEY_BYTES] {
+        let subkey = self.subkey(&["link", purpose]);
+        let whole = mac(subkey.as_slice(), &length_prefixed(&[tenant.merchant.as_str(), tenant.mode.as_str(), id]));
+        let mut key = [0_u8; LINK_KEY_BYTES];
+        key.copy_from_slice(&whole[..LINK_KEY_BYTES]);
+        key
+    }
+}
+
+/// Hexadecimal, or either alphabet of base64, with or without padding.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    if text.len() == 2 * KEY_BYTES {
+        return hex::decode(text).ok();
+    }
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let standard = GeneralPurpose::new(&alphabet::STANDARD, config);
+    let url_safe = GeneralPurpose::new(&alphabet::URL_SAFE, config);
+    standard.decode(text).or_else(|_| url_safe.decode(text)).ok()
+}
+
+/// Parts one after the other, each after its length, so that no two lists of parts give the same bytes.
+fn length_prefixed(parts: &[&str]) -> Vec<u8> {
+    let part = |part: &&str| [&(part.len() as u64).to_be_bytes(), part.as_bytes()].concat();
+    parts.iter().flat_map(part).collect()
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104, section 3)")]
+fn mac(key: &[u8], message: &[u8]) -> [u8; KEY_BYTES] {
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("any length of key is taken");
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Mode;
+    use crate::ports::{FixedEnvironment, SeededIds};
+
+    const OLD: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    const NEW: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+
+    fn keyring(current: &str, previous: &[&str]) -> Keyring {
+        let variables = std::iter::once(&current).chain(previous).enumerate();
+        let environment = FixedEnvironment::new(variables.map(|(at, key)| (format!("K{at}"), (*key).to_owned())));
+        let references: Vec<_> = (1..=previous.len()).map(|at| MasterKeyRef::Env(format!("K{at}"))).collect();
+        Keyring::load(&MasterKeyRef::Env("K0".to_owned()), &references, &environment).unwrap()
+    }
+
+    fn tenant(merchant: &str, mode: Mode) -> Tenant {
+        Tenant { merchant: merchant.parse().unwrap(), mode }
+    }
+
+    #[test]
+    fn what_is_sealed_opens_only_in_its_own_context_and_unchanged() {
+        let keys = keyring(OLD, &[]);
+        let sealed = keys.seal(&["token", "a", "test"], b"spt_123", &SeededIds::new(1));
+        assert_eq!(keys.open(&["token", "a", "test"], &sealed).unwrap().as_slice(), b"spt_123");
+        for foreign in [&["token", "b", "test"][..], &["token", "a", "live"], &["token", "at", "est"], &[]] {
+            assert_eq!(keys.open(foreign, &sealed), Err(OpenError::Refused), "{foreign:?}");
+        }
+        let body_at = sealed.rfind('.').unwrap() + 1;
+        for at in body_at..sealed.len() {
+            let mut letters = sealed.clone().into_bytes();
+            letters[at] = if letters[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(letters).unwrap();
+            assert!(keys.open(&["token", "a", "test"], &changed).is_err(), "{at}");
+        }
+        for wrong in ["", "v1.", "v1.x", "v1.x.y", "v2.a.b", "v1.00000000.AAAA"] {
+            assert!(keys.open(&["token", "a", "test"], wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sealing_twice_gives_two_texts_and_neither_shows_the_value() {
+        let (keys, ids) = (keyring(OLD, &[]), SeededIds::new(1));
+        let one = keys.seal(&["x"], b"secret", &ids);
+        assert_ne!(one, keys.seal(&["x"], b"secret", &ids));
+        assert!(!one.contains("secret") && !format!("{keys:?}").contains("0001"));
+    }
+
+    #[test]
+    fn a_previous_master_key_still_opens_and_verifies() {
+        let (old, both, new) = (keyring(OLD, &[]), keyring(NEW, &[OLD]), keyring(NEW, &[]));
+        let sealed = old.seal(&["x"], b"value", &SeededIds::new(1));
+        assert_eq!(both.open(&["x"], &sealed).unwrap().as_slice(), b"value");
+        assert_eq!(new.open(&["x"], &sealed), Err(OpenError::UnknownKey));
+        let shop = tenant("harbor-coffee", Mode::Test);
+        let key = old.link_key("order", &shop, "ord_1");
+        assert!(both.verify_link_key("order", &shop, "ord_1", &key));
+        assert!(!new.verify_link_key("order", &shop, "ord_1", &key));
+        assert_eq!(both.link_key("order", &shop, "ord_1"), new.link_key("order", &shop, "ord_1"));
+    }
+
+    #[test]
+    fn a_link_key_fits_one_purpose_tenant_and_id() {
+        let keys = keyring(OLD, &[]);
+        let shop = tenant("harbor-coffee", Mode::Test);
+        let key = keys.link_key("order", &shop, "ord_1");
+        assert_eq!(key.len(), 32);
+        assert!(keys.verify_link_key("order", &shop, "ord_1", &key));
+        assert!(!keys.verify_link_key("checkout", &shop, "ord_1", &key));
+        assert!(!keys.verify_link_key("order", &shop, "ord_2", &key));
+        assert!(!keys.verify_link_key("order", &tenant("other", Mode::Test), "ord_1", &key));
+        assert!(!keys.verify_link_key("order", &tenant("harbor-coffee", Mode::Live), "ord_1", &key));
+        for wrong in ["", "x", &key[..28], &format!("{key}AAAA"), "ä"] {
+            assert!(!keys.verify_link_key("order", &shop, "ord_1", wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn keys_are_read_in_hexadecimal_and_base64_and_refused_otherwise() {
+        let problem = |text: &str| Keyring::of(&SecretString::from(text)).err();
+        for right in [OLD, &OLD.to_uppercase(), NEW, NEW.trim_end_matches('='), &format!("{OLD}\n")] {
+            assert_eq!(problem(right), None, "{right}");
+        }
+        for wrong in ["", "secret", &OLD[2..], &format!("{OLD}00"), "AAAA"] {
+            assert_eq!(problem(wrong), Some(KeyProblem::Form), "{wrong}");
+        }
+        assert_eq!(problem(&"00".repeat(32)), Some(KeyProblem::NotRandom));
+    }
+
+    #[test]
+    fn a_master_key_is_never_where_a_merchant_could_name_it() {
+        assert_eq!(MasterKeyRef::parse("env:MERCHANT_A_KEY"), Err(MasterKeyRefError::ReservedVariable));
+        assert_eq!(MasterKeyRef::parse("env:GATEWAY__X"), Err(MasterKeyRefError::ReservedVariable));
+        assert_eq!(MasterKeyRef::parse("file:master.key"), Err(MasterKeyRefError::RelativeFile));
+        assert_eq!(MasterKeyRef::parse(OLD), Err(MasterKeyRefError::NotAReference));
+        assert!(MasterKeyRef::parse("file:/run/secrets/master").is_ok());
+        assert!(MasterKeyRef::parse("env:GATEWAY_MASTER_KEY").is_ok());
+    }
+}

@@ -1,0 +1,14 @@
+//! The gateway's and the merchants' configuration: read, explained, and turned into the domain's types.
+//!
+//! Must not import anything but `domain` and `ports`.
+//!
+//! Reading order: [`diagnostic`] says what is wrong and where, `document` reads TOML that knows its lines; with these
+//! [`tenant`] reads a merchant's file and [`gateway`] the gateway's own. [`secrets`] follows references, [`keyring`]
+//! holds the master keys. [`tenants_dir`] reads a folder of merchants, [`check`] explains it to a person.
+
+pub mod diagnostic;
+mod document;
+pub mod keyring;
+pub mod secrets;
+pub mod tenant;
+mod web;

@@ -1,0 +1,357 @@
+//! References to secrets, and how they are followed.
+//!
+//! Must not import anything of `domain` but ids. Invariants: a merchant's reference reaches only that merchant's
+//! variables and folder; no error holds a secret's value.
+
+use std::fmt;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::ids::{MerchantId, Mode};
+use crate::ports::Environment;
+
+/// No secret is longer than this.
+const MOST_BYTES: u64 = 16 * 1024;
+
+/// Where a merchant's secret is kept; never its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// A variable of the environment, `MERCHANT_{ID}_…`.
+    Env(String),
+    /// A file below the gateway's `secrets.dir`, as `{id}/{name}`.
+    File(PathBuf),
+}
+
+/// Why a text is no reference that this merchant may use. Never quotes the text: it may be a secret itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretRefError {
+    /// Neither `env:` nor `file:`.
+    #[error("must be a reference and never the secret itself")]
+    NotAReference,
+    /// `store:`.
+    #[error("refers to the store, which is not supported yet")]
+    Store,
+    /// A variable outside the merchant's prefix.
+    #[error("refers to a variable that is not this merchant's")]
+    ForeignVariable,
+    /// A path that is absolute, climbs, or is empty.
+    #[error("refers to a file outside this merchant's folder of secrets")]
+    ForeignFile,
+}
+
+/// Why a reference leads to no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The variable is not set, or empty.
+    #[error("the environment variable {0} is not set")]
+    Unset(String),
+    /// There is no such file.
+    #[error("the file {} does not exist in secrets.dir", .0.display())]
+    Missing(PathBuf),
+    /// The file could not be read.
+    #[error("the file {} in secrets.dir cannot be read ({})", .0.display(), .1)]
+    Unreadable(PathBuf, std::io::ErrorKind),
+    /// A symbolic link leads out of the merchant's folder.
+    #[error("the file {} in secrets.dir is a link that leads out of the merchant's own folder", .0.display())]
+    LeadsOut(PathBuf),
+    /// A folder, a pipe, a device.
+    #[error("{} in secrets.dir is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// Everyone on the machine may read or write it.
+    #[error("everyone on this machine may read or write the file {} in secrets.dir", .0.display())]
+    Exposed(PathBuf),
+    /// More than 16 KiB.
+    #[error("the secret is longer than 16 KiB")]
+    TooLong,
+    /// Nothing but white space.
+    #[error("the secret is empty")]
+    Empty,
+    /// Not UTF-8 text.
+    #[error("the secret is not text")]
+    NotText,
+}
+
+impl SecretRef {
+    /// Reads a reference of this merchant's.
+    pub fn parse(text: &str, merchant: &MerchantId) -> Result<Self, SecretRefError> {
+        if let Some(name) = text.strip_prefix("env:") {
+            let rest = name.strip_prefix(&Self::variable_prefix(merchant));
+            let valid = rest.is_some_and(|rest| {
+                !rest.is_empty()
+                    && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+            });
+            return if valid { Ok(Self::Env(name.to_owned())) } else { Err(SecretRefError::ForeignVariable) };
+        }
+        if let Some(name) = text.strip_prefix("file:") {
+            let path = Path::new(name);
+            let inside = !name.is_empty()
+                && !name.contains('\0')
+                && path.components().all(|part| matches!(part, Component::Normal(_)));
+            return if inside {
+                Ok(Self::File(Path::new(merchant.as_str()).join(path)))
+            } else {
+                Err(SecretRefError::ForeignFile)
+            };
+        }
+        Err(if text.starts_with("store:") { SecretRefError::Store } else { SecretRefError::NotAReference })
+    }
+
+    /// What the names of all of a merchant's variables begin with.
+    #[must_use]
+    pub fn variable_prefix(merchant: &MerchantId) -> String {
+        format!("MERCHANT_{}_", merchant.as_str().to_ascii_uppercase().replace('-', "_"))
+    }
+
+    /// Follows the reference to the secret, without its trailing newline.
+    pub fn resolve(&self, environment: &dyn Environment, dir: &SecretsDir) -> Result<SecretString, SecretError> {
+        match self {
+            Self::Env(name) => {
+                let value = environment.var(name).ok_or_else(|| SecretError::Unset(name.clone()))?;
+                trimmed(SecretString::from(value)).map_err(|error| match error {
+                    SecretError::Empty => SecretError::Unset(name.clone()),
+                    other => other,
+                })
+            }
+            Self::File(path) => dir.read(path),
+        }
+    }
+}
+
+impl fmt::Display for SecretRef {
+    /// As it is written in a tenant file, with the merchant's folder.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+impl SecretRefError {
+    /// What to do about it; `variable` is how the merchant's variable is best named.
+    #[must_use]
+    pub fn remedy(&self, variable: &str) -> String {
+        match self {
+            Self::NotAReference => format!(
+                "write \"env:{variable}\" or \"file:NAME\", and if a key was in this file, roll it at Stripe"
+            ),
+            Self::Store => format!("write \"env:{variable}\" or \"file:NAME\""),
+            Self::ForeignVariable => format!("write \"env:{variable}\": only names with this merchant's prefix work"),
+            Self::ForeignFile => {
+                "write a name below secrets.dir/{tenant id}, such as \"file:stripe_key\", without \"..\"".to_owned()
+            }
+        }
+    }
+}
+
+impl SecretError {
+    /// What to do about it; `example` is what such a secret looks like.
+    #[must_use]
+    pub fn remedy(&self, example: &str) -> String {
+        match self {
+            Self::Unset(name) => format!("set the environment variable {name}, e.g. {name}={example}"),
+            Self::Missing(path) => {
+                format!("write the secret to {} below the gateway's secrets.dir", path.display())
+            }
+            Self::Unreadable(..) => "let the gateway's user read it".to_owned(),
+            Self::LeadsOut(_) => "keep the file itself in the merchant's folder".to_owned(),
+            Self::NotAFile(_) => "keep the secret in a regular file".to_owned(),
+            Self::Exposed(path) => format!("run chmod o-rwx on {}", path.display()),
+            Self::TooLong | Self::Empty | Self::NotText => format!("keep the secret alone there, e.g. {example}"),
+        }
+    }
+}
+
+/// The gateway's folder of secrets, with a folder per merchant in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretsDir(PathBuf);
+
+impl SecretsDir {
+    /// The folder at this path; it need not exist while no reference leads there.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Reads `{id}/{name}`. Links are followed first and judged by where they lead: within the merchant's folder they
+    /// are fine, which is how Kubernetes mounts secrets.
+    fn read(&self, path: &Path) -> Result<SecretString, SecretError> {
+        let named = |error: &std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => SecretError::Missing(path.to_path_buf()),
+            kind => SecretError::Unreadable(path.to_path_buf(), kind),
+        };
+        let merchant = path.components().next().ok_or_else(|| SecretError::Missing(path.to_path_buf()))?;
+        let own = self.0.canonicalize().map_err(|error| named(&error))?.join(merchant);
+        let real = self.0.join(path).canonicalize().map_err(|error| named(&error))?;
+        if !real.starts_with(&own) {
+            return Err(SecretError::LeadsOut(path.to_path_buf()));
+        }
+        read_private(&real).map_err(|error| match error {
+            PrivateFileError::Io(error) => named(&error),
+            PrivateFileError::NotAFile => SecretError::NotAFile(path.to_path_buf()),
+            PrivateFileError::Exposed => SecretError::Exposed(path.to_path_buf()),
+            PrivateFileError::TooLong => SecretError::TooLong,
+            PrivateFileError::NotText => SecretError::NotText,
+        })
+        .and_then(trimmed)
+    }
+}
+
+/// Why a file gave no secret.
+pub(super) enum PrivateFileError {
+    Io(std::io::Error),
+    NotAFile,
+    Exposed,
+    TooLong,
+    NotText,
+}
+
+/// Reads a small text file that not everyone may read.
+pub(super) fn read_private(path: &Path) -> Result<SecretString, PrivateFileError> {
+    // Asked before opening: opening a pipe would wait for its writer.
+    if !std::fs::metadata(path).map_err(PrivateFileError::Io)?.is_file() {
+        return Err(PrivateFileError::NotAFile);
+    }
+    let file = std::fs::File::open(path).map_err(PrivateFileError::Io)?;
+    if open_to_everyone(&file.metadata().map_err(PrivateFileError::Io)?) {
+        return Err(PrivateFileError::Exposed);
+    }
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(PrivateFileError::Io)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(PrivateFileError::TooLong);
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| PrivateFileError::NotText)?;
+    Ok(SecretString::from(text))
+}
+
+#[cfg(unix)]
+fn open_to_everyone(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o006 != 0
+}
+
+#[cfg(not(unix))]
+fn open_to_everyone(_: &std::fs::Metadata) -> bool {
+    false
+}
+
+fn trimmed(secret: SecretString) -> Result<SecretString, SecretError> {
+    let text = secret.expose_secret();
+    if text.len() as u64 > MOST_BYTES {
+        return Err(SecretError::TooLong);
+    }
+    let kept = text.trim_end_matches(['\n', '\r']);
+    if kept.trim().is_empty() { Err(SecretError::Empty) } else { Ok(SecretString::from(kept)) }
+}
+
+/// Why a secret is no Stripe key that this merchant may charge with. Never quotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StripeKeyError {
+    /// `pk_…`.
+    #[error("is a publishable key, which cannot charge")]
+    Publishable,
+    /// `whsec_…`.
+    #[error("is a webhook secret and not an API key")]
+    WebhookSecret,
+    /// `sk_org_…`.
+    #[error("is an organisation's key, which is not supported yet")]
+    Organisation,
+    /// `sk_live_…`, `rk_live_…` in test mode.
+    #[error("is a live key, which is not supported yet")]
+    Live,
+    /// `sk_test_…`, `rk_test_…` in live mode.
+    #[error("is a test key, though the mode is \"live\"")]
+    Test,
+    /// Anything else.
+    #[error("is not a Stripe API key")]
+    Unknown,
+}
+
+impl StripeKeyError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Publishable | Self::WebhookSecret | Self::Organisation | Self::Live | Self::Unknown => {
+                "use the account's secret or restricted key for test mode (sk_test_… or rk_test_…)"
+            }
+            Self::Test => "use the account's live key",
+        }
+    }
+}
+
+/// Checks that a secret is a Stripe key of this mode.
+pub fn check_stripe_key(key: &SecretString, mode: Mode) -> Result<(), StripeKeyError> {
+    let key = key.expose_secret();
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| key.starts_with(prefix));
+    if begins(&["pk_"]) {
+        return Err(StripeKeyError::Publishable);
+    }
+    if begins(&["whsec_"]) {
+        return Err(StripeKeyError::WebhookSecret);
+    }
+    if begins(&["sk_org_"]) {
+        return Err(StripeKeyError::Organisation);
+    }
+    let live = begins(&["sk_live_", "rk_live_"]);
+    let test = begins(&["sk_test_", "rk_test_"]);
+    let whole = key.len() > 8 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match mode {
+        Mode::Test if live => Err(StripeKeyError::Live),
+        Mode::Live if test => Err(StripeKeyError::Test),
+        Mode::Test | Mode::Live if (live || test) && whole => Ok(()),
+        Mode::Test | Mode::Live => Err(StripeKeyError::Unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merchant(id: &str) -> MerchantId {
+        id.parse().unwrap()
+    }
+
+    #[test]
+    fn a_reference_reaches_only_the_merchants_own_variables_and_folder() {
+        let id = merchant("harbor-coffee");
+        let parse = |text: &str| SecretRef::parse(text, &id);
+        assert_eq!(
+            parse("env:MERCHANT_HARBOR_COFFEE_STRIPE_KEY"),
+            Ok(SecretRef::Env("MERCHANT_HARBOR_COFFEE_STRIPE_KEY".to_owned()))
+        );
+        assert_eq!(parse("file:stripe/key"), Ok(SecretRef::File("harbor-coffee/stripe/key".into())));
+        for foreign in ["env:PATH", "env:MERCHANT_HARBOR_STRIPE_KEY", "env:MERCHANT_HARBOR_COFFEE_", "env:"] {
+            assert_eq!(parse(foreign), Err(SecretRefError::ForeignVariable), "{foreign}");
+        }
+        for foreign in ["file:", "file:../b/key", "file:/etc/passwd", "file:./key", "file:a/../../b"] {
+            assert_eq!(parse(foreign), Err(SecretRefError::ForeignFile), "{foreign}");
+        }
+        assert_eq!(parse("store:key"), Err(SecretRefError::Store));
+        assert_eq!(parse("sk_test_123"), Err(SecretRefError::NotAReference));
+    }
+
+    #[test]
+    fn keys_of_the_wrong_kind_or_mode_are_refused_without_being_shown() {
+        let check = |key: &str, mode| check_stripe_key(&SecretString::from(key), mode);
+        assert_eq!(check("sk_test_abc123", Mode::Test), Ok(()));
+        assert_eq!(check("rk_test_abc123", Mode::Test), Ok(()));
+        assert_eq!(check("pk_test_abc123", Mode::Test), Err(StripeKeyError::Publishable));
+        assert_eq!(check("sk_live_abc123", Mode::Test), Err(StripeKeyError::Live));
+        assert_eq!(check("rk_live_abc123", Mode::Test), Err(StripeKeyError::Live));
+        assert_eq!(check("sk_test_abc123", Mode::Live), Err(StripeKeyError::Test));
+        assert_eq!(check("whsec_abc", Mode::Test), Err(StripeKeyError::WebhookSecret));
+        for unknown in ["sk_test_", "sk_test_a b", "hello", "sk_test_a\r\nX: y"] {
+            assert_eq!(check(unknown, Mode::Test), Err(StripeKeyError::Unknown), "{unknown}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `[checkout]` and `[limits]`: how checkouts are run, and how many calls the shop takes.
+
+use super::values::{Amounts, countries, whole};
+use crate::config::document::Section;
+use crate::domain::address::CountryCode;
+use crate::domain::merchant::{CheckoutPolicy, Limits, RiskPolicy};
+use crate::domain::time::Span;
+
+const QUOTE_MINUTES: i64 = 15;
+const LONGEST_QUOTE: i64 = 60;
+const SESSION_MINUTES: i64 = 120;
+const LONGEST_SESSION: i64 = 24 * 60;
+
+/// Ways to pay, as far as they are built.
+#[derive(Clone, Copy)]
+enum Method {
+    PaymentSheet,
+    Hosted,
+    /// The payment sheet where the host offers one.
+    Auto,
+}
+
+/// Reads `[checkout]`; every key has a default.
+pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
+    let section = root.section("checkout");
+    let method = section.field("method");
+    let words = [("payment_sheet", Method::PaymentSheet), ("hosted", Method::Hosted), ("auto", Method::Auto)];
+    match method.as_ref().and_then(|field| field.choice(&words)) {
+        Some(Method::Hosted) => {
+            if let Some(field) = &method {
+                field.refuse("is not supported yet", "write \"payment_sheet\" or \"auto\"");
+            }
+        }
+        Some(Method::PaymentSheet | Method::Auto) | None => {}
+    }
+    let max_total = section.field("max_total").and_then(|field| amounts.chargeable(&field));
+    let sold_to = match section.field("countries") {
+        Some(field) => countries(&field),
+        None => default_countries(),
+    };
+    let allow_larger_token = section.field("allow_larger_token").and_then(|field| field.switch()).unwrap_or(false);
+    let words = [("off", RiskPolicy::Off), ("block_on_recommendation", RiskPolicy::BlockOnRecommendation)];
+    let risk = section.field("risk").and_then(|field| field.choice(&words));
+    let quote = section.field("quote_ttl_minutes").and_then(|field| whole(&field, 1..=LONGEST_QUOTE));
+    let quote = quote.unwrap_or(QUOTE_MINUTES);
+    let session = section.field("session_ttl_minutes").and_then(|field| whole(&field, quote..=LONGEST_SESSION));
+    let session = session.unwrap_or(SESSION_MINUTES);
+    section.finish();
+    CheckoutPolicy {
+        max_total,
+        countries: sold_to,
+        allow_larger_token,
+        risk: risk.unwrap_or(RiskPolicy::BlockOnRecommendation),
+        quote_ttl: Span::minutes(quote),
+        session_ttl: Span::minutes(session),
+    }
+}
+
+fn default_countries() -> Vec<CountryCode> {
+    "US".parse().into_iter().collect()
+}
+
+/// Reads `[limits]`; every key has a default.
+pub(super) fn read_limits(root: &Section<'_>) -> Limits {
+    let section = root.section("limits");
+    let limit = |key: &'static str, most: u32, default: u32| {
+        let number = section.field(key).and_then(|field| whole(&field, 1..=i64::from(most)));
+        number.and_then(|number| u32::try_from(number).ok()).unwrap_or(default)
+    };
+    let default = Limits::default();
+    let limits = Limits {
+        requests_per_second: limit("requests_per_second", 10_000, default.requests_per_second),
+        burst: limit("burst", 100_000, default.burst),
+        checkouts_per_minute: limit("checkouts_per_minute", 100_000, default.checkouts_per_minute),
+        payments_per_minute: limit("payments_per_minute", 100_000, default.payments_per_minute),
+        per_shopper_per_minute: limit("per_shopper_per_minute", 100_000, default.per_shopper_per_minute),
+    };
+    section.finish();
+    limits
+}

@@ -1,0 +1,241 @@
+//! A merchant's file: TOML in, everything a `MerchantView` holds out, or every problem of the file.
+//!
+//! Invariants: nothing in a file is ignored: a key is understood, or it is a problem; what is not built yet is refused
+//! by name. A [`TenantConfig`] holds references to secrets and no secret.
+
+mod checkout;
+mod presence;
+mod products;
+mod shipping;
+mod stripe;
+mod tax;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::diagnostic::{Diagnostic, Place, quoted};
+use super::document::{Section, Source};
+use super::secrets::{SecretRef, SecretsDir, check_stripe_key};
+use crate::domain::catalog::Catalog;
+use crate::domain::ids::{AccountId, MerchantId, Mode};
+use crate::domain::merchant::{MerchantStatus, MerchantView};
+use crate::domain::money::Currency;
+use crate::ports::Environment;
+
+use stripe::SecretSetting;
+use values::Amounts;
+
+const LONGEST_NAME: usize = 100;
+
+/// One merchant, as its file describes it.
+#[derive(Clone, Debug)]
+pub struct TenantConfig {
+    file: PathBuf,
+    source: String,
+    host_places: Vec<Place>,
+    stripe_key: SecretSetting,
+    /// The merchant's view, at generation 0.
+    seed: MerchantView,
+}
+
+/// A merchant's secrets, followed from their references.
+#[derive(Debug)]
+pub struct TenantSecrets {
+    /// The key of its Stripe account, of the merchant's mode.
+    pub stripe_key: SecretString,
+}
+
+impl TenantConfig {
+    /// The file it was read from.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The file's text: what tells one version from another, and what can be kept as the last good one.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The merchant, from the file's name.
+    #[must_use]
+    pub fn id(&self) -> &MerchantId {
+        &self.seed.id
+    }
+
+    /// Test or live.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.seed.mode
+    }
+
+    /// The merchant's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.seed.name
+    }
+
+    /// Its hosts, the first of which is used in links.
+    #[must_use]
+    pub fn hosts(&self) -> &[String] {
+        &self.seed.hosts
+    }
+
+    /// Its products.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.seed.catalog
+    }
+
+    /// The Stripe account, where the file names it.
+    #[must_use]
+    pub fn account(&self) -> Option<&AccountId> {
+        self.seed.account.as_ref()
+    }
+
+    /// Where the key of its Stripe account is kept.
+    #[must_use]
+    pub fn stripe_key(&self) -> &SecretRef {
+        &self.stripe_key.reference
+    }
+
+    /// The merchant as its readers see it. `account` is what Stripe answered for the key; an account that the file
+    /// names goes before it, and whoever learns another one refuses to charge.
+    #[must_use]
+    pub fn view(&self, generation: u64, account: Option<AccountId>) -> MerchantView {
+        let mut view = self.seed.clone();
+        view.generation = generation;
+        view.account = view.account.or(account);
+        view
+    }
+
+    /// Follows the references to the merchant's secrets; a secret that is missing or of the wrong kind is a problem at
+    /// the place of its reference.
+    pub fn resolve_secrets(
+        &self,
+        environment: &dyn Environment,
+        dir: &SecretsDir,
+    ) -> Result<TenantSecrets, Vec<Diagnostic>> {
+        let place = &self.stripe_key.place;
+        let key = self.stripe_key.reference.resolve(environment, dir);
+        let key = key.map_err(|error| vec![place.problem(error.to_string(), error.remedy("sk_test_…"))])?;
+        match check_stripe_key(&key, self.mode()) {
+            Ok(()) => Ok(TenantSecrets { stripe_key: key }),
+            Err(error) => Err(vec![place.problem(
+                format!("the secret in {} {error}", self.stripe_key.reference),
+                error.remedy(),
+            )]),
+        }
+    }
+
+    pub(super) fn host_places(&self) -> impl Iterator<Item = (&str, &Place)> {
+        self.seed.hosts.iter().map(String::as_str).zip(&self.host_places)
+    }
+
+    pub(super) fn stripe_key_place(&self) -> &Place {
+        &self.stripe_key.place
+    }
+}
+
+/// Reads a merchant's file from its text. The file's name gives the id; its path stands in the messages.
+pub fn parse_tenant(file: &Path, text: &str) -> Result<TenantConfig, Vec<Diagnostic>> {
+    let source = Source::new(file, text);
+    let config = source.parse().and_then(|table| read_root(&source, source.root(&table)));
+    let problems = source.into_problems();
+    match config {
+        Some((seed, host_places, stripe_key)) if problems.is_empty() => {
+            Ok(TenantConfig { file: file.to_path_buf(), source: text.to_owned(), host_places, stripe_key, seed })
+        }
+        Some(_) | None => Err(problems),
+    }
+}
+
+fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<(MerchantView, Vec<Place>, SecretSetting)> {
+    let id = read_id(source);
+    let name = root.required("name", "write the shop's name");
+    let name = name.and_then(|field| values::line(&field, LONGEST_NAME));
+    let mode = read_mode(&root);
+    let (hosts, host_places) = presence::read_hosts(&root).into_iter().unzip();
+    let currency = read_currency(&root);
+    let amounts = Amounts(currency);
+
+    let checkout = checkout::read(&root, amounts);
+    let limits = checkout::read_limits(&root);
+    let stripe = stripe::read(&root, id.as_ref(), mode);
+    let links = presence::read_links(&root);
+    let chatgpt = presence::read_chatgpt(&root);
+    let products = products::read(&root, amounts);
+    let shipping = shipping::read(&root, amounts, &checkout.countries);
+    if shipping.is_empty() && root.field("shipping").is_none() && products.iter().any(|product| product.shippable) {
+        root.missing("shipping", "add a [[shipping]] option, or write shippable = false where nothing is sent");
+    }
+    let tax = tax::read(&root, &checkout.countries);
+    root.unsupported("discounts", "remove [[discounts]]");
+    root.unsupported("webhook", "remove [webhook]");
+    let catalog = Catalog::new(products)
+        .inspect_err(|error| root.refuse(error.to_string(), "give one of them another id"));
+    root.finish();
+
+    let stripe = stripe?;
+    let seed = MerchantView {
+        id: id?,
+        mode,
+        generation: 0,
+        name: name?,
+        hosts,
+        currency: currency?,
+        catalog: catalog.ok()?,
+        checkout,
+        shipping,
+        tax: tax?,
+        network_id: stripe.network_id,
+        account: stripe.account,
+        payment_methods: stripe.payment_methods,
+        links,
+        chatgpt,
+        limits,
+        status: MerchantStatus::Serving,
+    };
+    Some((seed, host_places, stripe.key))
+}
+
+fn read_id(source: &Source<'_>) -> Option<MerchantId> {
+    let stem = source.file().file_stem().unwrap_or_default().to_string_lossy();
+    let id = stem.parse();
+    if id.is_err() {
+        source.report(
+            &Place::whole(source.file()),
+            format!("the file's name {} is no tenant id", quoted(&stem)),
+            "name it by 1 to 63 lower-case letters, digits and hyphens, such as harbor-coffee.toml",
+        );
+    }
+    id.ok()
+}
+
+/// The mode; one that cannot be read counts as test, so that the rest is judged as test.
+fn read_mode(root: &Section<'_>) -> Mode {
+    let Some(field) = root.required("mode", "write mode = \"test\"") else { return Mode::Test };
+    if field.choice(&[("test", Mode::Test), ("live", Mode::Live)]) == Some(Mode::Live) {
+        field.refuse("is not supported yet: \"live\"", "write \"test\"");
+        return Mode::Live;
+    }
+    Mode::Test
+}
+
+fn read_currency(root: &Section<'_>) -> Option<Currency> {
+    let field = root.required("currency", "write a three-letter code, such as \"usd\"")?;
+    let text = field.text()?;
+    match text.parse() {
+        Ok(currency) => Some(currency),
+        Err(_) => {
+            field.refuse(
+                format!("names no currency that can be charged: {}", quoted(text)),
+                "write a three-letter ISO 4217 code, such as \"usd\"",
+            );
+            None
+        }
+    }
+}

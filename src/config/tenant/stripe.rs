@@ -1,0 +1,100 @@
+//! `[stripe]`: which account is paid, by which methods, with which key.
+
+use super::values::{id, once, refuse_empty};
+use crate::config::diagnostic::{Place, quoted};
+use crate::config::document::{Field, Section};
+use crate::config::secrets::SecretRef;
+use crate::domain::ids::{AccountId, MerchantId, Mode, NetworkId};
+use crate::domain::merchant::PaymentMethod;
+
+const TEST_NETWORK: &str = "profile_test_";
+const METHODS: [(&str, PaymentMethod); 4] = [
+    ("card", PaymentMethod::Card),
+    ("apple_pay", PaymentMethod::ApplePay),
+    ("google_pay", PaymentMethod::GooglePay),
+    ("link", PaymentMethod::Link),
+];
+
+/// A reference to a secret, and where it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SecretSetting {
+    pub(super) reference: SecretRef,
+    pub(super) place: Place,
+}
+
+/// What `[stripe]` says.
+pub(super) struct Stripe {
+    pub(super) network_id: NetworkId,
+    pub(super) account: Option<AccountId>,
+    pub(super) key: SecretSetting,
+    pub(super) payment_methods: Vec<PaymentMethod>,
+}
+
+/// Reads the section. Without a valid `merchant` no reference can be judged, and the file's name was reported.
+pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Mode) -> Option<Stripe> {
+    let section = root.section("stripe");
+    if !section.present() {
+        if root.field("stripe").is_none() {
+            root.missing("stripe", "add [stripe] with network_id and secret_key");
+        }
+        return None;
+    }
+    let network_id = section.required("network_id", "copy the Network ID from the Stripe dashboard, profile_test_…");
+    let network_id = network_id.and_then(|field| read_network(&field, mode));
+    let account = section.field("account_id").and_then(|field| id::<AccountId>(&field, "acct_1ABC"));
+    let key = section.required("secret_key", "refer to the key, such as \"file:stripe_key\" or \"env:MERCHANT_…\"");
+    let key = key.and_then(|field| read_secret(&field, merchant?, "STRIPE_KEY"));
+    section.unsupported("webhook_secrets", "remove it; payments are followed by reading them at Stripe");
+    let payment_methods = match section.field("payment_methods") {
+        Some(field) => read_methods(&field),
+        None => vec![PaymentMethod::Card, PaymentMethod::ApplePay, PaymentMethod::GooglePay],
+    };
+    section.finish();
+    Some(Stripe { network_id: network_id?, account, key: key?, payment_methods })
+}
+
+fn read_network(field: &Field<'_>, mode: Mode) -> Option<NetworkId> {
+    let network: NetworkId = id(field, "profile_test_61TbCdEfGh")?;
+    let of_test = network.as_str().starts_with(TEST_NETWORK);
+    let (right, remedy) = match mode {
+        Mode::Test => (of_test, "copy the Network ID of the sandbox, profile_test_…"),
+        Mode::Live => (!of_test, "copy the live Network ID, which does not begin with profile_test_"),
+    };
+    if !right {
+        field.refuse(format!("does not belong to mode \"{}\"", mode.as_str()), remedy);
+        return None;
+    }
+    Some(network)
+}
+
+fn read_secret(field: &Field<'_>, merchant: &MerchantId, name: &str) -> Option<SecretSetting> {
+    match SecretRef::parse(field.text()?, merchant) {
+        Ok(reference) => Some(SecretSetting { reference, place: field.place() }),
+        Err(error) => {
+            let variable = format!("{}{name}", SecretRef::variable_prefix(merchant));
+            field.refuse(error.to_string(), error.remedy(&variable));
+            None
+        }
+    }
+}
+
+fn read_methods(field: &Field<'_>) -> Vec<PaymentMethod> {
+    let words: Vec<String> = METHODS.iter().map(|(word, _)| quoted(word)).collect();
+    let remedy = format!("write a list of {}", words.join(", "));
+    let items = field.items(&remedy);
+    if items.is_empty() {
+        refuse_empty(field, &remedy);
+    }
+    let mut names: Vec<&str> = Vec::new();
+    let mut methods = Vec::new();
+    for item in &items {
+        if let Some(method) = item.choice(&METHODS)
+            && let Some(name) = item.text()
+            && once(item, &names, &name)
+        {
+            names.push(name);
+            methods.push(method);
+        }
+    }
+    methods
+}

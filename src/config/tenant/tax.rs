@@ -1,0 +1,126 @@
+//! `[tax]`: how the shop's tax is found.
+//!
+//! Invariant: that a shop charges no tax is written in its file and never concluded from silence.
+
+use super::values::country;
+use crate::config::diagnostic::quoted;
+use crate::config::document::{Field, Section};
+use crate::domain::address::CountryCode;
+use crate::domain::money::Rate;
+use crate::domain::tax::{FixedTax, RegionRate, TaxRule};
+
+/// The key of a country's table that holds for all its other regions.
+const REST: &str = "rest";
+
+#[derive(Clone, Copy)]
+enum Provider {
+    None,
+    Fixed,
+    Stripe,
+}
+
+/// Reads the rule; `sold_to` are the countries of `[checkout]`.
+pub(super) fn read(root: &Section<'_>, sold_to: &[CountryCode]) -> Option<TaxRule> {
+    let section = root.section("tax");
+    if !section.present() {
+        if root.field("tax").is_none() {
+            root.missing("tax", "write [tax] with provider = \"fixed\" and rates, or provider = \"none\"");
+        }
+        return None;
+    }
+    let provider = section.required("provider", "write \"none\" or \"fixed\"");
+    let words = [("none", Provider::None), ("fixed", Provider::Fixed), ("stripe", Provider::Stripe)];
+    let chosen = provider.as_ref().and_then(|field| field.choice(&words));
+    let shipping = section.field("shipping").map(|field| (field.switch(), field));
+    let elsewhere = section.field("elsewhere").map(|field| (rate(&field), field));
+    let rates_field = section.field("rates");
+    let rates = read_rates(&section.section("rates"), sold_to);
+    let place = section.place();
+    section.finish();
+    match chosen? {
+        Provider::None => {
+            let read_by_fixed = [shipping.map(|(_, field)| field), elsewhere.map(|(_, field)| field), rates_field];
+            for field in read_by_fixed.iter().flatten() {
+                field.refuse("has no effect with provider \"none\"", "remove it, or write provider = \"fixed\"");
+            }
+            Some(TaxRule::None)
+        }
+        Provider::Stripe => {
+            if let Some(field) = provider {
+                field.refuse("is not supported yet", "write \"fixed\" with rates of your own, or \"none\"");
+            }
+            None
+        }
+        Provider::Fixed => {
+            if rates_field.is_none() && elsewhere.is_none() {
+                root.report(&place, "has no rates", "add [tax.rates.US] with one line per state, or elsewhere");
+            }
+            Some(TaxRule::Fixed(FixedTax {
+                rates,
+                elsewhere: elsewhere.and_then(|(rate, _)| rate),
+                on_shipping: shipping.and_then(|(on, _)| on).unwrap_or(false),
+            }))
+        }
+    }
+}
+
+/// `[tax.rates.US]` with `CA = "7.25"` and `rest = "0"`: a state's row comes before its country's.
+fn read_rates(section: &Section<'_>, sold_to: &[CountryCode]) -> Vec<RegionRate> {
+    let mut rows: Vec<RegionRate> = Vec::new();
+    for (name, field) in section.entries() {
+        let Some(code) = country(&field, Some(name)) else { continue };
+        if !sold_to.contains(&code) {
+            field.refuse("is a country where the shop does not sell", "remove it, or add it to checkout.countries");
+        }
+        let states = field.section();
+        if states.present() && states.entries().is_empty() {
+            states.refuse("has no rates", format!("add a line per state, or {REST} for the whole country"));
+        }
+        let mut of_country = None;
+        for (state, field) in states.entries() {
+            let Some(rate) = rate(&field) else { continue };
+            if state == REST {
+                of_country = Some(RegionRate { country: code, state: None, rate });
+            } else if let Some(state) = read_state(&field, code, state) {
+                let row = RegionRate { country: code, state: Some(state), rate };
+                let same = |other: &RegionRate| other.country == row.country && other.state == row.state;
+                if rows.iter().any(same) {
+                    field.refuse("is there twice", "keep one of the two");
+                }
+                rows.push(row);
+            }
+        }
+        rows.extend(of_country);
+    }
+    rows
+}
+
+/// A state as addresses write it: two letters in the US and Canada.
+fn read_state(field: &Field<'_>, country: CountryCode, state: &str) -> Option<String> {
+    let lettered = matches!(country.as_str(), "US" | "CA");
+    let letters = state.len() == 2 && state.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let fits = !state.trim().is_empty() && state.chars().count() <= 50;
+    if (lettered && !letters) || !fits {
+        field.refuse(
+            format!("has no region {}", quoted(state)),
+            format!("write the state as addresses do, such as CA, or {REST} for all others"),
+        );
+        return None;
+    }
+    Some(if lettered { state.to_ascii_uppercase() } else { state.trim().to_owned() })
+}
+
+fn rate(field: &Field<'_>) -> Option<Rate> {
+    let quotes = field.decimal().map_or("write the percentage in quotes, such as \"7.25\"".to_owned(), |decimal| {
+        format!("write \"{decimal}\" in quotes, so that it is kept exactly")
+    });
+    let text = field.text_or(&quotes)?;
+    let rate = Rate::from_percent(text);
+    if rate.is_err() {
+        field.refuse(
+            format!("is no percentage: {}", quoted(text)),
+            "write a number from 0 to 100 with at most four decimals, such as \"8.875\"",
+        );
+    }
+    rate.ok()
+}

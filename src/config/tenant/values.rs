@@ -1,0 +1,273 @@
+//! One reader per kind of value in a tenant file: texts, amounts, ids, countries, addresses, numbers.
+//!
+//! Invariant: a reader that answers `None` has reported why.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use crate::config::diagnostic::quoted;
+use crate::config::document::{Field, Section};
+use crate::config::web;
+use crate::domain::address::CountryCode;
+use crate::domain::ids::IdError;
+use crate::domain::money::{Currency, Money, MoneyError};
+
+/// A text on one line.
+pub(super) fn line(field: &Field<'_>, most: usize) -> Option<String> {
+    let text = harmless(field, most, &[])?;
+    if text.trim().is_empty() {
+        field.refuse("is empty", "write a text, or remove the key");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// A text that may be empty and have several lines.
+pub(super) fn paragraphs(field: &Field<'_>, most: usize) -> Option<String> {
+    harmless(field, most, &['\n', '\t']).map(str::to_owned)
+}
+
+/// A text without anything that is invisible: shoppers and models must read the same.
+fn harmless<'d>(field: &Field<'d>, most: usize, also: &[char]) -> Option<&'d str> {
+    let text = field.text()?;
+    let length = text.chars().count();
+    if length > most {
+        field.refuse(
+            format!("is {length} characters long"),
+            format!("shorten it to at most {most} characters"),
+        );
+        return None;
+    }
+    if let Some(hidden) = text.chars().find(|letter| is_hidden(*letter) && !also.contains(letter)) {
+        field.refuse(
+            format!("holds the invisible character U+{:04X}", u32::from(hidden)),
+            "remove it: control, direction and zero-width characters can hide text from people",
+        );
+        return None;
+    }
+    Some(text)
+}
+
+/// Control, bidirectional, zero-width and filler characters, and those that only tag others (Unicode 16, `Cc`, most of
+/// `Cf`, line separators, Hangul fillers, variation selectors other than the two that choose emoji or text).
+pub(super) fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0d}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A whole number within bounds.
+pub(super) fn whole(field: &Field<'_>, bounds: RangeInclusive<i64>) -> Option<i64> {
+    let number = field.whole()?;
+    if bounds.contains(&number) {
+        return Some(number);
+    }
+    let (least, most) = bounds.into_inner();
+    field.refuse(format!("is {number}"), format!("write a whole number from {least} to {most}"));
+    None
+}
+
+/// An identifier.
+pub(super) fn id<T: FromStr<Err = IdError>>(field: &Field<'_>, example: &str) -> Option<T> {
+    match field.text()?.parse() {
+        Ok(id) => Some(id),
+        Err(error) => {
+            field.refuse(format!("is not {}", error.expected), format!("write one such as \"{example}\""));
+            None
+        }
+    }
+}
+
+/// An absolute `https` address, as it was written.
+pub(super) fn address(field: &Field<'_>) -> Option<String> {
+    let text = field.text()?;
+    match web::address(text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(wrong) => {
+            field.refuse(wrong.problem, wrong.remedy);
+            None
+        }
+    }
+}
+
+/// Country codes, each once, at least one.
+pub(super) fn countries(field: &Field<'_>) -> Vec<CountryCode> {
+    const REMEDY: &str = "write a list of ISO 3166-1 codes, such as [\"US\"]";
+    let items = field.items(REMEDY);
+    let mut codes: Vec<CountryCode> = Vec::new();
+    if items.is_empty() {
+        refuse_empty(field, REMEDY);
+    }
+    for item in &items {
+        if let Some(code) = country(item, item.text())
+            && once(item, &codes, &code)
+        {
+            codes.push(code);
+        }
+    }
+    codes
+}
+
+/// One country code.
+pub(super) fn country(field: &Field<'_>, text: Option<&str>) -> Option<CountryCode> {
+    let text = text?;
+    match text.parse::<CountryCode>() {
+        Ok(code) if COUNTRIES.split_ascii_whitespace().any(|known| known == code.as_str()) => Some(code),
+        Ok(_) | Err(_) => {
+            let remedy = match text.to_ascii_uppercase().as_str() {
+                "UK" => "write \"GB\" for the United Kingdom",
+                _ => "write the two letters of ISO 3166-1, such as \"US\"",
+            };
+            field.refuse(format!("has no country {}", quoted(text)), remedy);
+            None
+        }
+    }
+}
+
+/// Reports a list that is there and empty.
+pub(super) fn refuse_empty(field: &Field<'_>, remedy: &str) {
+    if field.is_list() {
+        field.refuse("is an empty list", remedy);
+    }
+}
+
+/// Reports a value that the list has already.
+pub(super) fn once<T: PartialEq + Display>(field: &Field<'_>, known: &[T], value: &T) -> bool {
+    let new = !known.contains(value);
+    if !new {
+        field.refuse(format!("names {} a second time", quoted(&value.to_string())), "remove one of the two");
+    }
+    new
+}
+
+/// Ids that must differ from each other.
+#[derive(Default)]
+pub(super) struct Unique(BTreeSet<String>);
+
+impl Unique {
+    /// Reports an id that was there before.
+    pub(super) fn claim(&mut self, section: &Section<'_>, id: &str, among: &str) {
+        if !self.0.insert(id.to_owned())
+            && let Some(field) = section.field("id")
+        {
+            field.refuse(format!("{} is used twice", quoted(id)), format!("give {among} ids that differ"));
+        }
+    }
+}
+
+/// Reads amounts of the shop's currency; without one, their form alone is checked.
+#[derive(Clone, Copy)]
+pub(super) struct Amounts(pub(super) Option<Currency>);
+
+impl Amounts {
+    /// A price: not negative, and not more than can be charged.
+    pub(super) fn price(self, field: &Field<'_>) -> Option<Money> {
+        let amount = self.read(field)?;
+        match amount.chargeable() {
+            Err(error @ (MoneyError::AboveMaximum(_) | MoneyError::NotAMultipleOfTen(_))) => {
+                field.refuse(format!("is no price: {error}"), self.example());
+                None
+            }
+            Ok(_)
+            | Err(
+                MoneyError::BelowMinimum { .. }
+                | MoneyError::Overflow
+                | MoneyError::CurrencyMismatch(..)
+                | MoneyError::Negative,
+            ) => match amount.well_formed() {
+                Ok(price) => Some(price),
+                Err(error) => {
+                    field.refuse(format!("is no price: {error}"), self.example());
+                    None
+                }
+            },
+        }
+    }
+
+    /// An amount that can be charged as it stands.
+    pub(super) fn chargeable(self, field: &Field<'_>) -> Option<Money> {
+        match self.read(field)?.chargeable() {
+            Ok(amount) => Some(amount),
+            Err(error) => {
+                field.refuse(format!("cannot be charged: {error}"), self.example());
+                None
+            }
+        }
+    }
+
+    fn read(self, field: &Field<'_>) -> Option<Money> {
+        if let Some(decimal) = field.decimal() {
+            let meant = self.0.and_then(|currency| minor_units(decimal, currency));
+            let remedy = meant
+                .map_or_else(|| self.example(), |amount| format!("write {} for {amount}", amount.minor));
+            field.refuse("must be whole minor units, but is a decimal number", remedy);
+            return None;
+        }
+        let minor = field.whole_or(&self.example())?;
+        if minor < 0 {
+            field.refuse("must not be negative", self.example());
+            return None;
+        }
+        Some(Money::new(minor, self.0?))
+    }
+
+    fn example(self) -> String {
+        let Some(currency) = self.0 else { return "write minor units, such as 599 for 5.99 USD".to_owned() };
+        let amount = Money::new(if currency.exponent() == 3 { 5990 } else { 599 }, currency);
+        format!("write minor units, such as {} for {amount}", amount.minor)
+    }
+}
+
+/// The amount that a decimal number of major units most likely meant.
+fn minor_units(decimal: &str, currency: Currency) -> Option<Money> {
+    let decimals = usize::try_from(currency.exponent()).ok()?;
+    let (whole, fraction) = decimal.split_once('.')?;
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.len() > decimals {
+        return None;
+    }
+    let minor = format!("{whole}{fraction:0<decimals$}").parse().ok()?;
+    Money::new(minor, currency).well_formed().ok()
+}
+
+/// ISO 3166-1 alpha-2, the assigned codes.
+const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ \
+    BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER \
+    ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM \
+    IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF \
+    MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK \
+    PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD \
+    TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_hide_text_are_told_from_those_that_are_text() {
+        for hidden in ['\u{0}', '\n', '\u{1b}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}'] {
+            assert!(is_hidden(hidden), "{:x}", u32::from(hidden));
+        }
+        for shown in ['a', 'é', ' ', '\u{a0}', '咖', '☕', '\u{fe0f}', '–', '\u{301}'] {
+            assert!(!is_hidden(shown), "{:x}", u32::from(shown));
+        }
+    }
+
+    #[test]
+    fn a_decimal_price_is_answered_with_its_minor_units() {
+        let meant = |text: &str, code: &str| minor_units(text, code.parse().unwrap()).map(|money| money.minor);
+        assert_eq!(meant("18.5", "usd"), Some(1850));
+        assert_eq!(meant("18.00", "jpy"), Some(18));
+        assert_eq!(meant("0.05", "usd"), Some(5));
+        assert_eq!(meant("1.23", "kwd"), Some(1230));
+        assert_eq!(meant("1.234", "kwd"), None);
+        assert_eq!(meant("18.505", "usd"), None);
+        assert_eq!(meant("-1.5", "usd"), None);
+        assert_eq!(meant("1e3", "usd"), None);
+    }
+}
