@@ -13,11 +13,15 @@
 //! 8. [`http`]: the public listener.
 //! 9. [`cli`]: one file per command.
 
+pub mod actors;
 pub mod config;
 pub mod domain;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+pub mod http;
 pub mod ports;
 pub mod protocol;
+pub mod runtime;
 pub mod store;
 pub mod stripe;
+pub mod telemetry;

@@ -5,7 +5,7 @@ use crate::domain::checkout::attempt::{Seen, Unknown};
 use crate::domain::checkout::step::Effect;
 use crate::domain::checkout::token::SharedPaymentToken;
 use crate::domain::ids::{AttemptNumber, SessionId, Tenant};
-use crate::store::{AttemptRow, Store};
+use crate::store::AttemptRow;
 use crate::stripe::{StoredCharge, StripeAccount};
 
 use super::preparation::token_context;

@@ -10,7 +10,7 @@ use crate::domain::checkout::snapshot::{AttemptMove, Change};
 use crate::domain::ids::{SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Order;
-use crate::protocol::apps::payment_sheet;
+use crate::protocol::apps::completion::completion;
 use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, StoreError};
 use crate::stripe::encode_charge;
 
@@ -67,6 +67,6 @@ fn attempt_row(
 
 fn placed(services: &Services, view: &MerchantView, session: &Session, order: Order) -> PlacedOrder {
     let permalink = services.links.order(view, &order.id);
-    let completion = payment_sheet::completion(session, &order, &permalink, view);
+    let completion = completion(session, &order, &permalink, view);
     PlacedOrder { order, permalink, completion }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::config::Keyring;
+use crate::config::keyring::Keyring;
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::step::Moment;
 use crate::ports::{Clock, Ids};

@@ -24,7 +24,7 @@ use crate::domain::checkout::driver::{
 };
 use crate::domain::checkout::snapshot::Change;
 use crate::domain::ids::SessionId;
-use crate::store::{CommitError, Store};
+use crate::store::CommitError;
 
 /// How many messages may wait; more is "busy".
 const MAILBOX: usize = 64;

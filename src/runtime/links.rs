@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::Keyring;
+use crate::config::keyring::Keyring;
 use crate::domain::ids::{Mode, OrderId, Tenant};
 use crate::domain::merchant::MerchantView;
 

@@ -9,8 +9,9 @@ use futures_util::StreamExt;
 use super::Public;
 use super::visit::{Stranger, Visit, not_found};
 use crate::actors::MerchantHandle;
+use crate::domain::checkout::command::{Command, Rejection};
 use crate::protocol::mcp::{
-    Accepted, HeaderValue, Headers, Outcome, Parts, Response, SessionCall, Target, ToolCall, ToolName, accept,
+    Accepted, Caller, HeaderValue, Headers, Outcome, Parts, Response, SessionCall, Target, ToolCall, ToolName, accept,
     answer_from_view, finish, forbidden_origin, method_not_allowed, payload_too_large, rate_limited,
 };
 use crate::runtime::Budget;
@@ -41,5 +42,126 @@ pub(super) async fn not_allowed(request: HttpRequest, public: web::Data<Public>)
         Ok(_) => send(method_not_allowed()),
         Err(Stranger::Unknown) => not_found(),
         Err(Stranger::Origin) => send(forbidden_origin()),
+    }
+}
+
+/// One message in, one response out.
+async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Response {
+    let view = merchant.view();
+    match accept(parts, body, &view) {
+        Accepted::Reply(response, caller) => {
+            if let Err(too_many) = merchant.limiter().take(Budget::Request, caller.subject()) {
+                record(merchant, &caller, None, 429);
+                return rate_limited(&caller, seconds(too_many.retry_after));
+            }
+            record(merchant, &caller, None, response.status);
+            response
+        }
+        Accepted::Call(call, context) => {
+            let caller = context.caller().clone();
+            let tool = context.tool();
+            if let Err(too_many) = merchant.limiter().take(budget(tool), caller.subject()) {
+                record(merchant, &caller, Some(tool), 429);
+                return rate_limited(&caller, seconds(too_many.retry_after));
+            }
+            let outcome = match *call {
+                ToolCall::Read(read) => answer_from_view(&read, &view),
+                ToolCall::Session(call) => run(merchant, call).await,
+            };
+            let response = finish(*context, outcome);
+            record(merchant, &caller, Some(tool), response.status);
+            response
+        }
+    }
+}
+
+/// What a tool costs. Paying has a budget of its own.
+const fn budget(tool: ToolName) -> Budget {
+    match tool {
+        ToolName::CompleteCheckout => Budget::Payment,
+        ToolName::CheckoutSession | ToolName::CreateCheckout => Budget::Checkout,
+        ToolName::SearchProducts
+        | ToolName::ShowBuyProductWidget
+        | ToolName::UpdateCheckout
+        | ToolName::GetCheckout
+        | ToolName::CancelCheckout => Budget::Request,
+    }
+}
+
+async fn run(merchant: &MerchantHandle, SessionCall { target, command }: SessionCall) -> Outcome {
+    let answered = match (&target, command) {
+        (Target::New, Command::Create(patch)) => merchant.create(patch).await,
+        (Target::New, _) => Err(Rejection::NotFound),
+        (Target::Existing(reference), command) => merchant.ask(&reference.id, command).await,
+    };
+    match (answered, target) {
+        (Ok(answer), _) => Outcome::Session(answer),
+        (Err(Rejection::Undecided), Target::Existing(reference)) => Outcome::InProgress(reference),
+        (Err(rejection), _) => Outcome::Refused(rejection),
+    }
+}
+
+/// One line per message: who speaks which revision, what for, and how it was answered.
+fn record(merchant: &MerchantHandle, caller: &Caller, tool: Option<ToolName>, status: u16) {
+    let client = caller.client();
+    tracing::info!(
+        merchant = %merchant.tenant().merchant,
+        era = ?caller.era(),
+        version = %caller.version().as_str(),
+        method = caller.method(),
+        tool = tool.map(ToolName::as_str),
+        client = client.map(|client| client.name.as_str()),
+        client_version = client.map(|client| client.version.as_str()),
+        status,
+        "mcp_answered"
+    );
+}
+
+fn seconds(wait: Duration) -> u32 {
+    u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
+/// Why a body was not read.
+enum Unread {
+    TooLarge,
+    Lost,
+}
+
+/// The whole body, if it is not too large and comes in time.
+async fn read(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, Unread> {
+    let reading = async {
+        let mut body = Vec::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Unread::Lost)?;
+            if body.len() + chunk.len() > limit {
+                return Err(Unread::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    };
+    tokio::time::timeout(BODY_DEADLINE, reading).await.unwrap_or(Err(Unread::Lost))
+}
+
+fn send(response: Response) -> HttpResponse {
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut builder = HttpResponse::build(status);
+    for (name, value) in response.headers {
+        builder.insert_header((name, value));
+    }
+    builder.body(response.body)
+}
+
+/// The headers of a request, as the protocol asks for them.
+struct ReceivedHeaders<'a>(&'a HttpRequest);
+
+impl Headers for ReceivedHeaders<'_> {
+    fn get(&self, name: &'static str) -> HeaderValue<'_> {
+        let mut values = self.0.headers().get_all(name);
+        match (values.next(), values.next()) {
+            (None, _) => HeaderValue::Absent,
+            (Some(value), None) => value.to_str().map_or(HeaderValue::Unusable, HeaderValue::Text),
+            (Some(_), Some(_)) => HeaderValue::Unusable,
+        }
     }
 }
