@@ -1,3 +1,7 @@
 //! The command line's entry: parse, call the library, give back the exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    merchant_gateway::cli::main()
+}

@@ -1,0 +1,36 @@
+//! `merchant-gateway check [PATH…]`: everything that is wrong with tenant files, in one run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Configured, say};
+use crate::config::check::check;
+use crate::ports::SystemEnvironment;
+
+/// Explain what is wrong with tenant files, all of it at once.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Files, or folders of files; without any, the configured tenants folder.
+    paths: Vec<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    configured: Configured,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let environment = SystemEnvironment;
+        let config = self.configured.load(&environment)?;
+        let report = check(&self.paths, &config, &environment);
+        if self.json {
+            say(&serde_json::to_string_pretty(&report)?);
+        } else {
+            say(&report.to_string());
+        }
+        Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

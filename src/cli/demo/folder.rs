@@ -1,0 +1,58 @@
+//! The demo's folder: its database, its master key, and the sample merchants where no other are given.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::ports::{Ids, SystemIds};
+
+/// The sample merchants, so that the demo needs no file of the source tree.
+const SAMPLES: [(&str, &str); 1] =
+    [("harbor-coffee.toml", include_str!("../../../tenants/harbor-coffee.toml"))];
+
+/// Where `./tenants` is looked for.
+const TENANTS: &str = "tenants";
+
+/// What the demo keeps and reads.
+pub(super) struct DemoFolder {
+    pub(super) tenants: PathBuf,
+    pub(super) database: PathBuf,
+    pub(super) master_key: String,
+}
+
+/// Makes the folder and what is missing in it.
+pub(super) fn prepare(data: &Path, tenants: Option<&Path>) -> anyhow::Result<DemoFolder> {
+    fs::create_dir_all(data).with_context(|| format!("cannot make the demo's folder {}", data.display()))?;
+    let tenants = match tenants {
+        Some(named) => named.to_owned(),
+        None if Path::new(TENANTS).is_dir() => PathBuf::from(TENANTS),
+        None => write_samples(data)?,
+    };
+    let master_key = master_key(&data.join("master.key"))?;
+    Ok(DemoFolder { tenants, database: data.join("gateway.sqlite3"), master_key })
+}
+
+fn write_samples(data: &Path) -> anyhow::Result<PathBuf> {
+    let folder = data.join(TENANTS);
+    fs::create_dir_all(&folder)?;
+    for (name, text) in SAMPLES {
+        fs::write(folder.join(name), text).with_context(|| format!("cannot write the sample {name}"))?;
+    }
+    Ok(folder)
+}
+
+/// The key of earlier runs, or a new one.
+fn master_key(path: &Path) -> anyhow::Result<String> {
+    if path.exists() {
+        return fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    }
+    let mut bytes = [0_u8; 32];
+    SystemIds.fill(&mut bytes);
+    let key = hex::encode(bytes);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    writeln!(file, "{key}").with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(key)
+}

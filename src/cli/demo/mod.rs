@@ -1,0 +1,139 @@
+//! `merchant-gateway demo`: everything on this machine, from nothing: sample shops, an emulated Stripe, a database.
+//!
+//! Its folder keeps the database and the master key from one run to the next. Each merchant's key is made up on the
+//! spot and known to the emulator alone.
+
+mod buy;
+mod folder;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::gateway::{Gateway, Needs};
+use super::{say, told};
+use crate::config::gateway::GatewayConfig;
+use crate::config::secrets::SecretRef;
+use crate::config::tenant::TenantConfig;
+use crate::config::tenants_dir::read_tenants;
+use crate::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed};
+use crate::ports::{FixedEnvironment, SystemClock};
+use crate::telemetry::{self, LogFormat};
+
+/// Try it: sample shops, an emulated Stripe and a database, all in one folder on this machine.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Buy something from every shop, print the receipts and stop.
+    #[arg(long)]
+    buy: bool,
+    /// The folder of the demo's database and key.
+    #[arg(long, value_name = "DIR", default_value = "demo-data")]
+    data: PathBuf,
+    /// The folder of tenant files; without it ./tenants, or the built-in samples where there is none.
+    #[arg(long, value_name = "DIR")]
+    tenants: Option<PathBuf>,
+    /// The port on 127.0.0.1; 0 takes a free one, as does --buy.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// What is logged to standard error, in the form of log.filter.
+    #[arg(long, default_value = "warn")]
+    log: String,
+}
+
+/// The name of the variable that holds the demo's master key, in its made-up environment.
+const MASTER_KEY: &str = "DEMO_MASTER_KEY";
+
+impl Demo {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        telemetry::begin(LogFormat::Text, &self.log)?;
+        let folder = folder::prepare(&self.data, self.tenants.as_deref())?;
+        let listener = self.listener()?;
+        let address = listener.local_addr()?;
+        let read = read_tenants(&folder.tenants, &[]);
+        if !read.problems.is_empty() {
+            return Err(told(&read.problems));
+        }
+        let clock = Arc::new(SystemClock);
+        let accounts = read.tenants.iter().map(account).collect();
+        let emulator = Emulator::start(EmulatorOptions { clock, port: 0, accounts }).context("the emulator")?;
+        let variables = read.tenants.iter().filter_map(|tenant| match tenant.stripe_key() {
+            SecretRef::Env(name) => Some((name.clone(), key(tenant))),
+            SecretRef::File(_) => None,
+        });
+        let environment = FixedEnvironment::new(variables.chain([(MASTER_KEY.to_owned(), folder.master_key.clone())]));
+        let config = GatewayConfig::load(None, &environment, &overrides(&folder, address, &emulator))
+            .map_err(|problems| told(&problems))?;
+        let gateway = Gateway::start(config, Needs { listener, environment: Arc::new(environment) })?;
+        if !gateway.problems().is_empty() {
+            return Err(told(gateway.problems()));
+        }
+        if self.buy {
+            let bought = buy::from_all(&gateway, &emulator);
+            gateway.stop()?;
+            bought?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        introduce(&gateway, &emulator);
+        gateway.run_until_signal()?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn listener(&self) -> anyhow::Result<TcpListener> {
+        let port = if self.buy { 0 } else { self.port };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        TcpListener::bind(address)
+            .with_context(|| format!("cannot listen on {address}; choose another port with --port, or 0 for a free one"))
+    }
+}
+
+fn overrides(folder: &folder::DemoFolder, address: SocketAddr, emulator: &Emulator) -> Vec<(String, String)> {
+    let tenants = folder.tenants.display().to_string();
+    [
+        ("public.listen", address.to_string()),
+        ("public.link_base", format!("http://{address}")),
+        ("tenants.dir", tenants),
+        ("store.url", format!("sqlite:{}", folder.database.display())),
+        ("stripe.api_base", emulator.base_url()),
+        ("secrets.master_key", format!("env:{MASTER_KEY}")),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .to_vec()
+}
+
+/// A merchant's made-up key.
+fn key(tenant: &TenantConfig) -> String {
+    format!("sk_test_demo_{}", tenant.id().as_str().replace('-', "_"))
+}
+
+/// A merchant's account at the emulator; the same at every start, as the store remembers it.
+fn account(tenant: &TenantConfig) -> AccountSeed {
+    let account_id = tenant.account().map_or_else(
+        || format!("acct_demo_{}", tenant.id().as_str().replace('-', "_")),
+        |account| account.as_str().to_owned(),
+    );
+    AccountSeed {
+        account_id,
+        secret_keys: vec![KeySeed { key: key(tenant), may_read_account: true }],
+        network_id: tenant.view(0, None).network_id.as_str().to_owned(),
+    }
+}
+
+fn introduce(gateway: &Gateway, emulator: &Emulator) {
+    let base = format!("http://{}", gateway.address());
+    say("merchant-gateway demo: test mode, no real money. Ctrl-C stops it.\n");
+    for merchant in gateway.merchants() {
+        say(&format!("{}", merchant.name()));
+        say(&format!("  MCP endpoint      {base}/t/{}/mcp", merchant.id()));
+        if let Some(host) = merchant.hosts().first() {
+            say(&format!("  on its own host   http://{host}:{}/mcp", gateway.address().port()));
+        }
+    }
+    say("\nEmulated Stripe");
+    say(&format!("  API               {}", emulator.base_url()));
+    say(&format!("  ledger            {}/_emulator/ledger", emulator.base_url()));
+    say("\nOne whole purchase per shop: merchant-gateway demo --buy");
+}

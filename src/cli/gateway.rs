@@ -1,0 +1,202 @@
+//! A whole gateway in this process: every part is made here and given to those that need it, once.
+//!
+//! Order of a start: keys, store, Stripe, actors, merchants, listener, sweeper. Of a stop: listener (open requests
+//! finish within the grace time), sweeper, actors, store.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use anyhow::Context as _;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::actors::{Arbiters, Directory, Services};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::gateway::{GatewayConfig, StoreConfig};
+use crate::config::tenant::TenantConfig;
+use crate::domain::time::Span;
+use crate::http::public::{self, PublicSettings};
+use crate::ports::{Clock, Environment, SystemClock, SystemIds};
+use crate::runtime::{Io, PublicLinks, sweep};
+use crate::store::SqliteStore;
+use crate::stripe::{StripeTransport, TransportConfig};
+use crate::tenants::{Opened, open_folder};
+
+/// How long open requests may go on after a stop. A checkout that takes longer goes on at the next start.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// How long a granted token or a PaymentIntent may take to be read.
+const READ_TIMEOUT: Span = Span::seconds(8);
+
+/// What a gateway is given besides its configuration.
+pub(super) struct Needs {
+    /// The bound public listener.
+    pub(super) listener: TcpListener,
+    /// Where secrets named `env:` are found.
+    pub(super) environment: Arc<dyn Environment>,
+}
+
+/// A running gateway.
+pub(super) struct Gateway {
+    address: SocketAddr,
+    opened: Opened,
+    io: Runtime,
+    store: Arc<SqliteStore>,
+    server: ServerHandle,
+    stop: watch::Sender<bool>,
+    actors: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Starts everything and returns once the listener serves.
+    pub(super) fn start(config: GatewayConfig, needs: Needs) -> anyhow::Result<Self> {
+        let address = needs.listener.local_addr()?;
+        let io = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
+        let store = io.block_on(open_store(&config.store))?;
+        let services = Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
+        let (stop, stopped) = watch::channel(false);
+        let (started, starting) = mpsc::channel();
+        let on_thread = move || serve_on_this_thread(&config, needs, &services, (&started, stopped));
+        let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
+        let (server, opened) = starting.recv().context("the gateway's threads could not be started")??;
+        Ok(Self { address, opened, io, store, server, stop, actors })
+    }
+
+    /// Where it listens.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The merchants that it serves.
+    pub(super) fn merchants(&self) -> &[TenantConfig] {
+        &self.opened.merchants
+    }
+
+    /// What kept other merchants out.
+    pub(super) fn problems(&self) -> &[Diagnostic] {
+        &self.opened.problems
+    }
+
+    /// Serves until SIGTERM or SIGINT, then stops in order.
+    pub(super) fn run_until_signal(self) -> anyhow::Result<()> {
+        let name = self.io.block_on(signal())?;
+        tracing::info!(signal = name, "stopping");
+        self.stop()
+    }
+
+    /// Stops in order: what is under way finishes or is durable.
+    pub(super) fn stop(self) -> anyhow::Result<()> {
+        self.io.block_on(self.server.stop(true));
+        let _ = self.stop.send(true);
+        self.actors.join().map_err(|_| anyhow::anyhow!("the actors' thread panicked"))?;
+        self.io.block_on(self.store.close());
+        self.io.shutdown_timeout(Duration::from_secs(1));
+        Ok(())
+    }
+}
+
+/// What the actors' thread tells its starter.
+type Started = anyhow::Result<(ServerHandle, Opened)>;
+
+/// The thread of the actix system: actors and listener live as long as it does.
+fn serve_on_this_thread(
+    config: &GatewayConfig,
+    needs: Needs,
+    services: &Arc<Services>,
+    (started, mut stopped): (&mpsc::Sender<Started>, watch::Receiver<bool>),
+) {
+    let system = actix_web::rt::System::new();
+    system.block_on(async {
+        let arbiters = Arbiters::start(cores());
+        let directory = Arc::new(Directory::new(Arc::clone(services), &arbiters));
+        let settings = PublicSettings {
+            base_hosts: config.public.base_hosts.clone(),
+            allowed_origins: config.public.allowed_origins.clone(),
+            max_body: config.public.max_body_bytes,
+            workers: config.public.workers.map_or_else(cores, std::num::NonZeroUsize::get),
+            grace_seconds: GRACE.as_secs(),
+        };
+        let opened = open_folder(
+            &config.tenants.dir,
+            &config.public.base_hosts,
+            (needs.environment.as_ref(), &config.secrets.dir),
+            &directory,
+        );
+        let clock = Arc::clone(&services.clock);
+        let server = match public::serve(needs.listener, Arc::clone(&directory), settings, clock) {
+            Ok(server) => server,
+            Err(error) => {
+                let _ = started.send(Err(error.into()));
+                return;
+            }
+        };
+        let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+        let woken = Arc::clone(&directory);
+        services.io.start(sweep(store, clock, move |due| woken.wake(&due), stopped.clone()));
+        let _ = started.send(Ok((server.handle(), opened)));
+        if let Err(error) = server.await {
+            tracing::error!(%error, "listener_failed");
+        }
+        let _ = stopped.wait_for(|stop| *stop).await;
+        arbiters.stop();
+    });
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
+async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<SqliteStore>> {
+    match config {
+        StoreConfig::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
+    }
+}
+
+fn services(
+    config: &GatewayConfig,
+    environment: &dyn Environment,
+    io: Io,
+    store: &Arc<SqliteStore>,
+) -> anyhow::Result<Services> {
+    let keyring = config.secrets.keyring(environment).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", lines.join("\n"))
+    })?;
+    let keyring = Arc::new(keyring);
+    let span = |duration: Duration| Span::millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
+    let charge_timeout = span(config.stripe.request_timeout);
+    let stripe = StripeTransport::new(TransportConfig {
+        api_base: config.stripe.api_base.clone(),
+        version: config.stripe.version.clone(),
+        connect_timeout: span(config.stripe.connect_timeout),
+        charge_timeout,
+        read_timeout: READ_TIMEOUT.min(charge_timeout),
+    })?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(Services {
+        store: Arc::clone(store) as _,
+        stripe,
+        io,
+        clock,
+        ids: Arc::new(SystemIds),
+        links: PublicLinks::new(Arc::clone(&keyring), config.public.link_base.clone()),
+        keyring,
+        requests: AtomicU64::new(1),
+    })
+}
+
+/// Waits for a wish to stop and says by what it came.
+async fn signal() -> std::io::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = interrupt.recv() => Ok("SIGINT"),
+    }
+}

@@ -1,0 +1,92 @@
+//! The command line: one file per command. Exit code 0 only when all is well.
+//!
+//! May import everything; nothing but `main` imports it. `anyhow` stays in here.
+
+mod check;
+#[cfg(feature = "emulator")]
+mod demo;
+mod gateway;
+mod serve;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::diagnostic::Diagnostic;
+use crate::config::gateway::GatewayConfig;
+use crate::ports::Environment;
+
+/// Many merchants' shops for AI assistants in one process, each checkout charged exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "merchant-gateway", version, about, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the merchants of the tenants folder.
+    Serve(serve::Serve),
+    /// Try it: sample shops, an emulated Stripe and a database, all in one folder on this machine.
+    #[cfg(feature = "emulator")]
+    Demo(demo::Demo),
+    /// Explain what is wrong with tenant files, all of it at once.
+    Check(check::Check),
+}
+
+/// Where the gateway's own configuration comes from.
+#[derive(Debug, Args)]
+struct Configured {
+    /// The gateway's configuration file; without it, gateway.toml where there is one.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A setting that wins over file and environment, such as public.listen=127.0.0.1:9000. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+}
+
+/// The file that is read when none is named.
+const GATEWAY_FILE: &str = "gateway.toml";
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as key=value, such as public.listen=127.0.0.1:9000")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+impl Configured {
+    fn load(&self, environment: &dyn Environment) -> anyhow::Result<GatewayConfig> {
+        let standard = PathBuf::from(GATEWAY_FILE);
+        let file = self.config.as_deref().or_else(|| standard.exists().then_some(standard.as_path()));
+        GatewayConfig::load(file, environment, &self.settings).map_err(|problems| told(&problems))
+    }
+}
+
+/// Problems of configuration as one error, a line each.
+fn told(problems: &[Diagnostic]) -> anyhow::Error {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("the configuration has {} problem(s):\n{}", problems.len(), lines.join("\n"))
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let ran = match CommandLine::parse().command {
+        Command::Serve(command) => command.run(),
+        #[cfg(feature = "emulator")]
+        Command::Demo(command) => command.run(),
+        Command::Check(command) => command.run(),
+    };
+    ran.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes lines for a person or a script to standard output. A reader that has gone is no failure.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+}

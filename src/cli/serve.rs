@@ -1,0 +1,47 @@
+//! `merchant-gateway serve`: the merchants of a folder, until a signal.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::gateway::{Gateway, Needs};
+use super::{Configured, say};
+use crate::config::gateway::LogFormat as ConfiguredFormat;
+use crate::ports::SystemEnvironment;
+use crate::telemetry::{self, LogFormat};
+
+/// Serve the merchants of the tenants folder.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    configured: Configured,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let environment = Arc::new(SystemEnvironment);
+        let config = self.configured.load(environment.as_ref())?;
+        let format = match config.log.format {
+            ConfiguredFormat::Text => LogFormat::Text,
+            ConfiguredFormat::Json => LogFormat::Json,
+        };
+        telemetry::begin(format, &config.log.filter)?;
+        let listen = config.public.listen;
+        let listener = TcpListener::bind(listen).with_context(|| {
+            format!("cannot listen on {listen}; set public.listen to a free address, such as 127.0.0.1:8090")
+        })?;
+        let gateway = Gateway::start(config, Needs { listener, environment })?;
+        for problem in gateway.problems() {
+            tracing::error!(%problem, "tenant_left_out");
+        }
+        for merchant in gateway.merchants() {
+            tracing::info!(merchant = %merchant.id(), hosts = ?merchant.hosts(), "tenant_opened");
+        }
+        say(&format!("listening on http://{}", gateway.address()));
+        gateway.run_until_signal()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
