@@ -132,7 +132,9 @@ pub fn quoted_totals(quote: &Quote) -> Vec<Total> {
 #[must_use]
 pub fn unquoted_lines(session: &Session, view: &MerchantView) -> Vec<LineItem> {
     let lines = session.wishes.cart.lines().iter();
-    lines.filter_map(|line| view.catalog.item(&line.id).and_then(|item| unquoted_line(item, line.quantity))).collect()
+    lines
+        .filter_map(|line| view.catalog.item(&line.id).and_then(|item| unquoted_line(item, line.quantity)))
+        .collect()
 }
 
 fn unquoted_line(item: Sellable<'_>, quantity: u32) -> Option<LineItem> {

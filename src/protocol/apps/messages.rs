@@ -81,16 +81,18 @@ pub fn of_session(session: &Session, notice: Option<&Notice>, now: Timestamp) ->
     if !matches!(session.state, State::Completed { .. }) {
         messages.extend(notice.map(Message::from));
     }
-    messages.extend(of_state(session, now).filter(|said| messages.iter().all(|known| known.content != said.content)));
+    messages.extend(
+        of_state(session, now).filter(|said| messages.iter().all(|known| known.content != said.content)),
+    );
     messages
 }
 
 fn of_state(session: &Session, now: Timestamp) -> Option<Message> {
     match &session.state {
         State::Open { problem: Some(problem) } => Some(problem.into()),
-        State::Open { problem: None } => {
-            Some(Message::info("The last payment did not take place. Refresh the checkout before paying again."))
-        }
+        State::Open { problem: None } => Some(Message::info(
+            "The last payment did not take place. Refresh the checkout before paying again.",
+        )),
         State::Ready { quote } if quote.expires <= now => Some(Message::error(
             NoticeCode::Expired,
             None,

@@ -93,8 +93,7 @@ pub fn contents(widget: Widget, view: &MerchantView) -> (String, String) {
     (head, format!(r#","_meta":{}}}"#, meta(view)))
 }
 
-const DESCRIPTION: &str =
-    "Shows products with their variants, takes a delivery address, shows shipping, tax and total, and lets the \
+const DESCRIPTION: &str = "Shows products with their variants, takes a delivery address, shows shipping, tax and total, and lets the \
      shopper pay.";
 
 const fn mime(view: &MerchantView) -> &'static str {
@@ -131,7 +130,9 @@ fn origin(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://")?;
     let host = rest.split(['/', '?', '#']).next()?;
     let plain = !host.is_empty()
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']'));
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']'));
     if plain { url.get(.."https://".len() + host.len()) } else { None }
 }
 
@@ -143,7 +144,9 @@ mod tests {
     fn only_the_origin_of_a_picture_enters_the_policy() {
         assert_eq!(origin("https://cdn.example.com/a/b.png?x=1"), Some("https://cdn.example.com"));
         assert_eq!(origin("https://cdn.example.com:8443"), Some("https://cdn.example.com:8443"));
-        for wrong in ["http://cdn.example.com/a", "https:///a", "https://a b/c", "https://*.com/x", "https://u@h/x"] {
+        for wrong in
+            ["http://cdn.example.com/a", "https:///a", "https://a b/c", "https://*.com/x", "https://u@h/x"]
+        {
             assert_eq!(origin(wrong), None, "{wrong}");
         }
     }

@@ -87,6 +87,9 @@ impl ReplyContext {
 pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accepted {
     let mut caller = by_header(parts.headers);
     if let Err(fault) = headers::check_media(parts.headers) {
+        if let Ok(Envelope { kind: Kind::Request(id), .. }) = message::read(body) {
+            caller.id = Some(id.to_owned());
+        }
         return refuse(caller, &fault);
     }
     let envelope = match message::read(body) {
@@ -103,7 +106,9 @@ pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accep
             caller.method = "response";
             match caller.era {
                 // "The client MUST NOT send JSON-RPC responses" (2026-07-28); before, one was accepted with 202.
-                Era::Modern => refuse(caller, &Fault::Envelope("this server asks nothing, so it takes no responses")),
+                Era::Modern => {
+                    refuse(caller, &Fault::Envelope("this server asks nothing, so it takes no responses"))
+                }
                 Era::Legacy => Accepted::Reply(Response::accepted(), Box::new(caller)),
             }
         }
@@ -207,10 +212,12 @@ fn read_params(envelope: &Envelope<'_>, era: Era) -> Result<Map<String, Value>, 
     let Some(raw) = envelope.params else { return Ok(Map::new()) };
     match message::parse(raw.get()) {
         Ok(Value::Object(params)) => Ok(params),
-        Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => Err(match era {
-            Era::Modern => Fault::Meta("params must be an object with _meta"),
-            Era::Legacy => Fault::Params("params must be an object".to_owned()),
-        }),
+        Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            Err(match era {
+                Era::Modern => Fault::Meta("params must be an object with _meta"),
+                Era::Legacy => Fault::Params("params must be an object".to_owned()),
+            })
+        }
         Err(StrictError::TooDeep) => Err(Fault::Envelope("params are nested deeper than 64 levels")),
         Err(StrictError::Syntax(why)) => Err(Fault::Unparseable(why)),
     }
@@ -233,7 +240,8 @@ impl Opening<'_> {
 
     /// A protocol version in `_meta`, or a header of 2026-07-28 or later.
     fn is_modern(&self) -> bool {
-        let named = matches!(self.headers.get(VERSION), HeaderValue::Text(text) if names_modern(headers::trim(text)));
+        let named =
+            matches!(self.headers.get(VERSION), HeaderValue::Text(text) if names_modern(headers::trim(text)));
         named || self.meta(META_VERSION).is_some()
     }
 
@@ -259,7 +267,9 @@ impl Opening<'_> {
         }
         let version = Version::find(named).ok_or_else(|| Fault::Version { requested: clip(named) })?;
         if version.era() == Era::Modern && !self.meta(META_CAPABILITIES).is_some_and(Value::is_object) {
-            return Err(Fault::Meta("params._meta must hold io.modelcontextprotocol/clientCapabilities, an object"));
+            return Err(Fault::Meta(
+                "params._meta must hold io.modelcontextprotocol/clientCapabilities, an object",
+            ));
         }
         Ok(version)
     }
@@ -364,11 +374,11 @@ fn hot(method: Method, asked: Asked<'_>, params: &Map<String, Value>) -> Accepte
     let one = |text: &str| Response::result(id, &[text]);
     let response = match method {
         Method::Discover => Ok(one(&discovery::discover(view))),
-        Method::Initialize => text(params, "protocolVersion").map(|asked| one(&discovery::initialize(asked, view))),
-        Method::Ping | Method::ToolsCall => Ok(one("{}")),
-        Method::ToolsList => {
-            one_page(params).map(|()| one(tools::list(view.chatgpt.contract, era)))
+        Method::Initialize => {
+            text(params, "protocolVersion").map(|asked| one(&discovery::initialize(asked, view)))
         }
+        Method::Ping | Method::ToolsCall => Ok(one("{}")),
+        Method::ToolsList => one_page(params).map(|()| one(tools::list(view.chatgpt.contract, era))),
         Method::ResourcesList => one_page(params).map(|()| one(&resources::list(era, view))),
         Method::TemplatesList => one_page(params).map(|()| one(&resources::templates(era))),
         Method::ResourcesRead => text(params, "uri").and_then(|uri| {
@@ -397,8 +407,8 @@ fn text<'a>(params: &'a Map<String, Value>, key: &str) -> Result<&'a str, Fault>
 
 fn call(asked: Asked<'_>, mut params: Map<String, Value>) -> Accepted {
     let Asked { caller, id, view, received } = asked;
-    let tool = text(&params, "name")
-        .and_then(|name| ToolName::find(name).ok_or_else(|| Fault::Tool(clip(name))));
+    let tool =
+        text(&params, "name").and_then(|name| ToolName::find(name).ok_or_else(|| Fault::Tool(clip(name))));
     let tool = match tool {
         Ok(tool) => tool,
         Err(fault) => return refuse(caller, &fault),

@@ -114,7 +114,10 @@ impl Hints {
 
 impl Client {
     fn read(info: &Value) -> Option<Self> {
-        Some(Self { name: bounded(info.get("name"))?, version: bounded(info.get("version")).unwrap_or_default() })
+        Some(Self {
+            name: bounded(info.get("name"))?,
+            version: bounded(info.get("version")).unwrap_or_default(),
+        })
     }
 }
 

@@ -80,7 +80,11 @@ impl Fault {
     #[must_use]
     pub const fn status(&self, era: Era) -> u16 {
         match self {
-            Self::Unparseable(_) | Self::Envelope(_) | Self::Header(_) | Self::Meta(_) | Self::Version { .. } => 400,
+            Self::Unparseable(_)
+            | Self::Envelope(_)
+            | Self::Header(_)
+            | Self::Meta(_)
+            | Self::Version { .. } => 400,
             Self::MediaType => 415,
             Self::NotAcceptable => 406,
             Self::Method(_) => match era {
@@ -96,7 +100,9 @@ impl Fault {
     #[must_use]
     pub fn data(&self) -> Option<Value> {
         match self {
-            Self::Version { requested } => Some(json!({ "supported": Version::names(), "requested": requested })),
+            Self::Version { requested } => {
+                Some(json!({ "supported": Version::names(), "requested": requested }))
+            }
             Self::Resource { uri } => Some(json!({ "uri": uri })),
             Self::Unparseable(_)
             | Self::Envelope(_)

@@ -47,9 +47,10 @@ pub struct Parts<'a> {
 /// Whether the body's type and the types accepted in answer are ours.
 pub fn check_media(headers: &dyn Headers) -> Result<(), Fault> {
     let json = match headers.get("content-type") {
-        HeaderValue::Text(text) => {
-            text.trim().parse::<Mime>().is_ok_and(|sent| sent.essence_str() == mime::APPLICATION_JSON.essence_str())
-        }
+        HeaderValue::Text(text) => text
+            .trim()
+            .parse::<Mime>()
+            .is_ok_and(|sent| sent.essence_str() == mime::APPLICATION_JSON.essence_str()),
         HeaderValue::Absent | HeaderValue::Unusable => false,
     };
     if !json {
@@ -123,7 +124,11 @@ fn decode(value: &str) -> Option<Cow<'_, str>> {
 
 /// The mismatch of a header with the body.
 pub(super) fn differs(name: &str, header: &str, body: &str) -> Fault {
-    Fault::Header(format!("{name} header value '{}' does not match body value '{}'", clip(header), clip(body)))
+    Fault::Header(format!(
+        "{name} header value '{}' does not match body value '{}'",
+        clip(header),
+        clip(body)
+    ))
 }
 
 #[cfg(test)]

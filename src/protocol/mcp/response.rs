@@ -73,7 +73,8 @@ pub(super) fn tail(era: Era, cache: Cache, meta: &str) -> String {
 
 impl Response {
     fn json(status: u16, body: Vec<u8>) -> Self {
-        let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+        let headers =
+            vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
         Self { status, headers, body }
     }
 

@@ -1,8 +1,10 @@
 //! The message itself: envelope, ids, notifications, legacy revisions.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::host::{Host, MODERN};
+use crate::support::mcp_schema::McpSchema;
 
 const LEGACY: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
 
@@ -39,7 +41,9 @@ fn every_error_echoes_the_id_of_its_request() {
 
 #[test]
 fn what_is_not_json_is_a_parse_error_without_an_id() {
-    for body in [&b"{"[..], b"", b"nope", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\xff\"}", b"[1,", b"{} {}"] {
+    for body in
+        [&b"{"[..], b"", b"nope", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\xff\"}", b"[1,", b"{} {}"]
+    {
         for version in LEGACY.into_iter().chain([MODERN]) {
             let reply = Host::legacy(version, "ping", &json!({})).body(body).send();
             assert_eq!((reply.status, reply.code()), (400, -32700), "{}", String::from_utf8_lossy(body));
@@ -108,7 +112,10 @@ fn a_notification_is_accepted_without_a_body() {
     }
     let bare = Host::legacy("2025-11-25", "", &json!({})).without("MCP-Protocol-Version").body(body).send();
     assert_eq!(bare.status, 202);
-    let odd = Host::legacy("2025-11-25", "", &json!({})).with("MCP-Protocol-Version", "1999-01-01").body(body).send();
+    let odd = Host::legacy("2025-11-25", "", &json!({}))
+        .with("MCP-Protocol-Version", "1999-01-01")
+        .body(body)
+        .send();
     assert_eq!(odd.status, 400);
 }
 
@@ -129,7 +136,8 @@ fn the_body_must_be_json_and_json_must_be_accepted() {
         assert_eq!(ping().with("Content-Type", wrong).send().status, 415, "{wrong}");
     }
     assert_eq!(ping().without("Content-Type").send().status, 415);
-    assert_eq!(ping().with("Accept", "text/event-stream").send().status, 406);
+    let unacceptable = ping().with("Accept", "text/event-stream").send();
+    assert_eq!((unacceptable.status, &unacceptable.body["id"]), (406, &json!("seven")));
     assert_eq!(ping().with("Accept", "TEXT/EVENT-STREAM;q=0.5, */*;q=0.1").send().status, 200);
     assert_eq!(ping().without("Accept").send().status, 200);
 }
@@ -175,7 +183,8 @@ fn every_legacy_revision_is_served_and_others_are_refused_with_a_list() {
     let unnamed = Host::legacy("2025-03-26", "tools/list", &json!({})).without("MCP-Protocol-Version").send();
     assert_eq!(unnamed.caller.version().as_str(), "2025-03-26");
     for version in ["2024-11-05", "1900-01-01", "latest"] {
-        let reply = Host::legacy("2025-11-25", "ping", &json!({})).with("MCP-Protocol-Version", version).send();
+        let reply =
+            Host::legacy("2025-11-25", "ping", &json!({})).with("MCP-Protocol-Version", version).send();
         assert_eq!((reply.status, reply.code()), (400, -32022));
         assert_eq!(reply.body["error"]["data"]["requested"], json!(version));
     }
@@ -188,7 +197,8 @@ fn legacy_clients_never_get_a_404_for_a_method_that_is_not_there() {
         assert_eq!((reply.status, reply.code()), (200, -32601), "{method}");
         assert_eq!(reply.body["id"], json!("seven"));
     }
-    let unknown = Host::legacy("2025-11-25", "resources/read", &json!({ "uri": "ui://widget/none.html" })).send();
+    let unknown =
+        Host::legacy("2025-11-25", "resources/read", &json!({ "uri": "ui://widget/none.html" })).send();
     assert_eq!((unknown.status, unknown.code()), (200, -32002));
     assert_eq!(unknown.body["error"]["data"]["uri"], json!("ui://widget/none.html"));
     let params = Host::legacy("2025-11-25", "tools/list", &json!([1])).send();
@@ -214,7 +224,9 @@ fn hints_of_the_host_are_read_and_bounded() {
 
 #[test]
 fn answers_without_a_message_are_well_formed() {
-    use merchant_gateway::protocol::mcp::{forbidden_origin, method_not_allowed, payload_too_large, rate_limited};
+    use merchant_gateway::protocol::mcp::{
+        forbidden_origin, method_not_allowed, payload_too_large, rate_limited,
+    };
     let not_allowed = method_not_allowed();
     assert!(not_allowed.status == 405 && not_allowed.headers.contains(&("allow", "POST".to_owned())));
     assert_eq!((forbidden_origin().status, payload_too_large().status), (403, 413));
@@ -225,4 +237,46 @@ fn answers_without_a_message_are_well_formed() {
     assert_eq!(body["id"], json!(7));
     let code = body["error"]["code"].as_i64().unwrap();
     assert!(!(-32768..=-32000).contains(&code));
+}
+
+#[test]
+fn the_schema_check_finds_what_is_wrong() {
+    let Some(schema) = McpSchema::get() else { return };
+    let check = |version: &str, method: &str, body: Value| {
+        schema.check_response(version, method, 200, body.to_string().as_bytes())
+    };
+    let tool = json!({ "name": 5, "inputSchema": { "type": "object" } });
+    for version in LEGACY {
+        let listed = json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": [tool] } });
+        assert!(!check(version, "tools/list", listed).is_empty(), "{version}");
+        let null = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32600, "message": "" } });
+        assert!(!check(version, "ping", null).is_empty(), "{version}");
+    }
+    let bare = json!({ "jsonrpc": "2.0", "id": 1, "result": { "content": [] } });
+    assert!(!check(MODERN, "tools/call", bare).is_empty());
+    let mismatch = json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": -32022, "message": "" } });
+    assert!(!check(MODERN, "tools/call", mismatch).is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_sent_there_is_one_well_formed_answer(
+        cut in 0_usize..200, noise in proptest::collection::vec(any::<u8>(), 0..12), version in 0_usize..5,
+    ) {
+        let whole = json!({
+            "jsonrpc": "2.0", "id": "x", "method": "tools/call",
+            "params": { "name": "search_products", "arguments": { "query": "mug", "limit": 2 }, "_meta": {} },
+        });
+        let mut body = whole.to_string().into_bytes();
+        let at = cut.min(body.len());
+        let end = (at + noise.len()).min(body.len());
+        body.splice(at..end, noise);
+        let version = LEGACY.into_iter().chain([MODERN, "nonsense"]).nth(version).unwrap_or(MODERN);
+        let spoken = if version == "nonsense" { "2025-11-25" } else { version };
+        let host = Host::legacy(spoken, "tools/call", &json!({})).with("MCP-Protocol-Version", version);
+        let status = host.body(body).status();
+        prop_assert!(matches!(status, 200 | 202 | 400 | 404), "{status}");
+    }
 }

@@ -19,10 +19,13 @@ pub(super) struct HeaderList(pub(super) Vec<(String, String)>);
 
 impl Headers for HeaderList {
     fn get(&self, name: &'static str) -> HeaderValue<'_> {
-        let mut found = self.0.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        let mut found =
+            self.0.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
         match (found.next(), found.next()) {
             (None, _) => HeaderValue::Absent,
-            (Some(value), None) if value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) => HeaderValue::Text(value),
+            (Some(value), None) if value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) => {
+                HeaderValue::Text(value)
+            }
             (Some(_), _) => HeaderValue::Unusable,
         }
     }
@@ -86,7 +89,8 @@ impl Host {
         }
         params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!(MODERN);
         params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
-        let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
+        let name =
+            params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
         let body = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params });
         let mut host = Self::new(MODERN, method, &body)
             .header("MCP-Protocol-Version", MODERN)
@@ -161,11 +165,29 @@ impl Host {
         }
     }
 
+    /// Sends whatever bytes and gives the status. Only errors are validated, since no method may be named.
+    pub(super) fn status(&self) -> u16 {
+        match self.accept() {
+            Accepted::Reply(response, _) => {
+                if let (Some(schema), true) = (McpSchema::get(), response.status >= 400) {
+                    let wrong =
+                        schema.check_response(&self.version, &self.method, response.status, &response.body);
+                    assert!(wrong.is_empty(), "{wrong:#?}");
+                }
+                response.status
+            }
+            Accepted::Call(call, context) => match *call {
+                ToolCall::Read(call) => finish(*context, answer_from_view(&call, &self.view)).status,
+                ToolCall::Session(_) => 200,
+            },
+        }
+    }
+
     /// What is asked of a session.
     pub(super) fn session_call(&self) -> SessionCall {
         match self.accept() {
             Accepted::Call(call, _) => match *call {
-                ToolCall::Session(call) => call,
+                ToolCall::Session(call) => *call,
                 ToolCall::Read(call) => panic!("a read call: {call:?}"),
             },
             Accepted::Reply(response, _) => panic!("answered: {}", String::from_utf8_lossy(&response.body)),

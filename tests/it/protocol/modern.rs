@@ -38,7 +38,12 @@ fn version_header_and_meta_are_judged_in_a_fixed_order() {
         ("they disagree, one unknown", Some(MODERN), meta(Some("1900-01-01"), true), Some(-32020)),
         ("a legacy header under a modern body", Some("2025-11-25"), meta(Some(MODERN), true), Some(-32020)),
         ("agreed but unknown", Some("1900-01-01"), meta(Some("1900-01-01"), true), Some(-32022)),
-        ("agreed, unknown, no capabilities", Some("2099-01-01"), meta(Some("2099-01-01"), false), Some(-32022)),
+        (
+            "agreed, unknown, no capabilities",
+            Some("2099-01-01"),
+            meta(Some("2099-01-01"), false),
+            Some(-32022),
+        ),
         ("from the future, no _meta", Some("2099-01-01"), meta(None, true), Some(-32602)),
         ("case matters", Some(MODERN), meta(Some("2026-07-28 "), true), Some(-32020)),
     ];
@@ -169,7 +174,11 @@ fn every_cacheable_answer_says_for_how_long_and_for_whom() {
         ("resources/read", uri, 300_000),
     ] {
         let reply = Host::modern(method, params).send();
-        assert_eq!((&reply.result()["ttlMs"], &reply.result()["cacheScope"]), (&json!(ttl), &json!("public")), "{method}");
+        assert_eq!(
+            (&reply.result()["ttlMs"], &reply.result()["cacheScope"]),
+            (&json!(ttl), &json!("public")),
+            "{method}"
+        );
     }
     let call = Host::tool("search_products", &json!({})).send();
     assert!(call.result().get("ttlMs").is_none());

@@ -30,10 +30,9 @@ fn complete(change: impl FnOnce(&mut Value)) -> Host {
 }
 
 fn payment(host: &Host) -> Payment {
-    match host.session_call().command {
-        Command::Complete(payment) => payment,
-        other => panic!("{other:?}"),
-    }
+    let command = host.session_call().command;
+    let Command::Complete(payment) = command else { panic!("another command") };
+    payment
 }
 
 #[test]
@@ -42,10 +41,13 @@ fn every_shape_that_hosts_send_is_taken() {
     assert_eq!((plain.revision, plain.token.hash()), (Some(Revision(3)), &SptHash::of(TOKEN)));
     assert_eq!(plain.buyer, shop::buyer());
     let two_names = payment(&complete(|arguments| {
-        arguments["buyer"] = json!({ "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com" });
+        arguments["buyer"] =
+            json!({ "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com" });
     }));
     assert_eq!(two_names.buyer, shop::buyer());
-    for buyer in [json!(null), json!({}), json!({ "name": null, "email": null, "phone_number": null, "x": 1 })] {
+    for buyer in
+        [json!(null), json!({}), json!({ "name": null, "email": null, "phone_number": null, "x": 1 })]
+    {
         let nobody = payment(&complete(|arguments| arguments["buyer"] = buyer));
         assert_eq!(nobody.buyer.name, None);
     }
@@ -54,7 +56,8 @@ fn every_shape_that_hosts_send_is_taken() {
     }));
     assert_eq!((odd.buyer.name.as_deref(), odd.buyer.email), (Some("Ada"), None));
     let rich = payment(&complete(|arguments| {
-        arguments["payment_data"] = json!({ "token": TOKEN, "billing_address": { "name": "Ada", "zip": 1 }, "more": [1] });
+        arguments["payment_data"] =
+            json!({ "token": TOKEN, "billing_address": { "name": "Ada", "zip": 1 }, "more": [1] });
         arguments["extra"] = json!({ "a": 1 });
     }));
     assert_eq!(rich.token.hash(), &SptHash::of(TOKEN));
@@ -93,11 +96,15 @@ fn what_cannot_be_charged_is_refused_with_what_to_send_and_without_the_token() {
 fn a_paid_session_answers_its_stored_result_byte_for_byte_in_every_era() {
     let mut answer = shop::paid();
     // Spaces and order of keys must survive, so that a repeat is the same whoever rendered it first.
-    let stored = answer.order.as_ref().unwrap().completion.replacen(":", " : ", 1).replace("\\u", "\\u");
+    let stored = answer.order.as_ref().unwrap().completion.replacen(':', " : ", 1);
     answer.order.as_mut().unwrap().completion.clone_from(&stored);
     let modern = complete(|_| {}).outcome(Ok(answer.clone()));
-    let legacy = Host::legacy("2025-06-18", "tools/call", &json!({ "name": "complete_checkout", "arguments": arguments() }))
-        .outcome(Ok(answer));
+    let legacy = Host::legacy(
+        "2025-06-18",
+        "tools/call",
+        &json!({ "name": "complete_checkout", "arguments": arguments() }),
+    )
+    .outcome(Ok(answer));
     for reply in [modern, legacy] {
         let raw = String::from_utf8(reply.raw.clone()).unwrap();
         assert!(raw.contains(&format!(r#""structuredContent":{stored},"isError":false"#)), "{raw}");
@@ -114,7 +121,9 @@ fn a_paid_session_answers_the_flat_form() {
 
 #[test]
 fn a_decline_is_a_result_of_a_session_that_is_payable_again() {
-    for (code, word) in [(NoticeCode::PaymentDeclined, "payment_declined"), (NoticeCode::Requires3ds, "requires_3ds")] {
+    for (code, word) in
+        [(NoticeCode::PaymentDeclined, "payment_declined"), (NoticeCode::Requires3ds, "requires_3ds")]
+    {
         let mut session = shop::ready();
         session.notice = Some(Notice { code, text: "Your card was declined.".to_owned() });
         let reply = complete(|_| {}).outcome(Ok(shop::answer(session)));
@@ -135,7 +144,10 @@ fn an_undecided_payment_is_in_progress_and_never_failed() {
         let reply = complete(|_| {}).outcome(outcome);
         let content = &reply.result()["structuredContent"];
         assert!(!reply.is_error());
-        assert_eq!((&content["status"], &content["messages"][0]["type"]), (&json!("in_progress"), &json!("info")));
+        assert_eq!(
+            (&content["status"], &content["messages"][0]["type"]),
+            (&json!("in_progress"), &json!("info"))
+        );
     }
 }
 
@@ -187,12 +199,16 @@ fn the_sheet_follows_mode_and_method_form() {
     view.chatgpt.methods_form = MethodsForm::Strings;
     let sheet = serde_json::to_value(PaymentSheet::of(&shop::ready(), &view, None, shop::NOW)).unwrap();
     assert!(sheet.get("payment_mode").is_none());
-    assert_eq!(sheet["payment_provider"]["supported_payment_methods"], json!(["card", "apple_pay", "google_pay"]));
+    assert_eq!(
+        sheet["payment_provider"]["supported_payment_methods"],
+        json!(["card", "apple_pay", "google_pay"])
+    );
 }
 
 #[test]
 fn the_sheets_rows_add_up() {
-    let sheet = serde_json::to_value(PaymentSheet::of(&shop::ready(), &shop::view(), None, shop::NOW)).unwrap();
+    let sheet =
+        serde_json::to_value(PaymentSheet::of(&shop::ready(), &shop::view(), None, shop::NOW)).unwrap();
     let row = |kind: &str| {
         let rows = sheet["totals"].as_array().unwrap();
         rows.iter().find(|row| row["type"] == kind).unwrap()["amount"].as_i64().unwrap()
@@ -200,5 +216,8 @@ fn the_sheets_rows_add_up() {
     assert_eq!(row("total"), row("subtotal") + row("fulfillment") + row("tax"));
     let lines = sheet["line_items"].as_array().unwrap();
     assert_eq!(lines.iter().map(|line| line["tax"].as_i64().unwrap()).sum::<i64>(), row("tax"));
-    assert_eq!(lines.iter().map(|line| line["base_amount"].as_i64().unwrap()).sum::<i64>(), row("items_base_amount"));
+    assert_eq!(
+        lines.iter().map(|line| line["base_amount"].as_i64().unwrap()).sum::<i64>(),
+        row("items_base_amount")
+    );
 }

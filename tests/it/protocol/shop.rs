@@ -53,7 +53,7 @@ fn products() -> Vec<Product> {
     huila.variants = vec![variant("huila-250", "250 g", 1800), variant("huila-1kg", "1 kg", 5600)];
     let mut card = product("gift-card", "Gift card", 2500);
     card.shippable = false;
-    card.category = "Gifts".to_owned();
+    "Gifts".clone_into(&mut card.category);
     let mut kettle = product("kettle", "Copper kettle", 12_900);
     kettle.available = false;
     vec![huila, product("mug", "Stoneware mug", 2400), card, kettle]
@@ -91,7 +91,11 @@ pub(super) fn view() -> MerchantView {
             session_ttl: Span::hours(2),
         },
         shipping: vec![rule("standard", "Standard", 500, (3, 5)), rule("express", "Express", 1500, (1, 2))],
-        tax: TaxRule::Fixed(FixedTax { rates: vec![new_york], elsewhere: Some(Rate::ZERO), on_shipping: true }),
+        tax: TaxRule::Fixed(FixedTax {
+            rates: vec![new_york],
+            elsewhere: Some(Rate::ZERO),
+            on_shipping: true,
+        }),
         network_id: "profile_test_61TvHarbor".parse().unwrap(),
         account: None,
         payment_methods: vec![
@@ -111,7 +115,10 @@ pub(super) fn view() -> MerchantView {
             contract: ContractVersion::V1,
             methods_form: MethodsForm::Objects,
             legacy_mime: false,
-            brand: Brand { color: Some("#0b5fff".to_owned()), logo: Some("https://cdn.example.net/logo.png".to_owned()) },
+            brand: Brand {
+                color: Some("#0b5fff".to_owned()),
+                logo: Some("https://cdn.example.net/logo.png".to_owned()),
+            },
         },
         limits: Limits::default(),
         status: MerchantStatus::Serving,
@@ -136,11 +143,16 @@ pub(super) fn address() -> Address {
 }
 
 pub(super) fn buyer() -> Buyer {
-    Buyer { name: Some("Ada Lovelace".to_owned()), email: Some("ada@example.com".to_owned()), phone_number: None }
+    Buyer {
+        name: Some("Ada Lovelace".to_owned()),
+        email: Some("ada@example.com".to_owned()),
+        phone_number: None,
+    }
 }
 
 pub(super) fn cart(lines: &[(&str, u32)]) -> Cart {
-    Cart::new(lines.iter().map(|(id, quantity)| CartLine { id: id.parse().unwrap(), quantity: *quantity })).unwrap()
+    Cart::new(lines.iter().map(|(id, quantity)| CartLine { id: id.parse().unwrap(), quantity: *quantity }))
+        .unwrap()
 }
 
 fn quote(cart: &Cart) -> Quote {
@@ -184,7 +196,12 @@ pub(super) fn charging() -> Session {
     use merchant_gateway::domain::checkout::session::{Charging, Phase};
     let ready = ready();
     let quote = ready.quote().unwrap().clone();
-    let charge = Charge { total: quote.total, session: ready.id.clone(), revision: ready.revision, attempt: AttemptNumber(1) };
+    let charge = Charge {
+        total: quote.total,
+        session: ready.id.clone(),
+        revision: ready.revision,
+        attempt: AttemptNumber(1),
+    };
     session(State::Charging(Charging {
         quote,
         attempt: AttemptNumber(1),
@@ -207,7 +224,7 @@ pub(super) fn paid() -> Answer {
     let ready = ready();
     let quote = ready.quote().unwrap().clone();
     let order = Order {
-        id: OrderId::from_random(0xc0ffee),
+        id: OrderId::from_random(0x00c0_ffee),
         session: ready.id.clone(),
         revision: ready.revision,
         payment_intent: "pi_3Qtest".parse().unwrap(),

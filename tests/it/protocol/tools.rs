@@ -20,10 +20,9 @@ fn ids(found: &Value) -> Vec<&str> {
 }
 
 fn created(arguments: &Value) -> Patch {
-    match Host::tool("create_checkout", arguments).session_call().command {
-        Command::Create(patch) => patch,
-        other => panic!("{other:?}"),
-    }
+    let command = Host::tool("create_checkout", arguments).session_call().command;
+    let Command::Create(patch) = command else { panic!("another command") };
+    patch
 }
 
 fn refused(tool: &str, arguments: &Value) -> String {
@@ -71,7 +70,9 @@ fn a_product_is_shown_by_id_variant_or_name_and_otherwise_search_is_suggested() 
     let older = Host::tool("show-buy-product-widget", &json!({ "product_name": "mug" })).send();
     assert_eq!(older.text(), "Stoneware mug, 24.00 USD before tax and shipping, in stock.");
     for missing in ["zebra", "***", "huila zebra"] {
-        assert!(refused("show-buy-product-widget", &json!({ "product": missing })).contains("search_products"));
+        assert!(
+            refused("show-buy-product-widget", &json!({ "product": missing })).contains("search_products")
+        );
     }
 }
 
@@ -91,14 +92,25 @@ fn a_checkout_is_created_from_ids_and_quantities_address_and_buyer() {
     assert_eq!(patch.buyer, Some(shop::buyer()));
     assert_eq!(patch.address, Some(shop::address()));
     assert_eq!(patch.option_id.unwrap().as_str(), "standard");
-    let bare = created(&json!({ "items": [{ "id": "mug", "quantity": 1 }], "buyer": null, "fulfillment_address": null }));
+    let bare = created(
+        &json!({ "items": [{ "id": "mug", "quantity": 1 }], "buyer": null, "fulfillment_address": null }),
+    );
     assert_eq!(bare, Patch { cart: Some(shop::cart(&[("mug", 1)])), ..Patch::default() });
 }
 
 #[test]
 fn every_wrong_quantity_is_named_with_its_path() {
-    for wrong in [json!(0), json!(-1), json!(1000), json!(1.5), json!("1"), json!(null), json!(1e99), json!(u64::MAX), json!([1])]
-    {
+    for wrong in [
+        json!(0),
+        json!(-1),
+        json!(1000),
+        json!(1.5),
+        json!("1"),
+        json!(null),
+        json!(1e99),
+        json!(u64::MAX),
+        json!([1]),
+    ] {
         let items = json!([{ "id": "mug", "quantity": 1 }, { "id": "huila-250", "quantity": wrong }]);
         let said = refused("create_checkout", &json!({ "items": items }));
         assert!(said.starts_with("items[1].quantity") && said.contains("from 1 to 999"), "{said}");
@@ -137,7 +149,8 @@ fn wrong_wishes_are_refused_with_what_to_send() {
         let said = refused("create_checkout", &arguments);
         assert!(said.starts_with(path) && said.contains("Send"), "{arguments}: {said}");
     }
-    let many: Vec<Value> = (0..101).map(|number| json!({ "id": format!("i{number}"), "quantity": 1 })).collect();
+    let many: Vec<Value> =
+        (0..101).map(|number| json!({ "id": format!("i{number}"), "quantity": 1 })).collect();
     assert!(refused("create_checkout", &json!({ "items": many })).contains("too long"));
     let discounted = json!({ "items": items, "discount_codes": ["SAVE10"] });
     assert!(refused("create_checkout", &discounted).contains("takes no discount codes"));
@@ -146,16 +159,19 @@ fn wrong_wishes_are_refused_with_what_to_send() {
 #[test]
 fn an_update_checks_the_revision_that_was_seen() {
     let id = SessionId::from_random(1);
-    let revision = |arguments: Value| match Host::tool("update_checkout", &arguments).session_call().command {
-        Command::Update { revision, .. } => revision,
-        other => panic!("{other:?}"),
+    let revision = |arguments: Value| {
+        let command = Host::tool("update_checkout", &arguments).session_call().command;
+        let Command::Update { revision, .. } = command else { panic!("another command") };
+        revision
     };
     assert_eq!(revision(json!({ "checkout_session_id": id.as_str() })), None);
     assert_eq!(revision(json!({ "checkout_session_id": format!("{id}_r4") })), Some(Revision(4)));
     assert_eq!(revision(json!({ "checkout_session_id": id.as_str(), "revision": 2 })), Some(Revision(2)));
     let both = json!({ "checkout_session_id": format!("{id}_r4"), "revision": 3 });
     assert!(refused("update_checkout", &both).contains("disagrees"));
-    let target = Host::tool("get_checkout", &json!({ "checkout_session_id": format!("{id}_r4") })).session_call().target;
+    let target = Host::tool("get_checkout", &json!({ "checkout_session_id": format!("{id}_r4") }))
+        .session_call()
+        .target;
     assert_eq!(target, Target::Existing(SessionRef { id, revision: Some(Revision(4)) }));
     for wrong in [json!("chk_1"), json!(5), json!(""), json!("price_1::2")] {
         assert!(refused("get_checkout", &json!({ "checkout_session_id": wrong })).contains("chk_"));
@@ -172,11 +188,11 @@ fn the_product_checkout_contract_believes_only_ids_and_quantities() {
     }))
     .session_call();
     assert_eq!(call.target, Target::New);
-    match call.command {
-        Command::Create(patch) => assert_eq!(patch, Patch { cart: Some(shop::cart(&[("mug", 2)])), ..Patch::default() }),
-        other => panic!("{other:?}"),
-    }
-    assert!(refused("checkout_session", &json!({ "checkout_session": {} })).starts_with("checkout_session.items"));
+    let Command::Create(patch) = call.command else { panic!("another command") };
+    assert_eq!(patch, Patch { cart: Some(shop::cart(&[("mug", 2)])), ..Patch::default() });
+    assert!(
+        refused("checkout_session", &json!({ "checkout_session": {} })).starts_with("checkout_session.items")
+    );
     let missing = json!({ "checkout_session": { "items": [{ "id": "mug" }] } });
     assert!(refused("checkout_session", &missing).starts_with("checkout_session.items[0].quantity"));
 }
@@ -198,11 +214,17 @@ fn a_model_reads_neither_buyer_nor_address_and_the_widget_both() {
         assert_eq!(full["fulfillment_address"]["line_one"], json!("12 Analytical Way"));
         assert_eq!(full["buyer"]["email"], json!("ada@example.com"));
     }
-    let update = Host::tool("update_checkout", &json!({ "checkout_session_id": SessionId::from_random(0xfeed).as_str() }));
+    let update = Host::tool(
+        "update_checkout",
+        &json!({ "checkout_session_id": SessionId::from_random(0xfeed).as_str() }),
+    );
     let reply = update.outcome(Ok(shop::answer(shop::ready())));
     let content = &reply.result()["structuredContent"];
     assert_eq!(content["checkout_session"]["fulfillment_address"]["name"], json!("Ada Lovelace"));
-    assert_eq!((&content["revision"], &content["payment_methods_offered"]), (&json!(3), &json!(["payment_sheet"])));
+    assert_eq!(
+        (&content["revision"], &content["payment_methods_offered"]),
+        (&json!(3), &json!(["payment_sheet"]))
+    );
     assert_eq!(content["expires_at"], json!("2026-11-23T12:15:00Z"));
 }
 
@@ -215,7 +237,11 @@ fn every_state_has_its_status_outside() {
     let unavailable = PricingProblem::Unavailable("kettle".parse().unwrap());
     for (session, status, code) in [
         (shop::without_address(), "not_ready_for_payment", Some("missing")),
-        (shop::session(State::Open { problem: Some(unavailable) }), "not_ready_for_payment", Some("out_of_stock")),
+        (
+            shop::session(State::Open { problem: Some(unavailable) }),
+            "not_ready_for_payment",
+            Some("out_of_stock"),
+        ),
         (shop::session(State::Open { problem: None }), "not_ready_for_payment", None),
         (shop::ready(), "ready_for_payment", None),
         (late, "not_ready_for_payment", Some("expired")),
@@ -233,9 +259,12 @@ fn every_state_has_its_status_outside() {
 #[test]
 fn without_a_quote_only_what_the_catalog_decides_is_told() {
     let mut open = shop::without_address();
-    let sheet = |session| get().outcome(Ok(shop::answer(session))).result()["structuredContent"]["checkout_session"].clone();
+    let sheet = |session| {
+        get().outcome(Ok(shop::answer(session))).result()["structuredContent"]["checkout_session"].clone()
+    };
     let known = sheet(open.clone());
-    let rows: Vec<&str> = known["totals"].as_array().unwrap().iter().map(|row| row["type"].as_str().unwrap()).collect();
+    let rows: Vec<&str> =
+        known["totals"].as_array().unwrap().iter().map(|row| row["type"].as_str().unwrap()).collect();
     assert_eq!(rows, ["items_base_amount", "subtotal"]);
     assert_eq!(known["totals"][1]["amount"], json!(6000));
     open.wishes.cart = shop::cart(&[("mug", 1), ("gone", 1)]);
@@ -258,7 +287,9 @@ fn what_a_session_refuses_is_a_result_in_a_sentence() {
 
 #[test]
 fn a_buyer_may_have_one_name_or_two() {
-    let named = |buyer: Value| created(&json!({ "items": [{ "id": "mug", "quantity": 1 }], "buyer": buyer })).buyer.unwrap();
+    let named = |buyer: Value| {
+        created(&json!({ "items": [{ "id": "mug", "quantity": 1 }], "buyer": buyer })).buyer.unwrap()
+    };
     assert_eq!(named(json!({ "name": "Ada Lovelace", "email": null })).name.as_deref(), Some("Ada Lovelace"));
     assert_eq!(named(json!({ "first_name": "Ada" })).name.as_deref(), Some("Ada"));
     assert_eq!(named(json!({})), Buyer::default());

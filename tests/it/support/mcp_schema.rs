@@ -39,7 +39,13 @@ impl McpSchema {
     }
 
     /// What is wrong with an answer to `method` in `version`. `body` is empty for 202.
-    pub(crate) fn check_response(&self, version: &str, method: &str, status: u16, body: &[u8]) -> Vec<String> {
+    pub(crate) fn check_response(
+        &self,
+        version: &str,
+        method: &str,
+        status: u16,
+        body: &[u8],
+    ) -> Vec<String> {
         if status == 202 {
             return if body.is_empty() { Vec::new() } else { vec!["202 has a body".to_owned()] };
         }
@@ -103,7 +109,9 @@ impl McpSchema {
             let error = &message["error"];
             match error["code"].as_i64() {
                 Some(-32020) => wrong.extend(self.against(version, "HeaderMismatchError", &message)),
-                Some(-32022) => wrong.extend(self.against(version, "UnsupportedProtocolVersionError", &message)),
+                Some(-32022) => {
+                    wrong.extend(self.against(version, "UnsupportedProtocolVersionError", &message));
+                }
                 Some(-32600) => wrong.extend(self.against(version, "InvalidRequestError", error)),
                 Some(-32601) => wrong.extend(self.against(version, "MethodNotFoundError", error)),
                 Some(-32602) => wrong.extend(self.against(version, "InvalidParamsError", error)),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use serde::Deserialize as _;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -42,14 +43,16 @@ pub struct Unreadable<'a> {
 /// Reads the envelope of a body: exactly one request, notification or response (2025-06-18 removed batches).
 pub fn read(body: &[u8]) -> Result<Envelope<'_>, Unreadable<'_>> {
     let nameless = |fault| Unreadable { id: None, fault };
-    let text =
-        std::str::from_utf8(body).map_err(|_| nameless(Fault::Unparseable("the body is not UTF-8".to_owned())))?;
+    let text = std::str::from_utf8(body)
+        .map_err(|_| nameless(Fault::Unparseable("the body is not UTF-8".to_owned())))?;
     let mut reader = serde_json::Deserializer::from_str(text);
     if !text.trim_start().starts_with('{') {
         let json = IgnoredAny::deserialize(&mut reader).and_then(|_| reader.end());
         return Err(nameless(match json {
             Err(error) => Fault::Unparseable(error.to_string()),
-            Ok(()) if text.trim_start().starts_with('[') => Fault::Envelope("send one message; batches are not taken"),
+            Ok(()) if text.trim_start().starts_with('[') => {
+                Fault::Envelope("send one message; batches are not taken")
+            }
             Ok(()) => Fault::Envelope("send a JSON object"),
         }));
     }
@@ -59,8 +62,6 @@ pub fn read(body: &[u8]) -> Result<Envelope<'_>, Unreadable<'_>> {
         .map_err(|error| nameless(Fault::Unparseable(error.to_string())))?;
     members.check()
 }
-
-use serde::Deserialize as _;
 
 /// The members of the object, as they were written.
 #[derive(Default)]

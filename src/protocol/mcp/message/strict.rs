@@ -26,9 +26,11 @@ pub fn parse(text: &str) -> Result<Value, StrictError> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let seed = Strict { room: MAX_DEPTH, too_deep: &too_deep };
     let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    read.map_err(|error| {
-        if too_deep.get() { StrictError::TooDeep } else { StrictError::Syntax(error.to_string()) }
-    })
+    read.map_err(
+        |error| {
+            if too_deep.get() { StrictError::TooDeep } else { StrictError::Syntax(error.to_string()) }
+        },
+    )
 }
 
 /// Reads one value with `room` levels left.
@@ -40,13 +42,11 @@ struct Strict<'a> {
 
 impl Strict<'_> {
     fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
-        match self.room.checked_sub(1) {
-            Some(room) => Ok(Self { room, ..self }),
-            None => {
-                self.too_deep.set(true);
-                Err(E::custom("too deep"))
-            }
-        }
+        let Some(room) = self.room.checked_sub(1) else {
+            self.too_deep.set(true);
+            return Err(E::custom("too deep"));
+        };
+        Ok(Self { room, ..self })
     }
 }
 

@@ -47,7 +47,11 @@ impl<'a> Object<'a> {
             Some(key) => {
                 let place = if self.path.is_empty() { "the arguments" } else { self.path.as_str() };
                 let shown = super::super::fault::clip(key);
-                let send = if known.is_empty() { "no arguments".to_owned() } else { format!("only {}", known.join(", ")) };
+                let send = if known.is_empty() {
+                    "no arguments".to_owned()
+                } else {
+                    format!("only {}", known.join(", "))
+                };
                 Err(ArgumentError::new(place, format!("may not hold \"{shown}\""), send))
             }
         }
@@ -172,8 +176,16 @@ mod tests {
         assert_eq!(read(json!(1)), Ok(Some(1)));
         assert_eq!(read(json!(2.0)), Ok(Some(2)));
         assert_eq!(read(json!(null)), Ok(None));
-        for wrong in [json!(0), json!(-1), json!(1000), json!(1.5), json!("2"), json!(u64::MAX), json!(1e300), json!([1])]
-        {
+        for wrong in [
+            json!(0),
+            json!(-1),
+            json!(1000),
+            json!(1.5),
+            json!("2"),
+            json!(u64::MAX),
+            json!(1e300),
+            json!([1]),
+        ] {
             assert!(read(wrong.clone()).is_err(), "{wrong}");
         }
     }

@@ -63,9 +63,8 @@ pub(super) fn descriptor() -> Value {
 pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     const SEND: &str = "{\"items\": [{\"id\": \"…\", \"quantity\": 1}]}";
     let missing = |path: String| ArgumentError::new(path, "is missing", SEND);
-    let session = root
-        .object("checkout_session", SEND)?
-        .ok_or_else(|| missing("checkout_session".to_owned()))?;
+    let session =
+        root.object("checkout_session", SEND)?.ok_or_else(|| missing("checkout_session".to_owned()))?;
     let cart = wishes::cart(&session, Extras::Tolerated)?.ok_or_else(|| missing(session.path("items")))?;
     let patch = Patch { cart: Some(cart), ..Patch::default() };
     Ok(SessionCall { target: Target::New, command: Command::Create(patch) })

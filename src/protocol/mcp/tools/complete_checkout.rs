@@ -79,7 +79,11 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     data.object("billing_address", "an object, null or nothing")?;
     let buyer = root.get("buyer");
     if buyer.is_some_and(|buyer| !buyer.is_object()) {
-        return Err(ArgumentError::new("buyer", "must be an object", "an object with name and email, null or nothing"));
+        return Err(ArgumentError::new(
+            "buyer",
+            "must be an object",
+            "an object with name and email, null or nothing",
+        ));
     }
     let payment = Payment {
         revision: session.revision,
@@ -94,10 +98,9 @@ fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {
     const SEND: &str = "the Shared Payment Token (spt_…) that the payment sheet gave";
     match data.get("token") {
         None => Err(ArgumentError::new(PATH, "is missing; nothing was charged", SEND)),
-        Some(value) => value
-            .as_str()
-            .and_then(|text| text.trim().parse().ok())
-            .ok_or_else(|| ArgumentError::new(PATH, "is not a Shared Payment Token; nothing was charged", SEND)),
+        Some(value) => value.as_str().and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
+            ArgumentError::new(PATH, "is not a Shared Payment Token; nothing was charged", SEND)
+        }),
     }
 }
 
@@ -127,9 +130,12 @@ pub(super) fn undecided(reference: &SessionRef, view: &MerchantView) -> Option<T
 }
 
 fn told(completion: &Completion) -> Option<ToolResult> {
-    let said = completion.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join(" ");
+    let said =
+        completion.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join(" ");
     let sentence = match completion.status {
-        SheetStatus::InProgress => "The payment is being processed; get_checkout tells when it is done.".to_owned(),
+        SheetStatus::InProgress => {
+            "The payment is being processed; get_checkout tells when it is done.".to_owned()
+        }
         SheetStatus::Completed => "Paid.".to_owned(),
         SheetStatus::ReadyForPayment | SheetStatus::NotReadyForPayment | SheetStatus::Canceled => {
             format!("Not paid. {said}").trim_end().to_owned()

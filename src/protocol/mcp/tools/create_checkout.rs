@@ -38,7 +38,11 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     root.only(&wishes::PATCH)?;
     let patch = wishes::patch(root)?;
     if patch.cart.is_none() {
-        return Err(ArgumentError::new("items", "is missing", "what to buy, such as [{\"id\": \"mug\", \"quantity\": 1}]"));
+        return Err(ArgumentError::new(
+            "items",
+            "is missing",
+            "what to buy, such as [{\"id\": \"mug\", \"quantity\": 1}]",
+        ));
     }
     Ok(SessionCall { target: Target::New, command: Command::Create(patch) })
 }

@@ -32,6 +32,7 @@ pub(super) struct Descriptor {
 
 /// MCP's annotations.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "the protocol has these four independent hints")]
 pub(super) struct Hints {
     pub(super) read_only: bool,
     pub(super) destructive: bool,
@@ -68,7 +69,10 @@ impl Descriptor {
     pub(super) fn to_json(&self) -> Value {
         let schemes = json!([{ "type": "noauth" }]);
         let [invoking, invoked] = self.status;
-        debug_assert!(invoking.chars().count() <= 64 && invoked.chars().count() <= 64, "hosts refuse longer texts");
+        debug_assert!(
+            invoking.chars().count() <= 64 && invoked.chars().count() <= 64,
+            "hosts refuse longer texts"
+        );
         let mut ui = Map::new();
         let mut meta = Map::new();
         if let Some(widget) = self.shows {

@@ -109,7 +109,7 @@ pub enum ToolCall {
     /// Answered from the view, by [`answer_from_view`].
     Read(ReadCall),
     /// Answered by a session.
-    Session(SessionCall),
+    Session(Box<SessionCall>),
 }
 
 /// A call that needs nothing but the view.
@@ -173,15 +173,20 @@ pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> Outcome {
 /// Reads a tool's arguments.
 pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<ToolCall, ArgumentError> {
     let root = arguments::Object::root(arguments);
+    let session = |call| ToolCall::Session(Box::new(call));
     match tool {
-        ToolName::SearchProducts => Ok(ToolCall::Read(ReadCall::SearchProducts(SearchProducts::parse(&root)?))),
-        ToolName::ShowBuyProductWidget => Ok(ToolCall::Read(ReadCall::ShowProduct(ShowProduct::parse(&root)?))),
-        ToolName::CheckoutSession => checkout_session::parse(&root).map(ToolCall::Session),
-        ToolName::CreateCheckout => create_checkout::parse(&root).map(ToolCall::Session),
-        ToolName::UpdateCheckout => update_checkout::parse(&root).map(ToolCall::Session),
-        ToolName::CompleteCheckout => complete_checkout::parse(&root).map(ToolCall::Session),
-        ToolName::GetCheckout => get_checkout::parse(&root).map(ToolCall::Session),
-        ToolName::CancelCheckout => cancel_checkout::parse(&root).map(ToolCall::Session),
+        ToolName::SearchProducts => {
+            Ok(ToolCall::Read(ReadCall::SearchProducts(SearchProducts::parse(&root)?)))
+        }
+        ToolName::ShowBuyProductWidget => {
+            Ok(ToolCall::Read(ReadCall::ShowProduct(ShowProduct::parse(&root)?)))
+        }
+        ToolName::CheckoutSession => checkout_session::parse(&root).map(session),
+        ToolName::CreateCheckout => create_checkout::parse(&root).map(session),
+        ToolName::UpdateCheckout => update_checkout::parse(&root).map(session),
+        ToolName::CompleteCheckout => complete_checkout::parse(&root).map(session),
+        ToolName::GetCheckout => get_checkout::parse(&root).map(session),
+        ToolName::CancelCheckout => cancel_checkout::parse(&root).map(session),
     }
 }
 
@@ -204,7 +209,8 @@ pub(super) fn render(
             | ToolName::UpdateCheckout
             | ToolName::GetCheckout
             | ToolName::CancelCheckout => Some(ToolResult::error(
-                "The shop is still working on this checkout. Look again in a moment with get_checkout.".to_owned(),
+                "The shop is still working on this checkout. Look again in a moment with get_checkout."
+                    .to_owned(),
             )),
         },
         Outcome::Session(answer) => match tool {

@@ -27,7 +27,12 @@ impl ToolResult {
     pub(super) fn data(sentence: String, content: &impl Serialize) -> Option<Self> {
         let json = serde_json::to_string(content).ok()?;
         let texts = vec![sentence, json.clone()];
-        Some(Self { texts, structured: Some(RawValue::from_string(json).ok()?), is_error: false, meta: Map::new() })
+        Some(Self {
+            texts,
+            structured: Some(RawValue::from_string(json).ok()?),
+            is_error: false,
+            meta: Map::new(),
+        })
     }
 
     /// A result whose data stays out of the text blocks.
@@ -46,7 +51,8 @@ impl ToolResult {
 
     /// The result's JSON without its closing brace, and the inside of its `_meta`.
     pub(in super::super) fn into_json(self) -> (String, String) {
-        let content: Vec<Value> = self.texts.into_iter().map(|text| json!({ "type": "text", "text": text })).collect();
+        let content: Vec<Value> =
+            self.texts.into_iter().map(|text| json!({ "type": "text", "text": text })).collect();
         let mut head = format!(r#"{{"content":{}"#, Value::Array(content));
         if let Some(structured) = &self.structured {
             head.push_str(r#","structuredContent":"#);
@@ -54,7 +60,8 @@ impl ToolResult {
         }
         head.push_str(if self.is_error { r#","isError":true"# } else { r#","isError":false"# });
         let meta = if self.meta.is_empty() { String::new() } else { Value::Object(self.meta).to_string() };
-        let inside = meta.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default().to_owned();
+        let inside =
+            meta.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default().to_owned();
         (head, inside)
     }
 }

@@ -95,21 +95,29 @@ impl SearchProducts {
             available_only: root.boolean("available_only")?.unwrap_or_default(),
             max_price: root.integer("max_price", 0, i64::MAX)?,
         };
-        let limit = root.integer("limit", 1, 50)?.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(USUAL);
+        let limit =
+            root.integer("limit", 1, 50)?.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(USUAL);
         let offset = match root.get("cursor") {
             None => 0,
-            Some(cursor) => cursor.as_str().and_then(|cursor| read_cursor(cursor, &search)).ok_or_else(|| {
-                let send = "next_cursor of the page before, with the same search, or no cursor to begin again";
-                ArgumentError::new("cursor", "does not belong to this search", send)
-            })?,
+            Some(cursor) => {
+                cursor.as_str().and_then(|cursor| read_cursor(cursor, &search)).ok_or_else(|| {
+                    let send =
+                        "next_cursor of the page before, with the same search, or no cursor to begin again";
+                    ArgumentError::new("cursor", "does not belong to this search", send)
+                })?
+            }
         };
         Ok(Self { search, limit, offset })
     }
 
     pub(super) fn answer(&self, view: &MerchantView) -> ToolResult {
         let found = view.catalog.search(&self.search);
-        let page: Vec<ProductCard> =
-            found.iter().skip(self.offset).take(self.limit).map(|product| ProductCard::brief(product)).collect();
+        let page: Vec<ProductCard> = found
+            .iter()
+            .skip(self.offset)
+            .take(self.limit)
+            .map(|product| ProductCard::brief(product))
+            .collect();
         let after = self.offset.saturating_add(page.len());
         let more = after < found.len() && !page.is_empty();
         let sentence = match (found.len(), page.len()) {
@@ -154,5 +162,5 @@ fn read_cursor(cursor: &str, search: &Search) -> Option<usize> {
 fn mark(search: &Search) -> String {
     let Search { words, category, available_only, max_price } = search;
     let text = format!("{words:?} {category:?} {available_only} {max_price:?}");
-    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(text.as_bytes()).get(..4).unwrap_or_default())
 }

@@ -69,7 +69,11 @@ impl SessionContent {
                 let said = sheet.messages.iter().map(|message| message.content.as_str());
                 let said = said.collect::<Vec<_>>().join(" ");
                 let state = sheet.status.as_str().replace('_', " ");
-                if said.is_empty() { format!("This checkout is {state}.") } else { format!("This checkout is {state}: {said}") }
+                if said.is_empty() {
+                    format!("This checkout is {state}.")
+                } else {
+                    format!("This checkout is {state}: {said}")
+                }
             }
         }
     }

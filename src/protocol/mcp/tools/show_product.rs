@@ -44,12 +44,8 @@ pub(super) fn descriptor() -> Value {
                     "maxLength": LONGEST,
                     "description": "Id of the product or of one of its variants, or the product's name.",
                 },
-                "product_name": {
-                    "type": "string",
-                    "maxLength": LONGEST,
-                    "description": "The same, under its older name.",
-                },
             },
+            "required": ["product"],
             "additionalProperties": false,
         }),
         output: json!({
@@ -66,6 +62,7 @@ pub(super) fn descriptor() -> Value {
 }
 
 impl ShowProduct {
+    /// `product_name`, the argument of the page that this project began with, is taken though no longer described.
     pub(super) fn parse(root: &Object<'_>) -> Result<Self, ArgumentError> {
         root.only(&["product", "product_name"])?;
         let named = root.text("product", LONGEST)?;
@@ -92,7 +89,8 @@ impl ShowProduct {
             Availability::InStock => "in stock",
             Availability::OutOfStock => "not available at the moment",
         };
-        let sentence = format!("{}, {from}{} before tax and shipping, {stock}.", card.title, card.price.display);
+        let sentence =
+            format!("{}, {from}{} before tax and shipping, {stock}.", card.title, card.price.display);
         match ToolResult::data(sentence, &Content { product: card }) {
             Some(result) => result.with_meta(SHOP, &ShopCard::of(view)),
             None => ToolResult::error("This product cannot be shown.".to_owned()),

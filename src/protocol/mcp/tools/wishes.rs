@@ -18,8 +18,6 @@ const EMAIL: usize = 320;
 const PHONE: usize = 40;
 /// The longest postal code.
 const POSTAL: usize = 20;
-/// The most entries that a list of items may have before equal items are added up.
-const MAX_ENTRIES: usize = 2 * MAX_LINES;
 
 /// Whether members that we do not know are refused or passed over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,13 +57,15 @@ pub(super) fn session(root: &Object<'_>) -> Result<SessionRef, ArgumentError> {
 /// `items`, if given.
 pub(super) fn cart(root: &Object<'_>, extras: Extras) -> Result<Option<Cart>, ArgumentError> {
     const SEND: &str = "a list of objects with id and quantity, such as [{\"id\": \"mug\", \"quantity\": 1}]";
-    let Some(items) = root.objects("items", MAX_ENTRIES, SEND)? else { return Ok(None) };
+    let Some(items) = root.objects("items", MAX_LINES, SEND)? else { return Ok(None) };
     let lines = items.iter().map(|item| line(item, extras)).collect::<Result<Vec<_>, _>>()?;
     Cart::new(lines).map(Some).map_err(|error| {
         let send = match &error {
             CartError::Empty => "at least one item; cancel_checkout ends a checkout".to_owned(),
             CartError::TooManyLines => format!("at most {MAX_LINES} different items"),
-            CartError::Quantity(_) => format!("quantities that add up to at most {MAX_QUANTITY} for each item"),
+            CartError::Quantity(_) => {
+                format!("quantities that add up to at most {MAX_QUANTITY} for each item")
+            }
         };
         ArgumentError::new(root.path("items"), format!("is no cart: {error}"), send)
     })
@@ -76,7 +76,11 @@ fn line(item: &Object<'_>, extras: Extras) -> Result<CartLine, ArgumentError> {
         item.only(&["id", "quantity"])?;
     }
     let id = item.needed_text("id", 100)?.parse().map_err(|_| {
-        ArgumentError::new(item.path("id"), "is not an item id", "the id of a product or variant from search_products")
+        ArgumentError::new(
+            item.path("id"),
+            "is not an item id",
+            "the id of a product or variant from search_products",
+        )
     })?;
     let most = i64::from(MAX_QUANTITY);
     let quantity = item.integer("quantity", 1, most)?.and_then(|quantity| u32::try_from(quantity).ok());
@@ -88,7 +92,9 @@ fn line(item: &Object<'_>, extras: Extras) -> Result<CartLine, ArgumentError> {
 
 /// `buyer`, if given: with one name or with two.
 fn buyer(root: &Object<'_>) -> Result<Option<Buyer>, ArgumentError> {
-    let Some(buyer) = root.object("buyer", "an object with name, email and phone_number")? else { return Ok(None) };
+    let Some(buyer) = root.object("buyer", "an object with name, email and phone_number")? else {
+        return Ok(None);
+    };
     buyer.only(&["name", "first_name", "last_name", "email", "phone_number"])?;
     let own = |text: Option<&str>| text.map(str::to_owned);
     let name = match buyer.text("name", LINE)? {
@@ -97,7 +103,11 @@ fn buyer(root: &Object<'_>) -> Result<Option<Buyer>, ArgumentError> {
     };
     let email = buyer.text("email", EMAIL)?;
     if email.is_some_and(|email| !is_email(email)) {
-        return Err(ArgumentError::new(buyer.path("email"), "is not a mail address", "one such as ada@example.com"));
+        return Err(ArgumentError::new(
+            buyer.path("email"),
+            "is not a mail address",
+            "one such as ada@example.com",
+        ));
     }
     Ok(Some(Buyer { name, email: own(email), phone_number: own(buyer.text("phone_number", PHONE)?) }))
 }
@@ -108,7 +118,8 @@ pub(super) fn sheet_buyer(value: Option<&Value>) -> Option<Buyer> {
     let members = value?.as_object()?;
     let text = |key: &str, longest: usize| {
         let text = members.get(key)?.as_str()?.trim();
-        let usable = !text.is_empty() && text.chars().count() <= longest && !text.chars().any(char::is_control);
+        let usable =
+            !text.is_empty() && text.chars().count() <= longest && !text.chars().any(char::is_control);
         usable.then_some(text)
     };
     let name = text("name", LINE)
@@ -132,7 +143,8 @@ fn full_name(first: Option<&str>, last: Option<&str>) -> Option<String> {
 /// Something on both sides of an @ and no white space: more cannot be known without sending a letter.
 fn is_email(text: &str) -> bool {
     let halves = text.rsplit_once('@');
-    halves.is_some_and(|(local, host)| !local.is_empty() && !host.is_empty()) && !text.contains(char::is_whitespace)
+    halves.is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
+        && !text.contains(char::is_whitespace)
 }
 
 /// `fulfillment_address`, if given.
@@ -149,10 +161,15 @@ fn address(root: &Object<'_>) -> Result<Option<Address>, ArgumentError> {
         Some(_) | None => given.text(key, longest),
     };
     let country: CountryCode = given.needed_text("country", 2)?.parse().map_err(|_| {
-        ArgumentError::new(given.path("country"), "is not a country code", "two letters of ISO 3166-1, such as US")
+        ArgumentError::new(
+            given.path("country"),
+            "is not a country code",
+            "two letters of ISO 3166-1, such as US",
+        )
     })?;
     let state = optional("state", LINE)?.unwrap_or_default();
-    let state = if matches!(country.as_str(), "US" | "CA") { state.to_ascii_uppercase() } else { state.to_owned() };
+    let state =
+        if matches!(country.as_str(), "US" | "CA") { state.to_ascii_uppercase() } else { state.to_owned() };
     Ok(Some(Address {
         name: given.needed_text("name", LINE)?.to_owned(),
         line_one: given.needed_text("line_one", LINE)?.to_owned(),
@@ -170,7 +187,11 @@ fn option(root: &Object<'_>) -> Result<Option<ShippingId>, ArgumentError> {
     const KEY: &str = "fulfillment_option_id";
     let Some(text) = root.text(KEY, 100)? else { return Ok(None) };
     text.parse().map(Some).map_err(|_| {
-        ArgumentError::new(KEY, "is not a shipping option", "the id of one of the session's fulfillment_options")
+        ArgumentError::new(
+            KEY,
+            "is not a shipping option",
+            "the id of one of the session's fulfillment_options",
+        )
     })
 }
 
@@ -180,9 +201,11 @@ fn no_discounts(root: &Object<'_>) -> Result<(), ArgumentError> {
     match root.get(KEY) {
         None => Ok(()),
         Some(Value::Array(codes)) if codes.is_empty() => Ok(()),
-        Some(Value::Array(_)) => {
-            Err(ArgumentError::new(KEY, "cannot be used: this shop takes no discount codes", "no discount_codes"))
-        }
+        Some(Value::Array(_)) => Err(ArgumentError::new(
+            KEY,
+            "cannot be used: this shop takes no discount codes",
+            "no discount_codes",
+        )),
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
             Err(ArgumentError::new(KEY, "must be a list of texts", "a list, or nothing"))
         }
