@@ -14,6 +14,7 @@
 //! 9. [`cli`]: one file per command.
 
 pub mod actors;
+pub mod cli;
 pub mod config;
 pub mod domain;
 #[cfg(feature = "emulator")]
@@ -25,3 +26,4 @@ pub mod runtime;
 pub mod store;
 pub mod stripe;
 pub mod telemetry;
+pub mod tenants;

@@ -6,9 +6,12 @@
 //! [`tenant`] reads a merchant's file and [`gateway`] the gateway's own. [`secrets`] follows references, [`keyring`]
 //! holds the master keys. [`tenants_dir`] reads a folder of merchants, [`check`] explains it to a person.
 
+pub mod check;
 pub mod diagnostic;
 mod document;
+pub mod gateway;
 pub mod keyring;
 pub mod secrets;
 pub mod tenant;
+pub mod tenants_dir;
 mod web;

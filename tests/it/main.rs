@@ -8,6 +8,7 @@
 
 mod architecture;
 mod checkout;
+mod config;
 mod emulator;
 mod protocol;
 mod store;

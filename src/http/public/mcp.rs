@@ -66,7 +66,7 @@ async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Re
             }
             let outcome = match *call {
                 ToolCall::Read(read) => answer_from_view(&read, &view),
-                ToolCall::Session(call) => run(merchant, call).await,
+                ToolCall::Session(call) => run(merchant, *call).await,
             };
             let response = finish(*context, outcome);
             record(merchant, &caller, Some(tool), response.status);

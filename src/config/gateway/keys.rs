@@ -1,0 +1,110 @@
+//! The table of all gateway keys: for unknown keys and their nearest names, and for reading what has no type of its
+//! own, such as a variable.
+
+use crate::config::diagnostic::{Diagnostic, Place, quoted};
+use crate::config::document::{Section, nearest};
+
+/// What kind of value a key has.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    List,
+}
+
+/// Every key: section, name, kind.
+pub(super) const KEYS: [(&str, &str, Kind); 19] = [
+    ("public", "listen", Kind::Text),
+    ("public", "base_hosts", Kind::List),
+    ("public", "allowed_origins", Kind::List),
+    ("public", "link_base", Kind::Text),
+    ("public", "max_body_bytes", Kind::Number),
+    ("public", "workers", Kind::Number),
+    ("tenants", "dir", Kind::Text),
+    ("store", "url", Kind::Text),
+    ("stripe", "api_base", Kind::Text),
+    ("stripe", "version", Kind::Text),
+    ("stripe", "connect_timeout_seconds", Kind::Number),
+    ("stripe", "request_timeout_seconds", Kind::Number),
+    ("secrets", "dir", Kind::Text),
+    ("secrets", "master_key", Kind::Text),
+    ("secrets", "previous_master_keys", Kind::List),
+    ("log", "format", Kind::Text),
+    ("log", "filter", Kind::Text),
+    // Not built yet, and refused by name.
+    ("admin", "listen", Kind::Text),
+    ("admin", "enabled", Kind::Text),
+];
+
+const ADMIN_REMEDY: &str = "remove it; there is no admin listener";
+
+/// Visits every value of a file under its key, and reports unknown keys and wrong types.
+pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'static str, Place)) {
+    root.unsupported("admin", ADMIN_REMEDY);
+    for name in ["public", "tenants", "store", "stripe", "secrets", "log"] {
+        let section = root.section(name);
+        for (_, key, kind) in KEYS.iter().filter(|(of, ..)| *of == name) {
+            let Some(field) = section.field(key) else { continue };
+            match kind {
+                Kind::Text => {
+                    field.text();
+                }
+                Kind::Number => {
+                    field.whole();
+                }
+                Kind::List => {
+                    for item in field.items("write a list in square brackets") {
+                        item.text();
+                    }
+                }
+            }
+            found(name, key, field.place());
+        }
+        section.finish();
+    }
+}
+
+/// Reads the text of a variable or a flag as the value of a dotted key, such as `public.listen`.
+pub(super) fn read_text(key: &str, text: &str, place: &Place) -> Result<::config::Value, Diagnostic> {
+    let known = KEYS.iter().find(|(section, name, _)| key == format!("{section}.{name}"));
+    let Some((section, _, kind)) = known else {
+        if key.split('.').next() == Some("admin") {
+            return Err(place.problem("is not supported yet", ADMIN_REMEDY));
+        }
+        let names: Vec<String> = KEYS
+            .iter()
+            .filter(|(section, ..)| *section != "admin")
+            .map(|(section, name, _)| written(section, name, place))
+            .collect();
+        let remedy = match nearest(&place.key, names.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean {}?", quoted(meant)),
+            None => "remove it; all keys are in the default configuration".to_owned(),
+        };
+        return Err(place.problem("is not a known setting", remedy));
+    };
+    if *section == "admin" {
+        return Err(place.problem("is not supported yet", ADMIN_REMEDY));
+    }
+    let kind = match kind {
+        Kind::Text => ::config::ValueKind::from(text),
+        Kind::Number => match text.trim().parse::<i64>() {
+            Ok(number) => ::config::ValueKind::from(number),
+            Err(_) => return Err(place.problem("must be a whole number", "write digits only")),
+        },
+        Kind::List => {
+            let items: Vec<String> =
+                text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
+            ::config::ValueKind::from(items)
+        }
+    };
+    Ok(::config::Value::new(None, kind))
+}
+
+/// A key as it is written where `place` is: a variable's name, or dotted.
+fn written(section: &str, name: &str, place: &Place) -> String {
+    if place.key.starts_with(super::PREFIX) {
+        format!("{}{section}__{name}", super::PREFIX).to_ascii_uppercase()
+    } else {
+        format!("{section}.{name}")
+    }
+}

@@ -1,0 +1,141 @@
+//! The four layers of the gateway's configuration, merged by the `config` crate, with the place that set each key.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ::config::{Config, File, FileFormat, Value};
+use serde::de::DeserializeOwned;
+
+use super::{DEFAULT, PREFIX, Read, keys};
+use crate::config::diagnostic::{Diagnostic, Place};
+use crate::config::document::Source;
+use crate::config::tenants_dir::read_text;
+use crate::ports::Environment;
+
+const MOST_BYTES: u64 = 1024 * 1024;
+
+/// The merged values, where each comes from, and the problems found in them.
+pub(super) struct Layers {
+    merged: Config,
+    places: BTreeMap<String, Place>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Layers {
+    /// Merges the layers, unless one of them holds unknown keys or values of the wrong type.
+    pub(super) fn merge(
+        file: Option<&Path>,
+        environment: &dyn Environment,
+        overrides: &[(String, String)],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        let mut places = BTreeMap::new();
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
+        if let Some(path) = file {
+            match read_text(path, MOST_BYTES) {
+                Ok(text) => {
+                    problems.extend(check_file(path, &text, &mut places));
+                    builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let mut values: Vec<(String, Value)> = Vec::new();
+        let mut set = |key: String, text: &str, place: Place| match keys::read_text(&key, text, &place) {
+            Ok(value) => {
+                places.insert(key.clone(), place);
+                values.push((key, value));
+            }
+            Err(problem) => problems.push(problem),
+        };
+        for (name, text) in environment.vars_with_prefix(PREFIX) {
+            let key = name.strip_prefix(PREFIX).unwrap_or(&name).to_ascii_lowercase().replace("__", ".");
+            set(key, &text, Place { key: name, ..Place::whole("environment") });
+        }
+        for (key, text) in overrides {
+            set(key.clone(), text, Place { key: key.clone(), ..Place::whole("command line") });
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        for (key, value) in values {
+            builder = builder.set_override(key, value).map_err(|error| unmergeable(&error))?;
+        }
+        let merged = builder.build().map_err(|error| unmergeable(&error))?;
+        Ok(Self { merged, places, problems })
+    }
+
+    /// The value of a key that every configuration has.
+    pub(super) fn read<T: DeserializeOwned, R>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(T) -> Read<R>,
+    ) -> Option<R> {
+        match self.merged.get::<T>(key) {
+            Ok(value) => self.judge(key, read(value)),
+            Err(_) => self.judge(key, Err(("cannot be read".to_owned(), "see the default for its form".to_owned()))),
+        }
+    }
+
+    /// The value of a key that may be unset; an empty text is no value either.
+    pub(super) fn read_optional<R>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(String) -> Read<R>,
+    ) -> Option<Option<R>> {
+        match self.merged.get::<String>(key) {
+            Ok(text) if !text.is_empty() => self.judge(key, read(text)).map(Some),
+            Ok(_) | Err(_) => Some(None),
+        }
+    }
+
+    /// Everything that was reported, the file's problems in the order of the file.
+    pub(super) fn into_problems(mut self) -> Vec<Diagnostic> {
+        self.problems.sort_by_key(|problem| (problem.line, problem.column));
+        self.problems
+    }
+
+    fn judge<R>(&mut self, key: &'static str, read: Read<R>) -> Option<R> {
+        match read {
+            Ok(value) => Some(value),
+            Err((problem, remedy)) => {
+                let default = || Place { key: key.to_owned(), ..Place::whole("the default configuration") };
+                let place = self.places.get(key).cloned().unwrap_or_else(default);
+                self.problems.push(place.problem(problem, remedy));
+                None
+            }
+        }
+    }
+}
+
+fn check_file(path: &Path, text: &str, places: &mut BTreeMap<String, Place>) -> Vec<Diagnostic> {
+    let source = Source::new(path, text);
+    if let Some(table) = source.parse() {
+        let root = source.root(&table);
+        keys::walk(&root, |section, key, place| {
+            places.insert(format!("{section}.{key}"), place);
+        });
+        root.finish();
+    }
+    source.into_problems()
+}
+
+/// What the layers' own checks let pass and the merge did not take. The error is left out: it may quote a value.
+fn unmergeable(_: &::config::ConfigError) -> Vec<Diagnostic> {
+    vec![Place::whole("configuration").problem("the layers do not fit together", "compare them with the default")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_holds_exactly_the_known_keys() {
+        let mut places = BTreeMap::new();
+        assert_eq!(check_file(Path::new("gateway.default.toml"), DEFAULT, &mut places), []);
+        for (section, key, _) in keys::KEYS.iter().filter(|(section, ..)| *section != "admin") {
+            let documented = places.contains_key(&format!("{section}.{key}")) || DEFAULT.contains(&format!("# {key} ="));
+            assert!(documented, "{section}.{key}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The gateway's own configuration: four layers merged, then checked once.
+//!
+//! Invariant: a value that passes here is used as it stands; every problem names the layer that set the value.
+
+mod keys;
+mod layers;
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+use super::diagnostic::{Diagnostic, quoted};
+use super::keyring::{Keyring, KeyringError, MasterKeyRef};
+use super::secrets::SecretsDir;
+use super::web;
+use crate::ports::Environment;
+
+use layers::Layers;
+
+/// The compiled-in default, which is also the documentation of every key.
+pub const DEFAULT: &str = include_str!("../gateway.default.toml");
+
+/// What the names of variables that set a key begin with.
+const PREFIX: &str = "GATEWAY__";
+
+/// Everything the gateway is told from outside.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// The public listener.
+    pub public: PublicConfig,
+    /// Where merchants come from.
+    pub tenants: TenantsConfig,
+    /// Where things are kept.
+    pub store: StoreConfig,
+    /// How Stripe is called.
+    pub stripe: StripeConfig,
+    /// Where secrets are.
+    pub secrets: SecretsConfig,
+    /// What is logged.
+    pub log: LogConfig,
+}
+
+/// `[public]`.
+#[derive(Clone, Debug)]
+pub struct PublicConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Hosts on which the path chooses the merchant, lower case, without port.
+    pub base_hosts: Vec<String>,
+    /// Origins that may call any merchant, as browsers write them.
+    pub allowed_origins: Vec<String>,
+    /// What links of merchants in test mode begin with, without a slash at the end.
+    pub link_base: Option<String>,
+    /// The largest request body.
+    pub max_body_bytes: usize,
+    /// Threads that answer requests; `None` means one per core.
+    pub workers: Option<NonZeroUsize>,
+}
+
+/// `[tenants]`.
+#[derive(Clone, Debug)]
+pub struct TenantsConfig {
+    /// The folder with one file per merchant.
+    pub dir: PathBuf,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// `[stripe]`.
+#[derive(Clone, Debug)]
+pub struct StripeConfig {
+    /// Scheme, host and port of the API.
+    pub api_base: Url,
+    /// The `Stripe-Version` of every request.
+    pub version: String,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+}
+
+/// `[secrets]`.
+#[derive(Clone, Debug)]
+pub struct SecretsConfig {
+    /// The folder with one folder per merchant.
+    pub dir: SecretsDir,
+    /// The master key in use.
+    pub master_key: MasterKeyRef,
+    /// Those before it.
+    pub previous_master_keys: Vec<MasterKeyRef>,
+}
+
+impl SecretsConfig {
+    /// Reads the master keys.
+    pub fn keyring(&self, environment: &dyn Environment) -> Result<Keyring, Vec<KeyringError>> {
+        Keyring::load(&self.master_key, &self.previous_master_keys, environment)
+    }
+}
+
+/// `[log]`.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// For whom lines are written.
+    pub format: LogFormat,
+    /// Directives of `tracing_subscriber`'s `EnvFilter`.
+    pub filter: String,
+}
+
+/// For whom log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl GatewayConfig {
+    /// Merges the layers: the default, the file where one is given, `GATEWAY__…` variables, and `overrides` from the
+    /// command line as dotted keys with values written as in a variable. Every problem of every layer is told.
+    pub fn load(
+        file: Option<&Path>,
+        environment: &dyn Environment,
+        overrides: &[(String, String)],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut layers = Layers::merge(file, environment, overrides)?;
+        let config = Self::read(&mut layers);
+        let problems = layers.into_problems();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            Some(_) | None => Err(problems),
+        }
+    }
+
+    fn read(layers: &mut Layers) -> Option<Self> {
+        let public = read_public(layers);
+        let tenants = layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
+        let store = layers.read("store.url", |url: String| store(&url));
+        let stripe = read_stripe(layers);
+        let secrets = read_secrets(layers);
+        let format = layers.read("log.format", |text: String| match text.as_str() {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => no(format!("does not know {}", quoted(&text)), "write \"text\" or \"json\""),
+        });
+        let filter = layers.read("log.filter", |text: String| match tracing_subscriber::EnvFilter::try_new(&text) {
+            Ok(_) => Ok(text),
+            Err(error) => no(format!("cannot be read: {error}"), "write a level such as \"info\", or directives"),
+        });
+        Some(Self {
+            public: public?,
+            tenants: tenants?,
+            store: store?,
+            stripe: stripe?,
+            secrets: secrets?,
+            log: LogConfig { format: format?, filter: filter? },
+        })
+    }
+}
+
+/// A value, or what is wrong with it and what to do.
+type Read<T> = Result<T, (String, String)>;
+
+fn no<T>(problem: impl Into<String>, remedy: impl Into<String>) -> Read<T> {
+    Err((problem.into(), remedy.into()))
+}
+
+fn web_error(wrong: &web::Wrong) -> (String, String) {
+    (wrong.problem.to_owned(), wrong.remedy.to_owned())
+}
+
+fn read_public(layers: &mut Layers) -> Option<PublicConfig> {
+    let listen = layers.read("public.listen", |text: String| {
+        text.parse().or_else(|_| no(format!("is no address and port: {}", quoted(&text)), "write \"0.0.0.0:8080\""))
+    });
+    let base_hosts = layers.read("public.base_hosts", |hosts: Vec<String>| each(&hosts, web::base_host));
+    let origins = layers.read("public.allowed_origins", |origins: Vec<String>| each(&origins, web::origin));
+    let link_base = layers.read_optional("public.link_base", |text: String| {
+        let url = web::address(&text).map_err(|wrong| web_error(&wrong))?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return no("carries a query or a fragment", "write scheme, host and port, such as http://localhost:8080");
+        }
+        Ok(url.as_str().trim_end_matches('/').to_owned())
+    });
+    let max_body = layers.read("public.max_body_bytes", |number: i64| within(number, 1024, 16 * 1024 * 1024));
+    let workers = layers.read("public.workers", |number: i64| within(number, 0, 1024));
+    Some(PublicConfig {
+        listen: listen?,
+        base_hosts: base_hosts?,
+        allowed_origins: origins?,
+        link_base: link_base?,
+        max_body_bytes: usize::try_from(max_body?).ok()?,
+        workers: NonZeroUsize::new(usize::try_from(workers?).ok()?),
+    })
+}
+
+fn read_stripe(layers: &mut Layers) -> Option<StripeConfig> {
+    let api_base = layers.read("stripe.api_base", |text: String| {
+        let origin = web::origin(&text).map_err(|wrong| web_error(&wrong))?;
+        Url::parse(&origin).or_else(|_| no("is not an address", "write \"https://api.stripe.com\""))
+    });
+    let version = layers.read("stripe.version", |text: String| {
+        if is_version(&text) {
+            Ok(text)
+        } else {
+            no(format!("is no Stripe version: {}", quoted(&text)), "write one such as \"2026-09-30.preview\"")
+        }
+    });
+    let mut seconds = |key, most| layers.read(key, |number: i64| within(number, 1, most));
+    let connect = seconds("stripe.connect_timeout_seconds", 60);
+    let request = seconds("stripe.request_timeout_seconds", 120);
+    Some(StripeConfig {
+        api_base: api_base?,
+        version: version?,
+        connect_timeout: Duration::from_secs(connect?),
+        request_timeout: Duration::from_secs(request?),
+    })
+}
+
+fn read_secrets(layers: &mut Layers) -> Option<SecretsConfig> {
+    let reference = |text: &str| {
+        MasterKeyRef::parse(text).map_err(|error| (error.to_string(), error.remedy().to_owned()))
+    };
+    let dir = layers.read("secrets.dir", |text: String| folder(&text));
+    let master_key = layers.read("secrets.master_key", |text: String| reference(&text));
+    let previous = layers.read("secrets.previous_master_keys", |texts: Vec<String>| {
+        texts.iter().map(|text| reference(text)).collect::<Read<Vec<_>>>()
+    });
+    Some(SecretsConfig { dir: SecretsDir::new(dir?), master_key: master_key?, previous_master_keys: previous? })
+}
+
+fn each(texts: &[String], read: impl Fn(&str) -> Result<String, web::Wrong>) -> Read<Vec<String>> {
+    let one = |text: &String| {
+        read(text).map_err(|wrong| (format!("{}: {}", wrong.problem, quoted(text)), wrong.remedy.to_owned()))
+    };
+    texts.iter().map(one).collect()
+}
+
+fn within(number: i64, least: i64, most: i64) -> Read<u64> {
+    match u64::try_from(number) {
+        Ok(whole) if (least..=most).contains(&number) => Ok(whole),
+        Ok(_) | Err(_) => no(format!("is {number}"), format!("write a whole number from {least} to {most}")),
+    }
+}
+
+fn folder(text: &str) -> Read<PathBuf> {
+    if text.trim().is_empty() { no("is empty", "write a folder's path") } else { Ok(PathBuf::from(text)) }
+}
+
+fn store(url: &str) -> Read<StoreConfig> {
+    const REMEDY: &str = "write \"sqlite:\" and a file's path, such as \"sqlite:merchant-gateway.sqlite3\"";
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        return no("is not supported yet: PostgreSQL", REMEDY);
+    }
+    if url.starts_with("memory:") || url.contains(":memory:") {
+        return no("would lose every order when the gateway stops", REMEDY);
+    }
+    let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    match path {
+        Some(path) if !path.is_empty() && !path.contains(['?', '#', '\0']) => {
+            Ok(StoreConfig::Sqlite(PathBuf::from(path)))
+        }
+        // The address is not quoted: one of another database may carry a password.
+        Some(_) | None => no("is no address of a store", REMEDY),
+    }
+}
+
+/// `2026-09-30.preview`: a date, and the name of a release.
+fn is_version(text: &str) -> bool {
+    let Some((date, release)) = text.split_once('.') else { return false };
+    let digits = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = date.split('-').collect();
+    let dated = matches!(parts.as_slice(), [year, month, day]
+        if digits(year, 4) && digits(month, 2) && digits(day, 2));
+    dated && !release.is_empty() && release.len() <= 30 && release.bytes().all(|byte| byte.is_ascii_lowercase())
+}

@@ -1,0 +1,154 @@
+//! A folder of merchants, read whole.
+//!
+//! Invariants: a bad file never hides a good one; of two merchants that claim one host or name, the one first in name
+//! order keeps it; no merchant reads another's secret variables.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::{Diagnostic, Place, quoted};
+use super::secrets::SecretRef;
+use super::tenant::{TenantConfig, parse_tenant};
+use crate::domain::ids::MerchantId;
+
+const MOST_BYTES: u64 = 8 * 1024 * 1024;
+
+/// What a folder, or a list of files, gave.
+#[derive(Debug, Default)]
+pub struct TenantsRead {
+    /// The merchants without a problem, in name order.
+    pub tenants: Vec<TenantConfig>,
+    /// Everything that is wrong with the others.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Reads every `*.toml` of a folder, in name order. `reserved` are the gateway's own hosts, which no merchant may have.
+#[must_use]
+pub fn read_tenants(dir: &Path, reserved: &[String]) -> TenantsRead {
+    match tenant_files(dir) {
+        Ok(files) => read_tenant_files(&files, reserved),
+        Err(problem) => TenantsRead { tenants: Vec::new(), problems: vec![problem] },
+    }
+}
+
+/// Reads these files, in the order given, and judges them against each other like those of one folder.
+#[must_use]
+pub fn read_tenant_files(files: &[PathBuf], reserved: &[String]) -> TenantsRead {
+    let mut read = TenantsRead::default();
+    let mut claims = Claims { reserved, ..Claims::default() };
+    let mut parsed = Vec::new();
+    for file in files {
+        match read_tenant(file) {
+            Ok(tenant) => parsed.push(tenant),
+            Err(problems) => read.problems.extend(problems),
+        }
+    }
+    let ids: Vec<MerchantId> = parsed.iter().map(|tenant| tenant.id().clone()).collect();
+    for tenant in parsed {
+        let mut problems = claims.claim(&tenant);
+        problems.extend(foreign_variable(&tenant, &ids));
+        if problems.is_empty() {
+            read.tenants.push(tenant);
+        } else {
+            read.problems.extend(problems);
+        }
+    }
+    read
+}
+
+/// Reads one merchant's file.
+pub fn read_tenant(file: &Path) -> Result<TenantConfig, Vec<Diagnostic>> {
+    let text = read_text(file, MOST_BYTES).map_err(|problem| vec![problem])?;
+    parse_tenant(file, &text)
+}
+
+/// The merchants' files of a folder, in name order; hidden ones are an editor's and left out.
+pub fn tenant_files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
+    let failed = |error: &std::io::Error| {
+        Place::whole(dir).problem(
+            format!("the folder of merchants cannot be read ({})", error.kind()),
+            "create it, or set tenants.dir to the folder that holds one file per merchant",
+        )
+    };
+    let entries = std::fs::read_dir(dir).map_err(|error| failed(&error))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| failed(&error))?.path();
+        let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads a text file of bounded size.
+pub(super) fn read_text(file: &Path, most: u64) -> Result<String, Diagnostic> {
+    let place = Place::whole(file);
+    let failed = |error: std::io::Error| {
+        place.problem(format!("cannot be read ({})", error.kind()), "check the path and its permissions")
+    };
+    // Asked before opening: opening a pipe would wait for its writer.
+    if !std::fs::metadata(file).map_err(failed)?.is_file() {
+        return Err(place.problem("is not a regular file", "name a file, or the folder of tenants"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(file).and_then(|open| open.take(most + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Err(place.problem(format!("is longer than {} MiB", most / 1024 / 1024), "shorten it"));
+    }
+    String::from_utf8(bytes).map_err(|_| place.problem("is not UTF-8 text", "save it as UTF-8"))
+}
+
+/// Names and hosts, and who has them.
+#[derive(Default)]
+struct Claims<'r> {
+    reserved: &'r [String],
+    ids: BTreeMap<MerchantId, PathBuf>,
+    hosts: BTreeMap<String, Place>,
+}
+
+impl Claims<'_> {
+    /// Gives a merchant its name and hosts, or tells who has them already.
+    fn claim(&mut self, tenant: &TenantConfig) -> Vec<Diagnostic> {
+        if let Some(first) = self.ids.get(tenant.id()) {
+            let problem = format!("the merchant {} is already in {}", quoted(tenant.id().as_str()), first.display());
+            return vec![Place::whole(tenant.file()).problem(problem, "rename one of the two files")];
+        }
+        let mut problems = Vec::new();
+        for (host, place) in tenant.host_places() {
+            if self.reserved.iter().any(|own| own == host) {
+                problems.push(place.problem(
+                    format!("{} is one of the gateway's own hosts (public.base_hosts)", quoted(host)),
+                    "give the merchant a host of its own",
+                ));
+            } else if let Some(first) = self.hosts.get(host) {
+                problems.push(place.problem(
+                    format!("{} already belongs to {first}", quoted(host)),
+                    "give each merchant hosts of its own",
+                ));
+            }
+        }
+        if problems.is_empty() {
+            self.ids.insert(tenant.id().clone(), tenant.file().to_path_buf());
+            self.hosts.extend(tenant.host_places().map(|(host, place)| (host.to_owned(), place.clone())));
+        }
+        problems
+    }
+}
+
+/// `MERCHANT_A_B_KEY` has the prefix of merchant `a` and of merchant `a-b`; it is the latter's where there is one.
+fn foreign_variable(tenant: &TenantConfig, ids: &[MerchantId]) -> Option<Diagnostic> {
+    let SecretRef::Env(name) = tenant.stripe_key() else { return None };
+    let own = SecretRef::variable_prefix(tenant.id());
+    let owner = ids.iter().find(|id| {
+        let prefix = SecretRef::variable_prefix(id);
+        prefix.len() > own.len() && name.starts_with(&prefix)
+    })?;
+    Some(tenant.stripe_key_place().problem(
+        format!("refers to a variable of the merchant {}", quoted(owner.as_str())),
+        format!("name it otherwise, such as \"env:{own}STRIPE_KEY\", or keep the secret in a file"),
+    ))
+}

@@ -1,0 +1,112 @@
+//! Folders of merchants, and `check`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use merchant_gateway::config::check::check;
+use merchant_gateway::config::gateway::GatewayConfig;
+use merchant_gateway::config::tenants_dir::{TenantsRead, read_tenants};
+use merchant_gateway::ports::FixedEnvironment;
+use tempfile::TempDir;
+
+use super::{SHOP, shown};
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    dir
+}
+
+/// A right file for the merchant with this id and host.
+fn shop(id: &str, host: &str) -> String {
+    let prefix = id.to_ascii_uppercase().replace('-', "_");
+    SHOP.replace("shop.localhost", host).replace("MERCHANT_SHOP_", &format!("MERCHANT_{prefix}_"))
+}
+
+fn read(dir: &TempDir) -> (Vec<String>, String) {
+    let TenantsRead { tenants, problems } = read_tenants(dir.path(), &["localhost".to_owned()]);
+    let root = format!("{}/", dir.path().display());
+    (tenants.iter().map(|tenant| tenant.id().to_string()).collect(), shown(&problems).replace(&root, ""))
+}
+
+#[test]
+fn a_bad_file_never_hides_a_good_one() {
+    let dir = folder(&[
+        ("a.toml", "name = "),
+        ("b.toml", &shop("b", "b.localhost")),
+        ("c.toml", "\u{feff}\0"),
+        (".b.toml", "an editor's"),
+        ("notes.txt", "not a merchant"),
+    ]);
+    fs::write(dir.path().join("d.toml"), [0xff]).unwrap();
+    fs::create_dir(dir.path().join("e.toml")).unwrap();
+    let (ids, problems) = read(&dir);
+    assert_eq!(ids, ["b"]);
+    for file in ["a.toml:1:", "c.toml:1:", "d.toml: is not UTF-8", "e.toml: is not a regular file"] {
+        assert!(problems.contains(file), "{file}: {problems}");
+    }
+}
+
+#[test]
+fn of_two_merchants_with_one_host_the_first_by_name_keeps_it() {
+    let dir = folder(&[("b.toml", &shop("b", "One.localhost")), ("a.toml", &shop("a", "one.localhost"))]);
+    let (ids, problems) = read(&dir);
+    assert_eq!(ids, ["a"]);
+    assert_eq!(
+        problems,
+        "b.toml:4:10: hosts[0]: \"one.localhost\" already belongs to a.toml:4:10; give each merchant hosts of its own\n"
+    );
+}
+
+#[test]
+fn the_gateways_own_hosts_belong_to_no_merchant() {
+    let (ids, problems) = read(&folder(&[("a.toml", &shop("a", "localhost"))]));
+    assert!(ids.is_empty() && problems.contains("one of the gateway's own hosts"), "{problems}");
+}
+
+#[test]
+fn a_merchant_whose_id_begins_another_ones_cannot_read_its_variables() {
+    let thief = shop("a", "a.localhost").replace("MERCHANT_A_STRIPE_KEY", "MERCHANT_A_B_STRIPE_KEY");
+    let (ids, problems) = read(&folder(&[("a.toml", &thief), ("a-b.toml", &shop("a-b", "b.localhost"))]));
+    assert_eq!(ids, ["a-b"]);
+    assert!(problems.contains("refers to a variable of the merchant \"a-b\""), "{problems}");
+}
+
+#[test]
+fn a_missing_folder_is_one_problem() {
+    let dir = tempfile::tempdir().unwrap();
+    let read = read_tenants(&dir.path().join("none"), &[]);
+    assert_eq!((read.tenants.len(), read.problems.len()), (0, 1));
+}
+
+#[test]
+fn check_tells_a_person_and_a_machine_the_same() {
+    let dir = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
+    let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
+    let environment = FixedEnvironment::new([("MERCHANT_A_STRIPE_KEY", "sk_test_abc123")]);
+    let report = check(&[dir.path().to_path_buf()], &gateway, &environment);
+    let root = format!("{}/", dir.path().display());
+    insta::assert_snapshot!(report.to_string().replace(&root, ""));
+    let json = serde_json::to_string_pretty(&report).unwrap().replace(&root, "");
+    insta::assert_snapshot!("check_json", json);
+    let alone = check(&[dir.path().join("a.toml")], &gateway, &environment);
+    assert!(alone.ok, "{alone}");
+}
+
+#[test]
+fn check_of_a_path_that_is_not_there_or_an_empty_folder_is_no_success() {
+    let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
+    let environment = FixedEnvironment::default();
+    assert!(!check(&[PathBuf::from("no-such-file.toml")], &gateway, &environment).ok);
+    assert!(!check(&[folder(&[]).path().to_path_buf()], &gateway, &environment).ok);
+}
+
+#[test]
+fn every_merchant_in_the_repository_is_right() {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tenants");
+    let read = read_tenants(&dir, &["localhost".to_owned()]);
+    assert!(read.problems.is_empty(), "{}", shown(&read.problems));
+    assert!(!read.tenants.is_empty());
+}

@@ -1,0 +1,136 @@
+//! The gateway's own configuration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use merchant_gateway::config::gateway::{GatewayConfig, LogFormat, StoreConfig};
+use merchant_gateway::config::keyring::{KeyProblem, MasterKeyRef};
+use merchant_gateway::ports::FixedEnvironment;
+
+use super::shown;
+
+/// Loads a file's text with variables and overrides; problems without the folder's path.
+fn load(
+    file: Option<&str>,
+    variables: &[(&str, &str)],
+    overrides: &[(&str, &str)],
+) -> Result<GatewayConfig, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gateway.toml");
+    if let Some(text) = file {
+        std::fs::write(&path, text).unwrap();
+    }
+    let overrides: Vec<_> = overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    GatewayConfig::load(file.map(|_| path.as_path()), &FixedEnvironment::new(variables.iter().copied()), &overrides)
+        .map_err(|problems| shown(&problems).replace(&format!("{}/", dir.path().display()), ""))
+}
+
+#[test]
+fn the_default_alone_is_a_whole_configuration() {
+    let config = load(None, &[], &[]).unwrap();
+    assert_eq!(config.public.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.public.base_hosts, ["localhost", "127.0.0.1", "[::1]"]);
+    assert_eq!(config.public.allowed_origins, ["https://chatgpt.com", "https://chat.openai.com"]);
+    assert_eq!((config.public.link_base, config.public.workers), (None, None));
+    assert_eq!(config.public.max_body_bytes, 1024 * 1024);
+    assert_eq!(config.tenants.dir, PathBuf::from("tenants"));
+    assert_eq!(config.store, StoreConfig::Sqlite("merchant-gateway.sqlite3".into()));
+    assert_eq!(config.stripe.api_base.as_str(), "https://api.stripe.com/");
+    assert_eq!(config.stripe.version, "2026-09-30.preview");
+    assert_eq!(config.stripe.request_timeout, Duration::from_secs(30));
+    assert_eq!(config.secrets.master_key, MasterKeyRef::Env("GATEWAY_MASTER_KEY".to_owned()));
+    assert_eq!((config.log.format, config.log.filter.as_str()), (LogFormat::Text, "info"));
+}
+
+#[test]
+fn each_layer_goes_before_the_one_below_it() {
+    let file = "[public]\nlisten = \"127.0.0.1:1\"\nworkers = 2\n[log]\nformat = \"json\"\n[tenants]\ndir = \"shops\"\n";
+    let variables =
+        [("GATEWAY__PUBLIC__LISTEN", "127.0.0.1:2"), ("GATEWAY__PUBLIC__WORKERS", "3"), ("GATEWAY__TENANTS__DIR", "x")];
+    let config = load(Some(file), &variables, &[("public.listen", "127.0.0.1:3")]).unwrap();
+    assert_eq!(config.public.listen.to_string(), "127.0.0.1:3");
+    assert_eq!(config.public.workers.map(std::num::NonZeroUsize::get), Some(3));
+    assert_eq!(config.tenants.dir, PathBuf::from("x"));
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn a_variable_holds_a_list_with_commas() {
+    let variables = [
+        ("GATEWAY__PUBLIC__BASE_HOSTS", "Gateway.example, [::1]"),
+        ("GATEWAY__PUBLIC__ALLOWED_ORIGINS", ""),
+        ("GATEWAY__PUBLIC__LINK_BASE", "http://localhost:9000/"),
+    ];
+    let config = load(None, &variables, &[]).unwrap();
+    assert_eq!(config.public.base_hosts, ["gateway.example", "[::1]"]);
+    assert!(config.public.allowed_origins.is_empty());
+    assert_eq!(config.public.link_base.as_deref(), Some("http://localhost:9000"));
+}
+
+#[test]
+fn every_mistake_is_told_with_the_layer_that_made_it() {
+    let file = "[publik]\n[public]\nlisten = 8080\nmax_body_byte = 1\n[admin]\nlisten = \"127.0.0.1:8081\"\n";
+    let variables = [
+        ("GATEWAY__PUBLIC__LISTN", "x"),
+        ("GATEWAY__PUBLIC__WORKERS", "many"),
+        ("GATEWAY__ADMIN__LISTEN", "127.0.0.1:8081"),
+    ];
+    insta::assert_snapshot!(load(Some(file), &variables, &[("log.fromat", "json")]).unwrap_err());
+}
+
+#[test]
+fn values_that_cannot_work_are_told_where_they_were_set() {
+    let file = r#"
+[public]
+listen = "8080"
+base_hosts = ["localhost:8080"]
+allowed_origins = ["https://chatgpt.com/app"]
+link_base = "http://gateway.example"
+max_body_bytes = 12
+[store]
+url = "postgres://user:do_not_show_me@db/gateway"
+[stripe]
+api_base = "http://stripe.example"
+version = "latest"
+connect_timeout_seconds = 0
+[secrets]
+master_key = "do_not_show_me"
+previous_master_keys = ["file:relative"]
+"#;
+    let variables = [("GATEWAY__LOG__FORMAT", "xml")];
+    insta::assert_snapshot!(load(Some(file), &variables, &[("log.filter", "info,=x=")]).unwrap_err());
+}
+
+#[test]
+fn only_a_file_is_a_store() {
+    for (url, problem) in [
+        ("memory:", "would lose every order"),
+        ("sqlite::memory:", "would lose every order"),
+        ("postgres://db/x", "not supported yet"),
+        ("sqlite:", "no address of a store"),
+        ("mysql://db", "no address of a store"),
+    ] {
+        let problems = load(None, &[("GATEWAY__STORE__URL", url)], &[]).unwrap_err();
+        assert!(problems.contains(problem), "{problems}");
+    }
+    let config = load(None, &[("GATEWAY__STORE__URL", "sqlite:///var/lib/gateway.db")], &[]).unwrap();
+    assert_eq!(config.store, StoreConfig::Sqlite("/var/lib/gateway.db".into()));
+}
+
+#[test]
+fn plain_http_to_stripe_passes_only_towards_this_machine() {
+    assert!(load(None, &[("GATEWAY__STRIPE__API_BASE", "http://127.0.0.1:12111")], &[]).is_ok());
+    assert!(load(None, &[("GATEWAY__STRIPE__API_BASE", "http://10.0.0.1")], &[]).is_err());
+}
+
+#[test]
+fn a_missing_master_key_says_how_to_make_one() {
+    let config = load(None, &[], &[]).unwrap();
+    let problems = config.secrets.keyring(&FixedEnvironment::default()).unwrap_err();
+    assert_eq!(problems[0].problem, KeyProblem::Missing);
+    assert_eq!(
+        problems[0].to_string(),
+        "the master key in the environment variable GATEWAY_MASTER_KEY is missing; a new one is made by: openssl rand \
+         -hex 32"
+    );
+}

@@ -1,0 +1,30 @@
+//! The configuration as an operator meets it: files in, merchants or explanations out.
+
+mod folders;
+mod gateway;
+mod secrets;
+mod tenant;
+
+use merchant_gateway::config::diagnostic::Diagnostic;
+
+/// A merchant's file that is right, to which tests add a mistake.
+const SHOP: &str = r#"
+name = "Shop"
+mode = "test"
+hosts = ["shop.localhost"]
+currency = "usd"
+[stripe]
+network_id = "profile_test_shop"
+secret_key = "env:MERCHANT_SHOP_STRIPE_KEY"
+[tax]
+provider = "none"
+[[products]]
+id = "mug"
+title = "Mug"
+price = 1800
+shippable = false
+"#;
+
+fn shown(problems: &[Diagnostic]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}

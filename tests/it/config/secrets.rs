@@ -1,0 +1,110 @@
+//! References to secrets, followed.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use merchant_gateway::config::secrets::{SecretError, SecretRef, SecretsDir};
+use merchant_gateway::config::tenant::parse_tenant;
+use merchant_gateway::ports::FixedEnvironment;
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+
+use super::SHOP;
+
+struct Folder {
+    root: TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("secrets/shop")).unwrap();
+        fs::create_dir_all(root.path().join("secrets/other")).unwrap();
+        Self { root }
+    }
+
+    fn write(&self, path: &str, text: impl AsRef<[u8]>, mode: u32) {
+        let path = self.root.path().join(path);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn link(&self, target: &str, link: &str) {
+        symlink(self.root.path().join(target), self.root.path().join(link)).unwrap();
+    }
+
+    fn resolve(&self, reference: &str) -> Result<String, SecretError> {
+        let reference = SecretRef::parse(reference, &"shop".parse().unwrap()).unwrap();
+        let dir = SecretsDir::new(self.root.path().join("secrets"));
+        reference.resolve(&FixedEnvironment::default(), &dir).map(|secret| secret.expose_secret().to_owned())
+    }
+}
+
+#[test]
+fn a_file_secret_loses_its_trailing_newline() {
+    let folder = Folder::new();
+    folder.write("secrets/shop/key", "sk_test_abc\n", 0o600);
+    assert_eq!(folder.resolve("file:key").unwrap(), "sk_test_abc");
+    folder.write("secrets/shop/key", "sk_test_abc\r\n", 0o640);
+    assert_eq!(folder.resolve("file:key").unwrap(), "sk_test_abc");
+}
+
+#[test]
+fn a_link_within_the_merchants_folder_is_followed_and_one_out_of_it_is_not() {
+    let folder = Folder::new();
+    folder.write("secrets/shop/..data", "inside", 0o600);
+    folder.link("secrets/shop/..data", "secrets/shop/key");
+    assert_eq!(folder.resolve("file:key").unwrap(), "inside");
+    folder.write("secrets/other/key", "foreign", 0o600);
+    folder.link("secrets/other/key", "secrets/shop/stolen");
+    assert_eq!(folder.resolve("file:stolen"), Err(SecretError::LeadsOut("shop/stolen".into())));
+    fs::remove_dir_all(folder.root.path().join("secrets/shop")).unwrap();
+    folder.link("secrets/other", "secrets/shop");
+    assert_eq!(folder.resolve("file:key"), Err(SecretError::LeadsOut("shop/key".into())));
+}
+
+#[test]
+fn a_file_that_everyone_may_read_or_write_is_refused() {
+    let folder = Folder::new();
+    for mode in [0o644, 0o604, 0o602] {
+        folder.write("secrets/shop/key", "sk_test_abc", mode);
+        assert_eq!(folder.resolve("file:key"), Err(SecretError::Exposed("shop/key".into())), "{mode:o}");
+    }
+}
+
+#[test]
+fn what_is_no_secret_is_told_by_its_kind() {
+    let folder = Folder::new();
+    assert_eq!(folder.resolve("file:none"), Err(SecretError::Missing("shop/none".into())));
+    fs::create_dir(folder.root.path().join("secrets/shop/dir")).unwrap();
+    assert_eq!(folder.resolve("file:dir"), Err(SecretError::NotAFile("shop/dir".into())));
+    folder.write("secrets/shop/key", "\n", 0o600);
+    assert_eq!(folder.resolve("file:key"), Err(SecretError::Empty));
+    folder.write("secrets/shop/key", "x".repeat(16 * 1024 + 1), 0o600);
+    assert_eq!(folder.resolve("file:key"), Err(SecretError::TooLong));
+    folder.write("secrets/shop/key", [0xff, 0xfe], 0o600);
+    assert_eq!(folder.resolve("file:key"), Err(SecretError::NotText));
+    assert_eq!(
+        folder.resolve("env:MERCHANT_SHOP_STRIPE_KEY"),
+        Err(SecretError::Unset("MERCHANT_SHOP_STRIPE_KEY".to_owned()))
+    );
+}
+
+#[test]
+fn a_key_of_the_wrong_kind_is_a_problem_where_it_is_referred_to_and_is_not_shown() {
+    let tenant = parse_tenant(Path::new("shop.toml"), SHOP).unwrap();
+    let resolve = |value: &str| {
+        let environment = FixedEnvironment::new([("MERCHANT_SHOP_STRIPE_KEY", value)]);
+        tenant.resolve_secrets(&environment, &SecretsDir::new("secrets")).map_err(|problems| problems[0].to_string())
+    };
+    assert_eq!(resolve("sk_test_abc123\n").unwrap().stripe_key.expose_secret(), "sk_test_abc123");
+    assert_eq!(
+        resolve("sk_live_abc123").unwrap_err(),
+        "shop.toml:8:14: stripe.secret_key: the secret in env:MERCHANT_SHOP_STRIPE_KEY is a live key, which is not \
+         supported yet; use the account's secret or restricted key for test mode (sk_test_… or rk_test_…)"
+    );
+    assert!(resolve("pk_test_abc123").unwrap_err().contains("publishable key"));
+    let unset = resolve("").unwrap_err();
+    assert!(unset.ends_with("set the environment variable MERCHANT_SHOP_STRIPE_KEY, e.g. MERCHANT_SHOP_STRIPE_KEY=sk_test_…"), "{unset}");
+}
