@@ -12,6 +12,8 @@ use super::era::{Era, Version, names_modern};
 use super::fault::{Fault, clip};
 use super::headers::{self, HeaderValue, Headers, Parts, VERSION};
 use super::message::{self, Envelope, Kind, StrictError};
+use super::method::Method;
+use super::opening::{Opening, legacy_version};
 use super::response::{Cache, Response, tail};
 use super::tools::{self, Outcome, ToolCall, ToolName, ToolResult};
 use super::{discovery, resources};
@@ -220,142 +222,6 @@ fn read_params(envelope: &Envelope<'_>, era: Era) -> Result<Map<String, Value>, 
         }
         Err(StrictError::TooDeep) => Err(Fault::Envelope("params are nested deeper than 64 levels")),
         Err(StrictError::Syntax(why)) => Err(Fault::Unparseable(why)),
-    }
-}
-
-const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
-const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
-
-/// How a request opens: all that decides its era and whether its headers tell the truth.
-struct Opening<'a> {
-    headers: &'a dyn Headers,
-    method: &'a str,
-    params: &'a Map<String, Value>,
-}
-
-impl Opening<'_> {
-    fn meta(&self, key: &str) -> Option<&Value> {
-        self.params.get("_meta")?.as_object()?.get(key)
-    }
-
-    /// A protocol version in `_meta`, or a header of 2026-07-28 or later.
-    fn is_modern(&self) -> bool {
-        let named =
-            matches!(self.headers.get(VERSION), HeaderValue::Text(text) if names_modern(headers::trim(text)));
-        named || self.meta(META_VERSION).is_some()
-    }
-
-    /// The revision to speak. Precedence for modern requests: header missing, `_meta` missing, the two disagree, the
-    /// agreed revision is not served, the rest of `_meta`. An agreed revision that is a legacy one is served as such,
-    /// since `server/discover` lists it.
-    fn version(&self) -> Result<Version, Fault> {
-        if !self.is_modern() {
-            return if self.method == "initialize" {
-                // The body negotiates; a header from an earlier connection means nothing yet.
-                Ok(Version::NEWEST_LEGACY)
-            } else {
-                legacy_version(self.headers)
-            };
-        }
-        let header = headers::required(self.headers, VERSION, "MCP-Protocol-Version")?;
-        let named = self
-            .meta(META_VERSION)
-            .and_then(Value::as_str)
-            .ok_or(Fault::Meta("params._meta must hold io.modelcontextprotocol/protocolVersion, a string"))?;
-        if header != named {
-            return Err(headers::differs("MCP-Protocol-Version", header, named));
-        }
-        let version = Version::find(named).ok_or_else(|| Fault::Version { requested: clip(named) })?;
-        if version.era() == Era::Modern && !self.meta(META_CAPABILITIES).is_some_and(Value::is_object) {
-            return Err(Fault::Meta(
-                "params._meta must hold io.modelcontextprotocol/clientCapabilities, an object",
-            ));
-        }
-        Ok(version)
-    }
-
-    /// `Mcp-Method` always, `Mcp-Name` where the body names something; a body without the name is a matter of params.
-    fn check_mirrors(&self) -> Result<(), Fault> {
-        headers::check_method(self.headers, self.method)?;
-        let key = match self.method {
-            "tools/call" | "prompts/get" => "name",
-            "resources/read" => "uri",
-            _ => return Ok(()),
-        };
-        match self.params.get(key).and_then(Value::as_str) {
-            Some(name) => headers::check_name(self.headers, name),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The revision of a legacy request: its header's, or 2025-03-26 without one.
-fn legacy_version(headers: &dyn Headers) -> Result<Version, Fault> {
-    match headers.get(VERSION) {
-        HeaderValue::Absent => Ok(Version::UNNAMED),
-        HeaderValue::Unusable => {
-            Err(Fault::Header("MCP-Protocol-Version must be sent once, in visible ASCII".to_owned()))
-        }
-        HeaderValue::Text(text) => {
-            let name = headers::trim(text);
-            Version::find(name).ok_or_else(|| Fault::Version { requested: clip(name) })
-        }
-    }
-}
-
-/// The methods that are served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
-    Discover,
-    Initialize,
-    Ping,
-    ToolsList,
-    ToolsCall,
-    ResourcesList,
-    ResourcesRead,
-    TemplatesList,
-}
-
-impl Method {
-    const ALL: [Self; 8] = [
-        Self::ToolsCall,
-        Self::ToolsList,
-        Self::ResourcesRead,
-        Self::ResourcesList,
-        Self::TemplatesList,
-        Self::Discover,
-        Self::Initialize,
-        Self::Ping,
-    ];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Discover => "server/discover",
-            Self::Initialize => "initialize",
-            Self::Ping => "ping",
-            Self::ToolsList => "tools/list",
-            Self::ToolsCall => "tools/call",
-            Self::ResourcesList => "resources/list",
-            Self::ResourcesRead => "resources/read",
-            Self::TemplatesList => "resources/templates/list",
-        }
-    }
-
-    /// 2026-07-28 removed `initialize` and `ping`; `server/discover` came with it.
-    const fn served_in(self, era: Era) -> bool {
-        match self {
-            Self::Discover => matches!(era, Era::Modern),
-            Self::Initialize | Self::Ping => matches!(era, Era::Legacy),
-            Self::ToolsList
-            | Self::ToolsCall
-            | Self::ResourcesList
-            | Self::ResourcesRead
-            | Self::TemplatesList => true,
-        }
-    }
-
-    fn find(name: &str, era: Era) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == name && method.served_in(era))
     }
 }
 

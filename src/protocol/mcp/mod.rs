@@ -21,6 +21,8 @@ pub mod era;
 pub mod fault;
 pub mod headers;
 pub mod message;
+mod method;
+mod opening;
 pub mod resources;
 pub mod response;
 pub mod tools;
