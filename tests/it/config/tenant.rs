@@ -177,3 +177,14 @@ fn variants_that_cannot_be_told_apart_are_refused() {
     assert!(only_problem(&variants("options = { Size = \"S\" }")).contains("like another variant"));
     assert!(only_problem(&variants("options = { Colour = \"Red\" }")).contains("other options"));
 }
+
+#[test]
+fn a_network_id_of_live_mode_is_refused_in_test_mode() {
+    let problem = only_problem(&SHOP.replace("profile_test_shop", "profile_shop"));
+    assert!(problem.starts_with("stripe.network_id: does not belong to mode \"test\""), "{problem}");
+}
+
+#[test]
+fn a_host_spelled_as_its_owner_likes_is_kept_in_lower_case() {
+    assert_eq!(parse(&SHOP.replace("shop.localhost", "Shop.LocalHost")).unwrap().hosts(), ["shop.localhost"]);
+}
