@@ -74,11 +74,8 @@ fn expand(paths: &[PathBuf], default: &Path) -> (Vec<PathBuf>, Vec<Diagnostic>) 
     let (mut files, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for path in paths {
         // What is not there is taken for a folder when it is the configured one, and for a file otherwise.
-        let found = if path.is_dir() || *path == default[0] {
-            tenant_files(path)
-        } else {
-            Ok(vec![path.clone()])
-        };
+        let found =
+            if path.is_dir() || *path == default[0] { tenant_files(path) } else { Ok(vec![path.clone()]) };
         match found {
             Ok(found) => files.extend(found.into_iter().filter(|file| seen.insert(file.clone()))),
             Err(problem) => problems.push(problem),

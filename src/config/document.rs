@@ -16,12 +16,20 @@ use super::diagnostic::{Diagnostic, Place, quoted};
 pub(super) struct Source<'d> {
     file: &'d Path,
     text: &'d str,
+    /// Where each line begins, in bytes.
+    lines: Vec<usize>,
     problems: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'d> Source<'d> {
     pub(super) fn new(file: &'d Path, text: &'d str) -> Self {
-        Self { file, text, problems: RefCell::new(Vec::new()) }
+        let starts = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Self {
+            file,
+            text,
+            lines: std::iter::once(0).chain(starts).collect(),
+            problems: RefCell::new(Vec::new()),
+        }
     }
 
     /// The file that is read.
@@ -68,10 +76,9 @@ impl<'d> Source<'d> {
     }
 
     fn place(&self, offset: usize, key: String) -> Place {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.matches('\n').count() + 1;
-        let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let column = self.text.get(start..offset).unwrap_or("").chars().count() + 1;
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Place { file: self.file.to_path_buf(), line: number(line), column: number(column), key }
     }
@@ -110,7 +117,12 @@ impl<'d> Section<'d> {
             known.push(key);
         }
         let value = self.table?.get(key)?;
-        Some(Field { source: self.source, path: self.child(key), at: value.span().start, value: value.get_ref() })
+        Some(Field {
+            source: self.source,
+            path: self.child(key),
+            at: value.span().start,
+            value: value.get_ref(),
+        })
     }
 
     /// The value of a key that must be there. What an absent section lacks is not told key by key.
@@ -202,7 +214,8 @@ impl<'d> Section<'d> {
     }
 
     fn child(&self, key: &str) -> String {
-        let bare = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let bare =
+            !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         let key = if bare && key.len() <= 60 { key.to_owned() } else { quoted(key) };
         if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
     }
@@ -341,7 +354,9 @@ impl<'d> Field<'d> {
 pub(super) fn nearest<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let wrong = wrong.to_ascii_lowercase();
     let near = known.map(|name| (strsim::jaro_winkler(&wrong, &name.to_ascii_lowercase()), name));
-    near.filter(|(score, _)| *score >= 0.8).max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
+    near.filter(|(score, _)| *score >= 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac as _};
@@ -68,7 +68,8 @@ impl MasterKeyRef {
     /// Reads `env:NAME` or `file:/absolute/path`.
     pub fn parse(text: &str) -> Result<Self, MasterKeyRefError> {
         if let Some(name) = text.strip_prefix("env:") {
-            let valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            let valid =
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             return if !valid {
                 Err(MasterKeyRefError::NotAReference)
             } else if name.starts_with("MERCHANT_") || name.starts_with("GATEWAY__") {
@@ -84,10 +85,14 @@ impl MasterKeyRef {
     fn read(&self, environment: &dyn Environment) -> Result<SecretString, KeyringError> {
         let failed = |problem| KeyringError { reference: self.clone(), problem };
         match self {
-            Self::Env(name) => environment.var(name).map(SecretString::from).ok_or(failed(KeyProblem::Missing)),
+            Self::Env(name) => {
+                environment.var(name).map(SecretString::from).ok_or(failed(KeyProblem::Missing))
+            }
             Self::File(path) => read_private(path).map_err(|error| {
                 failed(match error {
-                    PrivateFileError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => KeyProblem::Missing,
+                    PrivateFileError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                        KeyProblem::Missing
+                    }
                     PrivateFileError::Io(_) | PrivateFileError::NotAFile => KeyProblem::Unreadable,
                     PrivateFileError::Exposed => KeyProblem::Exposed,
                     PrivateFileError::TooLong | PrivateFileError::NotText => KeyProblem::Form,
@@ -200,13 +205,21 @@ impl Keyring {
 
     /// Seals a value for one context, such as `["attempt-request", merchant, mode, attempt id]`: it opens only under
     /// the same. The answer is `v1.{key id}.{nonce and ciphertext}` and safe to store.
+    ///
+    /// # Panics
+    ///
+    /// Never for a value that fits into memory: the cipher's limit is 256 GiB.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "the cipher refuses only texts of 256 GiB, which nobody can hold here")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the cipher refuses only texts of 256 GiB, which nobody can hold here"
+    )]
     pub fn seal(&self, context: &[&str], plaintext: &[u8], ids: &dyn Ids) -> String {
         let mut nonce = [0_u8; NONCE_BYTES];
         ids.fill(&mut nonce);
         let payload = Payload { msg: plaintext, aad: &length_prefixed(context) };
-        let sealed = self.current.cipher().encrypt(&XNonce::from(nonce), payload).expect("the value is short");
+        let sealed =
+            self.current.cipher().encrypt(&XNonce::from(nonce), payload).expect("the value is short");
         let text = URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat());
         format!("v1.{}.{text}", self.current.id)
     }
@@ -249,7 +262,8 @@ impl MasterKey {
     fn parse(text: &SecretString) -> Result<Self, KeyProblem> {
         let text = text.expose_secret().trim();
         let bytes = Zeroizing::new(decoded(text).ok_or(KeyProblem::Form)?);
-        let bytes = Zeroizing::new(<[u8; KEY_BYTES]>::try_from(bytes.as_slice()).map_err(|_| KeyProblem::Form)?);
+        let bytes =
+            Zeroizing::new(<[u8; KEY_BYTES]>::try_from(bytes.as_slice()).map_err(|_| KeyProblem::Form)?);
         if bytes.iter().all(|byte| *byte == bytes[0]) {
             return Err(KeyProblem::NotRandom);
         }
@@ -268,7 +282,8 @@ impl MasterKey {
 
     fn link(&self, purpose: &str, tenant: &Tenant, id: &str) -> [u8; LINK_KEY_BYTES] {
         let subkey = self.subkey(&["link", purpose]);
-        let whole = mac(subkey.as_slice(), &length_prefixed(&[tenant.merchant.as_str(), tenant.mode.as_str(), id]));
+        let whole =
+            mac(subkey.as_slice(), &length_prefixed(&[tenant.merchant.as_str(), tenant.mode.as_str(), id]));
         let mut key = [0_u8; LINK_KEY_BYTES];
         key.copy_from_slice(&whole[..LINK_KEY_BYTES]);
         key
@@ -310,7 +325,8 @@ mod tests {
 
     fn keyring(current: &str, previous: &[&str]) -> Keyring {
         let variables = std::iter::once(&current).chain(previous).enumerate();
-        let environment = FixedEnvironment::new(variables.map(|(at, key)| (format!("K{at}"), (*key).to_owned())));
+        let environment =
+            FixedEnvironment::new(variables.map(|(at, key)| (format!("K{at}"), (*key).to_owned())));
         let references: Vec<_> = (1..=previous.len()).map(|at| MasterKeyRef::Env(format!("K{at}"))).collect();
         Keyring::load(&MasterKeyRef::Env("K0".to_owned()), &references, &environment).unwrap()
     }

@@ -80,7 +80,9 @@ impl SecretRef {
             let rest = name.strip_prefix(&Self::variable_prefix(merchant));
             let valid = rest.is_some_and(|rest| {
                 !rest.is_empty()
-                    && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+                    && rest
+                        .bytes()
+                        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
             });
             return if valid { Ok(Self::Env(name.to_owned())) } else { Err(SecretRefError::ForeignVariable) };
         }
@@ -105,14 +107,18 @@ impl SecretRef {
     }
 
     /// Follows the reference to the secret, without its trailing newline.
-    pub fn resolve(&self, environment: &dyn Environment, dir: &SecretsDir) -> Result<SecretString, SecretError> {
+    pub fn resolve(
+        &self,
+        environment: &dyn Environment,
+        dir: &SecretsDir,
+    ) -> Result<SecretString, SecretError> {
         match self {
             Self::Env(name) => {
                 let value = environment.var(name).ok_or_else(|| SecretError::Unset(name.clone()))?;
-                trimmed(SecretString::from(value)).map_err(|error| match error {
-                    SecretError::Empty => SecretError::Unset(name.clone()),
-                    other => other,
-                })
+                let unset = |error| {
+                    if error == SecretError::Empty { SecretError::Unset(name.clone()) } else { error }
+                };
+                trimmed(&SecretString::from(value)).map_err(unset)
             }
             Self::File(path) => dir.read(path),
         }
@@ -138,9 +144,12 @@ impl SecretRefError {
                 "write \"env:{variable}\" or \"file:NAME\", and if a key was in this file, roll it at Stripe"
             ),
             Self::Store => format!("write \"env:{variable}\" or \"file:NAME\""),
-            Self::ForeignVariable => format!("write \"env:{variable}\": only names with this merchant's prefix work"),
+            Self::ForeignVariable => {
+                format!("write \"env:{variable}\": only names with this merchant's prefix work")
+            }
             Self::ForeignFile => {
-                "write a name below secrets.dir/{tenant id}, such as \"file:stripe_key\", without \"..\"".to_owned()
+                "write a name below secrets.dir/{tenant id}, such as \"file:stripe_key\", without \"..\""
+                    .to_owned()
             }
         }
     }
@@ -159,7 +168,9 @@ impl SecretError {
             Self::LeadsOut(_) => "keep the file itself in the merchant's folder".to_owned(),
             Self::NotAFile(_) => "keep the secret in a regular file".to_owned(),
             Self::Exposed(path) => format!("run chmod o-rwx on {}", path.display()),
-            Self::TooLong | Self::Empty | Self::NotText => format!("keep the secret alone there, e.g. {example}"),
+            Self::TooLong | Self::Empty | Self::NotText => {
+                format!("keep the secret alone there, e.g. {example}")
+            }
         }
     }
 }
@@ -184,9 +195,12 @@ impl SecretsDir {
     /// Reads `{id}/{name}`. Links are followed first and judged by where they lead: within the merchant's folder they
     /// are fine, which is how Kubernetes mounts secrets.
     fn read(&self, path: &Path) -> Result<SecretString, SecretError> {
-        let named = |error: &std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => SecretError::Missing(path.to_path_buf()),
-            kind => SecretError::Unreadable(path.to_path_buf(), kind),
+        let named = |error: &std::io::Error| {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                SecretError::Missing(path.to_path_buf())
+            } else {
+                SecretError::Unreadable(path.to_path_buf(), error.kind())
+            }
         };
         let merchant = path.components().next().ok_or_else(|| SecretError::Missing(path.to_path_buf()))?;
         let own = self.0.canonicalize().map_err(|error| named(&error))?.join(merchant);
@@ -194,14 +208,14 @@ impl SecretsDir {
         if !real.starts_with(&own) {
             return Err(SecretError::LeadsOut(path.to_path_buf()));
         }
-        read_private(&real).map_err(|error| match error {
+        let secret = read_private(&real).map_err(|error| match error {
             PrivateFileError::Io(error) => named(&error),
             PrivateFileError::NotAFile => SecretError::NotAFile(path.to_path_buf()),
             PrivateFileError::Exposed => SecretError::Exposed(path.to_path_buf()),
             PrivateFileError::TooLong => SecretError::TooLong,
             PrivateFileError::NotText => SecretError::NotText,
-        })
-        .and_then(trimmed)
+        })?;
+        trimmed(&secret)
     }
 }
 
@@ -244,7 +258,7 @@ fn open_to_everyone(_: &std::fs::Metadata) -> bool {
     false
 }
 
-fn trimmed(secret: SecretString) -> Result<SecretString, SecretError> {
+fn trimmed(secret: &SecretString) -> Result<SecretString, SecretError> {
     let text = secret.expose_secret();
     if text.len() as u64 > MOST_BYTES {
         return Err(SecretError::TooLong);

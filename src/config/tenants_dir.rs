@@ -114,7 +114,8 @@ impl Claims<'_> {
     /// Gives a merchant its name and hosts, or tells who has them already.
     fn claim(&mut self, tenant: &TenantConfig) -> Vec<Diagnostic> {
         if let Some(first) = self.ids.get(tenant.id()) {
-            let problem = format!("the merchant {} is already in {}", quoted(tenant.id().as_str()), first.display());
+            let problem =
+                format!("the merchant {} is already in {}", quoted(tenant.id().as_str()), first.display());
             return vec![Place::whole(tenant.file()).problem(problem, "rename one of the two files")];
         }
         let mut problems = Vec::new();

@@ -57,7 +57,10 @@ pub(super) fn host_name(text: &str) -> Result<String, Wrong> {
         return wrong("is an address and not a host name", "write the name only, such as shop.example");
     }
     if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
-        return wrong("is an IP address", "write a DNS name; for previews use the path /t/{tenant} on a base host");
+        return wrong(
+            "is an IP address",
+            "write a DNS name; for previews use the path /t/{tenant} on a base host",
+        );
     }
     if host.contains(':') {
         return wrong("names a port", "write the name only; the port plays no part in choosing the merchant");
@@ -74,9 +77,13 @@ pub(super) fn host_name(text: &str) -> Result<String, Wrong> {
             && !label.ends_with('-')
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    let numeric_end = host.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let numeric_end =
+        host.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
     if host.len() > 253 || !host.split('.').all(label) || numeric_end {
-        return wrong("is not a valid DNS name", "use letters, digits, hyphens and dots, such as shop.example");
+        return wrong(
+            "is not a valid DNS name",
+            "use letters, digits, hyphens and dots, such as shop.example",
+        );
     }
     Ok(host)
 }
@@ -109,12 +116,21 @@ mod tests {
 
     #[test]
     fn plain_http_passes_only_towards_this_machine() {
-        for right in ["https://shop.example/a?b=c", "http://127.0.0.1:12111", "http://[::1]/x", "http://a.localhost/"] {
+        for right in
+            ["https://shop.example/a?b=c", "http://127.0.0.1:12111", "http://[::1]/x", "http://a.localhost/"]
+        {
             assert!(address(right).is_ok(), "{right}");
         }
         for wrong in [
-            "http://shop.example", "http://localhost.evil.example", "javascript:alert(1)", "/terms", "shop.example",
-            "https://user@shop.example", "https://u:p@shop.example/", "https://shop.example/a b", "data:,x",
+            "http://shop.example",
+            "http://localhost.evil.example",
+            "javascript:alert(1)",
+            "/terms",
+            "shop.example",
+            "https://user@shop.example",
+            "https://u:p@shop.example/",
+            "https://shop.example/a b",
+            "data:,x",
         ] {
             assert!(address(wrong).is_err(), "{wrong}");
         }
@@ -133,8 +149,21 @@ mod tests {
     fn host_names_are_lower_cased_dns_names() {
         assert_eq!(host_name("Coffee.Localhost").unwrap(), "coffee.localhost");
         for wrong in [
-            "", "a..b", "-a.example", "a_b.example", "a.example:80", "a.example.", "127.0.0.1", "[::1]", "::1",
-            "https://a.example", "ä.example", "1.2.3.999", "a.example/x", "*.example", &"a".repeat(64),
+            "",
+            "a..b",
+            "-a.example",
+            "a_b.example",
+            "a.example:80",
+            "a.example.",
+            "127.0.0.1",
+            "[::1]",
+            "::1",
+            "https://a.example",
+            "ä.example",
+            "1.2.3.999",
+            "a.example/x",
+            "*.example",
+            &"a".repeat(64),
         ] {
             assert!(host_name(wrong).is_err(), "{wrong}");
         }

@@ -13,7 +13,7 @@ pub(super) enum Kind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 19] = [
+pub(super) const KEYS: [(&str, &str, Kind); 17] = [
     ("public", "listen", Kind::Text),
     ("public", "base_hosts", Kind::List),
     ("public", "allowed_origins", Kind::List),
@@ -31,9 +31,6 @@ pub(super) const KEYS: [(&str, &str, Kind); 19] = [
     ("secrets", "previous_master_keys", Kind::List),
     ("log", "format", Kind::Text),
     ("log", "filter", Kind::Text),
-    // Not built yet, and refused by name.
-    ("admin", "listen", Kind::Text),
-    ("admin", "enabled", Kind::Text),
 ];
 
 const ADMIN_REMEDY: &str = "remove it; there is no admin listener";
@@ -66,25 +63,18 @@ pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'sta
 
 /// Reads the text of a variable or a flag as the value of a dotted key, such as `public.listen`.
 pub(super) fn read_text(key: &str, text: &str, place: &Place) -> Result<::config::Value, Diagnostic> {
-    let known = KEYS.iter().find(|(section, name, _)| key == format!("{section}.{name}"));
-    let Some((section, _, kind)) = known else {
-        if key.split('.').next() == Some("admin") {
-            return Err(place.problem("is not supported yet", ADMIN_REMEDY));
-        }
-        let names: Vec<String> = KEYS
-            .iter()
-            .filter(|(section, ..)| *section != "admin")
-            .map(|(section, name, _)| written(section, name, place))
-            .collect();
+    if key.split('.').next() == Some("admin") {
+        return Err(place.problem("is not supported yet", ADMIN_REMEDY));
+    }
+    let Some((.., kind)) = KEYS.iter().find(|(section, name, _)| key == format!("{section}.{name}")) else {
+        let names: Vec<String> =
+            KEYS.iter().map(|(section, name, _)| written(section, name, place)).collect();
         let remedy = match nearest(&place.key, names.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean {}?", quoted(meant)),
             None => "remove it; all keys are in the default configuration".to_owned(),
         };
         return Err(place.problem("is not a known setting", remedy));
     };
-    if *section == "admin" {
-        return Err(place.problem("is not supported yet", ADMIN_REMEDY));
-    }
     let kind = match kind {
         Kind::Text => ::config::ValueKind::from(text),
         Kind::Number => match text.trim().parse::<i64>() {

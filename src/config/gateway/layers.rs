@@ -73,7 +73,9 @@ impl Layers {
     ) -> Option<R> {
         match self.merged.get::<T>(key) {
             Ok(value) => self.judge(key, read(value)),
-            Err(_) => self.judge(key, Err(("cannot be read".to_owned(), "see the default for its form".to_owned()))),
+            Err(_) => {
+                self.judge(key, Err(("cannot be read".to_owned(), "see the default for its form".to_owned())))
+            }
         }
     }
 
@@ -82,10 +84,10 @@ impl Layers {
         &mut self,
         key: &'static str,
         read: impl FnOnce(String) -> Read<R>,
-    ) -> Option<Option<R>> {
+    ) -> Option<R> {
         match self.merged.get::<String>(key) {
-            Ok(text) if !text.is_empty() => self.judge(key, read(text)).map(Some),
-            Ok(_) | Err(_) => Some(None),
+            Ok(text) if !text.is_empty() => self.judge(key, read(text)),
+            Ok(_) | Err(_) => None,
         }
     }
 
@@ -122,7 +124,10 @@ fn check_file(path: &Path, text: &str, places: &mut BTreeMap<String, Place>) -> 
 
 /// What the layers' own checks let pass and the merge did not take. The error is left out: it may quote a value.
 fn unmergeable(_: &::config::ConfigError) -> Vec<Diagnostic> {
-    vec![Place::whole("configuration").problem("the layers do not fit together", "compare them with the default")]
+    vec![
+        Place::whole("configuration")
+            .problem("the layers do not fit together", "compare them with the default"),
+    ]
 }
 
 #[cfg(test)]
@@ -133,8 +138,9 @@ mod tests {
     fn the_default_holds_exactly_the_known_keys() {
         let mut places = BTreeMap::new();
         assert_eq!(check_file(Path::new("gateway.default.toml"), DEFAULT, &mut places), []);
-        for (section, key, _) in keys::KEYS.iter().filter(|(section, ..)| *section != "admin") {
-            let documented = places.contains_key(&format!("{section}.{key}")) || DEFAULT.contains(&format!("# {key} ="));
+        for (section, key, _) in &keys::KEYS {
+            let documented =
+                places.contains_key(&format!("{section}.{key}")) || DEFAULT.contains(&format!("# {key} ="));
             assert!(documented, "{section}.{key}");
         }
     }

@@ -142,7 +142,8 @@ impl GatewayConfig {
 
     fn read(layers: &mut Layers) -> Option<Self> {
         let public = read_public(layers);
-        let tenants = layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
+        let tenants =
+            layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
         let store = layers.read("store.url", |url: String| store(&url));
         let stripe = read_stripe(layers);
         let secrets = read_secrets(layers);
@@ -151,10 +152,13 @@ impl GatewayConfig {
             "json" => Ok(LogFormat::Json),
             _ => no(format!("does not know {}", quoted(&text)), "write \"text\" or \"json\""),
         });
-        let filter = layers.read("log.filter", |text: String| match tracing_subscriber::EnvFilter::try_new(&text) {
-            Ok(_) => Ok(text),
-            Err(error) => no(format!("cannot be read: {error}"), "write a level such as \"info\", or directives"),
-        });
+        let filter =
+            layers.read("log.filter", |text: String| match tracing_subscriber::EnvFilter::try_new(&text) {
+                Ok(_) => Ok(text),
+                Err(error) => {
+                    no(format!("cannot be read: {error}"), "write a level such as \"info\", or directives")
+                }
+            });
         Some(Self {
             public: public?,
             tenants: tenants?,
@@ -179,14 +183,18 @@ fn web_error(wrong: &web::Wrong) -> (String, String) {
 
 fn read_public(layers: &mut Layers) -> Option<PublicConfig> {
     let listen = layers.read("public.listen", |text: String| {
-        text.parse().or_else(|_| no(format!("is no address and port: {}", quoted(&text)), "write \"0.0.0.0:8080\""))
+        text.parse()
+            .or_else(|_| no(format!("is no address and port: {}", quoted(&text)), "write \"0.0.0.0:8080\""))
     });
     let base_hosts = layers.read("public.base_hosts", |hosts: Vec<String>| each(&hosts, web::base_host));
     let origins = layers.read("public.allowed_origins", |origins: Vec<String>| each(&origins, web::origin));
     let link_base = layers.read_optional("public.link_base", |text: String| {
         let url = web::address(&text).map_err(|wrong| web_error(&wrong))?;
         if url.query().is_some() || url.fragment().is_some() {
-            return no("carries a query or a fragment", "write scheme, host and port, such as http://localhost:8080");
+            return no(
+                "carries a query or a fragment",
+                "write scheme, host and port, such as http://localhost:8080",
+            );
         }
         Ok(url.as_str().trim_end_matches('/').to_owned())
     });
@@ -196,7 +204,7 @@ fn read_public(layers: &mut Layers) -> Option<PublicConfig> {
         listen: listen?,
         base_hosts: base_hosts?,
         allowed_origins: origins?,
-        link_base: link_base?,
+        link_base,
         max_body_bytes: usize::try_from(max_body?).ok()?,
         workers: NonZeroUsize::new(usize::try_from(workers?).ok()?),
     })
@@ -234,7 +242,11 @@ fn read_secrets(layers: &mut Layers) -> Option<SecretsConfig> {
     let previous = layers.read("secrets.previous_master_keys", |texts: Vec<String>| {
         texts.iter().map(|text| reference(text)).collect::<Read<Vec<_>>>()
     });
-    Some(SecretsConfig { dir: SecretsDir::new(dir?), master_key: master_key?, previous_master_keys: previous? })
+    Some(SecretsConfig {
+        dir: SecretsDir::new(dir?),
+        master_key: master_key?,
+        previous_master_keys: previous?,
+    })
 }
 
 fn each(texts: &[String], read: impl Fn(&str) -> Result<String, web::Wrong>) -> Read<Vec<String>> {
@@ -276,9 +288,13 @@ fn store(url: &str) -> Read<StoreConfig> {
 /// `2026-09-30.preview`: a date, and the name of a release.
 fn is_version(text: &str) -> bool {
     let Some((date, release)) = text.split_once('.') else { return false };
-    let digits = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+    let digits =
+        |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = date.split('-').collect();
     let dated = matches!(parts.as_slice(), [year, month, day]
         if digits(year, 4) && digits(month, 2) && digits(day, 2));
-    dated && !release.is_empty() && release.len() <= 30 && release.bytes().all(|byte| byte.is_ascii_lowercase())
+    dated
+        && !release.is_empty()
+        && release.len() <= 30
+        && release.bytes().all(|byte| byte.is_ascii_lowercase())
 }

@@ -38,12 +38,14 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
         Some(field) => countries(&field),
         None => default_countries(),
     };
-    let allow_larger_token = section.field("allow_larger_token").and_then(|field| field.switch()).unwrap_or(false);
+    let allow_larger_token =
+        section.field("allow_larger_token").and_then(|field| field.switch()).unwrap_or(false);
     let words = [("off", RiskPolicy::Off), ("block_on_recommendation", RiskPolicy::BlockOnRecommendation)];
     let risk = section.field("risk").and_then(|field| field.choice(&words));
     let quote = section.field("quote_ttl_minutes").and_then(|field| whole(&field, 1..=LONGEST_QUOTE));
     let quote = quote.unwrap_or(QUOTE_MINUTES);
-    let session = section.field("session_ttl_minutes").and_then(|field| whole(&field, quote..=LONGEST_SESSION));
+    let session =
+        section.field("session_ttl_minutes").and_then(|field| whole(&field, quote..=LONGEST_SESSION));
     let session = session.unwrap_or(SESSION_MINUTES);
     section.finish();
     CheckoutPolicy {

@@ -124,10 +124,9 @@ impl TenantConfig {
         let key = key.map_err(|error| vec![place.problem(error.to_string(), error.remedy("sk_test_…"))])?;
         match check_stripe_key(&key, self.mode()) {
             Ok(()) => Ok(TenantSecrets { stripe_key: key }),
-            Err(error) => Err(vec![place.problem(
-                format!("the secret in {} {error}", self.stripe_key.reference),
-                error.remedy(),
-            )]),
+            Err(error) => Err(vec![
+                place.problem(format!("the secret in {} {error}", self.stripe_key.reference), error.remedy()),
+            ]),
         }
     }
 
@@ -146,9 +145,13 @@ pub fn parse_tenant(file: &Path, text: &str) -> Result<TenantConfig, Vec<Diagnos
     let config = source.parse().and_then(|table| read_root(&source, source.root(&table)));
     let problems = source.into_problems();
     match config {
-        Some((seed, host_places, stripe_key)) if problems.is_empty() => {
-            Ok(TenantConfig { file: file.to_path_buf(), source: text.to_owned(), host_places, stripe_key, seed })
-        }
+        Some((seed, host_places, stripe_key)) if problems.is_empty() => Ok(TenantConfig {
+            file: file.to_path_buf(),
+            source: text.to_owned(),
+            host_places,
+            stripe_key,
+            seed,
+        }),
         Some(_) | None => Err(problems),
     }
 }
@@ -169,8 +172,14 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<(MerchantView, Ve
     let chatgpt = presence::read_chatgpt(&root);
     let products = products::read(&root, amounts);
     let shipping = shipping::read(&root, amounts, &checkout.countries);
-    if shipping.is_empty() && root.field("shipping").is_none() && products.iter().any(|product| product.shippable) {
-        root.missing("shipping", "add a [[shipping]] option, or write shippable = false where nothing is sent");
+    if shipping.is_empty()
+        && root.field("shipping").is_none()
+        && products.iter().any(|product| product.shippable)
+    {
+        root.missing(
+            "shipping",
+            "add a [[shipping]] option, or write shippable = false where nothing is sent",
+        );
     }
     let tax = tax::read(&root, &checkout.countries);
     root.unsupported("discounts", "remove [[discounts]]");
@@ -182,7 +191,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<(MerchantView, Ve
     let stripe = stripe?;
     let seed = MerchantView {
         id: id?,
-        mode,
+        mode: mode?,
         generation: 0,
         name: name?,
         hosts,
@@ -215,27 +224,27 @@ fn read_id(source: &Source<'_>) -> Option<MerchantId> {
     id.ok()
 }
 
-/// The mode; one that cannot be read counts as test, so that the rest is judged as test.
-fn read_mode(root: &Section<'_>) -> Mode {
-    let Some(field) = root.required("mode", "write mode = \"test\"") else { return Mode::Test };
-    if field.choice(&[("test", Mode::Test), ("live", Mode::Live)]) == Some(Mode::Live) {
-        field.refuse("is not supported yet: \"live\"", "write \"test\"");
-        return Mode::Live;
+/// The mode; none where it is no supported one, and then nothing else is judged by it.
+fn read_mode(root: &Section<'_>) -> Option<Mode> {
+    let field = root.required("mode", "write mode = \"test\"")?;
+    match field.choice(&[("test", Mode::Test), ("live", Mode::Live)])? {
+        Mode::Test => Some(Mode::Test),
+        Mode::Live => {
+            field.refuse("is not supported yet: \"live\"", "write \"test\"");
+            None
+        }
     }
-    Mode::Test
 }
 
 fn read_currency(root: &Section<'_>) -> Option<Currency> {
     let field = root.required("currency", "write a three-letter code, such as \"usd\"")?;
     let text = field.text()?;
-    match text.parse() {
-        Ok(currency) => Some(currency),
-        Err(_) => {
-            field.refuse(
-                format!("names no currency that can be charged: {}", quoted(text)),
-                "write a three-letter ISO 4217 code, such as \"usd\"",
-            );
-            None
-        }
+    let currency = text.parse().ok();
+    if currency.is_none() {
+        field.refuse(
+            format!("names no currency that can be charged: {}", quoted(text)),
+            "write a three-letter ISO 4217 code, such as \"usd\"",
+        );
     }
+    currency
 }

@@ -22,7 +22,7 @@ pub(super) fn read_hosts(root: &Section<'_>) -> Vec<(String, Place)> {
     }
     let mut hosts: Vec<String> = Vec::new();
     let mut placed = Vec::new();
-    for item in &items {
+    for item in items.iter().take(MOST_HOSTS) {
         let Some(text) = item.text() else { continue };
         match web::host_name(text) {
             Ok(host) => {
@@ -75,7 +75,8 @@ pub(super) fn read_chatgpt(root: &Section<'_>) -> ChatGptSettings {
 /// OpenAI's domain verification reads one plain token.
 fn read_challenge(field: &Field<'_>) -> Option<String> {
     let text = field.text()?;
-    let token = (1..=LONGEST_CHALLENGE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let token =
+        (1..=LONGEST_CHALLENGE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !token {
         field.refuse("is not a verification token", "copy the token that OpenAI shows, without spaces");
     }
@@ -97,7 +98,10 @@ fn read_color(field: &Field<'_>) -> Option<String> {
     let digits = text.strip_prefix('#').unwrap_or("");
     let right = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !right {
-        field.refuse(format!("is no colour: {}", quoted(text)), "write # and six hexadecimal digits, such as \"#0b5d4e\"");
+        field.refuse(
+            format!("is no colour: {}", quoted(text)),
+            "write # and six hexadecimal digits, such as \"#0b5d4e\"",
+        );
     }
     right.then(|| text.to_ascii_lowercase())
 }

@@ -49,7 +49,10 @@ fn read_source(root: &Section<'_>) -> bool {
     section.finish();
     match (source, field) {
         (Some(Some(CatalogSource::Elsewhere)), Some(field)) => {
-            field.refuse("is not supported yet", "write \"inline\", and the products as [[products]] in this file");
+            field.refuse(
+                "is not supported yet",
+                "write \"inline\", and the products as [[products]] in this file",
+            );
             false
         }
         (Some(Some(CatalogSource::Inline)) | None, _) => true,
@@ -84,7 +87,7 @@ fn read_product(section: Section<'_>, amounts: Amounts, ids: &mut Unique) -> Opt
     }
     let inherited = Inherited { amounts, price: own_price, named: names_price };
     let mut variants: Vec<Variant> = Vec::new();
-    for variant in variant_sections {
+    for variant in variant_sections.into_iter().take(MOST_VARIANTS) {
         if let Some(variant) = read_variant(variant, inherited, ids, &variants) {
             variants.push(variant);
         }
@@ -135,7 +138,10 @@ fn read_variant(
     };
     let title = title.or_else(from_options);
     if title.is_none() && !titled && section.field("options").is_none() {
-        section.missing("title", "write a title or options = { Weight = \"250 g\" }, which tell it from the others");
+        section.missing(
+            "title",
+            "write a title or options = { Weight = \"250 g\" }, which tell it from the others",
+        );
     }
     let price = section.field("price");
     if price.is_none() && !inherited.named {
@@ -182,8 +188,12 @@ fn read_options(section: &Section<'_>) -> Vec<(String, String)> {
     let mut read = Vec::new();
     for (axis, field) in entries {
         let Some(value) = line(&field, LABEL) else { continue };
-        if axis.trim().is_empty() || axis.chars().count() > LABEL || axis.chars().any(super::values::is_hidden) {
-            field.refuse("has a name that cannot be shown", "name the option by a short word, such as Weight");
+        if axis.trim().is_empty()
+            || axis.chars().count() > LABEL
+            || axis.chars().any(super::values::is_hidden)
+        {
+            field
+                .refuse("has a name that cannot be shown", "name the option by a short word, such as Weight");
             continue;
         }
         read.push((axis.to_owned(), value));

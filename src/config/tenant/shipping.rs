@@ -28,8 +28,9 @@ fn read_rule(
     sold_to: &[CountryCode],
     ids: &mut Unique,
 ) -> Option<ShippingRule> {
-    let rule_id: Option<crate::domain::ids::ShippingId> =
-        section.required("id", "give the option an id, such as \"standard\"").and_then(|field| id(&field, "standard"));
+    let rule_id: Option<crate::domain::ids::ShippingId> = section
+        .required("id", "give the option an id, such as \"standard\"")
+        .and_then(|field| id(&field, "standard"));
     if let Some(rule_id) = &rule_id {
         ids.claim(&section, rule_id.as_str(), "all shipping options of the shop");
     }

@@ -31,7 +31,7 @@ pub(super) struct Stripe {
 }
 
 /// Reads the section. Without a valid `merchant` no reference can be judged, and the file's name was reported.
-pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Mode) -> Option<Stripe> {
+pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Option<Mode>) -> Option<Stripe> {
     let section = root.section("stripe");
     if !section.present() {
         if root.field("stripe").is_none() {
@@ -39,10 +39,12 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Mode
         }
         return None;
     }
-    let network_id = section.required("network_id", "copy the Network ID from the Stripe dashboard, profile_test_…");
+    let network_id =
+        section.required("network_id", "copy the Network ID from the Stripe dashboard, profile_test_…");
     let network_id = network_id.and_then(|field| read_network(&field, mode));
     let account = section.field("account_id").and_then(|field| id::<AccountId>(&field, "acct_1ABC"));
-    let key = section.required("secret_key", "refer to the key, such as \"file:stripe_key\" or \"env:MERCHANT_…\"");
+    let key =
+        section.required("secret_key", "refer to the key, such as \"file:stripe_key\" or \"env:MERCHANT_…\"");
     let key = key.and_then(|field| read_secret(&field, merchant?, "STRIPE_KEY"));
     section.unsupported("webhook_secrets", "remove it; payments are followed by reading them at Stripe");
     let payment_methods = match section.field("payment_methods") {
@@ -53,9 +55,10 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Mode
     Some(Stripe { network_id: network_id?, account, key: key?, payment_methods })
 }
 
-fn read_network(field: &Field<'_>, mode: Mode) -> Option<NetworkId> {
+fn read_network(field: &Field<'_>, mode: Option<Mode>) -> Option<NetworkId> {
     let network: NetworkId = id(field, "profile_test_61TbCdEfGh")?;
     let of_test = network.as_str().starts_with(TEST_NETWORK);
+    let Some(mode) = mode else { return Some(network) };
     let (right, remedy) = match mode {
         Mode::Test => (of_test, "copy the Network ID of the sandbox, profile_test_…"),
         Mode::Live => (!of_test, "copy the live Network ID, which does not begin with profile_test_"),

@@ -12,6 +12,8 @@ use crate::domain::tax::{FixedTax, RegionRate, TaxRule};
 /// The key of a country's table that holds for all its other regions.
 const REST: &str = "rest";
 
+const MOST_STATES: usize = 200;
+
 #[derive(Clone, Copy)]
 enum Provider {
     None,
@@ -39,9 +41,13 @@ pub(super) fn read(root: &Section<'_>, sold_to: &[CountryCode]) -> Option<TaxRul
     section.finish();
     match chosen? {
         Provider::None => {
-            let read_by_fixed = [shipping.map(|(_, field)| field), elsewhere.map(|(_, field)| field), rates_field];
+            let read_by_fixed =
+                [shipping.map(|(_, field)| field), elsewhere.map(|(_, field)| field), rates_field];
             for field in read_by_fixed.iter().flatten() {
-                field.refuse("has no effect with provider \"none\"", "remove it, or write provider = \"fixed\"");
+                field.refuse(
+                    "has no effect with provider \"none\"",
+                    "remove it, or write provider = \"fixed\"",
+                );
             }
             Some(TaxRule::None)
         }
@@ -53,7 +59,11 @@ pub(super) fn read(root: &Section<'_>, sold_to: &[CountryCode]) -> Option<TaxRul
         }
         Provider::Fixed => {
             if rates_field.is_none() && elsewhere.is_none() {
-                root.report(&place, "has no rates", "add [tax.rates.US] with one line per state, or elsewhere");
+                root.report(
+                    &place,
+                    "has no rates",
+                    "add [tax.rates.US] with one line per state, or elsewhere",
+                );
             }
             Some(TaxRule::Fixed(FixedTax {
                 rates,
@@ -70,14 +80,21 @@ fn read_rates(section: &Section<'_>, sold_to: &[CountryCode]) -> Vec<RegionRate>
     for (name, field) in section.entries() {
         let Some(code) = country(&field, Some(name)) else { continue };
         if !sold_to.contains(&code) {
-            field.refuse("is a country where the shop does not sell", "remove it, or add it to checkout.countries");
+            field.refuse(
+                "is a country where the shop does not sell",
+                "remove it, or add it to checkout.countries",
+            );
         }
         let states = field.section();
         if states.present() && states.entries().is_empty() {
             states.refuse("has no rates", format!("add a line per state, or {REST} for the whole country"));
         }
+        let entries = states.entries();
+        if entries.len() > MOST_STATES {
+            section.too_many(name, entries.len(), MOST_STATES);
+        }
         let mut of_country = None;
-        for (state, field) in states.entries() {
+        for (state, field) in entries.into_iter().take(MOST_STATES) {
             let Some(rate) = rate(&field) else { continue };
             if state == REST {
                 of_country = Some(RegionRate { country: code, state: None, rate });
@@ -111,9 +128,10 @@ fn read_state(field: &Field<'_>, country: CountryCode, state: &str) -> Option<St
 }
 
 fn rate(field: &Field<'_>) -> Option<Rate> {
-    let quotes = field.decimal().map_or("write the percentage in quotes, such as \"7.25\"".to_owned(), |decimal| {
-        format!("write \"{decimal}\" in quotes, so that it is kept exactly")
-    });
+    let quotes =
+        field.decimal().map_or("write the percentage in quotes, such as \"7.25\"".to_owned(), |decimal| {
+            format!("write \"{decimal}\" in quotes, so that it is kept exactly")
+        });
     let text = field.text_or(&quotes)?;
     let rate = Rate::from_percent(text);
     if rate.is_err() {

@@ -203,8 +203,8 @@ impl Amounts {
     fn read(self, field: &Field<'_>) -> Option<Money> {
         if let Some(decimal) = field.decimal() {
             let meant = self.0.and_then(|currency| minor_units(decimal, currency));
-            let remedy = meant
-                .map_or_else(|| self.example(), |amount| format!("write {} for {amount}", amount.minor));
+            let remedy =
+                meant.map_or_else(|| self.example(), |amount| format!("write {} for {amount}", amount.minor));
             field.refuse("must be whole minor units, but is a decimal number", remedy);
             return None;
         }
@@ -250,7 +250,9 @@ mod tests {
 
     #[test]
     fn characters_that_hide_text_are_told_from_those_that_are_text() {
-        for hidden in ['\u{0}', '\n', '\u{1b}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}'] {
+        for hidden in
+            ['\u{0}', '\n', '\u{1b}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}']
+        {
             assert!(is_hidden(hidden), "{:x}", u32::from(hidden));
         }
         for shown in ['a', 'é', ' ', '\u{a0}', '咖', '☕', '\u{fe0f}', '–', '\u{301}'] {
@@ -260,7 +262,8 @@ mod tests {
 
     #[test]
     fn a_decimal_price_is_answered_with_its_minor_units() {
-        let meant = |text: &str, code: &str| minor_units(text, code.parse().unwrap()).map(|money| money.minor);
+        let meant =
+            |text: &str, code: &str| minor_units(text, code.parse().unwrap()).map(|money| money.minor);
         assert_eq!(meant("18.5", "usd"), Some(1850));
         assert_eq!(meant("18.00", "jpy"), Some(18));
         assert_eq!(meant("0.05", "usd"), Some(5));

@@ -56,7 +56,7 @@ fn of_two_merchants_with_one_host_the_first_by_name_keeps_it() {
     assert_eq!(ids, ["a"]);
     assert_eq!(
         problems,
-        "b.toml:4:10: hosts[0]: \"one.localhost\" already belongs to a.toml:4:10; give each merchant hosts of its own\n"
+        "b.toml:4:10: hosts[0]: \"one.localhost\" already belongs to a.toml:4:10; give each merchant hosts of its own"
     );
 }
 

@@ -20,9 +20,14 @@ fn load(
     if let Some(text) = file {
         std::fs::write(&path, text).unwrap();
     }
-    let overrides: Vec<_> = overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    GatewayConfig::load(file.map(|_| path.as_path()), &FixedEnvironment::new(variables.iter().copied()), &overrides)
-        .map_err(|problems| shown(&problems).replace(&format!("{}/", dir.path().display()), ""))
+    let overrides: Vec<_> =
+        overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    GatewayConfig::load(
+        file.map(|_| path.as_path()),
+        &FixedEnvironment::new(variables.iter().copied()),
+        &overrides,
+    )
+    .map_err(|problems| shown(&problems).replace(&format!("{}/", dir.path().display()), ""))
 }
 
 #[test]
@@ -45,8 +50,11 @@ fn the_default_alone_is_a_whole_configuration() {
 #[test]
 fn each_layer_goes_before_the_one_below_it() {
     let file = "[public]\nlisten = \"127.0.0.1:1\"\nworkers = 2\n[log]\nformat = \"json\"\n[tenants]\ndir = \"shops\"\n";
-    let variables =
-        [("GATEWAY__PUBLIC__LISTEN", "127.0.0.1:2"), ("GATEWAY__PUBLIC__WORKERS", "3"), ("GATEWAY__TENANTS__DIR", "x")];
+    let variables = [
+        ("GATEWAY__PUBLIC__LISTEN", "127.0.0.1:2"),
+        ("GATEWAY__PUBLIC__WORKERS", "3"),
+        ("GATEWAY__TENANTS__DIR", "x"),
+    ];
     let config = load(Some(file), &variables, &[("public.listen", "127.0.0.1:3")]).unwrap();
     assert_eq!(config.public.listen.to_string(), "127.0.0.1:3");
     assert_eq!(config.public.workers.map(std::num::NonZeroUsize::get), Some(3));

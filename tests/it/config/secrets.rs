@@ -96,7 +96,9 @@ fn a_key_of_the_wrong_kind_is_a_problem_where_it_is_referred_to_and_is_not_shown
     let tenant = parse_tenant(Path::new("shop.toml"), SHOP).unwrap();
     let resolve = |value: &str| {
         let environment = FixedEnvironment::new([("MERCHANT_SHOP_STRIPE_KEY", value)]);
-        tenant.resolve_secrets(&environment, &SecretsDir::new("secrets")).map_err(|problems| problems[0].to_string())
+        tenant
+            .resolve_secrets(&environment, &SecretsDir::new("secrets"))
+            .map_err(|problems| problems[0].to_string())
     };
     assert_eq!(resolve("sk_test_abc123\n").unwrap().stripe_key.expose_secret(), "sk_test_abc123");
     assert_eq!(
@@ -106,5 +108,10 @@ fn a_key_of_the_wrong_kind_is_a_problem_where_it_is_referred_to_and_is_not_shown
     );
     assert!(resolve("pk_test_abc123").unwrap_err().contains("publishable key"));
     let unset = resolve("").unwrap_err();
-    assert!(unset.ends_with("set the environment variable MERCHANT_SHOP_STRIPE_KEY, e.g. MERCHANT_SHOP_STRIPE_KEY=sk_test_…"), "{unset}");
+    assert!(
+        unset.ends_with(
+            "set the environment variable MERCHANT_SHOP_STRIPE_KEY, e.g. MERCHANT_SHOP_STRIPE_KEY=sk_test_…"
+        ),
+        "{unset}"
+    );
 }

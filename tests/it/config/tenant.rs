@@ -4,7 +4,7 @@ use std::path::Path;
 
 use merchant_gateway::config::tenant::{TenantConfig, parse_tenant};
 use merchant_gateway::config::tenants_dir::read_tenant;
-use merchant_gateway::domain::ids::Mode;
+use merchant_gateway::domain::ids::{AccountId, Mode};
 use merchant_gateway::domain::merchant::{MethodsForm, PaymentMethod, RiskPolicy};
 use merchant_gateway::domain::money::Rate;
 use merchant_gateway::domain::tax::TaxRule;
@@ -25,13 +25,15 @@ fn only_problem(text: &str) -> String {
 
 #[test]
 fn every_mistake_of_a_file_is_told_in_one_run_with_its_place() {
-    let problems = parse_tenant(Path::new("tenants/mistakes.toml"), include_str!("mistakes.toml")).unwrap_err();
+    let problems =
+        parse_tenant(Path::new("tenants/mistakes.toml"), include_str!("mistakes.toml")).unwrap_err();
     insta::assert_snapshot!(shown(&problems));
 }
 
 #[test]
 fn no_message_shows_a_secret() {
-    let problems = parse_tenant(Path::new("tenants/mistakes.toml"), include_str!("mistakes.toml")).unwrap_err();
+    let problems =
+        parse_tenant(Path::new("tenants/mistakes.toml"), include_str!("mistakes.toml")).unwrap_err();
     assert!(!shown(&problems).contains("do_not_show_me"));
     let syntax = parse("[stripe]\nsecret_key = \"sk_live_do_not_show_me\n").unwrap_err();
     assert!(!syntax.contains("do_not_show_me"), "{syntax}");
@@ -39,11 +41,12 @@ fn no_message_shows_a_secret() {
 
 #[test]
 fn the_sample_shop_becomes_a_merchant_with_its_prices() {
-    let tenant = read_tenant(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants/harbor-coffee.toml")).unwrap();
+    let tenant =
+        read_tenant(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants/harbor-coffee.toml")).unwrap();
     let view = tenant.view(7, Some("acct_1Harbor".parse().unwrap()));
     assert_eq!((view.id.as_str(), view.mode, view.generation), ("harbor-coffee", Mode::Test, 7));
     assert_eq!(view.hosts, ["coffee.localhost"]);
-    assert_eq!(view.account.as_ref().map(|account| account.as_str()), Some("acct_1Harbor"));
+    assert_eq!(view.account.as_ref().map(AccountId::as_str), Some("acct_1Harbor"));
     assert_eq!(view.network_id.as_str(), "profile_test_harborcoffee");
     assert_eq!(view.checkout.quote_ttl, Span::minutes(15));
     assert_eq!(view.checkout.risk, RiskPolicy::BlockOnRecommendation);
@@ -67,7 +70,8 @@ fn the_sample_shop_becomes_a_merchant_with_its_prices() {
     assert_eq!(item("stoneware-mug").1, "24.00 USD");
     assert!(!item("hand-grinder").2);
     assert_eq!(view.catalog.products().len(), 6);
-    let shipping: Vec<_> = view.shipping.iter().map(|rule| (rule.id.as_str(), rule.price.minor, rule.days)).collect();
+    let shipping: Vec<_> =
+        view.shipping.iter().map(|rule| (rule.id.as_str(), rule.price.minor, rule.days)).collect();
     assert_eq!(shipping, [("standard", 599, Some((3, 5))), ("express", 1499, Some((1, 2)))]);
     let TaxRule::Fixed(tax) = &view.tax else { panic!("{:?}", view.tax) };
     assert_eq!((tax.rates.len(), tax.elsewhere), (8, Some(Rate::ZERO)));
@@ -108,7 +112,10 @@ fn what_is_not_built_yet_is_refused_by_name() {
         (with("[tax]", "webhook_secrets = []\n[tax]"), "stripe.webhook_secrets"),
         (with("env:MERCHANT_SHOP_STRIPE_KEY", "store:stripe_key"), "stripe.secret_key"),
     ] {
-        assert!(problem.starts_with(&format!("{key}: ")) && problem.contains("not supported yet"), "{problem}");
+        assert!(
+            problem.starts_with(&format!("{key}: ")) && problem.contains("not supported yet"),
+            "{problem}"
+        );
     }
     let live = SHOP.replace("\"test\"", "\"live\"").replace("profile_test_shop", "profile_shop");
     assert!(only_problem(&live).starts_with("mode: is not supported yet"));
@@ -120,7 +127,7 @@ fn a_file_whose_name_is_no_tenant_id_says_so() {
     assert_eq!(
         shown(&problems),
         "tenants/My Shop.toml: the file's name \"My Shop\" is no tenant id; name it by 1 to 63 lower-case letters, \
-         digits and hyphens, such as harbor-coffee.toml\n"
+         digits and hyphens, such as harbor-coffee.toml"
     );
 }
 
@@ -169,4 +176,15 @@ fn variants_that_cannot_be_told_apart_are_refused() {
     assert!(parse(&variants("options = { Size = \"M\" }")).is_ok());
     assert!(only_problem(&variants("options = { Size = \"S\" }")).contains("like another variant"));
     assert!(only_problem(&variants("options = { Colour = \"Red\" }")).contains("other options"));
+}
+
+#[test]
+fn a_network_id_of_live_mode_is_refused_in_test_mode() {
+    let problem = only_problem(&SHOP.replace("profile_test_shop", "profile_shop"));
+    assert!(problem.starts_with("stripe.network_id: does not belong to mode \"test\""), "{problem}");
+}
+
+#[test]
+fn a_host_spelled_as_its_owner_likes_is_kept_in_lower_case() {
+    assert_eq!(parse(&SHOP.replace("shop.localhost", "Shop.LocalHost")).unwrap().hosts(), ["shop.localhost"]);
 }
