@@ -34,7 +34,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
 /// Outside crates that only these folders may name.
 const CRATES: [(&str, &[&str]); 5] = [
     ("actix", &["actors"]),
-    ("actix_web", &["http", "emulator"]),
+    ("actix_web", &["http", "cli", "emulator"]),
     ("reqwest", &["stripe", "cli"]),
     ("sqlx", &["store"]),
     ("tokio", &["store", "runtime", "actors", "http", "cli", "emulator", "tenants"]),
