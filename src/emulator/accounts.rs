@@ -218,11 +218,12 @@ impl Keyring {
             "metadata": {},
             "payouts_enabled": true,
             "settings": {
-                "dashboard": {"display_name": null, "timezone": "Etc/UTC"},
-                "payments": {
-                    "statement_descriptor": null, "statement_descriptor_kana": null,
-                    "statement_descriptor_kanji": null,
+                "branding": {"icon": null, "logo": null, "primary_color": null, "secondary_color": null},
+                "card_payments": {
+                    "decline_on": {"avs_failure": true, "cvc_failure": true}, "statement_descriptor_prefix": null,
                 },
+                "dashboard": {"display_name": null, "timezone": "Etc/UTC"},
+                "payments": {"statement_descriptor": null},
             },
             "type": "standard",
         }))

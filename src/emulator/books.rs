@@ -262,7 +262,7 @@ impl Books {
         let newer_than = before.map_or(0, |position| position + 1);
         let within =
             |intent: &&PaymentIntent| (list.created_from..=list.created_to).contains(&intent.created);
-        // `newer_than` is past `older_than` never: only one of the two can be given.
+        // Only one of the two cursors can be given, so the range is never inverted.
         let candidates = self.intents.get(newer_than..older_than).unwrap_or_default().iter().filter(within);
         let mut page: Vec<&PaymentIntent> = if before.is_some() {
             let mut nearest: Vec<_> = candidates.take(list.limit + 1).collect();

@@ -27,8 +27,7 @@ pub(super) struct Shared {
     world: Mutex<World>,
 }
 
-/// A request as it came.
-#[derive(Debug)]
+/// A request as it came, with its whole key: not to be printed.
 pub(super) struct Arrival {
     /// `GET`, `POST` …
     pub(super) method: String,
@@ -84,7 +83,7 @@ impl Shared {
         self.clock.now()
     }
 
-    /// The state. A thread that panicked with it changed nothing by halves that matters more than going on.
+    /// The state. After a panic the emulator goes on with it: one failed request must not fail all others.
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }

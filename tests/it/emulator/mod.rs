@@ -1,7 +1,10 @@
 //! The Stripe emulator over plain HTTP. Every exchange of every test is held to Stripe's published schema.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
+
 mod holds;
 mod idempotency;
+mod judge;
 mod keys;
 mod lists;
 mod official;
