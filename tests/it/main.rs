@@ -9,7 +9,9 @@
 mod architecture;
 mod checkout;
 mod config;
+mod crash;
 mod emulator;
 mod protocol;
+mod purchase;
 mod store;
 mod support;

@@ -1,0 +1,267 @@
+//! A whole world in one place: the real binary on a real SQLite file, an emulated Stripe in this process, two shops.
+//!
+//! The emulator lives in the test, so that it survives when the gateway is killed. At the end of a world every request
+//! that reached Stripe is held against Stripe's schema, and the gateway's log is searched for secrets.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, LedgerEntry, MintToken};
+use merchant_gateway::ports::{Environment, SystemClock, SystemEnvironment};
+use tempfile::TempDir;
+
+use super::client::{Client, Speaks};
+use super::stripe_schema::StripeSchema;
+
+/// The shop that most tests buy from, and another one beside it.
+pub const SHOP: &str = "harbor-coffee";
+pub const OTHER_SHOP: &str = "kiln-works";
+
+/// Canaries: each key must appear nowhere but in the requests to Stripe.
+const SHOP_KEY: &str = "sk_test_canaryHarborCoffee";
+const OTHER_KEY: &str = "rk_test_canaryKilnWorks";
+const MASTER_KEY: &str = "8f3c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b12";
+
+pub const SHOP_ACCOUNT: &str = "acct_harbor";
+pub const OTHER_ACCOUNT: &str = "acct_kiln";
+
+/// How long a started gateway may take until it can take payments.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+pub struct World {
+    pub emulator: Emulator,
+    pub folder: TempDir,
+    process: Option<Child>,
+    address: String,
+    starts: u32,
+}
+
+impl World {
+    /// Both shops open, and both Stripe accounts known.
+    pub fn start() -> Self {
+        Self::with_files(|_| {})
+    }
+
+    /// The same, after a test has had its way with the tenant files.
+    pub fn with_files(change: impl FnOnce(&Path)) -> Self {
+        let mut options = EmulatorOptions::new(Arc::new(SystemClock));
+        options.accounts = vec![
+            account(SHOP_ACCOUNT, SHOP_KEY, true, "profile_test_harborcoffee"),
+            account(OTHER_ACCOUNT, OTHER_KEY, false, "profile_test_kilnworks"),
+        ];
+        let emulator = Emulator::start(options).unwrap();
+        let folder = TempDir::new().unwrap();
+        write_tenants(folder.path());
+        change(&folder.path().join("tenants"));
+        let mut world = Self { emulator, folder, process: None, address: String::new(), starts: 0 };
+        world.start_gateway();
+        world
+    }
+
+    /// Starts the binary and waits until it listens and both accounts are known.
+    pub fn start_gateway(&mut self) {
+        self.starts += 1;
+        let log = fs::File::create(self.log_file(self.starts)).unwrap();
+        let mut process = self.command("serve").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let said = lines.next().unwrap_or_else(|| panic!("the gateway said nothing: {}", self.log())).unwrap();
+        self.address = said.strip_prefix("listening on http://").expect("an address").to_owned();
+        self.process = Some(process);
+        self.wait_for_accounts();
+    }
+
+    /// The binary with this world's configuration and secrets, and nothing else of the environment.
+    pub fn command(&self, name: &str) -> Command {
+        let folder = self.folder.path();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_merchant-gateway"));
+        command
+            .arg(name)
+            .current_dir(folder)
+            .env_clear()
+            .env("GATEWAY_MASTER_KEY", MASTER_KEY)
+            .env("MERCHANT_HARBOR_COFFEE_STRIPE_KEY", SHOP_KEY)
+            .env("MERCHANT_KILN_WORKS_STRIPE_KEY", OTHER_KEY)
+            .env("GATEWAY__PUBLIC__LISTEN", "127.0.0.1:0")
+            .env("GATEWAY__PUBLIC__LINK_BASE", "https://links.example")
+            .env("GATEWAY__STRIPE__API_BASE", self.emulator.base_url())
+            .env("GATEWAY__LOG__FORMAT", "json")
+            .env("GATEWAY__LOG__FILTER", "debug,sqlx=warn");
+        if let Some(profile) = SystemEnvironment.var("LLVM_PROFILE_FILE") {
+            command.env("LLVM_PROFILE_FILE", profile);
+        }
+        command
+    }
+
+    fn log_file(&self, start: u32) -> std::path::PathBuf {
+        self.folder.path().join(format!("gateway-{start}.log"))
+    }
+
+    /// What the present process has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_file(self.starts)).unwrap_or_default()
+    }
+
+    /// Looks at the log until both accounts are known; payments are refused before.
+    fn wait_for_accounts(&self) {
+        let deadline = tokio::time::Instant::now() + START_DEADLINE;
+        while self.log().matches("stripe_account_known").count() < 2 {
+            assert!(tokio::time::Instant::now() < deadline, "no account: {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().expect("the gateway runs");
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// `kill -TERM`; gives the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let mut process = self.process.take().expect("the gateway runs");
+        let killed = Command::new("kill").arg("-TERM").arg(process.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        process.wait().unwrap().code()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A client of the usual shop.
+    pub fn client(&self, speaks: Speaks) -> Client {
+        self.client_of(SHOP, speaks)
+    }
+
+    pub fn client_of(&self, shop: &str, speaks: Speaks) -> Client {
+        Client::new(self.url(&format!("/t/{shop}/mcp")), speaks)
+    }
+
+    /// A token of the usual shop's, good for `amount` cents.
+    pub fn token(&self, payment_method: &str, amount: i64) -> String {
+        self.token_of(SHOP_ACCOUNT, payment_method, "usd", amount)
+    }
+
+    pub fn token_of(&self, account: &str, payment_method: &str, currency: &str, amount: i64) -> String {
+        let token = MintToken {
+            account_id: account.to_owned(),
+            payment_method: payment_method.to_owned(),
+            currency: currency.to_owned(),
+            max_amount: amount,
+            expires_at: None,
+        };
+        self.emulator.mint_token(&token).unwrap()
+    }
+
+    pub fn ledger(&self) -> Vec<LedgerEntry> {
+        self.emulator.ledger()
+    }
+
+    /// How many requests to charge reached Stripe.
+    pub fn charge_requests(&self) -> usize {
+        let charge = |exchange: &&merchant_gateway::emulator::Exchange| {
+            exchange.method == "POST" && exchange.path == "/v1/payment_intents"
+        };
+        self.emulator.exchanges().iter().filter(charge).count()
+    }
+
+    fn check_exchanges(&self) {
+        let Some(schema) = StripeSchema::load() else { return };
+        let exchanges = self.emulator.exchanges();
+        let wrong: Vec<String> = exchanges.iter().flat_map(|exchange| schema.check_exchange(exchange)).collect();
+        assert!(wrong.is_empty(), "not as Stripe's schema has it:\n{}", wrong.join("\n"));
+    }
+
+    /// Every token that Stripe was asked about.
+    fn tokens_seen(&self) -> Vec<String> {
+        const TOKENS: &str = "/v1/shared_payment/granted_tokens/";
+        let exchanges = self.emulator.exchanges();
+        let asked = exchanges.iter().filter_map(|exchange| exchange.path.strip_prefix(TOKENS));
+        asked.filter(|token| token.starts_with("spt_")).map(str::to_owned).collect()
+    }
+
+    /// No secret in clear in any log or database file; tokens only in the one sealed form.
+    fn check_secrets(&self) {
+        let mut secrets = self.tokens_seen();
+        secrets.extend([SHOP_KEY, OTHER_KEY, MASTER_KEY, "_secret_"].map(str::to_owned));
+        for entry in fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.is_file() {
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap();
+            for secret in &secrets {
+                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found, "{} holds {secret} in clear", path.display());
+            }
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("the gateway's log:\n{}", self.log());
+        } else {
+            self.check_exchanges();
+            self.check_secrets();
+        }
+    }
+}
+
+fn account(id: &str, key: &str, may_read_account: bool, network_id: &str) -> AccountSeed {
+    AccountSeed {
+        account_id: id.to_owned(),
+        secret_keys: vec![KeySeed { key: key.to_owned(), may_read_account }],
+        network_id: network_id.to_owned(),
+    }
+}
+
+/// The sample shop as it is shipped, and a second one whose restricted key may not read its account.
+fn write_tenants(folder: &Path) {
+    let tenants = folder.join("tenants");
+    fs::create_dir(&tenants).unwrap();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants/harbor-coffee.toml");
+    fs::copy(sample, tenants.join("harbor-coffee.toml")).unwrap();
+    fs::write(tenants.join("kiln-works.toml"), OTHER_TENANT).unwrap();
+}
+
+const OTHER_TENANT: &str = r#"
+name = "Kiln Works"
+mode = "test"
+hosts = ["kiln.localhost"]
+currency = "usd"
+[stripe]
+network_id = "profile_test_kilnworks"
+account_id = "acct_kiln"
+secret_key = "env:MERCHANT_KILN_WORKS_STRIPE_KEY"
+[tax]
+provider = "none"
+[[products]]
+id = "bowl"
+title = "Salad Bowl"
+description = "Glazed by hand"
+price = 4000
+[[products]]
+id = "gift-note"
+title = "Gift Note"
+price = 300
+shippable = false
+[[shipping]]
+id = "post"
+title = "Post"
+price = 700
+"#;
