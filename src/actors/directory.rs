@@ -59,7 +59,8 @@ impl Directory {
             return;
         };
         let shared = Arc::new(Shared::new(setup, &self.services));
-        let actor = MerchantActor::new(Arc::clone(&shared), Arc::clone(&self.services), setup.given_account.clone());
+        let actor =
+            MerchantActor::new(Arc::clone(&shared), Arc::clone(&self.services), setup.given_account.clone());
         let address = MerchantActor::start_in_arbiter(thread, |_| actor);
         let handle = MerchantHandle::new(
             address,

@@ -94,7 +94,9 @@ fn report(tenant: &Tenant, session: &SessionId, effect: &Effect, seen: &Seen) {
         Seen::RequestRefused { text } => {
             tracing::error!(%merchant, %session, attempt, text, "payment_request_refused");
         }
-        Seen::IdempotencyConflict => tracing::error!(%merchant, %session, attempt, "payment_idempotency_conflict"),
+        Seen::IdempotencyConflict => {
+            tracing::error!(%merchant, %session, attempt, "payment_idempotency_conflict");
+        }
         Seen::KeyRefused => tracing::error!(%merchant, %session, attempt, "stripe_key_refused"),
     }
 }

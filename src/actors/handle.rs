@@ -151,7 +151,9 @@ impl MerchantHandle {
             return Err(late());
         };
         match loaded.session {
-            Some((_, session)) if !paying || !matches!(session.state, State::Open { .. } | State::Ready { .. }) => {
+            Some((_, session))
+                if !paying || !matches!(session.state, State::Open { .. } | State::Ready { .. }) =>
+            {
                 let notice = session.notice.clone();
                 Ok(Box::new(Answer { session, order: loaded.order, notice }))
             }

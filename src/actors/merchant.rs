@@ -16,7 +16,7 @@ use crate::stripe::{AccountError, StripeAccount};
 
 /// The first and the longest pause between tries to learn the account.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// A merchant as its configuration describes it, ready to be opened.
 #[derive(Clone, Debug)]
@@ -58,7 +58,11 @@ pub(super) struct MerchantActor {
 }
 
 impl MerchantActor {
-    pub(super) fn new(shared: Arc<Shared>, services: Arc<Services>, given_account: Option<AccountId>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        services: Arc<Services>,
+        given_account: Option<AccountId>,
+    ) -> Self {
         Self { shared, services, given_account, pause: FIRST_PAUSE }
     }
 

@@ -15,7 +15,11 @@ use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, StoreError};
 use crate::stripe::encode_charge;
 
 /// What a sealed token is bound to.
-pub(super) fn token_context<'a>(tenant: &'a Tenant, session: &'a SessionId, attempt: &'a str) -> [&'a str; 5] {
+pub(super) fn token_context<'a>(
+    tenant: &'a Tenant,
+    session: &'a SessionId,
+    attempt: &'a str,
+) -> [&'a str; 5] {
     ["spt", tenant.merchant.as_str(), tenant.mode.as_str(), session.as_str(), attempt]
 }
 

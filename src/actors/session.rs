@@ -12,6 +12,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
 };
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::directory::LiveSessions;
 use super::merchant::Shared;
@@ -61,7 +62,8 @@ pub(super) struct SessionActor {
     live: Arc<LiveSessions>,
     driver: Driver,
     callers: HashMap<RequestId, ReplyTo>,
-    timer: Option<SpawnHandle>,
+    /// When the driver is woken next.
+    timer: Option<(Instant, SpawnHandle)>,
     /// Looks since the last input.
     quiet: u32,
     /// The store has no such session.
@@ -76,7 +78,17 @@ impl SessionActor {
         live: Arc<LiveSessions>,
     ) -> Self {
         let driver = Driver::new(id.clone());
-        Self { id, merchant, services, live, driver, callers: HashMap::new(), timer: None, quiet: 0, absent: false }
+        Self {
+            id,
+            merchant,
+            services,
+            live,
+            driver,
+            callers: HashMap::new(),
+            timer: None,
+            quiet: 0,
+            absent: false,
+        }
     }
 
     /// Gives the driver an input and does what it wants.
@@ -102,7 +114,7 @@ impl SessionActor {
                 self.outside(work, ctx, |loaded, actor| match loaded {
                     Some(Ok(loaded)) => {
                         actor.absent = loaded.session.is_none();
-                        Input::Loaded(Ok(loaded))
+                        Input::Loaded(Ok(Box::new(loaded)))
                     }
                     Some(Err(error)) => {
                         tracing::error!(session = %actor.id, %error, "session_load_failed");
@@ -126,7 +138,7 @@ impl SessionActor {
                 let work = async move { effects::run(&services, &stripe, (&tenant, &id), &effect).await };
                 self.outside(work, ctx, move |seen, _| Input::Saw {
                     attempt,
-                    seen: seen.unwrap_or_else(|| Seen::Unknown(Unknown::default())),
+                    seen: Box::new(seen.unwrap_or_else(|| Seen::Unknown(Unknown::default()))),
                 });
             }
             Output::Reply(request, answer) => {
@@ -136,13 +148,26 @@ impl SessionActor {
                 }
             }
             Output::WakeAfter(span) => {
-                if let Some(former) = self.timer.take() {
-                    ctx.cancel_future(former);
-                }
-                let wake = |actor: &mut Self, ctx: &mut Context<Self>| actor.feed(Input::Woken, ctx);
-                self.timer = Some(ctx.run_later(span.to_duration(), wake));
+                self.wake_after(span.to_duration(), ctx);
             }
         }
+    }
+
+    /// Arms the timer, unless it goes off sooner anyway.
+    fn wake_after(&mut self, pause: Duration, ctx: &mut Context<Self>) {
+        let at = Instant::now() + pause;
+        match self.timer {
+            Some((armed, _)) if armed <= at => return,
+            Some((_, later)) => {
+                ctx.cancel_future(later);
+            }
+            None => {}
+        }
+        let handle = ctx.run_later(pause, |actor, ctx| {
+            actor.timer = None;
+            actor.feed(Input::Woken, ctx);
+        });
+        self.timer = Some((at, handle));
     }
 
     fn commit(&mut self, change: Change, ctx: &mut Context<Self>) {
@@ -212,7 +237,7 @@ impl Handler<Ask> for SessionActor {
 
     fn handle(&mut self, Ask { request, command, reply }: Ask, ctx: &mut Self::Context) {
         self.callers.insert(request, reply);
-        self.feed(Input::Asked { request, command }, ctx);
+        self.feed(Input::Asked { request, command: Box::new(command) }, ctx);
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Needs {
 pub(super) struct Gateway {
     address: SocketAddr,
     opened: Opened,
+    #[cfg_attr(not(feature = "emulator"), expect(dead_code, reason = "only the demo asks who can be paid"))]
+    directory: Arc<Directory>,
     io: Runtime,
     store: Arc<SqliteStore>,
     server: ServerHandle,
@@ -58,13 +60,15 @@ impl Gateway {
         let address = needs.listener.local_addr()?;
         let io = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
         let store = io.block_on(open_store(&config.store))?;
-        let services = Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
+        let services =
+            Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
         let (stop, stopped) = watch::channel(false);
         let (started, starting) = mpsc::channel();
         let on_thread = move || serve_on_this_thread(&config, needs, &services, (&started, stopped));
         let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
-        let (server, opened) = starting.recv().context("the gateway's threads could not be started")??;
-        Ok(Self { address, opened, io, store, server, stop, actors })
+        let started = starting.recv().context("the gateway's threads could not be started")??;
+        let Started { server, directory, opened } = started;
+        Ok(Self { address, opened, directory, io, store, server, stop, actors })
     }
 
     /// Where it listens.
@@ -80,6 +84,20 @@ impl Gateway {
     /// What kept other merchants out.
     pub(super) fn problems(&self) -> &[Diagnostic] {
         &self.opened.problems
+    }
+
+    /// Waits until every merchant's Stripe account is known, so that it can be paid; `false` when it takes too long.
+    #[cfg(feature = "emulator")]
+    pub(super) fn wait_until_payable(&self, limit: Duration) -> bool {
+        let payable = |merchant: &TenantConfig| {
+            self.directory.by_id(merchant.id()).is_some_and(|handle| handle.view().account.is_some())
+        };
+        let waiting = async {
+            while !self.opened.merchants.iter().all(payable) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        self.io.block_on(async { tokio::time::timeout(limit, waiting).await.is_ok() })
     }
 
     /// Serves until SIGTERM or SIGINT, then stops in order.
@@ -101,14 +119,18 @@ impl Gateway {
 }
 
 /// What the actors' thread tells its starter.
-type Started = anyhow::Result<(ServerHandle, Opened)>;
+struct Started {
+    server: ServerHandle,
+    directory: Arc<Directory>,
+    opened: Opened,
+}
 
 /// The thread of the actix system: actors and listener live as long as it does.
 fn serve_on_this_thread(
     config: &GatewayConfig,
     needs: Needs,
     services: &Arc<Services>,
-    (started, mut stopped): (&mpsc::Sender<Started>, watch::Receiver<bool>),
+    (started, mut stopped): (&mpsc::Sender<anyhow::Result<Started>>, watch::Receiver<bool>),
 ) {
     let system = actix_web::rt::System::new();
     system.block_on(async {
@@ -138,7 +160,7 @@ fn serve_on_this_thread(
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
         let woken = Arc::clone(&directory);
         services.io.start(sweep(store, clock, move |due| woken.wake(&due), stopped.clone()));
-        let _ = started.send(Ok((server.handle(), opened)));
+        let _ = started.send(Ok(Started { server: server.handle(), directory, opened }));
         if let Err(error) = server.await {
             tracing::error!(%error, "listener_failed");
         }

@@ -52,7 +52,8 @@ struct Configured {
 const GATEWAY_FILE: &str = "gateway.toml";
 
 fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write it as key=value, such as public.listen=127.0.0.1:9000")?;
+    let (key, value) =
+        text.split_once('=').ok_or("write it as key=value, such as public.listen=127.0.0.1:9000")?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 

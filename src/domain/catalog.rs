@@ -176,7 +176,9 @@ impl Catalog {
             .products
             .iter()
             .zip(&self.words)
-            .filter(|(product, _)| category.as_ref().is_none_or(|category| fold(&product.category) == *category))
+            .filter(|(product, _)| {
+                category.as_ref().is_none_or(|category| fold(&product.category) == *category)
+            })
             .filter(|(product, _)| !search.available_only || product.buyable().any(|item| item.available()))
             .filter(|(product, _)| {
                 search.max_price.is_none_or(|max| product.buyable().any(|item| item.price().minor <= max))
@@ -234,7 +236,11 @@ fn fold(text: &str) -> String {
 
 /// The folded words of a text.
 fn words(text: &str) -> Vec<String> {
-    fold(text).split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    fold(text)
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]

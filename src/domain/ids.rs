@@ -81,7 +81,8 @@ macro_rules! random_id {
 /// `prefix` followed by 1 to 255 letters, digits or underscores: how Stripe writes its identifiers.
 fn stripe_form(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| {
-        (1..=255).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        (1..=255).contains(&rest.len())
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     })
 }
 

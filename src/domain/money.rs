@@ -8,9 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Stripe's zero-decimal currencies (docs.stripe.com/currencies). UGX is listed both ways there and is refused.
-const ZERO_DECIMAL: [&str; 15] = [
-    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf",
-];
+const ZERO_DECIMAL: [&str; 15] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
 
 /// Stripe's three-decimal currencies, whose last digit must be zero.
 const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
@@ -24,9 +23,29 @@ const TWO_DECIMAL: &str = "usd aed afn all amd ang aoa ars aud awg azn bam bbd b
 
 /// Stripe's least charge, in minor units, where it is published (docs.stripe.com/currencies#minimum-and-maximum).
 const MINIMUM_CHARGES: [(&str, i64); 23] = [
-    ("usd", 50), ("aed", 200), ("aud", 50), ("brl", 50), ("cad", 50), ("chf", 50), ("czk", 1500), ("dkk", 250),
-    ("eur", 50), ("gbp", 30), ("hkd", 400), ("huf", 17_500), ("inr", 50), ("jpy", 50), ("mxn", 1000), ("myr", 200),
-    ("nok", 300), ("nzd", 50), ("pln", 200), ("ron", 200), ("sek", 300), ("sgd", 50), ("thb", 1000),
+    ("usd", 50),
+    ("aed", 200),
+    ("aud", 50),
+    ("brl", 50),
+    ("cad", 50),
+    ("chf", 50),
+    ("czk", 1500),
+    ("dkk", 250),
+    ("eur", 50),
+    ("gbp", 30),
+    ("hkd", 400),
+    ("huf", 17_500),
+    ("inr", 50),
+    ("jpy", 50),
+    ("mxn", 1000),
+    ("myr", 200),
+    ("nok", 300),
+    ("nzd", 50),
+    ("pln", 200),
+    ("ron", 200),
+    ("sek", 300),
+    ("sgd", 50),
+    ("thb", 1000),
 ];
 
 /// Stripe takes amounts of at most eight digits.
@@ -41,7 +60,9 @@ pub struct Currency([u8; 3]);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CurrencyError {
     /// Not a code that Stripe charges in.
-    #[error("\"{0}\" is not a currency that Stripe charges in; use a three-letter ISO 4217 code such as \"usd\"")]
+    #[error(
+        "\"{0}\" is not a currency that Stripe charges in; use a three-letter ISO 4217 code such as \"usd\""
+    )]
     Unknown(String),
     /// UGX: Stripe documents two different exponents for it.
     #[error("\"ugx\" is not supported: Stripe documents two different minor units for it")]
@@ -76,7 +97,8 @@ impl Currency {
     /// Stripe's least charge in this currency; one minor unit where none is published.
     #[must_use]
     pub fn minimum_charge(&self) -> Money {
-        let minor = MINIMUM_CHARGES.iter().find(|(code, _)| *code == self.code()).map_or(1, |(_, minor)| *minor);
+        let minor =
+            MINIMUM_CHARGES.iter().find(|(code, _)| *code == self.code()).map_or(1, |(_, minor)| *minor);
         Money { minor, currency: *self }
     }
 }

@@ -146,7 +146,8 @@ pub fn quote(view: &MerchantView, input: PricingInput<'_>, now: Timestamp) -> Re
     })?;
     let lines = lines(view, input.cart, rates)?;
     let zero = Money::zero(view.currency);
-    let sum = |amount: fn(&QuoteLine) -> Money| lines.iter().try_fold(zero, |sum, line| sum.plus(amount(line)));
+    let sum =
+        |amount: fn(&QuoteLine) -> Money| lines.iter().try_fold(zero, |sum, line| sum.plus(amount(line)));
     let items_base = sum(|line| line.base_amount)?;
     let items_discount = sum(|line| line.discount)?;
     let subtotal = sum(|line| line.subtotal)?;
@@ -162,11 +163,24 @@ pub fn quote(view: &MerchantView, input: PricingInput<'_>, now: Timestamp) -> Re
     if let Some(limit) = view.checkout.max_total
         && total.minor > limit.minor
     {
-        return Err(PricingProblem::Amount(format!("the total of {total} is above this shop's limit of {limit}")));
+        return Err(PricingProblem::Amount(format!(
+            "the total of {total} is above this shop's limit of {limit}"
+        )));
     }
     let option_id = chosen.map(|option| option.id.clone());
     let expires = now + view.checkout.quote_ttl;
-    Ok(Quote { lines, options, option_id, items_base, items_discount, subtotal, fulfillment, tax, total, expires })
+    Ok(Quote {
+        lines,
+        options,
+        option_id,
+        items_base,
+        items_discount,
+        subtotal,
+        fulfillment,
+        tax,
+        total,
+        expires,
+    })
 }
 
 /// The first line of a quote that can no longer be sold, if any: asked again when the quote is paid.

@@ -66,8 +66,9 @@ impl TaxRule {
 impl FixedTax {
     fn rate(&self, address: &Address) -> Result<Rate, UnknownTax> {
         let in_country = || self.rates.iter().filter(|row| row.country == address.country);
-        let of_state = in_country()
-            .find(|row| row.state.as_ref().is_some_and(|state| state.eq_ignore_ascii_case(address.state.trim())));
+        let of_state = in_country().find(|row| {
+            row.state.as_ref().is_some_and(|state| state.eq_ignore_ascii_case(address.state.trim()))
+        });
         let of_country = || in_country().find(|row| row.state.is_none());
         of_state.or_else(of_country).map(|row| row.rate).or(self.elsewhere).ok_or(UnknownTax)
     }

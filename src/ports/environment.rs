@@ -22,6 +22,7 @@ impl Environment for SystemEnvironment {
         std::env::var(name).ok()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the process environment")]
     fn vars_with_prefix(&self, prefix: &str) -> Vec<(String, String)> {
         // `vars_os`, because `vars` panics on a variable that is not UTF-8.
         let variables = std::env::vars_os().filter_map(|(name, value)| {

@@ -152,7 +152,11 @@ impl GrantedToken {
         Some(TokenFacts {
             livemode: self.livemode,
             deactivated,
-            expires: self.usage_limits.as_ref().and_then(|limits| limits.expires_at).map(Timestamp::from_seconds),
+            expires: self
+                .usage_limits
+                .as_ref()
+                .and_then(|limits| limits.expires_at)
+                .map(Timestamp::from_seconds),
             remaining,
             block_recommended: insights.is_some_and(|insights| insights.values().flatten().any(block)),
         })

@@ -75,12 +75,17 @@ impl StripeAccount {
 
     /// Which account the key opens (`GET /v1/account`).
     pub async fn account_id(&self) -> Result<AccountId, AccountError> {
-        let reply = self.get("/v1/account", &[]).await.map_err(|error| AccountError::Unread(error.to_string()))?;
+        let reply =
+            self.get("/v1/account", &[]).await.map_err(|error| AccountError::Unread(error.to_string()))?;
         match reply.status {
             200 => {
-                let account: Account =
-                    reply.json().ok_or_else(|| AccountError::Unread("the answer is not an account".to_owned()))?;
-                account.id.parse().map_err(|_| AccountError::Unread("the answer has no account id".to_owned()))
+                let account: Account = reply
+                    .json()
+                    .ok_or_else(|| AccountError::Unread("the answer is not an account".to_owned()))?;
+                account
+                    .id
+                    .parse()
+                    .map_err(|_| AccountError::Unread("the answer has no account id".to_owned()))
             }
             403 => Err(AccountError::NotPermitted),
             401 => Err(AccountError::KeyRefused(401)),
@@ -94,10 +99,9 @@ impl StripeAccount {
         let path = format!("/v1/shared_payment/granted_tokens/{}", token.expose());
         match self.get(&path, &[]).await {
             Ok(reply) => match reply.status {
-                200 => reply
-                    .json::<GrantedToken>()
-                    .and_then(|token| token.facts())
-                    .ok_or(GatherError::Unread),
+                200 => {
+                    reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::Unread)
+                }
                 404 => Err(GatherError::Foreign),
                 _ => Err(GatherError::Unread),
             },

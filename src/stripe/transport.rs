@@ -127,7 +127,8 @@ impl StripeTransport {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
-        let deadline = if call.body.is_some() { self.config.charge_timeout } else { self.config.read_timeout };
+        let deadline =
+            if call.body.is_some() { self.config.charge_timeout } else { self.config.read_timeout };
         let mut request = self
             .http
             .request(call.method, url)
@@ -169,7 +170,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn bearer(key: &SecretString) -> Result<HeaderValue, TransportError> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| TransportError::Key)?;
+    let mut value =
+        HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| TransportError::Key)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -15,16 +15,40 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("telemetry", &["domain", "ports", "config"]),
     ("runtime", &["domain", "ports", "config", "store", "stripe", "protocol", "telemetry"]),
     ("actors", &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "telemetry"]),
-    ("tenants", &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "actors", "telemetry"]),
+    (
+        "tenants",
+        &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "actors", "telemetry"],
+    ),
     (
         "http",
-        &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "actors", "tenants", "telemetry"],
+        &[
+            "domain",
+            "ports",
+            "config",
+            "store",
+            "stripe",
+            "protocol",
+            "runtime",
+            "actors",
+            "tenants",
+            "telemetry",
+        ],
     ),
     (
         "cli",
         &[
-            "domain", "ports", "config", "store", "stripe", "protocol", "runtime", "actors", "tenants", "http",
-            "telemetry", "emulator",
+            "domain",
+            "ports",
+            "config",
+            "store",
+            "stripe",
+            "protocol",
+            "runtime",
+            "actors",
+            "tenants",
+            "http",
+            "telemetry",
+            "emulator",
         ],
     ),
     ("emulator", &["domain", "ports"]),
@@ -122,7 +146,8 @@ fn outside_crates_stay_in_their_rooms() {
         for (name, rooms) in CRATES {
             let named = text.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| {
                 line.match_indices(&format!("{name}::")).any(|(at, _)| {
-                    !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
+                    !line[..at]
+                        .ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
                 })
             });
             if named && !rooms.contains(&from.as_str()) {
@@ -135,6 +160,7 @@ fn outside_crates_stay_in_their_rooms() {
 
 #[test]
 fn the_reader_of_imports_sees_groups_and_paths() {
-    let named = rooms_named("use crate::{store, stripe::x};\nlet a = crate::http::public();\n// crate::cli\n");
+    let named =
+        rooms_named("use crate::{store, stripe::x};\nlet a = crate::http::public();\n// crate::cli\n");
     assert_eq!(named.into_iter().collect::<Vec<_>>(), ["http", "store", "stripe"]);
 }

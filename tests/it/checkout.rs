@@ -1,11 +1,9 @@
 //! The checkout machine and its driver, without any I/O.
 
-use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::driver::GatherError;
-use merchant_gateway::domain::checkout::session::{
-    CancelReason, FreezeReason, NoticeCode, Phase, State,
-};
+use merchant_gateway::domain::checkout::session::{CancelReason, FreezeReason, NoticeCode, Phase, State};
 use merchant_gateway::domain::checkout::step::Effect;
 use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
 use merchant_gateway::domain::ids::Revision;
@@ -16,6 +14,12 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::bench::{Bench, NextCommit, token_used_elsewhere};
 use crate::support::shop;
+
+/// A case of a test, with its name.
+type Named<T> = (&'static str, T);
+
+/// Makes a payment that must be refused, and gives the refusal.
+type Refusal = fn(&mut Bench) -> Rejection;
 
 fn declined() -> Seen {
     Seen::Declined { intent: None, requires_3ds: false, text: "Your card was declined.".to_owned() }
@@ -61,7 +65,8 @@ fn a_payment_ends_in_one_order_that_every_repeat_hears() {
     let order = first.order.unwrap();
     assert_eq!(order.order.quote.total.minor, 4361);
 
-    for (token, revision) in [("spt_first0001", Some(1)), ("spt_second002", Some(7)), ("spt_third0003", None)] {
+    for (token, revision) in [("spt_first0001", Some(1)), ("spt_second002", Some(7)), ("spt_third0003", None)]
+    {
         let again = bench.pay_revision(token, revision.map(Revision));
         assert_eq!(bench.answer(again).unwrap().order.unwrap(), order, "{token}");
     }
@@ -120,7 +125,7 @@ fn the_same_token_joins_its_attempt_and_another_is_kept_out() {
 
 #[test]
 fn a_payment_that_must_not_be_made_never_reaches_the_network() {
-    let refusals: [(&str, fn(&mut Bench) -> Rejection); 6] = [
+    let refusals: [Named<Refusal>; 6] = [
         ("stale revision", |bench| {
             bench.update(Patch::default());
             let paying = bench.pay_revision("spt_first0001", Some(Revision(1)));
@@ -187,7 +192,7 @@ fn an_expired_quote_is_renewed_by_an_empty_update() {
 
 #[test]
 fn a_token_that_cannot_pay_is_told_on_the_sheet_and_may_be_sent_again() {
-    let change: [(&str, fn(&mut TokenFacts)); 9] = [
+    let change: [Named<fn(&mut TokenFacts)>; 9] = [
         ("live", |facts| facts.livemode = true),
         ("consumed", |facts| facts.deactivated = Some(Deactivation::Consumed)),
         ("expired", |facts| facts.deactivated = Some(Deactivation::Expired)),
@@ -302,7 +307,10 @@ fn silence_is_absence_only_after_two_late_and_distant_readings() {
     assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
 
     let too_soon = bench.pay("spt_second002");
-    assert!(matches!(bench.answer(too_soon), Err(Rejection::NotPayable(_))), "a new revision must be shown first");
+    assert!(
+        matches!(bench.answer(too_soon), Err(Rejection::NotPayable(_))),
+        "a new revision must be shown first"
+    );
 }
 
 #[test]
@@ -331,7 +339,7 @@ fn what_cannot_be_read_for_a_day_is_frozen_for_an_operator() {
 
 #[test]
 fn a_payment_that_disagrees_is_never_an_order() {
-    let spoil: [(&str, fn(&mut merchant_gateway::domain::checkout::attempt::IntentSeen)); 4] = [
+    let spoil: [Named<fn(&mut IntentSeen)>; 4] = [
         ("amount", |intent| intent.amount = Money::new(1, shop::usd())),
         ("mode", |intent| intent.livemode = true),
         ("revision", |intent| intent.revision = Some(Revision(9))),
@@ -528,7 +536,7 @@ fn a_success_of_an_attempt_taken_for_dead_is_flagged_and_changes_nothing() {
     let late = succeeded(&bench);
     bench.see(declined());
     let attempt = bench.attempts[0].number;
-    bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw { attempt, seen: late });
+    bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw { attempt, seen: Box::new(late) });
     assert_eq!(bench.flags.len(), 1);
     assert_eq!(bench.flags[0].reason, FlagReason::PaidByDeadAttempt);
     assert!(matches!(bench.session().state, State::Ready { .. }));
@@ -537,8 +545,11 @@ fn a_success_of_an_attempt_taken_for_dead_is_flagged_and_changes_nothing() {
 #[test]
 fn made_up_items_and_unknown_options_are_told_apart() {
     let mut bench = Bench::new();
-    let created = bench.ask(Command::Create(Patch { cart: Some(shop::cart("teapot", 1)), ..Patch::default() }));
-    assert!(matches!(bench.answer(created).unwrap_err(), Rejection::UnknownItem(item) if item.as_str() == "teapot"));
+    let created =
+        bench.ask(Command::Create(Patch { cart: Some(shop::cart("teapot", 1)), ..Patch::default() }));
+    assert!(
+        matches!(bench.answer(created).unwrap_err(), Rejection::UnknownItem(item) if item.as_str() == "teapot")
+    );
 
     let mut bench = Bench::ready();
     let edit = bench.update(Patch { option_id: Some("rocket".parse().unwrap()), ..Patch::default() });

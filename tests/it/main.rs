@@ -7,6 +7,7 @@
 #![expect(unreachable_pub, reason = "what the tests share is public to them alone")]
 
 mod architecture;
+mod bad_input;
 mod checkout;
 mod config;
 mod crash;

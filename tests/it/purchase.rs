@@ -50,7 +50,9 @@ async fn the_official_python_client_buys() {
     let world = World::start();
     let url = world.url(&format!("/t/{SHOP}/mcp"));
     let stripe = world.emulator.base_url();
-    let Some(output) = python::run("mcp_official.py", &[&url, &stripe, "sk_test_canaryHarborCoffee"]) else { return };
+    let Some(output) = python::run("mcp_official.py", &[&url, &stripe, "sk_test_canaryHarborCoffee"]) else {
+        return;
+    };
     let bought: Value = serde_json::from_str(&python::said(&output)).unwrap();
     assert_eq!(bought["protocol"], "2026-07-28", "the client negotiates the newest revision by itself");
     let ledger = world.ledger();
@@ -175,7 +177,8 @@ async fn readers_are_answered_while_stripe_is_slow() {
 async fn a_restricted_key_and_a_note_without_shipping_work_as_well() {
     let world = World::start();
     let client = world.client_of(OTHER_SHOP, Speaks::Modern);
-    let created = client.works("create_checkout", json!({ "items": [{ "id": "gift-note", "quantity": 1 }] })).await;
+    let created =
+        client.works("create_checkout", json!({ "items": [{ "id": "gift-note", "quantity": 1 }] })).await;
     let sheet = &created["checkout_session"];
     assert_eq!(sheet["status"], "ready_for_payment", "nothing is sent, so no address is needed: {created}");
     let token = world.token_of(crate::support::world::OTHER_ACCOUNT, "pm_card_visa", "usd", 300);

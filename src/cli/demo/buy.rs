@@ -2,6 +2,8 @@
 //!
 //! What is printed as a receipt is then held against the emulator's ledger: exactly that payment, exactly that amount.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
@@ -10,12 +12,20 @@ use crate::cli::say;
 use crate::config::tenant::TenantConfig;
 use crate::emulator::{Emulator, LedgerEntry, MintToken};
 
+/// How long the shops may take to get ready.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The revision of MCP that is spoken.
 const VERSION: &str = "2026-07-28";
 
 /// Buys from every merchant and prints the receipts; fails at the first thing that is not as it should be.
 pub(super) fn from_all(gateway: &Gateway, emulator: &Emulator) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     ensure!(!gateway.merchants().is_empty(), "there is no merchant to buy from");
+    ensure!(
+        gateway.wait_until_payable(PATIENCE),
+        "the shops' Stripe accounts are not known after {PATIENCE:?}"
+    );
     for merchant in gateway.merchants() {
         let shopper = Shopper::new(&format!("http://{}/t/{}/mcp", gateway.address(), merchant.id()))?;
         let bought = runtime.block_on(buy(&shopper, merchant, emulator));
@@ -28,7 +38,8 @@ pub(super) fn from_all(gateway: &Gateway, emulator: &Emulator) -> anyhow::Result
 async fn buy(shopper: &Shopper, merchant: &TenantConfig, emulator: &Emulator) -> anyhow::Result<String> {
     let found = shopper.call("search_products", json!({ "available_only": true })).await?;
     let item = first_item(&found).context("nothing is for sale")?;
-    let mut shown = shopper.call("create_checkout", json!({ "items": [{ "id": item, "quantity": 2 }] })).await?;
+    let mut shown =
+        shopper.call("create_checkout", json!({ "items": [{ "id": item, "quantity": 2 }] })).await?;
     if status(&shown) == "not_ready_for_payment" {
         let id = text(&shown, "/checkout_session/id")?.to_owned();
         let address = address(merchant);
@@ -123,7 +134,8 @@ fn receipt(merchant: &TenantConfig, paid: &Value, payment: &LedgerEntry) -> Stri
         );
         format!("  {:<24}{shown:>16}", row["display_text"].as_str().unwrap_or_default())
     });
-    let mut receipt = vec![format!("{} — order {}", merchant.name(), paid["order"]["id"].as_str().unwrap_or("?"))];
+    let mut receipt =
+        vec![format!("{} — order {}", merchant.name(), paid["order"]["id"].as_str().unwrap_or("?"))];
     receipt.extend(lines);
     receipt.extend(rows);
     receipt.push(format!("  charged once: {}", payment.payment_intent));
@@ -138,7 +150,10 @@ struct Shopper {
 }
 
 impl Shopper {
-    #[expect(clippy::disallowed_methods, reason = "a shopper of the demo, who talks to the gateway and not to Stripe")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a shopper of the demo, who talks to the gateway and not to Stripe"
+    )]
     fn new(endpoint: &str) -> anyhow::Result<Self> {
         Ok(Self { http: reqwest::Client::builder().no_proxy().build()?, endpoint: endpoint.to_owned() })
     }

@@ -59,12 +59,14 @@ impl Demo {
         }
         let clock = Arc::new(SystemClock);
         let accounts = read.tenants.iter().map(account).collect();
-        let emulator = Emulator::start(EmulatorOptions { clock, port: 0, accounts }).context("the emulator")?;
+        let emulator =
+            Emulator::start(EmulatorOptions { clock, port: 0, accounts }).context("the emulator")?;
         let variables = read.tenants.iter().filter_map(|tenant| match tenant.stripe_key() {
             SecretRef::Env(name) => Some((name.clone(), key(tenant))),
             SecretRef::File(_) => None,
         });
-        let environment = FixedEnvironment::new(variables.chain([(MASTER_KEY.to_owned(), folder.master_key.clone())]));
+        let environment =
+            FixedEnvironment::new(variables.chain([(MASTER_KEY.to_owned(), folder.master_key.clone())]));
         let config = GatewayConfig::load(None, &environment, &overrides(&folder, address, &emulator))
             .map_err(|problems| told(&problems))?;
         let gateway = Gateway::start(config, Needs { listener, environment: Arc::new(environment) })?;
@@ -85,8 +87,9 @@ impl Demo {
     fn listener(&self) -> anyhow::Result<TcpListener> {
         let port = if self.buy { 0 } else { self.port };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        TcpListener::bind(address)
-            .with_context(|| format!("cannot listen on {address}; choose another port with --port, or 0 for a free one"))
+        TcpListener::bind(address).with_context(|| {
+            format!("cannot listen on {address}; choose another port with --port, or 0 for a free one")
+        })
     }
 }
 
@@ -126,7 +129,7 @@ fn introduce(gateway: &Gateway, emulator: &Emulator) {
     let base = format!("http://{}", gateway.address());
     say("merchant-gateway demo: test mode, no real money. Ctrl-C stops it.\n");
     for merchant in gateway.merchants() {
-        say(&format!("{}", merchant.name()));
+        say(merchant.name());
         say(&format!("  MCP endpoint      {base}/t/{}/mcp", merchant.id()));
         if let Some(host) = merchant.hosts().first() {
             say(&format!("  on its own host   http://{host}:{}/mcp", gateway.address().port()));

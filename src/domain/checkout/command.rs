@@ -101,7 +101,9 @@ pub enum Rejection {
     #[error("\"{0}\" is not sold here; search_products lists what is")]
     UnknownItem(ItemId),
     /// A payment is under way and its end is not known yet.
-    #[error("a payment for this checkout is being processed; do not pay again; get_checkout tells how it ended")]
+    #[error(
+        "a payment for this checkout is being processed; do not pay again; get_checkout tells how it ended"
+    )]
     Undecided,
     /// The token belongs to another checkout of this shop.
     #[error("this payment token was already used for another checkout")]

@@ -14,8 +14,8 @@
 
 pub mod attempt;
 pub mod command;
-pub mod session;
 pub mod driver;
+pub mod session;
 mod settle;
 pub mod snapshot;
 pub mod step;

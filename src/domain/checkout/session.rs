@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::attempt::{AttemptEnd, Charge};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
-use crate::domain::ids::{AccountId, AttemptNumber, OrderId, PaymentIntentId, Revision, SessionId, SessionRef, ShippingId};
+use crate::domain::ids::{
+    AccountId, AttemptNumber, OrderId, PaymentIntentId, Revision, SessionId, SessionRef, ShippingId,
+};
 use crate::domain::pricing::{PricingProblem, Quote};
 use crate::domain::time::Timestamp;
 
@@ -51,8 +53,7 @@ impl Session {
     pub fn quote(&self) -> Option<&Quote> {
         match &self.state {
             State::Ready { quote } | State::Completed { quote, .. } => Some(quote),
-            State::Charging(charging) => Some(&charging.quote),
-            State::Frozen { charging, .. } => Some(&charging.quote),
+            State::Charging(charging) | State::Frozen { charging, .. } => Some(&charging.quote),
             State::Open { .. } | State::Canceled { .. } | State::Expired => None,
         }
     }

@@ -4,7 +4,6 @@
 //! known to be paid or known to be dead; a payment that disagrees with what was asked for is never an order.
 
 use super::attempt::{AttemptEnd, Flag, FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
-use super::command::Rejection;
 use super::session::{
     CancelReason, Charging, FreezeReason, MAX_ATTEMPTS, Notice, NoticeCode, Phase, Session, State,
 };
@@ -36,16 +35,16 @@ pub(super) fn settle(
     attempt: AttemptNumber,
     seen: Seen,
     context: &Context<'_>,
-) -> Result<Transition, Rejection> {
+) -> Transition {
     match &session.state {
-        State::Charging(charging) if charging.attempt == attempt => Ok(decide(session, charging, seen, context)),
+        State::Charging(charging) if charging.attempt == attempt => decide(session, charging, seen, context),
         State::Charging(_)
         | State::Open { .. }
         | State::Ready { .. }
         | State::Frozen { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
-        | State::Expired => Ok(seen_too_late(session, seen, context)),
+        | State::Expired => seen_too_late(session, &seen, context),
     }
 }
 
@@ -78,9 +77,16 @@ fn declined(requires_3ds: bool, text: String) -> Notice {
     Notice { code, text }
 }
 
-fn intent_seen(session: &Session, charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> Transition {
+fn intent_seen(
+    session: &Session,
+    charging: &Charging,
+    intent: &IntentSeen,
+    context: &Context<'_>,
+) -> Transition {
     match intent.status {
-        IntentStatus::Succeeded if agrees(charging, intent, context) => completed(session, charging, intent, context),
+        IntentStatus::Succeeded if agrees(charging, intent, context) => {
+            completed(session, charging, intent, context)
+        }
         IntentStatus::Succeeded => {
             let mut charging = charging.clone();
             charging.intent = Some(intent.id.clone());
@@ -117,7 +123,12 @@ fn agrees(charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> bo
         && intent.attempt == Some(charge.attempt)
 }
 
-fn completed(session: &Session, charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> Transition {
+fn completed(
+    session: &Session,
+    charging: &Charging,
+    intent: &IntentSeen,
+    context: &Context<'_>,
+) -> Transition {
     let order = Order {
         id: context.moment.order_id(),
         session: session.id.clone(),
@@ -156,7 +167,12 @@ fn frozen(session: &Session, charging: &Charging, reason: FreezeReason) -> Trans
     Transition { attempt: Some(never_sent_again(charging)), ..Transition::to(next) }
 }
 
-fn canceling(session: &Session, charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> Transition {
+fn canceling(
+    session: &Session,
+    charging: &Charging,
+    intent: &IntentSeen,
+    context: &Context<'_>,
+) -> Transition {
     let mut charging = charging.clone();
     let first_time = !matches!(charging.phase, Phase::Canceling { .. });
     if !first_time {
@@ -175,7 +191,12 @@ fn canceling(session: &Session, charging: &Charging, intent: &IntentSeen, contex
     stays(session, charging, Some(effect))
 }
 
-fn unknown_seen(session: &Session, charging: &Charging, unknown: &Unknown, context: &Context<'_>) -> Transition {
+fn unknown_seen(
+    session: &Session,
+    charging: &Charging,
+    unknown: &Unknown,
+    context: &Context<'_>,
+) -> Transition {
     let Phase::Sending { replayed_errors } = charging.phase else {
         return unread(session, charging, context);
     };
@@ -256,7 +277,11 @@ fn again_later(
 ) -> Transition {
     let mut charging = charging.clone();
     let doubled = FIRST_PAUSE.saturating_mul(1 << charging.tries.min(16)).min(LONGEST_PAUSE);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most a minute of milliseconds")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "at most a minute of milliseconds"
+    )]
     let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
     let pause = at_least.map_or(spread, |least| least.as_millis().max(spread));
     charging.tries = charging.tries.saturating_add(1);
@@ -282,15 +307,15 @@ fn ended(charging: &Charging, end: AttemptEnd) -> AttemptMove {
 }
 
 /// Something was seen of an attempt that is decided already: a payment among it is flagged, nothing else matters.
-fn seen_too_late(session: &Session, seen: Seen, context: &Context<'_>) -> Transition {
+fn seen_too_late(session: &Session, seen: &Seen, context: &Context<'_>) -> Transition {
     let mut transition = Transition::to(session.clone());
     let Seen::Intent(IntentSeen { id, status: IntentStatus::Succeeded, .. }) = seen else {
         return transition;
     };
-    transition.flag = flag_reason(session, &id).map(|reason| Flag {
+    transition.flag = flag_reason(session, id).map(|reason| Flag {
         id: context.moment.flag_id(),
         session: session.id.clone(),
-        intent: id,
+        intent: id.clone(),
         reason,
         seen: context.moment.now,
     });
@@ -301,9 +326,9 @@ fn flag_reason(session: &Session, intent: &PaymentIntentId) -> Option<FlagReason
     match &session.state {
         State::Canceled { .. } | State::Expired => Some(FlagReason::PaidAfterEnd),
         State::Open { .. } | State::Ready { .. } | State::Charging(_) => Some(FlagReason::PaidByDeadAttempt),
-        State::Completed { intent: paid_by, .. } if paid_by == intent => None,
-        State::Completed { .. } => Some(FlagReason::PaidTwice),
-        State::Frozen { charging, .. } if charging.intent.as_ref() == Some(intent) => None,
-        State::Frozen { .. } => Some(FlagReason::PaidTwice),
+        State::Completed { intent: known, .. } => (known != intent).then_some(FlagReason::PaidTwice),
+        State::Frozen { charging, .. } => {
+            (charging.intent.as_ref() != Some(intent)).then_some(FlagReason::PaidTwice)
+        }
     }
 }

@@ -5,9 +5,7 @@
 
 use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Seen};
 use super::command::{Patch, Payment, Rejection};
-use super::session::{
-    CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Wishes,
-};
+use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Wishes};
 use super::settle::settle;
 use super::snapshot::AttemptMove;
 use super::token::TokenFacts;
@@ -110,6 +108,11 @@ impl Transition {
     pub(super) const fn to(next: Session) -> Self {
         Self { next, attempt: None, order: None, flag: None, effect: None }
     }
+
+    /// Whether there is anything to write or to do.
+    pub(super) fn changes(&self, session: &Session) -> bool {
+        self.next != *session || self.attempt.is_some() || self.flag.is_some() || self.effect.is_some()
+    }
 }
 
 /// Something to do at Stripe. What comes of it returns as [`Event::Saw`].
@@ -173,7 +176,17 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
     refuse_unknown_items(&wishes, context)?;
     let state = priced(&wishes, context);
     let expires = now + context.view.checkout.session_ttl;
-    Ok(Session { id, created: now, expires, revision: Revision(1), wishes, attempts: 0, account: None, notice: None, state })
+    Ok(Session {
+        id,
+        created: now,
+        expires,
+        revision: Revision(1),
+        wishes,
+        attempts: 0,
+        account: None,
+        notice: None,
+        state,
+    })
 }
 
 /// One transition. `Err` changes nothing.
@@ -184,8 +197,8 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
         Event::Paid { payment, facts } => pay(session, &payment, &facts, context),
         Event::Canceled => cancel(session),
         Event::TimeOut => time_out(session, context),
-        Event::RepeatingEnded => repeating_ended(session, context),
-        Event::Saw { attempt, seen } => settle(session, attempt, seen, context),
+        Event::RepeatingEnded => Ok(repeating_ended(session, context)),
+        Event::Saw { attempt, seen } => Ok(settle(session, attempt, seen, context)),
     }
 }
 
@@ -194,7 +207,9 @@ fn shoppers(session: &Session) -> Result<(), Rejection> {
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Ok(()),
         State::Charging(_) | State::Frozen { .. } => Err(Rejection::Undecided),
-        State::Completed { .. } | State::Canceled { .. } | State::Expired => Err(Rejection::Ended(session.state.name())),
+        State::Completed { .. } | State::Canceled { .. } | State::Expired => {
+            Err(Rejection::Ended(session.state.name()))
+        }
     }
 }
 
@@ -301,7 +316,8 @@ fn open_reason(state: &State) -> String {
     match state {
         State::Open { problem: Some(problem) } => problem.to_string(),
         State::Open { problem: None } => {
-            "the last payment did not go through; refresh the checkout with update_checkout and show it again".to_owned()
+            "the last payment did not go through; refresh the checkout with update_checkout and show it again"
+                .to_owned()
         }
         State::Ready { .. }
         | State::Charging(_)
@@ -326,8 +342,12 @@ fn pay(
     facts.check(context.view, quote.total, now)?;
 
     let number = AttemptNumber(session.attempts).next();
-    let charge =
-        Charge { total: quote.total, session: session.id.clone(), revision: session.revision, attempt: number };
+    let charge = Charge {
+        total: quote.total,
+        session: session.id.clone(),
+        revision: session.revision,
+        attempt: number,
+    };
     let repeat_until = (quote.expires + REPEAT_AFTER_EXPIRY).min(now + REPEAT_LIMIT);
     let mut next = session.clone();
     next.wishes.buyer = merged(session.wishes.buyer.clone(), payment.buyer.clone());
@@ -381,15 +401,15 @@ fn time_out(session: &Session, context: &Context<'_>) -> Result<Transition, Reje
     Ok(Transition::to(next))
 }
 
-fn repeating_ended(session: &Session, context: &Context<'_>) -> Result<Transition, Rejection> {
+fn repeating_ended(session: &Session, context: &Context<'_>) -> Transition {
     match &session.state {
-        State::Charging(charging) => Ok(super::settle::read_from_now_on(session, charging, context)),
+        State::Charging(charging) => super::settle::read_from_now_on(session, charging, context),
         State::Open { .. }
         | State::Ready { .. }
         | State::Frozen { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
-        | State::Expired => Ok(Transition::to(session.clone())),
+        | State::Expired => Transition::to(session.clone()),
     }
 }
 
@@ -401,7 +421,7 @@ pub enum Work {
     /// Something at Stripe, without a change of state.
     Run(Effect),
     /// A transition.
-    Step(Event),
+    Step(Box<Event>),
 }
 
 /// What is to be done for a session now.
@@ -411,14 +431,18 @@ pub fn work(session: &Session, now: Timestamp) -> Work {
         return Work::Wait(due_at(session));
     };
     match &session.state {
-        State::Open { .. } | State::Ready { .. } => Work::Step(Event::TimeOut),
+        State::Open { .. } | State::Ready { .. } => Work::Step(Box::new(Event::TimeOut)),
         State::Charging(charging) => match (&charging.phase, &charging.intent) {
-            (Phase::Sending { .. }, _) if now < charging.repeat_until => Work::Run(Effect::Charge(charging.attempt)),
-            (Phase::Sending { .. }, _) => Work::Step(Event::RepeatingEnded),
+            (Phase::Sending { .. }, _) if now < charging.repeat_until => {
+                Work::Run(Effect::Charge(charging.attempt))
+            }
+            (Phase::Sending { .. }, _) => Work::Step(Box::new(Event::RepeatingEnded)),
             (Phase::Canceling { .. }, Some(intent)) => {
                 Work::Run(Effect::Cancel { attempt: charging.attempt, intent: intent.clone() })
             }
-            (Phase::Reading { .. } | Phase::Canceling { .. }, _) => Work::Run(super::settle::reading(charging)),
+            (Phase::Reading { .. } | Phase::Canceling { .. }, _) => {
+                Work::Run(super::settle::reading(charging))
+            }
         },
         State::Frozen { .. } | State::Completed { .. } | State::Canceled { .. } | State::Expired => {
             Work::Wait(Some(due))

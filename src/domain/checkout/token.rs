@@ -36,7 +36,8 @@ impl FromStr for SharedPaymentToken {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let valid = text.strip_prefix("spt_").is_some_and(|rest| {
-            (8..=255).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            (8..=255).contains(&rest.len())
+                && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         });
         if valid {
             Ok(Self { token: SecretString::from(text), hash: SptHash::of(text) })

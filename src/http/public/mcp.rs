@@ -11,8 +11,9 @@ use super::visit::{Stranger, Visit, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Command, Rejection};
 use crate::protocol::mcp::{
-    Accepted, Caller, HeaderValue, Headers, Outcome, Parts, Response, SessionCall, Target, ToolCall, ToolName, accept,
-    answer_from_view, finish, forbidden_origin, method_not_allowed, payload_too_large, rate_limited,
+    Accepted, Caller, HeaderValue, Headers, Outcome, Parts, Response, SessionCall, Target, ToolCall,
+    ToolName, accept, answer_from_view, finish, forbidden_origin, method_not_allowed, payload_too_large,
+    rate_limited,
 };
 use crate::runtime::Budget;
 
@@ -20,7 +21,11 @@ use crate::runtime::Budget;
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// `POST /mcp`.
-pub(super) async fn post(request: HttpRequest, payload: web::Payload, public: web::Data<Public>) -> HttpResponse {
+pub(super) async fn post(
+    request: HttpRequest,
+    payload: web::Payload,
+    public: web::Data<Public>,
+) -> HttpResponse {
     let visit = match Visit::of(&request, &public) {
         Ok(visit) => visit,
         Err(Stranger::Unknown) => return not_found(),

@@ -74,7 +74,9 @@ pub fn serve(
 /// What a merchant answers, on its own host or under its prefix.
 fn pages(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/mcp").route(web::post().to(mcp::post)).default_service(web::to(mcp::not_allowed)))
+        .service(
+            web::resource("/mcp").route(web::post().to(mcp::post)).default_service(web::to(mcp::not_allowed)),
+        )
         .service(web::resource("/orders/{order}").route(web::get().to(orders::page)))
         .service(web::resource("/.well-known/openai-apps-challenge").route(web::get().to(challenge::answer)));
 }

@@ -82,7 +82,8 @@ fn render(placed: &PlacedOrder, view: &MerchantView) -> String {
             address.postal_code.as_str(),
             address.country.as_str(),
         ];
-        let shown: Vec<String> = lines.iter().filter(|line| !line.is_empty()).map(|line| escape(line)).collect();
+        let shown: Vec<String> =
+            lines.iter().filter(|line| !line.is_empty()).map(|line| escape(line)).collect();
         format!("<h2>Delivery</h2><p>{}</p>", shown.join("<br>"))
     });
     format!(
@@ -101,7 +102,8 @@ fn rows(quote: &Quote) -> String {
     let row = |title: &str, amount: &dyn std::fmt::Display| {
         format!("<tr><td>{}</td><td>{amount}</td></tr>", escape(title))
     };
-    let lines = quote.lines.iter().map(|line| row(&format!("{} × {}", line.quantity, line.title), &line.subtotal));
+    let lines =
+        quote.lines.iter().map(|line| row(&format!("{} × {}", line.quantity, line.title), &line.subtotal));
     let chosen = quote.options.iter().find(|option| Some(&option.id) == quote.option_id.as_ref());
     let shipping = chosen.map(|option| row(&option.title, &option.total));
     let sums = [row("Tax", &quote.tax), format!("<tr><th>Total</th><th>{}</th></tr>", quote.total)];
@@ -110,5 +112,9 @@ fn rows(quote: &Quote) -> String {
 
 /// Text as HTML text.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }

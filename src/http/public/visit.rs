@@ -59,7 +59,8 @@ impl Visit {
         let own = if based {
             origin == format!("http://{}", self.authority) || origin == format!("https://{}", self.authority)
         } else {
-            Url::parse(&self.merchant.link_base()).is_ok_and(|base| base.origin().ascii_serialization() == origin)
+            Url::parse(&self.merchant.link_base())
+                .is_ok_and(|base| base.origin().ascii_serialization() == origin)
         };
         further.is_none() && (own || public.settings.allowed_origins.contains(&origin))
     }

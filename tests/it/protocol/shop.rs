@@ -233,7 +233,8 @@ pub(super) fn paid() -> Answer {
         address: Some(address()),
         created: NOW,
     };
-    let session = session(State::Completed { quote, order: order.id.clone(), intent: order.payment_intent.clone() });
+    let session =
+        session(State::Completed { quote, order: order.id.clone(), intent: order.payment_intent.clone() });
     let permalink = "https://coffee.localhost/orders/ord_1?key=abc".to_owned();
     let completion = completion::completion(&session, &order, &permalink, &view());
     Answer { session, order: Some(PlacedOrder { order, permalink, completion }), notice: None }

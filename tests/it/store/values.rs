@@ -73,7 +73,14 @@ pub(super) fn charging(number: u128) -> Session {
 }
 
 pub(super) fn completed(number: u128) -> Session {
-    in_state(number, State::Completed { quote: quote(), order: OrderId::from_random(number), intent: "pi_paid".parse().unwrap() })
+    in_state(
+        number,
+        State::Completed {
+            quote: quote(),
+            order: OrderId::from_random(number),
+            intent: "pi_paid".parse().unwrap(),
+        },
+    )
 }
 
 /// A session in every state, and in every variety of a state that is written differently.
@@ -89,7 +96,11 @@ pub(super) fn in_every_state(number: u128) -> Vec<Session> {
         charging(Phase::Reading { absent_since: Some(NOW) }),
         charging(Phase::Canceling { end: dead() }),
         State::Frozen { charging: under_way(number), reason: FreezeReason::PaymentDisagrees },
-        State::Completed { quote: quote(), order: OrderId::from_random(number), intent: "pi_paid".parse().unwrap() },
+        State::Completed {
+            quote: quote(),
+            order: OrderId::from_random(number),
+            intent: "pi_paid".parse().unwrap(),
+        },
         State::Canceled { reason: CancelReason::TooManyAttempts },
         State::Expired,
     ];

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use merchant_gateway::domain::checkout::attempt::{AttemptEnd, AttemptIntent, Flag, IntentSeen, IntentStatus, Seen};
+use merchant_gateway::domain::checkout::attempt::{
+    AttemptEnd, AttemptIntent, Flag, IntentSeen, IntentStatus, Seen,
+};
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, PlacedOrder, Rejection};
 use merchant_gateway::domain::checkout::driver::{
     CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed, TaskId,
@@ -95,16 +97,16 @@ impl Bench {
     }
 
     pub fn charging_state(&self) -> &Charging {
-        match &self.session().state {
-            State::Charging(charging) => charging,
-            other => panic!("charging, not {}", other.name()),
-        }
+        let State::Charging(charging) = &self.session().state else {
+            panic!("charging, not {}", self.session().state.name());
+        };
+        charging
     }
 
     pub fn ask(&mut self, command: Command) -> RequestId {
         self.asked += 1;
         let request = RequestId(self.asked);
-        self.feed(Input::Asked { request, command });
+        self.feed(Input::Asked { request, command: Box::new(command) });
         request
     }
 
@@ -151,7 +153,7 @@ impl Bench {
     /// Ends the oldest effect.
     pub fn see(&mut self, seen: Seen) {
         let effect = self.effects.remove(0);
-        self.feed(Input::Saw { attempt: effect.attempt(), seen });
+        self.feed(Input::Saw { attempt: effect.attempt(), seen: Box::new(seen) });
     }
 
     /// A payment of the running attempt, as Stripe would show it.
@@ -180,6 +182,7 @@ impl Bench {
     }
 
     pub fn wake(&mut self) {
+        self.wake = self.wake.filter(|armed| *armed > self.now);
         self.feed(Input::Woken);
     }
 
@@ -199,7 +202,7 @@ impl Bench {
             let moment = Moment { now: self.now, jitter: 0.5, random: self.drawn };
             for output in self.driver.on(input, moment, &self.view) {
                 match output {
-                    Output::Load(token) => inputs.push(Input::Loaded(self.load(token))),
+                    Output::Load(token) => inputs.push(Input::Loaded(self.load(token).map(Box::new))),
                     Output::Commit(change) => inputs.push(Input::Committed(self.commit(*change))),
                     Output::Gather { task, token: _ } => self.gathers.push(task),
                     Output::Run(effect) => self.effects.push(effect),
@@ -207,7 +210,10 @@ impl Bench {
                         let former = self.replies.insert(request.0, answer);
                         assert!(former.is_none(), "a caller is answered once");
                     }
-                    Output::WakeAfter(span) => self.wake = Some(self.now + span),
+                    Output::WakeAfter(span) => {
+                        let at = self.now + span;
+                        self.wake = Some(self.wake.map_or(at, |armed| armed.min(at)));
+                    }
                 }
             }
         }
@@ -226,7 +232,8 @@ impl Bench {
         if self.store_is_down || next == NextCommit::Fails {
             return Err(CommitFailed::Store);
         }
-        if next == NextCommit::Conflicts || change.expected != self.row.as_ref().map(|(version, _)| *version) {
+        if next == NextCommit::Conflicts || change.expected != self.row.as_ref().map(|(version, _)| *version)
+        {
             return Err(CommitFailed::Conflict);
         }
         match change.attempt {
@@ -244,10 +251,15 @@ impl Bench {
             Some(AttemptMove::Update { .. }) | None => {}
         }
         let completed = matches!(change.session.state, State::Completed { .. });
-        assert_eq!(completed, change.order.is_some() || self.order.is_some(), "completed and order come together");
+        assert_eq!(
+            completed,
+            change.order.is_some() || self.order.is_some(),
+            "completed and order come together"
+        );
         if let Some(order) = change.order {
             let completion = format!("{{\"order\":\"{}\"}}", order.id);
-            self.order = Some(PlacedOrder { order, permalink: "https://shop.example/o".to_owned(), completion });
+            self.order =
+                Some(PlacedOrder { order, permalink: "https://shop.example/o".to_owned(), completion });
         }
         self.flags.extend(change.flag);
         let version = Version(change.expected.map_or(1, |version| version.0 + 1));
@@ -256,7 +268,8 @@ impl Bench {
     }
 
     fn end(&mut self, number: u32, end: AttemptEnd) {
-        let used = self.tokens.values_mut().find(|used| used.attempt.0 == number).expect("the attempt is known");
+        let used =
+            self.tokens.values_mut().find(|used| used.attempt.0 == number).expect("the attempt is known");
         assert!(used.end.is_none(), "an attempt ends once");
         used.end = Some(end);
     }

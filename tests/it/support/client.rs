@@ -68,7 +68,8 @@ impl Client {
         let version = self.speaks.version();
         let mut headers =
             vec![("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
-        let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
+        let name =
+            params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
         if self.speaks == Speaks::Modern {
             headers.push(("mcp-method", method));
             params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!(version);

@@ -30,7 +30,7 @@ pub const SHOP_ACCOUNT: &str = "acct_harbor";
 pub const OTHER_ACCOUNT: &str = "acct_kiln";
 
 /// How long a started gateway may take until it can take payments.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+const START_DEADLINE: Duration = Duration::from_mins(1);
 
 pub struct World {
     pub emulator: Emulator,
@@ -68,8 +68,9 @@ impl World {
         let log = fs::File::create(self.log_file(self.starts)).unwrap();
         let mut process = self.command("serve").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let said = lines.next().unwrap_or_else(|| panic!("the gateway said nothing: {}", self.log())).unwrap();
-        self.address = said.strip_prefix("listening on http://").expect("an address").to_owned();
+        let said =
+            lines.next().unwrap_or_else(|| panic!("the gateway said nothing: {}", self.log())).unwrap();
+        said.strip_prefix("listening on http://").expect("an address").clone_into(&mut self.address);
         self.process = Some(process);
         self.wait_for_accounts();
     }
@@ -133,10 +134,6 @@ impl World {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
     /// A client of the usual shop.
     pub fn client(&self, speaks: Speaks) -> Client {
         self.client_of(SHOP, speaks)
@@ -177,7 +174,8 @@ impl World {
     fn check_exchanges(&self) {
         let Some(schema) = StripeSchema::load() else { return };
         let exchanges = self.emulator.exchanges();
-        let wrong: Vec<String> = exchanges.iter().flat_map(|exchange| schema.check_exchange(exchange)).collect();
+        let wrong: Vec<String> =
+            exchanges.iter().flat_map(|exchange| schema.check_exchange(exchange)).collect();
         assert!(wrong.is_empty(), "not as Stripe's schema has it:\n{}", wrong.join("\n"));
     }
 

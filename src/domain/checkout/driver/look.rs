@@ -1,0 +1,71 @@
+//! What is looked at before anything is asked of the network: a finished, running, foreign or stale payment never
+//! reaches it.
+
+use super::GatherError;
+use super::reply::token_notice;
+use crate::domain::checkout::attempt::AttemptEnd;
+use crate::domain::checkout::command::{Payment, Rejection};
+use crate::domain::checkout::session::{Notice, NoticeCode, Session, State};
+use crate::domain::checkout::snapshot::TokenUse;
+use crate::domain::checkout::step::{Context, Event, payable};
+use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts, TokenProblem};
+use crate::domain::ids::AttemptNumber;
+use crate::domain::pricing::no_longer_sellable;
+
+/// What a payment meets before anything is asked of the network.
+pub(super) enum Look {
+    /// It is answered from what is known.
+    Answer(Option<Notice>),
+    /// It is refused.
+    Reject(Rejection),
+    /// Its attempt is under way already.
+    Join(AttemptNumber),
+    /// Stripe must tell about the token first.
+    Gather(SharedPaymentToken),
+    /// The machine decides.
+    Step(Box<Event>),
+}
+
+/// Looks before asking: a finished, running, foreign or stale payment never reaches the network.
+pub(super) fn look(
+    session: &Session,
+    payment: &Payment,
+    token_use: Option<&TokenUse>,
+    facts: Option<&Result<TokenFacts, GatherError>>,
+    context: &Context<'_>,
+) -> Look {
+    if matches!(session.state, State::Completed { .. }) {
+        return Look::Answer(None);
+    }
+    if let Some(used) = token_use {
+        if used.session != session.id {
+            return Look::Reject(Rejection::TokenUsedElsewhere);
+        }
+        return match (&used.end, &session.state) {
+            (Some(AttemptEnd::Dead { notice }), _) => Look::Answer(Some(notice.clone())),
+            (Some(AttemptEnd::Succeeded { .. }), _) | (None, State::Frozen { .. }) => Look::Answer(None),
+            (None, _) => Look::Join(used.attempt),
+        };
+    }
+    match payable(session, payment, context) {
+        Err(Rejection::Undecided) => {
+            let text = Rejection::Undecided.to_string();
+            return Look::Answer(Some(Notice { code: NoticeCode::Conflict, text }));
+        }
+        Err(rejection) => return Look::Reject(rejection),
+        Ok(()) => {}
+    }
+    if let State::Ready { quote } = &session.state
+        && let Some(item) = no_longer_sellable(context.view, quote)
+    {
+        return Look::Step(Box::new(Event::LineGone(item)));
+    }
+    match facts {
+        None => Look::Gather(payment.token.clone()),
+        Some(Ok(facts)) => {
+            Look::Step(Box::new(Event::Paid { payment: payment.clone(), facts: facts.clone() }))
+        }
+        Some(Err(GatherError::Foreign)) => Look::Answer(Some(token_notice(&TokenProblem::Foreign))),
+        Some(Err(GatherError::Unread)) => Look::Reject(Rejection::TokenUnread),
+    }
+}

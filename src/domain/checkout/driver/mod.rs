@@ -1,0 +1,480 @@
+//! The loop around `step`, without I/O: inputs in, outputs out. The session actor runs its outputs; so does any test.
+//!
+//! One *lane* holds at most one load or commit at a time, which makes the driver the single writer of its session;
+//! tasks that wait for Stripe to tell about a token stand beside it, so a slow Stripe never keeps a reader waiting.
+//!
+//! `task` holds what is to be done, `look` what is decided before the network is asked, `reply` what callers hear.
+//! Invariants: an effect leaves only after the commit that asked for it; an outcome is never given up; nobody hears
+//! of a completed checkout but from the store.
+
+mod look;
+mod reply;
+mod task;
+
+use std::collections::VecDeque;
+
+use super::attempt::Seen;
+use super::command::{Answer, Command, Rejection};
+use super::session::{Session, State, Version};
+use super::snapshot::{AttemptMove, Change, Loaded};
+use super::step::{Context, Effect, Event, Moment, Transition, Work, begin, due_at, step, work};
+use super::token::{SharedPaymentToken, TokenFacts};
+use crate::domain::ids::{AttemptNumber, SessionId, SptHash};
+use crate::domain::merchant::MerchantView;
+use crate::domain::time::Span;
+use look::{Look, look};
+use reply::{answer, refuse, report, tell};
+use task::{Ask, Committed, Kind, Lane, Task};
+
+/// How often a caller's request is tried again when others change the session under it.
+const CALLER_TRIES: u32 = 3;
+
+/// The most callers that wait for one attempt; more are answered at once that it is under way.
+const MAX_WAITING: usize = 64;
+
+/// How long a task waits when the store fails; doubled from try to try.
+const STORE_PAUSE: Span = Span::millis(200);
+
+/// Who asked, as the actor numbers its callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u64);
+
+/// A task that waits for facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId(u64);
+
+/// What happens to a driver.
+#[derive(Debug)]
+pub enum Input {
+    /// A caller asks.
+    Asked {
+        /// Who.
+        request: RequestId,
+        /// For what.
+        command: Box<Command>,
+    },
+    /// A caller has gone; what is not committed for it is dropped.
+    GivenUp(RequestId),
+    /// The load came back; `Err` when the store failed.
+    Loaded(Result<Box<Loaded>, StoreFailed>),
+    /// The facts about a token came back.
+    Gathered {
+        /// For which task.
+        task: TaskId,
+        /// What Stripe told.
+        facts: Result<TokenFacts, GatherError>,
+    },
+    /// The commit came back.
+    Committed(Result<Version, CommitFailed>),
+    /// An effect came to its end.
+    Saw {
+        /// The attempt that it was for.
+        attempt: AttemptNumber,
+        /// What was seen.
+        seen: Box<Seen>,
+    },
+    /// The armed timer, the sweeper or a start asks to go on.
+    Woken,
+}
+
+/// The store failed; nothing is known of the write that it was asked for, if any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreFailed;
+
+/// Why a commit did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitFailed {
+    /// Another commit came first.
+    Conflict,
+    /// The token has started an attempt already.
+    TokenUsed,
+    /// The store failed; the commit may or may not have been done.
+    Store,
+}
+
+/// Why a token could not be told about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatherError {
+    /// Stripe knows no such token for this merchant.
+    Foreign,
+    /// Stripe did not answer.
+    Unread,
+}
+
+/// What a driver wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Read the session, and what is known of this token.
+    Load(Option<SptHash>),
+    /// Ask Stripe about a token.
+    Gather {
+        /// For which task.
+        task: TaskId,
+        /// The token.
+        token: SharedPaymentToken,
+    },
+    /// Write a change.
+    Commit(Box<Change>),
+    /// Do something at Stripe.
+    Run(Effect),
+    /// Answer a caller.
+    Reply(RequestId, Result<Box<Answer>, Rejection>),
+    /// Wake the driver after this span at the latest; the earliest of several wishes counts.
+    WakeAfter(Span),
+}
+
+/// Drives one session.
+#[derive(Debug)]
+pub struct Driver {
+    id: SessionId,
+    lane: Lane,
+    queue: VecDeque<Task>,
+    gathering: Vec<(TaskId, Task)>,
+    /// Tasks that the store failed; tried again when woken.
+    stuck: VecDeque<Task>,
+    /// The attempt for which an effect is under way.
+    in_flight: Option<AttemptNumber>,
+    /// Callers that wait for an attempt to be decided.
+    waiting: Vec<(AttemptNumber, RequestId)>,
+    /// The caller of the task in the lane has gone.
+    lane_given_up: bool,
+    next_task: u64,
+}
+
+/// One input being worked on: what may be known, and what is wanted.
+struct Turn<'a> {
+    context: Context<'a>,
+    out: &'a mut Vec<Output>,
+}
+
+impl Driver {
+    /// A driver of a session that knows nothing of it yet.
+    #[must_use]
+    pub const fn new(id: SessionId) -> Self {
+        Self {
+            id,
+            lane: Lane::Free,
+            queue: VecDeque::new(),
+            gathering: Vec::new(),
+            stuck: VecDeque::new(),
+            in_flight: None,
+            waiting: Vec::new(),
+            lane_given_up: false,
+            next_task: 0,
+        }
+    }
+
+    /// Whether nothing is under way, so that the driver may be dropped: the store has everything.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        matches!(self.lane, Lane::Free)
+            && self.queue.is_empty()
+            && self.gathering.is_empty()
+            && self.stuck.is_empty()
+            && self.in_flight.is_none()
+            && self.waiting.is_empty()
+    }
+
+    /// Takes one input and says what is to be done now.
+    pub fn on(&mut self, input: Input, moment: Moment, view: &MerchantView) -> Vec<Output> {
+        let mut out = Vec::new();
+        let mut turn = Turn { context: Context { view, moment }, out: &mut out };
+        match input {
+            Input::Asked { request, command } => {
+                let ask = Ask { request, command: *command, facts: None };
+                self.queue.push_back(Task::new(Kind::Ask(Box::new(ask))));
+            }
+            Input::GivenUp(request) => self.given_up(request),
+            Input::Loaded(loaded) => self.loaded(loaded, &mut turn),
+            Input::Gathered { task, facts } => self.gathered(task, facts),
+            Input::Committed(result) => self.committed(&result, &mut turn),
+            Input::Saw { attempt, seen } => {
+                self.in_flight = None;
+                self.queue.push_back(Task::new(Kind::Outcome { attempt, seen }));
+            }
+            Input::Woken => {
+                self.queue.extend(self.stuck.drain(..));
+                if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
+                    self.queue.push_back(Task::new(Kind::Due));
+                }
+            }
+        }
+        self.pump(&mut out);
+        out
+    }
+
+    /// Puts the next task into the lane when it is free.
+    fn pump(&mut self, out: &mut Vec<Output>) {
+        if matches!(self.lane, Lane::Free)
+            && let Some(task) = self.queue.pop_front()
+        {
+            out.push(Output::Load(task.token()));
+            self.lane_given_up = false;
+            self.lane = Lane::Loading(task);
+        }
+    }
+
+    fn given_up(&mut self, gone: RequestId) {
+        self.queue.retain(|task| !task.is_of(gone));
+        self.stuck.retain(|task| !task.is_of(gone));
+        self.gathering.retain(|(_, task)| !task.is_of(gone));
+        self.waiting.retain(|(_, request)| *request != gone);
+        if let Lane::Loading(task) = &self.lane {
+            self.lane_given_up |= task.is_of(gone);
+        }
+    }
+
+    fn gathered(&mut self, id: TaskId, gathered: Result<TokenFacts, GatherError>) {
+        let Some(at) = self.gathering.iter().position(|(known, _)| *known == id) else {
+            return;
+        };
+        let (_, mut task) = self.gathering.swap_remove(at);
+        if let Kind::Ask(ask) = &mut task.kind {
+            ask.facts = Some(gathered);
+        }
+        self.queue.push_back(task);
+    }
+
+    fn loaded(&mut self, loaded: Result<Box<Loaded>, StoreFailed>, turn: &mut Turn<'_>) {
+        let Lane::Loading(task) = std::mem::replace(&mut self.lane, Lane::Free) else {
+            return;
+        };
+        if std::mem::take(&mut self.lane_given_up) {
+            return;
+        }
+        let Ok(loaded) = loaded else {
+            self.store_failed(task, Rejection::Unavailable, turn);
+            return;
+        };
+        let Task { kind, tries } = task;
+        match (kind, &loaded.session) {
+            (Kind::Ask(ask), None) if matches!(ask.command, Command::Create(_)) => {
+                self.create(ask, tries, turn);
+            }
+            (Kind::Ask(ask), None) => refuse(ask.request, Rejection::NotFound, turn.out),
+            (Kind::Ask(ask), Some((version, session))) => {
+                self.ask(Task { kind: Kind::Ask(ask), tries }, (*version, session), &loaded, turn);
+            }
+            (Kind::Outcome { attempt, seen }, Some((version, session))) => {
+                let event = Event::Saw { attempt, seen: Seen::clone(&seen) };
+                let task = Task { kind: Kind::Outcome { attempt, seen }, tries };
+                self.apply(task, (*version, session), event, turn);
+            }
+            (Kind::Due, Some((version, session))) => self.due((*version, session), tries, turn),
+            (Kind::Report { requests, notice }, _) => report(requests, notice.as_ref(), &loaded, turn),
+            (Kind::Outcome { .. } | Kind::Due, None) => {}
+        }
+    }
+
+    fn create(&mut self, ask: Box<Ask>, tries: u32, turn: &mut Turn<'_>) {
+        let Command::Create(patch) = &ask.command else { return };
+        match begin(self.id.clone(), patch.clone(), &turn.context) {
+            Err(rejection) => refuse(ask.request, rejection, turn.out),
+            Ok(session) => {
+                self.commit(Task { kind: Kind::Ask(ask), tries }, None, Transition::to(session), turn);
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        task: Task,
+        (version, session): (Version, &Session),
+        loaded: &Loaded,
+        turn: &mut Turn<'_>,
+    ) {
+        let Kind::Ask(ask) = &task.kind else { return };
+        let request = ask.request;
+        let timed_out = session.expires <= turn.context.moment.now
+            && matches!(session.state, State::Open { .. } | State::Ready { .. });
+        if timed_out {
+            // The caller is to see the session as time has made it: that is written first, then the caller's turn comes.
+            self.queue.push_front(task);
+            self.apply(Task::new(Kind::Due), (version, session), Event::TimeOut, turn);
+            return;
+        }
+        match &ask.command {
+            Command::Read => answer(request, loaded, None, turn),
+            Command::Cancel if matches!(session.state, State::Canceled { .. }) => {
+                answer(request, loaded, None, turn);
+            }
+            Command::Cancel => self.apply(task, (version, session), Event::Canceled, turn),
+            Command::Update { revision, patch } => {
+                let event = Event::Edited { revision: *revision, patch: patch.clone() };
+                self.apply(task, (version, session), event, turn);
+            }
+            Command::Create(_) => refuse(request, Rejection::Busy, turn.out),
+            Command::Complete(payment) => {
+                match look(session, payment, loaded.token_use.as_ref(), ask.facts.as_ref(), &turn.context) {
+                    Look::Answer(notice) => answer(request, loaded, notice, turn),
+                    Look::Reject(rejection) => refuse(request, rejection, turn.out),
+                    Look::Join(attempt) => self.join(request, attempt, loaded, turn),
+                    Look::Gather(token) => self.gather(task, token, turn),
+                    Look::Step(event) => self.apply(task, (version, session), *event, turn),
+                }
+            }
+        }
+    }
+
+    fn gather(&mut self, task: Task, token: SharedPaymentToken, turn: &mut Turn<'_>) {
+        let id = TaskId(self.next_task);
+        self.next_task += 1;
+        self.gathering.push((id, task));
+        turn.out.push(Output::Gather { task: id, token });
+    }
+
+    /// Lets a caller wait for an attempt that is under way.
+    fn join(&mut self, request: RequestId, attempt: AttemptNumber, loaded: &Loaded, turn: &mut Turn<'_>) {
+        if self.waiting.len() >= MAX_WAITING {
+            answer(request, loaded, None, turn);
+            return;
+        }
+        self.waiting.push((attempt, request));
+        if self.in_flight.is_none() {
+            self.queue.push_back(Task::new(Kind::Due));
+        }
+    }
+
+    fn due(&mut self, (version, session): (Version, &Session), tries: u32, turn: &mut Turn<'_>) {
+        // What was seen but is not written yet may decide the attempt: nothing is begun before.
+        let undecided_outcome =
+            self.queue.iter().chain(&self.stuck).any(|task| matches!(task.kind, Kind::Outcome { .. }));
+        if self.in_flight.is_some() || undecided_outcome {
+            return;
+        }
+        match work(session, turn.context.moment.now) {
+            Work::Wait(_) => wake_for(session, turn),
+            Work::Run(effect) => self.run(effect, turn.out),
+            Work::Step(event) => {
+                self.apply(Task { kind: Kind::Due, tries }, (version, session), *event, turn);
+            }
+        }
+    }
+
+    fn run(&mut self, effect: Effect, out: &mut Vec<Output>) {
+        self.in_flight = Some(effect.attempt());
+        out.push(Output::Run(effect));
+    }
+
+    /// Steps, and commits what comes of it.
+    fn apply(
+        &mut self,
+        task: Task,
+        (version, session): (Version, &Session),
+        event: Event,
+        turn: &mut Turn<'_>,
+    ) {
+        match (step(session, event, &turn.context), &task.kind) {
+            (Ok(transition), _) if transition.changes(session) => {
+                self.commit(task, Some(version), transition, turn);
+            }
+            (Ok(_), Kind::Ask(ask)) => tell(ask.request, session, session.notice.clone(), turn.out),
+            (Err(rejection), Kind::Ask(ask)) => reply::rejected(ask.request, session, rejection, turn.out),
+            (Ok(_) | Err(_), Kind::Outcome { .. } | Kind::Due | Kind::Report { .. }) => {}
+        }
+    }
+
+    fn commit(&mut self, task: Task, expected: Option<Version>, transition: Transition, turn: &mut Turn<'_>) {
+        let Transition { next, attempt, order, flag, effect } = transition;
+        let decides = match &attempt {
+            Some(AttemptMove::Update { number, end: Some(_), .. }) => Some(*number),
+            Some(AttemptMove::Update { .. } | AttemptMove::Start(_)) | None => None,
+        };
+        let starts = matches!(attempt, Some(AttemptMove::Start(_)));
+        let due_at = due_at(&next);
+        let committed = Box::new(Committed { session: next.clone(), effect, starts, decides });
+        turn.out.push(Output::Commit(Box::new(Change {
+            expected,
+            session: next,
+            due_at,
+            attempt,
+            order,
+            flag,
+        })));
+        self.lane = Lane::Committing { task, committed };
+    }
+
+    fn committed(&mut self, result: &Result<Version, CommitFailed>, turn: &mut Turn<'_>) {
+        let Lane::Committing { task, committed } = std::mem::replace(&mut self.lane, Lane::Free) else {
+            return;
+        };
+        match result {
+            Ok(_) => self.durable(&task, *committed, turn),
+            Err(CommitFailed::Conflict | CommitFailed::TokenUsed) => self.conflicted(task, turn),
+            // Whether an attempt was begun is not known: nobody may be told that nothing was charged.
+            Err(CommitFailed::Store) if committed.starts => {
+                self.store_failed(task, Rejection::Undecided, turn);
+            }
+            Err(CommitFailed::Store) => self.store_failed(task, Rejection::Unavailable, turn),
+        }
+    }
+
+    fn durable(&mut self, task: &Task, committed: Committed, turn: &mut Turn<'_>) {
+        let Committed { session, effect, starts, decides } = committed;
+        let frozen = matches!(session.state, State::Frozen { .. });
+        let (told, waiting) =
+            self.waiting.drain(..).partition(|(attempt, _)| frozen || decides == Some(*attempt));
+        self.waiting = waiting;
+        self.report_later(told, &session);
+        if let Kind::Ask(ask) = &task.kind {
+            if starts {
+                self.waiting.push((AttemptNumber(session.attempts), ask.request));
+            } else {
+                tell(ask.request, &session, session.notice.clone(), turn.out);
+            }
+        }
+        match effect {
+            Some(effect) => self.run(effect, turn.out),
+            None => wake_for(&session, turn),
+        }
+    }
+
+    /// Callers of a decided attempt are answered from the store, where its order now is.
+    fn report_later(&mut self, told: Vec<(AttemptNumber, RequestId)>, session: &Session) {
+        if !told.is_empty() {
+            let requests = told.into_iter().map(|(_, request)| request).collect();
+            self.queue.push_back(Task::new(Kind::Report { requests, notice: session.notice.clone() }));
+        }
+    }
+
+    /// Another commit came first: a caller's request is tried a few times, everything else until it is done.
+    fn conflicted(&mut self, task: Task, turn: &mut Turn<'_>) {
+        let Task { kind, tries } = task;
+        match kind {
+            Kind::Ask(ask) if tries + 1 >= CALLER_TRIES => refuse(ask.request, Rejection::Busy, turn.out),
+            Kind::Ask(mut ask) => {
+                ask.facts = None;
+                self.queue.push_front(Task::again(Kind::Ask(ask), tries));
+            }
+            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => {
+                self.queue.push_front(Task::again(kind, tries));
+            }
+        }
+    }
+
+    /// The store failed: a caller is told so, an outcome is kept until the store is back.
+    fn store_failed(&mut self, task: Task, rejection: Rejection, turn: &mut Turn<'_>) {
+        let Task { kind, tries } = task;
+        let kept = match kind {
+            Kind::Ask(ask) => {
+                refuse(ask.request, rejection, turn.out);
+                // If the write was done after all, its effect is due now.
+                Kind::Due
+            }
+            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => kind,
+        };
+        let known = matches!(kept, Kind::Due) && self.stuck.iter().any(|task| matches!(task.kind, Kind::Due));
+        if !known {
+            self.stuck.push_back(Task::again(kept, tries));
+        }
+        let pause = STORE_PAUSE.as_millis().saturating_mul(1 << tries.min(6));
+        turn.out.push(Output::WakeAfter(Span::millis(pause)));
+    }
+}
+
+/// Arms the timer for an attempt's next try. Other states leave their due times to the sweeper.
+fn wake_for(session: &Session, turn: &mut Turn<'_>) {
+    if let State::Charging(charging) = &session.state {
+        turn.out.push(Output::WakeAfter(charging.next_try.since(turn.context.moment.now)));
+    }
+}

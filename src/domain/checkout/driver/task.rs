@@ -1,0 +1,82 @@
+//! What the driver has to do, and how far it is with it.
+
+use super::{GatherError, RequestId};
+use crate::domain::checkout::attempt::Seen;
+use crate::domain::checkout::command::Command;
+use crate::domain::checkout::session::{Notice, Session};
+use crate::domain::checkout::step::Effect;
+use crate::domain::checkout::token::TokenFacts;
+use crate::domain::ids::{AttemptNumber, SptHash};
+
+/// Something to be worked on in the lane.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) kind: Kind,
+    /// How often it has been tried before.
+    pub(super) tries: u32,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// A caller asks.
+    Ask(Box<Ask>),
+    /// Something was seen of an attempt.
+    Outcome { attempt: AttemptNumber, seen: Box<Seen> },
+    /// Something may be due.
+    Due,
+    /// Callers are told what the store says.
+    Report { requests: Vec<RequestId>, notice: Option<Notice> },
+}
+
+/// A caller's question.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) request: RequestId,
+    pub(super) command: Command,
+    /// What Stripe told of the payment's token, once it was asked.
+    pub(super) facts: Option<Result<TokenFacts, GatherError>>,
+}
+
+impl Task {
+    pub(super) const fn new(kind: Kind) -> Self {
+        Self { kind, tries: 0 }
+    }
+
+    pub(super) const fn again(kind: Kind, tries: u32) -> Self {
+        Self { kind, tries: tries + 1 }
+    }
+
+    /// The token that must be looked up with the session.
+    pub(super) fn token(&self) -> Option<SptHash> {
+        match &self.kind {
+            Kind::Ask(ask) => match &ask.command {
+                Command::Complete(payment) => Some(payment.token.hash().clone()),
+                Command::Create(_) | Command::Update { .. } | Command::Cancel | Command::Read => None,
+            },
+            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
+        }
+    }
+
+    pub(super) fn is_of(&self, caller: RequestId) -> bool {
+        matches!(&self.kind, Kind::Ask(ask) if ask.request == caller)
+    }
+}
+
+/// The one place where a session is read and written.
+#[derive(Debug)]
+pub(super) enum Lane {
+    Free,
+    Loading(Task),
+    Committing { task: Task, committed: Box<Committed> },
+}
+
+/// What follows once a commit is durable.
+#[derive(Debug)]
+pub(super) struct Committed {
+    pub(super) session: Session,
+    pub(super) effect: Option<Effect>,
+    /// It begins an attempt.
+    pub(super) starts: bool,
+    /// It decides this attempt.
+    pub(super) decides: Option<AttemptNumber>,
+}
