@@ -35,7 +35,7 @@ async fn bodies_that_are_no_message_are_told_so() {
     );
     for (name, body, status, code) in [
         ("malformed JSON", "{\"jsonrpc\":".to_owned(), 400, -32700),
-        ("half a surrogate pair", r#"{"jsonrpc":"2.0","id":1,"method":"\ud800"}"#.to_owned(), 400, -32700),
+        ("half a surrogate pair", r#"{"jsonrpc":"2.0","id":1,"method":"\ud800"}"#.to_owned(), 400, -32600),
         ("batch", "[]".to_owned(), 400, -32600),
         ("wrong version", r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#.to_owned(), 400, -32600),
         ("null id", r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#.to_owned(), 400, -32600),

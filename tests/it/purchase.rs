@@ -185,3 +185,35 @@ async fn a_restricted_key_and_a_note_without_shipping_work_as_well() {
     let paid = client.complete(&sheet["id"], &token).await;
     assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
 }
+
+#[tokio::test]
+async fn a_payment_whose_answer_is_lost_is_repeated_until_it_is_known() {
+    let world = World::with_settings(&[("GATEWAY__STRIPE__REQUEST_TIMEOUT_SECONDS", "1")]);
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let hold = world.emulator.hold_next_payment(HoldPoint::AfterEffect);
+    let repeated = async {
+        hold.reached().await;
+        // The first answer never comes; the repeat meets the first request still at work.
+        let in_use = |exchange: &merchant_gateway::emulator::Exchange| exchange.status == 409;
+        while !world.emulator.exchanges().iter().any(in_use) {
+            tokio::task::yield_now().await;
+        }
+        hold.release();
+    };
+    let (paid, ()) = futures_util::future::join(client.complete(&sheet["id"], &token), repeated).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    assert_eq!(world.ledger().len(), 1);
+    let charges: Vec<_> = world
+        .emulator
+        .exchanges()
+        .into_iter()
+        .filter(|exchange| exchange.method == "POST" && exchange.path == "/v1/payment_intents")
+        .collect();
+    assert!(charges.len() >= 2, "it was repeated");
+    for repeat in &charges {
+        assert_eq!(repeat.body_pairs, charges[0].body_pairs, "a repeat is the same request");
+        assert_eq!(repeat.headers.idempotency_key, charges[0].headers.idempotency_key);
+    }
+}

@@ -35,6 +35,7 @@ const START_DEADLINE: Duration = Duration::from_mins(1);
 pub struct World {
     pub emulator: Emulator,
     pub folder: TempDir,
+    settings: Vec<(&'static str, &'static str)>,
     process: Option<Child>,
     address: String,
     starts: u32,
@@ -43,11 +44,20 @@ pub struct World {
 impl World {
     /// Both shops open, and both Stripe accounts known.
     pub fn start() -> Self {
-        Self::with_files(|_| {})
+        Self::make(|_| {}, &[])
+    }
+
+    /// The same, with more settings, as variables of the environment.
+    pub fn with_settings(settings: &[(&'static str, &'static str)]) -> Self {
+        Self::make(|_| {}, settings)
     }
 
     /// The same, after a test has had its way with the tenant files.
     pub fn with_files(change: impl FnOnce(&Path)) -> Self {
+        Self::make(change, &[])
+    }
+
+    fn make(change: impl FnOnce(&Path), settings: &[(&'static str, &'static str)]) -> Self {
         let mut options = EmulatorOptions::new(Arc::new(SystemClock));
         options.accounts = vec![
             account(SHOP_ACCOUNT, SHOP_KEY, true, "profile_test_harborcoffee"),
@@ -57,7 +67,8 @@ impl World {
         let folder = TempDir::new().unwrap();
         write_tenants(folder.path());
         change(&folder.path().join("tenants"));
-        let mut world = Self { emulator, folder, process: None, address: String::new(), starts: 0 };
+        let settings = settings.to_vec();
+        let mut world = Self { emulator, folder, settings, process: None, address: String::new(), starts: 0 };
         world.start_gateway();
         world
     }
@@ -91,6 +102,7 @@ impl World {
             .env("GATEWAY__STRIPE__API_BASE", self.emulator.base_url())
             .env("GATEWAY__LOG__FORMAT", "json")
             .env("GATEWAY__LOG__FILTER", "debug,sqlx=warn");
+        command.envs(self.settings.iter().copied());
         if let Some(profile) = SystemEnvironment.var("LLVM_PROFILE_FILE") {
             command.env("LLVM_PROFILE_FILE", profile);
         }
