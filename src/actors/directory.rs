@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
-use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use dashmap::{DashMap, DashSet};
 
 use super::handle::MerchantHandle;
 use super::merchant::{MerchantActor, MerchantSetup, Shared};
@@ -38,6 +38,8 @@ pub struct Directory {
     merchants: DashMap<MerchantId, MerchantHandle>,
     hosts: DashMap<String, MerchantId>,
     sessions: Arc<LiveSessions>,
+    /// Tenants with due sessions that are not served here; each is told of once.
+    unserved: DashSet<Tenant>,
 }
 
 impl Directory {
@@ -50,6 +52,7 @@ impl Directory {
             merchants: DashMap::new(),
             hosts: DashMap::new(),
             sessions: Arc::default(),
+            unserved: DashSet::new(),
         }
     }
 
@@ -89,10 +92,14 @@ impl Directory {
 
     /// Lets a due session go on. One of a merchant that is not served here waits in the store.
     pub fn wake(&self, due: &DueSession) {
-        if let Some(merchant) = self.by_id(&due.tenant.merchant)
-            && merchant.tenant() == &due.tenant
-        {
-            merchant.wake(&due.id);
+        match self.by_id(&due.tenant.merchant) {
+            Some(merchant) if merchant.tenant() == &due.tenant => merchant.wake(&due.id),
+            Some(_) | None => {
+                if self.unserved.insert(due.tenant.clone()) {
+                    let (merchant, mode) = (&due.tenant.merchant, due.tenant.mode.as_str());
+                    tracing::warn!(%merchant, mode, "sessions_wait_for_a_merchant_that_is_not_served");
+                }
+            }
         }
     }
 }

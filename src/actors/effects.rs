@@ -1,48 +1,65 @@
 //! What a session wants done at Stripe, done once. Repeating is decided by the machine.
 
+use super::merchant::Shared;
 use super::services::Services;
 use crate::domain::checkout::attempt::{Seen, Unknown};
 use crate::domain::checkout::step::Effect;
 use crate::domain::checkout::token::SharedPaymentToken;
-use crate::domain::ids::{AttemptNumber, SessionId, Tenant};
+use crate::domain::ids::{SessionId, Tenant};
 use crate::store::AttemptRow;
-use crate::stripe::{StoredCharge, StripeAccount};
+use crate::stripe::{Listing, StoredCharge, StripeAccount};
 
 use super::preparation::token_context;
 
 /// Runs one effect and says what was seen.
+///
+/// Only the account that the attempt was made on is asked: the answers of another, by a key that was mixed up, would
+/// call a paid attempt dead.
 pub(super) async fn run(
     services: &Services,
-    stripe: &StripeAccount,
-    (tenant, session): (&Tenant, &SessionId),
+    merchant: &Shared,
+    session: &SessionId,
     effect: &Effect,
 ) -> Seen {
-    let seen = match effect {
-        Effect::Charge(attempt) => charge(services, stripe, (tenant, session), *attempt).await,
-        Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
-        Effect::Read { attempt, intent: None, since } => stripe.find_intent(session, *attempt, *since).await,
-        Effect::Cancel { intent, .. } => stripe.cancel_intent(intent).await,
+    let tenant = &merchant.tenant;
+    let seen = match services.store.attempt(tenant, session, effect.attempt()).await {
+        Ok(Some(row)) if merchant.view.load().account.as_ref() != Some(&row.account) => {
+            tracing::error!(%session, account = %row.account, "attempt_waits_for_its_account");
+            Seen::KeyRefused
+        }
+        Ok(Some(row)) => ask_stripe(services, merchant, &row, effect).await,
+        Ok(None) => cannot_repeat(),
+        Err(error) => {
+            tracing::error!(%session, %error, "attempt_load_failed");
+            Seen::Unknown(Unknown::default())
+        }
     };
     report(tenant, session, effect, &seen);
     seen
 }
 
-/// Sends the stored request of an attempt, if it may still be sent.
-async fn charge(
-    services: &Services,
-    stripe: &StripeAccount,
-    (tenant, session): (&Tenant, &SessionId),
-    number: AttemptNumber,
-) -> Seen {
-    let row = match services.store.attempt(tenant, session, number).await {
-        Ok(Some(row)) => row,
-        Ok(None) => return cannot_repeat(),
-        Err(error) => {
-            tracing::error!(%session, %error, "attempt_load_failed");
-            return Seen::Unknown(Unknown::default());
+async fn ask_stripe(services: &Services, merchant: &Shared, row: &AttemptRow, effect: &Effect) -> Seen {
+    let stripe = merchant.stripe.load_full();
+    match effect {
+        Effect::Charge(_) => charge(services, &stripe, &merchant.tenant, row).await,
+        Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
+        Effect::Read { attempt, intent: None } => {
+            let listing = Listing {
+                session: &row.session,
+                attempt: *attempt,
+                started: row.started,
+                repeat_until: row.repeat_until,
+                asked: services.clock.now(),
+            };
+            stripe.find_intent(&listing).await
         }
-    };
-    let Some(token) = unseal(services, tenant, &row) else {
+        Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, *tries).await,
+    }
+}
+
+/// Sends the stored request of an attempt, if it may still be sent.
+async fn charge(services: &Services, stripe: &StripeAccount, tenant: &Tenant, row: &AttemptRow) -> Seen {
+    let Some(token) = unseal(services, tenant, row) else {
         return cannot_repeat();
     };
     // Asked again at the last moment: the wait for the store may have been long.
@@ -85,14 +102,14 @@ fn report(tenant: &Tenant, session: &SessionId, effect: &Effect, seen: &Seen) {
         Seen::Declined { requires_3ds, .. } => {
             tracing::info!(%merchant, %session, attempt, requires_3ds, "payment_declined");
         }
-        Seen::Absent | Seen::Unread | Seen::Unknown(_) => {
+        Seen::Absent { .. } | Seen::Unread | Seen::Unknown(_) => {
             tracing::warn!(%merchant, %session, attempt, ?seen, "payment_unknown");
         }
-        Seen::TokenRefused { maybe_consumed, text } => {
-            tracing::warn!(%merchant, %session, attempt, maybe_consumed, text, "payment_token_refused");
+        Seen::TokenRefused { maybe_consumed, detail } => {
+            tracing::warn!(%merchant, %session, attempt, maybe_consumed, detail, "payment_token_refused");
         }
-        Seen::RequestRefused { text } => {
-            tracing::error!(%merchant, %session, attempt, text, "payment_request_refused");
+        Seen::RequestRefused { detail } => {
+            tracing::error!(%merchant, %session, attempt, detail, "payment_request_refused");
         }
         Seen::IdempotencyConflict => {
             tracing::error!(%merchant, %session, attempt, "payment_idempotency_conflict");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::dev::SendError;
 use actix::{Actor, Addr, ArbiterHandle};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::directory::LiveSessions;
 use super::merchant::{MerchantActor, Shared};
@@ -73,17 +74,18 @@ impl MerchantHandle {
     /// Asks something of a checkout and waits for the answer, at most 20 seconds. After that a payment goes on by
     /// itself and the caller hears how the session stands.
     pub async fn ask(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
+        let deadline = Instant::now() + DEADLINE;
         for _ in 0..TRIES {
             let session = self.session(id);
             let request = self.services.next_request();
             let (reply, answer) = oneshot::channel();
             match session.try_send(Ask { request, command: command.clone(), reply }) {
                 Ok(()) => {}
-                Err(SendError::Full(_)) => return Err(Rejection::Busy),
+                Err(SendError::Full(_)) => return Err(late(&command)),
                 Err(SendError::Closed(_)) => continue,
             }
             let mut caller = Caller { session, request, gone: true };
-            match tokio::time::timeout(DEADLINE, answer).await {
+            match tokio::time::timeout_at(deadline, answer).await {
                 Ok(Ok(answer)) => {
                     caller.gone = false;
                     return answer;
@@ -96,7 +98,7 @@ impl MerchantHandle {
                 }
             }
         }
-        Err(if matches!(command, Command::Complete(_)) { Rejection::Undecided } else { Rejection::Busy })
+        Err(late(&command))
     }
 
     /// Lets a session do what is due.
@@ -144,11 +146,10 @@ impl MerchantHandle {
     /// What a caller hears whose deadline has passed: the session as the store has it.
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
         let paying = matches!(command, Command::Complete(_));
-        let late = || if paying { Rejection::Undecided } else { Rejection::Busy };
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
         let reading = async move { services.store.load(&tenant, &id, None).await };
         let Ok(Ok(loaded)) = self.services.io.run(reading).await else {
-            return Err(late());
+            return Err(late(command));
         };
         match loaded.session {
             Some((_, session))
@@ -157,9 +158,14 @@ impl MerchantHandle {
                 let notice = session.notice.clone();
                 Ok(Box::new(Answer { session, order: loaded.order, notice }))
             }
-            Some(_) | None => Err(late()),
+            Some(_) | None => Err(late(command)),
         }
     }
+}
+
+/// What a caller hears that nobody got to: of a payment, nothing may be said but that it is not known.
+const fn late(command: &Command) -> Rejection {
+    if matches!(command, Command::Complete(_)) { Rejection::Undecided } else { Rejection::Busy }
 }
 
 /// A caller that waits. When it goes before it was answered, its session is told, and drops what is not committed.

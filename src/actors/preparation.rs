@@ -5,7 +5,6 @@ use super::merchant::Shared;
 use super::services::Services;
 use crate::domain::checkout::attempt::AttemptIntent;
 use crate::domain::checkout::command::PlacedOrder;
-use crate::domain::checkout::session::Session;
 use crate::domain::checkout::snapshot::{AttemptMove, Change};
 use crate::domain::ids::{SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
@@ -37,7 +36,7 @@ pub(super) fn prepare(services: &Services, merchant: &Shared, change: Change) ->
         }
         None => None,
     };
-    let order = order.map(|order| placed(services, &view, &session, order));
+    let order = order.map(|order| placed(services, &view, order));
     Ok(Commit { tenant: merchant.tenant.clone(), expected, session, due_at, attempt, order, flag })
 }
 
@@ -69,8 +68,8 @@ fn attempt_row(
     })
 }
 
-fn placed(services: &Services, view: &MerchantView, session: &Session, order: Order) -> PlacedOrder {
+fn placed(services: &Services, view: &MerchantView, order: Order) -> PlacedOrder {
     let permalink = services.links.order(view, &order.id);
-    let completion = completion(session, &order, &permalink, view);
+    let completion = completion(&order, &permalink);
     PlacedOrder { order, permalink, completion }
 }

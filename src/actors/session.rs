@@ -133,9 +133,9 @@ impl SessionActor {
             }
             Output::Commit(change) => self.commit(*change, ctx),
             Output::Run(effect) => {
-                let stripe = self.merchant.stripe.load_full();
+                let merchant = Arc::clone(&self.merchant);
                 let attempt = effect.attempt();
-                let work = async move { effects::run(&services, &stripe, (&tenant, &id), &effect).await };
+                let work = async move { effects::run(&services, &merchant, &id, &effect).await };
                 self.outside(work, ctx, move |seen, _| Input::Saw {
                     attempt,
                     seen: Box::new(seen.unwrap_or_else(|| Seen::Unknown(Unknown::default()))),

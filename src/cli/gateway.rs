@@ -13,7 +13,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::actors::{Arbiters, Directory, Services};
 use crate::config::diagnostic::Diagnostic;
@@ -51,6 +51,8 @@ pub(super) struct Gateway {
     store: Arc<SqliteStore>,
     server: ServerHandle,
     stop: watch::Sender<bool>,
+    /// Resolves when the listener has ended.
+    ended: oneshot::Receiver<()>,
     actors: JoinHandle<()>,
 }
 
@@ -67,8 +69,8 @@ impl Gateway {
         let on_thread = move || serve_on_this_thread(&config, needs, &services, (&started, stopped));
         let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
         let started = starting.recv().context("the gateway's threads could not be started")??;
-        let Started { server, directory, opened } = started;
-        Ok(Self { address, opened, directory, io, store, server, stop, actors })
+        let Started { server, directory, opened, ended } = started;
+        Ok(Self { address, opened, directory, io, store, server, stop, ended, actors })
     }
 
     /// Where it listens.
@@ -100,11 +102,19 @@ impl Gateway {
         self.io.block_on(async { tokio::time::timeout(limit, waiting).await.is_ok() })
     }
 
-    /// Serves until SIGTERM or SIGINT, then stops in order.
-    pub(super) fn run_until_signal(self) -> anyhow::Result<()> {
-        let name = self.io.block_on(signal())?;
-        tracing::info!(signal = name, "stopping");
-        self.stop()
+    /// Serves until SIGTERM or SIGINT, then stops in order. A listener that ends by itself is a failure.
+    pub(super) fn run_until_signal(mut self) -> anyhow::Result<()> {
+        let ended = &mut self.ended;
+        let signal = self.io.block_on(async {
+            tokio::select! {
+                signal = signal() => signal.map(Some),
+                _ = ended => Ok(None),
+            }
+        })?;
+        tracing::info!(signal, "stopping");
+        self.stop()?;
+        anyhow::ensure!(signal.is_some(), "the listener ended by itself; the log says why");
+        Ok(())
     }
 
     /// Stops in order: what is under way finishes or is durable.
@@ -123,6 +133,7 @@ struct Started {
     server: ServerHandle,
     directory: Arc<Directory>,
     opened: Opened,
+    ended: oneshot::Receiver<()>,
 }
 
 /// The thread of the actix system: actors and listener live as long as it does.
@@ -160,10 +171,12 @@ fn serve_on_this_thread(
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
         let woken = Arc::clone(&directory);
         services.io.start(sweep(store, clock, move |due| woken.wake(&due), stopped.clone()));
-        let _ = started.send(Ok(Started { server: server.handle(), directory, opened }));
+        let (end, ended) = oneshot::channel();
+        let _ = started.send(Ok(Started { server: server.handle(), directory, opened, ended }));
         if let Err(error) = server.await {
             tracing::error!(%error, "listener_failed");
         }
+        let _ = end.send(());
         let _ = stopped.wait_for(|stop| *stop).await;
         arbiters.stop();
     });

@@ -68,7 +68,7 @@ impl Span {
     /// A span of seconds.
     #[must_use]
     pub const fn seconds(seconds: i64) -> Self {
-        Self(seconds * 1000)
+        Self(seconds.saturating_mul(1000))
     }
 
     /// A span of minutes.

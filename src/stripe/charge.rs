@@ -16,9 +16,6 @@ pub(super) const REVISION_KEY: &str = "checkout_revision";
 pub(super) const ATTEMPT_KEY: &str = "checkout_attempt";
 const MERCHANT_KEY: &str = "merchant";
 
-/// The form in which a body is stored; a later form gets a later number.
-pub const STORED_FORM: u32 = 1;
-
 #[derive(Serialize)]
 struct Body<'a> {
     amount: i64,

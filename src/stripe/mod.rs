@@ -9,7 +9,7 @@ mod charge;
 mod outcome;
 mod transport;
 
-pub use charge::{STORED_FORM, encode_charge, with_token};
+pub use charge::{encode_charge, with_token};
 pub use transport::{StripeTransport, TransportConfig, TransportError};
 
 use secrecy::SecretString;
@@ -17,13 +17,13 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::checkout::attempt::{IdempotencyKey, Seen};
 use crate::domain::checkout::driver::GatherError;
-use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId};
 use crate::domain::time::{Span, Timestamp};
 use answers::{Account, GrantedToken, List, PaymentIntent};
 use transport::{Call, Reply};
 
-/// How far before an attempt's commit a listing begins: clocks differ.
+/// How far a listing goes beyond an attempt's time at both ends: clocks differ.
 const LISTING_MARGIN: Span = Span::minutes(10);
 
 /// One merchant's Stripe account, seen through its newest key.
@@ -44,6 +44,21 @@ pub struct StoredCharge<'a> {
     pub idempotency_key: &'a IdempotencyKey,
     /// `Stripe-Version`.
     pub stripe_version: &'a str,
+}
+
+/// An attempt whose PaymentIntent is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing<'a> {
+    /// The session that the PaymentIntent's metadata must name.
+    pub session: &'a SessionId,
+    /// The attempt, likewise.
+    pub attempt: AttemptNumber,
+    /// When the attempt was committed.
+    pub started: Timestamp,
+    /// Until when its request was sent.
+    pub repeat_until: Timestamp,
+    /// When the looking begins.
+    pub asked: Timestamp,
 }
 
 /// Why the account could not be read.
@@ -118,29 +133,32 @@ impl StripeAccount {
         };
         match self.transport.send(&self.key, call).await {
             Ok(reply) => match outcome::of_charge(&reply) {
-                Seen::TokenRefused { text, .. } => {
-                    Seen::TokenRefused { maybe_consumed: self.maybe_consumed(stored.token).await, text }
-                }
+                Seen::TokenRefused { detail, .. } => self.why_refused(stored.token, detail).await,
                 seen @ (Seen::Intent(_)
                 | Seen::Declined { .. }
                 | Seen::RequestRefused { .. }
                 | Seen::IdempotencyConflict
                 | Seen::KeyRefused
                 | Seen::Unknown(_)
-                | Seen::Absent
+                | Seen::Absent { .. }
                 | Seen::Unread) => seen,
             },
             Err(_) => Seen::Unknown(crate::domain::checkout::attempt::Unknown::default()),
         }
     }
 
-    /// Whether a refused token may have been used up by a payment of our own.
-    async fn maybe_consumed(&self, token: &SharedPaymentToken) -> bool {
-        use crate::domain::checkout::token::Deactivation;
+    /// Looks at a token that was refused: it may have been used up by a payment of our own.
+    async fn why_refused(&self, token: &SharedPaymentToken, detail: String) -> Seen {
         match self.token_facts(token).await {
-            Ok(facts) => facts.deactivated == Some(Deactivation::Consumed),
-            Err(GatherError::Foreign) => false,
-            Err(GatherError::Unread) => true,
+            Ok(facts) => {
+                let harmless =
+                    matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
+                Seen::TokenRefused { maybe_consumed: !harmless, detail }
+            }
+            Err(GatherError::Unread) => Seen::TokenRefused { maybe_consumed: true, detail },
+            // The token was read before its attempt was begun; that it is unknown now means that the key opens another
+            // account, whose answers tell nothing of this attempt.
+            Err(GatherError::Foreign) => Seen::KeyRefused,
         }
     }
 
@@ -152,28 +170,27 @@ impl StripeAccount {
         }
     }
 
-    /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`); where that is refused, reads it.
-    pub async fn cancel_intent(&self, intent: &PaymentIntentId) -> Seen {
-        let key = format!("mg1-cancel-{intent}");
-        let call = Call {
-            idempotency_key: Some(&key),
-            ..Call::post(&format!("/v1/payment_intents/{intent}/cancel"), String::new())
-        };
+    /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`), then reads it unless the answer shows it.
+    /// Every try has a key of its own, since Stripe replays a failure that it has stored.
+    pub async fn cancel_intent(&self, intent: &PaymentIntentId, tries: u32) -> Seen {
+        let key = format!("mg1-cancel-{intent}-{tries}");
+        let path = format!("/v1/payment_intents/{intent}/cancel");
+        let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
         match self.transport.send(&self.key, call).await {
-            Ok(reply) if reply.status == 400 => self.read_intent(intent).await,
-            Ok(reply) => outcome::of_reading(&reply),
-            Err(_) => Seen::Unread,
+            Ok(reply) if (200..=299).contains(&reply.status) => outcome::of_reading(&reply),
+            Ok(_) | Err(_) => self.read_intent(intent).await,
         }
     }
 
-    /// Looks for the PaymentIntent of an attempt among all since shortly before `since`
+    /// Looks for the PaymentIntent of an attempt among all that were made while it could be
     /// (`GET /v1/payment_intents`, every page; search lags behind and is not used).
-    pub async fn find_intent(&self, session: &SessionId, attempt: AttemptNumber, since: Timestamp) -> Seen {
-        let created = (since - LISTING_MARGIN).as_seconds().to_string();
+    pub async fn find_intent(&self, wanted: &Listing<'_>) -> Seen {
+        let from = (wanted.started - LISTING_MARGIN).as_seconds().to_string();
+        let to = (wanted.repeat_until + LISTING_MARGIN).as_seconds().to_string();
         let mut found: Vec<PaymentIntent> = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let mut query = vec![("created[gte]", created.as_str()), ("limit", "100")];
+            let mut query = vec![("created[gte]", from.as_str()), ("created[lte]", &to), ("limit", "100")];
             if let Some(after) = &after {
                 query.push(("starting_after", after));
             }
@@ -186,9 +203,12 @@ impl StripeAccount {
                 return Seen::Unread;
             };
             after = data.last().map(|intent| intent.id.clone());
-            found.extend(data.into_iter().filter(|intent| intent.is_of(session, attempt)));
-            if !has_more || after.is_none() {
-                return outcome::of_listing(&found);
+            found.extend(data.into_iter().filter(|intent| intent.is_of(wanted.session, wanted.attempt)));
+            match (has_more, &after) {
+                (false, _) => return outcome::of_listing(&found, wanted.asked),
+                (true, Some(_)) => {}
+                // More is promised, and nothing to go on from: this is no complete reading.
+                (true, None) => return Seen::Unread,
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::answers::{ErrorBody, ErrorDetails, PaymentIntent};
 use super::transport::Reply;
 use crate::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
+use crate::domain::time::Timestamp;
 
 /// The parameter that Stripe names when the token is not good.
 const TOKEN_PARAM: &str = "shared_payment_granted_token";
@@ -12,12 +13,12 @@ pub(super) fn of_charge(reply: &Reply) -> Seen {
     match (reply.status, reply.json::<ErrorBody>()) {
         (200..=299, _) => intent(reply).unwrap_or_else(|| unknown(reply)),
         (401 | 403, _) => Seen::KeyRefused,
-        (402, Some(ErrorBody { error })) => declined(error),
+        (402, Some(ErrorBody { error })) => declined(error).unwrap_or_else(|| unknown(reply)),
         (400, Some(ErrorBody { error })) if error.kind == "idempotency_error" => Seen::IdempotencyConflict,
         (400 | 404, Some(ErrorBody { error })) if names_the_token(&error) => {
-            Seen::TokenRefused { maybe_consumed: true, text: error.message.unwrap_or_default() }
+            Seen::TokenRefused { maybe_consumed: true, detail: detail(&error) }
         }
-        (400, Some(ErrorBody { error })) => Seen::RequestRefused { text: error.message.unwrap_or_default() },
+        (400, Some(ErrorBody { error })) => Seen::RequestRefused { detail: detail(&error) },
         _ => unknown(reply),
     }
 }
@@ -32,12 +33,12 @@ pub(super) fn of_reading(reply: &Reply) -> Seen {
 }
 
 /// What a complete listing says: the paid one before all others, the oldest first.
-pub(super) fn of_listing(found: &[PaymentIntent]) -> Seen {
+pub(super) fn of_listing(found: &[PaymentIntent], asked: Timestamp) -> Seen {
     let mut oldest_first: Vec<&PaymentIntent> = found.iter().collect();
     oldest_first.sort_by_key(|intent| (intent.status != "succeeded", intent.created));
     match oldest_first.first() {
         Some(intent) => intent.seen().map_or(Seen::Unread, Seen::Intent),
-        None => Seen::Absent,
+        None => Seen::Absent { asked },
     }
 }
 
@@ -49,20 +50,30 @@ fn names_the_token(error: &ErrorDetails) -> bool {
     error.param.as_deref().is_some_and(|param| param.contains(TOKEN_PARAM))
 }
 
-/// 402. The nested PaymentIntent is not trusted to be dead when it says that it is not.
-fn declined(error: ErrorDetails) -> Seen {
-    let nested = error.payment_intent.as_ref().and_then(PaymentIntent::seen);
+/// What may be logged of a refusal: Stripe's sentence may quote what was sent, its code and parameter do not.
+fn detail(error: &ErrorDetails) -> String {
+    let part = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    format!("code {}, parameter {}", part(&error.code), part(&error.param))
+}
+
+/// What a 402 says. The nested PaymentIntent is not trusted to be dead when it says that it is not; `None` when it says what we
+/// cannot read.
+fn declined(error: ErrorDetails) -> Option<Seen> {
+    let nested = match &error.payment_intent {
+        Some(intent) => Some(intent.seen()?),
+        None => None,
+    };
     if let Some(nested) = &nested
         && !matches!(nested.status, IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled)
     {
-        return Seen::Intent(nested.clone());
+        return Some(Seen::Intent(nested.clone()));
     }
     let authentication = |code: &Option<String>| code.as_deref() == Some("authentication_required");
-    Seen::Declined {
+    Some(Seen::Declined {
         intent: nested.map(|intent| intent.id),
         requires_3ds: authentication(&error.code) || authentication(&error.decline_code),
         text: error.message.unwrap_or_else(|| "The payment was declined.".to_owned()),
-    }
+    })
 }
 
 fn unknown(reply: &Reply) -> Seen {

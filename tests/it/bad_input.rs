@@ -153,7 +153,7 @@ async fn tokens_that_cannot_pay_are_told_apart_and_cost_nothing() {
     let sheet = client.ready_checkout().await;
     let amount = total(&sheet);
     let revoked = world.token("pm_card_visa", amount);
-    revoke(&world, &client, &revoked).await;
+    world.revoke(&client.http, &revoked).await;
     let live = MintToken {
         account_id: SHOP_ACCOUNT.to_owned(),
         payment_method: "pm_card_visa".to_owned(),
@@ -311,19 +311,4 @@ async fn a_bad_tenant_file_is_left_out_and_the_others_serve() {
     }
     let good = world.command("check").arg("tenants/harbor-coffee.toml").output().unwrap();
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stdout));
-}
-
-async fn revoke(world: &World, client: &Client, token: &str) {
-    let url =
-        format!("{}/v1/test_helpers/shared_payment/granted_tokens/{token}/revoke", world.emulator.base_url());
-    let answer = client
-        .http
-        .post(url)
-        .header("authorization", "Bearer sk_test_canaryHarborCoffee")
-        .header("stripe-version", "2026-09-30.preview")
-        .header("idempotency-key", "revoke-once")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 200);
 }

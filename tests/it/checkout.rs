@@ -292,17 +292,23 @@ fn silence_is_absence_only_after_two_late_and_distant_readings() {
     bench.wake();
     // Repeating has ended with the quote, so Stripe is read; but the last send is not two minutes ago.
     assert!(matches!(bench.effects[..], [Effect::Read { .. }]));
-    bench.see(Seen::Absent);
+    bench.see_nothing();
     assert!(matches!(bench.charging_state().phase, Phase::Reading { absent_since: None }));
 
+    // A reading that was begun too early says no more when it is written late.
+    let early = bench.now;
     bench.pass(Span::minutes(2));
     bench.wake();
-    bench.see(Seen::Absent);
+    bench.see(Seen::Absent { asked: early });
+    assert!(matches!(bench.charging_state().phase, Phase::Reading { absent_since: None }));
+
+    bench.wait_and_wake();
+    bench.see_nothing();
     let first = bench.now;
     assert!(matches!(bench.charging_state().phase, Phase::Reading { absent_since: Some(_) }));
     bench.wait_and_wake();
     assert!(bench.now.since(first) >= Span::seconds(30));
-    bench.see(Seen::Absent);
+    bench.see_nothing();
     assert_eq!(bench.session().state, State::Open { problem: None });
     assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
 
@@ -325,10 +331,12 @@ fn a_payment_found_by_reading_becomes_the_order() {
 fn what_cannot_be_read_for_a_day_is_frozen_for_an_operator() {
     let (mut bench, _) = Bench::charging();
     bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
-    bench.see(Seen::Unread);
-    assert!(matches!(bench.session().state, State::Charging(_)));
-    bench.pass(Span::hours(25));
-    bench.wake();
+    for _ in 0..20 {
+        bench.see(Seen::Unread);
+        assert!(matches!(bench.session().state, State::Charging(_)));
+        bench.wait_and_wake();
+    }
+    bench.pass(Span::hours(24));
     bench.see(Seen::Unread);
     assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }));
     let other = bench.pay("spt_second002");
@@ -376,13 +384,13 @@ fn a_bank_that_wants_a_confirmation_has_its_payment_canceled_first() {
 #[test]
 fn a_refused_token_that_may_be_our_own_success_is_read_first() {
     let (mut bench, paying) = Bench::charging();
-    bench.see(Seen::TokenRefused { maybe_consumed: true, text: String::new() });
+    bench.see(Seen::TokenRefused { maybe_consumed: true, detail: String::new() });
     assert!(matches!(bench.effects[..], [Effect::Read { .. }]));
     bench.see(succeeded(&bench));
     assert!(bench.answer(paying).unwrap().order.is_some());
 
     let (mut bench, paying) = Bench::charging();
-    bench.see(Seen::TokenRefused { maybe_consumed: false, text: String::new() });
+    bench.see(Seen::TokenRefused { maybe_consumed: false, detail: String::new() });
     assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
 }
 
@@ -555,4 +563,109 @@ fn made_up_items_and_unknown_options_are_told_apart() {
     let edit = bench.update(Patch { option_id: Some("rocket".parse().unwrap()), ..Patch::default() });
     let session = bench.answer(edit).unwrap().session;
     assert!(matches!(session.state, State::Open { problem: Some(PricingProblem::OptionNotOffered(_)) }));
+}
+
+#[test]
+fn one_failed_reading_of_a_payment_that_is_under_way_freezes_nothing() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Intent(bench.intent(IntentStatus::Processing)));
+    for _ in 0..30 {
+        bench.pass(Span::hours(1));
+        bench.wake();
+        bench.see(Seen::Intent(bench.intent(IntentStatus::Processing)));
+    }
+    bench.pass(Span::hours(30));
+    bench.wake();
+    bench.see(Seen::Unread);
+    assert!(
+        matches!(bench.session().state, State::Charging(_)),
+        "an outage of our own is no silence of Stripe's"
+    );
+}
+
+#[test]
+fn a_fifth_attempt_that_never_happened_cancels_as_well() {
+    let mut bench = Bench::ready();
+    for number in 1..=4 {
+        bench.pay(&format!("spt_number000{number}"));
+        bench.tell_token(Ok(bench.good_facts()));
+        bench.see(declined());
+    }
+    let fifth = bench.pay("spt_number0005");
+    bench.tell_token(Ok(bench.good_facts()));
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    bench.pass(Span::minutes(23));
+    bench.see_nothing();
+    bench.wait_and_wake();
+    bench.see_nothing();
+    assert_eq!(bench.session().state, State::Canceled { reason: CancelReason::TooManyAttempts });
+    assert!(!bench.waits(fifth));
+}
+
+#[test]
+fn no_retry_after_outlasts_the_last_moment_to_send() {
+    let (mut bench, _) = Bench::charging();
+    let retry_after = Some(Span::hours(72));
+    bench.see(Seen::Unknown(Unknown { retry_after, ..Unknown::default() }));
+    assert_eq!(bench.wake.unwrap().since(bench.now), Span::minutes(1));
+    bench.pass(Span::minutes(20));
+    bench.wake();
+    assert!(matches!(bench.effects[..], [Effect::Read { .. }]));
+}
+
+#[test]
+fn a_repeat_that_nobody_could_look_at_is_never_told_that_nothing_was_charged() {
+    let (mut bench, _) = Bench::charging();
+    bench.store_is_down = true;
+    let again = bench.pay_revision("spt_first0001", Some(Revision(1)));
+    assert_eq!(bench.answer(again).unwrap_err(), Rejection::Undecided);
+    let reading = bench.ask(Command::Read);
+    assert_eq!(bench.answer(reading).unwrap_err(), Rejection::Unavailable);
+    for rejection in [Rejection::Undecided, Rejection::Unavailable, Rejection::Busy] {
+        assert!(!rejection.to_string().contains("nothing was charged"), "{rejection}");
+    }
+}
+
+#[test]
+fn callers_are_answered_when_the_deciding_commit_was_done_unheard() {
+    for paid in [true, false] {
+        let (mut bench, paying) = Bench::charging();
+        bench.next_commit = NextCommit::FailsButIsDone;
+        let seen = if paid { succeeded(&bench) } else { declined() };
+        bench.see(seen);
+        bench.wait_and_wake();
+        assert_eq!(bench.answer(paying).unwrap().order.is_some(), paid);
+        assert!(bench.driver.is_idle());
+    }
+}
+
+#[test]
+fn a_session_whose_end_cannot_be_written_answers_all_the_same() {
+    let mut bench = Bench::ready();
+    bench.pass(Span::hours(3));
+    bench.commits_fail = true;
+    let reading = bench.ask(Command::Read);
+    assert_eq!(bench.answer(reading).unwrap_err(), Rejection::Unavailable);
+    let paying = bench.pay("spt_first0001");
+    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Undecided);
+    bench.commits_fail = false;
+    bench.wait_and_wake();
+    assert_eq!(bench.session().state, State::Expired);
+    assert!(bench.driver.is_idle(), "nothing is left over");
+}
+
+#[test]
+fn a_caller_that_goes_is_not_forgotten_when_another_goes_too() {
+    use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
+    use merchant_gateway::domain::checkout::step::Moment;
+    let bench = Bench::ready();
+    let mut driver = Driver::new(bench.id.clone());
+    let moment = Moment { now: bench.now, jitter: 0.5, random: 1 };
+    let mut on = |input| driver.on(input, moment, &bench.view);
+    on(Input::Asked { request: RequestId(1), command: Box::new(Command::Cancel) });
+    on(Input::GivenUp(RequestId(1)));
+    on(Input::GivenUp(RequestId(2)));
+    let loaded = bench.row();
+    let wanted = on(Input::Loaded(Ok(Box::new(loaded))));
+    assert!(!wanted.iter().any(|output| matches!(output, Output::Commit(_))), "{wanted:?}");
 }

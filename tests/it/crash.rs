@@ -1,10 +1,23 @@
 //! The real process is killed where it hurts most, and started again.
 
 use merchant_gateway::emulator::HoldPoint;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::client::{Speaks, total};
-use crate::support::world::World;
+use crate::support::client::{Client, Speaks, payment, total};
+use crate::support::world::{OTHER_KEY, SHOP_KEY, World};
+
+/// Sends a payment whose answer is not expected to come.
+async fn send_payment(client: &Client, sheet: &Value, token: &str) -> Result<(), reqwest::Error> {
+    let params = json!({ "name": "complete_checkout", "arguments": payment(&sheet["id"], token) });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let request = client
+        .http
+        .post(&client.url)
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2025-11-25");
+    request.body(message.to_string()).send().await.map(|_| ())
+}
 
 /// The process dies while Stripe has the request, before or after the money has moved; nobody asks again.
 async fn killed_at(point: HoldPoint) {
@@ -12,20 +25,8 @@ async fn killed_at(point: HoldPoint) {
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
-    let arguments = crate::support::client::payment(&sheet["id"], &token);
     let hold = world.emulator.hold_next_payment(point);
-    let lost = client
-        .http
-        .post(&client.url)
-        .header("content-type", "application/json")
-        .header("accept", "application/json, text/event-stream")
-        .header("mcp-protocol-version", "2025-11-25")
-        .body(
-            json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-                    "params": { "name": "complete_checkout", "arguments": arguments } })
-            .to_string(),
-        )
-        .send();
+    let lost = send_payment(&client, &sheet, &token);
     let ((), lost) = futures_util::future::join(
         async {
             hold.reached().await;
@@ -85,4 +86,58 @@ async fn two_processes_never_share_one_database() {
     assert!(!second.status.success());
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("already"), "{said}");
+}
+
+#[tokio::test]
+async fn a_key_of_another_account_never_decides_what_became_of_a_payment() {
+    let mut world = World::start();
+    let client = world.client(Speaks::Legacy);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let hold = world.emulator.hold_next_payment(HoldPoint::AfterEffect);
+    let ((), lost) = futures_util::future::join(
+        async {
+            hold.reached().await;
+            world.kill();
+            hold.release();
+        },
+        send_payment(&client, &sheet, &token),
+    )
+    .await;
+    assert!(lost.is_err());
+
+    // Someone mixed up the keys: this one opens the other shop's account.
+    world.settings.push(("MERCHANT_HARBOR_COFFEE_STRIPE_KEY", OTHER_KEY));
+    world.start_until("attempt_waits_for_its_account", 3);
+    let client = world.client(Speaks::Modern);
+    let seen = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
+    assert_eq!(seen["checkout_session"]["status"], "in_progress", "{seen}");
+    let other = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
+    assert_eq!(other["structuredContent"]["status"], "in_progress", "{other}");
+    world.kill();
+
+    world.settings.push(("MERCHANT_HARBOR_COFFEE_STRIPE_KEY", SHOP_KEY));
+    world.start_gateway();
+    let paid = world.client(Speaks::Modern).complete(&sheet["id"], &token).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_at_the_last_moment_is_told_and_never_logged() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let hold = world.emulator.hold_next_payment(HoldPoint::BeforeEffect);
+    let revoking = async {
+        hold.reached().await;
+        world.revoke(&client.http, &token).await;
+        hold.release();
+    };
+    let (told, ()) = futures_util::future::join(client.complete(&sheet["id"], &token), revoking).await;
+    assert_eq!(told["structuredContent"]["status"], "ready_for_payment", "{told}");
+    assert_eq!(told["structuredContent"]["messages"][0]["code"], "payment_declined");
+    assert!(world.log().contains("payment_token_refused"));
+    assert!(world.ledger().is_empty());
 }

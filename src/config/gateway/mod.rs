@@ -23,6 +23,10 @@ use layers::Layers;
 /// The compiled-in default, which is also the documentation of every key.
 pub const DEFAULT: &str = include_str!("../gateway.default.toml");
 
+/// The longest that one request to Stripe may take, in seconds: two minutes after the last one was sent, a payment that
+/// Stripe does not show counts as never made.
+const LONGEST_REQUEST: i64 = 60;
+
 /// What the names of variables that set a key begin with.
 const PREFIX: &str = "GATEWAY__";
 
@@ -223,8 +227,8 @@ fn read_stripe(layers: &mut Layers) -> Option<StripeConfig> {
         }
     });
     let mut seconds = |key, most| layers.read(key, |number: i64| within(number, 1, most));
-    let connect = seconds("stripe.connect_timeout_seconds", 60);
-    let request = seconds("stripe.request_timeout_seconds", 120);
+    let connect = seconds("stripe.connect_timeout_seconds", LONGEST_REQUEST);
+    let request = seconds("stripe.request_timeout_seconds", LONGEST_REQUEST);
     Some(StripeConfig {
         api_base: api_base?,
         version: version?,

@@ -36,8 +36,6 @@ pub struct AttemptIntent {
     pub account: AccountId,
     /// Where the goods go; Stripe's risk engine reads it.
     pub shipping: Option<Address>,
-    /// Where the receipt goes.
-    pub email: Option<String>,
     /// Makes repeats of the request one payment.
     pub idempotency_key: IdempotencyKey,
     /// When it was committed.
@@ -119,24 +117,27 @@ pub enum Seen {
     },
     /// 400 or 404 on the token.
     TokenRefused {
-        /// Whether the token reads as `consumed`, or could not be read: then the payment may be our own.
+        /// Whether the token may have been used up by a payment of our own: then Stripe is read before anything is said.
         maybe_consumed: bool,
-        /// Stripe's sentence, for the log.
-        text: String,
+        /// Stripe's code and parameter, for the log; never its sentence, which quotes the token.
+        detail: String,
     },
     /// Another 400: the request itself is wrong.
     RequestRefused {
-        /// Stripe's sentence, for the log.
-        text: String,
+        /// Stripe's code and parameter, for the log; never its sentence, which may quote an address.
+        detail: String,
     },
     /// The idempotency key is known with another request.
     IdempotencyConflict,
-    /// 401 or 403: the key is not good (any more).
+    /// 401 or 403, or the key opens another account than the attempt's: nothing is sent or believed until it is right.
     KeyRefused,
     /// 409, 429, 5xx, timeout, reset, unreadable: nothing is known.
     Unknown(Unknown),
     /// A complete reading, all pages, that found no PaymentIntent of this attempt.
-    Absent,
+    Absent {
+        /// When the reading began: what it says is no younger.
+        asked: Timestamp,
+    },
     /// A reading that did not come to its end.
     Unread,
 }

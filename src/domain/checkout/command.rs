@@ -73,7 +73,8 @@ pub struct PlacedOrder {
     pub completion: String,
 }
 
-/// Why a session did not do what was asked. Nothing was changed or charged.
+/// Why a session did not do what was asked. Nothing was done for this request; what an earlier one did stands, so a
+/// text claims that nothing was charged only where the session was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// No such session in this shop and mode.
@@ -121,9 +122,9 @@ pub enum Rejection {
     #[error("the payment could not be checked just now; nothing was charged; try again in a moment")]
     TokenUnread,
     /// Too much at once; nothing was done.
-    #[error("too many requests at once; nothing was charged; try again in a moment")]
+    #[error("too many requests at once; try again in a moment")]
     Busy,
     /// The store did not answer; nothing was done.
-    #[error("the shop is not able to save changes just now; nothing was charged; try again in a moment")]
+    #[error("the shop cannot reach its records just now; try again in a moment")]
     Unavailable,
 }

@@ -153,8 +153,10 @@ pub struct Charging {
     pub intent: Option<PaymentIntentId>,
     /// What is being done to decide it.
     pub phase: Phase,
-    /// How often the present phase has been tried.
+    /// How often the present phase has been tried since it last told something.
     pub tries: u32,
+    /// When Stripe was last read completely, or reading began; counts once the request is not sent any more.
+    pub last_read: Timestamp,
     /// When the next try is due.
     pub next_try: Timestamp,
 }

@@ -29,6 +29,9 @@ const REPLAYED_ERRORS: u32 = 3;
 const FIRST_PAUSE: i64 = 500;
 const LONGEST_PAUSE: i64 = 60_000;
 
+/// How many tries must have told nothing before an operator is asked; a long outage of our own is no silence of Stripe's.
+const READING_TRIES: u32 = 20;
+
 /// Applies what was seen of an attempt.
 pub(super) fn settle(
     session: &Session,
@@ -67,7 +70,7 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
         Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict),
         Seen::KeyRefused => again_later(session, charging, None, context),
         Seen::Unknown(unknown) => unknown_seen(session, charging, &unknown, context),
-        Seen::Absent => absent(session, charging, context),
+        Seen::Absent { asked } => absent(session, charging, asked, context),
         Seen::Unread => unread(session, charging, context),
     }
 }
@@ -96,6 +99,7 @@ fn intent_seen(
             let mut charging = charging.clone();
             charging.intent = Some(intent.id.clone());
             charging.phase = Phase::Reading { absent_since: None };
+            was_read(&mut charging, context);
             again_later(session, &charging, None, context)
         }
         IntentStatus::RequiresAction | IntentStatus::RequiresConfirmation | IntentStatus::RequiresCapture => {
@@ -174,8 +178,8 @@ fn canceling(
     context: &Context<'_>,
 ) -> Transition {
     let mut charging = charging.clone();
-    let first_time = !matches!(charging.phase, Phase::Canceling { .. });
-    if !first_time {
+    if matches!(charging.phase, Phase::Canceling { .. }) {
+        charging.last_read = context.moment.now;
         return again_later(session, &charging, None, context);
     }
     let notice = declined(
@@ -185,9 +189,9 @@ fn canceling(
     );
     charging.intent = Some(intent.id.clone());
     charging.phase = Phase::Canceling { end: AttemptEnd::Dead { notice } };
-    charging.tries = 0;
+    was_read(&mut charging, context);
     charging.next_try = context.moment.now;
-    let effect = Effect::Cancel { attempt: charging.attempt, intent: intent.id.clone() };
+    let effect = Effect::Cancel { attempt: charging.attempt, intent: intent.id.clone(), tries: 0 };
     stays(session, charging, Some(effect))
 }
 
@@ -218,7 +222,7 @@ pub(super) fn read_from_now_on(session: &Session, charging: &Charging, context: 
     let mut charging = charging.clone();
     if matches!(charging.phase, Phase::Sending { .. }) {
         charging.phase = Phase::Reading { absent_since: None };
-        charging.tries = 0;
+        was_read(&mut charging, context);
     }
     charging.next_try = context.moment.now;
     let effect = reading(&charging);
@@ -227,24 +231,32 @@ pub(super) fn read_from_now_on(session: &Session, charging: &Charging, context: 
 
 /// The reading that may decide an attempt.
 pub(super) fn reading(charging: &Charging) -> Effect {
-    Effect::Read { attempt: charging.attempt, intent: charging.intent.clone(), since: charging.started }
+    Effect::Read { attempt: charging.attempt, intent: charging.intent.clone() }
 }
 
-/// A complete reading found no payment of this attempt.
-fn absent(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
-    let now = context.moment.now;
+/// Stripe told something: the count of fruitless tries begins anew.
+fn was_read(charging: &mut Charging, context: &Context<'_>) {
+    charging.last_read = context.moment.now;
+    charging.tries = 0;
+}
+
+/// A complete reading, begun at `asked`, found no payment of this attempt.
+fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    charging.last_read = context.moment.now;
     let Phase::Reading { absent_since } = charging.phase else {
-        return again_later(session, charging, None, context);
+        return again_later(session, &charging, None, context);
     };
-    if now < charging.repeat_until + ABSENCE_MARGIN {
-        return again_later(session, charging, None, context);
+    if asked < charging.repeat_until + ABSENCE_MARGIN {
+        return again_later(session, &charging, None, context);
     }
     match absent_since {
-        Some(first) if now >= first + ABSENCE_INTERVAL => never_happened(session, charging, now),
-        Some(_) => again_later(session, charging, Some(ABSENCE_INTERVAL), context),
+        Some(first) if asked >= first + ABSENCE_INTERVAL => {
+            never_happened(session, &charging, context.moment.now)
+        }
+        Some(_) => again_later(session, &charging, Some(ABSENCE_INTERVAL), context),
         None => {
-            let mut charging = charging.clone();
-            charging.phase = Phase::Reading { absent_since: Some(now) };
+            charging.phase = Phase::Reading { absent_since: Some(asked) };
             again_later(session, &charging, Some(ABSENCE_INTERVAL), context)
         }
     }
@@ -256,13 +268,21 @@ fn never_happened(session: &Session, charging: &Charging, now: Timestamp) -> Tra
     let notice = Notice { code: NoticeCode::PaymentDeclined, text };
     let mut next = session.clone();
     next.notice = Some(notice.clone());
-    next.state = if session.expires <= now { State::Expired } else { State::Open { problem: None } };
+    next.state = if session.attempts >= MAX_ATTEMPTS {
+        State::Canceled { reason: CancelReason::TooManyAttempts }
+    } else if session.expires <= now {
+        State::Expired
+    } else {
+        State::Open { problem: None }
+    };
     Transition { attempt: Some(ended(charging, AttemptEnd::Dead { notice })), ..Transition::to(next) }
 }
 
 /// A reading did not come to its end.
 fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
-    if context.moment.now >= charging.repeat_until + READING_LIMIT {
+    let sending = matches!(charging.phase, Phase::Sending { .. });
+    let silent = context.moment.now >= charging.last_read + READING_LIMIT && charging.tries >= READING_TRIES;
+    if silent && !sending {
         return frozen(session, charging, FreezeReason::Unreadable);
     }
     again_later(session, charging, None, context)
@@ -283,9 +303,13 @@ fn again_later(
         reason = "at most a minute of milliseconds"
     )]
     let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
-    let pause = at_least.map_or(spread, |least| least.as_millis().max(spread));
+    let pause = at_least.map_or(spread, |least| least.as_millis().clamp(spread, LONGEST_PAUSE.max(spread)));
     charging.tries = charging.tries.saturating_add(1);
     charging.next_try = context.moment.now + Span::millis(pause);
+    if matches!(charging.phase, Phase::Sending { .. }) {
+        // When the last moment to send has come, reading begins: no pause outlasts it.
+        charging.next_try = charging.next_try.min(charging.repeat_until.max(context.moment.now));
+    }
     stays(session, charging, None)
 }
 

@@ -124,10 +124,8 @@ pub enum Effect {
     Read {
         /// The attempt.
         attempt: AttemptNumber,
-        /// The PaymentIntent, where it is known; else all since `since` are listed.
+        /// The PaymentIntent, where it is known; else those of the attempt's time are listed.
         intent: Option<PaymentIntentId>,
-        /// When the attempt was committed.
-        since: Timestamp,
     },
     /// Cancel the PaymentIntent of the attempt, and read it where that is refused.
     Cancel {
@@ -135,6 +133,8 @@ pub enum Effect {
         attempt: AttemptNumber,
         /// Its PaymentIntent.
         intent: PaymentIntentId,
+        /// How often it was tried before: each try is a request of its own, since Stripe replays a stored failure.
+        tries: u32,
     },
 }
 
@@ -363,6 +363,7 @@ fn pay(
         intent: None,
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 0,
+        last_read: now,
         next_try: now,
     });
     let intent = AttemptIntent {
@@ -372,7 +373,6 @@ fn pay(
         token: payment.token.clone(),
         account: account.clone(),
         shipping: session.wishes.address.clone(),
-        email: next.wishes.buyer.email.clone(),
         started: now,
         repeat_until,
     };
@@ -437,9 +437,11 @@ pub fn work(session: &Session, now: Timestamp) -> Work {
                 Work::Run(Effect::Charge(charging.attempt))
             }
             (Phase::Sending { .. }, _) => Work::Step(Box::new(Event::RepeatingEnded)),
-            (Phase::Canceling { .. }, Some(intent)) => {
-                Work::Run(Effect::Cancel { attempt: charging.attempt, intent: intent.clone() })
-            }
+            (Phase::Canceling { .. }, Some(intent)) => Work::Run(Effect::Cancel {
+                attempt: charging.attempt,
+                intent: intent.clone(),
+                tries: charging.tries,
+            }),
             (Phase::Reading { .. } | Phase::Canceling { .. }, _) => {
                 Work::Run(super::settle::reading(charging))
             }

@@ -73,17 +73,14 @@ fn paid_reference(order: &Order) -> String {
     SessionRef { id: order.session.clone(), revision: Some(order.revision) }.to_string()
 }
 
-/// Renders the answer of a paid session, for storing with its order.
-///
-/// `session` names the checkout; every amount, the buyer and the address are the order's own, so that what is
-/// answered is what was paid.
+/// Renders the answer of a paid session, for storing with its order: every amount, the buyer and the address are the
+/// order's own, so that what is answered is what was paid.
 #[must_use]
-pub fn completion(session: &Session, order: &Order, permalink: &str, view: &MerchantView) -> String {
-    debug_assert_eq!(session.id, order.session, "an order belongs to the session that made it");
+pub fn completion(order: &Order, permalink: &str) -> String {
     let paid = Completion {
         id: paid_reference(order),
         status: SheetStatus::Completed,
-        currency: view.currency.upper(),
+        currency: order.quote.total.currency.upper(),
         buyer: SheetBuyer::known(&order.buyer),
         line_items: quoted_lines(&order.quote),
         fulfillment_address: order.address.clone(),

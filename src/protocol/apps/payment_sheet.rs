@@ -149,7 +149,7 @@ impl PaymentSheet {
                 Mode::Live => None,
             },
             status: SheetStatus::of(session, now),
-            currency: view.currency.upper(),
+            currency: quote.map_or(view.currency, |quote| quote.total.currency).upper(),
             line_items: quote.map_or_else(|| unquoted_lines(session, view), quoted_lines),
             totals: quote.map_or_else(|| unquoted_totals(session, view), quoted_totals),
             fulfillment_options: quote

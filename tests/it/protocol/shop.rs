@@ -211,6 +211,7 @@ pub(super) fn charging() -> Session {
         intent: None,
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 1,
+        last_read: NOW,
         next_try: NOW,
     }))
 }
@@ -236,6 +237,6 @@ pub(super) fn paid() -> Answer {
     let session =
         session(State::Completed { quote, order: order.id.clone(), intent: order.payment_intent.clone() });
     let permalink = "https://coffee.localhost/orders/ord_1?key=abc".to_owned();
-    let completion = completion::completion(&session, &order, &permalink, &view());
+    let completion = completion::completion(&order, &permalink);
     Answer { session, order: Some(PlacedOrder { order, permalink, completion }), notice: None }
 }

@@ -41,6 +41,7 @@ pub struct Bench {
     pub attempts: Vec<AttemptIntent>,
     pub flags: Vec<Flag>,
     pub store_is_down: bool,
+    pub commits_fail: bool,
     pub next_commit: NextCommit,
     /// What is wanted of Stripe and not answered yet.
     pub effects: Vec<Effect>,
@@ -65,6 +66,7 @@ impl Bench {
             attempts: Vec::new(),
             flags: Vec::new(),
             store_is_down: false,
+            commits_fail: false,
             next_commit: NextCommit::Works,
             effects: Vec::new(),
             gathers: Vec::new(),
@@ -90,6 +92,11 @@ impl Bench {
         bench.tell_token(Ok(bench.good_facts()));
         assert_eq!(bench.effects.len(), 1, "the attempt's request is wanted");
         (bench, paying)
+    }
+
+    /// The session as the store has it.
+    pub fn row(&self) -> Loaded {
+        Loaded { session: self.row.clone(), ..Loaded::default() }
     }
 
     pub fn session(&self) -> &Session {
@@ -154,6 +161,11 @@ impl Bench {
     pub fn see(&mut self, seen: Seen) {
         let effect = self.effects.remove(0);
         self.feed(Input::Saw { attempt: effect.attempt(), seen: Box::new(seen) });
+    }
+
+    /// Ends the oldest effect: a complete reading found nothing.
+    pub fn see_nothing(&mut self) {
+        self.see(Seen::Absent { asked: self.now });
     }
 
     /// A payment of the running attempt, as Stripe would show it.
@@ -229,7 +241,7 @@ impl Bench {
 
     fn commit(&mut self, change: Change) -> Result<Version, CommitFailed> {
         let next = std::mem::replace(&mut self.next_commit, NextCommit::Works);
-        if self.store_is_down || next == NextCommit::Fails {
+        if self.store_is_down || self.commits_fail || next == NextCommit::Fails {
             return Err(CommitFailed::Store);
         }
         if next == NextCommit::Conflicts || change.expected != self.row.as_ref().map(|(version, _)| *version)

@@ -22,8 +22,8 @@ pub const SHOP: &str = "harbor-coffee";
 pub const OTHER_SHOP: &str = "kiln-works";
 
 /// Canaries: each key must appear nowhere but in the requests to Stripe.
-const SHOP_KEY: &str = "sk_test_canaryHarborCoffee";
-const OTHER_KEY: &str = "rk_test_canaryKilnWorks";
+pub const SHOP_KEY: &str = "sk_test_canaryHarborCoffee";
+pub const OTHER_KEY: &str = "rk_test_canaryKilnWorks";
 const MASTER_KEY: &str = "8f3c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b12";
 
 pub const SHOP_ACCOUNT: &str = "acct_harbor";
@@ -35,7 +35,8 @@ const START_DEADLINE: Duration = Duration::from_mins(1);
 pub struct World {
     pub emulator: Emulator,
     pub folder: TempDir,
-    settings: Vec<(&'static str, &'static str)>,
+    /// More variables of the gateway's environment; a later one of a name wins.
+    pub settings: Vec<(&'static str, &'static str)>,
     process: Option<Child>,
     address: String,
     starts: u32,
@@ -75,6 +76,11 @@ impl World {
 
     /// Starts the binary and waits until it listens and both accounts are known.
     pub fn start_gateway(&mut self) {
+        self.start_until("stripe_account_known", 2);
+    }
+
+    /// Starts the binary and waits until it listens and has logged an event so many times.
+    pub fn start_until(&mut self, event: &str, times: usize) {
         self.starts += 1;
         let log = fs::File::create(self.log_file(self.starts)).unwrap();
         let mut process = self.command("serve").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
@@ -83,7 +89,7 @@ impl World {
             lines.next().unwrap_or_else(|| panic!("the gateway said nothing: {}", self.log())).unwrap();
         said.strip_prefix("listening on http://").expect("an address").clone_into(&mut self.address);
         self.process = Some(process);
-        self.wait_for_accounts();
+        self.wait_for(event, times);
     }
 
     /// The binary with this world's configuration and secrets, and nothing else of the environment.
@@ -118,11 +124,11 @@ impl World {
         fs::read_to_string(self.log_file(self.starts)).unwrap_or_default()
     }
 
-    /// Looks at the log until both accounts are known; payments are refused before.
-    fn wait_for_accounts(&self) {
+    /// Looks at the log until it has an event so many times.
+    pub fn wait_for(&self, event: &str, times: usize) {
         let deadline = tokio::time::Instant::now() + START_DEADLINE;
-        while self.log().matches("stripe_account_known").count() < 2 {
-            assert!(tokio::time::Instant::now() < deadline, "no account: {}", self.log());
+        while self.log().matches(event).count() < times {
+            assert!(tokio::time::Instant::now() < deadline, "no {event}: {}", self.log());
             std::thread::yield_now();
         }
     }
@@ -169,6 +175,17 @@ impl World {
             expires_at: None,
         };
         self.emulator.mint_token(&token).unwrap()
+    }
+
+    /// Takes a token of the usual shop's back, as its agent would.
+    pub async fn revoke(&self, http: &reqwest::Client, token: &str) {
+        let base = self.emulator.base_url();
+        let request = http
+            .post(format!("{base}/v1/test_helpers/shared_payment/granted_tokens/{token}/revoke"))
+            .header("authorization", format!("Bearer {SHOP_KEY}"))
+            .header("stripe-version", "2026-09-30.preview")
+            .header("idempotency-key", format!("revoke-{}", token.len()));
+        assert_eq!(request.send().await.unwrap().status(), 200);
     }
 
     pub fn ledger(&self) -> Vec<LedgerEntry> {

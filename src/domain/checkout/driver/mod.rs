@@ -32,6 +32,9 @@ const CALLER_TRIES: u32 = 3;
 /// The most callers that wait for one attempt; more are answered at once that it is under way.
 const MAX_WAITING: usize = 64;
 
+/// The most questions that wait for their turn or for Stripe; more are turned away.
+const MAX_QUEUED: usize = 256;
+
 /// How long a task waits when the store fails; doubled from try to try.
 const STORE_PAUSE: Span = Span::millis(200);
 
@@ -181,8 +184,12 @@ impl Driver {
         let mut turn = Turn { context: Context { view, moment }, out: &mut out };
         match input {
             Input::Asked { request, command } => {
-                let ask = Ask { request, command: *command, facts: None };
-                self.queue.push_back(Task::new(Kind::Ask(Box::new(ask))));
+                let ask = Box::new(Ask { request, command: *command, facts: None });
+                if self.queue.len() + self.gathering.len() >= MAX_QUEUED {
+                    refuse(request, ask.not_looked_at(Rejection::Busy), turn.out);
+                } else {
+                    self.queue.push_back(Task::new(Kind::Ask(ask)));
+                }
             }
             Input::GivenUp(request) => self.given_up(request),
             Input::Loaded(loaded) => self.loaded(loaded, &mut turn),
@@ -219,7 +226,7 @@ impl Driver {
         self.stuck.retain(|task| !task.is_of(gone));
         self.gathering.retain(|(_, task)| !task.is_of(gone));
         self.waiting.retain(|(_, request)| *request != gone);
-        if let Lane::Loading(task) = &self.lane {
+        if let Lane::Loading(task) | Lane::Committing { task, .. } = &self.lane {
             self.lane_given_up |= task.is_of(gone);
         }
     }
@@ -246,6 +253,9 @@ impl Driver {
             self.store_failed(task, Rejection::Unavailable, turn);
             return;
         };
+        if let Some((_, session)) = &loaded.session {
+            self.release_waiting(session);
+        }
         let Task { kind, tries } = task;
         match (kind, &loaded.session) {
             (Kind::Ask(ask), None) if matches!(ask.command, Command::Create(_)) => {
@@ -289,7 +299,11 @@ impl Driver {
             && matches!(session.state, State::Open { .. } | State::Ready { .. });
         if timed_out {
             // The caller is to see the session as time has made it: that is written first, then the caller's turn comes.
-            self.queue.push_front(task);
+            if task.tries >= CALLER_TRIES {
+                refuse(request, ask.not_looked_at(Rejection::Unavailable), turn.out);
+                return;
+            }
+            self.queue.push_front(Task { tries: task.tries + 1, ..task });
             self.apply(Task::new(Kind::Due), (version, session), Event::TimeOut, turn);
             return;
         }
@@ -376,13 +390,9 @@ impl Driver {
 
     fn commit(&mut self, task: Task, expected: Option<Version>, transition: Transition, turn: &mut Turn<'_>) {
         let Transition { next, attempt, order, flag, effect } = transition;
-        let decides = match &attempt {
-            Some(AttemptMove::Update { number, end: Some(_), .. }) => Some(*number),
-            Some(AttemptMove::Update { .. } | AttemptMove::Start(_)) | None => None,
-        };
         let starts = matches!(attempt, Some(AttemptMove::Start(_)));
         let due_at = due_at(&next);
-        let committed = Box::new(Committed { session: next.clone(), effect, starts, decides });
+        let committed = Box::new(Committed { session: next.clone(), effect, starts });
         turn.out.push(Output::Commit(Box::new(Change {
             expected,
             session: next,
@@ -398,8 +408,10 @@ impl Driver {
         let Lane::Committing { task, committed } = std::mem::replace(&mut self.lane, Lane::Free) else {
             return;
         };
+        let given_up = std::mem::take(&mut self.lane_given_up);
         match result {
             Ok(_) => self.durable(&task, *committed, turn),
+            Err(CommitFailed::Conflict | CommitFailed::TokenUsed) if given_up => {}
             Err(CommitFailed::Conflict | CommitFailed::TokenUsed) => self.conflicted(task, turn),
             // Whether an attempt was begun is not known: nobody may be told that nothing was charged.
             Err(CommitFailed::Store) if committed.starts => {
@@ -410,12 +422,8 @@ impl Driver {
     }
 
     fn durable(&mut self, task: &Task, committed: Committed, turn: &mut Turn<'_>) {
-        let Committed { session, effect, starts, decides } = committed;
-        let frozen = matches!(session.state, State::Frozen { .. });
-        let (told, waiting) =
-            self.waiting.drain(..).partition(|(attempt, _)| frozen || decides == Some(*attempt));
-        self.waiting = waiting;
-        self.report_later(told, &session);
+        let Committed { session, effect, starts } = committed;
+        self.release_waiting(&session);
         if let Kind::Ask(ask) = &task.kind {
             if starts {
                 self.waiting.push((AttemptNumber(session.attempts), ask.request));
@@ -429,8 +437,21 @@ impl Driver {
         }
     }
 
-    /// Callers of a decided attempt are answered from the store, where its order now is.
-    fn report_later(&mut self, told: Vec<(AttemptNumber, RequestId)>, session: &Session) {
+    /// Callers that wait for an attempt which is not under way any more are answered from the store, where its order
+    /// now is: also when the commit that decided it was not known to be done.
+    fn release_waiting(&mut self, session: &Session) {
+        let running = match &session.state {
+            State::Charging(charging) => Some(charging.attempt),
+            State::Open { .. }
+            | State::Ready { .. }
+            | State::Frozen { .. }
+            | State::Completed { .. }
+            | State::Canceled { .. }
+            | State::Expired => None,
+        };
+        let (waiting, told): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|(attempt, _)| Some(*attempt) == running);
+        self.waiting = waiting;
         if !told.is_empty() {
             let requests = told.into_iter().map(|(_, request)| request).collect();
             self.queue.push_back(Task::new(Kind::Report { requests, notice: session.notice.clone() }));
@@ -457,7 +478,7 @@ impl Driver {
         let Task { kind, tries } = task;
         let kept = match kind {
             Kind::Ask(ask) => {
-                refuse(ask.request, rejection, turn.out);
+                refuse(ask.request, ask.not_looked_at(rejection), turn.out);
                 // If the write was done after all, its effect is due now.
                 Kind::Due
             }

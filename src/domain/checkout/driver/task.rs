@@ -2,7 +2,7 @@
 
 use super::{GatherError, RequestId};
 use crate::domain::checkout::attempt::Seen;
-use crate::domain::checkout::command::Command;
+use crate::domain::checkout::command::{Command, Rejection};
 use crate::domain::checkout::session::{Notice, Session};
 use crate::domain::checkout::step::Effect;
 use crate::domain::checkout::token::TokenFacts;
@@ -35,6 +35,14 @@ pub(super) struct Ask {
     pub(super) command: Command,
     /// What Stripe told of the payment's token, once it was asked.
     pub(super) facts: Option<Result<TokenFacts, GatherError>>,
+}
+
+impl Ask {
+    /// What a caller hears whose question was not looked at. For a payment it may be the repeat of one that is under
+    /// way or done, so nobody may be told that it was not made.
+    pub(super) fn not_looked_at(&self, otherwise: Rejection) -> Rejection {
+        if matches!(self.command, Command::Complete(_)) { Rejection::Undecided } else { otherwise }
+    }
 }
 
 impl Task {
@@ -77,6 +85,4 @@ pub(super) struct Committed {
     pub(super) effect: Option<Effect>,
     /// It begins an attempt.
     pub(super) starts: bool,
-    /// It decides this attempt.
-    pub(super) decides: Option<AttemptNumber>,
 }
