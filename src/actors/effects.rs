@@ -1,6 +1,9 @@
 //! What a session wants done at Stripe, done once. Repeating is decided by the machine.
 
+use std::sync::atomic::Ordering;
+
 use super::merchant::Shared;
+use super::preparation::token_context;
 use super::services::Services;
 use crate::domain::checkout::attempt::{Seen, Unknown};
 use crate::domain::checkout::step::Effect;
@@ -8,8 +11,6 @@ use crate::domain::checkout::token::SharedPaymentToken;
 use crate::domain::ids::{SessionId, Tenant};
 use crate::store::AttemptRow;
 use crate::stripe::{Listing, StoredCharge, StripeAccount};
-
-use super::preparation::token_context;
 
 /// Runs one effect and says what was seen.
 ///
@@ -51,7 +52,9 @@ async fn ask_stripe(services: &Services, merchant: &Shared, row: &AttemptRow, ef
                 repeat_until: row.repeat_until,
                 asked: services.clock.now(),
             };
-            stripe.find_intent(&listing).await
+            let seen = stripe.find_intent(&listing).await;
+            let proved = merchant.account_proved.load(Ordering::Acquire);
+            if matches!(seen, Seen::Absent { .. }) && !proved { Seen::Unread } else { seen }
         }
         Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, *tries).await,
     }

@@ -1,6 +1,7 @@
 //! The merchant actor: the single writer of what a merchant is. Readers take the published view without a mailbox.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
@@ -36,6 +37,9 @@ pub(super) struct Shared {
     pub(super) view: ArcSwap<MerchantView>,
     pub(super) stripe: ArcSwap<StripeAccount>,
     pub(super) limiter: MerchantLimiter,
+    /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
+    /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
+    pub(super) account_proved: AtomicBool,
 }
 
 impl Shared {
@@ -44,6 +48,7 @@ impl Shared {
         Self {
             tenant: view.tenant(),
             limiter: MerchantLimiter::new(&view.limits),
+            account_proved: AtomicBool::new(false),
             view: ArcSwap::from_pointee(view),
             stripe: ArcSwap::from_pointee(StripeAccount::new(services.stripe.clone(), setup.key.clone())),
         }
@@ -87,6 +92,13 @@ impl Actor for MerchantActor {
 #[rtype(result = "()")]
 struct LearnAccount;
 
+/// An account that is known.
+struct Learned {
+    account: AccountId,
+    /// Stripe said it, not only the configuration.
+    proved: bool,
+}
+
 /// Why the account is not known.
 #[derive(Debug, thiserror::Error)]
 enum Unlearned {
@@ -117,8 +129,9 @@ impl Handler<LearnAccount> for MerchantActor {
             io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
         };
         ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {
-            Ok(account) => {
-                tracing::info!(merchant = %actor.shared.tenant.merchant, %account, "stripe_account_known");
+            Ok(Learned { account, proved }) => {
+                tracing::info!(merchant = %actor.shared.tenant.merchant, %account, proved, "stripe_account_known");
+                actor.shared.account_proved.store(proved, Ordering::Release);
                 actor.publish(|view| view.account = Some(account));
             }
             Err(error) => {
@@ -136,15 +149,19 @@ async fn learn(
     stripe: &StripeAccount,
     tenant: &Tenant,
     given: Option<AccountId>,
-) -> Result<AccountId, Unlearned> {
-    let opened = match (stripe.account_id().await, &given) {
-        (Ok(opened), _) => opened,
-        (Err(AccountError::NotPermitted), Some(given)) => given.clone(),
+) -> Result<Learned, Unlearned> {
+    let (opened, proved) = match (stripe.account_id().await, &given) {
+        (Ok(opened), _) => (opened, true),
+        (Err(AccountError::NotPermitted), Some(given)) => (given.clone(), false),
         (Err(error), _) => return Err(error.into()),
     };
     if let Some(known) = given.filter(|given| *given != opened) {
         return Err(Unlearned::Disagrees { opened, known });
     }
     let known = store.remember_account(tenant, &opened).await?;
-    if known == opened { Ok(known) } else { Err(Unlearned::Disagrees { opened, known }) }
+    if known == opened {
+        Ok(Learned { account: known, proved })
+    } else {
+        Err(Unlearned::Disagrees { opened, known })
+    }
 }
