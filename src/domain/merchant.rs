@@ -2,6 +2,8 @@
 //!
 //! Holds no secret: keys live with the merchant actor.
 
+use serde::{Deserialize, Serialize};
+
 use super::address::CountryCode;
 use super::catalog::Catalog;
 use super::ids::{AccountId, MerchantId, Mode, NetworkId, Tenant};
@@ -73,18 +75,26 @@ pub struct CheckoutPolicy {
     pub max_total: Option<Money>,
     /// Where it sells.
     pub countries: Vec<CountryCode>,
-    /// Whether a token that is good for more than the total may be charged the total.
-    pub allow_larger_token: bool,
-    /// Whether a token that Stripe advises against is refused.
-    pub risk: RiskPolicy,
+    /// Which tokens are taken.
+    pub tokens: TokenPolicy,
     /// How long a quote is honoured.
     pub quote_ttl: Span,
     /// How long an unpaid session lives.
     pub session_ttl: Span,
 }
 
+/// Which payment tokens a merchant takes. A session keeps the policy that it began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenPolicy {
+    /// Whether a token that is good for more than the total may be charged the total.
+    pub allow_larger: bool,
+    /// Whether a token that Stripe advises against is refused.
+    pub risk: RiskPolicy,
+}
+
 /// What Stripe's risk advice on a token means to a merchant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RiskPolicy {
     /// The advice is ignored.
     Off,

@@ -669,3 +669,26 @@ fn a_caller_that_goes_is_not_forgotten_when_another_goes_too() {
     let wanted = on(Input::Loaded(Ok(Box::new(loaded))));
     assert!(!wanted.iter().any(|output| matches!(output, Output::Commit(_))), "{wanted:?}");
 }
+
+#[test]
+fn a_session_keeps_the_token_policy_that_it_began_with() {
+    let mut bench = Bench::ready();
+    bench.view.checkout.tokens.allow_larger = true;
+    let paying = bench.pay("spt_first0001");
+    let larger = TokenFacts { remaining: Some(Money::new(9_999, shop::usd())), ..bench.good_facts() };
+    bench.tell_token(Ok(larger));
+    assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+
+    let mut bench = Bench::new();
+    bench.view.checkout.tokens.allow_larger = true;
+    bench.ask(Command::Create(shop::two_mugs()));
+    let paying = bench.pay("spt_first0001");
+    let larger = TokenFacts { remaining: Some(Money::new(9_999, shop::usd())), ..bench.good_facts() };
+    bench.tell_token(Ok(larger));
+    bench.see(succeeded(&bench));
+    assert_eq!(
+        bench.answer(paying).unwrap().order.unwrap().order.quote.total.minor,
+        4361,
+        "the quote is charged"
+    );
+}

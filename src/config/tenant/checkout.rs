@@ -3,7 +3,7 @@
 use super::values::{Amounts, countries, whole};
 use crate::config::document::Section;
 use crate::domain::address::CountryCode;
-use crate::domain::merchant::{CheckoutPolicy, Limits, RiskPolicy};
+use crate::domain::merchant::{CheckoutPolicy, Limits, RiskPolicy, TokenPolicy};
 use crate::domain::time::Span;
 
 const QUOTE_MINUTES: i64 = 15;
@@ -51,8 +51,10 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
     CheckoutPolicy {
         max_total,
         countries: sold_to,
-        allow_larger_token,
-        risk: risk.unwrap_or(RiskPolicy::BlockOnRecommendation),
+        tokens: TokenPolicy {
+            allow_larger: allow_larger_token,
+            risk: risk.unwrap_or(RiskPolicy::BlockOnRecommendation),
+        },
         quote_ttl: Span::minutes(quote),
         session_ttl: Span::minutes(session),
     }

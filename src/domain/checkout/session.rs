@@ -8,6 +8,7 @@ use crate::domain::cart::Cart;
 use crate::domain::ids::{
     AccountId, AttemptNumber, OrderId, PaymentIntentId, Revision, SessionId, SessionRef, ShippingId,
 };
+use crate::domain::merchant::TokenPolicy;
 use crate::domain::pricing::{PricingProblem, Quote};
 use crate::domain::time::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct Session {
     pub wishes: Wishes,
     /// How many attempts were started.
     pub attempts: u32,
+    /// Which tokens it takes, as the merchant had it when it began.
+    pub tokens: TokenPolicy,
     /// The Stripe account, pinned by the first attempt.
     pub account: Option<AccountId>,
     /// What the shopper was last told, such as a decline; cleared by the next edit or attempt.

@@ -183,6 +183,7 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         revision: Revision(1),
         wishes,
         attempts: 0,
+        tokens: context.view.checkout.tokens,
         account: None,
         notice: None,
         state,
@@ -339,7 +340,7 @@ fn pay(
         return Err(Rejection::AccountUnknown);
     };
     let now = context.moment.now;
-    facts.check(context.view, quote.total, now)?;
+    facts.check(context.view.mode, session.tokens, quote.total, now)?;
 
     let number = AttemptNumber(session.attempts).next();
     let charge = Charge {

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::ids::{IdError, SptHash};
-use crate::domain::merchant::{MerchantView, RiskPolicy};
+use crate::domain::ids::{IdError, Mode, SptHash};
+use crate::domain::merchant::{RiskPolicy, TokenPolicy};
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 
@@ -124,9 +124,15 @@ const fn mode_word(live: bool) -> &'static str {
 }
 
 impl TokenFacts {
-    /// Checks that the token can pay `total` to this merchant now.
-    pub fn check(&self, view: &MerchantView, total: Money, now: Timestamp) -> Result<(), TokenProblem> {
-        if self.livemode != view.mode.livemode() {
+    /// Checks that the token can pay `total` now, in this mode and under this policy.
+    pub fn check(
+        &self,
+        mode: Mode,
+        policy: TokenPolicy,
+        total: Money,
+        now: Timestamp,
+    ) -> Result<(), TokenProblem> {
+        if self.livemode != mode.livemode() {
             return Err(TokenProblem::Mode { token: self.livemode });
         }
         match self.deactivated {
@@ -139,15 +145,12 @@ impl TokenFacts {
             return Err(TokenProblem::Expired);
         }
         let remaining = self.remaining.ok_or(TokenProblem::NoLimit)?;
-        let enough = if view.checkout.allow_larger_token {
-            remaining.minor >= total.minor
-        } else {
-            remaining.minor == total.minor
-        };
+        let enough =
+            if policy.allow_larger { remaining.minor >= total.minor } else { remaining.minor == total.minor };
         if remaining.currency != total.currency || !enough {
             return Err(TokenProblem::Amount { token: remaining, total });
         }
-        if self.block_recommended && view.checkout.risk == RiskPolicy::BlockOnRecommendation {
+        if self.block_recommended && policy.risk == RiskPolicy::BlockOnRecommendation {
             return Err(TokenProblem::Risk);
         }
         Ok(())

@@ -49,7 +49,7 @@ fn the_sample_shop_becomes_a_merchant_with_its_prices() {
     assert_eq!(view.account.as_ref().map(AccountId::as_str), Some("acct_1Harbor"));
     assert_eq!(view.network_id.as_str(), "profile_test_harborcoffee");
     assert_eq!(view.checkout.quote_ttl, Span::minutes(15));
-    assert_eq!(view.checkout.risk, RiskPolicy::BlockOnRecommendation);
+    assert_eq!(view.checkout.tokens.risk, RiskPolicy::BlockOnRecommendation);
     assert_eq!(
         view.payment_methods,
         [PaymentMethod::Card, PaymentMethod::ApplePay, PaymentMethod::GooglePay]

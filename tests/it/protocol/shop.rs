@@ -10,7 +10,7 @@ use merchant_gateway::domain::checkout::session::{Session, State, Wishes};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Revision, SessionId};
 use merchant_gateway::domain::merchant::{
     Brand, ChatGptSettings, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus, MerchantView,
-    MethodsForm, PaymentMethod, RiskPolicy,
+    MethodsForm, PaymentMethod, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Money, Rate};
 use merchant_gateway::domain::order::Order;
@@ -22,6 +22,8 @@ use merchant_gateway::protocol::apps::completion;
 
 /// 2026-11-23T12:00:00Z.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_435_200);
+
+const TOKENS: TokenPolicy = TokenPolicy { allow_larger: false, risk: RiskPolicy::BlockOnRecommendation };
 
 pub(super) fn usd(minor: i64) -> Money {
     Money::new(minor, "usd".parse().unwrap())
@@ -85,8 +87,7 @@ pub(super) fn view() -> MerchantView {
         checkout: CheckoutPolicy {
             max_total: Some(usd(200_000)),
             countries: vec!["US".parse().unwrap()],
-            allow_larger_token: false,
-            risk: RiskPolicy::BlockOnRecommendation,
+            tokens: TOKENS,
             quote_ttl: Span::minutes(15),
             session_ttl: Span::hours(2),
         },
@@ -174,6 +175,7 @@ pub(super) fn session(state: State) -> Session {
             option_id: None,
         },
         attempts: 0,
+        tokens: TOKENS,
         account: None,
         notice: None,
         state,

@@ -10,6 +10,7 @@ use merchant_gateway::domain::checkout::session::{
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, Mode, OrderId, PaymentIntentId, Revision, SessionId, SptHash, Tenant,
 };
+use merchant_gateway::domain::merchant::{RiskPolicy, TokenPolicy};
 use merchant_gateway::domain::money::{Currency, Money};
 use merchant_gateway::domain::order::Order;
 use merchant_gateway::domain::pricing::{PricingProblem, Quote, QuoteLine, QuoteOption};
@@ -58,6 +59,7 @@ pub(super) fn in_state(number: u128, state: State) -> Session {
             option_id: Some("standard".parse().unwrap()),
         },
         attempts: 1,
+        tokens: TokenPolicy { allow_larger: false, risk: RiskPolicy::BlockOnRecommendation },
         account: Some(account("acct_1Harbor")),
         notice: Some(declined()),
         state,

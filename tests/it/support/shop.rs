@@ -6,7 +6,7 @@ use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
 use merchant_gateway::domain::checkout::command::Patch;
 use merchant_gateway::domain::merchant::{
     Brand, ChatGptSettings, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus, MerchantView,
-    MethodsForm, PaymentMethod, RiskPolicy,
+    MethodsForm, PaymentMethod, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Currency, Money, Rate};
 use merchant_gateway::domain::shipping::ShippingRule;
@@ -34,8 +34,7 @@ pub fn view() -> MerchantView {
         checkout: CheckoutPolicy {
             max_total: Some(dollars(200_000)),
             countries: vec!["US".parse().unwrap()],
-            allow_larger_token: false,
-            risk: RiskPolicy::BlockOnRecommendation,
+            tokens: TokenPolicy { allow_larger: false, risk: RiskPolicy::BlockOnRecommendation },
             quote_ttl: Span::minutes(15),
             session_ttl: Span::minutes(120),
         },
