@@ -10,6 +10,7 @@ mod architecture;
 mod checkout;
 mod config;
 mod crash;
+mod documents;
 mod emulator;
 mod protocol;
 mod purchase;
