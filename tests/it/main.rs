@@ -11,6 +11,7 @@ mod bad_input;
 mod checkout;
 mod config;
 mod crash;
+mod documents;
 mod emulator;
 mod protocol;
 mod purchase;
