@@ -55,7 +55,7 @@ fn wrong_names(document: &str) -> Vec<String> {
             if !path.exists() {
                 wrong.push(format!("{text} does not exist"));
             }
-            listed = text.ends_with(".rs");
+            listed = Path::new(text).extension().is_some_and(|extension| extension == "rs");
             if let (true, Ok(code)) = (listed, fs::read_to_string(&path)) {
                 file = Some((text, code));
             }
@@ -66,7 +66,7 @@ fn wrong_names(document: &str) -> Vec<String> {
         if listed || name && (text.contains("::") || between.ends_with('(')) {
             match &file {
                 Some((path, code)) if !defines(code, text) => {
-                    wrong.push(format!("{path} does not define {text}"))
+                    wrong.push(format!("{path} does not define {text}"));
                 }
                 Some(_) => {}
                 None => wrong.push(format!("{text} stands behind no file")),
@@ -157,6 +157,21 @@ fn the_decisions_and_the_readme_name_only_what_is_there() {
 }
 
 #[test]
+fn every_crate_that_is_used_has_its_line_in_the_decisions() {
+    let page = document("docs/decisions/0006-crates.md");
+    let manifest = document("Cargo.toml");
+    let sections = manifest.split("\n[").filter(|section| section.contains("dependencies]\n"));
+    let crates: Vec<&str> = sections
+        .flat_map(str::lines)
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(crates.contains(&"sqlx") && crates.contains(&"insta"), "{crates:?}");
+    let missing: Vec<&&str> = crates.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn the_reader_of_documents_notices_every_kind_of_wrong_name() {
     let text = "`Driver::on` (`x`) `src/nowhere.rs`. `src/domain/checkout/driver.rs`: `Driver::on`, `look`,\n\
                 `look_away` and `Driver::look`; then `Driver::pump` (`gone`), not `this`. `Driver::jump`, `session`.\n\
@@ -227,7 +242,7 @@ fn wrong_commands(document: &str, makefile: &str) -> Vec<String> {
         };
         match ours {
             Some([command, options @ ..]) => {
-                wrong.extend(refused(command, options).map(|why| format!("{line}: {why}")))
+                wrong.extend(refused(command, options).map(|why| format!("{line}: {why}")));
             }
             Some([]) | None => wrong.push(format!("{line}: it is not known what this runs")),
         }
