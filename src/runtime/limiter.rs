@@ -4,6 +4,7 @@
 //! forged, so the number of shoppers remembered is bounded.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
@@ -13,6 +14,9 @@ use crate::domain::merchant::Limits;
 
 /// The most shoppers that are remembered at once for one merchant.
 const MAX_SHOPPERS: usize = 10_000;
+
+/// How many calls that find no room for their shopper are let pass between two prunings.
+const PRUNE_EVERY: u32 = 1000;
 
 /// The longest shopper name that is remembered.
 const MAX_SUBJECT: usize = 200;
@@ -43,6 +47,8 @@ pub struct MerchantLimiter {
     checkouts: DefaultDirectRateLimiter,
     payments: DefaultDirectRateLimiter,
     shoppers: DefaultKeyedRateLimiter<String>,
+    /// Calls that found the shoppers' room full.
+    since_pruning: AtomicU32,
 }
 
 fn at_least_one(number: u32) -> NonZeroU32 {
@@ -61,6 +67,7 @@ impl MerchantLimiter {
             checkouts: RateLimiter::direct(per_minute(limits.checkouts_per_minute)),
             payments: RateLimiter::direct(per_minute(limits.payments_per_minute)),
             shoppers: RateLimiter::keyed(per_minute(limits.per_shopper_per_minute)),
+            since_pruning: AtomicU32::new(0),
         }
     }
 
@@ -80,7 +87,9 @@ impl MerchantLimiter {
     }
 
     fn take_for_shopper(&self, subject: &str) -> Result<(), TooMany> {
-        if self.shoppers.len() >= MAX_SHOPPERS {
+        // Pruning looks at every name, so that a flood of invented ones must not buy a look each.
+        let full = self.shoppers.len() >= MAX_SHOPPERS;
+        if full && self.since_pruning.fetch_add(1, Ordering::Relaxed).is_multiple_of(PRUNE_EVERY) {
             self.shoppers.retain_recent();
         }
         // A name invented per call only meets the merchant's own bucket: it can neither help itself nor fill memory.

@@ -1,4 +1,4 @@
-//! Our thin Stripe client: the seven calls that a sheet payment needs, with the bodies kept as they are sent.
+//! Our thin Stripe client: the six calls that a sheet payment needs, with the bodies kept as they are sent.
 //!
 //! Must not import: tokio, actix, sqlx, `store`, `protocol`. Never logs a body, a token or a key. Invariant: a charge
 //! is sent exactly as it was stored; what an answer means is decided in one place, [`outcome`].

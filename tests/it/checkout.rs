@@ -692,3 +692,27 @@ fn a_session_keeps_the_token_policy_that_it_began_with() {
         "the quote is charged"
     );
 }
+
+#[test]
+fn a_key_that_is_refused_for_a_day_of_reading_asks_for_an_operator() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    for _ in 0..20 {
+        bench.see(Seen::KeyRefused);
+        bench.wait_and_wake();
+    }
+    bench.pass(Span::hours(24));
+    bench.see(Seen::KeyRefused);
+    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }));
+}
+
+#[test]
+fn a_cancel_that_meets_a_payment_under_way_keeps_what_it_is_for() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)));
+    bench.see(Seen::Intent(bench.intent(IntentStatus::Processing)));
+    bench.wait_and_wake();
+    assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]));
+    bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
+    assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::Requires3ds);
+}

@@ -68,7 +68,10 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
             dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text })
         }
         Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict),
-        Seen::KeyRefused => again_later(session, charging, None, context),
+        Seen::KeyRefused => match charging.phase {
+            Phase::Sending { .. } => again_later(session, charging, None, context),
+            Phase::Reading { .. } | Phase::Canceling { .. } => unread(session, charging, context),
+        },
         Seen::Unknown(unknown) => unknown_seen(session, charging, &unknown, context),
         Seen::Absent { asked } => absent(session, charging, asked, context),
         Seen::Unread => unread(session, charging, context),
@@ -98,7 +101,9 @@ fn intent_seen(
         IntentStatus::Processing => {
             let mut charging = charging.clone();
             charging.intent = Some(intent.id.clone());
-            charging.phase = Phase::Reading { absent_since: None };
+            if !matches!(charging.phase, Phase::Canceling { .. }) {
+                charging.phase = Phase::Reading { absent_since: None };
+            }
             was_read(&mut charging, context);
             again_later(session, &charging, None, context)
         }
