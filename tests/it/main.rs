@@ -11,6 +11,7 @@ mod bad_input;
 mod checkout;
 mod config;
 mod crash;
+mod demo;
 mod documents;
 mod emulator;
 mod protocol;

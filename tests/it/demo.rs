@@ -1,0 +1,63 @@
+//! The demo, as a newcomer runs it: in an empty folder, with nothing set up.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+fn demo(folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_merchant-gateway"));
+    command.arg("demo").current_dir(folder.path()).env_clear();
+    command
+}
+
+#[test]
+fn demo_buy_prints_a_receipt_for_every_shop_and_exits_well_again_and_again() {
+    let folder = TempDir::new().unwrap();
+    for _ in 0..2 {
+        let bought = demo(&folder).arg("--buy").output().unwrap();
+        let said = String::from_utf8_lossy(&bought.stdout);
+        assert!(bought.status.success(), "{said}\n{}", String::from_utf8_lossy(&bought.stderr));
+        for part in ["Harbor Coffee Roasters", "Total", "45.67 USD", "charged once: pi_"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    assert!(folder.path().join("demo-data/gateway.sqlite3").is_file(), "one folder holds it all");
+}
+
+#[tokio::test]
+async fn demo_serves_every_address_that_it_prints() {
+    let folder = TempDir::new().unwrap();
+    let mut process = demo(&folder).args(["--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let said: Vec<String> =
+        lines.map(Result::unwrap).take_while(|line| !line.contains("demo --buy")).collect();
+    let addresses: Vec<&str> = said
+        .iter()
+        .flat_map(|line| line.split_whitespace())
+        .filter(|word| word.starts_with("http://"))
+        .collect();
+    assert_eq!(addresses.len(), 4, "{said:?}");
+    let client = crate::support::client::Client::new(String::new(), crate::support::client::Speaks::Legacy);
+    let mut statuses = Vec::new();
+    for address in addresses {
+        let here = address.replace("coffee.localhost", "127.0.0.1");
+        let host = address.strip_prefix("http://").unwrap().split('/').next().unwrap();
+        let answer = client.http.get(here).header("host", host).send().await.unwrap();
+        statuses.push(answer.status().as_u16());
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    // MCP takes POST only; Stripe asks for a key; the ledger is open.
+    assert_eq!(statuses, [405, 405, 401, 200]);
+}
+
+#[test]
+fn a_port_in_use_is_told_with_what_to_do() {
+    let folder = TempDir::new().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let refused = demo(&folder).args(["--port", &port]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("choose another port with --port"), "{said}");
+}
