@@ -60,7 +60,19 @@ impl Client {
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, body: response.bytes().await.unwrap().to_vec() }
+        let answer = Answer { status, headers, body: response.bytes().await.unwrap().to_vec() };
+        self.check_error(&answer);
+        answer
+    }
+
+    /// Holds an error against the schema, whatever it answers; results are checked by who knows their method.
+    fn check_error(&self, answer: &Answer) {
+        let json = answer.headers.get("content-type").is_some_and(|kind| kind == "application/json");
+        let (Some(schema), true) = (McpSchema::get(), json) else { return };
+        if answer.json().get("error").is_some() {
+            let wrong = schema.check_response(self.speaks.version(), "", answer.status, &answer.body);
+            assert!(wrong.is_empty(), "{wrong:?}\n{}", answer.text());
+        }
     }
 
     /// One request in this client's revision; its answer is validated.
@@ -83,9 +95,7 @@ impl Client {
         }
         let message = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params });
         let answer = self.send(&headers, message.to_string()).await;
-        if answer.status != 429
-            && let Some(schema) = McpSchema::get()
-        {
+        if let Some(schema) = McpSchema::get() {
             let wrong = schema.check_response(version, method, answer.status, &answer.body);
             assert!(wrong.is_empty(), "{method} in {version}: {wrong:?}\n{}", answer.text());
         }
