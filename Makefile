@@ -4,6 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 VENV := .tools/python
 REQUIREMENTS := tests/python/requirements.txt
+NODE_MODULES := tests/node/node_modules
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint fmt generate setup
@@ -30,20 +31,35 @@ fmt: ## Format the code.
 generate: setup ## Write the snapshots of tests/it anew.
 	INSTA_UPDATE=always $(CARGO) test --locked --test it
 
-setup: $(VENV)/.complete ## Make what the tests need beside Rust: a Python environment in .tools.
+setup: $(VENV)/.complete $(NODE_MODULES)/.complete browser ## Make what the tests need beside Rust.
 
-# Other people's clients are tested against, so Python is needed. As root on Debian it is installed, and said so.
-$(VENV)/.complete: $(REQUIREMENTS)
-	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+# Other people's clients are tested against, so Python, Node.js and Chromium are needed. As root on Debian what is missing
+# is installed, and said so; elsewhere it is named, and nothing is installed.
+define need
+	@if ! $(1) >/dev/null 2>&1; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "setup: $(PYTHON) with venv is missing; installing the packages python3 and python3-venv"; \
-			apt-get update && apt-get install --yes --no-install-recommends python3 python3-venv; \
+			echo "setup: installing $(2)"; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends $(2); \
 		else \
-			echo "setup: $(PYTHON) with venv is missing. Install it (on Debian: apt-get install python3 python3-venv)" >&2; \
-			echo "setup: and run this again, or name another one: make test PYTHON=/path/to/python3" >&2; \
+			echo "setup: missing: $(2). Install it (on Debian: apt-get install $(2)) and run this again." >&2; \
+			echo "setup: $(3)" >&2; \
 			exit 1; \
 		fi; \
 	fi
+endef
+
+$(VENV)/.complete: $(REQUIREMENTS)
+	$(call need,$(PYTHON) -c 'import ensurepip; import venv',python3 python3-venv,Another one is named by: make test PYTHON=/path/to/python3)
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(REQUIREMENTS)
 	@touch $@
+
+# The Node.js of the tests is itself a package of tests/node: any npm will do to install it.
+$(NODE_MODULES)/.complete: tests/node/package-lock.json
+	$(call need,npm --version,npm,)
+	npm ci --prefix tests/node --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: browser
+browser:
+	$(call need,test -x "$(or $(TEST_CHROMIUM),/usr/bin/chromium)",chromium,Another one is named by: make test TEST_CHROMIUM=/path/to/chromium)
