@@ -1,0 +1,49 @@
+// The one face of whatever shows the widget: an assistant, and later a page of the gateway itself.
+//
+// Invariant: the widget knows its host through this interface alone; what a host cannot do is said by `canPay` and
+// `isConnected`, never guessed from its name.
+
+/** How the host shows the widget. */
+export interface HostContext {
+  readonly theme: 'light' | 'dark' | null;
+  /** BCP 47. */
+  readonly locale: string | null;
+  readonly displayMode: 'inline' | 'fullscreen' | 'pip' | null;
+  /** Pixels that the widget may be high. */
+  readonly maxHeight: number | null;
+  readonly safeArea: { readonly top: number; readonly right: number; readonly bottom: number; readonly left: number } | null;
+  /** Style variables of MCP Apps, by name. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+export const NO_CONTEXT: HostContext = {
+  theme: null, locale: null, displayMode: null, maxHeight: null, safeArea: null, variables: {},
+};
+
+/** What the host tells the widget. */
+export interface HostListener {
+  /** The result of the tool that the widget was opened by; hosts repeat it. `input` is that tool's arguments. */
+  result(result: unknown, input: unknown): void;
+  /** The tool's call was given up. */
+  cancelled(): void;
+  /** Context, capabilities or connection are not what they were. */
+  changed(): void;
+}
+
+export interface Host {
+  readonly isConnected: boolean;
+  readonly context: HostContext;
+  /** Whether the host has a payment sheet. */
+  readonly canPay: boolean;
+  /** What `save` was given in an earlier life of this widget; `undefined` where hosts keep nothing. */
+  readonly saved: unknown;
+  start(listener: HostListener): void;
+  /** Calls a tool of the shop; resolves with its result, rejects when there is none. */
+  callTool(name: string, args: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Opens the payment sheet; rejects when it is closed unpaid or the host fails. */
+  pay(sheet: unknown): Promise<unknown>;
+  openLink(url: string): void;
+  save(state: unknown): void;
+  /** The height that the content wants, in pixels. */
+  resize(height: number): void;
+}

@@ -1,0 +1,118 @@
+// A host of MCP Apps (2026-01-26): the bridge that is not of one vendor. It has no payment sheet.
+
+import { type Host, type HostContext, type HostListener, NO_CONTEXT } from './host';
+import { JsonRpc, type Params, type RpcWindow } from './json_rpc';
+
+const PROTOCOL = '2026-01-26';
+
+type AppsWindow = RpcWindow & Pick<Window, 'open'>;
+
+export class McpAppsHost implements Host {
+  readonly canPay = false;
+  readonly saved = undefined;
+  isConnected = false;
+  context: HostContext = NO_CONTEXT;
+  private raw: Params = {};
+  private input: unknown = null;
+  private canOpenLinks = false;
+  private listener: HostListener | null = null;
+  private readonly rpc: JsonRpc;
+
+  constructor(private readonly window: AppsWindow) {
+    // Both calls of the host only want to hear that we are there: nothing here must be finished before an end.
+    const answered = new Set(['ping', 'ui/resource-teardown']);
+    this.rpc = new JsonRpc(window, (method, params) => this.notified(method, params), (method) =>
+      answered.has(method) ? {} : undefined);
+  }
+
+  start(listener: HostListener): void {
+    this.listener = listener;
+    const hello = {
+      protocolVersion: PROTOCOL,
+      appInfo: { name: 'merchant-gateway-widget', version: '1' },
+      appCapabilities: { availableDisplayModes: ['inline', 'fullscreen'] },
+    };
+    this.rpc.request('ui/initialize', hello).then(
+      (result) => this.greeted((result ?? {}) as Params),
+      // A window that embeds the page and speaks something else.
+      () => undefined,
+    );
+  }
+
+  private greeted(result: Params): void {
+    this.isConnected = true;
+    this.canOpenLinks = Boolean((result['hostCapabilities'] as Params | undefined)?.['openLinks']);
+    this.adopt(result['hostContext']);
+    this.rpc.notify('ui/notifications/initialized', {});
+    this.listener?.changed();
+  }
+
+  private notified(method: string, params: Params): void {
+    switch (method) {
+      case 'ui/notifications/tool-input':
+        this.input = params['arguments'];
+        break;
+      case 'ui/notifications/tool-result':
+        this.listener?.result(params, this.input);
+        break;
+      case 'ui/notifications/tool-cancelled':
+        this.listener?.cancelled();
+        break;
+      case 'ui/notifications/host-context-changed':
+        this.adopt(params);
+        this.listener?.changed();
+        break;
+      default:
+        // What a later revision of the protocol says is passed over.
+        break;
+    }
+  }
+
+  /** Lays a context, or the part of it that changed, over what is known. */
+  private adopt(part: unknown): void {
+    if (typeof part !== 'object' || part === null) return;
+    this.raw = { ...this.raw, ...part };
+    this.context = readContext(this.raw);
+  }
+
+  async callTool(name: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+    if (!this.isConnected) throw new Error('no host');
+    return this.rpc.request('tools/call', { name, arguments: args });
+  }
+
+  async pay(): Promise<unknown> {
+    throw new Error('this host has no payment sheet');
+  }
+
+  openLink(url: string): void {
+    const open = (): void => void this.window.open(url, '_blank', 'noopener,noreferrer');
+    if (!this.canOpenLinks) open();
+    else this.rpc.request('ui/open-link', { url }).catch(open);
+  }
+
+  save(): void {
+    // MCP Apps keeps nothing for a view; the session is found again by the tool's result.
+  }
+
+  resize(height: number): void {
+    if (this.isConnected) this.rpc.notify('ui/notifications/size-changed', { height });
+  }
+}
+
+function readContext(raw: Params): HostContext {
+  const { theme, locale, displayMode } = raw;
+  const room = (raw['containerDimensions'] ?? {}) as Params;
+  const height = room['maxHeight'] ?? room['height'];
+  const area = raw['safeAreaInsets'] as HostContext['safeArea'] | undefined;
+  const variables = ((raw['styles'] as Params | undefined)?.['variables'] ?? {}) as Params;
+  return {
+    theme: theme === 'light' || theme === 'dark' ? theme : null,
+    locale: typeof locale === 'string' && locale !== '' ? locale : null,
+    displayMode: displayMode === 'inline' || displayMode === 'fullscreen' || displayMode === 'pip' ? displayMode : null,
+    maxHeight: typeof height === 'number' && height > 0 ? height : null,
+    safeArea: area ?? null,
+    variables: Object.fromEntries(
+      Object.entries(variables).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+    ),
+  };
+}

@@ -1,0 +1,57 @@
+// Starts the widget in its page.
+
+import { render } from 'preact';
+import { applyStyle, type Theme } from './brand';
+import { detect } from './host/detect';
+import { Runtime, SYSTEM_CLOCK } from './runtime';
+import './styles/base.css';
+import './styles/controls.css';
+import './styles/screens.css';
+import { speechFor } from './text/catalogue';
+import { App } from './ui/app';
+
+/** How long a host may take to show itself before the page says that it needs one. */
+const PATIENCE = 8000;
+
+const root = document.documentElement;
+const place = document.getElementById('app');
+const host = detect(window);
+const dark = window.matchMedia('(prefers-color-scheme: dark)');
+let patient = true;
+let told = '';
+
+const runtime = new Runtime(host, SYSTEM_CLOCK, draw);
+
+function draw(): void {
+  if (!place) return;
+  const { context } = host;
+  const { model, dispatch } = runtime;
+  const speech = speechFor(context.locale ?? navigator.language);
+  const theme: Theme = context.theme ?? (dark.matches ? 'dark' : 'light');
+  root.lang = speech.language;
+  root.dir = speech.direction;
+  applyStyle(root, context, theme, model.shop?.color ?? null);
+  const view = { ...speech, model, dispatch, openLink: (url: string) => host.openLink(url) };
+  render(<App view={view} connected={patient || host.isConnected} />, place);
+  measure();
+}
+
+/** Tells the host how high the content is, when that changes. */
+function measure(): void {
+  const page = place?.firstElementChild;
+  const now = page ? Math.ceil(page.getBoundingClientRect().height) : 0;
+  // A host that has just come to life has not heard it yet.
+  const news = `${now} ${host.isConnected}`;
+  if (now === 0 || news === told) return;
+  told = news;
+  host.resize(now);
+}
+
+runtime.start();
+draw();
+dark.addEventListener('change', draw);
+setTimeout(() => {
+  patient = false;
+  draw();
+}, PATIENCE);
+if (place?.firstElementChild) new ResizeObserver(measure).observe(place.firstElementChild);

@@ -1,0 +1,55 @@
+// What can happen to the widget, and what it does about it: both are data.
+
+import type { Model, Saved } from './model';
+import type { Address, Answer } from './wire';
+
+export type Event =
+  // From the host.
+  | { readonly type: 'started'; readonly saved: Saved | null }
+  | { readonly type: 'capable'; readonly canPay: boolean }
+  | { readonly type: 'given'; readonly answer: Answer; readonly asked: string | null }
+  | { readonly type: 'cancelled' }
+  // What became of effects.
+  | { readonly type: 'answered'; readonly call: number; readonly answer: Answer }
+  | { readonly type: 'lost'; readonly call: number }
+  | { readonly type: 'paid'; readonly attempt: number; readonly value: unknown }
+  | { readonly type: 'unpaid'; readonly attempt: number }
+  | { readonly type: 'woken'; readonly timer: number }
+  // From the shopper: choosing.
+  | { readonly type: 'browse' }
+  | { readonly type: 'search'; readonly query: string }
+  | { readonly type: 'more' }
+  | { readonly type: 'open'; readonly product: string }
+  | { readonly type: 'choose'; readonly axis: string; readonly value: string }
+  | { readonly type: 'count'; readonly quantity: number }
+  | { readonly type: 'buy' }
+  | { readonly type: 'back' }
+  // From the shopper: the order.
+  | { readonly type: 'line_quantity'; readonly id: string; readonly quantity: number }
+  | { readonly type: 'line_remove'; readonly id: string }
+  | { readonly type: 'line_change'; readonly id: string }
+  | { readonly type: 'address_edit'; readonly open: boolean }
+  | { readonly type: 'address'; readonly address: Address }
+  | { readonly type: 'shipping'; readonly id: string }
+  | { readonly type: 'renew' }
+  | { readonly type: 'cancel' }
+  | { readonly type: 'restart' }
+  | { readonly type: 'reviewed' }
+  | { readonly type: 'pay' }
+  | { readonly type: 'check' };
+
+export type Effect =
+  | { readonly type: 'call'; readonly call: number; readonly tool: string; readonly args: Readonly<Record<string, unknown>> }
+  | { readonly type: 'pay'; readonly attempt: number; readonly sheet: unknown }
+  | { readonly type: 'wait'; readonly timer: number; readonly milliseconds: number }
+  | { readonly type: 'wait_until'; readonly timer: number; readonly moment: string };
+
+/** Where an event leads. */
+export interface Step {
+  readonly model: Model;
+  readonly effects: readonly Effect[];
+}
+
+export function to(model: Model, ...effects: Effect[]): Step {
+  return { model, effects };
+}

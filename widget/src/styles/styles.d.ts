@@ -1,0 +1,2 @@
+// Vite takes style sheets in by side effect.
+declare module '*.css';

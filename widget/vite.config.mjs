@@ -1,0 +1,24 @@
+// Builds the page: one HTML file that needs nothing else.
+
+import { defineConfig } from 'vite';
+import { onePage } from './scripts/one_page.mjs';
+
+export default defineConfig({
+  // Environment files and public folders would let the surroundings into the bytes.
+  envDir: false,
+  publicDir: false,
+  logLevel: 'warn',
+  plugins: [onePage()],
+  build: {
+    target: ['chrome111', 'safari16.4', 'firefox115'],
+    outDir: 'dist',
+    emptyOutDir: true,
+    modulePreload: false,
+    reportCompressedSize: false,
+    cssCodeSplit: false,
+    rolldownOptions: {
+      input: 'src/main.tsx',
+      output: { format: 'iife' },
+    },
+  },
+});
