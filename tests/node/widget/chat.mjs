@@ -128,7 +128,7 @@ class Chat {
   }
 
   choose(name) {
-    return this.widget.getByRole('radio', { name }).check();
+    return this.widget.getByRole('radio', { name }).click();
   }
 
   /** Waits until a text can be read. */

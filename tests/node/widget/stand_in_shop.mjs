@@ -67,6 +67,8 @@ export class StandInShop {
     this.calls = [];
     /** Functions that are called before the next calls are answered, one each. */
     this.before = [];
+    /** Words with which the next calls are refused. */
+    this.refusals = [];
     this.charges = 0;
   }
 
@@ -74,6 +76,8 @@ export class StandInShop {
   async call(name, args) {
     this.calls.push({ name, args });
     await this.before.shift()?.(name, args);
+    const refusal = this.refusals.shift();
+    if (refusal) return refused(refusal);
     switch (name) {
       case 'search_products':
         return this.#search(args);
@@ -110,6 +114,16 @@ export class StandInShop {
 
   session(id) {
     return this.sessions.get(id.replace(/_r\d+$/, ''));
+  }
+
+  /** Changes a session as if from somewhere else. */
+  edit(session, args) {
+    this.#apply(session, args);
+  }
+
+  /** Makes a session's quote anew without a new revision, as when a line can no longer be sold. */
+  reprice(session) {
+    this.#price(session);
   }
 
   /** Makes the quoted prices old. */

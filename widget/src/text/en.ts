@@ -108,7 +108,7 @@ export const en = {
   paid: 'Thank you. Your order is paid.',
   order_number: 'Order',
   order_status: 'Order status',
-  sent_to: 'Delivered to',
+  sent_to: 'Delivery to',
 
   sheet_closed: 'No payment was taken. You can try again.',
   changed_elsewhere: 'The order was changed elsewhere. This is how it stands now.',
