@@ -24,11 +24,17 @@ pub(super) async fn run(
 ) -> Seen {
     let tenant = &merchant.tenant;
     let seen = match services.store.attempt(tenant, session, effect.attempt()).await {
-        Ok(Some(row)) if merchant.view.load().account.as_ref() != Some(&row.account) => {
-            tracing::error!(%session, account = %row.account, "attempt_waits_for_its_account");
-            Seen::KeyRefused
-        }
-        Ok(Some(row)) => ask_stripe(services, merchant, &row, effect).await,
+        Ok(Some(row)) => match &merchant.view.load().account {
+            Some(account) if *account == row.account => ask_stripe(services, merchant, &row, effect).await,
+            Some(account) => {
+                tracing::error!(%session, of = %row.account, opened = %account, "attempt_waits_for_its_account");
+                Seen::KeyRefused
+            }
+            None => {
+                tracing::warn!(%session, of = %row.account, "attempt_waits_until_the_account_is_known");
+                Seen::Unread
+            }
+        },
         Ok(None) => cannot_repeat(),
         Err(error) => {
             tracing::error!(%session, %error, "attempt_load_failed");
@@ -49,7 +55,6 @@ async fn ask_stripe(services: &Services, merchant: &Shared, row: &AttemptRow, ef
                 session: &row.session,
                 attempt: *attempt,
                 started: row.started,
-                repeat_until: row.repeat_until,
                 asked: services.clock.now(),
             };
             let seen = stripe.find_intent(&listing).await;

@@ -23,6 +23,9 @@ use crate::store::StoreError;
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// How long a caller whose deadline has passed waits for the store to say how things stand.
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
 /// How often a question is put anew when the session's actor dies under it.
 const TRIES: u32 = 3;
 
@@ -143,12 +146,19 @@ impl MerchantHandle {
         })
     }
 
-    /// What a caller hears whose deadline has passed: the session as the store has it.
+    /// What a caller hears whose deadline has passed. A reader, or a payer whose payment got somewhere, hears the
+    /// session as the store has it; an edit or a cancel may still come about, so nothing is said of it.
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
-        let paying = matches!(command, Command::Complete(_));
+        let paying = match command {
+            Command::Read => false,
+            Command::Complete(_) => true,
+            Command::Update { .. } | Command::Cancel => return Err(Rejection::Undecided),
+            Command::Create(_) => return Err(late(command)),
+        };
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
         let reading = async move { services.store.load(&tenant, &id, None).await };
-        let Ok(Ok(loaded)) = self.services.io.run(reading).await else {
+        let reading = tokio::time::timeout(LAST_LOOK, self.services.io.run(reading));
+        let Ok(Ok(Ok(loaded))) = reading.await else {
             return Err(late(command));
         };
         match loaded.session {

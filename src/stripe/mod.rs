@@ -23,8 +23,11 @@ use crate::domain::time::{Span, Timestamp};
 use answers::{Account, GrantedToken, List, PaymentIntent};
 use transport::{Call, Reply};
 
-/// How far a listing goes beyond an attempt's time at both ends: clocks differ.
+/// How far before an attempt's time a listing begins: clocks differ.
 const LISTING_MARGIN: Span = Span::minutes(10);
+
+/// How far Stripe's clock may be from ours until a listing by time proves nothing; well within the margin.
+const CLOCK_TOLERANCE: Span = Span::minutes(5);
 
 /// One merchant's Stripe account, seen through its newest key.
 #[derive(Clone, Debug)]
@@ -55,8 +58,6 @@ pub struct Listing<'a> {
     pub attempt: AttemptNumber,
     /// When the attempt was committed.
     pub started: Timestamp,
-    /// Until when its request was sent.
-    pub repeat_until: Timestamp,
     /// When the looking begins.
     pub asked: Timestamp,
 }
@@ -182,20 +183,25 @@ impl StripeAccount {
         }
     }
 
-    /// Looks for the PaymentIntent of an attempt among all that were made while it could be
-    /// (`GET /v1/payment_intents`, every page; search lags behind and is not used).
+    /// Looks for the PaymentIntent of an attempt among all that were made since shortly before it
+    /// (`GET /v1/payment_intents`, every page; search lags behind and is not used). There is no upper end: a request
+    /// may arrive late, and clocks differ; where they differ by much, finding nothing means nothing.
     pub async fn find_intent(&self, wanted: &Listing<'_>) -> Seen {
         let from = (wanted.started - LISTING_MARGIN).as_seconds().to_string();
-        let to = (wanted.repeat_until + LISTING_MARGIN).as_seconds().to_string();
         let mut found: Vec<PaymentIntent> = Vec::new();
         let mut after: Option<String> = None;
+        let mut clocks_agree = true;
         loop {
-            let mut query = vec![("created[gte]", from.as_str()), ("created[lte]", &to), ("limit", "100")];
+            let mut query = vec![("created[gte]", from.as_str()), ("limit", "100")];
             if let Some(after) = &after {
                 query.push(("starting_after", after));
             }
             let page = match self.get("/v1/payment_intents", &query).await {
-                Ok(reply) if reply.status == 200 => reply.json::<List<PaymentIntent>>(),
+                Ok(reply) if reply.status == 200 => {
+                    clocks_agree &=
+                        reply.date.is_none_or(|date| wanted.asked.is_within(CLOCK_TOLERANCE, date));
+                    reply.json::<List<PaymentIntent>>()
+                }
                 Ok(reply) if matches!(reply.status, 401 | 403) => return Seen::KeyRefused,
                 Ok(_) | Err(_) => None,
             };
@@ -205,6 +211,10 @@ impl StripeAccount {
             after = data.last().map(|intent| intent.id.clone());
             found.extend(data.into_iter().filter(|intent| intent.is_of(wanted.session, wanted.attempt)));
             match (has_more, &after) {
+                (false, _) if found.is_empty() && !clocks_agree => {
+                    tracing::error!(session = %wanted.session, "clock_differs_from_stripe");
+                    return Seen::Unread;
+                }
                 (false, _) => return outcome::of_listing(&found, wanted.asked),
                 (true, Some(_)) => {}
                 // More is promised, and nothing to go on from: this is no complete reading.

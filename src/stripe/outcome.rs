@@ -32,13 +32,27 @@ pub(super) fn of_reading(reply: &Reply) -> Seen {
     }
 }
 
-/// What a complete listing says: the paid one before all others, the oldest first.
+/// What a complete listing says: a paid one before one that may yet be paid, that before a dead one, and the oldest
+/// of each kind. One that cannot be read leaves everything open.
 pub(super) fn of_listing(found: &[PaymentIntent], asked: Timestamp) -> Seen {
-    let mut oldest_first: Vec<&PaymentIntent> = found.iter().collect();
-    oldest_first.sort_by_key(|intent| (intent.status != "succeeded", intent.created));
-    match oldest_first.first() {
-        Some(intent) => intent.seen().map_or(Seen::Unread, Seen::Intent),
-        None => Seen::Absent { asked },
+    let Some(mut seen) =
+        found.iter().map(|intent| Some((intent.created, intent.seen()?))).collect::<Option<Vec<_>>>()
+    else {
+        return Seen::Unread;
+    };
+    seen.sort_by_key(|(created, intent)| (rank(intent.status), *created));
+    seen.into_iter().next().map_or(Seen::Absent { asked }, |(_, intent)| Seen::Intent(intent))
+}
+
+/// How much a status decides: paid, still open, dead.
+const fn rank(status: IntentStatus) -> u8 {
+    match status {
+        IntentStatus::Succeeded => 0,
+        IntentStatus::Processing
+        | IntentStatus::RequiresCapture
+        | IntentStatus::RequiresAction
+        | IntentStatus::RequiresConfirmation => 1,
+        IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => 2,
     }
 }
 

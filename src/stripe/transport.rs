@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use httpdate::HttpDate;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -89,6 +90,8 @@ pub(super) struct Reply {
     pub(super) status: u16,
     /// The whole body.
     pub(super) body: Vec<u8>,
+    /// `Date`: Stripe's clock.
+    pub(super) date: Option<Timestamp>,
     /// `Retry-After`, in seconds.
     pub(super) retry_after: Option<Span>,
     /// `Stripe-Should-Retry`.
@@ -158,6 +161,7 @@ impl StripeTransport {
         Ok(Reply {
             status,
             body,
+            date: text("date").and_then(|value| value.parse::<HttpDate>().ok()).map(timestamp),
             retry_after: text("retry-after").and_then(|value| value.parse().ok()).map(Span::seconds),
             should_retry: text("stripe-should-retry").and_then(|value| value.parse().ok()),
             replayed: text("idempotent-replayed") == Some("true"),
@@ -167,6 +171,11 @@ impl StripeTransport {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+}
+
+fn timestamp(date: HttpDate) -> Timestamp {
+    let since = std::time::SystemTime::from(date).duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn bearer(key: &SecretString) -> Result<HeaderValue, TransportError> {

@@ -454,6 +454,7 @@ fn a_session_ends_with_its_time_and_stays_ended() {
 fn a_crash_after_the_commit_repeats_the_stored_request() {
     let (mut bench, _) = Bench::charging();
     bench.crash();
+    bench.wait_and_wake();
     assert_eq!(bench.effects, [Effect::Charge(bench.charging_state().attempt)]);
     bench.see(succeeded(&bench));
     let asking = bench.pay("spt_first0001");
@@ -481,7 +482,9 @@ fn a_failing_store_stops_a_payment_before_stripe_and_keeps_an_outcome_after_it()
     }
     assert!(!bench.driver.is_idle(), "an outcome is never given up");
     bench.store_is_down = false;
-    bench.wait_and_wake();
+    while bench.waits(paying) {
+        bench.wait_and_wake();
+    }
     assert!(bench.answer(paying).unwrap().order.is_some());
     assert_eq!(bench.attempts.len(), 1);
 }
@@ -493,6 +496,7 @@ fn an_attempt_whose_commit_was_done_unheard_is_carried_on() {
     bench.next_commit = NextCommit::FailsButIsDone;
     bench.tell_token(Ok(bench.good_facts()));
     assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Undecided);
+    bench.wait_and_wake();
     bench.wait_and_wake();
     assert!(matches!(bench.effects[..], [Effect::Charge(_)]));
     bench.see(succeeded(&bench));
@@ -715,4 +719,98 @@ fn a_cancel_that_meets_a_payment_under_way_keeps_what_it_is_for() {
     assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]));
     bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
     assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::Requires3ds);
+}
+
+#[test]
+fn a_refusal_means_dead_only_when_no_earlier_send_may_have_paid() {
+    let refusals = [
+        ("the token", Seen::TokenRefused { maybe_consumed: false, detail: String::new() }),
+        ("the request", Seen::RequestRefused { detail: String::new() }),
+    ];
+    for (name, refusal) in refusals {
+        let (mut bench, paying) = Bench::charging();
+        bench.see(refusal.clone());
+        assert!(matches!(bench.session().state, State::Ready { .. }), "{name}");
+        assert!(!bench.waits(paying), "{name}");
+
+        let (mut bench, paying) = Bench::charging();
+        bench.see(nothing_known());
+        bench.wait_and_wake();
+        bench.see(refusal.clone());
+        assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{name}: the first send may have paid");
+        bench.see(succeeded(&bench));
+        assert!(bench.answer(paying).unwrap().order.is_some(), "{name}");
+
+        let (mut bench, _) = Bench::charging();
+        bench.crash();
+        bench.wait_and_wake();
+        bench.see(refusal);
+        assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{name}: the lost send may have paid");
+    }
+}
+
+#[test]
+fn a_payment_under_way_is_read_less_and_less_often() {
+    let (mut bench, _) = Bench::charging();
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        bench.see(Seen::Intent(bench.intent(IntentStatus::Processing)));
+        let before = bench.now;
+        bench.wait_and_wake();
+        pauses.push(bench.now.since(before).as_millis());
+    }
+    assert_eq!(pauses, [375, 750, 1500, 3000, 6000, 12_000, 24_000, 45_000, 45_000]);
+}
+
+#[test]
+fn every_try_to_cancel_has_a_number_of_its_own() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)));
+    let statuses = [IntentStatus::Processing, IntentStatus::RequiresAction, IntentStatus::Processing];
+    let mut numbers = Vec::new();
+    for status in statuses {
+        let Effect::Cancel { tries, .. } = &bench.effects[0] else { panic!("{:?}", bench.effects) };
+        numbers.push(*tries);
+        bench.see(Seen::Intent(bench.intent(status)));
+        bench.wait_and_wake();
+    }
+    assert_eq!(numbers, [0, 1, 2], "Stripe replays what it stored under a number");
+}
+
+#[test]
+fn a_few_failed_readings_after_a_long_outage_freeze_nothing() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    for _ in 0..15 {
+        bench.see(Seen::Unread);
+        bench.wait_and_wake();
+    }
+    bench.see_nothing();
+    // The process is down for more than a day; when it comes back its account is not known at once.
+    bench.pass(Span::hours(30));
+    bench.crash();
+    for _ in 0..19 {
+        bench.see(Seen::Unread);
+        bench.wait_and_wake();
+    }
+    assert!(
+        matches!(bench.session().state, State::Charging(_)),
+        "the count began anew with the last reading"
+    );
+    bench.see(Seen::Unread);
+    assert!(matches!(bench.session().state, State::Frozen { .. }));
+}
+
+#[test]
+fn nobody_shortens_the_pause_of_a_store_that_failed() {
+    let (mut bench, _) = Bench::charging();
+    bench.commits_fail = true;
+    bench.see(succeeded(&bench));
+    let before = bench.commits;
+    for _ in 0..50 {
+        bench.wake();
+    }
+    assert_eq!(bench.commits, before, "being woken is no reason to try again");
+    bench.wait_and_wake();
+    assert_eq!(bench.commits, before + 1);
 }

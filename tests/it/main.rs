@@ -17,4 +17,5 @@ mod emulator;
 mod protocol;
 mod purchase;
 mod store;
+mod stripe_client;
 mod support;

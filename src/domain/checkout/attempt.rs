@@ -138,7 +138,7 @@ pub enum Seen {
         /// When the reading began: what it says is no younger.
         asked: Timestamp,
     },
-    /// A reading that did not come to its end.
+    /// A reading that did not come to its end, or was not even begun.
     Unread,
 }
 

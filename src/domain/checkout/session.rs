@@ -156,10 +156,13 @@ pub struct Charging {
     pub intent: Option<PaymentIntentId>,
     /// What is being done to decide it.
     pub phase: Phase,
-    /// How often the present phase has been tried since it last told something.
+    /// How often the present phase has been tried without an end. While the request is sent, zero means that no
+    /// send of it has an unknown outcome.
     pub tries: u32,
     /// When Stripe was last read completely, or reading began; counts once the request is not sent any more.
     pub last_read: Timestamp,
+    /// How many readings in a row did not come to their end.
+    pub unread: u32,
     /// When the next try is due.
     pub next_try: Timestamp,
 }

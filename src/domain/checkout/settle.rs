@@ -29,7 +29,7 @@ const REPLAYED_ERRORS: u32 = 3;
 const FIRST_PAUSE: i64 = 500;
 const LONGEST_PAUSE: i64 = 60_000;
 
-/// How many tries must have told nothing before an operator is asked; a long outage of our own is no silence of Stripe's.
+/// How many readings must have failed before an operator is asked; a long outage of our own is no silence of Stripe's.
 const READING_TRIES: u32 = 20;
 
 /// Applies what was seen of an attempt.
@@ -59,6 +59,10 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
             Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
         },
         Seen::TokenRefused { maybe_consumed: true, .. } => read_from_now_on(session, charging, context),
+        Seen::TokenRefused { .. } | Seen::RequestRefused { .. } if charging.tries > 0 => {
+            // A refusal ends this send only: an earlier one, whose answer was lost, may have paid.
+            read_from_now_on(session, charging, context)
+        }
         Seen::TokenRefused { maybe_consumed: false, .. } => {
             let text = "The payment was refused: its token is no longer good.".to_owned();
             dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text })
@@ -101,10 +105,12 @@ fn intent_seen(
         IntentStatus::Processing => {
             let mut charging = charging.clone();
             charging.intent = Some(intent.id.clone());
-            if !matches!(charging.phase, Phase::Canceling { .. }) {
-                charging.phase = Phase::Reading { absent_since: None };
+            match charging.phase {
+                Phase::Canceling { .. } => {}
+                Phase::Reading { .. } => charging.phase = Phase::Reading { absent_since: None },
+                Phase::Sending { .. } => enter(&mut charging, Phase::Reading { absent_since: None }),
             }
-            was_read(&mut charging, context);
+            was_read(&mut charging, context.moment.now);
             again_later(session, &charging, None, context)
         }
         IntentStatus::RequiresAction | IntentStatus::RequiresConfirmation | IntentStatus::RequiresCapture => {
@@ -183,8 +189,8 @@ fn canceling(
     context: &Context<'_>,
 ) -> Transition {
     let mut charging = charging.clone();
+    was_read(&mut charging, context.moment.now);
     if matches!(charging.phase, Phase::Canceling { .. }) {
-        charging.last_read = context.moment.now;
         return again_later(session, &charging, None, context);
     }
     let notice = declined(
@@ -193,8 +199,7 @@ fn canceling(
             .to_owned(),
     );
     charging.intent = Some(intent.id.clone());
-    charging.phase = Phase::Canceling { end: AttemptEnd::Dead { notice } };
-    was_read(&mut charging, context);
+    enter(&mut charging, Phase::Canceling { end: AttemptEnd::Dead { notice } });
     charging.next_try = context.moment.now;
     let effect = Effect::Cancel { attempt: charging.attempt, intent: intent.id.clone(), tries: 0 };
     stays(session, charging, Some(effect))
@@ -226,8 +231,9 @@ fn unknown_seen(
 pub(super) fn read_from_now_on(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
     if matches!(charging.phase, Phase::Sending { .. }) {
-        charging.phase = Phase::Reading { absent_since: None };
-        was_read(&mut charging, context);
+        enter(&mut charging, Phase::Reading { absent_since: None });
+        // The day that is given to reading begins now.
+        was_read(&mut charging, context.moment.now);
     }
     charging.next_try = context.moment.now;
     let effect = reading(&charging);
@@ -239,16 +245,22 @@ pub(super) fn reading(charging: &Charging) -> Effect {
     Effect::Read { attempt: charging.attempt, intent: charging.intent.clone() }
 }
 
-/// Stripe told something: the count of fruitless tries begins anew.
-fn was_read(charging: &mut Charging, context: &Context<'_>) {
-    charging.last_read = context.moment.now;
+/// Another way of deciding the attempt begins, and its tries are counted anew.
+fn enter(charging: &mut Charging, phase: Phase) {
+    charging.phase = phase;
     charging.tries = 0;
+}
+
+/// A reading came to its end.
+fn was_read(charging: &mut Charging, now: Timestamp) {
+    charging.last_read = now;
+    charging.unread = 0;
 }
 
 /// A complete reading, begun at `asked`, found no payment of this attempt.
 fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
-    charging.last_read = context.moment.now;
+    was_read(&mut charging, context.moment.now);
     let Phase::Reading { absent_since } = charging.phase else {
         return again_later(session, &charging, None, context);
     };
@@ -285,12 +297,14 @@ fn never_happened(session: &Session, charging: &Charging, now: Timestamp) -> Tra
 
 /// A reading did not come to its end.
 fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    charging.unread = charging.unread.saturating_add(1);
     let sending = matches!(charging.phase, Phase::Sending { .. });
-    let silent = context.moment.now >= charging.last_read + READING_LIMIT && charging.tries >= READING_TRIES;
+    let silent = context.moment.now >= charging.last_read + READING_LIMIT && charging.unread >= READING_TRIES;
     if silent && !sending {
-        return frozen(session, charging, FreezeReason::Unreadable);
+        return frozen(session, &charging, FreezeReason::Unreadable);
     }
-    again_later(session, charging, None, context)
+    again_later(session, &charging, None, context)
 }
 
 /// The same again after a pause that doubles from try to try, is spread by chance, and is never under `at_least`.

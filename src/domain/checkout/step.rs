@@ -3,7 +3,7 @@
 //! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
 //! below; those for what Stripe said are in [`settle`](super::settle).
 
-use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Seen};
+use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Seen, Unknown};
 use super::command::{Patch, Payment, Rejection};
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Wishes};
 use super::settle::settle;
@@ -365,6 +365,7 @@ fn pay(
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 0,
         last_read: now,
+        unread: 0,
         next_try: now,
     });
     let intent = AttemptIntent {
@@ -434,6 +435,11 @@ pub fn work(session: &Session, now: Timestamp) -> Work {
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Work::Step(Box::new(Event::TimeOut)),
         State::Charging(charging) => match (&charging.phase, &charging.intent) {
+            // Due, and never told of: the answer to the first send died with the process that waited for it.
+            (Phase::Sending { .. }, _) if charging.tries == 0 => Work::Step(Box::new(Event::Saw {
+                attempt: charging.attempt,
+                seen: Seen::Unknown(Unknown::default()),
+            })),
             (Phase::Sending { .. }, _) if now < charging.repeat_until => {
                 Work::Run(Effect::Charge(charging.attempt))
             }

@@ -214,6 +214,7 @@ pub(super) fn charging() -> Session {
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 1,
         last_read: NOW,
+        unread: 0,
         next_try: NOW,
     }))
 }

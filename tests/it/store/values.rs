@@ -120,6 +120,7 @@ fn under_way(number: u128) -> Charging {
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 1,
         last_read: NOW,
+        unread: 0,
         next_try: Timestamp::from_seconds(1_790_000_030),
     }
 }

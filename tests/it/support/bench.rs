@@ -42,6 +42,8 @@ pub struct Bench {
     pub flags: Vec<Flag>,
     pub store_is_down: bool,
     pub commits_fail: bool,
+    /// How often a commit was tried.
+    pub commits: u32,
     pub next_commit: NextCommit,
     /// What is wanted of Stripe and not answered yet.
     pub effects: Vec<Effect>,
@@ -67,6 +69,7 @@ impl Bench {
             flags: Vec::new(),
             store_is_down: false,
             commits_fail: false,
+            commits: 0,
             next_commit: NextCommit::Works,
             effects: Vec::new(),
             gathers: Vec::new(),
@@ -240,6 +243,7 @@ impl Bench {
     }
 
     fn commit(&mut self, change: Change) -> Result<Version, CommitFailed> {
+        self.commits += 1;
         let next = std::mem::replace(&mut self.next_commit, NextCommit::Works);
         if self.store_is_down || self.commits_fail || next == NextCommit::Fails {
             return Err(CommitFailed::Store);

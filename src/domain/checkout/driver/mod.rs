@@ -3,12 +3,14 @@
 //! One *lane* holds at most one load or commit at a time, which makes the driver the single writer of its session;
 //! tasks that wait for Stripe to tell about a token stand beside it, so a slow Stripe never keeps a reader waiting.
 //!
-//! `task` holds what is to be done, `look` what is decided before the network is asked, `reply` what callers hear.
+//! `task` holds what is to be done, `look` what is decided before the network is asked, `reply` what callers hear,
+//! `stuck` what waits for a store that failed.
 //! Invariants: an effect leaves only after the commit that asked for it; an outcome is never given up; nobody hears
 //! of a completed checkout but from the store.
 
 mod look;
 mod reply;
+mod stuck;
 mod task;
 
 use std::collections::VecDeque;
@@ -24,6 +26,7 @@ use crate::domain::merchant::MerchantView;
 use crate::domain::time::Span;
 use look::{Look, look};
 use reply::{answer, refuse, report, tell};
+use stuck::Stuck;
 use task::{Ask, Committed, Kind, Lane, Task};
 
 /// How often a caller's request is tried again when others change the session under it.
@@ -34,9 +37,6 @@ const MAX_WAITING: usize = 64;
 
 /// The most questions that wait for their turn or for Stripe; more are turned away.
 const MAX_QUEUED: usize = 256;
-
-/// How long a task waits when the store fails; doubled from try to try.
-const STORE_PAUSE: Span = Span::millis(200);
 
 /// Who asked, as the actor numbers its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,8 +133,7 @@ pub struct Driver {
     lane: Lane,
     queue: VecDeque<Task>,
     gathering: Vec<(TaskId, Task)>,
-    /// Tasks that the store failed; tried again when woken.
-    stuck: VecDeque<Task>,
+    stuck: Stuck,
     /// The attempt for which an effect is under way.
     in_flight: Option<AttemptNumber>,
     /// Callers that wait for an attempt to be decided.
@@ -159,7 +158,7 @@ impl Driver {
             lane: Lane::Free,
             queue: VecDeque::new(),
             gathering: Vec::new(),
-            stuck: VecDeque::new(),
+            stuck: Stuck::new(),
             in_flight: None,
             waiting: Vec::new(),
             lane_given_up: false,
@@ -200,7 +199,10 @@ impl Driver {
                 self.queue.push_back(Task::new(Kind::Outcome { attempt, seen }));
             }
             Input::Woken => {
-                self.queue.extend(self.stuck.drain(..));
+                self.queue.extend(self.stuck.ripe(moment.now));
+                if let Some(next) = self.stuck.next(moment.now) {
+                    turn.out.push(Output::WakeAfter(next));
+                }
                 if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
                     self.queue.push_back(Task::new(Kind::Due));
                 }
@@ -352,7 +354,7 @@ impl Driver {
     fn due(&mut self, (version, session): (Version, &Session), tries: u32, turn: &mut Turn<'_>) {
         // What was seen but is not written yet may decide the attempt: nothing is begun before.
         let undecided_outcome =
-            self.queue.iter().chain(&self.stuck).any(|task| matches!(task.kind, Kind::Outcome { .. }));
+            self.queue.iter().chain(self.stuck.tasks()).any(|task| matches!(task.kind, Kind::Outcome { .. }));
         if self.in_flight.is_some() || undecided_outcome {
             return;
         }
@@ -484,12 +486,8 @@ impl Driver {
             }
             Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => kind,
         };
-        let known = matches!(kept, Kind::Due) && self.stuck.iter().any(|task| matches!(task.kind, Kind::Due));
-        if !known {
-            self.stuck.push_back(Task::again(kept, tries));
-        }
-        let pause = STORE_PAUSE.as_millis().saturating_mul(1 << tries.min(6));
-        turn.out.push(Output::WakeAfter(Span::millis(pause)));
+        let pause = self.stuck.keep(kept, tries, turn.context.moment.now);
+        turn.out.push(Output::WakeAfter(pause));
     }
 }
 
