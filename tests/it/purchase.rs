@@ -5,30 +5,44 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Speaks, total};
 use crate::support::python;
+use crate::support::samples::{SAMPLES, Sample};
 use crate::support::world::{OTHER_SHOP, SHOP, World};
 
+/// Buys from every sample shop.
 async fn buys(speaks: Speaks) {
     let world = World::start();
-    let client = world.client(speaks);
+    for (bought, sample) in SAMPLES.iter().enumerate() {
+        buys_from(&world, sample, speaks).await;
+        assert_eq!(world.ledger().len(), bought + 1, "one payment per purchase");
+    }
+}
+
+async fn buys_from(world: &World, sample: &Sample, speaks: Speaks) {
+    let client = world.client_of(sample.id, speaks);
     let opened = client.open().await;
-    assert!(opened["instructions"].as_str().unwrap().contains("Harbor Coffee Roasters"), "{opened}");
+    assert!(opened["instructions"].as_str().unwrap().contains(sample.name), "{opened}");
     let tools = client.request("tools/list", json!({})).await.json();
     assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 8);
-    let found = client.works("search_products", json!({ "query": "huila" })).await;
-    assert_eq!(found["products"][0]["id"], "huila-washed");
+    let item = sample.cart[0].0;
+    let product =
+        client.works("show-buy-product-widget", json!({ "product": item })).await["product"].clone();
+    let found = client.works("search_products", json!({ "query": product["title"] })).await;
+    assert_eq!(found["products"][0]["id"], product["id"]);
 
-    let sheet = client.ready_checkout().await;
-    let token = world.token("pm_card_visa", total(&sheet));
+    let shown = client.works("create_checkout", sample.order()).await;
+    let sheet = &shown["checkout_session"];
+    assert_eq!((&sheet["status"], total(sheet)), (&json!("ready_for_payment"), sample.total), "{sheet}");
+    let token = world.token_of(sample.account, "pm_card_visa", sample.currency, sample.total);
     let paid = client.complete(&sheet["id"], &token).await;
     let content = &paid["structuredContent"];
     assert_eq!(content["status"], "completed", "{paid}");
     assert_eq!(content["order"]["checkout_session_id"], sheet["id"]);
 
     let ledger = world.ledger();
-    assert_eq!(ledger.len(), 1);
-    assert_eq!((ledger[0].amount_received, ledger[0].currency.as_str()), (total(&sheet), "usd"));
+    let payment = ledger.last().unwrap();
+    assert_eq!((payment.amount_received, payment.currency.as_str()), (sample.total, sample.currency));
     let session = sheet["id"].as_str().unwrap().strip_suffix("_r1").unwrap();
-    assert_eq!(ledger[0].metadata["checkout_session"], session);
+    assert_eq!(payment.metadata["checkout_session"], session);
 
     let seen = client.works("get_checkout", json!({ "checkout_session_id": session })).await;
     assert_eq!(seen["checkout_session"]["status"], "completed");
@@ -48,17 +62,20 @@ async fn a_raw_client_of_2026_07_28_buys() {
 #[tokio::test]
 async fn the_official_python_client_buys() {
     let world = World::start();
-    let url = world.url(&format!("/t/{SHOP}/mcp"));
     let stripe = world.emulator.base_url();
-    let Some(output) = python::run("mcp_official.py", &[&url, &stripe, "sk_test_canaryHarborCoffee"]) else {
-        return;
-    };
-    let bought: Value = serde_json::from_str(&python::said(&output)).unwrap();
-    assert_eq!(bought["protocol"], "2026-07-28", "the client negotiates the newest revision by itself");
-    let ledger = world.ledger();
-    assert_eq!(ledger.len(), 1);
-    assert_eq!(bought["total"], ledger[0].amount_received);
-    assert_eq!(bought["result"]["status"], "completed");
+    for sample in &SAMPLES {
+        let url = world.url(&format!("/t/{}/mcp", sample.id));
+        let order = sample.order().to_string();
+        let Some(output) = python::run("mcp_official.py", &[&url, &stripe, sample.key, &order]) else {
+            return;
+        };
+        let bought: Value = serde_json::from_str(&python::said(&output)).unwrap();
+        assert_eq!(bought["protocol"], "2026-07-28", "the client negotiates the newest revision by itself");
+        assert_eq!(bought["total"], sample.total);
+        assert_eq!(bought["result"]["status"], "completed");
+        assert_eq!(world.ledger().last().unwrap().amount_received, sample.total);
+    }
+    assert_eq!(world.ledger().len(), SAMPLES.len());
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! A whole world in one place: the real binary on a real SQLite file, an emulated Stripe in this process, two shops.
+//! A whole world in one place: the real binary on a real SQLite file, an emulated Stripe in this process, the sample
+//! shops and one more.
 //!
 //! The emulator lives in the test, so that it survives when the gateway is killed. At the end of a world every request
 //! that reached Stripe is held against Stripe's schema, and the gateway's log is searched for secrets.
@@ -15,9 +16,10 @@ use merchant_gateway::ports::{Environment, SystemClock, SystemEnvironment};
 use tempfile::TempDir;
 
 use super::client::{Client, Speaks};
+use super::samples::{self, SAMPLES, Sample};
 use super::stripe_schema::StripeSchema;
 
-/// The shop that most tests buy from, and another one beside it.
+/// The sample shop that most tests buy from, and a shop that is no sample.
 pub const SHOP: &str = "harbor-coffee";
 pub const OTHER_SHOP: &str = "kiln-works";
 
@@ -43,7 +45,7 @@ pub struct World {
 }
 
 impl World {
-    /// Both shops open, and both Stripe accounts known.
+    /// Every shop open, and every Stripe account known.
     pub fn start() -> Self {
         Self::make(|_| {}, &[])
     }
@@ -60,10 +62,12 @@ impl World {
 
     fn make(change: impl FnOnce(&Path), settings: &[(&'static str, &'static str)]) -> Self {
         let mut options = EmulatorOptions::new(Arc::new(SystemClock));
-        options.accounts = vec![
-            account(SHOP_ACCOUNT, SHOP_KEY, true, "profile_test_harborcoffee"),
-            account(OTHER_ACCOUNT, OTHER_KEY, false, "profile_test_kilnworks"),
-        ];
+        options.accounts = SAMPLES.iter().map(Sample::account_seed).collect();
+        options.accounts.push(AccountSeed {
+            account_id: OTHER_ACCOUNT.to_owned(),
+            secret_keys: vec![KeySeed { key: OTHER_KEY.to_owned(), may_read_account: false }],
+            network_id: "profile_test_kilnworks".to_owned(),
+        });
         let emulator = Emulator::start(options).unwrap();
         let folder = TempDir::new().unwrap();
         write_tenants(folder.path());
@@ -74,9 +78,9 @@ impl World {
         world
     }
 
-    /// Starts the binary and waits until it listens and both accounts are known.
+    /// Starts the binary and waits until it listens and all accounts are known.
     pub fn start_gateway(&mut self) {
-        self.start_until("stripe_account_known", 2);
+        self.start_until("stripe_account_known", SAMPLES.len() + 1);
     }
 
     /// Starts the binary and waits until it listens and has logged an event so many times.
@@ -101,7 +105,7 @@ impl World {
             .current_dir(folder)
             .env_clear()
             .env("GATEWAY_MASTER_KEY", MASTER_KEY)
-            .env("MERCHANT_HARBOR_COFFEE_STRIPE_KEY", SHOP_KEY)
+            .envs(SAMPLES.iter().map(|sample| (sample.variable, sample.key)))
             .env("MERCHANT_KILN_WORKS_STRIPE_KEY", OTHER_KEY)
             .env("GATEWAY__PUBLIC__LISTEN", "127.0.0.1:0")
             .env("GATEWAY__PUBLIC__LINK_BASE", "https://links.example")
@@ -219,7 +223,8 @@ impl World {
     /// No secret in clear in any log or database file; tokens only in the one sealed form.
     fn check_secrets(&self) {
         let mut secrets = self.tokens_seen();
-        secrets.extend([SHOP_KEY, OTHER_KEY, MASTER_KEY, "_secret_"].map(str::to_owned));
+        secrets.extend(SAMPLES.iter().map(|sample| sample.key.to_owned()));
+        secrets.extend([OTHER_KEY, MASTER_KEY, "_secret_"].map(str::to_owned));
         for entry in fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
             if !path.is_file() {
@@ -249,20 +254,14 @@ impl Drop for World {
     }
 }
 
-fn account(id: &str, key: &str, may_read_account: bool, network_id: &str) -> AccountSeed {
-    AccountSeed {
-        account_id: id.to_owned(),
-        secret_keys: vec![KeySeed { key: key.to_owned(), may_read_account }],
-        network_id: network_id.to_owned(),
-    }
-}
-
-/// The sample shop as it is shipped, and a second one whose restricted key may not read its account.
+/// The sample shops as they are shipped, and another one whose restricted key may not read its account.
 fn write_tenants(folder: &Path) {
     let tenants = folder.join("tenants");
     fs::create_dir(&tenants).unwrap();
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants/harbor-coffee.toml");
-    fs::copy(sample, tenants.join("harbor-coffee.toml")).unwrap();
+    for sample in SAMPLES {
+        let file = format!("{}.toml", sample.id);
+        fs::copy(samples::folder().join(&file), tenants.join(&file)).unwrap();
+    }
     fs::write(tenants.join("kiln-works.toml"), OTHER_TENANT).unwrap();
 }
 
