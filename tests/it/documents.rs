@@ -237,7 +237,7 @@ fn wrong_commands(document: &str, makefile: &str) -> Vec<String> {
                 );
                 continue;
             }
-            ["cargo", "build", ..] | ["curl" | "export", ..] => continue,
+            ["cargo", "build", ..] | ["curl" | "export" | "mkdir", ..] => continue,
             _ => None,
         };
         match ours {

@@ -14,6 +14,7 @@ mod crash;
 mod demo;
 mod documents;
 mod emulator;
+mod healthcheck;
 mod protocol;
 mod purchase;
 mod store;

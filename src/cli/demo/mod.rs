@@ -69,7 +69,8 @@ impl Demo {
             FixedEnvironment::new(variables.chain([(MASTER_KEY.to_owned(), folder.master_key.clone())]));
         let config = GatewayConfig::load(None, &environment, &overrides(&folder, address, &emulator))
             .map_err(|problems| told(&problems))?;
-        let gateway = Gateway::start(config, Needs { listener, environment: Arc::new(environment) })?;
+        let admin = TcpListener::bind(config.admin.listen)?;
+        let gateway = Gateway::start(config, Needs { listener, admin, environment: Arc::new(environment) })?;
         if !gateway.problems().is_empty() {
             return Err(told(gateway.problems()));
         }
@@ -97,6 +98,8 @@ fn overrides(folder: &folder::DemoFolder, address: SocketAddr, emulator: &Emulat
     let tenants = folder.tenants.display().to_string();
     [
         ("public.listen", address.to_string()),
+        // Nobody watches a demo over time: any free port will do.
+        ("admin.listen", "127.0.0.1:0".to_owned()),
         ("public.link_base", format!("http://{address}")),
         ("tenants.dir", tenants),
         ("store.url", format!("sqlite:{}", folder.database.display())),

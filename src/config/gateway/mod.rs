@@ -35,6 +35,8 @@ const PREFIX: &str = "GATEWAY__";
 pub struct GatewayConfig {
     /// The public listener.
     pub public: PublicConfig,
+    /// The listener of those who run the gateway.
+    pub admin: AdminConfig,
     /// Where merchants come from.
     pub tenants: TenantsConfig,
     /// Where things are kept.
@@ -62,6 +64,13 @@ pub struct PublicConfig {
     pub max_body_bytes: usize,
     /// Threads that answer requests; `None` means one per core.
     pub workers: Option<NonZeroUsize>,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug)]
+pub struct AdminConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
 }
 
 /// `[tenants]`.
@@ -146,6 +155,7 @@ impl GatewayConfig {
 
     fn read(layers: &mut Layers) -> Option<Self> {
         let public = read_public(layers);
+        let admin = layers.read("admin.listen", |text: String| address_and_port(&text, "127.0.0.1:8081"));
         let tenants =
             layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
         let store = layers.read("store.url", |url: String| store(&url));
@@ -165,6 +175,7 @@ impl GatewayConfig {
             });
         Some(Self {
             public: public?,
+            admin: AdminConfig { listen: admin? },
             tenants: tenants?,
             store: store?,
             stripe: stripe?,
@@ -186,10 +197,7 @@ fn web_error(wrong: &web::Wrong) -> (String, String) {
 }
 
 fn read_public(layers: &mut Layers) -> Option<PublicConfig> {
-    let listen = layers.read("public.listen", |text: String| {
-        text.parse()
-            .or_else(|_| no(format!("is no address and port: {}", quoted(&text)), "write \"0.0.0.0:8080\""))
-    });
+    let listen = layers.read("public.listen", |text: String| address_and_port(&text, "0.0.0.0:8080"));
     let base_hosts = layers.read("public.base_hosts", |hosts: Vec<String>| each(&hosts, web::base_host));
     let origins = layers.read("public.allowed_origins", |origins: Vec<String>| each(&origins, web::origin));
     let link_base = layers.read_optional("public.link_base", |text: String| {
@@ -251,6 +259,11 @@ fn read_secrets(layers: &mut Layers) -> Option<SecretsConfig> {
         master_key: master_key?,
         previous_master_keys: previous?,
     })
+}
+
+fn address_and_port(text: &str, example: &str) -> Read<SocketAddr> {
+    text.parse()
+        .or_else(|_| no(format!("is no address and port: {}", quoted(text)), format!("write \"{example}\"")))
 }
 
 fn each(texts: &[String], read: impl Fn(&str) -> Result<String, web::Wrong>) -> Read<Vec<String>> {

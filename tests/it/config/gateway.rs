@@ -77,11 +77,12 @@ fn a_variable_holds_a_list_with_commas() {
 
 #[test]
 fn every_mistake_is_told_with_the_layer_that_made_it() {
-    let file = "[publik]\n[public]\nlisten = 8080\nmax_body_byte = 1\n[admin]\nlisten = \"127.0.0.1:8081\"\n";
+    let file =
+        "[publik]\n[public]\nlisten = 8080\nmax_body_byte = 1\n[admin]\nlisten = \"8081\"\ntoken = \"x\"\n";
     let variables = [
         ("GATEWAY__PUBLIC__LISTN", "x"),
         ("GATEWAY__PUBLIC__WORKERS", "many"),
-        ("GATEWAY__ADMIN__LISTEN", "127.0.0.1:8081"),
+        ("GATEWAY__ADMIN__TOKEN", "x"),
     ];
     insta::assert_snapshot!(load(Some(file), &variables, &[("log.fromat", "json")]).unwrap_err());
 }

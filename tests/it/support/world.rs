@@ -108,6 +108,7 @@ impl World {
             .envs(SAMPLES.iter().map(|sample| (sample.variable, sample.key)))
             .env("MERCHANT_KILN_WORKS_STRIPE_KEY", OTHER_KEY)
             .env("GATEWAY__PUBLIC__LISTEN", "127.0.0.1:0")
+            .env("GATEWAY__ADMIN__LISTEN", "127.0.0.1:0")
             .env("GATEWAY__PUBLIC__LINK_BASE", "https://links.example")
             .env("GATEWAY__STRIPE__API_BASE", self.emulator.base_url())
             .env("GATEWAY__LOG__FORMAT", "json")
