@@ -59,7 +59,8 @@ async fn ask_stripe(services: &Services, merchant: &Shared, row: &AttemptRow, ef
             };
             let seen = stripe.find_intent(&listing).await;
             let proved = merchant.account_proved.load(Ordering::Acquire);
-            if matches!(seen, Seen::Absent { .. }) && !proved { Seen::Unread } else { seen }
+            // Where only the configuration says which account is read, that it shows no payment proves nothing.
+            if proved { seen } else { seen.without_absence() }
         }
         Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, *tries).await,
     }
@@ -123,5 +124,9 @@ fn report(tenant: &Tenant, session: &SessionId, effect: &Effect, seen: &Seen) {
             tracing::error!(%merchant, %session, attempt, "payment_idempotency_conflict");
         }
         Seen::KeyRefused => tracing::error!(%merchant, %session, attempt, "stripe_key_refused"),
+        Seen::Beside { seen, paid } => {
+            tracing::error!(%merchant, %session, attempt, ?paid, "further_payments_seen");
+            report(tenant, session, effect, seen);
+        }
     }
 }

@@ -23,6 +23,7 @@ use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::driver::{
     CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed,
 };
+use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
 use crate::domain::ids::SessionId;
 use crate::store::CommitError;
@@ -173,6 +174,8 @@ impl SessionActor {
     fn commit(&mut self, change: Change, ctx: &mut Context<Self>) {
         let state = change.session.state.name();
         let revision = change.session.revision.0;
+        let frozen = frozen_because(&change.session.state);
+        let flagged: Vec<String> = change.flags.iter().map(|flag| flag.intent.to_string()).collect();
         let services = Arc::clone(&self.services);
         let merchant = Arc::clone(&self.merchant);
         let work = async move {
@@ -185,6 +188,12 @@ impl SessionActor {
                 Some(Ok(version)) => {
                     actor.absent = false;
                     tracing::info!(%session, state, revision, "session_committed");
+                    if let Some((reason, intent)) = &frozen {
+                        tracing::error!(%session, ?reason, intent, "session_waits_for_an_operator");
+                    }
+                    if !flagged.is_empty() {
+                        tracing::error!(%session, intents = ?flagged, "payments_flagged");
+                    }
                     Ok(version)
                 }
                 Some(Err(CommitError::Conflict)) => Err(CommitFailed::Conflict),
@@ -211,6 +220,21 @@ impl SessionActor {
             let input = into_input(result, actor);
             actor.feed(input, ctx);
         }));
+    }
+}
+
+/// Why a session is frozen, and with which payment, if it is.
+fn frozen_because(state: &State) -> Option<(FreezeReason, Option<String>)> {
+    match state {
+        State::Frozen { charging, reason } => {
+            Some((*reason, charging.intent.as_ref().map(ToString::to_string)))
+        }
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => None,
     }
 }
 

@@ -220,14 +220,15 @@ fn services(
     let keyring = Arc::new(keyring);
     let span = |duration: Duration| Span::millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
     let charge_timeout = span(config.stripe.request_timeout);
-    let stripe = StripeTransport::new(TransportConfig {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let transport = TransportConfig {
         api_base: config.stripe.api_base.clone(),
         version: config.stripe.version.clone(),
         connect_timeout: span(config.stripe.connect_timeout),
         charge_timeout,
         read_timeout: READ_TIMEOUT.min(charge_timeout),
-    })?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    };
+    let stripe = StripeTransport::new(transport, Arc::clone(&clock))?;
     Ok(Services {
         store: Arc::clone(store) as _,
         stripe,

@@ -149,9 +149,9 @@ impl Shop {
             None => {}
         }
         self.check_order(&commit)?;
-        self.check_flag(&commit)?;
+        self.check_flags(&commit)?;
 
-        let Commit { session, due_at, attempt, order, flag, .. } = commit;
+        let Commit { session, due_at, attempt, order, flags, .. } = commit;
         match attempt {
             Some(AttemptChange::Start(row)) => {
                 self.tokens.insert(row.spt_hash.clone(), (row.session.clone(), row.number));
@@ -170,10 +170,10 @@ impl Shop {
         if let Some(placed) = order {
             self.orders.insert(placed.order.id.clone(), placed);
         }
-        if let Some(flag) = flag
-            && !self.flags.iter().any(|known| known.intent == flag.intent)
-        {
-            self.flags.push(flag);
+        for flag in flags {
+            if !self.flags.iter().any(|known| known.intent == flag.intent) {
+                self.flags.push(flag);
+            }
         }
         self.sessions.insert(session.id.clone(), SessionRow { version, session, due_at });
         Ok(version)
@@ -235,13 +235,14 @@ impl Shop {
         Ok(())
     }
 
-    fn check_flag(&self, commit: &Commit) -> Result<(), CommitError> {
-        let Some(flag) = &commit.flag else { return Ok(()) };
-        // A payment that is flagged already stays as it is, whatever id the new flag brings.
-        let flagged = self.flags.iter().any(|known| known.intent == flag.intent);
-        if !flagged && self.flags.iter().any(|known| known.id == flag.id) {
-            let what = format!("flag {} of {}", flag.id, name(&commit.tenant));
-            return Err(corrupt(what, "its id is another flag's"));
+    fn check_flags(&self, commit: &Commit) -> Result<(), CommitError> {
+        for flag in &commit.flags {
+            // A payment that is flagged already stays as it is, whatever id the new flag brings.
+            let flagged = self.flags.iter().any(|known| known.intent == flag.intent);
+            if !flagged && self.flags.iter().any(|known| known.id == flag.id) {
+                let what = format!("flag {} of {}", flag.id, name(&commit.tenant));
+                return Err(corrupt(what, "its id is another flag's"));
+            }
         }
         Ok(())
     }

@@ -80,8 +80,8 @@ pub struct Commit {
     pub attempt: Option<AttemptChange>,
     /// The order that is placed.
     pub order: Option<PlacedOrder>,
-    /// A payment for an operator to look at; one already flagged stays as it is.
-    pub flag: Option<Flag>,
+    /// Payments for an operator to look at; one already flagged stays as it is.
+    pub flags: Vec<Flag>,
 }
 
 impl Commit {
@@ -105,8 +105,8 @@ impl Commit {
         if self.order.as_ref().is_some_and(|placed| placed.order.session != self.session.id) {
             return refuse("its order names another session");
         }
-        if self.flag.as_ref().is_some_and(|flag| flag.session != self.session.id) {
-            return refuse("its flag names another session");
+        if self.flags.iter().any(|flag| flag.session != self.session.id) {
+            return refuse("one of its flags names another session");
         }
         Ok(())
     }

@@ -26,8 +26,8 @@ use transport::{Call, Reply};
 /// How far before an attempt's time a listing begins: clocks differ.
 const LISTING_MARGIN: Span = Span::minutes(10);
 
-/// How far Stripe's clock may be from ours until a listing by time proves nothing; well within the margin.
-const CLOCK_TOLERANCE: Span = Span::minutes(5);
+/// The most pages of a listing that are read: 20 000 payments of one account.
+const MOST_PAGES: u32 = 200;
 
 /// One merchant's Stripe account, seen through its newest key.
 #[derive(Clone, Debug)]
@@ -71,6 +71,11 @@ pub enum AccountError {
     /// The key may not read its account; `stripe.account_id` must be given.
     #[error("the key may not read its account; set stripe.account_id")]
     NotPermitted,
+    /// Stripe's clock is far from ours.
+    #[error(
+        "the clock of this machine differs from Stripe's by more than a minute; payments stay off until it is set right"
+    )]
+    ClockDiffers,
     /// Stripe did not answer, or not what it should.
     #[error("Stripe could not be read: {0}")]
     Unread(String),
@@ -89,11 +94,13 @@ impl StripeAccount {
         self.transport.version()
     }
 
-    /// Which account the key opens (`GET /v1/account`).
+    /// Which account the key opens (`GET /v1/account`), and that the clocks agree: nothing is sent before both are known,
+    /// since a request may be repeated only while Stripe remembers its key.
     pub async fn account_id(&self) -> Result<AccountId, AccountError> {
         let reply =
             self.get("/v1/account", &[]).await.map_err(|error| AccountError::Unread(error.to_string()))?;
         match reply.status {
+            _ if !reply.clock_agrees => Err(AccountError::ClockDiffers),
             200 => {
                 let account: Account = reply
                     .json()
@@ -114,6 +121,7 @@ impl StripeAccount {
     pub async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
         let path = format!("/v1/shared_payment/granted_tokens/{}", token.expose());
         match self.get(&path, &[]).await {
+            Ok(reply) if !reply.clock_agrees => Err(GatherError::ClockDiffers),
             Ok(reply) => match reply.status {
                 200 => {
                     reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::Unread)
@@ -142,7 +150,8 @@ impl StripeAccount {
                 | Seen::KeyRefused
                 | Seen::Unknown(_)
                 | Seen::Absent { .. }
-                | Seen::Unread) => seen,
+                | Seen::Unread
+                | Seen::Beside { .. }) => seen,
             },
             Err(_) => Seen::Unknown(crate::domain::checkout::attempt::Unknown::default()),
         }
@@ -156,7 +165,9 @@ impl StripeAccount {
                     matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
                 Seen::TokenRefused { maybe_consumed: !harmless, detail }
             }
-            Err(GatherError::Unread) => Seen::TokenRefused { maybe_consumed: true, detail },
+            Err(GatherError::Unread | GatherError::ClockDiffers) => {
+                Seen::TokenRefused { maybe_consumed: true, detail }
+            }
             // The token was read before its attempt was begun; that it is unknown now means that the key opens another
             // account, whose answers tell nothing of this attempt.
             Err(GatherError::Foreign) => Seen::KeyRefused,
@@ -191,15 +202,14 @@ impl StripeAccount {
         let mut found: Vec<PaymentIntent> = Vec::new();
         let mut after: Option<String> = None;
         let mut clocks_agree = true;
-        loop {
+        for _ in 0..MOST_PAGES {
             let mut query = vec![("created[gte]", from.as_str()), ("limit", "100")];
             if let Some(after) = &after {
                 query.push(("starting_after", after));
             }
             let page = match self.get("/v1/payment_intents", &query).await {
                 Ok(reply) if reply.status == 200 => {
-                    clocks_agree &=
-                        reply.date.is_none_or(|date| wanted.asked.is_within(CLOCK_TOLERANCE, date));
+                    clocks_agree &= reply.clock_agrees;
                     reply.json::<List<PaymentIntent>>()
                 }
                 Ok(reply) if matches!(reply.status, 401 | 403) => return Seen::KeyRefused,
@@ -208,19 +218,19 @@ impl StripeAccount {
             let Some(List { data, has_more }) = page else {
                 return Seen::Unread;
             };
-            after = data.last().map(|intent| intent.id.clone());
-            found.extend(data.into_iter().filter(|intent| intent.is_of(wanted.session, wanted.attempt)));
-            match (has_more, &after) {
-                (false, _) if found.is_empty() && !clocks_agree => {
-                    tracing::error!(session = %wanted.session, "clock_differs_from_stripe");
-                    return Seen::Unread;
-                }
-                (false, _) => return outcome::of_listing(&found, wanted.asked),
-                (true, Some(_)) => {}
-                // More is promised, and nothing to go on from: this is no complete reading.
-                (true, None) => return Seen::Unread,
+            let last = data.last().map(|intent| intent.id.clone());
+            found.extend(data.into_iter().filter(|intent| intent.is_of(wanted.session)));
+            if !has_more {
+                let seen = outcome::of_listing(&found, wanted.attempt, wanted.asked);
+                return if clocks_agree { seen } else { seen.without_absence() };
             }
+            // More is promised, and nothing new to go on from: this is no complete reading.
+            if last.is_none() || last == after {
+                return Seen::Unread;
+            }
+            after = last;
         }
+        Seen::Unread
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, TransportError> {

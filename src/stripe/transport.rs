@@ -1,5 +1,7 @@
 //! One HTTP request to Stripe: authentication, version, deadlines, size limits. Knows no endpoint.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use httpdate::HttpDate;
@@ -9,6 +11,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::domain::time::{Span, Timestamp};
+use crate::ports::Clock;
+
+/// How far Stripe's clock may be from ours until no time can be relied on: less than what is waited after the last send
+/// of a payment before silence counts.
+const CLOCK_TOLERANCE: Span = Span::minutes(1);
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -29,10 +36,11 @@ pub struct TransportConfig {
 }
 
 /// The connection to Stripe that all merchants share; keys are given per call.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StripeTransport {
     http: reqwest::Client,
-    config: std::sync::Arc<TransportConfig>,
+    config: Arc<TransportConfig>,
+    clock: Arc<dyn Clock>,
 }
 
 /// No answer came.
@@ -90,8 +98,8 @@ pub(super) struct Reply {
     pub(super) status: u16,
     /// The whole body.
     pub(super) body: Vec<u8>,
-    /// `Date`: Stripe's clock.
-    pub(super) date: Option<Timestamp>,
+    /// Whether Stripe's clock, by its `Date`, is near enough to ours. An answer without one tells nothing against it.
+    pub(super) clock_agrees: bool,
     /// `Retry-After`, in seconds.
     pub(super) retry_after: Option<Span>,
     /// `Stripe-Should-Retry`.
@@ -100,10 +108,16 @@ pub(super) struct Reply {
     pub(super) replayed: bool,
 }
 
+impl fmt::Debug for StripeTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StripeTransport").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
 impl StripeTransport {
     /// Sets up the shared HTTP client: no redirects, no system proxy, HTTP/1.1, `https` except towards loopback.
     #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-    pub fn new(config: TransportConfig) -> Result<Self, TransportError> {
+    pub fn new(config: TransportConfig, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
         let plain = config.api_base.scheme() == "http";
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -115,7 +129,7 @@ impl StripeTransport {
             .user_agent(concat!("merchant-gateway/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| TransportError::Setup(error.to_string()))?;
-        Ok(Self { http, config: std::sync::Arc::new(config) })
+        Ok(Self { http, config: Arc::new(config), clock })
     }
 
     /// The configured `Stripe-Version`.
@@ -157,11 +171,16 @@ impl StripeTransport {
             body.extend_from_slice(&chunk);
         }
         let text = |name: &str| text(&headers, name);
+        let date = text("date").and_then(|value| value.parse::<HttpDate>().ok()).map(timestamp);
+        let clock_agrees = date.is_none_or(|date| date.is_within(CLOCK_TOLERANCE, self.clock.now()));
+        if !clock_agrees {
+            tracing::error!(stripe = date.map(|date| date.to_string()), "clock_differs_from_stripe");
+        }
         tracing::debug!(status, request_id = text("request-id"), "stripe_answered");
         Ok(Reply {
             status,
             body,
-            date: text("date").and_then(|value| value.parse::<HttpDate>().ok()).map(timestamp),
+            clock_agrees,
             retry_after: text("retry-after").and_then(|value| value.parse().ok()).map(Span::seconds),
             should_retry: text("stripe-should-retry").and_then(|value| value.parse().ok()),
             replayed: text("idempotent-replayed") == Some("true"),

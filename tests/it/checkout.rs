@@ -29,6 +29,18 @@ fn nothing_known() -> Seen {
     Seen::Unknown(Unknown::default())
 }
 
+/// Reads in vain, again and again, until an operator is asked.
+fn fails_until_frozen(bench: &mut Bench, seen: &Seen) {
+    for _ in 0..5000 {
+        bench.see(seen.clone());
+        if matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }) {
+            return;
+        }
+        bench.wait_and_wake();
+    }
+    panic!("nobody was asked until {}", bench.now);
+}
+
 fn succeeded(bench: &Bench) -> Seen {
     Seen::Intent(bench.intent(IntentStatus::Succeeded))
 }
@@ -331,13 +343,9 @@ fn a_payment_found_by_reading_becomes_the_order() {
 fn what_cannot_be_read_for_a_day_is_frozen_for_an_operator() {
     let (mut bench, _) = Bench::charging();
     bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
-    for _ in 0..20 {
-        bench.see(Seen::Unread);
-        assert!(matches!(bench.session().state, State::Charging(_)));
-        bench.wait_and_wake();
-    }
-    bench.pass(Span::hours(24));
-    bench.see(Seen::Unread);
+    let began = bench.now;
+    fails_until_frozen(&mut bench, &Seen::Unread);
+    assert!(bench.now.since(began) >= Span::hours(24));
     assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }));
     let other = bench.pay("spt_second002");
     assert!(matches!(bench.answer(other).unwrap().session.state, State::Frozen { .. }));
@@ -701,13 +709,9 @@ fn a_session_keeps_the_token_policy_that_it_began_with() {
 fn a_key_that_is_refused_for_a_day_of_reading_asks_for_an_operator() {
     let (mut bench, _) = Bench::charging();
     bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
-    for _ in 0..20 {
-        bench.see(Seen::KeyRefused);
-        bench.wait_and_wake();
-    }
-    bench.pass(Span::hours(24));
-    bench.see(Seen::KeyRefused);
-    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }));
+    let began = bench.now;
+    fails_until_frozen(&mut bench, &Seen::KeyRefused);
+    assert!(bench.now.since(began) >= Span::hours(24));
 }
 
 #[test]
@@ -778,27 +782,104 @@ fn every_try_to_cancel_has_a_number_of_its_own() {
 }
 
 #[test]
-fn a_few_failed_readings_after_a_long_outage_freeze_nothing() {
+fn a_time_in_which_nobody_was_there_to_read_freezes_nothing() {
     let (mut bench, _) = Bench::charging();
     bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
-    for _ in 0..15 {
+    for _ in 0..25 {
         bench.see(Seen::Unread);
         bench.wait_and_wake();
     }
-    bench.see_nothing();
-    // The process is down for more than a day; when it comes back its account is not known at once.
+    // The process is down for more than a day, and finds the network down when it comes back.
     bench.pass(Span::hours(30));
     bench.crash();
-    for _ in 0..19 {
+    for _ in 0..25 {
         bench.see(Seen::Unread);
         bench.wait_and_wake();
     }
-    assert!(
-        matches!(bench.session().state, State::Charging(_)),
-        "the count began anew with the last reading"
+    assert!(matches!(bench.session().state, State::Charging(_)));
+    fails_until_frozen(&mut bench, &Seen::Unread);
+}
+
+#[test]
+fn a_refusal_whose_commit_was_done_unheard_stays_what_it_was() {
+    let refusals = [
+        Seen::TokenRefused { maybe_consumed: false, detail: String::new() },
+        Seen::RequestRefused { detail: String::new() },
+    ];
+    for refusal in refusals {
+        let (mut bench, paying) = Bench::charging();
+        bench.see(nothing_known());
+        bench.wait_and_wake();
+        bench.next_commit = NextCommit::FailsButIsDone;
+        bench.see(refusal);
+        bench.wait_and_wake();
+        assert!(matches!(bench.session().state, State::Charging(_)), "the first send may have paid");
+        while bench.effects.is_empty() {
+            bench.wait_and_wake();
+        }
+        bench.see(succeeded(&bench));
+        assert!(bench.answer(paying).unwrap().order.is_some());
+    }
+}
+
+#[test]
+fn a_payment_that_reading_shows_unpaid_is_canceled_before_another_may_be_made() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresPaymentMethod)));
+    assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]), "the send may still be at work on it");
+    assert!(bench.waits(paying));
+    bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
+    let notice = bench.answer(paying).unwrap().notice.unwrap();
+    assert_eq!(
+        (notice.code, notice.text.as_str()),
+        (NoticeCode::PaymentDeclined, "The payment was declined.")
     );
-    bench.see(Seen::Unread);
-    assert!(matches!(bench.session().state, State::Frozen { .. }));
+
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresPaymentMethod)));
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some(), "it was");
+}
+
+#[test]
+fn a_clock_that_is_set_back_puts_no_payment_to_sleep() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(nothing_known());
+    bench.now = bench.now - Span::hours(3);
+    bench.wake();
+    assert!(matches!(bench.effects[..], [Effect::Charge(_)]), "a pause is never hours long");
+    bench.store_is_down = true;
+    bench.see(succeeded(&bench));
+    bench.store_is_down = false;
+    bench.now = bench.now - Span::hours(3);
+    bench.wake();
+    assert!(bench.answer(paying).unwrap().order.is_some());
+}
+
+#[test]
+fn every_succeeded_payment_is_on_the_order_or_flagged() {
+    let (mut bench, paying) = Bench::charging();
+    let other: merchant_gateway::domain::ids::PaymentIntentId = "pi_other".parse().unwrap();
+    let seen = Box::new(succeeded(&bench));
+    bench.see(Seen::Beside { seen, paid: vec![other.clone()] });
+    assert!(bench.answer(paying).unwrap().order.is_some());
+    let flagged: Vec<_> = bench.flags.iter().map(|flag| (flag.intent.clone(), flag.reason)).collect();
+    assert_eq!(flagged, [(other.clone(), FlagReason::PaidTwice)]);
+
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    let seen = Box::new(Seen::Absent { asked: bench.now });
+    bench.see(Seen::Beside { seen, paid: vec![other] });
+    assert_eq!(bench.flags[0].reason, FlagReason::PaidByDeadAttempt);
+
+    let (mut bench, _) = Bench::charging();
+    let mut intent = bench.intent(IntentStatus::Succeeded);
+    intent.amount = Money::new(1, shop::usd());
+    bench.see(Seen::Intent(intent.clone()));
+    let flagged: Vec<_> = bench.flags.iter().map(|flag| (flag.intent.clone(), flag.reason)).collect();
+    assert_eq!(flagged, [(intent.id, FlagReason::PaymentDisagrees)]);
 }
 
 #[test]

@@ -113,7 +113,7 @@ async fn a_commit_from_an_old_version_conflicts_and_changes_nothing(store: AnySt
     let late = Commit {
         due_at: Some(NOW),
         order: Some(order(1)),
-        flag: Some(flag(1, 1, 9)),
+        flags: vec![flag(1, 1, 9)],
         ..start(first, completed(1), attempt(&harbor(), 1, 1, "spt_late"), &harbor())
     };
     let late = store.commit(late).await;
@@ -251,7 +251,7 @@ async fn parts_that_name_another_session_are_refused(store: AnyStore) {
         start(from, charging(1), attempt(&harbor(), 2, 1, "spt_one"), &harbor()),
         start(from, charging(1), decided, &harbor()),
         Commit { order: Some(order(2)), ..change(&harbor(), from, completed(1)) },
-        Commit { flag: Some(flag(1, 2, 9)), ..change(&harbor(), from, ready(1)) },
+        Commit { flags: vec![flag(1, 2, 9)], ..change(&harbor(), from, ready(1)) },
     ] {
         let refused = store.commit(wrong).await;
         assert!(is_corrupt(&refused), "{refused:?}");
@@ -263,7 +263,7 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
     let rows = Commit { order: Some(order(1)), ..create(&harbor(), completed(1)) };
     let from = store.commit(rows).await.unwrap();
     let rows = start(from, completed(1), attempt(&harbor(), 1, 1, "spt_one"), &harbor());
-    store.commit(Commit { flag: Some(flag(1, 1, 9)), ..rows }).await.unwrap();
+    store.commit(Commit { flags: vec![flag(1, 1, 9)], ..rows }).await.unwrap();
     store.remember_account(&harbor(), &account("acct_1Harbor")).await.unwrap();
 
     for other in
@@ -282,7 +282,7 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
         let rows = Commit { order: Some(order(1)), due_at: Some(NOW), ..create(&other, completed(1)) };
         let from = store.commit(rows).await.unwrap();
         let rows = start(from, ready(1), attempt(&other, 1, 1, "spt_one"), &other);
-        store.commit(Commit { flag: Some(flag(1, 1, 9)), ..rows }).await.unwrap();
+        store.commit(Commit { flags: vec![flag(1, 1, 9)], ..rows }).await.unwrap();
         store.remember_account(&other, &account("acct_2Other")).await.unwrap();
     }
     assert_eq!(loaded(&store, 1).await.session, Some((Version(2), completed(1))));
@@ -358,16 +358,16 @@ async fn a_flag_is_kept_once_per_payment(store: AnyStore) {
     let earlier =
         Flag { seen: Timestamp::from_seconds(1), reason: FlagReason::PaidAfterEnd, ..flag(3, 1, 30) };
     for raised in [flag(1, 1, 10), flag(2, 1, 10), flag(1, 1, 10), earlier.clone()] {
-        let commit = Commit { flag: Some(raised), ..change(&harbor(), from, completed(1)) };
+        let commit = Commit { flags: vec![raised], ..change(&harbor(), from, completed(1)) };
         from = store.commit(commit).await.unwrap();
     }
     let kept = [earlier, flag(1, 1, 10)];
     assert_eq!(store.flags(&harbor()).await.unwrap(), kept);
 
     // A flagged payment is left alone even under another flag's id; that id is not free for another payment.
-    let known = Commit { flag: Some(flag(3, 1, 10)), ..change(&harbor(), from, completed(1)) };
+    let known = Commit { flags: vec![flag(3, 1, 10)], ..change(&harbor(), from, completed(1)) };
     from = store.commit(known).await.unwrap();
-    let taken = Commit { flag: Some(flag(3, 1, 99)), ..change(&harbor(), from, completed(1)) };
+    let taken = Commit { flags: vec![flag(3, 1, 99)], ..change(&harbor(), from, completed(1)) };
     assert!(is_corrupt(&store.commit(taken).await));
     assert_eq!(version(&store, 1).await, Some(from));
     assert_eq!(store.flags(&harbor()).await.unwrap(), kept);

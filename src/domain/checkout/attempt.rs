@@ -140,6 +140,32 @@ pub enum Seen {
     },
     /// A reading that did not come to its end, or was not even begun.
     Unread,
+    /// Something was seen, and beside it further payments of the same session that have succeeded.
+    Beside {
+        /// What was seen of the attempt.
+        seen: Box<Seen>,
+        /// The other payments: each is on the session's order, or is flagged.
+        paid: Vec<PaymentIntentId>,
+    },
+}
+
+impl Seen {
+    /// The same, where finding nothing proves nothing.
+    #[must_use]
+    pub fn without_absence(self) -> Self {
+        match self {
+            Self::Absent { .. } => Self::Unread,
+            Self::Beside { seen, paid } => Self::Beside { seen: Box::new(seen.without_absence()), paid },
+            Self::Intent(_)
+            | Self::Declined { .. }
+            | Self::TokenRefused { .. }
+            | Self::RequestRefused { .. }
+            | Self::IdempotencyConflict
+            | Self::KeyRefused
+            | Self::Unknown(_)
+            | Self::Unread => self,
+        }
+    }
 }
 
 /// An answer that tells nothing about the payment.
@@ -218,4 +244,6 @@ pub enum FlagReason {
     PaidByDeadAttempt,
     /// The session was paid by another payment.
     PaidTwice,
+    /// The payment differs from what was asked for, and the session waits for an operator.
+    PaymentDisagrees,
 }

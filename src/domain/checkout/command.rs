@@ -118,6 +118,9 @@ pub enum Rejection {
     /// The merchant's Stripe account is not known yet.
     #[error("this shop cannot take payments just now; try again in a moment")]
     AccountUnknown,
+    /// The gateway's clock is wrong, and the rules of a payment rest on time.
+    #[error("this shop cannot take payments just now; nothing was charged; try again in a moment")]
+    ClockDiffers,
     /// Stripe could not be asked about the token.
     #[error("the payment could not be checked just now; nothing was charged; try again in a moment")]
     TokenUnread,

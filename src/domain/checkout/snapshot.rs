@@ -42,8 +42,8 @@ pub struct Change {
     pub attempt: Option<AttemptMove>,
     /// The order that is placed.
     pub order: Option<Order>,
-    /// A payment for an operator to look at.
-    pub flag: Option<Flag>,
+    /// Payments for an operator to look at.
+    pub flags: Vec<Flag>,
 }
 
 /// What a change does to an attempt.

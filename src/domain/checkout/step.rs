@@ -5,8 +5,8 @@
 
 use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Seen, Unknown};
 use super::command::{Patch, Payment, Rejection};
-use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Wishes};
-use super::settle::settle;
+use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread, Wishes};
+use super::settle::{LONGEST_PAUSE, settle};
 use super::snapshot::AttemptMove;
 use super::token::TokenFacts;
 use crate::domain::address::Buyer;
@@ -49,8 +49,9 @@ impl Moment {
         OrderId::from_random(self.random)
     }
 
-    pub(super) fn flag_id(&self) -> FlagId {
-        FlagId::from_random(self.random)
+    /// The id of the flag that is the `number`th of its step.
+    pub(super) fn flag_id(&self, number: usize) -> FlagId {
+        FlagId::from_random(self.random.wrapping_add(number as u128))
     }
 }
 
@@ -97,8 +98,8 @@ pub struct Transition {
     pub attempt: Option<AttemptMove>,
     /// The order that is placed.
     pub order: Option<Order>,
-    /// A payment for an operator to look at.
-    pub flag: Option<Flag>,
+    /// Payments for an operator to look at.
+    pub flags: Vec<Flag>,
     /// What to do once the change is durable.
     pub effect: Option<Effect>,
 }
@@ -106,12 +107,12 @@ pub struct Transition {
 impl Transition {
     /// A change of the session alone.
     pub(super) const fn to(next: Session) -> Self {
-        Self { next, attempt: None, order: None, flag: None, effect: None }
+        Self { next, attempt: None, order: None, flags: Vec::new(), effect: None }
     }
 
     /// Whether there is anything to write or to do.
     pub(super) fn changes(&self, session: &Session) -> bool {
-        self.next != *session || self.attempt.is_some() || self.flag.is_some() || self.effect.is_some()
+        self.next != *session || self.attempt.is_some() || !self.flags.is_empty() || self.effect.is_some()
     }
 }
 
@@ -364,8 +365,7 @@ fn pay(
         intent: None,
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 0,
-        last_read: now,
-        unread: 0,
+        unread: Unread::default(),
         next_try: now,
     });
     let intent = AttemptIntent {
@@ -426,10 +426,15 @@ pub enum Work {
     Step(Box<Event>),
 }
 
+/// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.
+fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
+    matches!(&session.state, State::Charging(charging) if charging.next_try > now + LONGEST_PAUSE)
+}
+
 /// What is to be done for a session now.
 #[must_use]
 pub fn work(session: &Session, now: Timestamp) -> Work {
-    let Some(due) = due_at(session).filter(|due| *due <= now) else {
+    let Some(due) = due_at(session).filter(|due| *due <= now || beyond_any_pause(session, now)) else {
         return Work::Wait(due_at(session));
     };
     match &session.state {

@@ -66,7 +66,7 @@ pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded)
     if let Some(placed) = &commit.order {
         place(connection, &commit.tenant, placed, encoded.order.as_deref()).await?;
     }
-    if let Some(flag) = &commit.flag {
+    for flag in &commit.flags {
         raise(connection, &commit.tenant, flag).await?;
     }
     Ok(version)

@@ -187,14 +187,20 @@ pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
         FlagReason::PaidAfterEnd => "paid_after_end",
         FlagReason::PaidByDeadAttempt => "paid_by_dead_attempt",
         FlagReason::PaidTwice => "paid_twice",
+        FlagReason::PaymentDisagrees => "payment_disagrees",
     }
 }
 
 fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
-    [FlagReason::PaidAfterEnd, FlagReason::PaidByDeadAttempt, FlagReason::PaidTwice]
-        .into_iter()
-        .find(|reason| reason_text(*reason) == text)
-        .ok_or_else(|| corrupt(what, "its reason is not a known one"))
+    [
+        FlagReason::PaidAfterEnd,
+        FlagReason::PaidByDeadAttempt,
+        FlagReason::PaidTwice,
+        FlagReason::PaymentDisagrees,
+    ]
+    .into_iter()
+    .find(|reason| reason_text(*reason) == text)
+    .ok_or_else(|| corrupt(what, "its reason is not a known one"))
 }
 
 fn mode(what: &str, text: &str) -> Result<Mode, StoreError> {

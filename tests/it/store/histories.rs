@@ -62,7 +62,7 @@ fn commit() -> impl Strategy<Value = Commit> {
                 due_at,
                 attempt,
                 order,
-                flag,
+                flags: flag.into_iter().collect(),
             },
         )
     })

@@ -46,7 +46,7 @@ async fn what_was_committed_is_there_after_reopening() {
     let from = store.commit(start(from, charging(1), row.clone(), &harbor())).await.unwrap();
     let paid = Commit {
         order: Some(order(1)),
-        flag: Some(flag(1, 1, 9)),
+        flags: vec![flag(1, 1, 9)],
         due_at: Some(NOW),
         ..update(from, completed(1), (1, Some(succeeded(1))), true)
     };

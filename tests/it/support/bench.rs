@@ -277,7 +277,7 @@ impl Bench {
             self.order =
                 Some(PlacedOrder { order, permalink: "https://shop.example/o".to_owned(), completion });
         }
-        self.flags.extend(change.flag);
+        self.flags.extend(change.flags);
         let version = Version(change.expected.map_or(1, |version| version.0 + 1));
         self.row = Some((version, change.session));
         if next == NextCommit::FailsButIsDone { Err(CommitFailed::Store) } else { Ok(version) }

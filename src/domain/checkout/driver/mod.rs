@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use super::attempt::Seen;
 use super::command::{Answer, Command, Rejection};
 use super::session::{Session, State, Version};
+use super::settle::LONGEST_PAUSE;
 use super::snapshot::{AttemptMove, Change, Loaded};
 use super::step::{Context, Effect, Event, Moment, Transition, Work, begin, due_at, step, work};
 use super::token::{SharedPaymentToken, TokenFacts};
@@ -102,6 +103,8 @@ pub enum GatherError {
     Foreign,
     /// Stripe did not answer.
     Unread,
+    /// Stripe's clock is far from ours, so that no time of a payment could be relied on.
+    ClockDiffers,
 }
 
 /// What a driver wants done.
@@ -391,7 +394,7 @@ impl Driver {
     }
 
     fn commit(&mut self, task: Task, expected: Option<Version>, transition: Transition, turn: &mut Turn<'_>) {
-        let Transition { next, attempt, order, flag, effect } = transition;
+        let Transition { next, attempt, order, flags, effect } = transition;
         let starts = matches!(attempt, Some(AttemptMove::Start(_)));
         let due_at = due_at(&next);
         let committed = Box::new(Committed { session: next.clone(), effect, starts });
@@ -401,7 +404,7 @@ impl Driver {
             due_at,
             attempt,
             order,
-            flag,
+            flags,
         })));
         self.lane = Lane::Committing { task, committed };
     }
@@ -494,6 +497,7 @@ impl Driver {
 /// Arms the timer for an attempt's next try. Other states leave their due times to the sweeper.
 fn wake_for(session: &Session, turn: &mut Turn<'_>) {
     if let State::Charging(charging) = &session.state {
-        turn.out.push(Output::WakeAfter(charging.next_try.since(turn.context.moment.now)));
+        let pause = charging.next_try.since(turn.context.moment.now);
+        turn.out.push(Output::WakeAfter(pause.min(LONGEST_PAUSE)));
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::TokenUsedElsewhere
         | Rejection::Suspended
         | Rejection::AccountUnknown
+        | Rejection::ClockDiffers
         | Rejection::TokenUnread
         | Rejection::Busy
         | Rejection::Unavailable => return refuse(request, rejection, out),

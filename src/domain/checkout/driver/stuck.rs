@@ -11,6 +11,12 @@ const STORE_PAUSE: Span = Span::millis(200);
 /// How often the pause is doubled at most.
 const DOUBLINGS: u32 = 6;
 
+/// How long a task waits that has been tried so often before.
+const fn pause(tries: u32) -> Span {
+    let doublings = if tries < DOUBLINGS { tries } else { DOUBLINGS };
+    Span::millis(STORE_PAUSE.as_millis() << doublings)
+}
+
 /// The kept tasks, each with the moment before which it is not tried again.
 #[derive(Debug)]
 pub(super) struct Stuck(Vec<(Timestamp, Task)>);
@@ -22,7 +28,7 @@ impl Stuck {
 
     /// Keeps a task for another try, and says how long. One task that asks what is due is enough.
     pub(super) fn keep(&mut self, kind: Kind, tries: u32, now: Timestamp) -> Span {
-        let pause = Span::millis(STORE_PAUSE.as_millis().saturating_mul(1 << tries.min(DOUBLINGS)));
+        let pause = pause(tries);
         let known = matches!(kind, Kind::Due) && self.tasks().any(|task| matches!(task.kind, Kind::Due));
         if !known {
             self.0.push((now + pause, Task::again(kind, tries)));
@@ -32,8 +38,10 @@ impl Stuck {
 
     /// Takes out what may be tried again now.
     pub(super) fn ripe(&mut self, now: Timestamp) -> Vec<Task> {
+        // A moment beyond every pause was written before the clock was set back.
+        let horizon = now + pause(DOUBLINGS);
         let (ripe, stuck): (Vec<_>, Vec<_>) =
-            self.0.drain(..).partition(|(not_before, _)| *not_before <= now);
+            self.0.drain(..).partition(|(not_before, _)| *not_before <= now || *not_before > horizon);
         self.0 = stuck;
         ripe.into_iter().map(|(_, task)| task).collect()
     }
