@@ -152,7 +152,9 @@ impl MerchantHandle {
         let paying = match command {
             Command::Read => false,
             Command::Complete(_) => true,
-            Command::Update { .. } | Command::Cancel => return Err(Rejection::Undecided),
+            Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
+                return Err(Rejection::Undecided);
+            }
             Command::Create(_) => return Err(late(command)),
         };
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());

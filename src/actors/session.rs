@@ -27,6 +27,7 @@ use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
 use crate::domain::ids::SessionId;
 use crate::store::CommitError;
+use crate::stripe::Observation;
 
 /// How many messages may wait; more is "busy".
 const MAILBOX: usize = 64;
@@ -137,9 +138,18 @@ impl SessionActor {
                 let merchant = Arc::clone(&self.merchant);
                 let attempt = effect.attempt();
                 let work = async move { effects::run(&services, &merchant, &id, &effect).await };
-                self.outside(work, ctx, move |seen, _| Input::Saw {
-                    attempt,
-                    seen: Box::new(seen.unwrap_or_else(|| Seen::Unknown(Unknown::default()))),
+                self.outside(work, ctx, move |observed, _| {
+                    let lost = || Observation::from(Seen::Unknown(Unknown::default()));
+                    let Observation { seen, request_id } = observed.unwrap_or_else(lost);
+                    Input::Saw { attempt, seen: Box::new(seen), request_id }
+                });
+            }
+            Output::Verify { task, verification } => {
+                let merchant = Arc::clone(&self.merchant);
+                let work = async move { effects::verify(&services, &merchant, &id, &verification).await };
+                self.outside(work, ctx, move |seen, _| Input::Verified {
+                    task,
+                    seen: Box::new(seen.unwrap_or(Seen::Unread)),
                 });
             }
             Output::Reply(request, answer) => {

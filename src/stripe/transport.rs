@@ -17,6 +17,9 @@ use crate::ports::Clock;
 /// of a payment before silence counts.
 const CLOCK_TOLERANCE: Span = Span::minutes(1);
 
+/// As much of a `Request-Id` as is kept.
+const LONGEST_REQUEST_ID: usize = 64;
+
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
@@ -100,6 +103,8 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
     /// Whether Stripe's clock, by its `Date`, is near enough to ours. An answer without one tells nothing against it.
     pub(super) clock_agrees: bool,
+    /// `Request-Id`, under which Stripe knows of the request.
+    pub(super) request_id: Option<String>,
     /// `Retry-After`, in seconds.
     pub(super) retry_after: Option<Span>,
     /// `Stripe-Should-Retry`.
@@ -181,6 +186,7 @@ impl StripeTransport {
             status,
             body,
             clock_agrees,
+            request_id: text("request-id").map(|id| id.chars().take(LONGEST_REQUEST_ID).collect()),
             retry_after: text("retry-after").and_then(|value| value.parse().ok()).map(Span::seconds),
             should_retry: text("stripe-should-retry").and_then(|value| value.parse().ok()),
             replayed: text("idempotent-replayed") == Some("true"),

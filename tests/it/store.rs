@@ -8,13 +8,21 @@ use std::sync::Arc;
 
 use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
 use merchant_gateway::domain::checkout::session::Version;
+use merchant_gateway::domain::checkout::timeline::{Entry, Happening};
+use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, Loaded, MemoryStore, SqliteStore, Store, StoreError, TokenUse,
+    AttemptRow, Commit, CommitError, KeptFlag, Loaded, MemoryStore, Resolution, SqliteStore, Store,
+    StoreError, TokenUse,
 };
 
 use self::values::*;
+
+/// What was flagged, resolved or not.
+async fn raised(store: &(impl std::ops::Deref<Target = impl Store + ?Sized> + Sync)) -> Vec<Flag> {
+    store.flags(&harbor()).await.unwrap().into_iter().map(|kept| kept.flag).collect()
+}
 
 /// Runs each sentence over each store.
 macro_rules! contract {
@@ -57,6 +65,8 @@ contract!(
     an_order_is_placed_with_its_session_or_not_at_all,
     a_session_and_a_payment_have_one_order_each,
     a_flag_is_kept_once_per_payment,
+    a_flag_is_resolved_once,
+    a_timeline_grows_by_what_its_commits_tell,
     the_first_learned_account_stays,
     what_many_callers_commit_is_durable_and_gapless,
 );
@@ -95,7 +105,7 @@ async fn an_unknown_session_is_no_error(store: AnyStore) {
     assert!(read.session.is_none() && read.order.is_none() && read.token_use.is_none());
     assert_eq!(store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap(), None);
     assert_eq!(store.order(&harbor(), &OrderId::from_random(1)).await.unwrap(), None);
-    assert_eq!(store.flags(&harbor()).await.unwrap(), []);
+    assert_eq!(raised(&store).await, []);
 }
 
 async fn a_session_is_made_once(store: AnyStore) {
@@ -122,7 +132,7 @@ async fn a_commit_from_an_old_version_conflicts_and_changes_nothing(store: AnySt
     assert_eq!(read.session, Some((second, ready(1))));
     assert_eq!(read.order, None);
     assert_eq!(token_use(&store, "spt_late").await, None);
-    assert_eq!(store.flags(&harbor()).await.unwrap(), []);
+    assert_eq!(raised(&store).await, []);
     assert_eq!(store.due(NOW, None, 10).await.unwrap(), []);
 }
 
@@ -287,7 +297,7 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
     }
     assert_eq!(loaded(&store, 1).await.session, Some((Version(2), completed(1))));
     assert_eq!(store.account(&harbor()).await.unwrap(), Some(account("acct_1Harbor")));
-    assert_eq!(store.flags(&harbor()).await.unwrap(), [flag(1, 1, 9)]);
+    assert_eq!(raised(&store).await, [flag(1, 1, 9)]);
 }
 
 async fn due_sessions_come_longest_due_first_and_respect_the_limit(store: AnyStore) {
@@ -362,7 +372,7 @@ async fn a_flag_is_kept_once_per_payment(store: AnyStore) {
         from = store.commit(commit).await.unwrap();
     }
     let kept = [earlier, flag(1, 1, 10)];
-    assert_eq!(store.flags(&harbor()).await.unwrap(), kept);
+    assert_eq!(raised(&store).await, kept);
 
     // A flagged payment is left alone even under another flag's id; that id is not free for another payment.
     let known = Commit { flags: vec![flag(3, 1, 10)], ..change(&harbor(), from, completed(1)) };
@@ -370,7 +380,43 @@ async fn a_flag_is_kept_once_per_payment(store: AnyStore) {
     let taken = Commit { flags: vec![flag(3, 1, 99)], ..change(&harbor(), from, completed(1)) };
     assert!(is_corrupt(&store.commit(taken).await));
     assert_eq!(version(&store, 1).await, Some(from));
-    assert_eq!(store.flags(&harbor()).await.unwrap(), kept);
+    assert_eq!(raised(&store).await, kept);
+}
+
+async fn a_flag_is_resolved_once(store: AnyStore) {
+    let from = store.commit(create(&harbor(), completed(1))).await.unwrap();
+    let commit = Commit { flags: vec![flag(1, 1, 10)], ..change(&harbor(), from, completed(1)) };
+    store.commit(commit).await.unwrap();
+    let resolution = |text: &str, at| Resolution { text: text.to_owned(), at: Timestamp::from_seconds(at) };
+    let id = flag(1, 1, 10).id;
+    assert_eq!(
+        store.resolve_flag(&tenant("kiln", Mode::Test), &id, resolution("not mine", 5)).await.unwrap(),
+        None
+    );
+    assert_eq!(store.resolve_flag(&harbor(), &flag(9, 1, 9).id, resolution("which", 5)).await.unwrap(), None);
+    let resolved = KeptFlag { flag: flag(1, 1, 10), resolution: Some(resolution("refunded", 6)) };
+    for (text, at) in [("refunded", 6), ("again", 7)] {
+        let told = store.resolve_flag(&harbor(), &id, resolution(text, at)).await.unwrap();
+        assert_eq!(told, Some(resolved.clone()));
+    }
+    assert_eq!(store.flags(&harbor()).await.unwrap(), [resolved]);
+}
+
+async fn a_timeline_grows_by_what_its_commits_tell(store: AnyStore) {
+    let entry = |at, state: &str| Entry {
+        at: Timestamp::from_seconds(at),
+        what: Happening::State { state: state.to_owned(), revision: Revision(1), reason: None },
+    };
+    let (first, second, third) = (entry(1, "open"), entry(2, "ready"), entry(2, "completed"));
+    let made = Commit { timeline: vec![first.clone()], ..create(&harbor(), ready(1)) };
+    let from = store.commit(made).await.unwrap();
+    let told = vec![second.clone(), third.clone()];
+    store.commit(Commit { timeline: told, ..change(&harbor(), from, ready(1)) }).await.unwrap();
+    let conflict = Commit { timeline: vec![first.clone()], ..change(&harbor(), from, ready(1)) };
+    assert!(matches!(store.commit(conflict).await, Err(CommitError::Conflict)));
+    let id = session_id(1);
+    assert_eq!(store.timeline(&harbor(), &id).await.unwrap(), [first, second, third]);
+    assert_eq!(store.timeline(&tenant("kiln", Mode::Test), &id).await.unwrap(), []);
 }
 
 async fn the_first_learned_account_stays(store: AnyStore) {

@@ -90,6 +90,7 @@ impl Shop {
         self.stripe
             .find_intent(&Listing { session: &self.session, attempt: AttemptNumber(1), started, asked })
             .await
+            .seen
     }
 }
 
@@ -157,7 +158,9 @@ async fn further_payments_of_a_session_are_told_beside_the_one_that_is_looked_fo
     assert_eq!(paid.iter().map(ToString::to_string).collect::<Vec<_>>(), ids[1..]);
 
     let other = Listing { session: &shop.session, attempt: AttemptNumber(2), started, asked: started };
-    let Seen::Beside { seen, paid } = shop.stripe.find_intent(&other).await else { panic!("both are told") };
+    let Seen::Beside { seen, paid } = shop.stripe.find_intent(&other).await.seen else {
+        panic!("both are told")
+    };
     assert_eq!(
         (*seen, paid.len()),
         (Seen::Absent { asked: started }, 2),

@@ -150,6 +150,12 @@ pub enum Seen {
 }
 
 impl Seen {
+    /// What was seen of the attempt, and the further payments beside it.
+    #[must_use]
+    pub fn apart(self) -> (Self, Vec<PaymentIntentId>) {
+        if let Self::Beside { seen, paid } = self { (*seen, paid) } else { (self, Vec::new()) }
+    }
+
     /// The same, where finding nothing proves nothing.
     #[must_use]
     pub fn without_absence(self) -> Self {
@@ -217,6 +223,22 @@ pub enum IntentStatus {
     Canceled,
     /// Paid.
     Succeeded,
+}
+
+impl IntentStatus {
+    /// Stripe's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RequiresPaymentMethod => "requires_payment_method",
+            Self::RequiresConfirmation => "requires_confirmation",
+            Self::RequiresAction => "requires_action",
+            Self::Processing => "processing",
+            Self::RequiresCapture => "requires_capture",
+            Self::Canceled => "canceled",
+            Self::Succeeded => "succeeded",
+        }
+    }
 }
 
 /// A reading of Stripe that may find a second or late payment: what an operator must look at.

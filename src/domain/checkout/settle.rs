@@ -42,14 +42,8 @@ pub(super) fn settle(
     seen: Seen,
     context: &Context<'_>,
 ) -> Transition {
-    if let Seen::Beside { seen, paid } = seen {
-        let mut transition = settle(session, attempt, *seen, context);
-        for intent in &paid {
-            raise(&mut transition, intent, context);
-        }
-        return transition;
-    }
-    match &session.state {
+    let (seen, beside) = seen.apart();
+    let mut transition = match &session.state {
         State::Charging(charging) if charging.attempt == attempt => decide(session, charging, seen, context),
         State::Charging(_)
         | State::Open { .. }
@@ -58,7 +52,11 @@ pub(super) fn settle(
         | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => seen_too_late(session, &seen, context),
+    };
+    for intent in &beside {
+        raise(&mut transition, intent, context);
     }
+    transition
 }
 
 fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<'_>) -> Transition {
@@ -113,7 +111,7 @@ fn intent_seen(
 ) -> Transition {
     match intent.status {
         IntentStatus::Succeeded if agrees(charging, intent, context) => {
-            completed(session, charging, intent, context)
+            completed_by(session, charging, &intent.id, context)
         }
         IntentStatus::Succeeded => {
             let mut charging = charging.clone();
@@ -162,17 +160,18 @@ fn agrees(charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> bo
         && intent.attempt == Some(charge.attempt)
 }
 
-fn completed(
+/// The order that a payment makes.
+pub(super) fn completed_by(
     session: &Session,
     charging: &Charging,
-    intent: &IntentSeen,
+    intent: &PaymentIntentId,
     context: &Context<'_>,
 ) -> Transition {
     let order = Order {
         id: context.moment.order_id(),
         session: session.id.clone(),
         revision: session.revision,
-        payment_intent: intent.id.clone(),
+        payment_intent: intent.clone(),
         quote: charging.quote.clone(),
         buyer: session.wishes.buyer.clone(),
         address: session.wishes.address.clone(),
@@ -180,12 +179,9 @@ fn completed(
     };
     let mut next = session.clone();
     next.notice = None;
-    next.state = State::Completed {
-        quote: charging.quote.clone(),
-        order: order.id.clone(),
-        intent: intent.id.clone(),
-    };
-    let end = AttemptEnd::Succeeded { intent: intent.id.clone() };
+    next.state =
+        State::Completed { quote: charging.quote.clone(), order: order.id.clone(), intent: intent.clone() };
+    let end = AttemptEnd::Succeeded { intent: intent.clone() };
     Transition { attempt: Some(ended(charging, end)), order: Some(order), ..Transition::to(next) }
 }
 
@@ -376,7 +372,7 @@ fn never_sent_again(charging: &Charging) -> AttemptMove {
     AttemptMove::Update { number: charging.attempt, end: None, erase_token: true }
 }
 
-fn ended(charging: &Charging, end: AttemptEnd) -> AttemptMove {
+pub(super) fn ended(charging: &Charging, end: AttemptEnd) -> AttemptMove {
     AttemptMove::Update { number: charging.attempt, end: Some(end), erase_token: true }
 }
 
@@ -390,7 +386,7 @@ fn seen_too_late(session: &Session, seen: &Seen, context: &Context<'_>) -> Trans
 }
 
 /// Flags a payment that has succeeded, unless the session as it comes to stand accounts for it.
-fn raise(transition: &mut Transition, intent: &PaymentIntentId, context: &Context<'_>) {
+pub(super) fn raise(transition: &mut Transition, intent: &PaymentIntentId, context: &Context<'_>) {
     let Some(reason) = flag_reason(&transition.next, intent) else { return };
     if transition.flags.iter().any(|flag| flag.intent == *intent) {
         return;

@@ -5,6 +5,7 @@
 
 use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Seen, Unknown};
 use super::command::{Patch, Payment, Rejection};
+use super::decision::{Decision, decided};
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread, Wishes};
 use super::settle::{LONGEST_PAUSE, settle};
 use super::snapshot::AttemptMove;
@@ -80,6 +81,13 @@ pub enum Event {
     TimeOut,
     /// The attempt's request may not be sent any more.
     RepeatingEnded,
+    /// An operator decided a frozen session.
+    Decided {
+        /// What.
+        decision: Decision,
+        /// What was seen of the payment just before.
+        seen: Seen,
+    },
     /// Stripe was seen to say something of an attempt.
     Saw {
         /// Which attempt was asked about.
@@ -200,6 +208,7 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
         Event::Canceled => cancel(session),
         Event::TimeOut => time_out(session, context),
         Event::RepeatingEnded => Ok(repeating_ended(session, context)),
+        Event::Decided { decision, seen } => decided(session, &decision, seen, context),
         Event::Saw { attempt, seen } => Ok(settle(session, attempt, seen, context)),
     }
 }

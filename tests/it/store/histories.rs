@@ -63,6 +63,7 @@ fn commit() -> impl Strategy<Value = Commit> {
                 attempt,
                 order,
                 flags: flag.into_iter().collect(),
+                timeline: Vec::new(),
             },
         )
     })

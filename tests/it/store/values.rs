@@ -211,6 +211,7 @@ pub(super) fn create(tenant: &Tenant, session: Session) -> Commit {
         attempt: None,
         order: None,
         flags: Vec::new(),
+        timeline: Vec::new(),
     }
 }
 

@@ -6,12 +6,14 @@ use merchant_gateway::domain::checkout::attempt::{
     AttemptEnd, AttemptIntent, Flag, IntentSeen, IntentStatus, Seen,
 };
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, PlacedOrder, Rejection};
+use merchant_gateway::domain::checkout::decision::Verification;
 use merchant_gateway::domain::checkout::driver::{
     CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed, TaskId,
 };
 use merchant_gateway::domain::checkout::session::{Charging, Session, State, Version};
 use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
 use merchant_gateway::domain::checkout::step::{Effect, Moment};
+use merchant_gateway::domain::checkout::timeline::Entry;
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use merchant_gateway::domain::ids::{PaymentIntentId, Revision, SessionId, SptHash};
 use merchant_gateway::domain::merchant::MerchantView;
@@ -48,6 +50,9 @@ pub struct Bench {
     /// What is wanted of Stripe and not answered yet.
     pub effects: Vec<Effect>,
     pub gathers: Vec<TaskId>,
+    /// Looks that decisions wait for.
+    pub verifications: Vec<(TaskId, Verification)>,
+    pub timeline: Vec<Entry>,
     pub replies: HashMap<u64, Result<Box<Answer>, Rejection>>,
     pub wake: Option<Timestamp>,
     asked: u64,
@@ -73,6 +78,8 @@ impl Bench {
             next_commit: NextCommit::Works,
             effects: Vec::new(),
             gathers: Vec::new(),
+            verifications: Vec::new(),
+            timeline: Vec::new(),
             replies: HashMap::new(),
             wake: None,
             asked: 0,
@@ -163,7 +170,15 @@ impl Bench {
     /// Ends the oldest effect.
     pub fn see(&mut self, seen: Seen) {
         let effect = self.effects.remove(0);
-        self.feed(Input::Saw { attempt: effect.attempt(), seen: Box::new(seen) });
+        let request_id = Some(format!("req_{}", self.drawn));
+        self.feed(Input::Saw { attempt: effect.attempt(), seen: Box::new(seen), request_id });
+    }
+
+    /// Answers the oldest look that a decision waits for.
+    pub fn verify(&mut self, seen: Seen) -> Verification {
+        let (task, verification) = self.verifications.remove(0);
+        self.feed(Input::Verified { task, seen: Box::new(seen) });
+        verification
     }
 
     /// Ends the oldest effect: a complete reading found nothing.
@@ -220,6 +235,7 @@ impl Bench {
                     Output::Load(token) => inputs.push(Input::Loaded(self.load(token).map(Box::new))),
                     Output::Commit(change) => inputs.push(Input::Committed(self.commit(*change))),
                     Output::Gather { task, token: _ } => self.gathers.push(task),
+                    Output::Verify { task, verification } => self.verifications.push((task, verification)),
                     Output::Run(effect) => self.effects.push(effect),
                     Output::Reply(request, answer) => {
                         let former = self.replies.insert(request.0, answer);
@@ -278,6 +294,7 @@ impl Bench {
                 Some(PlacedOrder { order, permalink: "https://shop.example/o".to_owned(), completion });
         }
         self.flags.extend(change.flags);
+        self.timeline.extend(change.timeline);
         let version = Version(change.expected.map_or(1, |version| version.0 + 1));
         self.row = Some((version, change.session));
         if next == NextCommit::FailsButIsDone { Err(CommitFailed::Store) } else { Ok(version) }

@@ -34,6 +34,8 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::AccountUnknown
         | Rejection::ClockDiffers
         | Rejection::TokenUnread
+        | Rejection::NotFrozen(_)
+        | Rejection::Unverified(_)
         | Rejection::Busy
         | Rejection::Unavailable => return refuse(request, rejection, out),
     };
