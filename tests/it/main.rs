@@ -10,6 +10,7 @@ mod architecture;
 mod bad_input;
 mod checkout;
 mod config;
+mod conformance;
 mod crash;
 mod demo;
 mod documents;
