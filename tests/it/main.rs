@@ -15,6 +15,7 @@ mod crash;
 mod demo;
 mod documents;
 mod emulator;
+mod inspector;
 mod protocol;
 mod purchase;
 mod store;
