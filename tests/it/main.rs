@@ -20,3 +20,4 @@ mod protocol;
 mod purchase;
 mod store;
 mod support;
+mod transport;

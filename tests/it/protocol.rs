@@ -2,6 +2,7 @@
 //!
 //! Every answer that passes through [`host::Host`] is validated against the published schema of its revision.
 
+mod capabilities;
 mod descriptors;
 mod envelope;
 mod host;

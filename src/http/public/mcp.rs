@@ -1,5 +1,6 @@
 //! The thin adapter between actix-web and `protocol/mcp`: reads the body, takes from the limits, runs the call.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -117,6 +118,7 @@ fn record(merchant: &MerchantHandle, caller: &Caller, tool: Option<ToolName>, st
         tool = tool.map(ToolName::as_str),
         client = client.map(|client| client.name.as_str()),
         client_version = client.map(|client| client.version.as_str()),
+        trace_id = caller.trace_id(),
         status,
         "mcp_answered"
     );
@@ -168,5 +170,11 @@ impl Headers for ReceivedHeaders<'_> {
             (Some(value), None) => value.to_str().map_or(HeaderValue::Unusable, HeaderValue::Text),
             (Some(_), Some(_)) => HeaderValue::Unusable,
         }
+    }
+
+    fn list(&self, name: &'static str) -> Option<Cow<'_, str>> {
+        let mut lines = self.0.headers().get_all(name).map(|line| line.to_str().unwrap_or_default());
+        let first = Cow::Borrowed(lines.next()?);
+        Some(lines.fold(first, |list, line| Cow::Owned(format!("{list},{line}"))))
     }
 }

@@ -228,3 +228,17 @@ fn an_unknown_resource_is_invalid_params_with_its_uri() {
     let missing = Host::modern("resources/read", json!({})).send();
     assert_eq!((missing.status, missing.code()), (200, -32602));
 }
+
+#[test]
+fn an_error_names_whole_what_was_asked_for() {
+    let uri = format!("ui://widget/{}.html", "x".repeat(500));
+    let reply = Host::modern("resources/read", json!({ "uri": uri })).send();
+    assert_eq!(reply.body["error"]["data"]["uri"], json!(uri));
+    assert!(reply.body["error"]["message"].as_str().unwrap().len() < 200, "the message stays short");
+    let version = "2099-01-01".repeat(50);
+    let reply = list()
+        .with("MCP-Protocol-Version", &version)
+        .edit(|body| body["params"]["_meta"][META_VERSION] = json!(version))
+        .send();
+    assert_eq!((reply.status, &reply.body["error"]["data"]["requested"]), (400, &json!(version)));
+}
