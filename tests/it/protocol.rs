@@ -3,6 +3,7 @@
 //! Every answer that passes through [`host::Host`] is validated against the published schema of its revision.
 
 mod capabilities;
+mod contract;
 mod descriptors;
 mod envelope;
 mod host;
