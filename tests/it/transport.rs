@@ -1,8 +1,12 @@
-//! MCP's transport over real HTTP: methods, media types, sessions, connections, traces.
+//! MCP's transport over real HTTP: methods, media types, sessions, connections, disconnects, traces.
 
+use std::time::Duration;
+
+use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, Speaks, california, payment, total};
+use crate::support::relay::Relay;
 use crate::support::world::World;
 
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
@@ -136,4 +140,55 @@ async fn the_hosts_trace_is_found_in_the_shops_log() {
     };
     assert_eq!(line("tools/list")["trace_id"], TRACE);
     assert_eq!(line("resources/list").get("trace_id"), None);
+}
+
+/// Sends a payment, hangs up as soon as `until` has come, and waits until the shop has noticed.
+async fn pay_and_hang_up(world: &World, sheet: &Value, token: &str, until: impl Future<Output = ()>) {
+    let client = world.client(Speaks::Modern);
+    tokio::select! {
+        biased;
+        paid = client.complete(&sheet["id"], token) => panic!("it was not to be answered: {paid}"),
+        () = until => {}
+    }
+    // The connection is closed by a task of this thread's, so the thread may not be blocked.
+    let noticed = async {
+        while !world.log().contains("mcp_abandoned") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), noticed).await.expect("the shop notices");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_before_the_charge_stops_it() {
+    let mut world = World::start();
+    let relay = Relay::to(&world.emulator.base_url());
+    world.terminate();
+    world.settings.push(("GATEWAY__STRIPE__API_BASE", relay.base_url().leak()));
+    world.start_gateway();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    pay_and_hang_up(&world, &sheet, &token, relay.reached()).await;
+    relay.release();
+    let session = json!({ "checkout_session_id": sheet["id"] });
+    let seen = client.works("get_checkout", session).await;
+    assert_eq!(seen["checkout_session"]["status"], "ready_for_payment", "{seen}");
+    let paid = client.complete(&sheet["id"], &token).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "the same token still pays: {paid}");
+    assert_eq!((world.ledger().len(), world.charge_requests()), (1, 1), "it was charged this once only");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_after_the_charge_began_changes_nothing() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let hold = world.emulator.hold_next_payment(HoldPoint::BeforeEffect);
+    pay_and_hang_up(&world, &sheet, &token, hold.reached()).await;
+    hold.release();
+    let paid = client.complete(&sheet["id"], &token).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    assert_eq!((world.ledger().len(), world.charge_requests()), (1, 1));
 }

@@ -72,7 +72,12 @@ async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Re
             }
             let outcome = match *call {
                 ToolCall::Read(read) => answer_from_view(&read, &view),
-                ToolCall::Session(call) => run(merchant, *call).await,
+                ToolCall::Session(call) => {
+                    let waiting = Waiting { merchant, tool };
+                    let outcome = run(merchant, *call).await;
+                    waiting.answered();
+                    outcome
+                }
             };
             let response = finish(*context, outcome);
             record(merchant, &caller, Some(tool), response.status);
@@ -104,6 +109,27 @@ async fn run(merchant: &MerchantHandle, SessionCall { target, command }: Session
         (Ok(answer), _) => Outcome::Session(answer),
         (Err(Rejection::Undecided), Target::Existing(reference)) => Outcome::InProgress(reference),
         (Err(rejection), _) => Outcome::Refused(rejection),
+    }
+}
+
+/// A client that waits for a session. When it hangs up, its request is dropped here and now, and the session is told
+/// (2026-07-28 "Cancellation"): what was not committed is stopped, and what was is not. That is told in the log, where
+/// the request would leave no line otherwise.
+struct Waiting<'a> {
+    merchant: &'a MerchantHandle,
+    tool: ToolName,
+}
+
+impl Waiting<'_> {
+    /// It did not hang up.
+    fn answered(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        tracing::info!(merchant = %self.merchant.tenant().merchant, tool = self.tool.as_str(), "mcp_abandoned");
     }
 }
 

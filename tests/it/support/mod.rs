@@ -5,6 +5,7 @@ pub mod client;
 pub mod mcp_schema;
 pub mod node;
 pub mod python;
+pub mod relay;
 pub mod samples;
 pub mod shop;
 pub mod stripe_schema;
