@@ -6,6 +6,7 @@ mod capabilities;
 mod contract;
 mod descriptors;
 mod envelope;
+mod fuzz;
 mod host;
 mod modern;
 mod payment;
