@@ -102,6 +102,18 @@ fn what_is_not_known_is_ignored() {
 }
 
 #[test]
+fn what_is_data_is_text_too() {
+    for (tool, arguments) in
+        [("search_products", json!({})), ("show-buy-product-widget", json!({ "product": "mug" }))]
+    {
+        let reply = Host::tool(tool, &arguments).send();
+        let text = reply.result()["content"][1]["text"].as_str().unwrap();
+        let read: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(read, reply.result()["structuredContent"], "{tool}");
+    }
+}
+
+#[test]
 fn a_missing_resource_has_the_code_of_its_era() {
     let nowhere = json!({ "uri": "ui://widget/none.html" });
     for version in LEGACY {

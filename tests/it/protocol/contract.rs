@@ -109,7 +109,9 @@ fn fingerprint() -> String {
                 text.push('}');
             }
             Value::Array(items) => {
-                items.iter().for_each(|item| write(item, text));
+                for item in items {
+                    write(item, text);
+                }
                 text.push(']');
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
