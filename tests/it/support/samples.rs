@@ -64,7 +64,7 @@ impl Sample {
         }
     }
 
-    /// An address that the merchant sends parcels to and knows the tax of.
+    /// An address that the merchant sells to: it knows the tax there, and sends parcels there if it sends any.
     pub fn address(&self) -> Value {
         let view = self.view();
         let table = match &view.tax {
@@ -74,7 +74,9 @@ impl Sample {
         let regions = table.into_iter().map(|row| (row.country, row.state.unwrap_or_default()));
         let anywhere = view.checkout.countries.iter().map(|country| (*country, String::new()));
         let sent_to = |country: &CountryCode| {
-            view.shipping.iter().any(|rule| rule.countries.is_empty() || rule.countries.contains(country))
+            let mut rules = view.shipping.iter();
+            view.shipping.is_empty()
+                || rules.any(|rule| rule.countries.is_empty() || rule.countries.contains(country))
         };
         let mut addresses = regions.chain(anywhere).map(|(country, state)| Address {
             name: "Ada Lovelace".to_owned(),
@@ -88,7 +90,7 @@ impl Sample {
         });
         let address = addresses
             .find(|address| sent_to(&address.country) && view.tax.rates(Some(address)).is_ok())
-            .unwrap_or_else(|| panic!("{} sends nothing anywhere", self.id()));
+            .unwrap_or_else(|| panic!("{} sells to nobody", self.id()));
         json!({
             "name": address.name, "line_one": address.line_one, "city": address.city, "state": address.state,
             "country": address.country, "postal_code": address.postal_code,
