@@ -1,4 +1,7 @@
-//! The documents say what is there: names in the architecture, commands in the README, files of the deployment.
+//! The documents say what is there: names in the architecture, commands in the README, files of the deployment, tests of
+//! the protocol's rules.
+
+mod rules;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -6,10 +6,13 @@ use merchant_gateway::config::diagnostic::Diagnostic;
 use merchant_gateway::config::gateway::{DEFAULT, GatewayConfig};
 use merchant_gateway::config::schema;
 use merchant_gateway::config::tenant::parse_tenant;
+use merchant_gateway::config::tenants_dir::tenant_files;
 use merchant_gateway::ports::FixedEnvironment;
 use serde_json::Value as Json;
 
-use crate::support::samples;
+fn tenants() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants")
+}
 
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqq";
 
@@ -39,11 +42,11 @@ fn as_json(text: &str) -> Json {
 #[test]
 fn every_sample_and_the_default_fit_their_schema() {
     let tenant = jsonschema::validator_for(&schema_of(schema::TENANT)).unwrap();
-    for sample in samples::SAMPLES {
-        let text = std::fs::read_to_string(samples::folder().join(format!("{}.toml", sample.id))).unwrap();
+    for file in tenant_files(&tenants()).unwrap() {
+        let text = std::fs::read_to_string(&file).unwrap();
         let problems: Vec<String> =
             tenant.iter_errors(&as_json(&text)).map(|error| error.to_string()).collect();
-        assert!(problems.is_empty(), "{}: {problems:?}", sample.id);
+        assert!(problems.is_empty(), "{}: {problems:?}", file.display());
     }
     let gateway = jsonschema::validator_for(&schema_of(schema::GATEWAY)).unwrap();
     for file in ["src/config/gateway.default.toml", "deploy/gateway.toml"] {
@@ -66,7 +69,7 @@ fn the_default_of_every_gateway_setting_is_the_one_that_the_schema_names() {
 
 #[test]
 fn the_tenant_schema_knows_the_keys_choices_and_bounds_of_the_reader() {
-    let text = std::fs::read_to_string(samples::folder().join("harbor-coffee.toml")).unwrap();
+    let text = std::fs::read_to_string(tenants().join("harbor-coffee.toml")).unwrap();
     let schema = schema_of(schema::TENANT);
     let asked = Probe { schema: &schema, read: read_tenant, base: toml::from_str(&text).unwrap() }.all();
     assert!(asked > 120, "{asked} questions are too few for this schema");

@@ -1,107 +1,99 @@
-//! The sample merchants of `tenants/`, with what a test needs to buy from each.
+//! The sample merchants of `tenants/`, whichever they are: what every shop can do is asked of each of them.
+//!
+//! Nothing here names a merchant: products are found by its own tools, and addresses by its own file.
 
 use std::path::Path;
 
-use merchant_gateway::emulator::{AccountSeed, KeySeed};
+use merchant_gateway::config::secrets::SecretRef;
+use merchant_gateway::config::tenant::TenantConfig;
+use merchant_gateway::config::tenants_dir::read_tenants;
+use merchant_gateway::domain::address::{Address, CountryCode};
+use merchant_gateway::domain::merchant::MerchantView;
+use merchant_gateway::domain::tax::TaxRule;
 use serde_json::{Value, json};
 
-/// One sample merchant.
-pub struct Sample {
-    pub id: &'static str,
-    pub name: &'static str,
-    pub account: &'static str,
-    pub network: &'static str,
-    /// A canary, and the environment variable that holds it.
-    pub key: &'static str,
-    pub variable: &'static str,
-    /// As Stripe writes it.
-    pub currency: &'static str,
-    /// Variants and quantities of a cart that can be bought.
-    pub cart: &'static [(&'static str, u32)],
-    /// City, state, country and postal code of an address that is delivered to.
-    place: (&'static str, &'static str, &'static str, &'static str),
-    /// What the cart comes to at that address, worked out by hand.
-    pub total: i64,
-}
+use super::world::{Shop, account};
 
-pub const SAMPLES: [Sample; 3] = [
-    Sample {
-        id: "fern-and-thread",
-        name: "Fern & Thread",
-        account: "acct_fern",
-        network: "profile_test_fernandthread",
-        key: "sk_test_canaryFernAndThread",
-        variable: "MERCHANT_FERN_AND_THREAD_STRIPE_KEY",
-        currency: "usd",
-        cart: &[("harvest-overshirt-ink-m", 1), ("creek-socks-41-45", 1)],
-        place: ("New York", "NY", "US", "10001"),
-        // 98.00 + 14.50; shipped free from 100.00; 4 % of each line: 3.92 + 0.58.
-        total: 11_700,
-    },
-    Sample {
-        id: "harbor-coffee",
-        name: "Harbor Coffee Roasters",
-        account: "acct_harbor",
-        network: "profile_test_harborcoffee",
-        key: "sk_test_canaryHarborCoffee",
-        variable: "MERCHANT_HARBOR_COFFEE_STRIPE_KEY",
-        currency: "usd",
-        cart: &[("huila-washed-250-beans", 2)],
-        place: ("Los Angeles", "CA", "US", "90001"),
-        // 2 × 18.50; shipping 5.99, untaxed; 7.25 % of 37.00 is 2.6825.
-        total: 4567,
-    },
-    Sample {
-        id: "kumo-prints",
-        name: "Kumo Print Studio",
-        account: "acct_kumo",
-        network: "profile_test_kumoprints",
-        key: "sk_test_canaryKumoPrints",
-        variable: "MERCHANT_KUMO_PRINTS_STRIPE_KEY",
-        currency: "jpy",
-        cart: &[("cloud-study-no-4", 1), ("rain-over-kamo-a4-oak", 1)],
-        place: ("Kyoto", "Kyoto", "JP", "604-8005"),
-        // ¥3,501 + ¥19,500; shipped free from ¥15,000; 10 % of each line: ¥350.1 and ¥1,950.
-        total: 25_301,
-    },
-];
+/// A merchant of `tenants/`.
+pub struct Sample(TenantConfig);
 
 impl Sample {
-    /// The arguments of a `create_checkout` that can be paid at once.
-    pub fn order(&self) -> Value {
-        let items: Vec<Value> =
-            self.cart.iter().map(|(id, quantity)| json!({ "id": id, "quantity": quantity })).collect();
-        let (city, state, country, postal_code) = self.place;
-        let address = json!({
-            "name": "Ada Lovelace", "line_one": "12 Mill Lane", "city": city, "state": state,
-            "country": country, "postal_code": postal_code,
-        });
-        json!({ "items": items, "fulfillment_address": address })
+    /// All of them; there is at least one, and none has a problem.
+    pub fn all() -> Vec<Self> {
+        let read = read_tenants(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants"), &[]);
+        assert!(read.problems.is_empty(), "{:?}", read.problems);
+        assert!(!read.tenants.is_empty(), "there are no sample merchants");
+        read.tenants.into_iter().map(Self).collect()
     }
 
-    /// Its account, as the emulated Stripe knows it.
-    pub fn account_seed(&self) -> AccountSeed {
-        AccountSeed {
-            account_id: self.account.to_owned(),
-            secret_keys: vec![KeySeed { key: self.key.to_owned(), may_read_account: true }],
-            network_id: self.network.to_owned(),
+    pub fn id(&self) -> &str {
+        self.0.id().as_str()
+    }
+
+    /// Where its tools are called, under a gateway's base host.
+    pub fn endpoint(&self) -> String {
+        format!("/t/{}/mcp", self.id())
+    }
+
+    /// The merchant as its readers see it.
+    pub fn view(&self) -> MerchantView {
+        self.0.view(1, None)
+    }
+
+    /// A canary key of its account at the emulator.
+    pub fn key(&self) -> String {
+        format!("sk_test_canary{}", self.id().replace('-', ""))
+    }
+
+    /// Its shop in a world, open to as many calls as a suite makes within a second.
+    pub fn shop(&self) -> Shop {
+        let mut file: toml::Table = self.0.source().parse().unwrap();
+        let limits = ["requests_per_second", "burst", "checkouts_per_minute", "payments_per_minute"];
+        let limits = limits.map(|limit| (limit.to_owned(), toml::Value::Integer(10_000)));
+        file.insert("limits".to_owned(), toml::Value::Table(limits.into_iter().collect()));
+        let SecretRef::Env(variable) = self.0.stripe_key() else {
+            panic!("the samples' keys are in the environment, and {}'s is not", self.id());
+        };
+        let made_up = format!("acct_{}", self.id().replace('-', ""));
+        let id = self.0.account().map_or(made_up, |account| account.as_str().to_owned());
+        Shop {
+            id: self.id().to_owned(),
+            file: file.to_string(),
+            variable: variable.clone(),
+            account: account(&id, &self.key(), true, self.view().network_id.as_str()),
         }
     }
-}
 
-/// Where their files are.
-pub fn folder() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants")
-}
-
-#[test]
-fn every_sample_merchant_is_bought_from() {
-    let mut files: Vec<String> = std::fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
-        .collect();
-    files.sort();
-    assert_eq!(files, SAMPLES.map(|sample| sample.id));
+    /// An address that the merchant sells to: it knows the tax there, and sends parcels there if it sends any.
+    pub fn address(&self) -> Value {
+        let view = self.view();
+        let table = match &view.tax {
+            TaxRule::Fixed(table) => table.rates.clone(),
+            TaxRule::None => Vec::new(),
+        };
+        let regions = table.into_iter().map(|row| (row.country, row.state.unwrap_or_default()));
+        let anywhere = view.checkout.countries.iter().map(|country| (*country, String::new()));
+        let sent_to = |country: &CountryCode| {
+            let mut rules = view.shipping.iter();
+            view.shipping.is_empty()
+                || rules.any(|rule| rule.countries.is_empty() || rule.countries.contains(country))
+        };
+        let mut addresses = regions.chain(anywhere).map(|(country, state)| Address {
+            name: "Ada Lovelace".to_owned(),
+            line_one: "12 Mill Lane".to_owned(),
+            line_two: None,
+            city: "Springfield".to_owned(),
+            state,
+            country,
+            postal_code: "90001".to_owned(),
+            phone_number: None,
+        });
+        let address = addresses
+            .find(|address| sent_to(&address.country) && view.tax.rates(Some(address)).is_ok())
+            .unwrap_or_else(|| panic!("{} sells to nobody", self.id()));
+        json!({
+            "name": address.name, "line_one": address.line_one, "city": address.city, "state": address.state,
+            "country": address.country, "postal_code": address.postal_code,
+        })
+    }
 }
