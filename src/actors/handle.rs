@@ -15,10 +15,11 @@ use super::session::{Ask, GiveUp, SessionActor, Wake};
 use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Rejection};
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::session::State;
-use crate::domain::ids::{OrderId, SessionId, Tenant};
+use crate::domain::checkout::timeline::Entry;
+use crate::domain::ids::{FlagId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::runtime::{IoLost, MerchantLimiter};
-use crate::store::StoreError;
+use crate::store::{KeptFlag, Resolution, StoreError};
 
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -115,9 +116,38 @@ impl MerchantHandle {
     /// Reads an order of this merchant.
     pub async fn order(&self, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
-        let reading = async move { services.store.order(&tenant, &id).await };
-        match self.services.io.run(reading).await {
-            Ok(order) => order,
+        self.stored(async move { services.store.order(&tenant, &id).await }).await
+    }
+
+    /// What happened to a session, in order.
+    pub async fn timeline(&self, id: &SessionId) -> Result<Vec<Entry>, StoreError> {
+        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
+        self.stored(async move { services.store.timeline(&tenant, &id).await }).await
+    }
+
+    /// Payments of this merchant that fit no order, oldest first.
+    pub async fn flags(&self) -> Result<Vec<KeptFlag>, StoreError> {
+        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
+        self.stored(async move { services.store.flags(&tenant).await }).await
+    }
+
+    /// Resolves a flag, once; the flag as it then stands.
+    pub async fn resolve_flag(
+        &self,
+        id: &FlagId,
+        resolution: Resolution,
+    ) -> Result<Option<KeptFlag>, StoreError> {
+        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
+        self.stored(async move { services.store.resolve_flag(&tenant, &id, resolution).await }).await
+    }
+
+    /// Asks the store on the runtime that owns it.
+    async fn stored<T: Send + 'static>(
+        &self,
+        asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.services.io.run(asking).await {
+            Ok(answer) => answer,
             Err(IoLost) => Err(StoreError::Unavailable(IoLost.to_string())),
         }
     }

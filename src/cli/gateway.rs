@@ -16,11 +16,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
 use crate::actors::{Arbiters, Directory, Services};
+use crate::config::admin_token::AdminToken;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::{GatewayConfig, StoreConfig};
 use crate::config::tenant::TenantConfig;
 use crate::domain::time::Span;
-use crate::http::admin::{self, Probes};
+use crate::http::admin::{self, Admin, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds};
 use crate::runtime::{Io, PublicLinks, sweep};
@@ -71,7 +72,9 @@ impl Gateway {
             Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
         let (stop, stopped) = watch::channel(false);
         let (started, starting) = mpsc::channel();
-        let on_thread = move || serve_on_this_thread(&config, needs, &services, (&started, stopped));
+        let token = config.admin.token.as_ref();
+        let token = token.map(|token| AdminToken::load(token, needs.environment.as_ref())).transpose()?;
+        let on_thread = move || serve_on_this_thread(&config, (needs, token), &services, (&started, stopped));
         let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
         let started = starting.recv().context("the gateway's threads could not be started")??;
         let Started { server, admin, probes, directory, opened, ended } = started;
@@ -148,7 +151,7 @@ struct Started {
 /// The thread of the actix system: actors and listener live as long as it does.
 fn serve_on_this_thread(
     config: &GatewayConfig,
-    needs: Needs,
+    (needs, token): (Needs, Option<AdminToken>),
     services: &Arc<Services>,
     (started, mut stopped): (&mpsc::Sender<anyhow::Result<Started>>, watch::Receiver<bool>),
 ) {
@@ -170,9 +173,11 @@ fn serve_on_this_thread(
             &directory,
         );
         let clock = Arc::clone(&services.clock);
+        let operators =
+            Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
         let probes = Probes::new(Arc::clone(&services.store), services.io.clone());
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
-            .and_then(|server| Ok((server, admin::serve(needs.admin, probes.clone())?)));
+            .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
         let (server, admin) = match serving {
             Ok(servers) => servers,
             Err(error) => {

@@ -1,23 +1,10 @@
 //! The real process is killed where it hurts most, and started again.
 
 use merchant_gateway::emulator::HoldPoint;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::client::{Client, Speaks, payment, total};
+use crate::support::client::{Speaks, total};
 use crate::support::world::{OTHER_KEY, SHOP_KEY, World};
-
-/// Sends a payment whose answer is not expected to come.
-async fn send_payment(client: &Client, sheet: &Value, token: &str) -> Result<(), reqwest::Error> {
-    let params = json!({ "name": "complete_checkout", "arguments": payment(&sheet["id"], token) });
-    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
-    let request = client
-        .http
-        .post(&client.url)
-        .header("content-type", "application/json")
-        .header("accept", "application/json, text/event-stream")
-        .header("mcp-protocol-version", "2025-11-25");
-    request.body(message.to_string()).send().await.map(|_| ())
-}
 
 /// The process dies while Stripe has the request, before or after the money has moved; nobody asks again.
 async fn killed_at(point: HoldPoint) {
@@ -26,7 +13,7 @@ async fn killed_at(point: HoldPoint) {
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
     let hold = world.emulator.hold_next_payment(point);
-    let lost = send_payment(&client, &sheet, &token);
+    let lost = client.pay_unheard(&sheet["id"], &token);
     let ((), lost) = futures_util::future::join(
         async {
             hold.reached().await;
@@ -95,7 +82,7 @@ async fn a_key_of_another_account_never_decides_what_became_of_a_payment() {
             world.kill();
             hold.release();
         },
-        send_payment(&client, &sheet, &token),
+        client.pay_unheard(&sheet["id"], &token),
     )
     .await;
     assert!(lost.is_err());

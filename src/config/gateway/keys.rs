@@ -13,7 +13,7 @@ pub(super) enum Kind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 18] = [
+pub(super) const KEYS: [(&str, &str, Kind); 19] = [
     ("public", "listen", Kind::Text),
     ("public", "base_hosts", Kind::List),
     ("public", "allowed_origins", Kind::List),
@@ -21,6 +21,7 @@ pub(super) const KEYS: [(&str, &str, Kind); 18] = [
     ("public", "max_body_bytes", Kind::Number),
     ("public", "workers", Kind::Number),
     ("admin", "listen", Kind::Text),
+    ("admin", "token", Kind::Text),
     ("tenants", "dir", Kind::Text),
     ("store", "url", Kind::Text),
     ("stripe", "api_base", Kind::Text),

@@ -13,7 +13,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::diagnostic::{Diagnostic, quoted};
-use super::keyring::{Keyring, KeyringError, MasterKeyRef};
+use super::gateway_secret::GatewaySecretRef;
+use super::keyring::{Keyring, KeyringError};
 use super::secrets::SecretsDir;
 use super::web;
 use crate::ports::Environment;
@@ -71,6 +72,8 @@ pub struct PublicConfig {
 pub struct AdminConfig {
     /// Address and port.
     pub listen: SocketAddr,
+    /// The token of its API; without one the API is closed.
+    pub token: Option<GatewaySecretRef>,
 }
 
 /// `[tenants]`.
@@ -106,9 +109,9 @@ pub struct SecretsConfig {
     /// The folder with one folder per merchant.
     pub dir: SecretsDir,
     /// The master key in use.
-    pub master_key: MasterKeyRef,
+    pub master_key: GatewaySecretRef,
     /// Those before it.
-    pub previous_master_keys: Vec<MasterKeyRef>,
+    pub previous_master_keys: Vec<GatewaySecretRef>,
 }
 
 impl SecretsConfig {
@@ -156,6 +159,7 @@ impl GatewayConfig {
     fn read(layers: &mut Layers) -> Option<Self> {
         let public = read_public(layers);
         let admin = layers.read("admin.listen", |text: String| address_and_port(&text, "127.0.0.1:8081"));
+        let token = layers.read_optional("admin.token", |text: String| secret_reference(&text));
         let tenants =
             layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
         let store = layers.read("store.url", |url: String| store(&url));
@@ -175,7 +179,7 @@ impl GatewayConfig {
             });
         Some(Self {
             public: public?,
-            admin: AdminConfig { listen: admin? },
+            admin: AdminConfig { listen: admin?, token },
             tenants: tenants?,
             store: store?,
             stripe: stripe?,
@@ -246,19 +250,20 @@ fn read_stripe(layers: &mut Layers) -> Option<StripeConfig> {
 }
 
 fn read_secrets(layers: &mut Layers) -> Option<SecretsConfig> {
-    let reference = |text: &str| {
-        MasterKeyRef::parse(text).map_err(|error| (error.to_string(), error.remedy().to_owned()))
-    };
     let dir = layers.read("secrets.dir", |text: String| folder(&text));
-    let master_key = layers.read("secrets.master_key", |text: String| reference(&text));
+    let master_key = layers.read("secrets.master_key", |text: String| secret_reference(&text));
     let previous = layers.read("secrets.previous_master_keys", |texts: Vec<String>| {
-        texts.iter().map(|text| reference(text)).collect::<Read<Vec<_>>>()
+        texts.iter().map(|text| secret_reference(text)).collect::<Read<Vec<_>>>()
     });
     Some(SecretsConfig {
         dir: SecretsDir::new(dir?),
         master_key: master_key?,
         previous_master_keys: previous?,
     })
+}
+
+fn secret_reference(text: &str) -> Read<GatewaySecretRef> {
+    GatewaySecretRef::parse(text).map_err(|error| (error.to_string(), error.remedy().to_owned()))
 }
 
 fn address_and_port(text: &str, example: &str) -> Read<SocketAddr> {

@@ -25,6 +25,7 @@ pub const OTHER_SHOP: &str = "kiln-works";
 /// Canaries: each key must appear nowhere but in the requests to Stripe.
 pub const SHOP_KEY: &str = "sk_test_canaryHarborCoffee";
 pub const OTHER_KEY: &str = "rk_test_canaryKilnWorks";
+pub const ADMIN_TOKEN: &str = "canary-admin-token-0123456789abcdef";
 const MASTER_KEY: &str = "8f3c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b12";
 
 pub const SHOP_ACCOUNT: &str = "acct_harbor";
@@ -128,6 +129,8 @@ impl World {
             .env("GATEWAY_MASTER_KEY", MASTER_KEY)
             .envs(self.shops.iter().map(|shop| (&shop.variable, shop.key())))
             .env("GATEWAY__PUBLIC__LISTEN", "127.0.0.1:0")
+            .env("GATEWAY_ADMIN_TOKEN", ADMIN_TOKEN)
+            .env("GATEWAY__ADMIN__TOKEN", "env:GATEWAY_ADMIN_TOKEN")
             .env("GATEWAY__ADMIN__LISTEN", "127.0.0.1:0")
             .env("GATEWAY__PUBLIC__LINK_BASE", "https://links.example")
             .env("GATEWAY__STRIPE__API_BASE", self.emulator.base_url())
@@ -175,6 +178,15 @@ impl World {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Where the admin listener is, as the log has it.
+    pub fn admin_address(&self) -> String {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("admin_listening")).expect("the listener is logged");
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let fields = line["fields"]["address"].as_str();
+        fields.or(line["address"].as_str()).expect("an address").to_owned()
     }
 
     /// A client of the usual shop.
@@ -250,7 +262,7 @@ impl World {
     /// No secret in clear in any log or database file; tokens only in the one sealed form.
     fn check_secrets(&self) {
         let mut secrets = self.tokens_seen();
-        secrets.extend([MASTER_KEY, "_secret_"].map(str::to_owned));
+        secrets.extend([MASTER_KEY, ADMIN_TOKEN, "_secret_"].map(str::to_owned));
         secrets.extend(self.shops.iter().map(|shop| shop.key().to_owned()));
         for entry in fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
