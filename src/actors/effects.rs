@@ -7,8 +7,9 @@ use super::preparation::token_context;
 use super::services::Services;
 use crate::domain::checkout::attempt::{IntentSeen, IntentStatus, Seen, Unknown};
 use crate::domain::checkout::decision::{Decision, Verification};
+use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::step::Effect;
-use crate::domain::checkout::token::SharedPaymentToken;
+use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AttemptNumber, SessionId, Tenant};
 use crate::store::AttemptRow;
 use crate::stripe::{Listing, Observation, StoredCharge, StripeAccount};
@@ -29,6 +30,24 @@ pub(super) async fn run(
     };
     report(&merchant.tenant, session, effect.attempt(), &observed);
     observed
+}
+
+/// Asks about the token of a payment that was not begun yet; while Stripe does not answer, nobody is asked.
+pub(super) async fn gather(merchant: &Shared, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+    let Ok(_slot) = merchant.gate.admit().await else {
+        return Err(GatherError::Unread);
+    };
+    let facts = merchant.stripe.load_full().token_facts(token).await;
+    learn(merchant, !matches!(facts, Err(GatherError::Unread)));
+    facts
+}
+
+/// Keeps count of whether Stripe answers.
+fn learn(merchant: &Shared, answered: bool) {
+    if merchant.gate.saw(answered) {
+        let (merchant, open) = (&merchant.tenant.merchant, merchant.gate.is_open());
+        tracing::warn!(%merchant, open, "stripe_breaker_changed");
+    }
 }
 
 /// Looks at the payment that an operator's decision is about. One that could still be paid is canceled before it is called
@@ -108,7 +127,12 @@ async fn ask_stripe(
 ) -> Observation {
     let stripe = merchant.stripe.load_full();
     match effect {
-        Effect::Charge(_) => charge(services, &stripe, &merchant.tenant, row).await,
+        Effect::Charge(_) => {
+            let _slot = merchant.gate.slot().await;
+            let observed = charge(services, &stripe, &merchant.tenant, row).await;
+            learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
+            observed
+        }
         Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
         Effect::Read { attempt, intent: None } => find(services, merchant, row, *attempt).await,
         Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, &tries.to_string()).await,

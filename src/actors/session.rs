@@ -126,8 +126,8 @@ impl SessionActor {
                 });
             }
             Output::Gather { task, token } => {
-                let stripe = self.merchant.stripe.load_full();
-                let work = async move { stripe.token_facts(&token).await };
+                let merchant = Arc::clone(&self.merchant);
+                let work = async move { effects::gather(&merchant, &token).await };
                 self.outside(work, ctx, move |facts, _| Input::Gathered {
                     task,
                     facts: facts.unwrap_or(Err(GatherError::Unread)),
