@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bad_input;
+mod browser;
 mod checkout;
 mod config;
 mod conformance;
@@ -16,6 +17,7 @@ mod demo;
 mod documents;
 mod emulator;
 mod healthcheck;
+mod host;
 mod inspector;
 mod protocol;
 mod purchase;

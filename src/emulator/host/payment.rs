@@ -36,25 +36,25 @@ const CARDS: [Card; 6] = [
     Card {
         id: "insufficient_funds",
         name: "Visa ending in 9995",
-        comes_to: "Is declined for insufficient funds.",
+        comes_to: "Has insufficient funds.",
         payment_method: "pm_card_chargeDeclinedInsufficientFunds",
     },
     Card {
         id: "requires_3ds",
         name: "Visa ending in 3184",
-        comes_to: "Demands 3D Secure, which no payment token can answer.",
+        comes_to: "Demands 3D Secure.",
         payment_method: "pm_card_authenticationRequired",
     },
     Card {
         id: EXPIRED_TOKEN,
-        name: "Visa ending in 4242, too late",
-        comes_to: "Its payment token expires before the shop can use it.",
+        name: "Visa ending in 4242, expired token",
+        comes_to: "Comes too late.",
         payment_method: "pm_card_visa",
     },
     Card {
         id: "slow",
         name: "Visa ending in 4242, slow",
-        comes_to: "Pays, but takes longer than the shop waits for an answer.",
+        comes_to: "Pays in the end.",
         payment_method: "pm_emulator_slow",
     },
 ];

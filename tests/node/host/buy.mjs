@@ -1,6 +1,6 @@
 // At every merchant: a purchase, one after a decline, and one after a cancellation. Tells each receipt.
 //
-//   node buy.mjs HOST_URL CHROMIUM SCREENSHOTS
+//   node buy.mjs HOST_URL CHROMIUM [SCREENSHOTS]
 
 import { must, tell, withHost } from "./session.mjs";
 
@@ -39,6 +39,8 @@ await withHost(async (host, { picture, context }) => {
     await canceled.pay();
     await bought("after a cancellation", merchant, canceled, await host.payWith(/^Visa ending in 4242 ?Pays/));
   }
+  const ends = (await host.transcript()).filter((entry) => entry.startsWith("host requestCheckout "));
+  must(ends.join().includes("rejects") && ends.join().includes("resolves"), `the sheets ended so: ${ends}`);
 
   // The widget, the host and the shop's own page must say the same.
   async function bought(how, merchant, shopper, total) {
@@ -52,6 +54,6 @@ await withHost(async (host, { picture, context }) => {
     const text = await order.locator("body").textContent();
     must(text.includes(receipt.order) && text.includes(total), `the order's page says: ${text}`);
     await order.close();
-    tell({ merchant, how, order: receipt.order, total });
+    tell({ merchant, how, ...receipt });
   }
 });

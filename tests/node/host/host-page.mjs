@@ -80,7 +80,7 @@ export class HostPage {
     await this.sheet.waitFor({ state: "hidden" });
   }
 
-  // What the host says of the latest order.
+  // What the host says of the latest order, and what the widget was given for it.
   async receipt() {
     const turn = this.page.getByRole("article", { name: "Emulated assistant" })
       .filter({ has: this.page.getByRole("link", { name: "Order status page" }) }).last();
@@ -88,7 +88,21 @@ export class HostPage {
     const order = (await turn.getByText(/^Order ord_/).last().textContent()).replace("Order ", "");
     const paid = (await turn.getByText(/^Paid /).first().textContent()).match(/^Paid (\S+ [A-Z]{3}) to /)[1];
     const permalink = await turn.getByRole("link", { name: "Order status page" }).getAttribute("href");
-    return { order, paid, permalink };
+    const resolved = this.exchanges("requestCheckout resolves").last();
+    await resolved.filter({ hasText: order }).waitFor();
+    const value = JSON.parse(await resolved.locator("pre").textContent());
+    return {
+      order, paid, permalink,
+      session: value.order.checkout_session_id,
+      amount: value.totals.find((row) => row.type === "total").amount,
+      currency: value.currency,
+    };
+  }
+
+  // The transcript's entries about something.
+  exchanges(what) {
+    return this.page.getByRole("complementary", { name: "Transcript" }).locator("details")
+      .filter({ has: this.page.locator(".what", { hasText: what }) });
   }
 
   // The transcript's entries as "who what", oldest first.

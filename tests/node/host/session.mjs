@@ -2,7 +2,8 @@
 // and so does a request to anywhere but this machine that is not refused by a policy.
 
 import { chromium } from "playwright-core";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HostPage } from "./host-page.mjs";
 
@@ -10,7 +11,7 @@ import { HostPage } from "./host-page.mjs";
 const EXPECTED = /Failed to load resource: net::ERR_|ERR_BLOCKED_BY_CLIENT/;
 
 export async function withHost(run) {
-  const [url, executablePath, screenshots] = process.argv.slice(2);
+  const [url, executablePath, screenshots = mkdtempSync(join(tmpdir(), "host-"))] = process.argv.slice(2);
   mkdirSync(screenshots, { recursive: true });
   const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
   try {
@@ -33,6 +34,7 @@ export async function withHost(run) {
       await run(host, { picture, context });
     } catch (error) {
       await picture("failed");
+      console.error(`the page is pictured in ${join(screenshots, "failed.png")}`);
       throw error;
     }
     if (wrong.length) throw new Error(`the page complained:\n${wrong.join("\n")}`);

@@ -12,7 +12,7 @@ export class Conversation {
   #say(kind, name, ...content) {
     const turn = el("article", { class: `turn ${kind}`, "aria-label": name }, ...content);
     this.#log.append(turn);
-    turn.scrollIntoView({ block: "nearest" });
+    turn.scrollIntoView({ block: "start" });
     return turn;
   }
 

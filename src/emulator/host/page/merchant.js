@@ -80,7 +80,7 @@ export class Merchant {
     const { result, error } = trip.answer;
     const words = error ? `${error.message} (JSON-RPC ${error.code}, HTTP ${trip.status})` : textOf(result);
     const failed = Boolean(error) || result?.isError === true;
-    const note = failed ? words : "";
+    const note = failed ? words : errorsIn(result);
     this.#transcript.record({ ...entry, outcome: failed ? "failed" : "ok", note, details: exchange(trip) });
     if (error) throw new Error(`${this.name} says: ${words}`);
     return result;
@@ -91,8 +91,15 @@ const WHO = { host: "host", model: "model side", widget: "widget" };
 
 const exchange = (trip) => [["sent", trip.sent], [`answer, HTTP ${trip.status}`, trip.answer]];
 
-// What a result says in words.
+// What a result says in words. The JSON of its structuredContent, which tools also send as text, is left out.
 export function textOf(result) {
   const texts = (result?.content ?? []).filter((part) => part.type === "text").map((part) => part.text);
-  return texts.join("\n");
+  return texts.filter((text) => !text.startsWith("{")).join("\n");
+}
+
+// The errors that an otherwise normal result carries, such as a decline.
+function errorsIn(result) {
+  const messages = result.structuredContent?.messages ?? result.structuredContent?.checkout_session?.messages ?? [];
+  const errors = messages.filter((message) => message.type === "error");
+  return errors.map(({ code, content }) => `${code}: ${content}`).join("\n");
 }

@@ -64,20 +64,19 @@ export class PaymentSheet {
     const name = el("input", { name: "name", autocomplete: "name", required: true, value: session.buyer?.name ?? SHOPPER.name });
     const email = el("input", { name: "email", type: "email", autocomplete: "email", required: true, value: session.buyer?.email ?? SHOPPER.email });
     const alert = el("p", { role: "alert", class: "alert" });
-    const payButton = el("button", { type: "submit", class: "main" }, `Pay ${total}`);
+    const payButton = el("button", { type: "submit", class: "main", autofocus: true }, `Pay ${total}`);
     const cancelButton = el("button", { type: "button", onclick: cancel }, "Cancel");
     const form = el("form", {},
       el("h2", { id: "payment-sheet-title" }, `Pay ${merchant.name}`),
       el("p", { class: "muted" }, "Payment sheet of an emulated host. Test mode: no real money moves."),
       lines(session, currency),
       delivery(session),
-      el("fieldset", {}, el("legend", {}, "You"),
+      el("fieldset", { class: "person" }, el("legend", {}, "You"),
         el("label", {}, "Your name", name),
         el("label", {}, "Your email", email)),
       el("fieldset", { class: "cards" }, el("legend", {}, "Test card"), this.#cards.map(cardChoice)),
-      alert,
-      el("div", { class: "actions" }, cancelButton, payButton),
-      pages(session));
+      pages(session),
+      el("div", { class: "foot" }, alert, el("div", { class: "actions" }, cancelButton, payButton)));
     const sheet = {
       alert: (text) => alert.replaceChildren(text),
       wait: (waiting) => {
@@ -148,7 +147,7 @@ function delivery(session) {
 function cardChoice(card, index) {
   return el("label", { class: "card" },
     el("input", { type: "radio", name: "card", value: card.id, checked: index === 0 }),
-    el("span", {}, card.name, el("small", {}, card.comes_to)));
+    el("span", {}, `${card.name} `, el("small", {}, card.comes_to)));
 }
 
 function pages(session) {

@@ -15,7 +15,8 @@ function resultItem(product, onShow, onAdd) {
   const sellable = (variants.length ? variants : [product]).filter(isAvailable);
   const choice = variants.length && sellable.length
     ? el("select", { "aria-label": `Variant of ${title}` },
-      sellable.map((variant) => el("option", { value: variant.id }, `${variant.title} · ${variant.price.display}`)))
+      sellable.map((variant) => el("option", { value: variant.id },
+        price_varies ? `${variant.title} · ${variant.price.display}` : variant.title)))
     : null;
   const add = () => {
     const chosen = choice ? sellable.find((variant) => variant.id === choice.value) : product;

@@ -150,7 +150,7 @@ export class WidgetFrame {
       this.#transcript.record({ who: "host", what: "requestCheckout resolves", details: [["value", value]] });
       return value;
     } catch (error) {
-      this.#transcript.record({ who: "host", what: "requestCheckout rejects", outcome: "failed", note: error.message });
+      this.#transcript.record({ who: "host", what: "requestCheckout rejects", note: error.message });
       throw error;
     }
   }
