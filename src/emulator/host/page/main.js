@@ -82,7 +82,7 @@ async function choose(id) {
     if (merchant !== chosen) return;
     conversation.assistant(
       `Connected to ${chosen.name}. I am no model: I search the shop for your words as they are, and call the tool that ` +
-      "you press a button for. Every exchange is on the right.",
+      "you press a button for. Every exchange is in the transcript.",
     );
   });
 }
