@@ -34,7 +34,7 @@ await withHost(async (host, { picture, context }) => {
     await canceled.pay();
     await host.payButton.waitFor();
     await host.cancelSheet();
-    await canceled.sees(/not made|not paid|canceled/i);
+    await canceled.seesUnpaid();
     await picture(`${name}-6-canceled`);
     await canceled.pay();
     await bought("after a cancellation", merchant, canceled, await host.payWith(/^Visa ending in 4242 ?Pays/));

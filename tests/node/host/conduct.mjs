@@ -55,7 +55,7 @@ await withHost(async (host, { picture }) => {
   tell({ merchant, how: "items for a checkout", ...receipt });
 
   // A link leads out only through the host.
-  await shopper.widget.getByRole("button", { name: /order/i }).or(shopper.widget.getByRole("link", { name: /order/i })).first().click();
+  await shopper.openOrder();
   const leave = host.page.getByRole("dialog", { name: "Leave the conversation" });
   must((await leave.getByRole("link").getAttribute("href")) === receipt.permalink, "the link is another than the order's");
   await picture("conduct-4-leave");

@@ -5,6 +5,7 @@
 const ADDRESSES = {
   US: { line_one: "12 Mill Lane", city: "Los Angeles", state: "CA", postal_code: "90001" },
   JP: { line_one: "2-4-1 Jinbocho", city: "Chiyoda", state: "Tokyo", postal_code: "101-0051" },
+  CA: { line_one: "88 Harbour Street", city: "Toronto", state: "ON", postal_code: "M5J 0C3" },
   GB: { line_one: "221B Baker Street", city: "London", state: "", postal_code: "NW1 6XE" },
   DE: { line_one: "Lindenstraße 9", city: "Berlin", state: "", postal_code: "10969" },
 };
@@ -23,58 +24,82 @@ export class Shopper {
     this.widget = widget;
   }
 
+  button(name) {
+    return this.widget.getByRole("button", { name }).filter({ visible: true });
+  }
+
   get payButton() {
-    return this.widget.getByRole("button", { name: /^(pay|buy)\b/i });
+    return this.button(/^(pay|buy)\b/i);
   }
 
-  // The field's own name may be decorated, so it is looked for by how it begins.
   field(name) {
-    return this.widget.getByLabel(FIELDS[name]).first();
+    return this.widget.getByLabel(FIELDS[name]).filter({ visible: true }).first();
   }
 
-  // Goes on until the widget offers to pay.
+  // From the product, or the order, to an order that can be paid: what the widget asks for next is given.
   async makePayable() {
-    const begin = this.widget.getByRole("button", { name: /^(show total|continue|check ?out)/i });
-    await this.payButton.or(this.field("line_one")).or(begin).first().waitFor();
-    if (await this.payButton.isVisible()) return;
-    if (await this.field("line_one").isVisible()) {
+    const goOn = this.button(/^(continue|show total|check ?out)/i).first();
+    await this.payButton.or(this.field("line_one")).or(goOn).first().waitFor();
+    if (!(await this.field("line_one").isVisible()) && (await goOn.isVisible())) {
+      await press(goOn);
+      await this.payButton.or(this.field("line_one")).first().waitFor();
+    }
+    if (await this.field("line_one").isVisible() && !(await this.payButton.isVisible())) {
       await this.giveAddress();
-      await this.widget.getByRole("button", { name: /shipping|continue|address|total/i }).first().click();
-    } else {
-      await begin.first().click();
+      await press(this.button(/shipping|address|total/i).first());
     }
     await this.payButton.waitFor();
   }
 
   async giveAddress() {
-    const country = this.widget.getByLabel(/^country/i).first();
-    const isList = (await country.evaluate((field) => field.tagName)) === "SELECT";
-    const chosen = isList ? await country.inputValue() : "US";
-    const address = ADDRESSES[chosen];
-    if (!address) throw new Error(`the shopper has no address in ${chosen}`);
-    if (!isList) await country.fill(chosen);
+    const { country, address } = await this.chooseCountry();
+    if (!address) throw new Error(`the shopper has no address in ${country}`);
     for (const [name, value] of Object.entries({ name: "Ada Lovelace", ...address })) await this.fill(name, value);
+  }
+
+  // A widget that asks for no country has but one, which is taken for the United States.
+  async chooseCountry() {
+    const field = this.widget.getByLabel(/^country/i).filter({ visible: true }).first();
+    if (!(await field.isVisible())) return { country: "US", address: ADDRESSES.US };
+    if (!(await isList(field))) {
+      await field.fill("US");
+      return { country: "US", address: ADDRESSES.US };
+    }
+    const offered = await field.locator("option").evaluateAll((options) => options.map((option) => option.value));
+    const country = offered.find((code) => code in ADDRESSES) ?? offered.join(", ");
+    if (country in ADDRESSES) await field.selectOption(country);
+    return { country, address: ADDRESSES[country] };
   }
 
   async fill(name, value) {
     const field = this.field(name);
     if (!(await field.isVisible())) return;
-    if ((await field.evaluate((element) => element.tagName)) === "SELECT") await field.selectOption(value);
+    if (await isList(field)) await field.selectOption(value);
     else await field.fill(value);
   }
 
   async pay() {
-    await this.payButton.click();
+    await press(this.payButton);
   }
 
   // Waits until the widget says that the order is paid.
   async seesPaid() {
-    await this.widget.getByText(/thank you|is paid|order confirmed/i).first().waitFor();
+    await this.sees(/thank you/i);
   }
 
-  // Waits until the widget says something in these words.
+  // Waits until the widget says that no payment was made.
+  async seesUnpaid() {
+    await this.sees(/not made|no payment was taken/i);
+  }
+
   async sees(words) {
-    await this.widget.getByText(words).first().waitFor();
+    await this.widget.getByText(words).filter({ visible: true }).first().waitFor();
+  }
+
+  // Asks the host to leave for the order's page.
+  async openOrder() {
+    const name = /^order status/i;
+    await press(this.button(name).or(this.widget.getByRole("link", { name })).first());
   }
 
   // Calls a tool as a widget's script does. Gives "answered" or the words of the refusal.
@@ -87,4 +112,19 @@ export class Shopper {
   async global(name) {
     return this.widget.locator("body").evaluate((_, key) => window.openai[key], name);
   }
+}
+
+const isList = (field) => field.evaluate((element) => element.tagName === "SELECT");
+
+// Clicks once the mouse is known to have arrived. The frame is a process of its own, and just after the page has scrolled
+// the browser may still send the mouse to where the frame was.
+async function press(control) {
+  for (let tries = 0; tries < 100; tries += 1) {
+    await control.hover();
+    if (await control.evaluate((element) => element.matches(":hover"))) {
+      await control.click();
+      return;
+    }
+  }
+  throw new Error(`the mouse does not reach ${control}`);
 }
