@@ -12,7 +12,7 @@ NODE_MODULES := tests/node/node_modules
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Serve a sample shop against an emulated Stripe on loopback, and print its URLs.
+demo: ## Serve the sample shops, an emulated Stripe and a page to shop in on loopback, and print their URLs.
 	$(CARGO) run --locked -- demo
 
 test: setup lint ## All that must pass: the tools, the lints, every test.

@@ -32,7 +32,7 @@ struct CommandLine {
 enum Command {
     /// Serve the merchants of the tenants folder.
     Serve(serve::Serve),
-    /// Try it: sample shops, an emulated Stripe and a database, all in one folder on this machine.
+    /// Try it: sample shops, a host to shop in, an emulated Stripe and a database, all on this machine.
     #[cfg(feature = "emulator")]
     Demo(demo::Demo),
     /// Explain what is wrong with tenant files, all of it at once.

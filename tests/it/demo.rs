@@ -30,7 +30,8 @@ fn demo_buy_prints_a_receipt_for_every_shop_and_exits_well_again_and_again() {
 #[tokio::test]
 async fn demo_serves_every_address_that_it_prints() {
     let folder = TempDir::new().unwrap();
-    let mut process = demo(&folder).args(["--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut process =
+        demo(&folder).args(["--port", "0", "--host-port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let said: Vec<String> =
         lines.map(Result::unwrap).take_while(|line| !line.contains("demo --buy")).collect();
@@ -39,7 +40,7 @@ async fn demo_serves_every_address_that_it_prints() {
         .flat_map(|line| line.split_whitespace())
         .filter(|word| word.starts_with("http://"))
         .collect();
-    assert_eq!(addresses.len(), 8, "{said:?}");
+    assert_eq!(addresses.len(), 9, "{said:?}");
     let client = crate::support::client::Client::new(String::new(), crate::support::client::Speaks::Legacy);
     let mut statuses = Vec::new();
     for address in addresses {
@@ -51,8 +52,8 @@ async fn demo_serves_every_address_that_it_prints() {
     }
     process.kill().unwrap();
     process.wait().unwrap();
-    // MCP takes POST only; Stripe asks for a key; the ledger is open.
-    assert_eq!(statuses, [405, 405, 405, 405, 405, 405, 401, 200]);
+    // The host's page comes first; MCP takes POST only; Stripe asks for a key; the ledger is open.
+    assert_eq!(statuses, [200, 405, 405, 405, 405, 405, 405, 401, 200]);
 }
 
 #[test]
@@ -60,7 +61,12 @@ fn a_port_in_use_is_told_with_what_to_do() {
     let folder = TempDir::new().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let refused = demo(&folder).args(["--port", &port]).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && said.contains("choose another port with --port"), "{said}");
+    for (ports, remedy) in [
+        (["--port", &port, "--host-port", "0"], "choose another port with --port"),
+        (["--port", "0", "--host-port", &port], "choose another port with --host-port"),
+    ] {
+        let refused = demo(&folder).args(ports).output().unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains(remedy), "{said}");
+    }
 }

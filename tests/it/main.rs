@@ -9,6 +9,7 @@
 mod admin;
 mod architecture;
 mod bad_input;
+mod browser;
 mod checkout;
 mod config;
 mod conformance;
@@ -17,6 +18,7 @@ mod demo;
 mod documents;
 mod emulator;
 mod healthcheck;
+mod host;
 mod inspector;
 mod protocol;
 mod purchase;

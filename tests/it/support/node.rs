@@ -24,7 +24,6 @@ pub fn run(script: &str, arguments: &[&str]) -> Option<Output> {
 }
 
 /// The browser: `TEST_CHROMIUM`, or Debian's. `None` when there is none, which is said; under `CI=true` it fails.
-#[expect(dead_code, reason = "the tests of the widget that use it are on their way")]
 pub fn chromium() -> Option<PathBuf> {
     let path = SystemEnvironment
         .var("TEST_CHROMIUM")
