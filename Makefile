@@ -12,7 +12,7 @@ NODE_MODULES := tests/node/node_modules
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Serve a sample shop against an emulated Stripe on loopback, and print its URLs.
+demo: ## Serve the sample shops, an emulated Stripe and a page to shop in on loopback, and print their URLs.
 	$(CARGO) run --locked -- demo
 
 test: setup lint ## All that must pass: the tools, the lints, every test.
@@ -27,8 +27,10 @@ lint: ## Check format and lints, with the emulator and without it.
 fmt: ## Format the code.
 	$(CARGO) fmt
 
-# Snapshots are the only generated files so far. Read the diff before you commit it: they are the wire.
-generate: setup ## Write the snapshots of tests/it anew.
+# Read the diff of the snapshots before you commit it: they are the wire.
+generate: setup ## Write everything that is made of something else anew: schemas, snapshots.
+	$(CARGO) run --locked -- schema tenant > tenants/schema.json
+	$(CARGO) run --locked -- schema gateway > deploy/gateway.schema.json
 	INSTA_UPDATE=always $(CARGO) test --locked --test it
 
 setup: $(VENV)/.complete $(NODE_MODULES)/.complete browser ## Make what the tests need beside Rust.

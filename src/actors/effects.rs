@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering;
 use super::merchant::Shared;
 use super::preparation::token_context;
 use super::services::Services;
-use crate::domain::checkout::attempt::{Seen, Unknown};
+use crate::domain::checkout::attempt::{IntentSeen, IntentStatus, Seen, Unknown};
+use crate::domain::checkout::decision::{Decision, Verification};
+use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::step::Effect;
-use crate::domain::checkout::token::SharedPaymentToken;
-use crate::domain::ids::{SessionId, Tenant};
+use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use crate::domain::ids::{AttemptNumber, SessionId, Tenant};
 use crate::store::AttemptRow;
-use crate::stripe::{Listing, StoredCharge, StripeAccount};
+use crate::stripe::{Listing, Observation, StoredCharge, StripeAccount};
 
 /// Runs one effect and says what was seen.
 ///
@@ -21,53 +23,150 @@ pub(super) async fn run(
     merchant: &Shared,
     session: &SessionId,
     effect: &Effect,
-) -> Seen {
-    let tenant = &merchant.tenant;
-    let seen = match services.store.attempt(tenant, session, effect.attempt()).await {
-        Ok(Some(row)) if merchant.view.load().account.as_ref() != Some(&row.account) => {
-            tracing::error!(%session, account = %row.account, "attempt_waits_for_its_account");
-            Seen::KeyRefused
-        }
-        Ok(Some(row)) => ask_stripe(services, merchant, &row, effect).await,
-        Ok(None) => cannot_repeat(),
-        Err(error) => {
-            tracing::error!(%session, %error, "attempt_load_failed");
-            Seen::Unknown(Unknown::default())
-        }
+) -> Observation {
+    let observed = match readable(services, merchant, session, effect.attempt()).await {
+        Ok(row) => ask_stripe(services, merchant, &row, effect).await,
+        Err(seen) => seen.into(),
     };
-    report(tenant, session, effect, &seen);
-    seen
+    report(&merchant.tenant, session, effect.attempt(), &observed);
+    observed
 }
 
-async fn ask_stripe(services: &Services, merchant: &Shared, row: &AttemptRow, effect: &Effect) -> Seen {
-    let stripe = merchant.stripe.load_full();
-    match effect {
-        Effect::Charge(_) => charge(services, &stripe, &merchant.tenant, row).await,
-        Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
-        Effect::Read { attempt, intent: None } => {
-            let listing = Listing {
-                session: &row.session,
-                attempt: *attempt,
-                started: row.started,
-                repeat_until: row.repeat_until,
-                asked: services.clock.now(),
-            };
-            let seen = stripe.find_intent(&listing).await;
-            let proved = merchant.account_proved.load(Ordering::Acquire);
-            if matches!(seen, Seen::Absent { .. }) && !proved { Seen::Unread } else { seen }
-        }
-        Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, *tries).await,
+/// Asks about the token of a payment that was not begun yet; while Stripe does not answer, nobody is asked.
+pub(super) async fn gather(merchant: &Shared, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+    let Ok(_slot) = merchant.gate.admit().await else {
+        return Err(GatherError::Unread);
+    };
+    let facts = merchant.stripe.load_full().token_facts(token).await;
+    learn(merchant, !matches!(facts, Err(GatherError::Unread)));
+    facts
+}
+
+/// Keeps count of whether Stripe answers.
+fn learn(merchant: &Shared, answered: bool) {
+    if merchant.gate.saw(answered) {
+        let (merchant, open) = (&merchant.tenant.merchant, merchant.gate.is_open());
+        tracing::warn!(%merchant, open, "stripe_breaker_changed");
     }
 }
 
+/// Looks at the payment that an operator's decision is about. One that could still be paid is canceled before it is called
+/// not charged.
+pub(super) async fn verify(
+    services: &Services,
+    merchant: &Shared,
+    session: &SessionId,
+    verification: &Verification,
+) -> Seen {
+    let Verification { attempt, known, decision } = verification;
+    let row = match readable(services, merchant, session, *attempt).await {
+        Ok(row) => row,
+        Err(seen) => return seen,
+    };
+    let stripe = merchant.stripe.load_full();
+    let observed = match (decision, known) {
+        (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged, Some(intent)) => {
+            stripe.read_intent(intent).await
+        }
+        (Decision::NotCharged, None) => find(services, merchant, &row, *attempt).await,
+    };
+    report(&merchant.tenant, session, *attempt, &observed);
+    match (decision, &observed.seen) {
+        (Decision::NotCharged, Seen::Intent(IntentSeen { id, status, .. })) if may_be_canceled(*status) => {
+            let distinction = format!("decided-{:032x}", services.ids.random_id());
+            let canceled = stripe.cancel_intent(id, &distinction).await;
+            report(&merchant.tenant, session, *attempt, &canceled);
+            canceled.seen
+        }
+        _ => observed.seen,
+    }
+}
+
+const fn may_be_canceled(status: IntentStatus) -> bool {
+    match status {
+        IntentStatus::RequiresPaymentMethod
+        | IntentStatus::RequiresConfirmation
+        | IntentStatus::RequiresAction
+        | IntentStatus::RequiresCapture => true,
+        IntentStatus::Processing | IntentStatus::Canceled | IntentStatus::Succeeded => false,
+    }
+}
+
+/// The row of an attempt whose account may be asked about it now; else what is known without asking.
+async fn readable(
+    services: &Services,
+    merchant: &Shared,
+    session: &SessionId,
+    attempt: AttemptNumber,
+) -> Result<AttemptRow, Seen> {
+    match services.store.attempt(&merchant.tenant, session, attempt).await {
+        Ok(Some(row)) => match &merchant.view.load().account {
+            Some(account) if *account == row.account => Ok(row),
+            Some(account) => {
+                tracing::error!(%session, of = %row.account, opened = %account, "attempt_waits_for_its_account");
+                Err(Seen::KeyRefused)
+            }
+            None => {
+                tracing::warn!(%session, of = %row.account, "attempt_waits_until_the_account_is_known");
+                Err(Seen::Unread)
+            }
+        },
+        Ok(None) => Err(cannot_repeat()),
+        Err(error) => {
+            tracing::error!(%session, %error, "attempt_load_failed");
+            Err(Seen::Unknown(Unknown::default()))
+        }
+    }
+}
+
+async fn ask_stripe(
+    services: &Services,
+    merchant: &Shared,
+    row: &AttemptRow,
+    effect: &Effect,
+) -> Observation {
+    let stripe = merchant.stripe.load_full();
+    match effect {
+        Effect::Charge(_) => {
+            let _slot = merchant.gate.slot().await;
+            let observed = charge(services, &stripe, &merchant.tenant, row).await;
+            learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
+            observed
+        }
+        Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
+        Effect::Read { attempt, intent: None } => find(services, merchant, row, *attempt).await,
+        Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, &tries.to_string()).await,
+    }
+}
+
+/// Looks for an attempt's payment among all of the account's.
+async fn find(
+    services: &Services,
+    merchant: &Shared,
+    row: &AttemptRow,
+    attempt: AttemptNumber,
+) -> Observation {
+    let listing =
+        Listing { session: &row.session, attempt, started: row.started, asked: services.clock.now() };
+    let Observation { seen, request_id } = merchant.stripe.load_full().find_intent(&listing).await;
+    let proved = merchant.account_proved.load(Ordering::Acquire);
+    // Where only the configuration says which account is read, that it shows no payment proves nothing.
+    Observation { seen: if proved { seen } else { seen.without_absence() }, request_id }
+}
+
 /// Sends the stored request of an attempt, if it may still be sent.
-async fn charge(services: &Services, stripe: &StripeAccount, tenant: &Tenant, row: &AttemptRow) -> Seen {
+async fn charge(
+    services: &Services,
+    stripe: &StripeAccount,
+    tenant: &Tenant,
+    row: &AttemptRow,
+) -> Observation {
     let Some(token) = unseal(services, tenant, row) else {
-        return cannot_repeat();
+        return cannot_repeat().into();
     };
     // Asked again at the last moment: the wait for the store may have been long.
     if services.clock.now() >= row.repeat_until {
-        return cannot_repeat();
+        return cannot_repeat().into();
     }
     let stored = StoredCharge {
         body: &row.body,
@@ -95,28 +194,33 @@ fn cannot_repeat() -> Seen {
 }
 
 /// Says what was seen, once, and loudly where an operator should look.
-fn report(tenant: &Tenant, session: &SessionId, effect: &Effect, seen: &Seen) {
+fn report(tenant: &Tenant, session: &SessionId, attempt: AttemptNumber, observed: &Observation) {
     let merchant = &tenant.merchant;
-    let attempt = effect.attempt().0;
+    let attempt = attempt.0;
+    let Observation { seen, request_id } = observed;
     match seen {
         Seen::Intent(intent) => {
-            tracing::info!(%merchant, %session, attempt, intent = %intent.id, status = ?intent.status, "payment_seen");
+            let (intent, status) = (&intent.id, intent.status.as_str());
+            tracing::info!(%merchant, %session, attempt, request_id, %intent, status, "payment_seen");
         }
         Seen::Declined { requires_3ds, .. } => {
-            tracing::info!(%merchant, %session, attempt, requires_3ds, "payment_declined");
+            tracing::info!(%merchant, %session, attempt, request_id, requires_3ds, "payment_declined");
         }
         Seen::Absent { .. } | Seen::Unread | Seen::Unknown(_) => {
-            tracing::warn!(%merchant, %session, attempt, ?seen, "payment_unknown");
+            tracing::warn!(%merchant, %session, attempt, request_id, ?seen, "payment_unknown");
         }
         Seen::TokenRefused { maybe_consumed, detail } => {
-            tracing::warn!(%merchant, %session, attempt, maybe_consumed, detail, "payment_token_refused");
+            tracing::warn!(%merchant, %session, attempt, request_id, maybe_consumed, detail, "payment_token_refused");
         }
         Seen::RequestRefused { detail } => {
-            tracing::error!(%merchant, %session, attempt, detail, "payment_request_refused");
+            tracing::error!(%merchant, %session, attempt, request_id, detail, "payment_request_refused");
         }
         Seen::IdempotencyConflict => {
-            tracing::error!(%merchant, %session, attempt, "payment_idempotency_conflict");
+            tracing::error!(%merchant, %session, attempt, request_id, "payment_idempotency_conflict");
         }
-        Seen::KeyRefused => tracing::error!(%merchant, %session, attempt, "stripe_key_refused"),
+        Seen::KeyRefused => tracing::error!(%merchant, %session, attempt, request_id, "stripe_key_refused"),
+        Seen::Beside { paid, .. } => {
+            tracing::error!(%merchant, %session, attempt, request_id, ?paid, "further_payments_seen");
+        }
     }
 }

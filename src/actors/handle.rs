@@ -15,13 +15,17 @@ use super::session::{Ask, GiveUp, SessionActor, Wake};
 use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Rejection};
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::session::State;
-use crate::domain::ids::{OrderId, SessionId, Tenant};
+use crate::domain::checkout::timeline::Entry;
+use crate::domain::ids::{FlagId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::runtime::{IoLost, MerchantLimiter};
-use crate::store::StoreError;
+use crate::store::{KeptFlag, Resolution, StoreError};
 
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long a caller whose deadline has passed waits for the store to say how things stand.
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 /// How often a question is put anew when the session's actor dies under it.
 const TRIES: u32 = 3;
@@ -112,9 +116,38 @@ impl MerchantHandle {
     /// Reads an order of this merchant.
     pub async fn order(&self, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
-        let reading = async move { services.store.order(&tenant, &id).await };
-        match self.services.io.run(reading).await {
-            Ok(order) => order,
+        self.stored(async move { services.store.order(&tenant, &id).await }).await
+    }
+
+    /// What happened to a session, in order.
+    pub async fn timeline(&self, id: &SessionId) -> Result<Vec<Entry>, StoreError> {
+        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
+        self.stored(async move { services.store.timeline(&tenant, &id).await }).await
+    }
+
+    /// Payments of this merchant that fit no order, oldest first.
+    pub async fn flags(&self) -> Result<Vec<KeptFlag>, StoreError> {
+        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
+        self.stored(async move { services.store.flags(&tenant).await }).await
+    }
+
+    /// Resolves a flag, once; the flag as it then stands.
+    pub async fn resolve_flag(
+        &self,
+        id: &FlagId,
+        resolution: Resolution,
+    ) -> Result<Option<KeptFlag>, StoreError> {
+        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
+        self.stored(async move { services.store.resolve_flag(&tenant, &id, resolution).await }).await
+    }
+
+    /// Asks the store on the runtime that owns it.
+    async fn stored<T: Send + 'static>(
+        &self,
+        asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.services.io.run(asking).await {
+            Ok(answer) => answer,
             Err(IoLost) => Err(StoreError::Unavailable(IoLost.to_string())),
         }
     }
@@ -143,12 +176,21 @@ impl MerchantHandle {
         })
     }
 
-    /// What a caller hears whose deadline has passed: the session as the store has it.
+    /// What a caller hears whose deadline has passed. A reader, or a payer whose payment got somewhere, hears the
+    /// session as the store has it; an edit or a cancel may still come about, so nothing is said of it.
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
-        let paying = matches!(command, Command::Complete(_));
+        let paying = match command {
+            Command::Read => false,
+            Command::Complete(_) => true,
+            Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
+                return Err(Rejection::Undecided);
+            }
+            Command::Create(_) => return Err(late(command)),
+        };
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
         let reading = async move { services.store.load(&tenant, &id, None).await };
-        let Ok(Ok(loaded)) = self.services.io.run(reading).await else {
+        let reading = tokio::time::timeout(LAST_LOOK, self.services.io.run(reading));
+        let Ok(Ok(Ok(loaded))) = reading.await else {
             return Err(late(command));
         };
         match loaded.session {

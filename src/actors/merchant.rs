@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
 use crate::domain::merchant::MerchantView;
-use crate::runtime::MerchantLimiter;
+use crate::runtime::{MerchantLimiter, StripeGate};
 use crate::store::Store;
 use crate::stripe::{AccountError, StripeAccount};
 
@@ -37,6 +37,7 @@ pub(super) struct Shared {
     pub(super) view: ArcSwap<MerchantView>,
     pub(super) stripe: ArcSwap<StripeAccount>,
     pub(super) limiter: MerchantLimiter,
+    pub(super) gate: StripeGate,
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
     pub(super) account_proved: AtomicBool,
@@ -48,6 +49,7 @@ impl Shared {
         Self {
             tenant: view.tenant(),
             limiter: MerchantLimiter::new(&view.limits),
+            gate: StripeGate::default(),
             account_proved: AtomicBool::new(false),
             view: ArcSwap::from_pointee(view),
             stripe: ArcSwap::from_pointee(StripeAccount::new(services.stripe.clone(), setup.key.clone())),

@@ -25,7 +25,7 @@ pub(super) fn token_context<'a>(
 /// The commit that makes a change durable.
 pub(super) fn prepare(services: &Services, merchant: &Shared, change: Change) -> Result<Commit, CommitError> {
     let view = merchant.view.load_full();
-    let Change { expected, session, due_at, attempt, order, flag } = change;
+    let Change { expected, session, due_at, attempt, order, flags, timeline } = change;
     let attempt = match attempt {
         Some(AttemptMove::Start(intent)) => {
             let row = attempt_row(services, merchant, &view, &intent)?;
@@ -37,7 +37,8 @@ pub(super) fn prepare(services: &Services, merchant: &Shared, change: Change) ->
         None => None,
     };
     let order = order.map(|order| placed(services, &view, order));
-    Ok(Commit { tenant: merchant.tenant.clone(), expected, session, due_at, attempt, order, flag })
+    let tenant = merchant.tenant.clone();
+    Ok(Commit { tenant, expected, session, due_at, attempt, order, flags, timeline })
 }
 
 fn attempt_row(

@@ -23,9 +23,11 @@ use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::driver::{
     CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed,
 };
+use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
 use crate::domain::ids::SessionId;
 use crate::store::CommitError;
+use crate::stripe::Observation;
 
 /// How many messages may wait; more is "busy".
 const MAILBOX: usize = 64;
@@ -124,8 +126,8 @@ impl SessionActor {
                 });
             }
             Output::Gather { task, token } => {
-                let stripe = self.merchant.stripe.load_full();
-                let work = async move { stripe.token_facts(&token).await };
+                let merchant = Arc::clone(&self.merchant);
+                let work = async move { effects::gather(&merchant, &token).await };
                 self.outside(work, ctx, move |facts, _| Input::Gathered {
                     task,
                     facts: facts.unwrap_or(Err(GatherError::Unread)),
@@ -136,9 +138,18 @@ impl SessionActor {
                 let merchant = Arc::clone(&self.merchant);
                 let attempt = effect.attempt();
                 let work = async move { effects::run(&services, &merchant, &id, &effect).await };
-                self.outside(work, ctx, move |seen, _| Input::Saw {
-                    attempt,
-                    seen: Box::new(seen.unwrap_or_else(|| Seen::Unknown(Unknown::default()))),
+                self.outside(work, ctx, move |observed, _| {
+                    let lost = || Observation::from(Seen::Unknown(Unknown::default()));
+                    let Observation { seen, request_id } = observed.unwrap_or_else(lost);
+                    Input::Saw { attempt, seen: Box::new(seen), request_id }
+                });
+            }
+            Output::Verify { task, verification } => {
+                let merchant = Arc::clone(&self.merchant);
+                let work = async move { effects::verify(&services, &merchant, &id, &verification).await };
+                self.outside(work, ctx, move |seen, _| Input::Verified {
+                    task,
+                    seen: Box::new(seen.unwrap_or(Seen::Unread)),
                 });
             }
             Output::Reply(request, answer) => {
@@ -173,6 +184,8 @@ impl SessionActor {
     fn commit(&mut self, change: Change, ctx: &mut Context<Self>) {
         let state = change.session.state.name();
         let revision = change.session.revision.0;
+        let frozen = frozen_because(&change.session.state);
+        let flagged: Vec<String> = change.flags.iter().map(|flag| flag.intent.to_string()).collect();
         let services = Arc::clone(&self.services);
         let merchant = Arc::clone(&self.merchant);
         let work = async move {
@@ -185,6 +198,12 @@ impl SessionActor {
                 Some(Ok(version)) => {
                     actor.absent = false;
                     tracing::info!(%session, state, revision, "session_committed");
+                    if let Some((reason, intent)) = &frozen {
+                        tracing::error!(%session, ?reason, intent, "session_waits_for_an_operator");
+                    }
+                    if !flagged.is_empty() {
+                        tracing::error!(%session, intents = ?flagged, "payments_flagged");
+                    }
                     Ok(version)
                 }
                 Some(Err(CommitError::Conflict)) => Err(CommitFailed::Conflict),
@@ -211,6 +230,21 @@ impl SessionActor {
             let input = into_input(result, actor);
             actor.feed(input, ctx);
         }));
+    }
+}
+
+/// Why a session is frozen, and with which payment, if it is.
+fn frozen_because(state: &State) -> Option<(FreezeReason, Option<String>)> {
+    match state {
+        State::Frozen { charging, reason } => {
+            Some((*reason, charging.intent.as_ref().map(ToString::to_string)))
+        }
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A whole gateway in this process: every part is made here and given to those that need it, once.
 //!
-//! Order of a start: keys, store, Stripe, actors, merchants, listener, sweeper. Of a stop: listener (open requests
-//! finish within the grace time), sweeper, actors, store.
+//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper. Of a stop: public listener (open requests
+//! finish within the grace time), sweeper, actors, admin listener, store.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,10 +16,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
 use crate::actors::{Arbiters, Directory, Services};
+use crate::config::admin_token::AdminToken;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::{GatewayConfig, StoreConfig};
 use crate::config::tenant::TenantConfig;
 use crate::domain::time::Span;
+use crate::http::admin::{self, Admin, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds};
 use crate::runtime::{Io, PublicLinks, sweep};
@@ -37,6 +39,8 @@ const READ_TIMEOUT: Span = Span::seconds(8);
 pub(super) struct Needs {
     /// The bound public listener.
     pub(super) listener: TcpListener,
+    /// The bound admin listener.
+    pub(super) admin: TcpListener,
     /// Where secrets named `env:` are found.
     pub(super) environment: Arc<dyn Environment>,
 }
@@ -50,6 +54,8 @@ pub(super) struct Gateway {
     io: Runtime,
     store: Arc<SqliteStore>,
     server: ServerHandle,
+    admin: ServerHandle,
+    probes: Probes,
     stop: watch::Sender<bool>,
     /// Resolves when the listener has ended.
     ended: oneshot::Receiver<()>,
@@ -66,11 +72,13 @@ impl Gateway {
             Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
         let (stop, stopped) = watch::channel(false);
         let (started, starting) = mpsc::channel();
-        let on_thread = move || serve_on_this_thread(&config, needs, &services, (&started, stopped));
+        let token = config.admin.token.as_ref();
+        let token = token.map(|token| AdminToken::load(token, needs.environment.as_ref())).transpose()?;
+        let on_thread = move || serve_on_this_thread(&config, (needs, token), &services, (&started, stopped));
         let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
         let started = starting.recv().context("the gateway's threads could not be started")??;
-        let Started { server, directory, opened, ended } = started;
-        Ok(Self { address, opened, directory, io, store, server, stop, ended, actors })
+        let Started { server, admin, probes, directory, opened, ended } = started;
+        Ok(Self { address, opened, directory, io, store, server, admin, probes, stop, ended, actors })
     }
 
     /// Where it listens.
@@ -119,8 +127,10 @@ impl Gateway {
 
     /// Stops in order: what is under way finishes or is durable.
     pub(super) fn stop(self) -> anyhow::Result<()> {
+        self.probes.stopping();
         self.io.block_on(self.server.stop(true));
         let _ = self.stop.send(true);
+        self.io.block_on(self.admin.stop(false));
         self.actors.join().map_err(|_| anyhow::anyhow!("the actors' thread panicked"))?;
         self.io.block_on(self.store.close());
         self.io.shutdown_timeout(Duration::from_secs(1));
@@ -131,6 +141,8 @@ impl Gateway {
 /// What the actors' thread tells its starter.
 struct Started {
     server: ServerHandle,
+    admin: ServerHandle,
+    probes: Probes,
     directory: Arc<Directory>,
     opened: Opened,
     ended: oneshot::Receiver<()>,
@@ -139,7 +151,7 @@ struct Started {
 /// The thread of the actix system: actors and listener live as long as it does.
 fn serve_on_this_thread(
     config: &GatewayConfig,
-    needs: Needs,
+    (needs, token): (Needs, Option<AdminToken>),
     services: &Arc<Services>,
     (started, mut stopped): (&mpsc::Sender<anyhow::Result<Started>>, watch::Receiver<bool>),
 ) {
@@ -161,8 +173,13 @@ fn serve_on_this_thread(
             &directory,
         );
         let clock = Arc::clone(&services.clock);
-        let server = match public::serve(needs.listener, Arc::clone(&directory), settings, clock) {
-            Ok(server) => server,
+        let operators =
+            Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
+        let probes = Probes::new(Arc::clone(&services.store), services.io.clone());
+        let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
+            .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
+        let (server, admin) = match serving {
+            Ok(servers) => servers,
             Err(error) => {
                 let _ = started.send(Err(error.into()));
                 return;
@@ -172,7 +189,10 @@ fn serve_on_this_thread(
         let woken = Arc::clone(&directory);
         services.io.start(sweep(store, clock, move |due| woken.wake(&due), stopped.clone()));
         let (end, ended) = oneshot::channel();
-        let _ = started.send(Ok(Started { server: server.handle(), directory, opened, ended }));
+        let (handle, admin_handle) = (server.handle(), admin.handle());
+        let started_well = Started { server: handle, admin: admin_handle, probes, directory, opened, ended };
+        let _ = started.send(Ok(started_well));
+        actix_web::rt::spawn(admin);
         if let Err(error) = server.await {
             tracing::error!(%error, "listener_failed");
         }
@@ -205,14 +225,15 @@ fn services(
     let keyring = Arc::new(keyring);
     let span = |duration: Duration| Span::millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
     let charge_timeout = span(config.stripe.request_timeout);
-    let stripe = StripeTransport::new(TransportConfig {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let transport = TransportConfig {
         api_base: config.stripe.api_base.clone(),
         version: config.stripe.version.clone(),
         connect_timeout: span(config.stripe.connect_timeout),
         charge_timeout,
         read_timeout: READ_TIMEOUT.min(charge_timeout),
-    })?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    };
+    let stripe = StripeTransport::new(transport, Arc::clone(&clock))?;
     Ok(Services {
         store: Arc::clone(store) as _,
         stripe,

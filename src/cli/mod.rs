@@ -6,6 +6,8 @@ mod check;
 #[cfg(feature = "emulator")]
 mod demo;
 mod gateway;
+mod healthcheck;
+mod schema;
 mod serve;
 
 use std::io::Write;
@@ -30,11 +32,15 @@ struct CommandLine {
 enum Command {
     /// Serve the merchants of the tenants folder.
     Serve(serve::Serve),
-    /// Try it: sample shops, an emulated Stripe and a database, all in one folder on this machine.
+    /// Try it: sample shops, a host to shop in, an emulated Stripe and a database, all on this machine.
     #[cfg(feature = "emulator")]
     Demo(demo::Demo),
     /// Explain what is wrong with tenant files, all of it at once.
     Check(check::Check),
+    /// Print the JSON Schema of a kind of file, for editors that know the schema of what they edit.
+    Schema(schema::Schema),
+    /// Ask the gateway that runs with this configuration whether it is ready; exit code 0 when it is.
+    Healthcheck(healthcheck::Healthcheck),
 }
 
 /// Where the gateway's own configuration comes from.
@@ -79,6 +85,8 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "emulator")]
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Schema(command) => Ok(command.run()),
+        Command::Healthcheck(command) => command.run(),
     };
     ran.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "error: {error:#}");

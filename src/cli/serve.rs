@@ -33,7 +33,12 @@ impl Serve {
         let listener = TcpListener::bind(listen).with_context(|| {
             format!("cannot listen on {listen}; set public.listen to a free address, such as 127.0.0.1:8090")
         })?;
-        let gateway = Gateway::start(config, Needs { listener, environment })?;
+        let admin = config.admin.listen;
+        let admin = TcpListener::bind(admin).with_context(|| {
+            format!("cannot listen on {admin}; set admin.listen to a free address, such as 127.0.0.1:8091")
+        })?;
+        tracing::info!(address = %admin.local_addr()?, "admin_listening");
+        let gateway = Gateway::start(config, Needs { listener, admin, environment })?;
         for problem in gateway.problems() {
             tracing::error!(%problem, "tenant_left_out");
         }

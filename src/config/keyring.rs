@@ -4,7 +4,6 @@
 //! for; a link key fits one purpose, tenant and id; every use has a subkey of its own, and no key is ever shown.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -18,7 +17,7 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
-use super::secrets::{PrivateFileError, read_private};
+use super::gateway_secret::{GatewaySecretRef, Unreachable};
 use crate::domain::ids::Tenant;
 use crate::ports::{Environment, Ids};
 
@@ -26,97 +25,12 @@ const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const LINK_KEY_BYTES: usize = 24;
 
-/// Where a master key is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MasterKeyRef {
-    /// A variable of the environment; never one that a merchant could name.
-    Env(String),
-    /// An absolute path.
-    File(PathBuf),
-}
-
-/// Why a text is no reference to a master key. Never quotes it: it may be the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MasterKeyRefError {
-    /// Neither `env:NAME` nor `file:/absolute/path`.
-    #[error("must refer to the key and never be the key itself")]
-    NotAReference,
-    /// `env:MERCHANT_…` or `env:GATEWAY__…`.
-    #[error("refers to a variable whose prefix means something else")]
-    ReservedVariable,
-    /// A relative path.
-    #[error("refers to a file by a relative path")]
-    RelativeFile,
-}
-
-impl MasterKeyRefError {
-    /// What to do about it.
-    #[must_use]
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Self::NotAReference => "write \"env:GATEWAY_MASTER_KEY\", or \"file:\" and an absolute path",
-            Self::ReservedVariable => {
-                "use another name, such as \"env:GATEWAY_MASTER_KEY\": MERCHANT_… belongs to merchants, and \
-                 GATEWAY__… to settings"
-            }
-            Self::RelativeFile => "write the absolute path",
-        }
-    }
-}
-
-impl MasterKeyRef {
-    /// Reads `env:NAME` or `file:/absolute/path`.
-    pub fn parse(text: &str) -> Result<Self, MasterKeyRefError> {
-        if let Some(name) = text.strip_prefix("env:") {
-            let valid =
-                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            return if !valid {
-                Err(MasterKeyRefError::NotAReference)
-            } else if name.starts_with("MERCHANT_") || name.starts_with("GATEWAY__") {
-                Err(MasterKeyRefError::ReservedVariable)
-            } else {
-                Ok(Self::Env(name.to_owned()))
-            };
-        }
-        let path = PathBuf::from(text.strip_prefix("file:").ok_or(MasterKeyRefError::NotAReference)?);
-        if path.is_absolute() { Ok(Self::File(path)) } else { Err(MasterKeyRefError::RelativeFile) }
-    }
-
-    fn read(&self, environment: &dyn Environment) -> Result<SecretString, KeyringError> {
-        let failed = |problem| KeyringError { reference: self.clone(), problem };
-        match self {
-            Self::Env(name) => {
-                environment.var(name).map(SecretString::from).ok_or(failed(KeyProblem::Missing))
-            }
-            Self::File(path) => read_private(path).map_err(|error| {
-                failed(match error {
-                    PrivateFileError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                        KeyProblem::Missing
-                    }
-                    PrivateFileError::Io(_) | PrivateFileError::NotAFile => KeyProblem::Unreadable,
-                    PrivateFileError::Exposed => KeyProblem::Exposed,
-                    PrivateFileError::TooLong | PrivateFileError::NotText => KeyProblem::Form,
-                })
-            }),
-        }
-    }
-}
-
-impl fmt::Display for MasterKeyRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Env(name) => write!(f, "the environment variable {name}"),
-            Self::File(path) => write!(f, "the file {}", path.display()),
-        }
-    }
-}
-
 /// A master key that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the master key in {reference} {problem}; a new one is made by: openssl rand -hex 32")]
 pub struct KeyringError {
     /// Where it was looked for.
-    pub reference: MasterKeyRef,
+    pub reference: GatewaySecretRef,
     /// What is wrong.
     pub problem: KeyProblem,
 }
@@ -139,6 +53,17 @@ pub enum KeyProblem {
     /// The same byte over and over.
     #[error("is not random")]
     NotRandom,
+}
+
+impl From<Unreachable> for KeyProblem {
+    fn from(why: Unreachable) -> Self {
+        match why {
+            Unreachable::Missing => Self::Missing,
+            Unreachable::Unreadable => Self::Unreadable,
+            Unreachable::Exposed => Self::Exposed,
+            Unreachable::Form => Self::Form,
+        }
+    }
 }
 
 /// Why a sealed value did not open.
@@ -176,16 +101,17 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     /// Reads the master keys; all that is wrong is told at once.
     pub fn load(
-        master: &MasterKeyRef,
-        previous: &[MasterKeyRef],
+        master: &GatewaySecretRef,
+        previous: &[GatewaySecretRef],
         environment: &dyn Environment,
     ) -> Result<Self, Vec<KeyringError>> {
         let (mut keys, mut problems) = (Vec::new(), Vec::new());
         for reference in std::iter::once(master).chain(previous) {
-            let key = reference.read(environment).and_then(|text| {
-                MasterKey::parse(&text)
-                    .map_err(|problem| KeyringError { reference: reference.clone(), problem })
-            });
+            let key = reference
+                .read(environment)
+                .map_err(KeyProblem::from)
+                .and_then(|text| MasterKey::parse(&text));
+            let key = key.map_err(|problem| KeyringError { reference: reference.clone(), problem });
             match key {
                 Ok(key) => keys.push(key),
                 Err(problem) => problems.push(problem),
@@ -327,8 +253,9 @@ mod tests {
         let variables = std::iter::once(&current).chain(previous).enumerate();
         let environment =
             FixedEnvironment::new(variables.map(|(at, key)| (format!("K{at}"), (*key).to_owned())));
-        let references: Vec<_> = (1..=previous.len()).map(|at| MasterKeyRef::Env(format!("K{at}"))).collect();
-        Keyring::load(&MasterKeyRef::Env("K0".to_owned()), &references, &environment).unwrap()
+        let references: Vec<_> =
+            (1..=previous.len()).map(|at| GatewaySecretRef::Env(format!("K{at}"))).collect();
+        Keyring::load(&GatewaySecretRef::Env("K0".to_owned()), &references, &environment).unwrap()
     }
 
     fn tenant(merchant: &str, mode: Mode) -> Tenant {
@@ -402,15 +329,5 @@ mod tests {
             assert_eq!(problem(wrong), Some(KeyProblem::Form), "{wrong}");
         }
         assert_eq!(problem(&"00".repeat(32)), Some(KeyProblem::NotRandom));
-    }
-
-    #[test]
-    fn a_master_key_is_never_where_a_merchant_could_name_it() {
-        assert_eq!(MasterKeyRef::parse("env:MERCHANT_A_KEY"), Err(MasterKeyRefError::ReservedVariable));
-        assert_eq!(MasterKeyRef::parse("env:GATEWAY__X"), Err(MasterKeyRefError::ReservedVariable));
-        assert_eq!(MasterKeyRef::parse("file:master.key"), Err(MasterKeyRefError::RelativeFile));
-        assert_eq!(MasterKeyRef::parse(OLD), Err(MasterKeyRefError::NotAReference));
-        assert!(MasterKeyRef::parse("file:/run/secrets/master").is_ok());
-        assert!(MasterKeyRef::parse("env:GATEWAY_MASTER_KEY").is_ok());
     }
 }

@@ -3,14 +3,18 @@
 //! Must not import anything but `domain` and `ports`.
 //!
 //! Reading order: [`diagnostic`] says what is wrong and where, `document` reads TOML that knows its lines; with these
-//! [`tenant`] reads a merchant's file and [`gateway`] the gateway's own. [`secrets`] follows references, [`keyring`]
-//! holds the master keys. [`tenants_dir`] reads a folder of merchants, [`check`] explains it to a person.
+//! [`tenant`] reads a merchant's file and [`gateway`] the gateway's own. [`secrets`] follows a merchant's references and
+//! [`gateway_secret`] the gateway's own: [`keyring`] holds the master keys, [`admin_token`] the operators' token. [`tenants_dir`] reads a folder of merchants, [`check`] explains it to a person; [`schema`] is for
+//! their editor.
 
+pub mod admin_token;
 pub mod check;
 pub mod diagnostic;
 mod document;
 pub mod gateway;
+pub mod gateway_secret;
 pub mod keyring;
+pub mod schema;
 pub mod secrets;
 pub mod tenant;
 pub mod tenants_dir;

@@ -35,6 +35,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// Whether this moment and `other` are at most `span` apart, whichever is first.
+    #[must_use]
+    pub const fn is_within(self, span: Span, other: Self) -> bool {
+        self.since(other).0 <= span.0 && other.since(self).0 <= span.0
+    }
+
     /// How long after `earlier` this moment is; zero when it is not after it.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {

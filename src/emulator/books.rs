@@ -14,7 +14,7 @@ use super::granted_token::{Grant, GrantedToken, TOKEN_PARAM};
 use super::ids::IdSource;
 use super::payment_intent::{Charge, ChargeState, PaymentIntent, Source, Status};
 use super::requests::{IntentList, NewIntent};
-use super::test_cards::{AUTHENTICATION_REQUIRED, Decline, Outcome};
+use super::test_cards::{AUTHENTICATION_REQUIRED, Decline, Outcome, TestCard};
 
 /// What a payment that was still processing is refused with when it is told to fail.
 const LATE_REFUSAL: Decline =
@@ -42,6 +42,11 @@ impl Books {
     /// Whether a token is in these books.
     pub(super) fn has_token(&self, id: &str) -> bool {
         self.tokens.contains_key(id)
+    }
+
+    /// The card that the shopper shared with a token.
+    pub(super) fn card_of(&self, token: &str) -> Option<TestCard> {
+        self.tokens.get(token).map(GrantedToken::card)
     }
 
     /// The token that paid an intent.

@@ -1,10 +1,13 @@
-//! A Stripe on loopback: stateful, deterministic, and the independent other side of the gateway's Stripe client.
+//! The other sides of the gateway on loopback: a Stripe below it, and a host above it ([`Host`]).
 //!
-//! It speaks the part of the API by which a seller charges Shared Payment Tokens: `account`, the granted tokens and
+//! The Stripe is stateful, deterministic, and the independent counterpart of the gateway's Stripe client. It speaks the part of the API by which a seller charges Shared Payment Tokens: `account`, the granted tokens and
 //! their test helpers, and PaymentIntents; with Stripe's idempotency, errors, limits, modes and versions. What it does
 //! not emulate it refuses in words instead of ignoring it. `demo` and the tests pay against it.
 //!
-//! Read in this order: [`server`] takes the bytes, [`service`] checks them in Stripe's order (`accounts`, `version`,
+//! The host is a page for people and browsers in which an assistant without a model shops, and the servers behind it: see
+//! [`host`].
+//!
+//! Read the Stripe in this order: [`server`] takes the bytes, [`service`] checks them in Stripe's order (`accounts`, `version`,
 //! `form`, `params`, `requests`, `idempotency`), [`world`] executes on the [`books`] of one account and mode
 //! (`granted_token`, `payment_intent`, `test_cards`, `currencies`), [`records`] is what a test looks at afterwards, and
 //! [`hold`] stops a payment midway.
@@ -19,8 +22,10 @@ mod error;
 mod form;
 mod granted_token;
 mod hold;
+mod host;
 mod idempotency;
 mod ids;
+mod loopback;
 mod params;
 mod payment_intent;
 mod records;
@@ -36,16 +41,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::ports::Clock;
 
 pub use accounts::{AccountSeed, KeySeed};
 pub use hold::{Hold, HoldPoint};
+pub use host::{Host, HostMerchant, HostOptions};
 pub use records::{Exchange, ExchangeHeaders, LedgerEntry};
 
 use accounts::Mode;
 use ids::IdSource;
-use server::Server;
+use loopback::Loopback;
 use service::Shared;
 use world::World;
 
@@ -58,13 +64,15 @@ pub struct EmulatorOptions {
     pub port: u16,
     /// The accounts that it knows from the start.
     pub accounts: Vec<AccountSeed>,
+    /// How long a payment with the card `pm_emulator_slow` takes.
+    pub slow_payment: Span,
 }
 
 impl EmulatorOptions {
-    /// A free port and no accounts yet.
+    /// A free port, no accounts yet, and slow payments that outlast the patience of those who wait for them.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, port: 0, accounts: Vec::new() }
+        Self { clock, port: 0, accounts: Vec::new(), slow_payment: Span::seconds(25) }
     }
 }
 
@@ -121,13 +129,13 @@ pub enum Refusal {
 /// A running emulator. It stops when it is dropped.
 pub struct Emulator {
     shared: Arc<Shared>,
-    server: Server,
+    server: Loopback,
 }
 
 impl Emulator {
     /// Starts on a thread of its own and returns once it accepts connections.
     pub fn start(options: EmulatorOptions) -> io::Result<Self> {
-        let listener = server::bind(options.port)?;
+        let listener = loopback::bind(options.port)?;
         let now = options.clock.now();
         let ids = IdSource::new(now.as_millis(), listener.local_addr()?.port());
         let mut world = World::new(ids);
@@ -136,8 +144,10 @@ impl Emulator {
                 .add_account(seed, now)
                 .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal))?;
         }
-        let shared = Arc::new(Shared::new(options.clock, world));
-        let server = Server::start(listener, Arc::clone(&shared))?;
+        let shared = Arc::new(Shared::new(options.clock, options.slow_payment, world));
+        let serving = Arc::clone(&shared);
+        let server =
+            Loopback::start("stripe-emulator", listener, move |listener| server::serve(listener, serving))?;
         Ok(Self { shared, server })
     }
 

@@ -1,17 +1,15 @@
-//! The HTTP server on loopback, on a thread of its own.
+//! Stripe's side of the HTTP server: requests in, answers out.
 //!
-//! Must not import what Stripe does, only that it answers. Invariants: it listens on 127.0.0.1 and nowhere else; each
-//! request is answered in a task of its own, so that a client that goes away stops nothing.
+//! Must not import what Stripe does, only that it answers. Invariant: each request is answered in a task of its own, so
+//! that a client that goes away stops nothing.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::net::TcpListener;
+use std::sync::Arc;
 
-use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
-use actix_web::rt::{self, System};
+use actix_web::rt;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 
@@ -20,64 +18,8 @@ use super::form;
 use super::records::ExchangeHeaders;
 use super::service::{Answer, Arrival, Shared};
 
-/// A server that runs until it is stopped.
-#[derive(Debug)]
-pub(super) struct Server {
-    address: SocketAddr,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// A loopback listener, bound before the server starts so that its port is known.
-pub(super) fn bind(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-}
-
-impl Server {
-    /// Starts to serve; returns once the server accepts connections.
-    pub(super) fn start(listener: TcpListener, shared: Arc<Shared>) -> io::Result<Self> {
-        let address = listener.local_addr()?;
-        let (started, wait) = mpsc::sync_channel(1);
-        let thread = std::thread::Builder::new().name("stripe-emulator".to_owned()).spawn(move || {
-            System::new().block_on(async move {
-                match run(listener, shared) {
-                    Ok(server) => {
-                        // The receiver only hangs up when `start` itself was abandoned.
-                        drop(started.send(Ok(server.handle())));
-                        drop(server.await);
-                    }
-                    Err(error) => drop(started.send(Err(error))),
-                }
-            });
-        })?;
-        let handle = wait
-            .recv()
-            .map_err(|_| io::Error::other("the emulator's thread ended before it began to serve"))??;
-        Ok(Self { address, handle, thread: Some(thread) })
-    }
-
-    /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Stops serving, closes all connections and waits for the thread to end.
-    pub(super) fn stop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            // The command is sent by the call; the future would only tell of its completion, which the join does.
-            drop(self.handle.stop(false));
-            drop(thread.join());
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-fn run(listener: TcpListener, shared: Arc<Shared>) -> io::Result<actix_web::dev::Server> {
+/// The server of a listener, to be run on a thread of its own.
+pub(super) fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<actix_web::dev::Server> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::PayloadConfig::new(form::MAX_BODY))

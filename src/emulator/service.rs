@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::ports::Clock;
 
 use super::accounts::{Caller, mask};
@@ -24,6 +24,7 @@ use super::world::World;
 /// What the server's threads and the handle share.
 pub(super) struct Shared {
     clock: Arc<dyn Clock>,
+    slow_payment: Span,
     world: Mutex<World>,
 }
 
@@ -73,9 +74,9 @@ enum Admitted {
 }
 
 impl Shared {
-    /// A world and its clock.
-    pub(super) fn new(clock: Arc<dyn Clock>, world: World) -> Self {
-        Self { clock, world: Mutex::new(world) }
+    /// A world, its clock, and how long its slow payments take.
+    pub(super) fn new(clock: Arc<dyn Clock>, slow_payment: Span, world: World) -> Self {
+        Self { clock, slow_payment, world: Mutex::new(world) }
     }
 
     /// The present moment.
@@ -163,6 +164,10 @@ impl Shared {
         let Accepted { caller, command, gate } = accepted;
         if let Some(gate) = &gate {
             gate.pass(HoldPoint::BeforeEffect).await;
+        }
+        let slow = self.world().is_slow(&caller, &command);
+        if slow {
+            tokio::time::sleep(self.slow_payment.to_duration()).await;
         }
         let result = self.world().execute(&caller, command, self.now());
         if let Some(gate) = &gate {

@@ -46,12 +46,15 @@ pub(super) struct TestCard {
     pub(super) last4: &'static str,
     /// What a payment with it comes to.
     pub(super) outcome: Outcome,
+    /// Whether that takes long.
+    pub(super) slow: bool,
 }
 
 impl TestCard {
     /// The card of this name; `None` for one that Stripe does not have either.
     pub(super) fn find(name: &str) -> Option<Self> {
-        let visa = |last4, outcome| Some(Self { brand: "visa", last4, outcome });
+        let card = |brand, last4, outcome| Some(Self { brand, last4, outcome, slow: false });
+        let visa = |last4, outcome| card("visa", last4, outcome);
         // Stripe documents the declines both as `pm_card_chargeDeclined…` and as `pm_card_visa_chargeDeclined…`.
         let name = match name.strip_prefix("pm_card_visa_charge") {
             Some(rest) => &format!("pm_card_charge{rest}"),
@@ -60,14 +63,13 @@ impl TestCard {
         match name {
             "pm_card_visa" | "pm_card_us" => visa("4242", Outcome::Succeeds),
             "pm_card_visa_debit" => visa("5556", Outcome::Succeeds),
-            "pm_card_mastercard" => {
-                Some(Self { brand: "mastercard", last4: "4444", outcome: Outcome::Succeeds })
-            }
-            "pm_card_amex" => Some(Self { brand: "amex", last4: "0005", outcome: Outcome::Succeeds }),
-            "pm_card_discover" => Some(Self { brand: "discover", last4: "1117", outcome: Outcome::Succeeds }),
+            "pm_card_mastercard" => card("mastercard", "4444", Outcome::Succeeds),
+            "pm_card_amex" => card("amex", "0005", Outcome::Succeeds),
+            "pm_card_discover" => card("discover", "1117", Outcome::Succeeds),
             "pm_card_authenticationRequired" => visa("3184", Outcome::NeedsAuthentication),
             "pm_emulator_processing" => visa("4242", Outcome::Processes),
             "pm_emulator_api_error" => visa("4242", Outcome::Fails),
+            "pm_emulator_slow" => visa("4242", Outcome::Succeeds).map(|card| Self { slow: true, ..card }),
             declined => {
                 let (last4, decline) = decline(declined)?;
                 visa(last4, Outcome::Declines(decline))

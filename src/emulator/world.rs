@@ -92,6 +92,14 @@ impl World {
         }
     }
 
+    /// Whether a request is a payment by a card whose issuer takes its time.
+    pub(super) fn is_slow(&self, caller: &Caller, command: &Command) -> bool {
+        let Command::CreateIntent(request) = command else { return false };
+        let books = self.books.get(&caller.scope());
+        let card = request.token.as_deref().and_then(|token| books?.card_of(token));
+        request.confirm && card.is_some_and(|card| card.slow)
+    }
+
     /// Grants a token as an agent would.
     pub(super) fn mint(&mut self, token: &MintToken, mode: Mode, now: Timestamp) -> Result<String, Refusal> {
         if !self.keyring.knows(&token.account_id) {

@@ -1,3 +1,4 @@
 //! The listeners. Must not decide anything about a checkout: handlers translate, handles answer.
 
+pub mod admin;
 pub mod public;

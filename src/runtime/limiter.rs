@@ -1,6 +1,7 @@
 //! How often a merchant may be called: token buckets beside its view, taken from without a mailbox.
 //!
-//! Paying has a bucket of its own, so that browsing cannot starve it. A shopper is whoever the host says; that can be
+//! Paying has buckets of its own, so that browsing cannot starve it, and one shopper who pays without end cannot
+//! keep the others from it. A shopper is whoever the host says; that can be
 //! forged, so the number of shoppers remembered is bounded.
 
 use std::num::NonZeroU32;
@@ -39,6 +40,9 @@ pub struct TooMany {
     pub retry_after: Duration,
 }
 
+/// An empty bucket, as `governor` says it.
+type Refusal = NotUntil<governor::clock::QuantaInstant>;
+
 /// The buckets of one merchant.
 #[derive(Debug)]
 pub struct MerchantLimiter {
@@ -46,8 +50,15 @@ pub struct MerchantLimiter {
     requests: DefaultDirectRateLimiter,
     checkouts: DefaultDirectRateLimiter,
     payments: DefaultDirectRateLimiter,
-    shoppers: DefaultKeyedRateLimiter<String>,
-    /// Calls that found the shoppers' room full.
+    shoppers: Shoppers,
+    paying_shoppers: Shoppers,
+}
+
+/// A bucket for each shopper.
+#[derive(Debug)]
+struct Shoppers {
+    buckets: DefaultKeyedRateLimiter<String>,
+    /// Calls that found the room full.
     since_pruning: AtomicU32,
 }
 
@@ -66,41 +77,56 @@ impl MerchantLimiter {
             requests: RateLimiter::direct(requests.allow_burst(at_least_one(limits.burst))),
             checkouts: RateLimiter::direct(per_minute(limits.checkouts_per_minute)),
             payments: RateLimiter::direct(per_minute(limits.payments_per_minute)),
-            shoppers: RateLimiter::keyed(per_minute(limits.per_shopper_per_minute)),
-            since_pruning: AtomicU32::new(0),
+            shoppers: Shoppers::new(per_minute(limits.per_shopper_per_minute)),
+            paying_shoppers: Shoppers::new(per_minute(limits.per_shopper_per_minute)),
         }
     }
 
     /// Takes what a call costs from the buckets, or says when to come again.
     pub fn take(&self, budget: Budget, subject: Option<&str>) -> Result<(), TooMany> {
-        if budget == Budget::Payment {
-            return self.payments.check().map_err(|not_until| self.too_many(&not_until));
-        }
-        if let Some(subject) = subject {
-            self.take_for_shopper(subject)?;
-        }
-        self.requests.check().map_err(|not_until| self.too_many(&not_until))?;
-        match budget {
-            Budget::Checkout => self.checkouts.check().map_err(|not_until| self.too_many(&not_until)),
-            Budget::Request | Budget::Payment => Ok(()),
-        }
+        self.taken(budget, subject).map_err(|not_until| TooMany {
+            retry_after: not_until.wait_time_from(self.clock.now()).max(Duration::from_secs(1)),
+        })
     }
 
-    fn take_for_shopper(&self, subject: &str) -> Result<(), TooMany> {
+    fn taken(&self, budget: Budget, subject: Option<&str>) -> Result<(), Refusal> {
+        match budget {
+            Budget::Payment => {
+                self.paying_shoppers.take(subject)?;
+                self.payments.check()
+            }
+            Budget::Request => {
+                self.shoppers.take(subject)?;
+                self.requests.check()
+            }
+            Budget::Checkout => {
+                self.shoppers.take(subject)?;
+                self.requests.check()?;
+                self.checkouts.check()
+            }
+        }
+    }
+}
+
+impl Shoppers {
+    fn new(quota: Quota) -> Self {
+        Self { buckets: RateLimiter::keyed(quota), since_pruning: AtomicU32::new(0) }
+    }
+
+    fn take(&self, subject: Option<&str>) -> Result<(), Refusal> {
+        let Some(subject) = subject else {
+            return Ok(());
+        };
         // Pruning looks at every name, so that a flood of invented ones must not buy a look each.
-        let full = self.shoppers.len() >= MAX_SHOPPERS;
+        let full = self.buckets.len() >= MAX_SHOPPERS;
         if full && self.since_pruning.fetch_add(1, Ordering::Relaxed).is_multiple_of(PRUNE_EVERY) {
-            self.shoppers.retain_recent();
+            self.buckets.retain_recent();
         }
         // A name invented per call only meets the merchant's own bucket: it can neither help itself nor fill memory.
-        if subject.len() > MAX_SUBJECT || self.shoppers.len() >= MAX_SHOPPERS {
+        if subject.len() > MAX_SUBJECT || self.buckets.len() >= MAX_SHOPPERS {
             return Ok(());
         }
-        self.shoppers.check_key(&subject.to_owned()).map_err(|not_until| self.too_many(&not_until))
-    }
-
-    fn too_many(&self, not_until: &NotUntil<governor::clock::QuantaInstant>) -> TooMany {
-        TooMany { retry_after: not_until.wait_time_from(self.clock.now()).max(Duration::from_secs(1)) }
+        self.buckets.check_key(&subject.to_owned())
     }
 }
 
@@ -135,5 +161,13 @@ mod tests {
         assert!(limiter.take(Budget::Request, Some("a")).is_ok());
         assert!(limiter.take(Budget::Request, Some("a")).is_err());
         assert!(limiter.take(Budget::Request, Some("b")).is_ok());
+    }
+
+    #[test]
+    fn one_shopper_who_pays_without_end_cannot_keep_the_others_from_paying() {
+        let limiter = MerchantLimiter::new(&Limits { payments_per_minute: 2, ..limits() });
+        assert!(limiter.take(Budget::Payment, Some("a")).is_ok());
+        assert!(limiter.take(Budget::Payment, Some("a")).is_err(), "its own bucket is empty");
+        assert!(limiter.take(Budget::Payment, Some("b")).is_ok(), "the shop's bucket was not touched");
     }
 }

@@ -1,12 +1,15 @@
-//! What keeps the process going beside the actors: where I/O runs, who may call how often, who is woken when.
+//! What keeps the process going beside the actors: where I/O runs, who may call how often, how many
+//! payments are at Stripe at once, who is woken when.
 //!
 //! Must not import: actix, actix-web, `actors`.
 
+mod gate;
 mod io;
 mod limiter;
 mod links;
 mod sweeper;
 
+pub use gate::{Slot, StripeGate, TurnedAway};
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, TooMany};
 pub use links::PublicLinks;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::domain::time::Timestamp;
 use crate::ports::Clock;
 use crate::store::{DueSession, Store};
 
@@ -24,12 +25,15 @@ pub async fn sweep(
 ) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut latest = clock.now();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        if let Err(error) = sweep_once(store.as_ref(), clock.as_ref(), &wake).await {
+        // A clock that was set back puts nobody to sleep: what was due stays due.
+        latest = latest.max(clock.now());
+        if let Err(error) = sweep_once(store.as_ref(), latest, &wake).await {
             tracing::error!(%error, "sweep_failed");
         }
     }
@@ -38,10 +42,9 @@ pub async fn sweep(
 /// Every due session once, page by page: rows of merchants that are not served here never hide the rest.
 async fn sweep_once(
     store: &dyn Store,
-    clock: &dyn Clock,
+    now: Timestamp,
     wake: &(impl Fn(DueSession) + Send),
 ) -> Result<(), crate::store::StoreError> {
-    let now = clock.now();
     let mut after: Option<DueSession> = None;
     loop {
         let page = store.due(now, after.as_ref(), PAGE).await?;

@@ -8,12 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, DueSession, Loaded, Store, StoreError, TokenUse, name,
+    AttemptChange, AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, Resolution, Store,
+    StoreError, TokenUse, name,
 };
-use crate::domain::checkout::attempt::{AttemptEnd, Flag};
+use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::{Session, Version};
-use crate::domain::ids::{AccountId, AttemptNumber, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::checkout::timeline::Entry;
+use crate::domain::ids::{AccountId, AttemptNumber, FlagId, OrderId, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
 
 /// A store that forgets when it is dropped.
@@ -29,7 +31,8 @@ struct Shop {
     attempts: BTreeMap<(SessionId, AttemptNumber), AttemptRow>,
     tokens: HashMap<SptHash, (SessionId, AttemptNumber)>,
     orders: BTreeMap<OrderId, PlacedOrder>,
-    flags: Vec<Flag>,
+    flags: Vec<KeptFlag>,
+    timelines: HashMap<SessionId, Vec<Entry>>,
     account: Option<AccountId>,
 }
 
@@ -90,10 +93,30 @@ impl Store for MemoryStore {
         Ok(self.shops().get(tenant).and_then(|shop| shop.orders.get(id).cloned()))
     }
 
-    async fn flags(&self, tenant: &Tenant) -> Result<Vec<Flag>, StoreError> {
+    async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {
         let mut flags = self.shops().get(tenant).map(|shop| shop.flags.clone()).unwrap_or_default();
-        flags.sort_by(|one, other| (one.seen, &one.id).cmp(&(other.seen, &other.id)));
+        flags.sort_by(|one, other| (one.flag.seen, &one.flag.id).cmp(&(other.flag.seen, &other.flag.id)));
         Ok(flags)
+    }
+
+    async fn resolve_flag(
+        &self,
+        tenant: &Tenant,
+        id: &FlagId,
+        resolution: Resolution,
+    ) -> Result<Option<KeptFlag>, StoreError> {
+        let mut shops = self.shops();
+        let Some(shop) = shops.get_mut(tenant) else { return Ok(None) };
+        let kept = shop.flags.iter_mut().find(|kept| kept.flag.id == *id);
+        Ok(kept.map(|kept| {
+            kept.resolution.get_or_insert(resolution);
+            kept.clone()
+        }))
+    }
+
+    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
+        let shops = self.shops();
+        Ok(shops.get(tenant).and_then(|shop| shop.timelines.get(session)).cloned().unwrap_or_default())
     }
 
     async fn due(
@@ -149,9 +172,9 @@ impl Shop {
             None => {}
         }
         self.check_order(&commit)?;
-        self.check_flag(&commit)?;
+        self.check_flags(&commit)?;
 
-        let Commit { session, due_at, attempt, order, flag, .. } = commit;
+        let Commit { session, due_at, attempt, order, flags, timeline, .. } = commit;
         match attempt {
             Some(AttemptChange::Start(row)) => {
                 self.tokens.insert(row.spt_hash.clone(), (row.session.clone(), row.number));
@@ -170,11 +193,12 @@ impl Shop {
         if let Some(placed) = order {
             self.orders.insert(placed.order.id.clone(), placed);
         }
-        if let Some(flag) = flag
-            && !self.flags.iter().any(|known| known.intent == flag.intent)
-        {
-            self.flags.push(flag);
+        for flag in flags {
+            if !self.flags.iter().any(|known| known.flag.intent == flag.intent) {
+                self.flags.push(KeptFlag { flag, resolution: None });
+            }
         }
+        self.timelines.entry(session.id.clone()).or_default().extend(timeline);
         self.sessions.insert(session.id.clone(), SessionRow { version, session, due_at });
         Ok(version)
     }
@@ -235,13 +259,14 @@ impl Shop {
         Ok(())
     }
 
-    fn check_flag(&self, commit: &Commit) -> Result<(), CommitError> {
-        let Some(flag) = &commit.flag else { return Ok(()) };
-        // A payment that is flagged already stays as it is, whatever id the new flag brings.
-        let flagged = self.flags.iter().any(|known| known.intent == flag.intent);
-        if !flagged && self.flags.iter().any(|known| known.id == flag.id) {
-            let what = format!("flag {} of {}", flag.id, name(&commit.tenant));
-            return Err(corrupt(what, "its id is another flag's"));
+    fn check_flags(&self, commit: &Commit) -> Result<(), CommitError> {
+        for flag in &commit.flags {
+            // A payment that is flagged already stays as it is, whatever id the new flag brings.
+            let flagged = self.flags.iter().any(|known| known.flag.intent == flag.intent);
+            if !flagged && self.flags.iter().any(|known| known.flag.id == flag.id) {
+                let what = format!("flag {} of {}", flag.id, name(&commit.tenant));
+                return Err(corrupt(what, "its id is another flag's"));
+            }
         }
         Ok(())
     }

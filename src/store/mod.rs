@@ -16,7 +16,8 @@ use async_trait::async_trait;
 use crate::domain::checkout::attempt::{AttemptEnd, Charge, Flag, IdempotencyKey};
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::{Session, Version};
-use crate::domain::ids::{AccountId, AttemptNumber, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::checkout::timeline::Entry;
+use crate::domain::ids::{AccountId, AttemptNumber, FlagId, OrderId, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
 
 /// What a store does. One contract suite (`tests/it/store.rs`) runs over every implementation.
@@ -47,7 +48,19 @@ pub trait Store: Send + Sync + 'static {
     async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError>;
 
     /// Every flag of a tenant, oldest first.
-    async fn flags(&self, tenant: &Tenant) -> Result<Vec<Flag>, StoreError>;
+    async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError>;
+
+    /// Resolves a flag in an operator's words, once; a resolution already kept stays. The flag as it then stands, or `None`
+    /// when there is no such flag.
+    async fn resolve_flag(
+        &self,
+        tenant: &Tenant,
+        id: &FlagId,
+        resolution: Resolution,
+    ) -> Result<Option<KeptFlag>, StoreError>;
+
+    /// What happened to a session, in order.
+    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError>;
 
     /// The sessions that wait for something due at or before `now`, the longest due first, at most `limit`, from
     /// behind `after` on: the last of one page begins the next.
@@ -80,8 +93,28 @@ pub struct Commit {
     pub attempt: Option<AttemptChange>,
     /// The order that is placed.
     pub order: Option<PlacedOrder>,
-    /// A payment for an operator to look at; one already flagged stays as it is.
-    pub flag: Option<Flag>,
+    /// Payments for an operator to look at; one already flagged stays as it is.
+    pub flags: Vec<Flag>,
+    /// What the session's timeline tells of it.
+    pub timeline: Vec<Entry>,
+}
+
+/// A flag as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFlag {
+    /// What was flagged.
+    pub flag: Flag,
+    /// How it was dealt with; `None` while nobody did.
+    pub resolution: Option<Resolution>,
+}
+
+/// How a flag was dealt with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    /// In an operator's words.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Commit {
@@ -105,8 +138,8 @@ impl Commit {
         if self.order.as_ref().is_some_and(|placed| placed.order.session != self.session.id) {
             return refuse("its order names another session");
         }
-        if self.flag.as_ref().is_some_and(|flag| flag.session != self.session.id) {
-            return refuse("its flag names another session");
+        if self.flags.iter().any(|flag| flag.session != self.session.id) {
+            return refuse("one of its flags names another session");
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 //! belongs to is on disk. Everything runs on the runtime that opened the store; callers may be on any other.
 
 mod apply;
+mod journal;
 mod open;
 mod reader;
 mod rows;
@@ -25,11 +26,11 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::open::OpenError;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
-use super::{AttemptRow, Commit, CommitError, DueSession, Loaded, Store, StoreError};
-use crate::domain::checkout::attempt::Flag;
+use super::{AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, Resolution, Store, StoreError};
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
-use crate::domain::ids::{AccountId, AttemptNumber, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::checkout::timeline::Entry;
+use crate::domain::ids::{AccountId, AttemptNumber, FlagId, OrderId, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
 
 /// How many writes may wait; further callers wait before theirs is taken up.
@@ -127,8 +128,22 @@ impl Store for SqliteStore {
         self.read(reader::order(self.readers.clone(), tenant.clone(), id.clone())).await
     }
 
-    async fn flags(&self, tenant: &Tenant) -> Result<Vec<Flag>, StoreError> {
-        self.read(reader::flags(self.readers.clone(), tenant.clone())).await
+    async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {
+        self.read(journal::flags(self.readers.clone(), tenant.clone())).await
+    }
+
+    async fn resolve_flag(
+        &self,
+        tenant: &Tenant,
+        id: &FlagId,
+        resolution: Resolution,
+    ) -> Result<Option<KeptFlag>, StoreError> {
+        let resolving = Box::new((tenant.clone(), id.clone(), resolution));
+        self.write(|asked| Write::Resolution(resolving, asked)).await
+    }
+
+    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
+        self.read(journal::timeline(self.readers.clone(), tenant.clone(), session.clone())).await
     }
 
     async fn due(

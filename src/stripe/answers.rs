@@ -49,8 +49,8 @@ impl PaymentIntent {
         self.number(ATTEMPT_KEY).map(AttemptNumber)
     }
 
-    pub(super) fn is_of(&self, session: &SessionId, attempt: AttemptNumber) -> bool {
-        self.session().as_ref() == Some(session) && self.attempt() == Some(attempt)
+    pub(super) fn is_of(&self, session: &SessionId) -> bool {
+        self.session().as_ref() == Some(session)
     }
 
     /// What it says of an attempt; `None` when it is not readable.

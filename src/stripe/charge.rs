@@ -22,11 +22,18 @@ struct Body<'a> {
     currency: &'a str,
     confirm: bool,
     error_on_requires_action: bool,
+    automatic_payment_methods: AutomaticPaymentMethods,
     capture_method: &'a str,
     description: String,
     metadata: BTreeMap<&'a str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shipping: Option<Shipping<'a>>,
+}
+
+#[derive(Serialize)]
+struct AutomaticPaymentMethods {
+    enabled: bool,
+    allow_redirects: &'static str,
 }
 
 #[derive(Serialize)]
@@ -82,6 +89,8 @@ pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<Stri
         confirm: true,
         // A bank that wants the shopper to confirm cannot be satisfied in a chat: the attempt fails instead of hanging.
         error_on_requires_action: true,
+        // Without this Stripe wants a `return_url`, for methods that send the shopper elsewhere; here nobody can go.
+        automatic_payment_methods: AutomaticPaymentMethods { enabled: true, allow_redirects: "never" },
         capture_method: "automatic",
         description: format!("{} {}", view.name, charge.session),
         metadata,

@@ -15,7 +15,7 @@ pub use transport::{StripeTransport, TransportConfig, TransportError};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::domain::checkout::attempt::{IdempotencyKey, Seen};
+use crate::domain::checkout::attempt::{IdempotencyKey, Seen, Unknown};
 use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId};
@@ -23,8 +23,11 @@ use crate::domain::time::{Span, Timestamp};
 use answers::{Account, GrantedToken, List, PaymentIntent};
 use transport::{Call, Reply};
 
-/// How far a listing goes beyond an attempt's time at both ends: clocks differ.
+/// How far before an attempt's time a listing begins: clocks differ.
 const LISTING_MARGIN: Span = Span::minutes(10);
+
+/// The most pages of a listing that are read: 20 000 payments of one account.
+const MOST_PAGES: u32 = 200;
 
 /// One merchant's Stripe account, seen through its newest key.
 #[derive(Clone, Debug)]
@@ -55,10 +58,30 @@ pub struct Listing<'a> {
     pub attempt: AttemptNumber,
     /// When the attempt was committed.
     pub started: Timestamp,
-    /// Until when its request was sent.
-    pub repeat_until: Timestamp,
     /// When the looking begins.
     pub asked: Timestamp,
+}
+
+/// What one look at Stripe showed, and the `Request-Id` under which Stripe knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// What was seen.
+    pub seen: Seen,
+    /// `req_…`; `None` where no answer came.
+    pub request_id: Option<String>,
+}
+
+impl From<Seen> for Observation {
+    fn from(seen: Seen) -> Self {
+        Self { seen, request_id: None }
+    }
+}
+
+impl Observation {
+    /// What an answer says.
+    fn of(seen: Seen, reply: &Reply) -> Self {
+        Self { seen, request_id: reply.request_id.clone() }
+    }
 }
 
 /// Why the account could not be read.
@@ -70,6 +93,11 @@ pub enum AccountError {
     /// The key may not read its account; `stripe.account_id` must be given.
     #[error("the key may not read its account; set stripe.account_id")]
     NotPermitted,
+    /// Stripe's clock is far from ours.
+    #[error(
+        "the clock of this machine differs from Stripe's by more than a minute; payments stay off until it is set right"
+    )]
+    ClockDiffers,
     /// Stripe did not answer, or not what it should.
     #[error("Stripe could not be read: {0}")]
     Unread(String),
@@ -88,11 +116,13 @@ impl StripeAccount {
         self.transport.version()
     }
 
-    /// Which account the key opens (`GET /v1/account`).
+    /// Which account the key opens (`GET /v1/account`), and that the clocks agree: nothing is sent before both are known,
+    /// since a request may be repeated only while Stripe remembers its key.
     pub async fn account_id(&self) -> Result<AccountId, AccountError> {
         let reply =
             self.get("/v1/account", &[]).await.map_err(|error| AccountError::Unread(error.to_string()))?;
         match reply.status {
+            _ if !reply.clock_agrees => Err(AccountError::ClockDiffers),
             200 => {
                 let account: Account = reply
                     .json()
@@ -113,6 +143,7 @@ impl StripeAccount {
     pub async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
         let path = format!("/v1/shared_payment/granted_tokens/{}", token.expose());
         match self.get(&path, &[]).await {
+            Ok(reply) if !reply.clock_agrees => Err(GatherError::ClockDiffers),
             Ok(reply) => match reply.status {
                 200 => {
                     reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::Unread)
@@ -125,26 +156,28 @@ impl StripeAccount {
     }
 
     /// Sends a stored charge (`POST /v1/payment_intents`), once; repeating is the caller's.
-    pub async fn charge(&self, stored: &StoredCharge<'_>) -> Seen {
+    pub async fn charge(&self, stored: &StoredCharge<'_>) -> Observation {
         let call = Call {
             idempotency_key: Some(stored.idempotency_key.as_str()),
             version: Some(stored.stripe_version),
             ..Call::post("/v1/payment_intents", with_token(stored.body, stored.token))
         };
-        match self.transport.send(&self.key, call).await {
-            Ok(reply) => match outcome::of_charge(&reply) {
-                Seen::TokenRefused { detail, .. } => self.why_refused(stored.token, detail).await,
-                seen @ (Seen::Intent(_)
-                | Seen::Declined { .. }
-                | Seen::RequestRefused { .. }
-                | Seen::IdempotencyConflict
-                | Seen::KeyRefused
-                | Seen::Unknown(_)
-                | Seen::Absent { .. }
-                | Seen::Unread) => seen,
-            },
-            Err(_) => Seen::Unknown(crate::domain::checkout::attempt::Unknown::default()),
-        }
+        let Ok(reply) = self.transport.send(&self.key, call).await else {
+            return Seen::Unknown(Unknown::default()).into();
+        };
+        let seen = match outcome::of_charge(&reply) {
+            Seen::TokenRefused { detail, .. } => self.why_refused(stored.token, detail).await,
+            seen @ (Seen::Intent(_)
+            | Seen::Declined { .. }
+            | Seen::RequestRefused { .. }
+            | Seen::IdempotencyConflict
+            | Seen::KeyRefused
+            | Seen::Unknown(_)
+            | Seen::Absent { .. }
+            | Seen::Unread
+            | Seen::Beside { .. }) => seen,
+        };
+        Observation::of(seen, &reply)
     }
 
     /// Looks at a token that was refused: it may have been used up by a payment of our own.
@@ -155,7 +188,9 @@ impl StripeAccount {
                     matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
                 Seen::TokenRefused { maybe_consumed: !harmless, detail }
             }
-            Err(GatherError::Unread) => Seen::TokenRefused { maybe_consumed: true, detail },
+            Err(GatherError::Unread | GatherError::ClockDiffers) => {
+                Seen::TokenRefused { maybe_consumed: true, detail }
+            }
             // The token was read before its attempt was begun; that it is unknown now means that the key opens another
             // account, whose answers tell nothing of this attempt.
             Err(GatherError::Foreign) => Seen::KeyRefused,
@@ -163,54 +198,65 @@ impl StripeAccount {
     }
 
     /// Reads one PaymentIntent (`GET /v1/payment_intents/{id}`).
-    pub async fn read_intent(&self, intent: &PaymentIntentId) -> Seen {
+    pub async fn read_intent(&self, intent: &PaymentIntentId) -> Observation {
         match self.get(&format!("/v1/payment_intents/{intent}"), &[]).await {
-            Ok(reply) => outcome::of_reading(&reply),
-            Err(_) => Seen::Unread,
+            Ok(reply) => Observation::of(outcome::of_reading(&reply), &reply),
+            Err(_) => Seen::Unread.into(),
         }
     }
 
     /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`), then reads it unless the answer shows it.
-    /// Every try has a key of its own, since Stripe replays a failure that it has stored.
-    pub async fn cancel_intent(&self, intent: &PaymentIntentId, tries: u32) -> Seen {
-        let key = format!("mg1-cancel-{intent}-{tries}");
+    /// Every try has a key of its own, ending in `distinction`, since Stripe replays a failure that it has stored.
+    pub async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation {
+        let key = format!("mg1-cancel-{intent}-{distinction}");
         let path = format!("/v1/payment_intents/{intent}/cancel");
         let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
         match self.transport.send(&self.key, call).await {
-            Ok(reply) if (200..=299).contains(&reply.status) => outcome::of_reading(&reply),
+            Ok(reply) if (200..=299).contains(&reply.status) => {
+                Observation::of(outcome::of_reading(&reply), &reply)
+            }
             Ok(_) | Err(_) => self.read_intent(intent).await,
         }
     }
 
-    /// Looks for the PaymentIntent of an attempt among all that were made while it could be
-    /// (`GET /v1/payment_intents`, every page; search lags behind and is not used).
-    pub async fn find_intent(&self, wanted: &Listing<'_>) -> Seen {
+    /// Looks for the PaymentIntent of an attempt among all that were made since shortly before it
+    /// (`GET /v1/payment_intents`, every page; search lags behind and is not used). There is no upper end: a request
+    /// may arrive late, and clocks differ; where they differ by much, finding nothing means nothing.
+    pub async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {
         let from = (wanted.started - LISTING_MARGIN).as_seconds().to_string();
-        let to = (wanted.repeat_until + LISTING_MARGIN).as_seconds().to_string();
         let mut found: Vec<PaymentIntent> = Vec::new();
         let mut after: Option<String> = None;
-        loop {
-            let mut query = vec![("created[gte]", from.as_str()), ("created[lte]", &to), ("limit", "100")];
+        let mut clocks_agree = true;
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![("created[gte]", from.as_str()), ("limit", "100")];
             if let Some(after) = &after {
                 query.push(("starting_after", after));
             }
-            let page = match self.get("/v1/payment_intents", &query).await {
-                Ok(reply) if reply.status == 200 => reply.json::<List<PaymentIntent>>(),
-                Ok(reply) if matches!(reply.status, 401 | 403) => return Seen::KeyRefused,
-                Ok(_) | Err(_) => None,
+            let Ok(reply) = self.get("/v1/payment_intents", &query).await else {
+                return Seen::Unread.into();
             };
-            let Some(List { data, has_more }) = page else {
-                return Seen::Unread;
-            };
-            after = data.last().map(|intent| intent.id.clone());
-            found.extend(data.into_iter().filter(|intent| intent.is_of(wanted.session, wanted.attempt)));
-            match (has_more, &after) {
-                (false, _) => return outcome::of_listing(&found, wanted.asked),
-                (true, Some(_)) => {}
-                // More is promised, and nothing to go on from: this is no complete reading.
-                (true, None) => return Seen::Unread,
+            if matches!(reply.status, 401 | 403) {
+                return Observation::of(Seen::KeyRefused, &reply);
             }
+            clocks_agree &= reply.clock_agrees;
+            let page = if reply.status == 200 { reply.json::<List<PaymentIntent>>() } else { None };
+            let Some(List { data, has_more }) = page else {
+                return Observation::of(Seen::Unread, &reply);
+            };
+            let last = data.last().map(|intent| intent.id.clone());
+            found.extend(data.into_iter().filter(|intent| intent.is_of(wanted.session)));
+            if !has_more {
+                let seen = outcome::of_listing(&found, wanted.attempt, wanted.asked);
+                let seen = if clocks_agree { seen } else { seen.without_absence() };
+                return Observation::of(seen, &reply);
+            }
+            // More is promised, and nothing new to go on from: this is no complete reading.
+            if last.is_none() || last == after {
+                break;
+            }
+            after = last;
         }
+        Seen::Unread.into()
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, TransportError> {

@@ -3,6 +3,7 @@
 use super::answers::{ErrorBody, ErrorDetails, PaymentIntent};
 use super::transport::Reply;
 use crate::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
+use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::time::Timestamp;
 
 /// The parameter that Stripe names when the token is not good.
@@ -32,13 +33,35 @@ pub(super) fn of_reading(reply: &Reply) -> Seen {
     }
 }
 
-/// What a complete listing says: the paid one before all others, the oldest first.
-pub(super) fn of_listing(found: &[PaymentIntent], asked: Timestamp) -> Seen {
-    let mut oldest_first: Vec<&PaymentIntent> = found.iter().collect();
-    oldest_first.sort_by_key(|intent| (intent.status != "succeeded", intent.created));
-    match oldest_first.first() {
-        Some(intent) => intent.seen().map_or(Seen::Unread, Seen::Intent),
+/// What a complete listing of a session's payments says of one attempt: a paid one before one that may yet be paid, that
+/// before a dead one, and the oldest of each kind. Every other paid one is told beside it. One that cannot be read leaves
+/// everything open.
+pub(super) fn of_listing(found: &[PaymentIntent], attempt: AttemptNumber, asked: Timestamp) -> Seen {
+    let Some(mut seen) =
+        found.iter().map(|intent| Some((intent.created, intent.seen()?))).collect::<Option<Vec<_>>>()
+    else {
+        return Seen::Unread;
+    };
+    seen.sort_by_key(|(created, intent)| (intent.attempt != Some(attempt), rank(intent.status), *created));
+    let mut seen = seen.into_iter().map(|(_, intent)| intent).peekable();
+    let decisive = match seen.next_if(|first| first.attempt == Some(attempt)) {
+        Some(intent) => Seen::Intent(intent),
         None => Seen::Absent { asked },
+    };
+    let paid: Vec<PaymentIntentId> =
+        seen.filter(|other| other.status == IntentStatus::Succeeded).map(|other| other.id).collect();
+    if paid.is_empty() { decisive } else { Seen::Beside { seen: Box::new(decisive), paid } }
+}
+
+/// How much a status decides: paid, still open, dead.
+const fn rank(status: IntentStatus) -> u8 {
+    match status {
+        IntentStatus::Succeeded => 0,
+        IntentStatus::Processing
+        | IntentStatus::RequiresCapture
+        | IntentStatus::RequiresAction
+        | IntentStatus::RequiresConfirmation => 1,
+        IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => 2,
     }
 }
 

@@ -1,13 +1,24 @@
 //! One HTTP request to Stripe: authentication, version, deadlines, size limits. Knows no endpoint.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use httpdate::HttpDate;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
+use crate::ports::Clock;
+
+/// How far Stripe's clock may be from ours until no time can be relied on: less than what is waited after the last send
+/// of a payment before silence counts.
+const CLOCK_TOLERANCE: Span = Span::minutes(1);
+
+/// As much of a `Request-Id` as is kept.
+const LONGEST_REQUEST_ID: usize = 64;
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -28,10 +39,11 @@ pub struct TransportConfig {
 }
 
 /// The connection to Stripe that all merchants share; keys are given per call.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StripeTransport {
     http: reqwest::Client,
-    config: std::sync::Arc<TransportConfig>,
+    config: Arc<TransportConfig>,
+    clock: Arc<dyn Clock>,
 }
 
 /// No answer came.
@@ -89,6 +101,10 @@ pub(super) struct Reply {
     pub(super) status: u16,
     /// The whole body.
     pub(super) body: Vec<u8>,
+    /// Whether Stripe's clock, by its `Date`, is near enough to ours. An answer without one tells nothing against it.
+    pub(super) clock_agrees: bool,
+    /// `Request-Id`, under which Stripe knows of the request.
+    pub(super) request_id: Option<String>,
     /// `Retry-After`, in seconds.
     pub(super) retry_after: Option<Span>,
     /// `Stripe-Should-Retry`.
@@ -97,10 +113,16 @@ pub(super) struct Reply {
     pub(super) replayed: bool,
 }
 
+impl fmt::Debug for StripeTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StripeTransport").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
 impl StripeTransport {
     /// Sets up the shared HTTP client: no redirects, no system proxy, HTTP/1.1, `https` except towards loopback.
     #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-    pub fn new(config: TransportConfig) -> Result<Self, TransportError> {
+    pub fn new(config: TransportConfig, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
         let plain = config.api_base.scheme() == "http";
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -112,7 +134,7 @@ impl StripeTransport {
             .user_agent(concat!("merchant-gateway/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| TransportError::Setup(error.to_string()))?;
-        Ok(Self { http, config: std::sync::Arc::new(config) })
+        Ok(Self { http, config: Arc::new(config), clock })
     }
 
     /// The configured `Stripe-Version`.
@@ -154,10 +176,17 @@ impl StripeTransport {
             body.extend_from_slice(&chunk);
         }
         let text = |name: &str| text(&headers, name);
+        let date = text("date").and_then(|value| value.parse::<HttpDate>().ok()).map(timestamp);
+        let clock_agrees = date.is_none_or(|date| date.is_within(CLOCK_TOLERANCE, self.clock.now()));
+        if !clock_agrees {
+            tracing::error!(stripe = date.map(|date| date.to_string()), "clock_differs_from_stripe");
+        }
         tracing::debug!(status, request_id = text("request-id"), "stripe_answered");
         Ok(Reply {
             status,
             body,
+            clock_agrees,
+            request_id: text("request-id").map(|id| id.chars().take(LONGEST_REQUEST_ID).collect()),
             retry_after: text("retry-after").and_then(|value| value.parse().ok()).map(Span::seconds),
             should_retry: text("stripe-should-retry").and_then(|value| value.parse().ok()),
             replayed: text("idempotent-replayed") == Some("true"),
@@ -167,6 +196,11 @@ impl StripeTransport {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+}
+
+fn timestamp(date: HttpDate) -> Timestamp {
+    let since = std::time::SystemTime::from(date).duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn bearer(key: &SecretString) -> Result<HeaderValue, TransportError> {

@@ -2,6 +2,7 @@
 
 use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
+use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::GatherError;
 use merchant_gateway::domain::checkout::session::{CancelReason, FreezeReason, NoticeCode, Phase, State};
 use merchant_gateway::domain::checkout::step::Effect;
@@ -27,6 +28,18 @@ fn declined() -> Seen {
 
 fn nothing_known() -> Seen {
     Seen::Unknown(Unknown::default())
+}
+
+/// Reads in vain, again and again, until an operator is asked.
+fn fails_until_frozen(bench: &mut Bench, seen: &Seen) {
+    for _ in 0..5000 {
+        bench.see(seen.clone());
+        if matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }) {
+            return;
+        }
+        bench.wait_and_wake();
+    }
+    panic!("nobody was asked until {}", bench.now);
 }
 
 fn succeeded(bench: &Bench) -> Seen {
@@ -331,13 +344,9 @@ fn a_payment_found_by_reading_becomes_the_order() {
 fn what_cannot_be_read_for_a_day_is_frozen_for_an_operator() {
     let (mut bench, _) = Bench::charging();
     bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
-    for _ in 0..20 {
-        bench.see(Seen::Unread);
-        assert!(matches!(bench.session().state, State::Charging(_)));
-        bench.wait_and_wake();
-    }
-    bench.pass(Span::hours(24));
-    bench.see(Seen::Unread);
+    let began = bench.now;
+    fails_until_frozen(&mut bench, &Seen::Unread);
+    assert!(bench.now.since(began) >= Span::hours(24));
     assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }));
     let other = bench.pay("spt_second002");
     assert!(matches!(bench.answer(other).unwrap().session.state, State::Frozen { .. }));
@@ -454,6 +463,7 @@ fn a_session_ends_with_its_time_and_stays_ended() {
 fn a_crash_after_the_commit_repeats_the_stored_request() {
     let (mut bench, _) = Bench::charging();
     bench.crash();
+    bench.wait_and_wake();
     assert_eq!(bench.effects, [Effect::Charge(bench.charging_state().attempt)]);
     bench.see(succeeded(&bench));
     let asking = bench.pay("spt_first0001");
@@ -481,7 +491,9 @@ fn a_failing_store_stops_a_payment_before_stripe_and_keeps_an_outcome_after_it()
     }
     assert!(!bench.driver.is_idle(), "an outcome is never given up");
     bench.store_is_down = false;
-    bench.wait_and_wake();
+    while bench.waits(paying) {
+        bench.wait_and_wake();
+    }
     assert!(bench.answer(paying).unwrap().order.is_some());
     assert_eq!(bench.attempts.len(), 1);
 }
@@ -493,6 +505,7 @@ fn an_attempt_whose_commit_was_done_unheard_is_carried_on() {
     bench.next_commit = NextCommit::FailsButIsDone;
     bench.tell_token(Ok(bench.good_facts()));
     assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Undecided);
+    bench.wait_and_wake();
     bench.wait_and_wake();
     assert!(matches!(bench.effects[..], [Effect::Charge(_)]));
     bench.see(succeeded(&bench));
@@ -544,7 +557,11 @@ fn a_success_of_an_attempt_taken_for_dead_is_flagged_and_changes_nothing() {
     let late = succeeded(&bench);
     bench.see(declined());
     let attempt = bench.attempts[0].number;
-    bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw { attempt, seen: Box::new(late) });
+    bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw {
+        attempt,
+        seen: Box::new(late),
+        request_id: None,
+    });
     assert_eq!(bench.flags.len(), 1);
     assert_eq!(bench.flags[0].reason, FlagReason::PaidByDeadAttempt);
     assert!(matches!(bench.session().state, State::Ready { .. }));
@@ -697,13 +714,9 @@ fn a_session_keeps_the_token_policy_that_it_began_with() {
 fn a_key_that_is_refused_for_a_day_of_reading_asks_for_an_operator() {
     let (mut bench, _) = Bench::charging();
     bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
-    for _ in 0..20 {
-        bench.see(Seen::KeyRefused);
-        bench.wait_and_wake();
-    }
-    bench.pass(Span::hours(24));
-    bench.see(Seen::KeyRefused);
-    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }));
+    let began = bench.now;
+    fails_until_frozen(&mut bench, &Seen::KeyRefused);
+    assert!(bench.now.since(began) >= Span::hours(24));
 }
 
 #[test]
@@ -715,4 +728,279 @@ fn a_cancel_that_meets_a_payment_under_way_keeps_what_it_is_for() {
     assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]));
     bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
     assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::Requires3ds);
+}
+
+#[test]
+fn a_refusal_means_dead_only_when_no_earlier_send_may_have_paid() {
+    let refusals = [
+        ("the token", Seen::TokenRefused { maybe_consumed: false, detail: String::new() }),
+        ("the request", Seen::RequestRefused { detail: String::new() }),
+    ];
+    for (name, refusal) in refusals {
+        let (mut bench, paying) = Bench::charging();
+        bench.see(refusal.clone());
+        assert!(matches!(bench.session().state, State::Ready { .. }), "{name}");
+        assert!(!bench.waits(paying), "{name}");
+
+        let (mut bench, paying) = Bench::charging();
+        bench.see(nothing_known());
+        bench.wait_and_wake();
+        bench.see(refusal.clone());
+        assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{name}: the first send may have paid");
+        bench.see(succeeded(&bench));
+        assert!(bench.answer(paying).unwrap().order.is_some(), "{name}");
+
+        let (mut bench, _) = Bench::charging();
+        bench.crash();
+        bench.wait_and_wake();
+        bench.see(refusal);
+        assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{name}: the lost send may have paid");
+    }
+}
+
+#[test]
+fn a_payment_under_way_is_read_less_and_less_often() {
+    let (mut bench, _) = Bench::charging();
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        bench.see(Seen::Intent(bench.intent(IntentStatus::Processing)));
+        let before = bench.now;
+        bench.wait_and_wake();
+        pauses.push(bench.now.since(before).as_millis());
+    }
+    assert_eq!(pauses, [375, 750, 1500, 3000, 6000, 12_000, 24_000, 45_000, 45_000]);
+}
+
+#[test]
+fn every_try_to_cancel_has_a_number_of_its_own() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)));
+    let statuses = [IntentStatus::Processing, IntentStatus::RequiresAction, IntentStatus::Processing];
+    let mut numbers = Vec::new();
+    for status in statuses {
+        let Effect::Cancel { tries, .. } = &bench.effects[0] else { panic!("{:?}", bench.effects) };
+        numbers.push(*tries);
+        bench.see(Seen::Intent(bench.intent(status)));
+        bench.wait_and_wake();
+    }
+    assert_eq!(numbers, [0, 1, 2], "Stripe replays what it stored under a number");
+}
+
+#[test]
+fn a_time_in_which_nobody_was_there_to_read_freezes_nothing() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    for _ in 0..25 {
+        bench.see(Seen::Unread);
+        bench.wait_and_wake();
+    }
+    // The process is down for more than a day, and finds the network down when it comes back.
+    bench.pass(Span::hours(30));
+    bench.crash();
+    for _ in 0..25 {
+        bench.see(Seen::Unread);
+        bench.wait_and_wake();
+    }
+    assert!(matches!(bench.session().state, State::Charging(_)));
+    fails_until_frozen(&mut bench, &Seen::Unread);
+}
+
+#[test]
+fn a_refusal_whose_commit_was_done_unheard_stays_what_it_was() {
+    let refusals = [
+        Seen::TokenRefused { maybe_consumed: false, detail: String::new() },
+        Seen::RequestRefused { detail: String::new() },
+    ];
+    for refusal in refusals {
+        let (mut bench, paying) = Bench::charging();
+        bench.see(nothing_known());
+        bench.wait_and_wake();
+        bench.next_commit = NextCommit::FailsButIsDone;
+        bench.see(refusal);
+        bench.wait_and_wake();
+        assert!(matches!(bench.session().state, State::Charging(_)), "the first send may have paid");
+        while bench.effects.is_empty() {
+            bench.wait_and_wake();
+        }
+        bench.see(succeeded(&bench));
+        assert!(bench.answer(paying).unwrap().order.is_some());
+    }
+}
+
+#[test]
+fn a_payment_that_reading_shows_unpaid_is_canceled_before_another_may_be_made() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresPaymentMethod)));
+    assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]), "the send may still be at work on it");
+    assert!(bench.waits(paying));
+    bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
+    let notice = bench.answer(paying).unwrap().notice.unwrap();
+    assert_eq!(
+        (notice.code, notice.text.as_str()),
+        (NoticeCode::PaymentDeclined, "The payment was declined.")
+    );
+
+    let (mut bench, paying) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresPaymentMethod)));
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(paying).unwrap().order.is_some(), "it was");
+}
+
+#[test]
+fn a_clock_that_is_set_back_puts_no_payment_to_sleep() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(nothing_known());
+    bench.now = bench.now - Span::hours(3);
+    bench.wake();
+    assert!(matches!(bench.effects[..], [Effect::Charge(_)]), "a pause is never hours long");
+    bench.store_is_down = true;
+    bench.see(succeeded(&bench));
+    bench.store_is_down = false;
+    bench.now = bench.now - Span::hours(3);
+    bench.wake();
+    assert!(bench.answer(paying).unwrap().order.is_some());
+}
+
+#[test]
+fn every_succeeded_payment_is_on_the_order_or_flagged() {
+    let (mut bench, paying) = Bench::charging();
+    let other: merchant_gateway::domain::ids::PaymentIntentId = "pi_other".parse().unwrap();
+    let seen = Box::new(succeeded(&bench));
+    bench.see(Seen::Beside { seen, paid: vec![other.clone()] });
+    assert!(bench.answer(paying).unwrap().order.is_some());
+    let flagged: Vec<_> = bench.flags.iter().map(|flag| (flag.intent.clone(), flag.reason)).collect();
+    assert_eq!(flagged, [(other.clone(), FlagReason::PaidTwice)]);
+
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    let seen = Box::new(Seen::Absent { asked: bench.now });
+    bench.see(Seen::Beside { seen, paid: vec![other] });
+    assert_eq!(bench.flags[0].reason, FlagReason::PaidByDeadAttempt);
+
+    let (mut bench, _) = Bench::charging();
+    let mut intent = bench.intent(IntentStatus::Succeeded);
+    intent.amount = Money::new(1, shop::usd());
+    bench.see(Seen::Intent(intent.clone()));
+    let flagged: Vec<_> = bench.flags.iter().map(|flag| (flag.intent.clone(), flag.reason)).collect();
+    assert_eq!(flagged, [(intent.id, FlagReason::PaymentDisagrees)]);
+}
+
+#[test]
+fn nobody_shortens_the_pause_of_a_store_that_failed() {
+    let (mut bench, _) = Bench::charging();
+    bench.commits_fail = true;
+    bench.see(succeeded(&bench));
+    let before = bench.commits;
+    for _ in 0..50 {
+        bench.wake();
+    }
+    assert_eq!(bench.commits, before, "being woken is no reason to try again");
+    bench.wait_and_wake();
+    assert_eq!(bench.commits, before + 1);
+}
+
+/// A session whose reading failed for a day.
+fn frozen() -> Bench {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    fails_until_frozen(&mut bench, &Seen::Unread);
+    bench
+}
+
+fn charged_by(intent: &str) -> Command {
+    Command::Decide(Decision::Charged { payment_intent: intent.parse().unwrap() })
+}
+
+#[test]
+fn an_operator_completes_a_frozen_session_with_a_payment_that_is_read_first() {
+    let mut bench = frozen();
+    let deciding = bench.ask(charged_by("pi_1"));
+    assert!(bench.waits(deciding), "nothing is believed before it is read");
+    bench.verify(succeeded(&bench));
+    let order = bench.answer(deciding).unwrap();
+    assert!(matches!(order.session.state, State::Completed { .. }));
+    let again = bench.ask(charged_by("pi_1"));
+    assert!(matches!(bench.answer(again).unwrap().session.state, State::Completed { .. }));
+    let shopper = bench.pay("spt_first0001");
+    assert!(bench.answer(shopper).unwrap().order.is_some());
+}
+
+#[test]
+fn a_payment_that_does_not_bear_it_out_decides_nothing() {
+    let spoil: [Named<fn(&mut IntentSeen)>; 4] = [
+        ("not succeeded", |intent| intent.status = IntentStatus::Processing),
+        ("another's", |intent| intent.session = None),
+        ("another one", |intent| intent.id = "pi_2".parse().unwrap()),
+        ("live", |intent| intent.livemode = true),
+    ];
+    let mut bench = frozen();
+    for (name, spoil) in spoil {
+        let deciding = bench.ask(charged_by("pi_1"));
+        let mut intent = bench.intent(IntentStatus::Succeeded);
+        spoil(&mut intent);
+        bench.verify(Seen::Intent(intent));
+        assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))), "{name}");
+    }
+    let deciding = bench.ask(charged_by("pi_1"));
+    bench.verify(Seen::Unread);
+    assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))));
+    assert!(matches!(bench.session().state, State::Frozen { .. }));
+}
+
+#[test]
+fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
+    for status in [IntentStatus::Succeeded, IntentStatus::Processing, IntentStatus::RequiresAction] {
+        let mut bench = frozen();
+        let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+        bench.verify(Seen::Intent(bench.intent(status)));
+        let refused = bench.answer(deciding).unwrap_err();
+        assert!(refused.to_string().contains("pi_1"), "{refused}");
+    }
+    // That nothing can be read is why an operator was asked: it is no reason to refuse the answer.
+    for seen in [Seen::Unread, Seen::Absent { asked: Timestamp::from_seconds(1_800_000_000) }] {
+        let mut bench = frozen();
+        let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+        bench.verify(seen);
+        let ended = bench.answer(deciding).unwrap().session;
+        assert_eq!(ended.state, State::Canceled { reason: CancelReason::Operator });
+        let again = bench.ask(Command::Decide(Decision::NotCharged));
+        assert!(bench.answer(again).is_ok(), "the same decision twice is one");
+        let other = bench.ask(charged_by("pi_1"));
+        assert_eq!(bench.answer(other).unwrap_err(), Rejection::NotFrozen("canceled"));
+
+        // A success that appears afterwards changes nothing and is flagged.
+        let late = Box::new(succeeded(&bench));
+        let attempt = bench.attempts[0].number;
+        bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw {
+            attempt,
+            seen: late,
+            request_id: None,
+        });
+        assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
+    }
+    let mut bench = Bench::ready();
+    let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+    assert_eq!(bench.answer(deciding).unwrap_err(), Rejection::NotFrozen("ready"));
+}
+
+#[test]
+fn a_timeline_tells_each_state_attempt_answer_and_decision_in_order() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(nothing_known());
+    bench.wait_and_wake();
+    bench.see(declined());
+    bench.pay("spt_second002");
+    bench.tell_token(Ok(bench.good_facts()));
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    fails_until_frozen(&mut bench, &Seen::Unread);
+    bench.ask(Command::Decide(Decision::NotCharged));
+    bench.verify(Seen::Unread);
+    let told: Vec<String> =
+        bench.timeline.iter().map(|entry| serde_json::to_string(&entry.what).unwrap()).collect();
+    let tries = told.iter().filter(|entry| entry.contains("not read")).count();
+    assert!((5..25).contains(&tries), "a day of failed readings is told in a few lines: {tries}");
+    let others: Vec<&String> = told.iter().filter(|entry| !entry.contains("not read")).collect();
+    insta::assert_json_snapshot!(others);
 }

@@ -1,23 +1,10 @@
 //! The real process is killed where it hurts most, and started again.
 
 use merchant_gateway::emulator::HoldPoint;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::client::{Client, Speaks, payment, total};
+use crate::support::client::{Speaks, total};
 use crate::support::world::{OTHER_KEY, SHOP_KEY, World};
-
-/// Sends a payment whose answer is not expected to come.
-async fn send_payment(client: &Client, sheet: &Value, token: &str) -> Result<(), reqwest::Error> {
-    let params = json!({ "name": "complete_checkout", "arguments": payment(&sheet["id"], token) });
-    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
-    let request = client
-        .http
-        .post(&client.url)
-        .header("content-type", "application/json")
-        .header("accept", "application/json, text/event-stream")
-        .header("mcp-protocol-version", "2025-11-25");
-    request.body(message.to_string()).send().await.map(|_| ())
-}
 
 /// The process dies while Stripe has the request, before or after the money has moved; nobody asks again.
 async fn killed_at(point: HoldPoint) {
@@ -26,7 +13,7 @@ async fn killed_at(point: HoldPoint) {
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
     let hold = world.emulator.hold_next_payment(point);
-    let lost = send_payment(&client, &sheet, &token);
+    let lost = client.pay_unheard(&sheet["id"], &token);
     let ((), lost) = futures_util::future::join(
         async {
             hold.reached().await;
@@ -40,15 +27,9 @@ async fn killed_at(point: HoldPoint) {
 
     world.start_gateway();
     let client = world.client(Speaks::Modern);
-    // The shopper's host only looks: the gateway finishes what it began by itself.
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
-    let seen = loop {
-        let seen = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
-        if seen["checkout_session"]["status"] != "in_progress" {
-            break seen;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "still undecided: {seen}");
-    };
+    // Nobody asks: the gateway finishes what it began by itself.
+    world.wait_for(r#""state":"completed""#, 1);
+    let seen = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
     assert_eq!(seen["checkout_session"]["status"], "completed", "{seen}");
     let again = client.complete(&sheet["id"], &token).await;
     assert_eq!(again["structuredContent"]["order"], seen["order"], "one order");
@@ -101,14 +82,14 @@ async fn a_key_of_another_account_never_decides_what_became_of_a_payment() {
             world.kill();
             hold.release();
         },
-        send_payment(&client, &sheet, &token),
+        client.pay_unheard(&sheet["id"], &token),
     )
     .await;
     assert!(lost.is_err());
 
     // Someone mixed up the keys: this one opens the other shop's account.
     world.settings.push(("MERCHANT_HARBOR_COFFEE_STRIPE_KEY", OTHER_KEY));
-    world.start_until("attempt_waits_for_its_account", 3);
+    world.start_until("attempt_waits_until_the_account_is_known", 3);
     let client = world.client(Speaks::Modern);
     let seen = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
     assert_eq!(seen["checkout_session"]["status"], "in_progress", "{seen}");

@@ -6,15 +6,23 @@
 )]
 #![expect(unreachable_pub, reason = "what the tests share is public to them alone")]
 
+mod admin;
 mod architecture;
 mod bad_input;
+mod browser;
 mod checkout;
 mod config;
+mod conformance;
 mod crash;
 mod demo;
 mod documents;
 mod emulator;
+mod healthcheck;
+mod host;
+mod inspector;
 mod protocol;
 mod purchase;
 mod store;
+mod stripe_client;
 mod support;
+mod transport;

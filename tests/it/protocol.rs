@@ -2,8 +2,11 @@
 //!
 //! Every answer that passes through [`host::Host`] is validated against the published schema of its revision.
 
+mod capabilities;
+mod contract;
 mod descriptors;
 mod envelope;
+mod fuzz;
 mod host;
 mod modern;
 mod payment;

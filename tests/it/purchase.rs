@@ -1,34 +1,53 @@
 //! Whole purchases: the real binary, real HTTP, a real database, an emulated Stripe.
 
+mod clients;
+
 use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
 
 use crate::support::client::{Speaks, total};
+use crate::support::orders::{ORDERS, Order};
 use crate::support::python;
+use crate::support::samples::Sample;
 use crate::support::world::{OTHER_SHOP, SHOP, World};
 
+/// Buys from every sample shop.
 async fn buys(speaks: Speaks) {
-    let world = World::start();
-    let client = world.client(speaks);
+    let samples = Sample::all();
+    let world = World::of_samples(&samples);
+    assert_eq!(samples.iter().map(Sample::id).collect::<Vec<_>>(), ORDERS.map(|order| order.merchant));
+    for (bought, order) in ORDERS.iter().enumerate() {
+        buys_from(&world, order, speaks).await;
+        assert_eq!(world.ledger().len(), bought + 1, "one payment per purchase");
+    }
+}
+
+async fn buys_from(world: &World, order: &Order, speaks: Speaks) {
+    let client = world.client_of(order.merchant, speaks);
     let opened = client.open().await;
-    assert!(opened["instructions"].as_str().unwrap().contains("Harbor Coffee Roasters"), "{opened}");
+    assert!(opened["instructions"].as_str().unwrap().contains(order.name), "{opened}");
     let tools = client.request("tools/list", json!({})).await.json();
     assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 8);
-    let found = client.works("search_products", json!({ "query": "huila" })).await;
-    assert_eq!(found["products"][0]["id"], "huila-washed");
+    let item = order.cart[0].0;
+    let product =
+        client.works("show-buy-product-widget", json!({ "product": item })).await["product"].clone();
+    let found = client.works("search_products", json!({ "query": product["title"] })).await;
+    assert_eq!(found["products"][0]["id"], product["id"]);
 
-    let sheet = client.ready_checkout().await;
-    let token = world.token("pm_card_visa", total(&sheet));
+    let shown = client.works("create_checkout", order.arguments()).await;
+    let sheet = &shown["checkout_session"];
+    assert_eq!((&sheet["status"], total(sheet)), (&json!("ready_for_payment"), order.total), "{sheet}");
+    let token = world.token_at(order.merchant, "pm_card_visa", order.currency, order.total);
     let paid = client.complete(&sheet["id"], &token).await;
     let content = &paid["structuredContent"];
     assert_eq!(content["status"], "completed", "{paid}");
     assert_eq!(content["order"]["checkout_session_id"], sheet["id"]);
 
     let ledger = world.ledger();
-    assert_eq!(ledger.len(), 1);
-    assert_eq!((ledger[0].amount_received, ledger[0].currency.as_str()), (total(&sheet), "usd"));
+    let payment = ledger.last().unwrap();
+    assert_eq!((payment.amount_received, payment.currency.as_str()), (order.total, order.currency));
     let session = sheet["id"].as_str().unwrap().strip_suffix("_r1").unwrap();
-    assert_eq!(ledger[0].metadata["checkout_session"], session);
+    assert_eq!(payment.metadata["checkout_session"], session);
 
     let seen = client.works("get_checkout", json!({ "checkout_session_id": session })).await;
     assert_eq!(seen["checkout_session"]["status"], "completed");
@@ -47,18 +66,22 @@ async fn a_raw_client_of_2026_07_28_buys() {
 
 #[tokio::test]
 async fn the_official_python_client_buys() {
-    let world = World::start();
-    let url = world.url(&format!("/t/{SHOP}/mcp"));
+    let samples = Sample::all();
+    let world = World::of_samples(&samples);
     let stripe = world.emulator.base_url();
-    let Some(output) = python::run("mcp_official.py", &[&url, &stripe, "sk_test_canaryHarborCoffee"]) else {
-        return;
-    };
-    let bought: Value = serde_json::from_str(&python::said(&output)).unwrap();
-    assert_eq!(bought["protocol"], "2026-07-28", "the client negotiates the newest revision by itself");
-    let ledger = world.ledger();
-    assert_eq!(ledger.len(), 1);
-    assert_eq!(bought["total"], ledger[0].amount_received);
-    assert_eq!(bought["result"]["status"], "completed");
+    for (sample, order) in samples.iter().zip(&ORDERS) {
+        let url = world.url(&sample.endpoint());
+        let arguments = order.arguments().to_string();
+        let Some(output) = python::run("mcp_official.py", &[&url, &stripe, &sample.key(), &arguments]) else {
+            return;
+        };
+        let bought: Value = serde_json::from_str(&python::said(&output)).unwrap();
+        assert_eq!(bought["protocol"], "2026-07-28", "the client negotiates the newest revision by itself");
+        assert_eq!(bought["total"], order.total);
+        assert_eq!(bought["result"]["status"], "completed");
+        assert_eq!(world.ledger().last().unwrap().amount_received, order.total);
+    }
+    assert_eq!(world.ledger().len(), ORDERS.len());
 }
 
 #[tokio::test]

@@ -8,13 +8,21 @@ use std::sync::Arc;
 
 use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
 use merchant_gateway::domain::checkout::session::Version;
+use merchant_gateway::domain::checkout::timeline::{Entry, Happening};
+use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, Loaded, MemoryStore, SqliteStore, Store, StoreError, TokenUse,
+    AttemptRow, Commit, CommitError, KeptFlag, Loaded, MemoryStore, Resolution, SqliteStore, Store,
+    StoreError, TokenUse,
 };
 
 use self::values::*;
+
+/// What was flagged, resolved or not.
+async fn raised(store: &(impl std::ops::Deref<Target = impl Store + ?Sized> + Sync)) -> Vec<Flag> {
+    store.flags(&harbor()).await.unwrap().into_iter().map(|kept| kept.flag).collect()
+}
 
 /// Runs each sentence over each store.
 macro_rules! contract {
@@ -57,6 +65,8 @@ contract!(
     an_order_is_placed_with_its_session_or_not_at_all,
     a_session_and_a_payment_have_one_order_each,
     a_flag_is_kept_once_per_payment,
+    a_flag_is_resolved_once,
+    a_timeline_grows_by_what_its_commits_tell,
     the_first_learned_account_stays,
     what_many_callers_commit_is_durable_and_gapless,
 );
@@ -95,7 +105,7 @@ async fn an_unknown_session_is_no_error(store: AnyStore) {
     assert!(read.session.is_none() && read.order.is_none() && read.token_use.is_none());
     assert_eq!(store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap(), None);
     assert_eq!(store.order(&harbor(), &OrderId::from_random(1)).await.unwrap(), None);
-    assert_eq!(store.flags(&harbor()).await.unwrap(), []);
+    assert_eq!(raised(&store).await, []);
 }
 
 async fn a_session_is_made_once(store: AnyStore) {
@@ -113,7 +123,7 @@ async fn a_commit_from_an_old_version_conflicts_and_changes_nothing(store: AnySt
     let late = Commit {
         due_at: Some(NOW),
         order: Some(order(1)),
-        flag: Some(flag(1, 1, 9)),
+        flags: vec![flag(1, 1, 9)],
         ..start(first, completed(1), attempt(&harbor(), 1, 1, "spt_late"), &harbor())
     };
     let late = store.commit(late).await;
@@ -122,7 +132,7 @@ async fn a_commit_from_an_old_version_conflicts_and_changes_nothing(store: AnySt
     assert_eq!(read.session, Some((second, ready(1))));
     assert_eq!(read.order, None);
     assert_eq!(token_use(&store, "spt_late").await, None);
-    assert_eq!(store.flags(&harbor()).await.unwrap(), []);
+    assert_eq!(raised(&store).await, []);
     assert_eq!(store.due(NOW, None, 10).await.unwrap(), []);
 }
 
@@ -251,7 +261,7 @@ async fn parts_that_name_another_session_are_refused(store: AnyStore) {
         start(from, charging(1), attempt(&harbor(), 2, 1, "spt_one"), &harbor()),
         start(from, charging(1), decided, &harbor()),
         Commit { order: Some(order(2)), ..change(&harbor(), from, completed(1)) },
-        Commit { flag: Some(flag(1, 2, 9)), ..change(&harbor(), from, ready(1)) },
+        Commit { flags: vec![flag(1, 2, 9)], ..change(&harbor(), from, ready(1)) },
     ] {
         let refused = store.commit(wrong).await;
         assert!(is_corrupt(&refused), "{refused:?}");
@@ -263,7 +273,7 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
     let rows = Commit { order: Some(order(1)), ..create(&harbor(), completed(1)) };
     let from = store.commit(rows).await.unwrap();
     let rows = start(from, completed(1), attempt(&harbor(), 1, 1, "spt_one"), &harbor());
-    store.commit(Commit { flag: Some(flag(1, 1, 9)), ..rows }).await.unwrap();
+    store.commit(Commit { flags: vec![flag(1, 1, 9)], ..rows }).await.unwrap();
     store.remember_account(&harbor(), &account("acct_1Harbor")).await.unwrap();
 
     for other in
@@ -282,12 +292,12 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
         let rows = Commit { order: Some(order(1)), due_at: Some(NOW), ..create(&other, completed(1)) };
         let from = store.commit(rows).await.unwrap();
         let rows = start(from, ready(1), attempt(&other, 1, 1, "spt_one"), &other);
-        store.commit(Commit { flag: Some(flag(1, 1, 9)), ..rows }).await.unwrap();
+        store.commit(Commit { flags: vec![flag(1, 1, 9)], ..rows }).await.unwrap();
         store.remember_account(&other, &account("acct_2Other")).await.unwrap();
     }
     assert_eq!(loaded(&store, 1).await.session, Some((Version(2), completed(1))));
     assert_eq!(store.account(&harbor()).await.unwrap(), Some(account("acct_1Harbor")));
-    assert_eq!(store.flags(&harbor()).await.unwrap(), [flag(1, 1, 9)]);
+    assert_eq!(raised(&store).await, [flag(1, 1, 9)]);
 }
 
 async fn due_sessions_come_longest_due_first_and_respect_the_limit(store: AnyStore) {
@@ -358,19 +368,55 @@ async fn a_flag_is_kept_once_per_payment(store: AnyStore) {
     let earlier =
         Flag { seen: Timestamp::from_seconds(1), reason: FlagReason::PaidAfterEnd, ..flag(3, 1, 30) };
     for raised in [flag(1, 1, 10), flag(2, 1, 10), flag(1, 1, 10), earlier.clone()] {
-        let commit = Commit { flag: Some(raised), ..change(&harbor(), from, completed(1)) };
+        let commit = Commit { flags: vec![raised], ..change(&harbor(), from, completed(1)) };
         from = store.commit(commit).await.unwrap();
     }
     let kept = [earlier, flag(1, 1, 10)];
-    assert_eq!(store.flags(&harbor()).await.unwrap(), kept);
+    assert_eq!(raised(&store).await, kept);
 
     // A flagged payment is left alone even under another flag's id; that id is not free for another payment.
-    let known = Commit { flag: Some(flag(3, 1, 10)), ..change(&harbor(), from, completed(1)) };
+    let known = Commit { flags: vec![flag(3, 1, 10)], ..change(&harbor(), from, completed(1)) };
     from = store.commit(known).await.unwrap();
-    let taken = Commit { flag: Some(flag(3, 1, 99)), ..change(&harbor(), from, completed(1)) };
+    let taken = Commit { flags: vec![flag(3, 1, 99)], ..change(&harbor(), from, completed(1)) };
     assert!(is_corrupt(&store.commit(taken).await));
     assert_eq!(version(&store, 1).await, Some(from));
-    assert_eq!(store.flags(&harbor()).await.unwrap(), kept);
+    assert_eq!(raised(&store).await, kept);
+}
+
+async fn a_flag_is_resolved_once(store: AnyStore) {
+    let from = store.commit(create(&harbor(), completed(1))).await.unwrap();
+    let commit = Commit { flags: vec![flag(1, 1, 10)], ..change(&harbor(), from, completed(1)) };
+    store.commit(commit).await.unwrap();
+    let resolution = |text: &str, at| Resolution { text: text.to_owned(), at: Timestamp::from_seconds(at) };
+    let id = flag(1, 1, 10).id;
+    assert_eq!(
+        store.resolve_flag(&tenant("kiln", Mode::Test), &id, resolution("not mine", 5)).await.unwrap(),
+        None
+    );
+    assert_eq!(store.resolve_flag(&harbor(), &flag(9, 1, 9).id, resolution("which", 5)).await.unwrap(), None);
+    let resolved = KeptFlag { flag: flag(1, 1, 10), resolution: Some(resolution("refunded", 6)) };
+    for (text, at) in [("refunded", 6), ("again", 7)] {
+        let told = store.resolve_flag(&harbor(), &id, resolution(text, at)).await.unwrap();
+        assert_eq!(told, Some(resolved.clone()));
+    }
+    assert_eq!(store.flags(&harbor()).await.unwrap(), [resolved]);
+}
+
+async fn a_timeline_grows_by_what_its_commits_tell(store: AnyStore) {
+    let entry = |at, state: &str| Entry {
+        at: Timestamp::from_seconds(at),
+        what: Happening::State { state: state.to_owned(), revision: Revision(1), reason: None },
+    };
+    let (first, second, third) = (entry(1, "open"), entry(2, "ready"), entry(2, "completed"));
+    let made = Commit { timeline: vec![first.clone()], ..create(&harbor(), ready(1)) };
+    let from = store.commit(made).await.unwrap();
+    let told = vec![second.clone(), third.clone()];
+    store.commit(Commit { timeline: told, ..change(&harbor(), from, ready(1)) }).await.unwrap();
+    let conflict = Commit { timeline: vec![first.clone()], ..change(&harbor(), from, ready(1)) };
+    assert!(matches!(store.commit(conflict).await, Err(CommitError::Conflict)));
+    let id = session_id(1);
+    assert_eq!(store.timeline(&harbor(), &id).await.unwrap(), [first, second, third]);
+    assert_eq!(store.timeline(&tenant("kiln", Mode::Test), &id).await.unwrap(), []);
 }
 
 async fn the_first_learned_account_stays(store: AnyStore) {

@@ -10,8 +10,11 @@ use anyhow::Context as _;
 use crate::ports::{Ids, SystemIds};
 
 /// The sample merchants, so that the demo needs no file of the source tree.
-const SAMPLES: [(&str, &str); 1] =
-    [("harbor-coffee.toml", include_str!("../../../tenants/harbor-coffee.toml"))];
+const SAMPLES: [(&str, &str); 3] = [
+    ("fern-and-thread.toml", include_str!("../../../tenants/fern-and-thread.toml")),
+    ("harbor-coffee.toml", include_str!("../../../tenants/harbor-coffee.toml")),
+    ("kumo-prints.toml", include_str!("../../../tenants/kumo-prints.toml")),
+];
 
 /// Where `./tenants` is looked for.
 const TENANTS: &str = "tenants";

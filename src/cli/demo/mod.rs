@@ -1,4 +1,5 @@
-//! `merchant-gateway demo`: everything on this machine, from nothing: sample shops, an emulated Stripe, a database.
+//! `merchant-gateway demo`: everything on this machine, from nothing: sample shops, a host to shop in, an emulated
+//! Stripe, a database.
 //!
 //! Its folder keeps the database and the master key from one run to the next. Each merchant's key is made up on the
 //! spot and known to the emulator alone.
@@ -20,11 +21,11 @@ use crate::config::gateway::GatewayConfig;
 use crate::config::secrets::SecretRef;
 use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
-use crate::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed};
-use crate::ports::{FixedEnvironment, SystemClock};
+use crate::emulator::{AccountSeed, Emulator, EmulatorOptions, Host, HostMerchant, HostOptions, KeySeed};
+use crate::ports::{FixedEnvironment, SystemClock, SystemIds};
 use crate::telemetry::{self, LogFormat};
 
-/// Try it: sample shops, an emulated Stripe and a database, all in one folder on this machine.
+/// Try it: sample shops, a host to shop in, an emulated Stripe and a database, all on this machine.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// Buy something from every shop, print the receipts and stop.
@@ -39,6 +40,9 @@ pub(super) struct Demo {
     /// The port on 127.0.0.1; 0 takes a free one, as does --buy.
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// The port of the emulated host's page on 127.0.0.1; 0 takes a free one. With --buy there is no page.
+    #[arg(long, value_name = "PORT", default_value_t = 8090)]
+    host_port: u16,
     /// What is logged to standard error, in the form of log.filter.
     #[arg(long, default_value = "warn")]
     log: String,
@@ -59,8 +63,8 @@ impl Demo {
         }
         let clock = Arc::new(SystemClock);
         let accounts = read.tenants.iter().map(account).collect();
-        let emulator =
-            Emulator::start(EmulatorOptions { clock, port: 0, accounts }).context("the emulator")?;
+        let emulator = Emulator::start(EmulatorOptions { accounts, ..EmulatorOptions::new(clock) })
+            .context("the emulator")?;
         let variables = read.tenants.iter().filter_map(|tenant| match tenant.stripe_key() {
             SecretRef::Env(name) => Some((name.clone(), key(tenant))),
             SecretRef::File(_) => None,
@@ -69,7 +73,8 @@ impl Demo {
             FixedEnvironment::new(variables.chain([(MASTER_KEY.to_owned(), folder.master_key.clone())]));
         let config = GatewayConfig::load(None, &environment, &overrides(&folder, address, &emulator))
             .map_err(|problems| told(&problems))?;
-        let gateway = Gateway::start(config, Needs { listener, environment: Arc::new(environment) })?;
+        let admin = TcpListener::bind(config.admin.listen)?;
+        let gateway = Gateway::start(config, Needs { listener, admin, environment: Arc::new(environment) })?;
         if !gateway.problems().is_empty() {
             return Err(told(gateway.problems()));
         }
@@ -79,9 +84,28 @@ impl Demo {
             bought?;
             return Ok(ExitCode::SUCCESS);
         }
-        introduce(&gateway, &emulator);
+        let host = self.host(&gateway, &emulator)?;
+        introduce(&gateway, &emulator, &host);
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The page to shop in.
+    fn host(&self, gateway: &Gateway, emulator: &Emulator) -> anyhow::Result<Host> {
+        let merchant = |merchant: &TenantConfig| HostMerchant {
+            id: merchant.id().to_string(),
+            name: merchant.name().to_owned(),
+            mcp_url: mcp_url(gateway, merchant),
+        };
+        let merchants = gateway.merchants().iter().map(merchant).collect();
+        let options = HostOptions { port: self.host_port, merchants, ids: Arc::new(SystemIds) };
+        Host::start(options, emulator).with_context(|| {
+            format!(
+                "cannot serve the emulated host on 127.0.0.1:{}; choose another port with --host-port, or 0 for a \
+                 free one",
+                self.host_port
+            )
+        })
     }
 
     fn listener(&self) -> anyhow::Result<TcpListener> {
@@ -97,6 +121,8 @@ fn overrides(folder: &folder::DemoFolder, address: SocketAddr, emulator: &Emulat
     let tenants = folder.tenants.display().to_string();
     [
         ("public.listen", address.to_string()),
+        // Nobody watches a demo over time: any free port will do.
+        ("admin.listen", "127.0.0.1:0".to_owned()),
         ("public.link_base", format!("http://{address}")),
         ("tenants.dir", tenants),
         ("store.url", format!("sqlite:{}", folder.database.display())),
@@ -125,14 +151,19 @@ fn account(tenant: &TenantConfig) -> AccountSeed {
     }
 }
 
-fn introduce(gateway: &Gateway, emulator: &Emulator) {
-    let base = format!("http://{}", gateway.address());
+fn mcp_url(gateway: &Gateway, merchant: &TenantConfig) -> String {
+    format!("http://{}/t/{}/mcp", gateway.address(), merchant.id())
+}
+
+fn introduce(gateway: &Gateway, emulator: &Emulator, host: &Host) {
     say("merchant-gateway demo: test mode, no real money. Ctrl-C stops it.\n");
+    say("Emulated host: shop here, in a browser");
+    say(&format!("  page              {}/\n", host.url()));
     for merchant in gateway.merchants() {
         say(merchant.name());
-        say(&format!("  MCP endpoint      {base}/t/{}/mcp", merchant.id()));
-        if let Some(host) = merchant.hosts().first() {
-            say(&format!("  on its own host   http://{host}:{}/mcp", gateway.address().port()));
+        say(&format!("  MCP endpoint      {}", mcp_url(gateway, merchant)));
+        if let Some(name) = merchant.hosts().first() {
+            say(&format!("  on its own host   http://{name}:{}/mcp", gateway.address().port()));
         }
     }
     say("\nEmulated Stripe");

@@ -13,13 +13,15 @@ pub(super) enum Kind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 17] = [
+pub(super) const KEYS: [(&str, &str, Kind); 19] = [
     ("public", "listen", Kind::Text),
     ("public", "base_hosts", Kind::List),
     ("public", "allowed_origins", Kind::List),
     ("public", "link_base", Kind::Text),
     ("public", "max_body_bytes", Kind::Number),
     ("public", "workers", Kind::Number),
+    ("admin", "listen", Kind::Text),
+    ("admin", "token", Kind::Text),
     ("tenants", "dir", Kind::Text),
     ("store", "url", Kind::Text),
     ("stripe", "api_base", Kind::Text),
@@ -33,12 +35,9 @@ pub(super) const KEYS: [(&str, &str, Kind); 17] = [
     ("log", "filter", Kind::Text),
 ];
 
-const ADMIN_REMEDY: &str = "remove it; there is no admin listener";
-
 /// Visits every value of a file under its key, and reports unknown keys and wrong types.
 pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'static str, Place)) {
-    root.unsupported("admin", ADMIN_REMEDY);
-    for name in ["public", "tenants", "store", "stripe", "secrets", "log"] {
+    for name in ["public", "admin", "tenants", "store", "stripe", "secrets", "log"] {
         let section = root.section(name);
         for (_, key, kind) in KEYS.iter().filter(|(of, ..)| *of == name) {
             let Some(field) = section.field(key) else { continue };
@@ -63,9 +62,6 @@ pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'sta
 
 /// Reads the text of a variable or a flag as the value of a dotted key, such as `public.listen`.
 pub(super) fn read_text(key: &str, text: &str, place: &Place) -> Result<::config::Value, Diagnostic> {
-    if key.split('.').next() == Some("admin") {
-        return Err(place.problem("is not supported yet", ADMIN_REMEDY));
-    }
     let Some((.., kind)) = KEYS.iter().find(|(section, name, _)| key == format!("{section}.{name}")) else {
         let names: Vec<String> =
             KEYS.iter().map(|(section, name, _)| written(section, name, place)).collect();

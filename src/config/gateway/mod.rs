@@ -13,7 +13,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::diagnostic::{Diagnostic, quoted};
-use super::keyring::{Keyring, KeyringError, MasterKeyRef};
+use super::gateway_secret::GatewaySecretRef;
+use super::keyring::{Keyring, KeyringError};
 use super::secrets::SecretsDir;
 use super::web;
 use crate::ports::Environment;
@@ -35,6 +36,8 @@ const PREFIX: &str = "GATEWAY__";
 pub struct GatewayConfig {
     /// The public listener.
     pub public: PublicConfig,
+    /// The listener of those who run the gateway.
+    pub admin: AdminConfig,
     /// Where merchants come from.
     pub tenants: TenantsConfig,
     /// Where things are kept.
@@ -62,6 +65,15 @@ pub struct PublicConfig {
     pub max_body_bytes: usize,
     /// Threads that answer requests; `None` means one per core.
     pub workers: Option<NonZeroUsize>,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug)]
+pub struct AdminConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// The token of its API; without one the API is closed.
+    pub token: Option<GatewaySecretRef>,
 }
 
 /// `[tenants]`.
@@ -97,9 +109,9 @@ pub struct SecretsConfig {
     /// The folder with one folder per merchant.
     pub dir: SecretsDir,
     /// The master key in use.
-    pub master_key: MasterKeyRef,
+    pub master_key: GatewaySecretRef,
     /// Those before it.
-    pub previous_master_keys: Vec<MasterKeyRef>,
+    pub previous_master_keys: Vec<GatewaySecretRef>,
 }
 
 impl SecretsConfig {
@@ -146,6 +158,8 @@ impl GatewayConfig {
 
     fn read(layers: &mut Layers) -> Option<Self> {
         let public = read_public(layers);
+        let admin = layers.read("admin.listen", |text: String| address_and_port(&text, "127.0.0.1:8081"));
+        let token = layers.read_optional("admin.token", |text: String| secret_reference(&text));
         let tenants =
             layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
         let store = layers.read("store.url", |url: String| store(&url));
@@ -165,6 +179,7 @@ impl GatewayConfig {
             });
         Some(Self {
             public: public?,
+            admin: AdminConfig { listen: admin?, token },
             tenants: tenants?,
             store: store?,
             stripe: stripe?,
@@ -186,10 +201,7 @@ fn web_error(wrong: &web::Wrong) -> (String, String) {
 }
 
 fn read_public(layers: &mut Layers) -> Option<PublicConfig> {
-    let listen = layers.read("public.listen", |text: String| {
-        text.parse()
-            .or_else(|_| no(format!("is no address and port: {}", quoted(&text)), "write \"0.0.0.0:8080\""))
-    });
+    let listen = layers.read("public.listen", |text: String| address_and_port(&text, "0.0.0.0:8080"));
     let base_hosts = layers.read("public.base_hosts", |hosts: Vec<String>| each(&hosts, web::base_host));
     let origins = layers.read("public.allowed_origins", |origins: Vec<String>| each(&origins, web::origin));
     let link_base = layers.read_optional("public.link_base", |text: String| {
@@ -238,19 +250,25 @@ fn read_stripe(layers: &mut Layers) -> Option<StripeConfig> {
 }
 
 fn read_secrets(layers: &mut Layers) -> Option<SecretsConfig> {
-    let reference = |text: &str| {
-        MasterKeyRef::parse(text).map_err(|error| (error.to_string(), error.remedy().to_owned()))
-    };
     let dir = layers.read("secrets.dir", |text: String| folder(&text));
-    let master_key = layers.read("secrets.master_key", |text: String| reference(&text));
+    let master_key = layers.read("secrets.master_key", |text: String| secret_reference(&text));
     let previous = layers.read("secrets.previous_master_keys", |texts: Vec<String>| {
-        texts.iter().map(|text| reference(text)).collect::<Read<Vec<_>>>()
+        texts.iter().map(|text| secret_reference(text)).collect::<Read<Vec<_>>>()
     });
     Some(SecretsConfig {
         dir: SecretsDir::new(dir?),
         master_key: master_key?,
         previous_master_keys: previous?,
     })
+}
+
+fn secret_reference(text: &str) -> Read<GatewaySecretRef> {
+    GatewaySecretRef::parse(text).map_err(|error| (error.to_string(), error.remedy().to_owned()))
+}
+
+fn address_and_port(text: &str, example: &str) -> Read<SocketAddr> {
+    text.parse()
+        .or_else(|_| no(format!("is no address and port: {}", quoted(text)), format!("write \"{example}\"")))
 }
 
 fn each(texts: &[String], read: impl Fn(&str) -> Result<String, web::Wrong>) -> Read<Vec<String>> {

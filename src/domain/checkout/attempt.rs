@@ -138,8 +138,40 @@ pub enum Seen {
         /// When the reading began: what it says is no younger.
         asked: Timestamp,
     },
-    /// A reading that did not come to its end.
+    /// A reading that did not come to its end, or was not even begun.
     Unread,
+    /// Something was seen, and beside it further payments of the same session that have succeeded.
+    Beside {
+        /// What was seen of the attempt.
+        seen: Box<Seen>,
+        /// The other payments: each is on the session's order, or is flagged.
+        paid: Vec<PaymentIntentId>,
+    },
+}
+
+impl Seen {
+    /// What was seen of the attempt, and the further payments beside it.
+    #[must_use]
+    pub fn apart(self) -> (Self, Vec<PaymentIntentId>) {
+        if let Self::Beside { seen, paid } = self { (*seen, paid) } else { (self, Vec::new()) }
+    }
+
+    /// The same, where finding nothing proves nothing.
+    #[must_use]
+    pub fn without_absence(self) -> Self {
+        match self {
+            Self::Absent { .. } => Self::Unread,
+            Self::Beside { seen, paid } => Self::Beside { seen: Box::new(seen.without_absence()), paid },
+            Self::Intent(_)
+            | Self::Declined { .. }
+            | Self::TokenRefused { .. }
+            | Self::RequestRefused { .. }
+            | Self::IdempotencyConflict
+            | Self::KeyRefused
+            | Self::Unknown(_)
+            | Self::Unread => self,
+        }
+    }
 }
 
 /// An answer that tells nothing about the payment.
@@ -193,6 +225,22 @@ pub enum IntentStatus {
     Succeeded,
 }
 
+impl IntentStatus {
+    /// Stripe's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RequiresPaymentMethod => "requires_payment_method",
+            Self::RequiresConfirmation => "requires_confirmation",
+            Self::RequiresAction => "requires_action",
+            Self::Processing => "processing",
+            Self::RequiresCapture => "requires_capture",
+            Self::Canceled => "canceled",
+            Self::Succeeded => "succeeded",
+        }
+    }
+}
+
 /// A reading of Stripe that may find a second or late payment: what an operator must look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flag {
@@ -218,4 +266,6 @@ pub enum FlagReason {
     PaidByDeadAttempt,
     /// The session was paid by another payment.
     PaidTwice,
+    /// The payment differs from what was asked for, and the session waits for an operator.
+    PaymentDisagrees,
 }

@@ -1,5 +1,6 @@
 //! What callers ask of a session and what they are answered.
 
+use super::decision::Decision;
 use super::session::{Notice, Session};
 use super::token::{SharedPaymentToken, TokenProblem};
 use crate::domain::address::{Address, Buyer};
@@ -25,6 +26,8 @@ pub enum Command {
     Cancel,
     /// Only look.
     Read,
+    /// Decide what no reading could tell. Only an operator sends this.
+    Decide(Decision),
 }
 
 /// A change of wishes: what is `None` stays as it is.
@@ -118,9 +121,18 @@ pub enum Rejection {
     /// The merchant's Stripe account is not known yet.
     #[error("this shop cannot take payments just now; try again in a moment")]
     AccountUnknown,
+    /// The gateway's clock is wrong, and the rules of a payment rest on time.
+    #[error("this shop cannot take payments just now; nothing was charged; try again in a moment")]
+    ClockDiffers,
     /// Stripe could not be asked about the token.
     #[error("the payment could not be checked just now; nothing was charged; try again in a moment")]
     TokenUnread,
+    /// There is nothing to decide.
+    #[error("this checkout is {0}; only a frozen one waits for a decision")]
+    NotFrozen(&'static str),
+    /// Stripe does not bear out what was decided.
+    #[error("{0}")]
+    Unverified(String),
     /// Too much at once; nothing was done.
     #[error("too many requests at once; try again in a moment")]
     Busy,

@@ -6,6 +6,8 @@
 //! - [`token`]: the Shared Payment Token and what is checked about it.
 //! - [`snapshot`]: a session as it was read, and one change of it as data.
 //! - [`step`]: `step(session, event, context)`, pure and total: the table of transitions.
+//! - [`decision`]: what an operator decides about a frozen session.
+//! - [`timeline`]: what happened to a session, for those who look into it.
 //! - `settle`: what each answer of Stripe means to an attempt.
 //! - [`driver`]: the loop around it without I/O: load, gather, commit, run, reply.
 //!
@@ -14,9 +16,11 @@
 
 pub mod attempt;
 pub mod command;
+pub mod decision;
 pub mod driver;
 pub mod session;
 mod settle;
 pub mod snapshot;
 pub mod step;
+pub mod timeline;
 pub mod token;

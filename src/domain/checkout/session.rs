@@ -156,12 +156,23 @@ pub struct Charging {
     pub intent: Option<PaymentIntentId>,
     /// What is being done to decide it.
     pub phase: Phase,
-    /// How often the present phase has been tried since it last told something.
+    /// How often the present phase has been tried without an end. While the request is sent, zero means that no
+    /// send of it has an unknown outcome.
     pub tries: u32,
-    /// When Stripe was last read completely, or reading began; counts once the request is not sent any more.
-    pub last_read: Timestamp,
+    /// The readings in a row that did not come to their end.
+    #[serde(default)]
+    pub unread: Unread,
     /// When the next try is due.
     pub next_try: Timestamp,
+}
+
+/// Readings in a row that did not come to their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// When the first of them was made.
+    pub since: Option<Timestamp>,
+    /// How many there were.
+    pub count: u32,
 }
 
 /// What is being done to decide an attempt.

@@ -5,7 +5,7 @@
 
 use super::attempt::{AttemptEnd, Flag, FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use super::session::{
-    CancelReason, Charging, FreezeReason, MAX_ATTEMPTS, Notice, NoticeCode, Phase, Session, State,
+    CancelReason, Charging, FreezeReason, MAX_ATTEMPTS, Notice, NoticeCode, Phase, Session, State, Unread,
 };
 use super::snapshot::AttemptMove;
 use super::step::{Context, Effect, Transition};
@@ -19,17 +19,20 @@ const ABSENCE_MARGIN: Span = Span::minutes(2);
 /// How far apart the two readings must be that together say "absent".
 const ABSENCE_INTERVAL: Span = Span::seconds(30);
 
-/// How long Stripe is read in vain before an operator is asked.
+/// How long Stripe is read in vain, without a break, before an operator is asked.
 const READING_LIMIT: Span = Span::hours(24);
 
 /// After this many identical replayed server errors the key will never answer anything else.
 const REPLAYED_ERRORS: u32 = 3;
 
-/// The first pause between tries, and the longest, in milliseconds.
-const FIRST_PAUSE: i64 = 500;
-const LONGEST_PAUSE: i64 = 60_000;
+/// The first pause between tries, and the longest.
+const FIRST_PAUSE: Span = Span::millis(500);
+pub(super) const LONGEST_PAUSE: Span = Span::minutes(1);
 
-/// How many tries must have told nothing before an operator is asked; a long outage of our own is no silence of Stripe's.
+/// When a try comes so much later than it was due, nobody was there to read meanwhile.
+const BREAK: Span = Span::minutes(10);
+
+/// How many readings must have failed before an operator is asked; a long outage of our own is no silence of Stripe's.
 const READING_TRIES: u32 = 20;
 
 /// Applies what was seen of an attempt.
@@ -39,7 +42,8 @@ pub(super) fn settle(
     seen: Seen,
     context: &Context<'_>,
 ) -> Transition {
-    match &session.state {
+    let (seen, beside) = seen.apart();
+    let mut transition = match &session.state {
         State::Charging(charging) if charging.attempt == attempt => decide(session, charging, seen, context),
         State::Charging(_)
         | State::Open { .. }
@@ -48,7 +52,11 @@ pub(super) fn settle(
         | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => seen_too_late(session, &seen, context),
+    };
+    for intent in &beside {
+        raise(&mut transition, intent, context);
     }
+    transition
 }
 
 fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<'_>) -> Transition {
@@ -58,14 +66,13 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
             Phase::Sending { .. } => dead(session, charging, declined(requires_3ds, text)),
             Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
         },
-        Seen::TokenRefused { maybe_consumed: true, .. } => read_from_now_on(session, charging, context),
-        Seen::TokenRefused { maybe_consumed: false, .. } => {
-            let text = "The payment was refused: its token is no longer good.".to_owned();
-            dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text })
+        Seen::TokenRefused { maybe_consumed, .. } => {
+            let text = "The payment was refused: its token is no longer good.";
+            refused(session, charging, (!maybe_consumed).then_some(text), context)
         }
         Seen::RequestRefused { .. } => {
-            let text = "The shop could not take this payment. Nothing was charged.".to_owned();
-            dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text })
+            let text = "The shop could not take this payment. Nothing was charged.";
+            refused(session, charging, Some(text), context)
         }
         Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict),
         Seen::KeyRefused => match charging.phase {
@@ -75,6 +82,19 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
         Seen::Unknown(unknown) => unknown_seen(session, charging, &unknown, context),
         Seen::Absent { asked } => absent(session, charging, asked, context),
         Seen::Unread => unread(session, charging, context),
+        Seen::Beside { seen, .. } => decide(session, charging, *seen, context),
+    }
+}
+
+/// A send was refused. That ends the attempt, with this text, only if no other send of it may have paid: one whose answer
+/// was lost, or the payment that used up the token. Then Stripe is read.
+fn refused(session: &Session, charging: &Charging, text: Option<&str>, context: &Context<'_>) -> Transition {
+    match (&charging.phase, text) {
+        (Phase::Sending { .. }, Some(text)) if charging.tries == 0 => {
+            dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text: text.to_owned() })
+        }
+        (Phase::Sending { .. }, _) => read_from_now_on(session, charging, context),
+        (Phase::Reading { .. } | Phase::Canceling { .. }, _) => again_later(session, charging, None, context),
     }
 }
 
@@ -91,23 +111,31 @@ fn intent_seen(
 ) -> Transition {
     match intent.status {
         IntentStatus::Succeeded if agrees(charging, intent, context) => {
-            completed(session, charging, intent, context)
+            completed_by(session, charging, &intent.id, context)
         }
         IntentStatus::Succeeded => {
             let mut charging = charging.clone();
             charging.intent = Some(intent.id.clone());
-            frozen(session, &charging, FreezeReason::PaymentDisagrees)
+            let mut transition = frozen(session, &charging, FreezeReason::PaymentDisagrees);
+            raise(&mut transition, &intent.id, context);
+            transition
         }
         IntentStatus::Processing => {
             let mut charging = charging.clone();
             charging.intent = Some(intent.id.clone());
-            if !matches!(charging.phase, Phase::Canceling { .. }) {
-                charging.phase = Phase::Reading { absent_since: None };
+            match charging.phase {
+                Phase::Canceling { .. } => {}
+                Phase::Reading { .. } => charging.phase = Phase::Reading { absent_since: None },
+                Phase::Sending { .. } => enter(&mut charging, Phase::Reading { absent_since: None }),
             }
-            was_read(&mut charging, context);
+            was_read(&mut charging);
             again_later(session, &charging, None, context)
         }
         IntentStatus::RequiresAction | IntentStatus::RequiresConfirmation | IntentStatus::RequiresCapture => {
+            canceling(session, charging, intent, context)
+        }
+        // Read, and not answered to a send: the send that made it may still be at work on it.
+        IntentStatus::RequiresPaymentMethod if !matches!(charging.phase, Phase::Sending { .. }) => {
             canceling(session, charging, intent, context)
         }
         IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => {
@@ -132,17 +160,18 @@ fn agrees(charging: &Charging, intent: &IntentSeen, context: &Context<'_>) -> bo
         && intent.attempt == Some(charge.attempt)
 }
 
-fn completed(
+/// The order that a payment makes.
+pub(super) fn completed_by(
     session: &Session,
     charging: &Charging,
-    intent: &IntentSeen,
+    intent: &PaymentIntentId,
     context: &Context<'_>,
 ) -> Transition {
     let order = Order {
         id: context.moment.order_id(),
         session: session.id.clone(),
         revision: session.revision,
-        payment_intent: intent.id.clone(),
+        payment_intent: intent.clone(),
         quote: charging.quote.clone(),
         buyer: session.wishes.buyer.clone(),
         address: session.wishes.address.clone(),
@@ -150,12 +179,9 @@ fn completed(
     };
     let mut next = session.clone();
     next.notice = None;
-    next.state = State::Completed {
-        quote: charging.quote.clone(),
-        order: order.id.clone(),
-        intent: intent.id.clone(),
-    };
-    let end = AttemptEnd::Succeeded { intent: intent.id.clone() };
+    next.state =
+        State::Completed { quote: charging.quote.clone(), order: order.id.clone(), intent: intent.clone() };
+    let end = AttemptEnd::Succeeded { intent: intent.clone() };
     Transition { attempt: Some(ended(charging, end)), order: Some(order), ..Transition::to(next) }
 }
 
@@ -183,18 +209,18 @@ fn canceling(
     context: &Context<'_>,
 ) -> Transition {
     let mut charging = charging.clone();
+    was_read(&mut charging);
     if matches!(charging.phase, Phase::Canceling { .. }) {
-        charging.last_read = context.moment.now;
         return again_later(session, &charging, None, context);
     }
-    let notice = declined(
-        intent.status == IntentStatus::RequiresAction,
+    let text = if intent.status == IntentStatus::RequiresPaymentMethod {
+        "The payment was declined."
+    } else {
         "The bank asks for a confirmation that cannot be given here. Nothing was charged; another way to pay may work."
-            .to_owned(),
-    );
+    };
+    let notice = declined(intent.status == IntentStatus::RequiresAction, text.to_owned());
     charging.intent = Some(intent.id.clone());
-    charging.phase = Phase::Canceling { end: AttemptEnd::Dead { notice } };
-    was_read(&mut charging, context);
+    enter(&mut charging, Phase::Canceling { end: AttemptEnd::Dead { notice } });
     charging.next_try = context.moment.now;
     let effect = Effect::Cancel { attempt: charging.attempt, intent: intent.id.clone(), tries: 0 };
     stays(session, charging, Some(effect))
@@ -226,8 +252,7 @@ fn unknown_seen(
 pub(super) fn read_from_now_on(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
     if matches!(charging.phase, Phase::Sending { .. }) {
-        charging.phase = Phase::Reading { absent_since: None };
-        was_read(&mut charging, context);
+        enter(&mut charging, Phase::Reading { absent_since: None });
     }
     charging.next_try = context.moment.now;
     let effect = reading(&charging);
@@ -239,16 +264,22 @@ pub(super) fn reading(charging: &Charging) -> Effect {
     Effect::Read { attempt: charging.attempt, intent: charging.intent.clone() }
 }
 
-/// Stripe told something: the count of fruitless tries begins anew.
-fn was_read(charging: &mut Charging, context: &Context<'_>) {
-    charging.last_read = context.moment.now;
+/// Another way of deciding the attempt begins, and its tries are counted anew.
+fn enter(charging: &mut Charging, phase: Phase) {
+    charging.phase = phase;
     charging.tries = 0;
+    was_read(charging);
+}
+
+/// A reading came to its end: those that fail are counted anew.
+fn was_read(charging: &mut Charging) {
+    charging.unread = Unread::default();
 }
 
 /// A complete reading, begun at `asked`, found no payment of this attempt.
 fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
-    charging.last_read = context.moment.now;
+    was_read(&mut charging);
     let Phase::Reading { absent_since } = charging.phase else {
         return again_later(session, &charging, None, context);
     };
@@ -285,12 +316,21 @@ fn never_happened(session: &Session, charging: &Charging, now: Timestamp) -> Tra
 
 /// A reading did not come to its end.
 fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
-    let sending = matches!(charging.phase, Phase::Sending { .. });
-    let silent = context.moment.now >= charging.last_read + READING_LIMIT && charging.tries >= READING_TRIES;
-    if silent && !sending {
-        return frozen(session, charging, FreezeReason::Unreadable);
+    let mut charging = charging.clone();
+    if matches!(charging.phase, Phase::Sending { .. }) {
+        return again_later(session, &charging, None, context);
     }
-    again_later(session, charging, None, context)
+    let now = context.moment.now;
+    if now > charging.next_try + BREAK {
+        was_read(&mut charging);
+    }
+    let Unread { since, count } = charging.unread;
+    let (since, count) = (since.unwrap_or(now), count.saturating_add(1));
+    charging.unread = Unread { since: Some(since), count };
+    if now >= since + READING_LIMIT && count >= READING_TRIES {
+        return frozen(session, &charging, FreezeReason::Unreadable);
+    }
+    again_later(session, &charging, None, context)
 }
 
 /// The same again after a pause that doubles from try to try, is spread by chance, and is never under `at_least`.
@@ -301,14 +341,15 @@ fn again_later(
     context: &Context<'_>,
 ) -> Transition {
     let mut charging = charging.clone();
-    let doubled = FIRST_PAUSE.saturating_mul(1 << charging.tries.min(16)).min(LONGEST_PAUSE);
+    let longest = LONGEST_PAUSE.as_millis();
+    let doubled = FIRST_PAUSE.as_millis().saturating_mul(1 << charging.tries.min(16)).min(longest);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         reason = "at most a minute of milliseconds"
     )]
     let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
-    let pause = at_least.map_or(spread, |least| least.as_millis().clamp(spread, LONGEST_PAUSE.max(spread)));
+    let pause = at_least.map_or(spread, |least| least.as_millis().clamp(spread, longest.max(spread)));
     charging.tries = charging.tries.saturating_add(1);
     charging.next_try = context.moment.now + Span::millis(pause);
     if matches!(charging.phase, Phase::Sending { .. }) {
@@ -331,33 +372,46 @@ fn never_sent_again(charging: &Charging) -> AttemptMove {
     AttemptMove::Update { number: charging.attempt, end: None, erase_token: true }
 }
 
-fn ended(charging: &Charging, end: AttemptEnd) -> AttemptMove {
+pub(super) fn ended(charging: &Charging, end: AttemptEnd) -> AttemptMove {
     AttemptMove::Update { number: charging.attempt, end: Some(end), erase_token: true }
 }
 
 /// Something was seen of an attempt that is decided already: a payment among it is flagged, nothing else matters.
 fn seen_too_late(session: &Session, seen: &Seen, context: &Context<'_>) -> Transition {
     let mut transition = Transition::to(session.clone());
-    let Seen::Intent(IntentSeen { id, status: IntentStatus::Succeeded, .. }) = seen else {
-        return transition;
-    };
-    transition.flag = flag_reason(session, id).map(|reason| Flag {
-        id: context.moment.flag_id(),
-        session: session.id.clone(),
-        intent: id.clone(),
+    if let Seen::Intent(IntentSeen { id, status: IntentStatus::Succeeded, .. }) = seen {
+        raise(&mut transition, id, context);
+    }
+    transition
+}
+
+/// Flags a payment that has succeeded, unless the session as it comes to stand accounts for it.
+pub(super) fn raise(transition: &mut Transition, intent: &PaymentIntentId, context: &Context<'_>) {
+    let Some(reason) = flag_reason(&transition.next, intent) else { return };
+    if transition.flags.iter().any(|flag| flag.intent == *intent) {
+        return;
+    }
+    transition.flags.push(Flag {
+        id: context.moment.flag_id(transition.flags.len()),
+        session: transition.next.id.clone(),
+        intent: intent.clone(),
         reason,
         seen: context.moment.now,
     });
-    transition
 }
 
 fn flag_reason(session: &Session, intent: &PaymentIntentId) -> Option<FlagReason> {
     match &session.state {
         State::Canceled { .. } | State::Expired => Some(FlagReason::PaidAfterEnd),
-        State::Open { .. } | State::Ready { .. } | State::Charging(_) => Some(FlagReason::PaidByDeadAttempt),
-        State::Completed { intent: known, .. } => (known != intent).then_some(FlagReason::PaidTwice),
-        State::Frozen { charging, .. } => {
-            (charging.intent.as_ref() != Some(intent)).then_some(FlagReason::PaidTwice)
+        State::Open { .. } | State::Ready { .. } => Some(FlagReason::PaidByDeadAttempt),
+        State::Charging(charging) => {
+            (charging.intent.as_ref() != Some(intent)).then_some(FlagReason::PaidByDeadAttempt)
         }
+        State::Completed { intent: known, .. } => (known != intent).then_some(FlagReason::PaidTwice),
+        State::Frozen { charging, reason } => match reason {
+            _ if charging.intent.as_ref() != Some(intent) => Some(FlagReason::PaidTwice),
+            FreezeReason::PaymentDisagrees => Some(FlagReason::PaymentDisagrees),
+            FreezeReason::IdempotencyConflict | FreezeReason::Unreadable => None,
+        },
     }
 }

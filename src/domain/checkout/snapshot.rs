@@ -3,6 +3,7 @@
 use super::attempt::{AttemptEnd, AttemptIntent, Flag};
 use super::command::PlacedOrder;
 use super::session::{Session, Version};
+use super::timeline::Entry;
 use crate::domain::ids::{AttemptNumber, SessionId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
@@ -42,8 +43,10 @@ pub struct Change {
     pub attempt: Option<AttemptMove>,
     /// The order that is placed.
     pub order: Option<Order>,
-    /// A payment for an operator to look at.
-    pub flag: Option<Flag>,
+    /// Payments for an operator to look at.
+    pub flags: Vec<Flag>,
+    /// What its timeline tells of it.
+    pub timeline: Vec<Entry>,
 }
 
 /// What a change does to an attempt.

@@ -3,10 +3,11 @@
 //! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
 //! below; those for what Stripe said are in [`settle`](super::settle).
 
-use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Seen};
+use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Seen, Unknown};
 use super::command::{Patch, Payment, Rejection};
-use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Wishes};
-use super::settle::settle;
+use super::decision::{Decision, decided};
+use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread, Wishes};
+use super::settle::{LONGEST_PAUSE, settle};
 use super::snapshot::AttemptMove;
 use super::token::TokenFacts;
 use crate::domain::address::Buyer;
@@ -49,8 +50,9 @@ impl Moment {
         OrderId::from_random(self.random)
     }
 
-    pub(super) fn flag_id(&self) -> FlagId {
-        FlagId::from_random(self.random)
+    /// The id of the flag that is the `number`th of its step.
+    pub(super) fn flag_id(&self, number: usize) -> FlagId {
+        FlagId::from_random(self.random.wrapping_add(number as u128))
     }
 }
 
@@ -79,6 +81,13 @@ pub enum Event {
     TimeOut,
     /// The attempt's request may not be sent any more.
     RepeatingEnded,
+    /// An operator decided a frozen session.
+    Decided {
+        /// What.
+        decision: Decision,
+        /// What was seen of the payment just before.
+        seen: Seen,
+    },
     /// Stripe was seen to say something of an attempt.
     Saw {
         /// Which attempt was asked about.
@@ -97,8 +106,8 @@ pub struct Transition {
     pub attempt: Option<AttemptMove>,
     /// The order that is placed.
     pub order: Option<Order>,
-    /// A payment for an operator to look at.
-    pub flag: Option<Flag>,
+    /// Payments for an operator to look at.
+    pub flags: Vec<Flag>,
     /// What to do once the change is durable.
     pub effect: Option<Effect>,
 }
@@ -106,12 +115,12 @@ pub struct Transition {
 impl Transition {
     /// A change of the session alone.
     pub(super) const fn to(next: Session) -> Self {
-        Self { next, attempt: None, order: None, flag: None, effect: None }
+        Self { next, attempt: None, order: None, flags: Vec::new(), effect: None }
     }
 
     /// Whether there is anything to write or to do.
     pub(super) fn changes(&self, session: &Session) -> bool {
-        self.next != *session || self.attempt.is_some() || self.flag.is_some() || self.effect.is_some()
+        self.next != *session || self.attempt.is_some() || !self.flags.is_empty() || self.effect.is_some()
     }
 }
 
@@ -199,6 +208,7 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
         Event::Canceled => cancel(session),
         Event::TimeOut => time_out(session, context),
         Event::RepeatingEnded => Ok(repeating_ended(session, context)),
+        Event::Decided { decision, seen } => decided(session, &decision, seen, context),
         Event::Saw { attempt, seen } => Ok(settle(session, attempt, seen, context)),
     }
 }
@@ -364,7 +374,7 @@ fn pay(
         intent: None,
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 0,
-        last_read: now,
+        unread: Unread::default(),
         next_try: now,
     });
     let intent = AttemptIntent {
@@ -425,15 +435,25 @@ pub enum Work {
     Step(Box<Event>),
 }
 
+/// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.
+fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
+    matches!(&session.state, State::Charging(charging) if charging.next_try > now + LONGEST_PAUSE)
+}
+
 /// What is to be done for a session now.
 #[must_use]
 pub fn work(session: &Session, now: Timestamp) -> Work {
-    let Some(due) = due_at(session).filter(|due| *due <= now) else {
+    let Some(due) = due_at(session).filter(|due| *due <= now || beyond_any_pause(session, now)) else {
         return Work::Wait(due_at(session));
     };
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Work::Step(Box::new(Event::TimeOut)),
         State::Charging(charging) => match (&charging.phase, &charging.intent) {
+            // Due, and never told of: the answer to the first send died with the process that waited for it.
+            (Phase::Sending { .. }, _) if charging.tries == 0 => Work::Step(Box::new(Event::Saw {
+                attempt: charging.attempt,
+                seen: Seen::Unknown(Unknown::default()),
+            })),
             (Phase::Sending { .. }, _) if now < charging.repeat_until => {
                 Work::Run(Effect::Charge(charging.attempt))
             }

@@ -1,5 +1,6 @@
 //! The thin adapter between actix-web and `protocol/mcp`: reads the body, takes from the limits, runs the call.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -71,7 +72,12 @@ async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Re
             }
             let outcome = match *call {
                 ToolCall::Read(read) => answer_from_view(&read, &view),
-                ToolCall::Session(call) => run(merchant, *call).await,
+                ToolCall::Session(call) => {
+                    let waiting = Waiting { merchant, tool };
+                    let outcome = run(merchant, *call).await;
+                    waiting.answered();
+                    outcome
+                }
             };
             let response = finish(*context, outcome);
             record(merchant, &caller, Some(tool), response.status);
@@ -106,6 +112,27 @@ async fn run(merchant: &MerchantHandle, SessionCall { target, command }: Session
     }
 }
 
+/// A client that waits for a session. When it hangs up, its request is dropped here and now, and the session is told
+/// (2026-07-28 "Cancellation"): what was not committed is stopped, and what was is not. That is told in the log, where
+/// the request would leave no line otherwise.
+struct Waiting<'a> {
+    merchant: &'a MerchantHandle,
+    tool: ToolName,
+}
+
+impl Waiting<'_> {
+    /// It did not hang up.
+    fn answered(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        tracing::info!(merchant = %self.merchant.tenant().merchant, tool = self.tool.as_str(), "mcp_abandoned");
+    }
+}
+
 /// One line per message: who speaks which revision, what for, and how it was answered.
 fn record(merchant: &MerchantHandle, caller: &Caller, tool: Option<ToolName>, status: u16) {
     let client = caller.client();
@@ -117,6 +144,7 @@ fn record(merchant: &MerchantHandle, caller: &Caller, tool: Option<ToolName>, st
         tool = tool.map(ToolName::as_str),
         client = client.map(|client| client.name.as_str()),
         client_version = client.map(|client| client.version.as_str()),
+        trace_id = caller.trace_id(),
         status,
         "mcp_answered"
     );
@@ -168,5 +196,11 @@ impl Headers for ReceivedHeaders<'_> {
             (Some(value), None) => value.to_str().map_or(HeaderValue::Unusable, HeaderValue::Text),
             (Some(_), Some(_)) => HeaderValue::Unusable,
         }
+    }
+
+    fn list(&self, name: &'static str) -> Option<Cow<'_, str>> {
+        let mut lines = self.0.headers().get_all(name).map(|line| line.to_str().unwrap_or_default());
+        let first = Cow::Borrowed(lines.next()?);
+        Some(lines.fold(first, |list, line| Cow::Owned(format!("{list},{line}"))))
     }
 }

@@ -64,6 +64,8 @@ pub fn serve(
     })
     .workers(workers)
     .client_request_timeout(HEAD_DEADLINE)
+    // A client that hangs up is noticed at once, and its request is dropped; by default it would be carried on.
+    .h1_allow_half_closed(false)
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(grace)
     .disable_signals()

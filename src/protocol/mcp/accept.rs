@@ -89,9 +89,12 @@ impl ReplyContext {
 pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accepted {
     let mut caller = by_header(parts.headers);
     if let Err(fault) = headers::check_media(parts.headers) {
-        if let Ok(Envelope { kind: Kind::Request(id), .. }) = message::read(body) {
-            caller.id = Some(id.to_owned());
-        }
+        let id = match message::read(body) {
+            Ok(Envelope { kind: Kind::Request(id), .. }) => Some(id),
+            Ok(_) => None,
+            Err(unreadable) => unreadable.id,
+        };
+        caller.id = id.map(ToOwned::to_owned);
         return refuse(caller, &fault);
     }
     let envelope = match message::read(body) {

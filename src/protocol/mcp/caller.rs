@@ -87,6 +87,13 @@ impl Caller {
         self.hints.traceparent.as_deref()
     }
 
+    /// The trace that the request belongs to: the 32 digits of a well-formed `traceparent`. It ties what the shop
+    /// logs to what the host does.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        trace_id(self.traceparent()?)
+    }
+
     /// The request's id, to be echoed; `None` for a notification and for a message without a readable one.
     #[must_use]
     pub fn id(&self) -> Option<&RawValue> {
@@ -125,4 +132,44 @@ fn bounded(value: Option<&Value>) -> Option<String> {
     let text = value?.as_str()?;
     let usable = (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control);
     usable.then(|| text.to_owned())
+}
+
+/// The trace of a `traceparent` (W3C Trace Context, 3.2): `00-`, 32 digits, `-`, 16 digits, `-`, 2 digits, all
+/// hexadecimal in lower case and no id all zeros. Later versions than 00 may append more.
+fn trace_id(traceparent: &str) -> Option<&str> {
+    let mut fields = traceparent.splitn(5, '-');
+    let mut digits = |count: usize| {
+        let hexadecimal = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        fields.next().filter(|field| field.len() == count && field.bytes().all(hexadecimal))
+    };
+    let (version, trace, parent, _flags) = (digits(2)?, digits(32)?, digits(16)?, digits(2)?);
+    let known = version != "ff" && (version != "00" || fields.next().is_none());
+    let zeros = |id: &str| id.bytes().all(|byte| byte == b'0');
+    (known && !zeros(trace) && !zeros(parent)).then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_read_from_a_well_formed_traceparent_only() {
+        const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+        for good in ["00-TRACE-00f067aa0ba902b7-01", "cc-TRACE-00f067aa0ba902b7-01-what-comes"] {
+            assert_eq!(trace_id(&good.replace("TRACE", TRACE)), Some(TRACE), "{good}");
+        }
+        for bad in [
+            "",
+            "00",
+            "00-TRACE-00f067aa0ba902b7",
+            "00-TRACE-00f067aa0ba902b7-01-more",
+            "ff-TRACE-00f067aa0ba902b7-01",
+            "00-TRACE-0000000000000000-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-TRACE-00f067aa0ba902b-011",
+        ] {
+            assert_eq!(trace_id(&bad.replace("TRACE", TRACE)), None, "{bad}");
+        }
+    }
 }

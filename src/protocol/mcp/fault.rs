@@ -31,7 +31,7 @@ pub enum Fault {
     /// A revision that is not served.
     #[error("Unsupported protocol version")]
     Version {
-        /// What was asked for.
+        /// What was asked for, whole: it is in the error's data.
         requested: String,
     },
     /// A method that this era does not have here.
@@ -44,9 +44,9 @@ pub enum Fault {
     #[error("Unknown tool: {0}")]
     Tool(String),
     /// No such resource.
-    #[error("Resource not found: {uri}")]
+    #[error("Resource not found: {}", clip(uri))]
     Resource {
-        /// What was asked for.
+        /// What was asked for, whole: it is the error's data.
         uri: String,
     },
     /// Our own fault.

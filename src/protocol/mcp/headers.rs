@@ -33,6 +33,10 @@ pub enum HeaderValue<'a> {
 pub trait Headers {
     /// The header of this name.
     fn get(&self, name: &'static str) -> HeaderValue<'_>;
+
+    /// A header that is a list and may come on several lines, which mean the same as one line joined by commas
+    /// (RFC 9110, 5.3). A line that is no text counts as an empty one. `None`: not sent.
+    fn list(&self, name: &'static str) -> Option<Cow<'_, str>>;
 }
 
 /// A request, its method already known to be POST and its host and origin already checked.
@@ -56,10 +60,9 @@ pub fn check_media(headers: &dyn Headers) -> Result<(), Fault> {
     if !json {
         return Err(Fault::MediaType);
     }
-    match headers.get("accept") {
-        HeaderValue::Absent => Ok(()),
-        HeaderValue::Text(text) if accepts_json(text) => Ok(()),
-        HeaderValue::Text(_) | HeaderValue::Unusable => Err(Fault::NotAcceptable),
+    match headers.list("accept") {
+        Some(list) if !accepts_json(&list) => Err(Fault::NotAcceptable),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::era::{Era, Version, names_modern};
-use super::fault::{Fault, clip};
+use super::fault::Fault;
 use super::headers::{self, HeaderValue, Headers, VERSION};
 
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -51,7 +51,7 @@ impl Opening<'_> {
         if header != named {
             return Err(headers::differs("MCP-Protocol-Version", header, named));
         }
-        let version = Version::find(named).ok_or_else(|| Fault::Version { requested: clip(named) })?;
+        let version = Version::find(named).ok_or_else(|| Fault::Version { requested: named.to_owned() })?;
         if version.era() == Era::Modern && !self.meta(META_CAPABILITIES).is_some_and(Value::is_object) {
             return Err(Fault::Meta(
                 "params._meta must hold io.modelcontextprotocol/clientCapabilities, an object",
@@ -84,7 +84,7 @@ pub(super) fn legacy_version(headers: &dyn Headers) -> Result<Version, Fault> {
         }
         HeaderValue::Text(text) => {
             let name = headers::trim(text);
-            Version::find(name).ok_or_else(|| Fault::Version { requested: clip(name) })
+            Version::find(name).ok_or_else(|| Fault::Version { requested: name.to_owned() })
         }
     }
 }

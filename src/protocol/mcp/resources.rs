@@ -3,7 +3,7 @@
 //! Invariant: a URI is compared whole with the known ones; nothing is looked up by it.
 
 use super::era::Era;
-use super::fault::{Fault, clip};
+use super::fault::Fault;
 use super::response::{Cache, tail};
 use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::widget::{self, Widget};
@@ -25,7 +25,7 @@ pub(super) fn templates(era: Era) -> String {
 /// The result of `resources/read` in three parts, the middle one shared by every merchant.
 pub(super) fn read(era: Era, uri: &str, view: &MerchantView) -> Result<[String; 2], Fault> {
     let Some(widget) = Widget::find(uri) else {
-        return Err(Fault::Resource { uri: clip(uri) });
+        return Err(Fault::Resource { uri: uri.to_owned() });
     };
     let (head, end) = widget::contents(widget, view);
     Ok([format!(r#"{{"contents":[{head}"#), format!("{end}]{}", tail(era, Cache::List, ""))])

@@ -6,8 +6,9 @@
 
 use sqlx::SqliteConnection;
 
+use super::journal;
 use super::rows::{self, Encoded, SESSION_SCHEMA};
-use crate::domain::checkout::attempt::{AttemptEnd, Flag};
+use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
 use crate::domain::ids::{AccountId, AttemptNumber, SessionId, Tenant};
@@ -40,7 +41,7 @@ impl<E: From<StoreError>> From<StoreError> for Failure<E> {
     }
 }
 
-type Applied<T = ()> = Result<T, Failure<CommitError>>;
+pub(super) type Applied<T = ()> = Result<T, Failure<CommitError>>;
 
 /// Writes one commit.
 pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded) -> Applied<Version> {
@@ -66,8 +67,11 @@ pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded)
     if let Some(placed) = &commit.order {
         place(connection, &commit.tenant, placed, encoded.order.as_deref()).await?;
     }
-    if let Some(flag) = &commit.flag {
-        raise(connection, &commit.tenant, flag).await?;
+    for flag in &commit.flags {
+        journal::raise(connection, &commit.tenant, flag).await?;
+    }
+    for entry in &encoded.timeline {
+        journal::tell(connection, commit, entry).await?;
     }
     Ok(version)
 }
@@ -251,25 +255,6 @@ async fn place(
     .bind(json)
     .bind(placed.permalink.as_str())
     .bind(placed.completion.as_str())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Keeps a flag, unless its payment is flagged already.
-async fn raise(connection: &mut SqliteConnection, tenant: &Tenant, flag: &Flag) -> Applied {
-    sqlx::query(
-        "INSERT INTO flags (tenant, mode, id, session, payment_intent, reason, seen)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
-         WHERE NOT EXISTS (SELECT 1 FROM flags WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?5)",
-    )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
-    .bind(flag.id.as_str())
-    .bind(flag.session.as_str())
-    .bind(flag.intent.as_str())
-    .bind(rows::reason_text(flag.reason))
-    .bind(flag.seen.as_millis())
     .execute(connection)
     .await?;
     Ok(())

@@ -5,8 +5,7 @@
 
 use sqlx::SqlitePool;
 
-use super::rows::{self, AttemptRecord, DueRecord, FlagRecord, OrderRecord, SessionRecord, TokenRecord};
-use crate::domain::checkout::attempt::Flag;
+use super::rows::{self, AttemptRecord, DueRecord, OrderRecord, SessionRecord, TokenRecord};
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::ids::{AccountId, AttemptNumber, OrderId, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
@@ -98,20 +97,6 @@ pub(super) async fn order(
     row.map(|row| row.read(&tenant)).transpose()
 }
 
-/// A tenant's flags, oldest first.
-pub(super) async fn flags(readers: SqlitePool, tenant: Tenant) -> Result<Vec<Flag>, StoreError> {
-    let rows: Vec<FlagRecord> = sqlx::query_as(
-        "SELECT id, session, payment_intent, reason, seen
-         FROM flags WHERE tenant = ?1 AND mode = ?2 ORDER BY seen, id",
-    )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
-    .fetch_all(&readers)
-    .await
-    .map_err(failed)?;
-    rows.into_iter().map(|row| row.read(&tenant)).collect()
-}
-
 /// The sessions that are due, of all tenants.
 pub(super) async fn due(
     readers: SqlitePool,
@@ -161,6 +146,6 @@ pub(super) async fn account(readers: SqlitePool, tenant: Tenant) -> Result<Optio
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
-fn failed(error: sqlx::Error) -> StoreError {
+pub(super) fn failed(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }

@@ -12,7 +12,9 @@ use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::ids::{AttemptNumber, IdError, Mode, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{AttemptChange, AttemptRow, Commit, DueSession, StoreError, TokenUse, name};
+use crate::store::{
+    AttemptChange, AttemptRow, Commit, DueSession, KeptFlag, Resolution, StoreError, TokenUse, name,
+};
 
 /// The form of a session's `body` that this program writes. It reads every older one; a change that an older
 /// program could not read gets a new number.
@@ -29,6 +31,8 @@ pub(super) struct Encoded {
     pub(super) end: Option<String>,
     /// The order that it places.
     pub(super) order: Option<String>,
+    /// The entries of the timeline.
+    pub(super) timeline: Vec<String>,
 }
 
 impl Encoded {
@@ -42,7 +46,12 @@ impl Encoded {
         };
         let session = text("a session", &commit.session)?;
         let order = commit.order.as_ref().map(|placed| text("an order", &placed.order)).transpose()?;
-        Ok(Self { commit, session, charge, end, order })
+        let timeline = commit
+            .timeline
+            .iter()
+            .map(|entry| text("an entry of a timeline", entry))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { commit, session, charge, end, order, timeline })
     }
 }
 
@@ -149,18 +158,25 @@ pub(super) struct FlagRecord {
     payment_intent: String,
     reason: String,
     seen: i64,
+    resolution: Option<String>,
+    resolved: Option<i64>,
 }
 
 impl FlagRecord {
-    pub(super) fn read(self, tenant: &Tenant) -> Result<Flag, StoreError> {
+    pub(super) fn read(self, tenant: &Tenant) -> Result<KeptFlag, StoreError> {
         let what = format!("flag {} of {}", self.id, name(tenant));
-        Ok(Flag {
+        let flag = Flag {
             id: id(&what, &self.id)?,
             session: id(&what, &self.session)?,
             intent: id(&what, &self.payment_intent)?,
             reason: reason(&what, &self.reason)?,
             seen: Timestamp::from_millis(self.seen),
-        })
+        };
+        let resolution = self
+            .resolution
+            .zip(self.resolved)
+            .map(|(text, at)| Resolution { text, at: Timestamp::from_millis(at) });
+        Ok(KeptFlag { flag, resolution })
     }
 }
 
@@ -187,14 +203,20 @@ pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
         FlagReason::PaidAfterEnd => "paid_after_end",
         FlagReason::PaidByDeadAttempt => "paid_by_dead_attempt",
         FlagReason::PaidTwice => "paid_twice",
+        FlagReason::PaymentDisagrees => "payment_disagrees",
     }
 }
 
 fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
-    [FlagReason::PaidAfterEnd, FlagReason::PaidByDeadAttempt, FlagReason::PaidTwice]
-        .into_iter()
-        .find(|reason| reason_text(*reason) == text)
-        .ok_or_else(|| corrupt(what, "its reason is not a known one"))
+    [
+        FlagReason::PaidAfterEnd,
+        FlagReason::PaidByDeadAttempt,
+        FlagReason::PaidTwice,
+        FlagReason::PaymentDisagrees,
+    ]
+    .into_iter()
+    .find(|reason| reason_text(*reason) == text)
+    .ok_or_else(|| corrupt(what, "its reason is not a known one"))
 }
 
 fn mode(what: &str, text: &str) -> Result<Mode, StoreError> {

@@ -11,11 +11,12 @@ use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{self, Failure};
+use super::journal;
 use super::open::Opened;
 use super::rows::Encoded;
 use crate::domain::checkout::session::Version;
-use crate::domain::ids::{AccountId, Tenant};
-use crate::store::{CommitError, StoreError};
+use crate::domain::ids::{AccountId, FlagId, Tenant};
+use crate::store::{CommitError, KeptFlag, Resolution, StoreError};
 
 /// How many jobs share a transaction at most.
 const BATCH: usize = 64;
@@ -36,6 +37,8 @@ pub(super) enum Write {
     Commit(Box<Encoded>, Asked<Version, CommitError>),
     /// An account learned.
     Account(Tenant, AccountId, Asked<AccountId, StoreError>),
+    /// A flag resolved.
+    Resolution(Box<(Tenant, FlagId, Resolution)>, Asked<Option<KeptFlag>, StoreError>),
 }
 
 /// Who waits for a job's answer, and the answer while it is not yet on disk.
@@ -126,6 +129,7 @@ impl Writer {
             match write {
                 Write::Commit(_, asked) => asked.tell(transaction),
                 Write::Account(_, _, asked) => asked.tell(transaction),
+                Write::Resolution(_, asked) => asked.tell(transaction),
             }
         }
     }
@@ -147,6 +151,12 @@ impl Writer {
                 Write::Account(tenant, account, asked) => {
                     let mut savepoint = transaction.begin().await?;
                     let applied = apply::account(&mut savepoint, tenant, account).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Resolution(resolving, asked) => {
+                    let (tenant, id, resolution) = resolving.as_ref();
+                    let mut savepoint = transaction.begin().await?;
+                    let applied = journal::resolve(&mut savepoint, tenant, id, resolution).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
             }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use merchant_gateway::config::gateway::{GatewayConfig, LogFormat, StoreConfig};
-use merchant_gateway::config::keyring::{KeyProblem, MasterKeyRef};
+use merchant_gateway::config::gateway_secret::GatewaySecretRef;
+use merchant_gateway::config::keyring::KeyProblem;
 use merchant_gateway::ports::FixedEnvironment;
 
 use super::shown;
@@ -43,7 +44,7 @@ fn the_default_alone_is_a_whole_configuration() {
     assert_eq!(config.stripe.api_base.as_str(), "https://api.stripe.com/");
     assert_eq!(config.stripe.version, "2026-09-30.preview");
     assert_eq!(config.stripe.request_timeout, Duration::from_secs(30));
-    assert_eq!(config.secrets.master_key, MasterKeyRef::Env("GATEWAY_MASTER_KEY".to_owned()));
+    assert_eq!(config.secrets.master_key, GatewaySecretRef::Env("GATEWAY_MASTER_KEY".to_owned()));
     assert_eq!((config.log.format, config.log.filter.as_str()), (LogFormat::Text, "info"));
 }
 
@@ -77,11 +78,12 @@ fn a_variable_holds_a_list_with_commas() {
 
 #[test]
 fn every_mistake_is_told_with_the_layer_that_made_it() {
-    let file = "[publik]\n[public]\nlisten = 8080\nmax_body_byte = 1\n[admin]\nlisten = \"127.0.0.1:8081\"\n";
+    let file =
+        "[publik]\n[public]\nlisten = 8080\nmax_body_byte = 1\n[admin]\nlisten = \"8081\"\ntoken = \"x\"\n";
     let variables = [
         ("GATEWAY__PUBLIC__LISTN", "x"),
         ("GATEWAY__PUBLIC__WORKERS", "many"),
-        ("GATEWAY__ADMIN__LISTEN", "127.0.0.1:8081"),
+        ("GATEWAY__ADMIN__TOKEN", "x"),
     ];
     insta::assert_snapshot!(load(Some(file), &variables, &[("log.fromat", "json")]).unwrap_err());
 }

@@ -4,6 +4,7 @@
 
 mod folders;
 mod gateway;
+mod schema;
 mod secrets;
 mod tenant;
 

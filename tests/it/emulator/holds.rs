@@ -1,10 +1,11 @@
 //! Payments that are stopped midway.
 
-use merchant_gateway::emulator::HoldPoint;
+use merchant_gateway::domain::time::Span;
+use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, HoldPoint, KeySeed};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{SHOP, Stripe};
+use super::{SHOP, SHOP_KEY, Stripe};
 
 /// Sends a payment and hangs up once it is held; `hold` says when that is.
 async fn pay_and_vanish(stripe: &Stripe, token: &str, key: &str, held: impl Future<Output = ()>) {
@@ -100,4 +101,33 @@ async fn a_stopped_emulator_refuses_connections_even_with_a_payment_held() {
     stripe.emulator.stop();
     assert!(stripe.http.get(address).send().await.is_err());
     assert_eq!(stripe.emulator.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn a_slow_card_keeps_its_payment_waiting_and_no_other() {
+    let mut stripe = Stripe::start();
+    let options = |slow_payment| EmulatorOptions {
+        accounts: vec![AccountSeed {
+            account_id: SHOP.to_owned(),
+            secret_keys: vec![KeySeed { key: SHOP_KEY.to_owned(), may_read_account: true }],
+            network_id: "profile_test_shop".to_owned(),
+        }],
+        slow_payment,
+        ..EmulatorOptions::new(stripe.clock.clone())
+    };
+    let (for_ever, at_once) = (options(Span::hours(24)), options(Span::millis(0)));
+    stripe.emulator = Emulator::start(for_ever).unwrap();
+    let token = stripe.token("pm_emulator_slow");
+    // Of two alike, the one that comes second is told that the first is under way.
+    let pay = || stripe.pay(&token).idempotency_key("slow").send();
+    let answered = tokio::select! {
+        one = pay() => one,
+        other = pay() => other,
+    };
+    assert_eq!(answered.status, 409, "{answered:?}");
+    assert!(stripe.emulator.ledger().is_empty());
+    assert_eq!(stripe.pay(&stripe.token("pm_card_visa")).send().await.status, 200, "others are served");
+    stripe.emulator = Emulator::start(at_once).unwrap();
+    let paid = stripe.pay(&stripe.token("pm_emulator_slow")).send().await;
+    assert_eq!((paid.status, stripe.emulator.ledger().len()), (200, 1), "and in the end it pays");
 }

@@ -1,19 +1,8 @@
-//! The reviewed contract: what `tools/list` says, and whether it is true.
+//! What `tools/list` says of the tools, and whether it is true.
 
 use serde_json::{Value, json};
 
 use super::host::{Host, tools};
-
-#[test]
-fn the_tools_of_contract_version_one_are_as_reviewed() {
-    let modern = Host::modern("tools/list", json!({})).send();
-    insta::assert_json_snapshot!("tools_list_v1_modern", modern.body);
-    let legacy = Host::legacy("2025-11-25", "tools/list", &json!({})).send();
-    assert_eq!(legacy.result()["tools"], modern.result()["tools"]);
-    let mut members: Vec<&String> = legacy.result().as_object().unwrap().keys().collect();
-    members.sort();
-    assert_eq!(members, ["tools"]);
-}
 
 #[test]
 fn every_tool_has_explicit_hints_both_schemas_and_short_status_texts() {

@@ -140,6 +140,8 @@ fn the_body_must_be_json_and_json_must_be_accepted() {
     assert_eq!((unacceptable.status, &unacceptable.body["id"]), (406, &json!("seven")));
     assert_eq!(ping().with("Accept", "TEXT/EVENT-STREAM;q=0.5, */*;q=0.1").send().status, 200);
     assert_eq!(ping().without("Accept").send().status, 200);
+    let lines = ping().with("Accept", "text/event-stream").header("Accept", "application/json");
+    assert_eq!(lines.send().status, 200, "a list may come on several lines");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A host: builds requests as clients do, and validates whatever comes back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use merchant_gateway::domain::merchant::MerchantView;
@@ -23,12 +24,21 @@ impl Headers for HeaderList {
             self.0.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
         match (found.next(), found.next()) {
             (None, _) => HeaderValue::Absent,
-            (Some(value), None) if value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) => {
-                HeaderValue::Text(value)
-            }
+            (Some(value), None) if is_text(value) => HeaderValue::Text(value),
             (Some(_), _) => HeaderValue::Unusable,
         }
     }
+
+    fn list(&self, name: &'static str) -> Option<Cow<'_, str>> {
+        let lines = self.0.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let lines: Vec<&str> =
+            lines.map(|(_, value)| if is_text(value) { value.as_str() } else { "" }).collect();
+        (!lines.is_empty()).then(|| lines.join(",").into())
+    }
+}
+
+fn is_text(value: &str) -> bool {
+    value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
 }
 
 /// A request in the making.

@@ -215,7 +215,6 @@ fn the_widget_is_the_same_page_at_both_addresses() {
     assert_eq!(buy["_meta"]["openai/widgetCSP"]["resource_domains"], images);
     assert_eq!(buy["_meta"]["ui"]["domain"], json!("https://harbor.example.com"));
     assert_eq!(buy["_meta"]["openai/widgetDomain"], json!("https://harbor.example.com"));
-    insta::assert_json_snapshot!("resources_list", Host::modern("resources/list", json!({})).send().body);
 }
 
 #[test]
@@ -227,4 +226,18 @@ fn an_unknown_resource_is_invalid_params_with_its_uri() {
     }
     let missing = Host::modern("resources/read", json!({})).send();
     assert_eq!((missing.status, missing.code()), (200, -32602));
+}
+
+#[test]
+fn an_error_names_whole_what_was_asked_for() {
+    let uri = format!("ui://widget/{}.html", "x".repeat(500));
+    let reply = Host::modern("resources/read", json!({ "uri": uri })).send();
+    assert_eq!(reply.body["error"]["data"]["uri"], json!(uri));
+    assert!(reply.body["error"]["message"].as_str().unwrap().len() < 200, "the message stays short");
+    let version = "2099-01-01".repeat(50);
+    let reply = list()
+        .with("MCP-Protocol-Version", &version)
+        .edit(|body| body["params"]["_meta"][META_VERSION] = json!(version))
+        .send();
+    assert_eq!((reply.status, &reply.body["error"]["data"]["requested"]), (400, &json!(version)));
 }

@@ -195,7 +195,7 @@ pub(super) fn without_address() -> Session {
 
 pub(super) fn charging() -> Session {
     use merchant_gateway::domain::checkout::attempt::Charge;
-    use merchant_gateway::domain::checkout::session::{Charging, Phase};
+    use merchant_gateway::domain::checkout::session::{Charging, Phase, Unread};
     let ready = ready();
     let quote = ready.quote().unwrap().clone();
     let charge = Charge {
@@ -213,7 +213,7 @@ pub(super) fn charging() -> Session {
         intent: None,
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 1,
-        last_read: NOW,
+        unread: Unread::default(),
         next_try: NOW,
     }))
 }

@@ -62,7 +62,8 @@ fn commit() -> impl Strategy<Value = Commit> {
                 due_at,
                 attempt,
                 order,
-                flag,
+                flags: flag.into_iter().collect(),
+                timeline: Vec::new(),
             },
         )
     })

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use futures_util::FutureExt;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::ids::AttemptNumber;
-use merchant_gateway::store::{Commit, CommitError, OpenError, SqliteStore, Store, StoreError};
+use merchant_gateway::store::{Commit, CommitError, KeptFlag, OpenError, SqliteStore, Store, StoreError};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
@@ -46,7 +46,7 @@ async fn what_was_committed_is_there_after_reopening() {
     let from = store.commit(start(from, charging(1), row.clone(), &harbor())).await.unwrap();
     let paid = Commit {
         order: Some(order(1)),
-        flag: Some(flag(1, 1, 9)),
+        flags: vec![flag(1, 1, 9)],
         due_at: Some(NOW),
         ..update(from, completed(1), (1, Some(succeeded(1))), true)
     };
@@ -59,7 +59,7 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(read.session, Some((paid, completed(1))));
     assert_eq!(read.order, Some(order(1)));
     assert_eq!(read.token_use.unwrap().end, Some(succeeded(1)));
-    assert_eq!(store.flags(&harbor()).await.unwrap(), [flag(1, 1, 9)]);
+    assert_eq!(store.flags(&harbor()).await.unwrap(), [KeptFlag { flag: flag(1, 1, 9), resolution: None }]);
     assert_eq!(store.due(NOW, None, 9).await.unwrap().len(), 1);
     assert_eq!(store.account(&harbor()).await.unwrap(), Some(account("acct_1Harbor")));
     store.close().await;
@@ -115,7 +115,7 @@ async fn a_newer_schema_is_refused() {
         .unwrap();
     behind.close().await.unwrap();
     let why = refusal(&path).await;
-    assert!(matches!(why, OpenError::NewerSchema { found: 9999, known: 1, .. }), "{why}");
+    assert!(matches!(why, OpenError::NewerSchema { found: 9999, known: 2, .. }), "{why}");
     assert!(why.to_string().contains("run the newer version"), "{why}");
 }
 

@@ -5,7 +5,7 @@ use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::checkout::attempt::{AttemptEnd, Charge, Flag, FlagReason, IdempotencyKey};
 use merchant_gateway::domain::checkout::command::PlacedOrder;
 use merchant_gateway::domain::checkout::session::{
-    CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Version, Wishes,
+    CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread, Version, Wishes,
 };
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, Mode, OrderId, PaymentIntentId, Revision, SessionId, SptHash, Tenant,
@@ -119,7 +119,7 @@ fn under_way(number: u128) -> Charging {
         intent: Some(intent(number)),
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 1,
-        last_read: NOW,
+        unread: Unread::default(),
         next_try: Timestamp::from_seconds(1_790_000_030),
     }
 }
@@ -210,7 +210,8 @@ pub(super) fn create(tenant: &Tenant, session: Session) -> Commit {
         due_at: None,
         attempt: None,
         order: None,
-        flag: None,
+        flags: Vec::new(),
+        timeline: Vec::new(),
     }
 }
 

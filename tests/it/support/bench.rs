@@ -6,12 +6,14 @@ use merchant_gateway::domain::checkout::attempt::{
     AttemptEnd, AttemptIntent, Flag, IntentSeen, IntentStatus, Seen,
 };
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, PlacedOrder, Rejection};
+use merchant_gateway::domain::checkout::decision::Verification;
 use merchant_gateway::domain::checkout::driver::{
     CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed, TaskId,
 };
 use merchant_gateway::domain::checkout::session::{Charging, Session, State, Version};
 use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
 use merchant_gateway::domain::checkout::step::{Effect, Moment};
+use merchant_gateway::domain::checkout::timeline::Entry;
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use merchant_gateway::domain::ids::{PaymentIntentId, Revision, SessionId, SptHash};
 use merchant_gateway::domain::merchant::MerchantView;
@@ -42,10 +44,15 @@ pub struct Bench {
     pub flags: Vec<Flag>,
     pub store_is_down: bool,
     pub commits_fail: bool,
+    /// How often a commit was tried.
+    pub commits: u32,
     pub next_commit: NextCommit,
     /// What is wanted of Stripe and not answered yet.
     pub effects: Vec<Effect>,
     pub gathers: Vec<TaskId>,
+    /// Looks that decisions wait for.
+    pub verifications: Vec<(TaskId, Verification)>,
+    pub timeline: Vec<Entry>,
     pub replies: HashMap<u64, Result<Box<Answer>, Rejection>>,
     pub wake: Option<Timestamp>,
     asked: u64,
@@ -67,9 +74,12 @@ impl Bench {
             flags: Vec::new(),
             store_is_down: false,
             commits_fail: false,
+            commits: 0,
             next_commit: NextCommit::Works,
             effects: Vec::new(),
             gathers: Vec::new(),
+            verifications: Vec::new(),
+            timeline: Vec::new(),
             replies: HashMap::new(),
             wake: None,
             asked: 0,
@@ -160,7 +170,15 @@ impl Bench {
     /// Ends the oldest effect.
     pub fn see(&mut self, seen: Seen) {
         let effect = self.effects.remove(0);
-        self.feed(Input::Saw { attempt: effect.attempt(), seen: Box::new(seen) });
+        let request_id = Some(format!("req_{}", self.drawn));
+        self.feed(Input::Saw { attempt: effect.attempt(), seen: Box::new(seen), request_id });
+    }
+
+    /// Answers the oldest look that a decision waits for.
+    pub fn verify(&mut self, seen: Seen) -> Verification {
+        let (task, verification) = self.verifications.remove(0);
+        self.feed(Input::Verified { task, seen: Box::new(seen) });
+        verification
     }
 
     /// Ends the oldest effect: a complete reading found nothing.
@@ -217,6 +235,7 @@ impl Bench {
                     Output::Load(token) => inputs.push(Input::Loaded(self.load(token).map(Box::new))),
                     Output::Commit(change) => inputs.push(Input::Committed(self.commit(*change))),
                     Output::Gather { task, token: _ } => self.gathers.push(task),
+                    Output::Verify { task, verification } => self.verifications.push((task, verification)),
                     Output::Run(effect) => self.effects.push(effect),
                     Output::Reply(request, answer) => {
                         let former = self.replies.insert(request.0, answer);
@@ -240,6 +259,7 @@ impl Bench {
     }
 
     fn commit(&mut self, change: Change) -> Result<Version, CommitFailed> {
+        self.commits += 1;
         let next = std::mem::replace(&mut self.next_commit, NextCommit::Works);
         if self.store_is_down || self.commits_fail || next == NextCommit::Fails {
             return Err(CommitFailed::Store);
@@ -273,7 +293,8 @@ impl Bench {
             self.order =
                 Some(PlacedOrder { order, permalink: "https://shop.example/o".to_owned(), completion });
         }
-        self.flags.extend(change.flag);
+        self.flags.extend(change.flags);
+        self.timeline.extend(change.timeline);
         let version = Version(change.expected.map_or(1, |version| version.0 + 1));
         self.row = Some((version, change.session));
         if next == NextCommit::FailsButIsDone { Err(CommitFailed::Store) } else { Ok(version) }

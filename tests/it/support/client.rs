@@ -152,6 +152,19 @@ impl Client {
         shown["checkout_session"].clone()
     }
 
+    /// Sends a payment whose answer is not expected to come.
+    pub async fn pay_unheard(&self, id: &Value, token: &str) -> Result<(), reqwest::Error> {
+        let params = json!({ "name": "complete_checkout", "arguments": payment(id, token) });
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+        let request = self
+            .http
+            .post(&self.url)
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2025-11-25");
+        request.body(message.to_string()).send().await.map(|_| ())
+    }
+
     /// Sends a payment as ChatGPT does.
     pub async fn complete(&self, id: &Value, token: &str) -> Value {
         self.call("complete_checkout", payment(id, token)).await

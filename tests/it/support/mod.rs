@@ -3,9 +3,11 @@
 pub mod bench;
 pub mod client;
 pub mod mcp_schema;
-#[expect(dead_code, reason = "its users are on their way")]
 pub mod node;
+pub mod orders;
 pub mod python;
+pub mod relay;
+pub mod samples;
 pub mod shop;
 pub mod stripe_schema;
 pub mod world;

@@ -1,4 +1,4 @@
-//! A whole world in one place: the real binary on a real SQLite file, an emulated Stripe in this process, two shops.
+//! A whole world in one place: the real binary on a real SQLite file, an emulated Stripe in this process, its shops.
 //!
 //! The emulator lives in the test, so that it survives when the gateway is killed. At the end of a world every request
 //! that reached Stripe is held against Stripe's schema, and the gateway's log is searched for secrets.
@@ -15,6 +15,7 @@ use merchant_gateway::ports::{Environment, SystemClock, SystemEnvironment};
 use tempfile::TempDir;
 
 use super::client::{Client, Speaks};
+use super::samples::Sample;
 use super::stripe_schema::StripeSchema;
 
 /// The shop that most tests buy from, and another one beside it.
@@ -24,6 +25,7 @@ pub const OTHER_SHOP: &str = "kiln-works";
 /// Canaries: each key must appear nowhere but in the requests to Stripe.
 pub const SHOP_KEY: &str = "sk_test_canaryHarborCoffee";
 pub const OTHER_KEY: &str = "rk_test_canaryKilnWorks";
+pub const ADMIN_TOKEN: &str = "canary-admin-token-0123456789abcdef";
 const MASTER_KEY: &str = "8f3c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b12";
 
 pub const SHOP_ACCOUNT: &str = "acct_harbor";
@@ -32,9 +34,27 @@ pub const OTHER_ACCOUNT: &str = "acct_kiln";
 /// How long a started gateway may take until it can take payments.
 const START_DEADLINE: Duration = Duration::from_mins(1);
 
+/// A merchant of a world: its file, and its account at the emulated Stripe.
+pub struct Shop {
+    pub id: String,
+    /// The text of its file.
+    pub file: String,
+    /// The variable that its file refers to for its key.
+    pub variable: String,
+    /// The account, with that key.
+    pub account: AccountSeed,
+}
+
+impl Shop {
+    fn key(&self) -> &str {
+        &self.account.secret_keys[0].key
+    }
+}
+
 pub struct World {
     pub emulator: Emulator,
     pub folder: TempDir,
+    pub shops: Vec<Shop>,
     /// More variables of the gateway's environment; a later one of a name wins.
     pub settings: Vec<(&'static str, &'static str)>,
     process: Option<Child>,
@@ -43,40 +63,46 @@ pub struct World {
 }
 
 impl World {
-    /// Both shops open, and both Stripe accounts known.
+    /// The usual two shops open, and both Stripe accounts known.
     pub fn start() -> Self {
-        Self::make(|_| {}, &[])
+        Self::make(usual_shops(), |_| {}, &[])
+    }
+
+    /// Every sample merchant's shop open instead.
+    pub fn of_samples(samples: &[Sample]) -> Self {
+        Self::make(samples.iter().map(Sample::shop).collect(), |_| {}, &[])
     }
 
     /// The same, with more settings, as variables of the environment.
     pub fn with_settings(settings: &[(&'static str, &'static str)]) -> Self {
-        Self::make(|_| {}, settings)
+        Self::make(usual_shops(), |_| {}, settings)
     }
 
     /// The same, after a test has had its way with the tenant files.
     pub fn with_files(change: impl FnOnce(&Path)) -> Self {
-        Self::make(change, &[])
+        Self::make(usual_shops(), change, &[])
     }
 
-    fn make(change: impl FnOnce(&Path), settings: &[(&'static str, &'static str)]) -> Self {
+    fn make(shops: Vec<Shop>, change: impl FnOnce(&Path), settings: &[(&'static str, &'static str)]) -> Self {
         let mut options = EmulatorOptions::new(Arc::new(SystemClock));
-        options.accounts = vec![
-            account(SHOP_ACCOUNT, SHOP_KEY, true, "profile_test_harborcoffee"),
-            account(OTHER_ACCOUNT, OTHER_KEY, false, "profile_test_kilnworks"),
-        ];
+        options.accounts = shops.iter().map(|shop| shop.account.clone()).collect();
         let emulator = Emulator::start(options).unwrap();
         let folder = TempDir::new().unwrap();
-        write_tenants(folder.path());
-        change(&folder.path().join("tenants"));
-        let settings = settings.to_vec();
-        let mut world = Self { emulator, folder, settings, process: None, address: String::new(), starts: 0 };
+        let tenants = folder.path().join("tenants");
+        fs::create_dir(&tenants).unwrap();
+        for shop in &shops {
+            fs::write(tenants.join(format!("{}.toml", shop.id)), &shop.file).unwrap();
+        }
+        change(&tenants);
+        let (settings, address) = (settings.to_vec(), String::new());
+        let mut world = Self { emulator, folder, shops, settings, process: None, address, starts: 0 };
         world.start_gateway();
         world
     }
 
-    /// Starts the binary and waits until it listens and both accounts are known.
+    /// Starts the binary and waits until it listens and every account is known.
     pub fn start_gateway(&mut self) {
-        self.start_until("stripe_account_known", 2);
+        self.start_until("stripe_account_known", self.shops.len());
     }
 
     /// Starts the binary and waits until it listens and has logged an event so many times.
@@ -101,9 +127,11 @@ impl World {
             .current_dir(folder)
             .env_clear()
             .env("GATEWAY_MASTER_KEY", MASTER_KEY)
-            .env("MERCHANT_HARBOR_COFFEE_STRIPE_KEY", SHOP_KEY)
-            .env("MERCHANT_KILN_WORKS_STRIPE_KEY", OTHER_KEY)
+            .envs(self.shops.iter().map(|shop| (&shop.variable, shop.key())))
             .env("GATEWAY__PUBLIC__LISTEN", "127.0.0.1:0")
+            .env("GATEWAY_ADMIN_TOKEN", ADMIN_TOKEN)
+            .env("GATEWAY__ADMIN__TOKEN", "env:GATEWAY_ADMIN_TOKEN")
+            .env("GATEWAY__ADMIN__LISTEN", "127.0.0.1:0")
             .env("GATEWAY__PUBLIC__LINK_BASE", "https://links.example")
             .env("GATEWAY__STRIPE__API_BASE", self.emulator.base_url())
             .env("GATEWAY__LOG__FORMAT", "json")
@@ -152,6 +180,15 @@ impl World {
         format!("http://{}{path}", self.address)
     }
 
+    /// Where the admin listener is, as the log has it.
+    pub fn admin_address(&self) -> String {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("admin_listening")).expect("the listener is logged");
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let fields = line["fields"]["address"].as_str();
+        fields.or(line["address"].as_str()).expect("an address").to_owned()
+    }
+
     /// A client of the usual shop.
     pub fn client(&self, speaks: Speaks) -> Client {
         self.client_of(SHOP, speaks)
@@ -164,6 +201,12 @@ impl World {
     /// A token of the usual shop's, good for `amount` cents.
     pub fn token(&self, payment_method: &str, amount: i64) -> String {
         self.token_of(SHOP_ACCOUNT, payment_method, "usd", amount)
+    }
+
+    /// A token of the shop with this id.
+    pub fn token_at(&self, shop: &str, payment_method: &str, currency: &str, amount: i64) -> String {
+        let shop = self.shops.iter().find(|known| known.id == shop).expect("a shop of this world");
+        self.token_of(&shop.account.account_id, payment_method, currency, amount)
     }
 
     pub fn token_of(&self, account: &str, payment_method: &str, currency: &str, amount: i64) -> String {
@@ -219,7 +262,8 @@ impl World {
     /// No secret in clear in any log or database file; tokens only in the one sealed form.
     fn check_secrets(&self) {
         let mut secrets = self.tokens_seen();
-        secrets.extend([SHOP_KEY, OTHER_KEY, MASTER_KEY, "_secret_"].map(str::to_owned));
+        secrets.extend([MASTER_KEY, ADMIN_TOKEN, "_secret_"].map(str::to_owned));
+        secrets.extend(self.shops.iter().map(|shop| shop.key().to_owned()));
         for entry in fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
             if !path.is_file() {
@@ -249,7 +293,7 @@ impl Drop for World {
     }
 }
 
-fn account(id: &str, key: &str, may_read_account: bool, network_id: &str) -> AccountSeed {
+pub fn account(id: &str, key: &str, may_read_account: bool, network_id: &str) -> AccountSeed {
     AccountSeed {
         account_id: id.to_owned(),
         secret_keys: vec![KeySeed { key: key.to_owned(), may_read_account }],
@@ -257,13 +301,29 @@ fn account(id: &str, key: &str, may_read_account: bool, network_id: &str) -> Acc
     }
 }
 
-/// The sample shop as it is shipped, and a second one whose restricted key may not read its account.
-fn write_tenants(folder: &Path) {
-    let tenants = folder.join("tenants");
-    fs::create_dir(&tenants).unwrap();
+/// The first sample shop as it is shipped, and a second one whose restricted key may not read its account.
+fn usual_shops() -> Vec<Shop> {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants/harbor-coffee.toml");
-    fs::copy(sample, tenants.join("harbor-coffee.toml")).unwrap();
-    fs::write(tenants.join("kiln-works.toml"), OTHER_TENANT).unwrap();
+    let shop = |id: &str, file: String, variable: &str, account| Shop {
+        id: id.to_owned(),
+        file,
+        variable: variable.to_owned(),
+        account,
+    };
+    vec![
+        shop(
+            SHOP,
+            fs::read_to_string(sample).unwrap(),
+            "MERCHANT_HARBOR_COFFEE_STRIPE_KEY",
+            account(SHOP_ACCOUNT, SHOP_KEY, true, "profile_test_harborcoffee"),
+        ),
+        shop(
+            OTHER_SHOP,
+            OTHER_TENANT.to_owned(),
+            "MERCHANT_KILN_WORKS_STRIPE_KEY",
+            account(OTHER_ACCOUNT, OTHER_KEY, false, "profile_test_kilnworks"),
+        ),
+    ]
 }
 
 const OTHER_TENANT: &str = r#"

@@ -67,5 +67,6 @@ pub(super) fn look(
         }
         Some(Err(GatherError::Foreign)) => Look::Answer(Some(token_notice(&TokenProblem::Foreign))),
         Some(Err(GatherError::Unread)) => Look::Reject(Rejection::TokenUnread),
+        Some(Err(GatherError::ClockDiffers)) => Look::Reject(Rejection::ClockDiffers),
     }
 }

@@ -3,27 +3,33 @@
 //! One *lane* holds at most one load or commit at a time, which makes the driver the single writer of its session;
 //! tasks that wait for Stripe to tell about a token stand beside it, so a slow Stripe never keeps a reader waiting.
 //!
-//! `task` holds what is to be done, `look` what is decided before the network is asked, `reply` what callers hear.
+//! `task` holds what is to be done, `look` what is decided before the network is asked, `reply` what callers hear,
+//! `stuck` what waits for a store that failed.
 //! Invariants: an effect leaves only after the commit that asked for it; an outcome is never given up; nobody hears
 //! of a completed checkout but from the store.
 
 mod look;
 mod reply;
+mod stuck;
 mod task;
 
 use std::collections::VecDeque;
 
 use super::attempt::Seen;
 use super::command::{Answer, Command, Rejection};
+use super::decision::{self, Verification};
 use super::session::{Session, State, Version};
+use super::settle::LONGEST_PAUSE;
 use super::snapshot::{AttemptMove, Change, Loaded};
 use super::step::{Context, Effect, Event, Moment, Transition, Work, begin, due_at, step, work};
+use super::timeline::{self, Cause};
 use super::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AttemptNumber, SessionId, SptHash};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Span;
 use look::{Look, look};
 use reply::{answer, refuse, report, tell};
+use stuck::Stuck;
 use task::{Ask, Committed, Kind, Lane, Task};
 
 /// How often a caller's request is tried again when others change the session under it.
@@ -34,9 +40,6 @@ const MAX_WAITING: usize = 64;
 
 /// The most questions that wait for their turn or for Stripe; more are turned away.
 const MAX_QUEUED: usize = 256;
-
-/// How long a task waits when the store fails; doubled from try to try.
-const STORE_PAUSE: Span = Span::millis(200);
 
 /// Who asked, as the actor numbers its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +78,15 @@ pub enum Input {
         attempt: AttemptNumber,
         /// What was seen.
         seen: Box<Seen>,
+        /// Stripe's `Request-Id`, where it answered.
+        request_id: Option<String>,
+    },
+    /// What a decision is about was looked at.
+    Verified {
+        /// For which task.
+        task: TaskId,
+        /// What was seen.
+        seen: Box<Seen>,
     },
     /// The armed timer, the sweeper or a start asks to go on.
     Woken,
@@ -102,6 +114,8 @@ pub enum GatherError {
     Foreign,
     /// Stripe did not answer.
     Unread,
+    /// Stripe's clock is far from ours, so that no time of a payment could be relied on.
+    ClockDiffers,
 }
 
 /// What a driver wants done.
@@ -115,6 +129,13 @@ pub enum Output {
         task: TaskId,
         /// The token.
         token: SharedPaymentToken,
+    },
+    /// Look at the payment that a decision is about.
+    Verify {
+        /// For which task.
+        task: TaskId,
+        /// What to look at.
+        verification: Verification,
     },
     /// Write a change.
     Commit(Box<Change>),
@@ -133,8 +154,7 @@ pub struct Driver {
     lane: Lane,
     queue: VecDeque<Task>,
     gathering: Vec<(TaskId, Task)>,
-    /// Tasks that the store failed; tried again when woken.
-    stuck: VecDeque<Task>,
+    stuck: Stuck,
     /// The attempt for which an effect is under way.
     in_flight: Option<AttemptNumber>,
     /// Callers that wait for an attempt to be decided.
@@ -142,6 +162,13 @@ pub struct Driver {
     /// The caller of the task in the lane has gone.
     lane_given_up: bool,
     next_task: u64,
+}
+
+/// A change that is to be committed, and what it was made from.
+struct Begun<'a> {
+    before: Option<(Version, &'a Session)>,
+    cause: Cause,
+    transition: Transition,
 }
 
 /// One input being worked on: what may be known, and what is wanted.
@@ -159,7 +186,7 @@ impl Driver {
             lane: Lane::Free,
             queue: VecDeque::new(),
             gathering: Vec::new(),
-            stuck: VecDeque::new(),
+            stuck: Stuck::new(),
             in_flight: None,
             waiting: Vec::new(),
             lane_given_up: false,
@@ -184,7 +211,7 @@ impl Driver {
         let mut turn = Turn { context: Context { view, moment }, out: &mut out };
         match input {
             Input::Asked { request, command } => {
-                let ask = Box::new(Ask { request, command: *command, facts: None });
+                let ask = Box::new(Ask { request, command: *command, facts: None, verified: None });
                 if self.queue.len() + self.gathering.len() >= MAX_QUEUED {
                     refuse(request, ask.not_looked_at(Rejection::Busy), turn.out);
                 } else {
@@ -193,14 +220,18 @@ impl Driver {
             }
             Input::GivenUp(request) => self.given_up(request),
             Input::Loaded(loaded) => self.loaded(loaded, &mut turn),
-            Input::Gathered { task, facts } => self.gathered(task, facts),
+            Input::Gathered { task, facts } => self.gathered(task, |ask| ask.facts = Some(facts)),
+            Input::Verified { task, seen } => self.gathered(task, |ask| ask.verified = Some(seen)),
             Input::Committed(result) => self.committed(&result, &mut turn),
-            Input::Saw { attempt, seen } => {
+            Input::Saw { attempt, seen, request_id } => {
                 self.in_flight = None;
-                self.queue.push_back(Task::new(Kind::Outcome { attempt, seen }));
+                self.queue.push_back(Task::new(Kind::Outcome { attempt, seen, request_id }));
             }
             Input::Woken => {
-                self.queue.extend(self.stuck.drain(..));
+                self.queue.extend(self.stuck.ripe(moment.now));
+                if let Some(next) = self.stuck.next(moment.now) {
+                    turn.out.push(Output::WakeAfter(next));
+                }
                 if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
                     self.queue.push_back(Task::new(Kind::Due));
                 }
@@ -231,13 +262,13 @@ impl Driver {
         }
     }
 
-    fn gathered(&mut self, id: TaskId, gathered: Result<TokenFacts, GatherError>) {
+    fn gathered(&mut self, id: TaskId, keep: impl FnOnce(&mut Ask)) {
         let Some(at) = self.gathering.iter().position(|(known, _)| *known == id) else {
             return;
         };
         let (_, mut task) = self.gathering.swap_remove(at);
         if let Kind::Ask(ask) = &mut task.kind {
-            ask.facts = Some(gathered);
+            keep(ask);
         }
         self.queue.push_back(task);
     }
@@ -265,9 +296,9 @@ impl Driver {
             (Kind::Ask(ask), Some((version, session))) => {
                 self.ask(Task { kind: Kind::Ask(ask), tries }, (*version, session), &loaded, turn);
             }
-            (Kind::Outcome { attempt, seen }, Some((version, session))) => {
+            (Kind::Outcome { attempt, seen, request_id }, Some((version, session))) => {
                 let event = Event::Saw { attempt, seen: Seen::clone(&seen) };
-                let task = Task { kind: Kind::Outcome { attempt, seen }, tries };
+                let task = Task { kind: Kind::Outcome { attempt, seen, request_id }, tries };
                 self.apply(task, (*version, session), event, turn);
             }
             (Kind::Due, Some((version, session))) => self.due((*version, session), tries, turn),
@@ -281,7 +312,8 @@ impl Driver {
         match begin(self.id.clone(), patch.clone(), &turn.context) {
             Err(rejection) => refuse(ask.request, rejection, turn.out),
             Ok(session) => {
-                self.commit(Task { kind: Kind::Ask(ask), tries }, None, Transition::to(session), turn);
+                let begun = Begun { before: None, cause: Cause::Untold, transition: Transition::to(session) };
+                self.commit(Task { kind: Kind::Ask(ask), tries }, begun, turn);
             }
         }
     }
@@ -318,23 +350,41 @@ impl Driver {
                 self.apply(task, (version, session), event, turn);
             }
             Command::Create(_) => refuse(request, Rejection::Busy, turn.out),
+            Command::Decide(decision) if decision::was_made(session, decision) => {
+                answer(request, loaded, None, turn);
+            }
+            Command::Decide(decision) => match (&ask.verified, decision::verification(session, decision)) {
+                (_, Err(rejection)) => refuse(request, rejection, turn.out),
+                (None, Ok(verification)) => {
+                    let id = self.set_aside(task);
+                    turn.out.push(Output::Verify { task: id, verification });
+                }
+                (Some(seen), Ok(_)) => {
+                    let event = Event::Decided { decision: decision.clone(), seen: Seen::clone(seen) };
+                    self.apply(task, (version, session), event, turn);
+                }
+            },
             Command::Complete(payment) => {
                 match look(session, payment, loaded.token_use.as_ref(), ask.facts.as_ref(), &turn.context) {
                     Look::Answer(notice) => answer(request, loaded, notice, turn),
                     Look::Reject(rejection) => refuse(request, rejection, turn.out),
                     Look::Join(attempt) => self.join(request, attempt, loaded, turn),
-                    Look::Gather(token) => self.gather(task, token, turn),
+                    Look::Gather(token) => {
+                        let id = self.set_aside(task);
+                        turn.out.push(Output::Gather { task: id, token });
+                    }
                     Look::Step(event) => self.apply(task, (version, session), *event, turn),
                 }
             }
         }
     }
 
-    fn gather(&mut self, task: Task, token: SharedPaymentToken, turn: &mut Turn<'_>) {
+    /// Lets a task wait for what must be asked of Stripe first.
+    fn set_aside(&mut self, task: Task) -> TaskId {
         let id = TaskId(self.next_task);
         self.next_task += 1;
         self.gathering.push((id, task));
-        turn.out.push(Output::Gather { task: id, token });
+        id
     }
 
     /// Lets a caller wait for an attempt that is under way.
@@ -352,7 +402,7 @@ impl Driver {
     fn due(&mut self, (version, session): (Version, &Session), tries: u32, turn: &mut Turn<'_>) {
         // What was seen but is not written yet may decide the attempt: nothing is begun before.
         let undecided_outcome =
-            self.queue.iter().chain(&self.stuck).any(|task| matches!(task.kind, Kind::Outcome { .. }));
+            self.queue.iter().chain(self.stuck.tasks()).any(|task| matches!(task.kind, Kind::Outcome { .. }));
         if self.in_flight.is_some() || undecided_outcome {
             return;
         }
@@ -378,9 +428,11 @@ impl Driver {
         event: Event,
         turn: &mut Turn<'_>,
     ) {
+        let cause = Cause::of(&event, task.request_id());
         match (step(session, event, &turn.context), &task.kind) {
             (Ok(transition), _) if transition.changes(session) => {
-                self.commit(task, Some(version), transition, turn);
+                let begun = Begun { before: Some((version, session)), cause, transition };
+                self.commit(task, begun, turn);
             }
             (Ok(_), Kind::Ask(ask)) => tell(ask.request, session, session.notice.clone(), turn.out),
             (Err(rejection), Kind::Ask(ask)) => reply::rejected(ask.request, session, rejection, turn.out),
@@ -388,18 +440,22 @@ impl Driver {
         }
     }
 
-    fn commit(&mut self, task: Task, expected: Option<Version>, transition: Transition, turn: &mut Turn<'_>) {
-        let Transition { next, attempt, order, flag, effect } = transition;
+    fn commit(&mut self, task: Task, begun: Begun<'_>, turn: &mut Turn<'_>) {
+        let Begun { before, cause, transition } = begun;
+        let before_session = before.map(|(_, session)| session);
+        let timeline = timeline::entries(before_session, &cause, &transition, turn.context.moment.now);
+        let Transition { next, attempt, order, flags, effect } = transition;
         let starts = matches!(attempt, Some(AttemptMove::Start(_)));
         let due_at = due_at(&next);
         let committed = Box::new(Committed { session: next.clone(), effect, starts });
         turn.out.push(Output::Commit(Box::new(Change {
-            expected,
+            expected: before.map(|(version, _)| version),
             session: next,
             due_at,
             attempt,
             order,
-            flag,
+            flags,
+            timeline,
         })));
         self.lane = Lane::Committing { task, committed };
     }
@@ -465,6 +521,7 @@ impl Driver {
             Kind::Ask(ask) if tries + 1 >= CALLER_TRIES => refuse(ask.request, Rejection::Busy, turn.out),
             Kind::Ask(mut ask) => {
                 ask.facts = None;
+                ask.verified = None;
                 self.queue.push_front(Task::again(Kind::Ask(ask), tries));
             }
             Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => {
@@ -484,18 +541,15 @@ impl Driver {
             }
             Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => kind,
         };
-        let known = matches!(kept, Kind::Due) && self.stuck.iter().any(|task| matches!(task.kind, Kind::Due));
-        if !known {
-            self.stuck.push_back(Task::again(kept, tries));
-        }
-        let pause = STORE_PAUSE.as_millis().saturating_mul(1 << tries.min(6));
-        turn.out.push(Output::WakeAfter(Span::millis(pause)));
+        let pause = self.stuck.keep(kept, tries, turn.context.moment.now);
+        turn.out.push(Output::WakeAfter(pause));
     }
 }
 
 /// Arms the timer for an attempt's next try. Other states leave their due times to the sweeper.
 fn wake_for(session: &Session, turn: &mut Turn<'_>) {
     if let State::Charging(charging) = &session.state {
-        turn.out.push(Output::WakeAfter(charging.next_try.since(turn.context.moment.now)));
+        let pause = charging.next_try.since(turn.context.moment.now);
+        turn.out.push(Output::WakeAfter(pause.min(LONGEST_PAUSE)));
     }
 }

@@ -32,7 +32,10 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::TokenUsedElsewhere
         | Rejection::Suspended
         | Rejection::AccountUnknown
+        | Rejection::ClockDiffers
         | Rejection::TokenUnread
+        | Rejection::NotFrozen(_)
+        | Rejection::Unverified(_)
         | Rejection::Busy
         | Rejection::Unavailable => return refuse(request, rejection, out),
     };

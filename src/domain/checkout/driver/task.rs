@@ -21,7 +21,7 @@ pub(super) enum Kind {
     /// A caller asks.
     Ask(Box<Ask>),
     /// Something was seen of an attempt.
-    Outcome { attempt: AttemptNumber, seen: Box<Seen> },
+    Outcome { attempt: AttemptNumber, seen: Box<Seen>, request_id: Option<String> },
     /// Something may be due.
     Due,
     /// Callers are told what the store says.
@@ -35,6 +35,8 @@ pub(super) struct Ask {
     pub(super) command: Command,
     /// What Stripe told of the payment's token, once it was asked.
     pub(super) facts: Option<Result<TokenFacts, GatherError>>,
+    /// What was seen of the payment that a decision is about, once it was looked at.
+    pub(super) verified: Option<Box<Seen>>,
 }
 
 impl Ask {
@@ -59,9 +61,21 @@ impl Task {
         match &self.kind {
             Kind::Ask(ask) => match &ask.command {
                 Command::Complete(payment) => Some(payment.token.hash().clone()),
-                Command::Create(_) | Command::Update { .. } | Command::Cancel | Command::Read => None,
+                Command::Create(_)
+                | Command::Update { .. }
+                | Command::Cancel
+                | Command::Read
+                | Command::Decide(_) => None,
             },
             Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
+        }
+    }
+
+    /// The `Request-Id` of the look at Stripe that it tells of.
+    pub(super) fn request_id(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Outcome { request_id, .. } => request_id.as_deref(),
+            Kind::Ask(_) | Kind::Due | Kind::Report { .. } => None,
         }
     }
 

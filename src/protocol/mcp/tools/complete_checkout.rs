@@ -97,10 +97,11 @@ fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {
     const PATH: &str = "payment_data.token";
     const SEND: &str = "the Shared Payment Token (spt_…) that the payment sheet gave";
     match data.get("token") {
-        None => Err(ArgumentError::new(PATH, "is missing; nothing was charged", SEND)),
-        Some(value) => value.as_str().and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
-            ArgumentError::new(PATH, "is not a Shared Payment Token; nothing was charged", SEND)
-        }),
+        None => Err(ArgumentError::new(PATH, "is missing", SEND)),
+        Some(value) => value
+            .as_str()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| ArgumentError::new(PATH, "is not a Shared Payment Token", SEND)),
     }
 }
 

@@ -1,0 +1,56 @@
+//! `merchant-gateway healthcheck`: whether the gateway that runs with this configuration is ready. For containers, which
+//! have no other client.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+
+use super::{Configured, say};
+use crate::ports::SystemEnvironment;
+
+/// How long the gateway may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Ask the gateway that runs with this configuration whether it is ready; exit code 0 when it is.
+#[derive(Debug, Args)]
+pub(super) struct Healthcheck {
+    #[command(flatten)]
+    configured: Configured,
+}
+
+impl Healthcheck {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let listen = self.configured.load(&SystemEnvironment)?.admin.listen;
+        ensure!(
+            listen.port() != 0,
+            "admin.listen takes any free port; set a fixed one, so that it can be asked"
+        );
+        let url = format!("http://{}/readyz", reachable(listen));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (status, answer) = runtime.block_on(ask(&url)).with_context(|| {
+            format!("no gateway answers at {url}; is it running with this configuration?")
+        })?;
+        say(answer.trim_end());
+        Ok(if status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Where a listener on every address of the machine is reached from the machine itself.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+#[expect(clippy::disallowed_methods, reason = "it asks the gateway itself, not Stripe")]
+async fn ask(url: &str) -> reqwest::Result<(u16, String)> {
+    let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let answer = http.get(url).send().await?;
+    Ok((answer.status().as_u16(), answer.text().await?))
+}

@@ -1,0 +1,34 @@
+//! `merchant-gateway schema tenant|gateway`: the JSON Schema of the files that an agency writes.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use super::say;
+use crate::config::schema;
+
+/// Print the JSON Schema of a kind of file, for editors that know the schema of what they edit.
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Which kind of file.
+    file: File,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum File {
+    /// A merchant's file, tenants/*.toml.
+    Tenant,
+    /// The gateway's own, gateway.toml.
+    Gateway,
+}
+
+impl Schema {
+    pub(super) fn run(self) -> ExitCode {
+        let text = match self.file {
+            File::Tenant => schema::TENANT,
+            File::Gateway => schema::GATEWAY,
+        };
+        say(text.trim_end());
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,125 @@
+//! Secrets of the gateway's own, by reference: the master keys and the token of its operators.
+//!
+//! Invariant: no variable that a merchant could name is ever one of these.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use super::secrets::{PrivateFileError, read_private};
+use crate::ports::Environment;
+
+/// Where a secret of the gateway's own is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GatewaySecretRef {
+    /// A variable of the environment; never one that a merchant could name.
+    Env(String),
+    /// An absolute path.
+    File(PathBuf),
+}
+
+/// Why a text is no reference to a secret. Never quotes it: it may be the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GatewaySecretRefError {
+    /// Neither `env:NAME` nor `file:/absolute/path`.
+    #[error("must refer to the secret and never be the secret itself")]
+    NotAReference,
+    /// `env:MERCHANT_…` or `env:GATEWAY__…`.
+    #[error("refers to a variable whose prefix means something else")]
+    ReservedVariable,
+    /// A relative path.
+    #[error("refers to a file by a relative path")]
+    RelativeFile,
+}
+
+impl GatewaySecretRefError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NotAReference => "write \"env:\" and a variable's name, or \"file:\" and an absolute path",
+            Self::ReservedVariable => {
+                "use another name, such as \"env:GATEWAY_MASTER_KEY\": MERCHANT_… belongs to merchants, and GATEWAY__… to \
+                 settings"
+            }
+            Self::RelativeFile => "write the absolute path",
+        }
+    }
+}
+
+impl GatewaySecretRef {
+    /// Reads `env:NAME` or `file:/absolute/path`.
+    pub fn parse(text: &str) -> Result<Self, GatewaySecretRefError> {
+        if let Some(name) = text.strip_prefix("env:") {
+            let valid =
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            return if !valid {
+                Err(GatewaySecretRefError::NotAReference)
+            } else if name.starts_with("MERCHANT_") || name.starts_with("GATEWAY__") {
+                Err(GatewaySecretRefError::ReservedVariable)
+            } else {
+                Ok(Self::Env(name.to_owned()))
+            };
+        }
+        let path = PathBuf::from(text.strip_prefix("file:").ok_or(GatewaySecretRefError::NotAReference)?);
+        if path.is_absolute() { Ok(Self::File(path)) } else { Err(GatewaySecretRefError::RelativeFile) }
+    }
+
+    /// Reads the secret.
+    pub(super) fn read(&self, environment: &dyn Environment) -> Result<SecretString, Unreachable> {
+        match self {
+            Self::Env(name) => environment.var(name).map(SecretString::from).ok_or(Unreachable::Missing),
+            Self::File(path) => read_private(path).map_err(|error| match error {
+                PrivateFileError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    Unreachable::Missing
+                }
+                PrivateFileError::Io(_) | PrivateFileError::NotAFile => Unreachable::Unreadable,
+                PrivateFileError::Exposed => Unreachable::Exposed,
+                PrivateFileError::TooLong | PrivateFileError::NotText => Unreachable::Form,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for GatewaySecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+            Self::File(path) => write!(f, "the file {}", path.display()),
+        }
+    }
+}
+
+/// Why a secret could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreachable {
+    /// The variable is unset, or the file does not exist.
+    #[error("is missing")]
+    Missing,
+    /// The file cannot be read.
+    #[error("cannot be read")]
+    Unreadable,
+    /// Everyone on the machine may read or write the file.
+    #[error("may be read or written by everyone on this machine")]
+    Exposed,
+    /// It is too long, or no text.
+    #[error("is not a short text")]
+    Form,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_of_the_gateway_is_never_where_a_merchant_could_name_it() {
+        let refusal = |text| GatewaySecretRef::parse(text).unwrap_err();
+        assert_eq!(refusal("env:MERCHANT_A_KEY"), GatewaySecretRefError::ReservedVariable);
+        assert_eq!(refusal("env:GATEWAY__X"), GatewaySecretRefError::ReservedVariable);
+        assert_eq!(refusal("file:master.key"), GatewaySecretRefError::RelativeFile);
+        assert_eq!(refusal("000102030405060708090a0b0c0d0e0f"), GatewaySecretRefError::NotAReference);
+        assert!(GatewaySecretRef::parse("file:/run/secrets/master").is_ok());
+        assert!(GatewaySecretRef::parse("env:GATEWAY_MASTER_KEY").is_ok());
+    }
+}

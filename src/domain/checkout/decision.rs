@@ -1,0 +1,134 @@
+//! What an operator decides about a frozen session, whose charge no reading could tell.
+//!
+//! Invariants: a session is completed only by a payment that was read and has succeeded; nothing that Stripe shows as
+//! paid, or as still on its way, is called not charged.
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{AttemptEnd, IntentSeen, IntentStatus, Seen};
+use super::command::Rejection;
+use super::session::{CancelReason, Charging, Notice, NoticeCode, Session, State};
+use super::settle::{completed_by, ended, raise};
+use super::step::{Context, Transition};
+use crate::domain::ids::{AttemptNumber, PaymentIntentId};
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Decision {
+    /// The shopper was charged, by this payment.
+    Charged {
+        /// The PaymentIntent; it is read before anything is believed.
+        payment_intent: PaymentIntentId,
+    },
+    /// The shopper was not charged.
+    NotCharged,
+}
+
+/// What is looked at before a decision counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// The attempt that is decided.
+    pub attempt: AttemptNumber,
+    /// Its PaymentIntent, where one was seen.
+    pub known: Option<PaymentIntentId>,
+    /// The decision.
+    pub decision: Decision,
+}
+
+/// What must be looked at for a decision on this session; or why there is none to make.
+pub(super) fn verification(session: &Session, decision: &Decision) -> Result<Verification, Rejection> {
+    match &session.state {
+        State::Frozen { charging, .. } => Ok(Verification {
+            attempt: charging.attempt,
+            known: charging.intent.clone(),
+            decision: decision.clone(),
+        }),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => Err(Rejection::NotFrozen(session.state.name())),
+    }
+}
+
+/// Whether the session stands as this decision left it: then it was made before.
+pub(super) fn was_made(session: &Session, decision: &Decision) -> bool {
+    match (&session.state, decision) {
+        (State::Completed { intent, .. }, Decision::Charged { payment_intent }) => intent == payment_intent,
+        (State::Canceled { reason: CancelReason::Operator }, Decision::NotCharged) => true,
+        (
+            State::Open { .. }
+            | State::Ready { .. }
+            | State::Charging(_)
+            | State::Frozen { .. }
+            | State::Completed { .. }
+            | State::Canceled { .. }
+            | State::Expired,
+            _,
+        ) => false,
+    }
+}
+
+/// Applies a decision, with what was seen of the payment just before.
+pub(super) fn decided(
+    session: &Session,
+    decision: &Decision,
+    seen: Seen,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    let State::Frozen { charging, .. } = &session.state else {
+        return Err(Rejection::NotFrozen(session.state.name()));
+    };
+    let (seen, beside) = seen.apart();
+    let mut transition = match decision {
+        Decision::Charged { payment_intent } => charged(session, charging, payment_intent, &seen, context)?,
+        Decision::NotCharged => not_charged(session, charging, &seen)?,
+    };
+    for intent in &beside {
+        raise(&mut transition, intent, context);
+    }
+    Ok(transition)
+}
+
+fn charged(
+    session: &Session,
+    charging: &Charging,
+    intent: &PaymentIntentId,
+    seen: &Seen,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    let not_shown = |why: &str| Err(Rejection::Unverified(format!("payment {intent} {why}")));
+    let Seen::Intent(seen) = seen else {
+        return not_shown("could not be read at Stripe with this shop's key; nothing was decided");
+    };
+    let ours = seen.session.as_ref() == Some(&session.id) || charging.intent.as_ref() == Some(intent);
+    if seen.id != *intent || !ours {
+        return not_shown("is not of this session");
+    }
+    if seen.livemode != context.view.mode.livemode() {
+        return not_shown("is of the other mode");
+    }
+    if seen.status != IntentStatus::Succeeded {
+        return not_shown(&format!("is {} and not succeeded", seen.status.as_str()));
+    }
+    Ok(completed_by(session, charging, intent, context))
+}
+
+fn not_charged(session: &Session, charging: &Charging, seen: &Seen) -> Result<Transition, Rejection> {
+    if let Seen::Intent(IntentSeen { id, status, .. }) = seen
+        && *status != IntentStatus::Canceled
+    {
+        let remedy =
+            if *status == IntentStatus::Succeeded { "decide charged with it" } else { "try again later" };
+        let shown = format!("Stripe shows payment {id} as {}; {remedy}", status.as_str());
+        return Err(Rejection::Unverified(shown));
+    }
+    let text = "The shop looked into this payment: nothing was charged.".to_owned();
+    let notice = Notice { code: NoticeCode::PaymentDeclined, text };
+    let mut next = session.clone();
+    next.notice = Some(notice.clone());
+    next.state = State::Canceled { reason: CancelReason::Operator };
+    Ok(Transition { attempt: Some(ended(charging, AttemptEnd::Dead { notice })), ..Transition::to(next) })
+}

@@ -1,0 +1,222 @@
+//! What happened to a session, in order: what an operator reads to know in a minute what became of one checkout.
+//!
+//! Every commit writes the entries of what it changes and of what made it change, in the same transaction. They hold no
+//! token and nothing of the shopper.
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{AttemptEnd, FlagReason, IntentSeen, Seen, Unknown};
+use super::decision::Decision;
+use super::session::{FreezeReason, Session, State};
+use super::snapshot::AttemptMove;
+use super::step::{Event, Transition};
+use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, Revision};
+use crate::domain::money::Money;
+use crate::domain::time::Timestamp;
+
+/// One line of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it was written.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What may happen to a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Happening {
+    /// It came to another state, or to another revision of the same.
+    State {
+        /// The state's name.
+        state: String,
+        /// The revision.
+        revision: Revision,
+        /// Why it is frozen, if it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<FreezeReason>,
+    },
+    /// An attempt began.
+    AttemptStarted {
+        /// Which.
+        attempt: AttemptNumber,
+        /// What is charged.
+        amount: Money,
+        /// The Stripe account.
+        account: AccountId,
+    },
+    /// Stripe was seen to say something.
+    Stripe {
+        /// Of which attempt.
+        attempt: AttemptNumber,
+        /// What, in a word or two.
+        seen: String,
+        /// The PaymentIntent, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payment_intent: Option<PaymentIntentId>,
+        /// Stripe's `Request-Id`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+        /// The how-manieth of its kind in a row this is; of many, only every doubling is written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        times: Option<u32>,
+    },
+    /// An attempt was decided.
+    AttemptEnded {
+        /// Which.
+        attempt: AttemptNumber,
+        /// How.
+        #[serde(flatten)]
+        end: AttemptEnd,
+    },
+    /// A payment was flagged for an operator.
+    Flagged {
+        /// The payment.
+        payment_intent: PaymentIntentId,
+        /// Why.
+        reason: FlagReason,
+    },
+    /// An operator decided a frozen session.
+    Decided {
+        /// What.
+        decision: Decision,
+    },
+}
+
+/// What made a session change, as far as a timeline tells it.
+#[derive(Clone, Debug)]
+pub(super) enum Cause {
+    /// Something that its new state tells.
+    Untold,
+    /// Stripe was seen.
+    Saw { attempt: AttemptNumber, seen: Seen, request_id: Option<String> },
+    /// An operator decided.
+    Decided(Decision),
+}
+
+impl Cause {
+    /// The cause that an event is; `request_id` is that of the look at Stripe which it tells of.
+    pub(super) fn of(event: &Event, request_id: Option<&str>) -> Self {
+        match event {
+            Event::Saw { attempt, seen } => {
+                Self::Saw { attempt: *attempt, seen: seen.clone(), request_id: request_id.map(str::to_owned) }
+            }
+            Event::Decided { decision, .. } => Self::Decided(decision.clone()),
+            Event::Edited { .. }
+            | Event::LineGone(_)
+            | Event::Paid { .. }
+            | Event::Canceled
+            | Event::TimeOut
+            | Event::RepeatingEnded => Self::Untold,
+        }
+    }
+}
+
+/// The entries of one change.
+pub(super) fn entries(
+    before: Option<&Session>,
+    cause: &Cause,
+    transition: &Transition,
+    now: Timestamp,
+) -> Vec<Entry> {
+    let next = &transition.next;
+    let mut happened = Vec::new();
+    match cause {
+        Cause::Untold => {}
+        Cause::Saw { attempt, seen, request_id } => {
+            happened.extend(stripe(*attempt, seen, request_id.clone(), tries(next)));
+        }
+        Cause::Decided(decision) => happened.push(Happening::Decided { decision: decision.clone() }),
+    }
+    match &transition.attempt {
+        Some(AttemptMove::Start(intent)) => happened.push(Happening::AttemptStarted {
+            attempt: intent.number,
+            amount: intent.charge.total,
+            account: intent.account.clone(),
+        }),
+        Some(AttemptMove::Update { number, end: Some(end), .. }) => {
+            happened.push(Happening::AttemptEnded { attempt: *number, end: end.clone() });
+        }
+        Some(AttemptMove::Update { end: None, .. }) | None => {}
+    }
+    let told = |session: &Session| (session.state.name(), session.revision);
+    if before.map(told) != Some(told(next)) {
+        happened.push(Happening::State {
+            state: next.state.name().to_owned(),
+            revision: next.revision,
+            reason: freeze_reason(&next.state),
+        });
+    }
+    happened.extend(
+        transition
+            .flags
+            .iter()
+            .map(|flag| Happening::Flagged { payment_intent: flag.intent.clone(), reason: flag.reason }),
+    );
+    happened.into_iter().map(|what| Entry { at: now, what }).collect()
+}
+
+fn freeze_reason(state: &State) -> Option<FreezeReason> {
+    match state {
+        State::Frozen { reason, .. } => Some(*reason),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => None,
+    }
+}
+
+/// How often the present phase of a running attempt has been tried.
+fn tries(session: &Session) -> Option<u32> {
+    match &session.state {
+        State::Charging(charging) => Some(charging.tries),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => None,
+    }
+}
+
+/// What was seen, in a word. What changes nothing is told at every doubling only.
+fn stripe(
+    attempt: AttemptNumber,
+    seen: &Seen,
+    request_id: Option<String>,
+    tries: Option<u32>,
+) -> Option<Happening> {
+    if tries.is_some_and(|tries| tries > 1 && !tries.is_power_of_two()) {
+        return None;
+    }
+    let (word, payment_intent) = match seen {
+        Seen::Intent(IntentSeen { id, status, .. }) => {
+            (format!("payment {}", status.as_str()), Some(id.clone()))
+        }
+        Seen::Declined { intent, requires_3ds: true, .. } => {
+            ("3D Secure demanded".to_owned(), intent.clone())
+        }
+        Seen::Declined { intent, .. } => ("declined".to_owned(), intent.clone()),
+        Seen::TokenRefused { detail, .. } => (format!("token refused: {detail}"), None),
+        Seen::RequestRefused { detail } => (format!("request refused: {detail}"), None),
+        Seen::IdempotencyConflict => ("idempotency conflict".to_owned(), None),
+        Seen::KeyRefused => ("key refused".to_owned(), None),
+        Seen::Unknown(Unknown { cannot_repeat: true, .. }) => ("cannot be sent again".to_owned(), None),
+        Seen::Unknown(Unknown { replayed_error: true, .. }) => ("replayed server error".to_owned(), None),
+        Seen::Unknown(_) => ("no certain answer".to_owned(), None),
+        Seen::Absent { .. } => ("no payment found".to_owned(), None),
+        Seen::Unread => ("not read".to_owned(), None),
+        Seen::Beside { seen, .. } => return stripe(attempt, seen, request_id, tries),
+    };
+    Some(Happening::Stripe {
+        attempt,
+        seen: word,
+        payment_intent,
+        request_id,
+        times: tries.filter(|tries| *tries > 1),
+    })
+}

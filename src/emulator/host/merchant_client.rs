@@ -1,0 +1,190 @@
+//! The host as an MCP client of 2026-07-28: the page's messages, dressed as a host dresses them.
+//!
+//! Must not import the page or the payment. Invariants: only methods that a host uses are forwarded; what the page says
+//! of client, revision and shopper is overwritten by what the host says.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+use super::HostMerchant;
+use super::trouble::Trouble;
+
+/// The revision of MCP that is spoken.
+const VERSION: &str = "2026-07-28";
+
+/// What the page may have sent on its behalf.
+const METHODS: [&str; 5] =
+    ["server/discover", "tools/list", "tools/call", "resources/list", "resources/read"];
+
+/// Like ChatGPT's, and honest about it.
+const USER_AGENT: &str =
+    concat!("openai-mcp/1.0.0 (emulated by merchant-gateway/", env!("CARGO_PKG_VERSION"), ")");
+
+/// Longer than a gateway makes anybody wait for a payment.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A client of all merchants.
+#[derive(Debug)]
+pub(super) struct MerchantClient {
+    http: reqwest::Client,
+    subject: String,
+}
+
+/// A message that the page wants sent.
+#[derive(Debug, Deserialize)]
+pub(super) struct Message {
+    /// Echoed by the merchant.
+    #[serde(default = "first_id")]
+    pub(super) id: Value,
+    /// One of [`METHODS`].
+    pub(super) method: String,
+    /// Without the host's `_meta`.
+    #[serde(default)]
+    pub(super) params: Map<String, Value>,
+}
+
+fn first_id() -> Value {
+    json!(1)
+}
+
+/// What the shopper's browser tells of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Shopper {
+    /// The first language that it asks for.
+    pub(super) locale: String,
+    /// Its `User-Agent`.
+    pub(super) user_agent: String,
+}
+
+/// A message as it was sent, and its answer.
+#[derive(Debug, Serialize)]
+pub(super) struct RoundTrip {
+    /// The whole JSON-RPC request.
+    pub(super) sent: Value,
+    /// The answer's HTTP status.
+    pub(super) status: u16,
+    /// The whole JSON-RPC response.
+    pub(super) answer: Value,
+}
+
+impl MerchantClient {
+    /// A client for one anonymous shopper.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the emulated host's own client, which talks to merchants and never to Stripe"
+    )]
+    pub(super) fn new(subject: String) -> reqwest::Result<Self> {
+        let redirects = reqwest::redirect::Policy::none();
+        let http = reqwest::Client::builder().no_proxy().redirect(redirects).timeout(TIMEOUT).build()?;
+        Ok(Self { http, subject })
+    }
+
+    /// Sends a message to a merchant and gives back what came of it, a JSON-RPC error too.
+    pub(super) async fn send(
+        &self,
+        merchant: &HostMerchant,
+        message: Message,
+        shopper: &Shopper,
+    ) -> Result<RoundTrip, Trouble> {
+        let Message { id, method, mut params } = message;
+        if !METHODS.contains(&method.as_str()) {
+            return Err(Trouble::Request(format!("a host sends {}, not {method}", METHODS.join(", "))));
+        }
+        self.introduce(&mut params, shopper);
+        let name = match method.as_str() {
+            "tools/call" => params.get("name"),
+            "resources/read" => params.get("uri"),
+            _ => None,
+        };
+        let mut request = self
+            .http
+            .post(&merchant.mcp_url)
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+            .header("user-agent", USER_AGENT)
+            .header("mcp-protocol-version", VERSION)
+            .header("mcp-method", &method);
+        if let Some(name) = name.and_then(Value::as_str) {
+            request = request.header("mcp-name", header_value(name));
+        }
+        let sent = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let unreachable = |error: &reqwest::Error| Trouble::Unreachable {
+            merchant: merchant.name.clone(),
+            url: merchant.mcp_url.clone(),
+            why: cause(error),
+        };
+        let response = request.body(sent.to_string()).send().await.map_err(|error| unreachable(&error))?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.map_err(|error| unreachable(&error))?;
+        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if answer["jsonrpc"] != "2.0" {
+            return Err(Trouble::NotJsonRpc { merchant: merchant.name.clone(), status });
+        }
+        Ok(RoundTrip { sent, status, answer })
+    }
+
+    /// Puts what a host tells of itself and of its shopper into `_meta`.
+    fn introduce(&self, params: &mut Map<String, Value>, shopper: &Shopper) {
+        let meta = params.entry("_meta").or_insert_with(|| json!({}));
+        if !meta.is_object() {
+            *meta = json!({});
+        }
+        let ui = json!({ "mimeTypes": ["text/html;profile=mcp-app"] });
+        meta["io.modelcontextprotocol/protocolVersion"] = json!(VERSION);
+        meta["io.modelcontextprotocol/clientInfo"] =
+            json!({ "name": "merchant-gateway-emulated-host", "version": env!("CARGO_PKG_VERSION") });
+        meta["io.modelcontextprotocol/clientCapabilities"] =
+            json!({ "extensions": { "io.modelcontextprotocol/ui": ui } });
+        meta["openai/locale"] = json!(shopper.locale);
+        meta["openai/userAgent"] = json!(shopper.user_agent);
+        meta["openai/subject"] = json!(self.subject);
+    }
+}
+
+/// A header's value, in the base64 form of 2026-07-28 "Value Encoding" where the plain one cannot be sent.
+fn header_value(text: &str) -> String {
+    let plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+        && text.trim() == text
+        && !text.is_empty()
+        && !text.starts_with("=?base64?");
+    if plain { text.to_owned() } else { format!("=?base64?{}?=", STANDARD.encode(text)) }
+}
+
+/// The innermost reason, which is the one that a person can use.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} seconds", TIMEOUT.as_secs());
+    }
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_no_header_can_hold_is_encoded() {
+        assert_eq!(header_value("ui://widget/buy-v1.html"), "ui://widget/buy-v1.html");
+        assert_eq!(header_value("Hello, 世界"), "=?base64?SGVsbG8sIOS4lueVjA==?=");
+        assert_eq!(header_value(" x"), "=?base64?IHg=?=");
+        assert_eq!(header_value("a\r\nX-Evil: 1"), "=?base64?YQ0KWC1FdmlsOiAx?=");
+    }
+
+    #[test]
+    fn what_the_page_says_of_the_shopper_is_overwritten() {
+        let client = MerchantClient::new("emulated/1".to_owned()).unwrap();
+        let shopper = Shopper { locale: "en-US".to_owned(), user_agent: "x".to_owned() };
+        let mut params = Map::new();
+        params.insert("_meta".to_owned(), json!({ "openai/subject": "somebody else", "traceparent": "00" }));
+        client.introduce(&mut params, &shopper);
+        assert_eq!(params["_meta"]["openai/subject"], "emulated/1");
+        assert_eq!(params["_meta"]["traceparent"], "00");
+    }
+}

@@ -1,0 +1,95 @@
+//! A host like ChatGPT on loopback: a page on which an assistant without a model shops, and the servers behind it.
+//!
+//! Two servers, because a host keeps what it shows of others on an origin of its own: [`desk`] serves the page and what
+//! the page asks of its backend, [`sandbox`] the widgets. Towards the merchants the host is what a real one is, an MCP
+//! client over HTTP ([`merchant_client`]) that holds nobody's key; payment tokens come from the emulated Stripe
+//! ([`payment`]) and never reach the page. Who may ask at all is decided in [`admission`].
+//!
+//! The page's own part, in `page/`, is the host as widgets and shoppers know it: `window.openai`, the rules about who
+//! may call which tool, and the payment sheet.
+//!
+//! Must import only `ports`, `domain::time`, the Stripe beside it and outside crates. Invariant: the host talks to the
+//! merchants that it was started with and to no other address.
+
+mod admission;
+mod desk;
+mod merchant_client;
+mod page;
+mod payment;
+mod sandbox;
+mod trouble;
+mod widget_document;
+
+use std::io;
+use std::sync::Arc;
+
+use crate::ports::Ids;
+
+use super::Emulator;
+use super::loopback::{self, Loopback};
+use desk::Desk;
+use merchant_client::MerchantClient;
+use sandbox::Sandbox;
+
+/// A shop that the host knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostMerchant {
+    /// How the host's own addresses name it.
+    pub id: String,
+    /// How it is shown.
+    pub name: String,
+    /// Its MCP endpoint.
+    pub mcp_url: String,
+}
+
+/// How a host starts.
+#[derive(Clone)]
+pub struct HostOptions {
+    /// The port of the page on 127.0.0.1; 0 takes a free one. The sandbox always takes a free one.
+    pub port: u16,
+    /// The shops to choose from.
+    pub merchants: Vec<HostMerchant>,
+    /// Where the shopper's anonymous name and the addresses of widgets come from.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// A running host. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Host {
+    desk: Loopback,
+    sandbox: Loopback,
+}
+
+impl Host {
+    /// Starts on threads of its own and returns once it accepts connections. Payments are made with tokens of `stripe`.
+    pub fn start(options: HostOptions, stripe: &Emulator) -> io::Result<Self> {
+        let HostOptions { port, merchants, ids } = options;
+        let (page, frames) = (loopback::bind(port)?, loopback::bind(0)?);
+        let page_port = page.local_addr()?.port();
+        let sandbox = Arc::new(Sandbox::new(page_port, frames.local_addr()?.port()));
+        let subject = format!("emulated/{:032x}", ids.random_id());
+        let desk = Arc::new(Desk {
+            merchants,
+            client: MerchantClient::new(subject).map_err(io::Error::other)?,
+            stripe: Arc::clone(&stripe.shared),
+            sandbox: Arc::clone(&sandbox),
+            ids,
+        });
+        let sandbox =
+            Loopback::start("host-sandbox", frames, move |listener| sandbox::serve(listener, &sandbox))?;
+        let desk = Loopback::start("host-page", page, move |listener| desk::serve(listener, &desk))?;
+        Ok(Self { desk, sandbox })
+    }
+
+    /// Where the page is, such as `http://127.0.0.1:8090`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.desk.address())
+    }
+
+    /// Stops serving and closes all connections.
+    pub fn stop(&mut self) {
+        self.desk.stop();
+        self.sandbox.stop();
+    }
+}

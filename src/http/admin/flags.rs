@@ -1,0 +1,78 @@
+//! `/admin/v1/flags`: payments that fit no order, until an operator has dealt with them.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::operator::Operator;
+use super::problem::Problem;
+use crate::domain::ids::FlagId;
+use crate::store::{KeptFlag, Resolution};
+
+/// The most characters of a resolution.
+const LONGEST: usize = 1000;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/flags").route(web::get().to(list)))
+        .service(web::resource("/flags/{id}/resolve").route(web::post().to(resolve)));
+}
+
+/// A merchant's flags, oldest first; those that nobody has dealt with come alone with `open=true`.
+async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    #[derive(Deserialize)]
+    struct Which {
+        #[serde(default)]
+        open: bool,
+    }
+    let merchant = operator.merchant(&request)?;
+    let which = web::Query::<Which>::from_query(request.query_string())
+        .map_err(|_| Problem::invalid("open is true or false"))?;
+    let mut flags = merchant.flags().await?;
+    flags.retain(|kept| !which.open || kept.resolution.is_none());
+    let flags: Vec<Value> = flags.iter().map(told).collect();
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(json!({ "flags": flags })))
+}
+
+/// Resolves a flag: `{"resolution": "refunded in the dashboard"}`. One that is resolved already keeps its first words.
+async fn resolve(
+    operator: Operator,
+    path: web::Path<String>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Resolve {
+        resolution: String,
+    }
+    let merchant = operator.merchant(&request)?;
+    let Resolve { resolution } = serde_json::from_slice(&body)
+        .map_err(|_| Problem::invalid("send {\"resolution\": \"what was done\"} as JSON"))?;
+    let text = resolution.trim();
+    if text.is_empty() || text.chars().count() > LONGEST || text.chars().any(char::is_control) {
+        return Err(Problem::invalid(format!("a resolution is one line of 1 to {LONGEST} characters")));
+    }
+    let unknown = || Problem::not_found("this merchant has no such flag");
+    let id: FlagId = path.parse().map_err(|_| unknown())?;
+    let resolution = Resolution { text: text.to_owned(), at: operator.admin().clock.now() };
+    let kept = merchant.resolve_flag(&id, resolution.clone()).await?.ok_or_else(unknown)?;
+    if kept.resolution.as_ref() != Some(&resolution) {
+        let detail = "this flag was resolved before, and keeps its first resolution; flags shows it";
+        return Err(Problem::new(StatusCode::CONFLICT, "already_resolved", detail));
+    }
+    tracing::warn!(merchant = %merchant.tenant().merchant, flag = %id, text, "flag_resolved");
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(told(&kept)))
+}
+
+fn told(kept: &KeptFlag) -> Value {
+    let KeptFlag { flag, resolution } = kept;
+    json!({
+        "id": flag.id, "session": flag.session, "payment_intent": flag.intent, "reason": flag.reason,
+        "seen": flag.seen.to_string(),
+        "resolution": resolution.as_ref().map(|resolution| json!({
+            "text": resolution.text, "at": resolution.at.to_string(),
+        })),
+    })
+}

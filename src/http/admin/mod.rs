@@ -1,0 +1,64 @@
+//! The admin listener: what those who run the gateway reach. Nothing of it answers on the public listener.
+//!
+//! `probes` need no token. Everything below `/admin/v1/` needs the one token: its handlers take an `Operator`, who cannot
+//! be made without it. Refusals are `problem` details.
+
+mod flags;
+mod operator;
+mod probes;
+mod problem;
+mod sessions;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, web};
+
+pub use probes::Probes;
+
+use crate::actors::Directory;
+use crate::config::admin_token::AdminToken;
+use crate::ports::Clock;
+use problem::Problem;
+
+/// How long a client may take to send its request's head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The largest body.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What every handler holds.
+pub struct Admin {
+    /// Every merchant.
+    pub directory: Arc<Directory>,
+    /// The token; without one the API is closed.
+    pub token: Option<AdminToken>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Serves on a bound listener until it is stopped.
+pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Result<Server> {
+    let (admin, probes) = (web::Data::new(admin), web::Data::new(probes));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(admin.clone())
+            .app_data(probes.clone())
+            .app_data(web::PayloadConfig::new(MAX_BODY))
+            .configure(probes::routes)
+            .service(web::scope("/admin/v1").configure(sessions::routes).configure(flags::routes))
+            .default_service(web::to(nothing_here))
+    })
+    .workers(1)
+    .client_request_timeout(HEAD_DEADLINE)
+    .shutdown_timeout(1)
+    .disable_signals()
+    .listen(listener)?;
+    Ok(server.run())
+}
+
+async fn nothing_here() -> Result<actix_web::HttpResponse, Problem> {
+    Err(Problem::not_found("nothing answers here; see /admin/v1/"))
+}

@@ -1,0 +1,74 @@
+//! Who may use the API: a handler that takes an [`Operator`] cannot be reached without the token.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::Deserialize;
+
+use super::Admin;
+use super::problem::Problem;
+use crate::actors::MerchantHandle;
+
+/// Someone who has shown the token.
+pub(super) struct Operator {
+    admin: web::Data<Admin>,
+}
+
+/// Which merchant a request is about: `?tenant=harbor-coffee`.
+#[derive(Deserialize)]
+struct About {
+    tenant: String,
+}
+
+impl Operator {
+    pub(super) fn admin(&self) -> &Admin {
+        &self.admin
+    }
+
+    /// The merchant that the request names.
+    pub(super) fn merchant(&self, request: &HttpRequest) -> Result<MerchantHandle, Problem> {
+        let about = web::Query::<About>::from_query(request.query_string()).map_err(|_| {
+            Problem::invalid("name the merchant as a query parameter, such as ?tenant=harbor-coffee")
+        })?;
+        let id = about.tenant.parse().ok();
+        id.and_then(|id| self.admin.directory.by_id(&id))
+            .ok_or_else(|| Problem::not_found("no merchant of this id is served here"))
+    }
+}
+
+impl FromRequest for Operator {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(shown(request))
+    }
+}
+
+fn shown(request: &HttpRequest) -> Result<Operator, Problem> {
+    let admin = request.app_data::<web::Data<Admin>>().cloned().ok_or_else(|| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the listener is not set up")
+    })?;
+    let Some(token) = &admin.token else {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "closed",
+            "the API is closed because no token is configured; set admin.token, such as \"env:GATEWAY_ADMIN_TOKEN\"",
+        ));
+    };
+    let mut offered = request.headers().get_all(AUTHORIZATION);
+    let one = offered.next().filter(|_| offered.next().is_none()).and_then(|value| value.to_str().ok());
+    let bearer =
+        one.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match bearer {
+        Some((_, offered)) if token.is(offered.trim()) => Ok(Operator { admin }),
+        Some(_) | None => Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "send the token of admin.token as Authorization: Bearer …",
+        )),
+    }
+}

@@ -1,0 +1,69 @@
+//! `/livez` and `/readyz`: for the machinery that starts, watches and drains the process. They need no token and tell
+//! nothing of any merchant.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+
+use crate::domain::time::Timestamp;
+use crate::runtime::Io;
+use crate::store::Store;
+
+/// How long the store may take to answer a probe.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the probes look at.
+#[derive(Clone)]
+pub struct Probes {
+    store: Arc<dyn Store>,
+    io: Io,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Probes {
+    /// Probes of a gateway that serves.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, io: Io) -> Self {
+        Self { store, io, stopping: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// From now on the gateway is alive and not ready: it takes no new work.
+    pub fn stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    async fn why_not_ready(&self) -> Option<&'static str> {
+        if self.stopping.load(Ordering::Acquire) {
+            return Some("stopping");
+        }
+        let store = Arc::clone(&self.store);
+        let reading =
+            self.io.run(async move { store.due(Timestamp::from_seconds(0), None, 1).await.is_ok() });
+        match tokio::time::timeout(PATIENCE, reading).await {
+            Ok(Ok(true)) => None,
+            Ok(Ok(false) | Err(_)) => Some("the store cannot be read"),
+            Err(_) => Some("the store does not answer in time"),
+        }
+    }
+}
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.route("/livez", web::get().to(livez)).route("/readyz", web::get().to(readyz));
+}
+
+/// Whether the process answers at all: restart it when it does not.
+async fn livez() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("alive\n")
+}
+
+/// Whether it can take work: send it none while it cannot.
+async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
+    match probes.why_not_ready().await {
+        None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+        Some(why) => {
+            HttpResponse::ServiceUnavailable().content_type("text/plain").body(format!("not ready: {why}\n"))
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Refusals as RFC 9457 problem details: a status, a stable code, and words that say what to do.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+
+use crate::domain::checkout::command::Rejection;
+use crate::store::StoreError;
+
+/// A refusal of the admin API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into() }
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+    }
+
+    fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                response.insert_header(("www-authenticate", "Bearer realm=\"merchant-gateway\""));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                response.insert_header(("retry-after", "1"));
+            }
+            _ => {}
+        }
+        let title = self.status.canonical_reason().unwrap_or("Refused");
+        let body = json!({
+            "type": format!("urn:merchant-gateway:problem:{}", self.code), "title": title,
+            "status": self.status.as_u16(), "code": self.code, "detail": self.detail,
+        });
+        response.content_type("application/problem+json").body(body.to_string())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "admin_store_failed");
+        Self::unavailable("the store did not answer; the log says why")
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let text = rejection.to_string();
+        match rejection {
+            Rejection::NotFound => Self::not_found("there is no such session of this merchant"),
+            Rejection::NotFrozen(_) => Self::new(StatusCode::CONFLICT, "not_frozen", text),
+            Rejection::Unverified(_) => Self::new(StatusCode::CONFLICT, "unverified", text),
+            Rejection::Undecided => Self::unavailable("the session is still at work; look again in a moment"),
+            Rejection::Busy | Rejection::Unavailable => Self::unavailable(text),
+            Rejection::StaleRevision { .. }
+            | Rejection::RevisionMissing
+            | Rejection::NotPayable(_)
+            | Rejection::QuoteExpired
+            | Rejection::Ended(_)
+            | Rejection::UnknownItem(_)
+            | Rejection::TokenUsedElsewhere
+            | Rejection::Token(_)
+            | Rejection::Suspended
+            | Rejection::AccountUnknown
+            | Rejection::ClockDiffers
+            | Rejection::TokenUnread => Self::new(StatusCode::CONFLICT, "conflict", text),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `/admin/v1/sessions/{id}`: one checkout with everything that happened to it, and an operator's decision on a frozen one.
+//!
+//! Nothing of the shopper is shown: what became of a checkout can be told without their name.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Map, Value, json};
+
+use super::operator::Operator;
+use super::problem::Problem;
+use crate::actors::MerchantHandle;
+use crate::domain::checkout::command::{Answer, Command};
+use crate::domain::checkout::decision::Decision;
+use crate::domain::checkout::session::State;
+use crate::domain::checkout::timeline::Entry;
+use crate::domain::ids::SessionId;
+use crate::domain::money::Money;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/sessions/{id}").route(web::get().to(show)))
+        .service(web::resource("/sessions/{id}/decide").route(web::post().to(decide)));
+}
+
+/// A session, with its timeline.
+async fn show(
+    operator: Operator,
+    path: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let merchant = operator.merchant(&request)?;
+    let id = session_id(&path)?;
+    let answer = merchant.ask(&id, Command::Read).await?;
+    told(&merchant, &answer).await
+}
+
+/// Decides a frozen session: `{"decision": "charged", "payment_intent": "pi_…"}` or `{"decision": "not_charged"}`. The
+/// payment is read at Stripe before anything is believed. The same decision twice is one.
+async fn decide(
+    operator: Operator,
+    path: web::Path<String>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let merchant = operator.merchant(&request)?;
+    let id = session_id(&path)?;
+    let decision: Decision = serde_json::from_slice(&body).map_err(|_| {
+        Problem::invalid(
+            "send {\"decision\": \"charged\", \"payment_intent\": \"pi_…\"} or {\"decision\": \"not_charged\"} as JSON",
+        )
+    })?;
+    let tenant = &merchant.tenant().merchant;
+    merchant.ask(&id, Command::Decide(decision.clone())).await.inspect_err(|rejection| {
+        tracing::warn!(merchant = %tenant, session = %id, ?decision, %rejection, "decision_refused");
+    })?;
+    tracing::warn!(merchant = %tenant, session = %id, ?decision, "session_decided");
+    let answer = merchant.ask(&id, Command::Read).await?;
+    told(&merchant, &answer).await
+}
+
+fn session_id(path: &str) -> Result<SessionId, Problem> {
+    path.parse().map_err(|_| {
+        Problem::not_found("a session's id is chk_ and 32 hexadecimal digits, without a revision")
+    })
+}
+
+async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse, Problem> {
+    let session = &answer.session;
+    let timeline = merchant.timeline(&session.id).await?;
+    let timeline: Vec<Value> = timeline.iter().map(entry).collect();
+    let tenant = merchant.tenant();
+    let mut body = json!({
+        "id": session.id, "tenant": tenant.merchant, "mode": tenant.mode.as_str(),
+        "state": session.state.name(), "revision": session.revision,
+        "created": session.created.to_string(), "expires": session.expires.to_string(),
+        "attempts": session.attempts, "account": session.account,
+        "total": session.quote().map(|quote| amount(quote.total)),
+        "notice": session.notice, "timeline": timeline,
+    });
+    if let Value::Object(body) = &mut body {
+        body.extend(of_state(&session.state));
+        if let Some(placed) = &answer.order {
+            body.insert(
+                "order".to_owned(),
+                json!({ "id": placed.order.id, "permalink_url": placed.permalink }),
+            );
+        }
+    }
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
+}
+
+/// What a state tells beside its name.
+fn of_state(state: &State) -> Map<String, Value> {
+    let told = match state {
+        State::Open { problem } => json!({ "problem": problem.as_ref().map(ToString::to_string) }),
+        State::Charging(charging) => json!({
+            "attempt": charging.attempt, "payment_intent": charging.intent, "phase": charging.phase,
+            "next_try": charging.next_try.to_string(), "repeat_until": charging.repeat_until.to_string(),
+        }),
+        State::Frozen { charging, reason } => {
+            json!({ "attempt": charging.attempt, "payment_intent": charging.intent, "reason": reason })
+        }
+        State::Completed { intent, .. } => json!({ "payment_intent": intent }),
+        State::Canceled { reason } => json!({ "reason": reason }),
+        State::Ready { .. } | State::Expired => json!({}),
+    };
+    if let Value::Object(told) = told { told } else { Map::new() }
+}
+
+/// An entry, with its moment as people read it.
+fn entry(entry: &Entry) -> Value {
+    let mut told = serde_json::to_value(&entry.what).unwrap_or_default();
+    if let Value::Object(told) = &mut told {
+        told.insert("at".to_owned(), entry.at.to_string().into());
+    }
+    told
+}
+
+fn amount(money: Money) -> Value {
+    json!({ "amount": money.minor, "currency": money.currency.code() })
+}

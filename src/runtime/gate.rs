@@ -1,0 +1,187 @@
+//! What keeps one merchant's slow or failing Stripe account from costing more than it must: a bound on requests at once,
+//! and a circuit breaker that turns new payments away at once while Stripe does not answer.
+//!
+//! Invariant: neither ever holds up a reading that settles an attempt, and the breaker never holds up an attempt that is
+//! durable already; both stop only what was not begun.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+/// How many payments of one merchant are at Stripe at once.
+const SLOTS: usize = 16;
+
+/// How long a new payment waits for a slot.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// After so many failures in a row new payments are turned away.
+const FAILURES: u32 = 5;
+
+/// How long, at first and at most; then one payment is let through to see.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The gate between one merchant's payments and Stripe.
+#[derive(Debug)]
+pub struct StripeGate {
+    slots: Semaphore,
+    breaker: Mutex<Breaker>,
+}
+
+/// A new payment is turned away: Stripe does not answer, or too many are under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no new payment is begun while Stripe does not answer")]
+pub struct TurnedAway;
+
+/// How things stand with Stripe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Breaker {
+    /// It answers, but for the last few.
+    Closed { failures: u32 },
+    /// It does not; nobody is let through before this moment.
+    Open { until: Instant, pause: Duration },
+    /// One is let through to see, since this moment.
+    Trying { since: Instant, pause: Duration },
+}
+
+impl Default for StripeGate {
+    fn default() -> Self {
+        Self { slots: Semaphore::new(SLOTS), breaker: Mutex::new(Breaker::Closed { failures: 0 }) }
+    }
+}
+
+impl StripeGate {
+    /// Lets a new payment ask Stripe about its token; it keeps its slot while it asks, and says [`StripeGate::saw`] what came
+    /// of it.
+    pub async fn admit(&self) -> Result<Slot<'_>, TurnedAway> {
+        let slot = tokio::time::timeout(PATIENCE, self.slots.acquire()).await;
+        let Ok(Ok(slot)) = slot else { return Err(TurnedAway) };
+        if self.breaker().lets_through(Instant::now()) {
+            Ok(Slot { _permit: Some(slot) })
+        } else {
+            Err(TurnedAway)
+        }
+    }
+
+    /// Waits for a slot for an attempt that is durable: it is sent in any case.
+    pub async fn slot(&self) -> Slot<'_> {
+        Slot { _permit: self.slots.acquire().await.ok() }
+    }
+
+    /// Learns whether Stripe answered. True when that opens or closes the breaker.
+    pub fn saw(&self, answered: bool) -> bool {
+        let mut breaker = self.breaker();
+        let before = breaker.is_open();
+        breaker.saw(answered, Instant::now());
+        before != breaker.is_open()
+    }
+
+    /// Whether new payments are turned away.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.breaker().is_open()
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among the requests that are at Stripe at once; given back when it is dropped.
+#[derive(Debug)]
+pub struct Slot<'a> {
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Breaker {
+    fn lets_through(&mut self, now: Instant) -> bool {
+        match *self {
+            Self::Closed { .. } => true,
+            Self::Open { until, .. } if now < until => false,
+            Self::Open { pause, .. } => {
+                *self = Self::Trying { since: now, pause };
+                true
+            }
+            // Whoever was let through may have gone without a word; then another one may try.
+            Self::Trying { since, pause } if now >= since + LONGEST_PAUSE => {
+                *self = Self::Trying { since: now, pause };
+                true
+            }
+            Self::Trying { .. } => false,
+        }
+    }
+
+    fn saw(&mut self, answered: bool, now: Instant) {
+        *self = match (*self, answered) {
+            (_, true) => Self::Closed { failures: 0 },
+            (Self::Closed { failures }, false) if failures + 1 < FAILURES => {
+                Self::Closed { failures: failures + 1 }
+            }
+            (Self::Closed { .. }, false) => Self::Open { until: now + FIRST_PAUSE, pause: FIRST_PAUSE },
+            (Self::Trying { pause, .. }, false) => {
+                let pause = (pause * 2).min(LONGEST_PAUSE);
+                Self::Open { until: now + pause, pause }
+            }
+            (open @ Self::Open { .. }, false) => open,
+        };
+    }
+
+    const fn is_open(self) -> bool {
+        matches!(self, Self::Open { .. } | Self::Trying { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_in_a_row_turn_new_payments_away_until_one_is_answered() {
+        let gate = StripeGate::default();
+        for _ in 1..FAILURES {
+            gate.saw(false);
+        }
+        gate.saw(true);
+        for _ in 1..FAILURES {
+            assert!(!gate.saw(false) && gate.admit().await.is_ok(), "the count began anew");
+        }
+        assert!(gate.saw(false), "it opens");
+        assert!(gate.admit().await.is_err());
+        tokio::time::advance(FIRST_PAUSE).await;
+        assert!(gate.admit().await.is_ok(), "one is let through to see");
+        assert!(gate.admit().await.is_err(), "and only one");
+        gate.saw(false);
+        tokio::time::advance(FIRST_PAUSE).await;
+        assert!(gate.admit().await.is_err(), "the pause has doubled");
+        tokio::time::advance(FIRST_PAUSE).await;
+        assert!(gate.admit().await.is_ok());
+        assert!(gate.saw(true), "it closes");
+        assert!(gate.admit().await.is_ok() && gate.admit().await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_let_through_and_never_came_back_does_not_keep_the_others_out_for_good() {
+        let gate = StripeGate::default();
+        for _ in 0..FAILURES {
+            gate.saw(false);
+        }
+        tokio::time::advance(FIRST_PAUSE).await;
+        drop(gate.admit().await);
+        tokio::time::advance(LONGEST_PAUSE).await;
+        assert!(gate.admit().await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hanging_stripe_holds_a_bounded_number_of_payments() {
+        let gate = StripeGate::default();
+        let mut held = Vec::new();
+        for _ in 0..SLOTS {
+            held.push(gate.admit().await.unwrap());
+        }
+        assert_eq!(gate.admit().await.err(), Some(TurnedAway));
+        held.pop();
+        assert!(gate.admit().await.is_ok());
+    }
+}

@@ -1,0 +1,109 @@
+//! What operators read: flags and timelines, as SQL.
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::apply::{Applied, Failure};
+use super::reader::failed;
+use super::rows::{self, FlagRecord};
+use crate::domain::checkout::attempt::Flag;
+use crate::domain::checkout::timeline::Entry;
+use crate::domain::ids::{FlagId, SessionId, Tenant};
+use crate::store::{Commit, KeptFlag, Resolution, StoreError, name};
+
+/// Keeps a flag, unless its payment is flagged already.
+pub(super) async fn raise(connection: &mut SqliteConnection, tenant: &Tenant, flag: &Flag) -> Applied {
+    sqlx::query(
+        "INSERT INTO flags (tenant, mode, id, session, payment_intent, reason, seen)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+         WHERE NOT EXISTS (SELECT 1 FROM flags WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?5)",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(flag.id.as_str())
+    .bind(flag.session.as_str())
+    .bind(flag.intent.as_str())
+    .bind(rows::reason_text(flag.reason))
+    .bind(flag.seen.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds an entry to the session's timeline.
+pub(super) async fn tell(connection: &mut SqliteConnection, commit: &Commit, entry: &str) -> Applied {
+    sqlx::query(
+        "INSERT INTO timeline (tenant, mode, session, number, entry)
+         VALUES (?1, ?2, ?3, (SELECT coalesce(max(number), 0) + 1 FROM timeline
+                              WHERE tenant = ?1 AND mode = ?2 AND session = ?3), ?4)",
+    )
+    .bind(commit.tenant.merchant.as_str())
+    .bind(commit.tenant.mode.as_str())
+    .bind(commit.session.id.as_str())
+    .bind(entry)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Resolves a flag, unless it is resolved already; the row as it then stands.
+pub(super) async fn resolve(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    id: &FlagId,
+    resolution: &Resolution,
+) -> Result<Option<KeptFlag>, Failure<StoreError>> {
+    sqlx::query(
+        "UPDATE flags SET resolution = ?4, resolved = ?5
+         WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND resolved IS NULL",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(id.as_str())
+    .bind(resolution.text.as_str())
+    .bind(resolution.at.as_millis())
+    .execute(&mut *connection)
+    .await?;
+    let row: Option<FlagRecord> = sqlx::query_as(
+        "SELECT id, session, payment_intent, reason, seen, resolution, resolved
+         FROM flags WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| row.read(tenant)).transpose().map_err(Failure::Refused)
+}
+
+/// A tenant's flags, oldest first.
+pub(super) async fn flags(readers: SqlitePool, tenant: Tenant) -> Result<Vec<KeptFlag>, StoreError> {
+    let rows: Vec<FlagRecord> = sqlx::query_as(
+        "SELECT id, session, payment_intent, reason, seen, resolution, resolved
+         FROM flags WHERE tenant = ?1 AND mode = ?2 ORDER BY seen, id",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    rows.into_iter().map(|row| row.read(&tenant)).collect()
+}
+
+/// What happened to a session, in order.
+pub(super) async fn timeline(
+    readers: SqlitePool,
+    tenant: Tenant,
+    session: SessionId,
+) -> Result<Vec<Entry>, StoreError> {
+    let rows: Vec<String> = sqlx::query_scalar(
+        "SELECT entry FROM timeline WHERE tenant = ?1 AND mode = ?2 AND session = ?3 ORDER BY number",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(session.as_str())
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    let what = format!("the timeline of {session} of {}", name(&tenant));
+    rows.iter().map(|entry| rows::json(&what, entry)).collect()
+}

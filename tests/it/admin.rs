@@ -1,0 +1,241 @@
+//! The operator's hand: one session's timeline, a decision on a frozen one, flags.
+
+use merchant_gateway::domain::checkout::attempt::{Charge, IdempotencyKey};
+use merchant_gateway::domain::checkout::token::SharedPaymentToken;
+use merchant_gateway::domain::ids::{AttemptNumber, Mode, Revision, Tenant};
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::emulator::HoldPoint;
+use serde_json::{Value, json};
+
+use crate::support::client::{Client, Speaks, total};
+use crate::support::world::{ADMIN_TOKEN, SHOP, SHOP_ACCOUNT, SHOP_KEY, World};
+
+/// The admin API, as an operator's script uses it.
+struct Operator<'a> {
+    world: &'a World,
+    http: reqwest::Client,
+}
+
+impl<'a> Operator<'a> {
+    fn of(world: &'a World) -> Self {
+        Self { world, http: world.client(Speaks::Modern).http }
+    }
+
+    async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = format!("http://{}/admin/v1/{path}", self.world.admin_address());
+        let mut request = self.http.request(method, url).bearer_auth(ADMIN_TOKEN);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.ask(reqwest::Method::GET, path, None).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.ask(reqwest::Method::POST, path, Some(body)).await
+    }
+
+    async fn decide(&self, session: &str, decision: Value) -> (u16, Value) {
+        self.post(&format!("sessions/{session}/decide?tenant={SHOP}"), decision).await
+    }
+}
+
+fn session_of(sheet: &Value) -> &str {
+    sheet["id"].as_str().unwrap().split_once("_r").unwrap().0
+}
+
+/// Sends Stripe a request as this merchant, and gives the answer.
+async fn stripe(world: &World, http: &reqwest::Client, key: &str, form: String) -> Value {
+    let request = http
+        .post(format!("{}/v1/payment_intents", world.emulator.base_url()))
+        .bearer_auth(SHOP_KEY)
+        .header("stripe-version", "2026-09-30.preview")
+        .header("idempotency-key", key)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form);
+    let answer = request.send().await.unwrap();
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
+/// A payment of a session's first attempt that the gateway did not make.
+fn paid_by_hand(session: &str, token: &str, amount: i64) -> String {
+    format!(
+        "amount={amount}&currency=usd&confirm=true&automatic_payment_methods[enabled]=true\
+         &automatic_payment_methods[allow_redirects]=never&metadata[checkout_session]={session}\
+         &metadata[checkout_revision]=1&metadata[checkout_attempt]=1\
+         &payment_method_data[shared_payment_granted_token]={token}"
+    )
+}
+
+/// A payment whose idempotency key somebody has used before for something else: no reading tells what became of it.
+async fn frozen(world: &World, client: &Client) -> Value {
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let spt: SharedPaymentToken = token.parse().unwrap();
+    let charge = Charge {
+        total: Money::new(total(&sheet), "usd".parse().unwrap()),
+        session: session_of(&sheet).parse().unwrap(),
+        revision: Revision(1),
+        attempt: AttemptNumber(1),
+    };
+    let tenant = Tenant { merchant: SHOP.parse().unwrap(), mode: Mode::Test };
+    let key = IdempotencyKey::of(&tenant, &SHOP_ACCOUNT.parse().unwrap(), spt.hash(), &charge);
+    stripe(world, &client.http, key.as_str(), "amount=999&currency=usd".to_owned()).await;
+    let told = client.complete(&sheet["id"], &token).await;
+    assert_eq!(told["structuredContent"]["status"], "in_progress", "{told}");
+    sheet
+}
+
+#[tokio::test]
+async fn an_operator_sees_what_happened_and_ends_a_frozen_session_unpaid() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let operator = Operator::of(&world);
+    let sheet = frozen(&world, &client).await;
+    let session = session_of(&sheet);
+
+    let (status, seen) = operator.get(&format!("sessions/{session}?tenant={SHOP}")).await;
+    assert_eq!(
+        (status, &seen["state"], &seen["reason"]),
+        (200, &json!("frozen"), &json!("idempotency_conflict"))
+    );
+    let events: Vec<&str> =
+        seen["timeline"].as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["state", "attempt_started", "state", "stripe", "state"], "{seen}");
+    let answered = &seen["timeline"][3];
+    assert!(answered["request_id"].as_str().unwrap().starts_with("req_"), "{answered}");
+    assert!(!seen.to_string().contains("Lovelace"), "nothing of the shopper: {seen}");
+
+    let (status, ended) = operator.decide(session, json!({ "decision": "not_charged" })).await;
+    assert_eq!(
+        (status, &ended["state"], &ended["reason"]),
+        (200, &json!("canceled"), &json!("operator")),
+        "{ended}"
+    );
+    let (status, _) = operator.decide(session, json!({ "decision": "not_charged" })).await;
+    assert_eq!(status, 200, "the same decision twice is one");
+    let (status, problem) =
+        operator.decide(session, json!({ "decision": "charged", "payment_intent": "pi_1" })).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("not_frozen")));
+    let told = client.works("get_checkout", json!({ "checkout_session_id": session })).await;
+    assert_eq!(told["checkout_session"]["status"], "canceled");
+    assert!(world.ledger().is_empty());
+}
+
+#[tokio::test]
+async fn an_operator_completes_a_frozen_session_with_a_payment_that_stripe_shows() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let operator = Operator::of(&world);
+    let sheet = frozen(&world, &client).await;
+    let session = session_of(&sheet);
+    let (status, problem) =
+        operator.decide(session, json!({ "decision": "charged", "payment_intent": "pi_none" })).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("unverified")), "{problem}");
+
+    // What the lost request of the frozen attempt would have made.
+    let paid = world.token("pm_card_visa", total(&sheet));
+    let form = paid_by_hand(session, &paid, total(&sheet));
+    let intent = stripe(&world, &client.http, "by-hand", form).await["id"].clone();
+    let (status, problem) = operator.decide(session, json!({ "decision": "not_charged" })).await;
+    assert_eq!(status, 409, "Stripe shows it as paid: {problem}");
+    assert!(problem["detail"].as_str().unwrap().contains(intent.as_str().unwrap()), "{problem}");
+
+    let decision = json!({ "decision": "charged", "payment_intent": intent });
+    let (status, decided) = operator.decide(session, decision).await;
+    assert_eq!((status, &decided["state"]), (200, &json!("completed")), "{decided}");
+    let again = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
+    assert_eq!(again["structuredContent"]["order"]["id"], decided["order"]["id"]);
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_the_token_and_bad_requests_are_told_what_to_send() {
+    let world = World::start();
+    let operator = Operator::of(&world);
+    let url = format!("http://{}/admin/v1/flags?tenant={SHOP}", world.admin_address());
+    for authorization in [None, Some("Bearer wrong"), Some("Basic abc"), Some("Bearer"), Some(ADMIN_TOKEN)] {
+        let mut request = operator.http.get(&url);
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{authorization:?}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert!(answer.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
+    }
+    let id = format!("chk_{}", "0".repeat(32));
+    for (path, status, code) in [
+        ("flags".to_owned(), 400, "invalid_request"),
+        ("flags?tenant=nobody".to_owned(), 404, "not_found"),
+        (format!("flags?tenant={SHOP}&open=maybe"), 400, "invalid_request"),
+        (format!("sessions/chk_1?tenant={SHOP}"), 404, "not_found"),
+        (format!("sessions/{id}?tenant={SHOP}"), 404, "not_found"),
+        ("tea".to_owned(), 404, "not_found"),
+    ] {
+        let (answered, problem) = operator.get(&path).await;
+        assert_eq!((answered, problem["code"].as_str()), (status, Some(code)), "{path}: {problem}");
+    }
+    for decision in [json!({}), json!({ "decision": "maybe" }), json!({ "decision": "charged" }), json!([1])]
+    {
+        let (status, problem) = operator.decide(&id, decision).await;
+        assert_eq!(status, 400);
+        assert!(problem["detail"].as_str().unwrap().contains("not_charged"), "{problem}");
+    }
+    assert_eq!(operator.get(&format!("flags?tenant={SHOP}&open=true")).await, (200, json!({ "flags": [] })));
+    let resolve = format!("flags/flg_{}/resolve?tenant={SHOP}", "0".repeat(32));
+    assert_eq!(operator.post(&resolve, json!({ "resolution": " " })).await.0, 400);
+    assert_eq!(operator.post(&resolve, json!({ "resolution": "refunded" })).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_second_payment_is_flagged_until_somebody_has_dealt_with_it() {
+    let mut world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let session = session_of(&sheet).to_owned();
+    let token = world.token("pm_card_visa", total(&sheet));
+    let hold = world.emulator.hold_next_payment(HoldPoint::AfterEffect);
+    let ((), lost) = futures_util::future::join(
+        async {
+            hold.reached().await;
+            world.kill();
+            hold.release();
+        },
+        client.pay_unheard(&sheet["id"], &token),
+    )
+    .await;
+    assert!(lost.is_err(), "the caller hears nothing");
+    // Somebody pays the same checkout by other means, and the master key is lost, so that only reading is left.
+    let form = paid_by_hand(&session, &world.token("pm_card_visa", total(&sheet)), total(&sheet));
+    stripe(&world, &client.http, "by-hand", form).await;
+    world
+        .settings
+        .push(("GATEWAY_MASTER_KEY", "a7c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b128"));
+    world.start_gateway();
+    world.wait_for(r#""state":"completed""#, 1);
+
+    let operator = Operator::of(&world);
+    let (_, listed) = operator.get(&format!("flags?tenant={SHOP}&open=true")).await;
+    let flags = listed["flags"].as_array().unwrap();
+    assert_eq!(flags.len(), 1, "{listed}");
+    assert_eq!((&flags[0]["reason"], &flags[0]["session"]), (&json!("paid_twice"), &json!(session)));
+    let (_, seen) = operator.get(&format!("sessions/{session}?tenant={SHOP}")).await;
+    assert_ne!(
+        seen["payment_intent"], flags[0]["payment_intent"],
+        "one is the order's, the other is flagged"
+    );
+
+    let resolve = format!("flags/{}/resolve?tenant={SHOP}", flags[0]["id"].as_str().unwrap());
+    let (status, resolved) =
+        operator.post(&resolve, json!({ "resolution": "refunded in the dashboard" })).await;
+    assert_eq!((status, &resolved["resolution"]["text"]), (200, &json!("refunded in the dashboard")));
+    assert_eq!(operator.post(&resolve, json!({ "resolution": "again" })).await.0, 409);
+    let open = operator.get(&format!("flags?tenant={SHOP}&open=true")).await;
+    assert_eq!(open, (200, json!({ "flags": [] })));
+}

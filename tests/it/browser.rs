@@ -1,0 +1,112 @@
+//! The demo as a person uses it: a real Chromium on the emulated host's page, from a product to its receipt.
+//!
+//! The scripts in `tests/node/host` click; what they tell is held against the emulated Stripe's ledger here. Their
+//! pictures are kept in the folder that `TEST_SCREENSHOTS` names.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use merchant_gateway::ports::{Environment, SystemEnvironment};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::client::{Client, Speaks};
+use crate::support::node;
+
+/// A running demo with the sample merchants.
+struct Demo {
+    process: Child,
+    page: String,
+    ledger: String,
+    folder: TempDir,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let tenants = Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_merchant-gateway"))
+            .args(["demo", "--port", "0", "--host-port", "0", "--tenants"])
+            .arg(tenants)
+            .current_dir(folder.path())
+            .env_clear()
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let said: Vec<String> = lines.take_while(|line| !line.contains("demo --buy")).collect();
+        let address = |name: &str| {
+            let line = said.iter().find_map(|line| line.trim().strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {said:?}")).trim().to_owned()
+        };
+        Self { process, page: address("page "), ledger: address("ledger "), folder }
+    }
+
+    /// Runs a script against the page; gives what it tells. `None` where there is no Node.js or no browser.
+    fn run(&self, script: &str) -> Option<Vec<Value>> {
+        let chromium = node::chromium()?;
+        let pictures = self.pictures();
+        let arguments = [&self.page, chromium.to_str().unwrap(), pictures.to_str().unwrap()];
+        let said = node::said(&node::run(script, &arguments)?);
+        Some(said.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    }
+
+    fn pictures(&self) -> PathBuf {
+        SystemEnvironment.var("TEST_SCREENSHOTS").map_or_else(|| self.folder.path().into(), PathBuf::from)
+    }
+
+    /// Whether Stripe's ledger has one payment for each receipt, of its amount, and nothing else.
+    async fn check_ledger(&self, receipts: &[Value]) {
+        let client = Client::new(String::new(), Speaks::Modern);
+        let text = client.http.get(&self.ledger).send().await.unwrap().text().await.unwrap();
+        let ledger: Vec<Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(ledger.len(), receipts.len(), "{text}");
+        for receipt in receipts {
+            let session = receipt["session"].as_str().unwrap().split("_r").next().unwrap();
+            let payments: Vec<&Value> =
+                ledger.iter().filter(|entry| entry["metadata"].to_string().contains(session)).collect();
+            assert_eq!(payments.len(), 1, "{receipt} in {text}");
+            assert_eq!(payments[0]["amount_received"], receipt["amount"], "{receipt}");
+            let currency = receipt["currency"].as_str().unwrap().to_lowercase();
+            assert_eq!(payments[0]["currency"].as_str().unwrap(), currency, "{receipt}");
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test]
+async fn every_merchant_sells_in_a_browser_and_charges_each_purchase_once() {
+    let demo = Demo::start();
+    let Some(receipts) = demo.run("host/buy.mjs") else { return };
+    let merchants: BTreeSet<&str> =
+        receipts.iter().map(|receipt| receipt["merchant"].as_str().unwrap()).collect();
+    let files = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants")).unwrap();
+    let tenants = files.filter(|file| {
+        Path::new(&file.as_ref().unwrap().file_name()).extension().is_some_and(|kind| kind == "toml")
+    });
+    assert_eq!(merchants.len(), tenants.count(), "{merchants:?}");
+    assert_eq!(receipts.len(), 3 * merchants.len(), "straight away, after a decline, after a cancellation");
+    demo.check_ledger(&receipts).await;
+}
+
+#[tokio::test]
+async fn the_host_keeps_its_rules_and_shows_what_goes_wrong() {
+    let demo = Demo::start();
+    let Some(receipts) = demo.run("host/conduct.mjs") else { return };
+    assert_eq!(receipts.len(), 1);
+    demo.check_ledger(&receipts).await;
+}
+
+#[test]
+fn the_pages_rules_hold_by_themselves() {
+    let Some(ran) = node::run("host/rules.mjs", &[]) else { return };
+    assert_eq!(node::said(&ran).trim(), "the rules hold");
+}

@@ -1,0 +1,169 @@
+//! The Stripe client against the emulator, without a gateway around it.
+
+use std::sync::Arc;
+
+use merchant_gateway::domain::checkout::attempt::{IntentSeen, IntentStatus, Seen};
+use merchant_gateway::domain::checkout::driver::GatherError;
+use merchant_gateway::domain::ids::{AttemptNumber, SessionId};
+use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, MintToken};
+use merchant_gateway::ports::{Clock, ManualClock, SystemClock};
+use merchant_gateway::stripe::{AccountError, Listing, StripeAccount, StripeTransport, TransportConfig};
+use secrecy::SecretString;
+
+const ACCOUNT: &str = "acct_shop";
+const KEY: &str = "sk_test_shop_000000001111";
+const VERSION: &str = "2026-09-30.preview";
+
+struct Shop {
+    emulator: Emulator,
+    clock: Arc<ManualClock>,
+    stripe: StripeAccount,
+    session: SessionId,
+    attempts: u32,
+}
+
+impl Shop {
+    /// A shop whose Stripe's books begin at the true time: the `Date` of its answers is the machine's.
+    fn open() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// The same, for a client with a clock of its own.
+    fn with_clock(own: Arc<dyn Clock>) -> Self {
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let mut options = EmulatorOptions::new(clock.clone());
+        options.accounts = vec![AccountSeed {
+            account_id: ACCOUNT.to_owned(),
+            secret_keys: vec![KeySeed { key: KEY.to_owned(), may_read_account: true }],
+            network_id: "profile_test_shop".to_owned(),
+        }];
+        let emulator = Emulator::start(options).unwrap();
+        let config = TransportConfig {
+            api_base: emulator.base_url().parse().unwrap(),
+            version: VERSION.to_owned(),
+            connect_timeout: Span::seconds(10),
+            charge_timeout: Span::seconds(30),
+            read_timeout: Span::seconds(30),
+        };
+        let transport = StripeTransport::new(config, own).unwrap();
+        let stripe = StripeAccount::new(transport, SecretString::from(KEY.to_owned()));
+        Self { emulator, clock, stripe, session: SessionId::from_random(7), attempts: 0 }
+    }
+
+    /// Makes a payment of attempt 1, whatever the gateway itself would send.
+    async fn pay(&mut self, card: &str) {
+        self.attempts += 1;
+        let token = self.token(card);
+        let body = format!(
+            "amount=4361&currency=usd&confirm=true&automatic_payment_methods[enabled]=true\
+             &automatic_payment_methods[allow_redirects]=never&metadata[checkout_session]={}\
+             &metadata[checkout_revision]=1&metadata[checkout_attempt]=1\
+             &payment_method_data[shared_payment_granted_token]={}",
+            self.session, token
+        );
+        let answer = http()
+            .post(format!("{}/v1/payment_intents", self.emulator.base_url()))
+            .bearer_auth(KEY)
+            .header("Stripe-Version", VERSION)
+            .header("Idempotency-Key", format!("test-{}", self.attempts))
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        assert!(matches!(answer.status().as_u16(), 200 | 402), "{}", answer.text().await.unwrap());
+    }
+
+    fn token(&self, card: &str) -> String {
+        let token = MintToken {
+            account_id: ACCOUNT.to_owned(),
+            payment_method: card.to_owned(),
+            currency: "usd".to_owned(),
+            max_amount: 4361,
+            expires_at: None,
+        };
+        self.emulator.mint_token(&token).unwrap()
+    }
+
+    async fn look(&self, started: Timestamp, asked: Timestamp) -> Seen {
+        self.stripe
+            .find_intent(&Listing { session: &self.session, attempt: AttemptNumber(1), started, asked })
+            .await
+            .seen
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test's own client, apart from the gateway's")]
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+fn status(seen: &Seen) -> Option<IntentStatus> {
+    if let Seen::Intent(IntentSeen { status, .. }) = seen { Some(*status) } else { None }
+}
+
+#[tokio::test]
+async fn a_payment_that_arrived_hours_late_is_found_all_the_same() {
+    let mut shop = Shop::open();
+    let started = SystemClock.now();
+    shop.clock.advance(Span::hours(22));
+    shop.pay("pm_card_visa").await;
+    let seen = shop.look(started, SystemClock.now()).await;
+    assert_eq!(status(&seen), Some(IntentStatus::Succeeded), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_paid_intent_decides_before_the_declined_one_beside_it() {
+    let mut shop = Shop::open();
+    let started = SystemClock.now();
+    shop.pay("pm_card_chargeDeclined").await;
+    shop.clock.advance(Span::seconds(5));
+    let seen = shop.look(started, SystemClock.now()).await;
+    assert_eq!(status(&seen), Some(IntentStatus::RequiresPaymentMethod));
+    shop.pay("pm_card_visa").await;
+    shop.clock.advance(Span::seconds(5));
+    shop.pay("pm_card_chargeDeclined").await;
+    let seen = shop.look(started, SystemClock.now()).await;
+    assert_eq!(status(&seen), Some(IntentStatus::Succeeded));
+}
+
+#[tokio::test]
+async fn with_a_wrong_clock_nothing_is_known_and_nothing_is_begun() {
+    for wrong in [SystemClock.now() + Span::minutes(3), SystemClock.now() - Span::minutes(3)] {
+        let shop = Shop::with_clock(Arc::new(ManualClock::new(wrong)));
+        assert_eq!(shop.look(wrong, wrong).await, Seen::Unread, "finding nothing proves nothing");
+        assert_eq!(shop.stripe.account_id().await, Err(AccountError::ClockDiffers));
+        let token = shop.token("pm_card_visa").parse().unwrap();
+        assert_eq!(shop.stripe.token_facts(&token).await, Err(GatherError::ClockDiffers));
+    }
+    let shop = Shop::open();
+    let now = SystemClock.now();
+    assert_eq!(shop.look(now, now).await, Seen::Absent { asked: now });
+    assert!(shop.stripe.account_id().await.is_ok());
+}
+
+#[tokio::test]
+async fn further_payments_of_a_session_are_told_beside_the_one_that_is_looked_for() {
+    let mut shop = Shop::open();
+    let started = SystemClock.now();
+    shop.pay("pm_card_visa").await;
+    shop.clock.advance(Span::seconds(5));
+    shop.pay("pm_card_visa").await;
+    let ids: Vec<String> = shop.emulator.ledger().into_iter().map(|entry| entry.payment_intent).collect();
+    let Seen::Beside { seen, paid } = shop.look(started, SystemClock.now()).await else {
+        panic!("two are told")
+    };
+    assert!(matches!(*seen, Seen::Intent(intent) if intent.id.as_str() == ids[0]), "the oldest decides");
+    assert_eq!(paid.iter().map(ToString::to_string).collect::<Vec<_>>(), ids[1..]);
+
+    let other = Listing { session: &shop.session, attempt: AttemptNumber(2), started, asked: started };
+    let Seen::Beside { seen, paid } = shop.stripe.find_intent(&other).await.seen else {
+        panic!("both are told")
+    };
+    assert_eq!(
+        (*seen, paid.len()),
+        (Seen::Absent { asked: started }, 2),
+        "attempt 2 was not paid, attempt 1 was"
+    );
+}
