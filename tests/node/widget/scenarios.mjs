@@ -146,7 +146,7 @@ export async function a_payment_in_progress(world) {
 
   const looks = shop.calls.length;
   for (let at = 0; at < 8; at += 1) {
-    await chat.page.clock.runFor(30_000);
+    await chat.page.clock.fastForward(30_000);
     await waitUntil(() => shop.calls.length === looks + at + 1);
     await chat.see('The payment is being confirmed');
   }
