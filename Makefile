@@ -19,21 +19,23 @@ test: setup lint ## All that must pass: the tools, the lints, every test.
 	$(CARGO) test --locked
 
 # The second run of clippy is the build of the shipped image, which has no emulator.
-lint: ## Check format and lints, with the emulator and without it.
+lint: widget/node_modules/.complete ## Check format and lints, with the emulator and without it, and that the widget is built.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
+	npm run --silent --prefix widget check
 
 fmt: ## Format the code.
 	$(CARGO) fmt
 
 # Read the diff of the snapshots before you commit it: they are the wire.
-generate: setup ## Write everything that is made of something else anew: schemas, snapshots.
+generate: setup ## Write everything that is made of something else anew: widget, schemas, snapshots.
+	npm run --silent --prefix widget build
 	$(CARGO) run --locked -- schema tenant > tenants/schema.json
 	$(CARGO) run --locked -- schema gateway > deploy/gateway.schema.json
 	INSTA_UPDATE=always $(CARGO) test --locked --test it
 
-setup: $(VENV)/.complete $(NODE_MODULES)/.complete browser ## Make what the tests need beside Rust.
+setup: $(VENV)/.complete $(NODE_MODULES)/.complete widget/node_modules/.complete browser ## Make what the tests need beside Rust.
 
 # Other people's clients are tested against, so Python, Node.js and Chromium are needed. As root on Debian what is missing
 # is installed, and said so; elsewhere it is named, and nothing is installed.
@@ -60,6 +62,11 @@ $(VENV)/.complete: $(REQUIREMENTS)
 $(NODE_MODULES)/.complete: tests/node/package-lock.json
 	$(call need,npm --version,npm,)
 	npm ci --prefix tests/node --no-audit --no-fund --loglevel=error
+	@touch $@
+
+widget/node_modules/.complete: widget/package-lock.json
+	$(call need,npm --version,npm,)
+	npm ci --prefix widget --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .PHONY: browser

@@ -26,3 +26,4 @@ mod store;
 mod stripe_client;
 mod support;
 mod transport;
+mod widget;

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HostListener } from '../src/host/host';
+import { McpAppsHost } from '../src/host/mcp_apps';
+import { OpenAiHost, type OpenAi } from '../src/host/openai';
+
+type Heard = (event: { source: unknown; data: unknown }) => void;
+
+/** A window whose embedder is the test. */
+function embedded() {
+  const sent: Record<string, unknown>[] = [];
+  const parent = { postMessage: (message: Record<string, unknown>) => sent.push(message) };
+  let hear: Heard = () => undefined;
+  const window = { parent, addEventListener: (_: string, listener: Heard) => { hear = listener; }, open: () => null };
+  const say = (data: unknown, source: unknown = parent): void => hear({ source, data: { jsonrpc: '2.0', ...(data as object) } });
+  return { window: window as never, sent, say };
+}
+
+function listener() {
+  const told: unknown[] = [];
+  const listening: HostListener = {
+    result: (result, input) => told.push(['result', result, input]),
+    cancelled: () => told.push(['cancelled']),
+    changed: () => told.push(['changed']),
+  };
+  return { listening, told };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+
+test('an MCP Apps host is greeted, and its tool result handed on with the arguments', async () => {
+  const { window, sent, say } = embedded();
+  const { listening, told } = listener();
+  const host = new McpAppsHost(window);
+  host.start(listening);
+  assert.equal(sent[0]?.['method'], 'ui/initialize');
+  assert.equal(host.isConnected, false);
+  say({ id: sent[0]?.['id'], result: { hostContext: { theme: 'dark', locale: 'de' }, hostCapabilities: {} } });
+  await turn();
+  assert.equal(host.isConnected && host.context.theme, 'dark');
+  assert.equal(sent[1]?.['method'], 'ui/notifications/initialized');
+  say({ method: 'ui/notifications/tool-input', params: { arguments: { product: 'mug' } } });
+  say({ method: 'ui/notifications/tool-result', params: { content: [] } });
+  say({ method: 'ui/notifications/host-context-changed', params: { theme: 'light' } });
+  assert.deepEqual(told, [['changed'], ['result', { content: [] }, { product: 'mug' }], ['changed']]);
+  assert.deepEqual([host.context.theme, host.context.locale], ['light', 'de']);
+  await assert.rejects(host.pay());
+});
+
+test('only the embedding window is heard, and its unknown requests are answered', async () => {
+  const { window, sent, say } = embedded();
+  const { listening, told } = listener();
+  new McpAppsHost(window).start(listening);
+  say({ method: 'ui/notifications/tool-result', params: {} }, {});
+  assert.deepEqual(told, []);
+  say({ id: 'x', method: 'ui/format-disk' });
+  assert.deepEqual((sent.at(-1)?.['error'] as { code: number }).code, -32601);
+  say({ id: 'y', method: 'ping' });
+  assert.deepEqual(sent.at(-1)?.['result'], {});
+});
+
+test('a tool that the host refuses rejects with its words', async () => {
+  const { window, sent, say } = embedded();
+  const host = new McpAppsHost(window);
+  host.start(listener().listening);
+  await assert.rejects(host.callTool('get_checkout', {}), /no host/);
+  say({ id: sent[0]?.['id'], result: {} });
+  await turn();
+  const calling = host.callTool('get_checkout', { checkout_session_id: 'chk_1' });
+  say({ id: sent.at(-1)?.['id'], error: { code: -1, message: 'not now' } });
+  await assert.rejects(calling, /not now/);
+});
+
+test('window.openai is read anew each time, and may come late', () => {
+  const listeners: Record<string, () => void> = {};
+  const window = { addEventListener: (name: string, listen: () => void) => { listeners[name] = listen; }, open: () => null } as {
+    addEventListener: (name: string, listen: () => void) => void; open: () => null; openai?: OpenAi;
+  };
+  const { listening, told } = listener();
+  const host = new OpenAiHost(window as never);
+  host.start(listening);
+  assert.deepEqual([host.isConnected, host.canPay, told.length], [false, false, 0]);
+  window.openai = { toolOutput: { products: [] }, toolInput: { query: 'mug' }, requestCheckout: async () => 'paid', theme: 'blue' };
+  listeners['openai:set_globals']?.();
+  assert.equal(told.length, 2);
+  assert.deepEqual([host.isConnected, host.canPay, host.context.theme], [true, true, null]);
+});
