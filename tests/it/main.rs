@@ -22,6 +22,7 @@ mod host;
 mod inspector;
 mod protocol;
 mod purchase;
+mod simulation;
 mod store;
 mod stripe_client;
 mod support;

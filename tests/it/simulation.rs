@@ -1,0 +1,135 @@
+//! Thousands of histories in which everything goes wrong that can, each from one seed.
+//!
+//! A seed that fails is told with how to see its history:
+//! `SIMULATION_SEED=123 cargo test --test it simulation::one_seed -- --nocapture`.
+
+mod chance;
+mod checks;
+mod store;
+mod stripe;
+mod world;
+
+use std::collections::BTreeMap;
+
+use merchant_gateway::ports::{Environment, SystemEnvironment};
+
+use store::StoreMistakes;
+use world::{Mistakes, World};
+
+/// How many histories the suite runs.
+const SEEDS: u64 = 10_000;
+
+/// Within so many, each mistake must show.
+const SABOTEUR_SEEDS: u64 = 1000;
+
+type Counts = BTreeMap<&'static str, u64>;
+
+fn run(seed: u64, mistakes: Mistakes) -> (Result<(), String>, Counts) {
+    let mut world = World::new(seed, mistakes, false);
+    let ended = world.run();
+    (ended, world.counts)
+}
+
+/// Runs seeds on two threads; the first that fails, if any, and what was met.
+fn run_all(seeds: u64) -> (Option<(u64, String)>, Counts) {
+    let halves: Vec<_> = (0..2)
+        .map(|half| {
+            std::thread::spawn(move || {
+                let mut counts = Counts::new();
+                for seed in (half..seeds).step_by(2) {
+                    let (ended, met) = run(seed, Mistakes::default());
+                    for (what, times) in met {
+                        *counts.entry(what).or_default() += times;
+                    }
+                    if let Err(broken) = ended {
+                        return (Some((seed, broken)), counts);
+                    }
+                }
+                (None, counts)
+            })
+        })
+        .collect();
+    let mut counts = Counts::new();
+    let mut failed = None;
+    for half in halves {
+        let (of_half, met) = half.join().unwrap();
+        failed = failed.or(of_half);
+        for (what, times) in met {
+            *counts.entry(what).or_default() += times;
+        }
+    }
+    (failed, counts)
+}
+
+#[test]
+fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
+    let (failed, counts) = run_all(SEEDS);
+    if let Some((seed, broken)) = failed {
+        panic!("{broken}\nSIMULATION_SEED={seed} cargo test --test it simulation::one_seed -- --nocapture");
+    }
+    // A simulation that never gets somewhere proves nothing about it.
+    for (what, least) in [
+        ("charged", 5000),
+        ("crash", 5000),
+        ("crash at an output", 1000),
+        ("commit failed", 1000),
+        ("commit done unheard", 1000),
+        ("conflict", 500),
+        ("answer lost", 1000),
+        ("late effect", 200),
+        ("key refused", 200),
+        ("request refused", 200),
+        ("caller gave up", 500),
+        ("passivated", 1000),
+        ("answer: paid", 5000),
+        ("answer: undecided", 100),
+        ("ends completed", 5000),
+        ("ends canceled", 200),
+        ("ends ready", 100),
+        ("frozen: unreadable", 10),
+    ] {
+        let met = counts.get(what).copied().unwrap_or(0);
+        assert!(met >= least, "{what}: {met} of at least {least}; {counts:?}");
+    }
+}
+
+#[test]
+fn one_seed_can_be_looked_at() {
+    let seed = SystemEnvironment.var("SIMULATION_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let mut world = World::new(seed, Mistakes::default(), true);
+    let ended = world.run();
+    println!("{}\n{ended:?}", world.history.take().unwrap().join("\n"));
+    assert_eq!(ended, Ok(()));
+}
+
+/// The invariant that a mistake breaks first, within the seeds that it has.
+fn caught(mistakes: Mistakes) -> String {
+    let broken = (0..SABOTEUR_SEEDS).find_map(|seed| run(seed, mistakes).0.err());
+    broken.expect("a simulation that does not notice this mistake proves nothing")
+}
+
+#[test]
+fn a_store_that_ignores_versions_is_caught() {
+    let store = StoreMistakes { ignores_versions: true, ..StoreMistakes::default() };
+    let broken = caught(Mistakes { store, renews_keys: false });
+    assert!(broken.starts_with('I') || broken.starts_with("honesty"), "{broken}");
+}
+
+#[test]
+fn a_store_that_loses_the_attempt_is_caught() {
+    let store = StoreMistakes { loses_attempts: true, ..StoreMistakes::default() };
+    assert!(caught(Mistakes { store, renews_keys: false }).starts_with("I3"));
+}
+
+#[test]
+fn a_client_that_renews_the_key_is_caught() {
+    let broken = caught(Mistakes { renews_keys: true, ..Mistakes::default() });
+    assert!(broken.starts_with("I1"), "{broken}");
+}
+
+#[test]
+fn an_attempt_that_begins_before_the_last_one_is_dead_is_caught() {
+    let store = StoreMistakes { forgets_attempts_under_way: true, ..StoreMistakes::default() };
+    let broken = caught(Mistakes { store, renews_keys: false });
+    assert!(broken.starts_with("I1") || broken.starts_with("I5"), "{broken}");
+}

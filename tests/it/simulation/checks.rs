@@ -1,0 +1,140 @@
+//! The invariants, as far as they can be seen from outside the drivers.
+
+use std::collections::HashSet;
+
+use merchant_gateway::domain::checkout::command::{Answer, Command, Rejection};
+use merchant_gateway::domain::checkout::driver::RequestId;
+use merchant_gateway::domain::checkout::session::{NoticeCode, State};
+use merchant_gateway::domain::ids::{OrderId, SessionId};
+
+use super::world::World;
+
+/// What a caller asked, and what it was told.
+pub struct Told {
+    request: RequestId,
+    session: SessionId,
+    token: Option<String>,
+    declined: bool,
+    order: Option<OrderId>,
+}
+
+impl Told {
+    pub fn asked(request: RequestId, session: &SessionId, command: &Command) -> Self {
+        let token = match command {
+            Command::Complete(payment) => Some(payment.token.expose().to_owned()),
+            Command::Create(_)
+            | Command::Update { .. }
+            | Command::Cancel
+            | Command::Read
+            | Command::Decide(_) => None,
+        };
+        Self { request, session: session.clone(), token, declined: false, order: None }
+    }
+}
+
+/// An answer is held against what is durable at that moment.
+pub fn broken_by_answer(
+    world: &mut World,
+    request: RequestId,
+    answer: &Result<Box<Answer>, Rejection>,
+) -> Result<(), String> {
+    let told =
+        world.told.iter_mut().find(|told| told.request == request).expect("whoever is answered has asked");
+    let Ok(answer) = answer else { return Ok(()) };
+    told.declined = answer.notice.as_ref().is_some_and(|notice| notice.code == NoticeCode::PaymentDeclined);
+    told.order = answer.order.as_ref().map(|placed| placed.order.id.clone());
+    let session = &answer.session.id;
+    let Some(placed) = &answer.order else { return Ok(()) };
+    let durable = world.store.orders.get(session);
+    if durable.map(|durable| &durable.order.id) != Some(&placed.order.id) {
+        return Err(format!("I4: {session} was told to be paid, and its order is not durable"));
+    }
+    let paid = world.stripe.succeeded(session).any(|payment| payment.id == placed.order.payment_intent);
+    if paid {
+        Ok(())
+    } else {
+        Err(format!("I4: {session} was told to be paid, and Stripe shows no such payment"))
+    }
+}
+
+/// What must be true once everything is settled.
+pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
+    world.stripe.settle(world.now);
+    let sessions: Vec<SessionId> = world.store.rows.keys().cloned().collect();
+    for session in &sessions {
+        of_session(world, session)?;
+    }
+    for told in &world.told {
+        let orders: HashSet<&OrderId> = world
+            .told
+            .iter()
+            .filter(|other| other.session == told.session)
+            .filter_map(|other| other.order.as_ref())
+            .collect();
+        if orders.len() > 1 {
+            return Err(format!("I7: {} was told of several orders", told.session));
+        }
+        let Some(token) = told.token.as_ref().filter(|_| told.declined) else { continue };
+        let of_token =
+            world.store.attempts.values().filter(|attempt| attempt.intent.token.expose() == *token);
+        for attempt in of_token {
+            let charge = &attempt.intent.charge;
+            let mut paid = world
+                .stripe
+                .succeeded(&charge.session)
+                .filter(|payment| payment.seen.attempt == Some(charge.attempt));
+            if charge.session == told.session && paid.any(|payment| !is_flagged(world, payment)) {
+                return Err(format!(
+                    "honesty: caller {} heard of a decline, and was charged",
+                    told.request.0
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_flagged(world: &World, payment: &super::stripe::Payment) -> bool {
+    world.store.flags.iter().any(|flag| flag.intent == payment.id)
+}
+
+fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
+    let (_, row, _) = &world.store.rows[session];
+    let state = row.state.clone();
+    let paid: Vec<_> = world.stripe.succeeded(session).cloned().collect();
+    if paid.len() > 1 {
+        return Err(format!("I1: {session} was charged {} times", paid.len()));
+    }
+    let order = world.store.orders.get(session).map(|placed| placed.order.clone());
+    for payment in &paid {
+        let on_order = order.as_ref().is_some_and(|order| order.payment_intent == payment.id);
+        if !on_order && !is_flagged(world, payment) {
+            return Err(format!("I5: payment {} of {session} is on no order and not flagged", payment.id));
+        }
+        let quoted = order.as_ref().map(|order| order.quote.total);
+        if on_order && quoted != Some(payment.seen.amount) {
+            return Err(format!("I2: {session} was charged another amount than its order says"));
+        }
+    }
+    if order.is_some() && paid.is_empty() {
+        return Err(format!("I4: {session} has an order and no payment"));
+    }
+    if order.is_some() != matches!(state, State::Completed { .. }) {
+        return Err(format!(
+            "I4: {session} is {} and {} an order",
+            state.name(),
+            if order.is_some() { "has" } else { "lacks" }
+        ));
+    }
+    world.count(match state {
+        State::Open { .. } => "ends open",
+        State::Ready { .. } => "ends ready",
+        State::Charging(_) | State::Frozen { .. } => {
+            return Err(format!("liveness: {session} ends {}", state.name()));
+        }
+        State::Completed { .. } => "ends completed",
+        State::Canceled { .. } => "ends canceled",
+        State::Expired => "ends expired",
+    });
+    Ok(())
+}

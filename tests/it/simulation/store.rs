@@ -1,0 +1,119 @@
+//! A model of the store: versions, unique tokens, one undecided attempt and one order per session.
+
+use std::collections::HashMap;
+
+use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Flag};
+use merchant_gateway::domain::checkout::command::PlacedOrder;
+use merchant_gateway::domain::checkout::driver::CommitFailed;
+use merchant_gateway::domain::checkout::session::{Session, State, Version};
+use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
+use merchant_gateway::domain::ids::{AttemptNumber, SessionId, SptHash};
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::time::Timestamp;
+
+/// Mistakes that a store could make.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreMistakes {
+    pub ignores_versions: bool,
+    pub loses_attempts: bool,
+    /// What is read says that an attempt under way is over.
+    pub forgets_attempts_under_way: bool,
+}
+
+pub struct Attempt {
+    pub intent: AttemptIntent,
+    pub can_be_sent: bool,
+    pub decided: bool,
+}
+
+#[derive(Default)]
+pub struct ModelStore {
+    pub rows: HashMap<SessionId, (Version, Session, Option<Timestamp>)>,
+    pub orders: HashMap<SessionId, PlacedOrder>,
+    pub attempts: HashMap<(SessionId, AttemptNumber), Attempt>,
+    tokens: HashMap<SptHash, TokenUse>,
+    pub flags: Vec<Flag>,
+    /// What each revision came to.
+    pub shown: HashMap<(SessionId, u32), Money>,
+    pub mistakes: StoreMistakes,
+}
+
+impl ModelStore {
+    pub fn load(&self, id: &SessionId, token: Option<&SptHash>) -> Loaded {
+        let mut session = self.rows.get(id).map(|(version, session, _)| (*version, session.clone()));
+        if self.mistakes.forgets_attempts_under_way
+            && token.is_some()
+            && let Some((_, session)) = &mut session
+            && let State::Charging(charging) = &session.state
+        {
+            session.state = State::Ready { quote: charging.quote.clone() };
+        }
+        Loaded {
+            session,
+            order: self.orders.get(id).cloned(),
+            token_use: token.and_then(|token| self.tokens.get(token).cloned()),
+        }
+    }
+
+    /// Writes a change, whole or not at all; `Err` with a sentence when that breaks an invariant.
+    pub fn commit(&mut self, change: Change) -> Result<Result<Version, CommitFailed>, String> {
+        let id = change.session.id.clone();
+        let present = self.rows.get(&id).map(|(version, ..)| *version);
+        if change.expected != present && !self.mistakes.ignores_versions {
+            return Ok(Err(CommitFailed::Conflict));
+        }
+        if let Some((_, before, _)) = self.rows.get(&id)
+            && before.state.is_terminal()
+            && before.state != change.session.state
+        {
+            return Err(format!("I8: {} left {}", id, before.state.name()));
+        }
+        match change.attempt {
+            Some(AttemptMove::Start(intent)) => {
+                let used = TokenUse { session: id.clone(), attempt: intent.number, end: None };
+                if self.tokens.contains_key(intent.token.hash()) {
+                    return Ok(Err(CommitFailed::TokenUsed));
+                }
+                let undecided = self.attempts.iter().any(|((of, _), attempt)| *of == id && !attempt.decided);
+                if undecided && !self.mistakes.forgets_attempts_under_way {
+                    return Ok(Err(CommitFailed::Conflict));
+                }
+                if !self.mistakes.loses_attempts {
+                    self.tokens.insert(intent.token.hash().clone(), used);
+                    let attempt = Attempt { intent: *intent, can_be_sent: true, decided: false };
+                    self.attempts.insert((id.clone(), attempt.intent.number), attempt);
+                }
+            }
+            Some(AttemptMove::Update { number, end, erase_token }) => {
+                if let Some(attempt) = self.attempts.get_mut(&(id.clone(), number)) {
+                    attempt.can_be_sent &= !erase_token;
+                    attempt.decided |= end.is_some();
+                }
+                for used in
+                    self.tokens.values_mut().filter(|used| used.session == id && used.attempt == number)
+                {
+                    used.end = used.end.take().or_else(|| end.clone());
+                }
+            }
+            None => {}
+        }
+        if let Some(order) = change.order {
+            if self.orders.contains_key(&id) {
+                return Err(format!("I5: {id} has two orders"));
+            }
+            let completion = order.id.to_string();
+            self.orders.insert(id.clone(), PlacedOrder { order, permalink: String::new(), completion });
+        }
+        for flag in change.flags {
+            if !self.flags.iter().any(|known| known.intent == flag.intent) {
+                self.flags.push(flag);
+            }
+        }
+        if let Some(quote) = change.session.quote() {
+            self.shown.insert((id.clone(), change.session.revision.0), quote.total);
+        }
+        let version = Version(present.map_or(1, |version| version.0 + 1));
+        self.rows.insert(id, (version, change.session, change.due_at));
+        Ok(Ok(version))
+    }
+}

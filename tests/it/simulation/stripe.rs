@@ -1,0 +1,226 @@
+//! A model of Stripe, on the level of what our client makes of its answers.
+//!
+//! It keeps Stripe's promises: a stored outcome is replayed under its key for a day, a token pays up to its limit, a
+//! succeeded payment stays. All else may go wrong.
+
+use std::collections::HashMap;
+
+use merchant_gateway::domain::checkout::attempt::{AttemptIntent, IntentSeen, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::driver::GatherError;
+use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
+use merchant_gateway::domain::ids::{AttemptNumber, PaymentIntentId, SessionId};
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::time::{Span, Timestamp};
+
+use super::chance::Chance;
+
+/// How long a key is remembered.
+const MEMORY: Span = Span::hours(24);
+
+/// What the card behind a token does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Card {
+    Pays,
+    Declines,
+    Demands3ds,
+    /// Says so later, and then pays or does not.
+    Dawdles,
+    /// Pays, and answers with a stored 500.
+    PaysWith500,
+    /// Does not pay, and answers with a stored 500.
+    Fails500,
+}
+
+pub const CARDS: [Card; 6] =
+    [Card::Pays, Card::Declines, Card::Demands3ds, Card::Dawdles, Card::PaysWith500, Card::Fails500];
+
+pub struct Token {
+    pub card: Card,
+    pub limit: Money,
+    pub used: i64,
+    pub expires: Timestamp,
+    pub revoked: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Payment {
+    pub id: PaymentIntentId,
+    pub session: SessionId,
+    pub seen: IntentSeen,
+    pub created: Timestamp,
+    /// When a dawdling one comes to its end, and how.
+    pub settles: Option<(Timestamp, IntentStatus)>,
+}
+
+/// What a key is remembered for.
+struct Kept {
+    body: String,
+    answer: Seen,
+    at: Timestamp,
+}
+
+#[derive(Default)]
+pub struct ModelStripe {
+    pub tokens: HashMap<String, Token>,
+    pub payments: Vec<Payment>,
+    keys: HashMap<String, Kept>,
+    made: u64,
+    /// A saboteur: every send is a request of its own.
+    pub renews_keys: bool,
+}
+
+impl ModelStripe {
+    /// Executes a charge and says what is answered, when the answer arrives.
+    pub fn charge(&mut self, attempt: &AttemptIntent, now: Timestamp, chance: &mut Chance) -> Seen {
+        self.settle(now);
+        let key = attempt.idempotency_key.as_str().to_owned();
+        let key = if self.renews_keys { format!("{key}-{}", self.made) } else { key };
+        let body = format!("{:?}", attempt.charge);
+        if let Some(kept) = self.keys.get(&key).filter(|kept| now < kept.at + MEMORY) {
+            if kept.body != body {
+                return Seen::IdempotencyConflict;
+            }
+            let replayed = Seen::Unknown(Unknown { replayed_error: true, ..Unknown::default() });
+            return if matches!(kept.answer, Seen::Unknown(_)) { replayed } else { kept.answer.clone() };
+        }
+        let token = self.tokens.get_mut(attempt.token.expose()).expect("tokens are minted here");
+        let total = attempt.charge.total;
+        if token.used + total.minor > token.limit.minor {
+            return Seen::TokenRefused { maybe_consumed: token.used > 0, detail: "limit".to_owned() };
+        }
+        if token.revoked || token.expires <= now {
+            return Seen::TokenRefused { maybe_consumed: false, detail: "gone".to_owned() };
+        }
+        let card = token.card;
+        let status = match card {
+            Card::Pays | Card::PaysWith500 => IntentStatus::Succeeded,
+            Card::Declines | Card::Fails500 => IntentStatus::RequiresPaymentMethod,
+            Card::Demands3ds => IntentStatus::RequiresAction,
+            Card::Dawdles => IntentStatus::Processing,
+        };
+        if matches!(card, Card::Pays | Card::PaysWith500 | Card::Dawdles) {
+            token.used += total.minor;
+        }
+        self.made += 1;
+        let id: PaymentIntentId = format!("pi_{}", self.made).parse().unwrap();
+        let settles = (card == Card::Dawdles).then(|| {
+            let end = if chance.per_mille(500) {
+                IntentStatus::Succeeded
+            } else {
+                IntentStatus::RequiresPaymentMethod
+            };
+            (now + Span::millis(chance.millis(1000, 600_000)), end)
+        });
+        let seen = IntentSeen {
+            id: id.clone(),
+            status,
+            amount: total,
+            livemode: false,
+            session: Some(attempt.charge.session.clone()),
+            revision: Some(attempt.charge.revision),
+            attempt: Some(attempt.charge.attempt),
+        };
+        let session = attempt.charge.session.clone();
+        self.payments.push(Payment { id: id.clone(), session, seen: seen.clone(), created: now, settles });
+        let answer = match card {
+            Card::Pays | Card::Demands3ds | Card::Dawdles => Seen::Intent(seen),
+            Card::Declines => Seen::Declined {
+                intent: Some(id),
+                requires_3ds: false,
+                text: "Your card was declined.".to_owned(),
+            },
+            Card::PaysWith500 | Card::Fails500 => Seen::Unknown(Unknown::default()),
+        };
+        self.keys.insert(key, Kept { body, answer: answer.clone(), at: now });
+        answer
+    }
+
+    pub fn read(&mut self, id: &PaymentIntentId, now: Timestamp) -> Seen {
+        self.settle(now);
+        let found = self.payments.iter().find(|payment| payment.id == *id);
+        found.map_or(Seen::Unread, |payment| Seen::Intent(payment.seen.clone()))
+    }
+
+    /// A complete listing, as our client reads it.
+    pub fn find(
+        &mut self,
+        session: &SessionId,
+        attempt: AttemptNumber,
+        started: Timestamp,
+        now: Timestamp,
+    ) -> Seen {
+        self.settle(now);
+        let from = started - Span::minutes(10);
+        let mut found: Vec<&Payment> = self
+            .payments
+            .iter()
+            .filter(|payment| payment.session == *session && payment.created >= from)
+            .collect();
+        let rank = |status| match status {
+            IntentStatus::Succeeded => 0,
+            IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => 2,
+            IntentStatus::Processing
+            | IntentStatus::RequiresAction
+            | IntentStatus::RequiresCapture
+            | IntentStatus::RequiresConfirmation => 1,
+        };
+        found.sort_by_key(|payment| {
+            (payment.seen.attempt != Some(attempt), rank(payment.seen.status), payment.created)
+        });
+        let decisive = found.first().filter(|payment| payment.seen.attempt == Some(attempt));
+        let seen = decisive.map_or(Seen::Absent { asked: now }, |payment| Seen::Intent(payment.seen.clone()));
+        let others = found.iter().skip(usize::from(decisive.is_some()));
+        let paid: Vec<_> = others
+            .filter(|payment| payment.seen.status == IntentStatus::Succeeded)
+            .map(|payment| payment.id.clone())
+            .collect();
+        if paid.is_empty() { seen } else { Seen::Beside { seen: Box::new(seen), paid } }
+    }
+
+    pub fn cancel(&mut self, id: &PaymentIntentId, now: Timestamp) -> Seen {
+        self.settle(now);
+        if let Some(payment) = self.payments.iter_mut().find(|payment| payment.id == *id)
+            && !matches!(payment.seen.status, IntentStatus::Succeeded | IntentStatus::Processing)
+        {
+            payment.seen.status = IntentStatus::Canceled;
+        }
+        self.read(id, now)
+    }
+
+    pub fn facts(&mut self, token: &str, now: Timestamp) -> Result<TokenFacts, GatherError> {
+        let token = self.tokens.get(token).ok_or(GatherError::Foreign)?;
+        let left = token.limit.minor - token.used;
+        let deactivated = if left == 0 {
+            Some(Deactivation::Consumed)
+        } else if token.revoked {
+            Some(Deactivation::Revoked)
+        } else {
+            (token.expires <= now).then_some(Deactivation::Expired)
+        };
+        Ok(TokenFacts {
+            livemode: false,
+            deactivated,
+            expires: Some(token.expires),
+            remaining: Some(Money::new(left, token.limit.currency)),
+            block_recommended: false,
+        })
+    }
+
+    /// Lets dawdling payments come to their ends.
+    pub fn settle(&mut self, now: Timestamp) {
+        for payment in &mut self.payments {
+            if let Some((at, status)) = payment.settles
+                && at <= now
+            {
+                payment.settles = None;
+                payment.seen.status = status;
+            }
+        }
+    }
+
+    pub fn succeeded<'a>(&'a self, session: &'a SessionId) -> impl Iterator<Item = &'a Payment> {
+        self.payments.iter().filter(move |payment| {
+            payment.session == *session && payment.seen.status == IntentStatus::Succeeded
+        })
+    }
+}

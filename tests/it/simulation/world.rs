@@ -1,0 +1,612 @@
+//! A plain event loop in virtual time: real drivers, a model store, a model Stripe, and everything that may go wrong.
+//!
+//! What has left for the store or for Stripe takes effect even when the process that sent it is dead by then; what comes
+//! back to a dead process is lost.
+
+use std::collections::{BTreeMap, HashMap};
+
+use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Seen, Unknown};
+use merchant_gateway::domain::checkout::command::{Command, Payment, Rejection};
+use merchant_gateway::domain::checkout::decision::{Decision, Verification};
+use merchant_gateway::domain::checkout::driver::{
+    CommitFailed, Driver, Input, Output, RequestId, StoreFailed,
+};
+use merchant_gateway::domain::checkout::session::State;
+use merchant_gateway::domain::checkout::step::{Effect, Moment};
+use merchant_gateway::domain::ids::{AttemptNumber, Revision, SessionId};
+use merchant_gateway::domain::merchant::MerchantView;
+use merchant_gateway::domain::time::{Span, Timestamp};
+
+use super::chance::Chance;
+use super::checks::{Told, broken_at_the_end, broken_by_answer};
+use super::store::{ModelStore, StoreMistakes};
+use super::stripe::{CARDS, Card, ModelStripe, Token};
+use crate::support::shop;
+
+/// Until when things go wrong.
+const TROUBLE: Span = Span::minutes(20);
+
+/// How long everything may take to settle afterwards.
+const PEACE: Span = Span::hours(60);
+
+/// How long Stripe is silent in some histories: longer than anybody waits for it.
+const SILENCE: Span = Span::hours(26);
+
+/// How often due sessions are looked for.
+const SWEEP: Span = Span::seconds(15);
+
+/// The deadline of one request to Stripe.
+const DEADLINE: i64 = 30_000;
+
+/// Mistakes that the world around the drivers could make.
+#[derive(Clone, Copy, Default)]
+pub struct Mistakes {
+    pub store: StoreMistakes,
+    pub renews_keys: bool,
+}
+
+/// Something that happens at a moment.
+enum Event {
+    /// A caller comes to a process.
+    Call {
+        process: usize,
+        session: SessionId,
+        command: Box<Command>,
+    },
+    /// Something reaches the store or Stripe, and its answer begins to come back.
+    Arrives(Box<Sent>),
+    /// An answer comes back to the process that waits for it.
+    Back {
+        process: usize,
+        life: u32,
+        session: SessionId,
+        input: Box<Input>,
+    },
+    Sweep {
+        process: usize,
+    },
+    Crash {
+        process: usize,
+    },
+    /// A request arrives whose sender has given up on it.
+    Late(Box<AttemptIntent>),
+}
+
+/// What left a process.
+struct Sent {
+    process: usize,
+    life: u32,
+    session: SessionId,
+    output: Output,
+}
+
+struct Process {
+    life: u32,
+    drivers: HashMap<SessionId, (Driver, Option<Timestamp>)>,
+}
+
+pub struct World {
+    pub chance: Chance,
+    pub now: Timestamp,
+    events: BTreeMap<(i64, u64), Event>,
+    made: u64,
+    processes: Vec<Process>,
+    pub store: ModelStore,
+    pub stripe: ModelStripe,
+    view: MerchantView,
+    sessions: Vec<SessionId>,
+    trouble_ends: Timestamp,
+    /// How often in a thousand something goes wrong, in this history.
+    trouble: u64,
+    /// Until when Stripe tells nothing at all.
+    silent_until: Timestamp,
+    /// When an operator looks again.
+    operator: Timestamp,
+    pub told: Vec<Told>,
+    waiting: HashMap<u64, (usize, u32)>,
+    asked: u64,
+    pub counts: BTreeMap<&'static str, u64>,
+    pub history: Option<Vec<String>>,
+}
+
+impl World {
+    pub fn new(seed: u64, mistakes: Mistakes, tell: bool) -> Self {
+        let mut chance = Chance::new(seed);
+        let mut view = shop::view();
+        view.checkout.tokens.allow_larger = chance.per_mille(500);
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let processes = if chance.per_mille(300) { 2 } else { 1 };
+        let sessions: Vec<SessionId> = (1..=2).map(SessionId::from_random).collect();
+        let (mut stripe, mut store) = (ModelStripe::default(), ModelStore::default());
+        stripe.renews_keys = mistakes.renews_keys;
+        store.mistakes = mistakes.store;
+        let trouble = *chance.pick(&[0, 50, 150, 300]);
+        let new_process = || Process { life: 0, drivers: HashMap::new() };
+        let mut world = Self {
+            chance,
+            now,
+            events: BTreeMap::new(),
+            made: 0,
+            processes: (0..processes).map(|_| new_process()).collect(),
+            store,
+            stripe,
+            view,
+            sessions,
+            trouble_ends: now + TROUBLE,
+            trouble,
+            silent_until: now,
+            operator: now,
+            told: Vec::new(),
+            waiting: HashMap::new(),
+            asked: 0,
+            counts: BTreeMap::new(),
+            history: tell.then(Vec::new),
+        };
+        if world.chance.per_mille(5) {
+            world.silent_until = now + SILENCE;
+        }
+        world.plan();
+        world
+    }
+
+    /// What callers, crashes and the sweeper do.
+    fn plan(&mut self) {
+        for process in 0..self.processes.len() {
+            self.at(SWEEP, Event::Sweep { process });
+            if self.trouble > 0 {
+                for _ in 0..self.chance.below(4) {
+                    let when = Span::millis(self.chance.millis(0, 600_000));
+                    self.at(when, Event::Crash { process });
+                }
+            }
+        }
+        for session in self.sessions.clone() {
+            self.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
+            for _ in 0..4 + self.chance.below(8) {
+                let when = Span::millis(self.chance.millis(100, 240_000));
+                self.call_at(when, &session, Command::Read);
+            }
+        }
+    }
+
+    fn at(&mut self, after: Span, event: Event) {
+        self.made += 1;
+        self.events.insert(((self.now + after).as_millis(), self.made), event);
+    }
+
+    fn call_at(&mut self, after: Span, session: &SessionId, command: Command) {
+        let process = usize::try_from(self.chance.below(self.processes.len() as u64)).unwrap();
+        self.at(after, Event::Call { process, session: session.clone(), command: Box::new(command) });
+    }
+
+    fn goes_wrong(&mut self) -> bool {
+        self.now < self.trouble_ends && self.chance.per_mille(self.trouble)
+    }
+
+    pub fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    fn tell(&mut self, line: impl FnOnce() -> String) {
+        if let Some(history) = &mut self.history {
+            history.push(format!(
+                "{:>12} ms  {}",
+                self.now.since(Timestamp::from_seconds(1_800_000_000)).as_millis(),
+                line()
+            ));
+        }
+    }
+
+    /// Runs a history to its end; `Err` names the invariant that broke.
+    pub fn run(&mut self) -> Result<(), String> {
+        let end = self.trouble_ends + PEACE;
+        let mut steps = 0_u32;
+        while let Some(((at, _), event)) = self.events.pop_first() {
+            self.now = self.now.max(Timestamp::from_millis(at));
+            steps += 1;
+            if self.now > end || steps > 200_000 {
+                return Err(format!("liveness: not settled at {}", self.now));
+            }
+            self.happen(event)?;
+            if self.now > self.trouble_ends && self.waiting.is_empty() && self.settled() {
+                break;
+            }
+        }
+        broken_at_the_end(self)
+    }
+
+    /// Whether nothing is undecided; an operator is asked about what is frozen.
+    fn settled(&mut self) -> bool {
+        let mut settled = true;
+        for session in self.sessions.clone() {
+            match self.store.rows.get(&session).map(|(_, row, _)| row.state.clone()) {
+                Some(State::Charging(_)) => settled = false,
+                Some(State::Frozen { reason, .. }) => {
+                    settled = false;
+                    if self.now < self.operator {
+                        continue;
+                    }
+                    self.operator = self.now + Span::minutes(5);
+                    self.count(match reason {
+                        merchant_gateway::domain::checkout::session::FreezeReason::PaymentDisagrees => {
+                            "frozen: disagrees"
+                        }
+                        merchant_gateway::domain::checkout::session::FreezeReason::IdempotencyConflict => {
+                            "frozen: conflict"
+                        }
+                        merchant_gateway::domain::checkout::session::FreezeReason::Unreadable => {
+                            "frozen: unreadable"
+                        }
+                    });
+                    self.stripe.settle(self.now);
+                    let paid = self.stripe.succeeded(&session).next().map(|payment| payment.id.clone());
+                    let decision = match paid {
+                        Some(payment_intent) => Decision::Charged { payment_intent },
+                        None => Decision::NotCharged,
+                    };
+                    self.call_at(Span::seconds(60), &session, Command::Decide(decision));
+                }
+                Some(
+                    State::Open { .. }
+                    | State::Ready { .. }
+                    | State::Completed { .. }
+                    | State::Canceled { .. }
+                    | State::Expired,
+                )
+                | None => {}
+            }
+        }
+        settled
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), String> {
+        match event {
+            Event::Call { process, session, command } => self.call(process, &session, *command),
+            Event::Arrives(sent) => self.arrives(*sent),
+            Event::Back { process, life, session, input } => {
+                if self.processes[process].life == life {
+                    self.feed(process, &session, *input)
+                } else {
+                    Ok(())
+                }
+            }
+            Event::Sweep { process } => {
+                self.at(SWEEP, Event::Sweep { process });
+                let now = self.now;
+                let due = |due_at: Option<Timestamp>| due_at.is_some_and(|due_at| due_at <= now);
+                for session in self.sessions.clone() {
+                    if self.store.rows.get(&session).is_some_and(|(.., due_at)| due(*due_at)) {
+                        self.feed(process, &session, Input::Woken)?;
+                    }
+                }
+                Ok(())
+            }
+            Event::Crash { process } => {
+                self.crash(process);
+                Ok(())
+            }
+            Event::Late(intent) => {
+                let seen = self.stripe.charge(&intent, self.now, &mut self.chance);
+                self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.charge.session));
+                Ok(())
+            }
+        }
+    }
+
+    fn crash(&mut self, process: usize) {
+        self.count("crash");
+        self.tell(|| format!("process {process} dies"));
+        let life = self.processes[process].life;
+        self.processes[process] = Process { life: life + 1, drivers: HashMap::new() };
+        // Its callers hear nothing; they may come again.
+        self.waiting.retain(|_, (of, in_life)| (*of, *in_life) != (process, life));
+    }
+
+    /// A caller does something that fits the session as it stands, or does not.
+    fn call(&mut self, process: usize, session: &SessionId, command: Command) -> Result<(), String> {
+        let command = if matches!(command, Command::Read) { self.wish(session) } else { command };
+        self.asked += 1;
+        let request = RequestId(self.asked);
+        self.tell(|| format!("caller {} asks {session} of process {process}: {command:?}", request.0));
+        self.waiting.insert(request.0, (process, self.processes[process].life));
+        self.told.push(Told::asked(request, session, &command));
+        self.feed(process, session, Input::Asked { request, command: Box::new(command) })?;
+        if self.goes_wrong() && self.waiting.remove(&request.0).is_some() {
+            self.count("caller gave up");
+            self.feed(process, session, Input::GivenUp(request))?;
+        }
+        Ok(())
+    }
+
+    fn wish(&mut self, session: &SessionId) -> Command {
+        let row = self.store.rows.get(session).map(|(_, row, _)| row.clone());
+        let Some(row) = row else { return Command::Create(shop::two_mugs()) };
+        match self.chance.below(10) {
+            0 => Command::Read,
+            1 => Command::Update {
+                revision: None,
+                patch: merchant_gateway::domain::checkout::command::Patch::default(),
+            },
+            2 if self.chance.per_mille(300) => Command::Cancel,
+            _ => {
+                // Sometimes the same token again, sometimes one that was meant for the other session.
+                let owner = if self.chance.per_mille(50) {
+                    self.chance.pick(&self.sessions.clone()).clone()
+                } else {
+                    session.clone()
+                };
+                let token =
+                    format!("spt_{}{:04}", &owner.as_str()[owner.as_str().len() - 4..], self.chance.below(3));
+                let total = row.quote().map_or_else(
+                    || merchant_gateway::domain::money::Money::new(4361, shop::usd()),
+                    |quote| quote.total,
+                );
+                if !self.stripe.tokens.contains_key(&token) {
+                    let card =
+                        if self.chance.per_mille(500) { Card::Pays } else { *self.chance.pick(&CARDS) };
+                    let larger = self.view.checkout.tokens.allow_larger && self.chance.per_mille(600);
+                    let minor = if larger { total.minor * 4 } else { total.minor };
+                    let limit = merchant_gateway::domain::money::Money::new(minor, total.currency);
+                    let expires = self.now + Span::millis(self.chance.millis(60_000, 7_200_000));
+                    self.stripe
+                        .tokens
+                        .insert(token.clone(), Token { card, limit, used: 0, expires, revoked: false });
+                }
+                if self.goes_wrong() {
+                    self.stripe.tokens.get_mut(&token).unwrap().revoked = true;
+                }
+                let stale = self.chance.per_mille(50);
+                let revision = if stale { Revision(row.revision.0 + 1) } else { row.revision };
+                let buyer = merchant_gateway::domain::address::Buyer::default();
+                Command::Complete(Payment { revision: Some(revision), token: token.parse().unwrap(), buyer })
+            }
+        }
+    }
+
+    fn feed(&mut self, process: usize, session: &SessionId, input: Input) -> Result<(), String> {
+        self.made += 1;
+        let moment = Moment {
+            now: self.now,
+            jitter: f64::from(u32::try_from(self.chance.below(1000)).unwrap()) / 1000.0,
+            random: u128::from(self.chance.next()) << 32 | u128::from(self.made),
+        };
+        let life = self.processes[process].life;
+        let drivers = &mut self.processes[process].drivers;
+        let (driver, timer) =
+            drivers.entry(session.clone()).or_insert_with(|| (Driver::new(session.clone()), None));
+        if timer.is_some_and(|armed| armed <= self.now) {
+            *timer = None;
+        }
+        let outputs = driver.on(input, moment, &self.view);
+        for output in outputs {
+            if self.processes[process].life != life {
+                break;
+            }
+            self.carry_out(process, life, session, output)?;
+            if self.now < self.trouble_ends && self.trouble > 0 && self.chance.per_mille(3) {
+                self.count("crash at an output");
+                self.crash(process);
+            }
+        }
+        let idle = self.processes[process].drivers.get(session).is_some_and(|(driver, _)| driver.is_idle());
+        if idle && self.chance.per_mille(100) {
+            self.count("passivated");
+            self.processes[process].drivers.remove(session);
+        }
+        Ok(())
+    }
+
+    fn carry_out(
+        &mut self,
+        process: usize,
+        life: u32,
+        session: &SessionId,
+        output: Output,
+    ) -> Result<(), String> {
+        match output {
+            Output::Reply(request, answer) => {
+                self.waiting.remove(&request.0);
+                self.tell(|| match &answer {
+                    Ok(answer) => format!(
+                        "caller {} hears {} {:?}",
+                        request.0,
+                        answer.session.state.name(),
+                        answer.notice
+                    ),
+                    Err(rejection) => format!("caller {} hears: {rejection}", request.0),
+                });
+                self.note(&answer);
+                broken_by_answer(self, request, &answer)
+            }
+            Output::WakeAfter(span) => {
+                let at = self.now + span;
+                if let Some((_, timer)) = self.processes[process].drivers.get_mut(session)
+                    && timer.is_none_or(|armed| at < armed)
+                {
+                    *timer = Some(at);
+                    let (session, input) = (session.clone(), Box::new(Input::Woken));
+                    self.at(span, Event::Back { process, life, session, input });
+                }
+                Ok(())
+            }
+            Output::Load(_)
+            | Output::Gather { .. }
+            | Output::Verify { .. }
+            | Output::Commit(_)
+            | Output::Run(_) => {
+                let slow = if self.goes_wrong() { 20_000 } else { 50 };
+                let delay = Span::millis(self.chance.millis(1, slow));
+                self.at(
+                    delay,
+                    Event::Arrives(Box::new(Sent { process, life, session: session.clone(), output })),
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn note(&mut self, answer: &Result<Box<merchant_gateway::domain::checkout::command::Answer>, Rejection>) {
+        self.count(match answer {
+            Ok(answer) if answer.order.is_some() => "answer: paid",
+            Ok(_) => "answer: a session",
+            Err(Rejection::Undecided) => "answer: undecided",
+            Err(_) => "answer: a refusal",
+        });
+    }
+
+    fn arrives(&mut self, sent: Sent) -> Result<(), String> {
+        let Sent { process, life, session, output } = sent;
+        let (input, delay) = match output {
+            Output::Load(token) => {
+                let failed = self.goes_wrong();
+                let loaded = if failed {
+                    Err(StoreFailed)
+                } else {
+                    Ok(Box::new(self.store.load(&session, token.as_ref())))
+                };
+                (Input::Loaded(loaded), 5)
+            }
+            Output::Commit(change) => (Input::Committed(self.commit(*change)?), 5),
+            Output::Gather { task, token } => {
+                let failed = self.goes_wrong();
+                let facts = self.stripe.facts(token.expose(), self.now);
+                let facts = if failed {
+                    Err(merchant_gateway::domain::checkout::driver::GatherError::Unread)
+                } else {
+                    facts
+                };
+                (Input::Gathered { task, facts }, 200)
+            }
+            Output::Verify { task, verification } => {
+                let seen = self.verify(&session, &verification);
+                (Input::Verified { task, seen: Box::new(seen) }, 200)
+            }
+            Output::Run(effect) => return self.runs(process, life, &session, &effect),
+            Output::Reply(..) | Output::WakeAfter(_) => return Ok(()),
+        };
+        let delay = Span::millis(self.chance.millis(1, delay));
+        self.at(delay, Event::Back { process, life, session, input: Box::new(input) });
+        Ok(())
+    }
+
+    fn commit(
+        &mut self,
+        change: merchant_gateway::domain::checkout::snapshot::Change,
+    ) -> Result<Result<merchant_gateway::domain::checkout::session::Version, CommitFailed>, String> {
+        if self.goes_wrong() {
+            if self.chance.per_mille(500) {
+                self.count("commit failed");
+                return Ok(Err(CommitFailed::Store));
+            }
+            self.count("commit done unheard");
+            self.store.commit(change)?.ok();
+            return Ok(Err(CommitFailed::Store));
+        }
+        let state = change.session.state.name();
+        let id = change.session.id.clone();
+        let done = self.store.commit(change)?;
+        self.tell(|| format!("{id} is committed as {state}: {done:?}"));
+        if done.is_err() {
+            self.count("conflict");
+        }
+        Ok(done)
+    }
+
+    fn verify(&mut self, session: &SessionId, verification: &Verification) -> Seen {
+        let Verification { attempt, known, decision } = verification;
+        let intent = match (decision, known) {
+            (Decision::Charged { payment_intent }, _) => Some(payment_intent.clone()),
+            (Decision::NotCharged, known) => known.clone(),
+        };
+        let started =
+            self.store.attempts.get(&(session.clone(), *attempt)).map_or(self.now, |row| row.intent.started);
+        let seen = match intent {
+            Some(intent) => self.stripe.read(&intent, self.now),
+            None => self.stripe.find(session, *attempt, started, self.now),
+        };
+        match (decision, &seen) {
+            // What could still be paid is canceled before it is called not charged.
+            (Decision::NotCharged, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
+            _ => seen,
+        }
+    }
+
+    /// An effect reaches Stripe, or does not; its answer reaches the process, or does not.
+    fn runs(
+        &mut self,
+        process: usize,
+        life: u32,
+        session: &SessionId,
+        effect: &Effect,
+    ) -> Result<(), String> {
+        let attempt = effect.attempt();
+        let silent = self.now < self.silent_until && self.now > self.trouble_ends - Span::minutes(19);
+        let mut seen = match effect {
+            Effect::Charge(number) => self.charge(session, *number)?,
+            Effect::Read { .. } | Effect::Cancel { .. } if silent || self.goes_wrong() => Seen::Unread,
+            Effect::Read { intent: Some(intent), .. } => self.stripe.read(intent, self.now),
+            Effect::Read { intent: None, .. } => {
+                let row = self.store.attempts.get(&(session.clone(), attempt));
+                let started = row.map_or(self.now, |row| row.intent.started);
+                self.stripe.find(session, attempt, started, self.now)
+            }
+            Effect::Cancel { intent, .. } => self.stripe.cancel(intent, self.now),
+        };
+        if silent || self.goes_wrong() {
+            self.count("answer lost");
+            seen = if matches!(effect, Effect::Charge(_)) {
+                Seen::Unknown(Unknown::default())
+            } else {
+                Seen::Unread
+            };
+        }
+        self.tell(|| format!("{effect:?} of {session}: {seen:?}"));
+        let delay = Span::millis(self.chance.millis(50, 2000));
+        let copies = if self.goes_wrong() { 2 } else { 1 };
+        for _ in 0..copies {
+            let input = Box::new(Input::Saw { attempt, seen: Box::new(seen.clone()), request_id: None });
+            self.at(delay, Event::Back { process, life, session: session.clone(), input });
+        }
+        Ok(())
+    }
+
+    fn charge(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Seen, String> {
+        let lost = Unknown { cannot_repeat: true, ..Unknown::default() };
+        let Some(row) = self.store.attempts.get(&(session.clone(), number)) else {
+            return Err(format!("I3: {session} is charged without a durable attempt {}", number.0));
+        };
+        if !row.can_be_sent || self.now >= row.intent.repeat_until {
+            return Ok(Seen::Unknown(lost));
+        }
+        let intent = row.intent.clone();
+        let revision = intent.charge.revision.0;
+        if self.store.shown.get(&(session.clone(), revision)) != Some(&intent.charge.total) {
+            return Err(format!("I2: {session} is charged {} for revision {revision}", intent.charge.total));
+        }
+        if self.goes_wrong() {
+            return Ok(match self.chance.below(5) {
+                0 => {
+                    self.count("key refused");
+                    Seen::KeyRefused
+                }
+                1 => Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }),
+                2 => {
+                    self.count("request refused");
+                    Seen::RequestRefused { detail: "made up".to_owned() }
+                }
+                3 => {
+                    // The request arrives after its caller has given up on it.
+                    self.count("late effect");
+                    let delay = Span::millis(self.chance.millis(1000, 60_000));
+                    self.at(delay, Event::Late(Box::new(intent)));
+                    Seen::Unknown(Unknown::default())
+                }
+                _ => {
+                    Seen::Unknown(Unknown { retry_after: Some(Span::millis(DEADLINE)), ..Unknown::default() })
+                }
+            });
+        }
+        self.count("charged");
+        Ok(self.stripe.charge(&intent, self.now, &mut self.chance))
+    }
+}
