@@ -1,6 +1,7 @@
 //! The documents say what is there: names in the architecture, commands in the README, files of the deployment, tests of
 //! the protocol's rules.
 
+mod faults;
 mod rules;
 
 use std::collections::BTreeSet;

@@ -20,6 +20,7 @@ mod emulator;
 mod healthcheck;
 mod host;
 mod inspector;
+mod properties;
 mod protocol;
 mod purchase;
 mod simulation;

@@ -61,7 +61,7 @@ fn wrong_rules(rules: &[Rule<'_>], exists: impl Fn(&str) -> bool) -> Vec<String>
 }
 
 /// The tests of this binary, as it lists them itself.
-fn tests_of_this_binary() -> BTreeSet<String> {
+pub(super) fn tests_of_this_binary() -> BTreeSet<String> {
     let listed =
         Command::new(std::env::current_exe().unwrap()).args(["--list", "--format", "terse"]).output();
     let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
@@ -69,11 +69,11 @@ fn tests_of_this_binary() -> BTreeSet<String> {
 }
 
 /// Whether the library has a unit test at this path, such as `protocol::mcp::headers::tests::name`.
-fn is_unit_test(path: &str) -> bool {
+pub(super) fn is_unit_test(path: &str) -> bool {
     let Some((module, name)) = path.split_once("::tests::") else { return false };
     let file = repository().join("src").join(module.replace("::", "/")).with_extension("rs");
     let code = fs::read_to_string(file).unwrap_or_default();
-    code.contains(&format!("#[test]\n    fn {name}("))
+    code.contains(&format!(" fn {name}("))
 }
 
 #[test]

@@ -3,18 +3,20 @@
 //! What has left for the store or for Stripe takes effect even when the process that sent it is dead by then; what comes
 //! back to a dead process is lost.
 
+mod outside;
+
 use std::collections::{BTreeMap, HashMap};
 
-use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Seen, Unknown};
-use merchant_gateway::domain::checkout::command::{Command, Payment, Rejection};
-use merchant_gateway::domain::checkout::decision::{Decision, Verification};
-use merchant_gateway::domain::checkout::driver::{
-    CommitFailed, Driver, Input, Output, RequestId, StoreFailed,
-};
-use merchant_gateway::domain::checkout::session::State;
-use merchant_gateway::domain::checkout::step::{Effect, Moment};
-use merchant_gateway::domain::ids::{AttemptNumber, Revision, SessionId};
+use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::checkout::attempt::AttemptIntent;
+use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, Rejection};
+use merchant_gateway::domain::checkout::decision::Decision;
+use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
+use merchant_gateway::domain::checkout::session::{FreezeReason, State};
+use merchant_gateway::domain::checkout::step::Moment;
+use merchant_gateway::domain::ids::{Revision, SessionId};
 use merchant_gateway::domain::merchant::MerchantView;
+use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::chance::Chance;
@@ -228,15 +230,9 @@ impl World {
                     }
                     self.operator = self.now + Span::minutes(5);
                     self.count(match reason {
-                        merchant_gateway::domain::checkout::session::FreezeReason::PaymentDisagrees => {
-                            "frozen: disagrees"
-                        }
-                        merchant_gateway::domain::checkout::session::FreezeReason::IdempotencyConflict => {
-                            "frozen: conflict"
-                        }
-                        merchant_gateway::domain::checkout::session::FreezeReason::Unreadable => {
-                            "frozen: unreadable"
-                        }
+                        FreezeReason::PaymentDisagrees => "frozen: disagrees",
+                        FreezeReason::IdempotencyConflict => "frozen: conflict",
+                        FreezeReason::Unreadable => "frozen: unreadable",
                     });
                     self.stripe.settle(self.now);
                     let paid = self.stripe.succeeded(&session).next().map(|payment| payment.id.clone());
@@ -323,10 +319,7 @@ impl World {
         let Some(row) = row else { return Command::Create(shop::two_mugs()) };
         match self.chance.below(10) {
             0 => Command::Read,
-            1 => Command::Update {
-                revision: None,
-                patch: merchant_gateway::domain::checkout::command::Patch::default(),
-            },
+            1 => Command::Update { revision: None, patch: Patch::default() },
             2 if self.chance.per_mille(300) => Command::Cancel,
             _ => {
                 // Sometimes the same token again, sometimes one that was meant for the other session.
@@ -337,16 +330,13 @@ impl World {
                 };
                 let token =
                     format!("spt_{}{:04}", &owner.as_str()[owner.as_str().len() - 4..], self.chance.below(3));
-                let total = row.quote().map_or_else(
-                    || merchant_gateway::domain::money::Money::new(4361, shop::usd()),
-                    |quote| quote.total,
-                );
+                let total = row.quote().map_or_else(|| Money::new(4361, shop::usd()), |quote| quote.total);
                 if !self.stripe.tokens.contains_key(&token) {
                     let card =
                         if self.chance.per_mille(500) { Card::Pays } else { *self.chance.pick(&CARDS) };
                     let larger = self.view.checkout.tokens.allow_larger && self.chance.per_mille(600);
                     let minor = if larger { total.minor * 4 } else { total.minor };
-                    let limit = merchant_gateway::domain::money::Money::new(minor, total.currency);
+                    let limit = Money::new(minor, total.currency);
                     let expires = self.now + Span::millis(self.chance.millis(60_000, 7_200_000));
                     self.stripe
                         .tokens
@@ -357,7 +347,7 @@ impl World {
                 }
                 let stale = self.chance.per_mille(50);
                 let revision = if stale { Revision(row.revision.0 + 1) } else { row.revision };
-                let buyer = merchant_gateway::domain::address::Buyer::default();
+                let buyer = Buyer::default();
                 Command::Complete(Payment { revision: Some(revision), token: token.parse().unwrap(), buyer })
             }
         }
@@ -445,168 +435,12 @@ impl World {
         }
     }
 
-    fn note(&mut self, answer: &Result<Box<merchant_gateway::domain::checkout::command::Answer>, Rejection>) {
+    fn note(&mut self, answer: &Result<Box<Answer>, Rejection>) {
         self.count(match answer {
             Ok(answer) if answer.order.is_some() => "answer: paid",
             Ok(_) => "answer: a session",
             Err(Rejection::Undecided) => "answer: undecided",
             Err(_) => "answer: a refusal",
         });
-    }
-
-    fn arrives(&mut self, sent: Sent) -> Result<(), String> {
-        let Sent { process, life, session, output } = sent;
-        let (input, delay) = match output {
-            Output::Load(token) => {
-                let failed = self.goes_wrong();
-                let loaded = if failed {
-                    Err(StoreFailed)
-                } else {
-                    Ok(Box::new(self.store.load(&session, token.as_ref())))
-                };
-                (Input::Loaded(loaded), 5)
-            }
-            Output::Commit(change) => (Input::Committed(self.commit(*change)?), 5),
-            Output::Gather { task, token } => {
-                let failed = self.goes_wrong();
-                let facts = self.stripe.facts(token.expose(), self.now);
-                let facts = if failed {
-                    Err(merchant_gateway::domain::checkout::driver::GatherError::Unread)
-                } else {
-                    facts
-                };
-                (Input::Gathered { task, facts }, 200)
-            }
-            Output::Verify { task, verification } => {
-                let seen = self.verify(&session, &verification);
-                (Input::Verified { task, seen: Box::new(seen) }, 200)
-            }
-            Output::Run(effect) => return self.runs(process, life, &session, &effect),
-            Output::Reply(..) | Output::WakeAfter(_) => return Ok(()),
-        };
-        let delay = Span::millis(self.chance.millis(1, delay));
-        self.at(delay, Event::Back { process, life, session, input: Box::new(input) });
-        Ok(())
-    }
-
-    fn commit(
-        &mut self,
-        change: merchant_gateway::domain::checkout::snapshot::Change,
-    ) -> Result<Result<merchant_gateway::domain::checkout::session::Version, CommitFailed>, String> {
-        if self.goes_wrong() {
-            if self.chance.per_mille(500) {
-                self.count("commit failed");
-                return Ok(Err(CommitFailed::Store));
-            }
-            self.count("commit done unheard");
-            self.store.commit(change)?.ok();
-            return Ok(Err(CommitFailed::Store));
-        }
-        let state = change.session.state.name();
-        let id = change.session.id.clone();
-        let done = self.store.commit(change)?;
-        self.tell(|| format!("{id} is committed as {state}: {done:?}"));
-        if done.is_err() {
-            self.count("conflict");
-        }
-        Ok(done)
-    }
-
-    fn verify(&mut self, session: &SessionId, verification: &Verification) -> Seen {
-        let Verification { attempt, known, decision } = verification;
-        let intent = match (decision, known) {
-            (Decision::Charged { payment_intent }, _) => Some(payment_intent.clone()),
-            (Decision::NotCharged, known) => known.clone(),
-        };
-        let started =
-            self.store.attempts.get(&(session.clone(), *attempt)).map_or(self.now, |row| row.intent.started);
-        let seen = match intent {
-            Some(intent) => self.stripe.read(&intent, self.now),
-            None => self.stripe.find(session, *attempt, started, self.now),
-        };
-        match (decision, &seen) {
-            // What could still be paid is canceled before it is called not charged.
-            (Decision::NotCharged, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
-            _ => seen,
-        }
-    }
-
-    /// An effect reaches Stripe, or does not; its answer reaches the process, or does not.
-    fn runs(
-        &mut self,
-        process: usize,
-        life: u32,
-        session: &SessionId,
-        effect: &Effect,
-    ) -> Result<(), String> {
-        let attempt = effect.attempt();
-        let silent = self.now < self.silent_until && self.now > self.trouble_ends - Span::minutes(19);
-        let mut seen = match effect {
-            Effect::Charge(number) => self.charge(session, *number)?,
-            Effect::Read { .. } | Effect::Cancel { .. } if silent || self.goes_wrong() => Seen::Unread,
-            Effect::Read { intent: Some(intent), .. } => self.stripe.read(intent, self.now),
-            Effect::Read { intent: None, .. } => {
-                let row = self.store.attempts.get(&(session.clone(), attempt));
-                let started = row.map_or(self.now, |row| row.intent.started);
-                self.stripe.find(session, attempt, started, self.now)
-            }
-            Effect::Cancel { intent, .. } => self.stripe.cancel(intent, self.now),
-        };
-        if silent || self.goes_wrong() {
-            self.count("answer lost");
-            seen = if matches!(effect, Effect::Charge(_)) {
-                Seen::Unknown(Unknown::default())
-            } else {
-                Seen::Unread
-            };
-        }
-        self.tell(|| format!("{effect:?} of {session}: {seen:?}"));
-        let delay = Span::millis(self.chance.millis(50, 2000));
-        let copies = if self.goes_wrong() { 2 } else { 1 };
-        for _ in 0..copies {
-            let input = Box::new(Input::Saw { attempt, seen: Box::new(seen.clone()), request_id: None });
-            self.at(delay, Event::Back { process, life, session: session.clone(), input });
-        }
-        Ok(())
-    }
-
-    fn charge(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Seen, String> {
-        let lost = Unknown { cannot_repeat: true, ..Unknown::default() };
-        let Some(row) = self.store.attempts.get(&(session.clone(), number)) else {
-            return Err(format!("I3: {session} is charged without a durable attempt {}", number.0));
-        };
-        if !row.can_be_sent || self.now >= row.intent.repeat_until {
-            return Ok(Seen::Unknown(lost));
-        }
-        let intent = row.intent.clone();
-        let revision = intent.charge.revision.0;
-        if self.store.shown.get(&(session.clone(), revision)) != Some(&intent.charge.total) {
-            return Err(format!("I2: {session} is charged {} for revision {revision}", intent.charge.total));
-        }
-        if self.goes_wrong() {
-            return Ok(match self.chance.below(5) {
-                0 => {
-                    self.count("key refused");
-                    Seen::KeyRefused
-                }
-                1 => Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }),
-                2 => {
-                    self.count("request refused");
-                    Seen::RequestRefused { detail: "made up".to_owned() }
-                }
-                3 => {
-                    // The request arrives after its caller has given up on it.
-                    self.count("late effect");
-                    let delay = Span::millis(self.chance.millis(1000, 60_000));
-                    self.at(delay, Event::Late(Box::new(intent)));
-                    Seen::Unknown(Unknown::default())
-                }
-                _ => {
-                    Seen::Unknown(Unknown { retry_after: Some(Span::millis(DEADLINE)), ..Unknown::default() })
-                }
-            });
-        }
-        self.count("charged");
-        Ok(self.stripe.charge(&intent, self.now, &mut self.chance))
     }
 }

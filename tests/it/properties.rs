@@ -1,0 +1,239 @@
+//! What `step` keeps whatever happens to a session, in whatever order: random histories of one session.
+//!
+//! A history that fails is written to `tests/it/properties.regressions`, and is tried first from then on: commit it.
+
+use merchant_gateway::domain::checkout::attempt::{AttemptEnd, IntentSeen, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::command::{Patch, Payment};
+use merchant_gateway::domain::checkout::decision::Decision;
+use merchant_gateway::domain::checkout::session::{MAX_ATTEMPTS, Session, State};
+use merchant_gateway::domain::checkout::snapshot::AttemptMove;
+use merchant_gateway::domain::checkout::step::{Context, Event, Moment, begin, due_at, step};
+use merchant_gateway::domain::checkout::token::TokenFacts;
+use merchant_gateway::domain::ids::{AttemptNumber, Revision, SessionId};
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::time::{Span, Timestamp};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+use crate::support::shop;
+
+/// Something that may happen; what it says of the session is filled in when it does.
+#[derive(Clone, Debug)]
+enum Wish {
+    Edit,
+    EditStale,
+    LineGone,
+    Pay { token: u8, revision: u32, short: bool },
+    Cancel,
+    TimeOut,
+    RepeatingEnded,
+    Saw { attempt: u32, sight: Sight },
+    Decide { charged: bool, sight: Sight },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Sight {
+    Payment(IntentStatus, bool),
+    Declined,
+    TokenRefused(bool),
+    RequestRefused,
+    Conflict,
+    KeyRefused,
+    Unknown { replayed: bool, cannot_repeat: bool },
+    Absent,
+    Unread,
+    Beside,
+}
+
+fn sight() -> impl Strategy<Value = Sight> {
+    use IntentStatus::{
+        Canceled, Processing, RequiresAction, RequiresCapture, RequiresConfirmation, RequiresPaymentMethod,
+        Succeeded,
+    };
+    let statuses = [
+        Succeeded,
+        Processing,
+        RequiresAction,
+        RequiresCapture,
+        RequiresConfirmation,
+        RequiresPaymentMethod,
+        Canceled,
+    ];
+    prop_oneof![
+        (prop::sample::select(statuses.to_vec()), prop::bool::weighted(0.8))
+            .prop_map(|(status, agrees)| Sight::Payment(status, agrees)),
+        Just(Sight::Declined),
+        any::<bool>().prop_map(Sight::TokenRefused),
+        Just(Sight::RequestRefused),
+        Just(Sight::Conflict),
+        Just(Sight::KeyRefused),
+        (any::<bool>(), any::<bool>())
+            .prop_map(|(replayed, cannot_repeat)| Sight::Unknown { replayed, cannot_repeat }),
+        Just(Sight::Absent),
+        Just(Sight::Unread),
+        Just(Sight::Beside),
+    ]
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    prop_oneof![
+        2 => Just(Wish::Edit),
+        1 => Just(Wish::EditStale),
+        1 => Just(Wish::LineGone),
+        6 => (0..6_u8, 0..4_u32, prop::bool::weighted(0.1))
+            .prop_map(|(token, revision, short)| Wish::Pay { token, revision, short }),
+        1 => Just(Wish::Cancel),
+        1 => Just(Wish::TimeOut),
+        1 => Just(Wish::RepeatingEnded),
+        10 => (1..7_u32, sight()).prop_map(|(attempt, sight)| Wish::Saw { attempt, sight }),
+        1 => (any::<bool>(), sight()).prop_map(|(charged, sight)| Wish::Decide { charged, sight }),
+    ]
+}
+
+fn seen(sight: Sight, session: &Session, attempt: AttemptNumber, now: Timestamp) -> Seen {
+    let total = session.quote().map_or(Money::new(4361, shop::usd()), |quote| quote.total);
+    let payment = |status, agrees: bool| {
+        Seen::Intent(IntentSeen {
+            id: format!("pi_{}", attempt.0).parse().unwrap(),
+            status,
+            amount: if agrees { total } else { Money::new(1, total.currency) },
+            livemode: false,
+            session: Some(session.id.clone()),
+            revision: Some(session.revision),
+            attempt: Some(attempt),
+        })
+    };
+    match sight {
+        Sight::Payment(status, agrees) => payment(status, agrees),
+        Sight::Declined => Seen::Declined { intent: None, requires_3ds: false, text: "no".to_owned() },
+        Sight::TokenRefused(maybe_consumed) => Seen::TokenRefused { maybe_consumed, detail: String::new() },
+        Sight::RequestRefused => Seen::RequestRefused { detail: String::new() },
+        Sight::Conflict => Seen::IdempotencyConflict,
+        Sight::KeyRefused => Seen::KeyRefused,
+        Sight::Unknown { replayed, cannot_repeat } => {
+            Seen::Unknown(Unknown { replayed_error: replayed, cannot_repeat, ..Unknown::default() })
+        }
+        Sight::Absent => Seen::Absent { asked: now },
+        Sight::Unread => Seen::Unread,
+        Sight::Beside => Seen::Beside {
+            seen: Box::new(Seen::Absent { asked: now }),
+            paid: vec!["pi_other".parse().unwrap()],
+        },
+    }
+}
+
+fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
+    let total = session.quote().map_or(Money::new(4361, shop::usd()), |quote| quote.total);
+    match wish {
+        Wish::Edit => Event::Edited { revision: None, patch: Patch::default() },
+        Wish::EditStale => Event::Edited { revision: Some(Revision(99)), patch: Patch::default() },
+        Wish::LineGone => Event::LineGone("mug".parse().unwrap()),
+        Wish::Pay { token, revision, short } => {
+            let minor = if *short { total.minor - 1 } else { total.minor };
+            // Mostly the present revision, sometimes another.
+            let revision = if *revision == 0 { Revision(session.revision.0 + 1) } else { session.revision };
+            let facts = TokenFacts {
+                livemode: false,
+                deactivated: None,
+                expires: None,
+                remaining: Some(Money::new(minor, total.currency)),
+                block_recommended: false,
+            };
+            let token = format!("spt_token000{token}").parse().unwrap();
+            let buyer = merchant_gateway::domain::address::Buyer::default();
+            Event::Paid { payment: Payment { revision: Some(revision), token, buyer }, facts }
+        }
+        Wish::Cancel => Event::Canceled,
+        Wish::TimeOut => Event::TimeOut,
+        Wish::RepeatingEnded => Event::RepeatingEnded,
+        Wish::Saw { attempt, sight } => {
+            let attempt = AttemptNumber(if *attempt == 6 { session.attempts } else { *attempt });
+            Event::Saw { attempt, seen: seen(*sight, session, attempt, now) }
+        }
+        Wish::Decide { charged, sight } => {
+            let attempt = AttemptNumber(session.attempts);
+            let payment_intent = format!("pi_{}", attempt.0).parse().unwrap();
+            let decision = if *charged { Decision::Charged { payment_intent } } else { Decision::NotCharged };
+            Event::Decided { decision, seen: seen(*sight, session, attempt, now) }
+        }
+    }
+}
+
+/// What a history has written so far.
+#[derive(Default)]
+struct Written {
+    started: u32,
+    undecided: bool,
+    succeeded: u32,
+    orders: u32,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_happens_to_a_session_it_is_paid_once_or_not_at_all(
+        wishes in prop::collection::vec((wish(), 0..600_i64), 1..60)
+    ) {
+        let view = shop::view();
+        let mut now = Timestamp::from_seconds(1_800_000_000);
+        let moment = |now, random| Moment { now, jitter: 0.5, random };
+        let context = Context { view: &view, moment: moment(now, 0) };
+        let mut session = begin(SessionId::from_random(1), shop::two_mugs(), &context).unwrap();
+        let mut written = Written::default();
+        for (number, (wish, seconds)) in wishes.iter().enumerate() {
+            now = now + Span::seconds(*seconds);
+            let context = Context { view: &view, moment: moment(now, number as u128 + 1) };
+            let happens = event(wish, &session, now);
+            let paid_by = if let Event::Saw { seen: Seen::Intent(intent), .. }
+            | Event::Decided { seen: Seen::Intent(intent), .. } = &happens
+            {
+                Some(intent.clone())
+            } else {
+                None
+            };
+            let Ok(transition) = step(&session, happens, &context) else { continue };
+            let next = &transition.next;
+            if session.state.is_terminal() {
+                prop_assert_eq!(&session.state, &next.state, "a session that has ended stays as it ended");
+            }
+            prop_assert!(next.revision >= session.revision && next.attempts >= session.attempts);
+            match &transition.attempt {
+                Some(AttemptMove::Start(intent)) => {
+                    prop_assert!(!written.undecided, "an attempt begins only after the last one has ended");
+                    written.started += 1;
+                    written.undecided = true;
+                    prop_assert_eq!(intent.number, AttemptNumber(written.started));
+                    let shown = session.quote().map(|quote| quote.total);
+                    prop_assert_eq!(Some(intent.charge.total), shown, "what is charged is what was shown");
+                    prop_assert_eq!(intent.charge.revision, session.revision);
+                }
+                Some(AttemptMove::Update { end: Some(end), .. }) => {
+                    prop_assert!(written.undecided, "an attempt ends once");
+                    written.undecided = false;
+                    written.succeeded += u32::from(matches!(end, AttemptEnd::Succeeded { .. }));
+                }
+                Some(AttemptMove::Update { end: None, .. }) | None => {}
+            }
+            prop_assert!(written.started <= MAX_ATTEMPTS, "card testing is bounded");
+            if let Some(order) = &transition.order {
+                written.orders += 1;
+                let by = paid_by.expect("an order is made by a payment that was seen");
+                prop_assert_eq!(&order.payment_intent, &by.id);
+                prop_assert_eq!(by.status, IntentStatus::Succeeded);
+            }
+            let undecided = matches!(next.state, State::Charging(_) | State::Frozen { .. });
+            prop_assert_eq!(undecided, written.undecided, "the state says whether an attempt is undecided");
+            let completed = matches!(next.state, State::Completed { .. });
+            prop_assert_eq!(completed, written.orders == 1);
+            prop_assert!(written.orders <= 1 && written.succeeded == written.orders);
+            let waits = matches!(next.state, State::Open { .. } | State::Ready { .. } | State::Charging(_));
+            prop_assert!(!waits || due_at(next).is_some(), "whatever waits for something is woken for it");
+            session = transition.next;
+        }
+    }
+}

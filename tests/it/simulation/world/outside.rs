@@ -1,0 +1,163 @@
+//! What is outside the processes: the store and Stripe, and the ways to and from them.
+
+use merchant_gateway::domain::checkout::attempt::{Seen, Unknown};
+use merchant_gateway::domain::checkout::decision::{Decision, Verification};
+use merchant_gateway::domain::checkout::driver::{CommitFailed, GatherError, Input, Output, StoreFailed};
+use merchant_gateway::domain::checkout::session::Version;
+use merchant_gateway::domain::checkout::snapshot::Change;
+use merchant_gateway::domain::checkout::step::Effect;
+use merchant_gateway::domain::ids::{AttemptNumber, SessionId};
+use merchant_gateway::domain::time::Span;
+
+use super::{DEADLINE, Event, Sent, World};
+
+impl World {
+    pub(super) fn arrives(&mut self, sent: Sent) -> Result<(), String> {
+        let Sent { process, life, session, output } = sent;
+        let (input, delay) = match output {
+            Output::Load(token) => {
+                let failed = self.goes_wrong();
+                let loaded = if failed {
+                    Err(StoreFailed)
+                } else {
+                    Ok(Box::new(self.store.load(&session, token.as_ref())))
+                };
+                (Input::Loaded(loaded), 5)
+            }
+            Output::Commit(change) => (Input::Committed(self.commit(*change)?), 5),
+            Output::Gather { task, token } => {
+                let failed = self.goes_wrong();
+                let facts = self.stripe.facts(token.expose(), self.now);
+                let facts = if failed { Err(GatherError::Unread) } else { facts };
+                (Input::Gathered { task, facts }, 200)
+            }
+            Output::Verify { task, verification } => {
+                let seen = self.verify(&session, &verification);
+                (Input::Verified { task, seen: Box::new(seen) }, 200)
+            }
+            Output::Run(effect) => return self.runs(process, life, &session, &effect),
+            Output::Reply(..) | Output::WakeAfter(_) => return Ok(()),
+        };
+        let delay = Span::millis(self.chance.millis(1, delay));
+        self.at(delay, Event::Back { process, life, session, input: Box::new(input) });
+        Ok(())
+    }
+
+    fn commit(&mut self, change: Change) -> Result<Result<Version, CommitFailed>, String> {
+        if self.goes_wrong() {
+            if self.chance.per_mille(500) {
+                self.count("commit failed");
+                return Ok(Err(CommitFailed::Store));
+            }
+            self.count("commit done unheard");
+            self.store.commit(change)?.ok();
+            return Ok(Err(CommitFailed::Store));
+        }
+        let state = change.session.state.name();
+        let id = change.session.id.clone();
+        let done = self.store.commit(change)?;
+        self.tell(|| format!("{id} is committed as {state}: {done:?}"));
+        if done.is_err() {
+            self.count("conflict");
+        }
+        Ok(done)
+    }
+
+    fn verify(&mut self, session: &SessionId, verification: &Verification) -> Seen {
+        let Verification { attempt, known, decision } = verification;
+        let intent = match (decision, known) {
+            (Decision::Charged { payment_intent }, _) => Some(payment_intent.clone()),
+            (Decision::NotCharged, known) => known.clone(),
+        };
+        let started =
+            self.store.attempts.get(&(session.clone(), *attempt)).map_or(self.now, |row| row.intent.started);
+        let seen = match intent {
+            Some(intent) => self.stripe.read(&intent, self.now),
+            None => self.stripe.find(session, *attempt, started, self.now),
+        };
+        match (decision, &seen) {
+            // What could still be paid is canceled before it is called not charged.
+            (Decision::NotCharged, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
+            _ => seen,
+        }
+    }
+
+    /// An effect reaches Stripe, or does not; its answer reaches the process, or does not.
+    fn runs(
+        &mut self,
+        process: usize,
+        life: u32,
+        session: &SessionId,
+        effect: &Effect,
+    ) -> Result<(), String> {
+        let attempt = effect.attempt();
+        let silent = self.now < self.silent_until && self.now > self.trouble_ends - Span::minutes(19);
+        let mut seen = match effect {
+            Effect::Charge(number) => self.charge(session, *number)?,
+            Effect::Read { .. } | Effect::Cancel { .. } if silent || self.goes_wrong() => Seen::Unread,
+            Effect::Read { intent: Some(intent), .. } => self.stripe.read(intent, self.now),
+            Effect::Read { intent: None, .. } => {
+                let row = self.store.attempts.get(&(session.clone(), attempt));
+                let started = row.map_or(self.now, |row| row.intent.started);
+                self.stripe.find(session, attempt, started, self.now)
+            }
+            Effect::Cancel { intent, .. } => self.stripe.cancel(intent, self.now),
+        };
+        if silent || self.goes_wrong() {
+            self.count("answer lost");
+            seen = if matches!(effect, Effect::Charge(_)) {
+                Seen::Unknown(Unknown::default())
+            } else {
+                Seen::Unread
+            };
+        }
+        self.tell(|| format!("{effect:?} of {session}: {seen:?}"));
+        let delay = Span::millis(self.chance.millis(50, 2000));
+        let copies = if self.goes_wrong() { 2 } else { 1 };
+        for _ in 0..copies {
+            let input = Box::new(Input::Saw { attempt, seen: Box::new(seen.clone()), request_id: None });
+            self.at(delay, Event::Back { process, life, session: session.clone(), input });
+        }
+        Ok(())
+    }
+
+    fn charge(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Seen, String> {
+        let lost = Unknown { cannot_repeat: true, ..Unknown::default() };
+        let Some(row) = self.store.attempts.get(&(session.clone(), number)) else {
+            return Err(format!("I3: {session} is charged without a durable attempt {}", number.0));
+        };
+        if !row.can_be_sent || self.now >= row.intent.repeat_until {
+            return Ok(Seen::Unknown(lost));
+        }
+        let intent = row.intent.clone();
+        let revision = intent.charge.revision.0;
+        if self.store.shown.get(&(session.clone(), revision)) != Some(&intent.charge.total) {
+            return Err(format!("I2: {session} is charged {} for revision {revision}", intent.charge.total));
+        }
+        if self.goes_wrong() {
+            return Ok(match self.chance.below(5) {
+                0 => {
+                    self.count("key refused");
+                    Seen::KeyRefused
+                }
+                1 => Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }),
+                2 => {
+                    self.count("request refused");
+                    Seen::RequestRefused { detail: "made up".to_owned() }
+                }
+                3 => {
+                    // The request arrives after its caller has given up on it.
+                    self.count("late effect");
+                    let delay = Span::millis(self.chance.millis(1000, 60_000));
+                    self.at(delay, Event::Late(Box::new(intent)));
+                    Seen::Unknown(Unknown::default())
+                }
+                _ => {
+                    Seen::Unknown(Unknown { retry_after: Some(Span::millis(DEADLINE)), ..Unknown::default() })
+                }
+            });
+        }
+        self.count("charged");
+        Ok(self.stripe.charge(&intent, self.now, &mut self.chance))
+    }
+}
