@@ -20,6 +20,7 @@ mod emulator;
 mod healthcheck;
 mod host;
 mod inspector;
+mod kills;
 mod properties;
 mod protocol;
 mod purchase;

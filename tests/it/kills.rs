@@ -1,0 +1,252 @@
+//! Purchases that go on while the process is killed again and again: afterwards, orders and ledger agree.
+//!
+//! `CRASH_PURCHASES` and `CRASH_KILLS` make it longer (`make crash-test`), `CRASH_SEED` repeats its choices.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use merchant_gateway::emulator::{HoldPoint, LedgerEntry};
+use merchant_gateway::ports::{Environment, SystemEnvironment};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::support::client::{payment, total};
+use crate::support::orders::{ORDERS, Order};
+use crate::support::samples::Sample;
+use crate::support::world::World;
+
+/// How long one purchase may take, kills and all.
+const DEADLINE: Duration = Duration::from_mins(5);
+
+/// How many shoppers buy at once.
+const SHOPPERS: usize = 6;
+
+fn setting(name: &str, usual: u64) -> u64 {
+    SystemEnvironment.var(name).and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// Where the gateway is now, and a client that takes a dead one as it comes.
+#[derive(Clone)]
+struct Shopper {
+    http: reqwest::Client,
+    base: watch::Receiver<String>,
+    until: Instant,
+}
+
+impl Shopper {
+    /// Calls a tool until somebody answers.
+    async fn call(&self, merchant: &str, tool: &str, arguments: &Value) -> Value {
+        let mut moved = self.base.clone();
+        loop {
+            assert!(Instant::now() < self.until, "{tool} of {merchant} was never answered");
+            let base = moved.borrow_and_update().clone();
+            let params = json!({ "name": tool, "arguments": arguments });
+            let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+            let request = self
+                .http
+                .post(format!("{base}/t/{merchant}/mcp"))
+                .header("content-type", "application/json")
+                .header("accept", "application/json, text/event-stream")
+                .header("mcp-protocol-version", "2025-11-25")
+                .body(message.to_string());
+            let answered = async { request.send().await.ok()?.json::<Value>().await.ok() };
+            match answered.await {
+                Some(answer) if answer["result"].is_object() => return answer["result"].clone(),
+                Some(_) => tokio::task::yield_now().await,
+                // Killed: somewhere else it will be back.
+                None => moved.changed().await.unwrap(),
+            }
+        }
+    }
+
+    /// Buys with one token after the other, each as often as it takes; gives the session and how it ended.
+    async fn buy(&self, order: &Order, tokens: &[String]) -> Bought {
+        let sheet = loop {
+            let made = self.call(order.merchant, "create_checkout", &order.arguments()).await;
+            if made["isError"] != true {
+                break made["structuredContent"]["checkout_session"].clone();
+            }
+        };
+        assert_eq!(total(&sheet), order.total);
+        let mut declined = 0;
+        for token in tokens {
+            loop {
+                let paid =
+                    self.call(order.merchant, "complete_checkout", &payment(&sheet["id"], token)).await;
+                let content = &paid["structuredContent"];
+                match content["status"].as_str() {
+                    Some("completed") => {
+                        return Bought::new(order, &sheet, declined, content["order"]["id"].as_str());
+                    }
+                    Some("ready_for_payment") => {
+                        declined += 1;
+                        break;
+                    }
+                    // Under way, or nobody could look: the same again.
+                    Some(_) | None => tokio::task::yield_now().await,
+                }
+                assert!(Instant::now() < self.until, "never decided: {paid}");
+            }
+        }
+        Bought::new(order, &sheet, declined, None)
+    }
+}
+
+/// A purchase that has come to its end.
+struct Bought {
+    session: String,
+    total: i64,
+    currency: &'static str,
+    declined: u32,
+    order: Option<String>,
+}
+
+impl Bought {
+    fn new(order: &Order, sheet: &Value, declined: u32, placed: Option<&str>) -> Self {
+        let session = sheet["id"].as_str().unwrap().split_once("_r").unwrap().0.to_owned();
+        let (total, currency) = (order.total, order.currency);
+        Self { session, total, currency, declined, order: placed.map(str::to_owned) }
+    }
+}
+
+/// Where orders and ledger do not agree.
+fn disagreements(bought: &[Bought], ledger: &[LedgerEntry]) -> Vec<String> {
+    let mut by_session: BTreeMap<&str, Vec<&LedgerEntry>> = BTreeMap::new();
+    for entry in ledger {
+        let session = entry.metadata.get("checkout_session").map_or("nobody's", String::as_str);
+        by_session.entry(session).or_default().push(entry);
+    }
+    let mut wrong = Vec::new();
+    let orders: BTreeSet<&String> = bought.iter().filter_map(|bought| bought.order.as_ref()).collect();
+    if orders.len() != bought.iter().filter(|bought| bought.order.is_some()).count() {
+        wrong.push("two purchases share an order".to_owned());
+    }
+    for Bought { session, total, currency, order, .. } in bought {
+        let charges = by_session.remove(session.as_str()).unwrap_or_default();
+        match (order, &charges[..]) {
+            (None, []) => {}
+            (Some(_), [charge]) if charge.amount_received == *total && charge.currency == *currency => {}
+            (Some(_), [charge]) => wrong.push(format!("{session}: {} was charged", charge.amount_received)),
+            (Some(_), []) => wrong.push(format!("{session}: an order without a charge")),
+            (None, charges) => wrong.push(format!("{session}: {} charges without an order", charges.len())),
+            (Some(_), charges) => wrong.push(format!("{session}: {} charges", charges.len())),
+        }
+    }
+    wrong.extend(by_session.into_keys().map(|session| format!("{session}: charged, and nobody's purchase")));
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all() {
+    let (purchases, kills) = (setting("CRASH_PURCHASES", 48), setting("CRASH_KILLS", 8));
+    let seed = setting("CRASH_SEED", 1);
+    println!("CRASH_PURCHASES={purchases} CRASH_KILLS={kills} CRASH_SEED={seed}");
+    let samples = Sample::all();
+    let mut world = World::of_samples(&samples);
+    let (moves, base) = watch::channel(world.url(""));
+    let http = world.client(crate::support::client::Speaks::Legacy).http;
+    let shopper = Shopper { http, base, until: Instant::now() + DEADLINE };
+
+    // What each purchase is paid with is fixed beforehand: a card that pays, or one or two that do not and then one that does.
+    let cards: [&[&str]; 4] = [
+        &["pm_card_visa"],
+        &["pm_card_visa"],
+        &["pm_card_chargeDeclined", "pm_card_visa"],
+        &["pm_card_authenticationRequired", "pm_card_chargeDeclinedInsufficientFunds"],
+    ];
+    let mut queue = Vec::new();
+    for number in 0..usize::try_from(purchases).unwrap() {
+        let order = &ORDERS[number % ORDERS.len()];
+        let mint = |card: &&str| world.token_at(order.merchant, card, order.currency, order.total);
+        let chosen = (number / ORDERS.len() + usize::try_from(seed).unwrap()) % cards.len();
+        queue.push((order, cards[chosen].iter().map(mint).collect::<Vec<_>>()));
+    }
+    let queue = Arc::new(Mutex::new(queue));
+    let (leaving, mut left) = watch::channel(0);
+    let mut shoppers = JoinSet::new();
+    for _ in 0..SHOPPERS {
+        let (shopper, queue, leaving) = (shopper.clone(), Arc::clone(&queue), leaving.clone());
+        shoppers.spawn(async move {
+            let mut bought = Vec::new();
+            loop {
+                let next = queue.lock().unwrap().pop();
+                let Some((order, tokens)) = next else {
+                    leaving.send_modify(|left| *left += 1);
+                    return bought;
+                };
+                bought.push(shopper.buy(order, &tokens).await);
+            }
+        });
+    }
+
+    let mut killed = 0;
+    for number in 0..kills {
+        let point =
+            if (number + seed).is_multiple_of(2) { HoldPoint::BeforeEffect } else { HoldPoint::AfterEffect };
+        let hold = world.emulator.hold_next_payment(point);
+        // The last payments may be over before the last kills.
+        tokio::select! {
+            () = hold.reached() => {}
+            _ = left.wait_for(|left| *left == SHOPPERS) => break,
+        }
+        world.kill();
+        hold.release();
+        killed += 1;
+        world.start_gateway();
+        moves.send_replace(world.url(""));
+    }
+    let mut bought = Vec::new();
+    while let Some(of_one) = shoppers.join_next().await {
+        bought.extend(of_one.unwrap());
+    }
+    let ledger = world.ledger();
+    let wrong = disagreements(&bought, &ledger);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let paid = bought.iter().filter(|bought| bought.order.is_some()).count();
+    let declined: u32 = bought.iter().map(|bought| bought.declined).sum();
+    let sent = world.charge_requests();
+    println!(
+        "{} purchases, {paid} paid, {declined} declines, {killed} kills, {sent} requests to charge",
+        bought.len()
+    );
+    assert_eq!(bought.len(), usize::try_from(purchases).unwrap());
+    assert!(killed > 0 && paid > 0 && declined > 0, "something of each was met");
+    assert!(sent > paid + usize::try_from(declined).unwrap(), "kills met payments that were under way");
+}
+
+#[test]
+fn the_reckoning_notices_every_disagreement() {
+    let bought = |session: &str, order: Option<&str>| Bought {
+        session: session.to_owned(),
+        total: 100,
+        currency: "usd",
+        declined: 0,
+        order: order.map(str::to_owned),
+    };
+    let entry = |session: &str, amount| LedgerEntry {
+        account: "acct_1".to_owned(),
+        payment_intent: format!("pi_{session}_{amount}"),
+        amount,
+        currency: "usd".to_owned(),
+        livemode: false,
+        shared_payment_granted_token: None,
+        metadata: [("checkout_session".to_owned(), session.to_owned())].into(),
+        created: 0,
+        status: "succeeded".to_owned(),
+        amount_received: amount,
+    };
+    assert!(disagreements(&[bought("a", Some("1")), bought("b", None)], &[entry("a", 100)]).is_empty());
+    for (bought, ledger) in [
+        (vec![bought("a", Some("1"))], vec![]),
+        (vec![bought("a", None)], vec![entry("a", 100)]),
+        (vec![bought("a", Some("1"))], vec![entry("a", 99)]),
+        (vec![bought("a", Some("1"))], vec![entry("a", 100), entry("a", 100)]),
+        (vec![], vec![entry("a", 100)]),
+        (vec![bought("a", Some("1")), bought("b", Some("1"))], vec![entry("a", 100), entry("b", 100)]),
+    ] {
+        assert_eq!(disagreements(&bought, &ledger).len(), 1);
+    }
+}
