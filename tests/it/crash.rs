@@ -61,6 +61,28 @@ async fn a_term_signal_finishes_what_is_open_and_exits_well() {
 }
 
 #[tokio::test]
+async fn a_payment_under_way_is_finished_and_answered_after_a_term_signal() {
+    let mut world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let hold = world.emulator.hold_next_payment(HoldPoint::AfterEffect);
+    let stopping = async {
+        hold.reached().await;
+        world.ask_to_stop();
+        world.wait_for("\"stopping\"", 1);
+        hold.release();
+    };
+    let (paid, ()) = futures_util::future::join(client.complete(&sheet["id"], &token), stopping).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    assert_eq!(world.ended(), Some(0));
+    world.start_gateway();
+    let again = world.client(Speaks::Modern).complete(&sheet["id"], &token).await;
+    assert_eq!(again["structuredContent"]["order"], paid["structuredContent"]["order"]);
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[tokio::test]
 async fn two_processes_never_share_one_database() {
     let world = World::start();
     let second = world.command("serve").output().unwrap();

@@ -62,6 +62,7 @@ impl Client {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let answer = Answer { status, headers, body: response.bytes().await.unwrap().to_vec() };
         self.check_error(&answer);
+        check_secrets(&answer);
         answer
     }
 
@@ -169,6 +170,18 @@ impl Client {
     pub async fn complete(&self, id: &Value, token: &str) -> Value {
         self.call("complete_checkout", payment(id, token)).await
     }
+}
+
+/// No answer holds a key, a token or a client secret.
+fn check_secrets(answer: &Answer) {
+    let text = answer.text();
+    for secret in ["test_canary", "canary-admin-token", "_secret_"] {
+        assert!(!text.contains(secret), "{secret} is answered: {text}");
+    }
+    let token = text
+        .match_indices("spt_")
+        .any(|(at, _)| text[at + 4..].starts_with(|letter: char| letter.is_ascii_alphanumeric()));
+    assert!(!token, "a payment token is answered: {text}");
 }
 
 /// The arguments of `complete_checkout`.

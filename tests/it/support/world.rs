@@ -170,10 +170,20 @@ impl World {
 
     /// `kill -TERM`; gives the exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let mut process = self.process.take().expect("the gateway runs");
+        self.ask_to_stop();
+        self.ended()
+    }
+
+    /// `kill -TERM`, without waiting for what it does.
+    pub fn ask_to_stop(&self) {
+        let process = self.process.as_ref().expect("the gateway runs");
         let killed = Command::new("kill").arg("-TERM").arg(process.id().to_string()).status().unwrap();
         assert!(killed.success());
-        process.wait().unwrap().code()
+    }
+
+    /// Waits for the process to end by itself; gives the exit code.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.process.take().expect("the gateway runs").wait().unwrap().code()
     }
 
     pub fn url(&self, path: &str) -> String {
