@@ -110,19 +110,20 @@ impl Gateway {
         self.io.block_on(async { tokio::time::timeout(limit, waiting).await.is_ok() })
     }
 
-    /// Serves until SIGTERM or SIGINT, then stops in order. A listener that ends by itself is a failure.
+    /// Serves until SIGTERM or SIGINT, then stops in order. A listener or a store that ends by itself is a failure, after which
+    /// a new process may do better.
     pub(super) fn run_until_signal(mut self) -> anyhow::Result<()> {
-        let ended = &mut self.ended;
-        let signal = self.io.block_on(async {
+        let (ended, store) = (&mut self.ended, Arc::clone(&self.store));
+        let why = self.io.block_on(async {
             tokio::select! {
-                signal = signal() => signal.map(Some),
-                _ = ended => Ok(None),
+                signal = signal() => signal.map(Ok),
+                _ = ended => Ok(Err("the listener ended by itself; the log says why")),
+                () = store.stopped() => Ok(Err("the store stopped by itself; the log says why")),
             }
         })?;
-        tracing::info!(signal, "stopping");
+        tracing::info!(?why, "stopping");
         self.stop()?;
-        anyhow::ensure!(signal.is_some(), "the listener ended by itself; the log says why");
-        Ok(())
+        why.map(|_| ()).map_err(anyhow::Error::msg)
     }
 
     /// Stops in order: what is under way finishes or is durable.

@@ -73,6 +73,12 @@ impl SqliteStore {
         }
     }
 
+    /// Waits until nothing is written any more. Before [`SqliteStore::close`] that is a failure after which only a new
+    /// process may go on.
+    pub async fn stopped(&self) {
+        self.jobs.closed().await;
+    }
+
     /// Runs a reading on the store's runtime, to its end even when the caller goes away.
     async fn read<T: Send + 'static>(
         &self,

@@ -100,8 +100,11 @@ impl Writer {
                     }
                 }
             }
-            if !writes.is_empty() {
-                self.write(writes).await;
+            if !writes.is_empty() && self.write(writes).await == Health::Lost {
+                // What a failed write left behind is not known: only a process that reads the file anew may go on.
+                tracing::error!("the database cannot be trusted to write any more; the store stops");
+                self.connection = None;
+                break;
             }
         }
         if let Err(error) = self.finish().await {
@@ -114,7 +117,7 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, mut writes: Vec<Write>) {
+    async fn write(&mut self, mut writes: Vec<Write>) -> Health {
         let written = self.transaction(&mut writes).await;
         if let Err(error) = &written {
             tracing::error!(%error, writes = writes.len(), "a transaction of the store failed");
@@ -123,6 +126,7 @@ impl Writer {
                 drop(connection.close().await);
             }
         }
+        let health = written.as_ref().map_or_else(Health::after, |()| Health::Good);
         let why = written.map_err(|error| error.to_string());
         let transaction = why.as_ref().copied().map_err(String::as_str);
         for write in writes {
@@ -132,6 +136,7 @@ impl Writer {
                 Write::Resolution(_, asked) => asked.tell(transaction),
             }
         }
+        health
     }
 
     async fn transaction(&mut self, writes: &mut [Write]) -> Result<(), sqlx::Error> {
@@ -172,6 +177,30 @@ impl Writer {
     }
 }
 
+/// Whether the database may be written to again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Good,
+    /// A write or a sync failed in the file system, or the file is damaged.
+    Lost,
+}
+
+impl Health {
+    fn after(error: &sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<i64>().ok());
+        Self::after_code(code)
+    }
+
+    /// `SQLITE_IOERR`, `SQLITE_CORRUPT` and `SQLITE_NOTADB`, in the low byte of their extended codes. A full disk or a
+    /// lock passes.
+    fn after_code(code: Option<i64>) -> Self {
+        match code.map(|code| code & 0xff) {
+            Some(10 | 11 | 26) => Self::Lost,
+            Some(_) | None => Self::Good,
+        }
+    }
+}
+
 /// Keeps what a job did, or undoes it when it was refused.
 async fn settle<T, E>(
     savepoint: Transaction<'_, Sqlite>,
@@ -207,6 +236,18 @@ mod tests {
             (Write::Account(Tenant { merchant, mode: Mode::Test }, account, asked), answer)
         };
         (0..BATCH).map(write).unzip()
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_written_any_more_and_after_a_full_disk_it_is() {
+        // `SQLITE_IOERR_FSYNC`.
+        const FSYNC_FAILED: i64 = 1034;
+        const FULL: i64 = 13;
+        const BUSY: i64 = 5;
+        assert_eq!(Health::after_code(Some(FSYNC_FAILED)), Health::Lost);
+        for passing in [Some(FULL), Some(BUSY), None] {
+            assert_eq!(Health::after_code(passing), Health::Good);
+        }
     }
 
     #[tokio::test]
