@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::accounts::Mode;
 use super::currencies;
-use super::error::{ErrorType, StripeError};
+use super::error::StripeError;
 use super::granted_token::{Grant, GrantedToken, TOKEN_PARAM};
 use super::ids::IdSource;
 use super::payment_intent::{Charge, ChargeState, PaymentIntent, Source, Status};
@@ -99,7 +99,7 @@ impl Books {
             (_, false) => None,
         };
         if confirmed.as_ref().is_some_and(|source| source.card.outcome == Outcome::Fails) {
-            return Err(StripeError::new(500, ErrorType::Api, "An unknown error occurred."));
+            return Err(StripeError::unknown());
         }
         let status =
             if source.is_some() { Status::RequiresConfirmation } else { Status::RequiresPaymentMethod };

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, Scope, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::faults::FaultPlan;
 use super::hold::{Hold, HoldPoint};
 use super::service::Shared;
 
@@ -20,6 +21,8 @@ pub(super) fn scope() -> Scope {
         .route("/hold", web::get().to(show_hold))
         .route("/release", web::post().to(release))
         .route("/settle", web::post().to(settle))
+        .route("/faults", web::post().to(set_faults))
+        .route("/faults", web::get().to(show_faults))
 }
 
 async fn health() -> HttpResponse {
@@ -82,6 +85,23 @@ async fn settle(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
         Ok(()) => HttpResponse::Ok().json(json!({"settled": payment_intent})),
         Err(refusal) => refused(&refusal.to_string()),
     }
+}
+
+/// Lets things go wrong by the plan in the body, and no longer by an earlier one.
+async fn set_faults(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    match serde_json::from_slice::<FaultPlan>(&body) {
+        Ok(plan) => shared.world().faults.follow(plan),
+        Err(error) => return refused(&format!("the body must be a plan of faults: {error}")),
+    }
+    show_faults(shared).await
+}
+
+async fn show_faults(shared: web::Data<Shared>) -> HttpResponse {
+    let shown = {
+        let faults = &shared.world().faults;
+        json!({"hit": faults.hit(), "scripted_left": faults.scripted_left()})
+    };
+    HttpResponse::Ok().json(shown)
 }
 
 fn hold_json(hold: Option<&Hold>) -> Value {

@@ -77,6 +77,33 @@ impl StripeError {
         Self { decline_code: Some(decline_code), ..error }
     }
 
+    /// 409: a request under this key is being executed.
+    pub(super) fn key_in_use(key: &str) -> Self {
+        let message = format!(
+            "There is currently another in-progress request using this Idempotent Key (that probably means you \
+             submitted twice, and the other request is still going through): {key}. Please try again later."
+        );
+        Self::new(409, ErrorType::InvalidRequest, message).with_code("idempotency_key_in_use")
+    }
+
+    /// 429: too many requests.
+    pub(super) fn rate_limited() -> Self {
+        let message = "Request rate limit exceeded. Send fewer requests at a time, and try again later.";
+        Self::new(429, ErrorType::InvalidRequest, message).with_code("rate_limit")
+    }
+
+    /// 429: another request has the object.
+    pub(super) fn lock_timeout() -> Self {
+        let message = "This object cannot be accessed right now because another API request or Stripe process is \
+                       currently accessing it. Try again later.";
+        Self::new(429, ErrorType::InvalidRequest, message).with_code("lock_timeout")
+    }
+
+    /// 500: Stripe failed.
+    pub(super) fn unknown() -> Self {
+        Self::new(500, ErrorType::Api, "An unknown error occurred.")
+    }
+
     /// 404: the path names an object that this account and mode do not have.
     pub(super) fn no_such_object(kind: &str, id: &str, param: &str) -> Self {
         Self::new(404, ErrorType::InvalidRequest, format!("No such {kind}: '{id}'"))

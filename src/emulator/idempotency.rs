@@ -44,11 +44,31 @@ struct Slot {
     answer: Option<Stored>,
 }
 
+/// How things stand with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// A request under it would be executed.
+    New,
+    /// A request under it is being executed.
+    InUse,
+    /// It has its answer.
+    Answered,
+}
+
 /// All keys in use.
 #[derive(Debug, Default)]
 pub(super) struct IdempotencyKeys(BTreeMap<(Scope, String), Slot>);
 
 impl IdempotencyKeys {
+    /// How things stand with a key; asking changes nothing.
+    pub(super) fn standing(&self, scope: &Scope, key: &str, now: Timestamp) -> Standing {
+        match self.0.get(&(scope.clone(), key.to_owned())) {
+            Some(Slot { answer: None, .. }) => Standing::InUse,
+            Some(slot) if now.since(slot.first_seen) < KEPT => Standing::Answered,
+            Some(_) | None => Standing::New,
+        }
+    }
+
     /// Takes a request in; from [`Admission::First`] on the key is in use until [`Self::complete`].
     pub(super) fn admit(
         &mut self,
@@ -89,16 +109,7 @@ impl IdempotencyKeys {
         }
         match &slot.answer {
             Some(stored) => Ok(Admission::Repeat(stored.clone())),
-            None => Err(StripeError::new(
-                409,
-                ErrorType::InvalidRequest,
-                format!(
-                    "There is currently another in-progress request using this Idempotent Key (that probably means \
-                     you submitted twice, and the other request is still going through): {key}. Please try again \
-                     later."
-                ),
-            )
-            .with_code("idempotency_key_in_use")),
+            None => Err(StripeError::key_in_use(key)),
         }
     }
 

@@ -9,8 +9,9 @@
 //!
 //! Read the Stripe in this order: [`server`] takes the bytes, [`service`] checks them in Stripe's order (`accounts`, `version`,
 //! `form`, `params`, `requests`, `idempotency`), [`world`] executes on the [`books`] of one account and mode
-//! (`granted_token`, `payment_intent`, `test_cards`, `currencies`), [`records`] is what a test looks at afterwards, and
-//! [`hold`] stops a payment midway.
+//! (`granted_token`, `payment_intent`, `test_cards`, `currencies`), [`records`] is what a test looks at afterwards,
+//! [`hold`] stops a payment midway, and [`faults`] decides what goes wrong by plan: `service` acts on it at Stripe, [`wire`]
+//! on the way back.
 //!
 //! Must import only `ports`, `domain::time` and outside crates: sharing code with the client would hide its mistakes.
 
@@ -19,6 +20,7 @@ mod books;
 mod control;
 mod currencies;
 mod error;
+mod faults;
 mod form;
 mod granted_token;
 mod hold;
@@ -34,8 +36,10 @@ mod server;
 mod service;
 mod test_cards;
 mod version;
+mod wire;
 mod world;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -45,6 +49,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::ports::Clock;
 
 pub use accounts::{AccountSeed, KeySeed};
+pub use faults::{FAULT_NAMES, Fault, FaultPlan, Odds, RandomFaults, RequestKind, Scripted};
 pub use hold::{Hold, HoldPoint};
 pub use host::{Host, HostMerchant, HostOptions};
 pub use records::{Exchange, ExchangeHeaders, LedgerEntry};
@@ -198,6 +203,17 @@ impl Emulator {
     /// stop one payment each.
     pub fn hold_next_payment(&self, point: HoldPoint) -> Hold {
         self.shared.world().hold_next_payment(point)
+    }
+
+    /// Lets things go wrong by this plan from now on, and no longer by an earlier one.
+    pub fn set_faults(&self, plan: FaultPlan) {
+        self.shared.world().faults.follow(plan);
+    }
+
+    /// How often each kind of fault has happened, by its name.
+    #[must_use]
+    pub fn faults_hit(&self) -> BTreeMap<&'static str, u64> {
+        self.shared.world().faults.hit().clone()
     }
 
     /// The money that moved.

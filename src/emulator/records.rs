@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::faults::Fault;
+
 /// Money that moved: a payment that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LedgerEntry {
@@ -71,4 +73,7 @@ pub struct Exchange {
     pub request_id: String,
     /// Whether the answer was an earlier one again.
     pub replayed: bool,
+    /// What went wrong with it by plan. The answer stands here as Stripe gave it, whatever became of it on its way;
+    /// requests that never arrived are in no record.
+    pub fault: Option<Fault>,
 }

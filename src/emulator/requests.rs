@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::accounts::Mode;
 use super::currencies;
 use super::error::StripeError;
+use super::faults::RequestKind;
 use super::form::Branch;
 use super::granted_token::{Grant, TOKEN_PARAM};
 use super::params::Params;
@@ -45,6 +46,22 @@ pub(super) enum Command {
         /// Whether the charge is shown in full.
         expand_charge: bool,
     },
+}
+
+impl Command {
+    /// What kind of request it came by.
+    pub(super) const fn kind(&self) -> RequestKind {
+        match self {
+            Self::ReadAccount => RequestKind::ReadAccount,
+            Self::MintToken(_) => RequestKind::MintToken,
+            Self::RevokeToken(_) => RequestKind::RevokeToken,
+            Self::ReadToken(_) => RequestKind::ReadToken,
+            Self::CreateIntent(_) => RequestKind::CreateIntent,
+            Self::ReadIntent { .. } => RequestKind::ReadIntent,
+            Self::ListIntents(_) => RequestKind::ListIntents,
+            Self::CancelIntent { .. } => RequestKind::CancelIntent,
+        }
+    }
 }
 
 /// A payment to be made.

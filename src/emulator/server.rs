@@ -10,13 +10,14 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use actix_web::rt;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, web};
 use base64::Engine as _;
 
 use super::control;
 use super::form;
 use super::records::ExchangeHeaders;
 use super::service::{Answer, Arrival, Shared};
+use super::wire;
 
 /// The server of a listener, to be run on a thread of its own.
 pub(super) fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<actix_web::dev::Server> {
@@ -28,6 +29,7 @@ pub(super) fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<ac
             .default_service(web::to(answer))
     })
     .workers(1)
+    .on_connect(wire::remember)
     .disable_signals()
     .shutdown_timeout(1)
     .listen(listener)?;
@@ -42,7 +44,7 @@ async fn answer(
     let arrival = arrival(&request, body.ok().map(|bytes| bytes.to_vec()));
     let task = rt::spawn(async move { shared.serve(arrival).await });
     match task.await {
-        Ok(answer) => respond(answer),
+        Ok(sent) => wire::deliver(sent.answer.map(respond), sent.journey, &request),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }
@@ -83,7 +85,8 @@ fn key(headers: &HeaderMap) -> Option<String> {
     Some(user.to_owned()).filter(|key| !key.is_empty())
 }
 
-fn respond(answer: Answer) -> HttpResponse {
+/// The head and the body of an answer.
+fn respond(answer: Answer) -> (HttpResponseBuilder, String) {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.insert_header(("Request-Id", answer.request_id));
@@ -97,5 +100,12 @@ fn respond(answer: Answer) -> HttpResponse {
         response.insert_header(("Idempotent-Replayed", "true"));
         response.insert_header(("Original-Request", original));
     }
-    response.json(answer.body)
+    if let Some(should_retry) = answer.advice.should_retry {
+        response.insert_header(("Stripe-Should-Retry", should_retry.to_string()));
+    }
+    if let Some(seconds) = answer.advice.retry_after {
+        response.insert_header(("Retry-After", seconds.to_string()));
+    }
+    response.content_type(mime::APPLICATION_JSON);
+    (response.take(), answer.body.to_string())
 }

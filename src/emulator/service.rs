@@ -13,9 +13,10 @@ use crate::ports::Clock;
 
 use super::accounts::{Caller, mask};
 use super::error::StripeError;
+use super::faults::{Advice, Fault, Journey, Occasion, RequestKind};
 use super::form::{self, Branch, Pairs};
 use super::hold::{Gate, HoldPoint};
-use super::idempotency::{Admission, Stored};
+use super::idempotency::{Admission, Standing, Stored};
 use super::records::{Exchange, ExchangeHeaders};
 use super::requests::{self, Command};
 use super::version::ApiVersion;
@@ -59,6 +60,17 @@ pub(super) struct Answer {
     pub(super) idempotency_key: Option<String>,
     /// `Original-Request`: the `Request-Id` of the answer that this one repeats.
     pub(super) repeats: Option<String>,
+    /// What it says of trying again.
+    pub(super) advice: Advice,
+}
+
+/// What is sent back, and what becomes of it on its way.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// The answer; `None` where the request never arrived.
+    pub(super) answer: Option<Answer>,
+    /// Its way.
+    pub(super) journey: Journey,
 }
 
 /// A request that passed all checks.
@@ -68,10 +80,23 @@ struct Accepted {
     gate: Option<Arc<Gate>>,
 }
 
-enum Admitted {
-    Execute(Box<Accepted>),
-    Repeat(Stored),
+/// What is done with a request, and what goes wrong with it.
+struct Admitted {
+    fault: Option<Fault>,
+    course: Course,
 }
+
+enum Course {
+    /// It never arrives.
+    Lost,
+    /// It is turned away before it is looked at.
+    TurnedAway(StripeError),
+    Repeat(Stored),
+    Execute(Box<Accepted>),
+}
+
+/// Status, body, and the `Request-Id` of the answer that this one repeats.
+type Outcome = (u16, Value, Option<String>);
 
 impl Shared {
     /// A world, its clock, and how long its slow payments take.
@@ -90,34 +115,38 @@ impl Shared {
     }
 
     /// Answers a request. To be run in a task of its own: dropping the future would leave its key in use.
-    pub(super) async fn serve(&self, arrival: Arrival) -> Answer {
+    pub(super) async fn serve(&self, arrival: Arrival) -> Sent {
         let request_id = self.world().ids.next("req");
         let query = form::pairs(arrival.query.as_bytes());
         let body_pairs = form::pairs(arrival.body.as_deref().unwrap_or_default());
         let version = ApiVersion::parse(arrival.headers.stripe_version.as_deref());
-        let idempotency_key = arrival.headers.idempotency_key.clone().filter(|_| arrival.method == "POST");
+        let key = arrival.headers.idempotency_key.clone().filter(|_| arrival.method == "POST");
         let admitted = version
             .as_ref()
             .map_err(StripeError::clone)
             .and_then(|version| self.admit(&arrival, version, &query, &body_pairs));
-        let (status, body, repeats) = match admitted {
-            Err(error) => (error.status, error.to_json(), None),
-            Ok(Admitted::Repeat(stored)) => (stored.status, stored.body, Some(stored.request_id)),
-            Ok(Admitted::Execute(accepted)) => {
-                let (status, body) = self.execute(*accepted, idempotency_key.as_deref(), &request_id).await;
-                (status, body, None)
+        let (fault, (status, body, repeats)) = match admitted {
+            Err(error) => (None, refused(&error)),
+            Ok(Admitted { fault, course }) => {
+                let delivered = self.carry_out(course, fault, key.as_deref(), &request_id).await;
+                let journey = fault.map_or(Journey::Whole, Fault::journey);
+                let Some(outcome) = delivered else { return Sent { answer: None, journey } };
+                (fault, outcome)
             }
         };
+        // What is stored under a key are status and body: advice is given with the first answer only.
+        let advice = fault.filter(|_| repeats.is_none()).map_or_else(Advice::default, Fault::advice);
         let answer = Answer {
             status,
             body,
             request_id,
             version: version.ok().map(|version| version.as_str().to_owned()),
-            idempotency_key,
+            idempotency_key: key,
             repeats,
+            advice,
         };
-        self.record(arrival, query, body_pairs, &answer);
-        answer
+        self.record(arrival, query, body_pairs, (&answer, fault));
+        Sent { answer: Some(answer), journey: fault.map_or(Journey::Whole, Fault::journey) }
     }
 
     fn admit(
@@ -141,38 +170,83 @@ impl Shared {
             now.as_seconds(),
         )?;
         let key = arrival.headers.idempotency_key.as_deref().filter(|_| arrival.method == "POST");
+        let fault = fault_of(&mut world, (&caller, &command), arrival, key, now);
+        let admitted = |course| Ok(Admitted { fault, course });
+        if fault.is_some_and(Fault::keeps_it_from_arriving) {
+            return admitted(Course::Lost);
+        }
+        if let Some(error) = fault.and_then(|fault| fault.turns_away(key)) {
+            return admitted(Course::TurnedAway(error));
+        }
         if let Some(key) = key {
             match world.idempotency.admit(&caller.scope(), key, &arrival.path, &params, now)? {
-                Admission::Repeat(stored) => return Ok(Admitted::Repeat(stored)),
+                Admission::Repeat(stored) => return admitted(Course::Repeat(stored)),
                 Admission::First => {}
             }
         }
-        let gate = match command {
-            Command::CreateIntent(_) => world.next_gate(),
-            Command::ReadAccount
-            | Command::MintToken(_)
-            | Command::RevokeToken(_)
-            | Command::ReadToken(_)
-            | Command::ReadIntent { .. }
-            | Command::ListIntents(_)
-            | Command::CancelIntent { .. } => None,
+        let gate = match command.kind() {
+            RequestKind::CreateIntent => world.next_gate(),
+            RequestKind::ReadAccount
+            | RequestKind::MintToken
+            | RequestKind::RevokeToken
+            | RequestKind::ReadToken
+            | RequestKind::ReadIntent
+            | RequestKind::ListIntents
+            | RequestKind::CancelIntent => None,
         };
-        Ok(Admitted::Execute(Box::new(Accepted { caller, command, gate })))
+        admitted(Course::Execute(Box::new(Accepted { caller, command, gate })))
     }
 
-    async fn execute(&self, accepted: Accepted, key: Option<&str>, request_id: &str) -> (u16, Value) {
+    /// Does what is done with a request; `None` when it never arrived.
+    async fn carry_out(
+        &self,
+        course: Course,
+        fault: Option<Fault>,
+        key: Option<&str>,
+        request_id: &str,
+    ) -> Option<Outcome> {
+        match course {
+            Course::Lost => None,
+            Course::TurnedAway(error) => Some(refused(&error)),
+            Course::Repeat(stored) => {
+                pause(fault, HoldPoint::BeforeEffect).await;
+                pause(fault, HoldPoint::AfterEffect).await;
+                Some((stored.status, stored.body, Some(stored.request_id)))
+            }
+            Course::Execute(accepted) => {
+                let (status, body) = self.execute(*accepted, fault, key, request_id).await;
+                Some((status, body, None))
+            }
+        }
+    }
+
+    async fn execute(
+        &self,
+        accepted: Accepted,
+        fault: Option<Fault>,
+        key: Option<&str>,
+        request_id: &str,
+    ) -> (u16, Value) {
         let Accepted { caller, command, gate } = accepted;
         if let Some(gate) = &gate {
             gate.pass(HoldPoint::BeforeEffect).await;
         }
+        pause(fault, HoldPoint::BeforeEffect).await;
         let slow = self.world().is_slow(&caller, &command);
         if slow {
             tokio::time::sleep(self.slow_payment.to_duration()).await;
         }
-        let result = self.world().execute(&caller, command, self.now());
+        let fails = |at| fault.is_some_and(|fault| fault.fails(at));
+        let result = if fails(HoldPoint::BeforeEffect) {
+            Err(StripeError::unknown())
+        } else {
+            self.world().execute(&caller, command, self.now())
+        };
         if let Some(gate) = &gate {
             gate.pass(HoldPoint::AfterEffect).await;
         }
+        pause(fault, HoldPoint::AfterEffect).await;
+        let result = if fails(HoldPoint::AfterEffect) { Err(StripeError::unknown()) } else { result };
         let (status, body) = match result {
             Ok(body) => (200, body),
             Err(error) => (error.status, error.to_json()),
@@ -184,7 +258,13 @@ impl Shared {
         (status, body)
     }
 
-    fn record(&self, arrival: Arrival, query: Pairs, body_pairs: Pairs, answer: &Answer) {
+    fn record(
+        &self,
+        arrival: Arrival,
+        query: Pairs,
+        body_pairs: Pairs,
+        (answer, fault): (&Answer, Option<Fault>),
+    ) {
         let body = form::tree(&body_pairs).map_or(Value::Null, |tree| form::to_json(&tree));
         let headers = ExchangeHeaders { authorization: arrival.key.as_deref().map(mask), ..arrival.headers };
         self.world().record(Exchange {
@@ -198,8 +278,40 @@ impl Shared {
             response: answer.body.clone(),
             request_id: answer.request_id.clone(),
             replayed: answer.repeats.is_some(),
+            fault,
         });
     }
+}
+
+/// What goes wrong with a request by plan.
+fn fault_of(
+    world: &mut World,
+    (caller, command): (&Caller, &Command),
+    arrival: &Arrival,
+    key: Option<&str>,
+    now: Timestamp,
+) -> Option<Fault> {
+    let address = || format!("{} {}", arrival.method, arrival.path);
+    let identity =
+        format!("{} {:?} {}", caller.account, caller.mode, key.map_or_else(address, str::to_owned));
+    let standing = key.map_or(Standing::New, |key| world.idempotency.standing(&caller.scope(), key, now));
+    world.faults.choose(&Occasion {
+        kind: command.kind(),
+        identity: &identity,
+        has_key: key.is_some(),
+        is_first: standing == Standing::New,
+        is_answered: standing == Standing::Answered,
+    })
+}
+
+async fn pause(fault: Option<Fault>, at: HoldPoint) {
+    if let Some(span) = fault.and_then(|fault| fault.delay(at)) {
+        tokio::time::sleep(span.to_duration()).await;
+    }
+}
+
+fn refused(error: &StripeError) -> Outcome {
+    (error.status, error.to_json(), None)
 }
 
 /// The parameters of a request: its query's and its body's, as Stripe takes them together.

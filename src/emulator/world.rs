@@ -13,6 +13,7 @@ use crate::domain::time::Timestamp;
 use super::accounts::{AccountSeed, Caller, Keyring, Mode, Scope};
 use super::books::Books;
 use super::error::StripeError;
+use super::faults::Choice;
 use super::granted_token::{Grant, TOKEN_PARAM};
 use super::hold::{Gate, Hold, HoldPoint};
 use super::idempotency::IdempotencyKeys;
@@ -34,6 +35,8 @@ pub(super) struct World {
     pub(super) idempotency: IdempotencyKeys,
     /// The ids to come.
     pub(super) ids: IdSource,
+    /// What goes wrong.
+    pub(super) faults: Choice,
     /// The hold that was set over HTTP.
     pub(super) remote_hold: Option<Hold>,
     books: BTreeMap<Scope, Books>,
@@ -48,6 +51,7 @@ impl World {
             keyring: Keyring::default(),
             idempotency: IdempotencyKeys::default(),
             ids,
+            faults: Choice::default(),
             remote_hold: None,
             books: BTreeMap::new(),
             exchanges: VecDeque::new(),

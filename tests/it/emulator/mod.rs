@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 
+mod faults;
 mod holds;
 mod idempotency;
 mod judge;
