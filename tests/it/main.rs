@@ -17,6 +17,7 @@ mod crash;
 mod demo;
 mod documents;
 mod emulator;
+mod faults;
 mod healthcheck;
 mod host;
 mod inspector;
