@@ -115,11 +115,13 @@ impl Gateway {
     pub(super) fn run_until_signal(mut self) -> anyhow::Result<()> {
         let (ended, store) = (&mut self.ended, Arc::clone(&self.store));
         let why = self.io.block_on(async {
-            tokio::select! {
-                signal = signal() => signal.map(Ok),
-                _ = ended => Ok(Err("the listener ended by itself; the log says why")),
-                () = store.stopped() => Ok(Err("the store stopped by itself; the log says why")),
-            }
+            let signal = signal()?;
+            let why: Result<_, &str> = tokio::select! {
+                signal = signal => Ok(signal),
+                _ = ended => Err("the listener ended by itself; the log says why"),
+                () = store.stopped() => Err("the store stopped by itself; the log says why"),
+            };
+            std::io::Result::Ok(why)
         })?;
         tracing::info!(?why, "stopping");
         self.stop()?;
@@ -247,13 +249,15 @@ fn services(
     })
 }
 
-/// Waits for a wish to stop and says by what it came.
-async fn signal() -> std::io::Result<&'static str> {
+/// Waits for a wish to stop and says by what it came. Wishes count from the call on, not from the first poll.
+pub(super) fn signal() -> std::io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
-    }
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
 }

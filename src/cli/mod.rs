@@ -5,6 +5,8 @@
 mod check;
 #[cfg(feature = "emulator")]
 mod demo;
+#[cfg(feature = "emulator")]
+mod emulator;
 mod gateway;
 mod healthcheck;
 mod schema;
@@ -35,6 +37,9 @@ enum Command {
     /// Try it: sample shops, a host to shop in, an emulated Stripe and a database, all on this machine.
     #[cfg(feature = "emulator")]
     Demo(demo::Demo),
+    /// Run the emulated Stripe alone, with an account for every merchant in test mode.
+    #[cfg(feature = "emulator")]
+    Emulator(emulator::Emulate),
     /// Explain what is wrong with tenant files, all of it at once.
     Check(check::Check),
     /// Print the JSON Schema of a kind of file, for editors that know the schema of what they edit.
@@ -84,6 +89,8 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         #[cfg(feature = "emulator")]
         Command::Demo(command) => command.run(),
+        #[cfg(feature = "emulator")]
+        Command::Emulator(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Schema(command) => Ok(command.run()),
         Command::Healthcheck(command) => command.run(),
