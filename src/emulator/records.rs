@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::faults::Fault;
 
 /// Money that moved: a payment that succeeded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// The seller's account.
     pub account: String,
@@ -35,7 +35,7 @@ pub struct LedgerEntry {
 }
 
 /// The headers of a request that matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeHeaders {
     /// `Stripe-Version`.
     pub stripe_version: Option<String>,
@@ -50,7 +50,7 @@ pub struct ExchangeHeaders {
 }
 
 /// One request under `/v1` and its answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {
     /// `GET`, `POST` …
     pub method: String,

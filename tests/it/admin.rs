@@ -8,42 +8,8 @@ use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, Speaks, total};
+use crate::support::operator::Operator;
 use crate::support::world::{ADMIN_TOKEN, SHOP, SHOP_ACCOUNT, SHOP_KEY, World};
-
-/// The admin API, as an operator's script uses it.
-struct Operator<'a> {
-    world: &'a World,
-    http: reqwest::Client,
-}
-
-impl<'a> Operator<'a> {
-    fn of(world: &'a World) -> Self {
-        Self { world, http: world.client(Speaks::Modern).http }
-    }
-
-    async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let url = format!("http://{}/admin/v1/{path}", self.world.admin_address());
-        let mut request = self.http.request(method, url).bearer_auth(ADMIN_TOKEN);
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        self.ask(reqwest::Method::GET, path, None).await
-    }
-
-    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        self.ask(reqwest::Method::POST, path, Some(body)).await
-    }
-
-    async fn decide(&self, session: &str, decision: Value) -> (u16, Value) {
-        self.post(&format!("sessions/{session}/decide?tenant={SHOP}"), decision).await
-    }
-}
 
 fn session_of(sheet: &Value) -> &str {
     sheet["id"].as_str().unwrap().split_once("_r").unwrap().0

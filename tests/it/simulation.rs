@@ -3,7 +3,6 @@
 //! A seed that fails is told with how to see its history:
 //! `SIMULATION_SEED=123 cargo test --test it simulation::one_seed -- --nocapture`.
 
-mod chance;
 mod checks;
 mod store;
 mod stripe;

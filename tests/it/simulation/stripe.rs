@@ -12,7 +12,7 @@ use merchant_gateway::domain::ids::{AttemptNumber, PaymentIntentId, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
-use super::chance::Chance;
+use crate::support::chance::Chance;
 
 /// How long a key is remembered.
 const MEMORY: Span = Span::hours(24);

@@ -19,10 +19,10 @@ use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
-use super::chance::Chance;
 use super::checks::{Told, broken_at_the_end, broken_by_answer};
 use super::store::{ModelStore, StoreMistakes};
 use super::stripe::{CARDS, Card, ModelStripe, Token};
+use crate::support::chance::Chance;
 use crate::support::shop;
 
 /// Until when things go wrong.

@@ -1,13 +1,16 @@
 //! What several integration tests stand on.
 
 pub mod bench;
+pub mod chance;
 pub mod client;
 pub mod mcp_schema;
 pub mod node;
+pub mod operator;
 pub mod orders;
 pub mod python;
 pub mod relay;
 pub mod samples;
 pub mod shop;
+pub mod stripe_process;
 pub mod stripe_schema;
 pub mod world;

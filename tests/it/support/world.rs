@@ -46,7 +46,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    fn key(&self) -> &str {
+    pub fn key(&self) -> &str {
         &self.account.secret_keys[0].key
     }
 }
@@ -57,6 +57,8 @@ pub struct World {
     pub shops: Vec<Shop>,
     /// More variables of the gateway's environment; a later one of a name wins.
     pub settings: Vec<(&'static str, &'static str)>,
+    /// More that must appear nowhere in clear.
+    pub canaries: Vec<String>,
     process: Option<Child>,
     address: String,
     starts: u32,
@@ -84,6 +86,15 @@ impl World {
     }
 
     fn make(shops: Vec<Shop>, change: impl FnOnce(&Path), settings: &[(&'static str, &'static str)]) -> Self {
+        let mut world = Self::closed(shops);
+        change(&world.folder.path().join("tenants"));
+        world.settings.extend(settings);
+        world.start_gateway();
+        world
+    }
+
+    /// A world whose gateway has not been started yet.
+    pub fn closed(shops: Vec<Shop>) -> Self {
         let mut options = EmulatorOptions::new(Arc::new(SystemClock));
         options.accounts = shops.iter().map(|shop| shop.account.clone()).collect();
         let emulator = Emulator::start(options).unwrap();
@@ -93,11 +104,8 @@ impl World {
         for shop in &shops {
             fs::write(tenants.join(format!("{}.toml", shop.id)), &shop.file).unwrap();
         }
-        change(&tenants);
-        let (settings, address) = (settings.to_vec(), String::new());
-        let mut world = Self { emulator, folder, shops, settings, process: None, address, starts: 0 };
-        world.start_gateway();
-        world
+        let (settings, canaries) = (Vec::new(), Vec::new());
+        Self { emulator, folder, shops, settings, canaries, process: None, address: String::new(), starts: 0 }
     }
 
     /// Starts the binary and waits until it listens and every account is known.
@@ -272,6 +280,7 @@ impl World {
     /// No secret in clear in any log or database file; tokens only in the one sealed form.
     fn check_secrets(&self) {
         let mut secrets = self.tokens_seen();
+        secrets.extend_from_slice(&self.canaries);
         secrets.extend([MASTER_KEY, ADMIN_TOKEN, "_secret_"].map(str::to_owned));
         secrets.extend(self.shops.iter().map(|shop| shop.key().to_owned()));
         for entry in fs::read_dir(self.folder.path()).unwrap() {

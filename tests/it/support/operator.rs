@@ -1,0 +1,40 @@
+//! The admin API of a world, as an operator's script uses it.
+
+use serde_json::Value;
+
+use super::client::Speaks;
+use super::world::{ADMIN_TOKEN, SHOP, World};
+
+pub struct Operator<'a> {
+    world: &'a World,
+    pub http: reqwest::Client,
+}
+
+impl<'a> Operator<'a> {
+    pub fn of(world: &'a World) -> Self {
+        Self { world, http: world.client(Speaks::Modern).http }
+    }
+
+    pub async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = format!("http://{}/admin/v1/{path}", self.world.admin_address());
+        let mut request = self.http.request(method, url).bearer_auth(ADMIN_TOKEN);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        self.ask(reqwest::Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.ask(reqwest::Method::POST, path, Some(body)).await
+    }
+
+    pub async fn decide(&self, session: &str, decision: Value) -> (u16, Value) {
+        self.post(&format!("sessions/{session}/decide?tenant={SHOP}"), decision).await
+    }
+}

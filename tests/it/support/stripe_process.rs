@@ -1,0 +1,87 @@
+//! The emulated Stripe in a process of its own, asked as one asks Stripe, or by its own endpoints.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use merchant_gateway::emulator::{Exchange, LedgerEntry};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::stripe_schema::StripeSchema;
+use super::world::World;
+
+pub struct StripeProcess {
+    process: Child,
+    base: String,
+    http: reqwest::Client,
+    minted: AtomicU32,
+}
+
+impl StripeProcess {
+    /// Starts it for the shops of a world, which serves against it from now on; with a bad day by this seed.
+    #[expect(clippy::disallowed_methods, reason = "a test's own client")]
+    pub fn beside(world: &mut World, faults: u64) -> Self {
+        let mut process = world
+            .command("emulator")
+            .args(["--port", "0", "--faults", &faults.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let said = lines.next().expect("the emulator says where it is").unwrap();
+        let base = said.strip_prefix("listening on ").expect("an address").to_owned();
+        world.settings.push(("GATEWAY__STRIPE__API_BASE", base.clone().leak()));
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { process, base, http, minted: AtomicU32::new(0) }
+    }
+
+    /// A token of the shop whose key this is, for as much as `amount` minor units.
+    pub async fn mint(&self, key: &str, payment_method: &str, (currency, amount): (&str, i64)) -> String {
+        let form = format!(
+            "payment_method={payment_method}&usage_limits[currency]={currency}&usage_limits[max_amount]={amount}"
+        );
+        let request = self
+            .http
+            .post(format!("{}/v1/test_helpers/shared_payment/granted_tokens", self.base))
+            .bearer_auth(key)
+            .header("stripe-version", "2026-09-30.preview")
+            .header("idempotency-key", format!("mint-{}", self.minted.fetch_add(1, Ordering::Relaxed)))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        let granted: Value = request.send().await.unwrap().json().await.unwrap();
+        granted["id"].as_str().unwrap_or_else(|| panic!("no token: {granted}")).to_owned()
+    }
+
+    async fn told<T: DeserializeOwned>(&self, what: &str) -> T {
+        let request = self.http.get(format!("{}/_emulator/{what}", self.base));
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    pub async fn ledger(&self) -> Vec<LedgerEntry> {
+        self.told("ledger").await
+    }
+
+    /// What came of the faults so far.
+    pub async fn faults_hit(&self) -> Value {
+        self.told::<Value>("faults").await["hit"].take()
+    }
+
+    /// Every exchange, each as Stripe's schema has it.
+    pub async fn exchanges(&self) -> Vec<Exchange> {
+        let exchanges: Vec<Exchange> = self.told("exchanges").await;
+        if let Some(schema) = StripeSchema::load() {
+            let wrong: Vec<_> =
+                exchanges.iter().flat_map(|exchange| schema.check_exchange(exchange)).collect();
+            assert!(wrong.is_empty(), "not as Stripe's schema has it:\n{}", wrong.join("\n"));
+        }
+        exchanges
+    }
+}
+
+impl Drop for StripeProcess {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
