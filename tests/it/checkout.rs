@@ -928,6 +928,17 @@ fn an_operator_completes_a_frozen_session_with_a_payment_that_is_read_first() {
 }
 
 #[test]
+fn a_payment_of_another_amount_that_an_operator_takes_is_flagged() {
+    let mut bench = frozen();
+    let deciding = bench.ask(charged_by("pi_1"));
+    let mut intent = bench.intent(IntentStatus::Succeeded);
+    intent.amount = Money::new(1, shop::usd());
+    bench.verify(Seen::Intent(intent));
+    assert!(matches!(bench.answer(deciding).unwrap().session.state, State::Completed { .. }));
+    assert_eq!(bench.flags[0].reason, FlagReason::PaymentDisagrees);
+}
+
+#[test]
 fn a_payment_that_does_not_bear_it_out_decides_nothing() {
     let spoil: [Named<fn(&mut IntentSeen)>; 4] = [
         ("not succeeded", |intent| intent.status = IntentStatus::Processing),

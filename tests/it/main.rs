@@ -29,5 +29,6 @@ mod simulation;
 mod store;
 mod stripe_client;
 mod support;
+mod throughput;
 mod transport;
 mod widget;

@@ -84,8 +84,16 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("answer: undecided", 100),
         ("ends completed", 5000),
         ("ends canceled", 200),
-        ("ends ready", 100),
+        ("ends ready", 1000),
         ("frozen: unreadable", 10),
+        ("frozen: disagrees", 50),
+        ("frozen: conflict", 50),
+        ("ends after too many attempts", 100),
+        ("ends by an operator's word", 50),
+        ("flag: paid after the end", 5),
+        ("flag: paid by a dead attempt", 10),
+        ("flag: paid twice", 5),
+        ("flag: payment disagrees", 50),
     ] {
         let met = counts.get(what).copied().unwrap_or(0);
         assert!(met >= least, "{what}: {met} of at least {least}; {counts:?}");

@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::{AttemptEnd, IntentSeen, IntentStatus, Seen};
+use super::attempt::{AttemptEnd, FlagReason, IntentSeen, IntentStatus, Seen};
 use super::command::Rejection;
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Session, State};
-use super::settle::{completed_by, ended, raise};
+use super::settle::{completed_by, ended, flag, raise};
 use super::step::{Context, Transition};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 
@@ -113,7 +113,12 @@ fn charged(
     if seen.status != IntentStatus::Succeeded {
         return not_shown(&format!("is {} and not succeeded", seen.status.as_str()));
     }
-    Ok(completed_by(session, charging, intent, context))
+    let mut transition = completed_by(session, charging, intent, context);
+    if seen.amount != charging.charge.total {
+        // The operator's word makes the order, and the difference stays to be dealt with.
+        flag(&mut transition, intent, FlagReason::PaymentDisagrees, context);
+    }
+    Ok(transition)
 }
 
 fn not_charged(session: &Session, charging: &Charging, seen: &Seen) -> Result<Transition, Rejection> {

@@ -387,7 +387,18 @@ fn seen_too_late(session: &Session, seen: &Seen, context: &Context<'_>) -> Trans
 
 /// Flags a payment that has succeeded, unless the session as it comes to stand accounts for it.
 pub(super) fn raise(transition: &mut Transition, intent: &PaymentIntentId, context: &Context<'_>) {
-    let Some(reason) = flag_reason(&transition.next, intent) else { return };
+    if let Some(reason) = flag_reason(&transition.next, intent) {
+        flag(transition, intent, reason, context);
+    }
+}
+
+/// Flags a payment, once in a transition.
+pub(super) fn flag(
+    transition: &mut Transition,
+    intent: &PaymentIntentId,
+    reason: FlagReason,
+    context: &Context<'_>,
+) {
     if transition.flags.iter().any(|flag| flag.intent == *intent) {
         return;
     }

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use merchant_gateway::domain::checkout::attempt::FlagReason;
 use merchant_gateway::domain::checkout::command::{Answer, Command, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
-use merchant_gateway::domain::checkout::session::{NoticeCode, State};
+use merchant_gateway::domain::checkout::session::{CancelReason, NoticeCode, State};
 use merchant_gateway::domain::ids::{OrderId, SessionId};
 
 use super::world::World;
@@ -64,6 +65,14 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
     for session in &sessions {
         of_session(world, session)?;
     }
+    for flag in world.store.flags.clone() {
+        world.count(match flag.reason {
+            FlagReason::PaidAfterEnd => "flag: paid after the end",
+            FlagReason::PaidByDeadAttempt => "flag: paid by a dead attempt",
+            FlagReason::PaidTwice => "flag: paid twice",
+            FlagReason::PaymentDisagrees => "flag: payment disagrees",
+        });
+    }
     for told in &world.told {
         let orders: HashSet<&OrderId> = world
             .told
@@ -112,7 +121,7 @@ fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
             return Err(format!("I5: payment {} of {session} is on no order and not flagged", payment.id));
         }
         let quoted = order.as_ref().map(|order| order.quote.total);
-        if on_order && quoted != Some(payment.seen.amount) {
+        if on_order && quoted != Some(payment.seen.amount) && !is_flagged(world, payment) {
             return Err(format!("I2: {session} was charged another amount than its order says"));
         }
     }
@@ -133,7 +142,9 @@ fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
             return Err(format!("liveness: {session} ends {}", state.name()));
         }
         State::Completed { .. } => "ends completed",
-        State::Canceled { .. } => "ends canceled",
+        State::Canceled { reason: CancelReason::Shopper } => "ends canceled",
+        State::Canceled { reason: CancelReason::TooManyAttempts } => "ends after too many attempts",
+        State::Canceled { reason: CancelReason::Operator } => "ends by an operator's word",
         State::Expired => "ends expired",
     });
     Ok(())

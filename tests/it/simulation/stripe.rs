@@ -29,10 +29,15 @@ pub enum Card {
     PaysWith500,
     /// Does not pay, and answers with a stored 500.
     Fails500,
+    /// Pays half, which nobody asked for.
+    PaysHalf,
 }
 
 pub const CARDS: [Card; 6] =
     [Card::Pays, Card::Declines, Card::Demands3ds, Card::Dawdles, Card::PaysWith500, Card::Fails500];
+
+/// Of a Stripe that does what it never should.
+pub const ODD_CARDS: [Card; 4] = [Card::PaysHalf, Card::PaysHalf, Card::Fails500, Card::Pays];
 
 pub struct Token {
     pub card: Card,
@@ -50,6 +55,8 @@ pub struct Payment {
     pub created: Timestamp,
     /// When a dawdling one comes to its end, and how.
     pub settles: Option<(Timestamp, IntentStatus)>,
+    /// Whether somebody else made it, under the session's name.
+    pub strange: bool,
 }
 
 /// What a key is remembered for.
@@ -67,6 +74,8 @@ pub struct ModelStripe {
     made: u64,
     /// A saboteur: every send is a request of its own.
     pub renews_keys: bool,
+    /// Whether keys are taken and payments made that are not ours.
+    pub odd: bool,
 }
 
 impl ModelStripe {
@@ -83,6 +92,14 @@ impl ModelStripe {
             let replayed = Seen::Unknown(Unknown { replayed_error: true, ..Unknown::default() });
             return if matches!(kept.answer, Seen::Unknown(_)) { replayed } else { kept.answer.clone() };
         }
+        if self.odd && chance.per_mille(150) {
+            let body = "somebody else's".to_owned();
+            self.keys.insert(key, Kept { body, answer: Seen::Unread, at: now });
+            return Seen::IdempotencyConflict;
+        }
+        if self.odd && chance.per_mille(300) {
+            self.pay_strangely(attempt, now);
+        }
         let token = self.tokens.get_mut(attempt.token.expose()).expect("tokens are minted here");
         let total = attempt.charge.total;
         if token.used + total.minor > token.limit.minor {
@@ -93,16 +110,15 @@ impl ModelStripe {
         }
         let card = token.card;
         let status = match card {
-            Card::Pays | Card::PaysWith500 => IntentStatus::Succeeded,
+            Card::Pays | Card::PaysWith500 | Card::PaysHalf => IntentStatus::Succeeded,
             Card::Declines | Card::Fails500 => IntentStatus::RequiresPaymentMethod,
             Card::Demands3ds => IntentStatus::RequiresAction,
             Card::Dawdles => IntentStatus::Processing,
         };
-        if matches!(card, Card::Pays | Card::PaysWith500 | Card::Dawdles) {
+        if matches!(card, Card::Pays | Card::PaysWith500 | Card::PaysHalf | Card::Dawdles) {
             token.used += total.minor;
         }
-        self.made += 1;
-        let id: PaymentIntentId = format!("pi_{}", self.made).parse().unwrap();
+        let id = self.new_id();
         let settles = (card == Card::Dawdles).then(|| {
             let end = if chance.per_mille(500) {
                 IntentStatus::Succeeded
@@ -114,16 +130,23 @@ impl ModelStripe {
         let seen = IntentSeen {
             id: id.clone(),
             status,
-            amount: total,
+            amount: if card == Card::PaysHalf { Money::new(total.minor / 2, total.currency) } else { total },
             livemode: false,
             session: Some(attempt.charge.session.clone()),
             revision: Some(attempt.charge.revision),
             attempt: Some(attempt.charge.attempt),
         };
         let session = attempt.charge.session.clone();
-        self.payments.push(Payment { id: id.clone(), session, seen: seen.clone(), created: now, settles });
+        self.payments.push(Payment {
+            id: id.clone(),
+            session,
+            seen: seen.clone(),
+            created: now,
+            settles,
+            strange: false,
+        });
         let answer = match card {
-            Card::Pays | Card::Demands3ds | Card::Dawdles => Seen::Intent(seen),
+            Card::Pays | Card::PaysHalf | Card::Demands3ds | Card::Dawdles => Seen::Intent(seen),
             Card::Declines => Seen::Declined {
                 intent: Some(id),
                 requires_3ds: false,
@@ -133,6 +156,27 @@ impl ModelStripe {
         };
         self.keys.insert(key, Kept { body, answer: answer.clone(), at: now });
         answer
+    }
+
+    fn new_id(&mut self) -> PaymentIntentId {
+        self.made += 1;
+        format!("pi_{}", self.made).parse().unwrap()
+    }
+
+    /// Somebody with the merchant's key, or Stripe itself, makes a payment that nobody here asked for.
+    fn pay_strangely(&mut self, attempt: &AttemptIntent, now: Timestamp) {
+        let session = attempt.charge.session.clone();
+        let seen = IntentSeen {
+            id: self.new_id(),
+            status: IntentStatus::Succeeded,
+            amount: attempt.charge.total,
+            livemode: false,
+            session: Some(session.clone()),
+            revision: Some(attempt.charge.revision),
+            attempt: None,
+        };
+        let id = seen.id.clone();
+        self.payments.push(Payment { id, session, seen, created: now, settles: None, strange: true });
     }
 
     pub fn read(&mut self, id: &PaymentIntentId, now: Timestamp) -> Seen {
@@ -218,9 +262,10 @@ impl ModelStripe {
         }
     }
 
+    /// What was paid of what we asked for.
     pub fn succeeded<'a>(&'a self, session: &'a SessionId) -> impl Iterator<Item = &'a Payment> {
         self.payments.iter().filter(move |payment| {
-            payment.session == *session && payment.seen.status == IntentStatus::Succeeded
+            payment.session == *session && payment.seen.status == IntentStatus::Succeeded && !payment.strange
         })
     }
 }

@@ -21,7 +21,7 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::checks::{Told, broken_at_the_end, broken_by_answer};
 use super::store::{ModelStore, StoreMistakes};
-use super::stripe::{CARDS, Card, ModelStripe, Token};
+use super::stripe::{CARDS, Card, ModelStripe, ODD_CARDS, Token};
 use crate::support::chance::Chance;
 use crate::support::shop;
 
@@ -100,6 +100,8 @@ pub struct World {
     trouble_ends: Timestamp,
     /// How often in a thousand something goes wrong, in this history.
     trouble: u64,
+    /// How many tokens a shopper has at most.
+    purse: u64,
     /// Until when Stripe tells nothing at all.
     silent_until: Timestamp,
     /// When an operator looks again.
@@ -136,6 +138,7 @@ impl World {
             sessions,
             trouble_ends: now + TROUBLE,
             trouble,
+            purse: 3,
             silent_until: now,
             operator: now,
             told: Vec::new(),
@@ -146,6 +149,10 @@ impl World {
         };
         if world.chance.per_mille(5) {
             world.silent_until = now + SILENCE;
+        }
+        world.stripe.odd = world.chance.per_mille(100);
+        if world.chance.per_mille(150) {
+            world.purse = 8;
         }
         world.plan();
         world
@@ -164,7 +171,7 @@ impl World {
         }
         for session in self.sessions.clone() {
             self.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
-            for _ in 0..4 + self.chance.below(8) {
+            for _ in 0..4 + self.chance.below(8) * self.purse / 3 {
                 let when = Span::millis(self.chance.millis(100, 240_000));
                 self.call_at(when, &session, Command::Read);
             }
@@ -328,12 +335,21 @@ impl World {
                 } else {
                     session.clone()
                 };
-                let token =
-                    format!("spt_{}{:04}", &owner.as_str()[owner.as_str().len() - 4..], self.chance.below(3));
+                let token = format!(
+                    "spt_{}{:04}",
+                    &owner.as_str()[owner.as_str().len() - 4..],
+                    self.chance.below(self.purse)
+                );
                 let total = row.quote().map_or_else(|| Money::new(4361, shop::usd()), |quote| quote.total);
                 if !self.stripe.tokens.contains_key(&token) {
-                    let card =
-                        if self.chance.per_mille(500) { Card::Pays } else { *self.chance.pick(&CARDS) };
+                    // Who has many cards has them because they do not pay.
+                    let good = if self.purse > 3 { 50 } else { 500 };
+                    let card = match self.stripe.odd {
+                        true if self.chance.per_mille(300) => *self.chance.pick(&ODD_CARDS),
+                        _ if self.chance.per_mille(good) => Card::Pays,
+                        _ if self.purse > 3 => Card::Declines,
+                        _ => *self.chance.pick(&CARDS),
+                    };
                     let larger = self.view.checkout.tokens.allow_larger && self.chance.per_mille(600);
                     let minor = if larger { total.minor * 4 } else { total.minor };
                     let limit = Money::new(minor, total.currency);

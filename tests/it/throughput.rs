@@ -1,0 +1,161 @@
+//! How many purchases a second become orders, beside how fast SQLite alone writes what they wrote.
+//!
+//! In the suite this shows that the measurement works; `make bench` makes it long enough to mean something
+//! (`BENCH_PURCHASES`, `BENCH_SHOPPERS`), on the optimised binary, and fails below half of SQLite's pace.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use merchant_gateway::ports::{Environment, SystemEnvironment};
+use serde_json::Value;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection as _, SqliteConnection};
+
+use crate::support::client::{Client, Speaks};
+use crate::support::orders::ORDERS;
+use crate::support::samples::Sample;
+use crate::support::world::World;
+
+/// How many commits one purchase takes from the quote to the order: the attempt, and its end.
+const COMMITS: u32 = 2;
+
+/// A checkout that only has to be paid.
+struct Ready {
+    merchant: &'static str,
+    sheet: Value,
+    token: String,
+}
+
+async fn prepared(world: &World, purchases: u32) -> Vec<Ready> {
+    let mut ready = Vec::new();
+    for order in ORDERS.iter().cycle().take(usize::try_from(purchases).unwrap()) {
+        let client = world.client_of(order.merchant, Speaks::Legacy);
+        let made = client.works("create_checkout", order.arguments()).await;
+        let token = world.token_at(order.merchant, "pm_card_visa", order.currency, order.total);
+        ready.push(Ready { merchant: order.merchant, sheet: made["checkout_session"].clone(), token });
+    }
+    ready
+}
+
+/// So many shoppers pay what there is to pay, each one checkout after the other; how long that takes.
+async fn paid(world: &World, ready: Vec<Ready>, shoppers: u32) -> Duration {
+    let ready = Arc::new(Mutex::new(ready));
+    let client = |merchant| world.client_of(merchant, Speaks::Legacy);
+    let clients: Vec<_> = (0..shoppers)
+        .map(|_| ORDERS.iter().map(|order| (order.merchant, client(order.merchant))).collect::<Vec<_>>())
+        .collect();
+    let begun = Instant::now();
+    let mut paying = tokio::task::JoinSet::new();
+    for clients in clients {
+        let ready = Arc::clone(&ready);
+        paying.spawn(async move {
+            loop {
+                let next = ready.lock().unwrap().pop();
+                let Some(Ready { merchant, sheet, token }) = next else { return };
+                let (_, client): &(_, Client) =
+                    clients.iter().find(|(of, _)| *of == merchant).expect("a client of each");
+                let paid = client.complete(&sheet["id"], &token).await;
+                assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+            }
+        });
+    }
+    while let Some(done) = paying.join_next().await {
+        done.unwrap();
+    }
+    begun.elapsed()
+}
+
+async fn connection(options: SqliteConnectOptions) -> SqliteConnection {
+    let durable = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    SqliteConnection::connect_with(&durable.pragma("secure_delete", "ON")).await.unwrap()
+}
+
+/// Writes the rows of these purchases once more into another file, in as many transactions, one after the other, with
+/// nothing in between; how long that takes.
+async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
+    let path = folder.join("alone.db");
+    let mut source = connection(SqliteConnectOptions::new().filename(gateway)).await;
+    sqlx::query("VACUUM INTO ?").bind(path.to_str()).execute(&mut source).await.unwrap();
+    let committed: Vec<(String, i64, i64)> = sqlx::query_as(
+        "SELECT id, version, (SELECT count(*) FROM timeline WHERE session = id) FROM sessions",
+    )
+    .fetch_all(&mut source)
+    .await
+    .unwrap();
+    source.close().await.unwrap();
+    let mut alone = connection(SqliteConnectOptions::new().filename(&path)).await;
+    sqlx::query("ATTACH ? AS gateway").bind(gateway.to_str()).execute(&mut alone).await.unwrap();
+    for table in ["timeline", "orders", "attempts"] {
+        let emptied = match table {
+            // What came with the creation of the checkout stays.
+            "timeline" => "DELETE FROM main.timeline WHERE number > 1".to_owned(),
+            _ => format!("DELETE FROM main.{table}"),
+        };
+        sqlx::query(sqlx::AssertSqlSafe(emptied)).execute(&mut alone).await.unwrap();
+    }
+    let begun = Instant::now();
+    for (session, version, entries) in &committed {
+        assert_eq!(*version, i64::from(1 + COMMITS), "a purchase takes so many commits");
+        let attempt = [
+            "UPDATE main.sessions SET body = (SELECT body FROM gateway.sessions WHERE id = ?1), state = 'charging' \
+             WHERE id = ?1",
+            "INSERT INTO main.attempts SELECT tenant, mode, session, number, spt_hash, charge, idempotency_key, body, \
+             hex(randomblob(80)), stripe_version, account, started, repeat_until, NULL \
+             FROM gateway.attempts WHERE session = ?1",
+            "INSERT INTO main.timeline SELECT * FROM gateway.timeline \
+             WHERE session = ?1 AND number > 1 AND number < ?2",
+        ];
+        let end = [
+            "UPDATE main.sessions SET body = (SELECT body FROM gateway.sessions WHERE id = ?1), state = 'completed' \
+             WHERE id = ?1",
+            "UPDATE main.attempts SET ended = (SELECT ended FROM gateway.attempts WHERE session = ?1), \
+             sealed_token = NULL WHERE session = ?1",
+            "INSERT INTO main.orders SELECT * FROM gateway.orders WHERE session = ?1",
+            "INSERT INTO main.timeline SELECT * FROM gateway.timeline WHERE session = ?1 AND number = ?2",
+        ];
+        for statements in [&attempt[..], &end[..]] {
+            let mut transaction = alone.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            for statement in statements {
+                let query = sqlx::query(*statement).bind(session).bind(entries);
+                query.execute(&mut *transaction).await.unwrap();
+            }
+            transaction.commit().await.unwrap();
+        }
+    }
+    let elapsed = begun.elapsed();
+    for table in ["orders", "attempts", "timeline"] {
+        let count = |schema: &str| format!("SELECT count(*) FROM {schema}.{table}");
+        let written: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(count("main"))).fetch_one(&mut alone).await.unwrap();
+        let expected: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(count("gateway"))).fetch_one(&mut alone).await.unwrap();
+        assert_eq!(written, expected, "the same rows in {table}");
+    }
+    elapsed
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn purchases_are_counted_against_the_commits_that_they_are_made_of() {
+    let setting = |name: &str| SystemEnvironment.var(name).and_then(|text| text.parse::<u32>().ok());
+    let purchases = setting("BENCH_PURCHASES").unwrap_or(24);
+    let shoppers = setting("BENCH_SHOPPERS").unwrap_or(8);
+    let mut world = World::closed(Sample::all().iter().map(Sample::shop).collect());
+    world.settings.push(("GATEWAY__LOG__FILTER", "info"));
+    world.start_gateway();
+    let ready = prepared(&world, purchases).await;
+    let elapsed = paid(&world, ready, shoppers).await;
+    assert_eq!(world.ledger().len(), usize::try_from(purchases).unwrap());
+    assert_eq!(world.terminate(), Some(0));
+    let alone =
+        written_alone(&world.folder.path().join("merchant-gateway.sqlite3"), world.folder.path()).await;
+    let pace = |elapsed: Duration| f64::from(purchases) / elapsed.as_secs_f64();
+    let ratio = pace(elapsed) / pace(alone);
+    println!("{purchases} purchases by {shoppers} shoppers at once, each {COMMITS} durable commits");
+    println!("gateway      {:>8.0} purchases/s", pace(elapsed));
+    println!("SQLite alone {:>8.0} purchases/s", pace(alone));
+    println!("ratio        {ratio:>8.2}");
+    if let Some(least) = SystemEnvironment.var("BENCH_LEAST").and_then(|text| text.parse::<f64>().ok()) {
+        assert!(ratio >= least, "less than {least} of what SQLite alone does");
+    }
+}
