@@ -11,6 +11,7 @@ use super::merchant::{MerchantActor, MerchantSetup, Shared};
 use super::services::Services;
 use super::session::SessionActor;
 use crate::domain::ids::{MerchantId, SessionId, Tenant};
+use crate::runtime::outbox::Receiver;
 use crate::store::DueSession;
 
 /// The threads that actors live on. Dropped last: its arbiters stop with it.
@@ -88,6 +89,12 @@ impl Directory {
     #[must_use]
     pub fn by_id(&self, id: &MerchantId) -> Option<MerchantHandle> {
         self.merchants.get(id).map(|handle| handle.clone())
+    }
+
+    /// Where a tenant's order events go; `None` where it has no receiver, or is not served here in this mode.
+    #[must_use]
+    pub fn receiver(&self, tenant: &Tenant) -> Option<Receiver> {
+        self.by_id(&tenant.merchant).filter(|merchant| merchant.tenant() == tenant)?.receiver()
     }
 
     /// Lets a due session go on. One of a merchant that is not served here waits in the store.

@@ -16,10 +16,11 @@ use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Reje
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::session::State;
 use crate::domain::checkout::timeline::Entry;
-use crate::domain::ids::{FlagId, OrderId, SessionId, Tenant};
+use crate::domain::ids::{FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
+use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
-use crate::store::{KeptFlag, Resolution, StoreError};
+use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which};
 
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -139,6 +140,31 @@ impl MerchantHandle {
     ) -> Result<Option<KeptFlag>, StoreError> {
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
         self.stored(async move { services.store.resolve_flag(&tenant, &id, resolution).await }).await
+    }
+
+    /// Where this merchant's order events go.
+    #[must_use]
+    pub fn receiver(&self) -> Option<Receiver> {
+        self.shared.receiver.clone()
+    }
+
+    /// What this merchant is told of its orders, newest first.
+    pub async fn deliveries(&self, which: Which) -> Result<Vec<Delivery>, StoreError> {
+        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
+        self.stored(async move { services.store.deliveries(&tenant, which).await }).await
+    }
+
+    /// One thing that this merchant is told.
+    pub async fn delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
+        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
+        self.stored(async move { services.store.delivery(&tenant, &id).await }).await
+    }
+
+    /// Has an order event sent as if it had never been tried; the event as it then stands.
+    pub async fn retry_delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
+        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
+        let now = services.clock.now();
+        self.stored(async move { services.store.retry_event(&tenant, &id, now).await }).await
     }
 
     /// Asks the store on the runtime that owns it.

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
 use crate::domain::merchant::MerchantView;
+use crate::runtime::outbox::Receiver;
 use crate::runtime::{MerchantLimiter, StripeGate};
 use crate::store::Store;
 use crate::stripe::{AccountError, StripeAccount};
@@ -28,6 +29,8 @@ pub struct MerchantSetup {
     pub given_account: Option<AccountId>,
     /// The secret key.
     pub key: SecretString,
+    /// Where its order events go.
+    pub receiver: Option<Receiver>,
 }
 
 /// What a merchant's actor publishes and its handles read.
@@ -38,6 +41,8 @@ pub(super) struct Shared {
     pub(super) stripe: ArcSwap<StripeAccount>,
     pub(super) limiter: MerchantLimiter,
     pub(super) gate: StripeGate,
+    /// Where order events go; without one they are kept, and sent to nobody.
+    pub(super) receiver: Option<Receiver>,
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
     pub(super) account_proved: AtomicBool,
@@ -50,6 +55,7 @@ impl Shared {
             tenant: view.tenant(),
             limiter: MerchantLimiter::new(&view.limits),
             gate: StripeGate::default(),
+            receiver: setup.receiver.clone(),
             account_proved: AtomicBool::new(false),
             view: ArcSwap::from_pointee(view),
             stripe: ArcSwap::from_pointee(StripeAccount::new(services.stripe.clone(), setup.key.clone())),

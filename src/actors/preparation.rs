@@ -6,10 +6,12 @@ use super::services::Services;
 use crate::domain::checkout::attempt::AttemptIntent;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::snapshot::{AttemptMove, Change};
-use crate::domain::ids::{SessionId, Tenant};
+use crate::domain::ids::{OrderEventId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Order;
+use crate::domain::order_event::OrderEvent;
 use crate::protocol::apps::completion::completion;
+use crate::protocol::order_events;
 use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, StoreError};
 use crate::stripe::encode_charge;
 
@@ -37,8 +39,9 @@ pub(super) fn prepare(services: &Services, merchant: &Shared, change: Change) ->
         None => None,
     };
     let order = order.map(|order| placed(services, &view, order));
+    let events = order.iter().map(|placed| told(services, merchant, placed)).collect();
     let tenant = merchant.tenant.clone();
-    Ok(Commit { tenant, expected, session, due_at, attempt, order, flags, timeline })
+    Ok(Commit { tenant, expected, session, due_at, attempt, order, flags, timeline, events })
 }
 
 fn attempt_row(
@@ -73,4 +76,10 @@ fn placed(services: &Services, view: &MerchantView, order: Order) -> PlacedOrder
     let permalink = services.links.order(view, &order.id);
     let completion = completion(&order, &permalink);
     PlacedOrder { order, permalink, completion }
+}
+
+/// What the merchant is told of a new order.
+fn told(services: &Services, merchant: &Shared, placed: &PlacedOrder) -> OrderEvent {
+    let id = OrderEventId::from_random(services.ids.random_id());
+    order_events::created(id, placed, merchant.receiver.is_some())
 }

@@ -1,7 +1,7 @@
 //! A whole gateway in this process: every part is made here and given to those that need it, once.
 //!
-//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper. Of a stop: public listener (open requests
-//! finish within the grace time), sweeper, actors, admin listener, store.
+//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper, order events. Of a stop: public listener
+//! (open requests finish within the grace time), sweeper, order events, actors, admin listener, store.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::domain::time::Span;
 use crate::http::admin::{self, Admin, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds};
+use crate::runtime::outbox::{Dispatcher, HttpCourier};
 use crate::runtime::{Io, PublicLinks, sweep};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig};
@@ -31,6 +32,9 @@ use crate::tenants::{Opened, open_folder};
 
 /// How long open requests may go on after a stop. A checkout that takes longer goes on at the next start.
 const GRACE: Duration = Duration::from_secs(25);
+
+/// How long order events that are on their way may take after a stop. What takes longer is sent again at the next start.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// How long a granted token or a PaymentIntent may take to be read.
 const READ_TIMEOUT: Span = Span::seconds(8);
@@ -134,6 +138,8 @@ impl Gateway {
         self.io.block_on(self.server.stop(true));
         let _ = self.stop.send(true);
         self.io.block_on(self.admin.stop(false));
+        // Whoever was told to stop has done so when nobody listens any more.
+        let _ = self.io.block_on(async { tokio::time::timeout(LAST_EVENTS, self.stop.closed()).await });
         self.actors.join().map_err(|_| anyhow::anyhow!("the actors' thread panicked"))?;
         self.io.block_on(self.store.close());
         self.io.shutdown_timeout(Duration::from_secs(1));
@@ -169,28 +175,27 @@ fn serve_on_this_thread(
             workers: config.public.workers.map_or_else(cores, std::num::NonZeroUsize::get),
             grace_seconds: GRACE.as_secs(),
         };
-        let opened = open_folder(
-            &config.tenants.dir,
-            &config.public.base_hosts,
-            (needs.environment.as_ref(), &config.secrets.dir),
-            &directory,
-        );
+        let opened = open_folder(config, needs.environment.as_ref(), &directory);
         let clock = Arc::clone(&services.clock);
         let operators =
             Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
         let probes = Probes::new(Arc::clone(&services.store), services.io.clone());
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
             .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
-        let (server, admin) = match serving {
-            Ok(servers) => servers,
+        let starting = serving
+            .map_err(anyhow::Error::from)
+            .and_then(|(server, admin)| Ok((server, admin, dispatcher(config, services, &directory)?)));
+        let (server, admin, dispatcher) = match starting {
+            Ok(started) => started,
             Err(error) => {
-                let _ = started.send(Err(error.into()));
+                let _ = started.send(Err(error));
                 return;
             }
         };
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
         let woken = Arc::clone(&directory);
         services.io.start(sweep(store, clock, move |due| woken.wake(&due), stopped.clone()));
+        services.io.start(dispatcher.run(stopped.clone()));
         let (end, ended) = oneshot::channel();
         let (handle, admin_handle) = (server.handle(), admin.handle());
         let started_well = Started { server: handle, admin: admin_handle, probes, directory, opened, ended };
@@ -203,6 +208,22 @@ fn serve_on_this_thread(
         let _ = stopped.wait_for(|stop| *stop).await;
         arbiters.stop();
     });
+}
+
+/// What tells merchants of their orders.
+fn dispatcher(
+    config: &GatewayConfig,
+    services: &Services,
+    directory: &Arc<Directory>,
+) -> anyhow::Result<Arc<Dispatcher>> {
+    let courier = HttpCourier::new(config.order_events.allow_loopback, Arc::clone(&services.clock))?;
+    let directory = Arc::clone(directory);
+    Ok(Arc::new(Dispatcher::new(
+        Arc::clone(&services.store),
+        Arc::new(courier),
+        Arc::new(move |tenant| directory.receiver(tenant)),
+        (Arc::clone(&services.clock), Arc::clone(&services.ids)),
+    )))
 }
 
 fn cores() -> usize {

@@ -52,6 +52,12 @@ pub fn check(paths: &[PathBuf], gateway: &GatewayConfig, environment: &dyn Envir
     problems.extend(read.problems);
     let mut merchants = Vec::new();
     for tenant in &read.tenants {
+        if !gateway.order_events.allow_loopback
+            && let Some(problem) = tenant.plain_webhook()
+        {
+            problems.push(problem);
+            continue;
+        }
         match tenant.resolve_secrets(environment, &gateway.secrets.dir) {
             Ok(_) => merchants.push(CheckedMerchant::of(tenant)),
             Err(found) => problems.extend(found),

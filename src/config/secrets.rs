@@ -141,7 +141,7 @@ impl SecretRefError {
     pub fn remedy(&self, variable: &str) -> String {
         match self {
             Self::NotAReference => format!(
-                "write \"env:{variable}\" or \"file:NAME\", and if a key was in this file, roll it at Stripe"
+                "write \"env:{variable}\" or \"file:NAME\", and if a secret was in this file, replace it where it is from"
             ),
             Self::Store => format!("write \"env:{variable}\" or \"file:NAME\""),
             Self::ForeignVariable => {

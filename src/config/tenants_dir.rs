@@ -47,7 +47,7 @@ pub fn read_tenant_files(files: &[PathBuf], reserved: &[String]) -> TenantsRead 
     let ids: Vec<MerchantId> = parsed.iter().map(|tenant| tenant.id().clone()).collect();
     for tenant in parsed {
         let mut problems = claims.claim(&tenant);
-        problems.extend(foreign_variable(&tenant, &ids));
+        problems.extend(foreign_variables(&tenant, &ids));
         if problems.is_empty() {
             read.tenants.push(tenant);
         } else {
@@ -141,15 +141,18 @@ impl Claims<'_> {
 }
 
 /// `MERCHANT_A_B_KEY` has the prefix of merchant `a` and of merchant `a-b`; it is the latter's where there is one.
-fn foreign_variable(tenant: &TenantConfig, ids: &[MerchantId]) -> Option<Diagnostic> {
-    let SecretRef::Env(name) = tenant.stripe_key() else { return None };
+fn foreign_variables(tenant: &TenantConfig, ids: &[MerchantId]) -> Vec<Diagnostic> {
     let own = SecretRef::variable_prefix(tenant.id());
-    let owner = ids.iter().find(|id| {
-        let prefix = SecretRef::variable_prefix(id);
-        prefix.len() > own.len() && name.starts_with(&prefix)
-    })?;
-    Some(tenant.stripe_key_place().problem(
-        format!("refers to a variable of the merchant {}", quoted(owner.as_str())),
-        format!("name it otherwise, such as \"env:{own}STRIPE_KEY\", or keep the secret in a file"),
-    ))
+    let foreign = tenant.references().filter_map(|(reference, place)| {
+        let SecretRef::Env(name) = reference else { return None };
+        let owner = ids.iter().find(|id| {
+            let prefix = SecretRef::variable_prefix(id);
+            prefix.len() > own.len() && name.starts_with(&prefix)
+        })?;
+        Some(place.problem(
+            format!("refers to a variable of the merchant {}", quoted(owner.as_str())),
+            format!("name it otherwise, such as \"env:{own}STRIPE_KEY\", or keep the secret in a file"),
+        ))
+    });
+    foreign.collect()
 }

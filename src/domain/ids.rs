@@ -122,6 +122,11 @@ random_id!(
     FlagId, "flg_", "a flag id (flg_ and 32 hexadecimal digits)"
 );
 
+random_id!(
+    /// An order event; the `webhook-id` under which a merchant is told of it, the same at every try.
+    OrderEventId, "oev_", "an order event id (oev_ and 32 hexadecimal digits)"
+);
+
 text_id!(
     /// A Stripe account, `acct_…`.
     AccountId, "a Stripe account id (acct_…)", |text| stripe_form(text, "acct_")

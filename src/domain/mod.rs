@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`money`] and [`ids`], then what is sold ([`catalog`]), to where ([`address`], [`shipping`],
 //! [`tax`]), by whom ([`merchant`]); [`cart`] and [`pricing`] turn a wish into a quote; [`checkout`] takes the
-//! quote to a paid [`order`].
+//! quote to a paid [`order`], of which the merchant is told by [`order_event`]s.
 
 pub mod address;
 pub mod cart;
@@ -14,6 +14,7 @@ pub mod ids;
 pub mod merchant;
 pub mod money;
 pub mod order;
+pub mod order_event;
 pub mod pricing;
 pub mod shipping;
 pub mod tax;

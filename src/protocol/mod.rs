@@ -5,6 +5,8 @@
 //!
 //! - [`mcp`]: the Model Context Protocol on one `POST /mcp`, modern and legacy; one file per tool.
 //! - [`apps`]: the outside forms that ChatGPT and MCP Apps hosts prescribe: payment sheet, product card, widget.
+//! - [`order_events`]: what merchants are told of their orders.
 
 pub mod apps;
 pub mod mcp;
+pub mod order_events;

@@ -1,5 +1,5 @@
 //! What keeps the process going beside the actors: where I/O runs, who may call how often, how many
-//! payments are at Stripe at once, who is woken when.
+//! payments are at Stripe at once, who is woken when, what merchants are told.
 //!
 //! Must not import: actix, actix-web, `actors`.
 
@@ -7,6 +7,7 @@ mod gate;
 mod io;
 mod limiter;
 mod links;
+pub mod outbox;
 mod sweeper;
 
 pub use gate::{Slot, StripeGate, TurnedAway};

@@ -2,20 +2,24 @@
 //!
 //! Invariant: a commit looks at everything that could refuse it before it changes anything.
 
+mod outbox;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, Resolution, Store,
-    StoreError, TokenUse, name,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, Resolution,
+    Store, StoreError, TokenUse, name,
 };
 use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
-use crate::domain::ids::{AccountId, AttemptNumber, FlagId, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::ids::{
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, SessionId, SptHash, Tenant,
+};
 use crate::domain::time::Timestamp;
 
 /// A store that forgets when it is dropped.
@@ -33,6 +37,7 @@ struct Shop {
     orders: BTreeMap<OrderId, PlacedOrder>,
     flags: Vec<KeptFlag>,
     timelines: HashMap<SessionId, Vec<Entry>>,
+    events: BTreeMap<OrderEventId, Delivery>,
     account: Option<AccountId>,
 }
 
@@ -173,8 +178,9 @@ impl Shop {
         }
         self.check_order(&commit)?;
         self.check_flags(&commit)?;
+        self.check_events(&commit)?;
 
-        let Commit { session, due_at, attempt, order, flags, timeline, .. } = commit;
+        let Commit { tenant, session, due_at, attempt, order, flags, timeline, events, .. } = commit;
         match attempt {
             Some(AttemptChange::Start(row)) => {
                 self.tokens.insert(row.spt_hash.clone(), (row.session.clone(), row.number));
@@ -199,6 +205,7 @@ impl Shop {
             }
         }
         self.timelines.entry(session.id.clone()).or_default().extend(timeline);
+        self.append(&tenant, &events);
         self.sessions.insert(session.id.clone(), SessionRow { version, session, due_at });
         Ok(version)
     }
@@ -276,6 +283,6 @@ fn attempt_error(commit: &Commit, number: AttemptNumber, why: &str) -> CommitErr
     corrupt(format!("attempt {} of {} of {}", number.0, commit.session.id, name(&commit.tenant)), why)
 }
 
-fn corrupt(what: String, why: &str) -> CommitError {
+fn corrupt<E: From<StoreError>>(what: String, why: &str) -> E {
     StoreError::Corrupt { what, why: why.to_owned() }.into()
 }

@@ -1,14 +1,16 @@
-//! What is durable: sessions, attempts, orders, flags, learned accounts.
+//! What is durable: sessions, attempts, orders and their events, flags, learned accounts.
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
 //! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever;
-//! every call names its tenant, except [`Store::due`], whose rows name theirs.
+//! every call names its tenant, except [`Store::due`] and [`Outbox::tenants_with_due_events`], whose rows name theirs.
 
 mod memory;
+mod outbox;
 mod sqlite;
 
 pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
 pub use memory::MemoryStore;
+pub use outbox::{Claim, Delivery, DeliveryState, Outbox, Outcome, Settlement, Which};
 pub use sqlite::{OpenError, SqliteStore};
 
 use async_trait::async_trait;
@@ -18,11 +20,12 @@ use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{AccountId, AttemptNumber, FlagId, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::order_event::OrderEvent;
 use crate::domain::time::Timestamp;
 
 /// What a store does. One contract suite (`tests/it/store.rs`) runs over every implementation.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Outbox + Send + Sync + 'static {
     /// Reads a session as it stands, with its order and what is known of a token, all in the same moment.
     async fn load(
         &self,
@@ -97,6 +100,8 @@ pub struct Commit {
     pub flags: Vec<Flag>,
     /// What the session's timeline tells of it.
     pub timeline: Vec<Entry>,
+    /// What the merchant is told of the session's order, in this order.
+    pub events: Vec<OrderEvent>,
 }
 
 /// A flag as it is kept.
@@ -140,6 +145,11 @@ impl Commit {
         }
         if self.flags.iter().any(|flag| flag.session != self.session.id) {
             return refuse("one of its flags names another session");
+        }
+        if let Some(placed) = &self.order
+            && self.events.iter().any(|event| event.order != placed.order.id)
+        {
+            return refuse("one of its events names another order");
         }
         Ok(())
     }

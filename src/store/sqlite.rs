@@ -4,6 +4,7 @@
 //! - [`writer`]: the one task that writes, several commits to a transaction.
 //! - [`apply`]: one commit as SQL.
 //! - [`reader`]: what is read, each answer from one moment.
+//! - [`journal`] and [`outbox`]: what operators read, and what merchants are told.
 //! - [`rows`]: between texts and the domain.
 //!
 //! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
@@ -12,6 +13,7 @@
 mod apply;
 mod journal;
 mod open;
+mod outbox;
 mod reader;
 mod rows;
 mod writer;
@@ -26,11 +28,17 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::open::OpenError;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
-use super::{AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, Resolution, Store, StoreError};
+use super::{
+    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, Outbox, Resolution,
+    Settlement, Store, StoreError, Which,
+};
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::timeline::Entry;
-use crate::domain::ids::{AccountId, AttemptNumber, FlagId, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::ids::{
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, SessionId, SptHash, Tenant,
+};
+use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 
 /// How many writes may wait; further callers wait before theirs is taken up.
@@ -168,5 +176,54 @@ impl Store for SqliteStore {
     async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
         let (tenant, account) = (tenant.clone(), account.clone());
         self.write(|asked| Write::Account(tenant, account, asked)).await
+    }
+}
+
+#[async_trait]
+impl Outbox for SqliteStore {
+    async fn append_events(
+        &self,
+        tenant: &Tenant,
+        events: Vec<OrderEvent>,
+    ) -> Result<Vec<Sequence>, StoreError> {
+        let tenant = tenant.clone();
+        self.write(|asked| Write::Events(tenant, events, asked)).await
+    }
+
+    async fn tenants_with_due_events(&self, now: Timestamp) -> Result<Vec<Tenant>, StoreError> {
+        self.read(outbox::due_tenants(self.readers.clone(), now)).await
+    }
+
+    async fn claim_events(&self, tenant: &Tenant, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
+        let tenant = tenant.clone();
+        self.write(|asked| Write::Claim(tenant, claim, asked)).await
+    }
+
+    async fn settle_event(
+        &self,
+        tenant: &Tenant,
+        id: &OrderEventId,
+        settlement: Settlement,
+    ) -> Result<bool, StoreError> {
+        let settling = Box::new((tenant.clone(), id.clone(), settlement));
+        self.write(|asked| Write::Settlement(settling, asked)).await
+    }
+
+    async fn deliveries(&self, tenant: &Tenant, which: Which) -> Result<Vec<Delivery>, StoreError> {
+        self.read(outbox::list(self.readers.clone(), tenant.clone(), which)).await
+    }
+
+    async fn delivery(&self, tenant: &Tenant, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
+        self.read(outbox::one(self.readers.clone(), tenant.clone(), id.clone())).await
+    }
+
+    async fn retry_event(
+        &self,
+        tenant: &Tenant,
+        id: &OrderEventId,
+        now: Timestamp,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        self.write(|asked| Write::Retry(tenant, id, now, asked)).await
     }
 }

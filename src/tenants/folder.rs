@@ -1,13 +1,12 @@
 //! Merchants from files: `tenants/{id}.toml`.
 
-use std::path::Path;
-
 use crate::actors::{Directory, MerchantSetup};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::secrets::SecretsDir;
-use crate::config::tenant::TenantConfig;
+use crate::config::gateway::GatewayConfig;
+use crate::config::tenant::{TenantConfig, WebhookSecrets};
 use crate::config::tenants_dir::read_tenants;
 use crate::ports::Environment;
+use crate::runtime::outbox::Receiver;
 
 /// The number of a merchant's first configuration in a process.
 const FIRST_GENERATION: u64 = 1;
@@ -21,22 +20,24 @@ pub struct Opened {
     pub problems: Vec<Diagnostic>,
 }
 
-/// Reads every file of a folder, follows its secrets, and opens what is whole. `base_hosts` are the gateway's own.
-pub fn open_folder(
-    dir: &Path,
-    base_hosts: &[String],
-    (environment, secrets): (&dyn Environment, &SecretsDir),
-    directory: &Directory,
-) -> Opened {
-    let read = read_tenants(dir, base_hosts);
+/// Reads every file of the folder of merchants, follows its secrets, and opens what is whole.
+pub fn open_folder(config: &GatewayConfig, environment: &dyn Environment, directory: &Directory) -> Opened {
+    let read = read_tenants(&config.tenants.dir, &config.public.base_hosts);
     let mut opened = Opened { merchants: Vec::new(), problems: read.problems };
     for tenant in read.tenants {
-        match tenant.resolve_secrets(environment, secrets) {
+        if !config.order_events.allow_loopback
+            && let Some(problem) = tenant.plain_webhook()
+        {
+            opened.problems.push(problem);
+            continue;
+        }
+        match tenant.resolve_secrets(environment, &config.secrets.dir) {
             Ok(found) => {
                 directory.open(&MerchantSetup {
                     view: tenant.view(FIRST_GENERATION, None),
                     given_account: tenant.account().cloned(),
                     key: found.stripe_key,
+                    receiver: found.webhook.map(receiver),
                 });
                 opened.merchants.push(tenant);
             }
@@ -44,4 +45,8 @@ pub fn open_folder(
         }
     }
     opened
+}
+
+fn receiver(found: WebhookSecrets) -> Receiver {
+    Receiver { url: found.url, secrets: found.secrets }
 }

@@ -59,7 +59,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
 const CRATES: [(&str, &[&str]); 5] = [
     ("actix", &["actors"]),
     ("actix_web", &["http", "cli", "emulator"]),
-    ("reqwest", &["stripe", "cli", "emulator"]),
+    ("reqwest", &["stripe", "runtime", "cli", "emulator"]),
     ("sqlx", &["store"]),
     ("tokio", &["store", "runtime", "actors", "http", "cli", "emulator", "tenants"]),
 ];

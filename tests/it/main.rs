@@ -22,6 +22,7 @@ mod healthcheck;
 mod host;
 mod inspector;
 mod kills;
+mod order_events;
 mod properties;
 mod protocol;
 mod purchase;

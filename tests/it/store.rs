@@ -1,8 +1,9 @@
 //! What every store must do, run over each of them; and in `sqlite`, what only a file can show.
 
 mod histories;
+mod outbox;
 mod sqlite;
-mod values;
+pub(crate) mod values;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use merchant_gateway::store::{
     StoreError, TokenUse,
 };
 
+use self::outbox::*;
 use self::values::*;
 
 /// What was flagged, resolved or not.
@@ -69,6 +71,16 @@ contract!(
     a_timeline_grows_by_what_its_commits_tell,
     the_first_learned_account_stays,
     what_many_callers_commit_is_durable_and_gapless,
+    an_event_is_written_with_its_order_or_not_at_all,
+    the_events_of_an_order_are_numbered_from_one_without_a_gap,
+    events_of_no_order_or_of_another_sessions_are_refused,
+    of_an_order_only_its_earliest_pending_event_can_be_claimed,
+    a_lease_that_was_lost_records_nothing,
+    two_who_claim_at_once_never_get_the_same_event,
+    an_event_that_nobody_wants_is_kept_parked_and_can_be_sent_by_hand,
+    a_retry_by_hand_begins_anew_and_waits_for_the_try_that_is_under_way,
+    events_are_listed_newest_first_by_state_order_and_page,
+    a_tenant_never_sees_or_sends_another_tenants_events,
 );
 
 type AnyStore = Arc<dyn Store>;

@@ -10,10 +10,11 @@ pub(super) enum Kind {
     Text,
     Number,
     List,
+    Switch,
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 19] = [
+pub(super) const KEYS: [(&str, &str, Kind); 20] = [
     ("public", "listen", Kind::Text),
     ("public", "base_hosts", Kind::List),
     ("public", "allowed_origins", Kind::List),
@@ -28,6 +29,7 @@ pub(super) const KEYS: [(&str, &str, Kind); 19] = [
     ("stripe", "version", Kind::Text),
     ("stripe", "connect_timeout_seconds", Kind::Number),
     ("stripe", "request_timeout_seconds", Kind::Number),
+    ("order_events", "allow_loopback", Kind::Switch),
     ("secrets", "dir", Kind::Text),
     ("secrets", "master_key", Kind::Text),
     ("secrets", "previous_master_keys", Kind::List),
@@ -37,7 +39,7 @@ pub(super) const KEYS: [(&str, &str, Kind); 19] = [
 
 /// Visits every value of a file under its key, and reports unknown keys and wrong types.
 pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'static str, Place)) {
-    for name in ["public", "admin", "tenants", "store", "stripe", "secrets", "log"] {
+    for name in ["public", "admin", "tenants", "store", "stripe", "order_events", "secrets", "log"] {
         let section = root.section(name);
         for (_, key, kind) in KEYS.iter().filter(|(of, ..)| *of == name) {
             let Some(field) = section.field(key) else { continue };
@@ -47,6 +49,9 @@ pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'sta
                 }
                 Kind::Number => {
                     field.whole();
+                }
+                Kind::Switch => {
+                    field.switch();
                 }
                 Kind::List => {
                     for item in field.items("write a list in square brackets") {
@@ -76,6 +81,10 @@ pub(super) fn read_text(key: &str, text: &str, place: &Place) -> Result<::config
         Kind::Number => match text.trim().parse::<i64>() {
             Ok(number) => ::config::ValueKind::from(number),
             Err(_) => return Err(place.problem("must be a whole number", "write digits only")),
+        },
+        Kind::Switch => match text.trim().parse::<bool>() {
+            Ok(switch) => ::config::ValueKind::from(switch),
+            Err(_) => return Err(place.problem("must be true or false", "write true or false")),
         },
         Kind::List => {
             let items: Vec<String> =

@@ -44,6 +44,8 @@ pub struct GatewayConfig {
     pub store: StoreConfig,
     /// How Stripe is called.
     pub stripe: StripeConfig,
+    /// How order events are sent.
+    pub order_events: OrderEventsConfig,
     /// Where secrets are.
     pub secrets: SecretsConfig,
     /// What is logged.
@@ -101,6 +103,13 @@ pub struct StripeConfig {
     pub connect_timeout: Duration,
     /// How long one request may take.
     pub request_timeout: Duration,
+}
+
+/// `[order_events]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderEventsConfig {
+    /// Whether receivers may be on this machine, and then be reached without TLS.
+    pub allow_loopback: bool,
 }
 
 /// `[secrets]`.
@@ -164,6 +173,7 @@ impl GatewayConfig {
             layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
         let store = layers.read("store.url", |url: String| store(&url));
         let stripe = read_stripe(layers);
+        let allow_loopback = layers.read("order_events.allow_loopback", Ok::<bool, _>);
         let secrets = read_secrets(layers);
         let format = layers.read("log.format", |text: String| match text.as_str() {
             "text" => Ok(LogFormat::Text),
@@ -183,6 +193,7 @@ impl GatewayConfig {
             tenants: tenants?,
             store: store?,
             stripe: stripe?,
+            order_events: OrderEventsConfig { allow_loopback: allow_loopback? },
             secrets: secrets?,
             log: LogConfig { format: format?, filter: filter? },
         })

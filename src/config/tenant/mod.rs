@@ -10,6 +10,7 @@ mod shipping;
 mod stripe;
 mod tax;
 mod values;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,8 @@ use crate::ports::Environment;
 
 use stripe::SecretSetting;
 use values::Amounts;
+pub use webhook::WebhookSecrets;
+use webhook::WebhookSetting;
 
 const LONGEST_NAME: usize = 100;
 
@@ -36,6 +39,7 @@ pub struct TenantConfig {
     source: String,
     host_places: Vec<Place>,
     stripe_key: SecretSetting,
+    webhook: Option<WebhookSetting>,
     /// The merchant's view, at generation 0.
     seed: MerchantView,
 }
@@ -45,6 +49,8 @@ pub struct TenantConfig {
 pub struct TenantSecrets {
     /// The key of its Stripe account, of the merchant's mode.
     pub stripe_key: SecretString,
+    /// Where its order events go, and what signs them.
+    pub webhook: Option<WebhookSecrets>,
 }
 
 impl TenantConfig {
@@ -119,23 +125,42 @@ impl TenantConfig {
         environment: &dyn Environment,
         dir: &SecretsDir,
     ) -> Result<TenantSecrets, Vec<Diagnostic>> {
-        let place = &self.stripe_key.place;
-        let key = self.stripe_key.reference.resolve(environment, dir);
-        let key = key.map_err(|error| vec![place.problem(error.to_string(), error.remedy("sk_test_…"))])?;
-        match check_stripe_key(&key, self.mode()) {
-            Ok(()) => Ok(TenantSecrets { stripe_key: key }),
-            Err(error) => Err(vec![
-                place.problem(format!("the secret in {} {error}", self.stripe_key.reference), error.remedy()),
-            ]),
+        let key = self.resolve_stripe_key(environment, dir);
+        let webhook = self.webhook.as_ref().map(|webhook| webhook.resolve(environment, dir)).transpose();
+        match (key, webhook) {
+            (Ok(stripe_key), Ok(webhook)) => Ok(TenantSecrets { stripe_key, webhook }),
+            (key, webhook) => Err(key.err().into_iter().chain(webhook.err().into_iter().flatten()).collect()),
         }
+    }
+
+    fn resolve_stripe_key(
+        &self,
+        environment: &dyn Environment,
+        dir: &SecretsDir,
+    ) -> Result<SecretString, Diagnostic> {
+        let SecretSetting { reference, place } = &self.stripe_key;
+        let key = reference.resolve(environment, dir);
+        let key = key.map_err(|error| place.problem(error.to_string(), error.remedy("sk_test_…")))?;
+        match check_stripe_key(&key, self.mode()) {
+            Ok(()) => Ok(key),
+            Err(error) => Err(place.problem(format!("the secret in {reference} {error}"), error.remedy())),
+        }
+    }
+
+    /// What is wrong with the file under a gateway that sends order events over `https` only.
+    pub fn plain_webhook(&self) -> Option<Diagnostic> {
+        self.webhook.as_ref().and_then(WebhookSetting::plain)
+    }
+
+    /// Every reference to a secret, with the place where it is written.
+    pub(super) fn references(&self) -> impl Iterator<Item = (&SecretRef, &Place)> {
+        let settings =
+            std::iter::once(&self.stripe_key).chain(self.webhook.iter().flat_map(WebhookSetting::references));
+        settings.map(|setting| (&setting.reference, &setting.place))
     }
 
     pub(super) fn host_places(&self) -> impl Iterator<Item = (&str, &Place)> {
         self.seed.hosts.iter().map(String::as_str).zip(&self.host_places)
-    }
-
-    pub(super) fn stripe_key_place(&self) -> &Place {
-        &self.stripe_key.place
     }
 }
 
@@ -145,18 +170,27 @@ pub fn parse_tenant(file: &Path, text: &str) -> Result<TenantConfig, Vec<Diagnos
     let config = source.parse().and_then(|table| read_root(&source, source.root(&table)));
     let problems = source.into_problems();
     match config {
-        Some((seed, host_places, stripe_key)) if problems.is_empty() => Ok(TenantConfig {
+        Some(Root { seed, host_places, stripe_key, webhook }) if problems.is_empty() => Ok(TenantConfig {
             file: file.to_path_buf(),
             source: text.to_owned(),
             host_places,
             stripe_key,
+            webhook,
             seed,
         }),
         Some(_) | None => Err(problems),
     }
 }
 
-fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<(MerchantView, Vec<Place>, SecretSetting)> {
+/// What a file says.
+struct Root {
+    seed: MerchantView,
+    host_places: Vec<Place>,
+    stripe_key: SecretSetting,
+    webhook: Option<WebhookSetting>,
+}
+
+fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<Root> {
     let id = read_id(source);
     let name = root.required("name", "write the shop's name");
     let name = name.and_then(|field| values::line(&field, LONGEST_NAME));
@@ -183,7 +217,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<(MerchantView, Ve
     }
     let tax = tax::read(&root, &checkout.countries);
     root.unsupported("discounts", "remove [[discounts]]");
-    root.unsupported("webhook", "remove [webhook]");
+    let webhook = webhook::read(&root, id.as_ref());
     let catalog = Catalog::new(products)
         .inspect_err(|error| root.refuse(error.to_string(), "give one of them another id"));
     root.finish();
@@ -208,7 +242,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<(MerchantView, Ve
         limits,
         status: MerchantStatus::Serving,
     };
-    Some((seed, host_places, stripe.key))
+    Some(Root { seed, host_places, stripe_key: stripe.key, webhook })
 }
 
 fn read_id(source: &Source<'_>) -> Option<MerchantId> {

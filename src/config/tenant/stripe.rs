@@ -70,7 +70,8 @@ fn read_network(field: &Field<'_>, mode: Option<Mode>) -> Option<NetworkId> {
     Some(network)
 }
 
-fn read_secret(field: &Field<'_>, merchant: &MerchantId, name: &str) -> Option<SecretSetting> {
+/// Reads a reference of this merchant's; `name` is how its variable is best called, behind the merchant's prefix.
+pub(super) fn read_secret(field: &Field<'_>, merchant: &MerchantId, name: &str) -> Option<SecretSetting> {
     match SecretRef::parse(field.text()?, merchant) {
         Ok(reference) => Some(SecretSetting { reference, place: field.place() }),
         Err(error) => {

@@ -3,6 +3,7 @@
 //! `probes` need no token. Everything below `/admin/v1/` needs the one token: its handlers take an `Operator`, who cannot
 //! be made without it. Refusals are `problem` details.
 
+mod deliveries;
 mod flags;
 mod operator;
 mod probes;
@@ -48,7 +49,12 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
             .app_data(probes.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(probes::routes)
-            .service(web::scope("/admin/v1").configure(sessions::routes).configure(flags::routes))
+            .service(
+                web::scope("/admin/v1")
+                    .configure(sessions::routes)
+                    .configure(flags::routes)
+                    .configure(deliveries::routes),
+            )
             .default_service(web::to(nothing_here))
     })
     .workers(1)

@@ -6,8 +6,8 @@
 
 use sqlx::SqliteConnection;
 
-use super::journal;
 use super::rows::{self, Encoded, SESSION_SCHEMA};
+use super::{journal, outbox};
 use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
@@ -73,6 +73,7 @@ pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded)
     for entry in &encoded.timeline {
         journal::tell(connection, commit, entry).await?;
     }
+    outbox::tell(connection, &commit.tenant, &commit.session.id, &commit.events).await?;
     Ok(version)
 }
 

@@ -226,6 +226,12 @@ fn mode(what: &str, text: &str) -> Result<Mode, StoreError> {
         .ok_or_else(|| corrupt(what, "its mode is not a known one"))
 }
 
+/// A tenant out of a row of `outbox`.
+pub(super) fn tenant(merchant: &str, mode_text: &str) -> Result<Tenant, StoreError> {
+    let what = format!("the order events of {merchant} ({mode_text})");
+    Ok(Tenant { merchant: id(&what, merchant)?, mode: mode(&what, mode_text)? })
+}
+
 /// An identifier out of a row.
 pub(super) fn id<T: FromStr<Err = IdError>>(what: &str, text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|error: IdError| corrupt(what, &format!("it lacks {}", error.expected)))
@@ -250,6 +256,6 @@ fn text<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| corrupt(what, &format!("it cannot be written: {error}")))
 }
 
-fn corrupt(what: &str, why: &str) -> StoreError {
+pub(super) fn corrupt(what: &str, why: &str) -> StoreError {
     StoreError::Corrupt { what: what.to_owned(), why: why.to_owned() }
 }

@@ -11,12 +11,14 @@ use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{self, Failure};
-use super::journal;
 use super::open::Opened;
 use super::rows::Encoded;
+use super::{journal, outbox};
 use crate::domain::checkout::session::Version;
-use crate::domain::ids::{AccountId, FlagId, Tenant};
-use crate::store::{CommitError, KeptFlag, Resolution, StoreError};
+use crate::domain::ids::{AccountId, FlagId, OrderEventId, Tenant};
+use crate::domain::order_event::{OrderEvent, Sequence};
+use crate::domain::time::Timestamp;
+use crate::store::{Claim, CommitError, Delivery, KeptFlag, Resolution, Settlement, StoreError};
 
 /// How many jobs share a transaction at most.
 const BATCH: usize = 64;
@@ -39,6 +41,14 @@ pub(super) enum Write {
     Account(Tenant, AccountId, Asked<AccountId, StoreError>),
     /// A flag resolved.
     Resolution(Box<(Tenant, FlagId, Resolution)>, Asked<Option<KeptFlag>, StoreError>),
+    /// Events of orders that are there.
+    Events(Tenant, Vec<OrderEvent>, Asked<Vec<Sequence>, StoreError>),
+    /// Events leased.
+    Claim(Tenant, Claim, Asked<Vec<Delivery>, StoreError>),
+    /// How a try of an event went.
+    Settlement(Box<(Tenant, OrderEventId, Settlement)>, Asked<bool, StoreError>),
+    /// An event to be sent by hand.
+    Retry(Tenant, OrderEventId, Timestamp, Asked<Option<Delivery>, StoreError>),
 }
 
 /// Who waits for a job's answer, and the answer while it is not yet on disk.
@@ -134,6 +144,10 @@ impl Writer {
                 Write::Commit(_, asked) => asked.tell(transaction),
                 Write::Account(_, _, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
+                Write::Events(_, _, asked) => asked.tell(transaction),
+                Write::Claim(_, _, asked) => asked.tell(transaction),
+                Write::Settlement(_, asked) => asked.tell(transaction),
+                Write::Retry(_, _, _, asked) => asked.tell(transaction),
             }
         }
         health
@@ -147,21 +161,36 @@ impl Writer {
         // Not deferred: a transaction that began by reading cannot always become a writing one.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         for write in writes {
+            let mut savepoint = transaction.begin().await?;
             match write {
                 Write::Commit(encoded, asked) => {
-                    let mut savepoint = transaction.begin().await?;
                     let applied = apply::commit(&mut savepoint, encoded).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Account(tenant, account, asked) => {
-                    let mut savepoint = transaction.begin().await?;
                     let applied = apply::account(&mut savepoint, tenant, account).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Resolution(resolving, asked) => {
                     let (tenant, id, resolution) = resolving.as_ref();
-                    let mut savepoint = transaction.begin().await?;
                     let applied = journal::resolve(&mut savepoint, tenant, id, resolution).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Events(tenant, events, asked) => {
+                    let applied = outbox::add(&mut savepoint, tenant, events).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Claim(tenant, claim, asked) => {
+                    let applied = outbox::claim(&mut savepoint, tenant, *claim).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Settlement(settling, asked) => {
+                    let (tenant, id, settlement) = settling.as_ref();
+                    let applied = outbox::settle(&mut savepoint, tenant, id, settlement).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Retry(tenant, id, now, asked) => {
+                    let applied = outbox::retry(&mut savepoint, tenant, id, *now).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
             }

@@ -64,6 +64,7 @@ fn commit() -> impl Strategy<Value = Commit> {
                 order,
                 flags: flag.into_iter().collect(),
                 timeline: Vec::new(),
+                events: Vec::new(),
             },
         )
     })

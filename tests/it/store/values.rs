@@ -18,34 +18,34 @@ use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{AttemptChange, AttemptRow, Commit, DueSession};
 
 /// The moment at which everything here happens.
-pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
-pub(super) fn tenant(merchant: &str, mode: Mode) -> Tenant {
+pub(crate) fn tenant(merchant: &str, mode: Mode) -> Tenant {
     Tenant { merchant: merchant.parse().unwrap(), mode }
 }
 
 /// The tenant of the tests that need only one.
-pub(super) fn harbor() -> Tenant {
+pub(crate) fn harbor() -> Tenant {
     tenant("harbor-coffee", Mode::Test)
 }
 
-pub(super) fn session_id(number: u128) -> SessionId {
+pub(crate) fn session_id(number: u128) -> SessionId {
     SessionId::from_random(number)
 }
 
-pub(super) fn intent(number: u128) -> PaymentIntentId {
+pub(crate) fn intent(number: u128) -> PaymentIntentId {
     format!("pi_{number}").parse().unwrap()
 }
 
-pub(super) fn account(text: &str) -> AccountId {
+pub(crate) fn account(text: &str) -> AccountId {
     text.parse().unwrap()
 }
 
-pub(super) fn spt(text: &str) -> SptHash {
+pub(crate) fn spt(text: &str) -> SptHash {
     SptHash::of(text)
 }
 
-pub(super) fn in_state(number: u128, state: State) -> Session {
+pub(crate) fn in_state(number: u128, state: State) -> Session {
     let line = CartLine { id: "beans-250g".parse().unwrap(), quantity: 2 };
     Session {
         id: session_id(number),
@@ -66,15 +66,15 @@ pub(super) fn in_state(number: u128, state: State) -> Session {
     }
 }
 
-pub(super) fn ready(number: u128) -> Session {
+pub(crate) fn ready(number: u128) -> Session {
     in_state(number, State::Ready { quote: quote() })
 }
 
-pub(super) fn charging(number: u128) -> Session {
+pub(crate) fn charging(number: u128) -> Session {
     in_state(number, State::Charging(under_way(number)))
 }
 
-pub(super) fn completed(number: u128) -> Session {
+pub(crate) fn completed(number: u128) -> Session {
     in_state(
         number,
         State::Completed {
@@ -86,7 +86,7 @@ pub(super) fn completed(number: u128) -> Session {
 }
 
 /// A session in every state, and in every variety of a state that is written differently.
-pub(super) fn in_every_state(number: u128) -> Vec<Session> {
+pub(crate) fn in_every_state(number: u128) -> Vec<Session> {
     let charging = |phase| State::Charging(Charging { phase, ..under_way(number) });
     let states = [
         State::Open { problem: None },
@@ -124,7 +124,7 @@ fn under_way(number: u128) -> Charging {
     }
 }
 
-pub(super) fn charge(session: u128, attempt: u32) -> Charge {
+pub(crate) fn charge(session: u128, attempt: u32) -> Charge {
     Charge {
         total: usd(2_499),
         session: session_id(session),
@@ -134,7 +134,7 @@ pub(super) fn charge(session: u128, attempt: u32) -> Charge {
 }
 
 /// An attempt of a session with a token.
-pub(super) fn attempt(tenant: &Tenant, session: u128, number: u32, token: &str) -> AttemptRow {
+pub(crate) fn attempt(tenant: &Tenant, session: u128, number: u32, token: &str) -> AttemptRow {
     let charge = charge(session, number);
     let account = account("acct_1Harbor");
     AttemptRow {
@@ -154,11 +154,11 @@ pub(super) fn attempt(tenant: &Tenant, session: u128, number: u32, token: &str) 
 }
 
 /// What stands in for a sealed token: recognisable, so that its traces can be looked for.
-pub(super) fn sealed(token: &str) -> String {
+pub(crate) fn sealed(token: &str) -> String {
     format!("sealed:{token}:{}", "SECRET".repeat(40))
 }
 
-pub(super) fn notice(text: &str) -> Notice {
+pub(crate) fn notice(text: &str) -> Notice {
     Notice { code: NoticeCode::PaymentDeclined, text: text.to_owned() }
 }
 
@@ -166,15 +166,15 @@ fn declined() -> Notice {
     notice("Your card was declined.")
 }
 
-pub(super) fn dead() -> AttemptEnd {
+pub(crate) fn dead() -> AttemptEnd {
     AttemptEnd::Dead { notice: declined() }
 }
 
-pub(super) fn succeeded(number: u128) -> AttemptEnd {
+pub(crate) fn succeeded(number: u128) -> AttemptEnd {
     AttemptEnd::Succeeded { intent: intent(number) }
 }
 
-pub(super) fn order(session: u128) -> PlacedOrder {
+pub(crate) fn order(session: u128) -> PlacedOrder {
     PlacedOrder {
         order: Order {
             id: OrderId::from_random(session),
@@ -191,7 +191,7 @@ pub(super) fn order(session: u128) -> PlacedOrder {
     }
 }
 
-pub(super) fn flag(number: u128, session: u128, payment: u128) -> Flag {
+pub(crate) fn flag(number: u128, session: u128, payment: u128) -> Flag {
     Flag {
         id: FlagId::from_random(number),
         session: session_id(session),
@@ -202,7 +202,7 @@ pub(super) fn flag(number: u128, session: u128, payment: u128) -> Flag {
 }
 
 /// A commit that makes a session.
-pub(super) fn create(tenant: &Tenant, session: Session) -> Commit {
+pub(crate) fn create(tenant: &Tenant, session: Session) -> Commit {
     Commit {
         tenant: tenant.clone(),
         expected: None,
@@ -212,21 +212,22 @@ pub(super) fn create(tenant: &Tenant, session: Session) -> Commit {
         order: None,
         flags: Vec::new(),
         timeline: Vec::new(),
+        events: Vec::new(),
     }
 }
 
 /// A commit from a version.
-pub(super) fn change(tenant: &Tenant, from: Version, session: Session) -> Commit {
+pub(crate) fn change(tenant: &Tenant, from: Version, session: Session) -> Commit {
     Commit { expected: Some(from), ..create(tenant, session) }
 }
 
 /// A commit that starts an attempt.
-pub(super) fn start(from: Version, session: Session, row: AttemptRow, tenant: &Tenant) -> Commit {
+pub(crate) fn start(from: Version, session: Session, row: AttemptRow, tenant: &Tenant) -> Commit {
     Commit { attempt: Some(AttemptChange::Start(Box::new(row))), ..change(tenant, from, session) }
 }
 
 /// A commit that changes an attempt.
-pub(super) fn update(
+pub(crate) fn update(
     from: Version,
     session: Session,
     (number, end): (u32, Option<AttemptEnd>),
@@ -237,7 +238,7 @@ pub(super) fn update(
     Commit { attempt: Some(update), ..change(&harbor(), from, session) }
 }
 
-pub(super) fn due(tenant: &Tenant, session: u128, seconds: i64) -> DueSession {
+pub(crate) fn due(tenant: &Tenant, session: u128, seconds: i64) -> DueSession {
     let due_at = Timestamp::from_seconds(seconds);
     DueSession { tenant: tenant.clone(), id: session_id(session), due_at }
 }

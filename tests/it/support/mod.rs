@@ -8,6 +8,7 @@ pub mod node;
 pub mod operator;
 pub mod orders;
 pub mod python;
+pub mod receiver;
 pub mod relay;
 pub mod samples;
 pub mod shop;

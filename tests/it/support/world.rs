@@ -26,6 +26,9 @@ pub const OTHER_SHOP: &str = "kiln-works";
 pub const SHOP_KEY: &str = "sk_test_canaryHarborCoffee";
 pub const OTHER_KEY: &str = "rk_test_canaryKilnWorks";
 pub const ADMIN_TOKEN: &str = "canary-admin-token-0123456789abcdef";
+/// Canaries too: `whsec_` and base64 of `canary-webhook-secret-…`.
+pub const WEBHOOK_SECRET: &str = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LW5ld2VzdA==";
+pub const OLD_WEBHOOK_SECRET: &str = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LW9sZC0x";
 const MASTER_KEY: &str = "8f3c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b12";
 
 pub const SHOP_ACCOUNT: &str = "acct_harbor";
@@ -281,7 +284,9 @@ impl World {
     fn check_secrets(&self) {
         let mut secrets = self.tokens_seen();
         secrets.extend_from_slice(&self.canaries);
-        secrets.extend([MASTER_KEY, ADMIN_TOKEN, "_secret_"].map(str::to_owned));
+        secrets.extend(
+            [MASTER_KEY, ADMIN_TOKEN, WEBHOOK_SECRET, OLD_WEBHOOK_SECRET, "_secret_"].map(str::to_owned),
+        );
         secrets.extend(self.shops.iter().map(|shop| shop.key().to_owned()));
         for entry in fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -321,7 +326,7 @@ pub fn account(id: &str, key: &str, may_read_account: bool, network_id: &str) ->
 }
 
 /// The first sample shop as it is shipped, and a second one whose restricted key may not read its account.
-fn usual_shops() -> Vec<Shop> {
+pub fn usual_shops() -> Vec<Shop> {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants/harbor-coffee.toml");
     let shop = |id: &str, file: String, variable: &str, account| Shop {
         id: id.to_owned(),

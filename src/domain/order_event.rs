@@ -1,0 +1,149 @@
+//! What a merchant is told of an order, as data: which event, the how-many-th of its order, and the text that is sent.
+//!
+//! Invariants: the events of an order are numbered from 1 without a gap, in the order in which they became durable; the
+//! text of an event is fixed by the commit that makes it durable, so that every try sends the same bytes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::ids::{OrderEventId, OrderId, Tenant};
+use super::time::Timestamp;
+
+/// What happened to an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// It was paid, and so came to be.
+    Created,
+    /// Money went back.
+    Refunded,
+    /// The buyer's bank disputes the payment.
+    Disputed,
+    /// Goods were sent.
+    Fulfilled,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Refunded, Self::Disputed, Self::Fulfilled];
+
+    /// The event's `type`, such as `order.created`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "order.created",
+            Self::Refunded => "order.refunded",
+            Self::Disputed => "order.disputed",
+            Self::Fulfilled => "order.fulfilled",
+        }
+    }
+}
+
+/// The number of an event among those of its order; the first is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sequence(pub u32);
+
+impl Sequence {
+    /// The number of an order's first event.
+    pub const FIRST: Self = Self(1);
+
+    /// The number after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An event on its way into the store, which gives it its [`Sequence`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderEvent {
+    /// Its id.
+    pub id: OrderEventId,
+    /// What happened.
+    pub kind: EventKind,
+    /// To which order.
+    pub order: OrderId,
+    /// When.
+    pub at: Timestamp,
+    /// The members of `data` beside those that every event has (`livemode`, `merchant`, `sequence`).
+    pub facts: Map<String, Value>,
+    /// Whether it is to be sent. Where the merchant has no receiver it is kept for its number, parked, and can be sent by
+    /// hand once there is one.
+    pub wanted: bool,
+}
+
+/// The form of Standard Webhooks: `type`, `timestamp`, `data`
+/// (github.com/standard-webhooks/standard-webhooks, "Payload structure").
+#[derive(Serialize)]
+struct Payload<'a> {
+    r#type: &'static str,
+    timestamp: String,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    livemode: bool,
+    merchant: &'a str,
+    sequence: Sequence,
+    #[serde(flatten)]
+    facts: &'a Map<String, Value>,
+}
+
+impl OrderEvent {
+    /// The text that is sent: JSON on one line.
+    #[must_use]
+    pub fn payload(&self, tenant: &Tenant, sequence: Sequence) -> String {
+        let payload = Payload {
+            r#type: self.kind.as_str(),
+            timestamp: self.at.to_string(),
+            data: Data {
+                livemode: tenant.mode.livemode(),
+                merchant: tenant.merchant.as_str(),
+                sequence,
+                facts: &self.facts,
+            },
+        };
+        // Texts, numbers and maps with text keys: there is nothing in it that JSON cannot say.
+        serde_json::to_string(&payload).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::ids::Mode;
+
+    #[test]
+    fn an_event_says_its_mode_its_merchant_and_its_number() {
+        let mut event = OrderEvent {
+            id: OrderEventId::from_random(1),
+            kind: EventKind::Refunded,
+            order: OrderId::from_random(2),
+            at: Timestamp::from_seconds(1_790_000_000),
+            facts: Map::new(),
+            wanted: true,
+        };
+        event.facts.insert("order".to_owned(), json!({ "id": "ord_1" }));
+        for (mode, livemode) in [(Mode::Test, false), (Mode::Live, true)] {
+            let tenant = Tenant { merchant: "harbor-coffee".parse().unwrap(), mode };
+            let payload: Value = serde_json::from_str(&event.payload(&tenant, Sequence(3))).unwrap();
+            let data = json!({
+                "livemode": livemode, "merchant": "harbor-coffee", "sequence": 3, "order": { "id": "ord_1" },
+            });
+            let whole =
+                json!({ "type": "order.refunded", "timestamp": "2026-09-21T14:13:20Z", "data": data });
+            assert_eq!(payload, whole);
+        }
+    }
+}

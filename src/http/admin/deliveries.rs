@@ -1,0 +1,117 @@
+//! `/admin/v1/deliveries`: what merchants were told of their orders, how telling them went, and telling them again.
+//!
+//! Neither the text of an event nor the receiver's address is shown: the one names a buyer, the other may hold a key.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::operator::Operator;
+use super::problem::Problem;
+use crate::domain::ids::OrderEventId;
+use crate::domain::time::Timestamp;
+use crate::store::{Delivery, DeliveryState, Which};
+
+/// How many come at once where the request does not say, and at most.
+const PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 200;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/deliveries").route(web::get().to(list)))
+        .service(web::resource("/deliveries/{id}").route(web::get().to(show)))
+        .service(web::resource("/deliveries/{id}/retry").route(web::post().to(retry)));
+}
+
+/// What narrows a list down.
+#[derive(Deserialize)]
+struct Asked {
+    state: Option<String>,
+    order: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+impl Asked {
+    fn which(self) -> Result<Which, Problem> {
+        let state = self.state.map(|text| {
+            let known = DeliveryState::ALL.into_iter().find(|state| state.as_str() == text);
+            known.ok_or_else(|| Problem::invalid("state is pending, delivered or parked"))
+        });
+        let order = self.order.map(|text| {
+            text.parse().map_err(|_| Problem::invalid("order is the id of an order, ord_ and 32 digits"))
+        });
+        let after = self.after.map(|text| {
+            text.parse().map_err(|_| Problem::invalid("after is the `next` of the page before, oev_…"))
+        });
+        let limit = self.limit.unwrap_or(PAGE);
+        if !(1..=LARGEST_PAGE).contains(&limit) {
+            return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
+        }
+        Ok(Which { state: state.transpose()?, order: order.transpose()?, after: after.transpose()?, limit })
+    }
+}
+
+/// A merchant's order events, newest first. `next` is the `after` of the next page, `null` on the last.
+async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let merchant = operator.merchant(&request)?;
+    let asked = web::Query::<Asked>::from_query(request.query_string())
+        .map_err(|_| Problem::invalid("limit is a number; state, order and after are words"))?;
+    let mut which = asked.into_inner().which()?;
+    let page = usize::try_from(which.limit).unwrap_or(usize::MAX);
+    which.limit += 1;
+    let mut found = merchant.deliveries(which).await?;
+    let more = found.len() > page;
+    found.truncate(page);
+    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let deliveries: Vec<Value> = found.iter().map(told).collect();
+    Ok(answer(&json!({ "deliveries": deliveries, "next": next })))
+}
+
+/// One order event.
+async fn show(
+    operator: Operator,
+    path: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let merchant = operator.merchant(&request)?;
+    let found = merchant.delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
+    Ok(answer(&told(&found)))
+}
+
+/// Sends an order event again, whatever became of it, as if it had never been tried. It keeps its `webhook-id`, so that a
+/// receiver that had it all the same can tell.
+async fn retry(
+    operator: Operator,
+    path: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let merchant = operator.merchant(&request)?;
+    let found = merchant.retry_delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
+    tracing::warn!(merchant = %merchant.tenant().merchant, event = %found.id, "order_event_retried_by_hand");
+    Ok(answer(&told(&found)))
+}
+
+fn event_id(text: &str) -> Result<OrderEventId, Problem> {
+    text.parse().map_err(|_| unknown())
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("this merchant has no such delivery")
+}
+
+fn answer(body: &Value) -> HttpResponse {
+    HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body)
+}
+
+fn told(delivery: &Delivery) -> Value {
+    let moment = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    json!({
+        "id": delivery.id, "type": delivery.kind.as_str(), "order": delivery.order,
+        "sequence": delivery.sequence, "created": delivery.created.to_string(),
+        "state": delivery.state.as_str(), "tries": delivery.tries,
+        "next_try": moment(delivery.next_try), "first_try": moment(delivery.first_try),
+        "last_try": moment(delivery.last_try), "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
+    })
+}

@@ -1,0 +1,161 @@
+//! What an order event tells of its order: our own form, documented in `docs/ORDER_EVENTS.md`.
+//!
+//! Invariant: what is here may grow by members and never change or lose one; receivers are others' programs.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::domain::address::{Address, Buyer};
+use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::ids::{OrderEventId, SessionRef};
+use crate::domain::money::Money;
+use crate::domain::order_event::{EventKind, OrderEvent};
+use crate::domain::pricing::{Quote, QuoteLine, QuoteOption};
+use crate::domain::time::Timestamp;
+
+/// The event that tells of a new order. Events of other kinds begin with the same order and add a member of their own
+/// beside it.
+#[must_use]
+pub fn created(id: OrderEventId, placed: &PlacedOrder, wanted: bool) -> OrderEvent {
+    OrderEvent {
+        id,
+        kind: EventKind::Created,
+        order: placed.order.id.clone(),
+        at: placed.order.created,
+        facts: order_facts(placed),
+        wanted,
+    }
+}
+
+/// What every event tells: the order, as `data.order`.
+#[must_use]
+pub fn order_facts(placed: &PlacedOrder) -> Map<String, Value> {
+    // Texts and numbers only: it can always be written.
+    let order = serde_json::to_value(ToldOrder::of(placed)).unwrap_or_default();
+    std::iter::once(("order".to_owned(), order)).collect()
+}
+
+/// An order. Amounts are minor units of `currency`; moments are RFC 3339 in UTC.
+#[derive(Serialize)]
+struct ToldOrder<'a> {
+    id: &'a str,
+    checkout_session_id: String,
+    payment_intent: &'a str,
+    permalink_url: &'a str,
+    created: String,
+    /// ISO 4217 in lower case, as Stripe writes it.
+    currency: &'a str,
+    lines: Vec<ToldLine<'a>>,
+    /// `null` when nothing is sent.
+    shipping: Option<ToldShipping<'a>>,
+    totals: ToldTotals,
+    buyer: &'a Buyer,
+    /// `null` when nothing is sent and none was given.
+    address: Option<&'a Address>,
+}
+
+#[derive(Serialize)]
+struct ToldLine<'a> {
+    item: &'a str,
+    title: &'a str,
+    quantity: u32,
+    unit_price: i64,
+    base_amount: i64,
+    discount: i64,
+    subtotal: i64,
+    tax: i64,
+    total: i64,
+}
+
+#[derive(Serialize)]
+struct ToldShipping<'a> {
+    option: &'a str,
+    title: &'a str,
+    carrier: &'a str,
+    earliest: Option<String>,
+    latest: Option<String>,
+    subtotal: i64,
+    tax: i64,
+    total: i64,
+}
+
+/// `subtotal + shipping + tax = total`, where `shipping` holds its own tax and `tax` is that of the lines.
+#[derive(Serialize)]
+struct ToldTotals {
+    items: i64,
+    discount: i64,
+    subtotal: i64,
+    shipping: i64,
+    tax: i64,
+    total: i64,
+}
+
+impl<'a> ToldOrder<'a> {
+    fn of(placed: &'a PlacedOrder) -> Self {
+        let order = &placed.order;
+        let paid = SessionRef { id: order.session.clone(), revision: Some(order.revision) };
+        Self {
+            id: order.id.as_str(),
+            checkout_session_id: paid.to_string(),
+            payment_intent: order.payment_intent.as_str(),
+            permalink_url: &placed.permalink,
+            created: order.created.to_string(),
+            currency: order.quote.total.currency.code(),
+            lines: order.quote.lines.iter().map(ToldLine::of).collect(),
+            shipping: ToldShipping::of(&order.quote),
+            totals: ToldTotals::of(&order.quote),
+            buyer: &order.buyer,
+            address: order.address.as_ref(),
+        }
+    }
+}
+
+impl<'a> ToldLine<'a> {
+    fn of(line: &'a QuoteLine) -> Self {
+        Self {
+            item: line.item.as_str(),
+            title: &line.title,
+            quantity: line.quantity,
+            unit_price: line.unit_price.minor,
+            base_amount: line.base_amount.minor,
+            discount: line.discount.minor,
+            subtotal: line.subtotal.minor,
+            tax: line.tax.minor,
+            total: line.total.minor,
+        }
+    }
+}
+
+impl<'a> ToldShipping<'a> {
+    fn of(quote: &'a Quote) -> Option<Self> {
+        let chosen = quote.option_id.as_ref()?;
+        let option: &QuoteOption = quote.options.iter().find(|option| option.id == *chosen)?;
+        let day = |pick: fn((Timestamp, Timestamp)) -> Timestamp| {
+            option.delivery.map(|window| pick(window).to_string())
+        };
+        Some(Self {
+            option: option.id.as_str(),
+            title: &option.title,
+            carrier: &option.carrier,
+            earliest: day(|(earliest, _)| earliest),
+            latest: day(|(_, latest)| latest),
+            subtotal: option.subtotal.minor,
+            tax: option.tax.minor,
+            total: option.total.minor,
+        })
+    }
+}
+
+impl ToldTotals {
+    fn of(quote: &Quote) -> Self {
+        let minor = |money: Money| money.minor;
+        Self {
+            items: minor(quote.items_base),
+            discount: minor(quote.items_discount),
+            subtotal: minor(quote.subtotal),
+            shipping: minor(quote.fulfillment),
+            tax: minor(quote.tax),
+            total: minor(quote.total),
+        }
+    }
+}
