@@ -77,8 +77,10 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
     let path = folder.join("alone.db");
     let mut source = connection(SqliteConnectOptions::new().filename(gateway)).await;
     sqlx::query("VACUUM INTO ?").bind(path.to_str()).execute(&mut source).await.unwrap();
-    let committed: Vec<(String, i64, i64)> = sqlx::query_as(
-        "SELECT id, version, (SELECT count(*) FROM timeline WHERE session = id) FROM sessions",
+    let committed: Vec<(String, String, i64, i64)> = sqlx::query_as(
+        "SELECT sessions.id, sessions.tenant, sessions.version, count(*) FROM sessions JOIN timeline \
+         ON timeline.tenant = sessions.tenant AND timeline.mode = sessions.mode AND timeline.session = sessions.id \
+         GROUP BY sessions.tenant, sessions.mode, sessions.id",
     )
     .fetch_all(&mut source)
     .await
@@ -95,29 +97,32 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
         sqlx::query(sqlx::AssertSqlSafe(emptied)).execute(&mut alone).await.unwrap();
     }
     let begun = Instant::now();
-    for (session, version, entries) in &committed {
+    for (session, tenant, version, entries) in &committed {
         assert_eq!(*version, i64::from(1 + COMMITS), "a purchase takes so many commits");
         let attempt = [
-            "UPDATE main.sessions SET body = (SELECT body FROM gateway.sessions WHERE id = ?1), state = 'charging' \
-             WHERE id = ?1",
+            "UPDATE main.sessions SET state = 'charging', body = (SELECT body FROM gateway.sessions \
+             WHERE tenant = ?3 AND mode = 'test' AND id = ?1) WHERE tenant = ?3 AND mode = 'test' AND id = ?1",
             "INSERT INTO main.attempts SELECT tenant, mode, session, number, spt_hash, charge, idempotency_key, body, \
              hex(randomblob(80)), stripe_version, account, started, repeat_until, NULL \
-             FROM gateway.attempts WHERE session = ?1",
+             FROM gateway.attempts WHERE tenant = ?3 AND mode = 'test' AND session = ?1",
             "INSERT INTO main.timeline SELECT * FROM gateway.timeline \
-             WHERE session = ?1 AND number > 1 AND number < ?2",
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1 AND number > 1 AND number < ?2",
         ];
         let end = [
-            "UPDATE main.sessions SET body = (SELECT body FROM gateway.sessions WHERE id = ?1), state = 'completed' \
-             WHERE id = ?1",
-            "UPDATE main.attempts SET ended = (SELECT ended FROM gateway.attempts WHERE session = ?1), \
-             sealed_token = NULL WHERE session = ?1",
-            "INSERT INTO main.orders SELECT * FROM gateway.orders WHERE session = ?1",
-            "INSERT INTO main.timeline SELECT * FROM gateway.timeline WHERE session = ?1 AND number = ?2",
+            "UPDATE main.sessions SET state = 'completed', body = (SELECT body FROM gateway.sessions \
+             WHERE tenant = ?3 AND mode = 'test' AND id = ?1) WHERE tenant = ?3 AND mode = 'test' AND id = ?1",
+            "UPDATE main.attempts SET sealed_token = NULL, ended = (SELECT ended FROM gateway.attempts \
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1) \
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1",
+            "INSERT INTO main.orders SELECT * FROM gateway.orders \
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1",
+            "INSERT INTO main.timeline SELECT * FROM gateway.timeline \
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1 AND number = ?2",
         ];
         for statements in [&attempt[..], &end[..]] {
             let mut transaction = alone.begin_with("BEGIN IMMEDIATE").await.unwrap();
             for statement in statements {
-                let query = sqlx::query(*statement).bind(session).bind(entries);
+                let query = sqlx::query(*statement).bind(session).bind(entries).bind(tenant);
                 query.execute(&mut *transaction).await.unwrap();
             }
             transaction.commit().await.unwrap();
