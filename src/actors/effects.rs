@@ -12,7 +12,7 @@ use crate::domain::checkout::step::Effect;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AttemptNumber, SessionId, Tenant};
 use crate::store::AttemptRow;
-use crate::stripe::{Listing, Observation, StoredCharge, StripeAccount};
+use crate::stripe::{Listing, Observation, SellerAccount, StoredCharge};
 
 /// Runs one effect and says what was seen.
 ///
@@ -129,7 +129,7 @@ async fn ask_stripe(
     match effect {
         Effect::Charge(_) => {
             let _slot = merchant.gate.slot().await;
-            let observed = charge(services, &stripe, &merchant.tenant, row).await;
+            let observed = charge(services, stripe.as_ref().as_ref(), &merchant.tenant, row).await;
             learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
             observed
         }
@@ -157,7 +157,7 @@ async fn find(
 /// Sends the stored request of an attempt, if it may still be sent.
 async fn charge(
     services: &Services,
-    stripe: &StripeAccount,
+    stripe: &dyn SellerAccount,
     tenant: &Tenant,
     row: &AttemptRow,
 ) -> Observation {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::dev::SendError;
-use actix::{Actor, Addr, ArbiterHandle};
+use actix::{Addr, ArbiterHandle};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -164,7 +164,7 @@ impl MerchantHandle {
         self.services.links.base(&self.view())
     }
 
-    fn session(&self, id: &SessionId) -> Addr<SessionActor> {
+    fn session(&self, id: &SessionId) -> Arc<Addr<SessionActor>> {
         self.sessions.get(&self.shared.tenant, id, || {
             let actor = SessionActor::new(
                 id.clone(),
@@ -172,7 +172,7 @@ impl MerchantHandle {
                 Arc::clone(&self.services),
                 Arc::clone(&self.sessions),
             );
-            SessionActor::start_in_arbiter(&self.thread, |_| actor)
+            actor.start_on(&self.thread)
         })
     }
 
@@ -212,7 +212,7 @@ const fn late(command: &Command) -> Rejection {
 
 /// A caller that waits. When it goes before it was answered, its session is told, and drops what is not committed.
 struct Caller {
-    session: Addr<SessionActor>,
+    session: Arc<Addr<SessionActor>>,
     request: RequestId,
     gone: bool,
 }

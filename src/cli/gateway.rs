@@ -239,7 +239,7 @@ fn services(
     let stripe = StripeTransport::new(transport, Arc::clone(&clock))?;
     Ok(Services {
         store: Arc::clone(store) as _,
-        stripe,
+        stripe: Arc::new(stripe),
         io,
         clock,
         ids: Arc::new(SystemIds),

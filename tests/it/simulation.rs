@@ -5,7 +5,6 @@
 
 mod checks;
 mod store;
-mod stripe;
 mod world;
 
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ use merchant_gateway::domain::checkout::session::{CancelReason, NoticeCode, Stat
 use merchant_gateway::domain::ids::{OrderId, SessionId};
 
 use super::world::World;
+use crate::support::model_stripe::Payment;
 
 /// What a caller asked, and what it was told.
 pub struct Told {
@@ -103,7 +104,7 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-fn is_flagged(world: &World, payment: &super::stripe::Payment) -> bool {
+fn is_flagged(world: &World, payment: &Payment) -> bool {
     world.store.flags.iter().any(|flag| flag.intent == payment.id)
 }
 

@@ -21,8 +21,8 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::checks::{Told, broken_at_the_end, broken_by_answer};
 use super::store::{ModelStore, StoreMistakes};
-use super::stripe::{CARDS, Card, ModelStripe, ODD_CARDS, Token};
 use crate::support::chance::Chance;
+use crate::support::model_stripe::{CARDS, Card, ModelStripe, ODD_CARDS, Token};
 use crate::support::shop;
 
 /// Until when things go wrong.
@@ -289,7 +289,7 @@ impl World {
                 Ok(())
             }
             Event::Late(intent) => {
-                let seen = self.stripe.charge(&intent, self.now, &mut self.chance);
+                let seen = self.stripe.charge(&(&*intent).into(), self.now, &mut self.chance);
                 self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.charge.session));
                 Ok(())
             }

@@ -42,7 +42,7 @@ const MAX_WAITING: usize = 64;
 const MAX_QUEUED: usize = 256;
 
 /// Who asked, as the actor numbers its callers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
 /// A task that waits for facts.

@@ -158,6 +158,6 @@ impl World {
             });
         }
         self.count("charged");
-        Ok(self.stripe.charge(&intent, self.now, &mut self.chance))
+        Ok(self.stripe.charge(&(&intent).into(), self.now, &mut self.chance))
     }
 }
