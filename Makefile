@@ -28,6 +28,7 @@ bench: ## Count durable purchases per second beside what SQLite alone commits.
 
 # The second run of clippy is the build of the shipped image, which has no emulator.
 lint: widget/node_modules/.complete ## Check format and lints, with the emulator and without it, and that the widget is built.
+	@! git grep -nE '^(<{7}|>{7}) ' || (echo "lint: merge markers" >&2; exit 1)
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings

@@ -5,12 +5,13 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection};
+use tokio::time::Instant;
 
 use crate::support::client::{Client, Speaks};
 use crate::support::orders::ORDERS;
