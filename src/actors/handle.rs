@@ -181,7 +181,7 @@ impl MerchantHandle {
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
         let paying = match command {
             Command::Read => false,
-            Command::Complete(_) => true,
+            Command::Complete(_) | Command::OpenPage { .. } => true,
             Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
                 return Err(Rejection::Undecided);
             }
@@ -207,7 +207,8 @@ impl MerchantHandle {
 
 /// What a caller hears that nobody got to: of a payment, nothing may be said but that it is not known.
 const fn late(command: &Command) -> Rejection {
-    if matches!(command, Command::Complete(_)) { Rejection::Undecided } else { Rejection::Busy }
+    let pays = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
+    if pays { Rejection::Undecided } else { Rejection::Busy }
 }
 
 /// A caller that waits. When it goes before it was answered, its session is told, and drops what is not committed.

@@ -254,6 +254,9 @@ fn frozen_because(state: &State) -> Option<(FreezeReason, Option<String>)> {
         State::Open { .. }
         | State::Ready { .. }
         | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => None,

@@ -169,8 +169,8 @@ pub struct AttemptRow {
     pub session: SessionId,
     /// Its number.
     pub number: AttemptNumber,
-    /// The token's hash; unique within the tenant for good.
-    pub spt_hash: SptHash,
+    /// The token's hash, unique within the tenant for good; `None` of an attempt that opens a page at Stripe.
+    pub spt_hash: Option<SptHash>,
     /// What is charged.
     pub charge: Charge,
     /// Stripe's `Idempotency-Key`.

@@ -1,4 +1,4 @@
-//! Our thin Stripe client: the six calls that a sheet payment needs, with the bodies kept as they are sent.
+//! Our thin Stripe client: the nine calls that payments need, with the bodies kept as they are sent.
 //!
 //! Must not import: tokio, actix, sqlx, `store`, `protocol`. Never logs a body, a token or a key. Invariant: a charge
 //! is sent exactly as it was stored; what an answer means is decided in one place, [`outcome`].
@@ -7,10 +7,12 @@
 mod answers;
 mod charge;
 mod outcome;
+mod page;
 mod seller;
 mod transport;
 
 pub use charge::{encode_charge, with_token};
+pub use page::{PageError, PageLinks, PageOffer, encode_page};
 pub use seller::{SellerAccount, Stripe};
 pub use transport::{StripeTransport, TransportConfig, TransportError};
 
@@ -21,7 +23,7 @@ use serde::de::DeserializeOwned;
 use crate::domain::checkout::attempt::{IdempotencyKey, Seen, Unknown};
 use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId};
+use crate::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, SessionId};
 use crate::domain::time::{Span, Timestamp};
 use answers::{Account, GrantedToken, List, PaymentIntent};
 use transport::{Call, Reply};
@@ -46,6 +48,17 @@ pub struct StoredCharge<'a> {
     pub body: &'a str,
     /// The token.
     pub token: &'a SharedPaymentToken,
+    /// `Idempotency-Key`.
+    pub idempotency_key: &'a IdempotencyKey,
+    /// `Stripe-Version`.
+    pub stripe_version: &'a str,
+}
+
+/// A request for a page as it was stored.
+#[derive(Clone, Debug)]
+pub struct StoredPage<'a> {
+    /// The body.
+    pub body: &'a str,
     /// `Idempotency-Key`.
     pub idempotency_key: &'a IdempotencyKey,
     /// `Stripe-Version`.
@@ -172,6 +185,7 @@ impl SellerAccount for StripeAccount {
         let seen = match outcome::of_charge(&reply) {
             Seen::TokenRefused { detail, .. } => self.why_refused(stored.token, detail).await,
             seen @ (Seen::Intent(_)
+            | Seen::Page(_)
             | Seen::Declined { .. }
             | Seen::RequestRefused { .. }
             | Seen::IdempotencyConflict
@@ -182,6 +196,42 @@ impl SellerAccount for StripeAccount {
             | Seen::Beside { .. }) => seen,
         };
         Observation::of(seen, &reply)
+    }
+
+    /// Sends a stored request that opens a page (`POST /v1/checkout/sessions`), once; repeating is the caller's.
+    async fn open_page(&self, stored: &StoredPage<'_>) -> Observation {
+        let call = Call {
+            idempotency_key: Some(stored.idempotency_key.as_str()),
+            version: Some(stored.stripe_version),
+            ..Call::post("/v1/checkout/sessions", stored.body.to_owned())
+        };
+        match self.transport.send(&self.key, call).await {
+            Ok(reply) => Observation::of(page::of_opening(&reply), &reply),
+            Err(_) => Seen::Unknown(Unknown::default()).into(),
+        }
+    }
+
+    /// Reads a page and its payment (`GET /v1/checkout/sessions/{id}`).
+    async fn read_page(&self, id: &HostedPageId) -> Observation {
+        let path = format!("/v1/checkout/sessions/{id}");
+        match self.get(&path, &[("expand[0]", "payment_intent")]).await {
+            Ok(reply) => Observation::of(page::of_reading(&reply), &reply),
+            Err(_) => Seen::Unread.into(),
+        }
+    }
+
+    /// Closes a page (`POST /v1/checkout/sessions/{id}/expire`), and reads it where that is refused or not answered.
+    /// `distinction` tells this try from others, since Stripe replays a stored failure under its key.
+    async fn close_page(&self, id: &HostedPageId, distinction: &str) -> Observation {
+        let key = format!("mg1-expire-{id}-{distinction}");
+        let path = format!("/v1/checkout/sessions/{id}/expire");
+        let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
+        match self.transport.send(&self.key, call).await {
+            Ok(reply) if (200..=299).contains(&reply.status) => {
+                Observation::of(page::of_reading(&reply), &reply)
+            }
+            Ok(_) | Err(_) => self.read_page(id).await,
+        }
     }
 
     /// Reads one PaymentIntent (`GET /v1/payment_intents/{id}`).

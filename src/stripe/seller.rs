@@ -8,10 +8,10 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::{AccountError, Listing, Observation, StoredCharge};
+use super::{AccountError, Listing, Observation, StoredCharge, StoredPage};
 use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{AccountId, PaymentIntentId};
+use crate::domain::ids::{AccountId, HostedPageId, PaymentIntentId};
 
 /// Stripe: accounts, each opened by its key.
 pub trait Stripe: Send + Sync + 'static {
@@ -19,7 +19,7 @@ pub trait Stripe: Send + Sync + 'static {
     fn account(&self, key: SecretString) -> Box<dyn SellerAccount>;
 }
 
-/// One merchant's account: what a sheet payment asks of it. An answer may take as long as the deadline of its request.
+/// One merchant's account: what payments ask of it. An answer may take as long as the deadline of its request.
 #[async_trait]
 pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// The `Stripe-Version` that new requests carry.
@@ -39,6 +39,15 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
 
     /// Cancels one PaymentIntent; every try has a `distinction` of its own.
     async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation;
+
+    /// Sends a stored request that opens a page, once.
+    async fn open_page(&self, stored: &StoredPage<'_>) -> Observation;
+
+    /// Reads one page, and its payment.
+    async fn read_page(&self, page: &HostedPageId) -> Observation;
+
+    /// Closes one page; every try has a `distinction` of its own.
+    async fn close_page(&self, page: &HostedPageId, distinction: &str) -> Observation;
 
     /// Looks for the PaymentIntent of an attempt among all that were made since.
     async fn find_intent(&self, wanted: &Listing<'_>) -> Observation;

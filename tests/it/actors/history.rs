@@ -217,7 +217,12 @@ impl History {
             let mut under_way = None;
             for (tenant, id) in self.house.store.sessions() {
                 match self.house.row(&tenant, &id).await.session.map(|(_, session)| session.state) {
-                    Some(State::Charging(_)) => under_way = Some(id),
+                    Some(
+                        State::Charging(_)
+                        | State::OpeningHosted(_)
+                        | State::AwaitingHosted { .. }
+                        | State::ClosingHosted { .. },
+                    ) => under_way = Some(id),
                     Some(State::Frozen { reason, .. }) => return Err(format!("{id} is frozen: {reason:?}")),
                     Some(
                         State::Open { .. }
@@ -255,9 +260,13 @@ impl History {
             State::Completed { .. } => "ends completed",
             State::Canceled { .. } => "ends canceled",
             State::Ready { .. } => "ends ready",
-            State::Open { .. } | State::Charging(_) | State::Frozen { .. } | State::Expired => {
-                "ends otherwise"
-            }
+            State::Open { .. }
+            | State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::AwaitingHosted { .. }
+            | State::ClosingHosted { .. }
+            | State::Frozen { .. }
+            | State::Expired => "ends otherwise",
         });
         let paid = self.house.paid(tenant, id);
         if paid.len() > 1 {

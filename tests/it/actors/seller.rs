@@ -9,11 +9,13 @@ use async_trait::async_trait;
 use merchant_gateway::domain::checkout::attempt::{Charge, Seen, Unknown};
 use merchant_gateway::domain::checkout::driver::GatherError;
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use merchant_gateway::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, Revision};
+use merchant_gateway::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, Revision};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
-use merchant_gateway::stripe::{AccountError, Listing, Observation, SellerAccount, StoredCharge, Stripe};
+use merchant_gateway::stripe::{
+    AccountError, Listing, Observation, SellerAccount, StoredCharge, StoredPage, Stripe,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
 
@@ -160,6 +162,21 @@ impl SellerAccount for ModelSeller {
         self.look(|account, now| account.cancel(intent, now)).await
     }
 
+    async fn open_page(&self, stored: &StoredPage<'_>) -> Observation {
+        let (charge, expires) = page_asked_for(stored.body);
+        let key = stored.idempotency_key.as_str();
+        let opened = self.request(|account, now| account.open_page(key, &charge, expires, now)).await;
+        opened.unwrap_or(Seen::Unknown(Unknown::default())).into()
+    }
+
+    async fn read_page(&self, page: &HostedPageId) -> Observation {
+        self.look(|account, now| account.read_page(page, now)).await
+    }
+
+    async fn close_page(&self, page: &HostedPageId, _: &str) -> Observation {
+        self.look(|account, now| account.close_page(page, now)).await
+    }
+
     async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {
         let Listing { session, attempt, started, .. } = *wanted;
         self.look(|account, now| account.find(session, attempt, started, now)).await
@@ -173,18 +190,42 @@ struct Arriving {
     charge: Charge,
 }
 
+/// A request's body, decoded.
+type Fields = BTreeMap<String, String>;
+
+fn decoded(body: &str) -> Fields {
+    url::form_urlencoded::parse(body.as_bytes()).into_owned().collect()
+}
+
+fn charge_of(fields: &Fields, total: Money) -> Charge {
+    let number = |name: &str| fields[name].parse().unwrap();
+    Charge {
+        total,
+        session: fields["metadata[checkout_session]"].parse().unwrap(),
+        revision: Revision(number("metadata[checkout_revision]")),
+        attempt: AttemptNumber(number("metadata[checkout_attempt]")),
+    }
+}
+
+/// What a request for a page asks for, and until when.
+fn page_asked_for(body: &str) -> (Charge, Timestamp) {
+    let fields = decoded(body);
+    let number = |name: &str| fields[name].parse::<i64>().unwrap();
+    let rows = (0..).map_while(|row| {
+        let quantity = fields.get(&format!("line_items[{row}][quantity]"))?;
+        let unit = number(&format!("line_items[{row}][price_data][unit_amount]"));
+        Some(quantity.parse::<i64>().unwrap() * unit)
+    });
+    let currency = fields["line_items[0][price_data][currency]"].parse().unwrap();
+    let charge = charge_of(&fields, Money::new(rows.sum(), currency));
+    (charge, Timestamp::from_seconds(number("expires_at")))
+}
+
 impl Arriving {
     fn of(stored: &StoredCharge<'_>) -> Self {
-        let fields: BTreeMap<String, String> =
-            url::form_urlencoded::parse(stored.body.as_bytes()).into_owned().collect();
-        let number = |name: &str| fields[name].parse().unwrap();
+        let fields = decoded(stored.body);
         let total = Money::new(fields["amount"].parse().unwrap(), fields["currency"].parse().unwrap());
-        let charge = Charge {
-            total,
-            session: fields["metadata[checkout_session]"].parse().unwrap(),
-            revision: Revision(number("metadata[checkout_revision]")),
-            attempt: AttemptNumber(number("metadata[checkout_attempt]")),
-        };
+        let charge = charge_of(&fields, total);
         Self {
             key: stored.idempotency_key.as_str().to_owned(),
             token: stored.token.expose().to_owned(),

@@ -175,6 +175,7 @@ pub(super) fn session(state: State) -> Session {
             option_id: None,
         },
         attempts: 0,
+        pages: 0,
         tokens: TOKENS,
         account: None,
         notice: None,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use merchant_gateway::domain::checkout::attempt::{
-    AttemptIntent, Charge, IntentSeen, IntentStatus, Seen, Unknown,
+    AttemptIntent, Charge, IntentSeen, IntentStatus, Means, Seen, Unknown,
 };
 use merchant_gateway::domain::checkout::driver::GatherError;
 use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
@@ -14,6 +14,7 @@ use merchant_gateway::domain::ids::{AttemptNumber, PaymentIntentId, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
+use super::model_pages::ModelPage;
 use crate::support::chance::Chance;
 
 /// How long a key is remembered.
@@ -71,7 +72,8 @@ pub struct Sent<'a> {
 
 impl<'a> From<&'a AttemptIntent> for Sent<'a> {
     fn from(attempt: &'a AttemptIntent) -> Self {
-        Self { key: attempt.idempotency_key.as_str(), token: attempt.token.expose(), charge: &attempt.charge }
+        let Means::Token(token) = &attempt.means else { panic!("a page is not charged") };
+        Self { key: attempt.idempotency_key.as_str(), token: token.expose(), charge: &attempt.charge }
     }
 }
 
@@ -86,10 +88,15 @@ struct Kept {
 pub struct ModelStripe {
     pub tokens: HashMap<String, Token>,
     pub payments: Vec<Payment>,
+    pub(super) pages: Vec<ModelPage>,
+    /// What was answered to each request for a page.
+    pub(super) page_keys: HashMap<String, Seen>,
     keys: HashMap<String, Kept>,
     made: u64,
     /// A saboteur: every send is a request of its own.
     pub renews_keys: bool,
+    /// A saboteur: a page is called closed, and stays open.
+    pub leaves_pages_open: bool,
     /// Whether keys are taken and payments made that are not ours.
     pub odd: bool,
 }
@@ -174,7 +181,7 @@ impl ModelStripe {
         answer
     }
 
-    fn new_id(&mut self) -> PaymentIntentId {
+    pub(super) fn new_id(&mut self) -> PaymentIntentId {
         self.made += 1;
         format!("pi_{}", self.made).parse().unwrap()
     }

@@ -29,6 +29,8 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::QuoteExpired
         | Rejection::Ended(_)
         | Rejection::UnknownItem(_)
+        | Rejection::PageOpen
+        | Rejection::NotOffered(_)
         | Rejection::TokenUsedElsewhere
         | Rejection::Suspended
         | Rejection::AccountUnknown
@@ -81,6 +83,9 @@ fn standing_notice(session: &Session, context: &Context<'_>) -> Option<Notice> {
         State::Ready { .. }
         | State::Open { .. }
         | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
         | State::Frozen { .. }
         | State::Completed { .. }
         | State::Canceled { .. }

@@ -40,7 +40,10 @@ impl SessionContent {
         let expires = match &session.state {
             State::Ready { quote } => Some(quote.expires.min(session.expires)),
             State::Open { .. } => Some(session.expires),
+            State::AwaitingHosted { hosted, .. } => Some(hosted.expires),
             State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::ClosingHosted { .. }
             | State::Frozen { .. }
             | State::Completed { .. }
             | State::Canceled { .. }
