@@ -1,7 +1,7 @@
 //! The other sides of the gateway on loopback: a Stripe below it, and a host above it ([`Host`]).
 //!
 //! The Stripe is stateful, deterministic, and the independent counterpart of the gateway's Stripe client. It speaks the part of the API by which a seller charges Shared Payment Tokens: `account`, the granted tokens and
-//! their test helpers, and PaymentIntents; with Stripe's idempotency, errors, limits, modes and versions. What it does
+//! their test helpers, and PaymentIntents; and Checkout Sessions with their [`hosted`] page; with Stripe's idempotency, errors, limits, modes and versions. What it does
 //! not emulate it refuses in words instead of ignoring it. `demo` and the tests pay against it.
 //!
 //! The host is a page for people and browsers in which an assistant without a model shops, and the servers behind it: see
@@ -9,7 +9,7 @@
 //!
 //! Read the Stripe in this order: [`server`] takes the bytes, [`service`] checks them in Stripe's order (`accounts`, `version`,
 //! `form`, `params`, `requests`, `idempotency`), [`world`] executes on the [`books`] of one account and mode
-//! (`granted_token`, `payment_intent`, `test_cards`, `currencies`), [`records`] is what a test looks at afterwards,
+//! (`granted_token`, `payment_intent`, `charge`, `checkout_session`, `means`, `test_cards`, `currencies`, `paging`), [`records`] is what a test looks at afterwards,
 //! [`hold`] stops a payment midway, and [`faults`] decides what goes wrong by plan: `service` acts on it at Stripe, [`wire`]
 //! on the way back.
 //!
@@ -17,6 +17,8 @@
 
 mod accounts;
 mod books;
+mod charge;
+mod checkout_session;
 mod control;
 mod currencies;
 mod error;
@@ -25,9 +27,12 @@ mod form;
 mod granted_token;
 mod hold;
 mod host;
+mod hosted;
 mod idempotency;
 mod ids;
 mod loopback;
+mod means;
+mod paging;
 mod params;
 mod payment_intent;
 mod records;
@@ -35,6 +40,7 @@ mod requests;
 mod server;
 mod service;
 mod test_cards;
+mod turn;
 mod version;
 mod wire;
 mod world;
@@ -52,6 +58,7 @@ pub use accounts::{AccountSeed, KeySeed};
 pub use faults::{FAULT_NAMES, Fault, FaultPlan, Odds, RandomFaults, RequestKind, Scripted};
 pub use hold::{Hold, HoldPoint};
 pub use host::{Host, HostMerchant, HostOptions};
+pub use hosted::HostedOutcome;
 pub use records::{Exchange, ExchangeHeaders, LedgerEntry};
 
 use accounts::Mode;
@@ -129,6 +136,34 @@ pub enum Refusal {
         /// The intent that was named.
         payment_intent: String,
     },
+    /// There is no such session.
+    #[error("the emulator has no checkout session {session}")]
+    UnknownSession {
+        /// The session that was named.
+        session: String,
+    },
+    /// Nobody can pay there any more.
+    #[error("the checkout session {session} is {status}: nothing can be paid there")]
+    SessionNotOpen {
+        /// The session that was named.
+        session: String,
+        /// `complete` or `expired`.
+        status: &'static str,
+    },
+    /// The page does not offer this.
+    #[error("the page of the checkout session {session} does not offer to pay with {payment_method}")]
+    NotOffered {
+        /// The session that was named.
+        session: String,
+        /// What the shopper wanted to pay with.
+        payment_method: String,
+    },
+    /// Nobody was asked to authenticate.
+    #[error("at the checkout session {session} nobody is asked to authenticate")]
+    NotAuthenticating {
+        /// The session that was named.
+        session: String,
+    },
 }
 
 /// A running emulator. It stops when it is dropped.
@@ -142,8 +177,9 @@ impl Emulator {
     pub fn start(options: EmulatorOptions) -> io::Result<Self> {
         let listener = loopback::bind(options.port)?;
         let now = options.clock.now();
-        let ids = IdSource::new(now.as_millis(), listener.local_addr()?.port());
-        let mut world = World::new(ids);
+        let address = listener.local_addr()?;
+        let ids = IdSource::new(now.as_millis(), address.port());
+        let mut world = World::new(ids, format!("http://{address}"));
         for seed in &options.accounts {
             world
                 .add_account(seed, now)
@@ -197,6 +233,30 @@ impl Emulator {
     pub fn decline_processing(&self, payment_intent: &str) -> Result<(), Refusal> {
         let now = self.shared.now();
         self.shared.world().settle(payment_intent, false, now)
+    }
+
+    /// The shopper pays on the hosted page of a Checkout Session with a test payment method, such as `pm_card_visa` or
+    /// `pm_emulator_bank_debit`. A card that needs it is answered by [`Self::authenticate_hosted`].
+    pub fn pay_hosted(&self, session: &str, payment_method: &str) -> Result<HostedOutcome, Refusal> {
+        self.shared.pay_hosted(session, payment_method, None)
+    }
+
+    /// The shopper, asked to authenticate on the hosted page, does so or does not.
+    pub fn authenticate_hosted(&self, session: &str, succeeds: bool) -> Result<HostedOutcome, Refusal> {
+        self.shared.authenticate_hosted(session, succeeds)
+    }
+
+    /// The shopper leaves the hosted page by its link back; where that leads, if the seller named a place. As at
+    /// Stripe the session stays open until it expires.
+    pub fn abandon_hosted(&self, session: &str) -> Result<Option<String>, Refusal> {
+        self.shared.abandon_hosted(session)
+    }
+
+    /// All Checkout Sessions of an account as Stripe shows them, test mode first, then oldest first.
+    #[must_use]
+    pub fn checkout_sessions(&self, account: &str) -> Vec<Value> {
+        let now = self.shared.now();
+        self.shared.world().checkout_sessions(account, now)
     }
 
     /// Stops the next payment at a point, until the hold is released or dropped. Holds that are set one after another

@@ -15,6 +15,7 @@ use base64::Engine as _;
 
 use super::control;
 use super::form;
+use super::hosted;
 use super::records::ExchangeHeaders;
 use super::service::{Answer, Arrival, Shared};
 use super::wire;
@@ -26,6 +27,7 @@ pub(super) fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<ac
             .app_data(web::PayloadConfig::new(form::MAX_BODY))
             .app_data(web::Data::from(Arc::clone(&shared)))
             .service(control::scope())
+            .service(hosted::scope())
             .default_service(web::to(answer))
     })
     .workers(1)

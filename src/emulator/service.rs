@@ -184,16 +184,8 @@ impl Shared {
                 Admission::First => {}
             }
         }
-        let gate = match command.kind() {
-            RequestKind::CreateIntent => world.next_gate(),
-            RequestKind::ReadAccount
-            | RequestKind::MintToken
-            | RequestKind::RevokeToken
-            | RequestKind::ReadToken
-            | RequestKind::ReadIntent
-            | RequestKind::ListIntents
-            | RequestKind::CancelIntent => None,
-        };
+        let pays = command.kind() == RequestKind::CreateIntent;
+        let gate = if pays { world.next_gate() } else { None };
         admitted(Course::Execute(Box::new(Accepted { caller, command, gate })))
     }
 

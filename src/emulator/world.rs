@@ -21,6 +21,7 @@ use super::ids::IdSource;
 use super::payment_intent::Status;
 use super::records::{Exchange, LedgerEntry};
 use super::requests::Command;
+use super::turn::Turn;
 use super::{MintToken, Refusal};
 
 /// Older exchanges are forgotten, so that a long-lived emulator does not grow without bound.
@@ -39,20 +40,22 @@ pub(super) struct World {
     pub(super) faults: Choice,
     /// The hold that was set over HTTP.
     pub(super) remote_hold: Option<Hold>,
+    origin: String,
     books: BTreeMap<Scope, Books>,
     exchanges: VecDeque<Exchange>,
     gates: VecDeque<Arc<Gate>>,
 }
 
 impl World {
-    /// A world without accounts.
-    pub(super) fn new(ids: IdSource) -> Self {
+    /// A world without accounts, served at an origin such as `http://127.0.0.1:40123`.
+    pub(super) fn new(ids: IdSource, origin: String) -> Self {
         Self {
             keyring: Keyring::default(),
             idempotency: IdempotencyKeys::default(),
             ids,
             faults: Choice::default(),
             remote_hold: None,
+            origin,
             books: BTreeMap::new(),
             exchanges: VecDeque::new(),
             gates: VecDeque::new(),
@@ -71,29 +74,57 @@ impl World {
         command: Command,
         now: Timestamp,
     ) -> Result<Value, StripeError> {
-        let now = now.as_seconds();
         let scope = caller.scope();
         match command {
             Command::ReadAccount => self.keyring.read_account(caller),
-            Command::MintToken(grant) => {
-                let (books, ids) = self.books_and_ids(&scope);
-                Ok(books.mint(grant, ids, now).1)
-            }
-            Command::RevokeToken(id) => self.books_mut(&scope).revoke_token(&id, now),
-            Command::ReadToken(id) => self.books_mut(&scope).read_token(&id, now),
             Command::CreateIntent(request) => {
                 if let Some(token) = &request.token {
                     self.refuse_token_of_other_mode(caller, token)?;
                 }
-                let (books, ids) = self.books_and_ids(&scope);
-                books.create(&request, ids, now)
+                self.change(&scope, now, |books, turn| books.create(&request, turn))
             }
-            Command::ReadIntent { id, expand_charge } => self.books_mut(&scope).read(&id, expand_charge),
-            Command::ListIntents(list) => self.books_mut(&scope).list(&list),
-            Command::CancelIntent { id, reason, expand_charge } => {
-                self.books_mut(&scope).cancel(&id, reason.as_deref(), expand_charge, now)
+            Command::MintToken(grant) => {
+                self.change(&scope, now, |books, turn| Ok(books.mint(grant, turn).1))
+            }
+            Command::RevokeToken(id) => {
+                self.change(&scope, now, |books, turn| books.revoke_token(&id, turn.now))
+            }
+            Command::ReadToken(id) => self.change(&scope, now, |books, turn| books.read_token(&id, turn.now)),
+            Command::ReadIntent { id, expand_charge } => {
+                self.change(&scope, now, |books, _| books.read(&id, expand_charge))
+            }
+            Command::ListIntents(list) => self.change(&scope, now, |books, _| books.list(&list)),
+            Command::CancelIntent { id, reason, expand_charge } => self
+                .change(&scope, now, |books, turn| books.cancel(&id, reason.as_deref(), expand_charge, turn)),
+            Command::Session(command) => {
+                let origin = self.origin.clone();
+                self.change(&scope, now, |books, turn| books.do_session(command, &origin, turn))
             }
         }
+    }
+
+    /// Changes or reads the books of one account and mode, in which what was due by the clock has happened.
+    pub(super) fn change<R>(
+        &mut self,
+        scope: &Scope,
+        now: Timestamp,
+        act: impl FnOnce(&mut Books, &mut Turn<'_>) -> R,
+    ) -> R {
+        let books = self.books.entry(scope.clone()).or_insert_with(|| Books::new(scope.1));
+        let mut turn = Turn { now: now.as_seconds(), ids: &mut self.ids };
+        books.expire_due(&mut turn);
+        act(books, &mut turn)
+    }
+
+    /// The books of one account and mode as they are.
+    pub(super) fn books(&self, scope: &Scope) -> Option<&Books> {
+        self.books.get(scope)
+    }
+
+    /// Whose session this is.
+    pub(super) fn owner_of_session(&self, id: &str) -> Option<Scope> {
+        let owned = self.books.iter().find(|(_, books)| books.session(id).is_some());
+        owned.map(|(scope, _)| scope.clone())
     }
 
     /// Whether a request is a payment by a card whose issuer takes its time.
@@ -109,18 +140,19 @@ impl World {
         if !self.keyring.knows(&token.account_id) {
             return Err(Refusal::UnknownAccount { account: token.account_id.clone() });
         }
-        let now = now.as_seconds();
         let expires_at = token.expires_at.map(Timestamp::as_seconds);
-        let grant = Grant::new(&token.payment_method, &token.currency, token.max_amount, expires_at, now)
+        let (method, currency) = (&token.payment_method, &token.currency);
+        let grant = Grant::new(method, currency, token.max_amount, expires_at, now.as_seconds())
             .map_err(|error| Refusal::InvalidToken { message: error.message().to_owned() })?;
-        let (books, ids) = self.books_and_ids(&(token.account_id.clone(), mode));
-        Ok(books.mint(grant, ids, now).0)
+        let scope = (token.account_id.clone(), mode);
+        Ok(self.change(&scope, now, |books, turn| books.mint(grant, turn).0))
     }
 
     /// Decides a payment that was processing.
     pub(super) fn settle(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
-        let now = now.as_seconds();
-        if self.books.values_mut().any(|books| books.settle(id, succeeds, now)) {
+        let scopes: Vec<Scope> = self.books.keys().cloned().collect();
+        let settled = |scope| self.change(&scope, now, |books, turn| books.settle(id, succeeds, turn));
+        if scopes.into_iter().any(settled) {
             Ok(())
         } else {
             Err(Refusal::NotProcessing { payment_intent: id.to_owned() })
@@ -156,6 +188,15 @@ impl World {
             .filter(|((owner, _), _)| owner == account)
             .flat_map(|(_, books)| books.intents().iter().map(|intent| intent.to_json(false)))
             .collect()
+    }
+
+    /// All sessions of an account, test mode first, then oldest first.
+    pub(super) fn checkout_sessions(&mut self, account: &str, now: Timestamp) -> Vec<Value> {
+        let of_mode = |mode| {
+            let scope = (account.to_owned(), mode);
+            self.change(&scope, now, |books, _| books.sessions().collect::<Vec<_>>())
+        };
+        [Mode::Test, Mode::Live].into_iter().flat_map(of_mode).collect()
     }
 
     /// Writes down what took place.
@@ -203,14 +244,5 @@ impl World {
         ))
         .with_code("resource_missing")
         .with_param(TOKEN_PARAM))
-    }
-
-    fn books_mut(&mut self, scope: &Scope) -> &mut Books {
-        self.books_and_ids(scope).0
-    }
-
-    fn books_and_ids(&mut self, scope: &Scope) -> (&mut Books, &mut IdSource) {
-        let books = self.books.entry(scope.clone()).or_insert_with(|| Books::new(scope.1));
-        (books, &mut self.ids)
     }
 }

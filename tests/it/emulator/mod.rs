@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 
+mod checkout_sessions;
 mod faults;
 mod holds;
+mod hosted_page;
 mod idempotency;
 mod judge;
 mod keys;
@@ -100,7 +102,11 @@ impl Call<'_> {
 
 impl Stripe {
     fn start() -> Self {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(START)));
+        Self::start_at(Timestamp::from_seconds(START))
+    }
+
+    fn start_at(now: Timestamp) -> Self {
+        let clock = Arc::new(ManualClock::new(now));
         let key = |key: &str, may_read_account| KeySeed { key: key.to_owned(), may_read_account };
         let accounts = vec![
             AccountSeed {
