@@ -11,13 +11,14 @@ use tokio::time::Instant;
 use super::directory::LiveSessions;
 use super::merchant::{MerchantActor, Shared};
 use super::services::Services;
-use super::session::{Ask, GiveUp, SessionActor, Wake};
+use super::session::{Ask, GiveUp, Hint, SessionActor, Wake};
 use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Rejection};
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::session::State;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{FlagId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
+use crate::domain::time::Timestamp;
 use crate::runtime::{IoLost, MerchantLimiter};
 use crate::store::{KeptFlag, Resolution, StoreError};
 
@@ -78,6 +79,12 @@ impl MerchantHandle {
     /// Asks something of a checkout and waits for the answer, at most 20 seconds. After that a payment goes on by
     /// itself and the caller hears how the session stands.
     pub async fn ask(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
+        let mut answer = self.answered(id, command).await?;
+        answer.checkout_page = self.checkout_page(id);
+        Ok(answer)
+    }
+
+    async fn answered(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
         let deadline = Instant::now() + DEADLINE;
         for _ in 0..TRIES {
             let session = self.session(id);
@@ -158,6 +165,32 @@ impl MerchantHandle {
         self.services.links.opens_order(&self.shared.tenant, id, key)
     }
 
+    /// The page of a checkout, where the shop takes payments there.
+    fn checkout_page(&self, id: &SessionId) -> Option<String> {
+        let view = self.view();
+        view.checkout.method.opens_pages().then(|| self.services.links.checkout(&view, id))
+    }
+
+    /// Whether `key` opens the page of this checkout.
+    #[must_use]
+    pub fn opens_checkout(&self, id: &SessionId, key: &str) -> bool {
+        self.services.links.opens_checkout(&self.shared.tenant, id, key)
+    }
+
+    /// Lets a session look at Stripe now, because there may be something to see.
+    pub fn hint(&self, id: &SessionId) {
+        // A full mailbox means that it is at work anyway.
+        if let Err(SendError::Closed(_)) = self.session(id).try_send(Hint) {
+            self.session(id).do_send(Hint);
+        }
+    }
+
+    /// The present, as its sessions see it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.services.clock.now()
+    }
+
     /// Where this merchant's own pages begin.
     #[must_use]
     pub fn link_base(&self) -> String {
@@ -198,7 +231,7 @@ impl MerchantHandle {
                 if !paying || !matches!(session.state, State::Open { .. } | State::Ready { .. }) =>
             {
                 let notice = session.notice.clone();
-                Ok(Box::new(Answer { session, order: loaded.order, notice }))
+                Ok(Box::new(Answer { session, order: loaded.order, notice, checkout_page: None }))
             }
             Some(_) | None => Err(late(command)),
         }

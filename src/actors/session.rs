@@ -59,6 +59,11 @@ pub(super) struct GiveUp(pub(super) RequestId);
 #[rtype(result = "()")]
 pub(super) struct Wake;
 
+/// There may be something to see at Stripe.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Hint;
+
 pub(super) struct SessionActor {
     id: SessionId,
     merchant: Arc<Shared>,
@@ -295,6 +300,14 @@ impl Handler<GiveUp> for SessionActor {
     fn handle(&mut self, GiveUp(request): GiveUp, ctx: &mut Self::Context) {
         self.callers.remove(&request);
         self.feed(Input::GivenUp(request), ctx);
+    }
+}
+
+impl Handler<Hint> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Hint, ctx: &mut Self::Context) {
+        self.feed(Input::Hinted, ctx);
     }
 }
 

@@ -58,7 +58,7 @@ struct Body<'a> {
     success_url: &'a str,
     cancel_url: &'a str,
     expires_at: i64,
-    payment_method_types: Vec<&'static str>,
+    allowed_payment_method_types: Vec<&'static str>,
     adaptive_pricing: Enabled,
     #[serde(skip_serializing_if = "Option::is_none")]
     customer_email: Option<&'a str>,
@@ -153,7 +153,7 @@ pub fn encode_page(
         success_url: &offer.links.success,
         cancel_url: &offer.links.cancel,
         expires_at: offer.expires.as_seconds(),
-        payment_method_types: ["card"].into_iter().chain(link).collect(),
+        allowed_payment_method_types: ["card"].into_iter().chain(link).collect(),
         // The total is what was shown, in the currency in which it was shown.
         adaptive_pricing: Enabled { enabled: false },
         customer_email: offer.email,

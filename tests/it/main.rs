@@ -21,6 +21,7 @@ mod emulator;
 mod faults;
 mod healthcheck;
 mod host;
+mod hosted;
 mod inspector;
 mod kills;
 mod properties;

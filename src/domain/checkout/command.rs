@@ -68,6 +68,8 @@ pub struct Answer {
     pub order: Option<PlacedOrder>,
     /// What this caller is told; for a repeated token its own attempt's end, else the session's notice.
     pub notice: Option<Notice>,
+    /// The absolute address of its checkout page, where the shop takes payments there.
+    pub checkout_page: Option<String>,
 }
 
 /// An order with what was fixed about it when it was placed.

@@ -147,6 +147,9 @@ pub(super) fn open(
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     payable(session, seen, context)?;
+    if !context.view.checkout.method.opens_pages() {
+        return Err(Rejection::NotOffered("on a page of its own; pay on the payment sheet instead"));
+    }
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
         return Err(Rejection::AccountUnknown);
     };

@@ -376,6 +376,15 @@ pub(super) fn payable(
     Ok(())
 }
 
+/// Whether the shop takes payments on the sheet.
+pub(super) const fn takes_tokens(context: &Context<'_>) -> Result<(), Rejection> {
+    if context.view.checkout.method.takes_tokens() {
+        Ok(())
+    } else {
+        Err(Rejection::NotOffered("on the payment sheet; pay on the checkout page instead"))
+    }
+}
+
 fn open_reason(state: &State) -> String {
     match state {
         State::Open { problem: Some(problem) } => problem.to_string(),
@@ -402,6 +411,7 @@ fn pay(
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     payable(session, payment.revision, context)?;
+    takes_tokens(context)?;
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
         return Err(Rejection::AccountUnknown);
     };
@@ -492,6 +502,25 @@ pub enum Work {
     Run(Effect),
     /// A transition.
     Step(Box<Event>),
+}
+
+/// The look at Stripe that may decide what a session waits for, whether or not it is due.
+pub(super) fn look_now(session: &Session) -> Option<Effect> {
+    match &session.state {
+        // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
+        State::Charging(Charging { phase: Phase::Sending { .. }, .. }) => None,
+        State::Charging(charging) => Some(super::settle::reading(charging)),
+        State::AwaitingHosted { hosted, page } | State::ClosingHosted { hosted, page, .. } => {
+            Some(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
+        }
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::OpeningHosted(_)
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => None,
+    }
 }
 
 /// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.

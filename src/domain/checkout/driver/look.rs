@@ -7,7 +7,7 @@ use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::{Payment, Rejection};
 use crate::domain::checkout::session::{Notice, NoticeCode, Session, State};
 use crate::domain::checkout::snapshot::TokenUse;
-use crate::domain::checkout::step::{Context, Event, payable};
+use crate::domain::checkout::step::{Context, Event, payable, takes_tokens};
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts, TokenProblem};
 use crate::domain::ids::{AttemptNumber, Revision};
 use crate::domain::pricing::no_longer_sellable;
@@ -74,7 +74,7 @@ pub(super) fn look(
             (None, _) => Look::Join(used.attempt),
         };
     }
-    match payable(session, payment.revision, context) {
+    match payable(session, payment.revision, context).and_then(|()| takes_tokens(context)) {
         Err(Rejection::Undecided) => {
             let text = Rejection::Undecided.to_string();
             return Look::Answer(Some(Notice { code: NoticeCode::Conflict, text }));

@@ -22,7 +22,7 @@ use super::hosted::Closing;
 use super::session::{Session, State, Version};
 use super::settle::LONGEST_PAUSE;
 use super::snapshot::{AttemptMove, Change, Loaded};
-use super::step::{Context, Effect, Event, Moment, Transition, Work, begin, due_at, step, work};
+use super::step::{Context, Effect, Event, Moment, Transition, Work, begin, due_at, look_now, step, work};
 use super::timeline::{self, Cause};
 use super::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AttemptNumber, SessionId, SptHash};
@@ -91,6 +91,8 @@ pub enum Input {
     },
     /// The armed timer, the sweeper or a start asks to go on.
     Woken,
+    /// Somebody says that there is something to see at Stripe.
+    Hinted,
 }
 
 /// The store failed; nothing is known of the write that it was asked for, if any.
@@ -162,6 +164,8 @@ pub struct Driver {
     waiting: Vec<(AttemptNumber, RequestId)>,
     /// What waits for an attempt's page to be closed.
     parked: Vec<(AttemptNumber, Task)>,
+    /// A hint was given, and Stripe not yet looked at.
+    hinted: bool,
     /// The caller of the task in the lane has gone.
     lane_given_up: bool,
     next_task: u64,
@@ -193,6 +197,7 @@ impl Driver {
             in_flight: None,
             waiting: Vec::new(),
             parked: Vec::new(),
+            hinted: false,
             lane_given_up: false,
             next_task: 0,
         }
@@ -231,6 +236,13 @@ impl Driver {
             Input::Saw { attempt, seen, request_id } => {
                 self.in_flight = None;
                 self.queue.push_back(Task::new(Kind::Outcome { attempt, seen, request_id }));
+                if self.hinted {
+                    self.queue.push_back(Task::new(Kind::Due));
+                }
+            }
+            Input::Hinted => {
+                self.hinted = true;
+                self.queue.push_back(Task::new(Kind::Due));
             }
             Input::Woken => {
                 self.queue.extend(self.stuck.ripe(moment.now));
@@ -436,8 +448,12 @@ impl Driver {
         if self.in_flight.is_some() || undecided_outcome {
             return;
         }
+        let hinted = std::mem::take(&mut self.hinted);
         match work(session, turn.context.moment.now) {
-            Work::Wait(_) => wake_for(session, turn),
+            Work::Wait(_) => match look_now(session).filter(|_| hinted) {
+                Some(effect) => self.run(effect, turn.out),
+                None => wake_for(session, turn),
+            },
             Work::Run(effect) => self.run(effect, turn.out),
             Work::Step(event) => {
                 self.apply(Task { kind: Kind::Due, tries }, (version, session), *event, turn);
