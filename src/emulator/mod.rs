@@ -36,6 +36,7 @@ mod paging;
 mod params;
 mod payment_intent;
 mod records;
+mod refund;
 mod requests;
 mod server;
 mod service;
@@ -136,6 +137,12 @@ pub enum Refusal {
         /// The intent that was named.
         payment_intent: String,
     },
+    /// There is no refund to decide.
+    #[error("there is no refund {refund} that can be decided like this")]
+    RefundIsDecided {
+        /// The refund that was named.
+        refund: String,
+    },
     /// There is no such session.
     #[error("the emulator has no checkout session {session}")]
     UnknownSession {
@@ -233,6 +240,24 @@ impl Emulator {
     pub fn decline_processing(&self, payment_intent: &str) -> Result<(), Refusal> {
         let now = self.shared.now();
         self.shared.world().settle(payment_intent, false, now)
+    }
+
+    /// Lets a refund that is pending succeed.
+    pub fn finish_refund(&self, refund: &str) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.world().finish_refund(refund, true, now)
+    }
+
+    /// Lets a refund fail that is pending, or that succeeded at first: its money is back with the seller.
+    pub fn fail_refund(&self, refund: &str) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.world().finish_refund(refund, false, now)
+    }
+
+    /// All refunds of an account as Stripe shows them, test mode first, then oldest first.
+    #[must_use]
+    pub fn refunds(&self, account: &str) -> Vec<Value> {
+        self.shared.world().refunds(account)
     }
 
     /// The shopper pays on the hosted page of a Checkout Session with a test payment method, such as `pm_card_visa` or

@@ -100,6 +100,10 @@ impl World {
                 let origin = self.origin.clone();
                 self.change(&scope, now, |books, turn| books.do_session(command, &origin, turn))
             }
+            Command::Refund(command) => {
+                self.change(&scope, now, |books, turn| books.do_refund(command, turn))
+            }
+            Command::ReadCharge(id) => self.change(&scope, now, |books, _| books.read_charge(&id)),
         }
     }
 
@@ -150,13 +154,24 @@ impl World {
 
     /// Decides a payment that was processing.
     pub(super) fn settle(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
+        let settled = self.find_map(now, |books, turn| books.settle(id, succeeds, turn).then_some(()));
+        settled.ok_or_else(|| Refusal::NotProcessing { payment_intent: id.to_owned() })
+    }
+
+    /// Decides a refund.
+    pub(super) fn finish_refund(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
+        let finished = self.find_map(now, |books, _| books.finish_refund(id, succeeds).then_some(()));
+        finished.ok_or_else(|| Refusal::RefundIsDecided { refund: id.to_owned() })
+    }
+
+    /// Asks the books one after another until one has an answer.
+    fn find_map<R>(
+        &mut self,
+        now: Timestamp,
+        mut ask: impl FnMut(&mut Books, &mut Turn<'_>) -> Option<R>,
+    ) -> Option<R> {
         let scopes: Vec<Scope> = self.books.keys().cloned().collect();
-        let settled = |scope| self.change(&scope, now, |books, turn| books.settle(id, succeeds, turn));
-        if scopes.into_iter().any(settled) {
-            Ok(())
-        } else {
-            Err(Refusal::NotProcessing { payment_intent: id.to_owned() })
-        }
+        scopes.into_iter().find_map(|scope| self.change(&scope, now, &mut ask))
     }
 
     /// The money that moved, by account and mode, then oldest first.
@@ -197,6 +212,12 @@ impl World {
             self.change(&scope, now, |books, _| books.sessions().collect::<Vec<_>>())
         };
         [Mode::Test, Mode::Live].into_iter().flat_map(of_mode).collect()
+    }
+
+    /// All refunds of an account, test mode first, then oldest first.
+    pub(super) fn refunds(&self, account: &str) -> Vec<Value> {
+        let owned = self.books.iter().filter(|((owner, _), _)| owner == account);
+        owned.flat_map(|(_, books)| books.refunds()).collect()
     }
 
     /// Writes down what took place.

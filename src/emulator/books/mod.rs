@@ -3,6 +3,7 @@
 //! Must not import HTTP, idempotency or other accounts. Tokens stand here; what else is done stands in a room per idea.
 
 mod payments;
+mod refunds;
 mod sessions;
 
 pub(super) use sessions::PageOutcome;
@@ -16,22 +17,24 @@ use super::checkout_session::CheckoutSession;
 use super::error::StripeError;
 use super::granted_token::{Grant, GrantedToken};
 use super::payment_intent::PaymentIntent;
+use super::refund::Refund;
 use super::test_cards::TestCard;
 use super::turn::Turn;
 
-/// Tokens, and payments and sessions, oldest first.
+/// Tokens, and everything else oldest first.
 #[derive(Debug)]
 pub(super) struct Books {
     mode: Mode,
     tokens: BTreeMap<String, GrantedToken>,
     intents: Vec<PaymentIntent>,
     sessions: Vec<CheckoutSession>,
+    refunds: Vec<Refund>,
 }
 
 impl Books {
     /// Empty books.
     pub(super) fn new(mode: Mode) -> Self {
-        Self { mode, tokens: BTreeMap::new(), intents: Vec::new(), sessions: Vec::new() }
+        Self { mode, tokens: BTreeMap::new(), intents: Vec::new(), sessions: Vec::new(), refunds: Vec::new() }
     }
 
     /// Whether a token is in these books.

@@ -258,6 +258,14 @@ pub enum RequestKind {
     ExpireSession,
     /// `GET /v1/checkout/sessions/{id}/line_items`.
     ListSessionLines,
+    /// `POST /v1/refunds`.
+    CreateRefund,
+    /// `GET /v1/refunds/{id}`.
+    ReadRefund,
+    /// `GET /v1/refunds`.
+    ListRefunds,
+    /// `GET /v1/charges/{id}`.
+    ReadCharge,
 }
 
 /// What will go wrong. A request is first held against the script, line by line, then left to chance.
@@ -371,12 +379,16 @@ impl FaultPlan {
             RequestKind::ReadSession,
             RequestKind::ListSessions,
             RequestKind::ListSessionLines,
+            RequestKind::ReadRefund,
+            RequestKind::ListRefunds,
+            RequestKind::ReadCharge,
         ];
         let changing = [
             RequestKind::CreateIntent,
             RequestKind::CancelIntent,
             RequestKind::CreateSession,
             RequestKind::ExpireSession,
+            RequestKind::CreateRefund,
         ];
         let odds = |requests: &[RequestKind], faults: &[(u16, Fault)]| -> Vec<Odds> {
             let of = |requests: &RequestKind| {

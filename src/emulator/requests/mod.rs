@@ -4,6 +4,7 @@
 //! makes before it starts to execute, so that from here on an answer is kept under its idempotency key.
 
 mod intents;
+mod refunds;
 mod sessions;
 mod tokens;
 
@@ -16,6 +17,7 @@ use super::params::Params;
 use super::version::ApiVersion;
 
 pub(super) use intents::{IntentList, NewIntent};
+pub(super) use refunds::{NewRefund, RefundCommand, Refunded};
 pub(super) use sessions::{NewLine, NewSession, SessionCommand, SessionList, SessionView};
 
 /// Something to be done.
@@ -51,6 +53,10 @@ pub(super) enum Command {
     },
     /// Anything under `/v1/checkout/sessions`.
     Session(SessionCommand),
+    /// Anything under `/v1/refunds`.
+    Refund(RefundCommand),
+    /// `GET /v1/charges/{id}`.
+    ReadCharge(String),
 }
 
 impl Command {
@@ -66,6 +72,8 @@ impl Command {
             Self::ListIntents(_) => RequestKind::ListIntents,
             Self::CancelIntent { .. } => RequestKind::CancelIntent,
             Self::Session(command) => command.kind(),
+            Self::Refund(command) => command.kind(),
+            Self::ReadCharge(_) => RequestKind::ReadCharge,
         }
     }
 }
@@ -106,6 +114,10 @@ pub(super) fn parse(
         ("GET", ["v1", "checkout", "sessions", id]) => sessions::read(id, params),
         ("POST", ["v1", "checkout", "sessions", id, "expire"]) => sessions::expire(id, params),
         ("GET", ["v1", "checkout", "sessions", id, "line_items"]) => sessions::lines(id, params),
+        ("POST", ["v1", "refunds"]) => refunds::create(params),
+        ("GET", ["v1", "refunds"]) => refunds::list(params),
+        ("GET", ["v1", "refunds", id]) => refunds::read(id, params),
+        ("GET", ["v1", "charges", id]) if *id != "search" => refunds::read_charge(id, params),
         _ => Err(StripeError::unrecognized_url(method, path)),
     }
 }

@@ -12,6 +12,7 @@ mod keys;
 mod lists;
 mod official;
 mod payments;
+mod refunds;
 mod requests;
 mod tokens;
 
