@@ -12,6 +12,7 @@ use super::faults::FaultPlan;
 use super::hold::{Hold, HoldPoint};
 use super::hosted::HostedOutcome;
 use super::service::Shared;
+use super::webhooks;
 
 /// The endpoints.
 pub(super) fn scope() -> Scope {
@@ -29,6 +30,7 @@ pub(super) fn scope() -> Scope {
         .route("/hosted/abandon", web::post().to(abandon_hosted))
         .route("/faults", web::post().to(set_faults))
         .route("/faults", web::get().to(show_faults))
+        .configure(webhooks::routes)
 }
 
 async fn health() -> HttpResponse {

@@ -2,6 +2,7 @@
 //!
 //! Must not import HTTP, idempotency or other accounts. Tokens stand here; what else is done stands in a room per idea.
 
+mod journal;
 mod payments;
 mod refunds;
 mod sessions;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use super::accounts::Mode;
 use super::checkout_session::CheckoutSession;
 use super::error::StripeError;
+use super::event::Event;
 use super::granted_token::{Grant, GrantedToken};
 use super::payment_intent::PaymentIntent;
 use super::refund::Refund;
@@ -29,12 +31,22 @@ pub(super) struct Books {
     intents: Vec<PaymentIntent>,
     sessions: Vec<CheckoutSession>,
     refunds: Vec<Refund>,
+    events: Vec<Event>,
+    told: usize,
 }
 
 impl Books {
     /// Empty books.
     pub(super) fn new(mode: Mode) -> Self {
-        Self { mode, tokens: BTreeMap::new(), intents: Vec::new(), sessions: Vec::new(), refunds: Vec::new() }
+        Self {
+            mode,
+            tokens: BTreeMap::new(),
+            intents: Vec::new(),
+            sessions: Vec::new(),
+            refunds: Vec::new(),
+            events: Vec::new(),
+            told: 0,
+        }
     }
 
     /// Whether a token is in these books.

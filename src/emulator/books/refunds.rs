@@ -87,11 +87,13 @@ impl Books {
         self.charge_mut(place).refunded += amount;
         let shown = refund.to_json();
         self.refunds.push(refund);
+        self.tell("refund.created", shown.clone(), turn);
+        self.tell("charge.refunded", self.show_charge(place), turn);
         Ok(shown)
     }
 
     /// Decides a refund: a pending one succeeds or fails, and one that succeeded may still fail. Whether it could be.
-    pub(in super::super) fn finish_refund(&mut self, id: &str, succeeds: bool) -> bool {
+    pub(in super::super) fn finish_refund(&mut self, id: &str, succeeds: bool, turn: &mut Turn<'_>) -> bool {
         let Some(at) = self.refunds.iter().position(|refund| refund.id == id) else { return false };
         let refund = &mut self.refunds[at];
         match (refund.status, succeeds) {
@@ -104,6 +106,11 @@ impl Books {
             if let Some(place) = self.place_of_charge(&charge) {
                 self.charge_mut(place).refunded -= amount;
             }
+        }
+        let shown = self.refunds[at].to_json();
+        self.tell("refund.updated", shown.clone(), turn);
+        if !succeeds {
+            self.tell("refund.failed", shown, turn);
         }
         true
     }

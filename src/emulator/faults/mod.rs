@@ -6,7 +6,7 @@
 
 mod choice;
 
-pub(super) use choice::{Choice, Occasion};
+pub(super) use choice::{Choice, Occasion, draw};
 
 use serde::{Deserialize, Serialize};
 
@@ -266,6 +266,10 @@ pub enum RequestKind {
     ListRefunds,
     /// `GET /v1/charges/{id}`.
     ReadCharge,
+    /// `GET /v1/events/{id}`.
+    ReadEvent,
+    /// `GET /v1/events`.
+    ListEvents,
 }
 
 /// What will go wrong. A request is first held against the script, line by line, then left to chance.
@@ -382,6 +386,8 @@ impl FaultPlan {
             RequestKind::ReadRefund,
             RequestKind::ListRefunds,
             RequestKind::ReadCharge,
+            RequestKind::ReadEvent,
+            RequestKind::ListEvents,
         ];
         let changing = [
             RequestKind::CreateIntent,
