@@ -50,6 +50,8 @@ pub(super) struct Charge {
     pub(super) source: Source,
     /// How it went.
     pub(super) state: ChargeState,
+    /// What went back of it, in minor units.
+    pub(super) refunded: i64,
 }
 
 impl Charge {
@@ -74,7 +76,7 @@ impl Charge {
             "object": "charge",
             "amount": intent.amount,
             "amount_captured": if captured { intent.amount } else { 0 },
-            "amount_refunded": 0,
+            "amount_refunded": self.refunded,
             "balance_transaction": captured.then(|| self.id.replacen("ch_", "txn_", 1)),
             "billing_details": empty_billing_details(),
             "captured": captured,
@@ -103,7 +105,7 @@ impl Charge {
             "payment_method": self.source.payment_method,
             "payment_method_details": self.source.means.details(),
             "receipt_email": particulars.receipt_email,
-            "refunded": false,
+            "refunded": captured && self.refunded == intent.amount,
             "shipping": particulars.shipping,
             "statement_descriptor_suffix": particulars.statement_descriptor_suffix,
             "status": status,

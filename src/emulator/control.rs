@@ -12,6 +12,7 @@ use super::faults::FaultPlan;
 use super::hold::{Hold, HoldPoint};
 use super::hosted::HostedOutcome;
 use super::service::Shared;
+use super::webhooks;
 
 /// The endpoints.
 pub(super) fn scope() -> Scope {
@@ -23,11 +24,13 @@ pub(super) fn scope() -> Scope {
         .route("/hold", web::get().to(show_hold))
         .route("/release", web::post().to(release))
         .route("/settle", web::post().to(settle))
+        .route("/refund", web::post().to(finish_refund))
         .route("/hosted/pay", web::post().to(pay_hosted))
         .route("/hosted/authenticate", web::post().to(authenticate_hosted))
         .route("/hosted/abandon", web::post().to(abandon_hosted))
         .route("/faults", web::post().to(set_faults))
         .route("/faults", web::get().to(show_faults))
+        .configure(webhooks::routes)
 }
 
 async fn health() -> HttpResponse {
@@ -88,6 +91,26 @@ async fn settle(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
     let settled = shared.world().settle(&payment_intent, succeeds, now);
     match settled {
         Ok(()) => HttpResponse::Ok().json(json!({"settled": payment_intent})),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundBody {
+    refund: String,
+    succeeds: bool,
+}
+
+/// Decides a refund.
+async fn finish_refund(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(RefundBody { refund, succeeds }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"refund\": \"re_…\", \"succeeds\": true or false}");
+    };
+    let now = shared.now();
+    let finished = shared.world().finish_refund(&refund, succeeds, now);
+    match finished {
+        Ok(()) => HttpResponse::Ok().json(json!({"decided": refund})),
         Err(refusal) => refused(&refusal.to_string()),
     }
 }

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::granted_token::empty_billing_details;
-use super::test_cards::{Outcome, TestCard};
+use super::test_cards::{Later, Outcome, TestCard};
 
 /// The name by which the hosted page offers a bank debit: this emulator's own.
 pub(super) const BANK_DEBIT: &str = "pm_emulator_bank_debit";
@@ -61,6 +61,14 @@ impl Means {
         match self {
             Self::Card(card) => card.outcome,
             Self::BankDebit(_) => Outcome::Processes,
+        }
+    }
+
+    /// What happens after a payment that succeeded.
+    pub(super) const fn later(self) -> Later {
+        match self {
+            Self::Card(card) => card.later,
+            Self::BankDebit(_) => Later::Nothing,
         }
     }
 

@@ -22,6 +22,7 @@ mod checkout_session;
 mod control;
 mod currencies;
 mod error;
+mod event;
 mod faults;
 mod form;
 mod granted_token;
@@ -36,12 +37,14 @@ mod paging;
 mod params;
 mod payment_intent;
 mod records;
+mod refund;
 mod requests;
 mod server;
 mod service;
 mod test_cards;
 mod turn;
 mod version;
+mod webhooks;
 mod wire;
 mod world;
 
@@ -60,6 +63,7 @@ pub use hold::{Hold, HoldPoint};
 pub use host::{Host, HostMerchant, HostOptions};
 pub use hosted::HostedOutcome;
 pub use records::{Exchange, ExchangeHeaders, LedgerEntry};
+pub use webhooks::{Delivery, DeliveryAttempt, DeliveryState, WebhookEndpoint, WebhookPlan};
 
 use accounts::Mode;
 use ids::IdSource;
@@ -135,6 +139,24 @@ pub enum Refusal {
     NotProcessing {
         /// The intent that was named.
         payment_intent: String,
+    },
+    /// A webhook endpoint is somewhere else.
+    #[error("webhooks go to http addresses on this machine only, and {url} is none")]
+    NotOnLoopback {
+        /// The address that was named.
+        url: String,
+    },
+    /// There is no such webhook endpoint.
+    #[error("the emulator has no webhook endpoint {endpoint}")]
+    UnknownEndpoint {
+        /// The endpoint that was named.
+        endpoint: String,
+    },
+    /// There is no refund to decide.
+    #[error("there is no refund {refund} that can be decided like this")]
+    RefundIsDecided {
+        /// The refund that was named.
+        refund: String,
     },
     /// There is no such session.
     #[error("the emulator has no checkout session {session}")]
@@ -235,6 +257,24 @@ impl Emulator {
         self.shared.world().settle(payment_intent, false, now)
     }
 
+    /// Lets a refund that is pending succeed.
+    pub fn finish_refund(&self, refund: &str) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.world().finish_refund(refund, true, now)
+    }
+
+    /// Lets a refund fail that is pending, or that succeeded at first: its money is back with the seller.
+    pub fn fail_refund(&self, refund: &str) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.world().finish_refund(refund, false, now)
+    }
+
+    /// All refunds of an account as Stripe shows them, test mode first, then oldest first.
+    #[must_use]
+    pub fn refunds(&self, account: &str) -> Vec<Value> {
+        self.shared.world().refunds(account)
+    }
+
     /// The shopper pays on the hosted page of a Checkout Session with a test payment method, such as `pm_card_visa` or
     /// `pm_emulator_bank_debit`. A card that needs it is answered by [`Self::authenticate_hosted`].
     pub fn pay_hosted(&self, session: &str, payment_method: &str) -> Result<HostedOutcome, Refusal> {
@@ -257,6 +297,62 @@ impl Emulator {
     pub fn checkout_sessions(&self, account: &str) -> Vec<Value> {
         let now = self.shared.now();
         self.shared.world().checkout_sessions(account, now)
+    }
+
+    /// Sends an account's events to an address on loopback from now on; the endpoint's id.
+    pub fn add_webhook_endpoint(&self, endpoint: &WebhookEndpoint) -> Result<String, Refusal> {
+        self.shared.world().add_webhook_endpoint(endpoint)
+    }
+
+    /// Lets these secrets sign an endpoint's webhooks from now on: two while one is rolled.
+    pub fn set_webhook_secrets(&self, endpoint: &str, secrets: &[&str]) -> Result<(), Refusal> {
+        let secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+        let known = self.shared.world().webhooks.set_secrets(endpoint, secrets);
+        if known { Ok(()) } else { Err(Refusal::UnknownEndpoint { endpoint: endpoint.to_owned() }) }
+    }
+
+    /// Delivers webhooks by this plan from now on, and no longer by an earlier one.
+    pub fn set_webhook_plan(&self, plan: WebhookPlan) {
+        self.shared.world().webhooks.follow(plan);
+    }
+
+    /// All deliveries of webhooks, oldest first; only the latest ten thousand are kept.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.shared.world().webhooks.deliveries()
+    }
+
+    /// Lets a held delivery go, behind those that were released before it; whether it was held.
+    #[must_use]
+    pub fn release_delivery(&self, delivery: &str) -> bool {
+        self.shared.world().webhooks.release(delivery)
+    }
+
+    /// Lets all held deliveries go, oldest first.
+    pub fn release_deliveries(&self) {
+        self.shared.world().webhooks.release_all();
+    }
+
+    /// Sends the event of a delivery once more, whatever became of it; the new delivery's name.
+    #[must_use]
+    pub fn resend_delivery(&self, delivery: &str) -> Option<String> {
+        self.shared.world().webhooks.resend(delivery)
+    }
+
+    /// Waits until no webhook waits to be sent or is on its way; held ones do not count.
+    pub async fn webhooks_settled(&self) {
+        let mut changes = self.shared.world().webhooks.changes();
+        while !self.shared.world().webhooks.is_quiet() {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Lets happen what is due by the clock, such as the end of sessions, without waiting for a request.
+    pub fn catch_up(&self) {
+        let now = self.shared.now();
+        self.shared.world().catch_up(now);
     }
 
     /// Stops the next payment at a point, until the hold is released or dropped. Holds that are set one after another

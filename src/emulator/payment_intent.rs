@@ -225,7 +225,8 @@ impl PaymentIntent {
     }
 
     fn charge(&mut self, source: &Source, state: ChargeState, turn: &mut Turn<'_>) {
-        let charge = Charge { id: turn.id("ch"), created: turn.now, source: source.clone(), state };
+        let (id, source) = (turn.id("ch"), source.clone());
+        let charge = Charge { id, created: turn.now, source, state, refunded: 0 };
         self.charges.push(charge);
     }
 

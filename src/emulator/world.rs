@@ -21,7 +21,8 @@ use super::ids::IdSource;
 use super::payment_intent::Status;
 use super::records::{Exchange, LedgerEntry};
 use super::requests::Command;
-use super::turn::Turn;
+use super::turn::{Moment, Turn};
+use super::webhooks::{DeliveryAttempt, WebhookEndpoint, Webhooks};
 use super::{MintToken, Refusal};
 
 /// Older exchanges are forgotten, so that a long-lived emulator does not grow without bound.
@@ -38,6 +39,8 @@ pub(super) struct World {
     pub(super) ids: IdSource,
     /// What goes wrong.
     pub(super) faults: Choice,
+    /// Who is told of what happens.
+    pub(super) webhooks: Webhooks,
     /// The hold that was set over HTTP.
     pub(super) remote_hold: Option<Hold>,
     origin: String,
@@ -54,6 +57,7 @@ impl World {
             idempotency: IdempotencyKeys::default(),
             ids,
             faults: Choice::default(),
+            webhooks: Webhooks::default(),
             remote_hold: None,
             origin,
             books: BTreeMap::new(),
@@ -72,7 +76,7 @@ impl World {
         &mut self,
         caller: &Caller,
         command: Command,
-        now: Timestamp,
+        moment: Moment,
     ) -> Result<Value, StripeError> {
         let scope = caller.scope();
         match command {
@@ -81,25 +85,37 @@ impl World {
                 if let Some(token) = &request.token {
                     self.refuse_token_of_other_mode(caller, token)?;
                 }
-                self.change(&scope, now, |books, turn| books.create(&request, turn))
+                self.change(&scope, moment, |books, turn| books.create(&request, turn))
             }
             Command::MintToken(grant) => {
-                self.change(&scope, now, |books, turn| Ok(books.mint(grant, turn).1))
+                self.change(&scope, moment, |books, turn| Ok(books.mint(grant, turn).1))
             }
             Command::RevokeToken(id) => {
-                self.change(&scope, now, |books, turn| books.revoke_token(&id, turn.now))
+                self.change(&scope, moment, |books, turn| books.revoke_token(&id, turn.now))
             }
-            Command::ReadToken(id) => self.change(&scope, now, |books, turn| books.read_token(&id, turn.now)),
+            Command::ReadToken(id) => {
+                self.change(&scope, moment, |books, turn| books.read_token(&id, turn.now))
+            }
             Command::ReadIntent { id, expand_charge } => {
-                self.change(&scope, now, |books, _| books.read(&id, expand_charge))
+                self.change(&scope, moment, |books, _| books.read(&id, expand_charge))
             }
-            Command::ListIntents(list) => self.change(&scope, now, |books, _| books.list(&list)),
-            Command::CancelIntent { id, reason, expand_charge } => self
-                .change(&scope, now, |books, turn| books.cancel(&id, reason.as_deref(), expand_charge, turn)),
+            Command::ListIntents(list) => self.change(&scope, moment, |books, _| books.list(&list)),
+            Command::CancelIntent { id, reason, expand_charge } => {
+                self.change(&scope, moment, |books, turn| {
+                    books.cancel(&id, reason.as_deref(), expand_charge, turn)
+                })
+            }
             Command::Session(command) => {
                 let origin = self.origin.clone();
-                self.change(&scope, now, |books, turn| books.do_session(command, &origin, turn))
+                self.change(&scope, moment, |books, turn| books.do_session(command, &origin, turn))
             }
+            Command::Refund(command) => {
+                self.change(&scope, moment, |books, turn| books.do_refund(command, turn))
+            }
+            Command::Event(command) => {
+                self.change(&scope, moment, |books, turn| books.do_event(&command, turn.now))
+            }
+            Command::ReadCharge(id) => self.change(&scope, moment, |books, _| books.read_charge(&id)),
         }
     }
 
@@ -107,13 +123,42 @@ impl World {
     pub(super) fn change<R>(
         &mut self,
         scope: &Scope,
-        now: Timestamp,
+        moment: impl Into<Moment>,
         act: impl FnOnce(&mut Books, &mut Turn<'_>) -> R,
     ) -> R {
+        let Moment { now, cause } = moment.into();
         let books = self.books.entry(scope.clone()).or_insert_with(|| Books::new(scope.1));
-        let mut turn = Turn { now: now.as_seconds(), ids: &mut self.ids };
+        let mut turn = Turn { now: now.as_seconds(), cause: &cause, ids: &mut self.ids };
         books.expire_due(&mut turn);
-        act(books, &mut turn)
+        let done = act(books, &mut turn);
+        let news = books.take_news();
+        if !news.is_empty() {
+            self.webhooks.dispatch(scope, news);
+        }
+        done
+    }
+
+    /// Lets happen what is due by the clock.
+    pub(super) fn catch_up(&mut self, now: Timestamp) {
+        let nothing: Option<()> = self.find_map(now, |_, _| None);
+        debug_assert!(nothing.is_none(), "every account is looked at");
+    }
+
+    /// Adds a webhook endpoint of an account.
+    pub(super) fn add_webhook_endpoint(&mut self, endpoint: &WebhookEndpoint) -> Result<String, Refusal> {
+        if !self.keyring.knows(&endpoint.account_id) {
+            return Err(Refusal::UnknownAccount { account: endpoint.account_id.clone() });
+        }
+        let added = self.webhooks.add(endpoint, &mut self.ids);
+        added.ok_or_else(|| Refusal::NotOnLoopback { url: endpoint.url.clone() })
+    }
+
+    /// Records what came of a try to deliver an event.
+    pub(super) fn record_delivery(&mut self, (number, endpoint): (u64, &str), attempt: DeliveryAttempt) {
+        let Some((scope, event)) = self.webhooks.record((number, endpoint), attempt) else { return };
+        if let Some(books) = self.books.get_mut(&scope) {
+            books.confirm(&event);
+        }
     }
 
     /// The books of one account and mode as they are.
@@ -150,13 +195,25 @@ impl World {
 
     /// Decides a payment that was processing.
     pub(super) fn settle(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
+        let settled = self.find_map(now, |books, turn| books.settle(id, succeeds, turn).then_some(()));
+        settled.ok_or_else(|| Refusal::NotProcessing { payment_intent: id.to_owned() })
+    }
+
+    /// Decides a refund.
+    pub(super) fn finish_refund(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
+        let finished =
+            self.find_map(now, |books, turn| books.finish_refund(id, succeeds, turn).then_some(()));
+        finished.ok_or_else(|| Refusal::RefundIsDecided { refund: id.to_owned() })
+    }
+
+    /// Asks the books one after another until one has an answer.
+    fn find_map<R>(
+        &mut self,
+        now: Timestamp,
+        mut ask: impl FnMut(&mut Books, &mut Turn<'_>) -> Option<R>,
+    ) -> Option<R> {
         let scopes: Vec<Scope> = self.books.keys().cloned().collect();
-        let settled = |scope| self.change(&scope, now, |books, turn| books.settle(id, succeeds, turn));
-        if scopes.into_iter().any(settled) {
-            Ok(())
-        } else {
-            Err(Refusal::NotProcessing { payment_intent: id.to_owned() })
-        }
+        scopes.into_iter().find_map(|scope| self.change(&scope, now, &mut ask))
     }
 
     /// The money that moved, by account and mode, then oldest first.
@@ -197,6 +254,12 @@ impl World {
             self.change(&scope, now, |books, _| books.sessions().collect::<Vec<_>>())
         };
         [Mode::Test, Mode::Live].into_iter().flat_map(of_mode).collect()
+    }
+
+    /// All refunds of an account, test mode first, then oldest first.
+    pub(super) fn refunds(&self, account: &str) -> Vec<Value> {
+        let owned = self.books.iter().filter(|((owner, _), _)| owner == account);
+        owned.flat_map(|(_, books)| books.refunds()).collect()
     }
 
     /// Writes down what took place.

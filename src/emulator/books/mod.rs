@@ -2,7 +2,9 @@
 //!
 //! Must not import HTTP, idempotency or other accounts. Tokens stand here; what else is done stands in a room per idea.
 
+mod journal;
 mod payments;
+mod refunds;
 mod sessions;
 
 pub(super) use sessions::PageOutcome;
@@ -14,24 +16,37 @@ use serde_json::Value;
 use super::accounts::Mode;
 use super::checkout_session::CheckoutSession;
 use super::error::StripeError;
+use super::event::Event;
 use super::granted_token::{Grant, GrantedToken};
 use super::payment_intent::PaymentIntent;
+use super::refund::Refund;
 use super::test_cards::TestCard;
 use super::turn::Turn;
 
-/// Tokens, and payments and sessions, oldest first.
+/// Tokens, and everything else oldest first.
 #[derive(Debug)]
 pub(super) struct Books {
     mode: Mode,
     tokens: BTreeMap<String, GrantedToken>,
     intents: Vec<PaymentIntent>,
     sessions: Vec<CheckoutSession>,
+    refunds: Vec<Refund>,
+    events: Vec<Event>,
+    told: usize,
 }
 
 impl Books {
     /// Empty books.
     pub(super) fn new(mode: Mode) -> Self {
-        Self { mode, tokens: BTreeMap::new(), intents: Vec::new(), sessions: Vec::new() }
+        Self {
+            mode,
+            tokens: BTreeMap::new(),
+            intents: Vec::new(),
+            sessions: Vec::new(),
+            refunds: Vec::new(),
+            events: Vec::new(),
+            told: 0,
+        }
     }
 
     /// Whether a token is in these books.

@@ -53,8 +53,9 @@ impl Books {
             intent.status = Status::RequiresConfirmation;
             intent.source = source;
         }
-        let paid = match confirmed {
-            Some(source) => intent.attempt(&source, !request.error_on_requires_action, turn),
+        self.tell("payment_intent.created", intent.to_json(false), turn);
+        let paid = match &confirmed {
+            Some(source) => intent.attempt(source, !request.error_on_requires_action, turn),
             None => Ok(()),
         };
         self.with_token_of(&intent, |token| match intent.status {
@@ -69,7 +70,11 @@ impl Books {
             | Status::Canceled => {}
         });
         let answer = paid.map(|()| intent.to_json(request.expand_charge));
+        let was_charged = !intent.charges.is_empty();
         self.intents.push(intent);
+        if confirmed.is_some() {
+            self.tell_of_attempt(self.intents.len() - 1, was_charged, turn);
+        }
         answer
     }
 
@@ -107,7 +112,8 @@ impl Books {
         self.with_token_of(&intent, |token| {
             if succeeds { token.capture(intent.amount, turn.now) } else { token.release(intent.amount) }
         });
-        self.settle_session_of(&intent);
+        self.tell_of_attempt(at, true, turn);
+        self.settle_session_of(&intent, turn);
         true
     }
 
@@ -128,7 +134,7 @@ impl Books {
         id: &str,
         reason: Option<&str>,
         expand_charge: bool,
-        turn: &Turn<'_>,
+        turn: &mut Turn<'_>,
     ) -> Result<Value, StripeError> {
         let of_session = self.session_of_payment(id).is_some();
         let intent =
@@ -148,7 +154,9 @@ impl Books {
             }
             Status::RequiresPaymentMethod | Status::RequiresConfirmation | Status::RequiresAction => {
                 intent.cancel(turn.now, reason);
-                Ok(intent.to_json(expand_charge))
+                let (answer, shown) = (intent.to_json(expand_charge), intent.to_json(false));
+                self.tell("payment_intent.canceled", shown, turn);
+                Ok(answer)
             }
             Status::Processing | Status::Canceled | Status::Succeeded => {
                 let message = format!(

@@ -11,7 +11,7 @@ use super::super::means::{Means, Source};
 use super::super::payment_intent::{PaymentIntent, Status};
 use super::super::requests::{NewSession, SessionCommand, SessionList, SessionView};
 use super::super::test_cards::Outcome;
-use super::super::turn::Turn;
+use super::super::turn::{Cause, Turn};
 use super::Books;
 
 /// The least time from opening a session to its end, in seconds.
@@ -115,10 +115,11 @@ impl Books {
         let due = |session: &CheckoutSession| {
             session.status == SessionStatus::Open && session.expires_at <= turn.now
         };
-        let due: Vec<usize> = (0..self.sessions.len()).filter(|at| due(&self.sessions[*at])).collect();
+        let mut due: Vec<usize> = (0..self.sessions.len()).filter(|at| due(&self.sessions[*at])).collect();
+        due.sort_by_key(|at| self.sessions[*at].expires_at);
         for at in due {
-            let mut turn = Turn { now: self.sessions[at].expires_at, ids: turn.ids };
-            self.end(at, &mut turn);
+            let now = self.sessions[at].expires_at;
+            self.end(at, &mut Turn { now, cause: &Cause::default(), ids: turn.ids });
         }
     }
 
@@ -128,7 +129,10 @@ impl Books {
         let begun = self.sessions[at].intent.clone();
         if let Some(intent) = self.intents.iter_mut().find(|intent| Some(&intent.id) == begun.as_ref()) {
             intent.cancel(turn.now, Some("expired"));
+            let shown = intent.to_json(false);
+            self.tell("payment_intent.canceled", shown, turn);
         }
+        self.tell_of_session("checkout.session.expired", at, turn);
     }
 
     /// The session of this id.
@@ -161,9 +165,11 @@ impl Books {
         self.sessions[at].email.get_or_insert_with(|| email.to_owned());
         let paying = self.intent_of_session(at, turn);
         let source = Source { payment_method: turn.id("pm"), token: None, means };
+        let charges = self.intents[paying].charges.len();
         // What it is refused with is read from the intent.
         drop(self.intents[paying].attempt(&source, true, turn));
-        Some(self.after_attempt(at, paying))
+        self.tell_of_attempt(paying, self.intents[paying].charges.len() > charges, turn);
+        Some(self.after_attempt(at, paying, turn))
     }
 
     /// The shopper authenticates, or does not; `None` where nobody was asked.
@@ -178,7 +184,8 @@ impl Books {
         let asked = |intent: &PaymentIntent| intent.id == *begun && intent.status == Status::RequiresAction;
         let paying = self.intents.iter().position(asked)?;
         self.intents[paying].authenticate(succeeds, turn);
-        Some(self.after_attempt(at, paying))
+        self.tell_of_attempt(paying, succeeds, turn);
+        Some(self.after_attempt(at, paying, turn))
     }
 
     /// The payment of a session; the first try to pay makes it.
@@ -191,16 +198,18 @@ impl Books {
         let mut intent = self.new_intent(order.total, &order.currency, turn);
         intent.particulars = order.particulars.clone();
         self.sessions[at].intent = Some(intent.id.clone());
+        self.tell("payment_intent.created", intent.to_json(false), turn);
         self.intents.push(intent);
         self.intents.len() - 1
     }
 
-    fn after_attempt(&mut self, at: usize, paying: usize) -> PageOutcome {
+    fn after_attempt(&mut self, at: usize, paying: usize, turn: &mut Turn<'_>) -> PageOutcome {
         let intent = &self.intents[paying];
         match intent.status {
             Status::Succeeded | Status::Processing => {
                 self.sessions[at].status = SessionStatus::Complete;
                 self.sessions[at].paid = intent.status == Status::Succeeded;
+                self.tell_of_session("checkout.session.completed", at, turn);
                 PageOutcome::Completed
             }
             Status::RequiresAction => PageOutcome::NeedsAuthentication,
@@ -211,10 +220,21 @@ impl Books {
     }
 
     /// The session of a payment that has just been decided learns of it.
-    pub(super) fn settle_session_of(&mut self, intent: &PaymentIntent) {
-        if let Some(at) = self.session_of_payment(&intent.id) {
-            self.sessions[at].paid = intent.status == Status::Succeeded;
-        }
+    pub(super) fn settle_session_of(&mut self, intent: &PaymentIntent, turn: &mut Turn<'_>) {
+        let Some(at) = self.session_of_payment(&intent.id) else { return };
+        let paid = intent.status == Status::Succeeded;
+        self.sessions[at].paid = paid;
+        let kind = if paid {
+            "checkout.session.async_payment_succeeded"
+        } else {
+            "checkout.session.async_payment_failed"
+        };
+        self.tell_of_session(kind, at, turn);
+    }
+
+    fn tell_of_session(&mut self, kind: &'static str, at: usize, turn: &mut Turn<'_>) {
+        let shown = self.show(&self.sessions[at], SessionView::default());
+        self.tell(kind, shown, turn);
     }
 
     fn position(&self, id: &str) -> Option<usize> {

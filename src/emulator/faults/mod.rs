@@ -6,7 +6,7 @@
 
 mod choice;
 
-pub(super) use choice::{Choice, Occasion};
+pub(super) use choice::{Choice, Occasion, draw};
 
 use serde::{Deserialize, Serialize};
 
@@ -258,6 +258,18 @@ pub enum RequestKind {
     ExpireSession,
     /// `GET /v1/checkout/sessions/{id}/line_items`.
     ListSessionLines,
+    /// `POST /v1/refunds`.
+    CreateRefund,
+    /// `GET /v1/refunds/{id}`.
+    ReadRefund,
+    /// `GET /v1/refunds`.
+    ListRefunds,
+    /// `GET /v1/charges/{id}`.
+    ReadCharge,
+    /// `GET /v1/events/{id}`.
+    ReadEvent,
+    /// `GET /v1/events`.
+    ListEvents,
 }
 
 /// What will go wrong. A request is first held against the script, line by line, then left to chance.
@@ -371,12 +383,18 @@ impl FaultPlan {
             RequestKind::ReadSession,
             RequestKind::ListSessions,
             RequestKind::ListSessionLines,
+            RequestKind::ReadRefund,
+            RequestKind::ListRefunds,
+            RequestKind::ReadCharge,
+            RequestKind::ReadEvent,
+            RequestKind::ListEvents,
         ];
         let changing = [
             RequestKind::CreateIntent,
             RequestKind::CancelIntent,
             RequestKind::CreateSession,
             RequestKind::ExpireSession,
+            RequestKind::CreateRefund,
         ];
         let odds = |requests: &[RequestKind], faults: &[(u16, Fault)]| -> Vec<Odds> {
             let of = |requests: &RequestKind| {

@@ -50,7 +50,9 @@ async fn pay(
     }
     let PayForm { payment_method, email } = form.into_inner();
     let email = email.as_deref().filter(|email| email.contains('@'));
+    let first = shared.world().webhooks.next_number();
     let paid = shared.pay_hosted(&session, &payment_method, email);
+    shared.told_since(first).await;
     after(&session, paid, &shared)
 }
 
@@ -68,7 +70,9 @@ async fn authenticate(
     if comes_from_elsewhere(&request) {
         return HttpResponse::Forbidden().finish();
     }
+    let first = shared.world().webhooks.next_number();
     let authenticated = shared.authenticate_hosted(&session, form.answer == "complete");
+    shared.told_since(first).await;
     after(&session, authenticated, &shared)
 }
 

@@ -3,7 +3,9 @@
 //! Must not import the state or the HTTP server. Invariant: a [`Command`] that exists passed every check that Stripe
 //! makes before it starts to execute, so that from here on an answer is kept under its idempotency key.
 
+mod events;
 mod intents;
+mod refunds;
 mod sessions;
 mod tokens;
 
@@ -15,7 +17,9 @@ use super::granted_token::Grant;
 use super::params::Params;
 use super::version::ApiVersion;
 
+pub(super) use events::EventCommand;
 pub(super) use intents::{IntentList, NewIntent};
+pub(super) use refunds::{NewRefund, RefundCommand, Refunded};
 pub(super) use sessions::{NewLine, NewSession, SessionCommand, SessionList, SessionView};
 
 /// Something to be done.
@@ -51,6 +55,12 @@ pub(super) enum Command {
     },
     /// Anything under `/v1/checkout/sessions`.
     Session(SessionCommand),
+    /// Anything under `/v1/refunds`.
+    Refund(RefundCommand),
+    /// `GET /v1/charges/{id}`.
+    ReadCharge(String),
+    /// Anything under `/v1/events`.
+    Event(EventCommand),
 }
 
 impl Command {
@@ -66,6 +76,9 @@ impl Command {
             Self::ListIntents(_) => RequestKind::ListIntents,
             Self::CancelIntent { .. } => RequestKind::CancelIntent,
             Self::Session(command) => command.kind(),
+            Self::Refund(command) => command.kind(),
+            Self::ReadCharge(_) => RequestKind::ReadCharge,
+            Self::Event(command) => command.kind(),
         }
     }
 }
@@ -106,6 +119,12 @@ pub(super) fn parse(
         ("GET", ["v1", "checkout", "sessions", id]) => sessions::read(id, params),
         ("POST", ["v1", "checkout", "sessions", id, "expire"]) => sessions::expire(id, params),
         ("GET", ["v1", "checkout", "sessions", id, "line_items"]) => sessions::lines(id, params),
+        ("POST", ["v1", "refunds"]) => refunds::create(params),
+        ("GET", ["v1", "refunds"]) => refunds::list(params),
+        ("GET", ["v1", "refunds", id]) => refunds::read(id, params),
+        ("GET", ["v1", "charges", id]) if *id != "search" => refunds::read_charge(id, params),
+        ("GET", ["v1", "events"]) => events::list(params),
+        ("GET", ["v1", "events", id]) => events::read(id, params),
         _ => Err(StripeError::unrecognized_url(method, path)),
     }
 }

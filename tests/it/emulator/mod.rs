@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 
 mod checkout_sessions;
+mod events;
 mod faults;
 mod holds;
 mod hosted_page;
@@ -12,8 +13,11 @@ mod keys;
 mod lists;
 mod official;
 mod payments;
+mod receiver;
+mod refunds;
 mod requests;
 mod tokens;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -4,7 +4,7 @@ use merchant_gateway::emulator::Exchange;
 use merchant_gateway::ports::{Clock as _, SystemClock};
 use serde_json::Value;
 
-use super::{SHOP_KEY, Stripe};
+use super::{SHOP, SHOP_KEY, Stripe};
 use crate::support::python;
 
 /// What the published subset leaves open, and the package's types do not.
@@ -22,6 +22,15 @@ fn objects(value: &Value, found: &mut Vec<Value>) {
         Value::Array(items) => items.iter().for_each(|item| objects(item, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+#[tokio::test]
+async fn the_official_stripe_package_refunds_in_parts_and_lists_what_it_did() {
+    let stripe = Stripe::start();
+    let base = stripe.emulator.base_url();
+    let Some(output) = python::run("stripe_refunds.py", &[&base, SHOP_KEY]) else { return };
+    let listed: Vec<String> = serde_json::from_str(&python::said(&output)).unwrap();
+    assert_eq!(listed.len(), stripe.emulator.refunds(SHOP).len());
 }
 
 /// What the types of Stripe's package say against these objects.
