@@ -52,6 +52,8 @@ pub(super) struct Charge {
     pub(super) state: ChargeState,
     /// What went back of it, in minor units.
     pub(super) refunded: i64,
+    /// Whether the shopper's bank took it back, or tried to.
+    pub(super) disputed: bool,
 }
 
 impl Charge {
@@ -83,7 +85,7 @@ impl Charge {
             "created": self.created,
             "currency": intent.currency,
             "description": particulars.description,
-            "disputed": false,
+            "disputed": self.disputed,
             "failure_code": failure.map(|decline| decline.code),
             "failure_message": failure.map(|decline| decline.message),
             "fraud_details": {},

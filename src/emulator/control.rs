@@ -25,6 +25,8 @@ pub(super) fn scope() -> Scope {
         .route("/release", web::post().to(release))
         .route("/settle", web::post().to(settle))
         .route("/refund", web::post().to(finish_refund))
+        .route("/dispute", web::post().to(dispute))
+        .route("/dispute/close", web::post().to(close_dispute))
         .route("/hosted/pay", web::post().to(pay_hosted))
         .route("/hosted/authenticate", web::post().to(authenticate_hosted))
         .route("/hosted/abandon", web::post().to(abandon_hosted))
@@ -111,6 +113,45 @@ async fn finish_refund(body: web::Bytes, shared: web::Data<Shared>) -> HttpRespo
     let finished = shared.world().finish_refund(&refund, succeeds, now);
     match finished {
         Ok(()) => HttpResponse::Ok().json(json!({"decided": refund})),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisputeBody {
+    payment_intent: String,
+}
+
+/// Takes a payment back as the shopper's bank does.
+async fn dispute(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(DisputeBody { payment_intent }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"payment_intent\": \"pi_…\"}");
+    };
+    let now = shared.now();
+    let raised = shared.world().dispute(&payment_intent, now);
+    match raised {
+        Ok(dispute) => HttpResponse::Ok().json(json!({"dispute": dispute})),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CloseBody {
+    dispute: String,
+    won: bool,
+}
+
+/// Decides a dispute.
+async fn close_dispute(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(CloseBody { dispute, won }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"dispute\": \"dp_…\", \"won\": true or false}");
+    };
+    let now = shared.now();
+    let closed = shared.world().close_dispute(&dispute, won, now);
+    match closed {
+        Ok(()) => HttpResponse::Ok().json(json!({"closed": dispute})),
         Err(refusal) => refused(&refusal.to_string()),
     }
 }

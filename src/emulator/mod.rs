@@ -1,7 +1,8 @@
 //! The other sides of the gateway on loopback: a Stripe below it, and a host above it ([`Host`]).
 //!
 //! The Stripe is stateful, deterministic, and the independent counterpart of the gateway's Stripe client. It speaks the part of the API by which a seller charges Shared Payment Tokens: `account`, the granted tokens and
-//! their test helpers, and PaymentIntents; and Checkout Sessions with their [`hosted`] page; with Stripe's idempotency, errors, limits, modes and versions. What it does
+//! their test helpers, and PaymentIntents; Checkout Sessions with their [`hosted`] page; refunds and
+//! disputes; and the events of all that, by [`webhooks`] too; with Stripe's idempotency, errors, limits, modes and versions. What it does
 //! not emulate it refuses in words instead of ignoring it. `demo` and the tests pay against it.
 //!
 //! The host is a page for people and browsers in which an assistant without a model shops, and the servers behind it: see
@@ -9,7 +10,7 @@
 //!
 //! Read the Stripe in this order: [`server`] takes the bytes, [`service`] checks them in Stripe's order (`accounts`, `version`,
 //! `form`, `params`, `requests`, `idempotency`), [`world`] executes on the [`books`] of one account and mode
-//! (`granted_token`, `payment_intent`, `charge`, `checkout_session`, `means`, `test_cards`, `currencies`, `paging`), [`records`] is what a test looks at afterwards,
+//! (`granted_token`, `payment_intent`, `charge`, `checkout_session`, `refund`, `dispute`, `event`, `means`, `test_cards`, `currencies`, `paging`), [`records`] is what a test looks at afterwards,
 //! [`hold`] stops a payment midway, and [`faults`] decides what goes wrong by plan: `service` acts on it at Stripe, [`wire`]
 //! on the way back.
 //!
@@ -21,6 +22,7 @@ mod charge;
 mod checkout_session;
 mod control;
 mod currencies;
+mod dispute;
 mod error;
 mod event;
 mod faults;
@@ -152,6 +154,18 @@ pub enum Refusal {
         /// The endpoint that was named.
         endpoint: String,
     },
+    /// There is nothing that a bank could take back.
+    #[error("the payment intent {payment_intent} has no money left that a bank could take back")]
+    NotDisputable {
+        /// The intent that was named.
+        payment_intent: String,
+    },
+    /// There is no dispute to decide.
+    #[error("there is no dispute {dispute} that is open")]
+    DisputeIsClosed {
+        /// The dispute that was named.
+        dispute: String,
+    },
     /// There is no refund to decide.
     #[error("there is no refund {refund} that can be decided like this")]
     RefundIsDecided {
@@ -273,6 +287,24 @@ impl Emulator {
     #[must_use]
     pub fn refunds(&self, account: &str) -> Vec<Value> {
         self.shared.world().refunds(account)
+    }
+
+    /// The shopper's bank takes back what is left of a payment; the dispute's id.
+    pub fn dispute(&self, payment_intent: &str) -> Result<String, Refusal> {
+        let now = self.shared.now();
+        self.shared.world().dispute(payment_intent, now)
+    }
+
+    /// Decides an open dispute for the seller, or against.
+    pub fn close_dispute(&self, dispute: &str, won: bool) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.world().close_dispute(dispute, won, now)
+    }
+
+    /// All disputes of an account as Stripe shows them, test mode first, then oldest first.
+    #[must_use]
+    pub fn disputes(&self, account: &str) -> Vec<Value> {
+        self.shared.world().disputes(account)
     }
 
     /// The shopper pays on the hosted page of a Checkout Session with a test payment method, such as `pm_card_visa` or

@@ -226,7 +226,7 @@ impl PaymentIntent {
 
     fn charge(&mut self, source: &Source, state: ChargeState, turn: &mut Turn<'_>) {
         let (id, source) = (turn.id("ch"), source.clone());
-        let charge = Charge { id, created: turn.now, source, state, refunded: 0 };
+        let charge = Charge { id, created: turn.now, source, state, refunded: 0, disputed: false };
         self.charges.push(charge);
     }
 

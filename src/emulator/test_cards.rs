@@ -25,6 +25,8 @@ pub(super) enum Later {
     Nothing,
     /// A refund is pending until it is decided.
     RefundPends,
+    /// The shopper's bank takes the payment back at once.
+    IsDisputed,
 }
 
 /// A refusal in the words of the issuer.
@@ -80,6 +82,9 @@ impl TestCard {
             "pm_card_discover" => card("discover", "1117", Outcome::Succeeds),
             "pm_card_pendingRefund" => {
                 visa("7726", Outcome::Succeeds).map(|card| Self { later: Later::RefundPends, ..card })
+            }
+            "pm_card_createDispute" => {
+                visa("0259", Outcome::Succeeds).map(|card| Self { later: Later::IsDisputed, ..card })
             }
             // A refund succeeds, as with any card, and fails when the emulator is told so.
             "pm_card_refundFail" => visa("5126", Outcome::Succeeds),

@@ -112,6 +112,7 @@ impl World {
             Command::Refund(command) => {
                 self.change(&scope, moment, |books, turn| books.do_refund(command, turn))
             }
+            Command::Dispute(command) => self.change(&scope, moment, |books, _| books.do_dispute(&command)),
             Command::Event(command) => {
                 self.change(&scope, moment, |books, turn| books.do_event(&command, turn.now))
             }
@@ -206,6 +207,18 @@ impl World {
         finished.ok_or_else(|| Refusal::RefundIsDecided { refund: id.to_owned() })
     }
 
+    /// The shopper's bank takes a payment back.
+    pub(super) fn dispute(&mut self, intent: &str, now: Timestamp) -> Result<String, Refusal> {
+        let raised = self.find_map(now, |books, turn| books.dispute(intent, turn));
+        raised.ok_or_else(|| Refusal::NotDisputable { payment_intent: intent.to_owned() })
+    }
+
+    /// Decides a dispute.
+    pub(super) fn close_dispute(&mut self, id: &str, won: bool, now: Timestamp) -> Result<(), Refusal> {
+        let closed = self.find_map(now, |books, turn| books.close_dispute(id, won, turn).then_some(()));
+        closed.ok_or_else(|| Refusal::DisputeIsClosed { dispute: id.to_owned() })
+    }
+
     /// Asks the books one after another until one has an answer.
     fn find_map<R>(
         &mut self,
@@ -260,6 +273,12 @@ impl World {
     pub(super) fn refunds(&self, account: &str) -> Vec<Value> {
         let owned = self.books.iter().filter(|((owner, _), _)| owner == account);
         owned.flat_map(|(_, books)| books.refunds()).collect()
+    }
+
+    /// All disputes of an account, test mode first, then oldest first.
+    pub(super) fn disputes(&self, account: &str) -> Vec<Value> {
+        let owned = self.books.iter().filter(|((owner, _), _)| owner == account);
+        owned.flat_map(|(_, books)| books.disputes()).collect()
     }
 
     /// Writes down what took place.

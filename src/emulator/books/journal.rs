@@ -44,6 +44,7 @@ impl Books {
             self.tell(of_charge, charge, turn);
         }
         self.tell(of_intent, shown, turn);
+        self.dispute_by_card(at, turn);
     }
 
     /// What happened since this was asked last.

@@ -2,6 +2,7 @@
 //!
 //! Must not import HTTP, idempotency or other accounts. Tokens stand here; what else is done stands in a room per idea.
 
+mod disputes;
 mod journal;
 mod payments;
 mod refunds;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use super::accounts::Mode;
 use super::checkout_session::CheckoutSession;
+use super::dispute::Dispute;
 use super::error::StripeError;
 use super::event::Event;
 use super::granted_token::{Grant, GrantedToken};
@@ -31,6 +33,7 @@ pub(super) struct Books {
     intents: Vec<PaymentIntent>,
     sessions: Vec<CheckoutSession>,
     refunds: Vec<Refund>,
+    disputes: Vec<Dispute>,
     events: Vec<Event>,
     told: usize,
 }
@@ -44,6 +47,7 @@ impl Books {
             intents: Vec::new(),
             sessions: Vec::new(),
             refunds: Vec::new(),
+            disputes: Vec::new(),
             events: Vec::new(),
             told: 0,
         }

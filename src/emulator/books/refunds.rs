@@ -53,6 +53,13 @@ impl Books {
     fn refund(&mut self, request: NewRefund, turn: &mut Turn<'_>) -> Result<Value, StripeError> {
         let place = self.refundable(&request.of)?;
         let (intent, charge) = (&self.intents[place.0], &self.intents[place.0].charges[place.1]);
+        if charge.disputed {
+            return Err(StripeError::invalid_request(format!(
+                "Charge {} has been charged back; cannot issue a refund.",
+                charge.id
+            ))
+            .with_code("charge_disputed"));
+        }
         let left = intent.amount - charge.refunded;
         if left == 0 {
             return Err(StripeError::invalid_request(format!(

@@ -266,6 +266,10 @@ pub enum RequestKind {
     ListRefunds,
     /// `GET /v1/charges/{id}`.
     ReadCharge,
+    /// `GET /v1/disputes/{id}`.
+    ReadDispute,
+    /// `GET /v1/disputes`.
+    ListDisputes,
     /// `GET /v1/events/{id}`.
     ReadEvent,
     /// `GET /v1/events`.
@@ -386,6 +390,8 @@ impl FaultPlan {
             RequestKind::ReadRefund,
             RequestKind::ListRefunds,
             RequestKind::ReadCharge,
+            RequestKind::ReadDispute,
+            RequestKind::ListDisputes,
             RequestKind::ReadEvent,
             RequestKind::ListEvents,
         ];

@@ -22,11 +22,12 @@ box-sizing:border-box;padding:.4rem}.test{background:#fff3cd;padding:.5rem 1rem}
 padding:.5rem 1rem}";
 
 /// The cards that the page offers, and what becomes of each.
-const CARDS: [(&str, &str); 4] = [
+const CARDS: [(&str, &str); 5] = [
     ("pm_card_visa", "Visa •••• 4242 – pays"),
     ("pm_card_chargeDeclined", "Visa •••• 0002 – is declined"),
     ("pm_card_chargeDeclinedInsufficientFunds", "Visa •••• 9995 – has insufficient funds"),
     ("pm_card_authenticationRequired", "Visa •••• 3184 – asks to authenticate"),
+    ("pm_card_createDispute", "Visa •••• 0259 – pays, and is disputed at once"),
 ];
 
 /// What the page is for just now.

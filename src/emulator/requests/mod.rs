@@ -3,6 +3,7 @@
 //! Must not import the state or the HTTP server. Invariant: a [`Command`] that exists passed every check that Stripe
 //! makes before it starts to execute, so that from here on an answer is kept under its idempotency key.
 
+mod disputes;
 mod events;
 mod intents;
 mod refunds;
@@ -17,6 +18,7 @@ use super::granted_token::Grant;
 use super::params::Params;
 use super::version::ApiVersion;
 
+pub(super) use disputes::DisputeCommand;
 pub(super) use events::EventCommand;
 pub(super) use intents::{IntentList, NewIntent};
 pub(super) use refunds::{NewRefund, RefundCommand, Refunded};
@@ -59,6 +61,8 @@ pub(super) enum Command {
     Refund(RefundCommand),
     /// `GET /v1/charges/{id}`.
     ReadCharge(String),
+    /// Anything under `/v1/disputes`.
+    Dispute(DisputeCommand),
     /// Anything under `/v1/events`.
     Event(EventCommand),
 }
@@ -79,6 +83,7 @@ impl Command {
             Self::Refund(command) => command.kind(),
             Self::ReadCharge(_) => RequestKind::ReadCharge,
             Self::Event(command) => command.kind(),
+            Self::Dispute(command) => command.kind(),
         }
     }
 }
@@ -123,6 +128,8 @@ pub(super) fn parse(
         ("GET", ["v1", "refunds"]) => refunds::list(params),
         ("GET", ["v1", "refunds", id]) => refunds::read(id, params),
         ("GET", ["v1", "charges", id]) if *id != "search" => refunds::read_charge(id, params),
+        ("GET", ["v1", "disputes"]) => disputes::list(params),
+        ("GET", ["v1", "disputes", id]) => disputes::read(id, params),
         ("GET", ["v1", "events"]) => events::list(params),
         ("GET", ["v1", "events", id]) => events::read(id, params),
         _ => Err(StripeError::unrecognized_url(method, path)),

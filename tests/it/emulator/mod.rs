@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 
 mod checkout_sessions;
+mod disputes;
 mod events;
 mod faults;
 mod holds;

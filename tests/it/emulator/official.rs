@@ -8,7 +8,7 @@ use super::{SHOP, SHOP_KEY, Stripe};
 use crate::support::python;
 
 /// What the published subset leaves open, and the package's types do not.
-const JUDGED: [&str; 2] = ["checkout.session", "item"];
+const JUDGED: [&str; 3] = ["checkout.session", "item", "dispute"];
 
 /// Every object of these kinds within a value.
 fn objects(value: &Value, found: &mut Vec<Value>) {
@@ -85,6 +85,10 @@ async fn the_official_stripe_package_opens_reads_lists_and_expires_checkout_sess
     let ledger = stripe.emulator.ledger();
     assert_eq!(ledger.len(), 1, "one session was paid");
     assert_eq!(paid["payment_intent"], ledger[0].payment_intent.as_str());
+    let disputed = stripe.paid("pm_card_createDispute").await;
+    assert_eq!(stripe.get("/v1/disputes").send().await.body["data"][0]["payment_intent"], disputed.as_str());
+    stripe.emulator.close_dispute(stripe.emulator.disputes(SHOP)[0]["id"].as_str().unwrap(), true).unwrap();
+    stripe.events().await;
     hold_to_types(&stripe.emulator.exchanges());
 }
 
