@@ -508,8 +508,10 @@ pub enum Work {
 pub(super) fn look_now(session: &Session) -> Option<Effect> {
     match &session.state {
         // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
-        State::Charging(Charging { phase: Phase::Sending { .. }, .. }) => None,
-        State::Charging(charging) => Some(super::settle::reading(charging)),
+        State::Charging(charging) => {
+            let sent = matches!(charging.phase, Phase::Sending { .. });
+            (!sent).then(|| super::settle::reading(charging))
+        }
         State::AwaitingHosted { hosted, page } | State::ClosingHosted { hosted, page, .. } => {
             Some(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
         }

@@ -83,6 +83,11 @@ pub(super) fn sentence(text: &str) -> String {
     format!("{first}{}{stop}", letters.as_str())
 }
 
+/// Some HTML for each of several things, one after the other.
+pub(super) fn each<T>(things: impl IntoIterator<Item = T>, html: impl Fn(T) -> String) -> String {
+    things.into_iter().map(html).collect()
+}
+
 /// Text as HTML text, also within a quoted attribute.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")

@@ -18,7 +18,7 @@ use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::session::State;
 use crate::domain::ids::SessionId;
-use crate::runtime::Budget;
+use crate::runtime::{Budget, TooMany};
 use form::{Edit, Last, Pay};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -46,30 +46,44 @@ struct Holder {
     id: SessionId,
 }
 
+/// A visitor who is not let in.
+enum TurnedAway {
+    /// Any wrong key, checkout or host alike.
+    Unknown,
+    /// Too many visits at once.
+    TooMany(TooMany),
+}
+
+impl TurnedAway {
+    fn answer(&self) -> HttpResponse {
+        match self {
+            Self::Unknown => not_found(),
+            Self::TooMany(too_many) => HttpResponse::TooManyRequests()
+                .insert_header(("retry-after", too_many.retry_after.as_secs().max(1)))
+                .content_type("text/plain; charset=utf-8")
+                .body("Too many requests at once. Please try again in a moment.\n"),
+        }
+    }
+}
+
 impl Holder {
-    /// `Err` is the uniform 404 for any wrong key, checkout or host alike, or that there were too many visits.
     fn of(
         request: &HttpRequest,
         path: &PagePath,
         public: &Public,
         budget: Budget,
-    ) -> Result<Self, HttpResponse> {
+    ) -> Result<Self, TurnedAway> {
         let opening = web::Query::<Opening>::from_query(request.query_string());
         let (Ok(visit), Ok(opening), Ok(id)) =
             (Visit::of(request, public), opening, path.session.parse::<SessionId>())
         else {
-            return Err(not_found());
+            return Err(TurnedAway::Unknown);
         };
         let merchant = visit.merchant;
         if !merchant.opens_checkout(&id, &opening.key) {
-            return Err(not_found());
+            return Err(TurnedAway::Unknown);
         }
-        if let Err(too_many) = merchant.limiter().take(budget, Some(id.as_str())) {
-            return Err(HttpResponse::TooManyRequests()
-                .insert_header(("retry-after", too_many.retry_after.as_secs().max(1)))
-                .content_type("text/plain; charset=utf-8")
-                .body("Too many requests at once. Please try again in a moment.\n"));
-        }
+        merchant.limiter().take(budget, Some(id.as_str())).map_err(TurnedAway::TooMany)?;
         Ok(Self { merchant, id })
     }
 
@@ -108,7 +122,7 @@ impl Holder {
 async fn show(request: HttpRequest, path: web::Path<PagePath>, public: web::Data<Public>) -> HttpResponse {
     match Holder::of(&request, &path, &public, Budget::Request) {
         Ok(holder) => holder.page(StatusCode::OK, Last::default()).await,
-        Err(answer) => answer,
+        Err(away) => away.answer(),
     }
 }
 
@@ -120,7 +134,7 @@ async fn came_back(
 ) -> HttpResponse {
     let holder = match Holder::of(&request, &path, &public, Budget::Request) {
         Ok(holder) => holder,
-        Err(answer) => return answer,
+        Err(away) => return away.answer(),
     };
     holder.merchant.hint(&holder.id);
     match holder.merchant.ask(&holder.id, Command::Read).await {
@@ -145,7 +159,7 @@ async fn edit(
 ) -> HttpResponse {
     let holder = match Holder::of(&request, &path, &public, Budget::Request) {
         Ok(holder) => holder,
-        Err(answer) => return answer,
+        Err(away) => return away.answer(),
     };
     let Some(form) = form else {
         return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
@@ -170,7 +184,7 @@ async fn pay(
 ) -> HttpResponse {
     let holder = match Holder::of(&request, &path, &public, Budget::Payment) {
         Ok(holder) => holder,
-        Err(answer) => return answer,
+        Err(away) => return away.answer(),
     };
     let Some(form) = form else {
         return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;

@@ -24,8 +24,7 @@ pub(super) fn render(
     let mut told: Vec<&str> = last.said.into_iter().collect();
     told.extend(messages.iter().map(|message| message.content.as_str()));
     told.dedup();
-    let told: String =
-        told.iter().map(|text| format!("<p class=said>{}</p>", escape(&html::sentence(text)))).collect();
+    let told = html::each(told, |text| format!("<p class=said>{}</p>", escape(&html::sentence(text))));
     let (head, forms) = match &session.state {
         State::Ready { quote } if quote.expires > now => ("", both_forms(session, view, link, last.typed)),
         State::AwaitingHosted { .. } => ("", both_forms(session, view, link, last.typed)),
@@ -57,18 +56,13 @@ pub(super) fn waiting(answer: &Answer, view: &MerchantView) -> String {
 }
 
 fn table(session: &Session) -> String {
-    match session.quote() {
-        Some(quote) => format!("<table>{}</table>", html::rows(quote)),
-        None => {
-            let lines = session.wishes.cart.lines().iter();
-            let rows: String = lines
-                .map(|line| {
-                    format!("<tr><td>{}</td><td>{}</td></tr>", escape(line.id.as_str()), line.quantity)
-                })
-                .collect();
-            format!("<table>{rows}</table>")
-        }
-    }
+    let rows = match session.quote() {
+        Some(quote) => html::rows(quote),
+        None => html::each(session.wishes.cart.lines(), |line| {
+            format!("<tr><td>{}</td><td>{}</td></tr>", escape(line.id.as_str()), line.quantity)
+        }),
+    };
+    format!("<table>{rows}</table>")
 }
 
 fn both_forms(session: &Session, view: &MerchantView, link: &str, typed: Option<&Edit>) -> String {
@@ -103,15 +97,10 @@ fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&
             escape(value)
         )
     };
-    let countries: String = view
-        .checkout
-        .countries
-        .iter()
-        .map(|country| {
-            let chosen = chosen_country == country.as_str();
-            format!("<option{}>{country}</option>", if chosen { " selected" } else { "" })
-        })
-        .collect();
+    let countries = html::each(&view.checkout.countries, |country| {
+        let selected = if chosen_country == country.as_str() { " selected" } else { "" };
+        format!("<option{selected}>{country}</option>")
+    });
     let known = session.wishes.buyer.email.as_deref();
     let email = typed.map(|typed| typed.email.as_str()).or(known).unwrap_or_default();
     format!(
@@ -156,19 +145,13 @@ fn options(session: &Session) -> String {
     let Some(quote) = session.quote().filter(|quote| quote.options.len() > 1) else {
         return String::new();
     };
-    let rows: String = quote
-        .options
-        .iter()
-        .map(|option| {
-            let chosen = Some(&option.id) == quote.option_id.as_ref();
-            format!(
-                "<label><input type=radio name=option value=\"{}\"{}> {}, {}</label>",
-                escape(option.id.as_str()),
-                if chosen { " checked" } else { "" },
-                escape(&option.title),
-                option.total,
-            )
-        })
-        .collect();
+    let rows = html::each(&quote.options, |option| {
+        let checked = if Some(&option.id) == quote.option_id.as_ref() { " checked" } else { "" };
+        let (id, title) = (escape(option.id.as_str()), escape(&option.title));
+        format!(
+            "<label><input type=radio name=option value=\"{id}\"{checked}> {title}, {}</label>",
+            option.total
+        )
+    });
     format!("<h2>Shipping</h2>{rows}")
 }
