@@ -243,7 +243,7 @@ pub(super) fn settle_page(
         Seen::RequestRefused { .. } | Seen::IdempotencyConflict if opening => {
             unopened(session, hosted, context)
         }
-        Seen::Unknown(unknown) if opening && unknown.cannot_repeat => unopened(session, hosted, context),
+        Seen::Unknown(unknown) if opening && is_hopeless(&unknown) => unopened(session, hosted, context),
         Seen::Unknown(unknown) if opening => again(session, hosted, unknown.retry_after, context),
         Seen::KeyRefused if opening => again(session, hosted, None, context),
         Seen::KeyRefused
@@ -258,6 +258,11 @@ pub(super) fn settle_page(
         }
         Seen::Beside { seen, .. } => settle_page(session, hosted, *seen, context),
     }
+}
+
+/// Whether the request for a page will never get another answer. Giving up early costs nothing but another page.
+fn is_hopeless(unknown: &Unknown) -> bool {
+    unknown.cannot_repeat || unknown.replayed_error || unknown.should_retry == Some(false)
 }
 
 fn page_seen(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> Transition {
