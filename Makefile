@@ -24,7 +24,7 @@ crash-test: ## Buy 500 times while the release binary is killed 50 times, and ho
 
 # The pace of SQLite is measured in the same run, so the ratio means something on any machine.
 bench: ## Count durable purchases per second beside what SQLite alone commits.
-	BENCH_PURCHASES=3000 BENCH_SHOPPERS=32 BENCH_LEAST=0.5 $(CARGO) test --locked --release --test it -- throughput --nocapture
+	BENCH_ROUNDS=7 BENCH_PURCHASES=600 BENCH_SHOPPERS=32 BENCH_LEAST=0.5 $(CARGO) test --locked --release --test it -- throughput --nocapture
 
 # The second run of clippy is the build of the shipped image, which has no emulator.
 lint: widget/node_modules/.complete ## Check format and lints, with the emulator and without it, and that the widget is built.

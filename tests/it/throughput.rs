@@ -1,7 +1,7 @@
 //! How many purchases a second become orders, beside how fast SQLite alone writes what they wrote.
 //!
 //! In the suite this shows that the measurement works; `make bench` makes it long enough to mean something
-//! (`BENCH_PURCHASES`, `BENCH_SHOPPERS`), on the optimised binary, and fails below half of SQLite's pace.
+//! (`BENCH_ROUNDS`, `BENCH_PURCHASES`, `BENCH_SHOPPERS`), on the optimised binary, and fails below half of SQLite's pace.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -150,11 +150,8 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
     elapsed
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn purchases_are_counted_against_the_commits_that_they_are_made_of() {
-    let setting = |name: &str| SystemEnvironment.var(name).and_then(|text| text.parse::<u32>().ok());
-    let purchases = setting("BENCH_PURCHASES").unwrap_or(24);
-    let shoppers = setting("BENCH_SHOPPERS").unwrap_or(8);
+/// Purchases per second by the gateway, and by SQLite alone.
+async fn round(purchases: u32, shoppers: u32) -> (f64, f64) {
     let mut world = World::closed(Sample::all().iter().map(Sample::shop).collect());
     world.settings.push(("GATEWAY__LOG__FILTER", "info"));
     world.start_gateway();
@@ -165,12 +162,28 @@ async fn purchases_are_counted_against_the_commits_that_they_are_made_of() {
     let alone =
         written_alone(&world.folder.path().join("merchant-gateway.sqlite3"), world.folder.path()).await;
     let pace = |elapsed: Duration| f64::from(purchases) / elapsed.as_secs_f64();
-    let ratio = pace(elapsed) / pace(alone);
-    println!("{purchases} purchases by {shoppers} shoppers at once, each {COMMITS} durable commits");
-    println!("gateway      {:>8.0} purchases/s", pace(elapsed));
-    println!("SQLite alone {:>8.0} purchases/s", pace(alone));
-    println!("ratio        {ratio:>8.2}");
+    (pace(elapsed), pace(alone))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn purchases_are_counted_against_the_commits_that_they_are_made_of() {
+    let setting = |name: &str| SystemEnvironment.var(name).and_then(|text| text.parse::<u32>().ok());
+    let purchases = setting("BENCH_PURCHASES").unwrap_or(24);
+    let shoppers = setting("BENCH_SHOPPERS").unwrap_or(8);
+    println!(
+        "{purchases} purchases by {shoppers} shoppers at once, each {COMMITS} durable commits, per second"
+    );
+    // What else the machine does falls on one round more than on another, so the round in the middle counts.
+    let mut ratios = Vec::new();
+    for _ in 0..setting("BENCH_ROUNDS").unwrap_or(1) {
+        let (gateway, alone) = round(purchases, shoppers).await;
+        println!("gateway {gateway:>6.0}   SQLite alone {alone:>6.0}   ratio {:>5.2}", gateway / alone);
+        ratios.push(gateway / alone);
+    }
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios[ratios.len() / 2];
+    println!("median ratio {median:.2}");
     if let Some(least) = SystemEnvironment.var("BENCH_LEAST").and_then(|text| text.parse::<f64>().ok()) {
-        assert!(ratio >= least, "less than {least} of what SQLite alone does");
+        assert!(median >= least, "less than {least} of what SQLite alone does");
     }
 }
