@@ -244,7 +244,7 @@ async fn errands(
         let order = &ORDERS[number % ORDERS.len()];
         let shop = world.shops.iter().find(|shop| shop.id == order.merchant).unwrap();
         if chance.below(3) == 0 {
-            errands.push((order, Means::Page(chance.pick(&PAGE_CARDS[..]))));
+            errands.push((order, Means::Page(chance.pick::<&str>(&PAGE_CARDS))));
             continue;
         }
         let mut tokens = Vec::new();
