@@ -14,14 +14,20 @@ use crate::domain::ids::{MerchantId, SessionId, Tenant};
 use crate::runtime::outbox::Receiver;
 use crate::store::DueSession;
 
-/// The threads that actors live on. Dropped last: its arbiters stop with it.
-pub struct Arbiters(Vec<Arbiter>);
+/// The threads that actors live on.
+pub struct Arbiters(Vec<ArbiterHandle>);
 
 impl Arbiters {
     /// As many threads as asked for, at least one. Must be called where an actix system runs.
     #[must_use]
     pub fn start(count: usize) -> Self {
-        Self((0..count.max(1)).map(|_| Arbiter::new()).collect())
+        Self((0..count.max(1)).map(|_| Arbiter::new().handle()).collect())
+    }
+
+    /// The present thread alone, on which an actix system must run. Nothing there happens at once with anything else.
+    #[must_use]
+    pub fn on_this_thread() -> Self {
+        Self(vec![Arbiter::current()])
     }
 
     /// Stops every actor on them.
@@ -49,7 +55,7 @@ impl Directory {
     pub fn new(services: Arc<Services>, arbiters: &Arbiters) -> Self {
         Self {
             services,
-            threads: arbiters.0.iter().map(Arbiter::handle).collect(),
+            threads: arbiters.0.clone(),
             merchants: DashMap::new(),
             hosts: DashMap::new(),
             sessions: Arc::default(),
@@ -112,8 +118,11 @@ impl Directory {
 }
 
 /// The live session actors of this process.
+///
+/// Every caller of a session shares its one address: actix lets each clone of an address put a message into a mailbox that
+/// is full, so a clone for every caller would be no bound at all.
 #[derive(Default)]
-pub(super) struct LiveSessions(DashMap<(Tenant, SessionId), Addr<SessionActor>>);
+pub(super) struct LiveSessions(DashMap<(Tenant, SessionId), Arc<Addr<SessionActor>>>);
 
 impl LiveSessions {
     /// The live actor of a session; a dead or missing one is started anew.
@@ -122,20 +131,20 @@ impl LiveSessions {
         tenant: &Tenant,
         id: &SessionId,
         start: impl FnOnce() -> Addr<SessionActor>,
-    ) -> Addr<SessionActor> {
+    ) -> Arc<Addr<SessionActor>> {
         match self.0.entry((tenant.clone(), id.clone())) {
-            Entry::Occupied(live) if live.get().connected() => live.get().clone(),
+            Entry::Occupied(live) if live.get().connected() => Arc::clone(live.get()),
             Entry::Occupied(mut dead) => {
-                let address = start();
-                dead.insert(address.clone());
+                let address = Arc::new(start());
+                dead.insert(Arc::clone(&address));
                 address
             }
-            Entry::Vacant(vacant) => vacant.insert(start()).clone(),
+            Entry::Vacant(vacant) => Arc::clone(&vacant.insert(Arc::new(start()))),
         }
     }
 
     /// Forgets an actor that stops, unless another has taken its place.
     pub(super) fn forget(&self, tenant: &Tenant, id: &SessionId, address: &Addr<SessionActor>) {
-        self.0.remove_if(&(tenant.clone(), id.clone()), |_, live| live == address);
+        self.0.remove_if(&(tenant.clone(), id.clone()), |_, live| **live == *address);
     }
 }

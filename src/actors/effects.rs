@@ -12,7 +12,7 @@ use crate::domain::checkout::step::Effect;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AttemptNumber, SessionId, Tenant};
 use crate::store::AttemptRow;
-use crate::stripe::{Listing, Observation, StoredCharge, StripeAccount};
+use crate::stripe::{Listing, Observation, SellerAccount, StoredCharge, StoredPage};
 
 /// Runs one effect and says what was seen.
 ///
@@ -129,13 +129,21 @@ async fn ask_stripe(
     match effect {
         Effect::Charge(_) => {
             let _slot = merchant.gate.slot().await;
-            let observed = charge(services, &stripe, &merchant.tenant, row).await;
+            let observed = charge(services, stripe.as_ref().as_ref(), &merchant.tenant, row).await;
             learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
             observed
         }
         Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
         Effect::Read { attempt, intent: None } => find(services, merchant, row, *attempt).await,
         Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, &tries.to_string()).await,
+        Effect::OpenPage(_) => {
+            let _slot = merchant.gate.slot().await;
+            let observed = open_page(services, stripe.as_ref().as_ref(), row).await;
+            learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
+            observed
+        }
+        Effect::ReadPage { page, .. } => stripe.read_page(page).await,
+        Effect::ClosePage { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
     }
 }
 
@@ -157,7 +165,7 @@ async fn find(
 /// Sends the stored request of an attempt, if it may still be sent.
 async fn charge(
     services: &Services,
-    stripe: &StripeAccount,
+    stripe: &dyn SellerAccount,
     tenant: &Tenant,
     row: &AttemptRow,
 ) -> Observation {
@@ -175,6 +183,19 @@ async fn charge(
         stripe_version: &row.stripe_version,
     };
     stripe.charge(&stored).await
+}
+
+/// Sends the stored request for a page, if it may still be sent.
+async fn open_page(services: &Services, stripe: &dyn SellerAccount, row: &AttemptRow) -> Observation {
+    if services.clock.now() >= row.repeat_until {
+        return cannot_repeat().into();
+    }
+    let stored = StoredPage {
+        body: &row.body,
+        idempotency_key: &row.idempotency_key,
+        stripe_version: &row.stripe_version,
+    };
+    stripe.open_page(&stored).await
 }
 
 fn unseal(services: &Services, tenant: &Tenant, row: &AttemptRow) -> Option<SharedPaymentToken> {
@@ -202,6 +223,10 @@ fn report(tenant: &Tenant, session: &SessionId, attempt: AttemptNumber, observed
         Seen::Intent(intent) => {
             let (intent, status) = (&intent.id, intent.status.as_str());
             tracing::info!(%merchant, %session, attempt, request_id, %intent, status, "payment_seen");
+        }
+        Seen::Page(page) => {
+            let (page, status) = (&page.id, page.status.as_str());
+            tracing::info!(%merchant, %session, attempt, request_id, %page, status, "payment_page_seen");
         }
         Seen::Declined { requires_3ds, .. } => {
             tracing::info!(%merchant, %session, attempt, request_id, requires_3ds, "payment_declined");

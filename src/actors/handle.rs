@@ -4,20 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::dev::SendError;
-use actix::{Actor, Addr, ArbiterHandle};
+use actix::{Addr, ArbiterHandle};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::directory::LiveSessions;
 use super::merchant::{MerchantActor, Shared};
 use super::services::Services;
-use super::session::{Ask, GiveUp, SessionActor, Wake};
+use super::session::{Ask, GiveUp, Hint, SessionActor, Wake};
 use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Rejection};
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::session::State;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
+use crate::domain::time::Timestamp;
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
 use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which};
@@ -79,6 +80,12 @@ impl MerchantHandle {
     /// Asks something of a checkout and waits for the answer, at most 20 seconds. After that a payment goes on by
     /// itself and the caller hears how the session stands.
     pub async fn ask(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
+        let mut answer = self.answered(id, command).await?;
+        answer.checkout_page = self.checkout_page(id);
+        Ok(answer)
+    }
+
+    async fn answered(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
         let deadline = Instant::now() + DEADLINE;
         for _ in 0..TRIES {
             let session = self.session(id);
@@ -151,20 +158,20 @@ impl MerchantHandle {
     /// What this merchant is told of its orders, newest first.
     pub async fn deliveries(&self, which: Which) -> Result<Vec<Delivery>, StoreError> {
         let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
-        self.stored(async move { services.store.deliveries(&tenant, which).await }).await
+        self.stored(async move { services.outbox.deliveries(&tenant, which).await }).await
     }
 
     /// One thing that this merchant is told.
     pub async fn delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
-        self.stored(async move { services.store.delivery(&tenant, &id).await }).await
+        self.stored(async move { services.outbox.delivery(&tenant, &id).await }).await
     }
 
     /// Has an order event sent as if it had never been tried; the event as it then stands.
     pub async fn retry_delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
         let now = services.clock.now();
-        self.stored(async move { services.store.retry_event(&tenant, &id, now).await }).await
+        self.stored(async move { services.outbox.retry_event(&tenant, &id, now).await }).await
     }
 
     /// Asks the store on the runtime that owns it.
@@ -184,13 +191,39 @@ impl MerchantHandle {
         self.services.links.opens_order(&self.shared.tenant, id, key)
     }
 
+    /// The page of a checkout, where the shop takes payments there.
+    fn checkout_page(&self, id: &SessionId) -> Option<String> {
+        let view = self.view();
+        view.checkout.method.opens_pages().then(|| self.services.links.checkout(&view, id))
+    }
+
+    /// Whether `key` opens the page of this checkout.
+    #[must_use]
+    pub fn opens_checkout(&self, id: &SessionId, key: &str) -> bool {
+        self.services.links.opens_checkout(&self.shared.tenant, id, key)
+    }
+
+    /// Lets a session look at Stripe now, because there may be something to see.
+    pub fn hint(&self, id: &SessionId) {
+        // A full mailbox means that it is at work anyway.
+        if let Err(SendError::Closed(_)) = self.session(id).try_send(Hint) {
+            self.session(id).do_send(Hint);
+        }
+    }
+
+    /// The present, as its sessions see it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.services.clock.now()
+    }
+
     /// Where this merchant's own pages begin.
     #[must_use]
     pub fn link_base(&self) -> String {
         self.services.links.base(&self.view())
     }
 
-    fn session(&self, id: &SessionId) -> Addr<SessionActor> {
+    fn session(&self, id: &SessionId) -> Arc<Addr<SessionActor>> {
         self.sessions.get(&self.shared.tenant, id, || {
             let actor = SessionActor::new(
                 id.clone(),
@@ -198,7 +231,7 @@ impl MerchantHandle {
                 Arc::clone(&self.services),
                 Arc::clone(&self.sessions),
             );
-            SessionActor::start_in_arbiter(&self.thread, |_| actor)
+            actor.start_on(&self.thread)
         })
     }
 
@@ -207,7 +240,7 @@ impl MerchantHandle {
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
         let paying = match command {
             Command::Read => false,
-            Command::Complete(_) => true,
+            Command::Complete(_) | Command::OpenPage { .. } => true,
             Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
                 return Err(Rejection::Undecided);
             }
@@ -224,7 +257,7 @@ impl MerchantHandle {
                 if !paying || !matches!(session.state, State::Open { .. } | State::Ready { .. }) =>
             {
                 let notice = session.notice.clone();
-                Ok(Box::new(Answer { session, order: loaded.order, notice }))
+                Ok(Box::new(Answer { session, order: loaded.order, notice, checkout_page: None }))
             }
             Some(_) | None => Err(late(command)),
         }
@@ -233,12 +266,13 @@ impl MerchantHandle {
 
 /// What a caller hears that nobody got to: of a payment, nothing may be said but that it is not known.
 const fn late(command: &Command) -> Rejection {
-    if matches!(command, Command::Complete(_)) { Rejection::Undecided } else { Rejection::Busy }
+    let pays = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
+    if pays { Rejection::Undecided } else { Rejection::Busy }
 }
 
 /// A caller that waits. When it goes before it was answered, its session is told, and drops what is not committed.
 struct Caller {
-    session: Addr<SessionActor>,
+    session: Arc<Addr<SessionActor>>,
     request: RequestId,
     gone: bool,
 }

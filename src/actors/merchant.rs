@@ -14,7 +14,7 @@ use crate::domain::merchant::MerchantView;
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{MerchantLimiter, StripeGate};
 use crate::store::Store;
-use crate::stripe::{AccountError, StripeAccount};
+use crate::stripe::{AccountError, SellerAccount};
 
 /// The first and the longest pause between tries to learn the account.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub struct MerchantSetup {
 pub(super) struct Shared {
     pub(super) tenant: Tenant,
     pub(super) view: ArcSwap<MerchantView>,
-    pub(super) stripe: ArcSwap<StripeAccount>,
+    pub(super) stripe: ArcSwap<Box<dyn SellerAccount>>,
     pub(super) limiter: MerchantLimiter,
     pub(super) gate: StripeGate,
     /// Where order events go; without one they are kept, and sent to nobody.
@@ -58,7 +58,7 @@ impl Shared {
             receiver: setup.receiver.clone(),
             account_proved: AtomicBool::new(false),
             view: ArcSwap::from_pointee(view),
-            stripe: ArcSwap::from_pointee(StripeAccount::new(services.stripe.clone(), setup.key.clone())),
+            stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone())),
         }
     }
 }
@@ -133,7 +133,8 @@ impl Handler<LearnAccount> for MerchantActor {
         let given = self.given_account.clone();
         let work = async move {
             let io = services.io.clone();
-            let learning = async move { learn(services.store.as_ref(), &stripe, &tenant, given).await };
+            let learning =
+                async move { learn(services.store.as_ref(), stripe.as_ref().as_ref(), &tenant, given).await };
             io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
         };
         ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {
@@ -154,7 +155,7 @@ impl Handler<LearnAccount> for MerchantActor {
 /// Given, learned and remembered must agree, so that a key of another account never takes this merchant's money.
 async fn learn(
     store: &dyn Store,
-    stripe: &StripeAccount,
+    stripe: &dyn SellerAccount,
     tenant: &Tenant,
     given: Option<AccountId>,
 ) -> Result<Learned, Unlearned> {

@@ -3,7 +3,7 @@
 
 use super::merchant::Shared;
 use super::services::Services;
-use crate::domain::checkout::attempt::AttemptIntent;
+use crate::domain::checkout::attempt::{AttemptIntent, Means};
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::snapshot::{AttemptMove, Change};
 use crate::domain::ids::{OrderEventId, SessionId, Tenant};
@@ -13,7 +13,7 @@ use crate::domain::order_event::OrderEvent;
 use crate::protocol::apps::completion::completion;
 use crate::protocol::order_events;
 use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, StoreError};
-use crate::stripe::encode_charge;
+use crate::stripe::{PageLinks, PageOffer, encode_charge, encode_page};
 
 /// What a sealed token is bound to.
 pub(super) fn token_context<'a>(
@@ -51,25 +51,40 @@ fn attempt_row(
     intent: &AttemptIntent,
 ) -> Result<AttemptRow, StoreError> {
     let session = &intent.charge.session;
-    let body = encode_charge(intent, view)
-        .map_err(|error| StoreError::Unavailable(format!("the charge cannot be encoded: {error}")))?;
-    let number = intent.number.0.to_string();
-    let context = token_context(&merchant.tenant, session, &number);
-    let sealed = services.keyring.seal(&context, intent.token.expose().as_bytes(), services.ids.as_ref());
+    let (body, sealed_token) = match &intent.means {
+        Means::Token(token) => {
+            let number = intent.number.0.to_string();
+            let context = token_context(&merchant.tenant, session, &number);
+            let sealed = services.keyring.seal(&context, token.expose().as_bytes(), services.ids.as_ref());
+            (encode_charge(intent, view).map_err(|error| unencodable(&error))?, Some(sealed))
+        }
+        Means::Page { quote, expires, email } => {
+            let links = PageLinks {
+                success: services.links.checkout_return(view, session),
+                cancel: services.links.checkout(view, session),
+            };
+            let offer = PageOffer { quote, expires: *expires, email: email.as_deref(), links: &links };
+            (encode_page(intent, &offer, view).map_err(|error| unencodable(&error))?, None)
+        }
+    };
     Ok(AttemptRow {
         session: session.clone(),
         number: intent.number,
-        spt_hash: intent.token.hash().clone(),
+        spt_hash: intent.spt_hash().cloned(),
         charge: intent.charge.clone(),
         idempotency_key: intent.idempotency_key.clone(),
         body,
-        sealed_token: Some(sealed),
+        sealed_token,
         stripe_version: merchant.stripe.load().version().to_owned(),
         account: intent.account.clone(),
         started: intent.started,
         repeat_until: intent.repeat_until,
         end: None,
     })
+}
+
+fn unencodable(error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(format!("the request to Stripe cannot be encoded: {error}"))
 }
 
 fn placed(services: &Services, view: &MerchantView, order: Order) -> PlacedOrder {

@@ -8,15 +8,17 @@ use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::step::Moment;
 use crate::ports::{Clock, Ids};
 use crate::runtime::{Io, PublicLinks};
-use crate::store::Store;
-use crate::stripe::StripeTransport;
+use crate::store::{Outbox, Store};
+use crate::stripe::Stripe;
 
 /// The process's shared means. Cheap to clone behind its `Arc`.
 pub struct Services {
     /// What is durable.
     pub store: Arc<dyn Store>,
-    /// The connection to Stripe, shared by all merchants.
-    pub stripe: StripeTransport,
+    /// What merchants are told of their orders.
+    pub outbox: Arc<dyn Outbox>,
+    /// Stripe, shared by all merchants.
+    pub stripe: Arc<dyn Stripe>,
     /// Where I/O runs.
     pub io: Io,
     /// What time it is.

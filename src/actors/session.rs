@@ -3,13 +3,15 @@
 //! What the driver wants done outside is spawned, and its result comes back as the driver's next input, so that the
 //! actor answers readers while Stripe is slow. An outcome whose actor dies is found again by the sweeper.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::dev::channel::channel;
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message,
+    SpawnHandle, WrapFuture,
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -57,13 +59,19 @@ pub(super) struct GiveUp(pub(super) RequestId);
 #[rtype(result = "()")]
 pub(super) struct Wake;
 
+/// There may be something to see at Stripe.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Hint;
+
 pub(super) struct SessionActor {
     id: SessionId,
     merchant: Arc<Shared>,
     services: Arc<Services>,
     live: Arc<LiveSessions>,
     driver: Driver,
-    callers: HashMap<RequestId, ReplyTo>,
+    /// In the order in which they came; when the actor dies, they are let go in it.
+    callers: BTreeMap<RequestId, ReplyTo>,
     /// When the driver is woken next.
     timer: Option<(Instant, SpawnHandle)>,
     /// Looks since the last input.
@@ -86,11 +94,20 @@ impl SessionActor {
             services,
             live,
             driver,
-            callers: HashMap::new(),
+            callers: BTreeMap::new(),
             timer: None,
             quiet: 0,
             absent: false,
         }
+    }
+
+    /// Starts it on a thread, its mailbox bounded from the first message on.
+    pub(super) fn start_on(self, thread: &ArbiterHandle) -> Addr<Self> {
+        let (sender, receiver) = channel(MAILBOX);
+        thread.spawn_fn(move || {
+            actix::spawn(Context::with_receiver(receiver).into_future(self));
+        });
+        Addr::new(sender)
     }
 
     /// Gives the driver an input and does what it wants.
@@ -242,6 +259,9 @@ fn frozen_because(state: &State) -> Option<(FreezeReason, Option<String>)> {
         State::Open { .. }
         | State::Ready { .. }
         | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => None,
@@ -252,7 +272,6 @@ impl Actor for SessionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(REST, |actor, ctx| {
             actor.quiet += 1;
             if actor.quiet >= 2 && actor.driver.is_idle() {
@@ -281,6 +300,14 @@ impl Handler<GiveUp> for SessionActor {
     fn handle(&mut self, GiveUp(request): GiveUp, ctx: &mut Self::Context) {
         self.callers.remove(&request);
         self.feed(Input::GivenUp(request), ctx);
+    }
+}
+
+impl Handler<Hint> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Hint, ctx: &mut Self::Context) {
+        self.feed(Input::Hinted, ctx);
     }
 }
 

@@ -219,7 +219,7 @@ fn dispatcher(
     let courier = HttpCourier::new(config.order_events.allow_loopback, Arc::clone(&services.clock))?;
     let directory = Arc::clone(directory);
     Ok(Arc::new(Dispatcher::new(
-        Arc::clone(&services.store),
+        Arc::clone(&services.outbox),
         Arc::new(courier),
         Arc::new(move |tenant| directory.receiver(tenant)),
         (Arc::clone(&services.clock), Arc::clone(&services.ids)),
@@ -260,7 +260,8 @@ fn services(
     let stripe = StripeTransport::new(transport, Arc::clone(&clock))?;
     Ok(Services {
         store: Arc::clone(store) as _,
-        stripe,
+        outbox: Arc::clone(store) as _,
+        stripe: Arc::new(stripe),
         io,
         clock,
         ids: Arc::new(SystemIds),

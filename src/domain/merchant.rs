@@ -71,6 +71,8 @@ pub enum MerchantStatus {
 /// How a merchant's checkouts are run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutPolicy {
+    /// How it can be paid.
+    pub method: CheckoutMethod,
     /// The most that one checkout may come to.
     pub max_total: Option<Money>,
     /// Where it sells.
@@ -81,6 +83,31 @@ pub struct CheckoutPolicy {
     pub quote_ttl: Span,
     /// How long an unpaid session lives.
     pub session_ttl: Span,
+}
+
+/// Ways in which a merchant's checkouts can be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckoutMethod {
+    /// On the host's payment sheet, with a token.
+    PaymentSheet,
+    /// On a page at Stripe.
+    Hosted,
+    /// On the payment sheet where the host has one, else on the page.
+    Auto,
+}
+
+impl CheckoutMethod {
+    /// Whether tokens are taken.
+    #[must_use]
+    pub const fn takes_tokens(self) -> bool {
+        matches!(self, Self::PaymentSheet | Self::Auto)
+    }
+
+    /// Whether pages at Stripe are opened.
+    #[must_use]
+    pub const fn opens_pages(self) -> bool {
+        matches!(self, Self::Hosted | Self::Auto)
+    }
 }
 
 /// Which payment tokens a merchant takes. A session keeps the policy that it began with.

@@ -7,9 +7,12 @@ use actix_web::{HttpResponse, Scope, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Refusal;
 use super::faults::FaultPlan;
 use super::hold::{Hold, HoldPoint};
+use super::hosted::HostedOutcome;
 use super::service::Shared;
+use super::webhooks;
 
 /// The endpoints.
 pub(super) fn scope() -> Scope {
@@ -21,8 +24,15 @@ pub(super) fn scope() -> Scope {
         .route("/hold", web::get().to(show_hold))
         .route("/release", web::post().to(release))
         .route("/settle", web::post().to(settle))
+        .route("/refund", web::post().to(finish_refund))
+        .route("/dispute", web::post().to(dispute))
+        .route("/dispute/close", web::post().to(close_dispute))
+        .route("/hosted/pay", web::post().to(pay_hosted))
+        .route("/hosted/authenticate", web::post().to(authenticate_hosted))
+        .route("/hosted/abandon", web::post().to(abandon_hosted))
         .route("/faults", web::post().to(set_faults))
         .route("/faults", web::get().to(show_faults))
+        .configure(webhooks::routes)
 }
 
 async fn health() -> HttpResponse {
@@ -83,6 +93,119 @@ async fn settle(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
     let settled = shared.world().settle(&payment_intent, succeeds, now);
     match settled {
         Ok(()) => HttpResponse::Ok().json(json!({"settled": payment_intent})),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundBody {
+    refund: String,
+    succeeds: bool,
+}
+
+/// Decides a refund.
+async fn finish_refund(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(RefundBody { refund, succeeds }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"refund\": \"re_…\", \"succeeds\": true or false}");
+    };
+    let now = shared.now();
+    let finished = shared.world().finish_refund(&refund, succeeds, now);
+    match finished {
+        Ok(()) => HttpResponse::Ok().json(json!({"decided": refund})),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisputeBody {
+    payment_intent: String,
+}
+
+/// Takes a payment back as the shopper's bank does.
+async fn dispute(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(DisputeBody { payment_intent }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"payment_intent\": \"pi_…\"}");
+    };
+    let now = shared.now();
+    let raised = shared.world().dispute(&payment_intent, now);
+    match raised {
+        Ok(dispute) => HttpResponse::Ok().json(json!({"dispute": dispute})),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CloseBody {
+    dispute: String,
+    won: bool,
+}
+
+/// Decides a dispute.
+async fn close_dispute(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(CloseBody { dispute, won }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"dispute\": \"dp_…\", \"won\": true or false}");
+    };
+    let now = shared.now();
+    let closed = shared.world().close_dispute(&dispute, won, now);
+    match closed {
+        Ok(()) => HttpResponse::Ok().json(json!({"closed": dispute})),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PayBody {
+    session: String,
+    payment_method: String,
+}
+
+/// Pays on a hosted page.
+async fn pay_hosted(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(PayBody { session, payment_method }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"session\": \"cs_…\", \"payment_method\": \"pm_card_…\"}");
+    };
+    outcome(shared.pay_hosted(&session, &payment_method, None))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuthenticateBody {
+    session: String,
+    succeeds: bool,
+}
+
+/// Authenticates on a hosted page, or fails to.
+async fn authenticate_hosted(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(AuthenticateBody { session, succeeds }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"session\": \"cs_…\", \"succeeds\": true or false}");
+    };
+    outcome(shared.authenticate_hosted(&session, succeeds))
+}
+
+fn outcome(outcome: Result<HostedOutcome, Refusal>) -> HttpResponse {
+    match outcome {
+        Ok(outcome) => HttpResponse::Ok().json(outcome),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AbandonBody {
+    session: String,
+}
+
+/// Leaves a hosted page by its link back.
+async fn abandon_hosted(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let Ok(AbandonBody { session }) = serde_json::from_slice(&body) else {
+        return refused("the body must be {\"session\": \"cs_…\"}");
+    };
+    match shared.abandon_hosted(&session) {
+        Ok(cancel_url) => HttpResponse::Ok().json(json!({"cancel_url": cancel_url})),
         Err(refusal) => refused(&refusal.to_string()),
     }
 }

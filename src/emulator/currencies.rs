@@ -76,7 +76,8 @@ fn exponent(currency: &str) -> u32 {
     }
 }
 
-fn major_units(amount: i64, currency: &str) -> String {
+/// An amount as people write it, without its currency.
+pub(super) fn major_units(amount: i64, currency: &str) -> String {
     match exponent(currency) {
         0 => amount.to_string(),
         digits => {

@@ -86,6 +86,36 @@ impl Params {
         }
     }
 
+    /// A whole number of at least zero.
+    pub(super) fn natural(&mut self, key: &str) -> Result<Option<i64>, StripeError> {
+        self.integer_within(key, 0, i64::MAX)
+    }
+
+    /// An address that mail could go to.
+    pub(super) fn email(&mut self, key: &str) -> Result<Option<String>, StripeError> {
+        let name = self.name(key);
+        match self.text(key)? {
+            Some(email) if !email.contains('@') => {
+                Err(StripeError::invalid_request(format!("Invalid email address: {email}"))
+                    .with_code("email_invalid")
+                    .with_param(name))
+            }
+            email => Ok(email),
+        }
+    }
+
+    /// A string of at most so many characters.
+    pub(super) fn text_within(&mut self, key: &str, most: usize) -> Result<Option<String>, StripeError> {
+        let name = self.name(key);
+        match self.text(key)? {
+            Some(text) if text.chars().count() > most => Err(StripeError::invalid_request(format!(
+                "Invalid string: {name} must be at most {most} characters"
+            ))
+            .with_param(name)),
+            text => Ok(text),
+        }
+    }
+
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, key: &str) -> Result<Option<bool>, StripeError> {
         let name = self.name(key);
@@ -126,6 +156,21 @@ impl Params {
         for (index, item) in items {
             let (Ok(index), Tree::Text(text)) = (index.parse::<u32>(), item) else { return Err(invalid()) };
             ordered.insert(index, text);
+        }
+        Ok(Some(ordered.into_values().collect()))
+    }
+
+    /// A list of hashes, in the order of their indexes.
+    pub(super) fn hashes(&mut self, key: &str) -> Result<Option<Vec<Self>>, StripeError> {
+        let name = self.name(key);
+        let invalid = || StripeError::invalid_request(format!("Invalid array: {name}")).with_param(&*name);
+        let Some(list) = self.hash(key).map_err(|_| invalid())? else { return Ok(None) };
+        let mut ordered = BTreeMap::new();
+        for (index, item) in list.entries {
+            let (Ok(number), Tree::Branch(entries)) = (index.parse::<u32>(), item) else {
+                return Err(invalid());
+            };
+            ordered.insert(number, Self { within: Some(format!("{name}[{index}]")), entries });
         }
         Ok(Some(ordered.into_values().collect()))
     }

@@ -1,4 +1,4 @@
-//! PaymentIntents and their charges: the objects, their states and their JSON.
+//! PaymentIntents: their states, what moves them, and their JSON.
 //!
 //! Must not import tokens or the HTTP server. Invariant: `amount_received` is the whole amount when the status is
 //! `succeeded`, and zero otherwise.
@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::charge::{Charge, ChargeState};
 use super::error::StripeError;
-use super::granted_token::empty_billing_details;
-use super::test_cards::{Decline, TestCard};
+use super::means::{Means, Source};
+use super::paging::Listed;
+use super::test_cards::{AUTHENTICATION_REQUIRED, Decline, Outcome};
+use super::turn::Turn;
 
 /// What an intent shows as `null` here.
 const INTENT_NEVER_SET: &[&str] = &[
@@ -28,24 +31,12 @@ const INTENT_NEVER_SET: &[&str] = &[
     "transfer_group",
 ];
 
-/// What a charge shows as `null` here.
-const CHARGE_NEVER_SET: &[&str] = &[
-    "application",
-    "application_fee",
-    "application_fee_amount",
-    "calculated_statement_descriptor",
-    "customer",
-    "failure_balance_transaction",
-    "on_behalf_of",
-    "receipt_number",
-    "receipt_url",
-    "review",
-    "source",
-    "source_transfer",
-    "statement_descriptor",
-    "transfer_data",
-    "transfer_group",
-];
+/// What a payment that was still processing is refused with when it is told to fail.
+const LATE_REFUSAL: Decline =
+    Decline { code: "card_declined", decline_code: "generic_decline", message: "Your card was declined." };
+
+/// What the shopper is told who was asked to authenticate and did not.
+const NOT_AUTHENTICATED: &str = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
 
 /// Stripe's `status`, as far as the emulator gets there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,39 +88,6 @@ pub(super) struct Particulars {
     pub(super) statement_descriptor_suffix: Option<String>,
 }
 
-/// How one try to pay went.
-#[derive(Clone, Debug)]
-pub(super) enum ChargeState {
-    /// The money moved.
-    Succeeded,
-    /// The issuer refused.
-    Failed(Decline),
-    /// Not known yet.
-    Pending,
-}
-
-/// One try to pay.
-#[derive(Clone, Debug)]
-pub(super) struct Charge {
-    /// `ch_…`.
-    pub(super) id: String,
-    /// When it was tried.
-    pub(super) created: i64,
-    /// How it went.
-    pub(super) state: ChargeState,
-}
-
-/// What an intent is paid with: Stripe's fresh clone of the shared payment method.
-#[derive(Clone, Debug)]
-pub(super) struct Source {
-    /// The clone, `pm_…`.
-    pub(super) payment_method: String,
-    /// The token that it came from.
-    pub(super) token: String,
-    /// The card behind it.
-    pub(super) card: TestCard,
-}
-
 /// A payment.
 #[derive(Clone, Debug)]
 pub(super) struct PaymentIntent {
@@ -149,8 +107,8 @@ pub(super) struct PaymentIntent {
     pub(super) source: Option<Source>,
     /// What the seller said about it.
     pub(super) particulars: Particulars,
-    /// The latest try to pay.
-    pub(super) charge: Option<Charge>,
+    /// All tries to pay, oldest first.
+    pub(super) charges: Vec<Charge>,
     /// Why the latest try failed.
     pub(super) last_payment_error: Option<Map<String, Value>>,
     /// When and why it was given up.
@@ -158,6 +116,23 @@ pub(super) struct PaymentIntent {
 }
 
 impl PaymentIntent {
+    /// A payment that nothing has happened to.
+    pub(super) fn new(id: String, livemode: bool, created: i64, amount: i64, currency: String) -> Self {
+        Self {
+            id,
+            livemode,
+            created,
+            amount,
+            currency,
+            status: Status::RequiresPaymentMethod,
+            source: None,
+            particulars: Particulars::default(),
+            charges: Vec::new(),
+            last_payment_error: None,
+            canceled: None,
+        }
+    }
+
     /// What the seller got.
     pub(super) const fn amount_received(&self) -> i64 {
         match self.status {
@@ -170,17 +145,101 @@ impl PaymentIntent {
         }
     }
 
+    /// The latest try to pay.
+    pub(super) fn latest_charge(&self) -> Option<&Charge> {
+        self.charges.last()
+    }
+
+    /// Tries to pay with its source. `may_ask` says whether somebody is there to authenticate.
+    pub(super) fn attempt(
+        &mut self,
+        source: &Source,
+        may_ask: bool,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), StripeError> {
+        self.source = Some(source.clone());
+        self.last_payment_error = None;
+        match source.means.outcome() {
+            Outcome::Succeeds => {
+                self.charge(source, ChargeState::Succeeded, turn);
+                self.status = Status::Succeeded;
+                Ok(())
+            }
+            Outcome::Processes => {
+                self.charge(source, ChargeState::Pending, turn);
+                self.status = Status::Processing;
+                Ok(())
+            }
+            Outcome::Declines(decline) => {
+                self.charge(source, ChargeState::Failed(decline), turn);
+                Err(self.refuse(decline, true))
+            }
+            Outcome::NeedsAuthentication if may_ask => {
+                self.status = Status::RequiresAction;
+                Ok(())
+            }
+            Outcome::NeedsAuthentication => Err(self.refuse(AUTHENTICATION_REQUIRED, false)),
+            Outcome::Fails => Err(StripeError::unknown()),
+        }
+    }
+
+    /// The shopper was asked to authenticate, and did or did not.
+    pub(super) fn authenticate(&mut self, succeeds: bool, turn: &mut Turn<'_>) {
+        if let Some(source) = self.source.clone().filter(|_| succeeds) {
+            self.charge(&source, ChargeState::Succeeded, turn);
+            self.status = Status::Succeeded;
+            return;
+        }
+        let mut error = StripeError::invalid_request(NOT_AUTHENTICATED)
+            .with_code("payment_intent_authentication_failure");
+        if let Some(source) = &self.source {
+            error = error.with_object("payment_method", source.to_json(self.created, self.livemode));
+        }
+        self.last_payment_error = Some(error.fields());
+        self.status = Status::RequiresPaymentMethod;
+    }
+
+    /// Gives the payment up.
+    pub(super) fn cancel(&mut self, now: i64, reason: Option<&str>) {
+        self.status = Status::Canceled;
+        self.canceled = Some((now, reason.map(str::to_owned)));
+    }
+
+    /// What the latest try was refused with, in words.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.last_payment_error.as_ref()?.get("message")?.as_str()
+    }
+
+    /// Decides a payment that was processing.
+    pub(super) fn settle(&mut self, succeeds: bool) {
+        let state = if succeeds { ChargeState::Succeeded } else { ChargeState::Failed(LATE_REFUSAL) };
+        if let Some(charge) = self.charges.last_mut() {
+            charge.state = state;
+        }
+        if succeeds {
+            self.status = Status::Succeeded;
+        } else {
+            // Nobody waits for this refusal: it is read from the intent.
+            drop(self.refuse(LATE_REFUSAL, true));
+        }
+    }
+
+    fn charge(&mut self, source: &Source, state: ChargeState, turn: &mut Turn<'_>) {
+        let (id, source) = (turn.id("ch"), source.clone());
+        let charge = Charge { id, created: turn.now, source, state, refunded: 0, disputed: false };
+        self.charges.push(charge);
+    }
+
     /// Records a refusal of the issuer, and words it as Stripe's 402.
-    pub(super) fn refuse(&mut self, decline: Decline, charge: Option<Charge>) -> StripeError {
+    fn refuse(&mut self, decline: Decline, was_charged: bool) -> StripeError {
         let mut error = StripeError::card(decline.code, decline.decline_code, decline.message);
-        if let Some(charge) = &charge {
+        if let Some(charge) = self.charges.last().filter(|_| was_charged) {
             error = error.with_object("charge", charge.id.as_str().into());
         }
         if let Some(source) = &self.source {
             error = error.with_object("payment_method", source.to_json(self.created, self.livemode));
         }
         self.status = Status::RequiresPaymentMethod;
-        self.charge = charge;
         self.last_payment_error = Some(error.fields());
         error.with_object("payment_intent", self.to_json(false))
     }
@@ -188,9 +247,13 @@ impl PaymentIntent {
     /// The object as Stripe shows it, with the charge in full when it was asked for.
     pub(super) fn to_json(&self, expand_charge: bool) -> Value {
         let particulars = &self.particulars;
-        let latest_charge = self.charge.as_ref().map(|charge| {
-            if expand_charge { self.charge_json(charge) } else { Value::from(charge.id.as_str()) }
-        });
+        let latest_charge = self
+            .latest_charge()
+            .map(|charge| if expand_charge { charge.to_json(self) } else { Value::from(charge.id.as_str()) });
+        let mut method_types = vec!["card"];
+        if let Some(Source { means: Means::BankDebit(kind), .. }) = &self.source {
+            method_types.push(kind);
+        }
         let payment_method = match self.status {
             Status::RequiresPaymentMethod => None,
             Status::RequiresConfirmation
@@ -205,7 +268,8 @@ impl PaymentIntent {
                 "use_stripe_sdk": {"type": "three_d_secure_redirect", "source": format!("src_{}", self.id)},
             })
         });
-        let processing = (self.status == Status::Processing)
+        let by_card = self.source.as_ref().is_some_and(|source| matches!(source.means, Means::Card(_)));
+        let processing = (by_card && self.status == Status::Processing)
             .then(|| json!({"card": {"customer_notification": null}, "type": "card"}));
         let canceled = self.canceled.as_ref();
         let said = json!({
@@ -234,7 +298,7 @@ impl PaymentIntent {
             "payment_method_options": {
                 "card": {"installments": null, "network": null, "request_three_d_secure": "automatic"},
             },
-            "payment_method_types": ["card"],
+            "payment_method_types": method_types,
             "processing": processing,
             "receipt_email": particulars.receipt_email,
             "shipping": particulars.shipping,
@@ -243,104 +307,22 @@ impl PaymentIntent {
         });
         with_nulls(said, INTENT_NEVER_SET)
     }
-
-    fn charge_json(&self, charge: &Charge) -> Value {
-        let failure = match charge.state {
-            ChargeState::Failed(decline) => Some(decline),
-            ChargeState::Succeeded | ChargeState::Pending => None,
-        };
-        let (status, captured) = match charge.state {
-            ChargeState::Succeeded => ("succeeded", true),
-            ChargeState::Failed(_) => ("failed", false),
-            ChargeState::Pending => ("pending", false),
-        };
-        let (network_status, seller_message, outcome_type) = match failure {
-            None => ("approved_by_network", "Payment complete.", "authorized"),
-            Some(_) => ("declined_by_network", "The bank declined the payment.", "issuer_declined"),
-        };
-        let particulars = &self.particulars;
-        let said = json!({
-            "id": charge.id,
-            "object": "charge",
-            "amount": self.amount,
-            "amount_captured": if captured { self.amount } else { 0 },
-            "amount_refunded": 0,
-            "balance_transaction": captured.then(|| charge.id.replacen("ch_", "txn_", 1)),
-            "billing_details": empty_billing_details(),
-            "captured": captured,
-            "created": charge.created,
-            "currency": self.currency,
-            "description": particulars.description,
-            "disputed": false,
-            "failure_code": failure.map(|decline| decline.code),
-            "failure_message": failure.map(|decline| decline.message),
-            "fraud_details": {},
-            "livemode": self.livemode,
-            "metadata": particulars.metadata,
-            "outcome": {
-                "advice_code": null,
-                "network_advice_code": null,
-                "network_decline_code": null,
-                "network_status": network_status,
-                "reason": failure.map(|decline| decline.decline_code),
-                "risk_level": "normal",
-                "risk_score": 1,
-                "seller_message": seller_message,
-                "type": outcome_type,
-            },
-            "paid": captured,
-            "payment_intent": self.id,
-            "payment_method": self.source.as_ref().map(|source| &source.payment_method),
-            "payment_method_details": self.source.as_ref().map(|source| json!({
-                "card": {
-                    "brand": source.card.brand, "country": "US", "exp_month": 12, "exp_year": 2034,
-                    "funding": "credit", "last4": source.card.last4, "network": source.card.brand,
-                },
-                "type": "card",
-            })),
-            "receipt_email": particulars.receipt_email,
-            "refunded": false,
-            "shipping": particulars.shipping,
-            "statement_descriptor_suffix": particulars.statement_descriptor_suffix,
-            "status": status,
-        });
-        with_nulls(said, CHARGE_NEVER_SET)
-    }
 }
 
-impl Source {
-    fn to_json(&self, created: i64, livemode: bool) -> Value {
-        json!({
-            "id": self.payment_method,
-            "object": "payment_method",
-            "allow_redisplay": "unspecified",
-            "billing_details": empty_billing_details(),
-            "card": {
-                "brand": self.card.brand,
-                "checks": {"address_line1_check": null, "address_postal_code_check": null, "cvc_check": null},
-                "country": "US",
-                "display_brand": self.card.brand,
-                "exp_month": 12,
-                "exp_year": 2034,
-                "fingerprint": format!("emulator{}", self.card.last4),
-                "funding": "credit",
-                "generated_from": null,
-                "last4": self.card.last4,
-                "networks": {"available": [self.card.brand], "preferred": null},
-                "three_d_secure_usage": {"supported": true},
-                "wallet": null,
-            },
-            "created": created,
-            "customer": null,
-            "livemode": livemode,
-            "metadata": {},
-            "type": "card",
-        })
+impl Listed for PaymentIntent {
+    const KIND: &'static str = "payment_intent";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn created(&self) -> i64 {
+        self.created
     }
 }
 
 /// The object with the fields that Stripe shows and that this emulator never sets.
-fn with_nulls(mut object: Value, never_set: &[&str]) -> Value {
+pub(super) fn with_nulls(mut object: Value, never_set: &[&str]) -> Value {
     if let Value::Object(fields) = &mut object {
         fields.extend(never_set.iter().map(|name| ((*name).to_owned(), Value::Null)));
     }

@@ -15,17 +15,21 @@ use base64::Engine as _;
 
 use super::control;
 use super::form;
+use super::hosted;
 use super::records::ExchangeHeaders;
 use super::service::{Answer, Arrival, Shared};
+use super::webhooks;
 use super::wire;
 
 /// The server of a listener, to be run on a thread of its own.
 pub(super) fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<actix_web::dev::Server> {
+    rt::spawn(webhooks::run(Arc::clone(&shared)));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::PayloadConfig::new(form::MAX_BODY))
             .app_data(web::Data::from(Arc::clone(&shared)))
             .service(control::scope())
+            .service(hosted::scope())
             .default_service(web::to(answer))
     })
     .workers(1)

@@ -19,6 +19,7 @@ use super::hold::{Gate, HoldPoint};
 use super::idempotency::{Admission, Standing, Stored};
 use super::records::{Exchange, ExchangeHeaders};
 use super::requests::{self, Command};
+use super::turn::{Cause, Moment};
 use super::version::ApiVersion;
 use super::world::World;
 
@@ -184,16 +185,8 @@ impl Shared {
                 Admission::First => {}
             }
         }
-        let gate = match command.kind() {
-            RequestKind::CreateIntent => world.next_gate(),
-            RequestKind::ReadAccount
-            | RequestKind::MintToken
-            | RequestKind::RevokeToken
-            | RequestKind::ReadToken
-            | RequestKind::ReadIntent
-            | RequestKind::ListIntents
-            | RequestKind::CancelIntent => None,
-        };
+        let pays = command.kind() == RequestKind::CreateIntent;
+        let gate = if pays { world.next_gate() } else { None };
         admitted(Course::Execute(Box::new(Accepted { caller, command, gate })))
     }
 
@@ -240,7 +233,15 @@ impl Shared {
         let result = if fails(HoldPoint::BeforeEffect) {
             Err(StripeError::unknown())
         } else {
-            self.world().execute(&caller, command, self.now())
+            let cause =
+                Cause { request_id: Some(request_id.to_owned()), idempotency_key: key.map(str::to_owned) };
+            let (result, first) = {
+                let mut world = self.world();
+                let first = world.webhooks.next_number();
+                (world.execute(&caller, command, Moment { now: self.now(), cause }), first)
+            };
+            self.told_since(first).await;
+            result
         };
         if let Some(gate) = &gate {
             gate.pass(HoldPoint::AfterEffect).await;
@@ -256,6 +257,16 @@ impl Shared {
             self.world().idempotency.complete(&caller.scope(), key, stored);
         }
         (status, body)
+    }
+
+    /// Waits for the webhooks from this number on that arrive before an answer.
+    pub(super) async fn told_since(&self, number: u64) {
+        let mut changes = self.world().webhooks.changes();
+        while !self.world().webhooks.may_answer_since(number) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     fn record(

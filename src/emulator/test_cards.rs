@@ -18,6 +18,17 @@ pub(super) enum Outcome {
     Fails,
 }
 
+/// What happens after a payment that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Later {
+    /// Nothing that was not asked for.
+    Nothing,
+    /// A refund is pending until it is decided.
+    RefundPends,
+    /// The shopper's bank takes the payment back at once.
+    IsDisputed,
+}
+
 /// A refusal in the words of the issuer.
 #[expect(clippy::struct_field_names, reason = "the names are Stripe's")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +59,15 @@ pub(super) struct TestCard {
     pub(super) outcome: Outcome,
     /// Whether that takes long.
     pub(super) slow: bool,
+    /// What happens after it succeeded.
+    pub(super) later: Later,
 }
 
 impl TestCard {
     /// The card of this name; `None` for one that Stripe does not have either.
     pub(super) fn find(name: &str) -> Option<Self> {
-        let card = |brand, last4, outcome| Some(Self { brand, last4, outcome, slow: false });
+        let card =
+            |brand, last4, outcome| Some(Self { brand, last4, outcome, slow: false, later: Later::Nothing });
         let visa = |last4, outcome| card("visa", last4, outcome);
         // Stripe documents the declines both as `pm_card_chargeDeclined…` and as `pm_card_visa_chargeDeclined…`.
         let name = match name.strip_prefix("pm_card_visa_charge") {
@@ -66,6 +80,14 @@ impl TestCard {
             "pm_card_mastercard" => card("mastercard", "4444", Outcome::Succeeds),
             "pm_card_amex" => card("amex", "0005", Outcome::Succeeds),
             "pm_card_discover" => card("discover", "1117", Outcome::Succeeds),
+            "pm_card_pendingRefund" => {
+                visa("7726", Outcome::Succeeds).map(|card| Self { later: Later::RefundPends, ..card })
+            }
+            "pm_card_createDispute" => {
+                visa("0259", Outcome::Succeeds).map(|card| Self { later: Later::IsDisputed, ..card })
+            }
+            // A refund succeeds, as with any card, and fails when the emulator is told so.
+            "pm_card_refundFail" => visa("5126", Outcome::Succeeds),
             "pm_card_authenticationRequired" => visa("3184", Outcome::NeedsAuthentication),
             "pm_emulator_processing" => visa("4242", Outcome::Processes),
             "pm_emulator_api_error" => visa("4242", Outcome::Fails),

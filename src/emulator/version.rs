@@ -6,7 +6,7 @@
 use super::error::StripeError;
 
 /// What a request without the header gets: the account's default, a GA version.
-const ACCOUNT_DEFAULT: &str = "2026-10-28.endive";
+pub(super) const ACCOUNT_DEFAULT: &str = "2026-10-28.endive";
 const FIRST_WITH_TOKENS: &str = "2026-04-22";
 const FIRST_WITHOUT_PAYMENT_METHOD_TYPES_PREVIEW: &str = "2026-08-26";
 const FIRST_WITHOUT_PAYMENT_METHOD_TYPES: &str = "2026-09-30";

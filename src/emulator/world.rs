@@ -21,6 +21,8 @@ use super::ids::IdSource;
 use super::payment_intent::Status;
 use super::records::{Exchange, LedgerEntry};
 use super::requests::Command;
+use super::turn::{Moment, Turn};
+use super::webhooks::{DeliveryAttempt, WebhookEndpoint, Webhooks};
 use super::{MintToken, Refusal};
 
 /// Older exchanges are forgotten, so that a long-lived emulator does not grow without bound.
@@ -37,22 +39,27 @@ pub(super) struct World {
     pub(super) ids: IdSource,
     /// What goes wrong.
     pub(super) faults: Choice,
+    /// Who is told of what happens.
+    pub(super) webhooks: Webhooks,
     /// The hold that was set over HTTP.
     pub(super) remote_hold: Option<Hold>,
+    origin: String,
     books: BTreeMap<Scope, Books>,
     exchanges: VecDeque<Exchange>,
     gates: VecDeque<Arc<Gate>>,
 }
 
 impl World {
-    /// A world without accounts.
-    pub(super) fn new(ids: IdSource) -> Self {
+    /// A world without accounts, served at an origin such as `http://127.0.0.1:40123`.
+    pub(super) fn new(ids: IdSource, origin: String) -> Self {
         Self {
             keyring: Keyring::default(),
             idempotency: IdempotencyKeys::default(),
             ids,
             faults: Choice::default(),
+            webhooks: Webhooks::default(),
             remote_hold: None,
+            origin,
             books: BTreeMap::new(),
             exchanges: VecDeque::new(),
             gates: VecDeque::new(),
@@ -69,31 +76,101 @@ impl World {
         &mut self,
         caller: &Caller,
         command: Command,
-        now: Timestamp,
+        moment: Moment,
     ) -> Result<Value, StripeError> {
-        let now = now.as_seconds();
         let scope = caller.scope();
         match command {
             Command::ReadAccount => self.keyring.read_account(caller),
-            Command::MintToken(grant) => {
-                let (books, ids) = self.books_and_ids(&scope);
-                Ok(books.mint(grant, ids, now).1)
-            }
-            Command::RevokeToken(id) => self.books_mut(&scope).revoke_token(&id, now),
-            Command::ReadToken(id) => self.books_mut(&scope).read_token(&id, now),
             Command::CreateIntent(request) => {
                 if let Some(token) = &request.token {
                     self.refuse_token_of_other_mode(caller, token)?;
                 }
-                let (books, ids) = self.books_and_ids(&scope);
-                books.create(&request, ids, now)
+                self.change(&scope, moment, |books, turn| books.create(&request, turn))
             }
-            Command::ReadIntent { id, expand_charge } => self.books_mut(&scope).read(&id, expand_charge),
-            Command::ListIntents(list) => self.books_mut(&scope).list(&list),
+            Command::MintToken(grant) => {
+                self.change(&scope, moment, |books, turn| Ok(books.mint(grant, turn).1))
+            }
+            Command::RevokeToken(id) => {
+                self.change(&scope, moment, |books, turn| books.revoke_token(&id, turn.now))
+            }
+            Command::ReadToken(id) => {
+                self.change(&scope, moment, |books, turn| books.read_token(&id, turn.now))
+            }
+            Command::ReadIntent { id, expand_charge } => {
+                self.change(&scope, moment, |books, _| books.read(&id, expand_charge))
+            }
+            Command::ListIntents(list) => self.change(&scope, moment, |books, _| books.list(&list)),
             Command::CancelIntent { id, reason, expand_charge } => {
-                self.books_mut(&scope).cancel(&id, reason.as_deref(), expand_charge, now)
+                self.change(&scope, moment, |books, turn| {
+                    books.cancel(&id, reason.as_deref(), expand_charge, turn)
+                })
             }
+            Command::Session(command) => {
+                let origin = self.origin.clone();
+                self.change(&scope, moment, |books, turn| books.do_session(command, &origin, turn))
+            }
+            Command::Refund(command) => {
+                self.change(&scope, moment, |books, turn| books.do_refund(command, turn))
+            }
+            Command::Dispute(command) => self.change(&scope, moment, |books, _| books.do_dispute(&command)),
+            Command::Event(command) => {
+                self.change(&scope, moment, |books, turn| books.do_event(&command, turn.now))
+            }
+            Command::ReadCharge(id) => self.change(&scope, moment, |books, _| books.read_charge(&id)),
         }
+    }
+
+    /// Changes or reads the books of one account and mode, in which what was due by the clock has happened.
+    pub(super) fn change<R>(
+        &mut self,
+        scope: &Scope,
+        moment: impl Into<Moment>,
+        act: impl FnOnce(&mut Books, &mut Turn<'_>) -> R,
+    ) -> R {
+        let Moment { now, cause } = moment.into();
+        let books = self.books.entry(scope.clone()).or_insert_with(|| Books::new(scope.1));
+        let mut turn = Turn { now: now.as_seconds(), cause: &cause, ids: &mut self.ids };
+        books.expire_due(&mut turn);
+        let done = act(books, &mut turn);
+        let news = books.take_news();
+        if !news.is_empty() {
+            self.webhooks.dispatch(scope, news);
+        }
+        done
+    }
+
+    /// Lets happen what is due by the clock.
+    pub(super) fn catch_up(&mut self, now: Timestamp) {
+        let nothing: Option<()> = self.find_map(now, |_, _| None);
+        debug_assert!(nothing.is_none(), "every account is looked at");
+    }
+
+    /// Adds a webhook endpoint of an account.
+    pub(super) fn add_webhook_endpoint(&mut self, endpoint: &WebhookEndpoint) -> Result<String, Refusal> {
+        if !self.keyring.knows(&endpoint.account_id) {
+            return Err(Refusal::UnknownAccount { account: endpoint.account_id.clone() });
+        }
+        let added = self.webhooks.add(endpoint, &mut self.ids);
+        added.ok_or_else(|| Refusal::NotOnLoopback { url: endpoint.url.clone() })
+    }
+
+    /// Records what came of a try to deliver an event.
+    pub(super) fn record_delivery(&mut self, (number, endpoint): (u64, &str), attempt: DeliveryAttempt) {
+        let Some((scope, event)) = self.webhooks.record((number, endpoint), attempt) else { return };
+        if let Some(books) = self.books.get_mut(&scope) {
+            books.confirm(&event);
+        }
+    }
+
+    /// The books of one account and mode as they are.
+    pub(super) fn books(&self, scope: &Scope) -> Option<&Books> {
+        self.books.get(scope)
+    }
+
+    /// Whose session this is.
+    pub(super) fn owner_of_session(&self, id: &str) -> Option<Scope> {
+        let owned = self.books.iter().find(|(_, books)| books.session(id).is_some());
+        owned.map(|(scope, _)| scope.clone())
     }
 
     /// Whether a request is a payment by a card whose issuer takes its time.
@@ -109,22 +186,47 @@ impl World {
         if !self.keyring.knows(&token.account_id) {
             return Err(Refusal::UnknownAccount { account: token.account_id.clone() });
         }
-        let now = now.as_seconds();
         let expires_at = token.expires_at.map(Timestamp::as_seconds);
-        let grant = Grant::new(&token.payment_method, &token.currency, token.max_amount, expires_at, now)
+        let (method, currency) = (&token.payment_method, &token.currency);
+        let grant = Grant::new(method, currency, token.max_amount, expires_at, now.as_seconds())
             .map_err(|error| Refusal::InvalidToken { message: error.message().to_owned() })?;
-        let (books, ids) = self.books_and_ids(&(token.account_id.clone(), mode));
-        Ok(books.mint(grant, ids, now).0)
+        let scope = (token.account_id.clone(), mode);
+        Ok(self.change(&scope, now, |books, turn| books.mint(grant, turn).0))
     }
 
     /// Decides a payment that was processing.
     pub(super) fn settle(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
-        let now = now.as_seconds();
-        if self.books.values_mut().any(|books| books.settle(id, succeeds, now)) {
-            Ok(())
-        } else {
-            Err(Refusal::NotProcessing { payment_intent: id.to_owned() })
-        }
+        let settled = self.find_map(now, |books, turn| books.settle(id, succeeds, turn).then_some(()));
+        settled.ok_or_else(|| Refusal::NotProcessing { payment_intent: id.to_owned() })
+    }
+
+    /// Decides a refund.
+    pub(super) fn finish_refund(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
+        let finished =
+            self.find_map(now, |books, turn| books.finish_refund(id, succeeds, turn).then_some(()));
+        finished.ok_or_else(|| Refusal::RefundIsDecided { refund: id.to_owned() })
+    }
+
+    /// The shopper's bank takes a payment back.
+    pub(super) fn dispute(&mut self, intent: &str, now: Timestamp) -> Result<String, Refusal> {
+        let raised = self.find_map(now, |books, turn| books.dispute(intent, turn));
+        raised.ok_or_else(|| Refusal::NotDisputable { payment_intent: intent.to_owned() })
+    }
+
+    /// Decides a dispute.
+    pub(super) fn close_dispute(&mut self, id: &str, won: bool, now: Timestamp) -> Result<(), Refusal> {
+        let closed = self.find_map(now, |books, turn| books.close_dispute(id, won, turn).then_some(()));
+        closed.ok_or_else(|| Refusal::DisputeIsClosed { dispute: id.to_owned() })
+    }
+
+    /// Asks the books one after another until one has an answer.
+    fn find_map<R>(
+        &mut self,
+        now: Timestamp,
+        mut ask: impl FnMut(&mut Books, &mut Turn<'_>) -> Option<R>,
+    ) -> Option<R> {
+        let scopes: Vec<Scope> = self.books.keys().cloned().collect();
+        scopes.into_iter().find_map(|scope| self.change(&scope, now, &mut ask))
     }
 
     /// The money that moved, by account and mode, then oldest first.
@@ -156,6 +258,27 @@ impl World {
             .filter(|((owner, _), _)| owner == account)
             .flat_map(|(_, books)| books.intents().iter().map(|intent| intent.to_json(false)))
             .collect()
+    }
+
+    /// All sessions of an account, test mode first, then oldest first.
+    pub(super) fn checkout_sessions(&mut self, account: &str, now: Timestamp) -> Vec<Value> {
+        let of_mode = |mode| {
+            let scope = (account.to_owned(), mode);
+            self.change(&scope, now, |books, _| books.sessions().collect::<Vec<_>>())
+        };
+        [Mode::Test, Mode::Live].into_iter().flat_map(of_mode).collect()
+    }
+
+    /// All refunds of an account, test mode first, then oldest first.
+    pub(super) fn refunds(&self, account: &str) -> Vec<Value> {
+        let owned = self.books.iter().filter(|((owner, _), _)| owner == account);
+        owned.flat_map(|(_, books)| books.refunds()).collect()
+    }
+
+    /// All disputes of an account, test mode first, then oldest first.
+    pub(super) fn disputes(&self, account: &str) -> Vec<Value> {
+        let owned = self.books.iter().filter(|((owner, _), _)| owner == account);
+        owned.flat_map(|(_, books)| books.disputes()).collect()
     }
 
     /// Writes down what took place.
@@ -203,14 +326,5 @@ impl World {
         ))
         .with_code("resource_missing")
         .with_param(TOKEN_PARAM))
-    }
-
-    fn books_mut(&mut self, scope: &Scope) -> &mut Books {
-        self.books_and_ids(scope).0
-    }
-
-    fn books_and_ids(&mut self, scope: &Scope) -> (&mut Books, &mut IdSource) {
-        let books = self.books.entry(scope.clone()).or_insert_with(|| Books::new(scope.1));
-        (books, &mut self.ids)
     }
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use crate::config::keyring::Keyring;
-use crate::domain::ids::{Mode, OrderId, Tenant};
+use crate::domain::ids::{Mode, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 
 /// The purpose under which keys of order pages are made.
 const ORDER: &str = "order";
+
+/// The purpose under which keys of checkout pages are made.
+const CHECKOUT: &str = "checkout";
 
 /// Makes and checks links.
 #[derive(Clone, Debug)]
@@ -41,6 +44,26 @@ impl PublicLinks {
     pub fn order(&self, view: &MerchantView, order: &OrderId) -> String {
         let key = self.keyring.link_key(ORDER, &view.tenant(), order.as_str());
         format!("{}/orders/{order}?key={key}", self.base(view))
+    }
+
+    /// The merchant's own page of a checkout, where hosted payment starts.
+    #[must_use]
+    pub fn checkout(&self, view: &MerchantView, session: &SessionId) -> String {
+        let key = self.keyring.link_key(CHECKOUT, &view.tenant(), session.as_str());
+        format!("{}/checkout/{session}?key={key}", self.base(view))
+    }
+
+    /// Where Stripe's page sends the shopper who has paid.
+    #[must_use]
+    pub fn checkout_return(&self, view: &MerchantView, session: &SessionId) -> String {
+        let key = self.keyring.link_key(CHECKOUT, &view.tenant(), session.as_str());
+        format!("{}/checkout/{session}/return?key={key}", self.base(view))
+    }
+
+    /// Whether `key` opens the page of this checkout of this tenant. Takes the same time for every wrong key.
+    #[must_use]
+    pub fn opens_checkout(&self, tenant: &Tenant, session: &SessionId, key: &str) -> bool {
+        self.keyring.verify_link_key(CHECKOUT, tenant, session.as_str(), key)
     }
 
     /// Whether `key` opens the status page of this order of this tenant. Takes the same time for every wrong key.

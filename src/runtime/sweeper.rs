@@ -1,8 +1,10 @@
 //! Wakes sessions whose time has come, however they came to sleep: passivated, restarted, or left by a panic.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -16,7 +18,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// How many due sessions are read at a time.
 const PAGE: u32 = 500;
 
-/// Asks the store for due sessions, at once and then every second, and hands each to `wake`, until `stop` says so.
+/// Asks the store for due sessions, at once and then every second, and hands each to `wake`, until `stop` says so. Whatever
+/// fails, also by a panic, fails for this time only: without a sweeper, payments would be left undecided.
 pub async fn sweep(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -33,8 +36,11 @@ pub async fn sweep(
         }
         // A clock that was set back puts nobody to sleep: what was due stays due.
         latest = latest.max(clock.now());
-        if let Err(error) = sweep_once(store.as_ref(), latest, &wake).await {
-            tracing::error!(%error, "sweep_failed");
+        // Nothing of a sweep outlives it, so that a panic leaves nothing half done.
+        match AssertUnwindSafe(sweep_once(store.as_ref(), latest, &wake)).catch_unwind().await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "sweep_failed"),
+            Err(_) => tracing::error!("sweep_panicked"),
         }
     }
 }

@@ -183,7 +183,9 @@ impl Shop {
         let Commit { tenant, session, due_at, attempt, order, flags, timeline, events, .. } = commit;
         match attempt {
             Some(AttemptChange::Start(row)) => {
-                self.tokens.insert(row.spt_hash.clone(), (row.session.clone(), row.number));
+                if let Some(spt) = row.spt_hash.clone() {
+                    self.tokens.insert(spt, (row.session.clone(), row.number));
+                }
                 self.attempts.insert((row.session.clone(), row.number), *row);
             }
             Some(AttemptChange::Update { number, end, erase_token }) => {
@@ -220,7 +222,7 @@ impl Shop {
     }
 
     fn check_start(&self, commit: &Commit, row: &AttemptRow) -> Result<(), CommitError> {
-        if self.tokens.contains_key(&row.spt_hash) {
+        if row.spt_hash.as_ref().is_some_and(|spt| self.tokens.contains_key(spt)) {
             return Err(CommitError::TokenUsed);
         }
         if self.attempts.values().any(|known| known.idempotency_key == row.idempotency_key) {

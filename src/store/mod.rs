@@ -25,7 +25,7 @@ use crate::domain::time::Timestamp;
 
 /// What a store does. One contract suite (`tests/it/store.rs`) runs over every implementation.
 #[async_trait]
-pub trait Store: Outbox + Send + Sync + 'static {
+pub trait Store: Send + Sync + 'static {
     /// Reads a session as it stands, with its order and what is known of a token, all in the same moment.
     async fn load(
         &self,
@@ -179,8 +179,8 @@ pub struct AttemptRow {
     pub session: SessionId,
     /// Its number.
     pub number: AttemptNumber,
-    /// The token's hash; unique within the tenant for good.
-    pub spt_hash: SptHash,
+    /// The token's hash, unique within the tenant for good; `None` of an attempt that opens a page at Stripe.
+    pub spt_hash: Option<SptHash>,
     /// What is charged.
     pub charge: Charge,
     /// Stripe's `Idempotency-Key`.

@@ -10,9 +10,9 @@ use crate::domain::ids::{OrderEventId, OrderId, Tenant};
 use crate::domain::order_event::{EventKind, OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 
-/// What a store does for telling order events. Part of what every [`super::Store`] does.
+/// What a store does for telling order events, beside [`super::Store`].
 #[async_trait]
-pub trait Outbox {
+pub trait Outbox: Send + Sync + 'static {
     /// Adds events to an order that is there, all or none, and answers the numbers they got. An event that is written with a
     /// change of its session goes into [`super::Commit::events`] instead.
     async fn append_events(

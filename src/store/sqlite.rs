@@ -195,8 +195,8 @@ impl Outbox for SqliteStore {
     }
 
     async fn claim_events(&self, tenant: &Tenant, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
-        let tenant = tenant.clone();
-        self.write(|asked| Write::Claim(tenant, claim, asked)).await
+        let claiming = Box::new((tenant.clone(), claim));
+        self.write(|asked| Write::Claim(claiming, asked)).await
     }
 
     async fn settle_event(
@@ -223,7 +223,7 @@ impl Outbox for SqliteStore {
         id: &OrderEventId,
         now: Timestamp,
     ) -> Result<Option<Delivery>, StoreError> {
-        let (tenant, id) = (tenant.clone(), id.clone());
-        self.write(|asked| Write::Retry(tenant, id, now, asked)).await
+        let retrying = Box::new((tenant.clone(), id.clone(), now));
+        self.write(|asked| Write::Retry(retrying, asked)).await
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::domain::address::Address;
-use crate::domain::checkout::attempt::AttemptIntent;
+use crate::domain::checkout::attempt::{AttemptIntent, Charge};
 use crate::domain::merchant::MerchantView;
 
 /// The metadata keys by which a payment of ours is recognised.
@@ -37,7 +37,7 @@ struct AutomaticPaymentMethods {
 }
 
 #[derive(Serialize)]
-struct Shipping<'a> {
+pub(super) struct Shipping<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<&'a str>,
@@ -58,7 +58,7 @@ struct ShippingAddress<'a> {
 }
 
 impl<'a> Shipping<'a> {
-    fn of(address: &'a Address) -> Self {
+    pub(super) fn of(address: &'a Address) -> Self {
         Self {
             name: &address.name,
             phone: address.phone_number.as_deref(),
@@ -74,15 +74,20 @@ impl<'a> Shipping<'a> {
     }
 }
 
-/// The form-encoded body of a charge (`POST /v1/payment_intents`), without its token.
-pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<String, serde_qs::Error> {
-    let charge = &intent.charge;
-    let metadata = BTreeMap::from([
+/// What is written into a payment of ours, and into its page, so that it is recognised.
+pub(super) fn metadata(charge: &Charge, view: &MerchantView) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
         (MERCHANT_KEY, view.id.to_string()),
         (SESSION_KEY, charge.session.to_string()),
         (REVISION_KEY, charge.revision.0.to_string()),
         (ATTEMPT_KEY, charge.attempt.0.to_string()),
-    ]);
+    ])
+}
+
+/// The form-encoded body of a charge (`POST /v1/payment_intents`), without its token.
+pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<String, serde_qs::Error> {
+    let charge = &intent.charge;
+    let metadata = metadata(charge, view);
     serde_qs::to_string(&Body {
         amount: charge.total.minor,
         currency: charge.total.currency.code(),

@@ -1,4 +1,4 @@
-//! Our thin Stripe client: the six calls that a sheet payment needs, with the bodies kept as they are sent.
+//! Our thin Stripe client: the nine calls that payments need, with the bodies kept as they are sent.
 //!
 //! Must not import: tokio, actix, sqlx, `store`, `protocol`. Never logs a body, a token or a key. Invariant: a charge
 //! is sent exactly as it was stored; what an answer means is decided in one place, [`outcome`].
@@ -7,18 +7,23 @@
 mod answers;
 mod charge;
 mod outcome;
+mod page;
+mod seller;
 mod transport;
 
 pub use charge::{encode_charge, with_token};
+pub use page::{PageError, PageLinks, PageOffer, encode_page};
+pub use seller::{SellerAccount, Stripe};
 pub use transport::{StripeTransport, TransportConfig, TransportError};
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use crate::domain::checkout::attempt::{IdempotencyKey, Seen, Unknown};
 use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId};
+use crate::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, SessionId};
 use crate::domain::time::{Span, Timestamp};
 use answers::{Account, GrantedToken, List, PaymentIntent};
 use transport::{Call, Reply};
@@ -43,6 +48,17 @@ pub struct StoredCharge<'a> {
     pub body: &'a str,
     /// The token.
     pub token: &'a SharedPaymentToken,
+    /// `Idempotency-Key`.
+    pub idempotency_key: &'a IdempotencyKey,
+    /// `Stripe-Version`.
+    pub stripe_version: &'a str,
+}
+
+/// A request for a page as it was stored.
+#[derive(Clone, Debug)]
+pub struct StoredPage<'a> {
+    /// The body.
+    pub body: &'a str,
     /// `Idempotency-Key`.
     pub idempotency_key: &'a IdempotencyKey,
     /// `Stripe-Version`.
@@ -109,16 +125,17 @@ impl StripeAccount {
     pub const fn new(transport: StripeTransport, key: SecretString) -> Self {
         Self { transport, key }
     }
+}
 
-    /// The `Stripe-Version` that new requests carry.
-    #[must_use]
-    pub fn version(&self) -> &str {
+#[async_trait]
+impl SellerAccount for StripeAccount {
+    fn version(&self) -> &str {
         self.transport.version()
     }
 
     /// Which account the key opens (`GET /v1/account`), and that the clocks agree: nothing is sent before both are known,
     /// since a request may be repeated only while Stripe remembers its key.
-    pub async fn account_id(&self) -> Result<AccountId, AccountError> {
+    async fn account_id(&self) -> Result<AccountId, AccountError> {
         let reply =
             self.get("/v1/account", &[]).await.map_err(|error| AccountError::Unread(error.to_string()))?;
         match reply.status {
@@ -140,7 +157,7 @@ impl StripeAccount {
 
     /// What a token is good for (`GET /v1/shared_payment/granted_tokens/{id}`). That this merchant's own key can
     /// read it is what makes it this merchant's.
-    pub async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+    async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
         let path = format!("/v1/shared_payment/granted_tokens/{}", token.expose());
         match self.get(&path, &[]).await {
             Ok(reply) if !reply.clock_agrees => Err(GatherError::ClockDiffers),
@@ -156,7 +173,7 @@ impl StripeAccount {
     }
 
     /// Sends a stored charge (`POST /v1/payment_intents`), once; repeating is the caller's.
-    pub async fn charge(&self, stored: &StoredCharge<'_>) -> Observation {
+    async fn charge(&self, stored: &StoredCharge<'_>) -> Observation {
         let call = Call {
             idempotency_key: Some(stored.idempotency_key.as_str()),
             version: Some(stored.stripe_version),
@@ -168,6 +185,7 @@ impl StripeAccount {
         let seen = match outcome::of_charge(&reply) {
             Seen::TokenRefused { detail, .. } => self.why_refused(stored.token, detail).await,
             seen @ (Seen::Intent(_)
+            | Seen::Page(_)
             | Seen::Declined { .. }
             | Seen::RequestRefused { .. }
             | Seen::IdempotencyConflict
@@ -180,25 +198,44 @@ impl StripeAccount {
         Observation::of(seen, &reply)
     }
 
-    /// Looks at a token that was refused: it may have been used up by a payment of our own.
-    async fn why_refused(&self, token: &SharedPaymentToken, detail: String) -> Seen {
-        match self.token_facts(token).await {
-            Ok(facts) => {
-                let harmless =
-                    matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
-                Seen::TokenRefused { maybe_consumed: !harmless, detail }
+    /// Sends a stored request that opens a page (`POST /v1/checkout/sessions`), once; repeating is the caller's.
+    async fn open_page(&self, stored: &StoredPage<'_>) -> Observation {
+        let call = Call {
+            idempotency_key: Some(stored.idempotency_key.as_str()),
+            version: Some(stored.stripe_version),
+            ..Call::post("/v1/checkout/sessions", stored.body.to_owned())
+        };
+        match self.transport.send(&self.key, call).await {
+            Ok(reply) => Observation::of(page::of_opening(&reply), &reply),
+            Err(_) => Seen::Unknown(Unknown::default()).into(),
+        }
+    }
+
+    /// Reads a page and its payment (`GET /v1/checkout/sessions/{id}`).
+    async fn read_page(&self, id: &HostedPageId) -> Observation {
+        let path = format!("/v1/checkout/sessions/{id}");
+        match self.get(&path, &[("expand[0]", "payment_intent")]).await {
+            Ok(reply) => Observation::of(page::of_reading(&reply), &reply),
+            Err(_) => Seen::Unread.into(),
+        }
+    }
+
+    /// Closes a page (`POST /v1/checkout/sessions/{id}/expire`), and reads it where that is refused or not answered.
+    /// `distinction` tells this try from others, since Stripe replays a stored failure under its key.
+    async fn close_page(&self, id: &HostedPageId, distinction: &str) -> Observation {
+        let key = format!("mg1-expire-{id}-{distinction}");
+        let path = format!("/v1/checkout/sessions/{id}/expire");
+        let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
+        match self.transport.send(&self.key, call).await {
+            Ok(reply) if (200..=299).contains(&reply.status) => {
+                Observation::of(page::of_reading(&reply), &reply)
             }
-            Err(GatherError::Unread | GatherError::ClockDiffers) => {
-                Seen::TokenRefused { maybe_consumed: true, detail }
-            }
-            // The token was read before its attempt was begun; that it is unknown now means that the key opens another
-            // account, whose answers tell nothing of this attempt.
-            Err(GatherError::Foreign) => Seen::KeyRefused,
+            Ok(_) | Err(_) => self.read_page(id).await,
         }
     }
 
     /// Reads one PaymentIntent (`GET /v1/payment_intents/{id}`).
-    pub async fn read_intent(&self, intent: &PaymentIntentId) -> Observation {
+    async fn read_intent(&self, intent: &PaymentIntentId) -> Observation {
         match self.get(&format!("/v1/payment_intents/{intent}"), &[]).await {
             Ok(reply) => Observation::of(outcome::of_reading(&reply), &reply),
             Err(_) => Seen::Unread.into(),
@@ -207,7 +244,7 @@ impl StripeAccount {
 
     /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`), then reads it unless the answer shows it.
     /// Every try has a key of its own, ending in `distinction`, since Stripe replays a failure that it has stored.
-    pub async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation {
+    async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation {
         let key = format!("mg1-cancel-{intent}-{distinction}");
         let path = format!("/v1/payment_intents/{intent}/cancel");
         let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
@@ -222,7 +259,7 @@ impl StripeAccount {
     /// Looks for the PaymentIntent of an attempt among all that were made since shortly before it
     /// (`GET /v1/payment_intents`, every page; search lags behind and is not used). There is no upper end: a request
     /// may arrive late, and clocks differ; where they differ by much, finding nothing means nothing.
-    pub async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {
+    async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {
         let from = (wanted.started - LISTING_MARGIN).as_seconds().to_string();
         let mut found: Vec<PaymentIntent> = Vec::new();
         let mut after: Option<String> = None;
@@ -258,9 +295,34 @@ impl StripeAccount {
         }
         Seen::Unread.into()
     }
+}
+
+impl StripeAccount {
+    /// Looks at a token that was refused: it may have been used up by a payment of our own.
+    async fn why_refused(&self, token: &SharedPaymentToken, detail: String) -> Seen {
+        match self.token_facts(token).await {
+            Ok(facts) => {
+                let harmless =
+                    matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
+                Seen::TokenRefused { maybe_consumed: !harmless, detail }
+            }
+            Err(GatherError::Unread | GatherError::ClockDiffers) => {
+                Seen::TokenRefused { maybe_consumed: true, detail }
+            }
+            // The token was read before its attempt was begun; that it is unknown now means that the key opens another
+            // account, whose answers tell nothing of this attempt.
+            Err(GatherError::Foreign) => Seen::KeyRefused,
+        }
+    }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, TransportError> {
         self.transport.send(&self.key, Call::get(path, query)).await
+    }
+}
+
+impl Stripe for StripeTransport {
+    fn account(&self, key: SecretString) -> Box<dyn SellerAccount> {
+        Box::new(StripeAccount::new(self.clone(), key))
     }
 }
 

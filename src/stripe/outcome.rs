@@ -99,7 +99,7 @@ fn declined(error: ErrorDetails) -> Option<Seen> {
     })
 }
 
-fn unknown(reply: &Reply) -> Seen {
+pub(super) fn unknown(reply: &Reply) -> Seen {
     Seen::Unknown(Unknown {
         retry_after: reply.retry_after,
         should_retry: reply.should_retry,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use merchant_gateway::ports::{Environment, SystemEnvironment};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::client::{Client, Speaks};
@@ -20,6 +20,8 @@ struct Demo {
     process: Child,
     page: String,
     ledger: String,
+    /// The coffee shop's MCP endpoint.
+    shop: String,
     folder: TempDir,
 }
 
@@ -41,7 +43,10 @@ impl Demo {
             let line = said.iter().find_map(|line| line.trim().strip_prefix(name));
             line.unwrap_or_else(|| panic!("no {name} in {said:?}")).trim().to_owned()
         };
-        Self { process, page: address("page "), ledger: address("ledger "), folder }
+        let endpoint = |line: &&String| line.contains("MCP endpoint") && line.contains("harbor-coffee");
+        let shop =
+            said.iter().find(endpoint).and_then(|line| line.split_whitespace().last()).unwrap().to_owned();
+        Self { process, page: address("page "), ledger: address("ledger "), shop, folder }
     }
 
     /// Runs a script against the page; gives what it tells. `None` where there is no Node.js or no browser.
@@ -109,4 +114,23 @@ async fn the_host_keeps_its_rules_and_shows_what_goes_wrong() {
 fn the_pages_rules_hold_by_themselves() {
     let Some(ran) = node::run("host/rules.mjs", &[]) else { return };
     assert_eq!(node::said(&ran).trim(), "the rules hold");
+}
+
+#[tokio::test]
+async fn a_browser_without_scripts_pays_on_the_shops_page_and_stripes() {
+    let demo = Demo::start();
+    let Some(chromium) = node::chromium() else { return };
+    let client = Client::new(demo.shop.clone(), Speaks::Modern);
+    let items = json!([{ "id": "huila-washed-250-beans", "quantity": 2 }]);
+    let made = client.call("checkout_session", json!({ "checkout_session": { "items": items } })).await;
+    let text = made["content"][0]["text"].as_str().unwrap();
+    let link = text.split_whitespace().find(|word| word.contains("/checkout/")).expect("the page is named");
+    let pictures = demo.pictures();
+    let arguments = [link, chromium.to_str().unwrap(), pictures.to_str().unwrap()];
+    let Some(output) = node::run("hosted/without_scripts.mjs", &arguments) else { return };
+    let told: Value = serde_json::from_str(&node::said(&output)).unwrap();
+    assert!(told["total"].as_str().unwrap().contains("45.67"), "{told}");
+    let text = client.http.get(&demo.ledger).send().await.unwrap().text().await.unwrap();
+    let ledger: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!((ledger.len(), &ledger[0]["amount_received"]), (1, &json!(4567)), "{text}");
 }

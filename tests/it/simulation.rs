@@ -5,7 +5,6 @@
 
 mod checks;
 mod store;
-mod stripe;
 mod world;
 
 use std::collections::BTreeMap;
@@ -20,6 +19,9 @@ const SEEDS: u64 = 10_000;
 
 /// Within so many, each mistake must show.
 const SABOTEUR_SEEDS: u64 = 1000;
+
+/// How often both ways of paying are raced on one session.
+const RACES: u64 = 1000;
 
 type Counts = BTreeMap<&'static str, u64>;
 
@@ -86,6 +88,13 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("ends canceled", 200),
         ("ends ready", 1000),
         ("frozen: unreadable", 10),
+        ("page asked for", 2000),
+        ("late page", 50),
+        ("page shown", 2000),
+        ("page used", 1000),
+        ("page of no use", 200),
+        ("both ways tried", 1000),
+        ("paid on a page", 1000),
         ("frozen: disagrees", 50),
         ("frozen: conflict", 50),
         ("ends after too many attempts", 100),
@@ -118,14 +127,14 @@ fn caught(mistakes: Mistakes) -> String {
 #[test]
 fn a_store_that_ignores_versions_is_caught() {
     let store = StoreMistakes { ignores_versions: true, ..StoreMistakes::default() };
-    let broken = caught(Mistakes { store, renews_keys: false });
+    let broken = caught(Mistakes { store, ..Mistakes::default() });
     assert!(broken.starts_with('I') || broken.starts_with("honesty"), "{broken}");
 }
 
 #[test]
 fn a_store_that_loses_the_attempt_is_caught() {
     let store = StoreMistakes { loses_attempts: true, ..StoreMistakes::default() };
-    assert!(caught(Mistakes { store, renews_keys: false }).starts_with("I3"));
+    assert!(caught(Mistakes { store, ..Mistakes::default() }).starts_with("I3"));
 }
 
 #[test]
@@ -135,8 +144,28 @@ fn a_client_that_renews_the_key_is_caught() {
 }
 
 #[test]
+fn a_page_that_is_said_to_be_closed_and_is_not_is_caught() {
+    let broken = caught(Mistakes { leaves_pages_open: true, ..Mistakes::default() });
+    assert!(broken.starts_with("I1") || broken.starts_with("I5"), "{broken}");
+}
+
+#[test]
+fn both_ways_of_paying_raced_end_in_one_charge() {
+    let (mut by_page, mut by_token) = (0, 0);
+    for seed in 0..RACES {
+        let mut world = World::race(seed, false);
+        let ended = world.run();
+        assert_eq!(ended, Ok(()), "seed {seed}");
+        let count = |what| world.counts.get(what).copied().unwrap_or(0);
+        by_page += count("paid on a page");
+        by_token += count("ends completed") - count("paid on a page");
+    }
+    assert!(by_page > RACES / 10 && by_token > RACES / 10, "{by_page} by page, {by_token} by token");
+}
+
+#[test]
 fn an_attempt_that_begins_before_the_last_one_is_dead_is_caught() {
     let store = StoreMistakes { forgets_attempts_under_way: true, ..StoreMistakes::default() };
-    let broken = caught(Mistakes { store, renews_keys: false });
+    let broken = caught(Mistakes { store, ..Mistakes::default() });
     assert!(broken.starts_with("I1") || broken.starts_with("I5"), "{broken}");
 }

@@ -14,7 +14,7 @@ use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, KeptFlag, Loaded, MemoryStore, Resolution, SqliteStore, Store,
+    AttemptRow, Commit, CommitError, KeptFlag, Loaded, MemoryStore, Outbox, Resolution, SqliteStore, Store,
     StoreError, TokenUse,
 };
 
@@ -83,7 +83,12 @@ contract!(
     a_tenant_never_sees_or_sends_another_tenants_events,
 );
 
-type AnyStore = Arc<dyn Store>;
+/// All that is durable, in any form.
+trait Durable: Store + Outbox {}
+
+impl<T: Store + Outbox> Durable for T {}
+
+type AnyStore = Arc<dyn Durable>;
 
 async fn loaded(store: &AnyStore, session: u128) -> Loaded {
     store.load(&harbor(), &session_id(session), None).await.unwrap()

@@ -8,7 +8,9 @@ use merchant_gateway::domain::ids::{AttemptNumber, SessionId};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, MintToken};
 use merchant_gateway::ports::{Clock, ManualClock, SystemClock};
-use merchant_gateway::stripe::{AccountError, Listing, StripeAccount, StripeTransport, TransportConfig};
+use merchant_gateway::stripe::{
+    AccountError, Listing, SellerAccount, StripeAccount, StripeTransport, TransportConfig,
+};
 use secrecy::SecretString;
 
 const ACCOUNT: &str = "acct_shop";

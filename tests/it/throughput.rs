@@ -1,18 +1,19 @@
 //! How many purchases a second become orders, beside how fast SQLite alone writes what they wrote.
 //!
 //! In the suite this shows that the measurement works; `make bench` makes it long enough to mean something
-//! (`BENCH_PURCHASES`, `BENCH_SHOPPERS`), on the optimised binary, and fails below half of SQLite's pace.
+//! (`BENCH_ROUNDS`, `BENCH_PURCHASES`, `BENCH_SHOPPERS`), on the optimised binary, and fails below half of SQLite's pace.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use merchant_gateway::ports::{Environment, SystemEnvironment};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection};
+use tokio::time::Instant;
 
-use crate::support::client::{Client, Speaks};
+use crate::support::client::{Speaks, payment};
 use crate::support::orders::ORDERS;
 use crate::support::samples::Sample;
 use crate::support::world::World;
@@ -38,25 +39,34 @@ async fn prepared(world: &World, purchases: u32) -> Vec<Ready> {
     ready
 }
 
+/// Pays as a host does that trusts the shop: the answer is looked at, and not held against a schema.
+async fn pay(http: &reqwest::Client, url: &str, ready: &Ready) {
+    let params =
+        json!({ "name": "complete_checkout", "arguments": payment(&ready.sheet["id"], &ready.token) });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let request = http
+        .post(url)
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2025-11-25")
+        .body(message.to_string());
+    let paid: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(paid["result"]["structuredContent"]["status"], "completed", "{paid}");
+}
+
 /// So many shoppers pay what there is to pay, each one checkout after the other; how long that takes.
 async fn paid(world: &World, ready: Vec<Ready>, shoppers: u32) -> Duration {
     let ready = Arc::new(Mutex::new(ready));
-    let client = |merchant| world.client_of(merchant, Speaks::Legacy);
-    let clients: Vec<_> = (0..shoppers)
-        .map(|_| ORDERS.iter().map(|order| (order.merchant, client(order.merchant))).collect::<Vec<_>>())
-        .collect();
+    let (base, http) = (world.url(""), world.client(Speaks::Legacy).http);
     let begun = Instant::now();
     let mut paying = tokio::task::JoinSet::new();
-    for clients in clients {
-        let ready = Arc::clone(&ready);
+    for _ in 0..shoppers {
+        let (ready, base, http) = (Arc::clone(&ready), base.clone(), http.clone());
         paying.spawn(async move {
             loop {
                 let next = ready.lock().unwrap().pop();
-                let Some(Ready { merchant, sheet, token }) = next else { return };
-                let (_, client): &(_, Client) =
-                    clients.iter().find(|(of, _)| *of == merchant).expect("a client of each");
-                let paid = client.complete(&sheet["id"], &token).await;
-                assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+                let Some(next) = next else { return };
+                pay(&http, &format!("{base}/t/{}/mcp", next.merchant), &next).await;
             }
         });
     }
@@ -77,8 +87,10 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
     let path = folder.join("alone.db");
     let mut source = connection(SqliteConnectOptions::new().filename(gateway)).await;
     sqlx::query("VACUUM INTO ?").bind(path.to_str()).execute(&mut source).await.unwrap();
-    let committed: Vec<(String, i64, i64)> = sqlx::query_as(
-        "SELECT id, version, (SELECT count(*) FROM timeline WHERE session = id) FROM sessions",
+    let committed: Vec<(String, String, i64, i64)> = sqlx::query_as(
+        "SELECT sessions.id, sessions.tenant, sessions.version, count(*) FROM sessions JOIN timeline \
+         ON timeline.tenant = sessions.tenant AND timeline.mode = sessions.mode AND timeline.session = sessions.id \
+         GROUP BY sessions.tenant, sessions.mode, sessions.id",
     )
     .fetch_all(&mut source)
     .await
@@ -95,29 +107,32 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
         sqlx::query(sqlx::AssertSqlSafe(emptied)).execute(&mut alone).await.unwrap();
     }
     let begun = Instant::now();
-    for (session, version, entries) in &committed {
+    for (session, tenant, version, entries) in &committed {
         assert_eq!(*version, i64::from(1 + COMMITS), "a purchase takes so many commits");
         let attempt = [
-            "UPDATE main.sessions SET body = (SELECT body FROM gateway.sessions WHERE id = ?1), state = 'charging' \
-             WHERE id = ?1",
+            "UPDATE main.sessions SET state = 'charging', body = (SELECT body FROM gateway.sessions \
+             WHERE tenant = ?3 AND mode = 'test' AND id = ?1) WHERE tenant = ?3 AND mode = 'test' AND id = ?1",
             "INSERT INTO main.attempts SELECT tenant, mode, session, number, spt_hash, charge, idempotency_key, body, \
              hex(randomblob(80)), stripe_version, account, started, repeat_until, NULL \
-             FROM gateway.attempts WHERE session = ?1",
+             FROM gateway.attempts WHERE tenant = ?3 AND mode = 'test' AND session = ?1",
             "INSERT INTO main.timeline SELECT * FROM gateway.timeline \
-             WHERE session = ?1 AND number > 1 AND number < ?2",
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1 AND number > 1 AND number < ?2",
         ];
         let end = [
-            "UPDATE main.sessions SET body = (SELECT body FROM gateway.sessions WHERE id = ?1), state = 'completed' \
-             WHERE id = ?1",
-            "UPDATE main.attempts SET ended = (SELECT ended FROM gateway.attempts WHERE session = ?1), \
-             sealed_token = NULL WHERE session = ?1",
-            "INSERT INTO main.orders SELECT * FROM gateway.orders WHERE session = ?1",
-            "INSERT INTO main.timeline SELECT * FROM gateway.timeline WHERE session = ?1 AND number = ?2",
+            "UPDATE main.sessions SET state = 'completed', body = (SELECT body FROM gateway.sessions \
+             WHERE tenant = ?3 AND mode = 'test' AND id = ?1) WHERE tenant = ?3 AND mode = 'test' AND id = ?1",
+            "UPDATE main.attempts SET sealed_token = NULL, ended = (SELECT ended FROM gateway.attempts \
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1) \
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1",
+            "INSERT INTO main.orders SELECT * FROM gateway.orders \
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1",
+            "INSERT INTO main.timeline SELECT * FROM gateway.timeline \
+             WHERE tenant = ?3 AND mode = 'test' AND session = ?1 AND number = ?2",
         ];
         for statements in [&attempt[..], &end[..]] {
             let mut transaction = alone.begin_with("BEGIN IMMEDIATE").await.unwrap();
             for statement in statements {
-                let query = sqlx::query(*statement).bind(session).bind(entries);
+                let query = sqlx::query(*statement).bind(session).bind(entries).bind(tenant);
                 query.execute(&mut *transaction).await.unwrap();
             }
             transaction.commit().await.unwrap();
@@ -135,11 +150,8 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
     elapsed
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn purchases_are_counted_against_the_commits_that_they_are_made_of() {
-    let setting = |name: &str| SystemEnvironment.var(name).and_then(|text| text.parse::<u32>().ok());
-    let purchases = setting("BENCH_PURCHASES").unwrap_or(24);
-    let shoppers = setting("BENCH_SHOPPERS").unwrap_or(8);
+/// Purchases per second by the gateway, and by SQLite alone.
+async fn round(purchases: u32, shoppers: u32) -> (f64, f64) {
     let mut world = World::closed(Sample::all().iter().map(Sample::shop).collect());
     world.settings.push(("GATEWAY__LOG__FILTER", "info"));
     world.start_gateway();
@@ -150,12 +162,28 @@ async fn purchases_are_counted_against_the_commits_that_they_are_made_of() {
     let alone =
         written_alone(&world.folder.path().join("merchant-gateway.sqlite3"), world.folder.path()).await;
     let pace = |elapsed: Duration| f64::from(purchases) / elapsed.as_secs_f64();
-    let ratio = pace(elapsed) / pace(alone);
-    println!("{purchases} purchases by {shoppers} shoppers at once, each {COMMITS} durable commits");
-    println!("gateway      {:>8.0} purchases/s", pace(elapsed));
-    println!("SQLite alone {:>8.0} purchases/s", pace(alone));
-    println!("ratio        {ratio:>8.2}");
+    (pace(elapsed), pace(alone))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn purchases_are_counted_against_the_commits_that_they_are_made_of() {
+    let setting = |name: &str| SystemEnvironment.var(name).and_then(|text| text.parse::<u32>().ok());
+    let purchases = setting("BENCH_PURCHASES").unwrap_or(24);
+    let shoppers = setting("BENCH_SHOPPERS").unwrap_or(8);
+    println!(
+        "{purchases} purchases by {shoppers} shoppers at once, each {COMMITS} durable commits, per second"
+    );
+    // What else the machine does falls on one round more than on another, so the round in the middle counts.
+    let mut ratios = Vec::new();
+    for _ in 0..setting("BENCH_ROUNDS").unwrap_or(1) {
+        let (gateway, alone) = round(purchases, shoppers).await;
+        println!("gateway {gateway:>6.0}   SQLite alone {alone:>6.0}   ratio {:>5.2}", gateway / alone);
+        ratios.push(gateway / alone);
+    }
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios[ratios.len() / 2];
+    println!("median ratio {median:.2}");
     if let Some(least) = SystemEnvironment.var("BENCH_LEAST").and_then(|text| text.parse::<f64>().ok()) {
-        assert!(ratio >= least, "less than {least} of what SQLite alone does");
+        assert!(median >= least, "less than {least} of what SQLite alone does");
     }
 }

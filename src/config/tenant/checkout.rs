@@ -3,7 +3,7 @@
 use super::values::{Amounts, countries, whole};
 use crate::config::document::Section;
 use crate::domain::address::CountryCode;
-use crate::domain::merchant::{CheckoutPolicy, Limits, RiskPolicy, TokenPolicy};
+use crate::domain::merchant::{CheckoutMethod, CheckoutPolicy, Limits, RiskPolicy, TokenPolicy};
 use crate::domain::time::Span;
 
 const QUOTE_MINUTES: i64 = 15;
@@ -11,28 +11,15 @@ const LONGEST_QUOTE: i64 = 60;
 const SESSION_MINUTES: i64 = 120;
 const LONGEST_SESSION: i64 = 24 * 60;
 
-/// Ways to pay, as far as they are built.
-#[derive(Clone, Copy)]
-enum Method {
-    PaymentSheet,
-    Hosted,
-    /// The payment sheet where the host offers one.
-    Auto,
-}
-
 /// Reads `[checkout]`; every key has a default.
 pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
     let section = root.section("checkout");
-    let method = section.field("method");
-    let words = [("payment_sheet", Method::PaymentSheet), ("hosted", Method::Hosted), ("auto", Method::Auto)];
-    match method.as_ref().and_then(|field| field.choice(&words)) {
-        Some(Method::Hosted) => {
-            if let Some(field) = &method {
-                field.refuse("is not supported yet", "write \"payment_sheet\" or \"auto\"");
-            }
-        }
-        Some(Method::PaymentSheet | Method::Auto) | None => {}
-    }
+    let words = [
+        ("payment_sheet", CheckoutMethod::PaymentSheet),
+        ("hosted", CheckoutMethod::Hosted),
+        ("auto", CheckoutMethod::Auto),
+    ];
+    let method = section.field("method").and_then(|field| field.choice(&words));
     let max_total = section.field("max_total").and_then(|field| amounts.chargeable(&field));
     let sold_to = match section.field("countries") {
         Some(field) => countries(&field),
@@ -49,6 +36,7 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
     let session = session.unwrap_or(SESSION_MINUTES);
     section.finish();
     CheckoutPolicy {
+        method: method.unwrap_or(CheckoutMethod::Auto),
         max_total,
         countries: sold_to,
         tokens: TokenPolicy {

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::hosted::PageSeen;
 use super::session::Notice;
 use super::token::SharedPaymentToken;
 use crate::domain::address::Address;
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, Revision, SessionId, SptHash, Tenant};
 use crate::domain::money::Money;
+use crate::domain::pricing::Quote;
 use crate::domain::time::{Span, Timestamp};
 
 /// What Stripe is asked to charge, and what must come back unchanged with the answer.
@@ -31,7 +33,7 @@ pub struct AttemptIntent {
     /// What is charged.
     pub charge: Charge,
     /// With what.
-    pub token: SharedPaymentToken,
+    pub means: Means,
     /// The Stripe account that is paid.
     pub account: AccountId,
     /// Where the goods go; Stripe's risk engine reads it.
@@ -44,6 +46,33 @@ pub struct AttemptIntent {
     pub repeat_until: Timestamp,
 }
 
+/// What an attempt is paid with.
+#[derive(Clone, Debug)]
+pub enum Means {
+    /// A Shared Payment Token, charged at once.
+    Token(SharedPaymentToken),
+    /// A page at Stripe, on which the shopper chooses.
+    Page {
+        /// What the page shows.
+        quote: Box<Quote>,
+        /// Until when it can be paid.
+        expires: Timestamp,
+        /// Filled in on the page for the shopper.
+        email: Option<String>,
+    },
+}
+
+impl AttemptIntent {
+    /// The hash of its token; `None` of a page.
+    #[must_use]
+    pub fn spt_hash(&self) -> Option<&SptHash> {
+        match &self.means {
+            Means::Token(token) => Some(token.hash()),
+            Means::Page { .. } => None,
+        }
+    }
+}
+
 /// Stripe's `Idempotency-Key` of an attempt: recomputable, different for every attempt, without a secret in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -53,19 +82,28 @@ impl IdempotencyKey {
     /// `mg1-` and the SHA-256 of the length-prefixed parts of an attempt.
     #[must_use]
     pub fn of(tenant: &Tenant, account: &AccountId, spt: &SptHash, charge: &Charge) -> Self {
+        Self::over(tenant, account, charge, &[spt.as_str()])
+    }
+
+    /// The same of an attempt that opens a page: `hosted` and the revision stand in the place of the token.
+    #[must_use]
+    pub fn of_page(tenant: &Tenant, account: &AccountId, charge: &Charge) -> Self {
+        Self::over(tenant, account, charge, &["hosted", &charge.revision.0.to_string()])
+    }
+
+    fn over(tenant: &Tenant, account: &AccountId, charge: &Charge, means: &[&str]) -> Self {
         let mut hash = Sha256::new();
         let number = charge.attempt.0.to_string();
         let minor = charge.total.minor.to_string();
-        for part in [
+        let whose = [
             tenant.merchant.as_str(),
             account.as_str(),
             tenant.mode.as_str(),
             charge.session.as_str(),
             &number,
-            spt.as_str(),
-            &minor,
-            charge.total.currency.code(),
-        ] {
+        ];
+        let amount = [&minor, charge.total.currency.code()];
+        for part in whose.iter().chain(means).chain(&amount) {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part.as_bytes());
         }
@@ -106,6 +144,8 @@ pub enum AttemptEnd {
 pub enum Seen {
     /// A PaymentIntent of this attempt.
     Intent(IntentSeen),
+    /// The page of this attempt.
+    Page(PageSeen),
     /// 402: the payment was refused.
     Declined {
         /// The PaymentIntent nested in the error.
@@ -163,6 +203,7 @@ impl Seen {
             Self::Absent { .. } => Self::Unread,
             Self::Beside { seen, paid } => Self::Beside { seen: Box::new(seen.without_absence()), paid },
             Self::Intent(_)
+            | Self::Page(_)
             | Self::Declined { .. }
             | Self::TokenRefused { .. }
             | Self::RequestRefused { .. }

@@ -20,8 +20,13 @@ pub enum Command {
         /// What to change.
         patch: Patch,
     },
-    /// Pay it.
+    /// Pay it with a token.
     Complete(Payment),
+    /// Pay it on a page at Stripe: open the page, or tell the one that is open.
+    OpenPage {
+        /// The revision that the shopper was shown.
+        revision: Option<Revision>,
+    },
     /// End it unpaid.
     Cancel,
     /// Only look.
@@ -63,6 +68,8 @@ pub struct Answer {
     pub order: Option<PlacedOrder>,
     /// What this caller is told; for a repeated token its own attempt's end, else the session's notice.
     pub notice: Option<Notice>,
+    /// The absolute address of its checkout page, where the shop takes payments there.
+    pub checkout_page: Option<String>,
 }
 
 /// An order with what was fixed about it when it was placed.
@@ -109,6 +116,12 @@ pub enum Rejection {
         "a payment for this checkout is being processed; do not pay again; get_checkout tells how it ended"
     )]
     Undecided,
+    /// A page at Stripe is open on which it may be paid; that page must be closed before anything else.
+    #[error("a payment page is open for this checkout; close it or pay there")]
+    PageOpen,
+    /// The shop does not take this way of paying.
+    #[error("this shop does not take payments {0}")]
+    NotOffered(&'static str),
     /// The token belongs to another checkout of this shop.
     #[error("this payment token was already used for another checkout")]
     TokenUsedElsewhere,

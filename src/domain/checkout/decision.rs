@@ -47,6 +47,9 @@ pub(super) fn verification(session: &Session, decision: &Decision) -> Result<Ver
         State::Open { .. }
         | State::Ready { .. }
         | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => Err(Rejection::NotFrozen(session.state.name())),
@@ -62,6 +65,9 @@ pub(super) fn was_made(session: &Session, decision: &Decision) -> bool {
             State::Open { .. }
             | State::Ready { .. }
             | State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::AwaitingHosted { .. }
+            | State::ClosingHosted { .. }
             | State::Frozen { .. }
             | State::Completed { .. }
             | State::Canceled { .. }

@@ -18,6 +18,7 @@ pub mod attempt;
 pub mod command;
 pub mod decision;
 pub mod driver;
+pub mod hosted;
 pub mod session;
 mod settle;
 pub mod snapshot;

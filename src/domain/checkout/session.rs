@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{AttemptEnd, Charge};
+use super::hosted::{Closing, Hosted, Page};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
 use crate::domain::ids::{
@@ -10,7 +11,7 @@ use crate::domain::ids::{
 };
 use crate::domain::merchant::TokenPolicy;
 use crate::domain::pricing::{PricingProblem, Quote};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// The number of a session row's writes; a commit names the version it read and fails when another came first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +19,15 @@ pub struct Version(pub i64);
 
 /// The most sheet attempts that one session may start; the last dead one cancels it (card testing).
 pub const MAX_ATTEMPTS: u32 = 5;
+
+/// How long Stripe is read in vain, without a break, before an operator is asked.
+const READING_LIMIT: Span = Span::hours(24);
+
+/// How many readings must have failed before an operator is asked; a long outage of our own is no silence of Stripe's.
+const READING_TRIES: u32 = 20;
+
+/// When a try comes so much later than it was due, nobody was there to read meanwhile.
+const BREAK: Span = Span::minutes(10);
 
 /// One checkout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +44,9 @@ pub struct Session {
     pub wishes: Wishes,
     /// How many attempts were started.
     pub attempts: u32,
+    /// How many of them opened a page at Stripe; these do not count towards [`MAX_ATTEMPTS`].
+    #[serde(default)]
+    pub pages: u32,
     /// Which tokens it takes, as the merchant had it when it began.
     pub tokens: TokenPolicy,
     /// The Stripe account, pinned by the first attempt.
@@ -51,12 +64,37 @@ impl Session {
         SessionRef { id: self.id.clone(), revision: Some(self.revision) }
     }
 
+    /// Whether all tries that it has on the payment sheet are used up.
+    #[must_use]
+    pub const fn is_spent(&self) -> bool {
+        self.attempts.saturating_sub(self.pages) >= MAX_ATTEMPTS
+    }
+
+    /// The attempt that is undecided and worked on, whose callers wait; a page that waits for its shopper is not.
+    #[must_use]
+    pub const fn running(&self) -> Option<AttemptNumber> {
+        match &self.state {
+            State::Charging(charging) => Some(charging.attempt),
+            State::OpeningHosted(hosted) | State::ClosingHosted { hosted, .. } => Some(hosted.attempt),
+            State::AwaitingHosted { .. }
+            | State::Open { .. }
+            | State::Ready { .. }
+            | State::Frozen { .. }
+            | State::Completed { .. }
+            | State::Canceled { .. }
+            | State::Expired => None,
+        }
+    }
+
     /// The quote, in the states that have one.
     #[must_use]
     pub fn quote(&self) -> Option<&Quote> {
         match &self.state {
             State::Ready { quote } | State::Completed { quote, .. } => Some(quote),
             State::Charging(charging) | State::Frozen { charging, .. } => Some(&charging.quote),
+            State::OpeningHosted(hosted)
+            | State::AwaitingHosted { hosted, .. }
+            | State::ClosingHosted { hosted, .. } => Some(&hosted.quote),
             State::Open { .. } | State::Canceled { .. } | State::Expired => None,
         }
     }
@@ -92,6 +130,24 @@ pub enum State {
     },
     /// An attempt is undecided.
     Charging(Charging),
+    /// A page at Stripe is being opened; nobody knows its address yet.
+    OpeningHosted(Hosted),
+    /// The shopper may pay on a page at Stripe.
+    AwaitingHosted {
+        /// What is asked for.
+        hosted: Hosted,
+        /// The page.
+        page: Page,
+    },
+    /// The page is being closed, because something else is wanted.
+    ClosingHosted {
+        /// What is asked for.
+        hosted: Hosted,
+        /// The page.
+        page: Page,
+        /// What it is closed for.
+        wish: Closing,
+    },
     /// The charge cannot be known by any reading; an operator decides.
     Frozen {
         /// What was under way.
@@ -125,6 +181,9 @@ impl State {
             Self::Open { .. } => "open",
             Self::Ready { .. } => "ready",
             Self::Charging(_) => "charging",
+            Self::OpeningHosted(_) => "opening_hosted",
+            Self::AwaitingHosted { .. } => "awaiting_hosted",
+            Self::ClosingHosted { .. } => "closing_hosted",
             Self::Frozen { .. } => "frozen",
             Self::Completed { .. } => "completed",
             Self::Canceled { .. } => "canceled",
@@ -173,6 +232,19 @@ pub struct Unread {
     pub since: Option<Timestamp>,
     /// How many there were.
     pub count: u32,
+}
+
+impl Unread {
+    /// Counts one that failed; whether Stripe has now been silent for so long that an operator must be asked. When it
+    /// came much later than it was due, nobody was there to read meanwhile, and the count begins anew.
+    pub(super) fn failed(&mut self, due: Timestamp, now: Timestamp) -> bool {
+        if now > due + BREAK {
+            *self = Self::default();
+        }
+        let since = self.since.unwrap_or(now);
+        *self = Self { since: Some(since), count: self.count.saturating_add(1) };
+        now >= since + READING_LIMIT && self.count >= READING_TRIES
+    }
 }
 
 /// What is being done to decide an attempt.

@@ -4,8 +4,9 @@
 //! known to be paid or known to be dead; a payment that disagrees with what was asked for is never an order.
 
 use super::attempt::{AttemptEnd, Flag, FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
+use super::hosted::{PageSeen, PageStatus, settle_page};
 use super::session::{
-    CancelReason, Charging, FreezeReason, MAX_ATTEMPTS, Notice, NoticeCode, Phase, Session, State, Unread,
+    CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
 };
 use super::snapshot::AttemptMove;
 use super::step::{Context, Effect, Transition};
@@ -19,21 +20,12 @@ const ABSENCE_MARGIN: Span = Span::minutes(2);
 /// How far apart the two readings must be that together say "absent".
 const ABSENCE_INTERVAL: Span = Span::seconds(30);
 
-/// How long Stripe is read in vain, without a break, before an operator is asked.
-const READING_LIMIT: Span = Span::hours(24);
-
 /// After this many identical replayed server errors the key will never answer anything else.
 const REPLAYED_ERRORS: u32 = 3;
 
 /// The first pause between tries, and the longest.
 const FIRST_PAUSE: Span = Span::millis(500);
 pub(super) const LONGEST_PAUSE: Span = Span::minutes(1);
-
-/// When a try comes so much later than it was due, nobody was there to read meanwhile.
-const BREAK: Span = Span::minutes(10);
-
-/// How many readings must have failed before an operator is asked; a long outage of our own is no silence of Stripe's.
-const READING_TRIES: u32 = 20;
 
 /// Applies what was seen of an attempt.
 pub(super) fn settle(
@@ -45,7 +37,17 @@ pub(super) fn settle(
     let (seen, beside) = seen.apart();
     let mut transition = match &session.state {
         State::Charging(charging) if charging.attempt == attempt => decide(session, charging, seen, context),
+        State::OpeningHosted(hosted)
+        | State::AwaitingHosted { hosted, .. }
+        | State::ClosingHosted { hosted, .. }
+            if hosted.attempt == attempt =>
+        {
+            settle_page(session, hosted, seen, context)
+        }
         State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
         | State::Open { .. }
         | State::Ready { .. }
         | State::Frozen { .. }
@@ -82,6 +84,8 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
         Seen::Unknown(unknown) => unknown_seen(session, charging, &unknown, context),
         Seen::Absent { asked } => absent(session, charging, asked, context),
         Seen::Unread => unread(session, charging, context),
+        // A page is never asked about by an attempt that charges a token.
+        Seen::Page(_) => again_later(session, charging, None, context),
         Seen::Beside { seen, .. } => decide(session, charging, *seen, context),
     }
 }
@@ -188,7 +192,7 @@ pub(super) fn completed_by(
 fn dead(session: &Session, charging: &Charging, notice: Notice) -> Transition {
     let mut next = session.clone();
     next.notice = Some(notice.clone());
-    next.state = if session.attempts >= MAX_ATTEMPTS {
+    next.state = if session.is_spent() {
         State::Canceled { reason: CancelReason::TooManyAttempts }
     } else {
         State::Ready { quote: charging.quote.clone() }
@@ -304,7 +308,7 @@ fn never_happened(session: &Session, charging: &Charging, now: Timestamp) -> Tra
     let notice = Notice { code: NoticeCode::PaymentDeclined, text };
     let mut next = session.clone();
     next.notice = Some(notice.clone());
-    next.state = if session.attempts >= MAX_ATTEMPTS {
+    next.state = if session.is_spent() {
         State::Canceled { reason: CancelReason::TooManyAttempts }
     } else if session.expires <= now {
         State::Expired
@@ -320,20 +324,13 @@ fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Tran
     if matches!(charging.phase, Phase::Sending { .. }) {
         return again_later(session, &charging, None, context);
     }
-    let now = context.moment.now;
-    if now > charging.next_try + BREAK {
-        was_read(&mut charging);
-    }
-    let Unread { since, count } = charging.unread;
-    let (since, count) = (since.unwrap_or(now), count.saturating_add(1));
-    charging.unread = Unread { since: Some(since), count };
-    if now >= since + READING_LIMIT && count >= READING_TRIES {
+    if charging.unread.failed(charging.next_try, context.moment.now) {
         return frozen(session, &charging, FreezeReason::Unreadable);
     }
     again_later(session, &charging, None, context)
 }
 
-/// The same again after a pause that doubles from try to try, is spread by chance, and is never under `at_least`.
+/// The same again after a [`pause`].
 fn again_later(
     session: &Session,
     charging: &Charging,
@@ -341,8 +338,19 @@ fn again_later(
     context: &Context<'_>,
 ) -> Transition {
     let mut charging = charging.clone();
+    charging.next_try = context.moment.now + pause(charging.tries, at_least, context);
+    charging.tries = charging.tries.saturating_add(1);
+    if matches!(charging.phase, Phase::Sending { .. }) {
+        // When the last moment to send has come, reading begins: no pause outlasts it.
+        charging.next_try = charging.next_try.min(charging.repeat_until.max(context.moment.now));
+    }
+    stays(session, charging, None)
+}
+
+/// A pause that doubles from try to try, is spread by chance, and is never under `at_least`.
+pub(super) fn pause(tries: u32, at_least: Option<Span>, context: &Context<'_>) -> Span {
     let longest = LONGEST_PAUSE.as_millis();
-    let doubled = FIRST_PAUSE.as_millis().saturating_mul(1 << charging.tries.min(16)).min(longest);
+    let doubled = FIRST_PAUSE.as_millis().saturating_mul(1 << tries.min(16)).min(longest);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
@@ -350,13 +358,7 @@ fn again_later(
     )]
     let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
     let pause = at_least.map_or(spread, |least| least.as_millis().clamp(spread, longest.max(spread)));
-    charging.tries = charging.tries.saturating_add(1);
-    charging.next_try = context.moment.now + Span::millis(pause);
-    if matches!(charging.phase, Phase::Sending { .. }) {
-        // When the last moment to send has come, reading begins: no pause outlasts it.
-        charging.next_try = charging.next_try.min(charging.repeat_until.max(context.moment.now));
-    }
-    stays(session, charging, None)
+    Span::millis(pause)
 }
 
 /// The attempt goes on; its token is erased as soon as its request will never be sent again.
@@ -379,7 +381,9 @@ pub(super) fn ended(charging: &Charging, end: AttemptEnd) -> AttemptMove {
 /// Something was seen of an attempt that is decided already: a payment among it is flagged, nothing else matters.
 fn seen_too_late(session: &Session, seen: &Seen, context: &Context<'_>) -> Transition {
     let mut transition = Transition::to(session.clone());
-    if let Seen::Intent(IntentSeen { id, status: IntentStatus::Succeeded, .. }) = seen {
+    if let Seen::Intent(IntentSeen { id, status: IntentStatus::Succeeded, .. })
+    | Seen::Page(PageSeen { intent: Some((id, _)), status: PageStatus::Paid, .. }) = seen
+    {
         raise(&mut transition, id, context);
     }
     transition
@@ -414,7 +418,11 @@ pub(super) fn flag(
 fn flag_reason(session: &Session, intent: &PaymentIntentId) -> Option<FlagReason> {
     match &session.state {
         State::Canceled { .. } | State::Expired => Some(FlagReason::PaidAfterEnd),
-        State::Open { .. } | State::Ready { .. } => Some(FlagReason::PaidByDeadAttempt),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. } => Some(FlagReason::PaidByDeadAttempt),
         State::Charging(charging) => {
             (charging.intent.as_ref() != Some(intent)).then_some(FlagReason::PaidByDeadAttempt)
         }

@@ -3,15 +3,18 @@
 //! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
 //! below; those for what Stripe said are in [`settle`](super::settle).
 
-use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Seen, Unknown};
+use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Means, Seen, Unknown};
 use super::command::{Patch, Payment, Rejection};
 use super::decision::{Decision, decided};
+use super::hosted::{self, Closing, Hosted};
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread, Wishes};
 use super::settle::{LONGEST_PAUSE, settle};
 use super::snapshot::AttemptMove;
 use super::token::TokenFacts;
 use crate::domain::address::Buyer;
-use crate::domain::ids::{AttemptNumber, FlagId, ItemId, OrderId, PaymentIntentId, Revision, SessionId};
+use crate::domain::ids::{
+    AttemptNumber, FlagId, HostedPageId, ItemId, OrderId, PaymentIntentId, Revision, SessionId,
+};
 use crate::domain::merchant::{MerchantStatus, MerchantView};
 use crate::domain::order::Order;
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
@@ -75,6 +78,13 @@ pub enum Event {
         /// What the token is good for.
         facts: TokenFacts,
     },
+    /// The shopper wants to pay on a page at Stripe.
+    PageWanted {
+        /// The revision that was seen.
+        revision: Option<Revision>,
+    },
+    /// Something else is wanted of a session whose page is open.
+    PageUnwanted(Closing),
     /// The shopper gave up.
     Canceled,
     /// The session's time is over.
@@ -145,6 +155,24 @@ pub enum Effect {
         /// How often it was tried before: each try is a request of its own, since Stripe replays a stored failure.
         tries: u32,
     },
+    /// Send the stored request that opens the attempt's page.
+    OpenPage(AttemptNumber),
+    /// Read the attempt's page.
+    ReadPage {
+        /// The attempt.
+        attempt: AttemptNumber,
+        /// Its page.
+        page: HostedPageId,
+    },
+    /// Close the attempt's page, and read it where that is refused.
+    ClosePage {
+        /// The attempt.
+        attempt: AttemptNumber,
+        /// Its page.
+        page: HostedPageId,
+        /// How often it was tried before, as of [`Effect::Cancel`].
+        tries: u32,
+    },
 }
 
 impl Effect {
@@ -152,7 +180,12 @@ impl Effect {
     #[must_use]
     pub const fn attempt(&self) -> AttemptNumber {
         match self {
-            Self::Charge(attempt) | Self::Read { attempt, .. } | Self::Cancel { attempt, .. } => *attempt,
+            Self::Charge(attempt)
+            | Self::Read { attempt, .. }
+            | Self::Cancel { attempt, .. }
+            | Self::OpenPage(attempt)
+            | Self::ReadPage { attempt, .. }
+            | Self::ClosePage { attempt, .. } => *attempt,
         }
     }
 }
@@ -163,6 +196,9 @@ pub const fn due_at(session: &Session) -> Option<Timestamp> {
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Some(session.expires),
         State::Charging(charging) => Some(charging.next_try),
+        State::OpeningHosted(hosted)
+        | State::AwaitingHosted { hosted, .. }
+        | State::ClosingHosted { hosted, .. } => Some(hosted.next_try),
         State::Frozen { .. } | State::Completed { .. } | State::Canceled { .. } | State::Expired => None,
     }
 }
@@ -192,6 +228,7 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         revision: Revision(1),
         wishes,
         attempts: 0,
+        pages: 0,
         tokens: context.view.checkout.tokens,
         account: None,
         notice: None,
@@ -205,6 +242,8 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
         Event::Edited { revision, patch } => edit(session, revision, patch, context),
         Event::LineGone(item) => line_gone(session, item),
         Event::Paid { payment, facts } => pay(session, &payment, &facts, context),
+        Event::PageWanted { revision } => hosted::open(session, revision, context),
+        Event::PageUnwanted(wish) => hosted::close(session, wish, context),
         Event::Canceled => cancel(session),
         Event::TimeOut => time_out(session, context),
         Event::RepeatingEnded => Ok(repeating_ended(session, context)),
@@ -217,7 +256,10 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
 fn shoppers(session: &Session) -> Result<(), Rejection> {
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Ok(()),
-        State::Charging(_) | State::Frozen { .. } => Err(Rejection::Undecided),
+        State::AwaitingHosted { .. } => Err(Rejection::PageOpen),
+        State::Charging(_) | State::Frozen { .. } | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
+            Err(Rejection::Undecided)
+        }
         State::Completed { .. } | State::Canceled { .. } | State::Expired => {
             Err(Rejection::Ended(session.state.name()))
         }
@@ -230,9 +272,13 @@ fn edit(
     patch: Patch,
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
-    shoppers(session)?;
-    if revision.is_some_and(|seen| seen != session.revision) {
-        return Err(Rejection::StaleRevision { current: session.revision });
+    let stale = revision.is_some_and(|seen| seen != session.revision);
+    match shoppers(session) {
+        // For an edit that would be refused anyway no page is closed.
+        Ok(()) | Err(Rejection::PageOpen) if stale => {
+            return Err(Rejection::StaleRevision { current: session.revision });
+        }
+        standing => standing?,
     }
     let new_cart = patch.cart.is_some();
     let mut next = session.clone();
@@ -297,16 +343,23 @@ fn line_gone(session: &Session, item: ItemId) -> Result<Transition, Rejection> {
     Ok(Transition::to(next))
 }
 
-/// Why a session cannot be paid by this payment now, before its token is even looked at.
-pub(super) fn payable(session: &Session, payment: &Payment, context: &Context<'_>) -> Result<(), Rejection> {
-    shoppers(session)?;
-    match payment.revision {
-        None => return Err(Rejection::RevisionMissing),
-        Some(seen) if seen != session.revision => {
-            return Err(Rejection::StaleRevision { current: session.revision });
+/// Why a session cannot be paid now by who has seen this revision of it, whatever it is to be paid with.
+pub(super) fn payable(
+    session: &Session,
+    seen: Option<Revision>,
+    context: &Context<'_>,
+) -> Result<(), Rejection> {
+    let standing = shoppers(session);
+    if matches!(standing, Ok(()) | Err(Rejection::PageOpen)) {
+        match seen {
+            None => return Err(Rejection::RevisionMissing),
+            Some(seen) if seen != session.revision => {
+                return Err(Rejection::StaleRevision { current: session.revision });
+            }
+            Some(_) => {}
         }
-        Some(_) => {}
     }
+    standing?;
     let State::Ready { quote } = &session.state else {
         return Err(Rejection::NotPayable(open_reason(&session.state)));
     };
@@ -323,6 +376,15 @@ pub(super) fn payable(session: &Session, payment: &Payment, context: &Context<'_
     Ok(())
 }
 
+/// Whether the shop takes payments on the sheet.
+pub(super) const fn takes_tokens(context: &Context<'_>) -> Result<(), Rejection> {
+    if context.view.checkout.method.takes_tokens() {
+        Ok(())
+    } else {
+        Err(Rejection::NotOffered("on the payment sheet; pay on the checkout page instead"))
+    }
+}
+
 fn open_reason(state: &State) -> String {
     match state {
         State::Open { problem: Some(problem) } => problem.to_string(),
@@ -332,6 +394,9 @@ fn open_reason(state: &State) -> String {
         }
         State::Ready { .. }
         | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
         | State::Frozen { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
@@ -345,7 +410,8 @@ fn pay(
     facts: &TokenFacts,
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
-    payable(session, payment, context)?;
+    payable(session, payment.revision, context)?;
+    takes_tokens(context)?;
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
         return Err(Rejection::AccountUnknown);
     };
@@ -381,7 +447,7 @@ fn pay(
         number,
         idempotency_key: IdempotencyKey::of(&context.view.tenant(), account, payment.token.hash(), &charge),
         charge,
-        token: payment.token.clone(),
+        means: Means::Token(payment.token.clone()),
         account: account.clone(),
         shipping: session.wishes.address.clone(),
         started: now,
@@ -415,7 +481,10 @@ fn time_out(session: &Session, context: &Context<'_>) -> Result<Transition, Reje
 fn repeating_ended(session: &Session, context: &Context<'_>) -> Transition {
     match &session.state {
         State::Charging(charging) => super::settle::read_from_now_on(session, charging, context),
-        State::Open { .. }
+        State::OpeningHosted(opening) => hosted::unopened(session, opening, context),
+        State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Open { .. }
         | State::Ready { .. }
         | State::Frozen { .. }
         | State::Completed { .. }
@@ -435,9 +504,41 @@ pub enum Work {
     Step(Box<Event>),
 }
 
+/// The look at Stripe that may decide what a session waits for, whether or not it is due.
+pub(super) fn look_now(session: &Session) -> Option<Effect> {
+    match &session.state {
+        // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
+        State::Charging(charging) => {
+            let sent = matches!(charging.phase, Phase::Sending { .. });
+            (!sent).then(|| super::settle::reading(charging))
+        }
+        State::AwaitingHosted { hosted, page } | State::ClosingHosted { hosted, page, .. } => {
+            Some(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
+        }
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::OpeningHosted(_)
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => None,
+    }
+}
+
 /// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.
 fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
-    matches!(&session.state, State::Charging(charging) if charging.next_try > now + LONGEST_PAUSE)
+    match &session.state {
+        State::Charging(Charging { next_try, .. })
+        | State::OpeningHosted(Hosted { next_try, .. })
+        | State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. }
+        | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => false,
+    }
 }
 
 /// What is to be done for a session now.
@@ -467,6 +568,15 @@ pub fn work(session: &Session, now: Timestamp) -> Work {
                 Work::Run(super::settle::reading(charging))
             }
         },
+        State::OpeningHosted(hosted) => hosted::opening(hosted, now),
+        State::AwaitingHosted { hosted, page } => {
+            Work::Run(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
+        }
+        State::ClosingHosted { hosted, page, .. } => Work::Run(Effect::ClosePage {
+            attempt: hosted.attempt,
+            page: page.id.clone(),
+            tries: hosted.tries,
+        }),
         State::Frozen { .. } | State::Completed { .. } | State::Canceled { .. } | State::Expired => {
             Work::Wait(Some(due))
         }

@@ -106,6 +106,8 @@ impl Cause {
             Event::Decided { decision, .. } => Self::Decided(decision.clone()),
             Event::Edited { .. }
             | Event::LineGone(_)
+            | Event::PageWanted { .. }
+            | Event::PageUnwanted(_)
             | Event::Paid { .. }
             | Event::Canceled
             | Event::TimeOut
@@ -164,6 +166,9 @@ fn freeze_reason(state: &State) -> Option<FreezeReason> {
         State::Open { .. }
         | State::Ready { .. }
         | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => None,
@@ -174,6 +179,9 @@ fn freeze_reason(state: &State) -> Option<FreezeReason> {
 fn tries(session: &Session) -> Option<u32> {
     match &session.state {
         State::Charging(charging) => Some(charging.tries),
+        State::OpeningHosted(hosted)
+        | State::AwaitingHosted { hosted, .. }
+        | State::ClosingHosted { hosted, .. } => Some(hosted.tries),
         State::Open { .. }
         | State::Ready { .. }
         | State::Frozen { .. }
@@ -196,6 +204,9 @@ fn stripe(
     let (word, payment_intent) = match seen {
         Seen::Intent(IntentSeen { id, status, .. }) => {
             (format!("payment {}", status.as_str()), Some(id.clone()))
+        }
+        Seen::Page(page) => {
+            (format!("page {}", page.status.as_str()), page.intent.as_ref().map(|(intent, _)| intent.clone()))
         }
         Seen::Declined { intent, requires_3ds: true, .. } => {
             ("3D Secure demanded".to_owned(), intent.clone())

@@ -104,7 +104,7 @@ impl Choice {
 }
 
 /// A number below a thousand.
-fn draw(seed: u64, identity: &str, number: u32) -> u16 {
+pub(in super::super) fn draw(seed: u64, identity: &str, number: u32) -> u16 {
     let mut hash = Sha256::new();
     hash.update(seed.to_be_bytes());
     hash.update(number.to_be_bytes());

@@ -6,7 +6,7 @@
 
 mod choice;
 
-pub(super) use choice::{Choice, Occasion};
+pub(super) use choice::{Choice, Occasion, draw};
 
 use serde::{Deserialize, Serialize};
 
@@ -248,6 +248,32 @@ pub enum RequestKind {
     ListIntents,
     /// `POST /v1/payment_intents/{id}/cancel`.
     CancelIntent,
+    /// `POST /v1/checkout/sessions`.
+    CreateSession,
+    /// `GET /v1/checkout/sessions/{id}`.
+    ReadSession,
+    /// `GET /v1/checkout/sessions`.
+    ListSessions,
+    /// `POST /v1/checkout/sessions/{id}/expire`.
+    ExpireSession,
+    /// `GET /v1/checkout/sessions/{id}/line_items`.
+    ListSessionLines,
+    /// `POST /v1/refunds`.
+    CreateRefund,
+    /// `GET /v1/refunds/{id}`.
+    ReadRefund,
+    /// `GET /v1/refunds`.
+    ListRefunds,
+    /// `GET /v1/charges/{id}`.
+    ReadCharge,
+    /// `GET /v1/disputes/{id}`.
+    ReadDispute,
+    /// `GET /v1/disputes`.
+    ListDisputes,
+    /// `GET /v1/events/{id}`.
+    ReadEvent,
+    /// `GET /v1/events`.
+    ListEvents,
 }
 
 /// What will go wrong. A request is first held against the script, line by line, then left to chance.
@@ -317,13 +343,13 @@ impl FaultPlan {
         self
     }
 
-    /// A bad day: about a quarter of the charges and a tenth of the readings go wrong, in every way that is over within
-    /// seconds. A 500 without an effect befalls readings only: under the key of a charge it is replayed for ever, and
-    /// that nothing was charged is known only when the key's time is over.
+    /// A bad day: about a quarter of the requests that change something and a tenth of the readings go wrong, in every
+    /// way that is over within seconds. A 500 without an effect befalls readings only: under the key of a charge it is
+    /// replayed for ever, and that nothing was charged is known only when the key's time is over.
     #[must_use]
     pub fn bad_day(seed: u64) -> Self {
         let retry = |should_retry, retry_after| Fault::RateLimited { should_retry, retry_after };
-        let charges = [
+        let for_changes = [
             (30, Fault::DropBefore),
             (30, Fault::DropAfter),
             (15, Fault::ResetBefore),
@@ -358,8 +384,24 @@ impl FaultPlan {
             RequestKind::ReadToken,
             RequestKind::ReadIntent,
             RequestKind::ListIntents,
+            RequestKind::ReadSession,
+            RequestKind::ListSessions,
+            RequestKind::ListSessionLines,
+            RequestKind::ReadRefund,
+            RequestKind::ListRefunds,
+            RequestKind::ReadCharge,
+            RequestKind::ReadDispute,
+            RequestKind::ListDisputes,
+            RequestKind::ReadEvent,
+            RequestKind::ListEvents,
         ];
-        let both = [RequestKind::CreateIntent, RequestKind::CancelIntent];
+        let changing = [
+            RequestKind::CreateIntent,
+            RequestKind::CancelIntent,
+            RequestKind::CreateSession,
+            RequestKind::ExpireSession,
+            RequestKind::CreateRefund,
+        ];
         let odds = |requests: &[RequestKind], faults: &[(u16, Fault)]| -> Vec<Odds> {
             let of = |requests: &RequestKind| {
                 let requests = *requests;
@@ -371,7 +413,7 @@ impl FaultPlan {
             };
             requests.iter().flat_map(of).collect()
         };
-        let odds = [odds(&both, &charges), odds(&read, &readings)].concat();
+        let odds = [odds(&changing, &for_changes), odds(&read, &readings)].concat();
         Self { script: Vec::new(), chance: Some(RandomFaults { seed, odds }) }
     }
 }

@@ -88,6 +88,8 @@ impl From<Rejection> for Problem {
             | Rejection::QuoteExpired
             | Rejection::Ended(_)
             | Rejection::UnknownItem(_)
+            | Rejection::PageOpen
+            | Rejection::NotOffered(_)
             | Rejection::TokenUsedElsewhere
             | Rejection::Token(_)
             | Rejection::Suspended

@@ -96,6 +96,13 @@ fn of_state(state: &State) -> Map<String, Value> {
             "attempt": charging.attempt, "payment_intent": charging.intent, "phase": charging.phase,
             "next_try": charging.next_try.to_string(), "repeat_until": charging.repeat_until.to_string(),
         }),
+        State::OpeningHosted(hosted) => json!({
+            "attempt": hosted.attempt, "next_try": hosted.next_try.to_string(),
+        }),
+        State::AwaitingHosted { hosted, page } | State::ClosingHosted { hosted, page, .. } => json!({
+            "attempt": hosted.attempt, "page": page.id, "page_expires": hosted.expires.to_string(),
+            "next_try": hosted.next_try.to_string(),
+        }),
         State::Frozen { charging, reason } => {
             json!({ "attempt": charging.attempt, "payment_intent": charging.intent, "reason": reason })
         }

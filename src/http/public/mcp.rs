@@ -94,6 +94,7 @@ const fn budget(tool: ToolName) -> Budget {
         ToolName::SearchProducts
         | ToolName::ShowBuyProductWidget
         | ToolName::UpdateCheckout
+        | ToolName::StartHostedCheckout
         | ToolName::GetCheckout
         | ToolName::CancelCheckout => Budget::Request,
     }

@@ -4,6 +4,8 @@
 //! mode only. Nothing of administration answers here. Keys in URLs are never logged.
 
 mod challenge;
+mod checkout;
+mod html;
 mod mcp;
 mod orders;
 mod visit;
@@ -79,6 +81,7 @@ fn pages(config: &mut web::ServiceConfig) {
         .service(
             web::resource("/mcp").route(web::post().to(mcp::post)).default_service(web::to(mcp::not_allowed)),
         )
+        .configure(checkout::routes)
         .service(web::resource("/orders/{order}").route(web::get().to(orders::page)))
         .service(web::resource("/.well-known/openai-apps-challenge").route(web::get().to(challenge::answer)));
 }

@@ -1,29 +1,21 @@
 //! `GET /orders/{order}?key=…`: what was bought, for whoever holds the link. No script, no foreign content.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::Public;
+use super::html::{self, Forms, escape};
 use super::visit::{Visit, not_found};
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::ids::OrderId;
 use crate::domain::merchant::MerchantView;
-use crate::domain::pricing::Quote;
 
 /// The page's query.
 #[derive(Deserialize)]
 pub(super) struct Opening {
     key: String,
 }
-
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
-table{border-collapse:collapse;width:100%}td,th{padding:.4rem 0;text-align:left;border-bottom:1px solid #ddd}\
-td:last-child,th:last-child{text-align:right}.test{background:#fff3cd;padding:.5rem 1rem}";
-
-/// The SHA-256 of [`STYLE`] is not written down: the policy admits inline style and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
-frame-ancestors 'none'";
 
 /// Shows an order; 404 for any wrong key, order or host alike.
 pub(super) async fn page(
@@ -41,14 +33,10 @@ pub(super) async fn page(
         return not_found();
     }
     match visit.merchant.order(&id).await {
-        Ok(Some(placed)) => HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-            .insert_header((REFERRER_POLICY, "no-referrer"))
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .insert_header((HeaderName::from_static("x-robots-tag"), "noindex"))
-            .insert_header((HeaderName::from_static("x-content-type-options"), "nosniff"))
-            .body(render(&placed, &visit.merchant.view())),
+        Ok(Some(placed)) => {
+            let view = visit.merchant.view();
+            html::answer(StatusCode::OK, Forms::None, &view).body(render(&placed, &view))
+        }
         Ok(None) => not_found(),
         Err(error) => {
             tracing::error!(order = %id, %error, "order_page_failed");
@@ -67,11 +55,6 @@ pub(super) struct OrderPath {
 
 fn render(placed: &PlacedOrder, view: &MerchantView) -> String {
     let order = &placed.order;
-    let test = if view.mode.livemode() {
-        ""
-    } else {
-        "<p class=test>Test mode: no money moved and nothing will be sent.</p>"
-    };
     let address = order.address.as_ref().map_or_else(String::new, |address| {
         let lines = [
             address.name.as_str(),
@@ -86,35 +69,11 @@ fn render(placed: &PlacedOrder, view: &MerchantView) -> String {
             lines.iter().filter(|line| !line.is_empty()).map(|line| escape(line)).collect();
         format!("<h2>Delivery</h2><p>{}</p>", shown.join("<br>"))
     });
-    format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <meta name=robots content=noindex><title>Order at {shop}</title><style>{STYLE}</style>\
-         <h1>{shop}</h1>{test}<p>Order <strong>{id}</strong>, paid on {paid}.</p>\
-         <table>{rows}</table>{address}</html>\n",
-        shop = escape(&view.name),
+    let body = format!(
+        "<p>Order <strong>{id}</strong>, paid on {paid}.</p><table>{rows}</table>{address}",
         id = order.id,
         paid = order.created,
-        rows = rows(&order.quote),
-    )
-}
-
-fn rows(quote: &Quote) -> String {
-    let row = |title: &str, amount: &dyn std::fmt::Display| {
-        format!("<tr><td>{}</td><td>{amount}</td></tr>", escape(title))
-    };
-    let lines =
-        quote.lines.iter().map(|line| row(&format!("{} × {}", line.quantity, line.title), &line.subtotal));
-    let chosen = quote.options.iter().find(|option| Some(&option.id) == quote.option_id.as_ref());
-    let shipping = chosen.map(|option| row(&option.title, &option.total));
-    let sums = [row("Tax", &quote.tax), format!("<tr><th>Total</th><th>{}</th></tr>", quote.total)];
-    lines.chain(shipping).chain(sums).collect()
-}
-
-/// Text as HTML text.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+        rows = html::rows(&order.quote),
+    );
+    html::page(view, &format!("Order at {}", view.name), "", &body)
 }

@@ -100,6 +100,15 @@ fn of_state(session: &Session, now: Timestamp) -> Option<Message> {
         )),
         State::Ready { .. } | State::Completed { .. } => None,
         State::Charging(_) => Some(Message::info("The payment is being processed. Look again in a moment.")),
+        State::AwaitingHosted { .. } => Some(Message::info(
+            "A payment page is open for this checkout. It can be paid there until it closes.",
+        )),
+        State::OpeningHosted(_) => {
+            Some(Message::info("The payment page is being opened. Look again in a moment."))
+        }
+        State::ClosingHosted { .. } => {
+            Some(Message::info("The payment page is being closed. Look again in a moment."))
+        }
         State::Frozen { .. } => {
             Some(Message::info("The payment is being checked by the shop. Nothing more needs to be done."))
         }

@@ -116,8 +116,12 @@ impl SheetStatus {
         match &session.state {
             State::Open { .. } => Self::NotReadyForPayment,
             State::Ready { quote } if quote.expires <= now => Self::NotReadyForPayment,
-            State::Ready { .. } => Self::ReadyForPayment,
-            State::Charging(_) | State::Frozen { .. } => Self::InProgress,
+            // While a page is open it may be paid by the sheet too: the page is closed first.
+            State::Ready { .. } | State::AwaitingHosted { .. } => Self::ReadyForPayment,
+            State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::ClosingHosted { .. }
+            | State::Frozen { .. } => Self::InProgress,
             State::Completed { .. } => Self::Completed,
             State::Canceled { .. } | State::Expired => Self::Canceled,
         }

@@ -32,4 +32,6 @@ pub use caller::{Caller, Client};
 pub use era::{Era, Version};
 pub use headers::{HeaderValue, Headers, Parts};
 pub use response::{Response, forbidden_origin, method_not_allowed, payload_too_large, rate_limited};
-pub use tools::{Outcome, ReadCall, SessionCall, Target, ToolCall, ToolName, answer_from_view};
+pub use tools::{
+    ArgumentError, Outcome, ReadCall, SessionCall, Target, ToolCall, ToolName, answer_from_view, patch,
+};

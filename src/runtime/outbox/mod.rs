@@ -32,7 +32,7 @@ pub use schedule::{GIVE_UP, LONGEST_PAUSE};
 use crate::domain::ids::Tenant;
 use crate::domain::time::{Span, Timestamp};
 use crate::ports::{Clock, Ids};
-use crate::store::{Claim, Delivery, Outcome, Settlement, Store, StoreError};
+use crate::store::{Claim, Delivery, Outbox, Outcome, Settlement, StoreError};
 use lanes::{Ended, Lanes, Slot};
 use schedule::Failed;
 
@@ -87,7 +87,7 @@ pub type Receivers = Arc<dyn Fn(&Tenant) -> Option<Receiver> + Send + Sync>;
 
 /// Sends what is due.
 pub struct Dispatcher {
-    store: Arc<dyn Store>,
+    outbox: Arc<dyn Outbox>,
     courier: Arc<dyn Courier>,
     receivers: Receivers,
     clock: Arc<dyn Clock>,
@@ -111,13 +111,13 @@ impl Dispatcher {
     /// A dispatcher of this store's events.
     #[must_use]
     pub fn new(
-        store: Arc<dyn Store>,
+        outbox: Arc<dyn Outbox>,
         courier: Arc<dyn Courier>,
         receivers: Receivers,
         (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>),
     ) -> Self {
         let latest = AtomicI64::new(i64::MIN);
-        Self { store, courier, receivers, clock, ids, lanes: Lanes::default(), latest }
+        Self { outbox, courier, receivers, clock, ids, lanes: Lanes::default(), latest }
     }
 
     /// Sends what is due, at once, whenever a try has ended, and every second, until `stop` says so; then what is under way
@@ -154,14 +154,14 @@ impl Dispatcher {
     /// [`Dispatcher::attempt`] at once.
     pub async fn claim(&self) -> Result<Vec<Claimed>, StoreError> {
         let now = self.now();
-        let due = self.store.tenants_with_due_events(now).await?;
+        let due = self.outbox.tenants_with_due_events(now).await?;
         let mut claimed = Vec::new();
         for tenant in self.lanes.in_turn(due) {
             let limit = self.lanes.room(&tenant, now);
             if limit == 0 {
                 continue;
             }
-            match self.store.claim_events(&tenant, Claim { now, until: now + LEASE, limit }).await {
+            match self.outbox.claim_events(&tenant, Claim { now, until: now + LEASE, limit }).await {
                 Ok(found) => claimed.extend(found.into_iter().map(|delivery| Claimed {
                     slot: self.lanes.take(&tenant),
                     tenant: tenant.clone(),
@@ -183,7 +183,7 @@ impl Dispatcher {
         let now = self.now();
         let settlement = self.judge(&delivery, &tried, now);
         report(&tenant, &delivery, &settlement);
-        let recorded = self.store.settle_event(&tenant, &delivery.id, settlement).await;
+        let recorded = self.outbox.settle_event(&tenant, &delivery.id, settlement).await;
         match recorded {
             Ok(true) => {}
             Ok(false) => {

@@ -11,7 +11,7 @@ use super::{journal, outbox};
 use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
-use crate::domain::ids::{AccountId, AttemptNumber, SessionId, Tenant};
+use crate::domain::ids::{AccountId, AttemptNumber, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
 use crate::store::{AttemptChange, AttemptRow, CommitError, StoreError, name};
 
@@ -137,7 +137,7 @@ async fn start(
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
-    .bind(row.spt_hash.as_str())
+    .bind(row.spt_hash.as_ref().map(SptHash::as_str))
     .fetch_one(&mut *connection)
     .await?;
     if used {
@@ -152,7 +152,7 @@ async fn start(
     .bind(tenant.mode.as_str())
     .bind(row.session.as_str())
     .bind(row.number.0)
-    .bind(row.spt_hash.as_str())
+    .bind(row.spt_hash.as_ref().map(SptHash::as_str))
     .bind(charge)
     .bind(row.idempotency_key.as_str())
     .bind(row.body.as_str())

@@ -82,7 +82,7 @@ impl SessionRecord {
 pub(super) struct AttemptRecord {
     session: String,
     number: u32,
-    spt_hash: String,
+    spt_hash: Option<String>,
     charge: String,
     idempotency_key: String,
     body: String,
@@ -100,7 +100,7 @@ impl AttemptRecord {
         Ok(AttemptRow {
             session: id(&what, &self.session)?,
             number: AttemptNumber(self.number),
-            spt_hash: SptHash::from_stored(self.spt_hash),
+            spt_hash: self.spt_hash.map(SptHash::from_stored),
             charge: json(&what, &self.charge)?,
             idempotency_key: IdempotencyKey::from_stored(self.idempotency_key),
             body: self.body,

@@ -44,11 +44,11 @@ pub(super) enum Write {
     /// Events of orders that are there.
     Events(Tenant, Vec<OrderEvent>, Asked<Vec<Sequence>, StoreError>),
     /// Events leased.
-    Claim(Tenant, Claim, Asked<Vec<Delivery>, StoreError>),
+    Claim(Box<(Tenant, Claim)>, Asked<Vec<Delivery>, StoreError>),
     /// How a try of an event went.
     Settlement(Box<(Tenant, OrderEventId, Settlement)>, Asked<bool, StoreError>),
     /// An event to be sent by hand.
-    Retry(Tenant, OrderEventId, Timestamp, Asked<Option<Delivery>, StoreError>),
+    Retry(Box<(Tenant, OrderEventId, Timestamp)>, Asked<Option<Delivery>, StoreError>),
 }
 
 /// Who waits for a job's answer, and the answer while it is not yet on disk.
@@ -145,9 +145,9 @@ impl Writer {
                 Write::Account(_, _, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
                 Write::Events(_, _, asked) => asked.tell(transaction),
-                Write::Claim(_, _, asked) => asked.tell(transaction),
+                Write::Claim(_, asked) => asked.tell(transaction),
                 Write::Settlement(_, asked) => asked.tell(transaction),
-                Write::Retry(_, _, _, asked) => asked.tell(transaction),
+                Write::Retry(_, asked) => asked.tell(transaction),
             }
         }
         health
@@ -180,7 +180,8 @@ impl Writer {
                     let applied = outbox::add(&mut savepoint, tenant, events).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
-                Write::Claim(tenant, claim, asked) => {
+                Write::Claim(claiming, asked) => {
+                    let (tenant, claim) = claiming.as_ref();
                     let applied = outbox::claim(&mut savepoint, tenant, *claim).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
@@ -189,7 +190,8 @@ impl Writer {
                     let applied = outbox::settle(&mut savepoint, tenant, id, settlement).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
-                Write::Retry(tenant, id, now, asked) => {
+                Write::Retry(retrying, asked) => {
+                    let (tenant, id, now) = retrying.as_ref();
                     let applied = outbox::retry(&mut savepoint, tenant, id, *now).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }

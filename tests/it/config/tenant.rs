@@ -101,7 +101,6 @@ fn an_account_in_the_file_goes_before_a_learned_one() {
 fn what_is_not_built_yet_is_refused_by_name() {
     let with = |from: &str, to: &str| only_problem(&SHOP.replace(from, to));
     for (problem, key) in [
-        (with("[tax]", "[checkout]\nmethod = \"hosted\"\n[tax]"), "checkout.method"),
         (with("[tax]", "[catalog]\nsource = \"stripe\"\n[tax]"), "catalog.source"),
         (with("[tax]", "[catalog]\nsource = \"file\"\n[tax]"), "catalog.source"),
         (with("\"none\"", "\"stripe\""), "tax.provider"),

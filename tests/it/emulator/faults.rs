@@ -275,7 +275,38 @@ async fn one_seed_gives_every_key_its_own_history_and_no_payment_happens_twice()
         heard
     };
     let both = async { (history(11, false).await, history(11, true).await, history(12, false).await) };
-    let (one, same, other) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    let (one, same, other) = tokio::time::timeout(Duration::from_mins(1), both).await.unwrap();
     assert_eq!(one, same, "whatever the order");
     assert_ne!(one, other);
+}
+
+#[tokio::test]
+async fn sessions_refunds_and_readings_meet_faults_like_payments_do() {
+    let stripe = Stripe::start();
+    let order = super::checkout_sessions::ORDER;
+    let refund = format!("payment_intent={}&amount=1", stripe.paid("pm_card_visa").await);
+    let changes = [
+        (RequestKind::CreateSession, "/v1/checkout/sessions", order.to_owned()),
+        (RequestKind::CreateRefund, "/v1/refunds", refund),
+    ];
+    for (kind, path, form) in &changes {
+        stripe.emulator.set_faults(FaultPlan::none().next(*kind, Fault::DropAfter, 1));
+        assert!(stripe.post(path, form).idempotency_key(path).heard().await.is_err(), "{path}");
+        let again = stripe.post(path, form).idempotency_key(path).send().await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")), "{path}");
+    }
+    let session = stripe.emulator.checkout_sessions(super::SHOP)[0]["id"].as_str().unwrap().to_owned();
+    let read = format!("/v1/checkout/sessions/{session}");
+    for (kind, path) in [
+        (RequestKind::ReadSession, read.as_str()),
+        (RequestKind::ListSessions, "/v1/checkout/sessions"),
+        (RequestKind::ListSessionLines, &format!("{read}/line_items")),
+        (RequestKind::ListRefunds, "/v1/refunds"),
+        (RequestKind::ListDisputes, "/v1/disputes"),
+        (RequestKind::ListEvents, "/v1/events"),
+    ] {
+        stripe.emulator.set_faults(FaultPlan::none().next(kind, Fault::LockTimeout, 1));
+        assert_eq!(stripe.get(path).send().await.error().2, Some("lock_timeout"), "{path}");
+        assert_eq!(stripe.get(path).send().await.status, 200, "{path}");
+    }
 }

@@ -2,16 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 
+mod checkout_sessions;
+mod disputes;
+mod events;
 mod faults;
 mod holds;
+mod hosted_page;
 mod idempotency;
 mod judge;
 mod keys;
 mod lists;
 mod official;
 mod payments;
+mod receiver;
+mod refunds;
 mod requests;
 mod tokens;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -100,7 +107,11 @@ impl Call<'_> {
 
 impl Stripe {
     fn start() -> Self {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(START)));
+        Self::start_at(Timestamp::from_seconds(START))
+    }
+
+    fn start_at(now: Timestamp) -> Self {
+        let clock = Arc::new(ManualClock::new(now));
         let key = |key: &str, may_read_account| KeySeed { key: key.to_owned(), may_read_account };
         let accounts = vec![
             AccountSeed {

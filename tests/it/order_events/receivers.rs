@@ -16,13 +16,11 @@ const OTHER_SECRET_VARIABLE: &str = "MERCHANT_KILN_WORKS_WEBHOOK_SECRET";
 /// The usual shops, each of which is told of its orders at an address.
 fn world(shop: &str, other: &str) -> World {
     let mut shops = usual_shops();
-    shops[0].file.push_str(&format!(
+    shops[0].file += &format!(
         "\n[webhook]\nurl = \"{shop}\"\nsecret = \"env:{SECRET_VARIABLE}\"\n\
          previous_secrets = [\"env:{OLD_SECRET_VARIABLE}\"]\n"
-    ));
-    shops[1]
-        .file
-        .push_str(&format!("\n[webhook]\nurl = \"{other}\"\nsecret = \"env:{OTHER_SECRET_VARIABLE}\"\n"));
+    );
+    shops[1].file += &format!("\n[webhook]\nurl = \"{other}\"\nsecret = \"env:{OTHER_SECRET_VARIABLE}\"\n");
     let mut world = World::closed(shops);
     world.canaries.extend(["canary-hook-key".to_owned(), "canary-webhook-secret".to_owned()]);
     world.settings.extend([
@@ -61,8 +59,8 @@ async fn paid(client: &Client, sheet: &Value, token: &str) -> Value {
     told
 }
 
-fn body(received: &Received) -> Value {
-    serde_json::from_str(&received.body).unwrap()
+fn body(letter: &Received) -> Value {
+    serde_json::from_str(&letter.body).unwrap()
 }
 
 /// The only delivery of a shop.
@@ -75,8 +73,8 @@ async fn only_delivery(operator: &Operator<'_>, shop: &str) -> Value {
 }
 
 /// What the official package says of a request as it arrived.
-fn verified(received: &Received, secret: &str) -> Option<String> {
-    let request = json!({ "headers": received.headers, "body": received.body }).to_string();
+fn verified(letter: &Received, secret: &str) -> Option<String> {
+    let request = json!({ "headers": letter.headers, "body": letter.body }).to_string();
     let output = python::run("webhooks_official.py", &[secret, &request])?;
     Some(python::said(&output).trim().to_owned())
 }
@@ -86,12 +84,12 @@ async fn the_official_package_verifies_the_order_that_a_merchant_is_told_of() {
     let receiver = OrderReceiver::start(Does::Takes);
     let world = open(world(&receiver.url(), &receiver.url()));
     let told = buy(&world).await;
-    let received = receiver.received(1).remove(0);
-    assert_eq!(received.path, "/hook?key=canary-hook-key");
-    assert_eq!(received.headers["content-type"], "application/json");
-    assert!(received.headers["user-agent"].starts_with("merchant-gateway/"));
+    let letter = receiver.received(1).remove(0);
+    assert_eq!(letter.path, "/hook?key=canary-hook-key");
+    assert_eq!(letter.headers["content-type"], "application/json");
+    assert!(letter.headers["user-agent"].starts_with("merchant-gateway/"));
 
-    let event = body(&received);
+    let event = body(&letter);
     let data = &event["data"];
     assert_eq!((&event["type"], &data["sequence"]), (&json!("order.created"), &json!(1)), "{event}");
     assert_eq!(data["livemode"], Mode::Test.livemode(), "a test-mode merchant's events say so");
@@ -107,19 +105,19 @@ async fn the_official_package_verifies_the_order_that_a_merchant_is_told_of() {
     );
 
     for secret in [WEBHOOK_SECRET, OLD_WEBHOOK_SECRET] {
-        let Some(said) = verified(&received, secret) else { return };
+        let Some(said) = verified(&letter, secret) else { return };
         assert_eq!(said, "order.created");
     }
-    let mut forged = received.clone();
+    let mut forged = letter.clone();
     forged.body = forged.body.replace("\"quantity\":2", "\"quantity\":1");
-    assert_ne!(forged.body, received.body);
+    assert_ne!(forged.body, letter.body);
     assert_eq!(verified(&forged, WEBHOOK_SECRET).unwrap(), "refused");
     let strange = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    assert_eq!(verified(&received, strange).unwrap(), "refused");
+    assert_eq!(verified(&letter, strange).unwrap(), "refused");
 
     world.wait_for("order_event_delivered", 1);
     let delivery = only_delivery(&Operator::of(&world), SHOP).await;
-    assert_eq!(delivery["id"], received.headers["webhook-id"]);
+    assert_eq!(delivery["id"], letter.headers["webhook-id"]);
     assert_eq!(
         (&delivery["state"], &delivery["last_status"]),
         (&json!("delivered"), &json!(204)),
@@ -147,9 +145,9 @@ async fn an_event_that_was_parked_is_sent_again_by_hand_under_the_same_id() {
         (200, &json!("pending"), &json!(0)),
         "{retried}"
     );
-    let received = receiver.received(2);
-    assert_eq!(received[0].headers["webhook-id"], received[1].headers["webhook-id"]);
-    assert_eq!(received[0].body, received[1].body);
+    let letters = receiver.received(2);
+    assert_eq!(letters[0].headers["webhook-id"], letters[1].headers["webhook-id"]);
+    assert_eq!(letters[0].body, letters[1].body);
     world.wait_for("order_event_delivered", 1);
     assert_eq!(only_delivery(&operator, SHOP).await["state"], "delivered");
 }
@@ -164,10 +162,10 @@ async fn an_event_that_was_not_taken_outlives_a_kill() {
     receiver.now_does(Does::Takes);
     world.start_gateway();
     world.wait_for("order_event_delivered", 1);
-    let received = receiver.received(2);
-    let last = received.last().unwrap();
+    let letters = receiver.received(2);
+    let last = letters.last().unwrap();
     assert_eq!(body(last)["data"]["order"]["id"], told["order"]["id"]);
-    assert_eq!(received[0].headers["webhook-id"], last.headers["webhook-id"]);
+    assert_eq!(letters[0].headers["webhook-id"], last.headers["webhook-id"]);
 }
 
 #[tokio::test]
@@ -196,7 +194,7 @@ async fn a_redirect_is_not_followed() {
     let delivery = only_delivery(&Operator::of(&world), SHOP).await;
     let error = "the receiver answered 307, and redirects are not followed";
     assert_eq!((&delivery["last_status"], &delivery["last_error"]), (&json!(307), &json!(error)));
-    assert!(receiver.received(1).iter().all(|received| received.path.starts_with("/hook")));
+    assert!(receiver.received(1).iter().all(|letter| letter.path.starts_with("/hook")));
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ fn every_tool_has_explicit_hints_both_schemas_and_short_status_texts() {
         ("create_checkout", false, false, false),
         ("update_checkout", false, false, false),
         ("complete_checkout", false, true, true),
+        ("start_hosted_checkout", false, false, true),
         ("get_checkout", true, false, false),
         ("cancel_checkout", false, true, false),
     ];

@@ -9,8 +9,8 @@ use merchant_gateway::domain::checkout::command::{Answer, PlacedOrder};
 use merchant_gateway::domain::checkout::session::{Session, State, Wishes};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Revision, SessionId};
 use merchant_gateway::domain::merchant::{
-    Brand, ChatGptSettings, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus, MerchantView,
-    MethodsForm, PaymentMethod, RiskPolicy, TokenPolicy,
+    Brand, ChatGptSettings, CheckoutMethod, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus,
+    MerchantView, MethodsForm, PaymentMethod, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Money, Rate};
 use merchant_gateway::domain::order::Order;
@@ -85,6 +85,7 @@ pub(super) fn view() -> MerchantView {
         currency: "usd".parse().unwrap(),
         catalog: Catalog::new(products()).unwrap(),
         checkout: CheckoutPolicy {
+            method: CheckoutMethod::PaymentSheet,
             max_total: Some(usd(200_000)),
             countries: vec!["US".parse().unwrap()],
             tokens: TOKENS,
@@ -175,6 +176,7 @@ pub(super) fn session(state: State) -> Session {
             option_id: None,
         },
         attempts: 0,
+        pages: 0,
         tokens: TOKENS,
         account: None,
         notice: None,
@@ -219,7 +221,7 @@ pub(super) fn charging() -> Session {
 }
 
 pub(super) fn answer(session: Session) -> Answer {
-    Answer { notice: session.notice.clone(), session, order: None }
+    Answer { notice: session.notice.clone(), session, order: None, checkout_page: None }
 }
 
 /// A paid session and its order, rendered as at its commit.
@@ -240,5 +242,6 @@ pub(super) fn paid() -> Answer {
         session(State::Completed { quote, order: order.id.clone(), intent: order.payment_intent.clone() });
     let permalink = "https://coffee.localhost/orders/ord_1?key=abc".to_owned();
     let completion = completion::completion(&order, &permalink);
-    Answer { session, order: Some(PlacedOrder { order, permalink, completion }), notice: None }
+    let order = Some(PlacedOrder { order, permalink, completion });
+    Answer { session, order, notice: None, checkout_page: None }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use merchant_gateway::domain::checkout::attempt::FlagReason;
+use merchant_gateway::domain::checkout::attempt::{FlagReason, Means};
 use merchant_gateway::domain::checkout::command::{Answer, Command, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::session::{CancelReason, NoticeCode, State};
 use merchant_gateway::domain::ids::{OrderId, SessionId};
 
 use super::world::World;
+use crate::support::model_stripe::Payment;
 
 /// What a caller asked, and what it was told.
 pub struct Told {
@@ -27,6 +28,7 @@ impl Told {
             | Command::Update { .. }
             | Command::Cancel
             | Command::Read
+            | Command::OpenPage { .. }
             | Command::Decide(_) => None,
         };
         Self { request, session: session.clone(), token, declined: false, order: None }
@@ -84,8 +86,9 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
             return Err(format!("I7: {} was told of several orders", told.session));
         }
         let Some(token) = told.token.as_ref().filter(|_| told.declined) else { continue };
-        let of_token =
-            world.store.attempts.values().filter(|attempt| attempt.intent.token.expose() == *token);
+        let of_token = world.store.attempts.values().filter(
+            |attempt| matches!(&attempt.intent.means, Means::Token(known) if known.expose() == *token),
+        );
         for attempt in of_token {
             let charge = &attempt.intent.charge;
             let mut paid = world
@@ -103,7 +106,7 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-fn is_flagged(world: &World, payment: &super::stripe::Payment) -> bool {
+fn is_flagged(world: &World, payment: &Payment) -> bool {
     world.store.flags.iter().any(|flag| flag.intent == payment.id)
 }
 
@@ -125,6 +128,21 @@ fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
             return Err(format!("I2: {session} was charged another amount than its order says"));
         }
     }
+    let mut means: Vec<bool> = world
+        .store
+        .attempts
+        .iter()
+        .filter(|((of, _), _)| of == session)
+        .map(|(_, attempt)| matches!(attempt.intent.means, Means::Page { .. }))
+        .collect();
+    means.sort_unstable();
+    means.dedup();
+    if means.len() == 2 {
+        world.count("both ways tried");
+    }
+    if order.as_ref().is_some_and(|order| world.stripe.was_paid_on_a_page(&order.payment_intent)) {
+        world.count("paid on a page");
+    }
     if order.is_some() && paid.is_empty() {
         return Err(format!("I4: {session} has an order and no payment"));
     }
@@ -138,7 +156,11 @@ fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
     world.count(match state {
         State::Open { .. } => "ends open",
         State::Ready { .. } => "ends ready",
-        State::Charging(_) | State::Frozen { .. } => {
+        State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Frozen { .. } => {
             return Err(format!("liveness: {session} ends {}", state.name()));
         }
         State::Completed { .. } => "ends completed",

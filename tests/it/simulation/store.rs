@@ -71,7 +71,7 @@ impl ModelStore {
         match change.attempt {
             Some(AttemptMove::Start(intent)) => {
                 let used = TokenUse { session: id.clone(), attempt: intent.number, end: None };
-                if self.tokens.contains_key(intent.token.hash()) {
+                if intent.spt_hash().is_some_and(|spt| self.tokens.contains_key(spt)) {
                     return Ok(Err(CommitFailed::TokenUsed));
                 }
                 let undecided = self.attempts.iter().any(|((of, _), attempt)| *of == id && !attempt.decided);
@@ -79,7 +79,9 @@ impl ModelStore {
                     return Ok(Err(CommitFailed::Conflict));
                 }
                 if !self.mistakes.loses_attempts {
-                    self.tokens.insert(intent.token.hash().clone(), used);
+                    if let Some(spt) = intent.spt_hash() {
+                        self.tokens.insert(spt.clone(), used);
+                    }
                     let attempt = Attempt { intent: *intent, can_be_sent: true, decided: false };
                     self.attempts.insert((id.clone(), attempt.intent.number), attempt);
                 }

@@ -8,21 +8,21 @@ mod outside;
 use std::collections::{BTreeMap, HashMap};
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::AttemptIntent;
+use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means};
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
 use merchant_gateway::domain::checkout::session::{FreezeReason, State};
 use merchant_gateway::domain::checkout::step::Moment;
-use merchant_gateway::domain::ids::{Revision, SessionId};
+use merchant_gateway::domain::ids::{HostedPageId, Revision, SessionId};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::checks::{Told, broken_at_the_end, broken_by_answer};
 use super::store::{ModelStore, StoreMistakes};
-use super::stripe::{CARDS, Card, ModelStripe, ODD_CARDS, Token};
 use crate::support::chance::Chance;
+use crate::support::model_stripe::{CARDS, Card, ModelStripe, ODD_CARDS, Token};
 use crate::support::shop;
 
 /// Until when things go wrong.
@@ -45,6 +45,8 @@ const DEADLINE: i64 = 30_000;
 pub struct Mistakes {
     pub store: StoreMistakes,
     pub renews_keys: bool,
+    /// Pages are said to be closed, and can be paid on.
+    pub leaves_pages_open: bool,
 }
 
 /// Something that happens at a moment.
@@ -72,6 +74,11 @@ enum Event {
     },
     /// A request arrives whose sender has given up on it.
     Late(Box<AttemptIntent>),
+    /// A shopper who was given a page's address pays there, or tries to.
+    PaysOnPage {
+        page: HostedPageId,
+        card: Card,
+    },
 }
 
 /// What left a process.
@@ -100,6 +107,8 @@ pub struct World {
     trouble_ends: Timestamp,
     /// How often in a thousand something goes wrong, in this history.
     trouble: u64,
+    /// Whether both ways of paying are raced.
+    racing: bool,
     /// How many tokens a shopper has at most.
     purse: u64,
     /// Until when Stripe tells nothing at all.
@@ -123,6 +132,7 @@ impl World {
         let sessions: Vec<SessionId> = (1..=2).map(SessionId::from_random).collect();
         let (mut stripe, mut store) = (ModelStripe::default(), ModelStore::default());
         stripe.renews_keys = mistakes.renews_keys;
+        stripe.leaves_pages_open = mistakes.leaves_pages_open;
         store.mistakes = mistakes.store;
         let trouble = *chance.pick(&[0, 50, 150, 300]);
         let new_process = || Process { life: 0, drivers: HashMap::new() };
@@ -138,6 +148,7 @@ impl World {
             sessions,
             trouble_ends: now + TROUBLE,
             trouble,
+            racing: false,
             purse: 3,
             silent_until: now,
             operator: now,
@@ -155,6 +166,26 @@ impl World {
             world.purse = 8;
         }
         world.plan();
+        world
+    }
+
+    /// Two shoppers who share one checkout: one pays on the page, one on the sheet, at about the same time.
+    pub fn race(seed: u64, tell: bool) -> Self {
+        let mut world = Self::new(seed, Mistakes::default(), tell);
+        world.events.clear();
+        world.sessions.truncate(1);
+        world.racing = true;
+        world.stripe.odd = false;
+        for process in 0..world.processes.len() {
+            world.at(SWEEP, Event::Sweep { process });
+        }
+        let session = world.sessions[0].clone();
+        world.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
+        world.call_at(Span::millis(1000), &session, Command::OpenPage { revision: Some(Revision(1)) });
+        for _ in 0..3 {
+            let when = Span::millis(world.chance.millis(1000, 8000));
+            world.call_at(when, &session, Command::Read);
+        }
         world
     }
 
@@ -229,7 +260,12 @@ impl World {
         let mut settled = true;
         for session in self.sessions.clone() {
             match self.store.rows.get(&session).map(|(_, row, _)| row.state.clone()) {
-                Some(State::Charging(_)) => settled = false,
+                Some(
+                    State::Charging(_)
+                    | State::OpeningHosted(_)
+                    | State::AwaitingHosted { .. }
+                    | State::ClosingHosted { .. },
+                ) => settled = false,
                 Some(State::Frozen { reason, .. }) => {
                     settled = false;
                     if self.now < self.operator {
@@ -288,8 +324,17 @@ impl World {
                 self.crash(process);
                 Ok(())
             }
+            Event::PaysOnPage { page, card } => {
+                let used = self.stripe.pay_on_page(&page, card, self.now, &mut self.chance);
+                self.tell(|| format!("a shopper pays on {page} with a card that {card:?}: used {used}"));
+                self.count(if used { "page used" } else { "page of no use" });
+                Ok(())
+            }
             Event::Late(intent) => {
-                let seen = self.stripe.charge(&intent, self.now, &mut self.chance);
+                let seen = match intent.means {
+                    Means::Token(_) => self.stripe.charge(&(&*intent).into(), self.now, &mut self.chance),
+                    Means::Page { .. } => self.open_page(&intent),
+                };
                 self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.charge.session));
                 Ok(())
             }
@@ -324,10 +369,11 @@ impl World {
     fn wish(&mut self, session: &SessionId) -> Command {
         let row = self.store.rows.get(session).map(|(_, row, _)| row.clone());
         let Some(row) = row else { return Command::Create(shop::two_mugs()) };
-        match self.chance.below(10) {
+        match if self.racing { 9 } else { self.chance.below(10) } {
             0 => Command::Read,
             1 => Command::Update { revision: None, patch: Patch::default() },
             2 if self.chance.per_mille(300) => Command::Cancel,
+            3 | 4 => Command::OpenPage { revision: Some(row.revision) },
             _ => {
                 // Sometimes the same token again, sometimes one that was meant for the other session.
                 let owner = if self.chance.per_mille(50) {
@@ -422,6 +468,7 @@ impl World {
                     Err(rejection) => format!("caller {} hears: {rejection}", request.0),
                 });
                 self.note(&answer);
+                self.shop_on_page(&answer);
                 broken_by_answer(self, request, &answer)
             }
             Output::WakeAfter(span) => {
@@ -449,6 +496,26 @@ impl World {
                 Ok(())
             }
         }
+    }
+
+    /// A shopper who is given a page's address may pay there, at any time while the page is open, and after.
+    fn shop_on_page(&mut self, answer: &Result<Box<Answer>, Rejection>) {
+        let Ok(answer) = answer else { return };
+        let State::AwaitingHosted { page, .. } = &answer.session.state else { return };
+        self.count("page shown");
+        if self.racing {
+            let when = Span::millis(self.chance.millis(1, 5000));
+            self.at(when, Event::PaysOnPage { page: page.id.clone(), card: Card::Pays });
+            return;
+        }
+        if !self.chance.per_mille(600) {
+            return;
+        }
+        let longest = if self.chance.per_mille(800) { 120_000 } else { 2_400_000 };
+        let when = Span::millis(self.chance.millis(1000, longest));
+        let card = if self.chance.per_mille(600) { Card::Pays } else { *self.chance.pick(&CARDS) };
+        let card = if self.stripe.odd && self.chance.per_mille(200) { Card::PaysHalf } else { card };
+        self.at(when, Event::PaysOnPage { page: page.id.clone(), card });
     }
 
     fn note(&mut self, answer: &Result<Box<Answer>, Rejection>) {

@@ -59,6 +59,7 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
             option_id: Some("standard".parse().unwrap()),
         },
         attempts: 1,
+        pages: 0,
         tokens: TokenPolicy { allow_larger: false, risk: RiskPolicy::BlockOnRecommendation },
         account: Some(account("acct_1Harbor")),
         notice: Some(declined()),
@@ -140,7 +141,7 @@ pub(crate) fn attempt(tenant: &Tenant, session: u128, number: u32, token: &str) 
     AttemptRow {
         session: session_id(session),
         number: AttemptNumber(number),
-        spt_hash: spt(token),
+        spt_hash: Some(spt(token)),
         idempotency_key: IdempotencyKey::of(tenant, &account, &spt(token), &charge),
         charge,
         body: "amount=2499&currency=usd&confirm=true".to_owned(),

@@ -271,7 +271,8 @@ impl Bench {
         match change.attempt {
             Some(AttemptMove::Start(intent)) => {
                 let used = TokenUse { session: self.id.clone(), attempt: intent.number, end: None };
-                if self.tokens.insert(intent.token.hash().clone(), used).is_some() {
+                let taken = intent.spt_hash().and_then(|spt| self.tokens.insert(spt.clone(), used));
+                if taken.is_some() {
                     return Err(CommitFailed::TokenUsed);
                 }
                 self.attempts.push(*intent);

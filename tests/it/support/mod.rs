@@ -4,6 +4,8 @@ pub mod bench;
 pub mod chance;
 pub mod client;
 pub mod mcp_schema;
+pub mod model_pages;
+pub mod model_stripe;
 pub mod node;
 pub mod operator;
 pub mod orders;

@@ -50,9 +50,9 @@ impl OrderReceiver {
             let mut hanging = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let Some(received) = read(&mut stream) else { continue };
+                let Some(request) = read(&mut stream) else { continue };
                 let does = does.lock().unwrap().clone();
-                inbox.received.lock().unwrap().push(received);
+                inbox.received.lock().unwrap().push(request);
                 inbox.changed.notify_all();
                 let head = match does {
                     Does::Takes => "204 No Content",

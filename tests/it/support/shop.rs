@@ -5,8 +5,8 @@ use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
 use merchant_gateway::domain::checkout::command::Patch;
 use merchant_gateway::domain::merchant::{
-    Brand, ChatGptSettings, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus, MerchantView,
-    MethodsForm, PaymentMethod, RiskPolicy, TokenPolicy,
+    Brand, ChatGptSettings, CheckoutMethod, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus,
+    MerchantView, MethodsForm, PaymentMethod, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Currency, Money, Rate};
 use merchant_gateway::domain::shipping::ShippingRule;
@@ -32,6 +32,7 @@ pub fn view() -> MerchantView {
         currency: usd(),
         catalog: catalog(true),
         checkout: CheckoutPolicy {
+            method: CheckoutMethod::Auto,
             max_total: Some(dollars(200_000)),
             countries: vec!["US".parse().unwrap()],
             tokens: TokenPolicy { allow_larger: false, risk: RiskPolicy::BlockOnRecommendation },

@@ -3,6 +3,7 @@
 //! The emulator lives in the test, so that it survives when the gateway is killed. At the end of a world every request
 //! that reached Stripe is held against Stripe's schema, and the gateway's log is searched for secrets.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -60,7 +61,7 @@ pub struct World {
     pub shops: Vec<Shop>,
     /// More variables of the gateway's environment; a later one of a name wins.
     pub settings: Vec<(&'static str, &'static str)>,
-    /// More that must appear nowhere in clear.
+    /// Payment tokens besides those that Stripe was asked about here; none must appear anywhere in clear.
     pub canaries: Vec<String>,
     process: Option<Child>,
     address: String,
@@ -282,11 +283,11 @@ impl World {
 
     /// No secret in clear in any log or database file; tokens only in the one sealed form.
     fn check_secrets(&self) {
-        let mut secrets = self.tokens_seen();
-        secrets.extend_from_slice(&self.canaries);
-        secrets.extend(
-            [MASTER_KEY, ADMIN_TOKEN, WEBHOOK_SECRET, OLD_WEBHOOK_SECRET, "_secret_"].map(str::to_owned),
-        );
+        let tokens: HashSet<String> = self.tokens_seen().into_iter().chain(self.canaries.clone()).collect();
+        let tokens: HashSet<&[u8]> = tokens.iter().map(String::as_bytes).collect();
+        let mut secrets = [MASTER_KEY, ADMIN_TOKEN, WEBHOOK_SECRET, OLD_WEBHOOK_SECRET, "_secret_"]
+            .map(str::to_owned)
+            .to_vec();
         secrets.extend(self.shops.iter().map(|shop| shop.key().to_owned()));
         for entry in fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -294,6 +295,9 @@ impl World {
                 continue;
             }
             let bytes = fs::read(&path).unwrap();
+            for shown in tokens_in(&bytes) {
+                assert!(!tokens.contains(shown), "{} holds a payment token in clear", path.display());
+            }
             for secret in &secrets {
                 let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
                 assert!(!found, "{} holds {secret} in clear", path.display());
@@ -315,6 +319,17 @@ impl Drop for World {
             self.check_secrets();
         }
     }
+}
+
+/// Whatever looks like a payment token.
+fn tokens_in(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const HEAD: &[u8] = b"spt_";
+    let heads = bytes.windows(HEAD.len()).enumerate().filter(|(_, window)| *window == HEAD);
+    heads.map(|(start, _)| {
+        let rest = &bytes[start..];
+        let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        &rest[..end.unwrap_or(rest.len())]
+    })
 }
 
 pub fn account(id: &str, key: &str, may_read_account: bool, network_id: &str) -> AccountSeed {

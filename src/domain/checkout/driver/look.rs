@@ -7,9 +7,9 @@ use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::{Payment, Rejection};
 use crate::domain::checkout::session::{Notice, NoticeCode, Session, State};
 use crate::domain::checkout::snapshot::TokenUse;
-use crate::domain::checkout::step::{Context, Event, payable};
+use crate::domain::checkout::step::{Context, Event, payable, takes_tokens};
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts, TokenProblem};
-use crate::domain::ids::AttemptNumber;
+use crate::domain::ids::{AttemptNumber, Revision};
 use crate::domain::pricing::no_longer_sellable;
 
 /// What a payment meets before anything is asked of the network.
@@ -24,6 +24,33 @@ pub(super) enum Look {
     Gather(SharedPaymentToken),
     /// The machine decides.
     Step(Box<Event>),
+}
+
+/// What a shopper meets who wants to pay on a page at Stripe. A page that is open already is shown again.
+pub(super) fn look_for_page(session: &Session, revision: Option<Revision>, context: &Context<'_>) -> Look {
+    match &session.state {
+        State::Completed { .. } => return Look::Answer(None),
+        State::OpeningHosted(hosted) => return Look::Join(hosted.attempt),
+        State::AwaitingHosted { .. } if revision == Some(session.revision) => return Look::Answer(None),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Frozen { .. }
+        | State::Canceled { .. }
+        | State::Expired => {}
+    }
+    if let Err(rejection) = payable(session, revision, context) {
+        return Look::Reject(rejection);
+    }
+    gone(session, context).unwrap_or_else(|| Look::Step(Box::new(Event::PageWanted { revision })))
+}
+
+/// A line of the quote that can no longer be sold.
+fn gone(session: &Session, context: &Context<'_>) -> Option<Look> {
+    let State::Ready { quote } = &session.state else { return None };
+    no_longer_sellable(context.view, quote).map(|item| Look::Step(Box::new(Event::LineGone(item))))
 }
 
 /// Looks before asking: a finished, running, foreign or stale payment never reaches the network.
@@ -47,7 +74,7 @@ pub(super) fn look(
             (None, _) => Look::Join(used.attempt),
         };
     }
-    match payable(session, payment, context) {
+    match payable(session, payment.revision, context).and_then(|()| takes_tokens(context)) {
         Err(Rejection::Undecided) => {
             let text = Rejection::Undecided.to_string();
             return Look::Answer(Some(Notice { code: NoticeCode::Conflict, text }));
@@ -55,10 +82,8 @@ pub(super) fn look(
         Err(rejection) => return Look::Reject(rejection),
         Ok(()) => {}
     }
-    if let State::Ready { quote } = &session.state
-        && let Some(item) = no_longer_sellable(context.view, quote)
-    {
-        return Look::Step(Box::new(Event::LineGone(item)));
+    if let Some(gone) = gone(session, context) {
+        return gone;
     }
     match facts {
         None => Look::Gather(payment.token.clone()),

@@ -6,7 +6,7 @@
 //! `task` holds what is to be done, `look` what is decided before the network is asked, `reply` what callers hear,
 //! `stuck` what waits for a store that failed.
 //! Invariants: an effect leaves only after the commit that asked for it; an outcome is never given up; nobody hears
-//! of a completed checkout but from the store.
+//! of a completed checkout but from the store; what a page at Stripe stands in the way of waits until it is closed.
 
 mod look;
 mod reply;
@@ -18,19 +18,20 @@ use std::collections::VecDeque;
 use super::attempt::Seen;
 use super::command::{Answer, Command, Rejection};
 use super::decision::{self, Verification};
+use super::hosted::Closing;
 use super::session::{Session, State, Version};
 use super::settle::LONGEST_PAUSE;
 use super::snapshot::{AttemptMove, Change, Loaded};
-use super::step::{Context, Effect, Event, Moment, Transition, Work, begin, due_at, step, work};
+use super::step::{Context, Effect, Event, Moment, Transition, Work, begin, due_at, look_now, step, work};
 use super::timeline::{self, Cause};
 use super::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AttemptNumber, SessionId, SptHash};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Span;
-use look::{Look, look};
+use look::{Look, look, look_for_page};
 use reply::{answer, refuse, report, tell};
 use stuck::Stuck;
-use task::{Ask, Committed, Kind, Lane, Task};
+use task::{Ask, Committed, Follow, Kind, Lane, Task};
 
 /// How often a caller's request is tried again when others change the session under it.
 const CALLER_TRIES: u32 = 3;
@@ -42,7 +43,7 @@ const MAX_WAITING: usize = 64;
 const MAX_QUEUED: usize = 256;
 
 /// Who asked, as the actor numbers its callers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
 /// A task that waits for facts.
@@ -90,6 +91,8 @@ pub enum Input {
     },
     /// The armed timer, the sweeper or a start asks to go on.
     Woken,
+    /// Somebody says that there is something to see at Stripe.
+    Hinted,
 }
 
 /// The store failed; nothing is known of the write that it was asked for, if any.
@@ -159,6 +162,10 @@ pub struct Driver {
     in_flight: Option<AttemptNumber>,
     /// Callers that wait for an attempt to be decided.
     waiting: Vec<(AttemptNumber, RequestId)>,
+    /// What waits for an attempt's page to be closed.
+    parked: Vec<(AttemptNumber, Task)>,
+    /// A hint was given, and Stripe not yet looked at.
+    hinted: bool,
     /// The caller of the task in the lane has gone.
     lane_given_up: bool,
     next_task: u64,
@@ -189,6 +196,8 @@ impl Driver {
             stuck: Stuck::new(),
             in_flight: None,
             waiting: Vec::new(),
+            parked: Vec::new(),
+            hinted: false,
             lane_given_up: false,
             next_task: 0,
         }
@@ -203,6 +212,7 @@ impl Driver {
             && self.stuck.is_empty()
             && self.in_flight.is_none()
             && self.waiting.is_empty()
+            && self.parked.is_empty()
     }
 
     /// Takes one input and says what is to be done now.
@@ -212,7 +222,7 @@ impl Driver {
         match input {
             Input::Asked { request, command } => {
                 let ask = Box::new(Ask { request, command: *command, facts: None, verified: None });
-                if self.queue.len() + self.gathering.len() >= MAX_QUEUED {
+                if self.queue.len() + self.gathering.len() + self.parked.len() >= MAX_QUEUED {
                     refuse(request, ask.not_looked_at(Rejection::Busy), turn.out);
                 } else {
                     self.queue.push_back(Task::new(Kind::Ask(ask)));
@@ -226,6 +236,13 @@ impl Driver {
             Input::Saw { attempt, seen, request_id } => {
                 self.in_flight = None;
                 self.queue.push_back(Task::new(Kind::Outcome { attempt, seen, request_id }));
+                if self.hinted {
+                    self.queue.push_back(Task::new(Kind::Due));
+                }
+            }
+            Input::Hinted => {
+                self.hinted = true;
+                self.queue.push_back(Task::new(Kind::Due));
             }
             Input::Woken => {
                 self.queue.extend(self.stuck.ripe(moment.now));
@@ -257,6 +274,7 @@ impl Driver {
         self.stuck.retain(|task| !task.is_of(gone));
         self.gathering.retain(|(_, task)| !task.is_of(gone));
         self.waiting.retain(|(_, request)| *request != gone);
+        self.parked.retain(|(_, task)| !task.is_of(gone));
         if let Lane::Loading(task) | Lane::Committing { task, .. } = &self.lane {
             self.lane_given_up |= task.is_of(gone);
         }
@@ -365,18 +383,42 @@ impl Driver {
                 }
             },
             Command::Complete(payment) => {
-                match look(session, payment, loaded.token_use.as_ref(), ask.facts.as_ref(), &turn.context) {
-                    Look::Answer(notice) => answer(request, loaded, notice, turn),
-                    Look::Reject(rejection) => refuse(request, rejection, turn.out),
-                    Look::Join(attempt) => self.join(request, attempt, loaded, turn),
-                    Look::Gather(token) => {
-                        let id = self.set_aside(task);
-                        turn.out.push(Output::Gather { task: id, token });
-                    }
-                    Look::Step(event) => self.apply(task, (version, session), *event, turn),
-                }
+                let token_use = loaded.token_use.as_ref();
+                let looked = look(session, payment, token_use, ask.facts.as_ref(), &turn.context);
+                self.looked(task, looked, loaded, turn);
+            }
+            Command::OpenPage { revision } => {
+                let looked = look_for_page(session, *revision, &turn.context);
+                self.looked(task, looked, loaded, turn);
             }
         }
+    }
+
+    /// Goes on with a caller who wants to pay.
+    fn looked(&mut self, task: Task, looked: Look, loaded: &Loaded, turn: &mut Turn<'_>) {
+        let (Some(request), Some((version, session))) = (task.caller(), &loaded.session) else { return };
+        match looked {
+            Look::Answer(notice) => answer(request, loaded, notice, turn),
+            Look::Reject(Rejection::PageOpen) => self.close_page(task, (*version, session), turn),
+            Look::Reject(rejection) => refuse(request, rejection, turn.out),
+            Look::Join(attempt) => self.join(request, attempt, loaded, turn),
+            Look::Gather(token) => {
+                let id = self.set_aside(task);
+                turn.out.push(Output::Gather { task: id, token });
+            }
+            Look::Step(event) => self.apply(task, (*version, session), *event, turn),
+        }
+    }
+
+    /// Lets a caller's request wait until the page that stands in its way is closed.
+    fn close_page(&mut self, task: Task, (version, session): (Version, &Session), turn: &mut Turn<'_>) {
+        let Kind::Ask(ask) = &task.kind else { return };
+        if task.tries >= CALLER_TRIES {
+            refuse(ask.request, Rejection::Busy, turn.out);
+            return;
+        }
+        let wish = if matches!(ask.command, Command::Cancel) { Closing::Cancel } else { Closing::Reopen };
+        self.apply(task, (version, session), Event::PageUnwanted(wish), turn);
     }
 
     /// Lets a task wait for what must be asked of Stripe first.
@@ -406,8 +448,12 @@ impl Driver {
         if self.in_flight.is_some() || undecided_outcome {
             return;
         }
+        let hinted = std::mem::take(&mut self.hinted);
         match work(session, turn.context.moment.now) {
-            Work::Wait(_) => wake_for(session, turn),
+            Work::Wait(_) => match look_now(session).filter(|_| hinted) {
+                Some(effect) => self.run(effect, turn.out),
+                None => wake_for(session, turn),
+            },
             Work::Run(effect) => self.run(effect, turn.out),
             Work::Step(event) => {
                 self.apply(Task { kind: Kind::Due, tries }, (version, session), *event, turn);
@@ -435,6 +481,7 @@ impl Driver {
                 self.commit(task, begun, turn);
             }
             (Ok(_), Kind::Ask(ask)) => tell(ask.request, session, session.notice.clone(), turn.out),
+            (Err(Rejection::PageOpen), Kind::Ask(_)) => self.close_page(task, (version, session), turn),
             (Err(rejection), Kind::Ask(ask)) => reply::rejected(ask.request, session, rejection, turn.out),
             (Ok(_) | Err(_), Kind::Outcome { .. } | Kind::Due | Kind::Report { .. }) => {}
         }
@@ -445,9 +492,13 @@ impl Driver {
         let before_session = before.map(|(_, session)| session);
         let timeline = timeline::entries(before_session, &cause, &transition, turn.context.moment.now);
         let Transition { next, attempt, order, flags, effect } = transition;
-        let starts = matches!(attempt, Some(AttemptMove::Start(_)));
+        let follow = match (&attempt, &next.state) {
+            (Some(AttemptMove::Start(_)), _) => Follow::Wait,
+            (_, State::ClosingHosted { .. }) => Follow::Retry,
+            _ => Follow::Tell,
+        };
         let due_at = due_at(&next);
-        let committed = Box::new(Committed { session: next.clone(), effect, starts });
+        let committed = Box::new(Committed { session: next.clone(), effect, follow });
         turn.out.push(Output::Commit(Box::new(Change {
             expected: before.map(|(version, _)| version),
             session: next,
@@ -466,25 +517,29 @@ impl Driver {
         };
         let given_up = std::mem::take(&mut self.lane_given_up);
         match result {
-            Ok(_) => self.durable(&task, *committed, turn),
+            Ok(_) => self.durable(task, *committed, turn),
             Err(CommitFailed::Conflict | CommitFailed::TokenUsed) if given_up => {}
             Err(CommitFailed::Conflict | CommitFailed::TokenUsed) => self.conflicted(task, turn),
             // Whether an attempt was begun is not known: nobody may be told that nothing was charged.
-            Err(CommitFailed::Store) if committed.starts => {
+            Err(CommitFailed::Store) if committed.follow == Follow::Wait => {
                 self.store_failed(task, Rejection::Undecided, turn);
             }
             Err(CommitFailed::Store) => self.store_failed(task, Rejection::Unavailable, turn),
         }
     }
 
-    fn durable(&mut self, task: &Task, committed: Committed, turn: &mut Turn<'_>) {
-        let Committed { session, effect, starts } = committed;
+    fn durable(&mut self, task: Task, committed: Committed, turn: &mut Turn<'_>) {
+        let Committed { session, effect, follow } = committed;
         self.release_waiting(&session);
-        if let Kind::Ask(ask) = &task.kind {
-            if starts {
-                self.waiting.push((AttemptNumber(session.attempts), ask.request));
-            } else {
-                tell(ask.request, &session, session.notice.clone(), turn.out);
+        if let Some(request) = task.caller() {
+            match (follow, session.running()) {
+                (Follow::Wait, Some(attempt)) => self.waiting.push((attempt, request)),
+                (Follow::Retry, Some(attempt)) => {
+                    self.parked.push((attempt, Task { tries: task.tries + 1, ..task }));
+                }
+                (Follow::Wait | Follow::Retry | Follow::Tell, _) => {
+                    tell(request, &session, session.notice.clone(), turn.out);
+                }
             }
         }
         match effect {
@@ -496,15 +551,11 @@ impl Driver {
     /// Callers that wait for an attempt which is not under way any more are answered from the store, where its order
     /// now is: also when the commit that decided it was not known to be done.
     fn release_waiting(&mut self, session: &Session) {
-        let running = match &session.state {
-            State::Charging(charging) => Some(charging.attempt),
-            State::Open { .. }
-            | State::Ready { .. }
-            | State::Frozen { .. }
-            | State::Completed { .. }
-            | State::Canceled { .. }
-            | State::Expired => None,
-        };
+        let running = session.running();
+        let (parked, free): (Vec<_>, Vec<_>) =
+            self.parked.drain(..).partition(|(attempt, _)| Some(*attempt) == running);
+        self.parked = parked;
+        self.queue.extend(free.into_iter().map(|(_, task)| task));
         let (waiting, told): (Vec<_>, Vec<_>) =
             self.waiting.drain(..).partition(|(attempt, _)| Some(*attempt) == running);
         self.waiting = waiting;
@@ -546,10 +597,10 @@ impl Driver {
     }
 }
 
-/// Arms the timer for an attempt's next try. Other states leave their due times to the sweeper.
+/// Arms the timer for the next try of an attempt that is worked on. Other states leave their due times to the sweeper.
 fn wake_for(session: &Session, turn: &mut Turn<'_>) {
-    if let State::Charging(charging) = &session.state {
-        let pause = charging.next_try.since(turn.context.moment.now);
+    if let (Some(_), Some(next)) = (session.running(), due_at(session)) {
+        let pause = next.since(turn.context.moment.now);
         turn.out.push(Output::WakeAfter(pause.min(LONGEST_PAUSE)));
     }
 }

@@ -14,7 +14,10 @@ pub(super) fn refuse(request: RequestId, rejection: Rejection, out: &mut Vec<Out
 
 /// Tells a caller how an unpaid session stands.
 pub(super) fn tell(request: RequestId, session: &Session, notice: Option<Notice>, out: &mut Vec<Output>) {
-    out.push(Output::Reply(request, Ok(Box::new(Answer { session: session.clone(), order: None, notice }))));
+    out.push(Output::Reply(
+        request,
+        Ok(Box::new(Answer { session: session.clone(), order: None, notice, checkout_page: None })),
+    ));
 }
 
 /// Some refusals are no mistake of the caller's: they are told as a notice beside the unchanged session.
@@ -29,6 +32,8 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::QuoteExpired
         | Rejection::Ended(_)
         | Rejection::UnknownItem(_)
+        | Rejection::PageOpen
+        | Rejection::NotOffered(_)
         | Rejection::TokenUsedElsewhere
         | Rejection::Suspended
         | Rejection::AccountUnknown
@@ -67,6 +72,7 @@ pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>
             session: session.clone(),
             order: loaded.order.clone(),
             notice: notice.or_else(|| standing_notice(session, &turn.context)),
+            checkout_page: None,
         })),
     };
     turn.out.push(Output::Reply(request, reply));
@@ -81,6 +87,9 @@ fn standing_notice(session: &Session, context: &Context<'_>) -> Option<Notice> {
         State::Ready { .. }
         | State::Open { .. }
         | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
         | State::Frozen { .. }
         | State::Completed { .. }
         | State::Canceled { .. }

@@ -43,7 +43,8 @@ impl Ask {
     /// What a caller hears whose question was not looked at. For a payment it may be the repeat of one that is under
     /// way or done, so nobody may be told that it was not made.
     pub(super) fn not_looked_at(&self, otherwise: Rejection) -> Rejection {
-        if matches!(self.command, Command::Complete(_)) { Rejection::Undecided } else { otherwise }
+        let pays = matches!(self.command, Command::Complete(_) | Command::OpenPage { .. });
+        if pays { Rejection::Undecided } else { otherwise }
     }
 }
 
@@ -65,6 +66,7 @@ impl Task {
                 | Command::Update { .. }
                 | Command::Cancel
                 | Command::Read
+                | Command::OpenPage { .. }
                 | Command::Decide(_) => None,
             },
             Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
@@ -76,6 +78,14 @@ impl Task {
         match &self.kind {
             Kind::Outcome { request_id, .. } => request_id.as_deref(),
             Kind::Ask(_) | Kind::Due | Kind::Report { .. } => None,
+        }
+    }
+
+    /// Who waits for it.
+    pub(super) fn caller(&self) -> Option<RequestId> {
+        match &self.kind {
+            Kind::Ask(ask) => Some(ask.request),
+            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
         }
     }
 
@@ -97,6 +107,17 @@ pub(super) enum Lane {
 pub(super) struct Committed {
     pub(super) session: Session,
     pub(super) effect: Option<Effect>,
-    /// It begins an attempt.
-    pub(super) starts: bool,
+    /// What becomes of its caller.
+    pub(super) follow: Follow,
+}
+
+/// What becomes of a caller whose request was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Follow {
+    /// It is told how the session stands.
+    Tell,
+    /// It waits for the attempt that has begun.
+    Wait,
+    /// Its request waits for the page that is being closed for it, and then comes again.
+    Retry,
 }

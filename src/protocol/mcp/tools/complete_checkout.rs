@@ -117,6 +117,9 @@ pub(super) fn render(answer: &Answer, view: &MerchantView, now: Timestamp) -> Op
             | State::Open { .. }
             | State::Ready { .. }
             | State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::AwaitingHosted { .. }
+            | State::ClosingHosted { .. }
             | State::Frozen { .. }
             | State::Canceled { .. }
             | State::Expired,

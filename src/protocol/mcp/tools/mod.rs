@@ -15,6 +15,7 @@ mod schema;
 mod search_products;
 mod session_answer;
 mod show_product;
+mod start_hosted_checkout;
 mod update_checkout;
 mod wishes;
 
@@ -29,7 +30,7 @@ pub use show_product::ShowProduct;
 
 use super::era::Era;
 use super::response::{Cache, tail};
-use crate::domain::checkout::command::{Answer, Command, Rejection};
+use crate::domain::checkout::command::{Answer, Command, Patch, Rejection};
 use crate::domain::ids::SessionRef;
 use crate::domain::merchant::{ContractVersion, MerchantView};
 use crate::domain::time::Timestamp;
@@ -49,6 +50,8 @@ pub enum ToolName {
     UpdateCheckout,
     /// The payment, for the host.
     CompleteCheckout,
+    /// Where it can be paid on the shop's own page, for the widget.
+    StartHostedCheckout,
     /// Where a checkout stands.
     GetCheckout,
     /// The end of one, for the widget.
@@ -57,13 +60,14 @@ pub enum ToolName {
 
 impl ToolName {
     /// All, in the order listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SearchProducts,
         Self::ShowBuyProductWidget,
         Self::CheckoutSession,
         Self::CreateCheckout,
         Self::UpdateCheckout,
         Self::CompleteCheckout,
+        Self::StartHostedCheckout,
         Self::GetCheckout,
         Self::CancelCheckout,
     ];
@@ -78,6 +82,7 @@ impl ToolName {
             Self::CreateCheckout => "create_checkout",
             Self::UpdateCheckout => "update_checkout",
             Self::CompleteCheckout => "complete_checkout",
+            Self::StartHostedCheckout => "start_hosted_checkout",
             Self::GetCheckout => "get_checkout",
             Self::CancelCheckout => "cancel_checkout",
         }
@@ -97,6 +102,7 @@ impl ToolName {
             Self::CreateCheckout => create_checkout::descriptor(),
             Self::UpdateCheckout => update_checkout::descriptor(),
             Self::CompleteCheckout => complete_checkout::descriptor(),
+            Self::StartHostedCheckout => start_hosted_checkout::descriptor(),
             Self::GetCheckout => get_checkout::descriptor(),
             Self::CancelCheckout => cancel_checkout::descriptor(),
         }
@@ -170,6 +176,11 @@ pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> Outcome {
     })
 }
 
+/// Reads what a shopper wishes of a checkout, from the arguments that `update_checkout` takes.
+pub fn patch(arguments: &Map<String, Value>) -> Result<Patch, ArgumentError> {
+    wishes::patch(&arguments::Object::root(arguments))
+}
+
 /// Reads a tool's arguments.
 pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<ToolCall, ArgumentError> {
     let root = arguments::Object::root(arguments);
@@ -185,6 +196,7 @@ pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<To
         ToolName::CreateCheckout => create_checkout::parse(&root).map(session),
         ToolName::UpdateCheckout => update_checkout::parse(&root).map(session),
         ToolName::CompleteCheckout => complete_checkout::parse(&root).map(session),
+        ToolName::StartHostedCheckout => start_hosted_checkout::parse(&root).map(session),
         ToolName::GetCheckout => get_checkout::parse(&root).map(session),
         ToolName::CancelCheckout => cancel_checkout::parse(&root).map(session),
     }
@@ -207,6 +219,7 @@ pub(super) fn render(
             | ToolName::CheckoutSession
             | ToolName::CreateCheckout
             | ToolName::UpdateCheckout
+            | ToolName::StartHostedCheckout
             | ToolName::GetCheckout
             | ToolName::CancelCheckout => Some(ToolResult::error(
                 "The shop is still working on this checkout. Look again in a moment with get_checkout."
@@ -214,6 +227,10 @@ pub(super) fn render(
             )),
         },
         Outcome::Session(answer) => match tool {
+            ToolName::StartHostedCheckout if answer.checkout_page.is_none() => Some(ToolResult::error(
+                "This shop takes payments on the payment sheet only; it has no page of its own to pay on."
+                    .to_owned(),
+            )),
             ToolName::CompleteCheckout => complete_checkout::render(&answer, view, received),
             ToolName::CheckoutSession | ToolName::GetCheckout => {
                 session_answer::for_model(&answer, view, received)
@@ -222,6 +239,7 @@ pub(super) fn render(
             | ToolName::ShowBuyProductWidget
             | ToolName::CreateCheckout
             | ToolName::UpdateCheckout
+            | ToolName::StartHostedCheckout
             | ToolName::CancelCheckout => session_answer::for_widget(&answer, view, received),
         },
     }

@@ -341,6 +341,11 @@ pub(super) fn session_answer() -> Value {
                 "type": "array",
                 "items": { "type": "string", "enum": ["payment_sheet", "hosted"] },
             },
+            "checkout_url": {
+                "type": "string",
+                "format": "uri",
+                "description": "The shop's own page of this checkout, to be opened by the shopper; it can be paid there.",
+            },
             "order": order(),
         },
         "required": ["checkout_session", "revision", "payment_methods_offered"],

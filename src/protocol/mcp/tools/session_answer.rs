@@ -3,6 +3,8 @@
 //! Invariant: what a model reads names neither the buyer nor the address; the whole sheet then travels in the
 //! result's `_meta`, which hosts give to the widget alone.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::result::ToolResult;
@@ -29,7 +31,10 @@ pub(super) struct SessionContent {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     /// How it can be paid.
-    payment_methods_offered: [&'static str; 1],
+    payment_methods_offered: Vec<&'static str>,
+    /// The shop's own page of this checkout, where it can be paid; absent where the shop has none, or nothing is to be paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkout_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<OrderLink>,
 }
@@ -40,7 +45,10 @@ impl SessionContent {
         let expires = match &session.state {
             State::Ready { quote } => Some(quote.expires.min(session.expires)),
             State::Open { .. } => Some(session.expires),
+            State::AwaitingHosted { hosted, .. } => Some(hosted.expires),
             State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::ClosingHosted { .. }
             | State::Frozen { .. }
             | State::Completed { .. }
             | State::Canceled { .. }
@@ -51,7 +59,8 @@ impl SessionContent {
             checkout_session: PaymentSheet::of(session, view, answer.notice.as_ref(), now),
             revision: session.revision.0,
             expires_at: expires.map(|moment| moment.to_string()),
-            payment_methods_offered: ["payment_sheet"],
+            payment_methods_offered: offered(view),
+            checkout_url: answer.checkout_page.clone().filter(|_| !session.state.is_terminal()),
             order,
         }
     }
@@ -64,19 +73,36 @@ impl SessionContent {
                 Some(order) => format!("Paid. Order {}: {}", order.id, order.permalink_url),
                 None => "Paid.".to_owned(),
             },
-            SheetStatus::ReadyForPayment => "This checkout can be paid in the widget.".to_owned(),
+            SheetStatus::ReadyForPayment => match &self.checkout_url {
+                Some(page) => {
+                    format!("This checkout can be paid in the widget, or on the shop's page: {page}")
+                }
+                None => "This checkout can be paid in the widget.".to_owned(),
+            },
             SheetStatus::NotReadyForPayment | SheetStatus::InProgress | SheetStatus::Canceled => {
                 let said = sheet.messages.iter().map(|message| message.content.as_str());
                 let said = said.collect::<Vec<_>>().join(" ");
                 let state = sheet.status.as_str().replace('_', " ");
-                if said.is_empty() {
+                let mut sentence = if said.is_empty() {
                     format!("This checkout is {state}.")
                 } else {
                     format!("This checkout is {state}: {said}")
+                };
+                if let Some(page) = &self.checkout_url {
+                    let _ =
+                        write!(sentence, " It can be completed in the widget, or on the shop's page: {page}");
                 }
+                sentence
             }
         }
     }
+}
+
+/// The ways to pay that the shop takes.
+fn offered(view: &MerchantView) -> Vec<&'static str> {
+    let method = view.checkout.method;
+    let ways = [("payment_sheet", method.takes_tokens()), ("hosted", method.opens_pages())];
+    ways.into_iter().filter(|(_, taken)| *taken).map(|(way, _)| way).collect()
 }
 
 /// For tools that only the widget calls: in full.

@@ -1,6 +1,6 @@
 //! What is outside the processes: the store and Stripe, and the ways to and from them.
 
-use merchant_gateway::domain::checkout::attempt::{Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means, Seen, Unknown};
 use merchant_gateway::domain::checkout::decision::{Decision, Verification};
 use merchant_gateway::domain::checkout::driver::{CommitFailed, GatherError, Input, Output, StoreFailed};
 use merchant_gateway::domain::checkout::session::Version;
@@ -94,7 +94,14 @@ impl World {
         let silent = self.now < self.silent_until && self.now > self.trouble_ends - Span::minutes(19);
         let mut seen = match effect {
             Effect::Charge(number) => self.charge(session, *number)?,
-            Effect::Read { .. } | Effect::Cancel { .. } if silent || self.goes_wrong() => Seen::Unread,
+            Effect::Read { .. }
+            | Effect::Cancel { .. }
+            | Effect::ReadPage { .. }
+            | Effect::ClosePage { .. }
+                if silent || self.goes_wrong() =>
+            {
+                Seen::Unread
+            }
             Effect::Read { intent: Some(intent), .. } => self.stripe.read(intent, self.now),
             Effect::Read { intent: None, .. } => {
                 let row = self.store.attempts.get(&(session.clone(), attempt));
@@ -102,10 +109,13 @@ impl World {
                 self.stripe.find(session, attempt, started, self.now)
             }
             Effect::Cancel { intent, .. } => self.stripe.cancel(intent, self.now),
+            Effect::OpenPage(number) => self.asks_for_page(session, *number)?,
+            Effect::ReadPage { page, .. } => self.stripe.read_page(page, self.now),
+            Effect::ClosePage { page, .. } => self.stripe.close_page(page, self.now),
         };
         if silent || self.goes_wrong() {
             self.count("answer lost");
-            seen = if matches!(effect, Effect::Charge(_)) {
+            seen = if matches!(effect, Effect::Charge(_) | Effect::OpenPage(_)) {
                 Seen::Unknown(Unknown::default())
             } else {
                 Seen::Unread
@@ -119,6 +129,40 @@ impl World {
             self.at(delay, Event::Back { process, life, session: session.clone(), input });
         }
         Ok(())
+    }
+
+    /// A stored request for a page as it arrives.
+    pub(super) fn open_page(&mut self, intent: &AttemptIntent) -> Seen {
+        let Means::Page { expires, .. } = intent.means else { panic!("a token opens no page") };
+        self.stripe.open_page(intent.idempotency_key.as_str(), &intent.charge, expires, self.now)
+    }
+
+    fn asks_for_page(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Seen, String> {
+        let Some(row) = self.store.attempts.get(&(session.clone(), number)) else {
+            return Err(format!("I3: {session} asks for a page without a durable attempt {}", number.0));
+        };
+        let intent = row.intent.clone();
+        if self.now >= intent.repeat_until {
+            return Ok(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+        }
+        let revision = intent.charge.revision.0;
+        if self.store.shown.get(&(session.clone(), revision)) != Some(&intent.charge.total) {
+            return Err(format!("I2: a page asks {} for revision {revision}", intent.charge.total));
+        }
+        if self.goes_wrong() {
+            return Ok(match self.chance.below(3) {
+                0 => Seen::KeyRefused,
+                1 => {
+                    self.count("late page");
+                    let delay = Span::millis(self.chance.millis(1000, 120_000));
+                    self.at(delay, Event::Late(Box::new(intent)));
+                    Seen::Unknown(Unknown::default())
+                }
+                _ => Seen::Unknown(Unknown::default()),
+            });
+        }
+        self.count("page asked for");
+        Ok(self.open_page(&intent))
     }
 
     fn charge(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Seen, String> {
@@ -158,6 +202,6 @@ impl World {
             });
         }
         self.count("charged");
-        Ok(self.stripe.charge(&intent, self.now, &mut self.chance))
+        Ok(self.stripe.charge(&(&intent).into(), self.now, &mut self.chance))
     }
 }

@@ -5,13 +5,16 @@
 
 use std::collections::HashMap;
 
-use merchant_gateway::domain::checkout::attempt::{AttemptIntent, IntentSeen, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{
+    AttemptIntent, Charge, IntentSeen, IntentStatus, Means, Seen, Unknown,
+};
 use merchant_gateway::domain::checkout::driver::GatherError;
 use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
 use merchant_gateway::domain::ids::{AttemptNumber, PaymentIntentId, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
+use super::model_pages::ModelPage;
 use crate::support::chance::Chance;
 
 /// How long a key is remembered.
@@ -59,6 +62,21 @@ pub struct Payment {
     pub strange: bool,
 }
 
+/// A charge as it arrives.
+pub struct Sent<'a> {
+    /// `Idempotency-Key`.
+    pub key: &'a str,
+    pub token: &'a str,
+    pub charge: &'a Charge,
+}
+
+impl<'a> From<&'a AttemptIntent> for Sent<'a> {
+    fn from(attempt: &'a AttemptIntent) -> Self {
+        let Means::Token(token) = &attempt.means else { panic!("a page is not charged") };
+        Self { key: attempt.idempotency_key.as_str(), token: token.expose(), charge: &attempt.charge }
+    }
+}
+
 /// What a key is remembered for.
 struct Kept {
     body: String,
@@ -70,21 +88,26 @@ struct Kept {
 pub struct ModelStripe {
     pub tokens: HashMap<String, Token>,
     pub payments: Vec<Payment>,
+    pub(super) pages: Vec<ModelPage>,
+    /// What was answered to each request for a page.
+    pub(super) page_keys: HashMap<String, Seen>,
     keys: HashMap<String, Kept>,
     made: u64,
     /// A saboteur: every send is a request of its own.
     pub renews_keys: bool,
+    /// A saboteur: a page is called closed, and stays open.
+    pub leaves_pages_open: bool,
     /// Whether keys are taken and payments made that are not ours.
     pub odd: bool,
 }
 
 impl ModelStripe {
     /// Executes a charge and says what is answered, when the answer arrives.
-    pub fn charge(&mut self, attempt: &AttemptIntent, now: Timestamp, chance: &mut Chance) -> Seen {
+    pub fn charge(&mut self, sent: &Sent<'_>, now: Timestamp, chance: &mut Chance) -> Seen {
         self.settle(now);
-        let key = attempt.idempotency_key.as_str().to_owned();
+        let key = sent.key.to_owned();
         let key = if self.renews_keys { format!("{key}-{}", self.made) } else { key };
-        let body = format!("{:?}", attempt.charge);
+        let body = format!("{:?}", sent.charge);
         if let Some(kept) = self.keys.get(&key).filter(|kept| now < kept.at + MEMORY) {
             if kept.body != body {
                 return Seen::IdempotencyConflict;
@@ -98,10 +121,10 @@ impl ModelStripe {
             return Seen::IdempotencyConflict;
         }
         if self.odd && chance.per_mille(300) {
-            self.pay_strangely(attempt, now);
+            self.pay_strangely(sent, now);
         }
-        let token = self.tokens.get_mut(attempt.token.expose()).expect("tokens are minted here");
-        let total = attempt.charge.total;
+        let token = self.tokens.get_mut(sent.token).expect("tokens are minted here");
+        let total = sent.charge.total;
         if token.used + total.minor > token.limit.minor {
             return Seen::TokenRefused { maybe_consumed: token.used > 0, detail: "limit".to_owned() };
         }
@@ -132,11 +155,11 @@ impl ModelStripe {
             status,
             amount: if card == Card::PaysHalf { Money::new(total.minor / 2, total.currency) } else { total },
             livemode: false,
-            session: Some(attempt.charge.session.clone()),
-            revision: Some(attempt.charge.revision),
-            attempt: Some(attempt.charge.attempt),
+            session: Some(sent.charge.session.clone()),
+            revision: Some(sent.charge.revision),
+            attempt: Some(sent.charge.attempt),
         };
-        let session = attempt.charge.session.clone();
+        let session = sent.charge.session.clone();
         self.payments.push(Payment {
             id: id.clone(),
             session,
@@ -158,21 +181,21 @@ impl ModelStripe {
         answer
     }
 
-    fn new_id(&mut self) -> PaymentIntentId {
+    pub(super) fn new_id(&mut self) -> PaymentIntentId {
         self.made += 1;
         format!("pi_{}", self.made).parse().unwrap()
     }
 
     /// Somebody with the merchant's key, or Stripe itself, makes a payment that nobody here asked for.
-    fn pay_strangely(&mut self, attempt: &AttemptIntent, now: Timestamp) {
-        let session = attempt.charge.session.clone();
+    fn pay_strangely(&mut self, sent: &Sent<'_>, now: Timestamp) {
+        let session = sent.charge.session.clone();
         let seen = IntentSeen {
             id: self.new_id(),
             status: IntentStatus::Succeeded,
-            amount: attempt.charge.total,
+            amount: sent.charge.total,
             livemode: false,
             session: Some(session.clone()),
-            revision: Some(attempt.charge.revision),
+            revision: Some(sent.charge.revision),
             attempt: None,
         };
         let id = seen.id.clone();

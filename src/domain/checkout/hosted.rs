@@ -1,0 +1,426 @@
+//! Paying on a page at Stripe: how such a page is opened, watched and closed, and what each look at it means.
+//!
+//! A page is an attempt of its own. Invariants: its address is known to nobody before the session awaits payment there,
+//! so a page whose opening was never heard of can be paid by nobody; once the address is out, nothing else of the session
+//! may be paid, edited or canceled until Stripe has confirmed that the page is closed; a page that was paid is an order,
+//! whatever else was wanted meanwhile.
+//! Source: Stripe API `2026-09-30.preview`, Checkout Sessions.
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{
+    AttemptEnd, AttemptIntent, Charge, FlagReason, IdempotencyKey, IntentStatus, Means, Seen, Unknown,
+};
+use super::command::Rejection;
+use super::session::{
+    CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
+};
+use super::settle::{LONGEST_PAUSE, completed_by, flag, pause};
+use super::snapshot::AttemptMove;
+use super::step::{Context, Effect, Event, Transition, Work, payable};
+use crate::domain::ids::{AttemptNumber, HostedPageId, PaymentIntentId, Revision, SessionId};
+use crate::domain::money::Money;
+use crate::domain::pricing::Quote;
+use crate::domain::time::{Span, Timestamp};
+
+/// How long a page can be paid. Stripe's least is 30 minutes, from when the request arrives.
+const LIFETIME: Span = Span::minutes(31);
+
+/// How long the request to open a page is repeated: later, less than Stripe's least would be left of the page's life.
+const REPEAT: Span = Span::seconds(60);
+
+/// A page at Stripe, from the wish for it until it is closed or paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hosted {
+    /// The quote being paid.
+    pub quote: Quote,
+    /// The attempt's number.
+    pub attempt: AttemptNumber,
+    /// When the attempt was committed.
+    pub started: Timestamp,
+    /// Until when the page can be paid.
+    pub expires: Timestamp,
+    /// What is asked for, and what must come back with the page and its payment.
+    pub charge: Charge,
+    /// How often the present state has been tried without an end.
+    pub tries: u32,
+    /// The readings in a row that did not come to their end.
+    #[serde(default)]
+    pub unread: Unread,
+    /// When the next look or try is due.
+    pub next_try: Timestamp,
+}
+
+/// A page that exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Stripe's id of it.
+    pub id: HostedPageId,
+    /// Where the shopper pays.
+    pub url: String,
+}
+
+/// What a page is closed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closing {
+    /// The shopper wants to change the order, or to pay it on the sheet: it is payable again afterwards.
+    Reopen,
+    /// The shopper gave up.
+    Cancel,
+}
+
+/// A page as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageSeen {
+    /// Its id.
+    pub id: HostedPageId,
+    /// Where it is paid; Stripe tells it of open pages only.
+    pub url: Option<String>,
+    /// Where it stands.
+    pub status: PageStatus,
+    /// Its PaymentIntent, once there is one, and that one's status where it was read too.
+    pub intent: Option<(PaymentIntentId, Option<IntentStatus>)>,
+    /// The total that it asks for.
+    pub amount: Money,
+    /// Whether it moves real money.
+    pub livemode: bool,
+    /// What its metadata names; `None` where a part is missing or unreadable.
+    pub session: Option<SessionId>,
+    /// Likewise.
+    pub revision: Option<Revision>,
+    /// Likewise.
+    pub attempt: Option<AttemptNumber>,
+}
+
+/// Where a page stands: Stripe's `status` and `payment_status` together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageStatus {
+    /// It can be paid.
+    Open,
+    /// It will never be paid.
+    Expired,
+    /// It was used, and the money has come.
+    Paid,
+    /// It was used, and the money is on its way or will not come.
+    Unpaid,
+    /// It was used, and nothing was to be paid: never asked for.
+    Free,
+}
+
+impl PageStatus {
+    /// The status as timelines and logs write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Expired => "expired",
+            Self::Paid => "paid",
+            Self::Unpaid => "used, unpaid",
+            Self::Free => "used, nothing to pay",
+        }
+    }
+}
+
+impl Hosted {
+    /// What an operator decides about, when no reading can tell.
+    fn frozen_charge(&self, intent: Option<PaymentIntentId>) -> Charging {
+        Charging {
+            quote: self.quote.clone(),
+            attempt: self.attempt,
+            started: self.started,
+            repeat_until: self.expires,
+            charge: self.charge.clone(),
+            intent,
+            phase: Phase::Reading { absent_since: None },
+            tries: 0,
+            unread: self.unread,
+            next_try: self.next_try,
+        }
+    }
+}
+
+/// The shopper wants to pay on a page at Stripe.
+pub(super) fn open(
+    session: &Session,
+    seen: Option<Revision>,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    payable(session, seen, context)?;
+    if !context.view.checkout.method.opens_pages() {
+        return Err(Rejection::NotOffered("on a page of its own; pay on the payment sheet instead"));
+    }
+    let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
+        return Err(Rejection::AccountUnknown);
+    };
+    let now = context.moment.now;
+    let number = AttemptNumber(session.attempts).next();
+    let charge = Charge {
+        total: quote.total,
+        session: session.id.clone(),
+        revision: session.revision,
+        attempt: number,
+    };
+    let hosted = Hosted {
+        quote: quote.clone(),
+        attempt: number,
+        started: now,
+        expires: now + LIFETIME,
+        charge: charge.clone(),
+        tries: 0,
+        unread: Unread::default(),
+        next_try: now,
+    };
+    let intent = AttemptIntent {
+        number,
+        idempotency_key: IdempotencyKey::of_page(&context.view.tenant(), account, &charge),
+        charge,
+        means: Means::Page {
+            quote: Box::new(quote.clone()),
+            expires: hosted.expires,
+            email: session.wishes.buyer.email.clone(),
+        },
+        account: account.clone(),
+        shipping: session.wishes.address.clone(),
+        started: now,
+        repeat_until: now + REPEAT,
+    };
+    let mut next = session.clone();
+    next.attempts = number.0;
+    next.pages += 1;
+    next.account = Some(account.clone());
+    next.notice = None;
+    next.expires = session.expires.max(hosted.expires);
+    next.state = State::OpeningHosted(hosted);
+    Ok(Transition {
+        attempt: Some(AttemptMove::Start(Box::new(intent))),
+        effect: Some(Effect::OpenPage(number)),
+        ..Transition::to(next)
+    })
+}
+
+/// What is to be done for a page that is being opened, and due.
+pub(super) fn opening(hosted: &Hosted, now: Timestamp) -> Work {
+    let attempt = hosted.attempt;
+    if now >= hosted.started + REPEAT {
+        Work::Step(Box::new(Event::RepeatingEnded))
+    } else if hosted.tries == 0 {
+        // Due, and never told of: the answer to the first request died with the process that waited for it.
+        Work::Step(Box::new(Event::Saw { attempt, seen: Seen::Unknown(Unknown::default()) }))
+    } else {
+        Work::Run(Effect::OpenPage(attempt))
+    }
+}
+
+/// Something else is wanted of a session whose page is open: the page is closed first.
+pub(super) fn close(
+    session: &Session,
+    wish: Closing,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    let State::AwaitingHosted { hosted, page } = &session.state else {
+        return Err(Rejection::Undecided);
+    };
+    let mut hosted = hosted.clone();
+    enter(&mut hosted, context.moment.now);
+    let effect = Effect::ClosePage { attempt: hosted.attempt, page: page.id.clone(), tries: 0 };
+    let mut next = session.clone();
+    next.state = State::ClosingHosted { hosted, page: page.clone(), wish };
+    Ok(Transition { effect: Some(effect), ..Transition::to(next) })
+}
+
+/// Applies what was seen of the page of a session in one of the hosted states.
+pub(super) fn settle_page(
+    session: &Session,
+    hosted: &Hosted,
+    seen: Seen,
+    context: &Context<'_>,
+) -> Transition {
+    let opening = matches!(session.state, State::OpeningHosted(_));
+    match seen {
+        Seen::Page(page) => page_seen(session, hosted, &page, context),
+        // Of a page that was asked for, nobody has the address yet: whatever became of it, it will not be paid.
+        Seen::RequestRefused { .. } | Seen::IdempotencyConflict if opening => {
+            unopened(session, hosted, context)
+        }
+        Seen::Unknown(unknown) if opening && is_hopeless(&unknown) => unopened(session, hosted, context),
+        Seen::Unknown(unknown) if opening => again(session, hosted, unknown.retry_after, context),
+        Seen::KeyRefused if opening => again(session, hosted, None, context),
+        Seen::KeyRefused
+        | Seen::Unknown(_)
+        | Seen::Unread
+        | Seen::Absent { .. }
+        | Seen::RequestRefused { .. }
+        | Seen::IdempotencyConflict => unread(session, hosted, context),
+        // Answers to questions that are not asked about a page.
+        Seen::Intent(_) | Seen::Declined { .. } | Seen::TokenRefused { .. } => {
+            again(session, hosted, None, context)
+        }
+        Seen::Beside { seen, .. } => settle_page(session, hosted, *seen, context),
+    }
+}
+
+/// Whether the request for a page will never get another answer. Giving up early costs nothing but another page.
+fn is_hopeless(unknown: &Unknown) -> bool {
+    unknown.cannot_repeat || unknown.replayed_error || unknown.should_retry == Some(false)
+}
+
+fn page_seen(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> Transition {
+    let mut hosted = hosted.clone();
+    hosted.unread = Unread::default();
+    let hosted = &hosted;
+    match page.status {
+        PageStatus::Open => still_open(session, hosted, page, context),
+        PageStatus::Expired => closed(session, hosted, context),
+        PageStatus::Paid => paid(session, hosted, page, context),
+        PageStatus::Free => disagrees(session, hosted, page, context),
+        PageStatus::Unpaid => match page.intent.as_ref().and_then(|(_, status)| *status) {
+            Some(IntentStatus::Succeeded) => paid(session, hosted, page, context),
+            Some(IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled) => {
+                dead(session, hosted, declined(), context)
+            }
+            Some(
+                IntentStatus::RequiresConfirmation
+                | IntentStatus::RequiresAction
+                | IntentStatus::Processing
+                | IntentStatus::RequiresCapture,
+            )
+            | None => again(session, hosted, None, context),
+        },
+    }
+}
+
+fn still_open(session: &Session, hosted: &Hosted, seen: &PageSeen, context: &Context<'_>) -> Transition {
+    if !matches!(session.state, State::OpeningHosted(_)) {
+        return again(session, hosted, None, context);
+    }
+    let Some(url) = seen.url.clone().filter(|_| agrees(hosted, seen, context)) else {
+        // Not the page that was asked for, or one that cannot be shown: nobody gets its address.
+        return unopened(session, hosted, context);
+    };
+    let mut hosted = hosted.clone();
+    enter(&mut hosted, context.moment.now + pause(0, None, context));
+    let mut next = session.clone();
+    next.state = State::AwaitingHosted { hosted, page: Page { id: seen.id.clone(), url } };
+    Transition::to(next)
+}
+
+fn paid(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> Transition {
+    match &page.intent {
+        Some((intent, _)) if agrees(hosted, page, context) => {
+            completed_by(session, &hosted.frozen_charge(Some(intent.clone())), intent, context)
+        }
+        Some(_) | None => disagrees(session, hosted, page, context),
+    }
+}
+
+/// A page that was used in a way that nobody asked for: an operator decides, and its payment is flagged.
+fn disagrees(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> Transition {
+    let intent = page.intent.as_ref().map(|(intent, _)| intent.clone());
+    let mut transition = frozen(session, hosted, intent.clone(), FreezeReason::PaymentDisagrees);
+    if let Some(intent) = intent {
+        flag(&mut transition, &intent, FlagReason::PaymentDisagrees, context);
+    }
+    transition
+}
+
+fn frozen(
+    session: &Session,
+    hosted: &Hosted,
+    intent: Option<PaymentIntentId>,
+    reason: FreezeReason,
+) -> Transition {
+    let mut next = session.clone();
+    next.state = State::Frozen { charging: hosted.frozen_charge(intent), reason };
+    Transition::to(next)
+}
+
+fn agrees(hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> bool {
+    let charge = &hosted.charge;
+    page.amount == charge.total
+        && page.livemode == context.view.mode.livemode()
+        && page.session.as_ref() == Some(&charge.session)
+        && page.revision == Some(charge.revision)
+        && page.attempt == Some(charge.attempt)
+}
+
+fn declined() -> Notice {
+    Notice { code: NoticeCode::PaymentDeclined, text: "The payment was declined.".to_owned() }
+}
+
+/// The page was never opened.
+pub(super) fn unopened(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
+    let text = "The payment page could not be opened. Nothing was charged; please try again.".to_owned();
+    let mut transition = dead(session, hosted, Notice { code: NoticeCode::PaymentDeclined, text }, context);
+    transition.next.notice = None;
+    transition
+}
+
+/// Stripe confirms that the page is closed and unpaid.
+fn closed(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
+    let text = "The payment page was closed. Nothing was charged.".to_owned();
+    let mut transition = dead(session, hosted, Notice { code: NoticeCode::Expired, text }, context);
+    transition.next.notice = None;
+    transition
+}
+
+/// The attempt is over and nothing was paid: the session is payable again, if it was not given up and there is time left.
+fn dead(session: &Session, hosted: &Hosted, notice: Notice, context: &Context<'_>) -> Transition {
+    let mut next = session.clone();
+    next.notice = Some(notice.clone());
+    next.state = if matches!(session.state, State::ClosingHosted { wish: Closing::Cancel, .. }) {
+        State::Canceled { reason: CancelReason::Shopper }
+    } else if session.expires <= context.moment.now {
+        State::Expired
+    } else {
+        State::Ready { quote: hosted.quote.clone() }
+    };
+    let end = AttemptEnd::Dead { notice };
+    let ended = AttemptMove::Update { number: hosted.attempt, end: Some(end), erase_token: true };
+    Transition { attempt: Some(ended), ..Transition::to(next) }
+}
+
+/// A look did not come to its end.
+fn unread(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
+    let mut hosted = hosted.clone();
+    if hosted.unread.failed(hosted.next_try, context.moment.now) {
+        return frozen(session, &hosted, None, FreezeReason::Unreadable);
+    }
+    again(session, &hosted, None, context)
+}
+
+/// The same again after a pause.
+fn again(session: &Session, hosted: &Hosted, at_least: Option<Span>, context: &Context<'_>) -> Transition {
+    let mut hosted = hosted.clone();
+    let mut pause = pause(hosted.tries, at_least, context);
+    let mut next = session.clone();
+    hosted.tries = hosted.tries.saturating_add(1);
+    if matches!(session.state, State::OpeningHosted(_)) {
+        // No pause outlasts the last moment to send.
+        let left = (hosted.started + REPEAT).since(context.moment.now);
+        pause = pause.min(left.max(Span::millis(0)));
+    }
+    hosted.next_try = context.moment.now + pause.min(LONGEST_PAUSE);
+    next.state = match &session.state {
+        State::AwaitingHosted { page, .. } => State::AwaitingHosted { hosted, page: page.clone() },
+        State::ClosingHosted { page, wish, .. } => {
+            State::ClosingHosted { hosted, page: page.clone(), wish: *wish }
+        }
+        State::OpeningHosted(_)
+        | State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => State::OpeningHosted(hosted),
+    };
+    Transition::to(next)
+}
+
+/// Another state begins, and its tries are counted anew.
+fn enter(hosted: &mut Hosted, next_try: Timestamp) {
+    hosted.tries = 0;
+    hosted.unread = Unread::default();
+    hosted.next_try = next_try;
+}

@@ -1,0 +1,112 @@
+//! What a shopper can do on a hosted page, by hand or by test.
+
+use serde::Serialize;
+
+use super::super::Refusal;
+use super::super::books::PageOutcome;
+use super::super::checkout_session::SessionStatus;
+use super::super::means::Means;
+use super::super::service::Shared;
+use super::page::Page;
+
+/// The shopper's address where the form gives none.
+const SHOPPER: &str = "shopper@example.com";
+
+/// What came of a try to pay on a hosted page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum HostedOutcome {
+    /// The session is complete: paid, or paying by a means that is decided later.
+    Completed {
+        /// Where the shopper is sent.
+        success_url: String,
+    },
+    /// The session stays open, and the shopper may try again.
+    Declined {
+        /// What the shopper is told.
+        message: String,
+    },
+    /// The shopper is asked to authenticate.
+    NeedsAuthentication,
+}
+
+impl Shared {
+    /// The page as it is now.
+    pub(super) fn hosted_page(&self, session: &str) -> Option<Page> {
+        let now = self.now();
+        let mut world = self.world();
+        let owner = world.owner_of_session(session)?;
+        world.change(&owner, now, |books, _| {
+            let session = books.session(session)?;
+            let intent = session.intent.as_deref().and_then(|id| books.intent(id));
+            Some(Page::of(session, intent, &owner.0))
+        })
+    }
+
+    /// The shopper pays.
+    pub(in super::super) fn pay_hosted(
+        &self,
+        session: &str,
+        payment_method: &str,
+        email: Option<&str>,
+    ) -> Result<HostedOutcome, Refusal> {
+        let now = self.now();
+        let mut world = self.world();
+        let unknown = || Refusal::UnknownSession { session: session.to_owned() };
+        let owner = world.owner_of_session(session).ok_or_else(unknown)?;
+        world.change(&owner, now, |books, turn| {
+            let found = books.session(session).ok_or_else(unknown)?;
+            if found.status != SessionStatus::Open {
+                let status = found.status.name();
+                return Err(Refusal::SessionNotOpen { session: session.to_owned(), status });
+            }
+            let means = Means::find(payment_method, &found.order.currency)
+                .filter(|means| found.offers(*means))
+                .ok_or_else(|| Refusal::NotOffered {
+                    session: session.to_owned(),
+                    payment_method: payment_method.to_owned(),
+                })?;
+            let success_url = found.success_url();
+            let email = email.unwrap_or(SHOPPER);
+            let paid = books.pay_session(session, means, email, turn).ok_or_else(unknown)?;
+            Ok(outcome(paid, success_url))
+        })
+    }
+
+    /// The shopper authenticates, or does not.
+    pub(in super::super) fn authenticate_hosted(
+        &self,
+        session: &str,
+        succeeds: bool,
+    ) -> Result<HostedOutcome, Refusal> {
+        let now = self.now();
+        let mut world = self.world();
+        let unknown = || Refusal::UnknownSession { session: session.to_owned() };
+        let owner = world.owner_of_session(session).ok_or_else(unknown)?;
+        world.change(&owner, now, |books, turn| {
+            let success_url = books.session(session).ok_or_else(unknown)?.success_url();
+            let outcome_of = |paid| outcome(paid, success_url);
+            books
+                .authenticate_session(session, succeeds, turn)
+                .map(outcome_of)
+                .ok_or_else(|| Refusal::NotAuthenticating { session: session.to_owned() })
+        })
+    }
+
+    /// The shopper leaves by the link back.
+    pub(in super::super) fn abandon_hosted(&self, session: &str) -> Result<Option<String>, Refusal> {
+        let world = self.world();
+        let unknown = || Refusal::UnknownSession { session: session.to_owned() };
+        let owner = world.owner_of_session(session).ok_or_else(unknown)?;
+        let books = world.books(&owner).ok_or_else(unknown)?;
+        Ok(books.session(session).ok_or_else(unknown)?.order.cancel_url.clone())
+    }
+}
+
+fn outcome(paid: PageOutcome, success_url: String) -> HostedOutcome {
+    match paid {
+        PageOutcome::Completed => HostedOutcome::Completed { success_url },
+        PageOutcome::Declined(message) => HostedOutcome::Declined { message },
+        PageOutcome::NeedsAuthentication => HostedOutcome::NeedsAuthentication,
+    }
+}

@@ -1,0 +1,114 @@
+//! Refunds: the object and its JSON.
+//!
+//! Must not import tokens or the HTTP server. Invariant: a refund counts against its charge unless it has failed.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::means::Means;
+use super::paging::Listed;
+use super::payment_intent::with_nulls;
+
+/// What a refund shows as `null` here.
+const NEVER_SET: &[&str] = &[
+    "customer",
+    "customer_account",
+    "description",
+    "instructions_email",
+    "next_action",
+    "payment_method",
+    "presentment_details",
+    "receipt_number",
+    "source_transfer_reversal",
+    "transfer_reversal",
+];
+
+/// Stripe's `status`, as far as the emulator gets there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefundStatus {
+    /// The money is on its way back.
+    Pending,
+    /// It has left.
+    Succeeded,
+    /// It came back to the seller.
+    Failed,
+}
+
+impl RefundStatus {
+    /// The name on the wire.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Money that goes back to the shopper.
+#[derive(Clone, Debug)]
+pub(super) struct Refund {
+    /// `re_…`.
+    pub(super) id: String,
+    /// When it was made.
+    pub(super) created: i64,
+    /// Minor units.
+    pub(super) amount: i64,
+    /// Lower case.
+    pub(super) currency: String,
+    /// `ch_…`.
+    pub(super) charge: String,
+    /// `pi_…`.
+    pub(super) intent: String,
+    /// `duplicate`, `fraudulent` or `requested_by_customer`.
+    pub(super) reason: Option<String>,
+    /// The seller's metadata.
+    pub(super) metadata: BTreeMap<String, String>,
+    /// Where it stands.
+    pub(super) status: RefundStatus,
+    /// What was paid with.
+    pub(super) means: Means,
+}
+
+impl Refund {
+    /// The object as Stripe shows it.
+    pub(super) fn to_json(&self) -> Value {
+        let failed = self.status == RefundStatus::Failed;
+        let transaction = || self.id.replacen("re_", "txn_", 1);
+        let destination = match self.means {
+            Means::Card(_) => json!({"card": {"type": "refund"}, "type": "card"}),
+            Means::BankDebit(kind) => json!({"type": kind}),
+        };
+        let said = json!({
+            "id": self.id,
+            "object": "refund",
+            "amount": self.amount,
+            "balance_transaction": transaction(),
+            "charge": self.charge,
+            "created": self.created,
+            "currency": self.currency,
+            "destination_details": destination,
+            "failure_balance_transaction": failed.then(|| format!("{}r", transaction())),
+            "failure_reason": failed.then_some("expired_or_canceled_card"),
+            "metadata": self.metadata,
+            "payment_intent": self.intent,
+            "pending_reason": (self.status == RefundStatus::Pending).then_some("processing"),
+            "reason": self.reason,
+            "status": self.status.name(),
+        });
+        with_nulls(said, NEVER_SET)
+    }
+}
+
+impl Listed for Refund {
+    const KIND: &'static str = "refund";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn created(&self) -> i64 {
+        self.created
+    }
+}

@@ -1,0 +1,110 @@
+//! What the checkout page's forms send: read by the same rules as the tools' arguments.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::domain::checkout::command::Command;
+use crate::domain::ids::Revision;
+use crate::protocol::mcp::{ArgumentError, patch};
+
+/// What is said of a form that no page of ours has sent.
+pub(super) const UNREADABLE: &str = "The form could not be read. Please fill it in again.";
+
+/// The payment form.
+#[derive(Deserialize)]
+pub(super) struct Pay {
+    revision: u32,
+}
+
+impl Pay {
+    pub(super) const fn command(&self) -> Command {
+        Command::OpenPage { revision: Some(Revision(self.revision)) }
+    }
+}
+
+/// What came of the last form, for the page that is shown again.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Last<'a> {
+    /// What there is to say of it.
+    pub(super) said: Option<&'a str>,
+    /// What was typed into it, so that nothing need be typed twice.
+    pub(super) typed: Option<&'a Edit>,
+}
+
+impl<'a> Last<'a> {
+    pub(super) const fn said(text: &'a str) -> Self {
+        Self { said: Some(text), typed: None }
+    }
+}
+
+/// The form of buyer, address and shipping. A field that is not filled in is empty.
+#[derive(Deserialize)]
+pub(super) struct Edit {
+    revision: u32,
+    #[serde(default)]
+    pub(super) email: String,
+    #[serde(default)]
+    pub(super) option: String,
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) line_one: String,
+    #[serde(default)]
+    pub(super) line_two: String,
+    #[serde(default)]
+    pub(super) city: String,
+    #[serde(default)]
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) postal_code: String,
+    #[serde(default)]
+    pub(super) country: String,
+}
+
+impl Edit {
+    /// The command; `Err` says what is wrong with which field.
+    pub(super) fn command(&self) -> Result<Command, String> {
+        let revision = Some(Revision(self.revision));
+        let patch = patch(&self.arguments()).map_err(|wrong| told(&wrong))?;
+        Ok(Command::Update { revision, patch })
+    }
+
+    fn arguments(&self) -> Map<String, Value> {
+        let mut arguments = Map::new();
+        let address = [&self.name, &self.line_one, &self.city, &self.postal_code];
+        if address.iter().any(|field| !field.trim().is_empty()) {
+            arguments.insert(
+                "fulfillment_address".to_owned(),
+                json!({
+                    "name": self.name.trim(), "line_one": self.line_one.trim(), "line_two": self.line_two.trim(),
+                    "city": self.city.trim(), "state": self.state.trim(), "country": self.country.trim(),
+                    "postal_code": self.postal_code.trim(),
+                }),
+            );
+        }
+        if !self.email.trim().is_empty() {
+            arguments.insert("buyer".to_owned(), json!({ "email": self.email.trim() }));
+        }
+        if !self.option.is_empty() {
+            arguments.insert("fulfillment_option_id".to_owned(), self.option.clone().into());
+        }
+        arguments
+    }
+}
+
+/// A wrong field, in a shopper's words.
+fn told(wrong: &ArgumentError) -> String {
+    let field = wrong.path.rsplit('.').next().unwrap_or(&wrong.path);
+    let label = match field {
+        "line_one" => "Street",
+        "line_two" => "More of the address",
+        "postal_code" => "Postal code",
+        "city" => "City",
+        "state" => "State",
+        "country" => "Country",
+        "name" => "Name",
+        "email" => "Mail address",
+        other => other,
+    };
+    format!("{label} {}. Please give {}.", wrong.problem, wrong.send)
+}

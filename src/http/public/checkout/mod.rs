@@ -1,0 +1,231 @@
+//! `/checkout/{session}?key=…`: a shop's own page of one checkout, where paying on a page at Stripe begins and ends.
+//!
+//! Whoever holds the link may look, edit and pay, as in the widget. Looking changes nothing; forms are posted, name the
+//! revision that was shown, and are answered by a redirection, so that a reload repeats nothing.
+
+mod form;
+mod page;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::Public;
+use super::html::{self, Forms};
+use super::visit::{Visit, not_found};
+use crate::actors::MerchantHandle;
+use crate::domain::checkout::command::{Answer, Command, Rejection};
+use crate::domain::checkout::session::State;
+use crate::domain::ids::SessionId;
+use crate::runtime::{Budget, TooMany};
+use form::{Edit, Last, Pay};
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/checkout/{session}").route(web::get().to(show)))
+        .service(web::resource("/checkout/{session}/edit").route(web::post().to(edit)))
+        .service(web::resource("/checkout/{session}/pay").route(web::post().to(pay)))
+        .service(web::resource("/checkout/{session}/return").route(web::get().to(came_back)));
+}
+
+/// The path's parts; the tenant prefix may stand before the session.
+#[derive(Deserialize)]
+struct PagePath {
+    session: String,
+}
+
+#[derive(Deserialize)]
+struct Opening {
+    key: String,
+}
+
+/// A visitor who holds the link of a checkout.
+struct Holder {
+    merchant: MerchantHandle,
+    id: SessionId,
+}
+
+/// A visitor who is not let in.
+enum TurnedAway {
+    /// Any wrong key, checkout or host alike.
+    Unknown,
+    /// Too many visits at once.
+    TooMany(TooMany),
+}
+
+impl TurnedAway {
+    fn answer(&self) -> HttpResponse {
+        match self {
+            Self::Unknown => not_found(),
+            Self::TooMany(too_many) => HttpResponse::TooManyRequests()
+                .insert_header(("retry-after", too_many.retry_after.as_secs().max(1)))
+                .content_type("text/plain; charset=utf-8")
+                .body("Too many requests at once. Please try again in a moment.\n"),
+        }
+    }
+}
+
+impl Holder {
+    fn of(
+        request: &HttpRequest,
+        path: &PagePath,
+        public: &Public,
+        budget: Budget,
+    ) -> Result<Self, TurnedAway> {
+        let opening = web::Query::<Opening>::from_query(request.query_string());
+        let (Ok(visit), Ok(opening), Ok(id)) =
+            (Visit::of(request, public), opening, path.session.parse::<SessionId>())
+        else {
+            return Err(TurnedAway::Unknown);
+        };
+        let merchant = visit.merchant;
+        if !merchant.opens_checkout(&id, &opening.key) {
+            return Err(TurnedAway::Unknown);
+        }
+        merchant.limiter().take(budget, Some(id.as_str())).map_err(TurnedAway::TooMany)?;
+        Ok(Self { merchant, id })
+    }
+
+    /// The page as the session stands, with what there is to say beside it.
+    async fn page(&self, status: StatusCode, last: Last<'_>) -> HttpResponse {
+        match self.merchant.ask(&self.id, Command::Read).await {
+            Ok(answer) => self.rendered(status, &answer, last),
+            Err(rejection) => refused(&rejection),
+        }
+    }
+
+    fn rendered(&self, status: StatusCode, answer: &Answer, last: Last<'_>) -> HttpResponse {
+        let view = self.merchant.view();
+        match &answer.checkout_page {
+            Some(link) => html::answer(status, Forms::ToStripe, &view).body(page::render(
+                answer,
+                &view,
+                (link, self.merchant.now()),
+                last,
+            )),
+            // The shop has stopped taking payments on pages: what is paid already can still be looked at.
+            None => match &answer.order {
+                Some(placed) => redirect(&placed.permalink),
+                None => not_found(),
+            },
+        }
+    }
+
+    /// Where this checkout's page is, for a redirection.
+    fn link(answer: &Answer) -> HttpResponse {
+        answer.checkout_page.as_deref().map_or_else(not_found, redirect)
+    }
+}
+
+/// Shows the checkout.
+async fn show(request: HttpRequest, path: web::Path<PagePath>, public: web::Data<Public>) -> HttpResponse {
+    match Holder::of(&request, &path, &public, Budget::Request) {
+        Ok(holder) => holder.page(StatusCode::OK, Last::default()).await,
+        Err(away) => away.answer(),
+    }
+}
+
+/// Where Stripe's page sends the shopper: Stripe is looked at now, and the page tells what it says.
+async fn came_back(
+    request: HttpRequest,
+    path: web::Path<PagePath>,
+    public: web::Data<Public>,
+) -> HttpResponse {
+    let holder = match Holder::of(&request, &path, &public, Budget::Request) {
+        Ok(holder) => holder,
+        Err(away) => return away.answer(),
+    };
+    holder.merchant.hint(&holder.id);
+    match holder.merchant.ask(&holder.id, Command::Read).await {
+        Ok(answer) => match (&answer.order, &answer.session.state) {
+            (Some(placed), _) => redirect(&placed.permalink),
+            (None, State::AwaitingHosted { .. }) => {
+                let view = holder.merchant.view();
+                html::answer(StatusCode::OK, Forms::ToStripe, &view).body(page::waiting(&answer, &view))
+            }
+            (None, _) => Holder::link(&answer),
+        },
+        Err(rejection) => refused(&rejection),
+    }
+}
+
+/// Takes the form's address, buyer and shipping option.
+async fn edit(
+    request: HttpRequest,
+    path: web::Path<PagePath>,
+    public: web::Data<Public>,
+    form: Option<web::Form<Edit>>,
+) -> HttpResponse {
+    let holder = match Holder::of(&request, &path, &public, Budget::Request) {
+        Ok(holder) => holder,
+        Err(away) => return away.answer(),
+    };
+    let Some(form) = form else {
+        return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
+    };
+    match form.command() {
+        Err(wrong) => {
+            holder.page(StatusCode::BAD_REQUEST, Last { said: Some(&wrong), typed: Some(&form) }).await
+        }
+        Ok(command) => match holder.merchant.ask(&holder.id, command).await {
+            Ok(answer) => Holder::link(&answer),
+            Err(rejection) => holder.told(&rejection).await,
+        },
+    }
+}
+
+/// Opens the page at Stripe, or shows the one that is open.
+async fn pay(
+    request: HttpRequest,
+    path: web::Path<PagePath>,
+    public: web::Data<Public>,
+    form: Option<web::Form<Pay>>,
+) -> HttpResponse {
+    let holder = match Holder::of(&request, &path, &public, Budget::Payment) {
+        Ok(holder) => holder,
+        Err(away) => return away.answer(),
+    };
+    let Some(form) = form else {
+        return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
+    };
+    match holder.merchant.ask(&holder.id, form.command()).await {
+        Ok(answer) => match (&answer.session.state, &answer.order) {
+            (State::AwaitingHosted { page, .. }, _) => redirect(&page.url),
+            (_, Some(placed)) => redirect(&placed.permalink),
+            (_, None) => {
+                let said =
+                    "The payment page could not be opened just now. Nothing was charged; please try again.";
+                holder.rendered(StatusCode::SERVICE_UNAVAILABLE, &answer, Last::said(said))
+            }
+        },
+        Err(rejection) => holder.told(&rejection).await,
+    }
+}
+
+impl Holder {
+    /// The page, with why what was asked for was not done.
+    async fn told(&self, rejection: &Rejection) -> HttpResponse {
+        self.page(StatusCode::CONFLICT, Last::said(&html::sentence(&rejection.to_string()))).await
+    }
+}
+
+/// 303: the browser goes on with a GET.
+fn redirect(to: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, to))
+        .insert_header(("referrer-policy", "no-referrer"))
+        .insert_header(("cache-control", "no-store"))
+        .finish()
+}
+
+/// What a visitor hears when the session cannot even be shown.
+fn refused(rejection: &Rejection) -> HttpResponse {
+    if *rejection == Rejection::NotFound {
+        return not_found();
+    }
+    HttpResponse::ServiceUnavailable()
+        .insert_header(("retry-after", "2"))
+        .content_type("text/plain; charset=utf-8")
+        .body("The checkout cannot be shown just now. Please try again in a moment.\n")
+}

@@ -1,0 +1,157 @@
+//! The checkout page as HTML: all that it promises works without a script.
+
+use super::form::{Edit, Last};
+use crate::domain::address::Address;
+use crate::domain::checkout::command::Answer;
+use crate::domain::checkout::session::{Session, State};
+use crate::domain::merchant::MerchantView;
+use crate::domain::time::Timestamp;
+use crate::http::public::html::{self, escape};
+use crate::protocol::apps::messages;
+
+/// How often a page that waits for Stripe looks again, in seconds.
+const LOOK_AGAIN: &str = "<meta http-equiv=refresh content=2>";
+
+/// A page as its session stands at `now`. `link` is the page's own address.
+pub(super) fn render(
+    answer: &Answer,
+    view: &MerchantView,
+    (link, now): (&str, Timestamp),
+    last: Last<'_>,
+) -> String {
+    let session = &answer.session;
+    let messages = messages::of_session(session, answer.notice.as_ref(), now);
+    let mut told: Vec<&str> = last.said.into_iter().collect();
+    told.extend(messages.iter().map(|message| message.content.as_str()));
+    told.dedup();
+    let told = html::each(told, |text| format!("<p class=said>{}</p>", escape(&html::sentence(text))));
+    let (head, forms) = match &session.state {
+        State::Ready { quote } if quote.expires > now => ("", both_forms(session, view, link, last.typed)),
+        State::AwaitingHosted { .. } => ("", both_forms(session, view, link, last.typed)),
+        State::Ready { .. } | State::Open { .. } => ("", edit_form(session, view, link, last.typed)),
+        State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
+            (LOOK_AGAIN, String::new())
+        }
+        State::Completed { .. } | State::Frozen { .. } | State::Canceled { .. } | State::Expired => {
+            ("", String::new())
+        }
+    };
+    let order = answer.order.as_ref().map_or_else(String::new, |placed| {
+        format!("<p>Paid. <a href=\"{}\">Order {}</a></p>", escape(&placed.permalink), placed.order.id)
+    });
+    let body = format!("<h2>Your order</h2>{told}{order}{table}{forms}", table = table(session));
+    html::page(view, &format!("Checkout at {}", view.name), head, &body)
+}
+
+/// What a shopper sees who comes back from Stripe's page before Stripe has told us.
+pub(super) fn waiting(answer: &Answer, view: &MerchantView) -> String {
+    let link = answer.checkout_page.as_deref().unwrap_or_default();
+    let body = format!(
+        "<h2>Your order</h2><p class=said>The payment is being checked. This page looks again by itself.</p>{table}\
+         <p><a href=\"{link}\">Back to the checkout</a></p>",
+        table = table(&answer.session),
+        link = escape(link),
+    );
+    html::page(view, &format!("Checkout at {}", view.name), LOOK_AGAIN, &body)
+}
+
+fn table(session: &Session) -> String {
+    let rows = match session.quote() {
+        Some(quote) => html::rows(quote),
+        None => html::each(session.wishes.cart.lines(), |line| {
+            format!("<tr><td>{}</td><td>{}</td></tr>", escape(line.id.as_str()), line.quantity)
+        }),
+    };
+    format!("<table>{rows}</table>")
+}
+
+fn both_forms(session: &Session, view: &MerchantView, link: &str, typed: Option<&Edit>) -> String {
+    format!("{}{}", pay_form(session, link), edit_form(session, view, link, typed))
+}
+
+/// The address of one of the page's forms.
+fn action(link: &str, form: &str) -> String {
+    let (path, query) = link.split_once('?').unwrap_or((link, ""));
+    escape(&format!("{path}/{form}?{query}"))
+}
+
+fn pay_form(session: &Session, link: &str) -> String {
+    format!(
+        "<form method=post action=\"{action}\"><input type=hidden name=revision value={revision}>\
+         <p><button>Pay now</button></p></form>",
+        action = action(link, "pay"),
+        revision = session.revision.0,
+    )
+}
+
+fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&Edit>) -> String {
+    let address = session.wishes.address.as_ref();
+    // What was typed stands before what is known.
+    let of = |written: fn(&Edit) -> &str, part: fn(&Address) -> &str| {
+        typed.map(written).or_else(|| address.map(part)).unwrap_or_default()
+    };
+    let chosen_country = of(|typed| &typed.country, |address| address.country.as_str());
+    let field = |label: &str, name: &str, complete: &str, value: &str| {
+        format!(
+            "<label>{label}<input name={name} autocomplete={complete} value=\"{}\"></label>",
+            escape(value)
+        )
+    };
+    let countries = html::each(&view.checkout.countries, |country| {
+        let selected = if chosen_country == country.as_str() { " selected" } else { "" };
+        format!("<option{selected}>{country}</option>")
+    });
+    let known = session.wishes.buyer.email.as_deref();
+    let email = typed.map(|typed| typed.email.as_str()).or(known).unwrap_or_default();
+    format!(
+        "<form method=post action=\"{action}\"><input type=hidden name=revision value={revision}>{options}\
+         <h2>Delivery</h2>{email}{name}{line_one}{line_two}{city}{state}{postal}\
+         <label>Country<select name=country autocomplete=country>{countries}</select></label>\
+         <p><button class=quiet>Update</button></p></form>",
+        action = action(link, "edit"),
+        revision = session.revision.0,
+        options = options(session),
+        email = field("Mail address, for the receipt", "email", "email", email),
+        name = field("Name", "name", "name", of(|typed| &typed.name, |address| &address.name)),
+        line_one = field(
+            "Street",
+            "line_one",
+            "address-line1",
+            of(|typed| &typed.line_one, |address| &address.line_one)
+        ),
+        line_two = field(
+            "More of the address",
+            "line_two",
+            "address-line2",
+            of(|typed| &typed.line_two, |address| address.line_two.as_deref().unwrap_or_default())
+        ),
+        city = field("City", "city", "address-level2", of(|typed| &typed.city, |address| &address.city)),
+        state = field(
+            "State or region",
+            "state",
+            "address-level1",
+            of(|typed| &typed.state, |address| &address.state)
+        ),
+        postal = field(
+            "Postal code",
+            "postal_code",
+            "postal-code",
+            of(|typed| &typed.postal_code, |address| &address.postal_code)
+        ),
+    )
+}
+
+fn options(session: &Session) -> String {
+    let Some(quote) = session.quote().filter(|quote| quote.options.len() > 1) else {
+        return String::new();
+    };
+    let rows = html::each(&quote.options, |option| {
+        let checked = if Some(&option.id) == quote.option_id.as_ref() { " checked" } else { "" };
+        let (id, title) = (escape(option.id.as_str()), escape(&option.title));
+        format!(
+            "<label><input type=radio name=option value=\"{id}\"{checked}> {title}, {}</label>",
+            option.total
+        )
+    });
+    format!("<h2>Shipping</h2>{rows}")
+}

@@ -1,0 +1,98 @@
+//! What the shop's pages have in common: plain HTML without script, and headers that admit nothing foreign.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::merchant::MerchantView;
+use crate::domain::pricing::Quote;
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
+table{border-collapse:collapse;width:100%}td,th{padding:.4rem 0;text-align:left;border-bottom:1px solid #ddd}\
+td:last-child,th:last-child{text-align:right}.test{background:#fff3cd;padding:.5rem 1rem}\
+.said{background:#eef3fb;padding:.5rem 1rem}label{display:block;margin:.6rem 0}\
+input,select{font:inherit;padding:.4rem;width:100%;box-sizing:border-box}input[type=radio]{width:auto}\
+button{font:inherit;padding:.7rem 1.2rem;border:0;border-radius:.4rem;background:#1a1a1a;color:#fff}\
+button.quiet{background:#e6e6e6;color:#1a1a1a}@media print{form,button{display:none}}";
+
+/// Where a page's forms may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Forms {
+    /// It has none.
+    None,
+    /// To the shop itself, and from there to Stripe's page; in test mode that may be an emulated one on this machine.
+    ToStripe,
+}
+
+/// The head of a page's answer: no script, no foreign content, in no index and no cache.
+pub(super) fn answer(status: StatusCode, forms: Forms, view: &MerchantView) -> HttpResponseBuilder {
+    let targets = match forms {
+        Forms::None => "'none'",
+        Forms::ToStripe if view.mode.livemode() => "'self' https:",
+        Forms::ToStripe => "'self' https: http://127.0.0.1:* http://localhost:*",
+    };
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action {targets}; frame-ancestors 'none'"
+    );
+    let mut answer = HttpResponse::build(status);
+    answer
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
+        // The address holds its key. A form must still tell where it comes from.
+        .insert_header((REFERRER_POLICY, if forms == Forms::None { "no-referrer" } else { "same-origin" }))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((HeaderName::from_static("x-robots-tag"), "noindex"))
+        .insert_header((HeaderName::from_static("x-content-type-options"), "nosniff"));
+    answer
+}
+
+/// A whole page of a shop. `head` may add to the document's head, `body` is HTML.
+pub(super) fn page(view: &MerchantView, title: &str, head: &str, body: &str) -> String {
+    let test = if view.mode.livemode() {
+        ""
+    } else {
+        "<p class=test>Test mode: no money moves and nothing will be sent.</p>"
+    };
+    format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <meta name=robots content=noindex>{head}<title>{title}</title><style>{STYLE}</style>\
+         <h1>{shop}</h1>{test}{body}</html>\n",
+        title = escape(title),
+        shop = escape(&view.name),
+    )
+}
+
+/// A quote as the rows of a table.
+pub(super) fn rows(quote: &Quote) -> String {
+    let row = |title: &str, amount: &dyn std::fmt::Display| {
+        format!("<tr><td>{}</td><td>{amount}</td></tr>", escape(title))
+    };
+    let lines =
+        quote.lines.iter().map(|line| row(&format!("{} × {}", line.quantity, line.title), &line.subtotal));
+    let chosen = quote.options.iter().find(|option| Some(&option.id) == quote.option_id.as_ref());
+    let shipping = chosen.map(|option| row(&option.title, &option.total));
+    let sums = [row("Tax", &quote.tax), format!("<tr><th>Total</th><th>{}</th></tr>", quote.total)];
+    lines.chain(shipping).chain(sums).collect()
+}
+
+/// A text that begins with a capital and ends with a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{stop}", letters.as_str())
+}
+
+/// Some HTML for each of several things, one after the other.
+pub(super) fn each<T>(things: impl IntoIterator<Item = T>, html: impl Fn(T) -> String) -> String {
+    things.into_iter().map(html).collect()
+}
+
+/// Text as HTML text, also within a quoted attribute.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}

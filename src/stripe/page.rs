@@ -1,0 +1,247 @@
+//! Pages at Stripe on which a session is paid (Checkout Sessions): the body that opens one, and what an answer says of it.
+//!
+//! Invariant: the page asks for exactly the quote's total, or the body is not made.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::answers::PaymentIntent;
+use super::charge::{self, ATTEMPT_KEY, REVISION_KEY, SESSION_KEY, Shipping};
+use super::outcome;
+use super::transport::Reply;
+use crate::domain::checkout::attempt::{AttemptIntent, Seen};
+use crate::domain::checkout::hosted::{PageSeen, PageStatus};
+use crate::domain::ids::{AttemptNumber, Revision};
+use crate::domain::merchant::{MerchantView, PaymentMethod};
+use crate::domain::money::Money;
+use crate::domain::pricing::{Quote, QuoteLine};
+use crate::domain::time::Timestamp;
+
+/// Where Stripe's page sends the shopper.
+#[derive(Clone, Debug)]
+pub struct PageLinks {
+    /// After paying.
+    pub success: String,
+    /// After giving up.
+    pub cancel: String,
+}
+
+/// What a page shows and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct PageOffer<'a> {
+    /// The quote.
+    pub quote: &'a Quote,
+    /// Until when it can be paid.
+    pub expires: Timestamp,
+    /// Filled in for the shopper.
+    pub email: Option<&'a str>,
+    /// The ways back.
+    pub links: &'a PageLinks,
+}
+
+/// Why a page cannot be asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The rows do not come to the total.
+    #[error("the page's rows come to {0}, and the quote to {1}")]
+    Sum(i64, i64),
+    /// The body cannot be encoded.
+    #[error(transparent)]
+    Encoding(#[from] serde_qs::Error),
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    mode: &'static str,
+    client_reference_id: &'a str,
+    success_url: &'a str,
+    cancel_url: &'a str,
+    expires_at: i64,
+    allowed_payment_method_types: Vec<&'static str>,
+    adaptive_pricing: Enabled,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_email: Option<&'a str>,
+    line_items: Vec<Row>,
+    metadata: BTreeMap<&'a str, String>,
+    payment_intent_data: PaymentIntentData<'a>,
+}
+
+#[derive(Serialize)]
+struct Enabled {
+    enabled: bool,
+}
+
+#[derive(Serialize)]
+struct PaymentIntentData<'a> {
+    description: String,
+    metadata: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shipping: Option<Shipping<'a>>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    quantity: u32,
+    price_data: Price,
+}
+
+#[derive(Serialize)]
+struct Price {
+    currency: String,
+    unit_amount: i64,
+    product_data: Product,
+}
+
+#[derive(Serialize)]
+struct Product {
+    name: String,
+}
+
+impl Row {
+    fn new(name: String, quantity: u32, unit: Money) -> Self {
+        let price_data = Price {
+            currency: unit.currency.code().to_owned(),
+            unit_amount: unit.minor,
+            product_data: Product { name },
+        };
+        Self { quantity, price_data }
+    }
+
+    fn of_line(line: &QuoteLine) -> Self {
+        let quantity = i64::from(line.quantity);
+        if quantity > 0 && line.subtotal.minor % quantity == 0 {
+            let unit = Money::new(line.subtotal.minor / quantity, line.subtotal.currency);
+            return Self::new(line.title.clone(), line.quantity, unit);
+        }
+        // What is left of a line after a discount may not divide by its quantity: then the line is one thing.
+        Self::new(format!("{} × {}", line.quantity, line.title), 1, line.subtotal)
+    }
+
+    fn minor(&self) -> i64 {
+        i64::from(self.quantity).saturating_mul(self.price_data.unit_amount)
+    }
+}
+
+fn rows(quote: &Quote) -> Result<Vec<Row>, PageError> {
+    let mut rows: Vec<Row> = quote.lines.iter().map(Row::of_line).collect();
+    let chosen = quote.options.iter().find(|option| Some(&option.id) == quote.option_id.as_ref());
+    if let Some(option) = chosen.filter(|option| option.subtotal.minor > 0) {
+        rows.push(Row::new(option.title.clone(), 1, option.subtotal));
+    }
+    let untaxed: i64 = rows.iter().map(Row::minor).sum();
+    let taxes: i64 = quote.tax.minor.saturating_add(chosen.map_or(0, |option| option.tax.minor));
+    if taxes > 0 {
+        rows.push(Row::new("Tax".to_owned(), 1, Money::new(taxes, quote.total.currency)));
+    }
+    let sum = untaxed.saturating_add(taxes);
+    if sum == quote.total.minor { Ok(rows) } else { Err(PageError::Sum(sum, quote.total.minor)) }
+}
+
+/// The form-encoded body that opens a page (`POST /v1/checkout/sessions`).
+pub fn encode_page(
+    intent: &AttemptIntent,
+    offer: &PageOffer<'_>,
+    view: &MerchantView,
+) -> Result<String, PageError> {
+    let metadata = charge::metadata(&intent.charge, view);
+    // Only what is paid at once: nobody can wait for days for a transfer that a chat has forgotten.
+    let link = view.payment_methods.contains(&PaymentMethod::Link).then_some("link");
+    Ok(serde_qs::to_string(&Body {
+        mode: "payment",
+        client_reference_id: intent.charge.session.as_str(),
+        success_url: &offer.links.success,
+        cancel_url: &offer.links.cancel,
+        expires_at: offer.expires.as_seconds(),
+        allowed_payment_method_types: ["card"].into_iter().chain(link).collect(),
+        // The total is what was shown, in the currency in which it was shown.
+        adaptive_pricing: Enabled { enabled: false },
+        customer_email: offer.email,
+        line_items: rows(offer.quote)?,
+        metadata: metadata.clone(),
+        payment_intent_data: PaymentIntentData {
+            description: format!("{} {}", view.name, intent.charge.session),
+            metadata,
+            shipping: intent.shipping.as_ref().map(Shipping::of),
+        },
+    })?)
+}
+
+#[derive(Debug, Deserialize)]
+struct CheckoutSession {
+    id: String,
+    status: Option<String>,
+    payment_status: String,
+    #[serde(default)]
+    url: Option<String>,
+    amount_total: Option<i64>,
+    currency: Option<String>,
+    livemode: bool,
+    #[serde(default)]
+    metadata: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    payment_intent: Option<Paying>,
+}
+
+/// A PaymentIntent as its id, or whole where it was asked for.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Paying {
+    Id(String),
+    Whole(Box<PaymentIntent>),
+}
+
+impl CheckoutSession {
+    fn seen(&self) -> Option<PageSeen> {
+        let named = |key: &str| self.metadata.as_ref()?.get(key);
+        let number = |key: &str| named(key)?.parse::<u32>().ok();
+        let status = match (self.status.as_deref()?, self.payment_status.as_str()) {
+            ("open", _) => PageStatus::Open,
+            ("expired", _) => PageStatus::Expired,
+            ("complete", "paid") => PageStatus::Paid,
+            ("complete", "unpaid") => PageStatus::Unpaid,
+            ("complete", "no_payment_required") => PageStatus::Free,
+            _ => return None,
+        };
+        let intent = match &self.payment_intent {
+            None => None,
+            Some(Paying::Id(id)) => Some((id.parse().ok()?, None)),
+            Some(Paying::Whole(intent)) => {
+                let seen = intent.seen()?;
+                Some((seen.id, Some(seen.status)))
+            }
+        };
+        Some(PageSeen {
+            id: self.id.parse().ok()?,
+            url: self.url.clone(),
+            status,
+            intent,
+            amount: Money::new(self.amount_total?, self.currency.as_ref()?.parse().ok()?),
+            livemode: self.livemode,
+            session: named(SESSION_KEY).and_then(|id| id.parse().ok()),
+            revision: number(REVISION_KEY).map(Revision),
+            attempt: number(ATTEMPT_KEY).map(AttemptNumber),
+        })
+    }
+}
+
+/// What the answer to the request that opens a page says.
+pub(super) fn of_opening(reply: &Reply) -> Seen {
+    match reply.status {
+        200..=299 => page(reply).unwrap_or_else(|| outcome::unknown(reply)),
+        _ => outcome::of_charge(reply),
+    }
+}
+
+/// What reading or closing a page says.
+pub(super) fn of_reading(reply: &Reply) -> Seen {
+    match reply.status {
+        200..=299 => page(reply).unwrap_or(Seen::Unread),
+        401 | 403 => Seen::KeyRefused,
+        _ => Seen::Unread,
+    }
+}
+
+fn page(reply: &Reply) -> Option<Seen> {
+    reply.json::<CheckoutSession>()?.seen().map(Seen::Page)
+}

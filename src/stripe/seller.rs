@@ -1,0 +1,54 @@
+//! What is asked of Stripe, apart from how it is asked: whoever needs an account holds these, and not the client.
+//!
+//! Must not import: the other files of this folder, but for what they answer. Invariant: nothing here repeats a request or
+//! decides what its answer means to a session.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use super::{AccountError, Listing, Observation, StoredCharge, StoredPage};
+use crate::domain::checkout::driver::GatherError;
+use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use crate::domain::ids::{AccountId, HostedPageId, PaymentIntentId};
+
+/// Stripe: accounts, each opened by its key.
+pub trait Stripe: Send + Sync + 'static {
+    /// The account that `key` opens.
+    fn account(&self, key: SecretString) -> Box<dyn SellerAccount>;
+}
+
+/// One merchant's account: what payments ask of it. An answer may take as long as the deadline of its request.
+#[async_trait]
+pub trait SellerAccount: Debug + Send + Sync + 'static {
+    /// The `Stripe-Version` that new requests carry.
+    fn version(&self) -> &str;
+
+    /// Which account the key opens.
+    async fn account_id(&self) -> Result<AccountId, AccountError>;
+
+    /// What a token is good for.
+    async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError>;
+
+    /// Sends a stored charge, once.
+    async fn charge(&self, stored: &StoredCharge<'_>) -> Observation;
+
+    /// Reads one PaymentIntent.
+    async fn read_intent(&self, intent: &PaymentIntentId) -> Observation;
+
+    /// Cancels one PaymentIntent; every try has a `distinction` of its own.
+    async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation;
+
+    /// Sends a stored request that opens a page, once.
+    async fn open_page(&self, stored: &StoredPage<'_>) -> Observation;
+
+    /// Reads one page, and its payment.
+    async fn read_page(&self, page: &HostedPageId) -> Observation;
+
+    /// Closes one page; every try has a `distinction` of its own.
+    async fn close_page(&self, page: &HostedPageId, distinction: &str) -> Observation;
+
+    /// Looks for the PaymentIntent of an attempt among all that were made since.
+    async fn find_intent(&self, wanted: &Listing<'_>) -> Observation;
+}

@@ -1,0 +1,286 @@
+//! The actors themselves, on one thread whose time is paused: callers that come at once, panics, full mailboxes, a store
+//! and a Stripe that fail, hang and die under a call.
+//!
+//! A seed that fails is told with how to see its history:
+//! `ACTORS_SEED=123 cargo test --test it actors::one_seed -- --nocapture`.
+
+mod history;
+mod house;
+mod seller;
+mod store;
+mod weather;
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Rejection};
+use merchant_gateway::domain::checkout::session::{Session, State};
+use merchant_gateway::domain::ids::SessionId;
+use merchant_gateway::ports::{Environment, SystemEnvironment};
+use tokio::time::{Instant, sleep, timeout};
+
+use history::History;
+use house::{House, on_one_thread};
+use weather::Counts;
+
+use crate::support::shop;
+
+/// How many histories the suite runs.
+const SEEDS: u64 = 200;
+
+/// As long as a caller is kept waiting, and as long again for a last look.
+const DEADLINE: Duration = Duration::from_secs(20);
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
+/// Longer than anybody waits.
+const HANGS: Duration = Duration::from_mins(1);
+
+struct Ended {
+    result: Result<(), String>,
+    counts: Counts,
+    lines: Vec<String>,
+}
+
+fn run(seed: u64) -> Ended {
+    on_one_thread(async {
+        let history = History::new(seed);
+        let result = std::rc::Rc::clone(&history).run().await;
+        let weather = &history.house.weather;
+        Ended { result, counts: weather.counts(), lines: weather.history() }
+    })
+}
+
+#[test]
+fn whatever_dies_or_hangs_every_caller_is_answered_and_charged_once_or_not_at_all() {
+    let mut counts = Counts::new();
+    for seed in 0..SEEDS {
+        let ended = run(seed);
+        if let Err(broken) = ended.result {
+            panic!("{broken}\nACTORS_SEED={seed} cargo test --test it actors::one_seed -- --nocapture");
+        }
+        for (what, times) in ended.counts {
+            *counts.entry(what).or_default() += times;
+        }
+    }
+    // Histories in which nothing happens prove nothing.
+    for (what, least) in [
+        ("actor panicked", 300),
+        ("mailbox full", 2000),
+        ("deadline passed", 2000),
+        ("caller gave up", 500),
+        ("conflict", 4),
+        ("slow commit", 30),
+        ("store failed", 400),
+        ("store panicked", 200),
+        ("store panicked after a commit", 8),
+        ("commit done unheard", 20),
+        ("stripe panicked", 15),
+        ("stripe panicked after a charge", 10),
+        ("request lost", 50),
+        ("answer lost", 50),
+        ("late charge", 20),
+        ("answer: paid", 5000),
+        ("answer: undecided", 2000),
+        ("answer: unavailable", 80),
+        ("ends completed", 250),
+        ("ends canceled", 20),
+        ("ends ready", 40),
+    ] {
+        let met = counts.get(what).copied().unwrap_or(0);
+        assert!(met >= least, "{what}: {met} of at least {least}; {counts:?}");
+    }
+}
+
+#[test]
+fn one_seed_can_be_looked_at() {
+    let seed = SystemEnvironment.var("ACTORS_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let ended = run(seed);
+    println!("{}\n{:?}", ended.lines.join("\n"), ended.result);
+    assert_eq!(ended.result, Ok(()));
+}
+
+#[test]
+fn the_same_seed_is_the_same_history() {
+    for seed in [3, 5, 8] {
+        assert_eq!(run(seed).lines, run(seed).lines);
+    }
+}
+
+/// So many ask the same at once.
+async fn crowd(
+    house: &House,
+    id: &SessionId,
+    command: &Command,
+    size: usize,
+) -> Vec<Result<Box<Answer>, Rejection>> {
+    join_all((0..size).map(|_| house.merchants[0].ask(id, command.clone()))).await
+}
+
+#[test]
+fn an_edit_or_cancel_that_takes_too_long_is_never_called_done() {
+    let edit = Command::Update {
+        revision: None,
+        patch: Patch { cart: Some(shop::cart("mug", 3)), ..Patch::default() },
+    };
+    for (command, then) in [(edit, "ready"), (Command::Cancel, "canceled")] {
+        on_one_thread(async {
+            let house = House::calm().await;
+            let session = house.ready().await;
+            house.weather.write(|script| script.commits_take = HANGS);
+            let asked = Instant::now();
+            let answer = house.merchants[0].ask(&session.id, command).await;
+            assert_eq!(answer.unwrap_err(), Rejection::Undecided);
+            assert_eq!(asked.elapsed(), DEADLINE);
+            let now = house.merchants[0].ask(&session.id, Command::Read).await.unwrap().session;
+            assert_eq!(now, session, "nothing is durable yet");
+            sleep(HANGS).await;
+            let now = house.merchants[0].ask(&session.id, Command::Read).await.unwrap().session;
+            assert_eq!(now.state.name(), then, "what was begun is done all the same");
+            assert_ne!(now, session);
+        });
+    }
+}
+
+#[test]
+fn a_reader_that_waits_too_long_hears_the_session_as_the_store_has_it() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let session = house.ready().await;
+        house.weather.write(|script| script.commits_take = HANGS);
+        let cancel = house.merchants[0].ask(&session.id, Command::Cancel);
+        let read = async {
+            let asked = Instant::now();
+            let answer = house.merchants[0].ask(&session.id, Command::Read).await.unwrap();
+            (answer.session, asked.elapsed())
+        };
+        let (canceled, read) = tokio::join!(cancel, read);
+        assert_eq!(canceled.unwrap_err(), Rejection::Undecided);
+        assert_eq!(read, (session, DEADLINE));
+    });
+}
+
+#[test]
+fn a_reader_hears_that_the_shop_is_busy_when_the_store_does_not_answer_either() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let session = house.ready().await;
+        house.weather.write(|script| script.loads_take = HANGS);
+        let asked = Instant::now();
+        let answer = house.merchants[0].ask(&session.id, Command::Read).await;
+        assert_eq!((answer.unwrap_err(), asked.elapsed()), (Rejection::Busy, DEADLINE + LAST_LOOK));
+        let (asked, payment) = (Instant::now(), house.payment(&session, "spt_slow0001"));
+        let answer = house.merchants[0].ask(&session.id, payment).await;
+        assert_eq!((answer.unwrap_err(), asked.elapsed()), (Rejection::Undecided, DEADLINE + LAST_LOOK));
+    });
+}
+
+#[test]
+fn an_actor_that_panics_is_rebuilt_and_the_question_is_put_again() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let session = house.ready().await;
+        house.weather.write(|script| script.next_step_panics = true);
+        let answer = house.merchants[0].ask(&session.id, Command::Read).await.unwrap();
+        assert_eq!(answer.session, session);
+        assert_eq!((house.weather.counted("actor panicked"), house.at_work()), (1, 1));
+    });
+}
+
+#[test]
+fn a_payment_whose_actor_panics_ends_in_one_order_that_its_caller_hears() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let session = house.ready().await;
+        house.weather.write(|script| script.charges_take = Duration::from_secs(5));
+        let paying = house.merchants[0].ask(&session.id, house.payment(&session, "spt_once0001"));
+        let disturbing = async {
+            sleep(Duration::from_secs(2)).await;
+            house.weather.write(|script| script.next_step_panics = true);
+            house.merchants[0].ask(&session.id, Command::Read).await
+        };
+        let (paid, read) = tokio::join!(paying, disturbing);
+        assert_eq!(house.weather.counted("actor panicked"), 1);
+        assert_eq!(read.unwrap().session.state.name(), "charging");
+        let order = paid.unwrap().order.expect("the payment ends in an order");
+        let tenant = house.merchants[0].tenant();
+        let charged = house.paid(tenant, &session.id);
+        assert_eq!(charged.len(), 1);
+        assert_eq!(order.order.payment_intent, charged[0].id);
+        assert_eq!(house.row(tenant, &session.id).await.order, Some(order));
+    });
+}
+
+/// Leaves a payment under way without an actor and without anybody who asks for it.
+async fn abandon(house: &House, session: &Session) {
+    house.weather.write(|script| script.charges_take = HANGS);
+    let paying = house.merchants[0].ask(&session.id, house.payment(session, "spt_left0001"));
+    assert!(timeout(Duration::from_secs(2), paying).await.is_err(), "the caller goes");
+    house.weather.write(|script| {
+        script.charges_take = Duration::ZERO;
+        script.next_step_panics = true;
+    });
+    house.merchants[0].wake(&session.id);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(house.weather.counted("actor panicked"), 1);
+}
+
+/// Asserts that a session is paid, once, and that its actor has gone to rest.
+async fn is_paid_and_rests(house: &House, session: &Session) {
+    let tenant = house.merchants[0].tenant();
+    let row = house.row(tenant, &session.id).await;
+    assert!(matches!(row.session.unwrap().1.state, State::Completed { .. }));
+    assert_eq!(house.paid(tenant, &session.id).len(), 1);
+    assert_eq!(house.at_work(), 0);
+}
+
+#[test]
+fn a_payment_whose_actor_died_is_taken_up_though_nobody_asks() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let session = house.ready().await;
+        abandon(&house, &session).await;
+        sleep(Duration::from_mins(3)).await;
+        is_paid_and_rests(&house, &session).await;
+    });
+}
+
+#[test]
+fn a_sweep_that_panics_is_not_the_last() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let session = house.ready().await;
+        house.weather.write(|script| script.sweeps_panic = true);
+        abandon(&house, &session).await;
+        sleep(Duration::from_mins(3)).await;
+        assert_eq!(house.at_work(), 0, "nobody wakes it");
+        house.weather.write(|script| script.sweeps_panic = false);
+        sleep(Duration::from_mins(3)).await;
+        is_paid_and_rests(&house, &session).await;
+    });
+}
+
+#[test]
+fn a_full_mailbox_turns_readers_away_at_once_and_calls_no_payment_failed() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let session = house.ready().await;
+        let asked = Instant::now();
+        let read = crowd(&house, &session.id, &Command::Read, 200).await;
+        assert_eq!(asked.elapsed(), Duration::ZERO);
+        let turned_away = read.iter().filter(|answer| matches!(answer, Err(Rejection::Busy))).count();
+        let answered = read.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!((answered, turned_away), (64, 136));
+
+        let payment = house.payment(&session, "spt_crowd001");
+        let paid = crowd(&house, &session.id, &payment, 200).await;
+        let undecided = paid.iter().filter(|answer| matches!(answer, Err(Rejection::Undecided))).count();
+        let orders: Vec<_> = paid.iter().flatten().filter_map(|answer| answer.order.clone()).collect();
+        assert_eq!((orders.len(), undecided), (64, 136));
+        assert!(orders.iter().all(|order| *order == orders[0]));
+        let charged = house.paid(house.merchants[0].tenant(), &session.id);
+        assert_eq!(charged.len(), 1);
+
+        let again = house.merchants[0].ask(&session.id, payment).await.unwrap();
+        assert_eq!(again.order.as_ref(), Some(&orders[0]), "whoever was turned away may ask again");
+    });
+}

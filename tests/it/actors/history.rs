@@ -1,0 +1,297 @@
+//! One history from one seed: several checkouts, and everybody who asks something of them at once.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use merchant_gateway::actors::MerchantHandle;
+use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Rejection};
+use merchant_gateway::domain::checkout::session::{Session, State};
+use merchant_gateway::domain::ids::{Revision, SessionId, Tenant};
+use merchant_gateway::domain::money::Money;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::house::{House, pay};
+use super::weather::Weather;
+use crate::support::model_stripe::{CARDS, Card};
+use crate::support::shop;
+
+/// The longest that a caller may wait: the deadline and the last look, and the timer's grain.
+const LONGEST_WAIT: Duration = Duration::from_millis(22_010);
+
+/// Within so long everything must have come to its end.
+const PATIENCE: Duration = Duration::from_hours(4);
+
+/// As many as ask at once when the mailbox is to be full.
+const CROWD: usize = 90;
+
+pub struct History {
+    pub house: House,
+    checkouts: RefCell<Vec<Rc<Checkout>>>,
+    /// What callers were told of paid sessions.
+    told: RefCell<Vec<(SessionId, String)>>,
+}
+
+/// One checkout, as its shoppers know it.
+struct Checkout {
+    merchant: MerchantHandle,
+    id: SessionId,
+    shown: Cell<(Revision, Option<Money>)>,
+}
+
+impl History {
+    pub fn new(seed: u64) -> Rc<Self> {
+        let weather = Weather::of_seed(seed);
+        let shops = 1 + weather.draw(|chance| chance.below(2));
+        let views: Vec<_> = (0..shops)
+            .map(|number| {
+                let mut view = shop::view();
+                view.id = format!("shop-{number}").parse().unwrap();
+                view.checkout.tokens.allow_larger = weather.draw(|chance| chance.per_mille(500));
+                view
+            })
+            .collect();
+        let house = House::open(weather, seed, &views);
+        Rc::new(Self { house, checkouts: RefCell::default(), told: RefCell::default() })
+    }
+
+    /// Runs it to its end; `Err` says what must not be.
+    pub async fn run(self: Rc<Self>) -> Result<(), String> {
+        let checkouts = 2 + self.house.weather.draw(|chance| chance.below(3));
+        let shoppers = (0..checkouts).map(|_| actix::spawn(Rc::clone(&self).shop()));
+        for ended in join_all(shoppers).await {
+            ended.map_err(|error| format!("a caller was lost: {error}"))?;
+        }
+        self.checkouts.borrow_mut().clear();
+        self.settle().await?;
+        // The last late requests arrive.
+        sleep(Duration::from_mins(1)).await;
+        self.check().await;
+        self.house.weather.broken().map_or(Ok(()), Err)
+    }
+
+    async fn shop(self: Rc<Self>) {
+        let Some(checkout) = self.begin().await else { return };
+        self.checkouts.borrow_mut().push(Rc::clone(&checkout));
+        let callers = 6 + self.house.weather.draw(|chance| chance.below(9));
+        let asking = (0..callers).map(|_| {
+            let wait = self.millis(0, 110_000);
+            let (history, checkout) = (&self, &checkout);
+            async move {
+                sleep(wait).await;
+                history.call(checkout).await;
+            }
+        });
+        join_all(asking).await;
+    }
+
+    /// Begins a checkout, as often as it takes.
+    async fn begin(&self) -> Option<Rc<Checkout>> {
+        let weather = &self.house.weather;
+        let merchant = weather.draw(|chance| chance.pick(&self.house.merchants).clone());
+        for _ in 0..50 {
+            let asked = Instant::now();
+            let answer = merchant.create(shop::two_mugs()).await;
+            self.waited(asked.elapsed());
+            if let Ok(Answer { session, .. }) = answer.map(|answer| *answer) {
+                let total = session.quote().map(|quote| quote.total);
+                let shown = Cell::new((session.revision, total));
+                return Some(Rc::new(Checkout { merchant, id: session.id, shown }));
+            }
+            sleep(Duration::from_secs(5)).await;
+        }
+        weather.breaks("no checkout can be begun".to_owned());
+        None
+    }
+
+    async fn call(&self, checkout: &Checkout) {
+        let draw = |below| self.house.weather.draw(|chance| chance.below(below));
+        match draw(100) {
+            0..20 => self.ask(checkout, Command::Read).await,
+            20..32 => {
+                let cart = Some(shop::cart("mug", 1 + u32::try_from(draw(3)).unwrap()));
+                let revision = (draw(2) == 0).then(|| checkout.shown.get().0);
+                let patch = Patch { cart, ..Patch::default() };
+                self.ask(checkout, Command::Update { revision, patch }).await;
+            }
+            32..35 => self.ask(checkout, Command::Cancel).await,
+            35..42 => {
+                let commands = (0..CROWD)
+                    .map(|number| if number % 3 == 0 { self.payment(checkout) } else { Command::Read });
+                join_all(commands.map(|command| self.ask(checkout, command))).await;
+            }
+            _ => self.ask(checkout, self.payment(checkout)).await,
+        }
+    }
+
+    /// Pays what was shown last: with a token of this checkout, new or used before, or rarely with one of another.
+    fn payment(&self, checkout: &Checkout) -> Command {
+        let weather = &self.house.weather;
+        let (revision, total) = checkout.shown.get();
+        let all = self.checkouts.borrow();
+        let foreign = weather.draw(|chance| chance.per_mille(60));
+        let owner = if foreign { weather.draw(|chance| &**chance.pick(&all)) } else { checkout };
+        let tail = &owner.id.as_str()[owner.id.as_str().len() - 12..];
+        let number = weather.draw(|chance| chance.below(3));
+        let token = format!("spt_{tail}{number:04}");
+        let card =
+            weather.draw(|chance| if chance.per_mille(550) { Card::Pays } else { *chance.pick(&CARDS) });
+        let total = total.unwrap_or_else(|| Money::new(4361, shop::usd()));
+        self.house.grant(owner.merchant.tenant(), &token, (card, total));
+        pay(&token, revision)
+    }
+
+    /// Asks, and sometimes goes before the answer.
+    async fn ask(&self, checkout: &Checkout, command: Command) {
+        let (asked, died) = (Instant::now(), self.deaths());
+        let asking = checkout.merchant.ask(&checkout.id, command.clone());
+        let leaves = self.house.weather.draw(|chance| chance.per_mille(80));
+        let patience = if leaves { self.millis(0, 8000) } else { PATIENCE };
+        let answer = timeout(patience, asking).await;
+        self.waited(asked.elapsed());
+        match answer {
+            Err(_) => self.house.weather.note("caller gave up"),
+            Ok(answer) => {
+                let turned_away = matches!(answer, Err(Rejection::Busy | Rejection::Undecided));
+                if turned_away && asked.elapsed() == Duration::ZERO && died == self.deaths() {
+                    self.house.weather.note("mailbox full");
+                }
+                self.answered(checkout, (&command, asked.elapsed()), answer);
+            }
+        }
+    }
+
+    fn answered(
+        &self,
+        checkout: &Checkout,
+        (command, waited): (&Command, Duration),
+        answer: Result<Box<Answer>, Rejection>,
+    ) {
+        let weather = &self.house.weather;
+        let paying = matches!(command, Command::Complete(_));
+        match answer {
+            Ok(answer) => {
+                let Answer { session, order, .. } = *answer;
+                let changing = matches!(command, Command::Update { .. } | Command::Cancel);
+                if changing && waited > Duration::from_secs(20) {
+                    weather.breaks(format!("{} took too long and is called done", session.id));
+                }
+                weather.note(if order.is_some() { "answer: paid" } else { "answer: a session" });
+                if session.revision >= checkout.shown.get().0 {
+                    checkout.shown.set((session.revision, session.quote().map(|quote| quote.total)));
+                }
+                let completion = order.map(|placed| placed.completion);
+                self.told.borrow_mut().extend(completion.map(|text| (session.id, text)));
+            }
+            Err(Rejection::Undecided) => weather.note("answer: undecided"),
+            Err(Rejection::Busy) if paying && waited == Duration::ZERO => {
+                weather.breaks(format!("a payment of {} was called not made, unseen", checkout.id));
+            }
+            Err(Rejection::Busy) => weather.note("answer: busy"),
+            Err(Rejection::Unavailable) => weather.note("answer: unavailable"),
+            Err(_) => weather.note("answer: a refusal"),
+        }
+    }
+
+    fn deaths(&self) -> u64 {
+        self.house.weather.counted("actor panicked")
+    }
+
+    fn waited(&self, span: Duration) {
+        if span >= Duration::from_secs(20) {
+            self.house.weather.note("deadline passed");
+        }
+        if span > LONGEST_WAIT {
+            self.house.weather.breaks(format!("a caller waited for {span:?}"));
+        }
+    }
+
+    fn millis(&self, least: u64, most: u64) -> Duration {
+        Duration::from_millis(self.house.weather.draw(|chance| chance.millis(least, most)).unsigned_abs())
+    }
+
+    /// Lets time pass until nothing is undecided and every actor has gone to rest.
+    async fn settle(&self) -> Result<(), String> {
+        loop {
+            let mut under_way = None;
+            for (tenant, id) in self.house.store.sessions() {
+                match self.house.row(&tenant, &id).await.session.map(|(_, session)| session.state) {
+                    Some(
+                        State::Charging(_)
+                        | State::OpeningHosted(_)
+                        | State::AwaitingHosted { .. }
+                        | State::ClosingHosted { .. },
+                    ) => under_way = Some(id),
+                    Some(State::Frozen { reason, .. }) => return Err(format!("{id} is frozen: {reason:?}")),
+                    Some(
+                        State::Open { .. }
+                        | State::Ready { .. }
+                        | State::Completed { .. }
+                        | State::Canceled { .. }
+                        | State::Expired,
+                    )
+                    | None => {}
+                }
+            }
+            let at_work = self.house.at_work();
+            if under_way.is_none() && at_work == 0 && self.house.weather.is_over() {
+                return Ok(());
+            }
+            if self.house.weather.passed() > PATIENCE {
+                return Err(format!("undecided: {under_way:?}; still at work: {at_work}"));
+            }
+            sleep(Duration::from_secs(5)).await;
+        }
+    }
+
+    async fn check(&self) {
+        for (tenant, id) in self.house.store.sessions() {
+            if let Err(broken) = self.check_session(&tenant, &id).await {
+                self.house.weather.breaks(broken);
+            }
+        }
+    }
+
+    async fn check_session(&self, tenant: &Tenant, id: &SessionId) -> Result<(), String> {
+        let loaded = self.house.row(tenant, id).await;
+        let Some((_, Session { state, .. })) = loaded.session else { return Ok(()) };
+        self.house.weather.note(match state {
+            State::Completed { .. } => "ends completed",
+            State::Canceled { .. } => "ends canceled",
+            State::Ready { .. } => "ends ready",
+            State::Open { .. }
+            | State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::AwaitingHosted { .. }
+            | State::ClosingHosted { .. }
+            | State::Frozen { .. }
+            | State::Expired => "ends otherwise",
+        });
+        let paid = self.house.paid(tenant, id);
+        if paid.len() > 1 {
+            return Err(format!("{id} was charged {} times", paid.len()));
+        }
+        if matches!(state, State::Completed { .. }) != loaded.order.is_some() {
+            return Err(format!("{id} is {} and its order is not so", state.name()));
+        }
+        match (&loaded.order, paid.first()) {
+            (None, None) => {}
+            (Some(placed), Some(payment)) => {
+                let order = &placed.order;
+                if order.payment_intent != payment.id || order.quote.total != payment.seen.amount {
+                    return Err(format!("the order of {id} is of another payment or amount"));
+                }
+            }
+            (Some(_), None) => return Err(format!("{id} has an order that nobody paid")),
+            (None, Some(payment)) => return Err(format!("{} of {id} has no order", payment.id)),
+        }
+        let told = self.told.borrow();
+        let mut told = told.iter().filter(|(of, _)| of == id).map(|(_, text)| text);
+        let kept = loaded.order.map(|placed| placed.completion);
+        if told.any(|text| Some(text) != kept.as_ref()) {
+            return Err(format!("a caller heard of {id} what is not kept of it"));
+        }
+        Ok(())
+    }
+}

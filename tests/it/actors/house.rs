@@ -1,0 +1,136 @@
+//! Everything that actors need, on one thread whose time is paused: real merchants, sessions and sweeper, and around them a
+//! store and a Stripe that the weather spoils.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle, MerchantSetup, Services};
+use merchant_gateway::config::gateway_secret::GatewaySecretRef;
+use merchant_gateway::config::keyring::Keyring;
+use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::checkout::command::{Answer, Command, Payment};
+use merchant_gateway::domain::checkout::session::Session;
+use merchant_gateway::domain::ids::{Revision, SessionId, Tenant};
+use merchant_gateway::domain::merchant::MerchantView;
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::time::Span;
+use merchant_gateway::ports::{Clock, FixedEnvironment};
+use merchant_gateway::runtime::{Io, PublicLinks, sweep};
+use merchant_gateway::store::MemoryStore;
+use merchant_gateway::store::{Loaded, Store};
+use secrecy::SecretString;
+use tokio::sync::watch;
+
+use super::seller::ModelSellers;
+use super::store::MoodyStore;
+use super::weather::{FatalIds, PausedClock, Weather};
+use crate::support::model_stripe::{Card, Payment as Charged, Token};
+use crate::support::shop;
+
+/// Runs `work` on this thread alone. Time stands still while anything can be done, and then jumps.
+pub fn on_one_thread<T>(work: impl Future<Output = T>) -> T {
+    let paused = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    actix::System::with_tokio_rt(|| paused().unwrap()).block_on(work)
+}
+
+pub struct House {
+    pub weather: Arc<Weather>,
+    pub store: Arc<MoodyStore>,
+    pub stripe: ModelSellers,
+    pub merchants: Vec<MerchantHandle>,
+    services: Arc<Services>,
+    /// How many hold the services while no session is live.
+    holders: usize,
+    _sweeping: watch::Sender<bool>,
+}
+
+impl House {
+    /// A house with one shop, in which nothing happens but what the test wants.
+    pub async fn calm() -> Self {
+        let house = Self::open(Weather::calm(), 1, &[shop::view()]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        house
+    }
+
+    pub fn open(weather: Weather, seed: u64, views: &[MerchantView]) -> Self {
+        let weather = Arc::new(weather);
+        let clock: Arc<dyn Clock> = Arc::new(PausedClock::new());
+        let store = Arc::new(MoodyStore::new(Arc::clone(&weather)));
+        let stripe = ModelSellers::new(Arc::clone(&weather), Arc::clone(&clock));
+        let environment = FixedEnvironment::new([("MASTER", "8f3c1d0a5b7e9624".repeat(4))]);
+        let reference = GatewaySecretRef::Env("MASTER".to_owned());
+        let keyring = Arc::new(Keyring::load(&reference, &[], &environment).unwrap());
+        let services = Arc::new(Services {
+            store: store.clone(),
+            outbox: Arc::new(MemoryStore::new()),
+            stripe: Arc::new(stripe.clone()),
+            io: Io::new(tokio::runtime::Handle::current()),
+            clock: Arc::clone(&clock),
+            ids: Arc::new(FatalIds::new(seed, Arc::clone(&weather))),
+            links: PublicLinks::new(Arc::clone(&keyring), None),
+            keyring,
+            requests: AtomicU64::new(1),
+        });
+        let directory = Arc::new(Directory::new(Arc::clone(&services), &Arbiters::on_this_thread()));
+        for view in views {
+            let key = SecretString::from(key(&view.tenant()));
+            directory.open(&MerchantSetup { view: view.clone(), given_account: None, key, receiver: None });
+        }
+        let merchants = views.iter().map(|view| directory.by_id(&view.id).unwrap()).collect();
+        let holders = Arc::strong_count(&services);
+        let (sweeping, stopped) = watch::channel(false);
+        services.io.start(sweep(store.clone(), clock, move |due| directory.wake(&due), stopped));
+        Self { weather, store, stripe, merchants, services, holders, _sweeping: sweeping }
+    }
+
+    /// How many session actors live, under whatever address, and pieces of work that they have begun.
+    pub fn at_work(&self) -> usize {
+        Arc::strong_count(&self.services) - self.holders
+    }
+
+    /// A session as the store has it.
+    pub async fn row(&self, tenant: &Tenant, id: &SessionId) -> Loaded {
+        self.store.rows.load(tenant, id, None).await.unwrap()
+    }
+
+    /// What was paid for a session.
+    pub fn paid(&self, tenant: &Tenant, id: &SessionId) -> Vec<Charged> {
+        self.stripe.with(&key(tenant), |account, now| {
+            account.settle(now);
+            account.succeeded(id).cloned().collect()
+        })
+    }
+
+    /// A token of this shop, good for so much.
+    pub fn grant(&self, tenant: &Tenant, token: &str, (card, limit): (Card, Money)) {
+        self.stripe.with(&key(tenant), |account, now| {
+            let expires = now + Span::hours(2);
+            let new = || Token { card, limit, used: 0, expires, revoked: false };
+            account.tokens.entry(token.to_owned()).or_insert_with(new);
+        });
+    }
+
+    /// A ready session of the first shop.
+    pub async fn ready(&self) -> Session {
+        let Answer { session, .. } = *self.merchants[0].create(shop::two_mugs()).await.unwrap();
+        session
+    }
+
+    /// The command that pays a session of the first shop with a good token.
+    pub fn payment(&self, session: &Session, token: &str) -> Command {
+        let total = session.quote().unwrap().total;
+        self.grant(self.merchants[0].tenant(), token, (Card::Pays, total));
+        pay(token, session.revision)
+    }
+}
+
+/// The secret key of a shop.
+fn key(tenant: &Tenant) -> String {
+    format!("sk_test_{}", tenant.merchant.as_str().replace('-', ""))
+}
+
+pub fn pay(token: &str, revision: Revision) -> Command {
+    let (revision, buyer) = (Some(revision), Buyer::default());
+    Command::Complete(Payment { revision, token: token.parse().unwrap(), buyer })
+}

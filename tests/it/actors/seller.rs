@@ -1,0 +1,235 @@
+//! The model of Stripe behind the interface that the actors ask: slow, silent, panicking, and late.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use merchant_gateway::domain::checkout::attempt::{Charge, Seen, Unknown};
+use merchant_gateway::domain::checkout::driver::GatherError;
+use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use merchant_gateway::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, Revision};
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::ports::Clock;
+use merchant_gateway::stripe::{
+    AccountError, Listing, Observation, SellerAccount, StoredCharge, StoredPage, Stripe,
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::sleep;
+
+use super::weather::{Weather, panics};
+use crate::support::chance::Chance;
+use crate::support::model_stripe::{ModelStripe, Sent};
+
+/// The deadline of a request.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// One account for each key.
+#[derive(Clone)]
+pub struct ModelSellers {
+    weather: Arc<Weather>,
+    clock: Arc<dyn Clock>,
+    accounts: Arc<Mutex<BTreeMap<String, ModelStripe>>>,
+}
+
+struct ModelSeller {
+    sellers: ModelSellers,
+    key: String,
+}
+
+impl ModelSellers {
+    pub fn new(weather: Arc<Weather>, clock: Arc<dyn Clock>) -> Self {
+        Self { weather, clock, accounts: Arc::default() }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, BTreeMap<String, ModelStripe>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks into an account, or changes it.
+    pub fn with<T>(&self, key: &str, what: impl FnOnce(&mut ModelStripe, Timestamp) -> T) -> T {
+        what(self.accounts().entry(key.to_owned()).or_default(), self.clock.now())
+    }
+
+    fn charge(&self, key: &str, sent: &Arriving) -> Seen {
+        let mut draws = Chance::new(self.weather.draw(Chance::next));
+        let seen = self.with(key, |account, now| {
+            let sent = Sent { key: &sent.key, token: &sent.token, charge: &sent.charge };
+            account.charge(&sent, now, &mut draws)
+        });
+        self.weather.tell(&format!("Stripe is asked to charge {}: {seen:?}", sent.charge.session));
+        seen
+    }
+}
+
+impl Stripe for ModelSellers {
+    fn account(&self, key: SecretString) -> Box<dyn SellerAccount> {
+        Box::new(ModelSeller { sellers: self.clone(), key: key.expose_secret().to_owned() })
+    }
+}
+
+impl fmt::Debug for ModelSeller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ModelSeller")
+    }
+}
+
+impl ModelSeller {
+    /// A request with its answer; `None` when either is lost.
+    async fn request<T>(&self, what: impl FnOnce(&mut ModelStripe, Timestamp) -> T + Send) -> Option<T>
+    where
+        T: Send,
+    {
+        let weather = &self.sellers.weather;
+        weather.pause().await;
+        if weather.strikes("stripe panicked", 6) {
+            panics();
+        }
+        if weather.strikes("request lost", 15) {
+            sleep(DEADLINE).await;
+            return None;
+        }
+        let answer = self.sellers.with(&self.key, what);
+        if weather.strikes("answer lost", 15) {
+            sleep(DEADLINE).await;
+            return None;
+        }
+        weather.pause().await;
+        Some(answer)
+    }
+
+    async fn look(&self, what: impl FnOnce(&mut ModelStripe, Timestamp) -> Seen + Send) -> Observation {
+        self.request(what).await.unwrap_or(Seen::Unread).into()
+    }
+}
+
+#[async_trait]
+impl SellerAccount for ModelSeller {
+    fn version(&self) -> &'static str {
+        "2026-09-30.preview"
+    }
+
+    async fn account_id(&self) -> Result<AccountId, AccountError> {
+        let unread = || AccountError::Unread("the weather".to_owned());
+        let id = self.request(|_, _| format!("acct_{}", &self.key[8..]).parse()).await.ok_or_else(unread)?;
+        id.map_err(|_| unread())
+    }
+
+    async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+        let facts = self.request(|account, now| account.facts(token.expose(), now)).await;
+        facts.unwrap_or(Err(GatherError::Unread))
+    }
+
+    async fn charge(&self, stored: &StoredCharge<'_>) -> Observation {
+        let weather = &self.sellers.weather;
+        let sent = Arriving::of(stored);
+        let unknown = || Observation::from(Seen::Unknown(Unknown::default()));
+        sleep(weather.script().charges_take).await;
+        weather.pause().await;
+        if weather.strikes("late charge", 20) {
+            let (sellers, key) = (self.sellers.clone(), self.key.clone());
+            let late = weather.draw(|chance| chance.millis(1000, 60_000));
+            tokio::spawn(async move {
+                sleep(Duration::from_millis(late.unsigned_abs())).await;
+                sellers.charge(&key, &sent);
+            });
+            sleep(DEADLINE).await;
+            return unknown();
+        }
+        if weather.strikes("request lost", 15) {
+            sleep(DEADLINE).await;
+            return unknown();
+        }
+        let seen = self.sellers.charge(&self.key, &sent);
+        if weather.strikes("stripe panicked after a charge", 15) {
+            panics();
+        }
+        if weather.strikes("answer lost", 15) {
+            sleep(DEADLINE).await;
+            return unknown();
+        }
+        weather.pause().await;
+        seen.into()
+    }
+
+    async fn read_intent(&self, intent: &PaymentIntentId) -> Observation {
+        self.look(|account, now| account.read(intent, now)).await
+    }
+
+    async fn cancel_intent(&self, intent: &PaymentIntentId, _: &str) -> Observation {
+        self.look(|account, now| account.cancel(intent, now)).await
+    }
+
+    async fn open_page(&self, stored: &StoredPage<'_>) -> Observation {
+        let (charge, expires) = page_asked_for(stored.body);
+        let key = stored.idempotency_key.as_str();
+        let opened = self.request(|account, now| account.open_page(key, &charge, expires, now)).await;
+        opened.unwrap_or(Seen::Unknown(Unknown::default())).into()
+    }
+
+    async fn read_page(&self, page: &HostedPageId) -> Observation {
+        self.look(|account, now| account.read_page(page, now)).await
+    }
+
+    async fn close_page(&self, page: &HostedPageId, _: &str) -> Observation {
+        self.look(|account, now| account.close_page(page, now)).await
+    }
+
+    async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {
+        let Listing { session, attempt, started, .. } = *wanted;
+        self.look(|account, now| account.find(session, attempt, started, now)).await
+    }
+}
+
+/// A charge on its way, read out of the request's own body.
+struct Arriving {
+    key: String,
+    token: String,
+    charge: Charge,
+}
+
+/// A request's body, decoded.
+type Fields = BTreeMap<String, String>;
+
+fn decoded(body: &str) -> Fields {
+    url::form_urlencoded::parse(body.as_bytes()).into_owned().collect()
+}
+
+fn charge_of(fields: &Fields, total: Money) -> Charge {
+    let number = |name: &str| fields[name].parse().unwrap();
+    Charge {
+        total,
+        session: fields["metadata[checkout_session]"].parse().unwrap(),
+        revision: Revision(number("metadata[checkout_revision]")),
+        attempt: AttemptNumber(number("metadata[checkout_attempt]")),
+    }
+}
+
+/// What a request for a page asks for, and until when.
+fn page_asked_for(body: &str) -> (Charge, Timestamp) {
+    let fields = decoded(body);
+    let number = |name: &str| fields[name].parse::<i64>().unwrap();
+    let rows = (0..).map_while(|row| {
+        let quantity = fields.get(&format!("line_items[{row}][quantity]"))?;
+        let unit = number(&format!("line_items[{row}][price_data][unit_amount]"));
+        Some(quantity.parse::<i64>().unwrap() * unit)
+    });
+    let currency = fields["line_items[0][price_data][currency]"].parse().unwrap();
+    let charge = charge_of(&fields, Money::new(rows.sum(), currency));
+    (charge, Timestamp::from_seconds(number("expires_at")))
+}
+
+impl Arriving {
+    fn of(stored: &StoredCharge<'_>) -> Self {
+        let fields = decoded(stored.body);
+        let total = Money::new(fields["amount"].parse().unwrap(), fields["currency"].parse().unwrap());
+        let charge = charge_of(&fields, total);
+        Self {
+            key: stored.idempotency_key.as_str().to_owned(),
+            token: stored.token.expose().to_owned(),
+            charge,
+        }
+    }
+}

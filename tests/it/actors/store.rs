@@ -1,0 +1,180 @@
+//! A memory store that takes its time, fails, and panics, and that notices two writers of one session.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use merchant_gateway::domain::checkout::command::PlacedOrder;
+use merchant_gateway::domain::checkout::session::Version;
+use merchant_gateway::domain::checkout::timeline::Entry;
+use merchant_gateway::domain::ids::{AccountId, AttemptNumber, FlagId, OrderId, SessionId, SptHash, Tenant};
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::{
+    AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, MemoryStore, Resolution, Store, StoreError,
+};
+use tokio::time::sleep;
+
+use super::weather::{Weather, panics};
+
+/// As long as a slow commit takes: longer than its caller waits.
+const SLOW: Duration = Duration::from_secs(25);
+
+pub struct MoodyStore {
+    /// The rows themselves.
+    pub rows: MemoryStore,
+    weather: Arc<Weather>,
+    /// Every session, and how many commits of it are under way.
+    writers: Mutex<BTreeMap<(Tenant, SessionId), u32>>,
+}
+
+/// A commit under way.
+struct Writing<'a> {
+    store: &'a MoodyStore,
+    of: (Tenant, SessionId),
+}
+
+impl MoodyStore {
+    pub fn new(weather: Arc<Weather>) -> Self {
+        Self { rows: MemoryStore::new(), weather, writers: Mutex::default() }
+    }
+
+    pub fn sessions(&self) -> Vec<(Tenant, SessionId)> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    async fn before(&self) -> Result<(), StoreError> {
+        self.weather.pause().await;
+        if self.weather.strikes("store panicked", 4) {
+            panics();
+        }
+        if self.weather.strikes("store failed", 8) {
+            return Err(StoreError::Unavailable("the weather".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn answer<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.before().await?;
+        let answer = call.await;
+        self.weather.pause().await;
+        answer
+    }
+
+    fn begin(&self, commit: &Commit) -> Writing<'_> {
+        let of = (commit.tenant.clone(), commit.session.id.clone());
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        let writing = writers.entry(of.clone()).or_default();
+        *writing += 1;
+        // What a dead actor has begun is finished beside its successor.
+        if *writing > 1 && self.weather.counted("actor panicked") == 0 {
+            self.weather.breaks(format!("{} has two writers", of.1));
+        }
+        drop(writers);
+        Writing { store: self, of }
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        let mut writers = self.store.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        *writers.entry(self.of.clone()).or_default() -= 1;
+    }
+}
+
+#[async_trait]
+impl Store for MoodyStore {
+    async fn load(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        token: Option<&SptHash>,
+    ) -> Result<Loaded, StoreError> {
+        sleep(self.weather.script().loads_take).await;
+        self.answer(self.rows.load(tenant, id, token)).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
+        let _writing = self.begin(&commit);
+        let (id, state) = (commit.session.id.clone(), commit.session.state.name());
+        sleep(self.weather.script().commits_take).await;
+        if self.weather.strikes("slow commit", 15) {
+            sleep(SLOW).await;
+        }
+        self.before().await?;
+        let done = self.rows.commit(commit).await;
+        self.weather.tell(&format!("{id} is committed as {state}: {done:?}"));
+        match &done {
+            Ok(_) => {}
+            Err(CommitError::Conflict) => {
+                self.weather.note("conflict");
+                if self.weather.counted("actor panicked") == 0 {
+                    self.weather.breaks(format!("{id} met a writer beside its one actor"));
+                }
+            }
+            Err(CommitError::TokenUsed) => self.weather.note("token used meanwhile"),
+            Err(CommitError::Store(error)) => self.weather.breaks(format!("{id}: {error}")),
+        }
+        if self.weather.strikes("store panicked after a commit", 4) {
+            panics();
+        }
+        if self.weather.strikes("commit done unheard", 8) {
+            return Err(StoreError::Unavailable("the weather".to_owned()).into());
+        }
+        self.weather.pause().await;
+        done
+    }
+
+    async fn attempt(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        number: AttemptNumber,
+    ) -> Result<Option<AttemptRow>, StoreError> {
+        self.answer(self.rows.attempt(tenant, session, number)).await
+    }
+
+    async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
+        self.answer(self.rows.order(tenant, id)).await
+    }
+
+    async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {
+        self.answer(self.rows.flags(tenant)).await
+    }
+
+    async fn resolve_flag(
+        &self,
+        tenant: &Tenant,
+        id: &FlagId,
+        resolution: Resolution,
+    ) -> Result<Option<KeptFlag>, StoreError> {
+        self.answer(self.rows.resolve_flag(tenant, id, resolution)).await
+    }
+
+    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
+        self.answer(self.rows.timeline(tenant, session)).await
+    }
+
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<&DueSession>,
+        limit: u32,
+    ) -> Result<Vec<DueSession>, StoreError> {
+        if self.weather.script().sweeps_panic {
+            panics();
+        }
+        self.answer(self.rows.due(now, after, limit)).await
+    }
+
+    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {
+        self.answer(self.rows.account(tenant)).await
+    }
+
+    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
+        self.answer(self.rows.remember_account(tenant, account)).await
+    }
+}

@@ -1,0 +1,210 @@
+//! What goes wrong in a history and how long things take, by one seed; and all that is written down of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::ports::{Clock, Ids, SeededIds};
+use tokio::time::{Instant, sleep};
+
+use crate::support::chance::Chance;
+
+/// Until when things go wrong.
+const TROUBLE: Duration = Duration::from_mins(3);
+
+pub type Counts = BTreeMap<&'static str, u64>;
+
+pub struct Weather(Mutex<Sky>);
+
+struct Sky {
+    chance: Chance,
+    /// How bad it is; `None` where only the script counts, and nothing else takes time.
+    trouble: Option<u64>,
+    began: Instant,
+    script: Script,
+    counts: Counts,
+    history: Vec<String>,
+    broken: Option<String>,
+}
+
+/// What a test wants to happen.
+#[derive(Clone, Copy, Default)]
+pub struct Script {
+    pub loads_take: Duration,
+    pub commits_take: Duration,
+    pub charges_take: Duration,
+    /// The next step of a session's actor panics.
+    pub next_step_panics: bool,
+    /// Every look for due sessions panics.
+    pub sweeps_panic: bool,
+}
+
+impl Weather {
+    /// Nothing goes wrong, and nothing takes time, but for what the test wants.
+    pub fn calm() -> Self {
+        Self::new(Chance::new(0), None)
+    }
+
+    pub fn of_seed(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let trouble = *chance.pick(&[0, 1, 2, 3]);
+        Self::new(chance, Some(trouble))
+    }
+
+    fn new(chance: Chance, trouble: Option<u64>) -> Self {
+        let (script, counts) = (Script::default(), Counts::new());
+        let began = Instant::now();
+        Self(Mutex::new(Sky { chance, trouble, began, script, counts, history: Vec::new(), broken: None }))
+    }
+
+    fn sky(&self) -> MutexGuard<'_, Sky> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn draw<T>(&self, by: impl FnOnce(&mut Chance) -> T) -> T {
+        by(&mut self.sky().chance)
+    }
+
+    /// Whether this goes wrong now: in so many of a thousand cases, times how bad the weather is.
+    pub fn strikes(&self, what: &'static str, share: u64) -> bool {
+        let mut sky = self.sky();
+        let share = if sky.began.elapsed() < TROUBLE { share * sky.trouble.unwrap_or(0) } else { 0 };
+        let strikes = share > 0 && sky.chance.per_mille(share);
+        if strikes {
+            sky.note(what);
+        }
+        strikes
+    }
+
+    /// Takes a moment; rarely much longer than anybody waits.
+    pub async fn pause(&self) {
+        if self.sky().trouble.is_none() {
+            return;
+        }
+        let slow = self.strikes("slow", 6);
+        let millis = self.draw(|chance| match (slow, chance.below(10)) {
+            (true, _) => chance.millis(1000, 45_000),
+            (false, 0) => chance.millis(20, 400),
+            (false, _) => chance.millis(0, 20),
+        });
+        sleep(Span::millis(millis).to_duration()).await;
+    }
+
+    pub fn passed(&self) -> Duration {
+        self.sky().began.elapsed()
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.passed() > TROUBLE
+    }
+
+    pub fn script(&self) -> Script {
+        self.sky().script
+    }
+
+    pub fn write(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.sky().script);
+    }
+
+    /// Counts something, and writes it down.
+    pub fn note(&self, what: &'static str) {
+        self.sky().note(what);
+    }
+
+    pub fn counted(&self, what: &str) -> u64 {
+        self.sky().counts.get(what).copied().unwrap_or(0)
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.sky().counts.clone()
+    }
+
+    pub fn tell(&self, line: &str) {
+        self.sky().tell(line);
+    }
+
+    pub fn history(&self) -> Vec<String> {
+        self.sky().history.clone()
+    }
+
+    /// Keeps the first thing that must not be.
+    pub fn breaks(&self, what: String) {
+        let mut sky = self.sky();
+        sky.tell(&what);
+        sky.broken.get_or_insert(what);
+    }
+
+    pub fn broken(&self) -> Option<String> {
+        self.sky().broken.clone()
+    }
+}
+
+impl Sky {
+    fn note(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+        self.tell(what);
+    }
+
+    fn tell(&mut self, line: &str) {
+        let at = self.began.elapsed().as_millis();
+        self.history.push(format!("{at:>9} ms  {line}"));
+    }
+}
+
+/// A panic that was planned: it prints nothing.
+pub fn panics() -> ! {
+    std::panic::resume_unwind(Box::new("planned"))
+}
+
+/// The wall clock of a thread whose time is paused.
+pub struct PausedClock {
+    began: Instant,
+}
+
+impl PausedClock {
+    pub fn new() -> Self {
+        Self { began: Instant::now() }
+    }
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap();
+        Timestamp::from_seconds(1_800_000_000) + Span::millis(passed)
+    }
+}
+
+/// Repeatable randomness. Every step of a session's actor draws its jitter here, and may die of it.
+pub struct FatalIds {
+    ids: SeededIds,
+    weather: std::sync::Arc<Weather>,
+}
+
+impl FatalIds {
+    pub fn new(seed: u64, weather: std::sync::Arc<Weather>) -> Self {
+        Self { ids: SeededIds::new(seed), weather }
+    }
+}
+
+impl Ids for FatalIds {
+    fn random_id(&self) -> u128 {
+        self.ids.random_id()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        self.ids.fill(bytes);
+    }
+
+    fn fraction(&self) -> f64 {
+        if self.weather.script().next_step_panics {
+            self.weather.write(|script| script.next_step_panics = false);
+            self.weather.note("actor panicked");
+            panics();
+        }
+        if self.weather.strikes("actor panicked", 4) {
+            panics();
+        }
+        self.ids.fraction()
+    }
+}

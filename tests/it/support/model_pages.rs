@@ -1,0 +1,138 @@
+//! The model Stripe's Checkout Sessions: pages that are opened, paid by a shopper who has the address, closed, or left.
+
+use merchant_gateway::domain::checkout::attempt::{Charge, IntentSeen, IntentStatus, Seen};
+use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
+use merchant_gateway::domain::ids::{HostedPageId, PaymentIntentId};
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::time::{Span, Timestamp};
+
+use super::chance::Chance;
+use super::model_stripe::{Card, ModelStripe, Payment};
+
+/// Stripe's least life of a page, from when the request arrives.
+const LEAST: Span = Span::minutes(30);
+
+/// A page.
+pub struct ModelPage {
+    id: HostedPageId,
+    charge: Charge,
+    /// What it asks for.
+    amount: Money,
+    expires: Timestamp,
+    closed: bool,
+    /// The payment that it was used for.
+    payment: Option<PaymentIntentId>,
+}
+
+impl ModelStripe {
+    /// Opens a page and says what is answered, when the answer arrives.
+    pub fn open_page(&mut self, key: &str, charge: &Charge, expires: Timestamp, now: Timestamp) -> Seen {
+        let known = self.page_keys.get(key).cloned();
+        if let Some(stored) = known {
+            return stored;
+        }
+        if expires < now + LEAST {
+            let refused = Seen::RequestRefused { detail: "expires_at".to_owned() };
+            self.page_keys.insert(key.to_owned(), refused.clone());
+            return refused;
+        }
+        let id: HostedPageId = format!("cs_{}", self.pages.len() + 1).parse().unwrap();
+        let amount = charge.total;
+        let page = ModelPage { id, charge: charge.clone(), amount, expires, closed: false, payment: None };
+        let seen = Seen::Page(self.page_seen(&page, now));
+        self.pages.push(page);
+        self.page_keys.insert(key.to_owned(), seen.clone());
+        seen
+    }
+
+    fn page_seen(&self, page: &ModelPage, now: Timestamp) -> PageSeen {
+        let paying = self.payments.iter().find(|payment| Some(&payment.id) == page.payment.as_ref());
+        let status = match paying.map(|payment| payment.seen.status) {
+            Some(IntentStatus::Succeeded) => PageStatus::Paid,
+            Some(_) => PageStatus::Unpaid,
+            None if page.closed || page.expires <= now => PageStatus::Expired,
+            None => PageStatus::Open,
+        };
+        PageSeen {
+            id: page.id.clone(),
+            url: (status == PageStatus::Open).then(|| format!("https://checkout.example/{}", page.id)),
+            status,
+            intent: paying.map(|payment| (payment.id.clone(), Some(payment.seen.status))),
+            amount: page.amount,
+            livemode: false,
+            session: Some(page.charge.session.clone()),
+            revision: Some(page.charge.revision),
+            attempt: Some(page.charge.attempt),
+        }
+    }
+
+    pub fn read_page(&mut self, id: &HostedPageId, now: Timestamp) -> Seen {
+        self.settle(now);
+        let found = self.pages.iter().find(|page| page.id == *id);
+        found.map_or(Seen::Unread, |page| Seen::Page(self.page_seen(page, now)))
+    }
+
+    pub fn close_page(&mut self, id: &HostedPageId, now: Timestamp) -> Seen {
+        self.settle(now);
+        let open = |page: &&mut ModelPage| page.id == *id && page.payment.is_none();
+        if let Some(page) = self.pages.iter_mut().find(open) {
+            page.closed = true;
+        }
+        let seen = self.read_page(id, now);
+        if self.leaves_pages_open
+            && let Some(page) = self.pages.iter_mut().find(|page| page.id == *id)
+        {
+            page.closed = false;
+        }
+        seen
+    }
+
+    pub fn was_paid_on_a_page(&self, intent: &PaymentIntentId) -> bool {
+        self.pages.iter().any(|page| page.payment.as_ref() == Some(intent))
+    }
+
+    /// A shopper who has the address pays there; whether the page was used by it.
+    pub fn pay_on_page(
+        &mut self,
+        id: &HostedPageId,
+        card: Card,
+        now: Timestamp,
+        chance: &mut Chance,
+    ) -> bool {
+        let fresh = self.new_id();
+        let settles = (card == Card::Dawdles).then(|| {
+            let end = if chance.per_mille(500) {
+                IntentStatus::Succeeded
+            } else {
+                IntentStatus::RequiresPaymentMethod
+            };
+            (now + Span::millis(chance.millis(1000, 600_000)), end)
+        });
+        let open = |page: &&mut ModelPage| page.id == *id && !page.closed && page.payment.is_none();
+        let Some(page) = self.pages.iter_mut().find(open).filter(|page| page.expires > now) else {
+            return false;
+        };
+        let status = match card {
+            Card::Pays | Card::PaysWith500 | Card::PaysHalf => IntentStatus::Succeeded,
+            Card::Dawdles => IntentStatus::Processing,
+            // The page says so, and the shopper may try another card there.
+            Card::Declines | Card::Demands3ds | Card::Fails500 => return false,
+        };
+        if card == Card::PaysHalf {
+            page.amount = Money::new(page.amount.minor / 2, page.amount.currency);
+        }
+        page.payment = Some(fresh.clone());
+        let seen = IntentSeen {
+            id: fresh.clone(),
+            status,
+            amount: page.amount,
+            livemode: false,
+            session: Some(page.charge.session.clone()),
+            revision: Some(page.charge.revision),
+            attempt: Some(page.charge.attempt),
+        };
+        let session = page.charge.session.clone();
+        self.payments.push(Payment { id: fresh, session, seen, created: now, settles, strange: false });
+        true
+    }
+}
