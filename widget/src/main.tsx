@@ -31,9 +31,14 @@ function draw(): void {
   root.lang = speech.language;
   root.dir = speech.direction;
   applyStyle(root, context, theme, model.shop?.color ?? null);
-  const view = { ...speech, model, dispatch, openLink: (url: string) => host.openLink(url) };
+  const view = { ...speech, model, dispatch, openLink };
   render(<App view={view} connected={patient || host.isConnected} />, place);
   measure();
+}
+
+/** A link of the shop's. Where the host opens none, its address can still be copied. */
+function openLink(url: string): void {
+  host.openLink(url).catch(() => undefined);
 }
 
 /** Tells the host how high the content is, when that changes. */
@@ -47,8 +52,15 @@ function measure(): void {
   host.resize(now);
 }
 
+/** The shopper looks at the page, or away from it. A frame hears of the focus when the whole window returns, too. */
+function seen(): void {
+  runtime.dispatch({ type: 'seen', visible: document.visibilityState === 'visible' });
+}
+
 runtime.start();
 draw();
+document.addEventListener('visibilitychange', seen);
+window.addEventListener('focus', seen);
 dark.addEventListener('change', draw);
 setTimeout(() => {
   patient = false;

@@ -84,6 +84,9 @@ export class Runtime {
         );
         break;
       }
+      case 'open_page':
+        this.host.openLink(effect.url).catch(() => this.dispatch({ type: 'unopened' }));
+        break;
       case 'wait':
         this.clock.after(effect.milliseconds, () => this.dispatch({ type: 'woken', timer: effect.timer }));
         break;

@@ -51,9 +51,8 @@ class EitherHost implements Host {
     return this.openai.pay(sheet);
   }
 
-  openLink(url: string): void {
-    if (this.openai.canOpenLinks || !this.apps) this.openai.openLink(url);
-    else this.apps.openLink(url);
+  openLink(url: string): Promise<void> {
+    return this.openai.canOpenLinks || !this.apps ? this.openai.openLink(url) : this.apps.openLink(url);
   }
 
   save(state: unknown): void {

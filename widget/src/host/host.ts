@@ -1,7 +1,7 @@
 // The one face of whatever shows the widget: an assistant, and later a page of the gateway itself.
 //
-// Invariant: the widget knows its host through this interface alone; what a host cannot do is said by `canPay` and
-// `isConnected`, never guessed from its name.
+// Invariant: the widget knows its host through this interface alone; what a host cannot do is said by `canPay`,
+// `isConnected` and refusals, never guessed from its name.
 
 /** How the host shows the widget. */
 export interface HostContext {
@@ -42,8 +42,17 @@ export interface Host {
   callTool(name: string, args: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** Opens the payment sheet; rejects when it is closed unpaid or the host fails. */
   pay(sheet: unknown): Promise<unknown>;
-  openLink(url: string): void;
+  /** Opens a page beside the chat; rejects where the host or the browser does not let it. */
+  openLink(url: string): Promise<void>;
   save(state: unknown): void;
   /** The height that the content wants, in pixels. */
   resize(height: number): void;
+}
+
+/** Opens a page beside this one, by the browser alone; throws where it is not let. */
+export function openTab(window: Pick<Window, 'open'>, url: string): void {
+  // With `noopener` the browser would not tell whether it opened anything.
+  const tab = window.open(url, '_blank');
+  if (!tab) throw new Error('the browser opens no other page from here');
+  tab.opener = null;
 }

@@ -1,6 +1,6 @@
 // A host of MCP Apps (2026-01-26): the bridge that is not of one vendor. It has no payment sheet.
 
-import { type Host, type HostContext, type HostListener, NO_CONTEXT } from './host';
+import { type Host, type HostContext, type HostListener, NO_CONTEXT, openTab } from './host';
 import { JsonRpc, type Params, type RpcWindow } from './json_rpc';
 
 const PROTOCOL = '2026-01-26';
@@ -84,10 +84,17 @@ export class McpAppsHost implements Host {
     throw new Error('this host has no payment sheet');
   }
 
-  openLink(url: string): void {
-    const open = (): void => void this.window.open(url, '_blank', 'noopener,noreferrer');
-    if (!this.canOpenLinks) open();
-    else this.rpc.request('ui/open-link', { url }).catch(open);
+  async openLink(url: string): Promise<void> {
+    if (this.canOpenLinks && (await this.opensByHost(url))) return;
+    openTab(this.window, url);
+  }
+
+  /** Whether the host opened it; it may refuse by an error or within its answer. */
+  private opensByHost(url: string): Promise<boolean> {
+    return this.rpc.request('ui/open-link', { url }).then(
+      (result) => (result as Params | null)?.['isError'] !== true,
+      () => false,
+    );
   }
 
   save(): void {

@@ -3,7 +3,7 @@
 // The object may appear late and its members may change, so it is read anew each time. Its data is what the event
 // `openai:set_globals` announces.
 
-import { type Host, type HostContext, type HostListener, NO_CONTEXT } from './host';
+import { type Host, type HostContext, type HostListener, NO_CONTEXT, openTab } from './host';
 
 /** The members in use. Each may be missing. */
 export interface OpenAi {
@@ -18,7 +18,7 @@ export interface OpenAi {
   readonly safeArea?: unknown;
   callTool?(name: string, args: unknown): Promise<unknown>;
   requestCheckout?(session: unknown): Promise<unknown>;
-  openExternal?(target: { href: string }): unknown;
+  openExternal?(target: { href: string; redirectUrl?: false }): unknown;
   setWidgetState?(state: unknown): unknown;
   notifyIntrinsicHeight?(height: number): unknown;
 }
@@ -106,10 +106,11 @@ export class OpenAiHost implements Host {
     return openai.requestCheckout(sheet);
   }
 
-  openLink(url: string): void {
+  async openLink(url: string): Promise<void> {
     const { openai } = this;
-    if (openai.openExternal) void openai.openExternal({ href: url });
-    else this.window.open(url, '_blank', 'noopener,noreferrer');
+    // Without a way back in it: the address is the shop's own, to the letter.
+    if (openai.openExternal) await openai.openExternal({ href: url, redirectUrl: false });
+    else openTab(this.window, url);
   }
 
   save(state: unknown): void {

@@ -1,6 +1,6 @@
 // What can happen to the widget, and what it does about it: both are data.
 
-import type { Model, Saved } from './model';
+import type { Model, Saved, Way } from './model';
 import type { Address, Answer } from './wire';
 
 export type Event =
@@ -9,11 +9,14 @@ export type Event =
   | { readonly type: 'capable'; readonly canPay: boolean }
   | { readonly type: 'given'; readonly answer: Answer; readonly asked: string | null }
   | { readonly type: 'cancelled' }
+  /** The page that holds the widget came into view or went out of it, or the shopper turned to it. */
+  | { readonly type: 'seen'; readonly visible: boolean }
   // What became of effects.
   | { readonly type: 'answered'; readonly call: number; readonly answer: Answer }
   | { readonly type: 'lost'; readonly call: number }
   | { readonly type: 'paid'; readonly attempt: number; readonly value: unknown }
   | { readonly type: 'unpaid'; readonly attempt: number }
+  | { readonly type: 'unopened' }
   | { readonly type: 'woken'; readonly timer: number }
   // From the shopper: choosing.
   | { readonly type: 'browse' }
@@ -35,12 +38,14 @@ export type Event =
   | { readonly type: 'cancel' }
   | { readonly type: 'restart' }
   | { readonly type: 'reviewed' }
-  | { readonly type: 'pay' }
+  | { readonly type: 'pay'; readonly way: Way }
+  | { readonly type: 'open_again' }
   | { readonly type: 'check' };
 
 export type Effect =
   | { readonly type: 'call'; readonly call: number; readonly tool: string; readonly args: Readonly<Record<string, unknown>> }
   | { readonly type: 'pay'; readonly attempt: number; readonly sheet: unknown }
+  | { readonly type: 'open_page'; readonly url: string }
   | { readonly type: 'wait'; readonly timer: number; readonly milliseconds: number }
   | { readonly type: 'wait_until'; readonly timer: number; readonly moment: string };
 

@@ -32,14 +32,19 @@ export interface Listing {
 }
 
 /** Why a session is read. */
-export type Why = 'restore' | 'given' | 'error' | 'expiry' | 'payment' | 'poll' | 'asked';
+export type Why = 'restore' | 'given' | 'error' | 'expiry' | 'payment' | 'poll' | 'page' | 'asked';
 
 /** A call to the session. */
 export type Ask =
   | { readonly kind: 'create'; readonly patch: Patch }
   | { readonly kind: 'update'; readonly patch: Patch; readonly renew: boolean }
   | { readonly kind: 'cancel' }
+  /** Where the shop's own page is. Changes nothing. */
+  | { readonly kind: 'start' }
   | { readonly kind: 'read'; readonly why: Why; readonly id: string; readonly then: readonly Notice[] };
+
+/** A way to pay: the host's sheet, or the shop's own page in a browser. */
+export type Way = 'sheet' | 'page';
 
 export interface Flight {
   readonly call: number;
@@ -55,12 +60,19 @@ export type Payment =
   | { readonly kind: 'checking' }
   /** The shop does not know yet; `timer` is what wakes the next look, absent once they are used up. */
   | { readonly kind: 'confirming'; readonly tries: number; readonly timer: number | null }
+  /** The shop is asked for its page. */
+  | { readonly kind: 'leaving' }
+  /**
+   * The shopper is on the shop's page, if the host did open it. `timer` wakes the next look, absent while one is under
+   * way and while nobody sees the widget.
+   */
+  | { readonly kind: 'away'; readonly opened: boolean; readonly looks: number; readonly timer: number | null }
   /** The shop could not be asked. */
   | { readonly kind: 'unsure' };
 
 export type OwnNotice =
   | 'sheet_closed' | 'changed_elsewhere' | 'reread' | 'no_answer' | 'prices_fresh' | 'options_unknown' | 'cart_full'
-  | 'tool_cancelled';
+  | 'tool_cancelled' | 'no_page';
 
 /** Something to tell. */
 export type Notice =
@@ -72,6 +84,8 @@ export type Notice =
 export interface Saved {
   readonly version: 1;
   readonly session: string | null;
+  /** Whether the shopper was on the shop's page. */
+  readonly away: boolean;
   readonly screen: Screen;
   readonly product: string | null;
   readonly item: string | null;
@@ -79,7 +93,10 @@ export interface Saved {
 }
 
 export interface Model {
+  /** Whether the host has a payment sheet. */
   readonly canPay: boolean;
+  /** Whether the page that holds the widget can be seen. */
+  readonly visible: boolean;
   readonly shop: Shop | null;
   readonly screen: Screen;
   readonly selection: Selection | null;
@@ -112,6 +129,7 @@ export const EMPTY_LISTING: Listing = {
 
 export const FIRST: Model = {
   canPay: false,
+  visible: true,
   shop: null,
   screen: 'waiting',
   selection: null,
@@ -134,7 +152,8 @@ export const FIRST: Model = {
 
 /** Whether a call that changes the session is under way or waiting. */
 export function isChanging(model: Model): boolean {
-  return model.queued !== null || (model.flight !== null && model.flight.ask.kind !== 'read');
+  const asked = model.flight?.ask.kind;
+  return model.queued !== null || asked === 'create' || asked === 'update' || asked === 'cancel';
 }
 
 /** Whether the session is over, paid or not. */
@@ -147,12 +166,26 @@ export function isEditable(model: Model): boolean {
   return model.payment.kind === 'idle' && model.session?.status !== 'completed' && model.session?.status !== 'in_progress';
 }
 
+/** The ways to pay that the shop takes and this host has, the best one first. */
+export function waysToPay({ session, canPay }: Model): readonly Way[] {
+  const offered = session?.offered ?? [];
+  return [
+    ...(canPay && offered.includes('payment_sheet') ? ['sheet' as const] : []),
+    ...(offered.includes('hosted') ? ['page' as const] : []),
+  ];
+}
+
 /** Whether Pay may be pressed: what is shown is what would be charged. */
 export function payable(model: Model): boolean {
   return (
-    model.canPay && model.session?.status === 'ready_for_payment' && model.payment.kind === 'idle' && !model.stale &&
-    model.flight === null && model.queued === null && model.review === null && !model.editingAddress
+    waysToPay(model).length > 0 && model.session?.status === 'ready_for_payment' && model.payment.kind === 'idle' &&
+    !model.stale && model.flight === null && model.queued === null && model.review === null && !model.editingAddress
   );
+}
+
+/** Whether the shop does not know yet what becomes of a payment. */
+export function isConfirming({ payment }: Model, session: Session): boolean {
+  return payment.kind === 'confirming' || (payment.kind === 'away' && session.status === 'in_progress');
 }
 
 /** The change on its way: what waits over what was sent. */

@@ -1,16 +1,18 @@
-// The payment: opening the host's sheet once, and finding out what came of it. Pure.
+// The payment: opening the host's sheet once, or the shop's page, and finding out what came of it. Pure.
 //
-// Invariants: one sheet at a time; nothing is said about money before the shop was asked, unless the sheet brought an
+// Invariants: one sheet or page at a time; nothing is said about money before the shop was asked, unless the sheet brought an
 // order.
 
+import { AWAY, leave, linger } from './away';
 import { type Step, to } from './events';
-import { type Model, type Notice, payable } from './model';
+import { type Model, type Notice, type Way, payable, waysToPay } from './model';
 import { readOutcome } from './outcome';
-import { read } from './session_calls';
+import { ask, read } from './session_calls';
 
-/** Opens the sheet with the session exactly as the shop made it. */
-export function pay(model: Model): Step {
-  if (!payable(model) || !model.session) return to(model);
+/** Opens the sheet with the session exactly as the shop made it, or asks the shop for its page. */
+export function pay(model: Model, way: Way): Step {
+  if (!payable(model) || !model.session || !waysToPay(model).includes(way)) return to(model);
+  if (way === 'page') return ask({ ...model, notices: [], payment: { kind: 'leaving' } }, { kind: 'start' });
   const attempt = model.counter + 1;
   const next: Model = { ...model, counter: attempt, notices: [], payment: { kind: 'open', attempt } };
   return to(next, { type: 'pay', attempt, sheet: model.session.raw });
@@ -45,14 +47,39 @@ function isOpen(model: Model, attempt: number): boolean {
 
 /** Asks the shop what came of the payment. */
 export function check(model: Model, then: readonly Notice[] = []): Step {
-  if (model.flight) return to(model);
-  const looked: Model = { ...model, payment: { kind: 'checking' }, notices: [] };
+  // Another look that is under way is let go: this one counts.
+  if (model.flight && model.flight.ask.kind !== 'read') return to(model);
+  const looked: Model = { ...model, flight: null, payment: { kind: 'checking' }, notices: [] };
   return read(looked, 'payment', then);
+}
+
+/** Opens the shop's page once more; its address stays the same. */
+export function openAgain(model: Model): Step {
+  return model.payment.kind === 'away' ? leave(model) : to(model);
+}
+
+/** The host did not open the page: its address is shown instead. */
+export function unopened(model: Model): Step {
+  const { payment } = model;
+  return to(payment.kind === 'away' ? { ...model, payment: { ...payment, opened: false } } : model);
+}
+
+/** Who comes back from the shop's page wants to see at once what came of it. */
+export function seen(model: Model, visible: boolean): Step {
+  const next: Model = { ...model, visible };
+  const { payment, flight } = next;
+  if (!visible || payment.kind !== 'away' || flight) return to(next);
+  return read({ ...next, payment: { ...AWAY, opened: payment.opened } }, 'page');
 }
 
 /** A timer rang. */
 export function woken(model: Model, timer: number): Step {
   const { payment, expiry, flight } = model;
+  if (payment.kind === 'away' && payment.timer === timer && !flight) {
+    return model.visible ? read({ ...model, payment: { ...payment, timer: null } }, 'page') : linger(model);
+  }
+  // The page has an end of its own; the prices are watched again afterwards.
+  if (payment.kind === 'away' && expiry?.timer === timer) return to({ ...model, expiry: null });
   if (payment.kind === 'confirming' && payment.timer === timer && !flight) return read(model, 'poll');
   if (expiry?.timer === timer && payment.kind === 'idle' && !flight && model.session?.id === expiry.id) {
     return read(model, 'expiry');

@@ -1,8 +1,8 @@
 // Reads what the shop's tools answer, once. What does not fit is absent; nothing is checked again elsewhere.
 
 import {
-  ADDRESS_FIELDS, type Address, type Answer, type Choice, type Line, type Link, type Message, type Order, type Price,
-  type Product, type Session, type ShippingOption, type Shop, type Status, type TotalRow, type Variant,
+  ADDRESS_FIELDS, type Address, type Answer, type Choice, type Line, type Link, type Message, type Offer, type Order,
+  type Price, type Product, type Session, type ShippingOption, type Shop, type Status, type TotalRow, type Variant,
 } from './wire';
 
 const FULL_SHEET = 'merchant-gateway/checkout_session';
@@ -167,17 +167,29 @@ export function isWebAddress(url: string): boolean {
   return /^https?:\/\/[^\s]+$/i.test(url);
 }
 
+function webAddress(value: unknown): string | null {
+  const url = text(value);
+  return url && isWebAddress(url) ? url : null;
+}
+
 export function readOrder(value: unknown): Order | null {
   const order = fields(value);
   const id = text(order?.['id']);
   if (!id) return null;
-  const url = text(order?.['permalink_url']);
-  return { id, url: url && isWebAddress(url) ? url : null };
+  return { id, url: webAddress(order?.['permalink_url']) };
 }
 
 const STATUSES: readonly Status[] = [
   'not_ready_for_payment', 'ready_for_payment', 'in_progress', 'completed', 'canceled',
 ];
+
+const OFFERS: readonly Offer[] = ['payment_sheet', 'hosted'];
+
+/** Answers of before there was a choice do not tell, and mean the sheet. */
+function readOffered(value: unknown): readonly Offer[] {
+  const told = Array.isArray(value) ? texts(value) : ['payment_sheet'];
+  return OFFERS.filter((offer) => told.includes(offer));
+}
 
 /** A session object; `beside` is what stands next to it in a result. */
 export function readSession(value: unknown, beside: Fields, partial: boolean): Session | null {
@@ -202,6 +214,8 @@ export function readSession(value: unknown, beside: Fields, partial: boolean): S
     messages: readMessages(sheet['messages']),
     links: list(sheet['links'], readLink),
     expiresAt: text(beside['expires_at']),
+    offered: readOffered(beside['payment_methods_offered']),
+    pageUrl: webAddress(beside['checkout_url']),
     order: readOrder(beside['order']),
     partial,
   };

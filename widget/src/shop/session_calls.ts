@@ -3,6 +3,7 @@
 // Invariants: an answer counts only while its call is the one under way, and never replaces a newer revision; after
 // any call whose end is not known, the session is read before it is shown as settled.
 
+import { AWAY, isPending, leave, linger, mayLeave } from './away';
 import { type Patch, merged, toArguments } from './cart';
 import { confirm } from './confirming';
 import { type Effect, type Step, to } from './events';
@@ -27,6 +28,8 @@ function request(session: Session | null, wanted: Ask): { tool: string; args: Re
       return { tool: 'update_checkout', args: { ...named, revision: session?.revision, ...toArguments(wanted.patch) } };
     case 'cancel':
       return { tool: 'cancel_checkout', args: named };
+    case 'start':
+      return { tool: 'start_hosted_checkout', args: named };
     case 'read':
       return { tool: 'get_checkout', args: { checkout_session_id: wanted.id } };
   }
@@ -82,6 +85,7 @@ export function adopt(model: Model, wanted: Ask, answer: Session): Step {
     session,
     stale: false,
     ...placeAfter(model, wanted),
+    payment: isAwayAgain(model, wanted) ? AWAY : model.payment,
     review: hasEnded(session) ? null : (news ?? (asked ? null : model.review)),
     notices: noticesAfter(wanted, before, session, news),
     editingAddress: isEditingAfter(model, wanted, session),
@@ -107,6 +111,11 @@ function placeAfter(model: Model, wanted: Ask): Pick<Model, 'screen' | 'selectio
   return { screen: restored ? 'checkout' : model.screen, selection: model.selection, buying: model.buying };
 }
 
+/** Drawn anew while the shopper is on the shop's page. */
+function isAwayAgain(model: Model, wanted: Ask): boolean {
+  return wanted.kind === 'read' && wanted.why === 'restore' && model.saved?.away === true;
+}
+
 function removedBy(wanted: Ask, before: Session): readonly string[] {
   const items = wanted.kind === 'update' ? wanted.patch.items : undefined;
   return items ? before.lines.map(({ id }) => id).filter((id) => items.every((item) => item.id !== id)) : [];
@@ -117,9 +126,17 @@ function noticesAfter(wanted: Ask, before: Session | null, after: Session, news:
   if (wanted.kind === 'update' && wanted.renew) {
     return news === null && after.status === 'ready_for_payment' ? [{ kind: 'own', key: 'prices_fresh' }] : [];
   }
-  if (wanted.kind !== 'read') return [];
-  if (wanted.why === 'error' && after.status === 'canceled') return [];
   const moved = before !== null && after.revision !== before.revision;
+  if (wanted.kind === 'start') {
+    if (moved) return [{ kind: 'own', key: 'changed_elsewhere' }];
+    return after.status === 'ready_for_payment' && after.pageUrl === null ? [{ kind: 'own', key: 'no_page' }] : [];
+  }
+  if (wanted.kind !== 'read') return [];
+  if (wanted.why === 'page') {
+    if (moved) return [{ kind: 'own', key: 'changed_elsewhere' }];
+    return isPending(after) || hasEnded(after) ? [] : [{ kind: 'own', key: 'sheet_closed' }];
+  }
+  if (wanted.why === 'error' && after.status === 'canceled') return [];
   // A refusal because of a newer revision is told by what it means.
   if (wanted.why === 'error' && moved) {
     const uncertain = wanted.then.some((notice) => notice.kind === 'own');
@@ -136,7 +153,10 @@ function isEditingAfter(model: Model, wanted: Ask, session: Session): boolean {
 
 /** What follows from the state of the session that was taken over. */
 function onward(model: Model, wanted: Ask): Step {
-  const { session, queued } = model;
+  const { session, queued, payment } = model;
+  if (wanted.kind === 'start' && mayLeave(model)) return leave(model);
+  const quiet = model.notices.length === 0 && model.review === null;
+  if (payment.kind === 'away' && session && isPending(session) && quiet) return linger(model);
   if (session?.status === 'in_progress') {
     return confirm({ ...model, queued: null }, wanted.kind === 'read' && wanted.why === 'poll');
   }
@@ -157,7 +177,9 @@ function watchExpiry(model: Model): Step {
 
 /** A call came to nothing: what waited behind it is dropped, and a session that may have changed is read again. */
 function failed(model: Model, wanted: Ask, why: Notice): Step {
-  const next: Model = { ...model, queued: null, buying: false };
+  // Nothing was opened, so nothing is being paid.
+  const payment = wanted.kind === 'start' ? ({ kind: 'idle' } as const) : model.payment;
+  const next: Model = { ...model, queued: null, buying: false, payment };
   if (wanted.kind === 'create') return to({ ...next, notices: [why] });
   if (wanted.kind !== 'read') return read({ ...next, stale: true }, 'error', [why]);
   switch (wanted.why) {
@@ -165,6 +187,8 @@ function failed(model: Model, wanted: Ask, why: Notice): Step {
       return to({ ...next, notices: [why] });
     case 'poll':
       return confirm(next, true);
+    case 'page':
+      return linger({ ...next, notices: [why] });
     case 'payment':
       return to({ ...next, payment: { kind: 'unsure' }, notices: why.kind === 'refused' ? [why] : [] });
     case 'given':

@@ -7,7 +7,7 @@ import { type Event, type Step, to } from './events';
 import { forget, given, restore, started } from './given';
 import { type Model, type Saved, isEditable, wantedItems } from './model';
 import { variantOf } from './options';
-import { check, paid, pay, unpaid, woken } from './paying';
+import { check, openAgain, paid, pay, seen, unopened, unpaid, woken } from './paying';
 import { answered, ask, change, lost, read } from './session_calls';
 
 export function step(model: Model, event: Event): Step {
@@ -20,6 +20,8 @@ export function step(model: Model, event: Event): Step {
       return given(model, event.answer, event.asked);
     case 'cancelled':
       return model.screen === 'waiting' ? to({ ...model, notices: [{ kind: 'own', key: 'tool_cancelled' }] }) : to(model);
+    case 'seen':
+      return seen(model, event.visible);
     case 'answered':
       return isSearch(model, event.call) ? listed(model, event.answer) : answered(model, event.call, event.answer);
     case 'lost':
@@ -28,6 +30,8 @@ export function step(model: Model, event: Event): Step {
       return paid(model, event.attempt, event.value);
     case 'unpaid':
       return unpaid(model, event.attempt);
+    case 'unopened':
+      return unopened(model);
     case 'woken':
       return woken(model, event.timer);
     case 'browse':
@@ -69,7 +73,9 @@ export function step(model: Model, event: Event): Step {
     case 'reviewed':
       return to({ ...model, review: null, notices: [] });
     case 'pay':
-      return pay(model);
+      return pay(model, event.way);
+    case 'open_again':
+      return openAgain(model);
     case 'check':
       return look(model);
   }
@@ -115,6 +121,7 @@ function restart(model: Model): Step {
 
 /** Looks again at whatever is in doubt. */
 function look(model: Model): Step {
+  if (model.payment.kind === 'away') return check(model);
   if (model.flight) return to(model);
   if (!model.session) return model.saved?.session ? restore(model, model.saved.session) : to(model);
   if (model.payment.kind === 'idle') return read({ ...model, notices: [] }, 'asked');
@@ -128,6 +135,7 @@ export function toSave(model: Model): Saved {
   return {
     version: 1,
     session: model.session?.bareId ?? model.saved?.session ?? null,
+    away: model.session ? model.payment.kind === 'away' : model.saved?.away === true,
     screen: model.screen,
     product: selection?.product.id ?? null,
     item: item?.id ?? null,
@@ -143,6 +151,7 @@ export function readSaved(value: unknown): Saved | null {
   return {
     version: 1,
     session: text(saved.session),
+    away: saved.away === true,
     screen: saved.screen === 'product' || saved.screen === 'list' || saved.screen === 'checkout' ? saved.screen : 'waiting',
     product: text(saved.product),
     item: text(saved.item),

@@ -88,6 +88,9 @@ export interface Link {
 
 export type Status = 'not_ready_for_payment' | 'ready_for_payment' | 'in_progress' | 'completed' | 'canceled';
 
+/** How a session can be paid: on the host's payment sheet, or on the shop's own page of it. */
+export type Offer = 'payment_sheet' | 'hosted';
+
 export interface Order {
   readonly id: string;
   readonly url: string | null;
@@ -113,6 +116,9 @@ export interface Session {
   readonly links: readonly Link[];
   /** Until when it can be paid or edited as it stands, RFC 3339. */
   readonly expiresAt: string | null;
+  readonly offered: readonly Offer[];
+  /** The shop's own page of the session, where it can be paid. */
+  readonly pageUrl: string | null;
   readonly order: Order | null;
   /** Whether buyer and address were kept back, because the host passed on only what a model may read. */
   readonly partial: boolean;

@@ -1,5 +1,10 @@
 // English, the language that every other catalogue is measured by.
 
+function pageOf(shop: string | null): string {
+  if (shop === null) return 'the shop’s page';
+  return `${shop}${/s$/i.test(shop) ? '’' : '’s'} page`;
+}
+
 export const en = {
   waiting: 'One moment…',
   no_host: 'This shop opens inside a chat with your assistant.',
@@ -87,6 +92,12 @@ export const en = {
   confirming_over: 'This takes longer than usual. Please do not pay again; look again later.',
   check_again: 'Check again',
   unsure: 'We could not find out whether the payment was made. Please check before paying again.',
+  pay_page: (shop: string | null) => `Pay on ${pageOf(shop)}`,
+  leaving: 'Opening the payment page…',
+  away: (shop: string | null) => `Finish the payment on ${pageOf(shop)}`,
+  away_hint: 'Nothing is charged before you pay there. The result appears here by itself.',
+  open_again: 'Open the payment page again',
+  page_blocked: 'The payment page could not be opened from here. Copy its address into your browser:',
   cannot_pay: 'This assistant cannot take the payment here yet. Nothing was charged.',
   terms: (shop: string) => `By paying you accept the terms of ${shop}.`,
   terms_of_use: 'Terms',
@@ -117,6 +128,7 @@ export const en = {
   prices_fresh: 'The prices are up to date.',
   options_unknown: 'The options of this product could not be loaded. Ask in the chat to see it.',
   cart_full: 'An order cannot hold more different products.',
+  no_page: 'The shop has no payment page for this order at the moment. Nothing was charged.',
   tool_cancelled: 'This was stopped before anything could be shown.',
 
   said_payment_declined: 'The payment was declined',

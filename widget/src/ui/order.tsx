@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { hasEnded, isChanging, isEditable, needsAddress } from '../shop/model';
+import { hasEnded, isChanging, isConfirming, isEditable, needsAddress } from '../shop/model';
 import type { Session } from '../shop/wire';
 import { AddressForm, AddressSummary } from './address';
 import { Plus, Spinner } from './icons';
@@ -20,7 +20,7 @@ export function OrderScreen({ session }: { session: Session }): JSX.Element {
   const editable = isEditable(model);
   const withAddress = needsAddress(session);
   const form = editable && withAddress && (model.editingAddress || (session.address === null && !session.partial));
-  const confirming = model.payment.kind === 'confirming';
+  const confirming = isConfirming(model, session);
   return (
     <section class="order">
       <h1 tabIndex={-1}>{text.order} {isChanging(model) && <span class="soft small updating"><Spinner /> {text.updating}</span>}</h1>

@@ -1,9 +1,10 @@
 // The end of the order: the button to pay, and what became of pressing it.
 
 import type { JSX } from 'preact';
-import { isEditable, payable, renewable } from '../shop/model';
+import { type Model, type Way, isConfirming, isEditable, payable, renewable, waysToPay } from '../shop/model';
 import { totalOf } from '../shop/review';
 import type { Session } from '../shop/wire';
+import { Away } from './away';
 import { Spinner } from './icons';
 import { useMoney, useView } from './view';
 
@@ -22,6 +23,10 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
       );
     case 'checking':
       return <div class="pay"><button type="button" class="main" disabled aria-busy><Spinner /> {text.checking}</button></div>;
+    case 'leaving':
+      return <div class="pay"><button type="button" class="main" disabled aria-busy><Spinner /> {text.leaving}</button></div>;
+    case 'away':
+      return isConfirming(model, session) ? <Confirming waits /> : <Away session={session} opened={model.payment.opened} />;
     case 'confirming':
       return <Confirming waits={model.payment.timer !== null || model.flight !== null} />;
     case 'unsure':
@@ -34,16 +39,23 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
     case 'idle':
       break;
   }
-  if (session.status === 'ready_for_payment' && !model.canPay) {
+  const [way, other] = waysToPay(model);
+  if (session.status === 'ready_for_payment' && !way) {
     return <div class="notice cannot-pay" role="status"><p>{text.cannot_pay}</p></div>;
   }
-  if (session.status === 'ready_for_payment' && total !== null) {
+  const words = (to: Way): string => (to === 'sheet' ? text.pay(amount) : text.pay_page(model.shop?.name ?? null));
+  if (session.status === 'ready_for_payment' && way && total !== null) {
     return (
       <div class="pay">
-        <button type="button" class="main" disabled={!payable(model)} onClick={() => dispatch({ type: 'pay' })}>
+        <button type="button" class="main" disabled={!payable(model)} onClick={() => dispatch({ type: 'pay', way })}>
           {model.flight && <Spinner />}
-          {text.pay(amount)}
+          {words(way)}
         </button>
+        {other && isSheetClosed(model) && (
+          <button type="button" class="quiet" disabled={!payable(model)} onClick={() => dispatch({ type: 'pay', way: other })}>
+            {words(other)}
+          </button>
+        )}
       </div>
     );
   }
@@ -59,6 +71,11 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
       </button>
     </div>
   );
+}
+
+/** The sheet came to nothing: it may be one that this shop cannot use. */
+function isSheetClosed({ notices }: Model): boolean {
+  return notices.some((notice) => notice.kind === 'own' && notice.key === 'sheet_closed');
 }
 
 function Confirming({ waits }: { waits: boolean }): JSX.Element {
