@@ -11,9 +11,11 @@ function embedded() {
   const sent: Record<string, unknown>[] = [];
   const parent = { postMessage: (message: Record<string, unknown>) => sent.push(message) };
   let hear: Heard = () => undefined;
-  const window = { parent, addEventListener: (_: string, listener: Heard) => { hear = listener; }, open: () => null };
+  const opened: string[] = [];
+  const open = (url: string): object => ({ at: opened.push(url) });
+  const window = { parent, addEventListener: (_: string, listener: Heard) => { hear = listener; }, open };
   const say = (data: unknown, source: unknown = parent): void => hear({ source, data: { jsonrpc: '2.0', ...(data as object) } });
-  return { window: window as never, sent, say };
+  return { window: window as never, sent, say, opened };
 }
 
 function listener() {
@@ -84,4 +86,33 @@ test('window.openai is read anew each time, and may come late', () => {
   listeners['openai:set_globals']?.();
   assert.equal(told.length, 2);
   assert.deepEqual([host.isConnected, host.canPay, host.context.theme], [true, true, null]);
+});
+
+test('an MCP Apps host opens links where it says so, and the browser where it does not', async () => {
+  const { window, sent, say, opened } = embedded();
+  const host = new McpAppsHost(window);
+  host.start(listener().listening);
+  await host.openLink('https://shop.example/a');
+  assert.deepEqual(opened, ['https://shop.example/a']);
+  say({ id: sent[0]?.['id'], result: { hostCapabilities: { openLinks: {} } } });
+  await turn();
+  for (const [url, answer] of [['b', { result: {} }], ['c', { result: { isError: true } }], ['d', { error: { code: -1 } }]] as const) {
+    const opening = host.openLink(`https://shop.example/${url}`);
+    assert.deepEqual([sent.at(-1)?.['method'], sent.at(-1)?.['params']], ['ui/open-link', { url: `https://shop.example/${url}` }]);
+    say({ id: sent.at(-1)?.['id'], ...answer });
+    await opening;
+  }
+  assert.deepEqual(opened, ['https://shop.example/a', 'https://shop.example/c', 'https://shop.example/d']);
+});
+
+test('a link that nobody opens is told, and ChatGPT gets it to the letter', async () => {
+  const told: unknown[] = [];
+  const window = { addEventListener: () => undefined, open: () => null } as { addEventListener: () => void; open: () => null; openai?: OpenAi };
+  const host = new OpenAiHost(window as never);
+  await assert.rejects(host.openLink('https://shop.example/a'), /opens no other page/);
+  window.openai = { openExternal: (target) => told.push(target) };
+  await host.openLink('https://shop.example/a');
+  assert.deepEqual(told, [{ href: 'https://shop.example/a', redirectUrl: false }]);
+  window.openai = { openExternal: () => { throw new Error('not from here'); } };
+  await assert.rejects(host.openLink('https://shop.example/a'), /not from here/);
 });

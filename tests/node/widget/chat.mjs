@@ -42,9 +42,9 @@ export async function serveChat() {
 
 /**
  * Opens the widget in a chat. `pay(sheet)` is the payment sheet, absent for a host that has none; what it throws
- * rejects the widget's promise.
+ * rejects the widget's promise. `links` tells whether the host opens pages.
  */
-export async function openChat(chromium, origin, { shop, toolOutput, pay, toolInput = {}, globals = {}, width = 720, height = 900, ...rest }) {
+export async function openChat(chromium, origin, { shop, toolOutput, pay, links = 'opened', toolInput = {}, globals = {}, width = 720, height = 900, ...rest }) {
   const context = await chromium.newContext({ viewport: { width, height }, locale: 'en-US', timezoneId: 'UTC', ...rest });
   context.setDefaultTimeout(15_000);
   const page = await context.newPage();
@@ -69,19 +69,22 @@ export async function openChat(chromium, origin, { shop, toolOutput, pay, toolIn
   await page.exposeFunction('standInHears', (what, value) => chat.heard.push({ what, value }));
   await page.addInitScript(install, {
     toolOutput: toolOutput.structuredContent, metadata: { mcp_tool_result: toolOutput }, toolInput,
-    globals: { theme: 'light', locale: 'en-US', displayMode: 'inline', maxHeight: null, ...globals }, paying: Boolean(pay),
+    globals: { theme: 'light', locale: 'en-US', displayMode: 'inline', maxHeight: null, ...globals }, paying: Boolean(pay), links,
   });
   await page.goto(origin);
   return chat;
 }
 
 /** Runs in the frame before the widget does. */
-function install({ toolOutput, metadata, toolInput, globals, paying }) {
+function install({ toolOutput, metadata, toolInput, globals, paying, links }) {
   if (location.pathname !== '/widget') return;
   const openai = {
     toolInput, toolOutput, toolResponseMetadata: metadata, widgetState: null, ...globals,
     callTool: (name, args) => window.standInTool(name, args),
-    openExternal: ({ href }) => window.standInHears('link', href),
+    openExternal: async ({ href }) => {
+      window.standInHears('link', href);
+      if (links === 'refused') throw new Error('not from here');
+    },
     notifyIntrinsicHeight: (height) => window.standInHears('height', height),
     setWidgetState: (state) => {
       openai.widgetState = state;
@@ -151,6 +154,14 @@ class Chat {
       Object.assign(window.openai, changed);
       window.dispatchEvent(new CustomEvent('openai:set_globals', { detail: { globals: changed } }));
     }, globals);
+  }
+
+  /** The shopper turns to another tab, or back to this one. */
+  async turn(visibility) {
+    await this.frame.evaluate((state) => {
+      Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, visibility);
   }
 
   async shot(name) {

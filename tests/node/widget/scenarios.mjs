@@ -18,7 +18,7 @@ async function openPayable(world, { on = [{ id: MUG.id, quantity: 1 }], ...rest 
   if (on.id) await chat.click('Continue');
   await chat.fillAddress();
   await chat.click('Show shipping and total');
-  await chat.button(/^Pay \$/).and(chat.widget.locator(':enabled')).waitFor();
+  await chat.button(/^Pay /).and(chat.widget.locator(':enabled')).waitFor();
   return { chat, shop };
 }
 
@@ -366,6 +366,135 @@ export async function a_host_without_a_sheet(world) {
   assert.equal(await chat.button(/^Pay/).count(), 0);
   await chat.shot('no-sheet');
   world.shown('a host without a payment sheet shows totals and says that it cannot pay');
+}
+
+const PAGE = 'Pay on Harbor Coffee Roasters’ page';
+const onItsPage = () => new StandInShop({ offered: ['payment_sheet', 'hosted'] });
+
+export async function a_payment_on_the_shops_page(world) {
+  const { chat, shop } = await openPayable(world, { shop: onItsPage() });
+  const [session] = shop.sessions.values();
+  await chat.page.clock.install();
+  await chat.shot('page-offered');
+  await chat.click(PAGE);
+  await chat.see('Finish the payment on Harbor Coffee Roasters’ page');
+  assert.deepEqual(shop.calls.at(-1), { name: 'start_hosted_checkout', args: { checkout_session_id: session.id } });
+  assert.equal(chat.last('link'), shop.page(session));
+  assert.equal(await chat.button('One more').count(), 0);
+  await chat.shot('away');
+  world.shown('without a sheet the shop’s page is opened by the host, and nothing can be edited meanwhile');
+
+  const looks = shop.calls.length;
+  for (const [at, pause] of [2000, 3000, 5000, 8000, 13_000, 20_000, 30_000, 30_000].entries()) {
+    await chat.page.clock.fastForward(pause);
+    await waitUntil(() => shop.calls.length === looks + at + 1);
+    await chat.see('Finish the payment on Harbor Coffee Roasters’ page');
+  }
+  assert.equal(shop.calls.at(-1).name, 'get_checkout');
+  world.shown('the shop is asked again and again, at least every half minute');
+
+  await chat.turn('hidden');
+  await chat.page.clock.fastForward(120_000);
+  assert.equal(shop.calls.length, looks + 8);
+  session.state = 'in_progress';
+  await chat.turn('visible');
+  await chat.see('The payment is being confirmed');
+  assert.equal(shop.calls.length, looks + 9);
+  assert.equal(await chat.button(/page/).count(), 0);
+  world.shown('nobody is asked while nobody looks, and at once when the shopper comes back');
+
+  shop.pay(session);
+  await chat.page.clock.fastForward(2000);
+  await chat.see('Thank you. Your order is paid.');
+  assert.equal(shop.charges, 1);
+  world.shown('the receipt appears by itself');
+}
+
+export async function a_page_that_is_not_paid(world) {
+  const { chat, shop } = await openPayable(world, { shop: onItsPage() });
+  const [session] = shop.sessions.values();
+  await chat.click(PAGE);
+  await chat.click('Open the payment page again');
+  await waitUntil(() => chat.heard.filter(({ what }) => what === 'link').length === 2);
+  assert.equal(chat.last('link'), shop.page(session));
+  world.shown('the page can be opened again');
+
+  await chat.click('Back to your order');
+  await chat.button(PAGE).and(chat.widget.locator(':enabled')).waitFor();
+  await chat.click('One more');
+  await chat.see('$57.83');
+  world.shown('a shopper who does not want to pay there has the order back');
+
+  await chat.click(PAGE);
+  await chat.button('Open the payment page again').waitFor();
+  shop.expire(session);
+  await chat.turn('visible');
+  await chat.see('No payment was taken. You can try again.');
+  await chat.see('The prices have expired');
+  await chat.shot('page-closed');
+  await chat.click('Refresh prices');
+  await chat.button(PAGE).and(chat.widget.locator(':enabled')).waitFor();
+  world.shown('a page that ended unpaid is told, and the order can be paid again');
+}
+
+export async function a_page_that_the_host_does_not_open(world) {
+  const { chat, shop } = await openPayable(world, { shop: onItsPage(), links: 'refused' });
+  const [session] = shop.sessions.values();
+  await chat.click(PAGE);
+  const address = chat.widget.getByLabel('Copy its address into your browser');
+  assert.equal(await address.inputValue(), shop.page(session));
+  await address.focus();
+  assert.equal(await address.evaluate((field) => field.selectionEnd - field.selectionStart), shop.page(session).length);
+  await chat.shot('page-blocked');
+  world.shown('where the host opens nothing, the page’s address is there to be copied');
+
+  shop.pay(session);
+  await chat.turn('visible');
+  await chat.see('Thank you. Your order is paid.');
+  world.shown('and the result is found all the same');
+}
+
+export async function an_order_that_changed_before_leaving(world) {
+  const { chat, shop } = await openPayable(world, { shop: onItsPage() });
+  const [session] = shop.sessions.values();
+  shop.edit(session, { items: [{ id: MUG.id, quantity: 5 }] });
+  await chat.click(PAGE);
+  await chat.see('The order was changed elsewhere. This is how it stands now.');
+  await chat.see('The total is now $135.59; it was $31.91.');
+  assert.equal(chat.last('link'), undefined);
+  await chat.click('I have seen it');
+  shop.before.push(() => { throw new Error('offline'); });
+  await chat.click(PAGE);
+  await chat.see('The shop did not answer.');
+  await chat.button(PAGE).and(chat.widget.locator(':enabled')).waitFor();
+  assert.equal(chat.last('link'), undefined);
+  world.shown('the page is opened only for the order that is shown, and only where the shop gave it');
+}
+
+export async function away_and_drawn_anew(world) {
+  const { chat, shop } = await openPayable(world, { shop: onItsPage() });
+  await chat.click(PAGE);
+  await chat.button('Open the payment page again').waitFor();
+  const state = chat.last('state');
+  assert(!JSON.stringify(state).includes('key='), 'the address of the page is not kept with the host');
+  const { chat: again } = await open(world, { shop, on: [{ id: MUG.id, quantity: 1 }], globals: { widgetState: state } });
+  await again.button('Open the payment page again').waitFor();
+  shop.pay([...shop.sessions.values()][0]);
+  await again.turn('visible');
+  await again.see('Thank you. Your order is paid.');
+  world.shown('drawn anew while the shopper pays, the widget goes on waiting');
+}
+
+export async function a_sheet_or_the_page(world) {
+  const luck = [() => { throw new Error('not for this shop'); }, paid];
+  const { chat, shop } = await openPayable(world, { shop: onItsPage(), pay: (sheet, there) => luck.shift()(sheet, there) });
+  assert.equal(await chat.button(PAGE).count(), 0);
+  await chat.click('Pay $31.91');
+  await chat.see('No payment was taken. You can try again.');
+  await chat.click(PAGE);
+  await chat.button('Open the payment page again').waitFor();
+  assert.equal(shop.calls.at(-1).name, 'start_hosted_checkout');
+  world.shown('the sheet goes first; where it comes to nothing, the page is offered too');
 }
 
 export async function text_that_looks_like_markup(world) {

@@ -56,7 +56,8 @@ const GRINDER = {
 const CATALOG = [HUILA, MUG, GRINDER];
 
 export class StandInShop {
-  constructor({ countries = ['US'], color = '#0b4f6c' } = {}) {
+  constructor({ countries = ['US'], color = '#0b4f6c', offered = ['payment_sheet'] } = {}) {
+    this.offered = offered;
     this.card = {
       name: 'Harbor Coffee Roasters', currency: 'USD', test_mode: true, selling: true, countries, color,
       logo: 'https://img.example.com/logo.svg',
@@ -85,6 +86,8 @@ export class StandInShop {
         return this.#answer(this.create(args), false);
       case 'update_checkout':
         return this.#update(args);
+      case 'start_hosted_checkout':
+        return this.#answer(this.session(args.checkout_session_id), false);
       case 'get_checkout':
         return this.#answer(this.session(args.checkout_session_id), true);
       case 'cancel_checkout':
@@ -147,6 +150,11 @@ export class StandInShop {
       session.state = 'completed';
     }
     return this.completion(session);
+  }
+
+  /** The shop's own page of a session. */
+  page({ id }) {
+    return `https://harbor.example.com/checkout/${id}?key=abc`;
   }
 
   /** The flat answer of `complete_checkout`. */
@@ -286,7 +294,8 @@ export class StandInShop {
     const shown = forModel ? { ...sheet, fulfillment_address: null } : sheet;
     const structuredContent = {
       checkout_session: shown, revision: session.revision, expires_at: new Date(Date.now() + 900_000).toISOString(),
-      payment_methods_offered: ['payment_sheet'], ...(session.order && { order: session.order }),
+      payment_methods_offered: this.offered, ...(this.offered.includes('hosted') && { checkout_url: this.page(session) }),
+      ...(session.order && { order: session.order }),
     };
     const meta = { 'merchant-gateway/checkout_session': sheet, 'merchant-gateway/shop': this.card };
     return { structuredContent, isError: false, ...(forModel && { _meta: meta }) };

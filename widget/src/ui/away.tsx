@@ -27,11 +27,9 @@ export function Away({ session, opened }: { session: Session; opened: boolean })
 function Address({ url }: { url: string }): JSX.Element {
   const { text } = useView();
   return (
-    <div class="notice">
-      <label>
-        {text.page_blocked}
-        <input class="copy" type="text" readOnly value={url} onFocus={(event) => event.currentTarget.select()} />
-      </label>
+    <div class="field">
+      <label for="page-address">{text.page_blocked}</label>
+      <input id="page-address" type="text" readOnly value={url} onFocus={(event) => event.currentTarget.select()} />
     </div>
   );
 }
