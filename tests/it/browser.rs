@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::support::client::{Client, Speaks};
 use crate::support::node;
+use crate::support::samples::Sample;
 
 /// A running demo with the sample merchants.
 struct Demo {
@@ -99,6 +100,14 @@ async fn every_merchant_sells_in_a_browser_and_charges_each_purchase_once() {
     });
     assert_eq!(merchants.len(), tenants.count(), "{merchants:?}");
     assert_eq!(receipts.len(), 3 * merchants.len(), "straight away, after a decline, after a cancellation");
+    demo.check_ledger(&receipts).await;
+}
+
+#[tokio::test]
+async fn without_a_payment_sheet_the_widget_leads_to_the_shops_page_and_shows_the_receipt_by_itself() {
+    let demo = Demo::start();
+    let Some(receipts) = demo.run("host/pay-elsewhere.mjs") else { return };
+    assert_eq!(receipts.len(), Sample::all().len(), "one for each merchant");
     demo.check_ledger(&receipts).await;
 }
 

@@ -113,7 +113,12 @@ fn meta(view: &MerchantView) -> Value {
         meta.insert("openai/widgetDomain".to_owned(), json!(domain));
     }
     meta.insert("ui".to_owned(), ui);
-    meta.insert("openai/widgetCSP".to_owned(), json!({ "connect_domains": [], "resource_domains": images }));
+    let mut older = json!({ "connect_domains": [], "resource_domains": images });
+    if let (Some(host), Some(older)) = (view.hosts.first(), older.as_object_mut()) {
+        // Where ChatGPT leads shoppers without a warning: the shop's own pages. It has no standard name.
+        older.insert("redirect_domains".to_owned(), json!([format!("https://{host}")]));
+    }
+    meta.insert("openai/widgetCSP".to_owned(), older);
     meta.insert("openai/widgetPrefersBorder".to_owned(), json!(true));
     meta.insert("openai/widgetDescription".to_owned(), json!(DESCRIPTION));
     Value::Object(meta)

@@ -44,9 +44,11 @@ fn lists(method: &str, view: &MerchantView) -> BTreeMap<&'static str, Value> {
     lists
 }
 
-/// The image hosts of a merchant's own are left out of its widget's policies.
-fn without_image_hosts(mut resources: Value) -> Value {
+/// The hosts of a merchant's own, for images and for its pages, are left out of its widget's policies.
+fn without_own_hosts(mut resources: Value) -> Value {
     for resource in resources.as_array_mut().unwrap() {
+        *resource.pointer_mut("/_meta/openai~1widgetCSP/redirect_domains").unwrap() =
+            json!(["the merchant's host"]);
         for place in ["/_meta/ui/csp/resourceDomains", "/_meta/openai~1widgetCSP/resource_domains"] {
             *resource.pointer_mut(place).unwrap() = json!(["the merchant's image hosts"]);
         }
@@ -59,7 +61,7 @@ fn tools() -> Value {
 }
 
 fn resources() -> Value {
-    without_image_hosts(
+    without_own_hosts(
         lists("resources/list", &on_version_one(shop::view()))["2026-07-28"]["resources"].clone(),
     )
 }
@@ -84,7 +86,7 @@ fn contract_v1_lists_are_the_same_in_every_revision_and_for_every_merchant() {
         {
             for (version, mut result) in lists(method, &view) {
                 let list = result.as_object_mut().unwrap().remove(key).unwrap();
-                let list = if key == "tools" { list } else { without_image_hosts(list) };
+                let list = if key == "tools" { list } else { without_own_hosts(list) };
                 assert_eq!(&list, expected, "{method} of {} in {version}", view.id);
                 let former = beside.insert((method, version), result.clone());
                 assert!(former.is_none_or(|former| former == result), "{method} of {} in {version}", view.id);

@@ -75,7 +75,7 @@ await withHost(async (host, { picture }) => {
   await picture("conduct-5-transcript");
 
   // A host that takes no payments.
-  await host.page.getByRole("switch", { name: "Payment sheet" }).click();
+  await host.usePaymentSheet(false);
   await host.showEverything();
   const elsewhere = await host.show(host.buyable().first());
   await elsewhere.widget.locator("body").waitFor();

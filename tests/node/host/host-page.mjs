@@ -75,6 +75,18 @@ export class HostPage {
     return total;
   }
 
+  // Follows the link that a widget wants to open: the new tab.
+  async follow() {
+    const leave = this.page.getByRole("dialog", { name: "Leave the conversation" });
+    const opened = this.page.context().waitForEvent("page");
+    await leave.getByRole("link").click();
+    return opened;
+  }
+
+  async usePaymentSheet(used) {
+    await this.page.getByRole("switch", { name: "Payment sheet" }).setChecked(used);
+  }
+
   async cancelSheet() {
     await this.sheet.getByRole("button", { name: "Cancel" }).click();
     await this.sheet.waitFor({ state: "hidden" });

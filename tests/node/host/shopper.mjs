@@ -82,6 +82,17 @@ export class Shopper {
     await press(this.payButton);
   }
 
+  // Presses a button of the widget, by its whole name.
+  async press(name) {
+    await press(this.widget.getByRole("button", { name, exact: true }).filter({ visible: true }).first());
+  }
+
+  // Pays once the widget has caught up with the last change.
+  async payAgain() {
+    await this.widget.getByText(/^Updating/).filter({ visible: true }).first().waitFor({ state: "detached" });
+    await this.pay();
+  }
+
   // Waits until the widget says that the order is paid.
   async seesPaid() {
     await this.sees(/thank you/i);

@@ -69,7 +69,6 @@ try {
   await widget.getByLabel(/^(ZIP|Postal|Postcode)/).first().fill(address.postal_code);
   await widget.getByRole('button', { name: 'Show shipping and total' }).click();
   await tab.waitForFunction(() => window.lastSession()?.status === 'ready_for_payment');
-  await see('This assistant cannot take the payment here yet.');
   assert.ok(calls.includes('create_checkout'), `the shop was asked: ${calls}`);
   shown('an address leads to the totals of the shop');
 
@@ -80,8 +79,18 @@ try {
   assert.ok(text.includes(digits), `${digits} is shown`);
   shown(`the total is the server's: ${total} ${session.currency}`);
 
-  assert.equal(await widget.getByRole('button', { name: /^Pay/ }).count(), 0);
-  shown('it says plainly that this host cannot pay here yet');
+  await widget.getByRole('button', { name: /^Pay on .+ page$/ }).click();
+  await see('Finish the payment on');
+  const [link, ...others] = await tab.evaluate(() => window.links);
+  assert.deepEqual(others, []);
+  assert.match(link, new RegExp(`/checkout/${session.id.replace(/_r\\d+$/, '')}\\?key=`));
+  assert.equal(calls.at(-1), 'start_hosted_checkout');
+  shown('the host, which has no payment sheet, is asked to open the shop’s own page');
+
+  await tab.evaluate(() => { window.refusesLinks = true; });
+  await widget.getByRole('button', { name: 'Open the payment page again' }).click();
+  assert.equal(await widget.getByLabel('Copy its address').inputValue(), link);
+  shown('where it refuses, the page’s address can be copied');
   const heights = await tab.evaluate(() => window.heights);
   assert.ok(heights.length > 0, 'the wanted height was told');
   assert.deepEqual(problems, []);

@@ -13,6 +13,12 @@ bridge.oncalltool = async (params) => {
   last = result.structuredContent?.checkout_session ?? last;
   return result;
 };
+window.links = [];
+bridge.onopenlink = async ({ url }) => {
+  if (window.refusesLinks) return { isError: true };
+  window.links.push(url);
+  return {};
+};
 bridge.onsizechange = ({ height }) => window.heights.push(height);
 bridge.oninitialized = async () => {
   const { input, result } = await window.opened();
