@@ -21,7 +21,7 @@ use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
-use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which};
+use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which, WhichOrders};
 
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -125,6 +125,12 @@ impl MerchantHandle {
     pub async fn order(&self, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
         self.stored(async move { services.store.order(&tenant, &id).await }).await
+    }
+
+    /// Orders of this merchant, newest first.
+    pub async fn orders(&self, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
+        self.stored(async move { services.store.orders(&tenant, which).await }).await
     }
 
     /// What happened to a session, in order.
@@ -239,8 +245,9 @@ impl MerchantHandle {
     /// session as the store has it; an edit or a cancel may still come about, so nothing is said of it.
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
         let paying = match command {
-            Command::Read => false,
             Command::Complete(_) | Command::OpenPage { .. } => true,
+            // What was asked of an order goes on by itself, or can be asked for again under its reference.
+            Command::Read | Command::Refund(_) | Command::Fulfill(_) => false,
             Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
                 return Err(Rejection::Undecided);
             }

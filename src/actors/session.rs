@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::directory::LiveSessions;
 use super::merchant::Shared;
 use super::services::Services;
-use super::{effects, preparation};
+use super::{aftersales, effects, preparation};
 use crate::domain::checkout::attempt::{Seen, Unknown};
 use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::driver::{
@@ -27,6 +27,7 @@ use crate::domain::checkout::driver::{
 };
 use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
+use crate::domain::checkout::step::Effect;
 use crate::domain::ids::SessionId;
 use crate::store::CommitError;
 use crate::stripe::Observation;
@@ -151,10 +152,20 @@ impl SessionActor {
                 });
             }
             Output::Commit(change) => self.commit(*change, ctx),
-            Output::Run(effect) => {
+            Output::Run(Effect::Order(effect)) => {
                 let merchant = Arc::clone(&self.merchant);
-                let attempt = effect.attempt();
-                let work = async move { effects::run(&services, &merchant, &id, &effect).await };
+                let unanswered = effect.unanswered();
+                let work = async move { aftersales::run(&services, &merchant, &id, &effect).await };
+                self.outside(work, ctx, move |observed, _| {
+                    let lost = || Observation::from(unanswered);
+                    let Observation { seen, request_id } = observed.unwrap_or_else(lost);
+                    Input::SawOrder { seen: Box::new(seen), request_id }
+                });
+            }
+            Output::Run(effect) => {
+                let Some(attempt) = effect.attempt() else { return };
+                let merchant = Arc::clone(&self.merchant);
+                let work = async move { effects::run(&services, &merchant, &id, (attempt, &effect)).await };
                 self.outside(work, ctx, move |observed, _| {
                     let lost = || Observation::from(Seen::Unknown(Unknown::default()));
                     let Observation { seen, request_id } = observed.unwrap_or_else(lost);
@@ -206,7 +217,7 @@ impl SessionActor {
         let services = Arc::clone(&self.services);
         let merchant = Arc::clone(&self.merchant);
         let work = async move {
-            let commit = preparation::prepare(&services, &merchant, change)?;
+            let commit = preparation::prepare(&services, &merchant, change).await?;
             services.store.commit(commit).await
         };
         self.outside(work, ctx, move |committed, actor| {

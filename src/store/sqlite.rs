@@ -29,14 +29,14 @@ pub use self::open::OpenError;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, Outbox, Resolution,
-    Settlement, Store, StoreError, Which,
+    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, Outbox, RefundRow,
+    Resolution, Settlement, Store, StoreError, Which, WhichOrders,
 };
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, SessionId, SptHash, Tenant,
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, RefundNumber, SessionId, SptHash, Tenant,
 };
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
@@ -140,6 +140,19 @@ impl Store for SqliteStore {
 
     async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
         self.read(reader::order(self.readers.clone(), tenant.clone(), id.clone())).await
+    }
+
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+        self.read(reader::orders(self.readers.clone(), tenant.clone(), which)).await
+    }
+
+    async fn refund(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        number: RefundNumber,
+    ) -> Result<Option<RefundRow>, StoreError> {
+        self.read(reader::refund(self.readers.clone(), tenant.clone(), session.clone(), number)).await
     }
 
     async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {

@@ -77,6 +77,8 @@ struct PaymentIntentData<'a> {
     description: String,
     metadata: BTreeMap<&'a str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    receipt_email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     shipping: Option<Shipping<'a>>,
 }
 
@@ -162,6 +164,7 @@ pub fn encode_page(
         payment_intent_data: PaymentIntentData {
             description: format!("{} {}", view.name, intent.charge.session),
             metadata,
+            receipt_email: intent.receipt_email.as_deref(),
             shipping: intent.shipping.as_ref().map(Shipping::of),
         },
     })?)

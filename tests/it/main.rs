@@ -25,6 +25,7 @@ mod hosted;
 mod inspector;
 mod kills;
 mod order_events;
+mod orders;
 mod properties;
 mod protocol;
 mod purchase;

@@ -11,7 +11,7 @@ use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::checkout::timeline::{Entry, Happening};
 use merchant_gateway::domain::ids::Revision;
-use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId};
+use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, KeptFlag, Loaded, MemoryStore, Outbox, Resolution, SqliteStore, Store,
@@ -357,8 +357,11 @@ async fn an_order_is_placed_with_its_session_or_not_at_all(store: AnyStore) {
     let paid = store.commit(paid).await.unwrap();
     let read = loaded(&store, 1).await;
     assert_eq!(read.session, Some((paid, completed(1))));
-    assert_eq!(read.order, Some(order(1)));
-    assert_eq!(store.order(&harbor(), &OrderId::from_random(1)).await.unwrap(), Some(order(1)));
+    assert_eq!(read.order, Some(order(1).numbered(OrderNumber::FIRST)));
+    assert_eq!(
+        store.order(&harbor(), &OrderId::from_random(1)).await.unwrap(),
+        Some(order(1).numbered(OrderNumber::FIRST))
+    );
 }
 
 async fn a_session_and_a_payment_have_one_order_each(store: AnyStore) {
@@ -376,7 +379,7 @@ async fn a_session_and_a_payment_have_one_order_each(store: AnyStore) {
     shared.order.payment_intent = intent(1);
     let shared = Commit { order: Some(shared), ..change(&harbor(), Version(1), completed(2)) };
     assert!(is_corrupt(&store.commit(shared).await));
-    assert_eq!(loaded(&store, 1).await.order, Some(order(1)));
+    assert_eq!(loaded(&store, 1).await.order, Some(order(1).numbered(OrderNumber::FIRST)));
     assert_eq!(loaded(&store, 2).await.session, Some((Version(1), ready(2))));
 }
 

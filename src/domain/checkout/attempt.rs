@@ -36,6 +36,8 @@ pub struct AttemptIntent {
     pub means: Means,
     /// The Stripe account that is paid.
     pub account: AccountId,
+    /// Where Stripe sends its receipt, if it is to send one.
+    pub receipt_email: Option<String>,
     /// Where the goods go; Stripe's risk engine reads it.
     pub shipping: Option<Address>,
     /// Makes repeats of the request one payment.

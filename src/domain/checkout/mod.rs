@@ -14,6 +14,7 @@
 //! Invariants kept here: at most one attempt is undecided; an attempt's intent is in a commit before its request
 //! leaves; `completed` is reached only by a succeeded payment that agrees with the quote.
 
+pub mod aftersales;
 pub mod attempt;
 pub mod command;
 pub mod decision;

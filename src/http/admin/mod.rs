@@ -6,6 +6,7 @@
 mod deliveries;
 mod flags;
 mod operator;
+mod orders;
 mod probes;
 mod problem;
 mod sessions;
@@ -53,6 +54,7 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
                 web::scope("/admin/v1")
                     .configure(sessions::routes)
                     .configure(flags::routes)
+                    .configure(orders::routes)
                     .configure(deliveries::routes),
             )
             .default_service(web::to(nothing_here))

@@ -111,7 +111,7 @@ impl Post {
 
     fn event(&self, number: u128, sequence: u128, kind: EventKind) -> OrderEvent {
         let id = OrderEventId::from_random(number * 100 + sequence);
-        OrderEvent { kind, at: self.clock.now(), ..order_events::created(id, &order(number), true) }
+        OrderEvent { kind, at: self.clock.now(), ..order_events::created(id, &order(number).order, "", true) }
     }
 
     /// Sends everything that can be sent now.

@@ -62,6 +62,23 @@ impl StripeProcess {
         self.told("ledger").await
     }
 
+    /// Every refund of the account whose key this is, read as anybody reads it, through all faults.
+    pub async fn refunds(&self, key: &str) -> Vec<Value> {
+        let mut found: Vec<Value> = Vec::new();
+        loop {
+            let after = found.last().map(|last| format!("&starting_after={}", last["id"].as_str().unwrap()));
+            let url = format!("{}/v1/refunds?limit=100{}", self.base, after.unwrap_or_default());
+            let request = self.http.get(url).bearer_auth(key).header("stripe-version", "2026-09-30.preview");
+            let Ok(answer) = request.send().await else { continue };
+            let Ok(page) = answer.json::<Value>().await else { continue };
+            let Some(data) = page["data"].as_array() else { continue };
+            found.extend(data.iter().cloned());
+            if page["has_more"] == false {
+                return found;
+            }
+        }
+    }
+
     /// What came of the faults so far.
     pub async fn faults_hit(&self) -> Value {
         self.told::<Value>("faults").await["hit"].take()

@@ -15,11 +15,12 @@ mod task;
 
 use std::collections::VecDeque;
 
+use super::aftersales::{self, OrderSeen};
 use super::attempt::Seen;
 use super::command::{Answer, Command, Rejection};
 use super::decision::{self, Verification};
 use super::hosted::Closing;
-use super::session::{Session, State, Version};
+use super::session::{Session, State, Undertaking, Version};
 use super::settle::LONGEST_PAUSE;
 use super::snapshot::{AttemptMove, Change, Loaded};
 use super::step::{Context, Effect, Event, Moment, Transition, Work, begin, due_at, look_now, step, work};
@@ -79,6 +80,13 @@ pub enum Input {
         attempt: AttemptNumber,
         /// What was seen.
         seen: Box<Seen>,
+        /// Stripe's `Request-Id`, where it answered.
+        request_id: Option<String>,
+    },
+    /// An effect for a paid order came to its end.
+    SawOrder {
+        /// What was seen.
+        seen: Box<OrderSeen>,
         /// Stripe's `Request-Id`, where it answered.
         request_id: Option<String>,
     },
@@ -158,12 +166,12 @@ pub struct Driver {
     queue: VecDeque<Task>,
     gathering: Vec<(TaskId, Task)>,
     stuck: Stuck,
-    /// The attempt for which an effect is under way.
-    in_flight: Option<AttemptNumber>,
-    /// Callers that wait for an attempt to be decided.
-    waiting: Vec<(AttemptNumber, RequestId)>,
+    /// Whether an effect is under way.
+    in_flight: bool,
+    /// Callers that wait for an attempt or a refund to be decided.
+    waiting: Vec<(Undertaking, RequestId)>,
     /// What waits for an attempt's page to be closed.
-    parked: Vec<(AttemptNumber, Task)>,
+    parked: Vec<(Undertaking, Task)>,
     /// A hint was given, and Stripe not yet looked at.
     hinted: bool,
     /// The caller of the task in the lane has gone.
@@ -194,7 +202,7 @@ impl Driver {
             queue: VecDeque::new(),
             gathering: Vec::new(),
             stuck: Stuck::new(),
-            in_flight: None,
+            in_flight: false,
             waiting: Vec::new(),
             parked: Vec::new(),
             hinted: false,
@@ -210,7 +218,7 @@ impl Driver {
             && self.queue.is_empty()
             && self.gathering.is_empty()
             && self.stuck.is_empty()
-            && self.in_flight.is_none()
+            && !self.in_flight
             && self.waiting.is_empty()
             && self.parked.is_empty()
     }
@@ -234,12 +242,9 @@ impl Driver {
             Input::Verified { task, seen } => self.gathered(task, |ask| ask.verified = Some(seen)),
             Input::Committed(result) => self.committed(&result, &mut turn),
             Input::Saw { attempt, seen, request_id } => {
-                self.in_flight = None;
-                self.queue.push_back(Task::new(Kind::Outcome { attempt, seen, request_id }));
-                if self.hinted {
-                    self.queue.push_back(Task::new(Kind::Due));
-                }
+                self.saw(Kind::Outcome { attempt, seen, request_id });
             }
+            Input::SawOrder { seen, request_id } => self.saw(Kind::OrderOutcome { seen, request_id }),
             Input::Hinted => {
                 self.hinted = true;
                 self.queue.push_back(Task::new(Kind::Due));
@@ -266,6 +271,14 @@ impl Driver {
             out.push(Output::Load(task.token()));
             self.lane_given_up = false;
             self.lane = Lane::Loading(task);
+        }
+    }
+
+    fn saw(&mut self, outcome: Kind) {
+        self.in_flight = false;
+        self.queue.push_back(Task::new(outcome));
+        if self.hinted {
+            self.queue.push_back(Task::new(Kind::Due));
         }
     }
 
@@ -319,9 +332,14 @@ impl Driver {
                 let task = Task { kind: Kind::Outcome { attempt, seen, request_id }, tries };
                 self.apply(task, (*version, session), event, turn);
             }
+            (Kind::OrderOutcome { seen, request_id }, Some((version, session))) => {
+                let event = Event::SawOrder(OrderSeen::clone(&seen));
+                let task = Task { kind: Kind::OrderOutcome { seen, request_id }, tries };
+                self.apply(task, (*version, session), event, turn);
+            }
             (Kind::Due, Some((version, session))) => self.due((*version, session), tries, turn),
             (Kind::Report { requests, notice }, _) => report(requests, notice.as_ref(), &loaded, turn),
-            (Kind::Outcome { .. } | Kind::Due, None) => {}
+            (Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due, None) => {}
         }
     }
 
@@ -387,6 +405,21 @@ impl Driver {
                 let looked = look(session, payment, token_use, ask.facts.as_ref(), &turn.context);
                 self.looked(task, looked, loaded, turn);
             }
+            Command::Refund(wish) => match (aftersales::asked_before(session, wish), session.running()) {
+                (Err(rejection), _) => refuse(request, rejection, turn.out),
+                (Ok(None), _) => {
+                    let event = Event::RefundWanted(wish.clone());
+                    self.apply(task, (version, session), event, turn);
+                }
+                (Ok(Some(known)), Some(running)) if known.is_asked_for() => {
+                    self.join(request, running, loaded, turn);
+                }
+                (Ok(Some(_)), _) => answer(request, loaded, None, turn),
+            },
+            Command::Fulfill(fulfillment) => {
+                let event = Event::Fulfilled(fulfillment.clone());
+                self.apply(task, (version, session), event, turn);
+            }
             Command::OpenPage { revision } => {
                 let looked = look_for_page(session, *revision, &turn.context);
                 self.looked(task, looked, loaded, turn);
@@ -401,7 +434,7 @@ impl Driver {
             Look::Answer(notice) => answer(request, loaded, notice, turn),
             Look::Reject(Rejection::PageOpen) => self.close_page(task, (*version, session), turn),
             Look::Reject(rejection) => refuse(request, rejection, turn.out),
-            Look::Join(attempt) => self.join(request, attempt, loaded, turn),
+            Look::Join(attempt) => self.join(request, Undertaking::Attempt(attempt), loaded, turn),
             Look::Gather(token) => {
                 let id = self.set_aside(task);
                 turn.out.push(Output::Gather { task: id, token });
@@ -429,23 +462,22 @@ impl Driver {
         id
     }
 
-    /// Lets a caller wait for an attempt that is under way.
-    fn join(&mut self, request: RequestId, attempt: AttemptNumber, loaded: &Loaded, turn: &mut Turn<'_>) {
+    /// Lets a caller wait for what is under way.
+    fn join(&mut self, request: RequestId, running: Undertaking, loaded: &Loaded, turn: &mut Turn<'_>) {
         if self.waiting.len() >= MAX_WAITING {
             answer(request, loaded, None, turn);
             return;
         }
-        self.waiting.push((attempt, request));
-        if self.in_flight.is_none() {
+        self.waiting.push((running, request));
+        if !self.in_flight {
             self.queue.push_back(Task::new(Kind::Due));
         }
     }
 
     fn due(&mut self, (version, session): (Version, &Session), tries: u32, turn: &mut Turn<'_>) {
         // What was seen but is not written yet may decide the attempt: nothing is begun before.
-        let undecided_outcome =
-            self.queue.iter().chain(self.stuck.tasks()).any(|task| matches!(task.kind, Kind::Outcome { .. }));
-        if self.in_flight.is_some() || undecided_outcome {
+        let undecided_outcome = self.queue.iter().chain(self.stuck.tasks()).any(Task::is_outcome);
+        if self.in_flight || undecided_outcome {
             return;
         }
         let hinted = std::mem::take(&mut self.hinted);
@@ -462,7 +494,7 @@ impl Driver {
     }
 
     fn run(&mut self, effect: Effect, out: &mut Vec<Output>) {
-        self.in_flight = Some(effect.attempt());
+        self.in_flight = true;
         out.push(Output::Run(effect));
     }
 
@@ -483,7 +515,10 @@ impl Driver {
             (Ok(_), Kind::Ask(ask)) => tell(ask.request, session, session.notice.clone(), turn.out),
             (Err(Rejection::PageOpen), Kind::Ask(_)) => self.close_page(task, (version, session), turn),
             (Err(rejection), Kind::Ask(ask)) => reply::rejected(ask.request, session, rejection, turn.out),
-            (Ok(_) | Err(_), Kind::Outcome { .. } | Kind::Due | Kind::Report { .. }) => {}
+            (
+                Ok(_) | Err(_),
+                Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. },
+            ) => {}
         }
     }
 
@@ -491,10 +526,11 @@ impl Driver {
         let Begun { before, cause, transition } = begun;
         let before_session = before.map(|(_, session)| session);
         let timeline = timeline::entries(before_session, &cause, &transition, turn.context.moment.now);
-        let Transition { next, attempt, order, flags, effect } = transition;
+        let Transition { next, attempt, order, refund, news, flags, effect } = transition;
         let follow = match (&attempt, &next.state) {
             (Some(AttemptMove::Start(_)), _) => Follow::Wait,
             (_, State::ClosingHosted { .. }) => Follow::Retry,
+            (_, State::Completed { .. }) if task.caller().is_some() => Follow::Report,
             _ => Follow::Tell,
         };
         let due_at = due_at(&next);
@@ -505,6 +541,8 @@ impl Driver {
             due_at,
             attempt,
             order,
+            refund,
+            news,
             flags,
             timeline,
         })));
@@ -533,9 +571,13 @@ impl Driver {
         self.release_waiting(&session);
         if let Some(request) = task.caller() {
             match (follow, session.running()) {
-                (Follow::Wait, Some(attempt)) => self.waiting.push((attempt, request)),
-                (Follow::Retry, Some(attempt)) => {
-                    self.parked.push((attempt, Task { tries: task.tries + 1, ..task }));
+                (Follow::Wait | Follow::Report, Some(running)) => self.waiting.push((running, request)),
+                (Follow::Report, None) => {
+                    let notice = session.notice.clone();
+                    self.queue.push_back(Task::new(Kind::Report { requests: vec![request], notice }));
+                }
+                (Follow::Retry, Some(running)) => {
+                    self.parked.push((running, Task { tries: task.tries + 1, ..task }));
                 }
                 (Follow::Wait | Follow::Retry | Follow::Tell, _) => {
                     tell(request, &session, session.notice.clone(), turn.out);
@@ -548,16 +590,16 @@ impl Driver {
         }
     }
 
-    /// Callers that wait for an attempt which is not under way any more are answered from the store, where its order
+    /// Callers that wait for something which is not under way any more are answered from the store, where its order
     /// now is: also when the commit that decided it was not known to be done.
     fn release_waiting(&mut self, session: &Session) {
         let running = session.running();
         let (parked, free): (Vec<_>, Vec<_>) =
-            self.parked.drain(..).partition(|(attempt, _)| Some(*attempt) == running);
+            self.parked.drain(..).partition(|(awaited, _)| Some(*awaited) == running);
         self.parked = parked;
         self.queue.extend(free.into_iter().map(|(_, task)| task));
         let (waiting, told): (Vec<_>, Vec<_>) =
-            self.waiting.drain(..).partition(|(attempt, _)| Some(*attempt) == running);
+            self.waiting.drain(..).partition(|(awaited, _)| Some(*awaited) == running);
         self.waiting = waiting;
         if !told.is_empty() {
             let requests = told.into_iter().map(|(_, request)| request).collect();
@@ -575,7 +617,7 @@ impl Driver {
                 ask.verified = None;
                 self.queue.push_front(Task::again(Kind::Ask(ask), tries));
             }
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => {
+            Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. } => {
                 self.queue.push_front(Task::again(kind, tries));
             }
         }
@@ -590,7 +632,7 @@ impl Driver {
                 // If the write was done after all, its effect is due now.
                 Kind::Due
             }
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => kind,
+            Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. } => kind,
         };
         let pause = self.stuck.keep(kept, tries, turn.context.moment.now);
         turn.out.push(Output::WakeAfter(pause));
