@@ -8,6 +8,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Wrap
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
+use super::reconciliation::{Unreconciled, reconcile};
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
 use crate::domain::merchant::MerchantView;
@@ -119,6 +120,8 @@ enum Unlearned {
          payments stay off until the key or stripe.account_id is put right"
     )]
     Disagrees { opened: AccountId, known: AccountId },
+    #[error("the database was restored, and what was paid since is not accounted for yet: {0}")]
+    Restored(#[from] Unreconciled),
     #[error("the work was lost")]
     Lost,
 }
@@ -128,13 +131,17 @@ impl Handler<LearnAccount> for MerchantActor {
 
     fn handle(&mut self, _: LearnAccount, ctx: &mut Self::Context) {
         let services = Arc::clone(&self.services);
-        let stripe = self.shared.stripe.load_full();
-        let tenant = self.shared.tenant.clone();
+        let shared = Arc::clone(&self.shared);
         let given = self.given_account.clone();
         let work = async move {
             let io = services.io.clone();
-            let learning =
-                async move { learn(services.store.as_ref(), stripe.as_ref().as_ref(), &tenant, given).await };
+            let learning = async move {
+                let stripe = shared.stripe.load_full();
+                let store = services.store.as_ref();
+                let learned = learn(store, stripe.as_ref().as_ref(), &shared.tenant, given).await?;
+                reconcile(&services, &shared).await?;
+                Ok(learned)
+            };
             io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
         };
         ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {

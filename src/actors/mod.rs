@@ -11,6 +11,7 @@ mod effects;
 mod handle;
 mod merchant;
 mod preparation;
+mod reconciliation;
 mod services;
 mod session;
 

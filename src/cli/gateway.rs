@@ -261,6 +261,7 @@ fn services(
     Ok(Services {
         store: Arc::clone(store) as _,
         outbox: Arc::clone(store) as _,
+        reconciliation: Arc::clone(store) as _,
         stripe: Arc::new(stripe),
         io,
         clock,

@@ -10,10 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, RefundRow,
-    Resolution, Store, StoreError, TokenUse, WhichOrders, name,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, Epoch, KeptFlag, Loaded,
+    Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse, WhichOrders, name,
 };
-use crate::domain::checkout::attempt::AttemptEnd;
+use crate::domain::checkout::attempt::{AttemptEnd, Flag};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
@@ -182,6 +182,27 @@ impl Store for MemoryStore {
         let mut shops = self.shops();
         let shop = shops.entry(tenant.clone()).or_default();
         Ok(shop.account.get_or_insert_with(|| account.clone()).clone())
+    }
+}
+
+/// Nothing in memory was ever restored.
+#[async_trait]
+impl Reconciliation for MemoryStore {
+    async fn unreconciled(&self, _: &Tenant) -> Result<Vec<Epoch>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn reconciled(&self, _: &Tenant, _: &Epoch) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError> {
+        let mut shops = self.shops();
+        let shop = shops.entry(tenant.clone()).or_default();
+        if !shop.flags.iter().any(|known| known.flag.intent == flag.intent) {
+            shop.flags.push(KeptFlag { flag, resolution: None });
+        }
+        Ok(())
     }
 }
 

@@ -6,12 +6,14 @@
 
 mod memory;
 mod outbox;
+mod reconciliation;
 mod sqlite;
 
 pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
 pub use memory::MemoryStore;
 pub use outbox::{Claim, Delivery, DeliveryState, Outbox, Outcome, Settlement, Which};
-pub use sqlite::{OpenError, SqliteStore};
+pub use reconciliation::{Epoch, Reconciliation};
+pub use sqlite::{BackupError, OpenError, Restored, SqliteStore, back_up, restore};
 
 use async_trait::async_trait;
 

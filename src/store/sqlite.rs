@@ -11,6 +11,7 @@
 //! belongs to is on disk. Everything runs on the runtime that opened the store; callers may be on any other.
 
 mod apply;
+mod backup;
 mod journal;
 mod open;
 mod outbox;
@@ -25,13 +26,13 @@ use sqlx::SqlitePool;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::open::OpenError;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, Outbox, RefundRow,
-    Resolution, Settlement, Store, StoreError, Which, WhichOrders,
+    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, Epoch, KeptFlag, Loaded, Outbox,
+    Reconciliation, RefundRow, Resolution, Settlement, Store, StoreError, Which, WhichOrders,
 };
+use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::timeline::Entry;
@@ -40,6 +41,8 @@ use crate::domain::ids::{
 };
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
+pub use backup::{BackupError, Restored, back_up, restore};
+pub use open::OpenError;
 
 /// How many writes may wait; further callers wait before theirs is taken up.
 const QUEUE: usize = 1024;
@@ -52,6 +55,8 @@ pub struct SqliteStore {
     /// The runtime that opened the store. Queries run there, because actix's runtimes come and go with their
     /// workers and a half-done query must outlive its caller.
     runtime: Handle,
+    /// Every restore of the database.
+    epochs: Vec<Epoch>,
 }
 
 impl SqliteStore {
@@ -61,9 +66,10 @@ impl SqliteStore {
     /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let (opened, readers) = open::open(path).await?;
+        let epochs = opened.epochs.clone();
         let (jobs, queue) = mpsc::channel(QUEUE);
         tokio::spawn(Writer::new(opened, queue).run());
-        Ok(Self { jobs, readers, runtime: Handle::current() })
+        Ok(Self { jobs, readers, runtime: Handle::current(), epochs })
     }
 
     /// Finishes every write that was begun, moves the write-ahead log into the file and lets go of it. Afterwards
@@ -238,5 +244,26 @@ impl Outbox for SqliteStore {
     ) -> Result<Option<Delivery>, StoreError> {
         let retrying = Box::new((tenant.clone(), id.clone(), now));
         self.write(|asked| Write::Retry(retrying, asked)).await
+    }
+}
+
+#[async_trait]
+impl Reconciliation for SqliteStore {
+    async fn unreconciled(&self, tenant: &Tenant) -> Result<Vec<Epoch>, StoreError> {
+        if self.epochs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let done = self.read(journal::reconciliations(self.readers.clone(), tenant.clone())).await?;
+        Ok(self.epochs.iter().filter(|epoch| !done.contains(&epoch.id)).cloned().collect())
+    }
+
+    async fn reconciled(&self, tenant: &Tenant, epoch: &Epoch) -> Result<(), StoreError> {
+        let done = Box::new((tenant.clone(), epoch.id.clone()));
+        self.write(|asked| Write::Reconciled(done, asked)).await
+    }
+
+    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError> {
+        let flagging = Box::new((tenant.clone(), flag));
+        self.write(|asked| Write::Flag(flagging, asked)).await
     }
 }

@@ -23,12 +23,16 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
-use crate::domain::checkout::attempt::{IdempotencyKey, Seen, Unknown};
+use crate::domain::checkout::attempt::{IdempotencyKey, IntentSeen, Seen, Unknown};
 use crate::domain::checkout::driver::GatherError;
+use crate::domain::checkout::hosted::PageSeen;
 use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, RefundNumber, SessionId};
+use crate::domain::ids::{
+    AccountId, AttemptNumber, HostedPageId, MerchantId, PaymentIntentId, RefundNumber, SessionId,
+};
 use crate::domain::time::{Span, Timestamp};
-use answers::{Account, GrantedToken, List, PaymentIntent};
+use answers::{Account, GrantedToken, Identified, List, PaymentIntent};
+use page::CheckoutSession;
 use refund::{DisputeObject, RefundObject};
 use transport::{Call, Reply};
 
@@ -290,8 +294,9 @@ impl SellerAccount for StripeAccount {
 
     /// Reads every refund and dispute of a payment (`GET /v1/refunds`, `GET /v1/disputes`, every page).
     async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> Observation<OrderSeen> {
-        let refunds = self.every::<RefundObject>("/v1/refunds", payment, |refund| &refund.id).await;
-        let disputes = self.every::<DisputeObject>("/v1/disputes", payment, |dispute| &dispute.id).await;
+        let refunds = self.every::<RefundObject>("/v1/refunds", ("payment_intent", payment.as_str())).await;
+        let disputes =
+            self.every::<DisputeObject>("/v1/disputes", ("payment_intent", payment.as_str())).await;
         let (Some((refunds, _)), Some((disputes, reply))) = (refunds, disputes) else {
             return OrderSeen::Unread.into();
         };
@@ -302,6 +307,21 @@ impl SellerAccount for StripeAccount {
             _ => OrderSeen::Unread,
         };
         Observation::of(seen, &reply)
+    }
+
+    /// Every page of a merchant's since (`GET /v1/checkout/sessions`, every page of it).
+    async fn pages_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<PageSeen>> {
+        let from = since.as_seconds().to_string();
+        let (found, _) =
+            self.every::<CheckoutSession>("/v1/checkout/sessions", ("created[gte]", &from)).await?;
+        found.iter().filter(|page| page.is_of(merchant)).map(CheckoutSession::seen).collect()
+    }
+
+    /// Every payment of a merchant's since (`GET /v1/payment_intents`, every page of it).
+    async fn payments_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<IntentSeen>> {
+        let from = since.as_seconds().to_string();
+        let (found, _) = self.every::<PaymentIntent>("/v1/payment_intents", ("created[gte]", &from)).await?;
+        found.iter().filter(|intent| intent.is_of_merchant(merchant)).map(PaymentIntent::seen).collect()
     }
 
     /// Looks for the PaymentIntent of an attempt among all that were made since shortly before it
@@ -363,21 +383,16 @@ impl StripeAccount {
         }
     }
 
-    /// Everything of a payment that a listing shows, the oldest first, with the last answer; `None` when it did not come to
+    /// Everything that a listing shows where this is so, the oldest first, with the last answer; `None` when it did not come to
     /// its end, or when the clocks differ, so that no time of it can be relied on.
-    async fn every<T>(
-        &self,
-        path: &str,
-        payment: &PaymentIntentId,
-        id: impl Fn(&T) -> &String + Send,
-    ) -> Option<(Vec<T>, Reply)>
+    async fn every<T>(&self, path: &str, (key, value): (&str, &str)) -> Option<(Vec<T>, Reply)>
     where
-        T: DeserializeOwned + Send,
+        T: DeserializeOwned + Identified + Send,
     {
         let mut found: Vec<T> = Vec::new();
         for _ in 0..MOST_PAGES {
-            let after = found.last().map(|last| id(last).clone());
-            let mut query = vec![("payment_intent", payment.as_str()), ("limit", "100")];
+            let after = found.last().map(|last| last.id().to_owned());
+            let mut query = vec![(key, value), ("limit", "100")];
             if let Some(after) = &after {
                 query.push(("starting_after", after));
             }

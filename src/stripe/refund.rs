@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::ErrorBody;
+use super::answers::{ErrorBody, Identified};
 use super::charge::{MERCHANT_KEY, SESSION_KEY};
 use super::outcome;
 use super::transport::Reply;
@@ -54,6 +54,18 @@ pub(super) struct RefundObject {
     reason: Option<String>,
     #[serde(default)]
     metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Identified for RefundObject {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Identified for DisputeObject {
+    fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 impl RefundObject {

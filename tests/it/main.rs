@@ -9,6 +9,7 @@
 mod actors;
 mod admin;
 mod architecture;
+mod backup;
 mod bad_input;
 mod browser;
 mod checkout;

@@ -311,4 +311,6 @@ pub enum FlagReason {
     PaidTwice,
     /// The payment differs from what was asked for, and the session waits for an operator.
     PaymentDisagrees,
+    /// A restored database does not know what was paid.
+    LostByRestore,
 }

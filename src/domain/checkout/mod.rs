@@ -20,6 +20,7 @@ pub mod command;
 pub mod decision;
 pub mod driver;
 pub mod hosted;
+pub mod restored;
 pub mod session;
 mod settle;
 pub mod snapshot;

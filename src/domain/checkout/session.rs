@@ -306,6 +306,8 @@ pub enum CancelReason {
     TooManyAttempts,
     /// An operator found that nothing was charged.
     Operator,
+    /// It was paid for something that a restored database does not know; the payment is flagged.
+    Restored,
 }
 
 /// What a shopper is told about a session: an error on the payment sheet (ACP 2025-09-29 `MessageError`).

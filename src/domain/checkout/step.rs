@@ -8,6 +8,7 @@ use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Means, Seen, Unknown
 use super::command::{Patch, Payment, Rejection};
 use super::decision::{Decision, decided};
 use super::hosted::{self, Closing, Hosted};
+use super::restored::{self, Trace};
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread, Wishes};
 use super::settle::{LONGEST_PAUSE, settle};
 use super::snapshot::AttemptMove;
@@ -112,6 +113,8 @@ pub enum Event {
     Fulfilled(Fulfillment),
     /// Stripe was seen to say something of a paid order.
     SawOrder(OrderSeen),
+    /// Stripe shows something that a restored database may not know.
+    Reconciled(Box<Trace>),
 }
 
 /// Where a step leads.
@@ -297,6 +300,7 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
         Event::Saw { attempt, seen } => Ok(settle(session, attempt, seen, context)),
         Event::RefundWanted(wish) => aftersales::refund(session, &wish, context),
         Event::Fulfilled(fulfillment) => aftersales::fulfill(session, &fulfillment, context),
+        Event::Reconciled(trace) => Ok(restored::reconciled(session, &trace, context)),
         Event::SawOrder(seen) => Ok(aftersales::settle(session, seen, context)),
     }
 }

@@ -151,6 +151,7 @@ impl Cause {
             | Event::Canceled
             | Event::RefundWanted(_)
             | Event::Fulfilled(_)
+            | Event::Reconciled(_)
             | Event::TimeOut
             | Event::RepeatingEnded => Self::Untold,
         }

@@ -244,6 +244,7 @@ pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
         FlagReason::PaidByDeadAttempt => "paid_by_dead_attempt",
         FlagReason::PaidTwice => "paid_twice",
         FlagReason::PaymentDisagrees => "payment_disagrees",
+        FlagReason::LostByRestore => "lost_by_restore",
     }
 }
 
@@ -253,6 +254,7 @@ fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
         FlagReason::PaidByDeadAttempt,
         FlagReason::PaidTwice,
         FlagReason::PaymentDisagrees,
+        FlagReason::LostByRestore,
     ]
     .into_iter()
     .find(|reason| reason_text(*reason) == text)

@@ -14,6 +14,7 @@ use super::apply::{self, Failure};
 use super::open::Opened;
 use super::rows::Encoded;
 use super::{journal, outbox};
+use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::session::Version;
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, Tenant};
 use crate::domain::order_event::{OrderEvent, Sequence};
@@ -41,6 +42,10 @@ pub(super) enum Write {
     Account(Tenant, AccountId, Asked<AccountId, StoreError>),
     /// A flag resolved.
     Resolution(Box<(Tenant, FlagId, Resolution)>, Asked<Option<KeptFlag>, StoreError>),
+    /// A flag beside any session.
+    Flag(Box<(Tenant, Flag)>, Asked<(), StoreError>),
+    /// A restore accounted for.
+    Reconciled(Box<(Tenant, String)>, Asked<(), StoreError>),
     /// Events of orders that are there.
     Events(Tenant, Vec<OrderEvent>, Asked<Vec<Sequence>, StoreError>),
     /// Events leased.
@@ -91,7 +96,7 @@ pub(super) struct Writer {
 impl Writer {
     /// A writer of these jobs, who holds the database's lock until the last of them is done.
     pub(super) fn new(opened: Opened, jobs: mpsc::Receiver<Job>) -> Self {
-        let Opened { options, connection, lock } = opened;
+        let Opened { options, connection, lock, .. } = opened;
         Self { options, connection: Some(connection), jobs, lock }
     }
 
@@ -144,6 +149,7 @@ impl Writer {
                 Write::Commit(_, asked) => asked.tell(transaction),
                 Write::Account(_, _, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
+                Write::Flag(_, asked) | Write::Reconciled(_, asked) => asked.tell(transaction),
                 Write::Events(_, _, asked) => asked.tell(transaction),
                 Write::Claim(_, asked) => asked.tell(transaction),
                 Write::Settlement(_, asked) => asked.tell(transaction),
@@ -174,6 +180,16 @@ impl Writer {
                 Write::Resolution(resolving, asked) => {
                     let (tenant, id, resolution) = resolving.as_ref();
                     let applied = journal::resolve(&mut savepoint, tenant, id, resolution).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Flag(flagging, asked) => {
+                    let (tenant, flag) = flagging.as_ref();
+                    let applied = journal::raise(&mut savepoint, tenant, flag).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Reconciled(reconciled, asked) => {
+                    let (tenant, epoch) = reconciled.as_ref();
+                    let applied = journal::reconciled(&mut savepoint, tenant, epoch).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Events(tenant, events, asked) => {

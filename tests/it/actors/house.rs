@@ -64,6 +64,7 @@ impl House {
         let services = Arc::new(Services {
             store: store.clone(),
             outbox: Arc::new(MemoryStore::new()),
+            reconciliation: Arc::new(MemoryStore::new()),
             stripe: Arc::new(stripe.clone()),
             io: Io::new(tokio::runtime::Handle::current()),
             clock: Arc::clone(&clock),

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
-use merchant_gateway::domain::checkout::attempt::{Charge, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{Charge, IntentSeen, Seen, Unknown};
 use merchant_gateway::domain::checkout::driver::GatherError;
+use merchant_gateway::domain::checkout::hosted::PageSeen;
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use merchant_gateway::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, Revision};
+use merchant_gateway::domain::ids::{
+    AccountId, AttemptNumber, HostedPageId, MerchantId, PaymentIntentId, Revision,
+};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
@@ -193,6 +196,14 @@ impl SellerAccount for ModelSeller {
             .await
             .unwrap_or(OrderSeen::Unread)
             .into()
+    }
+
+    async fn pages_since(&self, _: &MerchantId, _: Timestamp) -> Option<Vec<PageSeen>> {
+        panic!("nothing in memory was ever restored")
+    }
+
+    async fn payments_since(&self, _: &MerchantId, _: Timestamp) -> Option<Vec<IntentSeen>> {
+        panic!("nothing in memory was ever restored")
     }
 
     async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {

@@ -78,6 +78,7 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
             FlagReason::PaidByDeadAttempt => "flag: paid by a dead attempt",
             FlagReason::PaidTwice => "flag: paid twice",
             FlagReason::PaymentDisagrees => "flag: payment disagrees",
+            FlagReason::LostByRestore => "flag: lost by a restore",
         });
     }
     for told in &world.told {
@@ -243,6 +244,7 @@ fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
         State::Canceled { reason: CancelReason::Shopper } => "ends canceled",
         State::Canceled { reason: CancelReason::TooManyAttempts } => "ends after too many attempts",
         State::Canceled { reason: CancelReason::Operator } => "ends by an operator's word",
+        State::Canceled { reason: CancelReason::Restored } => "ends by a restore",
         State::Expired => "ends expired",
     });
     Ok(())

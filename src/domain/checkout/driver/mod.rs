@@ -186,6 +186,31 @@ struct Begun<'a> {
     transition: Transition,
 }
 
+impl Begun<'_> {
+    /// The change as data.
+    fn change(self, context: &Context<'_>) -> Change {
+        let Begun { before, cause, transition } = self;
+        let before_session = before.map(|(_, session)| session);
+        let timeline = timeline::entries(before_session, &cause, &transition, context.moment.now);
+        let Transition { next, attempt, order, refund, news, flags, effect: _ } = transition;
+        let (expected, due_at) = (before.map(|(version, _)| version), due_at(&next));
+        Change { expected, session: next, due_at, attempt, order, refund, news, flags, timeline }
+    }
+}
+
+/// The change that an event makes of a session as it was read, for whoever commits it without a driver; `None` when there
+/// is nothing to change. What it would have done at Stripe is found to be due afterwards.
+#[must_use]
+pub fn change_of(
+    (version, session): (Version, &Session),
+    event: Event,
+    context: &Context<'_>,
+) -> Option<Change> {
+    let cause = Cause::of(&event, None);
+    let transition = step(session, event, context).ok().filter(|transition| transition.changes(session))?;
+    Some(Begun { before: Some((version, session)), cause, transition }.change(context))
+}
+
 /// One input being worked on: what may be known, and what is wanted.
 struct Turn<'a> {
     context: Context<'a>,
@@ -523,29 +548,17 @@ impl Driver {
     }
 
     fn commit(&mut self, task: Task, begun: Begun<'_>, turn: &mut Turn<'_>) {
-        let Begun { before, cause, transition } = begun;
-        let before_session = before.map(|(_, session)| session);
-        let timeline = timeline::entries(before_session, &cause, &transition, turn.context.moment.now);
-        let Transition { next, attempt, order, refund, news, flags, effect } = transition;
-        let follow = match (&attempt, &next.state) {
+        let effect = begun.transition.effect.clone();
+        let change = begun.change(&turn.context);
+        let (attempt, next) = (&change.attempt, &change.session);
+        let follow = match (attempt, &next.state) {
             (Some(AttemptMove::Start(_)), _) => Follow::Wait,
             (_, State::ClosingHosted { .. }) => Follow::Retry,
             (_, State::Completed { .. }) if task.caller().is_some() => Follow::Report,
             _ => Follow::Tell,
         };
-        let due_at = due_at(&next);
         let committed = Box::new(Committed { session: next.clone(), effect, follow });
-        turn.out.push(Output::Commit(Box::new(Change {
-            expected: before.map(|(version, _)| version),
-            session: next,
-            due_at,
-            attempt,
-            order,
-            refund,
-            news,
-            flags,
-            timeline,
-        })));
+        turn.out.push(Output::Commit(Box::new(change)));
         self.lane = Lane::Committing { task, committed };
     }
 
