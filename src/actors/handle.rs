@@ -37,8 +37,8 @@ const TRIES: u32 = 3;
 pub struct MerchantHandle {
     /// Keeps the actor alive.
     _actor: Addr<MerchantActor>,
-    shared: Arc<Shared>,
-    services: Arc<Services>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) services: Arc<Services>,
     sessions: Arc<LiveSessions>,
     thread: ArbiterHandle,
 }
@@ -175,7 +175,7 @@ impl MerchantHandle {
     }
 
     /// Asks the store on the runtime that owns it.
-    async fn stored<T: Send + 'static>(
+    pub(super) async fn stored<T: Send + 'static>(
         &self,
         asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -209,6 +209,11 @@ impl MerchantHandle {
         if let Err(SendError::Closed(_)) = self.session(id).try_send(Hint) {
             self.session(id).do_send(Hint);
         }
+    }
+
+    /// Lets a session look at what became of its order at Stripe.
+    pub fn hint_order(&self, id: &SessionId) {
+        self.hint(id);
     }
 
     /// The present, as its sessions see it.

@@ -8,6 +8,7 @@
 mod directory;
 mod effects;
 mod handle;
+mod inbox;
 mod merchant;
 mod preparation;
 mod services;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a commit looks at everything that could refuse it before it changes anything.
 
+mod inbox;
 mod outbox;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, Resolution,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, KeptEvent, KeptFlag, Loaded, Resolution,
     Store, StoreError, TokenUse, name,
 };
 use crate::domain::checkout::attempt::AttemptEnd;
@@ -18,7 +19,7 @@ use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, SessionId, SptHash, Tenant,
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, SessionId, SptHash, StripeEventId, Tenant,
 };
 use crate::domain::time::Timestamp;
 
@@ -38,6 +39,7 @@ struct Shop {
     flags: Vec<KeptFlag>,
     timelines: HashMap<SessionId, Vec<Entry>>,
     events: BTreeMap<OrderEventId, Delivery>,
+    stripe_events: BTreeMap<StripeEventId, KeptEvent>,
     account: Option<AccountId>,
 }
 

@@ -4,13 +4,14 @@
 //! - [`writer`]: the one task that writes, several commits to a transaction.
 //! - [`apply`]: one commit as SQL.
 //! - [`reader`]: what is read, each answer from one moment.
-//! - [`journal`] and [`outbox`]: what operators read, and what merchants are told.
+//! - [`journal`], [`outbox`] and [`inbox`]: what operators read, what merchants are told, what Stripe has told.
 //! - [`rows`]: between texts and the domain.
 //!
 //! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
 //! belongs to is on disk. Everything runs on the runtime that opened the store; callers may be on any other.
 
 mod apply;
+mod inbox;
 mod journal;
 mod open;
 mod outbox;
@@ -29,16 +30,17 @@ pub use self::open::OpenError;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, Outbox, Resolution,
-    Settlement, Store, StoreError, Which,
+    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, EventState, Inbox, KeptEvent, KeptFlag, Loaded,
+    Outbox, Resolution, Settlement, Store, StoreError, WaitingEvent, Which,
 };
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, SessionId, SptHash, Tenant,
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, SessionId, SptHash, StripeEventId, Tenant,
 };
 use crate::domain::order_event::{OrderEvent, Sequence};
+use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::Timestamp;
 
 /// How many writes may wait; further callers wait before theirs is taken up.
@@ -225,5 +227,53 @@ impl Outbox for SqliteStore {
     ) -> Result<Option<Delivery>, StoreError> {
         let retrying = Box::new((tenant.clone(), id.clone(), now));
         self.write(|asked| Write::Retry(retrying, asked)).await
+    }
+}
+
+#[async_trait]
+impl Inbox for SqliteStore {
+    async fn keep_event(
+        &self,
+        tenant: &Tenant,
+        event: StripeEvent,
+        state: EventState,
+    ) -> Result<bool, StoreError> {
+        let keeping = Box::new((tenant.clone(), KeptEvent { event, state }));
+        self.write(|asked| Write::StripeEvent(keeping, asked)).await
+    }
+
+    async fn event_followed(
+        &self,
+        tenant: &Tenant,
+        id: &StripeEventId,
+        state: EventState,
+    ) -> Result<(), StoreError> {
+        let following = Box::new((tenant.clone(), id.clone(), state));
+        self.write(|asked| Write::Followed(following, asked)).await
+    }
+
+    async fn waiting_events(
+        &self,
+        until: Timestamp,
+        after: Option<&WaitingEvent>,
+        limit: u32,
+    ) -> Result<Vec<WaitingEvent>, StoreError> {
+        self.read(inbox::waiting(self.readers.clone(), until, after.cloned(), limit)).await
+    }
+
+    async fn session_of_event(
+        &self,
+        tenant: &Tenant,
+        event: &StripeEvent,
+    ) -> Result<Option<SessionId>, StoreError> {
+        self.read(inbox::session_of(self.readers.clone(), tenant.clone(), event.clone())).await
+    }
+
+    async fn stripe_events(&self, tenant: &Tenant, limit: u32) -> Result<Vec<KeptEvent>, StoreError> {
+        self.read(inbox::list(self.readers.clone(), tenant.clone(), limit)).await
+    }
+
+    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(|asked| Write::Forget(before, asked)).await
     }
 }

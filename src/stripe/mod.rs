@@ -10,6 +10,7 @@ mod outcome;
 mod page;
 mod seller;
 mod transport;
+pub mod webhook;
 
 pub use charge::{encode_charge, with_token};
 pub use page::{PageError, PageLinks, PageOffer, encode_page};

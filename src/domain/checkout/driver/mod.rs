@@ -242,20 +242,25 @@ impl Driver {
             }
             Input::Hinted => {
                 self.hinted = true;
-                self.queue.push_back(Task::new(Kind::Due));
+                self.look_when_free();
             }
             Input::Woken => {
                 self.queue.extend(self.stuck.ripe(moment.now));
                 if let Some(next) = self.stuck.next(moment.now) {
                     turn.out.push(Output::WakeAfter(next));
                 }
-                if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
-                    self.queue.push_back(Task::new(Kind::Due));
-                }
+                self.look_when_free();
             }
         }
         self.pump(&mut out);
         out
+    }
+
+    /// Queues a look at what is to be done, once however often it is asked for.
+    fn look_when_free(&mut self) {
+        if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
+            self.queue.push_back(Task::new(Kind::Due));
+        }
     }
 
     /// Puts the next task into the lane when it is free.
