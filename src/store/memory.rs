@@ -11,8 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, KeptEvent, KeptFlag, Loaded, Resolution,
-    Store, StoreError, TokenUse, name,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, KeptEvent, KeptFlag, Loaded,
+    Resolution, Store, StoreError, TokenUse, name,
 };
 use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::PlacedOrder;

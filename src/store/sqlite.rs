@@ -30,8 +30,8 @@ pub use self::open::OpenError;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, EventState, Inbox, KeptEvent, KeptFlag, Loaded,
-    Outbox, Resolution, Settlement, Store, StoreError, WaitingEvent, Which,
+    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, EventState, Inbox, KeptEvent, KeptFlag,
+    Loaded, Outbox, Resolution, Settlement, Store, StoreError, WaitingEvent, Which,
 };
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;

@@ -269,11 +269,27 @@ mod tests {
         for (object, named, intent) in [
             (json!({ "object": "payment_intent", "id": "pi_1", "metadata": ours }), true, Some("pi_1")),
             (json!({ "object": "checkout.session", "id": "cs_1", "metadata": ours }), true, None),
-            (json!({ "object": "checkout.session", "id": "cs_1", "client_reference_id": session }), true, None),
-            (json!({ "object": "charge", "id": "ch_1", "metadata": {}, "payment_intent": "pi_2" }), false, Some("pi_2")),
-            (json!({ "object": "refund", "id": "re_1", "payment_intent": { "id": "pi_3" } }), false, Some("pi_3")),
+            (
+                json!({ "object": "checkout.session", "id": "cs_1", "client_reference_id": session }),
+                true,
+                None,
+            ),
+            (
+                json!({ "object": "charge", "id": "ch_1", "metadata": {}, "payment_intent": "pi_2" }),
+                false,
+                Some("pi_2"),
+            ),
+            (
+                json!({ "object": "refund", "id": "re_1", "payment_intent": { "id": "pi_3" } }),
+                false,
+                Some("pi_3"),
+            ),
             (json!({ "object": "dispute", "id": "du_1", "payment_intent": null }), false, None),
-            (json!({ "object": "payment_intent", "id": "../pi", "metadata": { "checkout_session": 7 } }), false, None),
+            (
+                json!({ "object": "payment_intent", "id": "../pi", "metadata": { "checkout_session": 7 } }),
+                false,
+                None,
+            ),
             (json!({ "object": "balance" }), false, None),
         ] {
             let event = read(&object);

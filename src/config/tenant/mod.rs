@@ -146,9 +146,12 @@ impl TenantConfig {
             (Ok(stripe_key), Ok(webhook)) if problems.is_empty() => {
                 Ok(TenantSecrets { stripe_key, stripe_webhooks, webhook })
             }
-            (key, webhook) => {
-                Err(key.err().into_iter().chain(problems).chain(webhook.err().into_iter().flatten()).collect())
-            }
+            (key, webhook) => Err(key
+                .err()
+                .into_iter()
+                .chain(problems)
+                .chain(webhook.err().into_iter().flatten())
+                .collect()),
         }
     }
 
@@ -190,15 +193,17 @@ pub fn parse_tenant(file: &Path, text: &str) -> Result<TenantConfig, Vec<Diagnos
     let config = source.parse().and_then(|table| read_root(&source, source.root(&table)));
     let problems = source.into_problems();
     match config {
-        Some(Root { seed, host_places, stripe_key, stripe_webhooks, webhook }) if problems.is_empty() => Ok(TenantConfig {
-            file: file.to_path_buf(),
-            source: text.to_owned(),
-            host_places,
-            stripe_key,
-            stripe_webhooks,
-            webhook,
-            seed,
-        }),
+        Some(Root { seed, host_places, stripe_key, stripe_webhooks, webhook }) if problems.is_empty() => {
+            Ok(TenantConfig {
+                file: file.to_path_buf(),
+                source: text.to_owned(),
+                host_places,
+                stripe_key,
+                stripe_webhooks,
+                webhook,
+                seed,
+            })
+        }
         Some(_) | None => Err(problems),
     }
 }
