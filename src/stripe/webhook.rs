@@ -318,6 +318,6 @@ mod tests {
         assert_eq!(refusal(&|event| event["data"]["object"] = Value::Null), Some(Refusal::Unreadable));
         let of = Addressee { mode: Mode::Test, account: None };
         assert_eq!(read_event(b"[", of, NOW).err(), Some(Refusal::Unreadable));
-        assert_eq!(read_event(&[b"["; 9000].concat(), of, NOW).err(), Some(Refusal::Unreadable));
+        assert_eq!(read_event(&[b'['; 9000], of, NOW).err(), Some(Refusal::Unreadable));
     }
 }

@@ -3,6 +3,8 @@
 mod refused;
 mod taken;
 
+use std::time::Duration;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use merchant_gateway::emulator::WebhookEndpoint;
 use merchant_gateway::ports::{Clock as _, SystemClock};
@@ -90,11 +92,19 @@ async fn stands(world: &World) -> Vec<(String, String)> {
 /// Waits until none of the usual shop's events waits to be followed.
 async fn followed(world: &World) -> Vec<(String, String)> {
     world.emulator.webhooks_settled().await;
-    loop {
-        let stands = stands(world).await;
-        if stands.iter().all(|(_, state)| state != "waiting") {
-            return stands;
+    let all_followed = |stands: &Vec<(String, String)>| stands.iter().all(|(_, state)| state != "waiting");
+    until(async || Some(stands(world).await).filter(all_followed)).await
+}
+
+/// Looks until there is what is looked for.
+async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            match look().await {
+                Some(found) => return found,
+                None => tokio::task::yield_now().await,
+            }
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    tokio::time::timeout(Duration::from_mins(1), looking).await.expect("what is looked for comes about")
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use merchant_gateway::config::secrets::{SecretError, SecretRef, SecretsDir};
 use merchant_gateway::config::tenant::parse_tenant;
 use merchant_gateway::ports::FixedEnvironment;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::SHOP;
@@ -138,7 +138,7 @@ fn every_webhook_secret_of_stripes_is_looked_at_and_none_is_shown() {
         let told = resolve(wrong, old).unwrap_err();
         assert_eq!(
             told,
-            "shop.toml:6:20: stripe.webhook_secrets[0]: the secret in env:MERCHANT_SHOP_NEW is no signing secret of a \
+            "shop.toml:7:20: stripe.webhook_secrets[0]: the secret in env:MERCHANT_SHOP_NEW is no signing secret of a \
              Stripe webhook endpoint; copy the endpoint's signing secret from Stripe's dashboard, whsec_…"
         );
     }

@@ -9,7 +9,9 @@ use merchant_gateway::ports::{Clock as _, SystemClock};
 use merchant_gateway::store::{EventState, Inbox as _, SqliteStore};
 use serde_json::{Value, json};
 
-use super::{OLD_VARIABLE, VARIABLE, address, closed, event, followed, listen, open, post, seen, stands};
+use super::{
+    OLD_VARIABLE, VARIABLE, address, closed, event, followed, listen, open, post, seen, stands, until,
+};
 use crate::support::client::{Client, Speaks, total};
 use crate::support::operator::Operator;
 use crate::support::python;
@@ -54,25 +56,17 @@ async fn session(world: &World, id: &str) -> Value {
 }
 
 async fn completed(world: &World, id: &str) -> Value {
-    loop {
-        let session = session(world, id).await;
-        if session["state"] == "completed" {
-            return session;
-        }
-        tokio::task::yield_now().await;
-    }
+    until(async || Some(session(world, id).await).filter(|session| session["state"] == "completed")).await
 }
 
 /// Waits until a session's next reading is far off; gives its moment.
 async fn quiet(world: &World, id: &str) -> jiff::Timestamp {
-    loop {
+    let next = async || {
         let session = session(world, id).await;
-        let next: jiff::Timestamp = session["next_try"].as_str().expect("a reading to come").parse().unwrap();
-        if next.as_second() - SystemClock.now().as_seconds() >= FAR_OFF {
-            return next;
-        }
-        tokio::task::yield_now().await;
-    }
+        let next: jiff::Timestamp = session["next_try"].as_str()?.parse().unwrap();
+        Some(next).filter(|next| next.as_second() - SystemClock.now().as_seconds() >= FAR_OFF)
+    };
+    until(next).await
 }
 
 /// When a session was completed.
@@ -80,12 +74,13 @@ fn at(session: &Value) -> jiff::Timestamp {
     session["timeline"].as_array().unwrap().last().unwrap()["at"].as_str().unwrap().parse().unwrap()
 }
 
-async fn buys(world: &World) -> Value {
+/// Buys on the payment sheet; gives the session's id and the order's.
+async fn buys(world: &World) -> (String, Value) {
     let client = world.client(Speaks::Modern);
-    let (sheet, _) = ready(&client).await;
+    let (sheet, session) = ready(&client).await;
     let told = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
     assert_eq!(told["structuredContent"]["status"], "completed", "{told}");
-    told["structuredContent"].clone()
+    (session, told["structuredContent"]["order"]["id"].clone())
 }
 
 async fn flags(world: &World) -> Value {
@@ -118,12 +113,14 @@ async fn a_payment_that_was_processing_is_an_order_by_webhook_before_any_reading
     // The payer's own request waits for as long as a shop waits; the webhook is for when it has stopped.
     let waiting = client.complete(&sheet["id"], &token);
     let deciding = async {
-        while world.ledger().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        let intent = until(async || {
+            let intents = world.emulator.payment_intents(SHOP_ACCOUNT);
+            intents.first().map(|intent| intent["id"].as_str().unwrap().to_owned())
+        });
+        let intent = intent.await;
         let next = quiet(&world, &id).await;
         listen(&world, WEBHOOK_SECRET);
-        world.emulator.settle(&world.ledger()[0].payment_intent).unwrap();
+        world.emulator.settle(&intent).unwrap();
         let session = completed(&world, &id).await;
         assert!(at(&session) < next, "completed at {}, and read at {next}", at(&session));
     };
@@ -150,13 +147,12 @@ async fn a_webhook_before_the_answer_to_our_own_request_changes_nothing() {
     let world = open();
     world.emulator.set_webhook_plan(WebhookPlan { before_response: 1000, ..WebhookPlan::default() });
     listen(&world, WEBHOOK_SECRET);
-    let bought = buys(&world).await;
+    let (session, order) = buys(&world).await;
     let stands = followed(&world).await;
     assert!(stands.contains(&("payment_intent.succeeded".to_owned(), "followed".to_owned())), "{stands:?}");
     assert_eq!((world.ledger().len(), world.charge_requests()), (1, 1));
     assert_eq!(flags(&world).await, json!([]));
-    let session = bought["checkout_session"]["id"].as_str().unwrap().split_once("_r").unwrap().0.to_owned();
-    assert_eq!(completed(&world, &session).await["order"]["id"], bought["order"]["id"]);
+    assert_eq!(completed(&world, &session).await["order"]["id"], order);
 }
 
 #[tokio::test]
@@ -228,8 +224,7 @@ async fn while_a_secret_is_changed_for_another_both_are_good() {
 #[tokio::test]
 async fn refunds_and_disputes_find_the_order_of_their_payment() {
     let world = open();
-    let bought = buys(&world).await;
-    let session = bought["checkout_session"]["id"].as_str().unwrap().split_once("_r").unwrap().0.to_owned();
+    let (session, _) = buys(&world).await;
     listen(&world, WEBHOOK_SECRET);
     let intent = world.ledger()[0].payment_intent.clone();
     // Somebody pays back a part in Stripe's dashboard; then the bank takes back the rest.
