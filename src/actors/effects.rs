@@ -71,15 +71,17 @@ pub(super) async fn verify(
         (Decision::NotCharged, None) => find(services, merchant, &row, *attempt).await,
     };
     report(&merchant.tenant, session, *attempt, &observed);
-    match (decision, &observed.seen) {
+    let (seen, beside) = observed.seen.apart();
+    let seen = match (decision, &seen) {
         (Decision::NotCharged, Seen::Intent(IntentSeen { id, status, .. })) if may_be_canceled(*status) => {
             let distinction = format!("decided-{:032x}", services.ids.random_id());
             let canceled = stripe.cancel_intent(id, &distinction).await;
             report(&merchant.tenant, session, *attempt, &canceled);
             canceled.seen
         }
-        _ => observed.seen,
-    }
+        _ => seen,
+    };
+    seen.beside(beside)
 }
 
 const fn may_be_canceled(status: IntentStatus) -> bool {
