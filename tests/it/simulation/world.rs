@@ -74,6 +74,11 @@ enum Event {
     },
     /// A request arrives whose sender has given up on it.
     Late(Box<AttemptIntent>),
+    /// Stripe says of a session that something may have happened.
+    Webhook {
+        process: usize,
+        session: SessionId,
+    },
     /// A shopper who was given a page's address pays there, or tries to.
     PaysOnPage {
         page: HostedPageId,
@@ -111,6 +116,8 @@ pub struct World {
     racing: bool,
     /// How many tokens a shopper has at most.
     purse: u64,
+    /// Whether Stripe sends webhooks.
+    webhooks: bool,
     /// Until when Stripe tells nothing at all.
     silent_until: Timestamp,
     /// When an operator looks again.
@@ -150,6 +157,7 @@ impl World {
             trouble,
             racing: false,
             purse: 3,
+            webhooks: false,
             silent_until: now,
             operator: now,
             told: Vec::new(),
@@ -165,6 +173,7 @@ impl World {
         if world.chance.per_mille(150) {
             world.purse = 8;
         }
+        world.webhooks = world.chance.per_mille(600);
         world.plan();
         world
     }
@@ -324,10 +333,18 @@ impl World {
                 self.crash(process);
                 Ok(())
             }
+            Event::Webhook { process, session } => {
+                self.count("webhook");
+                self.tell(|| format!("a webhook tells process {process} of {session}"));
+                self.feed(process, &session, Input::Hinted)
+            }
             Event::PaysOnPage { page, card } => {
                 let used = self.stripe.pay_on_page(&page, card, self.now, &mut self.chance);
                 self.tell(|| format!("a shopper pays on {page} with a card that {card:?}: used {used}"));
                 self.count(if used { "page used" } else { "page of no use" });
+                if let Some(session) = self.stripe.session_of(&page) {
+                    self.send_webhooks(&session);
+                }
                 Ok(())
             }
             Event::Late(intent) => {
@@ -336,6 +353,7 @@ impl World {
                     Means::Page { .. } => self.open_page(&intent),
                 };
                 self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.charge.session));
+                self.send_webhooks(&intent.charge.session);
                 Ok(())
             }
         }
