@@ -194,6 +194,7 @@ pub fn read_event(body: &[u8], of: Addressee<'_>, now: Timestamp) -> Result<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::PaymentIntentId;
     use serde_json::json;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -294,7 +295,7 @@ mod tests {
         ] {
             let event = read(&object);
             assert_eq!(event.session.is_some(), named, "{object}");
-            assert_eq!(event.intent.as_ref().map(|intent| intent.as_str()), intent, "{object}");
+            assert_eq!(event.intent.as_ref().map(PaymentIntentId::as_str), intent, "{object}");
         }
     }
 

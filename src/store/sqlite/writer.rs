@@ -154,9 +154,8 @@ impl Writer {
                 Write::Resolution(_, asked) => asked.tell(transaction),
                 Write::Events(_, _, asked) => asked.tell(transaction),
                 Write::Claim(_, asked) => asked.tell(transaction),
-                Write::Settlement(_, asked) => asked.tell(transaction),
+                Write::Settlement(_, asked) | Write::StripeEvent(_, asked) => asked.tell(transaction),
                 Write::Retry(_, asked) => asked.tell(transaction),
-                Write::StripeEvent(_, asked) => asked.tell(transaction),
                 Write::Followed(_, asked) => asked.tell(transaction),
                 Write::Forget(_, asked) => asked.tell(transaction),
             }

@@ -60,17 +60,21 @@ impl StripeProcess {
 
     /// Has a shop's events sent to an address, signed with [`WEBHOOK_SECRET`]; earlier addresses stay.
     pub async fn send_webhooks(&self, shop: &Shop, url: &str) {
-        let account = self.http.get(format!("{}/v1/account", self.base)).bearer_auth(shop.key());
-        let account: Value = account
-            .header("stripe-version", "2026-09-30.preview")
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        let endpoint = WebhookEndpoint::new(account["id"].as_str().unwrap(), url, WEBHOOK_SECRET);
+        let endpoint = WebhookEndpoint::new(&self.account(shop.key()).await, url, WEBHOOK_SECRET);
         self.control("webhooks", &serde_json::to_value(endpoint).unwrap()).await;
+    }
+
+    /// The account that a key opens, asked until a bad day lets the answer through.
+    async fn account(&self, key: &str) -> String {
+        for _ in 0..100 {
+            let request = self.http.get(format!("{}/v1/account", self.base)).bearer_auth(key);
+            let request = request.header("stripe-version", "2026-09-30.preview");
+            let answer = async { request.send().await.ok()?.json::<Value>().await.ok() };
+            if let Some(id) = answer.await.as_ref().and_then(|account| account["id"].as_str()) {
+                return id.to_owned();
+            }
+        }
+        panic!("Stripe never says which account it is");
     }
 
     async fn control(&self, path: &str, body: &Value) {
