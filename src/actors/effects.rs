@@ -81,7 +81,7 @@ pub(super) async fn verify(
         }
         (_, seen) => seen,
     };
-    if paid.is_empty() { seen } else { Seen::Beside { seen: Box::new(seen), paid } }
+    seen.beside(paid)
 }
 
 const fn may_be_canceled(status: IntentStatus) -> bool {

@@ -18,6 +18,7 @@ use crate::domain::checkout::session::State;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
+use crate::domain::stripe_event::Concern;
 use crate::domain::time::Timestamp;
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
@@ -37,8 +38,8 @@ const TRIES: u32 = 3;
 pub struct MerchantHandle {
     /// Keeps the actor alive.
     _actor: Addr<MerchantActor>,
-    shared: Arc<Shared>,
-    services: Arc<Services>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) services: Arc<Services>,
     sessions: Arc<LiveSessions>,
     thread: ArbiterHandle,
 }
@@ -181,7 +182,7 @@ impl MerchantHandle {
     }
 
     /// Asks the store on the runtime that owns it.
-    async fn stored<T: Send + 'static>(
+    pub(super) async fn stored<T: Send + 'static>(
         &self,
         asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -211,9 +212,18 @@ impl MerchantHandle {
 
     /// Lets a session look at Stripe now, because there may be something to see.
     pub fn hint(&self, id: &SessionId) {
+        self.look(id, Concern::Payment);
+    }
+
+    /// Lets a session look at what became of its order at Stripe.
+    pub fn hint_order(&self, id: &SessionId) {
+        self.look(id, Concern::Order);
+    }
+
+    fn look(&self, id: &SessionId, concern: Concern) {
         // A full mailbox means that it is at work anyway.
-        if let Err(SendError::Closed(_)) = self.session(id).try_send(Hint) {
-            self.session(id).do_send(Hint);
+        if let Err(SendError::Closed(_)) = self.session(id).try_send(Hint(concern)) {
+            self.session(id).do_send(Hint(concern));
         }
     }
 

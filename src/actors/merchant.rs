@@ -8,6 +8,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Wrap
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
+use super::inbox::WebhookDesk;
 use super::reconciliation::{Unreconciled, reconcile};
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
@@ -32,6 +33,8 @@ pub struct MerchantSetup {
     pub key: SecretString,
     /// Where its order events go.
     pub receiver: Option<Receiver>,
+    /// What signs Stripe's webhooks to it; without one it takes none.
+    pub webhook_secrets: Vec<SecretString>,
 }
 
 /// What a merchant's actor publishes and its handles read.
@@ -44,6 +47,7 @@ pub(super) struct Shared {
     pub(super) gate: StripeGate,
     /// Where order events go; without one they are kept, and sent to nobody.
     pub(super) receiver: Option<Receiver>,
+    pub(super) webhooks: WebhookDesk,
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
     pub(super) account_proved: AtomicBool,
@@ -57,6 +61,7 @@ impl Shared {
             limiter: MerchantLimiter::new(&view.limits),
             gate: StripeGate::default(),
             receiver: setup.receiver.clone(),
+            webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),
             account_proved: AtomicBool::new(false),
             view: ArcSwap::from_pointee(view),
             stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone())),

@@ -9,6 +9,7 @@ mod aftersales;
 mod directory;
 mod effects;
 mod handle;
+mod inbox;
 mod merchant;
 mod preparation;
 mod reconciliation;

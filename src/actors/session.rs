@@ -29,6 +29,7 @@ use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
 use crate::domain::checkout::step::Effect;
 use crate::domain::ids::SessionId;
+use crate::domain::stripe_event::Concern;
 use crate::store::CommitError;
 use crate::stripe::Observation;
 
@@ -63,7 +64,7 @@ pub(super) struct Wake;
 /// There may be something to see at Stripe.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Hint;
+pub(super) struct Hint(pub(super) Concern);
 
 pub(super) struct SessionActor {
     id: SessionId,
@@ -317,8 +318,8 @@ impl Handler<GiveUp> for SessionActor {
 impl Handler<Hint> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, _: Hint, ctx: &mut Self::Context) {
-        self.feed(Input::Hinted, ctx);
+    fn handle(&mut self, Hint(concern): Hint, ctx: &mut Self::Context) {
+        self.feed(Input::Hinted(concern), ctx);
     }
 }
 

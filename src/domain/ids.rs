@@ -165,6 +165,25 @@ text_id!(
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'))
 );
 
+text_id!(
+    /// A Stripe event, `evt_…`.
+    StripeEventId, "a Stripe event id (evt_…)", |text| stripe_form(text, "evt_")
+);
+
+text_id!(
+    /// What kind of thing a Stripe event tells, such as `payment_intent.succeeded`.
+    StripeEventType, "a Stripe event type of 1 to 100 lower-case letters, digits, '_' and '.'",
+    |text| (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.'))
+);
+
+text_id!(
+    /// Any object of Stripe's, where only its name matters.
+    StripeObjectId, "a Stripe id of 1 to 255 letters, digits and '_'",
+    |text| (1..=255).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+);
+
 /// Whether money is real. Part of every key in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

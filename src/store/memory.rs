@@ -2,6 +2,7 @@
 //!
 //! Invariant: a commit looks at everything that could refuse it before it changes anything.
 
+mod inbox;
 mod outbox;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, Epoch, KeptFlag, Loaded,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, Epoch, KeptEvent, KeptFlag, Loaded,
     Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse, WhichOrders, name,
 };
 use crate::domain::checkout::attempt::{AttemptEnd, Flag};
@@ -19,7 +20,7 @@ use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash,
-    Tenant,
+    StripeEventId, Tenant,
 };
 use crate::domain::time::Timestamp;
 
@@ -40,6 +41,7 @@ struct Shop {
     flags: Vec<KeptFlag>,
     timelines: HashMap<SessionId, Vec<Entry>>,
     events: BTreeMap<OrderEventId, Delivery>,
+    stripe_events: BTreeMap<StripeEventId, KeptEvent>,
     account: Option<AccountId>,
 }
 

@@ -1,15 +1,18 @@
-//! What is durable: sessions, attempts, orders and their events, flags, learned accounts.
+//! What is durable: sessions, attempts, orders and their events, flags, learned accounts, events that Stripe has sent.
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
 //! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever;
-//! every call names its tenant, except [`Store::due`] and [`Outbox::tenants_with_due_events`], whose rows name theirs.
+//! every call names its tenant, except [`Store::due`], [`Outbox::tenants_with_due_events`] and [`Inbox::waiting_events`],
+//! whose rows name theirs, and [`Inbox::forget_events`].
 
+mod inbox;
 mod memory;
 mod outbox;
 mod reconciliation;
 mod sqlite;
 
 pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
+pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
 pub use memory::MemoryStore;
 pub use outbox::{Claim, Delivery, DeliveryState, Outbox, Outcome, Settlement, Which};
 pub use reconciliation::{Epoch, Reconciliation};

@@ -4,7 +4,7 @@
 //! - [`writer`]: the one task that writes, several commits to a transaction.
 //! - [`apply`]: one commit as SQL.
 //! - [`reader`]: what is read, each answer from one moment.
-//! - [`journal`] and [`outbox`]: what operators read, and what merchants are told.
+//! - [`journal`], [`outbox`] and [`inbox`]: what operators read, what merchants are told, what Stripe has told.
 //! - [`rows`]: between texts and the domain.
 //!
 //! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
@@ -12,6 +12,7 @@
 
 mod apply;
 mod backup;
+mod inbox;
 mod journal;
 mod open;
 mod outbox;
@@ -29,17 +30,20 @@ use tokio::sync::{mpsc, oneshot};
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, Epoch, KeptFlag, Loaded, Outbox,
-    Reconciliation, RefundRow, Resolution, Settlement, Store, StoreError, Which, WhichOrders,
+    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, Epoch, EventState, Inbox, KeptEvent,
+    KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store, StoreError,
+    WaitingEvent, Which, WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, RefundNumber, SessionId, SptHash, Tenant,
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, RefundNumber, SessionId, SptHash, StripeEventId,
+    Tenant,
 };
 use crate::domain::order_event::{OrderEvent, Sequence};
+use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::Timestamp;
 pub use backup::{BackupError, Restored, back_up, restore};
 pub use open::OpenError;
@@ -265,5 +269,53 @@ impl Reconciliation for SqliteStore {
     async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError> {
         let flagging = Box::new((tenant.clone(), flag));
         self.write(|asked| Write::Flag(flagging, asked)).await
+    }
+}
+
+#[async_trait]
+impl Inbox for SqliteStore {
+    async fn keep_event(
+        &self,
+        tenant: &Tenant,
+        event: StripeEvent,
+        state: EventState,
+    ) -> Result<bool, StoreError> {
+        let keeping = Box::new((tenant.clone(), KeptEvent { event, state }));
+        self.write(|asked| Write::StripeEvent(keeping, asked)).await
+    }
+
+    async fn event_followed(
+        &self,
+        tenant: &Tenant,
+        id: &StripeEventId,
+        state: EventState,
+    ) -> Result<(), StoreError> {
+        let following = Box::new((tenant.clone(), id.clone(), state));
+        self.write(|asked| Write::Followed(following, asked)).await
+    }
+
+    async fn waiting_events(
+        &self,
+        until: Timestamp,
+        after: Option<&WaitingEvent>,
+        limit: u32,
+    ) -> Result<Vec<WaitingEvent>, StoreError> {
+        self.read(inbox::waiting(self.readers.clone(), until, after.cloned(), limit)).await
+    }
+
+    async fn session_of_event(
+        &self,
+        tenant: &Tenant,
+        event: &StripeEvent,
+    ) -> Result<Option<SessionId>, StoreError> {
+        self.read(inbox::session_of(self.readers.clone(), tenant.clone(), event.clone())).await
+    }
+
+    async fn stripe_events(&self, tenant: &Tenant, limit: u32) -> Result<Vec<KeptEvent>, StoreError> {
+        self.read(inbox::list(self.readers.clone(), tenant.clone(), limit)).await
+    }
+
+    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(|asked| Write::Forget(before, asked)).await
     }
 }

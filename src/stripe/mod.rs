@@ -11,6 +11,7 @@ mod page;
 mod refund;
 mod seller;
 mod transport;
+pub mod webhook;
 
 pub use charge::{encode_charge, with_token};
 pub use page::{PageError, PageLinks, PageOffer, encode_page};

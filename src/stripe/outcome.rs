@@ -50,7 +50,7 @@ pub(super) fn of_listing(found: &[PaymentIntent], attempt: AttemptNumber, asked:
     };
     let paid: Vec<PaymentIntentId> =
         seen.filter(|other| other.status == IntentStatus::Succeeded).map(|other| other.id).collect();
-    if paid.is_empty() { decisive } else { Seen::Beside { seen: Box::new(decisive), paid } }
+    decisive.beside(paid)
 }
 
 /// How much a status decides: paid, still open, dead.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use merchant_gateway::emulator::{Exchange, LedgerEntry};
+use merchant_gateway::emulator::{Exchange, LedgerEntry, WebhookPlan};
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -406,6 +406,34 @@ async fn events_agree(world: &World, receiver: &OrderReceiver, bought: &[Bought]
     events
 }
 
+/// Has Stripe send every shop's events to the process that lives now.
+async fn send_webhooks(world: &World, stripe: &StripeProcess) {
+    for shop in &world.shops {
+        let url = world.url(&format!("/t/{}/webhooks/stripe", shop.id));
+        stripe.send_webhooks(shop, &url).await;
+    }
+}
+
+/// No event that was taken is left behind, and none was refused; gives how many were followed.
+async fn all_are_followed(world: &World) -> usize {
+    let operator = Operator::of(world);
+    let mut followed = 0;
+    for shop in &world.shops {
+        loop {
+            let (_, seen) = operator.get(&format!("stripe-events?tenant={}&limit=200", shop.id)).await;
+            let refused = seen["refused"].as_object().unwrap();
+            assert!(refused.values().all(|times| times == 0), "{seen}");
+            let states = seen["events"].as_array().unwrap().iter().map(|event| &event["state"]);
+            if states.clone().all(|state| state != "waiting") {
+                followed += states.filter(|state| *state == "followed").count();
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    followed
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all() {
     let (purchases, kills) = (setting("CRASH_PURCHASES", 48), setting("CRASH_KILLS", 8));
@@ -415,7 +443,10 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     let receiver = OrderReceiver::start(Does::Takes);
     let mut world = told_world(&receiver);
     let stripe = StripeProcess::beside(&mut world, seed);
+    let plan = WebhookPlan { retry_millis: vec![50, 200], ..WebhookPlan::bad_day(seed) };
+    stripe.set_webhook_plan(&plan).await;
     world.start_gateway();
+    send_webhooks(&world, &stripe).await;
     let queue = Arc::new(Mutex::new(errands(&mut world, &stripe, purchases, &mut chance).await));
     let (moves, place) = watch::channel(Place::of(&world));
     let http = patient();
@@ -453,6 +484,7 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
         tokio::time::sleep(Duration::from_millis(chance.below(LONGEST_LIFE))).await;
         world.kill();
         world.start_gateway();
+        send_webhooks(&world, &stripe).await;
         moves.send_replace(Place::of(&world));
     }
     let mut bought = Vec::new();
@@ -465,6 +497,7 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     refunds_agree(&world, &stripe, &bought).await;
     let events = events_agree(&world, &receiver, &bought).await;
     let refunded: usize = bought.iter().map(|bought| bought.refunds.len()).sum();
+    let webhooks = all_are_followed(&world).await;
     let paid = bought.iter().filter(|bought| bought.order.is_some()).count();
     let declined: u32 = bought.iter().map(|bought| bought.declined).sum();
     let charge = |seen: &Exchange| seen.method == "POST" && seen.path == "/v1/payment_intents";
@@ -472,13 +505,14 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     let page = |seen: &Exchange| seen.method == "POST" && seen.path == "/v1/checkout/sessions";
     let pages = stripe.exchanges().await.into_iter().filter(page).count();
     println!(
-        "{} purchases, {paid} paid, {declined} declines, {refunded} refunds, {events} events told, {kills} kills, {sent} requests to charge, \
-         {pages} for pages, faults: {}",
+        "{} purchases, {paid} paid, {declined} declines, {refunded} refunds, {events} events told, {kills} kills, \
+         {sent} requests to charge, {pages} for pages, {webhooks} webhooks, faults: {}",
         bought.len(),
         stripe.faults_hit().await
     );
     assert_eq!(bought.len(), usize::try_from(purchases).unwrap());
     assert!(paid > 0 && declined > 0 && pages > 0 && refunded > 0, "something of each was met");
+    assert!(webhooks > 0, "something of each was met");
     assert!(
         sent + pages > paid + usize::try_from(declined).unwrap(),
         "payments were under way when something went wrong"

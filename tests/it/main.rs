@@ -36,4 +36,5 @@ mod stripe_client;
 mod support;
 mod throughput;
 mod transport;
+mod webhooks;
 mod widget;

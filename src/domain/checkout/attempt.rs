@@ -198,6 +198,12 @@ impl Seen {
         if let Self::Beside { seen, paid } = self { (*seen, paid) } else { (self, Vec::new()) }
     }
 
+    /// The same, with further payments beside it.
+    #[must_use]
+    pub fn beside(self, paid: Vec<PaymentIntentId>) -> Self {
+        if paid.is_empty() { self } else { Self::Beside { seen: Box::new(self), paid } }
+    }
+
     /// The same, where finding nothing proves nothing.
     #[must_use]
     pub fn without_absence(self) -> Self {

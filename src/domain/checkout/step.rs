@@ -20,6 +20,7 @@ use crate::domain::ids::{
 use crate::domain::merchant::{MerchantStatus, MerchantView};
 use crate::domain::order::{Book, Fulfillment, Order};
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
+use crate::domain::stripe_event::Concern;
 use crate::domain::time::{Span, Timestamp};
 
 use super::attempt::Flag;
@@ -564,7 +565,7 @@ pub enum Work {
 }
 
 /// The look at Stripe that may decide what a session waits for, whether or not it is due.
-pub(super) fn look_now(session: &Session) -> Option<Effect> {
+pub(super) fn look_now(session: &Session, concern: Concern) -> Option<Effect> {
     match &session.state {
         // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
         State::Charging(charging) => {
@@ -574,7 +575,8 @@ pub(super) fn look_now(session: &Session) -> Option<Effect> {
         State::AwaitingHosted { hosted, page } | State::ClosingHosted { hosted, page, .. } => {
             Some(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
         }
-        State::Completed { intent, .. } => Some(aftersales::look(intent)),
+        // Of a paid one only its order can change.
+        State::Completed { intent, .. } => (concern == Concern::Order).then(|| aftersales::look(intent)),
         State::Open { .. }
         | State::Ready { .. }
         | State::OpeningHosted(_)

@@ -10,6 +10,7 @@ mod orders;
 mod probes;
 mod problem;
 mod sessions;
+mod stripe_events;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -55,7 +56,8 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
                     .configure(sessions::routes)
                     .configure(flags::routes)
                     .configure(orders::routes)
-                    .configure(deliveries::routes),
+                    .configure(deliveries::routes)
+                    .configure(stripe_events::routes),
             )
             .default_service(web::to(nothing_here))
     })

@@ -13,13 +13,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::apply::{self, Failure};
 use super::open::Opened;
 use super::rows::Encoded;
-use super::{journal, outbox};
+use super::{inbox, journal, outbox};
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::session::Version;
-use crate::domain::ids::{AccountId, FlagId, OrderEventId, Tenant};
+use crate::domain::ids::{AccountId, FlagId, OrderEventId, StripeEventId, Tenant};
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
-use crate::store::{Claim, CommitError, Delivery, KeptFlag, Resolution, Settlement, StoreError};
+use crate::store::{
+    Claim, CommitError, Delivery, EventState, KeptEvent, KeptFlag, Resolution, Settlement, StoreError,
+};
 
 /// How many jobs share a transaction at most.
 const BATCH: usize = 64;
@@ -54,6 +56,12 @@ pub(super) enum Write {
     Settlement(Box<(Tenant, OrderEventId, Settlement)>, Asked<bool, StoreError>),
     /// An event to be sent by hand.
     Retry(Box<(Tenant, OrderEventId, Timestamp)>, Asked<Option<Delivery>, StoreError>),
+    /// An event of Stripe's.
+    StripeEvent(Box<(Tenant, KeptEvent)>, Asked<bool, StoreError>),
+    /// How far an event of Stripe's was followed.
+    Followed(Box<(Tenant, StripeEventId, EventState)>, Asked<(), StoreError>),
+    /// Events of Stripe's to be forgotten that came before a moment.
+    Forget(Timestamp, Asked<u64, StoreError>),
 }
 
 /// Who waits for a job's answer, and the answer while it is not yet on disk.
@@ -152,8 +160,10 @@ impl Writer {
                 Write::Flag(_, asked) | Write::Reconciled(_, asked) => asked.tell(transaction),
                 Write::Events(_, _, asked) => asked.tell(transaction),
                 Write::Claim(_, asked) => asked.tell(transaction),
-                Write::Settlement(_, asked) => asked.tell(transaction),
+                Write::Settlement(_, asked) | Write::StripeEvent(_, asked) => asked.tell(transaction),
                 Write::Retry(_, asked) => asked.tell(transaction),
+                Write::Followed(_, asked) => asked.tell(transaction),
+                Write::Forget(_, asked) => asked.tell(transaction),
             }
         }
         health
@@ -209,6 +219,20 @@ impl Writer {
                 Write::Retry(retrying, asked) => {
                     let (tenant, id, now) = retrying.as_ref();
                     let applied = outbox::retry(&mut savepoint, tenant, id, *now).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::StripeEvent(keeping, asked) => {
+                    let (tenant, kept) = keeping.as_ref();
+                    let applied = inbox::keep(&mut savepoint, tenant, kept).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Followed(following, asked) => {
+                    let (tenant, id, state) = following.as_ref();
+                    let applied = inbox::followed(&mut savepoint, tenant, id, *state).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Forget(before, asked) => {
+                    let applied = inbox::forget(&mut savepoint, *before).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
             }

@@ -19,6 +19,7 @@ use merchant_gateway::domain::ids::{HostedPageId, Revision, SessionId};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::Fulfillment;
+use merchant_gateway::domain::stripe_event::Concern;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::checks::{Told, book_agrees, broken_at_the_end, broken_by_answer};
@@ -85,6 +86,11 @@ enum Event {
     LateRefund(Box<RefundIntent>),
     /// A request arrives whose sender has given up on it.
     Late(Box<AttemptIntent>),
+    /// Stripe says of a session that something may have happened.
+    Webhook {
+        process: usize,
+        session: SessionId,
+    },
     /// A shopper who was given a page's address pays there, or tries to.
     PaysOnPage {
         page: HostedPageId,
@@ -124,6 +130,8 @@ pub struct World {
     elsewhere: bool,
     /// How many tokens a shopper has at most.
     purse: u64,
+    /// Whether Stripe sends webhooks.
+    webhooks: bool,
     /// Until when Stripe tells nothing at all.
     silent_until: Timestamp,
     /// When an operator looks again.
@@ -164,6 +172,7 @@ impl World {
             racing: false,
             elsewhere: false,
             purse: 3,
+            webhooks: false,
             silent_until: now,
             operator: now,
             told: Vec::new(),
@@ -180,6 +189,7 @@ impl World {
         if world.chance.per_mille(150) {
             world.purse = 8;
         }
+        world.webhooks = world.chance.per_mille(600);
         world.plan();
         world
     }
@@ -342,13 +352,21 @@ impl World {
                 self.crash(process);
                 Ok(())
             }
+            Event::Webhook { process, session } => {
+                self.count("webhook");
+                self.tell(|| format!("a webhook tells process {process} of {session}"));
+                self.feed(process, &session, Input::Hinted(Concern::Payment))
+            }
             Event::PaysOnPage { page, card } => {
                 let used = self.stripe.pay_on_page(&page, card, self.now, &mut self.chance);
                 self.tell(|| format!("a shopper pays on {page} with a card that {card:?}: used {used}"));
                 self.count(if used { "page used" } else { "page of no use" });
+                if let Some(session) = self.stripe.session_of(&page) {
+                    self.send_webhooks(&session);
+                }
                 Ok(())
             }
-            Event::Hint { process, session } => self.feed(process, &session, Input::Hinted),
+            Event::Hint { process, session } => self.feed(process, &session, Input::Hinted(Concern::Order)),
             Event::LateRefund(intent) => {
                 let answer = self.stripe.refund(&(&*intent).into(), self.now, &mut self.chance);
                 self.tell(|| {
@@ -366,6 +384,7 @@ impl World {
                     Means::Page { .. } => self.open_page(&intent),
                 };
                 self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.charge.session));
+                self.send_webhooks(&intent.charge.session);
                 Ok(())
             }
         }

@@ -4,12 +4,12 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use merchant_gateway::emulator::{Exchange, LedgerEntry};
+use merchant_gateway::emulator::{Exchange, LedgerEntry, WebhookEndpoint, WebhookPlan};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::stripe_schema::StripeSchema;
-use super::world::World;
+use super::world::{Shop, WEBHOOK_SECRET, World};
 
 pub struct StripeProcess {
     process: Child,
@@ -51,6 +51,35 @@ impl StripeProcess {
             .body(form);
         let granted: Value = request.send().await.unwrap().json().await.unwrap();
         granted["id"].as_str().unwrap_or_else(|| panic!("no token: {granted}")).to_owned()
+    }
+
+    /// Delivers webhooks by this plan from now on.
+    pub async fn set_webhook_plan(&self, plan: &WebhookPlan) {
+        self.control("webhooks/plan", &serde_json::to_value(plan).unwrap()).await;
+    }
+
+    /// Has a shop's events sent to an address, signed with [`WEBHOOK_SECRET`]; earlier addresses stay.
+    pub async fn send_webhooks(&self, shop: &Shop, url: &str) {
+        let endpoint = WebhookEndpoint::new(&self.account(shop.key()).await, url, WEBHOOK_SECRET);
+        self.control("webhooks", &serde_json::to_value(endpoint).unwrap()).await;
+    }
+
+    /// The account that a key opens, asked until a bad day lets the answer through.
+    async fn account(&self, key: &str) -> String {
+        for _ in 0..100 {
+            let request = self.http.get(format!("{}/v1/account", self.base)).bearer_auth(key);
+            let request = request.header("stripe-version", "2026-09-30.preview");
+            let answer = async { request.send().await.ok()?.json::<Value>().await.ok() };
+            if let Some(id) = answer.await.as_ref().and_then(|account| account["id"].as_str()) {
+                return id.to_owned();
+            }
+        }
+        panic!("Stripe never says which account it is");
+    }
+
+    async fn control(&self, path: &str, body: &Value) {
+        let request = self.http.post(format!("{}/_emulator/{path}", self.base)).body(body.to_string());
+        assert_eq!(request.send().await.unwrap().status(), 200, "{path}");
     }
 
     async fn told<T: DeserializeOwned>(&self, what: &str) -> T {

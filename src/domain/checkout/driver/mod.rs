@@ -28,6 +28,7 @@ use super::timeline::{self, Cause};
 use super::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AttemptNumber, SessionId, SptHash};
 use crate::domain::merchant::MerchantView;
+use crate::domain::stripe_event::Concern;
 use crate::domain::time::Span;
 use look::{Look, look, look_for_page};
 use reply::{answer, refuse, report, tell};
@@ -100,7 +101,7 @@ pub enum Input {
     /// The armed timer, the sweeper or a start asks to go on.
     Woken,
     /// Somebody says that there is something to see at Stripe.
-    Hinted,
+    Hinted(Concern),
 }
 
 /// The store failed; nothing is known of the write that it was asked for, if any.
@@ -172,8 +173,8 @@ pub struct Driver {
     waiting: Vec<(Undertaking, RequestId)>,
     /// What waits for an attempt's page to be closed.
     parked: Vec<(Undertaking, Task)>,
-    /// A hint was given, and Stripe not yet looked at.
-    hinted: bool,
+    /// What a hint was about after which Stripe was not looked at yet.
+    hinted: Option<Concern>,
     /// The caller of the task in the lane has gone.
     lane_given_up: bool,
     next_task: u64,
@@ -230,7 +231,7 @@ impl Driver {
             in_flight: false,
             waiting: Vec::new(),
             parked: Vec::new(),
-            hinted: false,
+            hinted: None,
             lane_given_up: false,
             next_task: 0,
         }
@@ -270,22 +271,28 @@ impl Driver {
                 self.saw(Kind::Outcome { attempt, seen, request_id });
             }
             Input::SawOrder { seen, request_id } => self.saw(Kind::OrderOutcome { seen, request_id }),
-            Input::Hinted => {
-                self.hinted = true;
-                self.queue.push_back(Task::new(Kind::Due));
+            Input::Hinted(concern) => {
+                // What is looked at for an order's sake tells of its payment as well.
+                self.hinted = self.hinted.max(Some(concern));
+                self.look_when_free();
             }
             Input::Woken => {
                 self.queue.extend(self.stuck.ripe(moment.now));
                 if let Some(next) = self.stuck.next(moment.now) {
                     turn.out.push(Output::WakeAfter(next));
                 }
-                if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
-                    self.queue.push_back(Task::new(Kind::Due));
-                }
+                self.look_when_free();
             }
         }
         self.pump(&mut out);
         out
+    }
+
+    /// Queues a look at what is to be done, once however often it is asked for.
+    fn look_when_free(&mut self) {
+        if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
+            self.queue.push_back(Task::new(Kind::Due));
+        }
     }
 
     /// Puts the next task into the lane when it is free.
@@ -302,7 +309,7 @@ impl Driver {
     fn saw(&mut self, outcome: Kind) {
         self.in_flight = false;
         self.queue.push_back(Task::new(outcome));
-        if self.hinted {
+        if self.hinted.is_some() {
             self.queue.push_back(Task::new(Kind::Due));
         }
     }
@@ -507,7 +514,7 @@ impl Driver {
         }
         let hinted = std::mem::take(&mut self.hinted);
         match work(session, turn.context.moment.now) {
-            Work::Wait(_) => match look_now(session).filter(|_| hinted) {
+            Work::Wait(_) => match hinted.and_then(|concern| look_now(session, concern)) {
                 Some(effect) => self.run(effect, turn.out),
                 None => wake_for(session, turn),
             },

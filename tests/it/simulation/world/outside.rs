@@ -77,13 +77,13 @@ impl World {
             Some(intent) => self.stripe.read(&intent, self.now),
             None => self.stripe.find(session, *attempt, started, self.now),
         };
-        let (seen, paid) = seen.apart();
-        let seen = match (decision, seen) {
+        let (seen, beside) = seen.apart();
+        let seen = match (decision, &seen) {
             // What could still be paid is canceled before it is called not charged.
             (Decision::NotCharged, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
-            (_, seen) => seen,
+            _ => seen,
         };
-        if paid.is_empty() { seen } else { Seen::Beside { seen: Box::new(seen), paid } }
+        seen.beside(beside)
     }
 
     /// An effect reaches Stripe, or does not; its answer reaches the process, or does not.
@@ -127,6 +127,9 @@ impl World {
             };
         }
         self.tell(|| format!("{effect:?} of {session}: {seen:?}"));
+        if !matches!(effect, Effect::Read { .. } | Effect::ReadPage { .. }) {
+            self.send_webhooks(session);
+        }
         let delay = Span::millis(self.chance.millis(50, 2000));
         let copies = if self.goes_wrong() { 2 } else { 1 };
         for _ in 0..copies {
@@ -190,6 +193,29 @@ impl World {
         }
         self.count("refund asked for");
         Ok(self.stripe.refund(&(&intent).into(), self.now, &mut self.chance))
+    }
+
+    /// Something may have happened to a session at Stripe: that is told never, once or twice, before the answer to the
+    /// request that caused it or long after.
+    pub(super) fn send_webhooks(&mut self, session: &SessionId) {
+        if !self.webhooks {
+            return;
+        }
+        if self.chance.per_mille(200) {
+            self.count("webhook lost");
+            return;
+        }
+        let copies = if self.chance.per_mille(250) { 2 } else { 1 };
+        for _ in 0..copies {
+            let early = self.chance.per_mille(500);
+            self.count(if early { "webhook before the answer" } else { "webhook late" });
+            let delay = if early { self.chance.millis(1, 50) } else { self.chance.millis(2000, 300_000) };
+            let process = usize::try_from(self.chance.below(self.processes.len() as u64)).unwrap();
+            self.at(Span::millis(delay), Event::Webhook { process, session: session.clone() });
+        }
+        if copies == 2 {
+            self.count("webhook twice");
+        }
     }
 
     /// A stored request for a page as it arrives.
