@@ -157,12 +157,13 @@ impl Writer {
                 Write::Commit(_, asked) => asked.tell(transaction),
                 Write::Account(_, _, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
-                Write::Flag(_, asked) | Write::Reconciled(_, asked) => asked.tell(transaction),
+                Write::Flag(_, asked) | Write::Reconciled(_, asked) | Write::Followed(_, asked) => {
+                    asked.tell(transaction);
+                }
                 Write::Events(_, _, asked) => asked.tell(transaction),
                 Write::Claim(_, asked) => asked.tell(transaction),
                 Write::Settlement(_, asked) | Write::StripeEvent(_, asked) => asked.tell(transaction),
                 Write::Retry(_, asked) => asked.tell(transaction),
-                Write::Followed(_, asked) => asked.tell(transaction),
                 Write::Forget(_, asked) => asked.tell(transaction),
             }
         }

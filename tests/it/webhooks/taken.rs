@@ -354,3 +354,37 @@ async fn an_event_that_stripes_own_package_signs_is_taken() {
     completed(&world, &session).await;
     assert_eq!(followed(&world).await, [("checkout.session.completed".to_owned(), "followed".to_owned())]);
 }
+
+#[tokio::test]
+async fn a_dispute_that_arises_at_stripe_is_on_the_order_by_webhook_and_the_merchant_is_told() {
+    let world = open();
+    listen(&world, WEBHOOK_SECRET);
+    let (id, _) = buys(&world).await;
+    let payment = world.ledger()[0].payment_intent.clone();
+    world.emulator.dispute(&payment).unwrap();
+    let operator = Operator::of(&world);
+    let order = operator.get(&format!("orders/1001?tenant={SHOP}")).await.1;
+    assert_eq!((&order["session"], &order["payment_intent"]), (&json!(id), &json!(payment)));
+    let disputed = until(async || {
+        let order = operator.get(&format!("orders/1001?tenant={SHOP}")).await.1;
+        order["disputes"].get(0).cloned()
+    })
+    .await;
+    assert_eq!(disputed["status"], "needs_response", "{disputed}");
+    world.emulator.close_dispute(disputed["id"].as_str().unwrap(), false).unwrap();
+    until(async || {
+        let order = operator.get(&format!("orders/1001?tenant={SHOP}")).await.1;
+        (order["disputes"][0]["status"] == "lost").then_some(())
+    })
+    .await;
+    let told = operator.get(&format!("deliveries?tenant={SHOP}")).await.1;
+    let told: Vec<&str> = told["deliveries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .rev()
+        .map(|event| event["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(told[..2], ["order.created", "order.disputed"]);
+    assert_eq!(told.iter().filter(|kind| **kind == "order.disputed").count(), 2);
+}
