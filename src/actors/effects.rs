@@ -22,13 +22,13 @@ pub(super) async fn run(
     services: &Services,
     merchant: &Shared,
     session: &SessionId,
-    effect: &Effect,
+    (attempt, effect): (AttemptNumber, &Effect),
 ) -> Observation {
-    let observed = match readable(services, merchant, session, effect.attempt()).await {
+    let observed = match readable(services, merchant, session, attempt).await {
         Ok(row) => ask_stripe(services, merchant, &row, effect).await,
         Err(seen) => seen.into(),
     };
-    report(&merchant.tenant, session, effect.attempt(), &observed);
+    report(&merchant.tenant, session, attempt, &observed);
     observed
 }
 
@@ -71,15 +71,17 @@ pub(super) async fn verify(
         (Decision::NotCharged, None) => find(services, merchant, &row, *attempt).await,
     };
     report(&merchant.tenant, session, *attempt, &observed);
-    match (decision, &observed.seen) {
-        (Decision::NotCharged, Seen::Intent(IntentSeen { id, status, .. })) if may_be_canceled(*status) => {
+    let (seen, paid) = observed.seen.apart();
+    let seen = match (decision, seen) {
+        (Decision::NotCharged, Seen::Intent(IntentSeen { id, status, .. })) if may_be_canceled(status) => {
             let distinction = format!("decided-{:032x}", services.ids.random_id());
-            let canceled = stripe.cancel_intent(id, &distinction).await;
+            let canceled = stripe.cancel_intent(&id, &distinction).await;
             report(&merchant.tenant, session, *attempt, &canceled);
             canceled.seen
         }
-        _ => observed.seen,
-    }
+        (_, seen) => seen,
+    };
+    seen.beside(paid)
 }
 
 const fn may_be_canceled(status: IntentStatus) -> bool {
@@ -144,6 +146,8 @@ async fn ask_stripe(
         }
         Effect::ReadPage { page, .. } => stripe.read_page(page).await,
         Effect::ClosePage { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
+        // Nothing of an attempt.
+        Effect::Order(_) => Seen::Unread.into(),
     }
 }
 

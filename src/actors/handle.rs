@@ -18,10 +18,11 @@ use crate::domain::checkout::session::State;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
+use crate::domain::stripe_event::Concern;
 use crate::domain::time::Timestamp;
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
-use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which};
+use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which, WhichOrders};
 
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -37,8 +38,8 @@ const TRIES: u32 = 3;
 pub struct MerchantHandle {
     /// Keeps the actor alive.
     _actor: Addr<MerchantActor>,
-    shared: Arc<Shared>,
-    services: Arc<Services>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) services: Arc<Services>,
     sessions: Arc<LiveSessions>,
     thread: ArbiterHandle,
 }
@@ -127,6 +128,12 @@ impl MerchantHandle {
         self.stored(async move { services.store.order(&tenant, &id).await }).await
     }
 
+    /// Orders of this merchant, newest first.
+    pub async fn orders(&self, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
+        self.stored(async move { services.store.orders(&tenant, which).await }).await
+    }
+
     /// What happened to a session, in order.
     pub async fn timeline(&self, id: &SessionId) -> Result<Vec<Entry>, StoreError> {
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
@@ -175,7 +182,7 @@ impl MerchantHandle {
     }
 
     /// Asks the store on the runtime that owns it.
-    async fn stored<T: Send + 'static>(
+    pub(super) async fn stored<T: Send + 'static>(
         &self,
         asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -205,9 +212,18 @@ impl MerchantHandle {
 
     /// Lets a session look at Stripe now, because there may be something to see.
     pub fn hint(&self, id: &SessionId) {
+        self.look(id, Concern::Payment);
+    }
+
+    /// Lets a session look at what became of its order at Stripe.
+    pub fn hint_order(&self, id: &SessionId) {
+        self.look(id, Concern::Order);
+    }
+
+    fn look(&self, id: &SessionId, concern: Concern) {
         // A full mailbox means that it is at work anyway.
-        if let Err(SendError::Closed(_)) = self.session(id).try_send(Hint) {
-            self.session(id).do_send(Hint);
+        if let Err(SendError::Closed(_)) = self.session(id).try_send(Hint(concern)) {
+            self.session(id).do_send(Hint(concern));
         }
     }
 
@@ -239,8 +255,9 @@ impl MerchantHandle {
     /// session as the store has it; an edit or a cancel may still come about, so nothing is said of it.
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
         let paying = match command {
-            Command::Read => false,
             Command::Complete(_) | Command::OpenPage { .. } => true,
+            // What was asked of an order goes on by itself, or can be asked for again under its reference.
+            Command::Read | Command::Refund(_) | Command::Fulfill(_) => false,
             Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
                 return Err(Rejection::Undecided);
             }

@@ -8,6 +8,8 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Wrap
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
+use super::inbox::WebhookDesk;
+use super::reconciliation::{Unreconciled, reconcile};
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
 use crate::domain::merchant::MerchantView;
@@ -31,6 +33,8 @@ pub struct MerchantSetup {
     pub key: SecretString,
     /// Where its order events go.
     pub receiver: Option<Receiver>,
+    /// What signs Stripe's webhooks to it; without one it takes none.
+    pub webhook_secrets: Vec<SecretString>,
 }
 
 /// What a merchant's actor publishes and its handles read.
@@ -43,6 +47,7 @@ pub(super) struct Shared {
     pub(super) gate: StripeGate,
     /// Where order events go; without one they are kept, and sent to nobody.
     pub(super) receiver: Option<Receiver>,
+    pub(super) webhooks: WebhookDesk,
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
     pub(super) account_proved: AtomicBool,
@@ -56,6 +61,7 @@ impl Shared {
             limiter: MerchantLimiter::new(&view.limits),
             gate: StripeGate::default(),
             receiver: setup.receiver.clone(),
+            webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),
             account_proved: AtomicBool::new(false),
             view: ArcSwap::from_pointee(view),
             stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone())),
@@ -119,6 +125,8 @@ enum Unlearned {
          payments stay off until the key or stripe.account_id is put right"
     )]
     Disagrees { opened: AccountId, known: AccountId },
+    #[error("the database was restored, and what was paid since is not accounted for yet: {0}")]
+    Restored(#[from] Unreconciled),
     #[error("the work was lost")]
     Lost,
 }
@@ -128,13 +136,17 @@ impl Handler<LearnAccount> for MerchantActor {
 
     fn handle(&mut self, _: LearnAccount, ctx: &mut Self::Context) {
         let services = Arc::clone(&self.services);
-        let stripe = self.shared.stripe.load_full();
-        let tenant = self.shared.tenant.clone();
+        let shared = Arc::clone(&self.shared);
         let given = self.given_account.clone();
         let work = async move {
             let io = services.io.clone();
-            let learning =
-                async move { learn(services.store.as_ref(), stripe.as_ref().as_ref(), &tenant, given).await };
+            let learning = async move {
+                let stripe = shared.stripe.load_full();
+                let store = services.store.as_ref();
+                let learned = learn(store, stripe.as_ref().as_ref(), &shared.tenant, given).await?;
+                reconcile(&services, &shared).await?;
+                Ok(learned)
+            };
             io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
         };
         ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {

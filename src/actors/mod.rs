@@ -5,11 +5,14 @@
 //! per process, and its row's version guards it against any other; a handler never waits for the network; what an
 //! actor forgets, the store remembers.
 
+mod aftersales;
 mod directory;
 mod effects;
 mod handle;
+mod inbox;
 mod merchant;
 mod preparation;
+mod reconciliation;
 mod services;
 mod session;
 

@@ -3,17 +3,19 @@
 
 use super::merchant::Shared;
 use super::services::Services;
+use crate::domain::checkout::aftersales::RefundIntent;
 use crate::domain::checkout::attempt::{AttemptIntent, Means};
-use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::command::NewOrder;
+use crate::domain::checkout::session::State;
 use crate::domain::checkout::snapshot::{AttemptMove, Change};
 use crate::domain::ids::{OrderEventId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Order;
 use crate::domain::order_event::OrderEvent;
 use crate::protocol::apps::completion::completion;
-use crate::protocol::order_events;
-use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, StoreError};
-use crate::stripe::{PageLinks, PageOffer, encode_charge, encode_page};
+use crate::protocol::order_events::{self, OrderEventParts};
+use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, RefundRow, StoreError};
+use crate::stripe::{PageLinks, PageOffer, encode_charge, encode_page, encode_refund};
 
 /// What a sealed token is bound to.
 pub(super) fn token_context<'a>(
@@ -25,9 +27,13 @@ pub(super) fn token_context<'a>(
 }
 
 /// The commit that makes a change durable.
-pub(super) fn prepare(services: &Services, merchant: &Shared, change: Change) -> Result<Commit, CommitError> {
+pub(super) async fn prepare(
+    services: &Services,
+    merchant: &Shared,
+    change: Change,
+) -> Result<Commit, CommitError> {
     let view = merchant.view.load_full();
-    let Change { expected, session, due_at, attempt, order, flags, timeline } = change;
+    let Change { expected, session, due_at, attempt, order, refund, news, flags, timeline } = change;
     let attempt = match attempt {
         Some(AttemptMove::Start(intent)) => {
             let row = attempt_row(services, merchant, &view, &intent)?;
@@ -39,9 +45,22 @@ pub(super) fn prepare(services: &Services, merchant: &Shared, change: Change) ->
         None => None,
     };
     let order = order.map(|order| placed(services, &view, order));
-    let events = order.iter().map(|placed| told(services, merchant, placed)).collect();
+    let mut events: Vec<OrderEvent> = order.iter().map(|placed| told(services, merchant, placed)).collect();
+    if let (State::Completed { order: id, .. }, false) = (&session.state, news.is_empty()) {
+        let placed = services.store.order(&merchant.tenant, id).await?;
+        let what = || format!("order {id} of {}", merchant.tenant.merchant);
+        let missing = || StoreError::Corrupt { what: what(), why: "it is not there".to_owned() };
+        let placed = placed.ok_or_else(missing)?;
+        let now = services.clock.now();
+        events.extend(news.iter().filter_map(|news| {
+            let id = OrderEventId::from_random(services.ids.random_id());
+            let wanted = merchant.receiver.is_some();
+            order_events::news(news, &placed, &session.book, OrderEventParts { id, at: now, wanted })
+        }));
+    }
+    let refund = refund.map(|intent| refund_row(merchant, &view, &intent)).transpose()?.map(Box::new);
     let tenant = merchant.tenant.clone();
-    Ok(Commit { tenant, expected, session, due_at, attempt, order, flags, timeline, events })
+    Ok(Commit { tenant, expected, session, due_at, attempt, order, refund, flags, timeline, events })
 }
 
 fn attempt_row(
@@ -87,14 +106,32 @@ fn unencodable(error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Unavailable(format!("the request to Stripe cannot be encoded: {error}"))
 }
 
-fn placed(services: &Services, view: &MerchantView, order: Order) -> PlacedOrder {
+fn refund_row(
+    merchant: &Shared,
+    view: &MerchantView,
+    intent: &RefundIntent,
+) -> Result<RefundRow, StoreError> {
+    Ok(RefundRow {
+        session: intent.session.clone(),
+        number: intent.number,
+        amount: intent.amount,
+        idempotency_key: intent.idempotency_key.clone(),
+        body: encode_refund(intent, view).map_err(|error| unencodable(&error))?,
+        stripe_version: merchant.stripe.load().version().to_owned(),
+        account: intent.account.clone(),
+        started: intent.started,
+        repeat_until: intent.repeat_until,
+    })
+}
+
+fn placed(services: &Services, view: &MerchantView, order: Order) -> NewOrder {
     let permalink = services.links.order(view, &order.id);
     let completion = completion(&order, &permalink);
-    PlacedOrder { order, permalink, completion }
+    NewOrder { order, permalink, completion }
 }
 
 /// What the merchant is told of a new order.
-fn told(services: &Services, merchant: &Shared, placed: &PlacedOrder) -> OrderEvent {
+fn told(services: &Services, merchant: &Shared, placed: &NewOrder) -> OrderEvent {
     let id = OrderEventId::from_random(services.ids.random_id());
-    order_events::created(id, placed, merchant.receiver.is_some())
+    order_events::created(id, &placed.order, &placed.permalink, merchant.receiver.is_some())
 }

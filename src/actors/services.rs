@@ -8,7 +8,7 @@ use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::step::Moment;
 use crate::ports::{Clock, Ids};
 use crate::runtime::{Io, PublicLinks};
-use crate::store::{Outbox, Store};
+use crate::store::{Inbox, Outbox, Reconciliation, Store};
 use crate::stripe::Stripe;
 
 /// The process's shared means. Cheap to clone behind its `Arc`.
@@ -17,6 +17,10 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// What merchants are told of their orders.
     pub outbox: Arc<dyn Outbox>,
+    /// Whether the database was restored, and what is not accounted for since.
+    pub reconciliation: Arc<dyn Reconciliation>,
+    /// What Stripe has told.
+    pub inbox: Arc<dyn Inbox>,
     /// Stripe, shared by all merchants.
     pub stripe: Arc<dyn Stripe>,
     /// Where I/O runs.

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::directory::LiveSessions;
 use super::merchant::Shared;
 use super::services::Services;
-use super::{effects, preparation};
+use super::{aftersales, effects, preparation};
 use crate::domain::checkout::attempt::{Seen, Unknown};
 use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::driver::{
@@ -27,7 +27,9 @@ use crate::domain::checkout::driver::{
 };
 use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
+use crate::domain::checkout::step::Effect;
 use crate::domain::ids::SessionId;
+use crate::domain::stripe_event::Concern;
 use crate::store::CommitError;
 use crate::stripe::Observation;
 
@@ -62,7 +64,7 @@ pub(super) struct Wake;
 /// There may be something to see at Stripe.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Hint;
+pub(super) struct Hint(pub(super) Concern);
 
 pub(super) struct SessionActor {
     id: SessionId,
@@ -151,10 +153,20 @@ impl SessionActor {
                 });
             }
             Output::Commit(change) => self.commit(*change, ctx),
-            Output::Run(effect) => {
+            Output::Run(Effect::Order(effect)) => {
                 let merchant = Arc::clone(&self.merchant);
-                let attempt = effect.attempt();
-                let work = async move { effects::run(&services, &merchant, &id, &effect).await };
+                let unanswered = effect.unanswered();
+                let work = async move { aftersales::run(&services, &merchant, &id, &effect).await };
+                self.outside(work, ctx, move |observed, _| {
+                    let lost = || Observation::from(unanswered);
+                    let Observation { seen, request_id } = observed.unwrap_or_else(lost);
+                    Input::SawOrder { seen: Box::new(seen), request_id }
+                });
+            }
+            Output::Run(effect) => {
+                let Some(attempt) = effect.attempt() else { return };
+                let merchant = Arc::clone(&self.merchant);
+                let work = async move { effects::run(&services, &merchant, &id, (attempt, &effect)).await };
                 self.outside(work, ctx, move |observed, _| {
                     let lost = || Observation::from(Seen::Unknown(Unknown::default()));
                     let Observation { seen, request_id } = observed.unwrap_or_else(lost);
@@ -206,7 +218,7 @@ impl SessionActor {
         let services = Arc::clone(&self.services);
         let merchant = Arc::clone(&self.merchant);
         let work = async move {
-            let commit = preparation::prepare(&services, &merchant, change)?;
+            let commit = preparation::prepare(&services, &merchant, change).await?;
             services.store.commit(commit).await
         };
         self.outside(work, ctx, move |committed, actor| {
@@ -306,8 +318,8 @@ impl Handler<GiveUp> for SessionActor {
 impl Handler<Hint> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, _: Hint, ctx: &mut Self::Context) {
-        self.feed(Input::Hinted, ctx);
+    fn handle(&mut self, Hint(concern): Hint, ctx: &mut Self::Context) {
+        self.feed(Input::Hinted(concern), ctx);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A whole gateway in this process: every part is made here and given to those that need it, once.
 //!
-//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper, order events. Of a stop: public listener
+//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper, Stripe's events left over, order events. Of a stop: public listener
 //! (open requests finish within the grace time), sweeper, order events, actors, admin listener, store.
 
 use std::net::{SocketAddr, TcpListener};
@@ -25,7 +25,7 @@ use crate::http::admin::{self, Admin, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds};
 use crate::runtime::outbox::{Dispatcher, HttpCourier};
-use crate::runtime::{Io, PublicLinks, sweep};
+use crate::runtime::{Io, PublicLinks, follow_up, sweep};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig};
 use crate::tenants::{Opened, open_folder};
@@ -195,6 +195,13 @@ fn serve_on_this_thread(
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
         let woken = Arc::clone(&directory);
         services.io.start(sweep(store, clock, move |due| woken.wake(&due), stopped.clone()));
+        let (inbox, clock) = (Arc::clone(&services.inbox), Arc::clone(&services.clock));
+        let told = Arc::clone(&directory);
+        let follow = move |waiting| {
+            let told = Arc::clone(&told);
+            async move { told.follow(waiting).await }
+        };
+        services.io.start(follow_up(inbox, clock, follow, stopped.clone()));
         services.io.start(dispatcher.run(stopped.clone()));
         let (end, ended) = oneshot::channel();
         let (handle, admin_handle) = (server.handle(), admin.handle());
@@ -261,6 +268,8 @@ fn services(
     Ok(Services {
         store: Arc::clone(store) as _,
         outbox: Arc::clone(store) as _,
+        reconciliation: Arc::clone(store) as _,
+        inbox: Arc::clone(store) as _,
         stripe: Arc::new(stripe),
         io,
         clock,

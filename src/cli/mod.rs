@@ -2,6 +2,7 @@
 //!
 //! May import everything; nothing but `main` imports it. `anyhow` stays in here.
 
+mod backup;
 mod check;
 #[cfg(feature = "emulator")]
 mod demo;
@@ -42,6 +43,10 @@ enum Command {
     Emulator(emulator::Emulate),
     /// Explain what is wrong with tenant files, all of it at once.
     Check(check::Check),
+    /// Write a whole copy of the database, while the gateway may go on serving.
+    Backup(backup::Backup),
+    /// Put a backup in the database's place, while no gateway serves from it.
+    Restore(backup::Restore),
     /// Print the JSON Schema of a kind of file, for editors that know the schema of what they edit.
     Schema(schema::Schema),
     /// Ask the gateway that runs with this configuration whether it is ready; exit code 0 when it is.
@@ -92,6 +97,8 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "emulator")]
         Command::Emulator(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Schema(command) => Ok(command.run()),
         Command::Healthcheck(command) => command.run(),
     };

@@ -148,6 +148,42 @@ text_id!(
     PaymentIntentId, "a PaymentIntent id (pi_…)", |text| stripe_form(text, "pi_")
 );
 
+text_id!(
+    /// A Stripe Refund, `re_…` (`pyr_…` for some bank methods).
+    RefundId, "a Refund id (re_…)", |text| stripe_form(text, "re_") || stripe_form(text, "pyr_")
+);
+
+text_id!(
+    /// A Stripe Dispute, `dp_…` (`du_…` in newer accounts).
+    DisputeId, "a Dispute id (dp_…)", |text| stripe_form(text, "dp_") || stripe_form(text, "du_")
+);
+
+text_id!(
+    /// What somebody who runs the gateway calls a thing that they ask for, so that asking twice makes one.
+    Reference, "a reference of 1 to 100 letters, digits, '-', '_', '.' and ':'",
+    |text| (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'))
+);
+
+text_id!(
+    /// A Stripe event, `evt_…`.
+    StripeEventId, "a Stripe event id (evt_…)", |text| stripe_form(text, "evt_")
+);
+
+text_id!(
+    /// What kind of thing a Stripe event tells, such as `payment_intent.succeeded`.
+    StripeEventType, "a Stripe event type of 1 to 100 lower-case letters, digits, '_' and '.'",
+    |text| (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.'))
+);
+
+text_id!(
+    /// Any object of Stripe's, where only its name matters.
+    StripeObjectId, "a Stripe id of 1 to 255 letters, digits and '_'",
+    |text| (1..=255).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+);
+
 /// Whether money is real. Part of every key in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -207,6 +243,33 @@ impl AttemptNumber {
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+/// The number of a refund among those that were asked for here of one order; the first is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RefundNumber(pub u32);
+
+/// What people call an order: a number of the merchant's own, in the order in which orders were placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderNumber(pub u32);
+
+impl OrderNumber {
+    /// The number of a merchant's first order.
+    pub const FIRST: Self = Self(1001);
+
+    /// The number of the next order.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for OrderNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -79,6 +79,8 @@ pub struct CheckoutPolicy {
     pub countries: Vec<CountryCode>,
     /// Which tokens are taken.
     pub tokens: TokenPolicy,
+    /// Whether Stripe sends the buyer a receipt.
+    pub receipt_email: bool,
     /// How long a quote is honoured.
     pub quote_ttl: Span,
     /// How long an unpaid session lives.

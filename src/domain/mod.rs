@@ -4,7 +4,8 @@
 //!
 //! Reading order: [`money`] and [`ids`], then what is sold ([`catalog`]), to where ([`address`], [`shipping`],
 //! [`tax`]), by whom ([`merchant`]); [`cart`] and [`pricing`] turn a wish into a quote; [`checkout`] takes the
-//! quote to a paid [`order`], of which the merchant is told by [`order_event`]s.
+//! quote to a paid [`order`], of which the merchant is told by [`order_event`]s. A [`stripe_event`] says where something
+//! may have happened.
 
 pub mod address;
 pub mod cart;
@@ -17,5 +18,6 @@ pub mod order;
 pub mod order_event;
 pub mod pricing;
 pub mod shipping;
+pub mod stripe_event;
 pub mod tax;
 pub mod time;

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::ids::{OrderEventId, OrderId, Tenant};
+use super::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
 use super::time::Timestamp;
 
 /// What happened to an order.
@@ -73,7 +73,7 @@ pub struct OrderEvent {
     pub order: OrderId,
     /// When.
     pub at: Timestamp,
-    /// The members of `data` beside those that every event has (`livemode`, `merchant`, `sequence`).
+    /// The members of `data` beside those that every event has (`livemode`, `merchant`, `sequence`, `order_number`).
     pub facts: Map<String, Value>,
     /// Whether it is to be sent. Where the merchant has no receiver it is kept for its number, parked, and can be sent by
     /// hand once there is one.
@@ -94,6 +94,7 @@ struct Data<'a> {
     livemode: bool,
     merchant: &'a str,
     sequence: Sequence,
+    order_number: OrderNumber,
     #[serde(flatten)]
     facts: &'a Map<String, Value>,
 }
@@ -101,7 +102,7 @@ struct Data<'a> {
 impl OrderEvent {
     /// The text that is sent: JSON on one line.
     #[must_use]
-    pub fn payload(&self, tenant: &Tenant, sequence: Sequence) -> String {
+    pub fn payload(&self, tenant: &Tenant, sequence: Sequence, order_number: OrderNumber) -> String {
         let payload = Payload {
             r#type: self.kind.as_str(),
             timestamp: self.at.to_string(),
@@ -109,6 +110,7 @@ impl OrderEvent {
                 livemode: tenant.mode.livemode(),
                 merchant: tenant.merchant.as_str(),
                 sequence,
+                order_number,
                 facts: &self.facts,
             },
         };
@@ -137,9 +139,11 @@ mod tests {
         event.facts.insert("order".to_owned(), json!({ "id": "ord_1" }));
         for (mode, livemode) in [(Mode::Test, false), (Mode::Live, true)] {
             let tenant = Tenant { merchant: "harbor-coffee".parse().unwrap(), mode };
-            let payload: Value = serde_json::from_str(&event.payload(&tenant, Sequence(3))).unwrap();
+            let payload: Value =
+                serde_json::from_str(&event.payload(&tenant, Sequence(3), OrderNumber(1007))).unwrap();
             let data = json!({
-                "livemode": livemode, "merchant": "harbor-coffee", "sequence": 3, "order": { "id": "ord_1" },
+                "livemode": livemode, "merchant": "harbor-coffee", "sequence": 3, "order_number": 1007,
+                "order": { "id": "ord_1" },
             });
             let whole =
                 json!({ "type": "order.refunded", "timestamp": "2026-09-21T14:13:20Z", "data": data });

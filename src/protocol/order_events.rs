@@ -3,12 +3,14 @@
 //! Invariant: what is here may grow by members and never change or lose one; receivers are others' programs.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::domain::address::{Address, Buyer};
+use crate::domain::checkout::aftersales::News;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::ids::{OrderEventId, SessionRef};
 use crate::domain::money::Money;
+use crate::domain::order::{Book, Dispute, Fulfillment, Order, Refund, RefundState};
 use crate::domain::order_event::{EventKind, OrderEvent};
 use crate::domain::pricing::{Quote, QuoteLine, QuoteOption};
 use crate::domain::time::Timestamp;
@@ -16,22 +18,95 @@ use crate::domain::time::Timestamp;
 /// The event that tells of a new order. Events of other kinds begin with the same order and add a member of their own
 /// beside it.
 #[must_use]
-pub fn created(id: OrderEventId, placed: &PlacedOrder, wanted: bool) -> OrderEvent {
+pub fn created(id: OrderEventId, order: &Order, permalink: &str, wanted: bool) -> OrderEvent {
     OrderEvent {
         id,
         kind: EventKind::Created,
-        order: placed.order.id.clone(),
-        at: placed.order.created,
-        facts: order_facts(placed),
+        order: order.id.clone(),
+        at: order.created,
+        facts: order_facts(order, permalink),
         wanted,
     }
 }
 
+/// What an event has that is not a fact of its order.
+#[derive(Debug)]
+pub struct OrderEventParts {
+    /// Its id.
+    pub id: OrderEventId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Whether it is to be sent.
+    pub wanted: bool,
+}
+
+/// The event that tells of something new in an order's book, as the book then stands; `None` when it is not in the book.
+#[must_use]
+pub fn news(news: &News, placed: &PlacedOrder, book: &Book, parts: OrderEventParts) -> Option<OrderEvent> {
+    let (kind, member, told) = match news {
+        News::Refunded(id) => {
+            let of =
+                |refund: &&Refund| matches!(&refund.state, RefundState::Made { id: made, .. } if made == id);
+            (EventKind::Refunded, "refund", refund_told(book.refunds.iter().find(of)?))
+        }
+        News::Disputed(id) => {
+            let dispute = book.disputes.iter().find(|dispute| dispute.id == *id)?;
+            (EventKind::Disputed, "dispute", dispute_told(dispute))
+        }
+        News::Fulfilled(reference) => {
+            let sent = book.fulfillments.iter().find(|sent| sent.reference == *reference)?;
+            (EventKind::Fulfilled, "fulfillment", fulfillment_told(sent))
+        }
+    };
+    let mut facts = order_facts(&placed.order, &placed.permalink);
+    facts.insert(member.to_owned(), told);
+    if kind == EventKind::Refunded {
+        facts.insert("refunded_total".to_owned(), book.refunded().into());
+    }
+    let OrderEventParts { id, at, wanted } = parts;
+    Some(OrderEvent { id, kind, order: placed.order.id.clone(), at, facts, wanted })
+}
+
+/// A refund as it is told. `id` is Stripe's, `null` while it is not known; `reference` is that of whoever asked for it here.
+#[must_use]
+pub fn refund_told(refund: &Refund) -> Value {
+    let (id, why) = match &refund.state {
+        RefundState::Made { id, .. } => (Some(id), None),
+        RefundState::Refused { why } => (None, Some(why)),
+        RefundState::Asking(_) => (None, None),
+    };
+    json!({
+        "id": id, "reference": refund.request.as_ref().map(|request| &request.reference),
+        "amount": refund.amount.minor, "currency": refund.amount.currency.code(),
+        "status": refund.state.as_str(), "reason": refund.reason, "created": refund.created.to_string(),
+        "refused_because": why,
+    })
+}
+
+/// A dispute as it is told, in Stripe's words.
+#[must_use]
+pub fn dispute_told(dispute: &Dispute) -> Value {
+    json!({
+        "id": dispute.id, "amount": dispute.amount.minor, "currency": dispute.amount.currency.code(),
+        "status": dispute.status.as_str(), "reason": dispute.reason, "created": dispute.created.to_string(),
+    })
+}
+
+/// What was sent, as it is told.
+#[must_use]
+pub fn fulfillment_told(sent: &Fulfillment) -> Value {
+    json!({
+        "reference": sent.reference, "items": sent.items, "carrier": sent.carrier,
+        "tracking_number": sent.tracking_number, "tracking_url": sent.tracking_url,
+        "created": sent.created.to_string(),
+    })
+}
+
 /// What every event tells: the order, as `data.order`.
 #[must_use]
-pub fn order_facts(placed: &PlacedOrder) -> Map<String, Value> {
+pub fn order_facts(order: &Order, permalink: &str) -> Map<String, Value> {
     // Texts and numbers only: it can always be written.
-    let order = serde_json::to_value(ToldOrder::of(placed)).unwrap_or_default();
+    let order = serde_json::to_value(ToldOrder::of(order, permalink)).unwrap_or_default();
     std::iter::once(("order".to_owned(), order)).collect()
 }
 
@@ -91,14 +166,13 @@ struct ToldTotals {
 }
 
 impl<'a> ToldOrder<'a> {
-    fn of(placed: &'a PlacedOrder) -> Self {
-        let order = &placed.order;
+    fn of(order: &'a Order, permalink: &'a str) -> Self {
         let paid = SessionRef { id: order.session.clone(), revision: Some(order.revision) };
         Self {
             id: order.id.as_str(),
             checkout_session_id: paid.to_string(),
             payment_intent: order.payment_intent.as_str(),
-            permalink_url: &placed.permalink,
+            permalink_url: permalink,
             created: order.created.to_string(),
             currency: order.quote.total.currency.code(),
             lines: order.quote.lines.iter().map(ToldLine::of).collect(),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a commit looks at everything that could refuse it before it changes anything.
 
+mod inbox;
 mod outbox;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,15 +11,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, Resolution,
-    Store, StoreError, TokenUse, name,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, Epoch, KeptEvent, KeptFlag, Loaded,
+    Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse, WhichOrders, name,
 };
-use crate::domain::checkout::attempt::AttemptEnd;
-use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::attempt::{AttemptEnd, Flag};
+use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, SessionId, SptHash, Tenant,
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash,
+    StripeEventId, Tenant,
 };
 use crate::domain::time::Timestamp;
 
@@ -35,9 +37,11 @@ struct Shop {
     attempts: BTreeMap<(SessionId, AttemptNumber), AttemptRow>,
     tokens: HashMap<SptHash, (SessionId, AttemptNumber)>,
     orders: BTreeMap<OrderId, PlacedOrder>,
+    refunds: BTreeMap<(SessionId, RefundNumber), RefundRow>,
     flags: Vec<KeptFlag>,
     timelines: HashMap<SessionId, Vec<Entry>>,
     events: BTreeMap<OrderEventId, Delivery>,
+    stripe_events: BTreeMap<StripeEventId, KeptEvent>,
     account: Option<AccountId>,
 }
 
@@ -96,6 +100,29 @@ impl Store for MemoryStore {
 
     async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
         Ok(self.shops().get(tenant).and_then(|shop| shop.orders.get(id).cloned()))
+    }
+
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+        let shops = self.shops();
+        let Some(shop) = shops.get(tenant) else { return Ok(Vec::new()) };
+        let wanted = |placed: &&PlacedOrder| {
+            which.number.is_none_or(|number| placed.number == number)
+                && which.before.is_none_or(|before| placed.number < before)
+        };
+        let mut found: Vec<PlacedOrder> = shop.orders.values().filter(wanted).cloned().collect();
+        found.sort_by_key(|placed| std::cmp::Reverse(placed.number));
+        found.truncate(usize::try_from(which.limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    async fn refund(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        number: RefundNumber,
+    ) -> Result<Option<RefundRow>, StoreError> {
+        let key = (session.clone(), number);
+        Ok(self.shops().get(tenant).and_then(|shop| shop.refunds.get(&key).cloned()))
     }
 
     async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {
@@ -160,6 +187,27 @@ impl Store for MemoryStore {
     }
 }
 
+/// Nothing in memory was ever restored.
+#[async_trait]
+impl Reconciliation for MemoryStore {
+    async fn unreconciled(&self, _: &Tenant) -> Result<Vec<Epoch>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn reconciled(&self, _: &Tenant, _: &Epoch) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError> {
+        let mut shops = self.shops();
+        let shop = shops.entry(tenant.clone()).or_default();
+        if !shop.flags.iter().any(|known| known.flag.intent == flag.intent) {
+            shop.flags.push(KeptFlag { flag, resolution: None });
+        }
+        Ok(())
+    }
+}
+
 impl Shop {
     fn token_use(&self, token: &SptHash) -> Option<TokenUse> {
         let (session, attempt) = self.tokens.get(token)?.clone();
@@ -177,10 +225,11 @@ impl Shop {
             None => {}
         }
         self.check_order(&commit)?;
+        self.check_refund(&commit)?;
         self.check_flags(&commit)?;
         self.check_events(&commit)?;
 
-        let Commit { tenant, session, due_at, attempt, order, flags, timeline, events, .. } = commit;
+        let Commit { tenant, session, due_at, attempt, order, refund, flags, timeline, events, .. } = commit;
         match attempt {
             Some(AttemptChange::Start(row)) => {
                 if let Some(spt) = row.spt_hash.clone() {
@@ -198,8 +247,13 @@ impl Shop {
             }
             None => {}
         }
-        if let Some(placed) = order {
-            self.orders.insert(placed.order.id.clone(), placed);
+        if let Some(new) = order {
+            let last = self.orders.values().map(|known| known.number).max();
+            let number = last.map_or(OrderNumber::FIRST, OrderNumber::next);
+            self.orders.insert(new.order.id.clone(), new.numbered(number));
+        }
+        if let Some(row) = refund {
+            self.refunds.insert((row.session.clone(), row.number), *row);
         }
         for flag in flags {
             if !self.flags.iter().any(|known| known.flag.intent == flag.intent) {
@@ -255,7 +309,7 @@ impl Shop {
     }
 
     fn check_order(&self, commit: &Commit) -> Result<(), CommitError> {
-        let Some(PlacedOrder { order, .. }) = &commit.order else { return Ok(()) };
+        let Some(NewOrder { order, .. }) = &commit.order else { return Ok(()) };
         let collides = |known: &PlacedOrder| {
             known.order.id == order.id
                 || known.order.session == order.session
@@ -264,6 +318,16 @@ impl Shop {
         if self.orders.values().any(collides) {
             let what = format!("order {} of {}", order.id, name(&commit.tenant));
             return Err(corrupt(what, "its id, its session or its payment has an order already"));
+        }
+        Ok(())
+    }
+
+    fn check_refund(&self, commit: &Commit) -> Result<(), CommitError> {
+        let Some(row) = &commit.refund else { return Ok(()) };
+        let known = |known: &RefundRow| known.idempotency_key == row.idempotency_key;
+        if self.refunds.contains_key(&(row.session.clone(), row.number)) || self.refunds.values().any(known) {
+            let what = format!("refund {} of {} of {}", row.number.0, row.session, name(&commit.tenant));
+            return Err(corrupt(what, "its number or its idempotency key is another refund's"));
         }
         Ok(())
     }

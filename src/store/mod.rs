@@ -1,25 +1,33 @@
-//! What is durable: sessions, attempts, orders and their events, flags, learned accounts.
+//! What is durable: sessions, attempts, orders and their events, flags, learned accounts, events that Stripe has sent.
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
 //! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever;
-//! every call names its tenant, except [`Store::due`] and [`Outbox::tenants_with_due_events`], whose rows name theirs.
+//! every call names its tenant, except [`Store::due`], [`Outbox::tenants_with_due_events`] and [`Inbox::waiting_events`],
+//! whose rows name theirs, and [`Inbox::forget_events`].
 
+mod inbox;
 mod memory;
 mod outbox;
+mod reconciliation;
 mod sqlite;
 
 pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
+pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
 pub use memory::MemoryStore;
 pub use outbox::{Claim, Delivery, DeliveryState, Outbox, Outcome, Settlement, Which};
-pub use sqlite::{OpenError, SqliteStore};
+pub use reconciliation::{Epoch, Reconciliation};
+pub use sqlite::{BackupError, OpenError, Restored, SqliteStore, back_up, restore};
 
 use async_trait::async_trait;
 
 use crate::domain::checkout::attempt::{AttemptEnd, Charge, Flag, IdempotencyKey};
-use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
-use crate::domain::ids::{AccountId, AttemptNumber, FlagId, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::ids::{
+    AccountId, AttemptNumber, FlagId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
+};
+use crate::domain::money::Money;
 use crate::domain::order_event::OrderEvent;
 use crate::domain::time::Timestamp;
 
@@ -49,6 +57,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// Reads an order.
     async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError>;
+
+    /// Orders of a tenant, newest first.
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError>;
+
+    /// Reads the stored request of one refund.
+    async fn refund(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        number: RefundNumber,
+    ) -> Result<Option<RefundRow>, StoreError>;
 
     /// Every flag of a tenant, oldest first.
     async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError>;
@@ -94,8 +113,10 @@ pub struct Commit {
     pub due_at: Option<Timestamp>,
     /// What becomes of an attempt.
     pub attempt: Option<AttemptChange>,
-    /// The order that is placed.
-    pub order: Option<PlacedOrder>,
+    /// The order that is placed; the store gives it its number.
+    pub order: Option<NewOrder>,
+    /// The refund that is begun.
+    pub refund: Option<Box<RefundRow>>,
     /// Payments for an operator to look at; one already flagged stays as it is.
     pub flags: Vec<Flag>,
     /// What the session's timeline tells of it.
@@ -142,6 +163,9 @@ impl Commit {
         }
         if self.order.as_ref().is_some_and(|placed| placed.order.session != self.session.id) {
             return refuse("its order names another session");
+        }
+        if self.refund.as_ref().is_some_and(|refund| refund.session != self.session.id) {
+            return refuse("its refund names another session");
         }
         if self.flags.iter().any(|flag| flag.session != self.session.id) {
             return refuse("one of its flags names another session");
@@ -199,6 +223,40 @@ pub struct AttemptRow {
     pub repeat_until: Timestamp,
     /// How it ended; `None` while it is undecided.
     pub end: Option<AttemptEnd>,
+}
+
+/// The request for a refund as it is kept, ready to be repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundRow {
+    /// The session that was paid.
+    pub session: SessionId,
+    /// Its number among those of the session.
+    pub number: RefundNumber,
+    /// How much goes back.
+    pub amount: Money,
+    /// Stripe's `Idempotency-Key`.
+    pub idempotency_key: IdempotencyKey,
+    /// The form-encoded body.
+    pub body: String,
+    /// `Stripe-Version`.
+    pub stripe_version: String,
+    /// The account that pays.
+    pub account: AccountId,
+    /// When it was committed.
+    pub started: Timestamp,
+    /// Until when it may be sent.
+    pub repeat_until: Timestamp,
+}
+
+/// Which orders of a tenant are listed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WhichOrders {
+    /// Only the one of this number.
+    pub number: Option<OrderNumber>,
+    /// Only those before this one: the last of one page begins the next.
+    pub before: Option<OrderNumber>,
+    /// How many at most.
+    pub limit: u32,
 }
 
 /// A session that waits for something.

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::domain::ids::{OrderEventId, OrderId, Tenant};
+use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
 use crate::domain::order_event::{EventKind, OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 
@@ -114,7 +114,11 @@ pub struct Delivery {
 
 impl Delivery {
     /// The row of an event that was never tried.
-    pub(super) fn new(tenant: &Tenant, event: &OrderEvent, sequence: Sequence) -> Self {
+    pub(super) fn new(
+        tenant: &Tenant,
+        event: &OrderEvent,
+        (number, sequence): (OrderNumber, Sequence),
+    ) -> Self {
         let (state, next_try, last_error) = if event.wanted {
             (DeliveryState::Pending, Some(event.at), None)
         } else {
@@ -125,7 +129,7 @@ impl Delivery {
             order: event.order.clone(),
             sequence,
             kind: event.kind,
-            payload: event.payload(tenant, sequence),
+            payload: event.payload(tenant, sequence, number),
             created: event.at,
             state,
             next_try,

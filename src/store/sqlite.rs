@@ -4,13 +4,15 @@
 //! - [`writer`]: the one task that writes, several commits to a transaction.
 //! - [`apply`]: one commit as SQL.
 //! - [`reader`]: what is read, each answer from one moment.
-//! - [`journal`] and [`outbox`]: what operators read, and what merchants are told.
+//! - [`journal`], [`outbox`] and [`inbox`]: what operators read, what merchants are told, what Stripe has told.
 //! - [`rows`]: between texts and the domain.
 //!
 //! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
 //! belongs to is on disk. Everything runs on the runtime that opened the store; callers may be on any other.
 
 mod apply;
+mod backup;
+mod inbox;
 mod journal;
 mod open;
 mod outbox;
@@ -25,21 +27,26 @@ use sqlx::SqlitePool;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::open::OpenError;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, KeptFlag, Loaded, Outbox, Resolution,
-    Settlement, Store, StoreError, Which,
+    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, Epoch, EventState, Inbox, KeptEvent,
+    KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store, StoreError,
+    WaitingEvent, Which, WhichOrders,
 };
+use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, SessionId, SptHash, Tenant,
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, RefundNumber, SessionId, SptHash, StripeEventId,
+    Tenant,
 };
 use crate::domain::order_event::{OrderEvent, Sequence};
+use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::Timestamp;
+pub use backup::{BackupError, Restored, back_up, restore};
+pub use open::OpenError;
 
 /// How many writes may wait; further callers wait before theirs is taken up.
 const QUEUE: usize = 1024;
@@ -52,6 +59,8 @@ pub struct SqliteStore {
     /// The runtime that opened the store. Queries run there, because actix's runtimes come and go with their
     /// workers and a half-done query must outlive its caller.
     runtime: Handle,
+    /// Every restore of the database.
+    epochs: Vec<Epoch>,
 }
 
 impl SqliteStore {
@@ -61,9 +70,10 @@ impl SqliteStore {
     /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let (opened, readers) = open::open(path).await?;
+        let epochs = opened.epochs.clone();
         let (jobs, queue) = mpsc::channel(QUEUE);
         tokio::spawn(Writer::new(opened, queue).run());
-        Ok(Self { jobs, readers, runtime: Handle::current() })
+        Ok(Self { jobs, readers, runtime: Handle::current(), epochs })
     }
 
     /// Finishes every write that was begun, moves the write-ahead log into the file and lets go of it. Afterwards
@@ -140,6 +150,19 @@ impl Store for SqliteStore {
 
     async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
         self.read(reader::order(self.readers.clone(), tenant.clone(), id.clone())).await
+    }
+
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+        self.read(reader::orders(self.readers.clone(), tenant.clone(), which)).await
+    }
+
+    async fn refund(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        number: RefundNumber,
+    ) -> Result<Option<RefundRow>, StoreError> {
+        self.read(reader::refund(self.readers.clone(), tenant.clone(), session.clone(), number)).await
     }
 
     async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {
@@ -225,5 +248,74 @@ impl Outbox for SqliteStore {
     ) -> Result<Option<Delivery>, StoreError> {
         let retrying = Box::new((tenant.clone(), id.clone(), now));
         self.write(|asked| Write::Retry(retrying, asked)).await
+    }
+}
+
+#[async_trait]
+impl Reconciliation for SqliteStore {
+    async fn unreconciled(&self, tenant: &Tenant) -> Result<Vec<Epoch>, StoreError> {
+        if self.epochs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let done = self.read(journal::reconciliations(self.readers.clone(), tenant.clone())).await?;
+        Ok(self.epochs.iter().filter(|epoch| !done.contains(&epoch.id)).cloned().collect())
+    }
+
+    async fn reconciled(&self, tenant: &Tenant, epoch: &Epoch) -> Result<(), StoreError> {
+        let done = Box::new((tenant.clone(), epoch.id.clone()));
+        self.write(|asked| Write::Reconciled(done, asked)).await
+    }
+
+    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError> {
+        let flagging = Box::new((tenant.clone(), flag));
+        self.write(|asked| Write::Flag(flagging, asked)).await
+    }
+}
+
+#[async_trait]
+impl Inbox for SqliteStore {
+    async fn keep_event(
+        &self,
+        tenant: &Tenant,
+        event: StripeEvent,
+        state: EventState,
+    ) -> Result<bool, StoreError> {
+        let keeping = Box::new((tenant.clone(), KeptEvent { event, state }));
+        self.write(|asked| Write::StripeEvent(keeping, asked)).await
+    }
+
+    async fn event_followed(
+        &self,
+        tenant: &Tenant,
+        id: &StripeEventId,
+        state: EventState,
+    ) -> Result<(), StoreError> {
+        let following = Box::new((tenant.clone(), id.clone(), state));
+        self.write(|asked| Write::Followed(following, asked)).await
+    }
+
+    async fn waiting_events(
+        &self,
+        until: Timestamp,
+        after: Option<&WaitingEvent>,
+        limit: u32,
+    ) -> Result<Vec<WaitingEvent>, StoreError> {
+        self.read(inbox::waiting(self.readers.clone(), until, after.cloned(), limit)).await
+    }
+
+    async fn session_of_event(
+        &self,
+        tenant: &Tenant,
+        event: &StripeEvent,
+    ) -> Result<Option<SessionId>, StoreError> {
+        self.read(inbox::session_of(self.readers.clone(), tenant.clone(), event.clone())).await
+    }
+
+    async fn stripe_events(&self, tenant: &Tenant, limit: u32) -> Result<Vec<KeptEvent>, StoreError> {
+        self.read(inbox::list(self.readers.clone(), tenant.clone(), limit)).await
+    }
+
+    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(|asked| Write::Forget(before, asked)).await
     }
 }

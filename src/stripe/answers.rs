@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::charge::{ATTEMPT_KEY, REVISION_KEY, SESSION_KEY};
+use super::charge::{ATTEMPT_KEY, MERCHANT_KEY, REVISION_KEY, SESSION_KEY};
 use crate::domain::checkout::attempt::{IntentSeen, IntentStatus};
 use crate::domain::checkout::token::{Deactivation, TokenFacts};
-use crate::domain::ids::{AttemptNumber, Revision, SessionId};
+use crate::domain::ids::{AttemptNumber, MerchantId, Revision, SessionId};
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 
@@ -20,6 +20,18 @@ pub(super) struct Account {
 pub(super) struct List<T> {
     pub(super) data: Vec<T>,
     pub(super) has_more: bool,
+}
+
+/// What a listing goes on from.
+pub(super) trait Identified {
+    /// Stripe's id of it.
+    fn id(&self) -> &str;
+}
+
+impl Identified for PaymentIntent {
+    fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,6 +59,11 @@ impl PaymentIntent {
 
     fn attempt(&self) -> Option<AttemptNumber> {
         self.number(ATTEMPT_KEY).map(AttemptNumber)
+    }
+
+    pub(super) fn is_of_merchant(&self, merchant: &MerchantId) -> bool {
+        self.session().is_some()
+            && self.metadata.get(MERCHANT_KEY).map(String::as_str) == Some(merchant.as_str())
     }
 
     pub(super) fn is_of(&self, session: &SessionId) -> bool {

@@ -14,7 +14,7 @@ use crate::domain::merchant::MerchantView;
 pub(super) const SESSION_KEY: &str = "checkout_session";
 pub(super) const REVISION_KEY: &str = "checkout_revision";
 pub(super) const ATTEMPT_KEY: &str = "checkout_attempt";
-const MERCHANT_KEY: &str = "merchant";
+pub(super) const MERCHANT_KEY: &str = "merchant";
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -26,6 +26,8 @@ struct Body<'a> {
     capture_method: &'a str,
     description: String,
     metadata: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt_email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shipping: Option<Shipping<'a>>,
 }
@@ -99,6 +101,7 @@ pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<Stri
         capture_method: "automatic",
         description: format!("{} {}", view.name, charge.session),
         metadata,
+        receipt_email: intent.receipt_email.as_deref(),
         shipping: intent.shipping.as_ref().map(Shipping::of),
     })
 }

@@ -1,4 +1,4 @@
-//! Our thin Stripe client: the nine calls that payments need, with the bodies kept as they are sent.
+//! Our thin Stripe client: the calls that payments and refunds need, with the bodies kept as they are sent.
 //!
 //! Must not import: tokio, actix, sqlx, `store`, `protocol`. Never logs a body, a token or a key. Invariant: a charge
 //! is sent exactly as it was stored; what an answer means is decided in one place, [`outcome`].
@@ -8,11 +8,14 @@ mod answers;
 mod charge;
 mod outcome;
 mod page;
+mod refund;
 mod seller;
 mod transport;
+pub mod webhook;
 
 pub use charge::{encode_charge, with_token};
 pub use page::{PageError, PageLinks, PageOffer, encode_page};
+pub use refund::encode_refund;
 pub use seller::{SellerAccount, Stripe};
 pub use transport::{StripeTransport, TransportConfig, TransportError};
 
@@ -20,12 +23,18 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::domain::checkout::attempt::{IdempotencyKey, Seen, Unknown};
+use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
+use crate::domain::checkout::attempt::{IdempotencyKey, IntentSeen, Seen, Unknown};
 use crate::domain::checkout::driver::GatherError;
+use crate::domain::checkout::hosted::PageSeen;
 use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, SessionId};
+use crate::domain::ids::{
+    AccountId, AttemptNumber, HostedPageId, MerchantId, PaymentIntentId, RefundNumber, SessionId,
+};
 use crate::domain::time::{Span, Timestamp};
-use answers::{Account, GrantedToken, List, PaymentIntent};
+use answers::{Account, GrantedToken, Identified, List, PaymentIntent};
+use page::CheckoutSession;
+use refund::{DisputeObject, RefundObject};
 use transport::{Call, Reply};
 
 /// How far before an attempt's time a listing begins: clocks differ.
@@ -65,6 +74,19 @@ pub struct StoredPage<'a> {
     pub stripe_version: &'a str,
 }
 
+/// A request for a refund as it was stored.
+#[derive(Clone, Debug)]
+pub struct StoredRefund<'a> {
+    /// The refund's number within its session.
+    pub number: RefundNumber,
+    /// The body.
+    pub body: &'a str,
+    /// `Idempotency-Key`.
+    pub idempotency_key: &'a IdempotencyKey,
+    /// `Stripe-Version`.
+    pub stripe_version: &'a str,
+}
+
 /// An attempt whose PaymentIntent is looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing<'a> {
@@ -80,22 +102,22 @@ pub struct Listing<'a> {
 
 /// What one look at Stripe showed, and the `Request-Id` under which Stripe knows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Observation {
+pub struct Observation<T = Seen> {
     /// What was seen.
-    pub seen: Seen,
+    pub seen: T,
     /// `req_…`; `None` where no answer came.
     pub request_id: Option<String>,
 }
 
-impl From<Seen> for Observation {
-    fn from(seen: Seen) -> Self {
+impl<T> From<T> for Observation<T> {
+    fn from(seen: T) -> Self {
         Self { seen, request_id: None }
     }
 }
 
-impl Observation {
+impl<T> Observation<T> {
     /// What an answer says.
-    fn of(seen: Seen, reply: &Reply) -> Self {
+    fn of(seen: T, reply: &Reply) -> Self {
         Self { seen, request_id: reply.request_id.clone() }
     }
 }
@@ -256,6 +278,53 @@ impl SellerAccount for StripeAccount {
         }
     }
 
+    /// Sends a stored request for a refund (`POST /v1/refunds`), once; repeating is the caller's.
+    async fn refund(&self, stored: &StoredRefund<'_>) -> Observation<OrderSeen> {
+        let call = Call {
+            idempotency_key: Some(stored.idempotency_key.as_str()),
+            version: Some(stored.stripe_version),
+            ..Call::post("/v1/refunds", stored.body.to_owned())
+        };
+        let number = stored.number;
+        let asked = |answer| OrderSeen::Asked { number, answer };
+        let Ok(reply) = self.transport.send(&self.key, call).await else {
+            return asked(RefundAnswer::Unknown(Unknown::default())).into();
+        };
+        Observation::of(asked(refund::of_asking(&reply)), &reply)
+    }
+
+    /// Reads every refund and dispute of a payment (`GET /v1/refunds`, `GET /v1/disputes`, every page).
+    async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> Observation<OrderSeen> {
+        let refunds = self.every::<RefundObject>("/v1/refunds", ("payment_intent", payment.as_str())).await;
+        let disputes =
+            self.every::<DisputeObject>("/v1/disputes", ("payment_intent", payment.as_str())).await;
+        let (Some((refunds, _)), Some((disputes, reply))) = (refunds, disputes) else {
+            return OrderSeen::Unread.into();
+        };
+        let refunds: Option<Vec<_>> = refunds.iter().map(RefundObject::seen).collect();
+        let disputes: Option<Vec<_>> = disputes.iter().map(DisputeObject::seen).collect();
+        let seen = match (refunds, disputes) {
+            (Some(refunds), Some(disputes)) => OrderSeen::Read { refunds, disputes, asked },
+            _ => OrderSeen::Unread,
+        };
+        Observation::of(seen, &reply)
+    }
+
+    /// Every page of a merchant's since (`GET /v1/checkout/sessions`, every page of it).
+    async fn pages_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<PageSeen>> {
+        let from = since.as_seconds().to_string();
+        let (found, _) =
+            self.every::<CheckoutSession>("/v1/checkout/sessions", ("created[gte]", &from)).await?;
+        found.iter().filter(|page| page.is_of(merchant)).map(CheckoutSession::seen).collect()
+    }
+
+    /// Every payment of a merchant's since (`GET /v1/payment_intents`, every page of it).
+    async fn payments_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<IntentSeen>> {
+        let from = since.as_seconds().to_string();
+        let (found, _) = self.every::<PaymentIntent>("/v1/payment_intents", ("created[gte]", &from)).await?;
+        found.iter().filter(|intent| intent.is_of_merchant(merchant)).map(PaymentIntent::seen).collect()
+    }
+
     /// Looks for the PaymentIntent of an attempt among all that were made since shortly before it
     /// (`GET /v1/payment_intents`, every page; search lags behind and is not used). There is no upper end: a request
     /// may arrive late, and clocks differ; where they differ by much, finding nothing means nothing.
@@ -313,6 +382,37 @@ impl StripeAccount {
             // account, whose answers tell nothing of this attempt.
             Err(GatherError::Foreign) => Seen::KeyRefused,
         }
+    }
+
+    /// Everything that a listing shows where this is so, the oldest first, with the last answer; `None` when it did not come to
+    /// its end, or when the clocks differ, so that no time of it can be relied on.
+    async fn every<T>(&self, path: &str, (key, value): (&str, &str)) -> Option<(Vec<T>, Reply)>
+    where
+        T: DeserializeOwned + Identified + Send,
+    {
+        let mut found: Vec<T> = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let after = found.last().map(|last| last.id().to_owned());
+            let mut query = vec![(key, value), ("limit", "100")];
+            if let Some(after) = &after {
+                query.push(("starting_after", after));
+            }
+            let reply = self.get(path, &query).await.ok()?;
+            if reply.status != 200 || !reply.clock_agrees {
+                return None;
+            }
+            let List { data, has_more } = reply.json::<List<T>>()?;
+            let nothing_new = data.is_empty();
+            found.extend(data);
+            if !has_more {
+                found.reverse();
+                return Some((found, reply));
+            }
+            if nothing_new {
+                return None;
+            }
+        }
+        None
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, TransportError> {

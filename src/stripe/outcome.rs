@@ -50,7 +50,7 @@ pub(super) fn of_listing(found: &[PaymentIntent], attempt: AttemptNumber, asked:
     };
     let paid: Vec<PaymentIntentId> =
         seen.filter(|other| other.status == IntentStatus::Succeeded).map(|other| other.id).collect();
-    if paid.is_empty() { decisive } else { Seen::Beside { seen: Box::new(decisive), paid } }
+    decisive.beside(paid)
 }
 
 /// How much a status decides: paid, still open, dead.
@@ -74,7 +74,7 @@ fn names_the_token(error: &ErrorDetails) -> bool {
 }
 
 /// What may be logged of a refusal: Stripe's sentence may quote what was sent, its code and parameter do not.
-fn detail(error: &ErrorDetails) -> String {
+pub(super) fn detail(error: &ErrorDetails) -> String {
     let part = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     format!("code {}, parameter {}", part(&error.code), part(&error.param))
 }
@@ -100,10 +100,15 @@ fn declined(error: ErrorDetails) -> Option<Seen> {
 }
 
 pub(super) fn unknown(reply: &Reply) -> Seen {
-    Seen::Unknown(Unknown {
+    Seen::Unknown(unknown_answer(reply))
+}
+
+/// An answer that tells nothing.
+pub(super) fn unknown_answer(reply: &Reply) -> Unknown {
+    Unknown {
         retry_after: reply.retry_after,
         should_retry: reply.should_retry,
         replayed_error: reply.status >= 500 && reply.replayed,
         cannot_repeat: false,
-    })
+    }
 }

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::PaymentIntent;
-use super::charge::{self, ATTEMPT_KEY, REVISION_KEY, SESSION_KEY, Shipping};
+use super::answers::{Identified, PaymentIntent};
+use super::charge::{self, ATTEMPT_KEY, MERCHANT_KEY, REVISION_KEY, SESSION_KEY, Shipping};
 use super::outcome;
 use super::transport::Reply;
 use crate::domain::checkout::attempt::{AttemptIntent, Seen};
 use crate::domain::checkout::hosted::{PageSeen, PageStatus};
-use crate::domain::ids::{AttemptNumber, Revision};
+use crate::domain::ids::{AttemptNumber, MerchantId, Revision};
 use crate::domain::merchant::{MerchantView, PaymentMethod};
 use crate::domain::money::Money;
 use crate::domain::pricing::{Quote, QuoteLine};
@@ -76,6 +76,8 @@ struct Enabled {
 struct PaymentIntentData<'a> {
     description: String,
     metadata: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt_email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shipping: Option<Shipping<'a>>,
 }
@@ -162,13 +164,14 @@ pub fn encode_page(
         payment_intent_data: PaymentIntentData {
             description: format!("{} {}", view.name, intent.charge.session),
             metadata,
+            receipt_email: intent.receipt_email.as_deref(),
             shipping: intent.shipping.as_ref().map(Shipping::of),
         },
     })?)
 }
 
 #[derive(Debug, Deserialize)]
-struct CheckoutSession {
+pub(super) struct CheckoutSession {
     id: String,
     status: Option<String>,
     payment_status: String,
@@ -191,8 +194,19 @@ enum Paying {
     Whole(Box<PaymentIntent>),
 }
 
+impl Identified for CheckoutSession {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl CheckoutSession {
-    fn seen(&self) -> Option<PageSeen> {
+    pub(super) fn is_of(&self, merchant: &MerchantId) -> bool {
+        let named = |key: &str| self.metadata.as_ref()?.get(key).map(String::as_str);
+        named(SESSION_KEY).is_some() && named(MERCHANT_KEY) == Some(merchant.as_str())
+    }
+
+    pub(super) fn seen(&self) -> Option<PageSeen> {
         let named = |key: &str| self.metadata.as_ref()?.get(key);
         let number = |key: &str| named(key)?.parse::<u32>().ok();
         let status = match (self.status.as_deref()?, self.payment_status.as_str()) {

@@ -8,10 +8,14 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::{AccountError, Listing, Observation, StoredCharge, StoredPage};
+use super::{AccountError, Listing, Observation, StoredCharge, StoredPage, StoredRefund};
+use crate::domain::checkout::aftersales::OrderSeen;
+use crate::domain::checkout::attempt::IntentSeen;
 use crate::domain::checkout::driver::GatherError;
+use crate::domain::checkout::hosted::PageSeen;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{AccountId, HostedPageId, PaymentIntentId};
+use crate::domain::ids::{AccountId, HostedPageId, MerchantId, PaymentIntentId};
+use crate::domain::time::Timestamp;
 
 /// Stripe: accounts, each opened by its key.
 pub trait Stripe: Send + Sync + 'static {
@@ -48,6 +52,18 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
 
     /// Closes one page; every try has a `distinction` of its own.
     async fn close_page(&self, page: &HostedPageId, distinction: &str) -> Observation;
+
+    /// Sends a stored request for a refund, once.
+    async fn refund(&self, stored: &StoredRefund<'_>) -> Observation<OrderSeen>;
+
+    /// Reads every refund and dispute of a payment; `asked` is now.
+    async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> Observation<OrderSeen>;
+
+    /// Every page of a merchant's since; `None` when that did not come to its end.
+    async fn pages_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<PageSeen>>;
+
+    /// Every payment of a merchant's since, the oldest first; `None` when that did not come to its end.
+    async fn payments_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<IntentSeen>>;
 
     /// Looks for the PaymentIntent of an attempt among all that were made since.
     async fn find_intent(&self, wanted: &Listing<'_>) -> Observation;

@@ -38,6 +38,7 @@ pub fn open_folder(config: &GatewayConfig, environment: &dyn Environment, direct
                     given_account: tenant.account().cloned(),
                     key: found.stripe_key,
                     receiver: found.webhook.map(receiver),
+                    webhook_secrets: found.stripe_webhooks,
                 });
                 opened.merchants.push(tenant);
             }

@@ -15,7 +15,7 @@ fn demo(folder: &TempDir) -> Command {
 fn demo_buy_prints_a_receipt_for_every_shop_and_exits_well_again_and_again() {
     let folder = TempDir::new().unwrap();
     for _ in 0..2 {
-        let bought = demo(&folder).arg("--buy").output().unwrap();
+        let bought = demo(&folder).args(["--buy", "--log", "info"]).output().unwrap();
         let said = String::from_utf8_lossy(&bought.stdout);
         assert!(bought.status.success(), "{said}\n{}", String::from_utf8_lossy(&bought.stderr));
         for part in ["Fern & Thread", "Harbor Coffee Roasters", "45.67 USD", "Kumo Print Studio", "26400 JPY"]
@@ -23,6 +23,8 @@ fn demo_buy_prints_a_receipt_for_every_shop_and_exits_well_again_and_again() {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert_eq!(said.matches("charged once: pi_").count(), 3, "{said}");
+        let log = String::from_utf8_lossy(&bought.stderr);
+        assert!(log.contains("stripe_event_kept") && !log.contains("stripe_webhook_refused"), "{log}");
     }
     assert!(folder.path().join("demo-data/gateway.sqlite3").is_file(), "one folder holds it all");
 }

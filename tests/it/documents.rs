@@ -118,7 +118,7 @@ fn blocks(code: &str) -> impl Iterator<Item = Block<'_>> {
     let mut lines = code.lines();
     std::iter::from_fn(move || {
         let head = lines.find(|line| line.ends_with('{') && !line.starts_with([' ', '/', '#']))?;
-        Some(Block { head, lines: lines.by_ref().take_while(|line| *line != "}").collect() })
+        Some(Block { head, lines: lines.by_ref().take_while(|line| !matches!(*line, "}" | "};")).collect() })
     })
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use merchant_gateway::emulator::{Exchange, LedgerEntry};
+use merchant_gateway::emulator::{Exchange, LedgerEntry, WebhookPlan};
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -18,9 +18,10 @@ use crate::support::chance::Chance;
 use crate::support::client::{payment, total};
 use crate::support::operator::Operator;
 use crate::support::orders::{ORDERS, Order};
+use crate::support::receiver::{Does, OrderReceiver};
 use crate::support::samples::Sample;
 use crate::support::stripe_process::StripeProcess;
-use crate::support::world::World;
+use crate::support::world::{ADMIN_TOKEN, Shop, WEBHOOK_SECRET, World};
 
 /// How long one purchase may take, kills and all.
 const DEADLINE: Duration = Duration::from_mins(5);
@@ -41,21 +42,34 @@ fn setting(name: &str, usual: u64) -> u64 {
     SystemEnvironment.var(name).and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
+/// Where the gateway is now: its public and its admin listener.
+#[derive(Clone)]
+struct Place {
+    base: String,
+    admin: String,
+}
+
+impl Place {
+    fn of(world: &World) -> Self {
+        Self { base: world.url(""), admin: world.admin_address() }
+    }
+}
+
 /// Where the gateway is now, and a client that takes a dead one as it comes.
 #[derive(Clone)]
 struct Shopper {
     http: reqwest::Client,
-    base: watch::Receiver<String>,
+    place: watch::Receiver<Place>,
     until: Instant,
 }
 
 impl Shopper {
     /// Calls a tool until somebody answers.
     async fn call(&self, merchant: &str, tool: &str, arguments: &Value) -> Value {
-        let mut moved = self.base.clone();
+        let mut moved = self.place.clone();
         loop {
             assert!(Instant::now() < self.until, "{tool} of {merchant} was never answered");
-            let base = moved.borrow_and_update().clone();
+            let base = moved.borrow_and_update().base.clone();
             let params = json!({ "name": tool, "arguments": arguments });
             let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
             let request = self
@@ -90,7 +104,7 @@ impl Shopper {
         let form = |fields: String| ("application/x-www-form-urlencoded", fields);
         let page = loop {
             assert!(Instant::now() < self.until, "no page at Stripe was opened");
-            let base = self.base.borrow().clone();
+            let base = self.place.borrow().base.clone();
             let (kind, fields) = form("revision=1".to_owned());
             let pay = self.http.post(format!("{base}/t/{path}/pay?{query}")).header("content-type", kind);
             let location = match pay.body(fields).send().await {
@@ -110,7 +124,7 @@ impl Shopper {
         loop {
             if let Some((_, back)) = back.as_deref().and_then(|back| back.split_once("/t/")) {
                 // Stripe's page leads back to the shop, which looks at Stripe then; if it is alive.
-                let base = self.base.borrow().clone();
+                let base = self.place.borrow().base.clone();
                 let _ = self.http.get(format!("{base}/t/{back}")).send().await;
             }
             let seen = self.call(order.merchant, "get_checkout", &asked).await;
@@ -123,6 +137,33 @@ impl Shopper {
             }
             assert!(Instant::now() < self.until, "paid on the page, and never an order: {seen}");
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Has money go back, until somebody says that it did or that Stripe will not; gives whether it did.
+    async fn refund(&self, merchant: &str, order: &str, amount: Option<i64>) -> bool {
+        let mut moved = self.place.clone();
+        loop {
+            assert!(Instant::now() < self.until, "a refund of {order} was never decided");
+            let admin = moved.borrow_and_update().admin.clone();
+            let url = format!("http://{admin}/admin/v1/orders/{order}/refunds?tenant={merchant}");
+            let body = amount.map_or_else(|| json!({}), |amount| json!({ "amount": amount }));
+            let key = format!("kill-{}", amount.unwrap_or(0));
+            let request = self.http.post(url).bearer_auth(ADMIN_TOKEN).header("idempotency-key", key);
+            match request.body(body.to_string()).send().await {
+                Ok(answer) if answer.status() == 200 => return true,
+                Ok(answer) if answer.status() == 409 => {
+                    let told: Value = answer.json().await.unwrap_or_default();
+                    match told["code"].as_str() {
+                        Some("refund_refused") => return false,
+                        // Stripe, or the account, is not known yet after a start.
+                        Some("conflict") | None => tokio::task::yield_now().await,
+                        Some(other) => panic!("{other}: {told}"),
+                    }
+                }
+                Ok(_) => tokio::task::yield_now().await,
+                Err(_) => moved.changed().await.unwrap(),
+            }
         }
     }
 
@@ -167,6 +208,8 @@ struct Bought {
     currency: &'static str,
     declined: u32,
     order: Option<String>,
+    /// What went back.
+    refunds: Vec<i64>,
 }
 
 impl Bought {
@@ -180,6 +223,7 @@ impl Bought {
             currency,
             declined,
             order: placed.map(str::to_owned),
+            refunds: Vec::new(),
         }
     }
 }
@@ -230,8 +274,12 @@ enum Means {
     Page(&'static str),
 }
 
-/// A purchase to come.
-type Errand = (&'static Order, Means);
+/// A purchase to come, and what goes back of it: a third and then perhaps the rest, or all.
+struct Errand {
+    order: &'static Order,
+    means: Means,
+    back: Vec<Option<i64>>,
+}
 
 async fn errands(
     world: &mut World,
@@ -243,8 +291,15 @@ async fn errands(
     for number in 0..usize::try_from(purchases).unwrap() {
         let order = &ORDERS[number % ORDERS.len()];
         let shop = world.shops.iter().find(|shop| shop.id == order.merchant).unwrap();
+        let back = match chance.below(6) {
+            0 => vec![None],
+            1 => vec![Some(order.total / 3)],
+            2 => vec![Some(order.total / 3), None],
+            _ => Vec::new(),
+        };
         if chance.below(3) == 0 {
-            errands.push((order, Means::Page(chance.pick::<&str>(&PAGE_CARDS))));
+            let means = Means::Page(chance.pick::<&str>(&PAGE_CARDS));
+            errands.push(Errand { order, means, back });
             continue;
         }
         let mut tokens = Vec::new();
@@ -252,7 +307,7 @@ async fn errands(
             tokens.push(stripe.mint(shop.key(), card, (order.currency, order.total)).await);
         }
         world.canaries.extend_from_slice(&tokens);
-        errands.push((order, Means::Tokens(tokens)));
+        errands.push(Errand { order, means: Means::Tokens(tokens), back });
     }
     errands
 }
@@ -272,19 +327,130 @@ async fn all_is_explained(shopper: &Shopper, world: &World, bought: &[Bought]) {
     }
 }
 
+/// The sample shops, each told of its orders by this receiver.
+fn told_world(receiver: &OrderReceiver) -> World {
+    let mut shops: Vec<Shop> = Sample::all().iter().map(Sample::shop).collect();
+    let mut settings = vec![("GATEWAY__ORDER_EVENTS__ALLOW_LOOPBACK", "true")];
+    for shop in &mut shops {
+        let prefix = shop.variable.strip_suffix("_STRIPE_KEY").expect("the samples' keys are named so");
+        let variable: &str = format!("{prefix}_WEBHOOK_SECRET").leak();
+        let webhook = format!("\n[webhook]\nurl = \"{}\"\nsecret = \"env:{variable}\"\n", receiver.url());
+        shop.file.push_str(&webhook);
+        settings.push((variable, WEBHOOK_SECRET));
+    }
+    let mut world = World::closed(shops);
+    world.settings.extend(settings);
+    world
+}
+
+/// What went back at Stripe is what somebody was told went back, each once, and the orders' books say the same.
+async fn refunds_agree(world: &World, stripe: &StripeProcess, bought: &[Bought]) {
+    let mut at_stripe: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for shop in &world.shops {
+        for refund in stripe.refunds(shop.key()).await {
+            let session = refund["metadata"]["checkout_session"].as_str().unwrap().to_owned();
+            at_stripe.entry(session).or_default().push(refund["amount"].as_i64().unwrap());
+        }
+    }
+    let operator = Operator::of(world);
+    for Bought { merchant, session, order, refunds, .. } in bought {
+        let mut made = at_stripe.remove(session).unwrap_or_default();
+        let mut told = refunds.clone();
+        made.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(made, told, "{session} of {merchant}");
+        if let Some(order) = order {
+            let (_, shown) = operator.get(&format!("orders/{order}?tenant={merchant}")).await;
+            assert_eq!(shown["refunded_total"], told.iter().sum::<i64>(), "{shown}");
+        }
+    }
+    assert!(at_stripe.is_empty(), "refunds of nobody's purchase: {at_stripe:?}");
+}
+
+/// Every order was told of, and every refund, in the order of their numbers; gives how many events there were.
+async fn events_agree(world: &World, receiver: &OrderReceiver, bought: &[Bought]) -> usize {
+    let operator = Operator::of(world);
+    for shop in &world.shops {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let (_, pending) = operator.get(&format!("deliveries?tenant={}&state=pending", shop.id)).await;
+            if pending["deliveries"] == json!([]) {
+                break;
+            }
+            assert!(Instant::now() < until, "never told: {pending}");
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut told: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
+    for letter in receiver.received(0) {
+        let event: Value = serde_json::from_str(&letter.body).unwrap();
+        let data = &event["data"];
+        let of_order = told.entry(data["order"]["id"].as_str().unwrap().to_owned()).or_default();
+        let sequence = data["sequence"].as_i64().unwrap();
+        // Again and again it may come, but never for the first time before the one that precedes it.
+        if of_order.iter().all(|(known, _)| *known != sequence) {
+            of_order.push((sequence, event["type"].as_str().unwrap().to_owned()));
+        }
+    }
+    let mut events = 0;
+    for Bought { order, refunds, .. } in bought {
+        let Some(order) = order else { continue };
+        let of_order = told.remove(order).unwrap_or_else(|| panic!("nobody was told of {order}"));
+        let sequences: Vec<i64> = of_order.iter().map(|(sequence, _)| *sequence).collect();
+        assert!(sequences.iter().zip(1..).all(|(sequence, expected)| *sequence == expected), "{of_order:?}");
+        assert_eq!(of_order[0].1, "order.created");
+        assert!(of_order.len() > refunds.len(), "{of_order:?}, and {refunds:?} went back");
+        events += of_order.len();
+    }
+    assert!(told.is_empty(), "told of orders that nobody has: {told:?}");
+    events
+}
+
+/// Has Stripe send every shop's events to the process that lives now.
+async fn send_webhooks(world: &World, stripe: &StripeProcess) {
+    for shop in &world.shops {
+        let url = world.url(&format!("/t/{}/webhooks/stripe", shop.id));
+        stripe.send_webhooks(shop, &url).await;
+    }
+}
+
+/// No event that was taken is left behind, and none was refused; gives how many were followed.
+async fn all_are_followed(world: &World) -> usize {
+    let operator = Operator::of(world);
+    let mut followed = 0;
+    for shop in &world.shops {
+        loop {
+            let (_, seen) = operator.get(&format!("stripe-events?tenant={}&limit=200", shop.id)).await;
+            let refused = seen["refused"].as_object().unwrap();
+            assert!(refused.values().all(|times| times == 0), "{seen}");
+            let states = seen["events"].as_array().unwrap().iter().map(|event| &event["state"]);
+            if states.clone().all(|state| state != "waiting") {
+                followed += states.filter(|state| *state == "followed").count();
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    followed
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all() {
     let (purchases, kills) = (setting("CRASH_PURCHASES", 48), setting("CRASH_KILLS", 8));
     let seed = setting("CRASH_SEED", 1);
     println!("CRASH_PURCHASES={purchases} CRASH_KILLS={kills} CRASH_SEED={seed}");
     let mut chance = Chance::new(seed);
-    let mut world = World::closed(Sample::all().iter().map(Sample::shop).collect());
+    let receiver = OrderReceiver::start(Does::Takes);
+    let mut world = told_world(&receiver);
     let stripe = StripeProcess::beside(&mut world, seed);
+    let plan = WebhookPlan { retry_millis: vec![50, 200], ..WebhookPlan::bad_day(seed) };
+    stripe.set_webhook_plan(&plan).await;
     world.start_gateway();
+    send_webhooks(&world, &stripe).await;
     let queue = Arc::new(Mutex::new(errands(&mut world, &stripe, purchases, &mut chance).await));
-    let (moves, base) = watch::channel(world.url(""));
+    let (moves, place) = watch::channel(Place::of(&world));
     let http = patient();
-    let shopper = Shopper { http, base, until: Instant::now() + DEADLINE };
+    let shopper = Shopper { http, place, until: Instant::now() + DEADLINE };
     let (ending, mut ended) = watch::channel(0);
     let mut shoppers = JoinSet::new();
     for _ in 0..SHOPPERS {
@@ -293,11 +459,20 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
             let mut bought = Vec::new();
             loop {
                 let next = queue.lock().unwrap().pop();
-                let Some((order, means)) = next else { return bought };
-                bought.push(match means {
+                let Some(Errand { order, means, back }) = next else { return bought };
+                let mut one = match means {
                     Means::Tokens(tokens) => shopper.buy(order, &tokens).await,
                     Means::Page(card) => shopper.buy_on_page(order, card).await,
-                });
+                };
+                if let Some(placed) = one.order.clone() {
+                    for amount in back {
+                        let left = one.total - one.refunds.iter().sum::<i64>();
+                        if shopper.refund(one.merchant, &placed, amount).await {
+                            one.refunds.push(amount.unwrap_or(left));
+                        }
+                    }
+                }
+                bought.push(one);
                 ending.send_modify(|ended| *ended += 1);
             }
         });
@@ -309,7 +484,8 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
         tokio::time::sleep(Duration::from_millis(chance.below(LONGEST_LIFE))).await;
         world.kill();
         world.start_gateway();
-        moves.send_replace(world.url(""));
+        send_webhooks(&world, &stripe).await;
+        moves.send_replace(Place::of(&world));
     }
     let mut bought = Vec::new();
     while let Some(of_one) = shoppers.join_next().await {
@@ -318,6 +494,10 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     let wrong = disagreements(&bought, &stripe.ledger().await);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     all_is_explained(&shopper, &world, &bought).await;
+    refunds_agree(&world, &stripe, &bought).await;
+    let events = events_agree(&world, &receiver, &bought).await;
+    let refunded: usize = bought.iter().map(|bought| bought.refunds.len()).sum();
+    let webhooks = all_are_followed(&world).await;
     let paid = bought.iter().filter(|bought| bought.order.is_some()).count();
     let declined: u32 = bought.iter().map(|bought| bought.declined).sum();
     let charge = |seen: &Exchange| seen.method == "POST" && seen.path == "/v1/payment_intents";
@@ -325,12 +505,14 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     let page = |seen: &Exchange| seen.method == "POST" && seen.path == "/v1/checkout/sessions";
     let pages = stripe.exchanges().await.into_iter().filter(page).count();
     println!(
-        "{} purchases, {paid} paid, {declined} declines, {kills} kills, {sent} requests to charge, {pages} for pages, faults: {}",
+        "{} purchases, {paid} paid, {declined} declines, {refunded} refunds, {events} events told, {kills} kills, \
+         {sent} requests to charge, {pages} for pages, {webhooks} webhooks, faults: {}",
         bought.len(),
         stripe.faults_hit().await
     );
     assert_eq!(bought.len(), usize::try_from(purchases).unwrap());
-    assert!(paid > 0 && declined > 0 && pages > 0, "something of each was met");
+    assert!(paid > 0 && declined > 0 && pages > 0 && refunded > 0, "something of each was met");
+    assert!(webhooks > 0, "something of each was met");
     assert!(
         sent + pages > paid + usize::try_from(declined).unwrap(),
         "payments were under way when something went wrong"
@@ -346,6 +528,7 @@ fn the_reckoning_notices_every_disagreement() {
         currency: "usd",
         declined: 0,
         order: order.map(str::to_owned),
+        refunds: Vec::new(),
     };
     let entry = |session: &str, amount| LedgerEntry {
         account: "acct_1".to_owned(),

@@ -94,6 +94,11 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("page used", 1000),
         ("page of no use", 200),
         ("both ways tried", 1000),
+        ("webhook", 10_000),
+        ("webhook before the answer", 5000),
+        ("webhook late", 5000),
+        ("webhook twice", 2000),
+        ("webhook lost", 2000),
         ("paid on a page", 1000),
         ("frozen: disagrees", 50),
         ("frozen: conflict", 50),
@@ -103,6 +108,13 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("flag: paid by a dead attempt", 10),
         ("flag: paid twice", 5),
         ("flag: payment disagrees", 50),
+        ("refund asked for", 1000),
+        ("late refund", 20),
+        ("refund: made", 1000),
+        ("refund: failed", 20),
+        ("refund: refused", 100),
+        ("refund: made elsewhere", 20),
+        ("disputed", 20),
     ] {
         let met = counts.get(what).copied().unwrap_or(0);
         assert!(met >= least, "{what}: {met} of at least {least}; {counts:?}");

@@ -1,6 +1,7 @@
 //! What every store must do, run over each of them; and in `sqlite`, what only a file can show.
 
 mod histories;
+mod inbox;
 mod outbox;
 mod sqlite;
 pub(crate) mod values;
@@ -11,13 +12,14 @@ use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::checkout::timeline::{Entry, Happening};
 use merchant_gateway::domain::ids::Revision;
-use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId};
+use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, KeptFlag, Loaded, MemoryStore, Outbox, Resolution, SqliteStore, Store,
-    StoreError, TokenUse,
+    AttemptRow, Commit, CommitError, Inbox, KeptFlag, Loaded, MemoryStore, Outbox, Resolution, SqliteStore,
+    Store, StoreError, TokenUse,
 };
 
+use self::inbox::*;
 use self::outbox::*;
 use self::values::*;
 
@@ -81,12 +83,18 @@ contract!(
     a_retry_by_hand_begins_anew_and_waits_for_the_try_that_is_under_way,
     events_are_listed_newest_first_by_state_order_and_page,
     a_tenant_never_sees_or_sends_another_tenants_events,
+    a_stripe_event_is_kept_once_and_as_it_came,
+    two_who_keep_one_stripe_event_at_once_keep_it_once,
+    stripe_events_wait_in_the_order_in_which_they_came_page_by_page,
+    a_stripe_event_finds_its_session_by_name_or_by_its_payment,
+    a_tenant_never_sees_or_changes_another_tenants_stripe_events,
+    old_stripe_events_are_forgotten,
 );
 
 /// All that is durable, in any form.
-trait Durable: Store + Outbox {}
+trait Durable: Store + Outbox + Inbox {}
 
-impl<T: Store + Outbox> Durable for T {}
+impl<T: Store + Outbox + Inbox> Durable for T {}
 
 type AnyStore = Arc<dyn Durable>;
 
@@ -357,8 +365,11 @@ async fn an_order_is_placed_with_its_session_or_not_at_all(store: AnyStore) {
     let paid = store.commit(paid).await.unwrap();
     let read = loaded(&store, 1).await;
     assert_eq!(read.session, Some((paid, completed(1))));
-    assert_eq!(read.order, Some(order(1)));
-    assert_eq!(store.order(&harbor(), &OrderId::from_random(1)).await.unwrap(), Some(order(1)));
+    assert_eq!(read.order, Some(order(1).numbered(OrderNumber::FIRST)));
+    assert_eq!(
+        store.order(&harbor(), &OrderId::from_random(1)).await.unwrap(),
+        Some(order(1).numbered(OrderNumber::FIRST))
+    );
 }
 
 async fn a_session_and_a_payment_have_one_order_each(store: AnyStore) {
@@ -376,7 +387,7 @@ async fn a_session_and_a_payment_have_one_order_each(store: AnyStore) {
     shared.order.payment_intent = intent(1);
     let shared = Commit { order: Some(shared), ..change(&harbor(), Version(1), completed(2)) };
     assert!(is_corrupt(&store.commit(shared).await));
-    assert_eq!(loaded(&store, 1).await.order, Some(order(1)));
+    assert_eq!(loaded(&store, 1).await.order, Some(order(1).numbered(OrderNumber::FIRST)));
     assert_eq!(loaded(&store, 2).await.session, Some((Version(1), ready(2))));
 }
 

@@ -98,7 +98,7 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
     source.close().await.unwrap();
     let mut alone = connection(SqliteConnectOptions::new().filename(&path)).await;
     sqlx::query("ATTACH ? AS gateway").bind(gateway.to_str()).execute(&mut alone).await.unwrap();
-    for table in ["timeline", "orders", "attempts"] {
+    for table in ["outbox", "timeline", "orders", "attempts"] {
         let emptied = match table {
             // What came with the creation of the checkout stays.
             "timeline" => "DELETE FROM main.timeline WHERE number > 1".to_owned(),
@@ -126,6 +126,8 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
              WHERE tenant = ?3 AND mode = 'test' AND session = ?1",
             "INSERT INTO main.orders SELECT * FROM gateway.orders \
              WHERE tenant = ?3 AND mode = 'test' AND session = ?1",
+            "INSERT INTO main.outbox SELECT * FROM gateway.outbox WHERE tenant = ?3 AND mode = 'test' AND \"order\" = \
+             (SELECT id FROM gateway.orders WHERE tenant = ?3 AND mode = 'test' AND session = ?1)",
             "INSERT INTO main.timeline SELECT * FROM gateway.timeline \
              WHERE tenant = ?3 AND mode = 'test' AND session = ?1 AND number = ?2",
         ];
@@ -139,7 +141,7 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
         }
     }
     let elapsed = begun.elapsed();
-    for table in ["orders", "attempts", "timeline"] {
+    for table in ["orders", "attempts", "timeline", "outbox"] {
         let count = |schema: &str| format!("SELECT count(*) FROM {schema}.{table}");
         let written: i64 =
             sqlx::query_scalar(sqlx::AssertSqlSafe(count("main"))).fetch_one(&mut alone).await.unwrap();

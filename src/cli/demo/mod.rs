@@ -21,7 +21,9 @@ use crate::config::gateway::GatewayConfig;
 use crate::config::secrets::SecretRef;
 use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
-use crate::emulator::{AccountSeed, Emulator, EmulatorOptions, Host, HostMerchant, HostOptions, KeySeed};
+use crate::emulator::{
+    AccountSeed, Emulator, EmulatorOptions, Host, HostMerchant, HostOptions, KeySeed, WebhookEndpoint,
+};
 use crate::ports::{FixedEnvironment, SystemClock, SystemIds};
 use crate::telemetry::{self, LogFormat};
 
@@ -69,8 +71,15 @@ impl Demo {
             SecretRef::Env(name) => Some((name.clone(), key(tenant))),
             SecretRef::File(_) => None,
         });
-        let environment =
-            FixedEnvironment::new(variables.chain([(MASTER_KEY.to_owned(), folder.master_key.clone())]));
+        let webhook_variables = read.tenants.iter().flat_map(|tenant| {
+            let named = tenant.stripe_webhooks().filter_map(|secret| match secret {
+                SecretRef::Env(name) => Some(name.clone()),
+                SecretRef::File(_) => None,
+            });
+            named.map(|name| (name, webhook_secret(tenant)))
+        });
+        let master_key = (MASTER_KEY.to_owned(), folder.master_key.clone());
+        let environment = FixedEnvironment::new(variables.chain(webhook_variables).chain([master_key]));
         let config = GatewayConfig::load(None, &environment, &overrides(&folder, address, &emulator))
             .map_err(|problems| told(&problems))?;
         let admin = TcpListener::bind(config.admin.listen)?;
@@ -78,6 +87,7 @@ impl Demo {
         if !gateway.problems().is_empty() {
             return Err(told(gateway.problems()));
         }
+        send_webhooks(&gateway, &emulator)?;
         if self.buy {
             let bought = buy::from_all(&gateway, &emulator);
             gateway.stop()?;
@@ -136,6 +146,27 @@ fn overrides(folder: &folder::DemoFolder, address: SocketAddr, emulator: &Emulat
 /// A merchant's made-up key.
 fn key(tenant: &TenantConfig) -> String {
     format!("sk_test_demo_{}", tenant.id().as_str().replace('-', "_"))
+}
+
+/// The made-up secret of a merchant's webhooks.
+fn webhook_secret(tenant: &TenantConfig) -> String {
+    format!("whsec_demo_known_on_this_machine_only_{}", tenant.id().as_str().replace('-', "_"))
+}
+
+/// Has the emulator send its events to every merchant that takes them, as an agency does in Stripe's dashboard.
+fn send_webhooks(gateway: &Gateway, emulator: &Emulator) -> anyhow::Result<()> {
+    for merchant in gateway.merchants() {
+        if merchant.stripe_webhooks().next().is_some() {
+            let url = format!("http://{}/t/{}/webhooks/stripe", gateway.address(), merchant.id());
+            let account = account(merchant).account_id;
+            emulator.add_webhook_endpoint(&WebhookEndpoint::new(
+                &account,
+                &url,
+                &webhook_secret(merchant),
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// A merchant's account at the emulator; the same at every start, as the store remembers it.

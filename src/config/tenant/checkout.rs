@@ -27,6 +27,7 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
     };
     let allow_larger_token =
         section.field("allow_larger_token").and_then(|field| field.switch()).unwrap_or(false);
+    let receipt_email = section.field("receipt_email").and_then(|field| field.switch()).unwrap_or(false);
     let words = [("off", RiskPolicy::Off), ("block_on_recommendation", RiskPolicy::BlockOnRecommendation)];
     let risk = section.field("risk").and_then(|field| field.choice(&words));
     let quote = section.field("quote_ttl_minutes").and_then(|field| whole(&field, 1..=LONGEST_QUOTE));
@@ -43,6 +44,7 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
             allow_larger: allow_larger_token,
             risk: risk.unwrap_or(RiskPolicy::BlockOnRecommendation),
         },
+        receipt_email,
         quote_ttl: Span::minutes(quote),
         session_ttl: Span::minutes(session),
     }

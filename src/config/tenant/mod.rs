@@ -39,6 +39,7 @@ pub struct TenantConfig {
     source: String,
     host_places: Vec<Place>,
     stripe_key: SecretSetting,
+    stripe_webhooks: Vec<SecretSetting>,
     webhook: Option<WebhookSetting>,
     /// The merchant's view, at generation 0.
     seed: MerchantView,
@@ -49,6 +50,8 @@ pub struct TenantConfig {
 pub struct TenantSecrets {
     /// The key of its Stripe account, of the merchant's mode.
     pub stripe_key: SecretString,
+    /// What signs Stripe's webhooks: any of them. Empty where the merchant takes none.
+    pub stripe_webhooks: Vec<SecretString>,
     /// Where its order events go, and what signs them.
     pub webhook: Option<WebhookSecrets>,
 }
@@ -108,6 +111,11 @@ impl TenantConfig {
         &self.stripe_key.reference
     }
 
+    /// Where the secrets that sign Stripe's webhooks are kept.
+    pub fn stripe_webhooks(&self) -> impl Iterator<Item = &SecretRef> {
+        self.stripe_webhooks.iter().map(|setting| &setting.reference)
+    }
+
     /// The merchant as its readers see it. `account` is what Stripe answered for the key; an account that the file
     /// names goes before it, and whoever learns another one refuses to charge.
     #[must_use]
@@ -127,9 +135,23 @@ impl TenantConfig {
     ) -> Result<TenantSecrets, Vec<Diagnostic>> {
         let key = self.resolve_stripe_key(environment, dir);
         let webhook = self.webhook.as_ref().map(|webhook| webhook.resolve(environment, dir)).transpose();
+        let (mut stripe_webhooks, mut problems) = (Vec::new(), Vec::new());
+        for setting in &self.stripe_webhooks {
+            match setting.resolve_webhook_secret(environment, dir) {
+                Ok(secret) => stripe_webhooks.push(secret),
+                Err(problem) => problems.push(problem),
+            }
+        }
         match (key, webhook) {
-            (Ok(stripe_key), Ok(webhook)) => Ok(TenantSecrets { stripe_key, webhook }),
-            (key, webhook) => Err(key.err().into_iter().chain(webhook.err().into_iter().flatten()).collect()),
+            (Ok(stripe_key), Ok(webhook)) if problems.is_empty() => {
+                Ok(TenantSecrets { stripe_key, stripe_webhooks, webhook })
+            }
+            (key, webhook) => Err(key
+                .err()
+                .into_iter()
+                .chain(problems)
+                .chain(webhook.err().into_iter().flatten())
+                .collect()),
         }
     }
 
@@ -154,8 +176,9 @@ impl TenantConfig {
 
     /// Every reference to a secret, with the place where it is written.
     pub(super) fn references(&self) -> impl Iterator<Item = (&SecretRef, &Place)> {
-        let settings =
-            std::iter::once(&self.stripe_key).chain(self.webhook.iter().flat_map(WebhookSetting::references));
+        let settings = std::iter::once(&self.stripe_key)
+            .chain(&self.stripe_webhooks)
+            .chain(self.webhook.iter().flat_map(WebhookSetting::references));
         settings.map(|setting| (&setting.reference, &setting.place))
     }
 
@@ -170,14 +193,17 @@ pub fn parse_tenant(file: &Path, text: &str) -> Result<TenantConfig, Vec<Diagnos
     let config = source.parse().and_then(|table| read_root(&source, source.root(&table)));
     let problems = source.into_problems();
     match config {
-        Some(Root { seed, host_places, stripe_key, webhook }) if problems.is_empty() => Ok(TenantConfig {
-            file: file.to_path_buf(),
-            source: text.to_owned(),
-            host_places,
-            stripe_key,
-            webhook,
-            seed,
-        }),
+        Some(Root { seed, host_places, stripe_key, stripe_webhooks, webhook }) if problems.is_empty() => {
+            Ok(TenantConfig {
+                file: file.to_path_buf(),
+                source: text.to_owned(),
+                host_places,
+                stripe_key,
+                stripe_webhooks,
+                webhook,
+                seed,
+            })
+        }
         Some(_) | None => Err(problems),
     }
 }
@@ -187,6 +213,7 @@ struct Root {
     seed: MerchantView,
     host_places: Vec<Place>,
     stripe_key: SecretSetting,
+    stripe_webhooks: Vec<SecretSetting>,
     webhook: Option<WebhookSetting>,
 }
 
@@ -242,7 +269,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<Root> {
         limits,
         status: MerchantStatus::Serving,
     };
-    Some(Root { seed, host_places, stripe_key: stripe.key, webhook })
+    Some(Root { seed, host_places, stripe_key: stripe.key, stripe_webhooks: stripe.webhook_secrets, webhook })
 }
 
 fn read_id(source: &Source<'_>) -> Option<MerchantId> {

@@ -1,11 +1,17 @@
 //! `[stripe]`: which account is paid, by which methods, with which key.
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::values::{id, once, refuse_empty};
-use crate::config::diagnostic::{Place, quoted};
+use crate::config::diagnostic::{Diagnostic, Place, quoted};
 use crate::config::document::{Field, Section};
-use crate::config::secrets::SecretRef;
+use crate::config::secrets::{SecretRef, SecretsDir};
 use crate::domain::ids::{AccountId, MerchantId, Mode, NetworkId};
 use crate::domain::merchant::PaymentMethod;
+use crate::ports::Environment;
+
+/// How many webhook secrets may be in use at once, while one is changed for another or an endpoint moves.
+const MOST_WEBHOOK_SECRETS: usize = 4;
 
 const TEST_NETWORK: &str = "profile_test_";
 const METHODS: [(&str, PaymentMethod); 4] = [
@@ -22,12 +28,41 @@ pub(super) struct SecretSetting {
     pub(super) place: Place,
 }
 
+impl SecretSetting {
+    /// Follows a reference to a secret that signs Stripe's webhooks.
+    pub(super) fn resolve_webhook_secret(
+        &self,
+        environment: &dyn Environment,
+        dir: &SecretsDir,
+    ) -> Result<SecretString, Diagnostic> {
+        let Self { reference, place } = self;
+        let secret = reference.resolve(environment, dir);
+        let secret = secret.map_err(|error| place.problem(error.to_string(), error.remedy("whsec_…")))?;
+        if is_webhook_secret(&secret) {
+            return Ok(secret);
+        }
+        Err(place.problem(
+            format!("the secret in {reference} is no signing secret of a Stripe webhook endpoint"),
+            "copy the endpoint's signing secret from Stripe's dashboard, whsec_…",
+        ))
+    }
+}
+
+/// `whsec_` and enough letters and digits not to be guessed; Stripe's have 32 or more.
+fn is_webhook_secret(secret: &SecretString) -> bool {
+    secret.expose_secret().strip_prefix("whsec_").is_some_and(|rest| {
+        (16..=256).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_graphic())
+    })
+}
+
 /// What `[stripe]` says.
 pub(super) struct Stripe {
     pub(super) network_id: NetworkId,
     pub(super) account: Option<AccountId>,
     pub(super) key: SecretSetting,
     pub(super) payment_methods: Vec<PaymentMethod>,
+    /// What signs Stripe's webhooks: any of them.
+    pub(super) webhook_secrets: Vec<SecretSetting>,
 }
 
 /// Reads the section. Without a valid `merchant` no reference can be judged, and the file's name was reported.
@@ -46,13 +81,20 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Opti
     let key =
         section.required("secret_key", "refer to the key, such as \"file:stripe_key\" or \"env:MERCHANT_…\"");
     let key = key.and_then(|field| read_secret(&field, merchant?, "STRIPE_KEY"));
-    section.unsupported("webhook_secrets", "remove it; payments are followed by reading them at Stripe");
+    let webhook_secrets = section.field("webhook_secrets").map_or_else(Vec::new, |field| {
+        let items = field.items("write a list of references in square brackets, or leave it out");
+        if items.len() > MOST_WEBHOOK_SECRETS {
+            section.too_many("webhook_secrets", items.len(), MOST_WEBHOOK_SECRETS);
+        }
+        let read = |item: &Field<'_>| read_secret(item, merchant?, "STRIPE_WEBHOOK_SECRET");
+        items.iter().take(MOST_WEBHOOK_SECRETS).filter_map(read).collect()
+    });
     let payment_methods = match section.field("payment_methods") {
         Some(field) => read_methods(&field),
         None => vec![PaymentMethod::Card, PaymentMethod::ApplePay, PaymentMethod::GooglePay],
     };
     section.finish();
-    Some(Stripe { network_id: network_id?, account, key: key?, payment_methods })
+    Some(Stripe { network_id: network_id?, account, key: key?, payment_methods, webhook_secrets })
 }
 
 fn read_network(field: &Field<'_>, mode: Option<Mode>) -> Option<NetworkId> {

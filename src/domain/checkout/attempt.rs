@@ -36,6 +36,8 @@ pub struct AttemptIntent {
     pub means: Means,
     /// The Stripe account that is paid.
     pub account: AccountId,
+    /// Where Stripe sends its receipt, if it is to send one.
+    pub receipt_email: Option<String>,
     /// Where the goods go; Stripe's risk engine reads it.
     pub shipping: Option<Address>,
     /// Makes repeats of the request one payment.
@@ -196,6 +198,12 @@ impl Seen {
         if let Self::Beside { seen, paid } = self { (*seen, paid) } else { (self, Vec::new()) }
     }
 
+    /// The same, with further payments beside it.
+    #[must_use]
+    pub fn beside(self, paid: Vec<PaymentIntentId>) -> Self {
+        if paid.is_empty() { self } else { Self::Beside { seen: Box::new(self), paid } }
+    }
+
     /// The same, where finding nothing proves nothing.
     #[must_use]
     pub fn without_absence(self) -> Self {
@@ -309,4 +317,6 @@ pub enum FlagReason {
     PaidTwice,
     /// The payment differs from what was asked for, and the session waits for an operator.
     PaymentDisagrees,
+    /// A restored database does not know what was paid.
+    LostByRestore,
 }

@@ -1,12 +1,14 @@
 //! What callers ask of a session and what they are answered.
 
+use super::aftersales::RefundWish;
 use super::decision::Decision;
 use super::session::{Notice, Session};
 use super::token::{SharedPaymentToken, TokenProblem};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
-use crate::domain::ids::{ItemId, Revision, ShippingId};
-use crate::domain::order::Order;
+use crate::domain::ids::{ItemId, OrderNumber, Reference, Revision, ShippingId};
+use crate::domain::money::Money;
+use crate::domain::order::{Fulfillment, Order};
 
 /// What a caller asks of a session.
 #[derive(Clone, Debug)]
@@ -33,6 +35,10 @@ pub enum Command {
     Read,
     /// Decide what no reading could tell. Only an operator sends this.
     Decide(Decision),
+    /// Give money back. Only an operator sends this.
+    Refund(RefundWish),
+    /// Tell that goods were sent. Only an operator sends this.
+    Fulfill(Fulfillment),
 }
 
 /// A change of wishes: what is `None` stays as it is.
@@ -72,9 +78,31 @@ pub struct Answer {
     pub checkout_page: Option<String>,
 }
 
+/// An order that is to be placed, with what is fixed about it then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOrder {
+    /// The order.
+    pub order: Order,
+    /// The absolute address of its status page.
+    pub permalink: String,
+    /// The `structuredContent` of `complete_checkout`, to be answered byte for byte to every repeat.
+    pub completion: String,
+}
+
+impl NewOrder {
+    /// The order as it is once it has its number.
+    #[must_use]
+    pub fn numbered(self, number: OrderNumber) -> PlacedOrder {
+        let Self { order, permalink, completion } = self;
+        PlacedOrder { number, order, permalink, completion }
+    }
+}
+
 /// An order with what was fixed about it when it was placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedOrder {
+    /// What people call it.
+    pub number: OrderNumber,
     /// The order.
     pub order: Order,
     /// The absolute address of its status page.
@@ -140,6 +168,34 @@ pub enum Rejection {
     /// Stripe could not be asked about the token.
     #[error("the payment could not be checked just now; nothing was charged; try again in a moment")]
     TokenUnread,
+    /// Only a paid order has this.
+    #[error("this checkout is {0}; only a completed one has an order")]
+    NotPaid(&'static str),
+    /// More than what was paid, or nothing.
+    #[error("a refund is at least 1 and at most {left}, which is what has not been refunded yet")]
+    RefundTooLarge {
+        /// What is left.
+        left: Money,
+    },
+    /// One refund at a time.
+    #[error("another refund of this order is not decided yet; try again when it is")]
+    RefundUnderWay,
+    /// The reference stands for something else.
+    #[error(
+        "\"{0}\" was used for something else of this order before; give every request a reference of its own"
+    )]
+    ReferenceTaken(Reference),
+    /// More than what was bought and not sent yet, or nothing.
+    #[error("of \"{item}\" {left} can still be sent; quantities begin at 1")]
+    NotThatMany {
+        /// Which item.
+        item: ItemId,
+        /// How many can be sent.
+        left: u32,
+    },
+    /// Everything was sent.
+    #[error("everything of this order was sent already")]
+    NothingToSend,
     /// There is nothing to decide.
     #[error("this checkout is {0}; only a frozen one waits for a decision")]
     NotFrozen(&'static str),

@@ -17,7 +17,7 @@ use super::session::{
 };
 use super::settle::{LONGEST_PAUSE, completed_by, flag, pause};
 use super::snapshot::AttemptMove;
-use super::step::{Context, Effect, Event, Transition, Work, payable};
+use super::step::{Context, Effect, Event, Transition, Work, payable, receipt_email};
 use crate::domain::ids::{AttemptNumber, HostedPageId, PaymentIntentId, Revision, SessionId};
 use crate::domain::money::Money;
 use crate::domain::pricing::Quote;
@@ -181,6 +181,7 @@ pub(super) fn open(
             email: session.wishes.buyer.email.clone(),
         },
         account: account.clone(),
+        receipt_email: receipt_email(&session.wishes.buyer, context),
         shipping: session.wishes.address.clone(),
         started: now,
         repeat_until: now + REPEAT,

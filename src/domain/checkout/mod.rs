@@ -14,11 +14,13 @@
 //! Invariants kept here: at most one attempt is undecided; an attempt's intent is in a commit before its request
 //! leaves; `completed` is reached only by a succeeded payment that agrees with the quote.
 
+pub mod aftersales;
 pub mod attempt;
 pub mod command;
 pub mod decision;
 pub mod driver;
 pub mod hosted;
+pub mod restored;
 pub mod session;
 mod settle;
 pub mod snapshot;

@@ -7,9 +7,11 @@ use super::hosted::{Closing, Hosted, Page};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
 use crate::domain::ids::{
-    AccountId, AttemptNumber, OrderId, PaymentIntentId, Revision, SessionId, SessionRef, ShippingId,
+    AccountId, AttemptNumber, OrderId, PaymentIntentId, RefundNumber, Revision, SessionId, SessionRef,
+    ShippingId,
 };
 use crate::domain::merchant::TokenPolicy;
+use crate::domain::order::Book;
 use crate::domain::pricing::{PricingProblem, Quote};
 use crate::domain::time::{Span, Timestamp};
 
@@ -55,6 +57,18 @@ pub struct Session {
     pub notice: Option<Notice>,
     /// Where it stands.
     pub state: State,
+    /// What became of its order, once it is paid.
+    #[serde(default)]
+    pub book: Book,
+}
+
+/// What callers of a session wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undertaking {
+    /// An attempt to be paid.
+    Attempt(AttemptNumber),
+    /// A refund.
+    Refund(RefundNumber),
 }
 
 impl Session {
@@ -70,17 +84,19 @@ impl Session {
         self.attempts.saturating_sub(self.pages) >= MAX_ATTEMPTS
     }
 
-    /// The attempt that is undecided and worked on, whose callers wait; a page that waits for its shopper is not.
+    /// What is undecided and worked on, and whose callers wait; a page that waits for its shopper is not.
     #[must_use]
-    pub const fn running(&self) -> Option<AttemptNumber> {
+    pub fn running(&self) -> Option<Undertaking> {
         match &self.state {
-            State::Charging(charging) => Some(charging.attempt),
-            State::OpeningHosted(hosted) | State::ClosingHosted { hosted, .. } => Some(hosted.attempt),
+            State::Charging(charging) => Some(Undertaking::Attempt(charging.attempt)),
+            State::OpeningHosted(hosted) | State::ClosingHosted { hosted, .. } => {
+                Some(Undertaking::Attempt(hosted.attempt))
+            }
+            State::Completed { .. } => self.book.asking().map(|(number, _)| Undertaking::Refund(number)),
             State::AwaitingHosted { .. }
             | State::Open { .. }
             | State::Ready { .. }
             | State::Frozen { .. }
-            | State::Completed { .. }
             | State::Canceled { .. }
             | State::Expired => None,
         }
@@ -191,7 +207,7 @@ impl State {
         }
     }
 
-    /// Whether nothing more can happen to it.
+    /// Whether it stays as it is. What becomes of a paid one's order is in its book.
     #[must_use]
     pub const fn is_terminal(&self) -> bool {
         matches!(self, Self::Completed { .. } | Self::Canceled { .. } | Self::Expired)
@@ -290,6 +306,8 @@ pub enum CancelReason {
     TooManyAttempts,
     /// An operator found that nothing was charged.
     Operator,
+    /// It was paid for something that a restored database does not know; the payment is flagged.
+    Restored,
 }
 
 /// What a shopper is told about a session: an error on the payment sheet (ACP 2025-09-29 `MessageError`).

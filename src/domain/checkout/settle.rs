@@ -3,6 +3,7 @@
 //! Invariants kept here: nothing is concluded from silence before it is certain; an attempt ends only when it is
 //! known to be paid or known to be dead; a payment that disagrees with what was asked for is never an order.
 
+use super::aftersales::first_look;
 use super::attempt::{AttemptEnd, Flag, FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use super::hosted::{PageSeen, PageStatus, settle_page};
 use super::session::{
@@ -185,6 +186,7 @@ pub(super) fn completed_by(
     next.notice = None;
     next.state =
         State::Completed { quote: charging.quote.clone(), order: order.id.clone(), intent: intent.clone() };
+    next.book.next_look = first_look(session, context.moment.now);
     let end = AttemptEnd::Succeeded { intent: intent.clone() };
     Transition { attempt: Some(ended(charging, end)), order: Some(order), ..Transition::to(next) }
 }

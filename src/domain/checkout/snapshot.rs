@@ -1,5 +1,6 @@
 //! A session as it was read, and one change of it as data: what goes in and out of the store.
 
+use super::aftersales::{News, RefundIntent};
 use super::attempt::{AttemptEnd, AttemptIntent, Flag};
 use super::command::PlacedOrder;
 use super::session::{Session, Version};
@@ -43,6 +44,10 @@ pub struct Change {
     pub attempt: Option<AttemptMove>,
     /// The order that is placed.
     pub order: Option<Order>,
+    /// The refund that is begun.
+    pub refund: Option<Box<RefundIntent>>,
+    /// What the merchant is told of the order, beside that it came to be.
+    pub news: Vec<News>,
     /// Payments for an operator to look at.
     pub flags: Vec<Flag>,
     /// What its timeline tells of it.

@@ -3,21 +3,24 @@
 //! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
 //! below; those for what Stripe said are in [`settle`](super::settle).
 
+use super::aftersales::{self, News, OrderSeen, RefundAnswer, RefundIntent, RefundWish};
 use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Means, Seen, Unknown};
 use super::command::{Patch, Payment, Rejection};
 use super::decision::{Decision, decided};
 use super::hosted::{self, Closing, Hosted};
+use super::restored::{self, Trace};
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread, Wishes};
 use super::settle::{LONGEST_PAUSE, settle};
 use super::snapshot::AttemptMove;
 use super::token::TokenFacts;
 use crate::domain::address::Buyer;
 use crate::domain::ids::{
-    AttemptNumber, FlagId, HostedPageId, ItemId, OrderId, PaymentIntentId, Revision, SessionId,
+    AttemptNumber, FlagId, HostedPageId, ItemId, OrderId, PaymentIntentId, RefundNumber, Revision, SessionId,
 };
 use crate::domain::merchant::{MerchantStatus, MerchantView};
-use crate::domain::order::Order;
+use crate::domain::order::{Book, Fulfillment, Order};
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
+use crate::domain::stripe_event::Concern;
 use crate::domain::time::{Span, Timestamp};
 
 use super::attempt::Flag;
@@ -105,6 +108,14 @@ pub enum Event {
         /// What was seen.
         seen: Seen,
     },
+    /// Money is to go back.
+    RefundWanted(RefundWish),
+    /// Goods were sent.
+    Fulfilled(Fulfillment),
+    /// Stripe was seen to say something of a paid order.
+    SawOrder(OrderSeen),
+    /// Stripe shows something that a restored database may not know.
+    Reconciled(Box<Trace>),
 }
 
 /// Where a step leads.
@@ -116,6 +127,10 @@ pub struct Transition {
     pub attempt: Option<AttemptMove>,
     /// The order that is placed.
     pub order: Option<Order>,
+    /// The refund that is begun.
+    pub refund: Option<Box<RefundIntent>>,
+    /// What the merchant is told of the order, beside that it came to be.
+    pub news: Vec<News>,
     /// Payments for an operator to look at.
     pub flags: Vec<Flag>,
     /// What to do once the change is durable.
@@ -125,7 +140,15 @@ pub struct Transition {
 impl Transition {
     /// A change of the session alone.
     pub(super) const fn to(next: Session) -> Self {
-        Self { next, attempt: None, order: None, flags: Vec::new(), effect: None }
+        Self {
+            next,
+            attempt: None,
+            order: None,
+            refund: None,
+            news: Vec::new(),
+            flags: Vec::new(),
+            effect: None,
+        }
     }
 
     /// Whether there is anything to write or to do.
@@ -134,7 +157,7 @@ impl Transition {
     }
 }
 
-/// Something to do at Stripe. What comes of it returns as [`Event::Saw`].
+/// Something to do at Stripe. What comes of it returns as [`Event::Saw`], of a paid order as [`Event::SawOrder`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Send the stored request of the attempt.
@@ -173,33 +196,59 @@ pub enum Effect {
         /// How often it was tried before, as of [`Effect::Cancel`].
         tries: u32,
     },
+    /// Something for a paid order.
+    Order(OrderEffect),
+}
+
+/// Something to do at Stripe for a paid order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderEffect {
+    /// Send the stored request of the refund.
+    Refund(RefundNumber),
+    /// Read every refund and dispute of the payment.
+    Read(PaymentIntentId),
+}
+
+impl OrderEffect {
+    /// What is known when no answer came.
+    #[must_use]
+    pub fn unanswered(&self) -> OrderSeen {
+        match self {
+            Self::Refund(number) => {
+                OrderSeen::Asked { number: *number, answer: RefundAnswer::Unknown(Unknown::default()) }
+            }
+            Self::Read(_) => OrderSeen::Unread,
+        }
+    }
 }
 
 impl Effect {
-    /// The attempt that it is for.
+    /// The attempt that it is for; `None` when it is for a paid order.
     #[must_use]
-    pub const fn attempt(&self) -> AttemptNumber {
+    pub const fn attempt(&self) -> Option<AttemptNumber> {
         match self {
             Self::Charge(attempt)
             | Self::Read { attempt, .. }
             | Self::Cancel { attempt, .. }
             | Self::OpenPage(attempt)
             | Self::ReadPage { attempt, .. }
-            | Self::ClosePage { attempt, .. } => *attempt,
+            | Self::ClosePage { attempt, .. } => Some(*attempt),
+            Self::Order(_) => None,
         }
     }
 }
 
 /// When a session waits for something next: the sweeper wakes it then.
 #[must_use]
-pub const fn due_at(session: &Session) -> Option<Timestamp> {
+pub fn due_at(session: &Session) -> Option<Timestamp> {
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Some(session.expires),
         State::Charging(charging) => Some(charging.next_try),
         State::OpeningHosted(hosted)
         | State::AwaitingHosted { hosted, .. }
         | State::ClosingHosted { hosted, .. } => Some(hosted.next_try),
-        State::Frozen { .. } | State::Completed { .. } | State::Canceled { .. } | State::Expired => None,
+        State::Completed { .. } => aftersales::due(&session.book),
+        State::Frozen { .. } | State::Canceled { .. } | State::Expired => None,
     }
 }
 
@@ -233,6 +282,7 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         account: None,
         notice: None,
         state,
+        book: Book::default(),
     })
 }
 
@@ -249,6 +299,10 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
         Event::RepeatingEnded => Ok(repeating_ended(session, context)),
         Event::Decided { decision, seen } => decided(session, &decision, seen, context),
         Event::Saw { attempt, seen } => Ok(settle(session, attempt, seen, context)),
+        Event::RefundWanted(wish) => aftersales::refund(session, &wish, context),
+        Event::Fulfilled(fulfillment) => aftersales::fulfill(session, &fulfillment, context),
+        Event::Reconciled(trace) => Ok(restored::reconciled(session, &trace, context)),
+        Event::SawOrder(seen) => Ok(aftersales::settle(session, seen, context)),
     }
 }
 
@@ -449,6 +503,7 @@ fn pay(
         charge,
         means: Means::Token(payment.token.clone()),
         account: account.clone(),
+        receipt_email: receipt_email(&next.wishes.buyer, context),
         shipping: session.wishes.address.clone(),
         started: now,
         repeat_until,
@@ -458,6 +513,11 @@ fn pay(
         effect: Some(Effect::Charge(number)),
         ..Transition::to(next)
     })
+}
+
+/// Where Stripe is to send its receipt: where the merchant wants that, to the buyer.
+pub(super) fn receipt_email(buyer: &Buyer, context: &Context<'_>) -> Option<String> {
+    buyer.email.clone().filter(|_| context.view.checkout.receipt_email)
 }
 
 fn cancel(session: &Session) -> Result<Transition, Rejection> {
@@ -505,7 +565,7 @@ pub enum Work {
 }
 
 /// The look at Stripe that may decide what a session waits for, whether or not it is due.
-pub(super) fn look_now(session: &Session) -> Option<Effect> {
+pub(super) fn look_now(session: &Session, concern: Concern) -> Option<Effect> {
     match &session.state {
         // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
         State::Charging(charging) => {
@@ -515,11 +575,12 @@ pub(super) fn look_now(session: &Session) -> Option<Effect> {
         State::AwaitingHosted { hosted, page } | State::ClosingHosted { hosted, page, .. } => {
             Some(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
         }
+        // Of a paid one only its order can change.
+        State::Completed { intent, .. } => (concern == Concern::Order).then(|| aftersales::look(intent)),
         State::Open { .. }
         | State::Ready { .. }
         | State::OpeningHosted(_)
         | State::Frozen { .. }
-        | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => None,
     }
@@ -532,10 +593,10 @@ fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
         | State::OpeningHosted(Hosted { next_try, .. })
         | State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. }
         | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
+        State::Completed { .. } => aftersales::beyond_any_pause(&session.book, now),
         State::Open { .. }
         | State::Ready { .. }
         | State::Frozen { .. }
-        | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => false,
     }
@@ -577,8 +638,7 @@ pub fn work(session: &Session, now: Timestamp) -> Work {
             page: page.id.clone(),
             tries: hosted.tries,
         }),
-        State::Frozen { .. } | State::Completed { .. } | State::Canceled { .. } | State::Expired => {
-            Work::Wait(Some(due))
-        }
+        State::Completed { intent, .. } => aftersales::work(&session.book, intent, now),
+        State::Frozen { .. } | State::Canceled { .. } | State::Expired => Work::Wait(Some(due)),
     }
 }

@@ -10,8 +10,11 @@ use super::decision::Decision;
 use super::session::{FreezeReason, Session, State};
 use super::snapshot::AttemptMove;
 use super::step::{Event, Transition};
-use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, Revision};
+use crate::domain::ids::{
+    AccountId, AttemptNumber, DisputeId, PaymentIntentId, Reference, RefundId, RefundNumber, Revision,
+};
 use crate::domain::money::Money;
+use crate::domain::order::{Book, RefundState};
 use crate::domain::time::Timestamp;
 
 /// One line of a timeline.
@@ -83,6 +86,39 @@ pub enum Happening {
         /// What.
         decision: Decision,
     },
+    /// A refund stands elsewhere than before.
+    Refund {
+        /// Its number, where it was asked for here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund: Option<RefundNumber>,
+        /// Stripe's id of it, once there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<RefundId>,
+        /// How much.
+        amount: Money,
+        /// Where it stands.
+        status: String,
+        /// Stripe's `Request-Id`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+    },
+    /// A dispute stands elsewhere than before.
+    Dispute {
+        /// Stripe's id of it.
+        id: DisputeId,
+        /// How much.
+        amount: Money,
+        /// Where it stands.
+        status: String,
+        /// Stripe's `Request-Id`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+    },
+    /// Goods were sent.
+    Fulfilled {
+        /// What its teller calls it.
+        reference: Reference,
+    },
 }
 
 /// What made a session change, as far as a timeline tells it.
@@ -94,6 +130,8 @@ pub(super) enum Cause {
     Saw { attempt: AttemptNumber, seen: Seen, request_id: Option<String> },
     /// An operator decided.
     Decided(Decision),
+    /// A paid order was seen; the book tells what is new.
+    SawOrder { request_id: Option<String> },
 }
 
 impl Cause {
@@ -104,12 +142,16 @@ impl Cause {
                 Self::Saw { attempt: *attempt, seen: seen.clone(), request_id: request_id.map(str::to_owned) }
             }
             Event::Decided { decision, .. } => Self::Decided(decision.clone()),
+            Event::SawOrder(_) => Self::SawOrder { request_id: request_id.map(str::to_owned) },
             Event::Edited { .. }
             | Event::LineGone(_)
             | Event::PageWanted { .. }
             | Event::PageUnwanted(_)
             | Event::Paid { .. }
             | Event::Canceled
+            | Event::RefundWanted(_)
+            | Event::Fulfilled(_)
+            | Event::Reconciled(_)
             | Event::TimeOut
             | Event::RepeatingEnded => Self::Untold,
         }
@@ -126,7 +168,7 @@ pub(super) fn entries(
     let next = &transition.next;
     let mut happened = Vec::new();
     match cause {
-        Cause::Untold => {}
+        Cause::Untold | Cause::SawOrder { .. } => {}
         Cause::Saw { attempt, seen, request_id } => {
             happened.extend(stripe(*attempt, seen, request_id.clone(), tries(next)));
         }
@@ -143,6 +185,7 @@ pub(super) fn entries(
         }
         Some(AttemptMove::Update { end: None, .. }) | None => {}
     }
+    happened.extend(aftersales(before.map(|session| &session.book), &next.book, cause));
     let told = |session: &Session| (session.state.name(), session.revision);
     if before.map(told) != Some(told(next)) {
         happened.push(Happening::State {
@@ -158,6 +201,43 @@ pub(super) fn entries(
             .map(|flag| Happening::Flagged { payment_intent: flag.intent.clone(), reason: flag.reason }),
     );
     happened.into_iter().map(|what| Entry { at: now, what }).collect()
+}
+
+/// What is new in an order's book.
+fn aftersales(before: Option<&Book>, next: &Book, cause: &Cause) -> Vec<Happening> {
+    let request_id = match cause {
+        Cause::SawOrder { request_id } => request_id.clone(),
+        Cause::Untold | Cause::Saw { .. } | Cause::Decided(_) => None,
+    };
+    let none = Book::default();
+    let before = before.unwrap_or(&none);
+    let mut happened = Vec::new();
+    for (at, refund) in next.refunds.iter().enumerate() {
+        let known = before.refunds.get(at).map(|known| known.state.as_str());
+        if known != Some(refund.state.as_str()) {
+            let id = if let RefundState::Made { id, .. } = &refund.state { Some(id.clone()) } else { None };
+            happened.push(Happening::Refund {
+                refund: refund.request.as_ref().map(|request| request.number),
+                id,
+                amount: refund.amount,
+                status: refund.state.as_str().to_owned(),
+                request_id: request_id.clone(),
+            });
+        }
+    }
+    for (at, dispute) in next.disputes.iter().enumerate() {
+        if before.disputes.get(at).map(|known| &known.status) != Some(&dispute.status) {
+            happened.push(Happening::Dispute {
+                id: dispute.id.clone(),
+                amount: dispute.amount,
+                status: dispute.status.as_str().to_owned(),
+                request_id: request_id.clone(),
+            });
+        }
+    }
+    let sent = next.fulfillments.iter().skip(before.fulfillments.len());
+    happened.extend(sent.map(|sent| Happening::Fulfilled { reference: sent.reference.clone() }));
+    happened
 }
 
 fn freeze_reason(state: &State) -> Option<FreezeReason> {

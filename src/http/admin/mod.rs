@@ -6,9 +6,11 @@
 mod deliveries;
 mod flags;
 mod operator;
+mod orders;
 mod probes;
 mod problem;
 mod sessions;
+mod stripe_events;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -53,7 +55,9 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
                 web::scope("/admin/v1")
                     .configure(sessions::routes)
                     .configure(flags::routes)
-                    .configure(deliveries::routes),
+                    .configure(orders::routes)
+                    .configure(deliveries::routes)
+                    .configure(stripe_events::routes),
             )
             .default_service(web::to(nothing_here))
     })

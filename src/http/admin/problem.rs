@@ -30,7 +30,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
     }
 
-    fn unavailable(detail: impl Into<String>) -> Self {
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
 }
@@ -80,6 +80,13 @@ impl From<Rejection> for Problem {
             Rejection::NotFound => Self::not_found("there is no such session of this merchant"),
             Rejection::NotFrozen(_) => Self::new(StatusCode::CONFLICT, "not_frozen", text),
             Rejection::Unverified(_) => Self::new(StatusCode::CONFLICT, "unverified", text),
+            Rejection::NotPaid(_) => Self::new(StatusCode::CONFLICT, "not_paid", text),
+            Rejection::RefundTooLarge { .. } => Self::new(StatusCode::CONFLICT, "refund_too_large", text),
+            Rejection::RefundUnderWay => Self::new(StatusCode::CONFLICT, "refund_under_way", text),
+            Rejection::ReferenceTaken(_) => Self::new(StatusCode::CONFLICT, "reference_taken", text),
+            Rejection::NotThatMany { .. } | Rejection::NothingToSend => {
+                Self::new(StatusCode::CONFLICT, "not_that_many", text)
+            }
             Rejection::Undecided => Self::unavailable("the session is still at work; look again in a moment"),
             Rejection::Busy | Rejection::Unavailable => Self::unavailable(text),
             Rejection::StaleRevision { .. }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::StreamExt;
 
 use super::Public;
+use super::body::{self, Unread};
 use super::visit::{Stranger, Visit, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Command, Rejection};
@@ -17,9 +17,6 @@ use crate::protocol::mcp::{
     rate_limited,
 };
 use crate::runtime::Budget;
-
-/// How long a body may take to arrive.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// `POST /mcp`.
 pub(super) async fn post(
@@ -32,7 +29,7 @@ pub(super) async fn post(
         Err(Stranger::Unknown) => return not_found(),
         Err(Stranger::Origin) => return send(forbidden_origin()),
     };
-    let body = match read(payload, public.settings.max_body).await {
+    let body = match body::read(payload, public.settings.max_body).await {
         Ok(body) => body,
         Err(Unread::TooLarge) => return send(payload_too_large()),
         Err(Unread::Lost) => return HttpResponse::RequestTimeout().finish(),
@@ -153,28 +150,6 @@ fn record(merchant: &MerchantHandle, caller: &Caller, tool: Option<ToolName>, st
 
 fn seconds(wait: Duration) -> u32 {
     u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
-}
-
-/// Why a body was not read.
-enum Unread {
-    TooLarge,
-    Lost,
-}
-
-/// The whole body, if it is not too large and comes in time.
-async fn read(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, Unread> {
-    let reading = async {
-        let mut body = Vec::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Unread::Lost)?;
-            if body.len() + chunk.len() > limit {
-                return Err(Unread::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    };
-    tokio::time::timeout(BODY_DEADLINE, reading).await.unwrap_or(Err(Unread::Lost))
 }
 
 fn send(response: Response) -> HttpResponse {

@@ -1,14 +1,16 @@
-//! The public listener: every merchant's MCP endpoint and pages.
+//! The public listener: every merchant's MCP endpoint and pages, and where Stripe's webhooks arrive.
 //!
 //! A merchant is chosen by `Host`; on the gateway's own base hosts the prefix `/t/{tenant}` chooses instead, in test
 //! mode only. Nothing of administration answers here. Keys in URLs are never logged.
 
+mod body;
 mod challenge;
 mod checkout;
 mod html;
 mod mcp;
 mod orders;
 mod visit;
+mod webhooks;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -83,6 +85,7 @@ fn pages(config: &mut web::ServiceConfig) {
         )
         .configure(checkout::routes)
         .service(web::resource("/orders/{order}").route(web::get().to(orders::page)))
+        .service(web::resource("/webhooks/stripe").route(web::post().to(webhooks::take)))
         .service(web::resource("/.well-known/openai-apps-challenge").route(web::get().to(challenge::answer)));
 }
 

@@ -7,9 +7,11 @@ use serde::Deserialize;
 use super::Public;
 use super::html::{self, Forms, escape};
 use super::visit::{Visit, not_found};
-use crate::domain::checkout::command::PlacedOrder;
-use crate::domain::ids::OrderId;
+use crate::domain::checkout::command::{Command, PlacedOrder};
+use crate::domain::ids::{ItemId, OrderId};
 use crate::domain::merchant::MerchantView;
+use crate::domain::order::{Book, Order, Refund, RefundState, RefundStatus};
+use crate::domain::time::Timestamp;
 
 /// The page's query.
 #[derive(Deserialize)]
@@ -32,19 +34,26 @@ pub(super) async fn page(
     if !visit.merchant.opens_order(&id, &opening.key) {
         return not_found();
     }
-    match visit.merchant.order(&id).await {
-        Ok(Some(placed)) => {
+    let placed = match visit.merchant.order(&id).await {
+        Ok(Some(placed)) => placed,
+        Ok(None) => return not_found(),
+        Err(error) => return failed(&id, &error),
+    };
+    match visit.merchant.ask(&placed.order.session, Command::Read).await {
+        Ok(answer) => {
             let view = visit.merchant.view();
-            html::answer(StatusCode::OK, Forms::None, &view).body(render(&placed, &view))
+            let page = render(&placed, &answer.session.book, &view);
+            html::answer(StatusCode::OK, Forms::None, &view).body(page)
         }
-        Ok(None) => not_found(),
-        Err(error) => {
-            tracing::error!(order = %id, %error, "order_page_failed");
-            HttpResponse::ServiceUnavailable()
-                .content_type("text/plain; charset=utf-8")
-                .body("The order cannot be shown just now. Please try again in a moment.\n")
-        }
+        Err(rejection) => failed(&id, &rejection),
     }
+}
+
+fn failed(order: &OrderId, error: &dyn std::fmt::Display) -> HttpResponse {
+    tracing::error!(%order, %error, "order_page_failed");
+    HttpResponse::ServiceUnavailable()
+        .content_type("text/plain; charset=utf-8")
+        .body("The order cannot be shown just now. Please try again in a moment.\n")
 }
 
 /// The path's parts; the tenant prefix may stand before the order.
@@ -53,7 +62,7 @@ pub(super) struct OrderPath {
     order: String,
 }
 
-fn render(placed: &PlacedOrder, view: &MerchantView) -> String {
+fn render(placed: &PlacedOrder, book: &Book, view: &MerchantView) -> String {
     let order = &placed.order;
     let address = order.address.as_ref().map_or_else(String::new, |address| {
         let lines = [
@@ -70,10 +79,60 @@ fn render(placed: &PlacedOrder, view: &MerchantView) -> String {
         format!("<h2>Delivery</h2><p>{}</p>", shown.join("<br>"))
     });
     let body = format!(
-        "<p>Order <strong>{id}</strong>, paid on {paid}.</p><table>{rows}</table>{address}",
-        id = order.id,
-        paid = order.created,
+        "<p>Order <strong>{number}</strong>, paid on {paid}.</p>{sent}<table>{rows}{refunds}</table>{address}\
+         <p>Reference: {id}</p>",
+        number = placed.number,
+        paid = day(order.created),
+        sent = sent(order, book),
         rows = html::rows(&order.quote),
+        refunds = html::each(&book.refunds, refund),
+        id = order.id,
     );
-    html::page(view, &format!("Order at {}", view.name), "", &body)
+    html::page(view, &format!("Order {} at {}", placed.number, view.name), "", &body)
+}
+
+/// A moment's day, in UTC.
+fn day(moment: Timestamp) -> String {
+    moment.to_string().split('T').next().unwrap_or_default().to_owned()
+}
+
+/// A refund as a row; one that Stripe has not made is the shop's own affair.
+fn refund(refund: &Refund) -> String {
+    let RefundState::Made { status, .. } = &refund.state else { return String::new() };
+    let said = match status {
+        RefundStatus::Pending => "on its way",
+        RefundStatus::RequiresAction => "waits for you: see the message of your bank or the shop",
+        RefundStatus::Succeeded => "sent back; a bank may take some days to show it",
+        RefundStatus::Failed | RefundStatus::Canceled => "did not arrive; please ask the shop",
+    };
+    let at = day(refund.created);
+    format!("<tr><td>Refund of {at}: {said}</td><td>−{amount}</td></tr>", amount = refund.amount)
+}
+
+/// What was sent, and how its way can be followed.
+fn sent(order: &Order, book: &Book) -> String {
+    if book.fulfillments.is_empty() {
+        return String::new();
+    }
+    let title = |item: &ItemId| {
+        let line = order.quote.lines.iter().find(|line| line.item == *item);
+        line.map_or_else(|| escape(item.as_str()), |line| escape(&line.title))
+    };
+    let parcels = html::each(&book.fulfillments, |sent| {
+        let items: Vec<String> =
+            sent.items.iter().map(|sent| format!("{} × {}", sent.quantity, title(&sent.item))).collect();
+        let by =
+            sent.carrier.as_ref().map_or_else(String::new, |carrier| format!(", by {}", escape(carrier)));
+        let number = sent.tracking_number.as_deref().map(escape);
+        let tracking = match (&sent.tracking_url, number) {
+            (Some(url), number) => {
+                let shown = number.unwrap_or_else(|| "follow its way".to_owned());
+                format!(", <a href=\"{}\" rel=noreferrer>{shown}</a>", escape(url))
+            }
+            (None, Some(number)) => format!(", number {number}"),
+            (None, None) => String::new(),
+        };
+        format!("<li>Sent on {}{by}{tracking}: {}</li>", day(sent.created), items.join(", "))
+    });
+    format!("<h2>Sent</h2><ul>{parcels}</ul>")
 }

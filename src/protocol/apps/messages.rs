@@ -118,6 +118,9 @@ fn of_state(session: &Session, now: Timestamp) -> Option<Message> {
                 "This checkout was ended after too many failed payments. Nothing was charged."
             }
             CancelReason::Operator => "This checkout was ended by the shop. Nothing was charged.",
+            CancelReason::Restored => {
+                "A payment of this checkout is being looked into by the shop. Do not pay again; please ask the shop."
+            }
         })),
         State::Expired => Some(Message::error(
             NoticeCode::Expired,

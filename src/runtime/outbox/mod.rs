@@ -182,10 +182,9 @@ impl Dispatcher {
         let tried = self.send(&tenant, &delivery).await;
         let now = self.now();
         let settlement = self.judge(&delivery, &tried, now);
-        report(&tenant, &delivery, &settlement);
-        let recorded = self.outbox.settle_event(&tenant, &delivery.id, settlement).await;
+        let recorded = self.outbox.settle_event(&tenant, &delivery.id, settlement.clone()).await;
         match recorded {
-            Ok(true) => {}
+            Ok(true) => report(&tenant, &delivery, &settlement),
             Ok(false) => {
                 tracing::warn!(merchant = %tenant.merchant, event = %delivery.id, "order_event_lease_lost");
             }
@@ -259,7 +258,7 @@ fn noticed(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Says how a try went, once.
+/// Says how a try went, once it is recorded.
 fn report(tenant: &Tenant, delivery: &Delivery, settlement: &Settlement) {
     let (merchant, mode) = (&tenant.merchant, tenant.mode.as_str());
     let Delivery { id: event, order, sequence, tries, .. } = delivery;

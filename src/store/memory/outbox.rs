@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, Shop, corrupt};
-use crate::domain::ids::{OrderEventId, OrderId, Tenant};
+use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::outbox::{Claim, Delivery, DeliveryState, Outbox, Settlement, Which};
@@ -146,8 +146,9 @@ impl Shop {
     pub(super) fn check_events(&self, commit: &Commit) -> Result<(), CommitError> {
         self.check_new(&commit.tenant, &commit.events)?;
         let own = |id: &OrderId| {
-            let placed = commit.order.as_ref().or_else(|| self.orders.get(id));
-            placed.is_some_and(|placed| placed.order.session == commit.session.id)
+            let new = commit.order.as_ref().map(|new| &new.order);
+            let placed = new.or_else(|| self.orders.get(id).map(|placed| &placed.order));
+            placed.is_some_and(|order| order.session == commit.session.id)
         };
         match commit.events.iter().find(|event| !own(&event.order)) {
             Some(event) => Err(event_error(&commit.tenant, event, "the session has no such order").into()),
@@ -162,7 +163,8 @@ impl Shop {
             let of_order = self.events.values().filter(|known| known.order == event.order);
             let last = of_order.map(|known| known.sequence).max();
             let sequence = last.map_or(Sequence::FIRST, Sequence::next);
-            self.events.insert(event.id.clone(), Delivery::new(tenant, event, sequence));
+            let number = self.orders.get(&event.order).map_or(OrderNumber::FIRST, |placed| placed.number);
+            self.events.insert(event.id.clone(), Delivery::new(tenant, event, (number, sequence)));
             numbers.push(sequence);
         }
         numbers

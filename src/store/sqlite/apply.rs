@@ -9,11 +9,11 @@ use sqlx::SqliteConnection;
 use super::rows::{self, Encoded, SESSION_SCHEMA};
 use super::{journal, outbox};
 use crate::domain::checkout::attempt::AttemptEnd;
-use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::command::NewOrder;
 use crate::domain::checkout::session::Version;
-use crate::domain::ids::{AccountId, AttemptNumber, SessionId, SptHash, Tenant};
+use crate::domain::ids::{AccountId, AttemptNumber, OrderNumber, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{AttemptChange, AttemptRow, CommitError, StoreError, name};
+use crate::store::{AttemptChange, AttemptRow, CommitError, RefundRow, StoreError, name};
 
 /// Why a job was not done.
 pub(super) enum Failure<E> {
@@ -66,6 +66,9 @@ pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded)
     }
     if let Some(placed) = &commit.order {
         place(connection, &commit.tenant, placed, encoded.order.as_deref()).await?;
+    }
+    if let Some(row) = &commit.refund {
+        ask_back(connection, &commit.tenant, row).await?;
     }
     for flag in &commit.flags {
         journal::raise(connection, &commit.tenant, flag).await?;
@@ -240,12 +243,14 @@ async fn touch(connection: &mut SqliteConnection, target: Target<'_>, erase_toke
 async fn place(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
-    placed: &PlacedOrder,
+    placed: &NewOrder,
     json: Option<&str>,
 ) -> Applied {
     sqlx::query(
-        "INSERT INTO orders (tenant, mode, id, session, payment_intent, created, body, permalink, completion)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        // There is one writer: no other order gets the same number.
+        "INSERT INTO orders (tenant, mode, id, session, payment_intent, created, body, permalink, completion, number)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+                 (SELECT coalesce(max(number) + 1, ?10) FROM orders WHERE tenant = ?1 AND mode = ?2))",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
@@ -256,6 +261,31 @@ async fn place(
     .bind(json)
     .bind(placed.permalink.as_str())
     .bind(placed.completion.as_str())
+    .bind(OrderNumber::FIRST.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Keeps the request for a refund.
+async fn ask_back(connection: &mut SqliteConnection, tenant: &Tenant, row: &RefundRow) -> Applied {
+    sqlx::query(
+        "INSERT INTO refunds (tenant, mode, session, number, amount, currency, idempotency_key, body, stripe_version,
+                              account, started, repeat_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(row.session.as_str())
+    .bind(row.number.0)
+    .bind(row.amount.minor)
+    .bind(row.amount.currency.code())
+    .bind(row.idempotency_key.as_str())
+    .bind(row.body.as_str())
+    .bind(row.stripe_version.as_str())
+    .bind(row.account.as_str())
+    .bind(row.started.as_millis())
+    .bind(row.repeat_until.as_millis())
     .execute(connection)
     .await?;
     Ok(())

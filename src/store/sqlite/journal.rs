@@ -11,7 +11,11 @@ use crate::domain::ids::{FlagId, SessionId, Tenant};
 use crate::store::{Commit, KeptFlag, Resolution, StoreError, name};
 
 /// Keeps a flag, unless its payment is flagged already.
-pub(super) async fn raise(connection: &mut SqliteConnection, tenant: &Tenant, flag: &Flag) -> Applied {
+pub(super) async fn raise<E: From<StoreError>>(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    flag: &Flag,
+) -> Result<(), Failure<E>> {
     sqlx::query(
         "INSERT INTO flags (tenant, mode, id, session, payment_intent, reason, seen)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
@@ -27,6 +31,33 @@ pub(super) async fn raise(connection: &mut SqliteConnection, tenant: &Tenant, fl
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Keeps that a restore is accounted for.
+pub(super) async fn reconciled(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    epoch: &str,
+) -> Result<(), Failure<StoreError>> {
+    sqlx::query(
+        "INSERT INTO reconciliations (tenant, mode, epoch) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(epoch)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The restores that are accounted for.
+pub(super) async fn reconciliations(readers: SqlitePool, tenant: Tenant) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar("SELECT epoch FROM reconciliations WHERE tenant = ?1 AND mode = ?2")
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .fetch_all(&readers)
+        .await
+        .map_err(failed)
 }
 
 /// Adds an entry to the session's timeline.

@@ -7,6 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::backup::{beside, epochs, restoring};
+use crate::store::Epoch;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
@@ -60,6 +62,14 @@ pub enum OpenError {
         /// The newest schema known.
         known: i64,
     },
+    /// A restore was broken off.
+    #[error("a restore of the database {} was broken off; run it again, or remove {} to go on with what is there", path.display(), copy.display())]
+    Restoring {
+        /// The database.
+        path: PathBuf,
+        /// The copy that was on its way to its place.
+        copy: PathBuf,
+    },
     /// SQLite failed.
     #[error("the database {} cannot be opened: {why}", path.display())]
     Database {
@@ -78,12 +88,19 @@ pub(super) struct Opened {
     pub(super) connection: SqliteConnection,
     /// Held for as long as the writer may write.
     pub(super) lock: File,
+    /// Every restore of it.
+    pub(super) epochs: Vec<Epoch>,
 }
 
 /// Opens the database, see [`super::SqliteStore::open`]: what the writer needs, and connections that cannot write.
 pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError> {
-    let path = real_file(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+    let unusable = |source| OpenError::File { path: path.to_owned(), source };
+    refuse_half_restored(path)?;
+    let path = real_file(path).map_err(unusable)?;
+    refuse_half_restored(&path)?;
     let lock = lock(&path)?;
+    let epochs =
+        epochs(&path).map_err(|source| OpenError::File { path: beside(&path, ".restores"), source })?;
     examine(&path).await?;
 
     let options = writer_options(&path);
@@ -94,7 +111,13 @@ pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError>
     let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
     let readers = readers.test_before_acquire(false).connect_with(reader_options(&path)).await;
     let readers = readers.map_err(|error| database(&path, &error))?;
-    Ok((Opened { options, connection, lock }, readers))
+    Ok((Opened { options, connection, lock, epochs }, readers))
+}
+
+/// While a copy is on its way to the database's place, nobody knows which of the two is whole.
+fn refuse_half_restored(path: &Path) -> Result<(), OpenError> {
+    let copy = restoring(path);
+    if copy.exists() { Err(OpenError::Restoring { path: path.to_owned(), copy }) } else { Ok(()) }
 }
 
 /// Makes the file where there is none, readable by nobody else, and names it without links and relative parts.
@@ -112,7 +135,7 @@ fn real_file(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Takes the lock file beside the database. The system lets go of it when the process ends, however it ends.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".lock");
     let failed = |source| OpenError::File { path: path.to_owned(), source };
@@ -126,14 +149,14 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 /// Files made with these options are their owner's alone; SQLite gives its side files the database's mode.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
 /// Finds out whose file it is, on a connection whose settings leave no trace in one that is not ours.
-async fn examine(path: &Path) -> Result<(), OpenError> {
+pub(super) async fn examine(path: &Path) -> Result<(), OpenError> {
     let failed = |error: sqlx::Error| database(path, &error);
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
     let mut connection = options.connect().await.map_err(failed)?;
@@ -194,8 +217,13 @@ fn writer_options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Connections that cannot write, whatever they are told. (The journal mode is the file's and already set.)
-fn reader_options(path: &Path) -> SqliteConnectOptions {
+pub(super) fn reader_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(PATIENCE)
+}
+
+/// A connection to a copy that nobody serves from.
+pub(super) fn plain_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).synchronous(SqliteSynchronous::Full).busy_timeout(PATIENCE)
 }
 
 fn database(path: &Path, error: &sqlx::Error) -> OpenError {

@@ -5,7 +5,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 use super::apply::Failure;
 use super::reader::failed;
 use super::rows;
-use crate::domain::ids::{OrderEventId, OrderId, SessionId, Tenant};
+use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, SessionId, Tenant};
 use crate::domain::order_event::{EventKind, OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::outbox::{Claim, Delivery, DeliveryState, Settlement, Which};
@@ -91,7 +91,14 @@ async fn append<E: From<StoreError>>(
         .fetch_one(&mut *connection)
         .await?;
         let sequence = last.map_or(Sequence::FIRST, |last| Sequence(last).next());
-        let row = Delivery::new(tenant, event, sequence);
+        let number: u32 =
+            sqlx::query_scalar("SELECT number FROM orders WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
+                .bind(tenant.merchant.as_str())
+                .bind(tenant.mode.as_str())
+                .bind(event.order.as_str())
+                .fetch_one(&mut *connection)
+                .await?;
+        let row = Delivery::new(tenant, event, (OrderNumber(number), sequence));
         sqlx::query(
             "INSERT INTO outbox (tenant, mode, id, \"order\", sequence, kind, payload, created, state, next_try,
                                  tries, last_error)

@@ -5,11 +5,11 @@
 
 use sqlx::SqlitePool;
 
-use super::rows::{self, AttemptRecord, DueRecord, OrderRecord, SessionRecord, TokenRecord};
+use super::rows::{self, AttemptRecord, DueRecord, OrderRecord, RefundRecord, SessionRecord, TokenRecord};
 use crate::domain::checkout::command::PlacedOrder;
-use crate::domain::ids::{AccountId, AttemptNumber, OrderId, SessionId, SptHash, Tenant};
+use crate::domain::ids::{AccountId, AttemptNumber, OrderId, RefundNumber, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{AttemptRow, DueSession, Loaded, StoreError, TokenUse};
+use crate::store::{AttemptRow, DueSession, Loaded, RefundRow, StoreError, TokenUse, WhichOrders};
 
 /// A session, its order and a token's use, in one transaction: all of the same moment.
 pub(super) async fn load(
@@ -29,7 +29,7 @@ pub(super) async fn load(
     .await
     .map_err(failed)?;
     let order: Option<OrderRecord> = sqlx::query_as(
-        "SELECT id, body, permalink, completion FROM orders WHERE tenant = ?1 AND mode = ?2 AND session = ?3",
+        "SELECT id, number, body, permalink, completion FROM orders WHERE tenant = ?1 AND mode = ?2 AND session = ?3",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
@@ -86,11 +86,54 @@ pub(super) async fn order(
     id: OrderId,
 ) -> Result<Option<PlacedOrder>, StoreError> {
     let row: Option<OrderRecord> = sqlx::query_as(
-        "SELECT id, body, permalink, completion FROM orders WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
+        "SELECT id, number, body, permalink, completion FROM orders WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
     .bind(id.as_str())
+    .fetch_optional(&readers)
+    .await
+    .map_err(failed)?;
+    row.map(|row| row.read(&tenant)).transpose()
+}
+
+/// Orders, newest first.
+pub(super) async fn orders(
+    readers: SqlitePool,
+    tenant: Tenant,
+    which: WhichOrders,
+) -> Result<Vec<PlacedOrder>, StoreError> {
+    let rows: Vec<OrderRecord> = sqlx::query_as(
+        "SELECT id, number, body, permalink, completion FROM orders
+         WHERE tenant = ?1 AND mode = ?2 AND (?3 IS NULL OR number = ?3) AND (?4 IS NULL OR number < ?4)
+         ORDER BY number DESC LIMIT ?5",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(which.number.map(|number| number.0))
+    .bind(which.before.map(|before| before.0))
+    .bind(which.limit)
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    rows.into_iter().map(|row| row.read(&tenant)).collect()
+}
+
+/// The request for a refund.
+pub(super) async fn refund(
+    readers: SqlitePool,
+    tenant: Tenant,
+    session: SessionId,
+    number: RefundNumber,
+) -> Result<Option<RefundRow>, StoreError> {
+    let row: Option<RefundRecord> = sqlx::query_as(
+        "SELECT session, number, amount, currency, idempotency_key, body, stripe_version, account, started, repeat_until
+         FROM refunds WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(session.as_str())
+    .bind(number.0)
     .fetch_optional(&readers)
     .await
     .map_err(failed)?;

@@ -8,12 +8,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::checkout::attempt::{AttemptEnd, Flag, FlagReason, IdempotencyKey};
-use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::session::{Session, Version};
-use crate::domain::ids::{AttemptNumber, IdError, Mode, SessionId, SptHash, Tenant};
+use crate::domain::ids::{
+    AttemptNumber, IdError, Mode, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
+};
+use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    AttemptChange, AttemptRow, Commit, DueSession, KeptFlag, Resolution, StoreError, TokenUse, name,
+    AttemptChange, AttemptRow, Commit, DueSession, KeptFlag, RefundRow, Resolution, StoreError, TokenUse,
+    name,
 };
 
 /// The form of a session's `body` that this program writes. It reads every older one; a change that an older
@@ -137,6 +141,7 @@ impl TokenRecord {
 #[derive(sqlx::FromRow)]
 pub(super) struct OrderRecord {
     id: String,
+    number: u32,
     body: String,
     permalink: String,
     completion: String,
@@ -146,7 +151,42 @@ impl OrderRecord {
     pub(super) fn read(self, tenant: &Tenant) -> Result<PlacedOrder, StoreError> {
         let what = format!("order {} of {}", self.id, name(tenant));
         let order = json(&what, &self.body)?;
-        Ok(PlacedOrder { order, permalink: self.permalink, completion: self.completion })
+        let new = NewOrder { order, permalink: self.permalink, completion: self.completion };
+        Ok(new.numbered(OrderNumber(self.number)))
+    }
+}
+
+/// A row of `refunds`.
+#[derive(sqlx::FromRow)]
+pub(super) struct RefundRecord {
+    session: String,
+    number: u32,
+    amount: i64,
+    currency: String,
+    idempotency_key: String,
+    body: String,
+    stripe_version: String,
+    account: String,
+    started: i64,
+    repeat_until: i64,
+}
+
+impl RefundRecord {
+    pub(super) fn read(self, tenant: &Tenant) -> Result<RefundRow, StoreError> {
+        let what = format!("refund {} of {} of {}", self.number, self.session, name(tenant));
+        let currency =
+            self.currency.parse().map_err(|_| corrupt(&what, "its currency is not a known one"))?;
+        Ok(RefundRow {
+            session: id(&what, &self.session)?,
+            number: RefundNumber(self.number),
+            amount: Money::new(self.amount, currency),
+            idempotency_key: IdempotencyKey::from_stored(self.idempotency_key),
+            body: self.body,
+            stripe_version: self.stripe_version,
+            account: id(&what, &self.account)?,
+            started: Timestamp::from_millis(self.started),
+            repeat_until: Timestamp::from_millis(self.repeat_until),
+        })
     }
 }
 
@@ -204,6 +244,7 @@ pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
         FlagReason::PaidByDeadAttempt => "paid_by_dead_attempt",
         FlagReason::PaidTwice => "paid_twice",
         FlagReason::PaymentDisagrees => "payment_disagrees",
+        FlagReason::LostByRestore => "lost_by_restore",
     }
 }
 
@@ -213,6 +254,7 @@ fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
         FlagReason::PaidByDeadAttempt,
         FlagReason::PaidTwice,
         FlagReason::PaymentDisagrees,
+        FlagReason::LostByRestore,
     ]
     .into_iter()
     .find(|reason| reason_text(*reason) == text)

@@ -13,12 +13,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::apply::{self, Failure};
 use super::open::Opened;
 use super::rows::Encoded;
-use super::{journal, outbox};
+use super::{inbox, journal, outbox};
+use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::session::Version;
-use crate::domain::ids::{AccountId, FlagId, OrderEventId, Tenant};
+use crate::domain::ids::{AccountId, FlagId, OrderEventId, StripeEventId, Tenant};
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
-use crate::store::{Claim, CommitError, Delivery, KeptFlag, Resolution, Settlement, StoreError};
+use crate::store::{
+    Claim, CommitError, Delivery, EventState, KeptEvent, KeptFlag, Resolution, Settlement, StoreError,
+};
 
 /// How many jobs share a transaction at most.
 const BATCH: usize = 64;
@@ -41,6 +44,10 @@ pub(super) enum Write {
     Account(Tenant, AccountId, Asked<AccountId, StoreError>),
     /// A flag resolved.
     Resolution(Box<(Tenant, FlagId, Resolution)>, Asked<Option<KeptFlag>, StoreError>),
+    /// A flag beside any session.
+    Flag(Box<(Tenant, Flag)>, Asked<(), StoreError>),
+    /// A restore accounted for.
+    Reconciled(Box<(Tenant, String)>, Asked<(), StoreError>),
     /// Events of orders that are there.
     Events(Tenant, Vec<OrderEvent>, Asked<Vec<Sequence>, StoreError>),
     /// Events leased.
@@ -49,6 +56,12 @@ pub(super) enum Write {
     Settlement(Box<(Tenant, OrderEventId, Settlement)>, Asked<bool, StoreError>),
     /// An event to be sent by hand.
     Retry(Box<(Tenant, OrderEventId, Timestamp)>, Asked<Option<Delivery>, StoreError>),
+    /// An event of Stripe's.
+    StripeEvent(Box<(Tenant, KeptEvent)>, Asked<bool, StoreError>),
+    /// How far an event of Stripe's was followed.
+    Followed(Box<(Tenant, StripeEventId, EventState)>, Asked<(), StoreError>),
+    /// Events of Stripe's to be forgotten that came before a moment.
+    Forget(Timestamp, Asked<u64, StoreError>),
 }
 
 /// Who waits for a job's answer, and the answer while it is not yet on disk.
@@ -91,7 +104,7 @@ pub(super) struct Writer {
 impl Writer {
     /// A writer of these jobs, who holds the database's lock until the last of them is done.
     pub(super) fn new(opened: Opened, jobs: mpsc::Receiver<Job>) -> Self {
-        let Opened { options, connection, lock } = opened;
+        let Opened { options, connection, lock, .. } = opened;
         Self { options, connection: Some(connection), jobs, lock }
     }
 
@@ -144,10 +157,14 @@ impl Writer {
                 Write::Commit(_, asked) => asked.tell(transaction),
                 Write::Account(_, _, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
+                Write::Flag(_, asked) | Write::Reconciled(_, asked) | Write::Followed(_, asked) => {
+                    asked.tell(transaction);
+                }
                 Write::Events(_, _, asked) => asked.tell(transaction),
                 Write::Claim(_, asked) => asked.tell(transaction),
-                Write::Settlement(_, asked) => asked.tell(transaction),
+                Write::Settlement(_, asked) | Write::StripeEvent(_, asked) => asked.tell(transaction),
                 Write::Retry(_, asked) => asked.tell(transaction),
+                Write::Forget(_, asked) => asked.tell(transaction),
             }
         }
         health
@@ -176,6 +193,16 @@ impl Writer {
                     let applied = journal::resolve(&mut savepoint, tenant, id, resolution).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
+                Write::Flag(flagging, asked) => {
+                    let (tenant, flag) = flagging.as_ref();
+                    let applied = journal::raise(&mut savepoint, tenant, flag).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Reconciled(reconciled, asked) => {
+                    let (tenant, epoch) = reconciled.as_ref();
+                    let applied = journal::reconciled(&mut savepoint, tenant, epoch).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
                 Write::Events(tenant, events, asked) => {
                     let applied = outbox::add(&mut savepoint, tenant, events).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
@@ -193,6 +220,20 @@ impl Writer {
                 Write::Retry(retrying, asked) => {
                     let (tenant, id, now) = retrying.as_ref();
                     let applied = outbox::retry(&mut savepoint, tenant, id, *now).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::StripeEvent(keeping, asked) => {
+                    let (tenant, kept) = keeping.as_ref();
+                    let applied = inbox::keep(&mut savepoint, tenant, kept).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Followed(following, asked) => {
+                    let (tenant, id, state) = following.as_ref();
+                    let applied = inbox::followed(&mut savepoint, tenant, id, *state).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Forget(before, asked) => {
+                    let applied = inbox::forget(&mut savepoint, *before).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
             }

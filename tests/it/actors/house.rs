@@ -64,6 +64,8 @@ impl House {
         let services = Arc::new(Services {
             store: store.clone(),
             outbox: Arc::new(MemoryStore::new()),
+            reconciliation: Arc::new(MemoryStore::new()),
+            inbox: Arc::new(MemoryStore::new()),
             stripe: Arc::new(stripe.clone()),
             io: Io::new(tokio::runtime::Handle::current()),
             clock: Arc::clone(&clock),
@@ -75,7 +77,13 @@ impl House {
         let directory = Arc::new(Directory::new(Arc::clone(&services), &Arbiters::on_this_thread()));
         for view in views {
             let key = SecretString::from(key(&view.tenant()));
-            directory.open(&MerchantSetup { view: view.clone(), given_account: None, key, receiver: None });
+            directory.open(&MerchantSetup {
+                view: view.clone(),
+                given_account: None,
+                key,
+                receiver: None,
+                webhook_secrets: Vec::new(),
+            });
         }
         let merchants = views.iter().map(|view| directory.by_id(&view.id).unwrap()).collect();
         let holders = Arc::strong_count(&services);

@@ -6,22 +6,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use merchant_gateway::domain::checkout::attempt::{Charge, Seen, Unknown};
+use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
+use merchant_gateway::domain::checkout::attempt::{Charge, IntentSeen, Seen, Unknown};
 use merchant_gateway::domain::checkout::driver::GatherError;
+use merchant_gateway::domain::checkout::hosted::PageSeen;
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use merchant_gateway::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, Revision};
+use merchant_gateway::domain::ids::{
+    AccountId, AttemptNumber, HostedPageId, MerchantId, PaymentIntentId, Revision,
+};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, Listing, Observation, SellerAccount, StoredCharge, StoredPage, Stripe,
+    AccountError, Listing, Observation, SellerAccount, StoredCharge, StoredPage, StoredRefund, Stripe,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
 
 use super::weather::{Weather, panics};
 use crate::support::chance::Chance;
+use crate::support::model_refunds::AskedBack;
 use crate::support::model_stripe::{ModelStripe, Sent};
+use crate::support::shop;
 
 /// The deadline of a request.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -177,6 +183,29 @@ impl SellerAccount for ModelSeller {
         self.look(|account, now| account.close_page(page, now)).await
     }
 
+    async fn refund(&self, stored: &StoredRefund<'_>) -> Observation<OrderSeen> {
+        let asked = asked_back(stored);
+        let mut draws = Chance::new(self.sellers.weather.draw(Chance::next));
+        let answer = self.request(|account, now| account.refund(&asked, now, &mut draws)).await;
+        let answer = answer.unwrap_or(RefundAnswer::Unknown(Unknown::default()));
+        OrderSeen::Asked { number: stored.number, answer }.into()
+    }
+
+    async fn read_order(&self, payment: &PaymentIntentId, _: Timestamp) -> Observation<OrderSeen> {
+        self.request(|account, now| account.read_order(payment, now))
+            .await
+            .unwrap_or(OrderSeen::Unread)
+            .into()
+    }
+
+    async fn pages_since(&self, _: &MerchantId, _: Timestamp) -> Option<Vec<PageSeen>> {
+        panic!("nothing in memory was ever restored")
+    }
+
+    async fn payments_since(&self, _: &MerchantId, _: Timestamp) -> Option<Vec<IntentSeen>> {
+        panic!("nothing in memory was ever restored")
+    }
+
     async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {
         let Listing { session, attempt, started, .. } = *wanted;
         self.look(|account, now| account.find(session, attempt, started, now)).await
@@ -204,6 +233,19 @@ fn charge_of(fields: &Fields, total: Money) -> Charge {
         session: fields["metadata[checkout_session]"].parse().unwrap(),
         revision: Revision(number("metadata[checkout_revision]")),
         attempt: AttemptNumber(number("metadata[checkout_attempt]")),
+    }
+}
+
+/// What a request for a refund asks for.
+fn asked_back(stored: &StoredRefund<'_>) -> AskedBack {
+    let fields = decoded(stored.body);
+    AskedBack {
+        key: stored.idempotency_key.as_str().to_owned(),
+        payment: fields["payment_intent"].parse().unwrap(),
+        amount: Money::new(fields["amount"].parse().unwrap(), shop::usd()),
+        session: fields["metadata[checkout_session]"].parse().unwrap(),
+        number: stored.number,
+        reason: None,
     }
 }
 

@@ -8,10 +8,13 @@ use async_trait::async_trait;
 use merchant_gateway::domain::checkout::command::PlacedOrder;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::checkout::timeline::Entry;
-use merchant_gateway::domain::ids::{AccountId, AttemptNumber, FlagId, OrderId, SessionId, SptHash, Tenant};
+use merchant_gateway::domain::ids::{
+    AccountId, AttemptNumber, FlagId, OrderId, RefundNumber, SessionId, SptHash, Tenant,
+};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, MemoryStore, Resolution, Store, StoreError,
+    AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, MemoryStore, RefundRow, Resolution, Store,
+    StoreError, WhichOrders,
 };
 use tokio::time::sleep;
 
@@ -139,6 +142,19 @@ impl Store for MoodyStore {
 
     async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
         self.answer(self.rows.order(tenant, id)).await
+    }
+
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+        self.answer(self.rows.orders(tenant, which)).await
+    }
+
+    async fn refund(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        number: RefundNumber,
+    ) -> Result<Option<RefundRow>, StoreError> {
+        self.answer(self.rows.refund(tenant, session, number)).await
     }
 
     async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use merchant_gateway::config::secrets::{SecretError, SecretRef, SecretsDir};
 use merchant_gateway::config::tenant::parse_tenant;
 use merchant_gateway::ports::FixedEnvironment;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::SHOP;
@@ -113,5 +113,38 @@ fn a_key_of_the_wrong_kind_is_a_problem_where_it_is_referred_to_and_is_not_shown
             "set the environment variable MERCHANT_SHOP_STRIPE_KEY, e.g. MERCHANT_SHOP_STRIPE_KEY=sk_test_…"
         ),
         "{unset}"
+    );
+}
+
+#[test]
+fn every_webhook_secret_of_stripes_is_looked_at_and_none_is_shown() {
+    let webhooks = "[stripe]\nwebhook_secrets = [\"env:MERCHANT_SHOP_NEW\", \"env:MERCHANT_SHOP_OLD\"]";
+    let tenant = parse_tenant(Path::new("shop.toml"), &SHOP.replace("[stripe]", webhooks)).unwrap();
+    let resolve = |new: &str, old: &str| {
+        let variables = [
+            ("MERCHANT_SHOP_STRIPE_KEY", "sk_test_abc123"),
+            ("MERCHANT_SHOP_NEW", new),
+            ("MERCHANT_SHOP_OLD", old),
+        ];
+        tenant
+            .resolve_secrets(&FixedEnvironment::new(variables), &SecretsDir::new("secrets"))
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    };
+    let (new, old) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH");
+    let secrets = resolve(new, old).unwrap().stripe_webhooks;
+    let secrets: Vec<&str> = secrets.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(secrets, [new, old]);
+    for wrong in ["sk_test_do_not_show_me", "whsec_short", "whsec_with a space in the middle"] {
+        let told = resolve(wrong, old).unwrap_err();
+        assert_eq!(
+            told,
+            "shop.toml:7:20: stripe.webhook_secrets[0]: the secret in env:MERCHANT_SHOP_NEW is no signing secret of a \
+             Stripe webhook endpoint; copy the endpoint's signing secret from Stripe's dashboard, whsec_…"
+        );
+    }
+    let both = resolve("", "").unwrap_err();
+    assert!(
+        both.contains("MERCHANT_SHOP_NEW=whsec_…") && both.contains("MERCHANT_SHOP_OLD=whsec_…"),
+        "{both}"
     );
 }

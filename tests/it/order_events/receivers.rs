@@ -16,11 +16,15 @@ const OTHER_SECRET_VARIABLE: &str = "MERCHANT_KILN_WORKS_WEBHOOK_SECRET";
 /// The usual shops, each of which is told of its orders at an address.
 fn world(shop: &str, other: &str) -> World {
     let mut shops = usual_shops();
-    shops[0].file += &format!(
-        "\n[webhook]\nurl = \"{shop}\"\nsecret = \"env:{SECRET_VARIABLE}\"\n\
-         previous_secrets = [\"env:{OLD_SECRET_VARIABLE}\"]\n"
+    shops[0].file = format!(
+        "{}\n[webhook]\nurl = \"{shop}\"\nsecret = \"env:{SECRET_VARIABLE}\"\n\
+         previous_secrets = [\"env:{OLD_SECRET_VARIABLE}\"]\n",
+        shops[0].file
     );
-    shops[1].file += &format!("\n[webhook]\nurl = \"{other}\"\nsecret = \"env:{OTHER_SECRET_VARIABLE}\"\n");
+    shops[1].file = format!(
+        "{}\n[webhook]\nurl = \"{other}\"\nsecret = \"env:{OTHER_SECRET_VARIABLE}\"\n",
+        shops[1].file
+    );
     let mut world = World::closed(shops);
     world.canaries.extend(["canary-hook-key".to_owned(), "canary-webhook-secret".to_owned()]);
     world.settings.extend([

@@ -1,6 +1,6 @@
 //! What is told of an order, in the words of its documentation.
 
-use merchant_gateway::domain::ids::OrderEventId;
+use merchant_gateway::domain::ids::{OrderEventId, OrderNumber};
 use merchant_gateway::domain::order_event::{EventKind, Sequence};
 use merchant_gateway::protocol::order_events;
 use serde_json::Value;
@@ -20,8 +20,9 @@ fn the_example_of_the_documentation_is_an_event_as_it_is_sent() {
     let mut placed = order(1);
     placed.order.buyer.name = Some("Ada Lovelace".to_owned());
     placed.order.buyer.email = Some("ada@example.com".to_owned());
-    let event = order_events::created(OrderEventId::from_random(1), &placed, true);
-    let sent: Value = serde_json::from_str(&event.payload(&harbor(), Sequence::FIRST)).unwrap();
+    let event = order_events::created(OrderEventId::from_random(1), &placed.order, &placed.permalink, true);
+    let sent: Value =
+        serde_json::from_str(&event.payload(&harbor(), Sequence::FIRST, OrderNumber::FIRST)).unwrap();
     assert_eq!(example, sent, "the page says otherwise than is sent:\n{sent:#}");
 }
 
@@ -38,6 +39,6 @@ fn nothing_is_sent_of_goods_that_are_not_sent() {
     let mut placed = order(1);
     placed.order.address = None;
     placed.order.quote.option_id = None;
-    let facts = order_events::order_facts(&placed);
+    let facts = order_events::order_facts(&placed.order, &placed.permalink);
     assert_eq!((&facts["order"]["shipping"], &facts["order"]["address"]), (&Value::Null, &Value::Null));
 }

@@ -7,13 +7,13 @@ use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
 use merchant_gateway::domain::checkout::command::{Answer, PlacedOrder};
 use merchant_gateway::domain::checkout::session::{Session, State, Wishes};
-use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Revision, SessionId};
+use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Revision, SessionId};
 use merchant_gateway::domain::merchant::{
     Brand, ChatGptSettings, CheckoutMethod, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus,
     MerchantView, MethodsForm, PaymentMethod, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Money, Rate};
-use merchant_gateway::domain::order::Order;
+use merchant_gateway::domain::order::{Book, Order};
 use merchant_gateway::domain::pricing::{self, PricingInput, PricingProblem, Quote};
 use merchant_gateway::domain::shipping::ShippingRule;
 use merchant_gateway::domain::tax::{FixedTax, RegionRate, TaxRule};
@@ -89,6 +89,7 @@ pub(super) fn view() -> MerchantView {
             max_total: Some(usd(200_000)),
             countries: vec!["US".parse().unwrap()],
             tokens: TOKENS,
+            receipt_email: false,
             quote_ttl: Span::minutes(15),
             session_ttl: Span::hours(2),
         },
@@ -181,6 +182,7 @@ pub(super) fn session(state: State) -> Session {
         account: None,
         notice: None,
         state,
+        book: Book::default(),
     }
 }
 
@@ -242,6 +244,6 @@ pub(super) fn paid() -> Answer {
         session(State::Completed { quote, order: order.id.clone(), intent: order.payment_intent.clone() });
     let permalink = "https://coffee.localhost/orders/ord_1?key=abc".to_owned();
     let completion = completion::completion(&order, &permalink);
-    let order = Some(PlacedOrder { order, permalink, completion });
+    let order = Some(PlacedOrder { number: OrderNumber::FIRST, order, permalink, completion });
     Answer { session, order, notice: None, checkout_page: None }
 }

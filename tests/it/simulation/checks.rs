@@ -2,13 +2,16 @@
 
 use std::collections::HashSet;
 
+use merchant_gateway::domain::checkout::aftersales::News;
 use merchant_gateway::domain::checkout::attempt::{FlagReason, Means};
 use merchant_gateway::domain::checkout::command::{Answer, Command, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::session::{CancelReason, NoticeCode, State};
-use merchant_gateway::domain::ids::{OrderId, SessionId};
+use merchant_gateway::domain::ids::{OrderId, PaymentIntentId, SessionId};
+use merchant_gateway::domain::order::{RefundState, RefundStatus};
 
 use super::world::World;
+use crate::support::model_refunds::{ModelDispute, ModelRefund};
 use crate::support::model_stripe::Payment;
 
 /// What a caller asked, and what it was told.
@@ -29,6 +32,8 @@ impl Told {
             | Command::Cancel
             | Command::Read
             | Command::OpenPage { .. }
+            | Command::Refund(_)
+            | Command::Fulfill(_)
             | Command::Decide(_) => None,
         };
         Self { request, session: session.clone(), token, declined: false, order: None }
@@ -73,6 +78,7 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
             FlagReason::PaidByDeadAttempt => "flag: paid by a dead attempt",
             FlagReason::PaidTwice => "flag: paid twice",
             FlagReason::PaymentDisagrees => "flag: payment disagrees",
+            FlagReason::LostByRestore => "flag: lost by a restore",
         });
     }
     for told in &world.told {
@@ -110,7 +116,78 @@ fn is_flagged(world: &World, payment: &Payment) -> bool {
     world.store.flags.iter().any(|flag| flag.intent == payment.id)
 }
 
+/// Whether an order's book says of refunds and disputes what Stripe says, and the merchant was told of each.
+pub fn book_agrees(world: &World, session: &SessionId, payment: &PaymentIntentId) -> Result<(), String> {
+    let (_, row, _) = &world.store.rows[session];
+    let book = &row.book;
+    let told = |news: &News| world.store.news.contains(&(session.clone(), news.clone()));
+    let refunds = world.stripe.refunds.iter().filter(|refund| refund.payment == *payment);
+    let mut shown = 0;
+    for ModelRefund { seen, .. } in refunds {
+        let made = RefundState::Made { id: seen.id.clone(), status: seen.status };
+        let kept = book.refunds.iter().find(|refund| refund.state == made && refund.amount == seen.amount);
+        let number = kept.and_then(|kept| kept.request.as_ref()).map(|request| request.number);
+        if kept.is_none() || number != seen.number {
+            return Err(format!(
+                "{session}: refund {} ({:?}) is not in the book: {book:?}",
+                seen.id, seen.status
+            ));
+        }
+        if !told(&News::Refunded(seen.id.clone())) {
+            return Err(format!("{session}: nobody was told of refund {}", seen.id));
+        }
+        shown += 1;
+    }
+    let made = book.refunds.iter().filter(|refund| matches!(refund.state, RefundState::Made { .. })).count();
+    if made != shown || book.asking().is_some() {
+        return Err(format!("{session}: the book has refunds that Stripe has not: {book:?}"));
+    }
+    for ModelDispute { dispute, .. } in world.stripe.disputes.iter().filter(|known| known.payment == *payment)
+    {
+        if !book.disputes.contains(dispute) || !told(&News::Disputed(dispute.id.clone())) {
+            return Err(format!(
+                "{session}: dispute {} is not in the book, or not told: {book:?}",
+                dispute.id
+            ));
+        }
+    }
+    for sent in &book.fulfillments {
+        let news = (session.clone(), News::Fulfilled(sent.reference.clone()));
+        if world.store.news.iter().filter(|known| **known == news).count() != 1 {
+            return Err(format!("{session}: {} was not told once", sent.reference));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing was asked back twice, and never more than was paid.
+fn refunds_of(world: &mut World, session: &SessionId) -> Result<(), String> {
+    let ours = world.stripe.refunds.iter().filter(|refund| refund.seen.session.as_ref() == Some(session));
+    let numbers: Vec<_> = ours.map(|refund| refund.seen.number).collect();
+    let different: HashSet<_> = numbers.iter().collect();
+    if different.len() != numbers.len() {
+        return Err(format!("I1: a refund of {session} was made twice"));
+    }
+    let (_, row, _) = &world.store.rows[session];
+    let paid = row.quote().map_or(0, |quote| quote.total.minor);
+    if row.book.refunded() > paid {
+        return Err(format!("{session}: more goes back than was paid: {:?}", row.book));
+    }
+    let State::Completed { intent, .. } = row.state.clone() else { return Ok(()) };
+    for refund in row.book.refunds.clone() {
+        world.count(match (&refund.request, &refund.state) {
+            (None, _) => "refund: made elsewhere",
+            (Some(_), RefundState::Made { status: RefundStatus::Failed, .. }) => "refund: failed",
+            (Some(_), RefundState::Made { .. }) => "refund: made",
+            (Some(_), RefundState::Refused { .. }) => "refund: refused",
+            (Some(_), RefundState::Asking(_)) => "refund: undecided",
+        });
+    }
+    book_agrees(world, session, &intent)
+}
+
 fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
+    refunds_of(world, session)?;
     let (_, row, _) = &world.store.rows[session];
     let state = row.state.clone();
     let paid: Vec<_> = world.stripe.succeeded(session).cloned().collect();
@@ -167,6 +244,7 @@ fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
         State::Canceled { reason: CancelReason::Shopper } => "ends canceled",
         State::Canceled { reason: CancelReason::TooManyAttempts } => "ends after too many attempts",
         State::Canceled { reason: CancelReason::Operator } => "ends by an operator's word",
+        State::Canceled { reason: CancelReason::Restored } => "ends by a restore",
         State::Expired => "ends expired",
     });
     Ok(())

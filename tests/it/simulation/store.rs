@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use merchant_gateway::domain::checkout::aftersales::{News, RefundIntent};
 use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Flag};
 use merchant_gateway::domain::checkout::command::PlacedOrder;
 use merchant_gateway::domain::checkout::driver::CommitFailed;
 use merchant_gateway::domain::checkout::session::{Session, State, Version};
 use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
-use merchant_gateway::domain::ids::{AttemptNumber, SessionId, SptHash};
+use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber, RefundNumber, SessionId, SptHash};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Timestamp;
 
@@ -33,6 +34,9 @@ pub struct ModelStore {
     pub attempts: HashMap<(SessionId, AttemptNumber), Attempt>,
     tokens: HashMap<SptHash, TokenUse>,
     pub flags: Vec<Flag>,
+    pub refunds: HashMap<(SessionId, RefundNumber), RefundIntent>,
+    /// What merchants were told.
+    pub news: Vec<(SessionId, News)>,
     /// What each revision came to.
     pub shown: HashMap<(SessionId, u32), Money>,
     pub mistakes: StoreMistakes,
@@ -104,8 +108,14 @@ impl ModelStore {
                 return Err(format!("I5: {id} has two orders"));
             }
             let completion = order.id.to_string();
-            self.orders.insert(id.clone(), PlacedOrder { order, permalink: String::new(), completion });
+            let number = OrderNumber(OrderNumber::FIRST.0 + u32::try_from(self.orders.len()).unwrap());
+            let placed = PlacedOrder { number, order, permalink: String::new(), completion };
+            self.orders.insert(id.clone(), placed);
         }
+        if let Some(intent) = change.refund {
+            self.refunds.insert((id.clone(), intent.number), *intent);
+        }
+        self.news.extend(change.news.into_iter().map(|news| (id.clone(), news)));
         for flag in change.flags {
             if !self.flags.iter().any(|known| known.intent == flag.intent) {
                 self.flags.push(flag);

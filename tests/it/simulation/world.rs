@@ -8,18 +8,21 @@ mod outside;
 use std::collections::{BTreeMap, HashMap};
 
 use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::checkout::aftersales::{RefundIntent, RefundWish};
 use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means};
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
-use merchant_gateway::domain::checkout::session::{FreezeReason, State};
+use merchant_gateway::domain::checkout::session::{FreezeReason, Session, State};
 use merchant_gateway::domain::checkout::step::Moment;
 use merchant_gateway::domain::ids::{HostedPageId, Revision, SessionId};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::order::Fulfillment;
+use merchant_gateway::domain::stripe_event::Concern;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
-use super::checks::{Told, broken_at_the_end, broken_by_answer};
+use super::checks::{Told, book_agrees, broken_at_the_end, broken_by_answer};
 use super::store::{ModelStore, StoreMistakes};
 use crate::support::chance::Chance;
 use crate::support::model_stripe::{CARDS, Card, ModelStripe, ODD_CARDS, Token};
@@ -72,8 +75,22 @@ enum Event {
     Crash {
         process: usize,
     },
+    /// A webhook arrives, which only hints.
+    Hint {
+        process: usize,
+        session: SessionId,
+    },
+    /// Something happens to an order at Stripe, without us.
+    Elsewhere(SessionId),
+    /// A request for a refund arrives whose sender has given up on it.
+    LateRefund(Box<RefundIntent>),
     /// A request arrives whose sender has given up on it.
     Late(Box<AttemptIntent>),
+    /// Stripe says of a session that something may have happened.
+    Webhook {
+        process: usize,
+        session: SessionId,
+    },
     /// A shopper who was given a page's address pays there, or tries to.
     PaysOnPage {
         page: HostedPageId,
@@ -109,8 +126,12 @@ pub struct World {
     trouble: u64,
     /// Whether both ways of paying are raced.
     racing: bool,
+    /// Whether things happen to orders at Stripe without us.
+    elsewhere: bool,
     /// How many tokens a shopper has at most.
     purse: u64,
+    /// Whether Stripe sends webhooks.
+    webhooks: bool,
     /// Until when Stripe tells nothing at all.
     silent_until: Timestamp,
     /// When an operator looks again.
@@ -149,7 +170,9 @@ impl World {
             trouble_ends: now + TROUBLE,
             trouble,
             racing: false,
+            elsewhere: false,
             purse: 3,
+            webhooks: false,
             silent_until: now,
             operator: now,
             told: Vec::new(),
@@ -162,9 +185,11 @@ impl World {
             world.silent_until = now + SILENCE;
         }
         world.stripe.odd = world.chance.per_mille(100);
+        world.elsewhere = world.chance.per_mille(50);
         if world.chance.per_mille(150) {
             world.purse = 8;
         }
+        world.webhooks = world.chance.per_mille(600);
         world.plan();
         world
     }
@@ -202,6 +227,11 @@ impl World {
         }
         for session in self.sessions.clone() {
             self.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
+            for _ in 0..self.chance.below(4) {
+                let when = Span::millis(self.chance.millis(100, 600_000));
+                let process = usize::try_from(self.chance.below(self.processes.len() as u64)).unwrap();
+                self.at(when, Event::Hint { process, session: session.clone() });
+            }
             for _ in 0..4 + self.chance.below(8) * self.purse / 3 {
                 let when = Span::millis(self.chance.millis(100, 240_000));
                 self.call_at(when, &session, Command::Read);
@@ -285,13 +315,11 @@ impl World {
                     };
                     self.call_at(Span::seconds(60), &session, Command::Decide(decision));
                 }
-                Some(
-                    State::Open { .. }
-                    | State::Ready { .. }
-                    | State::Completed { .. }
-                    | State::Canceled { .. }
-                    | State::Expired,
-                )
+                Some(State::Completed { intent, .. }) => {
+                    self.stripe.settle_refunds(self.now);
+                    settled &= book_agrees(self, &session, &intent).is_ok();
+                }
+                Some(State::Open { .. } | State::Ready { .. } | State::Canceled { .. } | State::Expired)
                 | None => {}
             }
         }
@@ -324,10 +352,30 @@ impl World {
                 self.crash(process);
                 Ok(())
             }
+            Event::Webhook { process, session } => {
+                self.count("webhook");
+                self.tell(|| format!("a webhook tells process {process} of {session}"));
+                self.feed(process, &session, Input::Hinted(Concern::Payment))
+            }
             Event::PaysOnPage { page, card } => {
                 let used = self.stripe.pay_on_page(&page, card, self.now, &mut self.chance);
                 self.tell(|| format!("a shopper pays on {page} with a card that {card:?}: used {used}"));
                 self.count(if used { "page used" } else { "page of no use" });
+                if let Some(session) = self.stripe.session_of(&page) {
+                    self.send_webhooks(&session);
+                }
+                Ok(())
+            }
+            Event::Hint { process, session } => self.feed(process, &session, Input::Hinted(Concern::Order)),
+            Event::LateRefund(intent) => {
+                let answer = self.stripe.refund(&(&*intent).into(), self.now, &mut self.chance);
+                self.tell(|| {
+                    format!("a late request for a refund of {} arrives: {answer:?}", intent.session)
+                });
+                Ok(())
+            }
+            Event::Elsewhere(session) => {
+                self.happens_elsewhere(&session);
                 Ok(())
             }
             Event::Late(intent) => {
@@ -336,6 +384,7 @@ impl World {
                     Means::Page { .. } => self.open_page(&intent),
                 };
                 self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.charge.session));
+                self.send_webhooks(&intent.charge.session);
                 Ok(())
             }
         }
@@ -369,6 +418,9 @@ impl World {
     fn wish(&mut self, session: &SessionId) -> Command {
         let row = self.store.rows.get(session).map(|(_, row, _)| row.clone());
         let Some(row) = row else { return Command::Create(shop::two_mugs()) };
+        if matches!(row.state, State::Completed { .. }) && !self.racing && self.chance.per_mille(700) {
+            return self.aftersale(&row);
+        }
         match if self.racing { 9 } else { self.chance.below(10) } {
             0 => Command::Read,
             1 => Command::Update { revision: None, patch: Patch::default() },
@@ -412,6 +464,49 @@ impl World {
                 let buyer = Buyer::default();
                 Command::Complete(Payment { revision: Some(revision), token: token.parse().unwrap(), buyer })
             }
+        }
+    }
+
+    /// Whoever runs the shop wants something of a paid order; often the same again.
+    fn aftersale(&mut self, row: &Session) -> Command {
+        let number = self.chance.below(3);
+        let total = row.quote().map_or(0, |quote| quote.total.minor);
+        let reference = format!("r{number}").parse().unwrap();
+        if self.chance.per_mille(150) {
+            let (carrier, tracking_number, tracking_url) = (Some("Post".to_owned()), None, None);
+            let (items, created) = (Vec::new(), self.now);
+            let sent = Fulfillment { reference, items, carrier, tracking_number, tracking_url, created };
+            return Command::Fulfill(sent);
+        }
+        if self.elsewhere && self.chance.per_mille(300) {
+            let when = Span::millis(self.chance.millis(1000, 600_000));
+            self.at(when, Event::Elsewhere(row.id.clone()));
+        }
+        let mistaken = self.chance.per_mille(50);
+        let amount = match number {
+            0 => Some(total / 3),
+            1 => Some(total / 2 + i64::from(mistaken)),
+            _ => None,
+        };
+        Command::Refund(RefundWish { reference, amount, reason: None })
+    }
+
+    /// Something happens to a payment at Stripe that nobody here asked for; perhaps a webhook tells, once or twice, or
+    /// before the answer to a request that is under way.
+    fn happens_elsewhere(&mut self, session: &SessionId) {
+        let Some((_, row, _)) = self.store.rows.get(session) else { return };
+        let State::Completed { intent, .. } = row.state.clone() else { return };
+        if self.chance.per_mille(500) {
+            self.count("refunded elsewhere");
+            self.stripe.refund_elsewhere(&intent, self.now);
+        } else {
+            self.count("disputed");
+            self.stripe.dispute(&intent, self.now, &mut self.chance);
+        }
+        for _ in 0..self.chance.below(3) {
+            let process = usize::try_from(self.chance.below(self.processes.len() as u64)).unwrap();
+            let when = Span::millis(self.chance.millis(1, 60_000));
+            self.at(when, Event::Hint { process, session: session.clone() });
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whatever is asked of a store in whatever order: the one in memory and the one in a file answer alike.
 
 use merchant_gateway::domain::checkout::attempt::{AttemptEnd, Flag};
-use merchant_gateway::domain::checkout::command::PlacedOrder;
+use merchant_gateway::domain::checkout::command::NewOrder;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
@@ -34,7 +34,7 @@ fn attempt_change(tenant: Tenant, session: u128) -> impl Strategy<Value = Option
     prop_oneof![2 => Just(None), 2 => started, 3 => updated]
 }
 
-fn placed(session: u128) -> impl Strategy<Value = Option<PlacedOrder>> {
+fn placed(session: u128) -> impl Strategy<Value = Option<NewOrder>> {
     let order = (0..2_u128, 0..2_u128).prop_map(move |(id, payment)| {
         let mut placed = order(session);
         placed.order.id = OrderId::from_random(id);
@@ -62,6 +62,7 @@ fn commit() -> impl Strategy<Value = Commit> {
                 due_at,
                 attempt,
                 order,
+                refund: None,
                 flags: flag.into_iter().collect(),
                 timeline: Vec::new(),
                 events: Vec::new(),

@@ -1,7 +1,7 @@
 //! Order events in a store: written with what they tell, numbered without a gap, leased one of an order at a time.
 
 use merchant_gateway::domain::checkout::session::Version;
-use merchant_gateway::domain::ids::{Mode, OrderEventId, OrderId, Tenant};
+use merchant_gateway::domain::ids::{Mode, OrderEventId, OrderId, OrderNumber, Tenant};
 use merchant_gateway::domain::order_event::{EventKind, OrderEvent, Sequence};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::order_events;
@@ -19,7 +19,7 @@ fn at(seconds: i64) -> Timestamp {
 /// Event `number` of the order of a session.
 fn event(number: u128, session: u128, kind: EventKind) -> OrderEvent {
     let id = OrderEventId::from_random(number);
-    OrderEvent { kind, ..order_events::created(id, &order(session), true) }
+    OrderEvent { kind, ..order_events::created(id, &order(session).order, "", true) }
 }
 
 /// A tenant's session with its order and that order's first event.
@@ -61,7 +61,10 @@ pub(super) async fn an_event_is_written_with_its_order_or_not_at_all(store: AnyS
     let [delivery] = &kept[..] else { panic!("{kept:?}") };
     assert_eq!((delivery.sequence, delivery.state), (Sequence::FIRST, DeliveryState::Pending));
     assert_eq!(delivery.next_try, Some(NOW));
-    assert_eq!(delivery.payload, event(100, 1, EventKind::Created).payload(&harbor(), Sequence::FIRST));
+    assert_eq!(
+        delivery.payload,
+        event(100, 1, EventKind::Created).payload(&harbor(), Sequence::FIRST, OrderNumber::FIRST)
+    );
     assert_eq!(store.delivery(&harbor(), &delivery.id).await.unwrap().as_ref(), Some(delivery));
 }
 

@@ -3,7 +3,7 @@
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::checkout::attempt::{AttemptEnd, Charge, Flag, FlagReason, IdempotencyKey};
-use merchant_gateway::domain::checkout::command::PlacedOrder;
+use merchant_gateway::domain::checkout::command::NewOrder;
 use merchant_gateway::domain::checkout::session::{
     CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread, Version, Wishes,
 };
@@ -12,7 +12,7 @@ use merchant_gateway::domain::ids::{
 };
 use merchant_gateway::domain::merchant::{RiskPolicy, TokenPolicy};
 use merchant_gateway::domain::money::{Currency, Money};
-use merchant_gateway::domain::order::Order;
+use merchant_gateway::domain::order::{Book, Order};
 use merchant_gateway::domain::pricing::{PricingProblem, Quote, QuoteLine, QuoteOption};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{AttemptChange, AttemptRow, Commit, DueSession};
@@ -64,6 +64,7 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         account: Some(account("acct_1Harbor")),
         notice: Some(declined()),
         state,
+        book: Book::default(),
     }
 }
 
@@ -175,8 +176,8 @@ pub(crate) fn succeeded(number: u128) -> AttemptEnd {
     AttemptEnd::Succeeded { intent: intent(number) }
 }
 
-pub(crate) fn order(session: u128) -> PlacedOrder {
-    PlacedOrder {
+pub(crate) fn order(session: u128) -> NewOrder {
+    NewOrder {
         order: Order {
             id: OrderId::from_random(session),
             session: session_id(session),
@@ -211,6 +212,7 @@ pub(crate) fn create(tenant: &Tenant, session: Session) -> Commit {
         due_at: None,
         attempt: None,
         order: None,
+        refund: None,
         flags: Vec::new(),
         timeline: Vec::new(),
         events: Vec::new(),

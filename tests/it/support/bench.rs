@@ -15,7 +15,7 @@ use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, 
 use merchant_gateway::domain::checkout::step::{Effect, Moment};
 use merchant_gateway::domain::checkout::timeline::Entry;
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use merchant_gateway::domain::ids::{PaymentIntentId, Revision, SessionId, SptHash};
+use merchant_gateway::domain::ids::{OrderNumber, PaymentIntentId, Revision, SessionId, SptHash};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
@@ -171,7 +171,7 @@ impl Bench {
     pub fn see(&mut self, seen: Seen) {
         let effect = self.effects.remove(0);
         let request_id = Some(format!("req_{}", self.drawn));
-        self.feed(Input::Saw { attempt: effect.attempt(), seen: Box::new(seen), request_id });
+        self.feed(Input::Saw { attempt: effect.attempt().unwrap(), seen: Box::new(seen), request_id });
     }
 
     /// Answers the oldest look that a decision waits for.
@@ -291,8 +291,12 @@ impl Bench {
         );
         if let Some(order) = change.order {
             let completion = format!("{{\"order\":\"{}\"}}", order.id);
-            self.order =
-                Some(PlacedOrder { order, permalink: "https://shop.example/o".to_owned(), completion });
+            self.order = Some(PlacedOrder {
+                number: OrderNumber::FIRST,
+                order,
+                permalink: "https://shop.example/o".to_owned(),
+                completion,
+            });
         }
         self.flags.extend(change.flags);
         self.timeline.extend(change.timeline);

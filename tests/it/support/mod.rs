@@ -5,6 +5,7 @@ pub mod chance;
 pub mod client;
 pub mod mcp_schema;
 pub mod model_pages;
+pub mod model_refunds;
 pub mod model_stripe;
 pub mod node;
 pub mod operator;

@@ -2,7 +2,7 @@
 
 use merchant_gateway::domain::checkout::attempt::{Charge, IntentSeen, IntentStatus, Seen};
 use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
-use merchant_gateway::domain::ids::{HostedPageId, PaymentIntentId};
+use merchant_gateway::domain::ids::{HostedPageId, PaymentIntentId, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
@@ -43,6 +43,11 @@ impl ModelStripe {
         self.pages.push(page);
         self.page_keys.insert(key.to_owned(), seen.clone());
         seen
+    }
+
+    /// The session that a page is for.
+    pub fn session_of(&self, page: &HostedPageId) -> Option<SessionId> {
+        self.pages.iter().find(|known| known.id == *page).map(|page| page.charge.session.clone())
     }
 
     fn page_seen(&self, page: &ModelPage, now: Timestamp) -> PageSeen {

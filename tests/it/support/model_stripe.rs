@@ -15,6 +15,7 @@ use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::model_pages::ModelPage;
+use super::model_refunds::{KeptRefund, ModelDispute, ModelRefund};
 use crate::support::chance::Chance;
 
 /// How long a key is remembered.
@@ -91,6 +92,10 @@ pub struct ModelStripe {
     pub(super) pages: Vec<ModelPage>,
     /// What was answered to each request for a page.
     pub(super) page_keys: HashMap<String, Seen>,
+    pub refunds: Vec<ModelRefund>,
+    pub disputes: Vec<ModelDispute>,
+    /// What was answered to each request for a refund.
+    pub(super) refund_keys: HashMap<String, KeptRefund>,
     keys: HashMap<String, Kept>,
     made: u64,
     /// A saboteur: every send is a request of its own.

@@ -34,6 +34,15 @@ impl<'a> Operator<'a> {
         self.ask(reqwest::Method::POST, path, Some(body)).await
     }
 
+    /// The same, under a key of its own.
+    pub async fn post_once(&self, path: &str, key: &str, body: Value) -> (u16, Value) {
+        let url = format!("http://{}/admin/v1/{path}", self.world.admin_address());
+        let request = self.http.post(url).bearer_auth(ADMIN_TOKEN).header("idempotency-key", key);
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+
     pub async fn decide(&self, session: &str, decision: Value) -> (u16, Value) {
         self.post(&format!("sessions/{session}/decide?tenant={SHOP}"), decision).await
     }

@@ -54,12 +54,16 @@ impl Sample {
         let SecretRef::Env(variable) = self.0.stripe_key() else {
             panic!("the samples' keys are in the environment, and {}'s is not", self.id());
         };
+        let webhook_variable = format!("{}STRIPE_WEBHOOK_SECRET", SecretRef::variable_prefix(self.0.id()));
+        let stripe = file["stripe"].as_table_mut().unwrap();
+        stripe.insert("webhook_secrets".to_owned(), vec![format!("env:{webhook_variable}")].into());
         let made_up = format!("acct_{}", self.id().replace('-', ""));
         let id = self.0.account().map_or(made_up, |account| account.as_str().to_owned());
         Shop {
             id: self.id().to_owned(),
             file: file.to_string(),
             variable: variable.clone(),
+            webhook_variable: Some(webhook_variable),
             account: account(&id, &self.key(), true, self.view().network_id.as_str()),
         }
     }

@@ -36,6 +36,7 @@ pub fn view() -> MerchantView {
             max_total: Some(dollars(200_000)),
             countries: vec!["US".parse().unwrap()],
             tokens: TokenPolicy { allow_larger: false, risk: RiskPolicy::BlockOnRecommendation },
+            receipt_email: false,
             quote_ttl: Span::minutes(15),
             session_ttl: Span::minutes(120),
         },

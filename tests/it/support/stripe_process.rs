@@ -4,12 +4,12 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use merchant_gateway::emulator::{Exchange, LedgerEntry};
+use merchant_gateway::emulator::{Exchange, LedgerEntry, WebhookEndpoint, WebhookPlan};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::stripe_schema::StripeSchema;
-use super::world::World;
+use super::world::{Shop, WEBHOOK_SECRET, World};
 
 pub struct StripeProcess {
     process: Child,
@@ -53,6 +53,35 @@ impl StripeProcess {
         granted["id"].as_str().unwrap_or_else(|| panic!("no token: {granted}")).to_owned()
     }
 
+    /// Delivers webhooks by this plan from now on.
+    pub async fn set_webhook_plan(&self, plan: &WebhookPlan) {
+        self.control("webhooks/plan", &serde_json::to_value(plan).unwrap()).await;
+    }
+
+    /// Has a shop's events sent to an address, signed with [`WEBHOOK_SECRET`]; earlier addresses stay.
+    pub async fn send_webhooks(&self, shop: &Shop, url: &str) {
+        let endpoint = WebhookEndpoint::new(&self.account(shop.key()).await, url, WEBHOOK_SECRET);
+        self.control("webhooks", &serde_json::to_value(endpoint).unwrap()).await;
+    }
+
+    /// The account that a key opens, asked until a bad day lets the answer through.
+    async fn account(&self, key: &str) -> String {
+        for _ in 0..100 {
+            let request = self.http.get(format!("{}/v1/account", self.base)).bearer_auth(key);
+            let request = request.header("stripe-version", "2026-09-30.preview");
+            let answer = async { request.send().await.ok()?.json::<Value>().await.ok() };
+            if let Some(id) = answer.await.as_ref().and_then(|account| account["id"].as_str()) {
+                return id.to_owned();
+            }
+        }
+        panic!("Stripe never says which account it is");
+    }
+
+    async fn control(&self, path: &str, body: &Value) {
+        let request = self.http.post(format!("{}/_emulator/{path}", self.base)).body(body.to_string());
+        assert_eq!(request.send().await.unwrap().status(), 200, "{path}");
+    }
+
     async fn told<T: DeserializeOwned>(&self, what: &str) -> T {
         let request = self.http.get(format!("{}/_emulator/{what}", self.base));
         request.send().await.unwrap().json().await.unwrap()
@@ -60,6 +89,23 @@ impl StripeProcess {
 
     pub async fn ledger(&self) -> Vec<LedgerEntry> {
         self.told("ledger").await
+    }
+
+    /// Every refund of the account whose key this is, read as anybody reads it, through all faults.
+    pub async fn refunds(&self, key: &str) -> Vec<Value> {
+        let mut found: Vec<Value> = Vec::new();
+        loop {
+            let after = found.last().map(|last| format!("&starting_after={}", last["id"].as_str().unwrap()));
+            let url = format!("{}/v1/refunds?limit=100{}", self.base, after.unwrap_or_default());
+            let request = self.http.get(url).bearer_auth(key).header("stripe-version", "2026-09-30.preview");
+            let Ok(answer) = request.send().await else { continue };
+            let Ok(page) = answer.json::<Value>().await else { continue };
+            let Some(data) = page["data"].as_array() else { continue };
+            found.extend(data.iter().cloned());
+            if page["has_more"] == false {
+                return found;
+            }
+        }
     }
 
     /// What came of the faults so far.

@@ -45,6 +45,9 @@ pub struct Shop {
     pub file: String,
     /// The variable that its file refers to for its key.
     pub variable: String,
+    /// The variable that its file refers to for the secret of its Stripe webhooks, if it takes any; they are signed with
+    /// [`WEBHOOK_SECRET`].
+    pub webhook_variable: Option<String>,
     /// The account, with that key.
     pub account: AccountSeed,
 }
@@ -140,6 +143,9 @@ impl World {
             .env_clear()
             .env("GATEWAY_MASTER_KEY", MASTER_KEY)
             .envs(self.shops.iter().map(|shop| (&shop.variable, shop.key())))
+            .envs(
+                self.shops.iter().filter_map(|shop| Some((shop.webhook_variable.as_ref()?, WEBHOOK_SECRET))),
+            )
             .env("GATEWAY__PUBLIC__LISTEN", "127.0.0.1:0")
             .env("GATEWAY_ADMIN_TOKEN", ADMIN_TOKEN)
             .env("GATEWAY__ADMIN__TOKEN", "env:GATEWAY_ADMIN_TOKEN")
@@ -347,6 +353,7 @@ pub fn usual_shops() -> Vec<Shop> {
         id: id.to_owned(),
         file,
         variable: variable.to_owned(),
+        webhook_variable: None,
         account,
     };
     vec![

@@ -15,11 +15,12 @@ mod task;
 
 use std::collections::VecDeque;
 
+use super::aftersales::{self, OrderSeen};
 use super::attempt::Seen;
 use super::command::{Answer, Command, Rejection};
 use super::decision::{self, Verification};
 use super::hosted::Closing;
-use super::session::{Session, State, Version};
+use super::session::{Session, State, Undertaking, Version};
 use super::settle::LONGEST_PAUSE;
 use super::snapshot::{AttemptMove, Change, Loaded};
 use super::step::{Context, Effect, Event, Moment, Transition, Work, begin, due_at, look_now, step, work};
@@ -27,6 +28,7 @@ use super::timeline::{self, Cause};
 use super::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AttemptNumber, SessionId, SptHash};
 use crate::domain::merchant::MerchantView;
+use crate::domain::stripe_event::Concern;
 use crate::domain::time::Span;
 use look::{Look, look, look_for_page};
 use reply::{answer, refuse, report, tell};
@@ -82,6 +84,13 @@ pub enum Input {
         /// Stripe's `Request-Id`, where it answered.
         request_id: Option<String>,
     },
+    /// An effect for a paid order came to its end.
+    SawOrder {
+        /// What was seen.
+        seen: Box<OrderSeen>,
+        /// Stripe's `Request-Id`, where it answered.
+        request_id: Option<String>,
+    },
     /// What a decision is about was looked at.
     Verified {
         /// For which task.
@@ -92,7 +101,7 @@ pub enum Input {
     /// The armed timer, the sweeper or a start asks to go on.
     Woken,
     /// Somebody says that there is something to see at Stripe.
-    Hinted,
+    Hinted(Concern),
 }
 
 /// The store failed; nothing is known of the write that it was asked for, if any.
@@ -158,14 +167,14 @@ pub struct Driver {
     queue: VecDeque<Task>,
     gathering: Vec<(TaskId, Task)>,
     stuck: Stuck,
-    /// The attempt for which an effect is under way.
-    in_flight: Option<AttemptNumber>,
-    /// Callers that wait for an attempt to be decided.
-    waiting: Vec<(AttemptNumber, RequestId)>,
+    /// Whether an effect is under way.
+    in_flight: bool,
+    /// Callers that wait for an attempt or a refund to be decided.
+    waiting: Vec<(Undertaking, RequestId)>,
     /// What waits for an attempt's page to be closed.
-    parked: Vec<(AttemptNumber, Task)>,
-    /// A hint was given, and Stripe not yet looked at.
-    hinted: bool,
+    parked: Vec<(Undertaking, Task)>,
+    /// What a hint was about after which Stripe was not looked at yet.
+    hinted: Option<Concern>,
     /// The caller of the task in the lane has gone.
     lane_given_up: bool,
     next_task: u64,
@@ -176,6 +185,31 @@ struct Begun<'a> {
     before: Option<(Version, &'a Session)>,
     cause: Cause,
     transition: Transition,
+}
+
+impl Begun<'_> {
+    /// The change as data.
+    fn change(self, context: &Context<'_>) -> Change {
+        let Begun { before, cause, transition } = self;
+        let before_session = before.map(|(_, session)| session);
+        let timeline = timeline::entries(before_session, &cause, &transition, context.moment.now);
+        let Transition { next, attempt, order, refund, news, flags, effect: _ } = transition;
+        let (expected, due_at) = (before.map(|(version, _)| version), due_at(&next));
+        Change { expected, session: next, due_at, attempt, order, refund, news, flags, timeline }
+    }
+}
+
+/// The change that an event makes of a session as it was read, for whoever commits it without a driver; `None` when there
+/// is nothing to change. What it would have done at Stripe is found to be due afterwards.
+#[must_use]
+pub fn change_of(
+    (version, session): (Version, &Session),
+    event: Event,
+    context: &Context<'_>,
+) -> Option<Change> {
+    let cause = Cause::of(&event, None);
+    let transition = step(session, event, context).ok().filter(|transition| transition.changes(session))?;
+    Some(Begun { before: Some((version, session)), cause, transition }.change(context))
 }
 
 /// One input being worked on: what may be known, and what is wanted.
@@ -194,10 +228,10 @@ impl Driver {
             queue: VecDeque::new(),
             gathering: Vec::new(),
             stuck: Stuck::new(),
-            in_flight: None,
+            in_flight: false,
             waiting: Vec::new(),
             parked: Vec::new(),
-            hinted: false,
+            hinted: None,
             lane_given_up: false,
             next_task: 0,
         }
@@ -210,7 +244,7 @@ impl Driver {
             && self.queue.is_empty()
             && self.gathering.is_empty()
             && self.stuck.is_empty()
-            && self.in_flight.is_none()
+            && !self.in_flight
             && self.waiting.is_empty()
             && self.parked.is_empty()
     }
@@ -234,28 +268,31 @@ impl Driver {
             Input::Verified { task, seen } => self.gathered(task, |ask| ask.verified = Some(seen)),
             Input::Committed(result) => self.committed(&result, &mut turn),
             Input::Saw { attempt, seen, request_id } => {
-                self.in_flight = None;
-                self.queue.push_back(Task::new(Kind::Outcome { attempt, seen, request_id }));
-                if self.hinted {
-                    self.queue.push_back(Task::new(Kind::Due));
-                }
+                self.saw(Kind::Outcome { attempt, seen, request_id });
             }
-            Input::Hinted => {
-                self.hinted = true;
-                self.queue.push_back(Task::new(Kind::Due));
+            Input::SawOrder { seen, request_id } => self.saw(Kind::OrderOutcome { seen, request_id }),
+            Input::Hinted(concern) => {
+                // What is looked at for an order's sake tells of its payment as well.
+                self.hinted = self.hinted.max(Some(concern));
+                self.look_when_free();
             }
             Input::Woken => {
                 self.queue.extend(self.stuck.ripe(moment.now));
                 if let Some(next) = self.stuck.next(moment.now) {
                     turn.out.push(Output::WakeAfter(next));
                 }
-                if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
-                    self.queue.push_back(Task::new(Kind::Due));
-                }
+                self.look_when_free();
             }
         }
         self.pump(&mut out);
         out
+    }
+
+    /// Queues a look at what is to be done, once however often it is asked for.
+    fn look_when_free(&mut self) {
+        if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
+            self.queue.push_back(Task::new(Kind::Due));
+        }
     }
 
     /// Puts the next task into the lane when it is free.
@@ -266,6 +303,14 @@ impl Driver {
             out.push(Output::Load(task.token()));
             self.lane_given_up = false;
             self.lane = Lane::Loading(task);
+        }
+    }
+
+    fn saw(&mut self, outcome: Kind) {
+        self.in_flight = false;
+        self.queue.push_back(Task::new(outcome));
+        if self.hinted.is_some() {
+            self.queue.push_back(Task::new(Kind::Due));
         }
     }
 
@@ -319,9 +364,14 @@ impl Driver {
                 let task = Task { kind: Kind::Outcome { attempt, seen, request_id }, tries };
                 self.apply(task, (*version, session), event, turn);
             }
+            (Kind::OrderOutcome { seen, request_id }, Some((version, session))) => {
+                let event = Event::SawOrder(OrderSeen::clone(&seen));
+                let task = Task { kind: Kind::OrderOutcome { seen, request_id }, tries };
+                self.apply(task, (*version, session), event, turn);
+            }
             (Kind::Due, Some((version, session))) => self.due((*version, session), tries, turn),
             (Kind::Report { requests, notice }, _) => report(requests, notice.as_ref(), &loaded, turn),
-            (Kind::Outcome { .. } | Kind::Due, None) => {}
+            (Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due, None) => {}
         }
     }
 
@@ -387,6 +437,21 @@ impl Driver {
                 let looked = look(session, payment, token_use, ask.facts.as_ref(), &turn.context);
                 self.looked(task, looked, loaded, turn);
             }
+            Command::Refund(wish) => match (aftersales::asked_before(session, wish), session.running()) {
+                (Err(rejection), _) => refuse(request, rejection, turn.out),
+                (Ok(None), _) => {
+                    let event = Event::RefundWanted(wish.clone());
+                    self.apply(task, (version, session), event, turn);
+                }
+                (Ok(Some(known)), Some(running)) if known.is_asked_for() => {
+                    self.join(request, running, loaded, turn);
+                }
+                (Ok(Some(_)), _) => answer(request, loaded, None, turn),
+            },
+            Command::Fulfill(fulfillment) => {
+                let event = Event::Fulfilled(fulfillment.clone());
+                self.apply(task, (version, session), event, turn);
+            }
             Command::OpenPage { revision } => {
                 let looked = look_for_page(session, *revision, &turn.context);
                 self.looked(task, looked, loaded, turn);
@@ -401,7 +466,7 @@ impl Driver {
             Look::Answer(notice) => answer(request, loaded, notice, turn),
             Look::Reject(Rejection::PageOpen) => self.close_page(task, (*version, session), turn),
             Look::Reject(rejection) => refuse(request, rejection, turn.out),
-            Look::Join(attempt) => self.join(request, attempt, loaded, turn),
+            Look::Join(attempt) => self.join(request, Undertaking::Attempt(attempt), loaded, turn),
             Look::Gather(token) => {
                 let id = self.set_aside(task);
                 turn.out.push(Output::Gather { task: id, token });
@@ -429,28 +494,27 @@ impl Driver {
         id
     }
 
-    /// Lets a caller wait for an attempt that is under way.
-    fn join(&mut self, request: RequestId, attempt: AttemptNumber, loaded: &Loaded, turn: &mut Turn<'_>) {
+    /// Lets a caller wait for what is under way.
+    fn join(&mut self, request: RequestId, running: Undertaking, loaded: &Loaded, turn: &mut Turn<'_>) {
         if self.waiting.len() >= MAX_WAITING {
             answer(request, loaded, None, turn);
             return;
         }
-        self.waiting.push((attempt, request));
-        if self.in_flight.is_none() {
+        self.waiting.push((running, request));
+        if !self.in_flight {
             self.queue.push_back(Task::new(Kind::Due));
         }
     }
 
     fn due(&mut self, (version, session): (Version, &Session), tries: u32, turn: &mut Turn<'_>) {
         // What was seen but is not written yet may decide the attempt: nothing is begun before.
-        let undecided_outcome =
-            self.queue.iter().chain(self.stuck.tasks()).any(|task| matches!(task.kind, Kind::Outcome { .. }));
-        if self.in_flight.is_some() || undecided_outcome {
+        let undecided_outcome = self.queue.iter().chain(self.stuck.tasks()).any(Task::is_outcome);
+        if self.in_flight || undecided_outcome {
             return;
         }
         let hinted = std::mem::take(&mut self.hinted);
         match work(session, turn.context.moment.now) {
-            Work::Wait(_) => match look_now(session).filter(|_| hinted) {
+            Work::Wait(_) => match hinted.and_then(|concern| look_now(session, concern)) {
                 Some(effect) => self.run(effect, turn.out),
                 None => wake_for(session, turn),
             },
@@ -462,7 +526,7 @@ impl Driver {
     }
 
     fn run(&mut self, effect: Effect, out: &mut Vec<Output>) {
-        self.in_flight = Some(effect.attempt());
+        self.in_flight = true;
         out.push(Output::Run(effect));
     }
 
@@ -483,31 +547,25 @@ impl Driver {
             (Ok(_), Kind::Ask(ask)) => tell(ask.request, session, session.notice.clone(), turn.out),
             (Err(Rejection::PageOpen), Kind::Ask(_)) => self.close_page(task, (version, session), turn),
             (Err(rejection), Kind::Ask(ask)) => reply::rejected(ask.request, session, rejection, turn.out),
-            (Ok(_) | Err(_), Kind::Outcome { .. } | Kind::Due | Kind::Report { .. }) => {}
+            (
+                Ok(_) | Err(_),
+                Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. },
+            ) => {}
         }
     }
 
     fn commit(&mut self, task: Task, begun: Begun<'_>, turn: &mut Turn<'_>) {
-        let Begun { before, cause, transition } = begun;
-        let before_session = before.map(|(_, session)| session);
-        let timeline = timeline::entries(before_session, &cause, &transition, turn.context.moment.now);
-        let Transition { next, attempt, order, flags, effect } = transition;
-        let follow = match (&attempt, &next.state) {
+        let effect = begun.transition.effect.clone();
+        let change = begun.change(&turn.context);
+        let (attempt, next) = (&change.attempt, &change.session);
+        let follow = match (attempt, &next.state) {
             (Some(AttemptMove::Start(_)), _) => Follow::Wait,
             (_, State::ClosingHosted { .. }) => Follow::Retry,
+            (_, State::Completed { .. }) if task.caller().is_some() => Follow::Report,
             _ => Follow::Tell,
         };
-        let due_at = due_at(&next);
         let committed = Box::new(Committed { session: next.clone(), effect, follow });
-        turn.out.push(Output::Commit(Box::new(Change {
-            expected: before.map(|(version, _)| version),
-            session: next,
-            due_at,
-            attempt,
-            order,
-            flags,
-            timeline,
-        })));
+        turn.out.push(Output::Commit(Box::new(change)));
         self.lane = Lane::Committing { task, committed };
     }
 
@@ -533,9 +591,13 @@ impl Driver {
         self.release_waiting(&session);
         if let Some(request) = task.caller() {
             match (follow, session.running()) {
-                (Follow::Wait, Some(attempt)) => self.waiting.push((attempt, request)),
-                (Follow::Retry, Some(attempt)) => {
-                    self.parked.push((attempt, Task { tries: task.tries + 1, ..task }));
+                (Follow::Wait | Follow::Report, Some(running)) => self.waiting.push((running, request)),
+                (Follow::Report, None) => {
+                    let notice = session.notice.clone();
+                    self.queue.push_back(Task::new(Kind::Report { requests: vec![request], notice }));
+                }
+                (Follow::Retry, Some(running)) => {
+                    self.parked.push((running, Task { tries: task.tries + 1, ..task }));
                 }
                 (Follow::Wait | Follow::Retry | Follow::Tell, _) => {
                     tell(request, &session, session.notice.clone(), turn.out);
@@ -548,16 +610,16 @@ impl Driver {
         }
     }
 
-    /// Callers that wait for an attempt which is not under way any more are answered from the store, where its order
+    /// Callers that wait for something which is not under way any more are answered from the store, where its order
     /// now is: also when the commit that decided it was not known to be done.
     fn release_waiting(&mut self, session: &Session) {
         let running = session.running();
         let (parked, free): (Vec<_>, Vec<_>) =
-            self.parked.drain(..).partition(|(attempt, _)| Some(*attempt) == running);
+            self.parked.drain(..).partition(|(awaited, _)| Some(*awaited) == running);
         self.parked = parked;
         self.queue.extend(free.into_iter().map(|(_, task)| task));
         let (waiting, told): (Vec<_>, Vec<_>) =
-            self.waiting.drain(..).partition(|(attempt, _)| Some(*attempt) == running);
+            self.waiting.drain(..).partition(|(awaited, _)| Some(*awaited) == running);
         self.waiting = waiting;
         if !told.is_empty() {
             let requests = told.into_iter().map(|(_, request)| request).collect();
@@ -575,7 +637,7 @@ impl Driver {
                 ask.verified = None;
                 self.queue.push_front(Task::again(Kind::Ask(ask), tries));
             }
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => {
+            Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. } => {
                 self.queue.push_front(Task::again(kind, tries));
             }
         }
@@ -590,7 +652,7 @@ impl Driver {
                 // If the write was done after all, its effect is due now.
                 Kind::Due
             }
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => kind,
+            Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. } => kind,
         };
         let pause = self.stuck.keep(kept, tries, turn.context.moment.now);
         turn.out.push(Output::WakeAfter(pause));

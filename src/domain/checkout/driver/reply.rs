@@ -39,6 +39,12 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::AccountUnknown
         | Rejection::ClockDiffers
         | Rejection::TokenUnread
+        | Rejection::NotPaid(_)
+        | Rejection::RefundTooLarge { .. }
+        | Rejection::RefundUnderWay
+        | Rejection::ReferenceTaken(_)
+        | Rejection::NotThatMany { .. }
+        | Rejection::NothingToSend
         | Rejection::NotFrozen(_)
         | Rejection::Unverified(_)
         | Rejection::Busy

@@ -1,6 +1,7 @@
 //! What the driver has to do, and how far it is with it.
 
 use super::{GatherError, RequestId};
+use crate::domain::checkout::aftersales::OrderSeen;
 use crate::domain::checkout::attempt::Seen;
 use crate::domain::checkout::command::{Command, Rejection};
 use crate::domain::checkout::session::{Notice, Session};
@@ -22,6 +23,8 @@ pub(super) enum Kind {
     Ask(Box<Ask>),
     /// Something was seen of an attempt.
     Outcome { attempt: AttemptNumber, seen: Box<Seen>, request_id: Option<String> },
+    /// Something was seen of a paid order.
+    OrderOutcome { seen: Box<OrderSeen>, request_id: Option<String> },
     /// Something may be due.
     Due,
     /// Callers are told what the store says.
@@ -67,25 +70,32 @@ impl Task {
                 | Command::Cancel
                 | Command::Read
                 | Command::OpenPage { .. }
+                | Command::Refund(_)
+                | Command::Fulfill(_)
                 | Command::Decide(_) => None,
             },
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
+            Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. } => None,
         }
     }
 
     /// The `Request-Id` of the look at Stripe that it tells of.
     pub(super) fn request_id(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Outcome { request_id, .. } => request_id.as_deref(),
+            Kind::Outcome { request_id, .. } | Kind::OrderOutcome { request_id, .. } => request_id.as_deref(),
             Kind::Ask(_) | Kind::Due | Kind::Report { .. } => None,
         }
+    }
+
+    /// Whether it tells what was seen, which may decide what is under way.
+    pub(super) const fn is_outcome(&self) -> bool {
+        matches!(self.kind, Kind::Outcome { .. } | Kind::OrderOutcome { .. })
     }
 
     /// Who waits for it.
     pub(super) fn caller(&self) -> Option<RequestId> {
         match &self.kind {
             Kind::Ask(ask) => Some(ask.request),
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
+            Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. } => None,
         }
     }
 
@@ -118,6 +128,8 @@ pub(super) enum Follow {
     Tell,
     /// It waits for the attempt that has begun.
     Wait,
+    /// It is told how the order stands, once nothing of it is under way.
+    Report,
     /// Its request waits for the page that is being closed for it, and then comes again.
     Retry,
 }

@@ -1,12 +1,13 @@
 //! What is outside the processes: the store and Stripe, and the ways to and from them.
 
+use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
 use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means, Seen, Unknown};
 use merchant_gateway::domain::checkout::decision::{Decision, Verification};
 use merchant_gateway::domain::checkout::driver::{CommitFailed, GatherError, Input, Output, StoreFailed};
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::checkout::snapshot::Change;
-use merchant_gateway::domain::checkout::step::Effect;
-use merchant_gateway::domain::ids::{AttemptNumber, SessionId};
+use merchant_gateway::domain::checkout::step::{Effect, OrderEffect};
+use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber, SessionId};
 use merchant_gateway::domain::time::Span;
 
 use super::{DEADLINE, Event, Sent, World};
@@ -35,6 +36,7 @@ impl World {
                 let seen = self.verify(&session, &verification);
                 (Input::Verified { task, seen: Box::new(seen) }, 200)
             }
+            Output::Run(Effect::Order(effect)) => return self.runs_order(process, life, &session, &effect),
             Output::Run(effect) => return self.runs(process, life, &session, &effect),
             Output::Reply(..) | Output::WakeAfter(_) => return Ok(()),
         };
@@ -75,11 +77,13 @@ impl World {
             Some(intent) => self.stripe.read(&intent, self.now),
             None => self.stripe.find(session, *attempt, started, self.now),
         };
-        match (decision, &seen) {
+        let (seen, beside) = seen.apart();
+        let seen = match (decision, &seen) {
             // What could still be paid is canceled before it is called not charged.
             (Decision::NotCharged, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
             _ => seen,
-        }
+        };
+        seen.beside(beside)
     }
 
     /// An effect reaches Stripe, or does not; its answer reaches the process, or does not.
@@ -90,7 +94,7 @@ impl World {
         session: &SessionId,
         effect: &Effect,
     ) -> Result<(), String> {
-        let attempt = effect.attempt();
+        let attempt = effect.attempt().expect("others are no attempt's");
         let silent = self.now < self.silent_until && self.now > self.trouble_ends - Span::minutes(19);
         let mut seen = match effect {
             Effect::Charge(number) => self.charge(session, *number)?,
@@ -112,6 +116,7 @@ impl World {
             Effect::OpenPage(number) => self.asks_for_page(session, *number)?,
             Effect::ReadPage { page, .. } => self.stripe.read_page(page, self.now),
             Effect::ClosePage { page, .. } => self.stripe.close_page(page, self.now),
+            Effect::Order(_) => panic!("this is no attempt's"),
         };
         if silent || self.goes_wrong() {
             self.count("answer lost");
@@ -122,6 +127,9 @@ impl World {
             };
         }
         self.tell(|| format!("{effect:?} of {session}: {seen:?}"));
+        if !matches!(effect, Effect::Read { .. } | Effect::ReadPage { .. }) {
+            self.send_webhooks(session);
+        }
         let delay = Span::millis(self.chance.millis(50, 2000));
         let copies = if self.goes_wrong() { 2 } else { 1 };
         for _ in 0..copies {
@@ -129,6 +137,85 @@ impl World {
             self.at(delay, Event::Back { process, life, session: session.clone(), input });
         }
         Ok(())
+    }
+
+    /// An effect for a paid order, likewise.
+    fn runs_order(
+        &mut self,
+        process: usize,
+        life: u32,
+        session: &SessionId,
+        effect: &OrderEffect,
+    ) -> Result<(), String> {
+        let silent = self.now < self.silent_until && self.now > self.trouble_ends - Span::minutes(19);
+        let mut seen = match effect {
+            OrderEffect::Read(_) if silent || self.goes_wrong() => OrderSeen::Unread,
+            OrderEffect::Read(payment) => self.stripe.read_order(payment, self.now),
+            OrderEffect::Refund(number) => {
+                let answer = self.ask_back(session, *number)?;
+                OrderSeen::Asked { number: *number, answer }
+            }
+        };
+        if silent || self.goes_wrong() {
+            self.count("answer lost");
+            seen = effect.unanswered();
+        }
+        self.tell(|| format!("{effect:?} of {session}: {seen:?}"));
+        let delay = Span::millis(self.chance.millis(50, 2000));
+        let copies = if self.goes_wrong() { 2 } else { 1 };
+        for _ in 0..copies {
+            let input = Box::new(Input::SawOrder { seen: Box::new(seen.clone()), request_id: None });
+            self.at(delay, Event::Back { process, life, session: session.clone(), input });
+        }
+        Ok(())
+    }
+
+    fn ask_back(&mut self, session: &SessionId, number: RefundNumber) -> Result<RefundAnswer, String> {
+        let Some(intent) = self.store.refunds.get(&(session.clone(), number)).cloned() else {
+            return Err(format!("I3: {session} asks for a refund without a durable row {}", number.0));
+        };
+        if self.now >= intent.repeat_until {
+            let lost = Unknown { cannot_repeat: true, ..Unknown::default() };
+            return Ok(RefundAnswer::Unknown(lost));
+        }
+        if self.goes_wrong() {
+            return Ok(match self.chance.below(4) {
+                0 => RefundAnswer::KeyRefused,
+                1 => RefundAnswer::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }),
+                2 => {
+                    self.count("late refund");
+                    let delay = Span::millis(self.chance.millis(1000, 60_000));
+                    self.at(delay, Event::LateRefund(Box::new(intent)));
+                    RefundAnswer::Unknown(Unknown::default())
+                }
+                _ => RefundAnswer::Unknown(Unknown::default()),
+            });
+        }
+        self.count("refund asked for");
+        Ok(self.stripe.refund(&(&intent).into(), self.now, &mut self.chance))
+    }
+
+    /// Something may have happened to a session at Stripe: that is told never, once or twice, before the answer to the
+    /// request that caused it or long after.
+    pub(super) fn send_webhooks(&mut self, session: &SessionId) {
+        if !self.webhooks {
+            return;
+        }
+        if self.chance.per_mille(200) {
+            self.count("webhook lost");
+            return;
+        }
+        let copies = if self.chance.per_mille(250) { 2 } else { 1 };
+        for _ in 0..copies {
+            let early = self.chance.per_mille(500);
+            self.count(if early { "webhook before the answer" } else { "webhook late" });
+            let delay = if early { self.chance.millis(1, 50) } else { self.chance.millis(2000, 300_000) };
+            let process = usize::try_from(self.chance.below(self.processes.len() as u64)).unwrap();
+            self.at(Span::millis(delay), Event::Webhook { process, session: session.clone() });
+        }
+        if copies == 2 {
+            self.count("webhook twice");
+        }
     }
 
     /// A stored request for a page as it arrives.

@@ -1,4 +1,11 @@
-//! A paid checkout.
+//! A paid checkout, and what becomes of it afterwards.
+
+mod book;
+
+pub use book::{
+    Asking, Book, Dispute, DisputeStatus, Fulfilled, Fulfillment, Refund, RefundReason, RefundRequest,
+    RefundState, RefundStatus,
+};
 
 use serde::{Deserialize, Serialize};
 

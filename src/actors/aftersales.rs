@@ -1,0 +1,100 @@
+//! What a paid session wants done at Stripe, done once: a refund asked for, an order looked at.
+
+use super::merchant::Shared;
+use super::services::Services;
+use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
+use crate::domain::checkout::attempt::Unknown;
+use crate::domain::checkout::step::OrderEffect;
+use crate::domain::ids::{AccountId, RefundNumber, SessionId, Tenant};
+use crate::stripe::{Observation, StoredRefund};
+
+/// Runs one effect and says what was seen.
+pub(super) async fn run(
+    services: &Services,
+    merchant: &Shared,
+    session: &SessionId,
+    effect: &OrderEffect,
+) -> Observation<OrderSeen> {
+    let observed = match effect {
+        OrderEffect::Refund(number) => refund(services, merchant, session, *number).await,
+        OrderEffect::Read(payment) => {
+            merchant.stripe.load_full().read_order(payment, services.clock.now()).await
+        }
+    };
+    report(&merchant.tenant, session, &observed);
+    observed
+}
+
+/// Sends the stored request for a refund, if it may still be sent, to the account that it was made on.
+async fn refund(
+    services: &Services,
+    merchant: &Shared,
+    session: &SessionId,
+    number: RefundNumber,
+) -> Observation<OrderSeen> {
+    let told = |answer| Observation::from(OrderSeen::Asked { number, answer });
+    let cannot_repeat = || RefundAnswer::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() });
+    let row = match services.store.refund(&merchant.tenant, session, number).await {
+        Ok(Some(row)) => row,
+        Ok(None) => return told(cannot_repeat()),
+        Err(error) => {
+            tracing::error!(%session, %error, "refund_load_failed");
+            return told(RefundAnswer::Unknown(Unknown::default()));
+        }
+    };
+    if !opens(merchant, &row.account) {
+        tracing::error!(%session, of = %row.account, "refund_waits_for_its_account");
+        return told(RefundAnswer::KeyRefused);
+    }
+    let _slot = merchant.gate.slot().await;
+    // Asked at the last moment: the wait for the store and the slot may have been long.
+    if services.clock.now() >= row.repeat_until {
+        return told(cannot_repeat());
+    }
+    let stored = StoredRefund {
+        number,
+        body: &row.body,
+        idempotency_key: &row.idempotency_key,
+        stripe_version: &row.stripe_version,
+    };
+    merchant.stripe.load_full().refund(&stored).await
+}
+
+/// Whether the merchant's key opens this account.
+fn opens(merchant: &Shared, account: &AccountId) -> bool {
+    merchant.view.load().account.as_ref() == Some(account)
+}
+
+/// Says what was seen, and loudly where an operator should look.
+fn report(tenant: &Tenant, session: &SessionId, observed: &Observation<OrderSeen>) {
+    let merchant = &tenant.merchant;
+    let Observation { seen, request_id } = observed;
+    match seen {
+        OrderSeen::Asked { number, answer } => {
+            let refund = number.0;
+            match answer {
+                RefundAnswer::Made(seen) => {
+                    let (id, status) = (&seen.id, seen.status.as_str());
+                    tracing::info!(%merchant, %session, refund, request_id, %id, status, "refund_made");
+                }
+                RefundAnswer::Refused { why } => {
+                    tracing::warn!(%merchant, %session, refund, request_id, why, "refund_refused");
+                }
+                RefundAnswer::Conflict => {
+                    tracing::error!(%merchant, %session, refund, request_id, "refund_idempotency_conflict");
+                }
+                RefundAnswer::KeyRefused => {
+                    tracing::error!(%merchant, %session, refund, request_id, "stripe_key_refused");
+                }
+                RefundAnswer::Unknown(unknown) => {
+                    tracing::warn!(%merchant, %session, refund, request_id, ?unknown, "refund_unknown");
+                }
+            }
+        }
+        OrderSeen::Read { refunds, disputes, .. } => {
+            let (refunds, disputes) = (refunds.len(), disputes.len());
+            tracing::info!(%merchant, %session, request_id, refunds, disputes, "order_seen");
+        }
+        OrderSeen::Unread => tracing::warn!(%merchant, %session, request_id, "order_unread"),
+    }
+}

@@ -1,0 +1,141 @@
+//! Stripe's webhooks at a merchant: which are taken, and who is told to look at Stripe.
+//!
+//! Invariants: an event is durable before anyone hears that it was taken; it is a hint and nothing more: whoever is told
+//! reads Stripe, and nothing waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use secrecy::SecretString;
+
+use super::directory::Directory;
+use super::handle::MerchantHandle;
+use crate::domain::ids::SessionId;
+use crate::domain::stripe_event::{Concern, StripeEvent};
+use crate::store::{EventState, KeptEvent, StoreError, WaitingEvent};
+use crate::stripe::webhook::{Addressee, Refusal, Signature, read_event};
+
+/// What a merchant knows Stripe's webhooks by, and how many it has refused.
+#[derive(Debug, Default)]
+pub(super) struct WebhookDesk {
+    secrets: Vec<SecretString>,
+    refused: [AtomicU64; Refusal::ALL.len()],
+}
+
+impl WebhookDesk {
+    pub(super) fn new(secrets: Vec<SecretString>) -> Self {
+        Self { secrets, ..Self::default() }
+    }
+
+    fn count(&self, refusal: Refusal) -> Option<&AtomicU64> {
+        self.refused.get(Refusal::ALL.iter().position(|known| *known == refusal)?)
+    }
+}
+
+impl MerchantHandle {
+    /// Whether this merchant has a secret that webhooks can be signed with.
+    #[must_use]
+    pub fn takes_webhooks(&self) -> bool {
+        !self.shared.webhooks.secrets.is_empty()
+    }
+
+    /// The event in a body, when Stripe has signed it for this merchant and mode. Asks nobody.
+    pub fn open_webhook(&self, signature: &Signature<'_>, body: &[u8]) -> Result<StripeEvent, Refusal> {
+        signature.check(body, &self.shared.webhooks.secrets)?;
+        let view = self.view();
+        let of = Addressee { mode: view.mode, account: view.account.as_ref() };
+        read_event(body, of, self.now())
+    }
+
+    /// Counts a webhook that was refused. The log tells of the first of a reason, the second, the fourth and so on, so that
+    /// a flood fills no disk.
+    pub fn webhook_refused(&self, refusal: Refusal) {
+        let Some(count) = self.shared.webhooks.count(refusal) else { return };
+        let times = count.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            let merchant = &self.tenant().merchant;
+            tracing::warn!(%merchant, reason = refusal.as_str(), times, "stripe_webhook_refused");
+        }
+    }
+
+    /// How many webhooks this process has refused, by reason.
+    #[must_use]
+    pub fn refused_webhooks(&self) -> BTreeMap<&'static str, u64> {
+        let counts = self.shared.webhooks.refused.iter().map(|count| count.load(Ordering::Relaxed));
+        Refusal::ALL.into_iter().map(Refusal::as_str).zip(counts).collect()
+    }
+
+    /// Takes an event: keeps it, and once it is durable lets it be followed without being waited for. One that was kept
+    /// before changes nothing.
+    pub async fn take_event(&self, event: StripeEvent) -> Result<(), StoreError> {
+        let state = match Concern::of(&event.kind) {
+            Some(_) => EventState::Waiting,
+            None => EventState::Ignored,
+        };
+        let (services, tenant, kept) = (Arc::clone(&self.services), self.tenant().clone(), event.clone());
+        let keeping = async move { services.inbox.keep_event(&tenant, kept, state).await };
+        let new = self.stored(keeping).await?;
+        let (merchant, kind) = (&self.tenant().merchant, &event.kind);
+        tracing::info!(%merchant, event = %event.id, %kind, state = state.as_str(), new, "stripe_event_kept");
+        if new && state == EventState::Waiting {
+            let handle = self.clone();
+            self.services.io.start(async move { handle.follow(&event).await });
+        }
+        Ok(())
+    }
+
+    /// Tells the session that an event is about to look at Stripe. Where the store fails, the event goes on waiting.
+    pub async fn follow(&self, event: &StripeEvent) {
+        let merchant = &self.tenant().merchant;
+        let session = match self.session_told_by(event).await {
+            Ok(session) => session,
+            Err(error) => {
+                tracing::error!(%merchant, event = %event.id, %error, "stripe_event_not_followed");
+                return;
+            }
+        };
+        let state = if session.is_some() { EventState::Followed } else { EventState::Ignored };
+        match self.services.inbox.event_followed(self.tenant(), &event.id, state).await {
+            Ok(()) => {
+                let (kind, session) = (&event.kind, session.as_ref().map(SessionId::as_str));
+                let state = state.as_str();
+                tracing::info!(%merchant, event = %event.id, %kind, session, state, "stripe_event_followed");
+            }
+            // It is followed once more, which only costs a reading.
+            Err(error) => {
+                tracing::error!(%merchant, event = %event.id, %error, "stripe_event_not_recorded");
+            }
+        }
+    }
+
+    /// Tells the session that an event is about; `None` where that is none of ours: the merchant's account may be paid by
+    /// other means than this gateway.
+    async fn session_told_by(&self, event: &StripeEvent) -> Result<Option<SessionId>, StoreError> {
+        let Some(concern) = Concern::of(&event.kind) else { return Ok(None) };
+        let session = self.services.inbox.session_of_event(self.tenant(), event).await?;
+        if let Some(session) = &session {
+            match concern {
+                Concern::Payment => self.hint(session),
+                Concern::Order => self.hint_order(session),
+            }
+        }
+        Ok(session)
+    }
+
+    /// Stripe's events of this merchant, the latest first.
+    pub async fn stripe_events(&self, limit: u32) -> Result<Vec<KeptEvent>, StoreError> {
+        let (services, tenant) = (Arc::clone(&self.services), self.tenant().clone());
+        self.stored(async move { services.inbox.stripe_events(&tenant, limit).await }).await
+    }
+}
+
+impl Directory {
+    /// Lets an event that waits be followed. One of a merchant that is not served here goes on waiting.
+    pub async fn follow(&self, waiting: WaitingEvent) {
+        let merchant = self.by_id(&waiting.tenant.merchant);
+        if let Some(merchant) = merchant.filter(|merchant| merchant.tenant() == &waiting.tenant) {
+            merchant.follow(&waiting.event).await;
+        }
+    }
+}

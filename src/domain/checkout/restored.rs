@@ -1,0 +1,154 @@
+//! What a session of a restored database is told of payments that were made after the backup was taken.
+//!
+//! Such a session may look payable although it was paid. Invariants: one whose payment agrees with what it shows becomes
+//! the order that it was; one whose payment does not is never payable again, and the payment is flagged; the numbers of
+//! attempts that Stripe knows are never given again.
+
+use super::attempt::{AttemptEnd, Charge, FlagReason, IntentSeen, IntentStatus};
+use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread};
+use super::settle::{completed_by, flag};
+use super::snapshot::AttemptMove;
+use super::step::{Context, Transition};
+use crate::domain::ids::AttemptNumber;
+use crate::domain::pricing::Quote;
+
+/// Something of a session that Stripe shows, and the restored database may not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// A page was opened for it; it is closed, or known.
+    Page(AttemptNumber),
+    /// It was paid, or tried to be.
+    Payment(IntentSeen),
+}
+
+/// Applies what Stripe shows of a session.
+pub(super) fn reconciled(session: &Session, trace: &Trace, context: &Context<'_>) -> Transition {
+    let (attempt, paid) = match trace {
+        Trace::Page(attempt) => (Some(*attempt), None),
+        Trace::Payment(seen) => {
+            (seen.attempt, Some(seen).filter(|seen| seen.status == IntentStatus::Succeeded))
+        }
+    };
+    let mut known = session.clone();
+    let newer = attempt.map_or(0, |attempt| attempt.0.saturating_sub(session.attempts));
+    known.attempts = known.attempts.saturating_add(newer);
+    if matches!(trace, Trace::Page(_)) {
+        known.pages = known.pages.saturating_add(newer);
+    }
+    match paid {
+        Some(seen) => account_for(known, seen, context),
+        None => Transition::to(known),
+    }
+}
+
+fn account_for(session: Session, seen: &IntentSeen, context: &Context<'_>) -> Transition {
+    match &session.state {
+        State::Completed { intent, .. } if *intent == seen.id => Transition::to(session),
+        State::Completed { .. } => flagged(session, seen, FlagReason::PaidTwice, context),
+        State::Canceled { .. } | State::Expired => flagged(session, seen, FlagReason::PaidAfterEnd, context),
+        State::Open { .. } => given_up(session, None, seen, context),
+        State::Ready { quote } => {
+            let quote = quote.clone();
+            if agrees(&session, &quote, seen, context) {
+                placed(&session, &quote, None, seen, context)
+            } else {
+                given_up(session, None, seen, context)
+            }
+        }
+        State::Charging(charging) | State::Frozen { charging, .. } => {
+            let (quote, running) = (charging.quote.clone(), charging.attempt);
+            under_way(session, &quote, running, (seen, context))
+        }
+        State::OpeningHosted(hosted)
+        | State::AwaitingHosted { hosted, .. }
+        | State::ClosingHosted { hosted, .. } => {
+            let (quote, running) = (hosted.quote.clone(), hosted.attempt);
+            under_way(session, &quote, running, (seen, context))
+        }
+    }
+}
+
+/// A payment of a session that has an undecided attempt: it is that attempt's, or a later one's, and then that one died.
+fn under_way(
+    session: Session,
+    quote: &Quote,
+    running: AttemptNumber,
+    (seen, context): (&IntentSeen, &Context<'_>),
+) -> Transition {
+    if agrees(&session, quote, seen, context) {
+        placed(&session, quote, Some(running), seen, context)
+    } else if seen.attempt == Some(running) {
+        // The attempt's own reading finds it, and asks an operator.
+        flagged(session, seen, FlagReason::PaymentDisagrees, context)
+    } else {
+        given_up(session, Some(running), seen, context)
+    }
+}
+
+fn agrees(session: &Session, quote: &Quote, seen: &IntentSeen, context: &Context<'_>) -> bool {
+    seen.amount == quote.total
+        && seen.livemode == context.view.mode.livemode()
+        && seen.session.as_ref() == Some(&session.id)
+        && seen.revision == Some(session.revision)
+}
+
+/// The order that the payment made, once more. An attempt that the database never had has no row to end.
+fn placed(
+    session: &Session,
+    quote: &Quote,
+    running: Option<AttemptNumber>,
+    seen: &IntentSeen,
+    context: &Context<'_>,
+) -> Transition {
+    let attempt = seen.attempt.unwrap_or(AttemptNumber(session.attempts));
+    let now = context.moment.now;
+    let charging = Charging {
+        quote: quote.clone(),
+        attempt,
+        started: now,
+        repeat_until: now,
+        charge: Charge {
+            total: quote.total,
+            session: session.id.clone(),
+            revision: session.revision,
+            attempt,
+        },
+        intent: Some(seen.id.clone()),
+        phase: Phase::Reading { absent_since: None },
+        tries: 0,
+        unread: Unread::default(),
+        next_try: now,
+    };
+    let mut transition = completed_by(session, &charging, &seen.id, context);
+    transition.attempt = match running {
+        Some(running) if running == attempt => transition.attempt,
+        Some(running) => Some(died(running)),
+        None => None,
+    };
+    transition
+}
+
+fn died(number: AttemptNumber) -> AttemptMove {
+    let text = "The payment was declined.".to_owned();
+    let notice = Notice { code: NoticeCode::PaymentDeclined, text };
+    AttemptMove::Update { number, end: Some(AttemptEnd::Dead { notice }), erase_token: true }
+}
+
+/// It was paid for something that the database does not know: nobody may pay it again.
+fn given_up(
+    mut session: Session,
+    running: Option<AttemptNumber>,
+    seen: &IntentSeen,
+    context: &Context<'_>,
+) -> Transition {
+    session.notice = None;
+    session.state = State::Canceled { reason: CancelReason::Restored };
+    let transition = flagged(session, seen, FlagReason::LostByRestore, context);
+    Transition { attempt: running.map(died), ..transition }
+}
+
+fn flagged(session: Session, seen: &IntentSeen, reason: FlagReason, context: &Context<'_>) -> Transition {
+    let mut transition = Transition::to(session);
+    flag(&mut transition, &seen.id, reason, context);
+    transition
+}

@@ -1,0 +1,307 @@
+//! What became of an order since it was paid: money that went back, disputes, goods that were sent.
+//!
+//! Invariants: refunds that were asked for here never come to more than the order; one is asked for at a time; what
+//! Stripe tells of a refund or a dispute is kept as told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{DisputeId, ItemId, Reference, RefundId, RefundNumber};
+use crate::domain::money::Money;
+use crate::domain::time::Timestamp;
+
+/// An order's book.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    /// Refunds, those made elsewhere among them, in the order in which they became known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refunds: Vec<Refund>,
+    /// Disputes, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputes: Vec<Dispute>,
+    /// What was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fulfillments: Vec<Fulfillment>,
+    /// When Stripe is looked at next, for what happened there without us; `None` when no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_look: Option<Timestamp>,
+    /// How many looks there were since something was last new.
+    #[serde(default)]
+    pub looks: u32,
+}
+
+impl Book {
+    /// The refund that is being asked for.
+    #[must_use]
+    pub fn asking(&self) -> Option<(RefundNumber, &Asking)> {
+        self.refunds.iter().find_map(|refund| match (&refund.request, &refund.state) {
+            (Some(request), RefundState::Asking(asking)) => Some((request.number, asking)),
+            _ => None,
+        })
+    }
+
+    /// The refund that was asked for under this reference.
+    #[must_use]
+    pub fn refund_of(&self, reference: &Reference) -> Option<&Refund> {
+        self.refunds
+            .iter()
+            .find(|refund| refund.request.as_ref().is_some_and(|request| request.reference == *reference))
+    }
+
+    /// How much has gone back or may be on its way, in minor units of the order's currency.
+    #[must_use]
+    pub fn refunded(&self) -> i64 {
+        let counted = self.refunds.iter().filter(|refund| refund.state.counts());
+        counted.fold(0_i64, |sum, refund| sum.saturating_add(refund.amount.minor))
+    }
+
+    /// Whether Stripe has still to say how something ends.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        self.refunds.iter().any(|refund| refund.state.is_unsettled())
+            || self.disputes.iter().any(|dispute| dispute.status.is_open())
+    }
+
+    /// How many of an item were sent.
+    #[must_use]
+    pub fn sent(&self, item: &ItemId) -> u32 {
+        let items = self.fulfillments.iter().flat_map(|fulfillment| &fulfillment.items);
+        items.filter(|sent| sent.item == *item).fold(0, |sum, sent| sum.saturating_add(sent.quantity))
+    }
+}
+
+/// Money that goes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// Who asked for it here; `None` of one that was made elsewhere, such as in Stripe's dashboard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RefundRequest>,
+    /// How much.
+    pub amount: Money,
+    /// Why, in Stripe's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<RefundReason>,
+    /// When it was asked for, or made.
+    pub created: Timestamp,
+    /// Where it stands.
+    pub state: RefundState,
+}
+
+impl Refund {
+    /// Whether nobody knows yet what became of it.
+    #[must_use]
+    pub const fn is_asked_for(&self) -> bool {
+        matches!(self.state, RefundState::Asking(_))
+    }
+}
+
+/// How a refund was asked for here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundRequest {
+    /// Its number among those of its order; written into its metadata at Stripe.
+    pub number: RefundNumber,
+    /// What its asker calls it.
+    pub reference: Reference,
+}
+
+/// Where a refund stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RefundState {
+    /// Nobody knows yet whether Stripe has made it.
+    Asking(Asking),
+    /// Stripe has made it.
+    Made {
+        /// Stripe's id of it.
+        id: RefundId,
+        /// What Stripe says of it.
+        status: RefundStatus,
+    },
+    /// Stripe has not made it, and will not.
+    Refused {
+        /// Why, in words that may be shown to those who run the shop.
+        why: String,
+    },
+}
+
+impl RefundState {
+    /// Whether its amount must be taken for gone.
+    #[must_use]
+    pub const fn counts(&self) -> bool {
+        match self {
+            Self::Asking(_) => true,
+            Self::Made { status, .. } => status.counts(),
+            Self::Refused { .. } => false,
+        }
+    }
+
+    const fn is_unsettled(&self) -> bool {
+        matches!(
+            self,
+            Self::Asking(_) | Self::Made { status: RefundStatus::Pending | RefundStatus::RequiresAction, .. }
+        )
+    }
+
+    /// The state as it is told: Stripe's word, or `asking` or `refused`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Asking(_) => "asking",
+            Self::Made { status, .. } => status.as_str(),
+            Self::Refused { .. } => "refused",
+        }
+    }
+}
+
+/// A refund on its way to Stripe. While `looking` is false its stored request is sent, the same each time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    /// Until when the request may be sent.
+    pub repeat_until: Timestamp,
+    /// Whether it is sent no more, and only looked for.
+    pub looking: bool,
+    /// When the first of two complete looks did not find it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent_since: Option<Timestamp>,
+    /// How often the present way was tried without an end. While it is sent, zero means that no send of it has an unknown
+    /// outcome.
+    pub tries: u32,
+    /// When the next try is due.
+    pub next_try: Timestamp,
+}
+
+/// Stripe's statuses of a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundStatus {
+    /// On its way.
+    Pending,
+    /// The shopper must say where to.
+    RequiresAction,
+    /// It has left.
+    Succeeded,
+    /// It came back to the merchant.
+    Failed,
+    /// It was called back.
+    Canceled,
+}
+
+impl RefundStatus {
+    /// Every status.
+    pub const ALL: [Self; 5] =
+        [Self::Pending, Self::RequiresAction, Self::Succeeded, Self::Failed, Self::Canceled];
+
+    /// Stripe's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::RequiresAction => "requires_action",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    const fn counts(self) -> bool {
+        match self {
+            Self::Pending | Self::RequiresAction | Self::Succeeded => true,
+            Self::Failed | Self::Canceled => false,
+        }
+    }
+}
+
+/// Why money goes back, in the words that Stripe takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundReason {
+    /// It was paid twice.
+    Duplicate,
+    /// Somebody else paid with the shopper's means.
+    Fraudulent,
+    /// The shopper wants it.
+    RequestedByCustomer,
+}
+
+impl RefundReason {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Duplicate, Self::Fraudulent, Self::RequestedByCustomer];
+
+    /// Stripe's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Fraudulent => "fraudulent",
+            Self::RequestedByCustomer => "requested_by_customer",
+        }
+    }
+}
+
+/// A payment that the buyer's bank calls into question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// Stripe's id of it.
+    pub id: DisputeId,
+    /// How much is disputed.
+    pub amount: Money,
+    /// Why, in Stripe's word, such as `fraudulent`.
+    pub reason: String,
+    /// Where it stands.
+    pub status: DisputeStatus,
+    /// When it was raised.
+    pub created: Timestamp,
+}
+
+/// Where a dispute stands: Stripe's word, of which only those that end it mean something here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DisputeStatus(String);
+
+impl DisputeStatus {
+    /// A status in Stripe's word.
+    #[must_use]
+    pub fn new(word: String) -> Self {
+        Self(word)
+    }
+
+    /// Stripe's word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it may still stand elsewhere later.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !matches!(self.0.as_str(), "won" | "lost" | "warning_closed" | "prevented")
+    }
+}
+
+/// Goods that were sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fulfillment {
+    /// What its teller calls it.
+    pub reference: Reference,
+    /// What was sent; empty: all that had not been sent before.
+    pub items: Vec<Fulfilled>,
+    /// By whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    /// The carrier's number of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
+    /// Where its way can be followed, an `https` address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_url: Option<String>,
+    /// When it was told.
+    pub created: Timestamp,
+}
+
+/// So many of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fulfilled {
+    /// Which.
+    pub item: ItemId,
+    /// How many.
+    pub quantity: u32,
+}

@@ -1,0 +1,77 @@
+//! An event of Stripe's, as far as it is believed: what it is about, and never what it says of it.
+//!
+//! Invariant: no amount and no state of an object is kept of an event; whoever follows one reads Stripe.
+
+use super::ids::{PaymentIntentId, SessionId, StripeEventId, StripeEventType, StripeObjectId};
+use super::time::Timestamp;
+
+/// An event that Stripe has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StripeEvent {
+    /// Stripe's own id of it, the same in every copy.
+    pub id: StripeEventId,
+    /// What kind of thing happened.
+    pub kind: StripeEventType,
+    /// The object that it happened to, where it has a name.
+    pub object: Option<StripeObjectId>,
+    /// The session that the object names; whether there is one, and whose, is not known.
+    pub session: Option<SessionId>,
+    /// The payment that it happened to.
+    pub intent: Option<PaymentIntentId>,
+    /// When it came.
+    pub received: Timestamp,
+}
+
+/// What of ours an event may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// Whether a session is paid.
+    Payment,
+    /// What became of an order afterwards: refunds and disputes.
+    Order,
+}
+
+/// The kinds that are followed; `*` stands for any end.
+const FOLLOWED: [(&str, Concern); 6] = [
+    ("payment_intent.*", Concern::Payment),
+    ("checkout.session.*", Concern::Payment),
+    ("charge.refunded", Concern::Order),
+    ("charge.refund.updated", Concern::Order),
+    ("charge.dispute.*", Concern::Order),
+    ("refund.*", Concern::Order),
+];
+
+impl Concern {
+    /// What a kind of event may have changed; `None` where it is nothing of ours.
+    #[must_use]
+    pub fn of(kind: &StripeEventType) -> Option<Self> {
+        let means = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(group) => kind.as_str().starts_with(group),
+            None => kind.as_str() == pattern,
+        };
+        FOLLOWED.iter().find(|(pattern, _)| means(pattern)).map(|(_, concern)| *concern)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_kinds_that_can_change_something_here_are_followed() {
+        for (kind, concern) in [
+            ("payment_intent.succeeded", Some(Concern::Payment)),
+            ("checkout.session.async_payment_failed", Some(Concern::Payment)),
+            ("charge.refunded", Some(Concern::Order)),
+            ("charge.refund.updated", Some(Concern::Order)),
+            ("refund.failed", Some(Concern::Order)),
+            ("charge.dispute.funds_withdrawn", Some(Concern::Order)),
+            ("charge.succeeded", None),
+            ("charge.refunded.not", None),
+            ("payment_intents", None),
+            ("customer.created", None),
+        ] {
+            assert_eq!(Concern::of(&kind.parse().unwrap()), concern, "{kind}");
+        }
+    }
+}

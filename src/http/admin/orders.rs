@@ -1,0 +1,252 @@
+//! `/admin/v1/orders`: what was sold, money that goes back, goods that were sent.
+//!
+//! Nothing of the shopper is shown: whoever sends the goods has it from the order events.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::operator::Operator;
+use super::problem::Problem;
+use crate::actors::MerchantHandle;
+use crate::domain::checkout::aftersales::RefundWish;
+use crate::domain::checkout::command::{Answer, Command, PlacedOrder};
+use crate::domain::ids::{ItemId, OrderNumber, Reference};
+use crate::domain::order::{Fulfilled, Fulfillment, RefundReason, RefundState};
+use crate::protocol::order_events::{dispute_told, fulfillment_told, refund_told};
+use crate::store::WhichOrders;
+
+/// How many come at once where the request does not say, and at most.
+const PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 200;
+
+/// The longest carrier, tracking number and tracking address.
+const LONGEST: usize = 200;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/orders").route(web::get().to(list)))
+        .service(web::resource("/orders/{id}").route(web::get().to(show)))
+        .service(web::resource("/orders/{id}/refunds").route(web::post().to(refund)))
+        .service(web::resource("/orders/{id}/fulfillments").route(web::post().to(fulfill)));
+}
+
+/// A merchant's orders, newest first. `next` is the `before` of the next page, `null` on the last.
+async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    #[derive(Deserialize)]
+    struct Asked {
+        before: Option<u32>,
+        limit: Option<u32>,
+    }
+    let merchant = operator.merchant(&request)?;
+    let asked = web::Query::<Asked>::from_query(request.query_string())
+        .map_err(|_| Problem::invalid("before and limit are numbers"))?;
+    let limit = asked.limit.unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
+    }
+    let which = WhichOrders { number: None, before: asked.before.map(OrderNumber), limit: limit + 1 };
+    let mut found = merchant.orders(which).await?;
+    let page = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > page;
+    found.truncate(page);
+    let next = found.last().filter(|_| more).map(|last| last.number);
+    let orders: Vec<Value> = found.iter().map(head).collect();
+    Ok(answer(&json!({ "orders": orders, "next": next })))
+}
+
+/// One order, by its id or its number, with its refunds, disputes and what was sent.
+async fn show(
+    operator: Operator,
+    path: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let merchant = operator.merchant(&request)?;
+    let placed = find(&merchant, &path).await?;
+    let told = merchant.ask(&placed.order.session, Command::Read).await?;
+    Ok(answer(&whole(&placed, &told)))
+}
+
+/// Gives money back: `{"amount": 1200, "reason": "requested_by_customer"}`, both optional; without an amount all that is
+/// left. The `Idempotency-Key` header names the refund: the same one again is the same refund.
+async fn refund(
+    operator: Operator,
+    path: web::Path<String>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        amount: Option<i64>,
+        reason: Option<RefundReason>,
+    }
+    let merchant = operator.merchant(&request)?;
+    let reference = reference(&request)?;
+    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    let Asked { amount, reason } = serde_json::from_slice(text).map_err(|_| {
+        Problem::invalid(
+            "send {\"amount\": 1200, \"reason\": \"requested_by_customer\"} as JSON: amount in minor units of the order's \
+             currency, reason one of duplicate, fraudulent, requested_by_customer; without an amount all that is left \
+             goes back",
+        )
+    })?;
+    let placed = find(&merchant, &path).await?;
+    let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
+    let wish = RefundWish { reference: reference.clone(), amount, reason };
+    tracing::warn!(merchant = %tenant, %order, %reference, amount, ?reason, "refund_wanted");
+    let told = merchant.ask(&placed.order.session, Command::Refund(wish)).await.inspect_err(|rejection| {
+        tracing::warn!(merchant = %tenant, %order, %reference, %rejection, "refund_not_begun");
+    })?;
+    let known = told.session.book.refund_of(&reference);
+    let Some(known) = known else {
+        return Err(Problem::unavailable(
+            "the refund is not begun yet; send it again with the same Idempotency-Key",
+        ));
+    };
+    let body = json!({ "refund": refund_told(known), "order": whole(&placed, &told) });
+    match &known.state {
+        RefundState::Made { .. } => Ok(answer(&body)),
+        RefundState::Asking(_) => {
+            Ok(HttpResponse::Accepted().insert_header(("cache-control", "no-store")).json(body))
+        }
+        RefundState::Refused { why } => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "refund_refused",
+            format!("Stripe did not make this refund: {why}; another try needs another Idempotency-Key"),
+        )),
+    }
+}
+
+/// Tells that goods were sent: `{"items": [{"item": "mug", "quantity": 1}], "carrier": "UPS", "tracking_number": "1Z…",
+/// "tracking_url": "https://…"}`, all optional; without items all that is left was sent. The `Idempotency-Key` header names
+/// it: the same one again changes nothing.
+async fn fulfill(
+    operator: Operator,
+    path: web::Path<String>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Item {
+        item: ItemId,
+        quantity: u32,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        #[serde(default)]
+        items: Vec<Item>,
+        carrier: Option<String>,
+        tracking_number: Option<String>,
+        tracking_url: Option<String>,
+    }
+    let merchant = operator.merchant(&request)?;
+    let reference = reference(&request)?;
+    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    let asked: Asked = serde_json::from_slice(text).map_err(|error| {
+        Problem::invalid(format!(
+            "send {{\"items\": [{{\"item\": \"…\", \"quantity\": 1}}], \"carrier\": \"…\", \"tracking_number\": \"…\", \
+             \"tracking_url\": \"https://…\"}} as JSON, all of it optional (line {}, column {})",
+            error.line(),
+            error.column(),
+        ))
+    })?;
+    let tracking_url = asked.tracking_url.map(|text| secure(&text)).transpose()?;
+    let items = asked.items.into_iter().map(|Item { item, quantity }| Fulfilled { item, quantity }).collect();
+    let fulfillment = Fulfillment {
+        reference: reference.clone(),
+        items,
+        carrier: asked.carrier.map(|text| line("carrier", &text)).transpose()?,
+        tracking_number: asked.tracking_number.map(|text| line("tracking_number", &text)).transpose()?,
+        tracking_url,
+        created: merchant.now(),
+    };
+    let placed = find(&merchant, &path).await?;
+    let told = merchant.ask(&placed.order.session, Command::Fulfill(fulfillment)).await?;
+    let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
+    tracing::info!(merchant = %tenant, %order, %reference, "order_fulfilled");
+    Ok(answer(&whole(&placed, &told)))
+}
+
+/// What its asker calls a thing.
+fn reference(request: &HttpRequest) -> Result<Reference, Problem> {
+    let wrong = || {
+        Problem::invalid(
+            "send an Idempotency-Key header of your own for this request, 1 to 100 letters, digits, '-', '_', '.' and ':'; \
+             sent again, the same key never does the same thing twice",
+        )
+    };
+    let mut keys = request.headers().get_all("idempotency-key");
+    let key = keys.next().filter(|_| keys.next().is_none()).and_then(|value| value.to_str().ok());
+    key.and_then(|text| text.parse().ok()).ok_or_else(wrong)
+}
+
+/// One line of text.
+fn line(key: &str, text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > LONGEST || text.chars().any(char::is_control) {
+        return Err(Problem::invalid(format!("{key} is one line of 1 to {LONGEST} characters")));
+    }
+    Ok(text.to_owned())
+}
+
+/// An address that a shopper may be sent to.
+fn secure(text: &str) -> Result<String, Problem> {
+    let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" && text.len() <= LONGEST);
+    let wrong =
+        || Problem::invalid(format!("tracking_url is an https address of at most {LONGEST} characters"));
+    url.map(|url| url.to_string()).ok_or_else(wrong)
+}
+
+async fn find(merchant: &MerchantHandle, path: &str) -> Result<PlacedOrder, Problem> {
+    let unknown = || Problem::not_found("this merchant has no such order; give its id (ord_…) or its number");
+    let found = match path.parse::<u32>() {
+        Ok(number) => {
+            let which = WhichOrders { number: Some(OrderNumber(number)), before: None, limit: 1 };
+            merchant.orders(which).await?.pop()
+        }
+        Err(_) => merchant.order(&path.parse().map_err(|_| unknown())?).await?,
+    };
+    found.ok_or_else(unknown)
+}
+
+fn answer(body: &Value) -> HttpResponse {
+    HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body)
+}
+
+/// What a list tells of an order.
+fn head(placed: &PlacedOrder) -> Value {
+    let order = &placed.order;
+    json!({
+        "id": order.id, "number": placed.number, "session": order.session, "payment_intent": order.payment_intent,
+        "created": order.created.to_string(), "permalink_url": placed.permalink,
+        "total": order.quote.total.minor, "currency": order.quote.total.currency.code(),
+    })
+}
+
+fn whole(placed: &PlacedOrder, told: &Answer) -> Value {
+    let book = &told.session.book;
+    let lines: Vec<Value> = placed
+        .order
+        .quote
+        .lines
+        .iter()
+        .map(|line| json!({ "item": line.item, "title": line.title, "quantity": line.quantity, "total": line.total.minor }))
+        .collect();
+    let mut whole = head(placed);
+    if let Value::Object(members) = &mut whole {
+        let more = [
+            ("lines", json!(lines)),
+            ("refunded_total", json!(book.refunded())),
+            ("refunds", book.refunds.iter().map(refund_told).collect()),
+            ("disputes", book.disputes.iter().map(dispute_told).collect()),
+            ("fulfillments", book.fulfillments.iter().map(fulfillment_told).collect()),
+        ];
+        members.extend(more.map(|(key, value)| (key.to_owned(), value)));
+    }
+    whole
+}

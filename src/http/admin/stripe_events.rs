@@ -1,0 +1,46 @@
+//! `/admin/v1/stripe-events`: what Stripe's webhooks have told of a merchant, and how many were refused.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::operator::Operator;
+use super::problem::Problem;
+use crate::store::KeptEvent;
+
+/// How many come where the request does not say, and at most.
+const PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 200;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/stripe-events").route(web::get().to(list)));
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    limit: Option<u32>,
+}
+
+/// A merchant's events of the last thirty days, the latest first; and how many webhooks were refused since the process
+/// started, by reason. Of what was refused nothing is kept.
+async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let merchant = operator.merchant(&request)?;
+    let limit = web::Query::<Asked>::from_query(request.query_string())
+        .map(|asked| asked.limit.unwrap_or(PAGE))
+        .ok()
+        .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
+        .ok_or_else(|| Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")))?;
+    let events: Vec<Value> = merchant.stripe_events(limit).await?.iter().map(told).collect();
+    let body = json!({
+        "takes_webhooks": merchant.takes_webhooks(), "events": events, "refused": merchant.refused_webhooks(),
+    });
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
+}
+
+fn told(KeptEvent { event, state }: &KeptEvent) -> Value {
+    json!({
+        "id": event.id.as_str(), "type": event.kind.as_str(), "state": state.as_str(),
+        "object": event.object, "session": event.session, "payment_intent": event.intent,
+        "received": event.received.to_string(),
+    })
+}

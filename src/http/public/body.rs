@@ -1,0 +1,34 @@
+//! The body of a request, read whole, up to a size and a deadline.
+
+use std::time::Duration;
+
+use actix_web::web;
+use futures_util::StreamExt;
+
+/// How long a body may take to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It has more bytes than the limit.
+    TooLarge,
+    /// It broke off, or did not come in time.
+    Lost,
+}
+
+/// The whole body, if it has at most `limit` bytes and comes in time.
+pub(super) async fn read(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, Unread> {
+    let reading = async {
+        let mut body = Vec::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Unread::Lost)?;
+            if body.len() + chunk.len() > limit {
+                return Err(Unread::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    };
+    tokio::time::timeout(BODY_DEADLINE, reading).await.unwrap_or(Err(Unread::Lost))
+}

@@ -1,0 +1,86 @@
+//! `POST /webhooks/stripe`: Stripe says that something has happened on a merchant's account.
+//!
+//! Everything that can be refused is refused before the store is asked: the header before the body is read, the body before
+//! it is parsed. An event is answered 2xx once it is durable, and followed afterwards; Stripe sends every other one again.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::Public;
+use super::body::{self, Unread};
+use super::visit::{Visit, not_found};
+use crate::actors::MerchantHandle;
+use crate::domain::stripe_event::StripeEvent;
+use crate::stripe::webhook::{MAX_BODY, Refusal, Signature};
+
+const SIGNATURE: &str = "stripe-signature";
+
+/// Why there is no event.
+enum NotTaken {
+    Refused(Refusal),
+    /// The body did not come to its end.
+    Lost,
+}
+
+impl From<Refusal> for NotTaken {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Takes an event.
+pub(super) async fn take(
+    request: HttpRequest,
+    payload: web::Payload,
+    public: web::Data<Public>,
+) -> HttpResponse {
+    let Ok(Visit { merchant, .. }) = Visit::of(&request, &public) else { return not_found() };
+    if !merchant.takes_webhooks() {
+        return not_found();
+    }
+    match received(&merchant, &request, payload).await {
+        Ok(event) => match merchant.take_event(event).await {
+            Ok(()) => HttpResponse::Ok().finish(),
+            Err(error) => {
+                tracing::error!(merchant = %merchant.tenant().merchant, %error, "stripe_event_not_kept");
+                HttpResponse::ServiceUnavailable().finish()
+            }
+        },
+        Err(NotTaken::Refused(refusal)) => {
+            merchant.webhook_refused(refusal);
+            HttpResponse::build(status(refusal))
+                .content_type("text/plain; charset=utf-8")
+                .body(format!("Refused: {refusal}.\n"))
+        }
+        Err(NotTaken::Lost) => HttpResponse::RequestTimeout().finish(),
+    }
+}
+
+/// The event that a request brings.
+async fn received(
+    merchant: &MerchantHandle,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<StripeEvent, NotTaken> {
+    let mut headers = request.headers().get_all(SIGNATURE);
+    let (Some(header), None) = (headers.next(), headers.next()) else { return Err(Refusal::Unsigned.into()) };
+    let header = header.to_str().map_err(|_| Refusal::Unsigned)?;
+    let signature = Signature::read(header, merchant.now())?;
+    let body = body::read(payload, MAX_BODY).await.map_err(|unread| match unread {
+        Unread::TooLarge => NotTaken::Refused(Refusal::TooLarge),
+        Unread::Lost => NotTaken::Lost,
+    })?;
+    Ok(merchant.open_webhook(&signature, &body)?)
+}
+
+const fn status(refusal: Refusal) -> StatusCode {
+    match refusal {
+        Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::Unsigned
+        | Refusal::Stale
+        | Refusal::Forged
+        | Refusal::Unreadable
+        | Refusal::WrongMode
+        | Refusal::ForeignAccount => StatusCode::BAD_REQUEST,
+    }
+}

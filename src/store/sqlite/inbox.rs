@@ -1,0 +1,189 @@
+//! Stripe's events as SQL: keeping them, what waits, whose session each is about.
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::apply::Failure;
+use super::reader::failed;
+use super::rows;
+use crate::domain::ids::{PaymentIntentId, SessionId, StripeEventId, StripeObjectId, Tenant};
+use crate::domain::stripe_event::StripeEvent;
+use crate::domain::time::Timestamp;
+use crate::store::inbox::{EventState, KeptEvent, WaitingEvent};
+use crate::store::{StoreError, name};
+
+/// The columns of an [`EventRecord`].
+macro_rules! columns {
+    () => {
+        "tenant, mode, id, kind, object, session, payment_intent, received, state"
+    };
+}
+
+/// Keeps an event, unless it is kept already.
+pub(super) async fn keep(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    KeptEvent { event, state }: &KeptEvent,
+) -> Result<bool, Failure<StoreError>> {
+    let written = sqlx::query(concat!(
+        "INSERT INTO stripe_events (",
+        columns!(),
+        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, mode, id) DO NOTHING",
+    ))
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(event.id.as_str())
+    .bind(event.kind.as_str())
+    .bind(event.object.as_ref().map(StripeObjectId::as_str))
+    .bind(event.session.as_ref().map(SessionId::as_str))
+    .bind(event.intent.as_ref().map(PaymentIntentId::as_str))
+    .bind(event.received.as_millis())
+    .bind(state.as_str())
+    .execute(connection)
+    .await?;
+    Ok(written.rows_affected() > 0)
+}
+
+/// Records how far an event was followed.
+pub(super) async fn followed(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    id: &StripeEventId,
+    state: EventState,
+) -> Result<(), Failure<StoreError>> {
+    sqlx::query("UPDATE stripe_events SET state = ?4 WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(id.as_str())
+        .bind(state.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Forgets what came before a moment.
+pub(super) async fn forget(
+    connection: &mut SqliteConnection,
+    before: Timestamp,
+) -> Result<u64, Failure<StoreError>> {
+    let forgotten = sqlx::query("DELETE FROM stripe_events WHERE received < ?1")
+        .bind(before.as_millis())
+        .execute(connection)
+        .await?;
+    Ok(forgotten.rows_affected())
+}
+
+/// The events that wait, of all tenants.
+pub(super) async fn waiting(
+    readers: SqlitePool,
+    until: Timestamp,
+    after: Option<WaitingEvent>,
+    limit: u32,
+) -> Result<Vec<WaitingEvent>, StoreError> {
+    let (since, tenant, mode, id) = after.as_ref().map_or((i64::MIN, "", "", ""), |after| {
+        let WaitingEvent { tenant, event } = after;
+        (event.received.as_millis(), tenant.merchant.as_str(), tenant.mode.as_str(), event.id.as_str())
+    });
+    let rows: Vec<EventRecord> = sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM stripe_events WHERE state = 'waiting' AND received <= ?1
+            AND (received, tenant, mode, id) > (?2, ?3, ?4, ?5)
+          ORDER BY received, tenant, mode, id LIMIT ?6",
+    ))
+    .bind(until.as_millis())
+    .bind(since)
+    .bind(tenant)
+    .bind(mode)
+    .bind(id)
+    .bind(limit)
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    // One tenant's unreadable row must not keep the others' events from being followed.
+    let readable = rows.into_iter().filter_map(|row| match row.read() {
+        Ok((tenant, kept)) => Some(WaitingEvent { tenant, event: kept.event }),
+        Err(error) => {
+            tracing::error!(%error, "an event of Stripe's that waits is left out");
+            None
+        }
+    });
+    Ok(readable.collect())
+}
+
+/// The session that an event names, else that of its payment's order or flag.
+pub(super) async fn session_of(
+    readers: SqlitePool,
+    tenant: Tenant,
+    event: StripeEvent,
+) -> Result<Option<SessionId>, StoreError> {
+    let found: Option<String> = sqlx::query_scalar(
+        "SELECT session FROM (
+             SELECT 1 AS rank, id AS session FROM sessions WHERE tenant = ?1 AND mode = ?2 AND id = ?3
+             UNION ALL
+             SELECT 2, session FROM orders WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?4
+             UNION ALL
+             SELECT 3, session FROM flags WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?4
+         ) ORDER BY rank LIMIT 1",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(event.session.as_ref().map(SessionId::as_str))
+    .bind(event.intent.as_ref().map(PaymentIntentId::as_str))
+    .fetch_optional(&readers)
+    .await
+    .map_err(failed)?;
+    let what = format!("the session of event {} of {}", event.id, name(&tenant));
+    found.map(|found| rows::id(&what, &found)).transpose()
+}
+
+/// A tenant's events, the latest first.
+pub(super) async fn list(
+    readers: SqlitePool,
+    tenant: Tenant,
+    limit: u32,
+) -> Result<Vec<KeptEvent>, StoreError> {
+    let rows: Vec<EventRecord> = sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM stripe_events WHERE tenant = ?1 AND mode = ?2 ORDER BY received DESC, id DESC LIMIT ?3",
+    ))
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(limit)
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    rows.into_iter().map(|row| Ok(row.read()?.1)).collect()
+}
+
+/// A row of `stripe_events`.
+#[derive(sqlx::FromRow)]
+struct EventRecord {
+    tenant: String,
+    mode: String,
+    id: String,
+    kind: String,
+    object: Option<String>,
+    session: Option<String>,
+    payment_intent: Option<String>,
+    received: i64,
+    state: String,
+}
+
+impl EventRecord {
+    fn read(self) -> Result<(Tenant, KeptEvent), StoreError> {
+        let tenant = rows::tenant(&self.tenant, &self.mode)?;
+        let what = format!("event {} of {}", self.id, name(&tenant));
+        let state = EventState::ALL.into_iter().find(|state| state.as_str() == self.state);
+        let state = state.ok_or_else(|| rows::corrupt(&what, "its state is not a known one"))?;
+        let event = StripeEvent {
+            id: rows::id(&what, &self.id)?,
+            kind: rows::id(&what, &self.kind)?,
+            object: self.object.map(|id| rows::id(&what, &id)).transpose()?,
+            session: self.session.map(|id| rows::id(&what, &id)).transpose()?,
+            intent: self.payment_intent.map(|id| rows::id(&what, &id)).transpose()?,
+            received: Timestamp::from_millis(self.received),
+        };
+        Ok((tenant, KeptEvent { event, state }))
+    }
+}

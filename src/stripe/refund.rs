@@ -1,0 +1,127 @@
+//! Money that goes back: the body of a refund, and what Stripe says of a payment's refunds and disputes.
+//! Source: Stripe API `2026-09-30.preview`, Refunds and Disputes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::answers::{ErrorBody, Identified};
+use super::charge::{MERCHANT_KEY, SESSION_KEY};
+use super::outcome;
+use super::transport::Reply;
+use crate::domain::checkout::aftersales::{RefundAnswer, RefundIntent, RefundSeen};
+use crate::domain::ids::RefundNumber;
+use crate::domain::merchant::MerchantView;
+use crate::domain::money::Money;
+use crate::domain::order::{Dispute, DisputeStatus, RefundReason, RefundStatus};
+use crate::domain::time::Timestamp;
+
+/// The metadata key that names a refund of ours among those of its session.
+const REFUND_KEY: &str = "checkout_refund";
+
+#[derive(Serialize)]
+struct Body<'a> {
+    payment_intent: &'a str,
+    amount: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    metadata: BTreeMap<&'static str, String>,
+}
+
+/// The form-encoded body of a refund (`POST /v1/refunds`).
+pub fn encode_refund(intent: &RefundIntent, view: &MerchantView) -> Result<String, serde_qs::Error> {
+    serde_qs::to_string(&Body {
+        payment_intent: intent.payment.as_str(),
+        amount: intent.amount.minor,
+        reason: intent.reason.map(RefundReason::as_str),
+        metadata: BTreeMap::from([
+            (MERCHANT_KEY, view.id.to_string()),
+            (SESSION_KEY, intent.session.to_string()),
+            (REFUND_KEY, intent.number.0.to_string()),
+        ]),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RefundObject {
+    pub(super) id: String,
+    amount: i64,
+    currency: String,
+    created: i64,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Identified for RefundObject {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Identified for DisputeObject {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl RefundObject {
+    /// What it says; `None` when it is not readable.
+    pub(super) fn seen(&self) -> Option<RefundSeen> {
+        let status = self.status.as_deref()?;
+        let named = |key: &str| self.metadata.as_ref()?.get(key);
+        let reason =
+            RefundReason::ALL.into_iter().find(|known| Some(known.as_str()) == self.reason.as_deref());
+        Some(RefundSeen {
+            id: self.id.parse().ok()?,
+            status: RefundStatus::ALL.into_iter().find(|known| known.as_str() == status)?,
+            amount: Money::new(self.amount, self.currency.parse().ok()?),
+            created: Timestamp::from_seconds(self.created),
+            reason,
+            session: named(SESSION_KEY).and_then(|text| text.parse().ok()),
+            number: named(REFUND_KEY).and_then(|text| text.parse().ok()).map(RefundNumber),
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DisputeObject {
+    pub(super) id: String,
+    amount: i64,
+    currency: String,
+    created: i64,
+    reason: String,
+    status: String,
+}
+
+impl DisputeObject {
+    /// What it says; `None` when it is not readable.
+    pub(super) fn seen(&self) -> Option<Dispute> {
+        Some(Dispute {
+            id: self.id.parse().ok()?,
+            amount: Money::new(self.amount, self.currency.parse().ok()?),
+            reason: self.reason.clone(),
+            status: DisputeStatus::new(self.status.clone()),
+            created: Timestamp::from_seconds(self.created),
+        })
+    }
+}
+
+/// What the answer to the request for a refund says. A replayed answer counts like the first.
+pub(super) fn of_asking(reply: &Reply) -> RefundAnswer {
+    match (reply.status, reply.json::<ErrorBody>()) {
+        (200..=299, _) => match reply.json::<RefundObject>().and_then(|refund| refund.seen()) {
+            Some(seen) => RefundAnswer::Made(seen),
+            None => RefundAnswer::Unknown(outcome::unknown_answer(reply)),
+        },
+        (401 | 403, _) => RefundAnswer::KeyRefused,
+        (400, Some(ErrorBody { error })) if error.kind == "idempotency_error" => RefundAnswer::Conflict,
+        (400 | 402 | 404, Some(ErrorBody { error })) => {
+            RefundAnswer::Refused { why: outcome::detail(&error) }
+        }
+        _ => RefundAnswer::Unknown(outcome::unknown_answer(reply)),
+    }
+}

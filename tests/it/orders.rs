@@ -1,0 +1,308 @@
+//! What becomes of a paid order, in the real process: money that goes back, goods that are sent, and who is told.
+
+use merchant_gateway::emulator::{Exchange, Fault, FaultPlan, RequestKind};
+use serde_json::{Value, json};
+
+use crate::support::client::{Client, Speaks, california, total};
+use crate::support::operator::Operator;
+use crate::support::python;
+use crate::support::world::{ADMIN_TOKEN, OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, World};
+
+/// An order that was just paid: its id, its page's path, and what it came to.
+struct Bought {
+    id: String,
+    page: String,
+    total: i64,
+}
+
+async fn buy(world: &World) -> Bought {
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let total = total(&sheet);
+    let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total)).await;
+    of(&paid["structuredContent"]["order"], total)
+}
+
+fn of(order: &Value, total: i64) -> Bought {
+    let page = order["permalink_url"].as_str().unwrap().strip_prefix("https://links.example").unwrap();
+    Bought { id: order["id"].as_str().unwrap().to_owned(), page: page.to_owned(), total }
+}
+
+impl Bought {
+    fn path(&self, rest: &str) -> String {
+        format!("orders/{}{rest}?tenant={SHOP}", self.id)
+    }
+
+    async fn refund(&self, operator: &Operator<'_>, key: &str, body: Value) -> (u16, Value) {
+        operator.post_once(&self.path("/refunds"), key, body).await
+    }
+
+    async fn fulfill(&self, operator: &Operator<'_>, key: &str, body: Value) -> (u16, Value) {
+        operator.post_once(&self.path("/fulfillments"), key, body).await
+    }
+
+    async fn shown(&self, operator: &Operator<'_>) -> Value {
+        let (status, shown) = operator.get(&self.path("")).await;
+        assert_eq!(status, 200, "{shown}");
+        shown
+    }
+
+    async fn page(&self, world: &World, client: &Client) -> String {
+        client.http.get(world.url(&self.page)).send().await.unwrap().text().await.unwrap()
+    }
+}
+
+/// How much went back at Stripe.
+fn gone_back(world: &World) -> Vec<i64> {
+    let refunds = world.emulator.refunds(SHOP_ACCOUNT);
+    let stands = |refund: &&Value| refund["status"] != "failed";
+    refunds.iter().filter(stands).map(|refund| refund["amount"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn orders_are_numbered_and_found_by_number_and_page() {
+    let world = World::start();
+    let mut bought = Vec::new();
+    for _ in 0..3 {
+        bought.push(buy(&world).await);
+    }
+    let operator = Operator::of(&world);
+    let (_, first) = operator.get(&format!("orders?tenant={SHOP}&limit=2")).await;
+    let numbers = |page: &Value| -> Vec<i64> {
+        page["orders"].as_array().unwrap().iter().map(|order| order["number"].as_i64().unwrap()).collect()
+    };
+    assert_eq!((numbers(&first), &first["next"]), (vec![1003, 1002], &json!(1002)));
+    let (_, rest) = operator.get(&format!("orders?tenant={SHOP}&limit=2&before=1002")).await;
+    assert_eq!((numbers(&rest), &rest["next"]), (vec![1001], &Value::Null));
+    let (_, by_number) = operator.get(&format!("orders/1002?tenant={SHOP}")).await;
+    assert_eq!(by_number, bought[1].shown(&operator).await);
+    assert_eq!((&by_number["id"], &by_number["total"]), (&json!(bought[1].id), &json!(bought[1].total)));
+    assert!(!by_number.to_string().contains("Lovelace"), "nothing of the shopper: {by_number}");
+
+    let page = bought[1].page(&world, &world.client(Speaks::Modern)).await;
+    assert!(page.contains("Order <strong>1002</strong>") && !page.contains("<script"), "{page}");
+    for (path, status) in [
+        (format!("orders/1004?tenant={SHOP}"), 404),
+        (format!("orders/1001?tenant={OTHER_SHOP}"), 404),
+        (format!("orders/{}?tenant={OTHER_SHOP}", bought[0].id), 404),
+        (format!("orders/ord_1?tenant={SHOP}"), 404),
+        (format!("orders?tenant={SHOP}&limit=0"), 400),
+        (format!("orders?tenant={SHOP}&before=x"), 400),
+        ("orders".to_owned(), 400),
+    ] {
+        assert_eq!(operator.get(&path).await.0, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn money_goes_back_in_parts_once_each_and_never_more_than_was_paid() {
+    let world = World::start();
+    let bought = buy(&world).await;
+    let operator = Operator::of(&world);
+    let part = json!({ "amount": 1000, "reason": "requested_by_customer" });
+    let (status, first) = bought.refund(&operator, "part-1", part.clone()).await;
+    assert_eq!((status, &first["refund"]["status"]), (200, &json!("succeeded")), "{first}");
+    assert_eq!(first["refund"]["reference"], "part-1");
+    let (status, again) = bought.refund(&operator, "part-1", part).await;
+    assert_eq!((status, &again["refund"]), (200, &first["refund"]), "the same key is the same refund");
+    let (status, other) = bought.refund(&operator, "part-1", json!({ "amount": 1001 })).await;
+    assert_eq!((status, &other["code"]), (409, &json!("reference_taken")), "{other}");
+
+    let too_much = json!({ "amount": bought.total - 999 });
+    let (status, refused) = bought.refund(&operator, "part-2", too_much).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("refund_too_large")), "{refused}");
+    let left = bought.total - 1000;
+    let said = refused["detail"].as_str().unwrap();
+    assert!(said.contains(&format!("{}.{:02}", left / 100, left % 100)), "{said}");
+
+    let (status, rest) = bought.refund(&operator, "rest", json!({})).await;
+    assert_eq!((status, &rest["refund"]["amount"]), (200, &json!(left)), "{rest}");
+    assert_eq!(bought.refund(&operator, "more", json!({})).await.0, 409);
+    assert_eq!(gone_back(&world), [1000, left]);
+
+    let shown = bought.shown(&operator).await;
+    assert_eq!(
+        (&shown["refunded_total"], shown["refunds"].as_array().unwrap().len()),
+        (&json!(bought.total), 2)
+    );
+    let page = bought.page(&world, &world.client(Speaks::Modern)).await;
+    assert!(page.contains("−10.00 USD") && page.contains("sent back"), "{page}");
+    let (_, session) =
+        operator.get(&format!("sessions/{}?tenant={SHOP}", shown["session"].as_str().unwrap())).await;
+    let told: Vec<&str> = session["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["event"] == "refund")
+        .map(|entry| entry["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(told, ["asking", "succeeded", "asking", "succeeded"], "{session}");
+}
+
+#[tokio::test]
+async fn a_refund_that_cannot_be_asked_for_is_told_what_to_send() {
+    let world = World::start();
+    let bought = buy(&world).await;
+    let operator = Operator::of(&world);
+    let (status, nameless) = operator.post(&bought.path("/refunds"), json!({})).await;
+    assert_eq!(status, 400);
+    assert!(nameless["detail"].as_str().unwrap().contains("Idempotency-Key"), "{nameless}");
+    for body in [
+        json!({ "amount": "10" }),
+        json!({ "amount": 10.5 }),
+        json!({ "reason": "because" }),
+        json!({ "ammount": 10 }),
+        json!([]),
+    ] {
+        let (status, problem) = bought.refund(&operator, "r", body.clone()).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{body}: {problem}");
+    }
+    for body in [json!({ "amount": 0 }), json!({ "amount": -5 })] {
+        let (status, problem) = bought.refund(&operator, "r", body.clone()).await;
+        assert_eq!((status, &problem["code"]), (409, &json!("refund_too_large")), "{body}: {problem}");
+    }
+    assert_eq!(gone_back(&world), [0_i64; 0]);
+    let url = format!("http://{}/admin/v1/{}", world.admin_address(), bought.path("/refunds"));
+    assert_eq!(operator.http.post(url).send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn a_refund_that_stripe_refuses_is_told_and_counts_for_nothing() {
+    let world = World::start();
+    let bought = buy(&world).await;
+    let operator = Operator::of(&world);
+    let payment = bought.shown(&operator).await["payment_intent"].as_str().unwrap().to_owned();
+    world.emulator.dispute(&payment).unwrap();
+    let (status, refused) = bought.refund(&operator, "r", json!({ "amount": 500 })).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("refund_refused")), "{refused}");
+    let shown = bought.shown(&operator).await;
+    assert_eq!((&shown["refunded_total"], &shown["refunds"][0]["status"]), (&json!(0), &json!("refused")));
+    assert_eq!(gone_back(&world), [0_i64; 0]);
+}
+
+#[tokio::test]
+async fn a_refund_whose_answer_is_lost_is_asked_for_again_under_its_key() {
+    let world = World::start();
+    let bought = buy(&world).await;
+    let operator = Operator::of(&world);
+    let plan = FaultPlan::none()
+        .next(RequestKind::CreateRefund, Fault::DropAfter, 1)
+        .next(RequestKind::CreateRefund, Fault::Truncate, 1)
+        .next(RequestKind::CreateRefund, Fault::DropBefore, 1);
+    world.emulator.set_faults(plan);
+    let (status, made) = bought.refund(&operator, "r", json!({ "amount": 700 })).await;
+    assert_eq!((status, &made["refund"]["status"]), (200, &json!("succeeded")), "{made}");
+    assert_eq!(gone_back(&world), [700]);
+    let asked = |seen: &Exchange| seen.path == "/v1/refunds" && seen.method == "POST";
+    let asked: Vec<_> = world.emulator.exchanges().into_iter().filter(asked).collect();
+    let same = |two: &[Exchange]| {
+        two[0].body_pairs == two[1].body_pairs
+            && two[0].headers.idempotency_key == two[1].headers.idempotency_key
+    };
+    assert!(asked.len() >= 2 && asked.windows(2).all(same), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_was_under_way_when_the_process_died_is_made_once() {
+    for fault in [Fault::DropBefore, Fault::DropAfter] {
+        let mut world = World::start();
+        let bought = buy(&world).await;
+        world.emulator.set_faults(FaultPlan::none().next(RequestKind::CreateRefund, fault, 1000));
+        let asking = {
+            let url = format!("http://{}/admin/v1/{}", world.admin_address(), bought.path("/refunds"));
+            let request = Operator::of(&world).http.post(url).bearer_auth(ADMIN_TOKEN);
+            tokio::spawn(request.header("idempotency-key", "r").body("{\"amount\": 900}").send())
+        };
+        world.wait_for("refund_unknown", 2);
+        world.kill();
+        assert!(asking.await.unwrap().is_err(), "nobody is left to answer");
+        world.emulator.set_faults(FaultPlan::none());
+        world.start_gateway();
+        let operator = Operator::of(&world);
+        let (status, made) = bought.refund(&operator, "r", json!({ "amount": 900 })).await;
+        assert_eq!((status, &made["refund"]["status"]), (200, &json!("succeeded")), "{made}");
+        assert_eq!(gone_back(&world), [900], "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_is_kept_once_and_shown_to_the_shopper() {
+    let world = World::start();
+    let bought = buy(&world).await;
+    let operator = Operator::of(&world);
+    let item = bought.shown(&operator).await["lines"][0]["item"].clone();
+    let one = json!({
+        "items": [{ "item": item, "quantity": 1 }], "carrier": "Post & Co", "tracking_number": "1Z<9>",
+        "tracking_url": "https://track.example/1Z9",
+    });
+    let (status, told) = bought.fulfill(&operator, "parcel-1", one.clone()).await;
+    assert_eq!((status, told["fulfillments"].as_array().unwrap().len()), (200, 1), "{told}");
+    let (status, again) = bought.fulfill(&operator, "parcel-1", one).await;
+    assert_eq!((status, &again), (200, &told), "the same key changes nothing");
+    let (status, more) =
+        bought.fulfill(&operator, "parcel-2", json!({ "items": [{ "item": item, "quantity": 2 }] })).await;
+    assert_eq!((status, &more["code"]), (409, &json!("not_that_many")), "{more}");
+    let (status, rest) = bought.fulfill(&operator, "parcel-2", json!({})).await;
+    assert_eq!((status, &rest["fulfillments"][1]["items"][0]["quantity"]), (200, &json!(1)), "{rest}");
+    assert_eq!(bought.fulfill(&operator, "parcel-3", json!({})).await.0, 409, "everything was sent");
+    for body in
+        [json!({ "tracking_url": "http://track.example" }), json!({ "carrier": "" }), json!({ "items": 1 })]
+    {
+        assert_eq!(bought.fulfill(&operator, "p", body.clone()).await.0, 400, "{body}");
+    }
+    let page = bought.page(&world, &world.client(Speaks::Modern)).await;
+    assert!(page.contains("by Post &amp; Co") && page.contains(">1Z&lt;9&gt;</a>"), "{page}");
+    assert!(page.contains("href=\"https://track.example/1Z9\""), "{page}");
+}
+
+#[tokio::test]
+async fn stripes_own_package_reads_back_the_pages_and_refunds_that_were_made() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let items = json!([{ "id": "huila-washed-250-beans", "quantity": 2 }]);
+    let wanted = json!({ "items": items, "fulfillment_address": california() });
+    let made = client.works("create_checkout", wanted).await;
+    let (path, query) = made["checkout_url"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("https://links.example")
+        .unwrap()
+        .split_once('?')
+        .unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a test's own client")]
+    let http =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let pay = http
+        .post(world.url(&format!("{path}/pay?{query}")))
+        .header("content-type", "application/x-www-form-urlencoded");
+    let to = pay.body("revision=1").send().await.unwrap().headers()["location"].to_str().unwrap().to_owned();
+    let page = to.rsplit('/').next().unwrap().split('#').next().unwrap();
+    world.emulator.pay_hosted(page, "pm_card_visa").unwrap();
+    let asked = json!({ "checkout_session_id": made["checkout_session"]["id"] });
+    let order = loop {
+        http.get(world.url(&format!("{path}/return?{query}"))).send().await.unwrap();
+        let seen = client.works("get_checkout", asked.clone()).await;
+        if seen["order"].is_object() {
+            break seen["order"].clone();
+        }
+    };
+    let bought = of(&order, total(&made["checkout_session"]));
+    let operator = Operator::of(&world);
+    let wish = json!({ "amount": 1234, "reason": "duplicate" });
+    assert_eq!(bought.refund(&operator, "r", wish).await.0, 200);
+    let shown = bought.shown(&operator).await;
+
+    let Some(output) = python::run("stripe_reads_back.py", &[&world.emulator.base_url(), SHOP_KEY]) else {
+        return;
+    };
+    let read: Value = serde_json::from_str(&python::said(&output)).unwrap();
+    let session = &read["sessions"][0];
+    assert_eq!((&session["status"], &session["payment_status"]), (&json!("complete"), &json!("paid")));
+    assert_eq!((&session["amount_total"], &session["lines"]), (&json!(bought.total), &json!(bought.total)));
+    assert_eq!(session["payment_intent"], shown["payment_intent"]);
+    let refund = json!({
+        "id": shown["refunds"][0]["id"], "amount": 1234, "status": "succeeded", "reason": "duplicate",
+        "payment_intent": shown["payment_intent"], "checkout_session": shown["session"], "checkout_refund": "1",
+    });
+    assert_eq!(read["refunds"], json!([refund]));
+}
