@@ -28,8 +28,9 @@ export class Shopper {
     return this.widget.getByRole("button", { name }).filter({ visible: true });
   }
 
+  // The main one: beside it there may be a second way to pay.
   get payButton() {
-    return this.button(/^(pay|buy)\b/i);
+    return this.button(/^(pay|buy)\b/i).first();
   }
 
   field(name) {
@@ -89,7 +90,7 @@ export class Shopper {
 
   // Pays once the widget has caught up with the last change.
   async payAgain() {
-    await this.widget.getByText(/^Updating/).filter({ visible: true }).first().waitFor({ state: "detached" });
+    await this.widget.getByText(/Updating/).filter({ visible: true }).first().waitFor({ state: "detached" });
     await this.pay();
   }
 
