@@ -1,11 +1,13 @@
 //! What a paid session wants done at Stripe, done once: a refund asked for, an order looked at.
 
+use std::sync::atomic::Ordering;
+
 use super::merchant::Shared;
 use super::services::Services;
 use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
 use crate::domain::checkout::attempt::Unknown;
-use crate::domain::checkout::step::OrderEffect;
-use crate::domain::ids::{AccountId, RefundNumber, SessionId, Tenant};
+use crate::domain::checkout::effect::OrderEffect;
+use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId, Tenant};
 use crate::stripe::{Observation, StoredRefund};
 
 /// Runs one effect and says what was seen.
@@ -17,11 +19,34 @@ pub(super) async fn run(
 ) -> Observation<OrderSeen> {
     let observed = match effect {
         OrderEffect::Refund(number) => refund(services, merchant, session, *number).await,
-        OrderEffect::Read(payment) => {
-            merchant.stripe.load_full().read_order(payment, services.clock.now()).await
+        OrderEffect::Read { payment, account } => {
+            read(services, merchant, session, (payment, account.as_ref())).await
         }
     };
     report(&merchant.tenant, session, &observed);
+    observed
+}
+
+/// Looks at an order, on the account that was paid: what another does not show proves nothing.
+async fn read(
+    services: &Services,
+    merchant: &Shared,
+    session: &SessionId,
+    (payment, account): (&PaymentIntentId, Option<&AccountId>),
+) -> Observation<OrderSeen> {
+    if account.is_none_or(|account| !opens(merchant, account)) {
+        tracing::warn!(%session, of = account.map(AccountId::as_str), "order_waits_for_its_account");
+        return OrderSeen::Unread.into();
+    }
+    let _look = merchant.gate.look().await;
+    let asked = services.clock.now();
+    let mut observed = merchant.stripe.load_full().read_order(payment, asked).await;
+    if !merchant.account_proved.load(Ordering::Acquire)
+        && let OrderSeen::Read { proof, .. } = &mut observed.seen
+    {
+        // Where only the configuration says which account is read, that it shows no refund proves nothing.
+        *proof = None;
+    }
     observed
 }
 
@@ -92,7 +117,7 @@ fn report(tenant: &Tenant, session: &SessionId, observed: &Observation<OrderSeen
             }
         }
         OrderSeen::Read { refunds, disputes, .. } => {
-            let (refunds, disputes) = (refunds.len(), disputes.len());
+            let (refunds, disputes) = (refunds.len(), disputes.as_ref().map(Vec::len));
             tracing::info!(%merchant, %session, request_id, refunds, disputes, "order_seen");
         }
         OrderSeen::Unread => tracing::warn!(%merchant, %session, request_id, "order_unread"),

@@ -8,9 +8,9 @@ use super::services::Services;
 use crate::domain::checkout::attempt::{IntentSeen, IntentStatus, Seen, Unknown};
 use crate::domain::checkout::decision::{Decision, Verification};
 use crate::domain::checkout::driver::GatherError;
-use crate::domain::checkout::step::Effect;
+use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{AttemptNumber, SessionId, Tenant};
+use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId, Tenant};
 use crate::store::AttemptRow;
 use crate::stripe::{Listing, Observation, SellerAccount, StoredCharge, StoredPage};
 
@@ -40,6 +40,29 @@ pub(super) async fn gather(merchant: &Shared, token: &SharedPaymentToken) -> Res
     let facts = merchant.stripe.load_full().token_facts(token).await;
     learn(merchant, !matches!(facts, Err(GatherError::Unread)));
     facts
+}
+
+/// Reads a payment that a session was told of and cannot account for, on the account that the session is paid on.
+pub(super) async fn read_payment(
+    merchant: &Shared,
+    session: &SessionId,
+    (payment, account): (&PaymentIntentId, Option<&AccountId>),
+) -> Observation {
+    let opened = merchant.view.load().account.clone();
+    let other = match (&opened, account) {
+        (None, _) => true,
+        (Some(opened), Some(account)) => opened != account,
+        (Some(_), None) => false,
+    };
+    if other {
+        tracing::warn!(%session, %payment, "payment_waits_for_its_account");
+        return Seen::Unread.into();
+    }
+    let _look = merchant.gate.look().await;
+    let observed = merchant.stripe.load_full().read_intent(payment).await;
+    let (merchant, request_id, seen) = (&merchant.tenant.merchant, &observed.request_id, &observed.seen);
+    tracing::info!(%merchant, %session, %payment, request_id, ?seen, "unexplained_payment_read");
+    observed
 }
 
 /// Keeps count of whether Stripe answers.
@@ -147,7 +170,7 @@ async fn ask_stripe(
         Effect::ReadPage { page, .. } => stripe.read_page(page).await,
         Effect::ClosePage { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
         // Nothing of an attempt.
-        Effect::Order(_) => Seen::Unread.into(),
+        Effect::Order(_) | Effect::ReadPayment { .. } => Seen::Unread.into(),
     }
 }
 

@@ -11,14 +11,13 @@ use tokio::time::Instant;
 use super::directory::LiveSessions;
 use super::merchant::{MerchantActor, Shared};
 use super::services::Services;
-use super::session::{Ask, GiveUp, Hint, SessionActor, Wake};
+use super::session::{Ask, GiveUp, SessionActor, Wake};
 use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Rejection};
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::session::State;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
-use crate::domain::stripe_event::Concern;
 use crate::domain::time::Timestamp;
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
@@ -210,23 +209,6 @@ impl MerchantHandle {
         self.services.links.opens_checkout(&self.shared.tenant, id, key)
     }
 
-    /// Lets a session look at Stripe now, because there may be something to see.
-    pub fn hint(&self, id: &SessionId) {
-        self.look(id, Concern::Payment);
-    }
-
-    /// Lets a session look at what became of its order at Stripe.
-    pub fn hint_order(&self, id: &SessionId) {
-        self.look(id, Concern::Order);
-    }
-
-    fn look(&self, id: &SessionId, concern: Concern) {
-        // A full mailbox means that it is at work anyway.
-        if let Err(SendError::Closed(_)) = self.session(id).try_send(Hint(concern)) {
-            self.session(id).do_send(Hint(concern));
-        }
-    }
-
     /// The present, as its sessions see it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -261,7 +243,7 @@ impl MerchantHandle {
             Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
                 return Err(Rejection::Undecided);
             }
-            Command::Create(_) => return Err(late(command)),
+            Command::Create(_) | Command::Hear(_) => return Err(late(command)),
         };
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
         let reading = async move { services.store.load(&tenant, &id, None).await };

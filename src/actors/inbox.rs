@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use super::directory::Directory;
 use super::handle::MerchantHandle;
+use crate::domain::checkout::command::{Command, Rejection};
 use crate::domain::ids::SessionId;
 use crate::domain::stripe_event::{Concern, StripeEvent};
 use crate::store::{EventState, KeptEvent, StoreError, WaitingEvent};
@@ -31,6 +32,15 @@ impl WebhookDesk {
     fn count(&self, refusal: Refusal) -> Option<&AtomicU64> {
         self.refused.get(Refusal::ALL.iter().position(|known| *known == refusal)?)
     }
+}
+
+/// Why an event goes on waiting.
+#[derive(Debug, thiserror::Error)]
+enum NotFollowed {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Session(#[from] Rejection),
 }
 
 impl MerchantHandle {
@@ -85,13 +95,14 @@ impl MerchantHandle {
         Ok(())
     }
 
-    /// Tells the session that an event is about to look at Stripe. Where the store fails, the event goes on waiting.
+    /// Tells the session that an event is about to look at Stripe. The event is followed once that look is durable; until
+    /// then it goes on waiting.
     pub async fn follow(&self, event: &StripeEvent) {
         let merchant = &self.tenant().merchant;
         let session = match self.session_told_by(event).await {
             Ok(session) => session,
-            Err(error) => {
-                tracing::error!(%merchant, event = %event.id, %error, "stripe_event_not_followed");
+            Err(why) => {
+                tracing::warn!(%merchant, event = %event.id, %why, "stripe_event_not_followed");
                 return;
             }
         };
@@ -111,16 +122,13 @@ impl MerchantHandle {
 
     /// Tells the session that an event is about; `None` where that is none of ours: the merchant's account may be paid by
     /// other means than this gateway.
-    async fn session_told_by(&self, event: &StripeEvent) -> Result<Option<SessionId>, StoreError> {
-        let Some(concern) = Concern::of(&event.kind) else { return Ok(None) };
-        let session = self.services.inbox.session_of_event(self.tenant(), event).await?;
-        if let Some(session) = &session {
-            match concern {
-                Concern::Payment => self.hint(session),
-                Concern::Order => self.hint_order(session),
-            }
-        }
-        Ok(session)
+    async fn session_told_by(&self, event: &StripeEvent) -> Result<Option<SessionId>, NotFollowed> {
+        let Some(hint) = event.hint() else { return Ok(None) };
+        let Some(session) = self.services.inbox.session_of_event(self.tenant(), event).await? else {
+            return Ok(None);
+        };
+        self.ask(&session, Command::Hear(hint)).await?;
+        Ok(Some(session))
     }
 
     /// Stripe's events of this merchant, the latest first.

@@ -25,11 +25,10 @@ use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::driver::{
     CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed,
 };
+use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
-use crate::domain::checkout::step::Effect;
 use crate::domain::ids::SessionId;
-use crate::domain::stripe_event::Concern;
 use crate::store::CommitError;
 use crate::stripe::Observation;
 
@@ -60,11 +59,6 @@ pub(super) struct GiveUp(pub(super) RequestId);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Wake;
-
-/// There may be something to see at Stripe.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Hint(pub(super) Concern);
 
 pub(super) struct SessionActor {
     id: SessionId,
@@ -161,6 +155,17 @@ impl SessionActor {
                     let lost = || Observation::from(unanswered);
                     let Observation { seen, request_id } = observed.unwrap_or_else(lost);
                     Input::SawOrder { seen: Box::new(seen), request_id }
+                });
+            }
+            Output::Run(Effect::ReadPayment { payment, account }) => {
+                let merchant = Arc::clone(&self.merchant);
+                let asked = payment.clone();
+                let work =
+                    async move { effects::read_payment(&merchant, &id, (&asked, account.as_ref())).await };
+                self.outside(work, ctx, move |observed, _| {
+                    let lost = || Observation::from(Seen::Unread);
+                    let Observation { seen, request_id } = observed.unwrap_or_else(lost);
+                    Input::SawPayment { payment, seen: Box::new(seen), request_id }
                 });
             }
             Output::Run(effect) => {
@@ -312,14 +317,6 @@ impl Handler<GiveUp> for SessionActor {
     fn handle(&mut self, GiveUp(request): GiveUp, ctx: &mut Self::Context) {
         self.callers.remove(&request);
         self.feed(Input::GivenUp(request), ctx);
-    }
-}
-
-impl Handler<Hint> for SessionActor {
-    type Result = ();
-
-    fn handle(&mut self, Hint(concern): Hint, ctx: &mut Self::Context) {
-        self.feed(Input::Hinted(concern), ctx);
     }
 }
 

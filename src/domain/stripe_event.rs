@@ -2,6 +2,7 @@
 //!
 //! Invariant: no amount and no state of an object is kept of an event; whoever follows one reads Stripe.
 
+use super::checkout::hint::Hint;
 use super::ids::{PaymentIntentId, SessionId, StripeEventId, StripeEventType, StripeObjectId};
 use super::time::Timestamp;
 
@@ -31,6 +32,10 @@ pub enum Concern {
     Order,
 }
 
+/// The kinds that tell of money that has come.
+const TELL_OF_MONEY: [&str; 3] =
+    ["payment_intent.succeeded", "checkout.session.completed", "checkout.session.async_payment_succeeded"];
+
 /// The kinds that are followed; `*` stands for any end.
 const FOLLOWED: [(&str, Concern); 6] = [
     ("payment_intent.*", Concern::Payment),
@@ -40,6 +45,17 @@ const FOLLOWED: [(&str, Concern); 6] = [
     ("charge.dispute.*", Concern::Order),
     ("refund.*", Concern::Order),
 ];
+
+impl StripeEvent {
+    /// What its session is told; `None` where it is nothing of ours.
+    #[must_use]
+    pub fn hint(&self) -> Option<Hint> {
+        let concern = Concern::of(&self.kind)?;
+        // Only of money that may have come is it to be known whose it is.
+        let payment = self.intent.clone().filter(|_| TELL_OF_MONEY.contains(&self.kind.as_str()));
+        Some(Hint { concern, payment })
+    }
+}
 
 impl Concern {
     /// What a kind of event may have changed; `None` where it is nothing of ours.

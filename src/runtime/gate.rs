@@ -13,6 +13,9 @@ use tokio::time::Instant;
 /// How many payments of one merchant are at Stripe at once.
 const SLOTS: usize = 16;
 
+/// How many looks at what became of one merchant's paid orders are at Stripe at once: payments go before them.
+const LOOKS: usize = 4;
+
 /// How long a new payment waits for a slot.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -27,6 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct StripeGate {
     slots: Semaphore,
+    looks: Semaphore,
     breaker: Mutex<Breaker>,
 }
 
@@ -48,7 +52,11 @@ enum Breaker {
 
 impl Default for StripeGate {
     fn default() -> Self {
-        Self { slots: Semaphore::new(SLOTS), breaker: Mutex::new(Breaker::Closed { failures: 0 }) }
+        Self {
+            slots: Semaphore::new(SLOTS),
+            looks: Semaphore::new(LOOKS),
+            breaker: Mutex::new(Breaker::Closed { failures: 0 }),
+        }
     }
 }
 
@@ -68,6 +76,11 @@ impl StripeGate {
     /// Waits for a slot for an attempt that is durable: it is sent in any case.
     pub async fn slot(&self) -> Slot<'_> {
         Slot { _permit: self.slots.acquire().await.ok() }
+    }
+
+    /// Waits for a slot to look at what became of a payment that nothing waits for.
+    pub async fn look(&self) -> Slot<'_> {
+        Slot { _permit: self.looks.acquire().await.ok() }
     }
 
     /// Learns whether Stripe answered. True when that opens or closes the breaker.

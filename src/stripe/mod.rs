@@ -298,16 +298,14 @@ impl SellerAccount for StripeAccount {
         let refunds = self.every::<RefundObject>("/v1/refunds", ("payment_intent", payment.as_str())).await;
         let disputes =
             self.every::<DisputeObject>("/v1/disputes", ("payment_intent", payment.as_str())).await;
-        let (Some((refunds, _)), Some((disputes, reply))) = (refunds, disputes) else {
-            return OrderSeen::Unread.into();
-        };
-        let refunds: Option<Vec<_>> = refunds.iter().map(RefundObject::seen).collect();
-        let disputes: Option<Vec<_>> = disputes.iter().map(DisputeObject::seen).collect();
-        let seen = match (refunds, disputes) {
-            (Some(refunds), Some(disputes)) => OrderSeen::Read { refunds, disputes, asked },
-            _ => OrderSeen::Unread,
-        };
-        Observation::of(seen, &reply)
+        let Some((refunds, reply)) = refunds else { return OrderSeen::Unread.into() };
+        let (all, readable) =
+            (refunds.len(), refunds.iter().filter_map(RefundObject::seen).collect::<Vec<_>>());
+        // One that cannot be read may be the one that is looked for.
+        let proof = (readable.len() == all).then_some(asked);
+        let disputes =
+            disputes.map(|(disputes, _)| disputes.iter().filter_map(DisputeObject::seen).collect());
+        Observation::of(OrderSeen::Read { refunds: readable, disputes, proof }, &reply)
     }
 
     /// Every page of a merchant's since (`GET /v1/checkout/sessions`, every page of it).

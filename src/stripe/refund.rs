@@ -13,11 +13,14 @@ use crate::domain::checkout::aftersales::{RefundAnswer, RefundIntent, RefundSeen
 use crate::domain::ids::RefundNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::money::Money;
-use crate::domain::order::{Dispute, DisputeStatus, RefundReason, RefundStatus};
+use crate::domain::order::{Dispute, DisputeStatus, RefundReason, RefundRequest, RefundStatus};
 use crate::domain::time::Timestamp;
 
 /// The metadata key that names a refund of ours among those of its session.
 const REFUND_KEY: &str = "checkout_refund";
+
+/// The metadata key that says what its asker calls it.
+const REFERENCE_KEY: &str = "checkout_refund_reference";
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -38,6 +41,7 @@ pub fn encode_refund(intent: &RefundIntent, view: &MerchantView) -> Result<Strin
             (MERCHANT_KEY, view.id.to_string()),
             (SESSION_KEY, intent.session.to_string()),
             (REFUND_KEY, intent.number.0.to_string()),
+            (REFERENCE_KEY, intent.reference.to_string()),
         ]),
     })
 }
@@ -71,7 +75,8 @@ impl Identified for DisputeObject {
 impl RefundObject {
     /// What it says; `None` when it is not readable.
     pub(super) fn seen(&self) -> Option<RefundSeen> {
-        let status = self.status.as_deref()?;
+        // Stripe names no status where it has nothing to say yet.
+        let status = self.status.as_deref().unwrap_or(RefundStatus::Pending.as_str());
         let named = |key: &str| self.metadata.as_ref()?.get(key);
         let reason =
             RefundReason::ALL.into_iter().find(|known| Some(known.as_str()) == self.reason.as_deref());
@@ -82,7 +87,19 @@ impl RefundObject {
             created: Timestamp::from_seconds(self.created),
             reason,
             session: named(SESSION_KEY).and_then(|text| text.parse().ok()),
-            number: named(REFUND_KEY).and_then(|text| text.parse().ok()).map(RefundNumber),
+            request: self.request(),
+        })
+    }
+}
+
+impl RefundObject {
+    /// How it was asked for here, if it was.
+    fn request(&self) -> Option<RefundRequest> {
+        let metadata = self.metadata.as_ref()?;
+        Some(RefundRequest {
+            number: RefundNumber(metadata.get(REFUND_KEY)?.parse().ok()?),
+            reference: metadata.get(REFERENCE_KEY)?.parse().ok()?,
+            whole: false,
         })
     }
 }

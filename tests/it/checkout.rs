@@ -4,8 +4,8 @@ use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, Intent
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::GatherError;
+use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::session::{CancelReason, FreezeReason, NoticeCode, Phase, State};
-use merchant_gateway::domain::checkout::step::Effect;
 use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;

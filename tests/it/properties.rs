@@ -5,9 +5,11 @@
 use merchant_gateway::domain::checkout::attempt::{AttemptEnd, IntentSeen, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Patch, Payment};
 use merchant_gateway::domain::checkout::decision::Decision;
+use merchant_gateway::domain::checkout::due::due_at;
+use merchant_gateway::domain::checkout::event::Event;
 use merchant_gateway::domain::checkout::session::{MAX_ATTEMPTS, Session, State};
 use merchant_gateway::domain::checkout::snapshot::AttemptMove;
-use merchant_gateway::domain::checkout::step::{Context, Event, Moment, begin, due_at, step};
+use merchant_gateway::domain::checkout::step::{Context, Moment, begin, step};
 use merchant_gateway::domain::checkout::token::TokenFacts;
 use merchant_gateway::domain::ids::{AttemptNumber, Revision, SessionId};
 use merchant_gateway::domain::money::Money;

@@ -2,6 +2,7 @@
 
 use super::aftersales::RefundWish;
 use super::decision::Decision;
+use super::hint::Hint;
 use super::session::{Notice, Session};
 use super::token::{SharedPaymentToken, TokenProblem};
 use crate::domain::address::{Address, Buyer};
@@ -39,6 +40,8 @@ pub enum Command {
     Refund(RefundWish),
     /// Tell that goods were sent. Only an operator sends this.
     Fulfill(Fulfillment),
+    /// Tell that something may have happened at Stripe.
+    Hear(Hint),
 }
 
 /// A change of wishes: what is `None` stays as it is.

@@ -123,6 +123,7 @@ fn charged(
     if seen.amount != charging.charge.total {
         // The operator's word makes the order, and the difference stays to be dealt with.
         flag(&mut transition, intent, FlagReason::PaymentDisagrees, context);
+        transition.next.book.paid = Some(seen.amount);
     }
     Ok(transition)
 }
@@ -135,6 +136,12 @@ fn not_charged(session: &Session, charging: &Charging, seen: &Seen) -> Result<Tr
             if *status == IntentStatus::Succeeded { "decide charged with it" } else { "try again later" };
         let shown = format!("Stripe shows payment {id} as {}; {remedy}", status.as_str());
         return Err(Rejection::Unverified(shown));
+    }
+    if let (Some(intent), false) = (&charging.intent, matches!(seen, Seen::Intent(_))) {
+        let why = format!(
+            "payment {intent} could not be read and canceled at Stripe; nothing was decided, try again later"
+        );
+        return Err(Rejection::Unverified(why));
     }
     let text = "The shop looked into this payment: nothing was charged.".to_owned();
     let notice = Notice { code: NoticeCode::PaymentDeclined, text };

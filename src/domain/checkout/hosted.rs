@@ -12,12 +12,15 @@ use super::attempt::{
     AttemptEnd, AttemptIntent, Charge, FlagReason, IdempotencyKey, IntentStatus, Means, Seen, Unknown,
 };
 use super::command::Rejection;
+use super::due::Work;
+use super::effect::Effect;
+use super::event::Event;
 use super::session::{
     CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
 };
 use super::settle::{LONGEST_PAUSE, completed_by, flag, pause};
 use super::snapshot::AttemptMove;
-use super::step::{Context, Effect, Event, Transition, Work, payable, receipt_email};
+use super::step::{Context, Transition, payable, receipt_email};
 use crate::domain::ids::{AttemptNumber, HostedPageId, PaymentIntentId, Revision, SessionId};
 use crate::domain::money::Money;
 use crate::domain::pricing::Quote;
@@ -161,11 +164,14 @@ pub(super) fn open(
         revision: session.revision,
         attempt: number,
     };
+    let expires = now + LIFETIME;
+    // What is shown there is honoured as long as it can be paid there, whichever way it is paid in the end.
+    let quote = Quote { expires: quote.expires.max(expires), ..quote.clone() };
     let hosted = Hosted {
         quote: quote.clone(),
         attempt: number,
         started: now,
-        expires: now + LIFETIME,
+        expires,
         charge: charge.clone(),
         tries: 0,
         unread: Unread::default(),

@@ -5,7 +5,11 @@
 //! - [`attempt`]: one try to charge, what Stripe was seen to say of it, how it ended.
 //! - [`token`]: the Shared Payment Token and what is checked about it.
 //! - [`snapshot`]: a session as it was read, and one change of it as data.
+//! - [`event`]: what may happen to a session.
 //! - [`step`]: `step(session, event, context)`, pure and total: the table of transitions.
+//! - [`effect`]: what is to be done at Stripe.
+//! - [`due`]: what a session's own clock asks for.
+//! - [`hint`]: what somebody says has happened at Stripe.
 //! - [`decision`]: what an operator decides about a frozen session.
 //! - [`timeline`]: what happened to a session, for those who look into it.
 //! - `settle`: what each answer of Stripe means to an attempt.
@@ -19,6 +23,10 @@ pub mod attempt;
 pub mod command;
 pub mod decision;
 pub mod driver;
+pub mod due;
+pub mod effect;
+pub mod event;
+pub mod hint;
 pub mod hosted;
 pub mod restored;
 pub mod session;

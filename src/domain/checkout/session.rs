@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{AttemptEnd, Charge};
+use super::hint::Unexplained;
 use super::hosted::{Closing, Hosted, Page};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
@@ -60,6 +61,9 @@ pub struct Session {
     /// What became of its order, once it is paid.
     #[serde(default)]
     pub book: Book,
+    /// Payments that it was told of and cannot account for; they are read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unexplained: Vec<Unexplained>,
 }
 
 /// What callers of a session wait for.

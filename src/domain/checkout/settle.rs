@@ -3,14 +3,15 @@
 //! Invariants kept here: nothing is concluded from silence before it is certain; an attempt ends only when it is
 //! known to be paid or known to be dead; a payment that disagrees with what was asked for is never an order.
 
-use super::aftersales::first_look;
+use super::aftersales::next_look;
 use super::attempt::{AttemptEnd, Flag, FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
+use super::effect::Effect;
 use super::hosted::{PageSeen, PageStatus, settle_page};
 use super::session::{
     CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
 };
 use super::snapshot::AttemptMove;
-use super::step::{Context, Effect, Transition};
+use super::step::{Context, Transition};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::order::Order;
 use crate::domain::time::{Span, Timestamp};
@@ -186,7 +187,8 @@ pub(super) fn completed_by(
     next.notice = None;
     next.state =
         State::Completed { quote: charging.quote.clone(), order: order.id.clone(), intent: intent.clone() };
-    next.book.next_look = first_look(session, context.moment.now);
+    next.book.next_look = next_look(session, context.moment.now);
+    next.unexplained.retain(|waiting| waiting.payment != *intent);
     let end = AttemptEnd::Succeeded { intent: intent.clone() };
     Transition { attempt: Some(ended(charging, end)), order: Some(order), ..Transition::to(next) }
 }

@@ -3,27 +3,23 @@
 //! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
 //! below; those for what Stripe said are in [`settle`](super::settle).
 
-use super::aftersales::{self, News, OrderSeen, RefundAnswer, RefundIntent, RefundWish};
-use super::attempt::{AttemptIntent, Charge, IdempotencyKey, Means, Seen, Unknown};
+use super::aftersales::{self, News, RefundIntent};
+use super::attempt::{AttemptIntent, Charge, Flag, IdempotencyKey, Means};
 use super::command::{Patch, Payment, Rejection};
-use super::decision::{Decision, decided};
-use super::hosted::{self, Closing, Hosted};
-use super::restored::{self, Trace};
+use super::decision::decided;
+use super::effect::Effect;
+use super::event::Event;
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread, Wishes};
-use super::settle::{LONGEST_PAUSE, settle};
+use super::settle::{read_from_now_on, settle};
 use super::snapshot::AttemptMove;
 use super::token::TokenFacts;
+use super::{hint, hosted, restored};
 use crate::domain::address::Buyer;
-use crate::domain::ids::{
-    AttemptNumber, FlagId, HostedPageId, ItemId, OrderId, PaymentIntentId, RefundNumber, Revision, SessionId,
-};
+use crate::domain::ids::{AttemptNumber, FlagId, ItemId, OrderId, Revision, SessionId};
 use crate::domain::merchant::{MerchantStatus, MerchantView};
-use crate::domain::order::{Book, Fulfillment, Order};
+use crate::domain::order::{Book, Order};
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
-use crate::domain::stripe_event::Concern;
 use crate::domain::time::{Span, Timestamp};
-
-use super::attempt::Flag;
 
 /// How long after the quote's expiry a request may still be repeated: its shopper paid in time.
 const REPEAT_AFTER_EXPIRY: Span = Span::minutes(5);
@@ -60,62 +56,6 @@ impl Moment {
     pub(super) fn flag_id(&self, number: usize) -> FlagId {
         FlagId::from_random(self.random.wrapping_add(number as u128))
     }
-}
-
-/// Something that happens to a session.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// The shopper changed something.
-    Edited {
-        /// The revision that was seen.
-        revision: Option<Revision>,
-        /// The change.
-        patch: Patch,
-    },
-    /// A line of the quote can no longer be sold.
-    LineGone(ItemId),
-    /// The shopper pays, with a token that Stripe has told about.
-    Paid {
-        /// The payment.
-        payment: Payment,
-        /// What the token is good for.
-        facts: TokenFacts,
-    },
-    /// The shopper wants to pay on a page at Stripe.
-    PageWanted {
-        /// The revision that was seen.
-        revision: Option<Revision>,
-    },
-    /// Something else is wanted of a session whose page is open.
-    PageUnwanted(Closing),
-    /// The shopper gave up.
-    Canceled,
-    /// The session's time is over.
-    TimeOut,
-    /// The attempt's request may not be sent any more.
-    RepeatingEnded,
-    /// An operator decided a frozen session.
-    Decided {
-        /// What.
-        decision: Decision,
-        /// What was seen of the payment just before.
-        seen: Seen,
-    },
-    /// Stripe was seen to say something of an attempt.
-    Saw {
-        /// Which attempt was asked about.
-        attempt: AttemptNumber,
-        /// What was seen.
-        seen: Seen,
-    },
-    /// Money is to go back.
-    RefundWanted(RefundWish),
-    /// Goods were sent.
-    Fulfilled(Fulfillment),
-    /// Stripe was seen to say something of a paid order.
-    SawOrder(OrderSeen),
-    /// Stripe shows something that a restored database may not know.
-    Reconciled(Box<Trace>),
 }
 
 /// Where a step leads.
@@ -157,101 +97,6 @@ impl Transition {
     }
 }
 
-/// Something to do at Stripe. What comes of it returns as [`Event::Saw`], of a paid order as [`Event::SawOrder`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Send the stored request of the attempt.
-    Charge(AttemptNumber),
-    /// Read what became of the attempt.
-    Read {
-        /// The attempt.
-        attempt: AttemptNumber,
-        /// The PaymentIntent, where it is known; else those of the attempt's time are listed.
-        intent: Option<PaymentIntentId>,
-    },
-    /// Cancel the PaymentIntent of the attempt, and read it where that is refused.
-    Cancel {
-        /// The attempt.
-        attempt: AttemptNumber,
-        /// Its PaymentIntent.
-        intent: PaymentIntentId,
-        /// How often it was tried before: each try is a request of its own, since Stripe replays a stored failure.
-        tries: u32,
-    },
-    /// Send the stored request that opens the attempt's page.
-    OpenPage(AttemptNumber),
-    /// Read the attempt's page.
-    ReadPage {
-        /// The attempt.
-        attempt: AttemptNumber,
-        /// Its page.
-        page: HostedPageId,
-    },
-    /// Close the attempt's page, and read it where that is refused.
-    ClosePage {
-        /// The attempt.
-        attempt: AttemptNumber,
-        /// Its page.
-        page: HostedPageId,
-        /// How often it was tried before, as of [`Effect::Cancel`].
-        tries: u32,
-    },
-    /// Something for a paid order.
-    Order(OrderEffect),
-}
-
-/// Something to do at Stripe for a paid order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OrderEffect {
-    /// Send the stored request of the refund.
-    Refund(RefundNumber),
-    /// Read every refund and dispute of the payment.
-    Read(PaymentIntentId),
-}
-
-impl OrderEffect {
-    /// What is known when no answer came.
-    #[must_use]
-    pub fn unanswered(&self) -> OrderSeen {
-        match self {
-            Self::Refund(number) => {
-                OrderSeen::Asked { number: *number, answer: RefundAnswer::Unknown(Unknown::default()) }
-            }
-            Self::Read(_) => OrderSeen::Unread,
-        }
-    }
-}
-
-impl Effect {
-    /// The attempt that it is for; `None` when it is for a paid order.
-    #[must_use]
-    pub const fn attempt(&self) -> Option<AttemptNumber> {
-        match self {
-            Self::Charge(attempt)
-            | Self::Read { attempt, .. }
-            | Self::Cancel { attempt, .. }
-            | Self::OpenPage(attempt)
-            | Self::ReadPage { attempt, .. }
-            | Self::ClosePage { attempt, .. } => Some(*attempt),
-            Self::Order(_) => None,
-        }
-    }
-}
-
-/// When a session waits for something next: the sweeper wakes it then.
-#[must_use]
-pub fn due_at(session: &Session) -> Option<Timestamp> {
-    match &session.state {
-        State::Open { .. } | State::Ready { .. } => Some(session.expires),
-        State::Charging(charging) => Some(charging.next_try),
-        State::OpeningHosted(hosted)
-        | State::AwaitingHosted { hosted, .. }
-        | State::ClosingHosted { hosted, .. } => Some(hosted.next_try),
-        State::Completed { .. } => aftersales::due(&session.book),
-        State::Frozen { .. } | State::Canceled { .. } | State::Expired => None,
-    }
-}
-
 /// A new session.
 pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Session, Rejection> {
     if context.view.status == MerchantStatus::Suspended {
@@ -283,6 +128,7 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         notice: None,
         state,
         book: Book::default(),
+        unexplained: Vec::new(),
     })
 }
 
@@ -299,10 +145,12 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
         Event::RepeatingEnded => Ok(repeating_ended(session, context)),
         Event::Decided { decision, seen } => decided(session, &decision, seen, context),
         Event::Saw { attempt, seen } => Ok(settle(session, attempt, seen, context)),
-        Event::RefundWanted(wish) => aftersales::refund(session, &wish, context),
-        Event::Fulfilled(fulfillment) => aftersales::fulfill(session, &fulfillment, context),
+        Event::RefundWanted(wish) => aftersales::refund::refund(session, &wish, context),
+        Event::Fulfilled(fulfillment) => aftersales::fulfillment::fulfill(session, &fulfillment, context),
         Event::Reconciled(trace) => Ok(restored::reconciled(session, &trace, context)),
         Event::SawOrder(seen) => Ok(aftersales::settle(session, seen, context)),
+        Event::Heard(hint) => hint::heard(session, &hint, context),
+        Event::SawPayment { payment, seen } => Ok(hint::settle(session, &payment, &seen, context)),
     }
 }
 
@@ -327,12 +175,14 @@ fn edit(
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let stale = revision.is_some_and(|seen| seen != session.revision);
-    match shoppers(session) {
-        // For an edit that would be refused anyway no page is closed.
-        Ok(()) | Err(Rejection::PageOpen) if stale => {
-            return Err(Rejection::StaleRevision { current: session.revision });
-        }
-        standing => standing?,
+    let standing = shoppers(session);
+    if let Err(rejection) = &standing
+        && *rejection != Rejection::PageOpen
+    {
+        return Err(rejection.clone());
+    }
+    if stale {
+        return Err(Rejection::StaleRevision { current: session.revision });
     }
     let new_cart = patch.cart.is_some();
     let mut next = session.clone();
@@ -340,6 +190,8 @@ fn edit(
     if new_cart {
         refuse_unknown_items(&next.wishes, context)?;
     }
+    // Last: for an edit that would be refused anyway no page is closed.
+    standing?;
     next.revision = session.revision.next();
     next.notice = None;
     next.state = priced(&next.wishes, context);
@@ -404,17 +256,11 @@ pub(super) fn payable(
     context: &Context<'_>,
 ) -> Result<(), Rejection> {
     let standing = shoppers(session);
-    if matches!(standing, Ok(()) | Err(Rejection::PageOpen)) {
-        match seen {
-            None => return Err(Rejection::RevisionMissing),
-            Some(seen) if seen != session.revision => {
-                return Err(Rejection::StaleRevision { current: session.revision });
-            }
-            Some(_) => {}
-        }
+    if !matches!(standing, Ok(()) | Err(Rejection::PageOpen)) {
+        return standing;
     }
-    standing?;
-    let State::Ready { quote } = &session.state else {
+    seen_revision(session, seen)?;
+    let Some(quote) = session.quote() else {
         return Err(Rejection::NotPayable(open_reason(&session.state)));
     };
     if quote.expires <= context.moment.now {
@@ -427,7 +273,17 @@ pub(super) fn payable(
     if session.account.as_ref().is_some_and(|pinned| pinned != account) {
         return Err(Rejection::AccountUnknown);
     }
-    Ok(())
+    // Last: a page is closed only for what can be done afterwards.
+    standing
+}
+
+/// Whether a payment names the present revision.
+pub(super) fn seen_revision(session: &Session, seen: Option<Revision>) -> Result<(), Rejection> {
+    match seen {
+        None => Err(Rejection::RevisionMissing),
+        Some(seen) if seen != session.revision => Err(Rejection::StaleRevision { current: session.revision }),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Whether the shop takes payments on the sheet.
@@ -540,7 +396,7 @@ fn time_out(session: &Session, context: &Context<'_>) -> Result<Transition, Reje
 
 fn repeating_ended(session: &Session, context: &Context<'_>) -> Transition {
     match &session.state {
-        State::Charging(charging) => super::settle::read_from_now_on(session, charging, context),
+        State::Charging(charging) => read_from_now_on(session, charging, context),
         State::OpeningHosted(opening) => hosted::unopened(session, opening, context),
         State::AwaitingHosted { .. }
         | State::ClosingHosted { .. }
@@ -550,95 +406,5 @@ fn repeating_ended(session: &Session, context: &Context<'_>) -> Transition {
         | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => Transition::to(session.clone()),
-    }
-}
-
-/// What a session's own clock asks for, apart from any caller.
-#[derive(Clone, Debug)]
-pub enum Work {
-    /// Nothing before this moment; `None`: nothing at all.
-    Wait(Option<Timestamp>),
-    /// Something at Stripe, without a change of state.
-    Run(Effect),
-    /// A transition.
-    Step(Box<Event>),
-}
-
-/// The look at Stripe that may decide what a session waits for, whether or not it is due.
-pub(super) fn look_now(session: &Session, concern: Concern) -> Option<Effect> {
-    match &session.state {
-        // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
-        State::Charging(charging) => {
-            let sent = matches!(charging.phase, Phase::Sending { .. });
-            (!sent).then(|| super::settle::reading(charging))
-        }
-        State::AwaitingHosted { hosted, page } | State::ClosingHosted { hosted, page, .. } => {
-            Some(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
-        }
-        // Of a paid one only its order can change.
-        State::Completed { intent, .. } => (concern == Concern::Order).then(|| aftersales::look(intent)),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::OpeningHosted(_)
-        | State::Frozen { .. }
-        | State::Canceled { .. }
-        | State::Expired => None,
-    }
-}
-
-/// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.
-fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
-    match &session.state {
-        State::Charging(Charging { next_try, .. })
-        | State::OpeningHosted(Hosted { next_try, .. })
-        | State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. }
-        | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
-        State::Completed { .. } => aftersales::beyond_any_pause(&session.book, now),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Frozen { .. }
-        | State::Canceled { .. }
-        | State::Expired => false,
-    }
-}
-
-/// What is to be done for a session now.
-#[must_use]
-pub fn work(session: &Session, now: Timestamp) -> Work {
-    let Some(due) = due_at(session).filter(|due| *due <= now || beyond_any_pause(session, now)) else {
-        return Work::Wait(due_at(session));
-    };
-    match &session.state {
-        State::Open { .. } | State::Ready { .. } => Work::Step(Box::new(Event::TimeOut)),
-        State::Charging(charging) => match (&charging.phase, &charging.intent) {
-            // Due, and never told of: the answer to the first send died with the process that waited for it.
-            (Phase::Sending { .. }, _) if charging.tries == 0 => Work::Step(Box::new(Event::Saw {
-                attempt: charging.attempt,
-                seen: Seen::Unknown(Unknown::default()),
-            })),
-            (Phase::Sending { .. }, _) if now < charging.repeat_until => {
-                Work::Run(Effect::Charge(charging.attempt))
-            }
-            (Phase::Sending { .. }, _) => Work::Step(Box::new(Event::RepeatingEnded)),
-            (Phase::Canceling { .. }, Some(intent)) => Work::Run(Effect::Cancel {
-                attempt: charging.attempt,
-                intent: intent.clone(),
-                tries: charging.tries,
-            }),
-            (Phase::Reading { .. } | Phase::Canceling { .. }, _) => {
-                Work::Run(super::settle::reading(charging))
-            }
-        },
-        State::OpeningHosted(hosted) => hosted::opening(hosted, now),
-        State::AwaitingHosted { hosted, page } => {
-            Work::Run(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
-        }
-        State::ClosingHosted { hosted, page, .. } => Work::Run(Effect::ClosePage {
-            attempt: hosted.attempt,
-            page: page.id.clone(),
-            tries: hosted.tries,
-        }),
-        State::Completed { intent, .. } => aftersales::work(&session.book, intent, now),
-        State::Frozen { .. } | State::Canceled { .. } | State::Expired => Work::Wait(Some(due)),
     }
 }

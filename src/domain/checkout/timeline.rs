@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::{AttemptEnd, FlagReason, IntentSeen, Seen, Unknown};
 use super::decision::Decision;
+use super::event::Event;
 use super::session::{FreezeReason, Session, State};
 use super::snapshot::AttemptMove;
-use super::step::{Event, Transition};
+use super::step::Transition;
 use crate::domain::ids::{
     AccountId, AttemptNumber, DisputeId, PaymentIntentId, Reference, RefundId, RefundNumber, Revision,
 };
@@ -138,12 +139,19 @@ impl Cause {
     /// The cause that an event is; `request_id` is that of the look at Stripe which it tells of.
     pub(super) fn of(event: &Event, request_id: Option<&str>) -> Self {
         match event {
-            Event::Saw { attempt, seen } => {
+            // Of which attempt a payment is that was not asked about, only it can tell.
+            Event::Saw { attempt, seen }
+            | Event::SawPayment {
+                seen: seen @ Seen::Intent(IntentSeen { attempt: Some(attempt), .. }),
+                ..
+            } => {
                 Self::Saw { attempt: *attempt, seen: seen.clone(), request_id: request_id.map(str::to_owned) }
             }
             Event::Decided { decision, .. } => Self::Decided(decision.clone()),
             Event::SawOrder(_) => Self::SawOrder { request_id: request_id.map(str::to_owned) },
-            Event::Edited { .. }
+            Event::SawPayment { .. }
+            | Event::Heard(_)
+            | Event::Edited { .. }
             | Event::LineGone(_)
             | Event::PageWanted { .. }
             | Event::PageUnwanted(_)

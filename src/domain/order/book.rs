@@ -21,6 +21,9 @@ pub struct Book {
     /// What was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fulfillments: Vec<Fulfillment>,
+    /// What was paid, where an operator has taken a payment of another amount than the order's total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Money>,
     /// When Stripe is looked at next, for what happened there without us; `None` when no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_look: Option<Timestamp>,
@@ -45,6 +48,19 @@ impl Book {
         self.refunds
             .iter()
             .find(|refund| refund.request.as_ref().is_some_and(|request| request.reference == *reference))
+    }
+
+    /// The number of the next refund that is asked for here.
+    #[must_use]
+    pub fn next_refund(&self) -> RefundNumber {
+        let numbers = self.refunds.iter().filter_map(|refund| refund.request.as_ref());
+        RefundNumber(numbers.map(|request| request.number.0).max().unwrap_or(0).saturating_add(1))
+    }
+
+    /// Stripe is looked at now, because there may be something to see.
+    pub fn look_now(&mut self, now: Timestamp) {
+        self.next_look = Some(self.next_look.map_or(now, |due| due.min(now)));
+        self.looks = 0;
     }
 
     /// How much has gone back or may be on its way, in minor units of the order's currency.
@@ -101,6 +117,9 @@ pub struct RefundRequest {
     pub number: RefundNumber,
     /// What its asker calls it.
     pub reference: Reference,
+    /// Whether all that was left was asked for, and no amount named.
+    #[serde(default)]
+    pub whole: bool,
 }
 
 /// Where a refund stands.
@@ -167,6 +186,9 @@ pub struct Asking {
     pub tries: u32,
     /// When the next try is due.
     pub next_try: Timestamp,
+    /// What the last try was answered, in a few words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_answer: Option<String>,
 }
 
 /// Stripe's statuses of a refund.
@@ -282,8 +304,11 @@ impl DisputeStatus {
 pub struct Fulfillment {
     /// What its teller calls it.
     pub reference: Reference,
-    /// What was sent; empty: all that had not been sent before.
+    /// What was sent; as it is told to the machine, empty stands for all that was left.
     pub items: Vec<Fulfilled>,
+    /// Whether it was told as all that was left.
+    #[serde(default)]
+    pub rest: bool,
     /// By whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,

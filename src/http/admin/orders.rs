@@ -160,6 +160,7 @@ async fn fulfill(
     let fulfillment = Fulfillment {
         reference: reference.clone(),
         items,
+        rest: false,
         carrier: asked.carrier.map(|text| line("carrier", &text)).transpose()?,
         tracking_number: asked.tracking_number.map(|text| line("tracking_number", &text)).transpose()?,
         tracking_url,

@@ -15,6 +15,7 @@ use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, HostedPageId, MerchantId, PaymentIntentId, Revision,
 };
 use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::order::RefundRequest;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
@@ -244,7 +245,11 @@ fn asked_back(stored: &StoredRefund<'_>) -> AskedBack {
         payment: fields["payment_intent"].parse().unwrap(),
         amount: Money::new(fields["amount"].parse().unwrap(), shop::usd()),
         session: fields["metadata[checkout_session]"].parse().unwrap(),
-        number: stored.number,
+        request: RefundRequest {
+            number: stored.number,
+            reference: fields["metadata[checkout_refund_reference]"].parse().unwrap(),
+            whole: false,
+        },
         reason: None,
     }
 }

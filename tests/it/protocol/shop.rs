@@ -183,6 +183,7 @@ pub(super) fn session(state: State) -> Session {
         notice: None,
         state,
         book: Book::default(),
+        unexplained: Vec::new(),
     }
 }
 

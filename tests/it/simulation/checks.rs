@@ -8,7 +8,7 @@ use merchant_gateway::domain::checkout::command::{Answer, Command, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::session::{CancelReason, NoticeCode, State};
 use merchant_gateway::domain::ids::{OrderId, PaymentIntentId, SessionId};
-use merchant_gateway::domain::order::{RefundState, RefundStatus};
+use merchant_gateway::domain::order::{RefundRequest, RefundState, RefundStatus};
 
 use super::world::World;
 use crate::support::model_refunds::{ModelDispute, ModelRefund};
@@ -34,6 +34,7 @@ impl Told {
             | Command::OpenPage { .. }
             | Command::Refund(_)
             | Command::Fulfill(_)
+            | Command::Hear(_)
             | Command::Decide(_) => None,
         };
         Self { request, session: session.clone(), token, declined: false, order: None }
@@ -126,8 +127,9 @@ pub fn book_agrees(world: &World, session: &SessionId, payment: &PaymentIntentId
     for ModelRefund { seen, .. } in refunds {
         let made = RefundState::Made { id: seen.id.clone(), status: seen.status };
         let kept = book.refunds.iter().find(|refund| refund.state == made && refund.amount == seen.amount);
-        let number = kept.and_then(|kept| kept.request.as_ref()).map(|request| request.number);
-        if kept.is_none() || number != seen.number {
+        let number = |request: Option<&RefundRequest>| request.map(|request| request.number);
+        let asked = number(kept.and_then(|kept| kept.request.as_ref()));
+        if kept.is_none() || asked != number(seen.request.as_ref()) {
             return Err(format!(
                 "{session}: refund {} ({:?}) is not in the book: {book:?}",
                 seen.id, seen.status
@@ -163,7 +165,8 @@ pub fn book_agrees(world: &World, session: &SessionId, payment: &PaymentIntentId
 /// Nothing was asked back twice, and never more than was paid.
 fn refunds_of(world: &mut World, session: &SessionId) -> Result<(), String> {
     let ours = world.stripe.refunds.iter().filter(|refund| refund.seen.session.as_ref() == Some(session));
-    let numbers: Vec<_> = ours.map(|refund| refund.seen.number).collect();
+    let numbers: Vec<_> =
+        ours.map(|refund| refund.seen.request.as_ref().map(|request| request.number)).collect();
     let different: HashSet<_> = numbers.iter().collect();
     if different.len() != numbers.len() {
         return Err(format!("I1: a refund of {session} was made twice"));
@@ -203,6 +206,14 @@ fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
         let quoted = order.as_ref().map(|order| order.quote.total);
         if on_order && quoted != Some(payment.seen.amount) && !is_flagged(world, payment) {
             return Err(format!("I2: {session} was charged another amount than its order says"));
+        }
+    }
+    for told in world.inbox.payments(session) {
+        let ours = order.as_ref().is_some_and(|order| order.payment_intent == *told);
+        if !ours && !world.store.flags.iter().any(|flag| flag.intent == *told) {
+            return Err(format!(
+                "I5: {session} was told of payment {told}, which is on no order and not flagged"
+            ));
         }
     }
     let mut means: Vec<bool> = world

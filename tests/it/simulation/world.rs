@@ -3,6 +3,7 @@
 //! What has left for the store or for Stripe takes effect even when the process that sent it is dead by then; what comes
 //! back to a dead process is lost.
 
+mod inbox;
 mod outside;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +14,7 @@ use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means};
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
+use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::session::{FreezeReason, Session, State};
 use merchant_gateway::domain::checkout::step::Moment;
 use merchant_gateway::domain::ids::{HostedPageId, Revision, SessionId};
@@ -27,6 +29,7 @@ use super::store::{ModelStore, StoreMistakes};
 use crate::support::chance::Chance;
 use crate::support::model_stripe::{CARDS, Card, ModelStripe, ODD_CARDS, Token};
 use crate::support::shop;
+use inbox::Inbox;
 
 /// Until when things go wrong.
 const TROUBLE: Span = Span::minutes(20);
@@ -75,11 +78,6 @@ enum Event {
     Crash {
         process: usize,
     },
-    /// A webhook arrives, which only hints.
-    Hint {
-        process: usize,
-        session: SessionId,
-    },
     /// Something happens to an order at Stripe, without us.
     Elsewhere(SessionId),
     /// A request for a refund arrives whose sender has given up on it.
@@ -88,8 +86,8 @@ enum Event {
     Late(Box<AttemptIntent>),
     /// Stripe says of a session that something may have happened.
     Webhook {
-        process: usize,
         session: SessionId,
+        hint: Hint,
     },
     /// A shopper who was given a page's address pays there, or tries to.
     PaysOnPage {
@@ -132,6 +130,8 @@ pub struct World {
     purse: u64,
     /// Whether Stripe sends webhooks.
     webhooks: bool,
+    /// Webhooks that were kept, and whether each was followed.
+    pub inbox: Inbox,
     /// Until when Stripe tells nothing at all.
     silent_until: Timestamp,
     /// When an operator looks again.
@@ -173,6 +173,7 @@ impl World {
             elsewhere: false,
             purse: 3,
             webhooks: false,
+            inbox: Inbox::default(),
             silent_until: now,
             operator: now,
             told: Vec::new(),
@@ -229,8 +230,8 @@ impl World {
             self.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
             for _ in 0..self.chance.below(4) {
                 let when = Span::millis(self.chance.millis(100, 600_000));
-                let process = usize::try_from(self.chance.below(self.processes.len() as u64)).unwrap();
-                self.at(when, Event::Hint { process, session: session.clone() });
+                let hint = Hint { concern: Concern::Order, payment: None };
+                self.at(when, Event::Webhook { session: session.clone(), hint });
             }
             for _ in 0..4 + self.chance.below(8) * self.purse / 3 {
                 let when = Span::millis(self.chance.millis(100, 240_000));
@@ -287,9 +288,11 @@ impl World {
 
     /// Whether nothing is undecided; an operator is asked about what is frozen.
     fn settled(&mut self) -> bool {
-        let mut settled = true;
+        let mut settled = self.inbox.is_followed();
         for session in self.sessions.clone() {
-            match self.store.rows.get(&session).map(|(_, row, _)| row.state.clone()) {
+            let row = self.store.rows.get(&session).map(|(_, row, _)| row.clone());
+            settled &= row.as_ref().is_none_or(|row| row.unexplained.is_empty());
+            match row.map(|row| row.state) {
                 Some(
                     State::Charging(_)
                     | State::OpeningHosted(_)
@@ -339,6 +342,7 @@ impl World {
             }
             Event::Sweep { process } => {
                 self.at(SWEEP, Event::Sweep { process });
+                self.follow_up(process)?;
                 let now = self.now;
                 let due = |due_at: Option<Timestamp>| due_at.is_some_and(|due_at| due_at <= now);
                 for session in self.sessions.clone() {
@@ -352,11 +356,7 @@ impl World {
                 self.crash(process);
                 Ok(())
             }
-            Event::Webhook { process, session } => {
-                self.count("webhook");
-                self.tell(|| format!("a webhook tells process {process} of {session}"));
-                self.feed(process, &session, Input::Hinted(Concern::Payment))
-            }
+            Event::Webhook { session, hint } => self.webhook(&session, hint),
             Event::PaysOnPage { page, card } => {
                 let used = self.stripe.pay_on_page(&page, card, self.now, &mut self.chance);
                 self.tell(|| format!("a shopper pays on {page} with a card that {card:?}: used {used}"));
@@ -366,7 +366,6 @@ impl World {
                 }
                 Ok(())
             }
-            Event::Hint { process, session } => self.feed(process, &session, Input::Hinted(Concern::Order)),
             Event::LateRefund(intent) => {
                 let answer = self.stripe.refund(&(&*intent).into(), self.now, &mut self.chance);
                 self.tell(|| {
@@ -475,7 +474,15 @@ impl World {
         if self.chance.per_mille(150) {
             let (carrier, tracking_number, tracking_url) = (Some("Post".to_owned()), None, None);
             let (items, created) = (Vec::new(), self.now);
-            let sent = Fulfillment { reference, items, carrier, tracking_number, tracking_url, created };
+            let sent = Fulfillment {
+                reference,
+                items,
+                rest: false,
+                carrier,
+                tracking_number,
+                tracking_url,
+                created,
+            };
             return Command::Fulfill(sent);
         }
         if self.elsewhere && self.chance.per_mille(300) {
@@ -504,9 +511,9 @@ impl World {
             self.stripe.dispute(&intent, self.now, &mut self.chance);
         }
         for _ in 0..self.chance.below(3) {
-            let process = usize::try_from(self.chance.below(self.processes.len() as u64)).unwrap();
             let when = Span::millis(self.chance.millis(1, 60_000));
-            self.at(when, Event::Hint { process, session: session.clone() });
+            let hint = Hint { concern: Concern::Order, payment: None };
+            self.at(when, Event::Webhook { session: session.clone(), hint });
         }
     }
 
@@ -562,6 +569,9 @@ impl World {
                     ),
                     Err(rejection) => format!("caller {} hears: {rejection}", request.0),
                 });
+                if self.inbox.answered(request, answer.is_ok()) {
+                    return Ok(());
+                }
                 self.note(&answer);
                 self.shop_on_page(&answer);
                 broken_by_answer(self, request, &answer)

@@ -65,6 +65,7 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         notice: Some(declined()),
         state,
         book: Book::default(),
+        unexplained: Vec::new(),
     }
 }
 

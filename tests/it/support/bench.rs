@@ -10,9 +10,10 @@ use merchant_gateway::domain::checkout::decision::Verification;
 use merchant_gateway::domain::checkout::driver::{
     CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed, TaskId,
 };
+use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::session::{Charging, Session, State, Version};
 use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
-use merchant_gateway::domain::checkout::step::{Effect, Moment};
+use merchant_gateway::domain::checkout::step::Moment;
 use merchant_gateway::domain::checkout::timeline::Entry;
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use merchant_gateway::domain::ids::{OrderNumber, PaymentIntentId, Revision, SessionId, SptHash};

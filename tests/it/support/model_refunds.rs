@@ -2,9 +2,9 @@
 
 use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer, RefundIntent, RefundSeen};
 use merchant_gateway::domain::checkout::attempt::Unknown;
-use merchant_gateway::domain::ids::{PaymentIntentId, RefundNumber, SessionId};
+use merchant_gateway::domain::ids::{PaymentIntentId, SessionId};
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundReason, RefundStatus};
+use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundReason, RefundRequest, RefundStatus};
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::chance::Chance;
@@ -41,7 +41,7 @@ pub struct AskedBack {
     pub payment: PaymentIntentId,
     pub amount: Money,
     pub session: SessionId,
-    pub number: RefundNumber,
+    pub request: RefundRequest,
     pub reason: Option<RefundReason>,
 }
 
@@ -52,7 +52,11 @@ impl From<&RefundIntent> for AskedBack {
             payment: intent.payment.clone(),
             amount: intent.amount,
             session: intent.session.clone(),
-            number: intent.number,
+            request: RefundRequest {
+                number: intent.number,
+                reference: intent.reference.clone(),
+                whole: false,
+            },
             reason: intent.reason,
         }
     }
@@ -108,7 +112,7 @@ impl ModelStripe {
             created: now,
             reason: asked.reason,
             session: Some(asked.session.clone()),
-            number: Some(asked.number),
+            request: Some(asked.request.clone()),
         };
         self.refunds.push(ModelRefund { payment: asked.payment.clone(), seen: seen.clone(), settles });
         if kind == 3 { RefundAnswer::Unknown(Unknown::default()) } else { RefundAnswer::Made(seen) }
@@ -144,7 +148,7 @@ impl ModelStripe {
             created: now,
             reason: None,
             session: None,
-            number: None,
+            request: None,
         };
         self.refunds.push(ModelRefund { payment: payment.clone(), seen, settles: None });
     }
@@ -174,8 +178,8 @@ impl ModelStripe {
         let disputes = self.disputes.iter().filter(|dispute| dispute.payment == *payment);
         OrderSeen::Read {
             refunds: refunds.map(|refund| refund.seen.clone()).collect(),
-            disputes: disputes.map(|dispute| dispute.dispute.clone()).collect(),
-            asked: now,
+            disputes: Some(disputes.map(|dispute| dispute.dispute.clone()).collect()),
+            proof: Some(now),
         }
     }
 

@@ -290,6 +290,14 @@ impl ModelStripe {
         }
     }
 
+    /// The last payment that names a session and has succeeded, whoever asked for it.
+    pub fn newest_success(&self, session: &SessionId) -> Option<PaymentIntentId> {
+        let paid = |payment: &&Payment| {
+            payment.session == *session && payment.seen.status == IntentStatus::Succeeded
+        };
+        self.payments.iter().rev().find(paid).map(|payment| payment.id.clone())
+    }
+
     /// What was paid of what we asked for.
     pub fn succeeded<'a>(&'a self, session: &'a SessionId) -> impl Iterator<Item = &'a Payment> {
         self.payments.iter().filter(move |payment| {

@@ -5,9 +5,10 @@ use super::GatherError;
 use super::reply::token_notice;
 use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::{Payment, Rejection};
+use crate::domain::checkout::event::Event;
 use crate::domain::checkout::session::{Notice, NoticeCode, Session, State};
 use crate::domain::checkout::snapshot::TokenUse;
-use crate::domain::checkout::step::{Context, Event, payable, takes_tokens};
+use crate::domain::checkout::step::{Context, payable, seen_revision, takes_tokens};
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts, TokenProblem};
 use crate::domain::ids::{AttemptNumber, Revision};
 use crate::domain::pricing::no_longer_sellable;
@@ -30,7 +31,12 @@ pub(super) enum Look {
 pub(super) fn look_for_page(session: &Session, revision: Option<Revision>, context: &Context<'_>) -> Look {
     match &session.state {
         State::Completed { .. } => return Look::Answer(None),
-        State::OpeningHosted(hosted) => return Look::Join(hosted.attempt),
+        State::OpeningHosted(hosted) => {
+            return match seen_revision(session, revision) {
+                Ok(()) => Look::Join(hosted.attempt),
+                Err(rejection) => Look::Reject(rejection),
+            };
+        }
         State::AwaitingHosted { .. } if revision == Some(session.revision) => return Look::Answer(None),
         State::Open { .. }
         | State::Ready { .. }
@@ -74,19 +80,31 @@ pub(super) fn look(
             (None, _) => Look::Join(used.attempt),
         };
     }
-    match payable(session, payment.revision, context).and_then(|()| takes_tokens(context)) {
+    let standing = payable(session, payment.revision, context);
+    match &standing {
         Err(Rejection::Undecided) => {
             let text = Rejection::Undecided.to_string();
             return Look::Answer(Some(Notice { code: NoticeCode::Conflict, text }));
         }
-        Err(rejection) => return Look::Reject(rejection),
-        Ok(()) => {}
+        Ok(()) | Err(Rejection::PageOpen) => {}
+        Err(rejection) => return Look::Reject(rejection.clone()),
+    }
+    if let Err(rejection) = takes_tokens(context) {
+        return Look::Reject(rejection);
     }
     if let Some(gone) = gone(session, context) {
         return gone;
     }
     match facts {
         None => Look::Gather(payment.token.clone()),
+        // No page is closed for a token that could not pay anyway.
+        Some(Ok(facts)) if standing.is_err() => {
+            let Some(quote) = session.quote() else { return Look::Reject(Rejection::PageOpen) };
+            match facts.check(context.view.mode, session.tokens, quote.total, context.moment.now) {
+                Ok(()) => Look::Reject(Rejection::PageOpen),
+                Err(problem) => Look::Answer(Some(token_notice(&problem))),
+            }
+        }
         Some(Ok(facts)) => {
             Look::Step(Box::new(Event::Paid { payment: payment.clone(), facts: facts.clone() }))
         }

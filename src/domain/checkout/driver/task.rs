@@ -1,13 +1,13 @@
 //! What the driver has to do, and how far it is with it.
 
 use super::{GatherError, RequestId};
-use crate::domain::checkout::aftersales::OrderSeen;
 use crate::domain::checkout::attempt::Seen;
 use crate::domain::checkout::command::{Command, Rejection};
+use crate::domain::checkout::effect::Effect;
+use crate::domain::checkout::event::Event;
 use crate::domain::checkout::session::{Notice, Session};
-use crate::domain::checkout::step::Effect;
 use crate::domain::checkout::token::TokenFacts;
-use crate::domain::ids::{AttemptNumber, SptHash};
+use crate::domain::ids::SptHash;
 
 /// Something to be worked on in the lane.
 #[derive(Debug)]
@@ -21,10 +21,8 @@ pub(super) struct Task {
 pub(super) enum Kind {
     /// A caller asks.
     Ask(Box<Ask>),
-    /// Something was seen of an attempt.
-    Outcome { attempt: AttemptNumber, seen: Box<Seen>, request_id: Option<String> },
-    /// Something was seen of a paid order.
-    OrderOutcome { seen: Box<OrderSeen>, request_id: Option<String> },
+    /// Something was seen at Stripe.
+    Outcome { event: Box<Event>, request_id: Option<String> },
     /// Something may be due.
     Due,
     /// Callers are told what the store says.
@@ -60,6 +58,15 @@ impl Task {
         Self { kind, tries: tries + 1 }
     }
 
+    /// The same once more, with nothing gathered for it yet: what was told of the world is old.
+    pub(super) fn afresh(mut self) -> Self {
+        if let Kind::Ask(ask) = &mut self.kind {
+            ask.facts = None;
+            ask.verified = None;
+        }
+        Self::again(self.kind, self.tries)
+    }
+
     /// The token that must be looked up with the session.
     pub(super) fn token(&self) -> Option<SptHash> {
         match &self.kind {
@@ -72,30 +79,31 @@ impl Task {
                 | Command::OpenPage { .. }
                 | Command::Refund(_)
                 | Command::Fulfill(_)
+                | Command::Hear(_)
                 | Command::Decide(_) => None,
             },
-            Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. } => None,
+            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
         }
     }
 
     /// The `Request-Id` of the look at Stripe that it tells of.
     pub(super) fn request_id(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Outcome { request_id, .. } | Kind::OrderOutcome { request_id, .. } => request_id.as_deref(),
+            Kind::Outcome { request_id, .. } => request_id.as_deref(),
             Kind::Ask(_) | Kind::Due | Kind::Report { .. } => None,
         }
     }
 
     /// Whether it tells what was seen, which may decide what is under way.
     pub(super) const fn is_outcome(&self) -> bool {
-        matches!(self.kind, Kind::Outcome { .. } | Kind::OrderOutcome { .. })
+        matches!(self.kind, Kind::Outcome { .. })
     }
 
     /// Who waits for it.
     pub(super) fn caller(&self) -> Option<RequestId> {
         match &self.kind {
             Kind::Ask(ask) => Some(ask.request),
-            Kind::Outcome { .. } | Kind::OrderOutcome { .. } | Kind::Due | Kind::Report { .. } => None,
+            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
         }
     }
 
@@ -126,9 +134,9 @@ pub(super) struct Committed {
 pub(super) enum Follow {
     /// It is told how the session stands.
     Tell,
-    /// It waits for the attempt that has begun.
+    /// It waits for the attempt or the refund that has begun.
     Wait,
-    /// It is told how the order stands, once nothing of it is under way.
+    /// It is told how the order stands.
     Report,
     /// Its request waits for the page that is being closed for it, and then comes again.
     Retry,

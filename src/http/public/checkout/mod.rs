@@ -16,6 +16,7 @@ use super::html::{self, Forms};
 use super::visit::{Visit, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command, Rejection};
+use crate::domain::checkout::hint::Hint;
 use crate::domain::checkout::session::State;
 use crate::domain::ids::SessionId;
 use crate::runtime::{Budget, TooMany};
@@ -136,7 +137,8 @@ async fn came_back(
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
-    holder.merchant.hint(&holder.id);
+    // What comes of it is seen below, or by the page that looks again.
+    let _ = holder.merchant.ask(&holder.id, Command::Hear(Hint::payment())).await;
     match holder.merchant.ask(&holder.id, Command::Read).await {
         Ok(answer) => match (&answer.order, &answer.session.state) {
             (Some(placed), _) => redirect(&placed.permalink),

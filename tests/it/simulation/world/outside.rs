@@ -4,10 +4,12 @@ use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
 use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means, Seen, Unknown};
 use merchant_gateway::domain::checkout::decision::{Decision, Verification};
 use merchant_gateway::domain::checkout::driver::{CommitFailed, GatherError, Input, Output, StoreFailed};
+use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
+use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::checkout::snapshot::Change;
-use merchant_gateway::domain::checkout::step::{Effect, OrderEffect};
 use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber, SessionId};
+use merchant_gateway::domain::stripe_event::Concern;
 use merchant_gateway::domain::time::Span;
 
 use super::{DEADLINE, Event, Sent, World};
@@ -37,6 +39,12 @@ impl World {
                 (Input::Verified { task, seen: Box::new(seen) }, 200)
             }
             Output::Run(Effect::Order(effect)) => return self.runs_order(process, life, &session, &effect),
+            Output::Run(Effect::ReadPayment { payment, .. }) => {
+                self.count("unexplained payment read");
+                let failed = self.goes_wrong();
+                let seen = if failed { Seen::Unread } else { self.stripe.read(&payment, self.now) };
+                (Input::SawPayment { payment, seen: Box::new(seen), request_id: None }, 200)
+            }
             Output::Run(effect) => return self.runs(process, life, &session, &effect),
             Output::Reply(..) | Output::WakeAfter(_) => return Ok(()),
         };
@@ -116,8 +124,9 @@ impl World {
             Effect::OpenPage(number) => self.asks_for_page(session, *number)?,
             Effect::ReadPage { page, .. } => self.stripe.read_page(page, self.now),
             Effect::ClosePage { page, .. } => self.stripe.close_page(page, self.now),
-            Effect::Order(_) => panic!("this is no attempt's"),
+            Effect::Order(_) | Effect::ReadPayment { .. } => panic!("this is no attempt's"),
         };
+        let arrived = !matches!(seen, Seen::Unread);
         if silent || self.goes_wrong() {
             self.count("answer lost");
             seen = if matches!(effect, Effect::Charge(_) | Effect::OpenPage(_)) {
@@ -127,7 +136,7 @@ impl World {
             };
         }
         self.tell(|| format!("{effect:?} of {session}: {seen:?}"));
-        if !matches!(effect, Effect::Read { .. } | Effect::ReadPage { .. }) {
+        if arrived && !matches!(effect, Effect::Read { .. } | Effect::ReadPage { .. }) {
             self.send_webhooks(session);
         }
         let delay = Span::millis(self.chance.millis(50, 2000));
@@ -149,8 +158,8 @@ impl World {
     ) -> Result<(), String> {
         let silent = self.now < self.silent_until && self.now > self.trouble_ends - Span::minutes(19);
         let mut seen = match effect {
-            OrderEffect::Read(_) if silent || self.goes_wrong() => OrderSeen::Unread,
-            OrderEffect::Read(payment) => self.stripe.read_order(payment, self.now),
+            OrderEffect::Read { .. } if silent || self.goes_wrong() => OrderSeen::Unread,
+            OrderEffect::Read { payment, .. } => self.stripe.read_order(payment, self.now),
             OrderEffect::Refund(number) => {
                 let answer = self.ask_back(session, *number)?;
                 OrderSeen::Asked { number: *number, answer }
@@ -210,8 +219,9 @@ impl World {
             let early = self.chance.per_mille(500);
             self.count(if early { "webhook before the answer" } else { "webhook late" });
             let delay = if early { self.chance.millis(1, 50) } else { self.chance.millis(2000, 300_000) };
-            let process = usize::try_from(self.chance.below(self.processes.len() as u64)).unwrap();
-            self.at(Span::millis(delay), Event::Webhook { process, session: session.clone() });
+            let payment = self.stripe.newest_success(session);
+            let hint = Hint { concern: Concern::Payment, payment };
+            self.at(Span::millis(delay), Event::Webhook { session: session.clone(), hint });
         }
         if copies == 2 {
             self.count("webhook twice");

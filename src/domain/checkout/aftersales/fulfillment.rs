@@ -1,0 +1,72 @@
+//! Goods that were sent.
+
+use super::{News, paid};
+use crate::domain::checkout::command::Rejection;
+use crate::domain::checkout::session::Session;
+use crate::domain::checkout::step::{Context, Transition};
+use crate::domain::order::{Book, Fulfilled, Fulfillment};
+use crate::domain::pricing::Quote;
+
+/// Goods were sent. Without items all that is left was.
+pub(in crate::domain::checkout) fn fulfill(
+    session: &Session,
+    fulfillment: &Fulfillment,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    let (quote, _) = paid(session)?;
+    let book = &session.book;
+    let rest = fulfillment.items.is_empty();
+    if let Some(known) = book.fulfillments.iter().find(|known| known.reference == fulfillment.reference) {
+        let told = if rest { &known.items } else { &fulfillment.items };
+        let again = Fulfillment { created: known.created, items: told.clone(), rest, ..fulfillment.clone() };
+        return if again == *known {
+            Ok(Transition::to(session.clone()))
+        } else {
+            Err(Rejection::ReferenceTaken(fulfillment.reference.clone()))
+        };
+    }
+    let left = unsent(quote, book);
+    let items = if rest { left.clone() } else { summed(&fulfillment.items) };
+    for sent in &items {
+        let available = left.iter().find(|left| left.item == sent.item).map_or(0, |left| left.quantity);
+        if sent.quantity == 0 || sent.quantity > available {
+            return Err(Rejection::NotThatMany { item: sent.item.clone(), left: available });
+        }
+    }
+    if items.is_empty() {
+        return Err(Rejection::NothingToSend);
+    }
+    let items = if rest { items } else { fulfillment.items.clone() };
+    let sent = Fulfillment { items, rest, created: context.moment.now, ..fulfillment.clone() };
+    let mut next = session.clone();
+    next.book.fulfillments.push(sent);
+    Ok(Transition { news: vec![News::Fulfilled(fulfillment.reference.clone())], ..Transition::to(next) })
+}
+
+/// Each item once, with how many of it there are in all; a quantity of zero stays one.
+fn summed<'a>(items: impl IntoIterator<Item = &'a Fulfilled>) -> Vec<Fulfilled> {
+    let mut sums: Vec<Fulfilled> = Vec::new();
+    for told in items {
+        match sums.iter_mut().find(|known| known.item == told.item) {
+            Some(known) if known.quantity == 0 || told.quantity == 0 => known.quantity = 0,
+            Some(known) => known.quantity = known.quantity.saturating_add(told.quantity),
+            None => sums.push(told.clone()),
+        }
+    }
+    sums
+}
+
+/// What of an order has not been sent yet.
+fn unsent(quote: &Quote, book: &Book) -> Vec<Fulfilled> {
+    let bought: Vec<Fulfilled> = quote
+        .lines
+        .iter()
+        .map(|line| Fulfilled { item: line.item.clone(), quantity: line.quantity })
+        .collect();
+    let mut left = summed(&bought);
+    for known in &mut left {
+        known.quantity = known.quantity.saturating_sub(book.sent(&known.item));
+    }
+    left.retain(|known| known.quantity > 0);
+    left
+}

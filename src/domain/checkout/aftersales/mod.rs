@@ -1,0 +1,203 @@
+//! What happens to a session that is paid: refunds, disputes, goods that are sent.
+//!
+//! What happened at Stripe without us is found by looking there: soon when somebody hints at it or something is undecided,
+//! and now and then in any case. What is asked for here is in [`refund`], what is sent in [`fulfillment`].
+//! Source: Stripe API `2026-09-30.preview`, Refunds and Disputes.
+
+pub mod fulfillment;
+pub mod refund;
+
+pub use refund::{RefundAnswer, RefundIntent, RefundSeen, RefundWish};
+
+use super::command::Rejection;
+use super::due::Work;
+use super::effect::{Effect, OrderEffect};
+use super::session::{Session, State};
+use super::settle::LONGEST_PAUSE;
+use super::step::{Context, Transition};
+use crate::domain::ids::{DisputeId, PaymentIntentId, Reference, RefundId, RefundNumber};
+use crate::domain::order::{Book, Dispute};
+use crate::domain::pricing::Quote;
+use crate::domain::time::{Span, Timestamp};
+
+const DAY: Span = Span::hours(24);
+
+/// When a paid order is looked at in any case, in days from when its checkout began: a dispute may come for months.
+const LOOKS: [u32; 7] = [1, 7, 14, 30, 60, 90, 120];
+
+/// The same from when each of its refunds was made: one may come back long after it has left.
+const REFUND_LOOKS: [u32; 5] = [1, 3, 7, 14, 30];
+
+/// The longest pause between two looks at something that Stripe has still to decide.
+const LONGEST_WATCH: Span = Span::hours(6);
+
+/// Something that a merchant is told of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A refund stands elsewhere than before.
+    Refunded(RefundId),
+    /// A dispute does.
+    Disputed(DisputeId),
+    /// Goods were sent.
+    Fulfilled(Reference),
+}
+
+/// What one look at Stripe showed of a paid order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderSeen {
+    /// The answer to the request for a refund.
+    Asked {
+        /// Which.
+        number: RefundNumber,
+        /// What was answered.
+        answer: RefundAnswer,
+    },
+    /// The refunds and disputes of the payment.
+    Read {
+        /// The refunds.
+        refunds: Vec<RefundSeen>,
+        /// The disputes; `None` when they could not be read.
+        disputes: Option<Vec<Dispute>>,
+        /// When the looking began, where a refund that it does not show was not made until then; `None` where that it is
+        /// missing proves nothing.
+        proof: Option<Timestamp>,
+    },
+    /// A look that did not come to its end.
+    Unread,
+}
+
+/// What a paid session was paid with and for.
+fn paid(session: &Session) -> Result<(&Quote, &PaymentIntentId), Rejection> {
+    match &session.state {
+        State::Completed { quote, intent, .. } => Ok((quote, intent)),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Frozen { .. }
+        | State::Canceled { .. }
+        | State::Expired => Err(Rejection::NotPaid(session.state.name())),
+    }
+}
+
+/// When a paid session waits for something next.
+pub(super) fn due(book: &Book) -> Option<Timestamp> {
+    let asking = book.asking().map(|(_, asking)| asking.next_try);
+    [asking, book.next_look].into_iter().flatten().min()
+}
+
+/// Whether the next try of a refund is further off than any pause is long: then the clock was set back.
+pub(super) fn beyond_any_pause(book: &Book, now: Timestamp) -> bool {
+    refund::beyond_any_pause(book, now)
+}
+
+/// What is to be done for a paid session that is due.
+pub(super) fn work(session: &Session, payment: &PaymentIntentId, now: Timestamp) -> Work {
+    refund::work(&session.book, now).unwrap_or_else(|| Work::Run(look(session, payment)))
+}
+
+/// The look that tells what became of an order.
+fn look(session: &Session, payment: &PaymentIntentId) -> Effect {
+    let account = session.account.clone();
+    Effect::Order(OrderEffect::Read { payment: payment.clone(), account })
+}
+
+/// When a paid session is looked at next in any case.
+pub(super) fn next_look(session: &Session, now: Timestamp) -> Option<Timestamp> {
+    let of_order = LOOKS.iter().map(|days| session.created + days_of(*days));
+    let refunds = session.book.refunds.iter();
+    let of_refunds = refunds.flat_map(|made| REFUND_LOOKS.map(|days| made.created + days_of(days)));
+    of_order.chain(of_refunds).filter(|at| *at > now).min()
+}
+
+fn days_of(days: u32) -> Span {
+    Span::millis(DAY.as_millis() * i64::from(days))
+}
+
+/// Applies what was seen of a paid order.
+pub(super) fn settle(session: &Session, seen: OrderSeen, context: &Context<'_>) -> Transition {
+    let mut next = session.clone();
+    let mut news = Vec::new();
+    if paid(session).is_err() {
+        return Transition::to(next);
+    }
+    match seen {
+        OrderSeen::Asked { answer: RefundAnswer::Made(seen), .. } => {
+            take_refunds(&mut next, vec![seen], &mut news);
+            schedule(&mut next, true, context);
+        }
+        OrderSeen::Asked { number, answer } => {
+            if refund::answered(&mut next.book, number, answer, context) {
+                // What Stripe knows may be more than we do: money that went back by other hands.
+                next.book.look_now(context.moment.now);
+            }
+        }
+        OrderSeen::Read { refunds, disputes, proof } => {
+            let all = disputes.is_some();
+            take_refunds(&mut next, refunds, &mut news);
+            for seen in disputes.into_iter().flatten() {
+                take_dispute(&mut next.book, seen, &mut news);
+            }
+            refund::missed(&mut next.book, proof, context);
+            if all {
+                schedule(&mut next, !news.is_empty(), context);
+            } else {
+                look_again(&mut next.book, context);
+            }
+        }
+        OrderSeen::Unread => {
+            refund::unread(&mut next.book, context);
+            look_again(&mut next.book, context);
+        }
+    }
+    Transition { news, ..Transition::to(next) }
+}
+
+fn take_refunds(session: &mut Session, seen: Vec<RefundSeen>, news: &mut Vec<News>) {
+    for seen in seen {
+        if refund::take(&mut session.book, &session.id, &seen) {
+            news.push(News::Refunded(seen.id));
+        }
+    }
+}
+
+fn take_dispute(book: &mut Book, seen: Dispute, news: &mut Vec<News>) {
+    let id = seen.id.clone();
+    match book.disputes.iter_mut().find(|known| known.id == seen.id) {
+        Some(known) if *known == seen => return,
+        Some(known) => *known = seen,
+        None => book.disputes.push(seen),
+    }
+    news.push(News::Disputed(id));
+}
+
+/// When the next look is due: soon while Stripe has something to decide, else when it is time for the next in any case.
+fn schedule(session: &mut Session, anything_new: bool, context: &Context<'_>) {
+    let now = context.moment.now;
+    let looks = if anything_new { 0 } else { session.book.looks };
+    session.book.looks = looks.saturating_add(1);
+    let in_any_case = next_look(session, now);
+    let soon = session.book.is_unsettled().then(|| now + watch(looks, context));
+    session.book.next_look = [in_any_case, soon].into_iter().flatten().min();
+}
+
+/// A look did not come to its end: it is made again after a pause, however far off the next one is.
+fn look_again(book: &mut Book, context: &Context<'_>) {
+    book.next_look = Some(context.moment.now + watch(book.looks, context));
+    book.looks = book.looks.saturating_add(1);
+}
+
+/// A pause that doubles from look to look, from a minute to [`LONGEST_WATCH`].
+fn watch(looks: u32, context: &Context<'_>) -> Span {
+    let longest = LONGEST_WATCH.as_millis();
+    let doubled = LONGEST_PAUSE.as_millis().saturating_mul(1 << looks.min(16)).min(longest);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "at most six hours of milliseconds"
+    )]
+    let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
+    Span::millis(spread)
+}

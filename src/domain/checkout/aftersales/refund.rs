@@ -1,0 +1,375 @@
+//! A refund that is asked for here: durable before its request leaves, sent under one idempotency key, sent again while nobody
+//! knows, then looked for.
+//!
+//! Invariants: nothing is asked for twice; more than what was paid is never asked for; nothing is taken for refunded that
+//! Stripe does not show, and nothing for not refunded before two late looks have missed it.
+
+use sha2::{Digest, Sha256};
+
+use super::{OrderSeen, paid};
+use crate::domain::checkout::attempt::{IdempotencyKey, Unknown};
+use crate::domain::checkout::command::Rejection;
+use crate::domain::checkout::due::Work;
+use crate::domain::checkout::effect::{Effect, OrderEffect};
+use crate::domain::checkout::event::Event;
+use crate::domain::checkout::session::Session;
+use crate::domain::checkout::settle::{LONGEST_PAUSE, pause};
+use crate::domain::checkout::step::{Context, Transition};
+use crate::domain::ids::{AccountId, PaymentIntentId, Reference, RefundId, RefundNumber, SessionId};
+use crate::domain::money::Money;
+use crate::domain::order::{Asking, Book, Refund, RefundReason, RefundRequest, RefundState, RefundStatus};
+use crate::domain::time::{Span, Timestamp};
+
+/// How long the request for a refund is repeated; Stripe would remember its key for a day.
+const REPEAT: Span = Span::hours(1);
+
+/// After this many tries a replayed server error is all that its key will ever answer.
+const REPLAYED_ERRORS: u32 = 3;
+
+/// How long after the last possible send a look that finds nothing begins to count.
+const ABSENCE_MARGIN: Span = Span::minutes(2);
+
+/// How far apart the two looks must be that together say that it was never made.
+const ABSENCE_INTERVAL: Span = Span::seconds(30);
+
+/// A refund that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundWish {
+    /// What its asker calls it: the same reference asks for the same refund.
+    pub reference: Reference,
+    /// How much, in minor units; `None`: all that is left.
+    pub amount: Option<i64>,
+    /// Why.
+    pub reason: Option<RefundReason>,
+}
+
+/// A refund that is about to be committed: everything that its request is made of.
+#[derive(Clone, Debug)]
+pub struct RefundIntent {
+    /// Its number within the session.
+    pub number: RefundNumber,
+    /// What its asker calls it.
+    pub reference: Reference,
+    /// The session.
+    pub session: SessionId,
+    /// The payment that it is of.
+    pub payment: PaymentIntentId,
+    /// How much.
+    pub amount: Money,
+    /// Why.
+    pub reason: Option<RefundReason>,
+    /// The Stripe account.
+    pub account: AccountId,
+    /// Makes repeats of the request one refund.
+    pub idempotency_key: IdempotencyKey,
+    /// When it was committed.
+    pub started: Timestamp,
+    /// Until when the request may be sent.
+    pub repeat_until: Timestamp,
+}
+
+/// What the request for a refund was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundAnswer {
+    /// It is made.
+    Made(RefundSeen),
+    /// Stripe will not make it.
+    Refused {
+        /// Stripe's code and parameter.
+        why: String,
+    },
+    /// The idempotency key is known with another request.
+    Conflict,
+    /// 401 or 403, or the key opens another account.
+    KeyRefused,
+    /// 409, 429, 5xx, timeout, reset, unreadable: nothing is known.
+    Unknown(Unknown),
+}
+
+/// A refund as Stripe shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundSeen {
+    /// Its id.
+    pub id: RefundId,
+    /// Where it stands.
+    pub status: RefundStatus,
+    /// How much.
+    pub amount: Money,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Why.
+    pub reason: Option<RefundReason>,
+    /// The session that its metadata names.
+    pub session: Option<SessionId>,
+    /// How it was asked for here, as its metadata tells.
+    pub request: Option<RefundRequest>,
+}
+
+/// Stripe's `Idempotency-Key` of a refund: recomputable, and another for every reference.
+fn key_of(context: &Context<'_>, session: &SessionId, asked: &Asked<'_>) -> IdempotencyKey {
+    let tenant = context.view.tenant();
+    let minor = asked.amount.minor.to_string();
+    let parts = [
+        "refund",
+        tenant.merchant.as_str(),
+        asked.account.as_str(),
+        tenant.mode.as_str(),
+        session.as_str(),
+        asked.payment.as_str(),
+        asked.reference.as_str(),
+        &minor,
+        asked.amount.currency.code(),
+    ];
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    IdempotencyKey::from_stored(format!("mg1-{}", hex::encode(hash.finalize())))
+}
+
+/// What tells one refund of a session from every other.
+struct Asked<'a> {
+    account: &'a AccountId,
+    payment: &'a PaymentIntentId,
+    reference: &'a Reference,
+    amount: Money,
+}
+
+/// The refund that was asked for in these words before, if any; `Err` when its reference stands for another.
+pub(in crate::domain::checkout) fn asked_before<'a>(
+    session: &'a Session,
+    wish: &RefundWish,
+) -> Result<Option<&'a Refund>, Rejection> {
+    let Some(known) = session.book.refund_of(&wish.reference) else { return Ok(None) };
+    let whole = known.request.as_ref().is_some_and(|request| request.whole);
+    let same_amount = wish.amount.map_or(whole, |amount| !whole && amount == known.amount.minor);
+    if same_amount && wish.reason == known.reason {
+        Ok(Some(known))
+    } else {
+        Err(Rejection::ReferenceTaken(wish.reference.clone()))
+    }
+}
+
+/// Money is to go back.
+pub(in crate::domain::checkout) fn refund(
+    session: &Session,
+    wish: &RefundWish,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    let (quote, payment) = paid(session)?;
+    if asked_before(session, wish)?.is_some() {
+        return Ok(Transition::to(session.clone()));
+    }
+    if session.book.asking().is_some() {
+        return Err(Rejection::RefundUnderWay);
+    }
+    let account = session.account.as_ref().ok_or(Rejection::AccountUnknown)?;
+    if context.view.account.as_ref() != Some(account) {
+        return Err(Rejection::AccountUnknown);
+    }
+    let paid = session.book.paid.unwrap_or(quote.total);
+    let left = paid.minor.saturating_sub(session.book.refunded());
+    let minor = wish.amount.unwrap_or(left);
+    if minor <= 0 || minor > left {
+        return Err(Rejection::RefundTooLarge { left: Money::new(left.max(0), paid.currency) });
+    }
+    let now = context.moment.now;
+    let number = session.book.next_refund();
+    let amount = Money::new(minor, paid.currency);
+    let asked = Asked { account, payment, reference: &wish.reference, amount };
+    let intent = RefundIntent {
+        number,
+        reference: wish.reference.clone(),
+        session: session.id.clone(),
+        payment: payment.clone(),
+        amount,
+        reason: wish.reason,
+        account: account.clone(),
+        idempotency_key: key_of(context, &session.id, &asked),
+        started: now,
+        repeat_until: now + REPEAT,
+    };
+    let asking = Asking {
+        repeat_until: now + REPEAT,
+        looking: false,
+        absent_since: None,
+        tries: 0,
+        next_try: now,
+        last_answer: None,
+    };
+    let mut next = session.clone();
+    next.book.refunds.push(Refund {
+        request: Some(RefundRequest {
+            number,
+            reference: wish.reference.clone(),
+            whole: wish.amount.is_none(),
+        }),
+        amount,
+        reason: wish.reason,
+        created: now,
+        state: RefundState::Asking(asking),
+    });
+    Ok(Transition {
+        refund: Some(Box::new(intent)),
+        effect: Some(Effect::Order(OrderEffect::Refund(number))),
+        ..Transition::to(next)
+    })
+}
+
+/// Whether the next try of a refund is further off than any pause is long: then the clock was set back.
+pub(super) fn beyond_any_pause(book: &Book, now: Timestamp) -> bool {
+    book.asking().is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE)
+}
+
+/// What is to be done for a refund that is due; `None` where none is, or where only looking can tell.
+pub(super) fn work(book: &Book, now: Timestamp) -> Option<Work> {
+    let unknown = |number, unknown| {
+        let answer = RefundAnswer::Unknown(unknown);
+        Work::Step(Box::new(Event::SawOrder(OrderSeen::Asked { number, answer })))
+    };
+    let due = |asking: &Asking| asking.next_try <= now || beyond_any_pause(book, now);
+    let (number, asking) = book.asking().filter(|(_, asking)| due(asking) && !asking.looking)?;
+    Some(if now >= asking.repeat_until {
+        unknown(number, Unknown { cannot_repeat: true, ..Unknown::default() })
+    } else if asking.tries == 0 {
+        // Due, and never told of: the answer to the first send died with the process that waited for it.
+        unknown(number, Unknown::default())
+    } else {
+        Work::Run(Effect::Order(OrderEffect::Refund(number)))
+    })
+}
+
+/// A refund that Stripe shows: one that was asked for, one that is known, or one that was made elsewhere. Whether that is
+/// news.
+pub(super) fn take(book: &mut Book, session: &SessionId, seen: &RefundSeen) -> bool {
+    let made = RefundState::Made { id: seen.id.clone(), status: seen.status };
+    let known = |refund: &Refund| matches!(&refund.state, RefundState::Made { id, .. } if *id == seen.id);
+    // Nobody but us names one of our sessions and a reference; a copy of another session's words says nothing.
+    let request = seen.request.clone().filter(|_| seen.session.as_ref() == Some(session));
+    let reference = request.as_ref().map(|request| &request.reference);
+    // Also one that was taken for refused: what Stripe shows is what counts.
+    let expected = |refund: &Refund| {
+        let asked = refund.request.as_ref().map(|request| &request.reference);
+        asked.is_some() && asked == reference && !matches!(refund.state, RefundState::Made { .. })
+    };
+    let at = book.refunds.iter().position(known).or_else(|| book.refunds.iter().position(expected));
+    match at.and_then(|at| book.refunds.get_mut(at)) {
+        Some(refund) if refund.state == made => return false,
+        Some(refund) => {
+            refund.amount = seen.amount;
+            refund.state = made;
+        }
+        None => book.refunds.push(Refund {
+            // One that was asked for here and that a restored database does not know: its reference is not free.
+            request,
+            amount: seen.amount,
+            reason: seen.reason,
+            created: seen.created,
+            state: made,
+        }),
+    }
+    true
+}
+
+fn asking_mut(book: &mut Book) -> Option<(RefundNumber, &mut Refund)> {
+    let asked = |refund: &&mut Refund| matches!(refund.state, RefundState::Asking(_));
+    let refund = book.refunds.iter_mut().find(asked)?;
+    Some((refund.request.as_ref()?.number, refund))
+}
+
+/// A request for a refund was answered by anything but a refund. Whether it is refused now.
+pub(super) fn answered(
+    book: &mut Book,
+    number: RefundNumber,
+    answer: RefundAnswer,
+    context: &Context<'_>,
+) -> bool {
+    let Some((_, refund)) = asking_mut(book).filter(|(asking, _)| *asking == number) else { return false };
+    let RefundState::Asking(asking) = &mut refund.state else { return false };
+    asking.last_answer = Some(answer.told());
+    match answer {
+        // No other send of it may have made it: one whose answer was lost.
+        RefundAnswer::Refused { why } if asking.tries == 0 && !asking.looking => {
+            refund.state = RefundState::Refused { why };
+            return true;
+        }
+        RefundAnswer::Unknown(unknown) if !asking.looking => {
+            let hopeless = unknown.cannot_repeat
+                || unknown.replayed_error && asking.tries >= REPLAYED_ERRORS
+                || unknown.should_retry == Some(false)
+                || context.moment.now >= asking.repeat_until;
+            if hopeless { look_for(asking, context) } else { again(asking, unknown.retry_after, context) }
+        }
+        RefundAnswer::Refused { .. } | RefundAnswer::Conflict => look_for(asking, context),
+        RefundAnswer::KeyRefused | RefundAnswer::Unknown(_) | RefundAnswer::Made(_) => {
+            again(asking, None, context);
+        }
+    }
+    false
+}
+
+impl RefundAnswer {
+    /// The answer in a few words, for those who run the shop.
+    fn told(&self) -> String {
+        match self {
+            Self::Made(_) => "made".to_owned(),
+            Self::Refused { why } => format!("refused: {why}"),
+            Self::Conflict => "its idempotency key stands for another request".to_owned(),
+            Self::KeyRefused => "the key is refused, or opens another account".to_owned(),
+            Self::Unknown(_) => "no answer, or none that tells".to_owned(),
+        }
+    }
+}
+
+/// The request is sent no more: from now on it is looked for.
+fn look_for(asking: &mut Asking, context: &Context<'_>) {
+    if !asking.looking {
+        asking.looking = true;
+        asking.tries = 0;
+    }
+    asking.next_try = context.moment.now;
+}
+
+fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
+    asking.next_try = context.moment.now + pause(asking.tries, at_least, context);
+    asking.tries = asking.tries.saturating_add(1);
+    if !asking.looking {
+        // When the last moment to send has come, looking begins: no pause outlasts it.
+        asking.next_try = asking.next_try.min(asking.repeat_until.max(context.moment.now));
+    }
+}
+
+/// A look did not come to its end.
+pub(super) fn unread(book: &mut Book, context: &Context<'_>) {
+    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(book)
+        && asking.looking
+    {
+        again(asking, None, context);
+    }
+}
+
+/// A look did not find the refund that is asked for. Where it was complete, on the right account, and begun at `proof`, that
+/// may prove that there is none.
+pub(super) fn missed(book: &mut Book, proof: Option<Timestamp>, context: &Context<'_>) {
+    let Some((_, refund)) = asking_mut(book) else { return };
+    let RefundState::Asking(asking) = &mut refund.state else { return };
+    if !asking.looking {
+        return;
+    }
+    let Some(asked) = proof.filter(|asked| *asked >= asking.repeat_until + ABSENCE_MARGIN) else {
+        again(asking, None, context);
+        return;
+    };
+    match asking.absent_since {
+        Some(first) if asked >= first + ABSENCE_INTERVAL => {
+            let why = "it never reached Stripe; nothing went back".to_owned();
+            refund.state = RefundState::Refused { why };
+        }
+        Some(_) => again(asking, Some(ABSENCE_INTERVAL), context),
+        None => {
+            asking.absent_since = Some(asked);
+            again(asking, Some(ABSENCE_INTERVAL), context);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What goes into a driver and what comes out of it.
+
+use crate::domain::checkout::aftersales::OrderSeen;
+use crate::domain::checkout::attempt::Seen;
+use crate::domain::checkout::command::{Answer, Command, Rejection};
+use crate::domain::checkout::decision::Verification;
+use crate::domain::checkout::effect::Effect;
+use crate::domain::checkout::session::Version;
+use crate::domain::checkout::snapshot::{Change, Loaded};
+use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use crate::domain::ids::{AttemptNumber, PaymentIntentId, SptHash};
+use crate::domain::time::Span;
+
+/// Who asked, as the actor numbers its callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// A task that waits for facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId(pub(super) u64);
+
+/// What happens to a driver.
+#[derive(Debug)]
+pub enum Input {
+    /// A caller asks.
+    Asked {
+        /// Who.
+        request: RequestId,
+        /// For what.
+        command: Box<Command>,
+    },
+    /// A caller has gone; what is not committed for it is dropped.
+    GivenUp(RequestId),
+    /// The load came back; `Err` when the store failed.
+    Loaded(Result<Box<Loaded>, StoreFailed>),
+    /// The facts about a token came back.
+    Gathered {
+        /// For which task.
+        task: TaskId,
+        /// What Stripe told.
+        facts: Result<TokenFacts, GatherError>,
+    },
+    /// The commit came back.
+    Committed(Result<Version, CommitFailed>),
+    /// An effect came to its end.
+    Saw {
+        /// The attempt that it was for.
+        attempt: AttemptNumber,
+        /// What was seen.
+        seen: Box<Seen>,
+        /// Stripe's `Request-Id`, where it answered.
+        request_id: Option<String>,
+    },
+    /// An effect for a paid order came to its end.
+    SawOrder {
+        /// What was seen.
+        seen: Box<OrderSeen>,
+        /// Stripe's `Request-Id`, where it answered.
+        request_id: Option<String>,
+    },
+    /// A payment that the session cannot account for was looked at.
+    SawPayment {
+        /// Which.
+        payment: PaymentIntentId,
+        /// What was seen.
+        seen: Box<Seen>,
+        /// Stripe's `Request-Id`, where it answered.
+        request_id: Option<String>,
+    },
+    /// What a decision is about was looked at.
+    Verified {
+        /// For which task.
+        task: TaskId,
+        /// What was seen.
+        seen: Box<Seen>,
+    },
+    /// The armed timer, the sweeper or a start asks to go on.
+    Woken,
+}
+
+/// The store failed; nothing is known of the write that it was asked for, if any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreFailed;
+
+/// Why a commit did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitFailed {
+    /// Another commit came first.
+    Conflict,
+    /// The token has started an attempt already.
+    TokenUsed,
+    /// The store failed; the commit may or may not have been done.
+    Store,
+}
+
+/// Why a token could not be told about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatherError {
+    /// Stripe knows no such token for this merchant.
+    Foreign,
+    /// Stripe did not answer.
+    Unread,
+    /// Stripe's clock is far from ours, so that no time of a payment could be relied on.
+    ClockDiffers,
+}
+
+/// What a driver wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Read the session, and what is known of this token.
+    Load(Option<SptHash>),
+    /// Ask Stripe about a token.
+    Gather {
+        /// For which task.
+        task: TaskId,
+        /// The token.
+        token: SharedPaymentToken,
+    },
+    /// Look at the payment that a decision is about.
+    Verify {
+        /// For which task.
+        task: TaskId,
+        /// What to look at.
+        verification: Verification,
+    },
+    /// Write a change.
+    Commit(Box<Change>),
+    /// Do something at Stripe.
+    Run(Effect),
+    /// Answer a caller.
+    Reply(RequestId, Result<Box<Answer>, Rejection>),
+    /// Wake the driver after this span at the latest; the earliest of several wishes counts.
+    WakeAfter(Span),
+}

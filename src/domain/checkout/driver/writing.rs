@@ -1,0 +1,165 @@
+//! Committing a change, and what follows once it is durable, or was not done.
+//!
+//! Invariants: an effect leaves only after the commit that asked for it; an outcome is never given up.
+
+use super::reply::{refuse, tell};
+use super::task::{Committed, Follow, Kind, Lane, Task};
+use super::{CALLER_TRIES, CommitFailed, Driver, Output, Turn};
+use crate::domain::checkout::command::Rejection;
+use crate::domain::checkout::due::due_at;
+use crate::domain::checkout::event::Event;
+use crate::domain::checkout::session::{Session, State, Version};
+use crate::domain::checkout::settle::LONGEST_PAUSE;
+use crate::domain::checkout::snapshot::{AttemptMove, Change};
+use crate::domain::checkout::step::{Context, Transition, step};
+use crate::domain::checkout::timeline::{self, Cause};
+
+/// A change that is to be committed, and what it was made from.
+pub(super) struct Begun<'a> {
+    pub(super) before: Option<(Version, &'a Session)>,
+    pub(super) cause: Cause,
+    pub(super) transition: Transition,
+}
+
+impl Begun<'_> {
+    /// The change as data.
+    fn change(self, context: &Context<'_>) -> Change {
+        let Begun { before, cause, transition } = self;
+        let before_session = before.map(|(_, session)| session);
+        let timeline = timeline::entries(before_session, &cause, &transition, context.moment.now);
+        let Transition { next, attempt, order, refund, news, flags, effect: _ } = transition;
+        let (expected, due_at) = (before.map(|(version, _)| version), due_at(&next));
+        Change { expected, session: next, due_at, attempt, order, refund, news, flags, timeline }
+    }
+}
+
+/// The change that an event makes of a session as it was read, for whoever commits it without a driver; `None` when there
+/// is nothing to change. What it would have done at Stripe is found to be due afterwards.
+#[must_use]
+pub fn change_of(
+    (version, session): (Version, &Session),
+    event: Event,
+    context: &Context<'_>,
+) -> Option<Change> {
+    let cause = Cause::of(&event, None);
+    let transition = step(session, event, context).ok().filter(|transition| transition.changes(session))?;
+    Some(Begun { before: Some((version, session)), cause, transition }.change(context))
+}
+
+impl Driver {
+    pub(super) fn commit(&mut self, task: Task, begun: Begun<'_>, turn: &mut Turn<'_>) {
+        let effect = begun.transition.effect.clone();
+        let change = begun.change(&turn.context);
+        let next = &change.session;
+        let begins = matches!(change.attempt, Some(AttemptMove::Start(_))) || change.refund.is_some();
+        let follow = match &next.state {
+            _ if begins => Follow::Wait,
+            State::ClosingHosted { .. } => Follow::Retry,
+            State::Completed { .. } => Follow::Report,
+            State::Open { .. }
+            | State::Ready { .. }
+            | State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::AwaitingHosted { .. }
+            | State::Frozen { .. }
+            | State::Canceled { .. }
+            | State::Expired => Follow::Tell,
+        };
+        let committed = Box::new(Committed { session: next.clone(), effect, follow });
+        turn.out.push(Output::Commit(Box::new(change)));
+        self.lane = Lane::Committing { task, committed };
+    }
+
+    pub(super) fn committed(&mut self, result: &Result<Version, CommitFailed>, turn: &mut Turn<'_>) {
+        let Lane::Committing { task, committed } = std::mem::replace(&mut self.lane, Lane::Free) else {
+            return;
+        };
+        let given_up = std::mem::take(&mut self.lane_given_up);
+        match result {
+            Ok(_) => self.durable(task, *committed, given_up, turn),
+            Err(CommitFailed::Conflict | CommitFailed::TokenUsed) if given_up => {}
+            Err(CommitFailed::Conflict | CommitFailed::TokenUsed) => self.conflicted(task, turn),
+            // Whether an attempt was begun is not known: nobody may be told that nothing was charged.
+            Err(CommitFailed::Store) if committed.follow == Follow::Wait => {
+                self.store_failed(task, Rejection::Undecided, turn);
+            }
+            Err(CommitFailed::Store) => self.store_failed(task, Rejection::Unavailable, turn),
+        }
+    }
+
+    fn durable(&mut self, task: Task, committed: Committed, given_up: bool, turn: &mut Turn<'_>) {
+        let Committed { session, effect, follow } = committed;
+        self.release_waiting(&session);
+        if let Some(request) = task.caller().filter(|_| !given_up) {
+            match (follow, session.running()) {
+                (Follow::Wait, Some(running)) => self.waiting.push((running, request)),
+                (Follow::Report, _) => {
+                    let notice = session.notice.clone();
+                    self.queue.push_back(Task::new(Kind::Report { requests: vec![request], notice }));
+                }
+                (Follow::Retry, Some(running)) => self.parked.push((running, task.afresh())),
+                (Follow::Wait | Follow::Retry | Follow::Tell, _) => {
+                    tell(request, &session, session.notice.clone(), turn.out);
+                }
+            }
+        }
+        let due = due_at(&session).is_some_and(|due| due <= turn.context.moment.now);
+        match effect {
+            Some(effect) => self.run(effect, turn.out),
+            None if due => self.look_when_free(),
+            None => wake_for(&session, turn),
+        }
+    }
+
+    /// Callers that wait for something which is not under way any more are answered from the store, where its order
+    /// now is: also when the commit that decided it was not known to be done.
+    pub(super) fn release_waiting(&mut self, session: &Session) {
+        let running = session.running();
+        let (parked, free): (Vec<_>, Vec<_>) =
+            self.parked.drain(..).partition(|(awaited, _)| Some(*awaited) == running);
+        self.parked = parked;
+        self.queue.extend(free.into_iter().map(|(_, task)| task));
+        let (waiting, told): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|(awaited, _)| Some(*awaited) == running);
+        self.waiting = waiting;
+        if !told.is_empty() {
+            let requests = told.into_iter().map(|(_, request)| request).collect();
+            self.queue.push_back(Task::new(Kind::Report { requests, notice: session.notice.clone() }));
+        }
+    }
+
+    /// Another commit came first: a caller's request is tried a few times, everything else until it is done.
+    fn conflicted(&mut self, task: Task, turn: &mut Turn<'_>) {
+        let Task { kind, tries } = task;
+        match kind {
+            Kind::Ask(ask) if tries + 1 >= CALLER_TRIES => refuse(ask.request, Rejection::Busy, turn.out),
+            Kind::Ask(_) => self.queue.push_front(Task { kind, tries }.afresh()),
+            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => {
+                self.queue.push_front(Task::again(kind, tries));
+            }
+        }
+    }
+
+    /// The store failed: a caller is told so, an outcome is kept until the store is back.
+    pub(super) fn store_failed(&mut self, task: Task, rejection: Rejection, turn: &mut Turn<'_>) {
+        let Task { kind, tries } = task;
+        let kept = match kind {
+            Kind::Ask(ask) => {
+                refuse(ask.request, ask.not_looked_at(rejection), turn.out);
+                // If the write was done after all, its effect is due now.
+                Kind::Due
+            }
+            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => kind,
+        };
+        let pause = self.stuck.keep(kept, tries, turn.context.moment.now);
+        turn.out.push(Output::WakeAfter(pause));
+    }
+}
+
+/// Arms the timer for the next try of an attempt that is worked on. Other states leave their due times to the sweeper.
+pub(super) fn wake_for(session: &Session, turn: &mut Turn<'_>) {
+    if let (Some(_), Some(next)) = (session.running(), due_at(session)) {
+        let pause = next.since(turn.context.moment.now);
+        turn.out.push(Output::WakeAfter(pause.min(LONGEST_PAUSE)));
+    }
+}

@@ -1,0 +1,101 @@
+//! What a session's own clock asks for, apart from any caller: when it waits for something, and what that is.
+
+use super::aftersales;
+use super::attempt::{Seen, Unknown};
+use super::effect::Effect;
+use super::event::Event;
+use super::hint;
+use super::hosted::{self, Hosted};
+use super::session::{Charging, Phase, Session, State};
+use super::settle::{LONGEST_PAUSE, reading};
+use crate::domain::time::Timestamp;
+
+/// What a session's own clock asks for, apart from any caller.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Nothing before this moment; `None`: nothing at all.
+    Wait(Option<Timestamp>),
+    /// Something at Stripe, without a change of state.
+    Run(Effect),
+    /// A transition.
+    Step(Box<Event>),
+}
+
+/// When a session waits for something next: the sweeper wakes it then.
+#[must_use]
+pub fn due_at(session: &Session) -> Option<Timestamp> {
+    [state_due_at(session), hint::due(session)].into_iter().flatten().min()
+}
+
+fn state_due_at(session: &Session) -> Option<Timestamp> {
+    match &session.state {
+        State::Open { .. } | State::Ready { .. } => Some(session.expires),
+        State::Charging(charging) => Some(charging.next_try),
+        State::OpeningHosted(hosted)
+        | State::AwaitingHosted { hosted, .. }
+        | State::ClosingHosted { hosted, .. } => Some(hosted.next_try),
+        State::Completed { .. } => aftersales::due(&session.book),
+        State::Frozen { .. } | State::Canceled { .. } | State::Expired => None,
+    }
+}
+
+/// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.
+fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
+    match &session.state {
+        State::Charging(Charging { next_try, .. })
+        | State::OpeningHosted(Hosted { next_try, .. })
+        | State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. }
+        | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
+        State::Completed { .. } => aftersales::beyond_any_pause(&session.book, now),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Frozen { .. }
+        | State::Canceled { .. }
+        | State::Expired => false,
+    }
+}
+
+/// What is to be done for a session now.
+#[must_use]
+pub fn work(session: &Session, now: Timestamp) -> Work {
+    let due = |at: Timestamp| at <= now || beyond_any_pause(session, now);
+    if state_due_at(session).is_some_and(due) {
+        return state_work(session, now);
+    }
+    // What the state itself waits for goes first: it may account for the payment.
+    hint::work(session, now).map_or_else(|| Work::Wait(due_at(session)), Work::Run)
+}
+
+fn state_work(session: &Session, now: Timestamp) -> Work {
+    match &session.state {
+        State::Open { .. } | State::Ready { .. } => Work::Step(Box::new(Event::TimeOut)),
+        State::Charging(charging) => match (&charging.phase, &charging.intent) {
+            // Due, and never told of: the answer to the first send died with the process that waited for it.
+            (Phase::Sending { .. }, _) if charging.tries == 0 => Work::Step(Box::new(Event::Saw {
+                attempt: charging.attempt,
+                seen: Seen::Unknown(Unknown::default()),
+            })),
+            (Phase::Sending { .. }, _) if now < charging.repeat_until => {
+                Work::Run(Effect::Charge(charging.attempt))
+            }
+            (Phase::Sending { .. }, _) => Work::Step(Box::new(Event::RepeatingEnded)),
+            (Phase::Canceling { .. }, Some(intent)) => Work::Run(Effect::Cancel {
+                attempt: charging.attempt,
+                intent: intent.clone(),
+                tries: charging.tries,
+            }),
+            (Phase::Reading { .. } | Phase::Canceling { .. }, _) => Work::Run(reading(charging)),
+        },
+        State::OpeningHosted(hosted) => hosted::opening(hosted, now),
+        State::AwaitingHosted { hosted, page } => {
+            Work::Run(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
+        }
+        State::ClosingHosted { hosted, page, .. } => Work::Run(Effect::ClosePage {
+            attempt: hosted.attempt,
+            page: page.id.clone(),
+            tries: hosted.tries,
+        }),
+        State::Completed { intent, .. } => aftersales::work(session, intent, now),
+        State::Frozen { .. } | State::Canceled { .. } | State::Expired => Work::Wait(due_at(session)),
+    }
+}

@@ -1,0 +1,98 @@
+//! What a session wants done at Stripe, as data. What comes of it returns as an [`Event`](super::event::Event).
+
+use super::aftersales::{OrderSeen, RefundAnswer};
+use super::attempt::Unknown;
+use crate::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, RefundNumber};
+
+/// Something to do at Stripe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send the stored request of the attempt.
+    Charge(AttemptNumber),
+    /// Read what became of the attempt.
+    Read {
+        /// The attempt.
+        attempt: AttemptNumber,
+        /// The PaymentIntent, where it is known; else those of the attempt's time are listed.
+        intent: Option<PaymentIntentId>,
+    },
+    /// Cancel the PaymentIntent of the attempt, and read it where that is refused.
+    Cancel {
+        /// The attempt.
+        attempt: AttemptNumber,
+        /// Its PaymentIntent.
+        intent: PaymentIntentId,
+        /// How often it was tried before: each try is a request of its own, since Stripe replays a stored failure.
+        tries: u32,
+    },
+    /// Send the stored request that opens the attempt's page.
+    OpenPage(AttemptNumber),
+    /// Read the attempt's page.
+    ReadPage {
+        /// The attempt.
+        attempt: AttemptNumber,
+        /// Its page.
+        page: HostedPageId,
+    },
+    /// Close the attempt's page, and read it where that is refused.
+    ClosePage {
+        /// The attempt.
+        attempt: AttemptNumber,
+        /// Its page.
+        page: HostedPageId,
+        /// How often it was tried before, as of [`Effect::Cancel`].
+        tries: u32,
+    },
+    /// Something for a paid order.
+    Order(OrderEffect),
+    /// Read a payment that the session cannot account for.
+    ReadPayment {
+        /// Which.
+        payment: PaymentIntentId,
+        /// The account that it is looked for on; `None` while the session has none of its own.
+        account: Option<AccountId>,
+    },
+}
+
+/// Something to do at Stripe for a paid order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderEffect {
+    /// Send the stored request of the refund.
+    Refund(RefundNumber),
+    /// Read every refund and dispute of the payment.
+    Read {
+        /// The payment.
+        payment: PaymentIntentId,
+        /// The account that was paid; no other is believed.
+        account: Option<AccountId>,
+    },
+}
+
+impl OrderEffect {
+    /// What is known when no answer came.
+    #[must_use]
+    pub fn unanswered(&self) -> OrderSeen {
+        match self {
+            Self::Refund(number) => {
+                OrderSeen::Asked { number: *number, answer: RefundAnswer::Unknown(Unknown::default()) }
+            }
+            Self::Read { .. } => OrderSeen::Unread,
+        }
+    }
+}
+
+impl Effect {
+    /// The attempt that it is for, if it is for one.
+    #[must_use]
+    pub const fn attempt(&self) -> Option<AttemptNumber> {
+        match self {
+            Self::Charge(attempt)
+            | Self::Read { attempt, .. }
+            | Self::Cancel { attempt, .. }
+            | Self::OpenPage(attempt)
+            | Self::ReadPage { attempt, .. }
+            | Self::ClosePage { attempt, .. } => Some(*attempt),
+            Self::Order(_) | Self::ReadPayment { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What may happen to a session: what its callers want, what its clock says, what was seen at Stripe.
+
+use super::aftersales::{OrderSeen, RefundWish};
+use super::attempt::Seen;
+use super::command::{Patch, Payment};
+use super::decision::Decision;
+use super::hint::Hint;
+use super::hosted::Closing;
+use super::restored::Trace;
+use super::token::TokenFacts;
+use crate::domain::ids::{AttemptNumber, ItemId, PaymentIntentId, Revision};
+use crate::domain::order::Fulfillment;
+
+/// Something that happens to a session.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The shopper changed something.
+    Edited {
+        /// The revision that was seen.
+        revision: Option<Revision>,
+        /// The change.
+        patch: Patch,
+    },
+    /// A line of the quote can no longer be sold.
+    LineGone(ItemId),
+    /// The shopper pays, with a token that Stripe has told about.
+    Paid {
+        /// The payment.
+        payment: Payment,
+        /// What the token is good for.
+        facts: TokenFacts,
+    },
+    /// The shopper wants to pay on a page at Stripe.
+    PageWanted {
+        /// The revision that was seen.
+        revision: Option<Revision>,
+    },
+    /// Something else is wanted of a session whose page is open.
+    PageUnwanted(Closing),
+    /// The shopper gave up.
+    Canceled,
+    /// The session's time is over.
+    TimeOut,
+    /// The attempt's request may not be sent any more.
+    RepeatingEnded,
+    /// An operator decided a frozen session.
+    Decided {
+        /// What.
+        decision: Decision,
+        /// What was seen of the payment just before.
+        seen: Seen,
+    },
+    /// Stripe was seen to say something of an attempt.
+    Saw {
+        /// Which attempt was asked about.
+        attempt: AttemptNumber,
+        /// What was seen.
+        seen: Seen,
+    },
+    /// Money is to go back.
+    RefundWanted(RefundWish),
+    /// Goods were sent.
+    Fulfilled(Fulfillment),
+    /// Stripe was seen to say something of a paid order.
+    SawOrder(OrderSeen),
+    /// Somebody says that something has happened at Stripe.
+    Heard(Hint),
+    /// A payment that the session could not account for was looked at.
+    SawPayment {
+        /// Which.
+        payment: PaymentIntentId,
+        /// What was seen.
+        seen: Seen,
+    },
+    /// Stripe shows something that a restored database may not know.
+    Reconciled(Box<Trace>),
+}

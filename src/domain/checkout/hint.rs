@@ -1,0 +1,181 @@
+//! What somebody says has happened at Stripe: a webhook, or a shopper who comes back from its page.
+//!
+//! A hint is never believed. Invariants: it makes the look due that may bear it out, in a commit of its own, so that no crash
+//! and no failed look loses it; a payment that a session cannot account for is read until Stripe has shown it, and flagged if
+//! it has succeeded.
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{IntentSeen, IntentStatus, Seen};
+use super::command::Rejection;
+use super::effect::Effect;
+use super::session::{Charging, Phase, Session, State};
+use super::settle::{LONGEST_PAUSE, pause, raise};
+use super::step::{Context, Transition};
+use crate::domain::ids::{AttemptNumber, PaymentIntentId};
+use crate::domain::stripe_event::Concern;
+use crate::domain::time::Timestamp;
+
+/// The most payments of one session that wait to be looked at; a further one is to be told of again later.
+const MOST_UNEXPLAINED: usize = 8;
+
+/// What somebody says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// What may have changed.
+    pub concern: Concern,
+    /// The payment that it happened to, where it is known.
+    pub payment: Option<PaymentIntentId>,
+}
+
+impl Hint {
+    /// That there may be something to see of a session's payment.
+    #[must_use]
+    pub const fn payment() -> Self {
+        Self { concern: Concern::Payment, payment: None }
+    }
+}
+
+/// A payment that was told of and that its session cannot account for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unexplained {
+    /// The payment.
+    pub payment: PaymentIntentId,
+    /// How often it was read in vain.
+    pub tries: u32,
+    /// When it is read next.
+    pub next_try: Timestamp,
+}
+
+/// Somebody says that something has happened: the look that may bear it out is due now.
+pub(super) fn heard(session: &Session, hint: &Hint, context: &Context<'_>) -> Result<Transition, Rejection> {
+    let now = context.moment.now;
+    let mut next = session.clone();
+    match &mut next.state {
+        // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
+        State::Charging(Charging { phase: Phase::Sending { .. }, .. }) | State::OpeningHosted(_) => {}
+        State::Charging(Charging { next_try, .. }) => *next_try = now.min(*next_try),
+        State::AwaitingHosted { hosted, .. } | State::ClosingHosted { hosted, .. } => {
+            hosted.next_try = now.min(hosted.next_try);
+        }
+        // Of a paid one only its order can change.
+        State::Completed { .. } if hint.concern == Concern::Order => next.book.look_now(now),
+        State::Completed { .. }
+        | State::Open { .. }
+        | State::Ready { .. }
+        | State::Frozen { .. }
+        | State::Canceled { .. }
+        | State::Expired => {}
+    }
+    if let Some(payment) = &hint.payment
+        && !accounts_for(session, payment)
+        && !session.unexplained.iter().any(|known| known.payment == *payment)
+    {
+        if session.unexplained.len() >= MOST_UNEXPLAINED {
+            return Err(Rejection::Busy);
+        }
+        next.unexplained.push(Unexplained { payment: payment.clone(), tries: 0, next_try: now });
+    }
+    Ok(Transition::to(next))
+}
+
+/// Whether a payment is the one that the session was paid with, or is being paid with.
+fn accounts_for(session: &Session, payment: &PaymentIntentId) -> bool {
+    match &session.state {
+        State::Completed { intent, .. } => intent == payment,
+        State::Charging(charging) | State::Frozen { charging, .. } => {
+            charging.intent.as_ref() == Some(payment)
+        }
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Canceled { .. }
+        | State::Expired => false,
+    }
+}
+
+/// The attempt that is undecided: its own looks find its payment.
+fn undecided(session: &Session) -> Option<AttemptNumber> {
+    match &session.state {
+        State::Charging(charging) | State::Frozen { charging, .. } => Some(charging.attempt),
+        State::OpeningHosted(hosted)
+        | State::AwaitingHosted { hosted, .. }
+        | State::ClosingHosted { hosted, .. } => Some(hosted.attempt),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => None,
+    }
+}
+
+/// The unexplained payment that is read next. None is while a request for a payment or a page is on its way: its answer may
+/// explain it.
+fn next(session: &Session) -> Option<&Unexplained> {
+    match &session.state {
+        State::Charging(_) | State::OpeningHosted(_) => None,
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => session.unexplained.iter().min_by_key(|unexplained| unexplained.next_try),
+    }
+}
+
+/// When an unexplained payment is to be read.
+pub(super) fn due(session: &Session) -> Option<Timestamp> {
+    next(session).map(|unexplained| unexplained.next_try)
+}
+
+/// What is to be done about unexplained payments now.
+pub(super) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
+    // A moment beyond any pause was written before the clock was set back.
+    let due = |at: Timestamp| at <= now || at > now + LONGEST_PAUSE;
+    let unexplained = next(session).filter(|unexplained| due(unexplained.next_try))?;
+    Some(Effect::ReadPayment { payment: unexplained.payment.clone(), account: session.account.clone() })
+}
+
+/// Applies what was seen of an unexplained payment: once Stripe has shown it, it is explained or flagged.
+pub(super) fn settle(
+    session: &Session,
+    payment: &PaymentIntentId,
+    seen: &Seen,
+    context: &Context<'_>,
+) -> Transition {
+    let mut next = session.clone();
+    let Seen::Intent(seen) = seen else {
+        let now = context.moment.now;
+        for waiting in next.unexplained.iter_mut().filter(|waiting| waiting.payment == *payment) {
+            waiting.next_try = now + pause(waiting.tries, None, context);
+            waiting.tries = waiting.tries.saturating_add(1);
+        }
+        return Transition::to(next);
+    };
+    next.unexplained.retain(|waiting| waiting.payment != *payment);
+    if let State::Frozen { charging, .. } = &mut next.state
+        && charging.intent.is_none()
+        && seen.session.as_ref() == Some(&session.id)
+        && seen.attempt == Some(charging.attempt)
+    {
+        // What an operator decides about; it is read again then.
+        charging.intent = Some(payment.clone());
+    }
+    let mut transition = Transition::to(next);
+    if is_another_success(session, seen) {
+        raise(&mut transition, payment, context);
+    }
+    transition
+}
+
+/// Whether a payment is of this session, has succeeded, and is not the one that its undecided attempt waits for.
+fn is_another_success(session: &Session, seen: &IntentSeen) -> bool {
+    let running = undecided(session);
+    seen.status == IntentStatus::Succeeded
+        && seen.session.as_ref() == Some(&session.id)
+        && (running.is_none() || running != seen.attempt)
+}
