@@ -1,7 +1,7 @@
 //! The demo as a person uses it: a real Chromium on the emulated host's page, from a product to its receipt.
 //!
-//! The scripts in `tests/node/host` and `tests/node/hosted` click; what they tell is held against the emulated Stripe's ledger here. Their
-//! pictures are kept in the folder that `TEST_SCREENSHOTS` names.
+//! The scripts in `tests/node/host` and `tests/node/hosted` click; what they tell is held against the emulated Stripe's
+//! ledger here. Their pictures are kept in the folder that `TEST_SCREENSHOTS` names.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

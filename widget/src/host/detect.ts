@@ -1,5 +1,6 @@
-// Finds the host. The shop's own page says that it is one. ChatGPT speaks both bridges, and either may come to life first or bring the first result, so both
-// are listened to; for each thing asked of the host, its own bridge goes before the common one.
+// Finds the host. The shop's own page says that it is one. ChatGPT speaks both bridges, and either may come to life first
+// or bring the first result, so both are listened to; for each thing asked of the host, its own bridge goes before the
+// common one.
 
 import { CheckoutPageHost } from './checkout_page';
 import type { Host, HostContext, HostListener } from './host';
