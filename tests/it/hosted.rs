@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use merchant_gateway::emulator::{Fault, FaultPlan, HostedOutcome, RequestKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use merchant_gateway::emulator::{Fault, FaultPlan, HoldPoint, HostedOutcome, RequestKind};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::chance::Chance;
 use crate::support::client::{Client, Speaks, payment, total};
@@ -13,11 +16,34 @@ use crate::support::world::{SHOP_ACCOUNT, World};
 /// Where links of merchants begin in these worlds, as configured.
 const LINKS: &str = "https://links.example";
 
-/// A page as a browser without scripts sees it.
+/// A page as a browser gets it.
 struct Seen {
     status: u16,
     location: Option<String>,
+    /// The Content-Security-Policy; empty where there is none.
+    policy: String,
     html: String,
+}
+
+impl Seen {
+    /// The sources of one of the policy's rules.
+    fn sources(&self, rule: &str) -> Option<&str> {
+        self.policy.split("; ").find_map(|stated| stated.strip_prefix(rule)?.strip_prefix(' '))
+    }
+
+    /// The page's one script; it is the widget's, and the policy admits it alone. Every other page holds none.
+    fn script(&self) -> Option<&str> {
+        let Some(source) = self.sources("script-src") else {
+            assert!(!self.html.contains("<script"), "{}", self.html);
+            return None;
+        };
+        let scripts: Vec<&str> = self.html.split("<script").skip(1).collect();
+        let [script] = scripts[..] else { panic!("{} scripts", scripts.len()) };
+        let (script, _) = script.strip_prefix('>').unwrap().split_once("</script").unwrap();
+        assert_eq!(source, format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script))));
+        assert!(include_str!("../../widget/dist/buy.html").contains(&format!("<script>{script}</script>")));
+        Some(script)
+    }
 }
 
 /// A shopper with a browser that follows no redirection by itself.
@@ -46,13 +72,15 @@ impl<'a> Browser<'a> {
         if status != 404 {
             assert_eq!(header("cache-control").as_deref(), Some("no-store"));
         }
+        let policy = header("content-security-policy").unwrap_or_default();
         if status == 200 {
-            assert!(header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+            assert!(policy.starts_with("default-src 'none'; "), "{policy}");
             assert_eq!(header("x-robots-tag").as_deref(), Some("noindex"));
         }
         let html = answer.text().await.unwrap();
-        assert!(!html.contains("<script"), "{html}");
-        Seen { status, location, html }
+        let seen = Seen { status, location, policy, html };
+        seen.script();
+        seen
     }
 
     async fn get(&self, link: &str) -> Seen {
@@ -159,6 +187,57 @@ async fn a_purchase_without_a_widget_goes_from_a_tools_text_to_the_receipt() {
     assert_eq!(ledger[0].shared_payment_granted_token, None);
     let page = browser.get(link).await;
     assert!(page.html.contains("Paid.") && !page.html.contains("Pay now"), "{}", page.html);
+}
+
+#[tokio::test]
+async fn the_checkout_page_runs_the_widget_and_no_other_page_runs_anything() {
+    let world = World::start();
+    let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
+    let (_, link) = ready(&client).await;
+    let page = browser.get(&link).await;
+    assert!(page.script().is_some() && page.html.contains("<html lang=en data-host=checkout>"));
+    assert_eq!(page.sources("connect-src"), Some("'self'"));
+    assert_eq!(page.sources("img-src"), Some("https://harbor-coffee.example"));
+    for rule in ["frame-ancestors", "base-uri", "default-src"] {
+        assert_eq!(page.sources(rule), Some("'none'"), "{rule}");
+    }
+    assert!(page.html.contains("<div id=plain>") && page.html.contains("Pay now"), "the forms are there");
+
+    let answers = [browser.post(&link, "pay", "revision=7").await, browser.post(&link, "edit", "x=1").await];
+    for answer in &answers {
+        assert!(answer.html.contains("class=said") && answer.html.contains("Pay now"), "{}", answer.html);
+        assert_eq!(answer.script(), None, "what a form came to is told beside the form");
+    }
+    let at_stripe = browser.opens_page(&link, 1).await;
+    let (path, query) = link.split_once('?').unwrap();
+    let waiting = browser.get(&format!("{path}/return?{query}")).await;
+    assert_eq!((waiting.status, waiting.script(), waiting.sources("connect-src")), (200, None, None));
+    let receipt = browser.receipt(&pays(&world, &at_stripe, "pm_card_visa")).await;
+    let receipt = browser.get(&receipt).await;
+    assert_eq!(
+        (receipt.status, receipt.script(), receipt.sources("form-action")),
+        (200, None, Some("'none'"))
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_waits_looks_again_by_itself_where_no_widget_does() {
+    let world = World::start();
+    let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
+    let (sheet, link) = ready(&client).await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let hold = world.emulator.hold_next_payment(HoldPoint::BeforeEffect);
+    let looks = async {
+        hold.reached().await;
+        let look_again = format!("<meta http-equiv=refresh content=\"2;url={link}\">");
+        let page = browser.get(&link).await;
+        assert!(page.html.contains(&format!("<noscript>{look_again}</noscript>")), "{}", page.html);
+        let refused = browser.post(&link, "edit", "x=1").await;
+        assert!(refused.script().is_none() && refused.html.contains(&look_again), "{}", refused.html);
+        hold.release();
+    };
+    let (paid, ()) = futures_util::future::join(client.complete(&sheet["id"], &token), looks).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
 }
 
 #[tokio::test]

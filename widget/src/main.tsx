@@ -3,6 +3,7 @@
 import { render } from 'preact';
 import { applyStyle, type Theme } from './brand';
 import { detect } from './host/detect';
+import { PlainPage } from './plain_page';
 import { Runtime, SYSTEM_CLOCK } from './runtime';
 import './styles/base.css';
 import './styles/controls.css';
@@ -15,6 +16,7 @@ const PATIENCE = 8000;
 
 const root = document.documentElement;
 const place = document.getElementById('app');
+const plain = new PlainPage(document);
 const host = detect(window);
 const dark = window.matchMedia('(prefers-color-scheme: dark)');
 let patient = true;
@@ -23,9 +25,10 @@ let told = '';
 const runtime = new Runtime(host, SYSTEM_CLOCK, draw);
 
 function draw(): void {
-  if (!place) return;
   const { context } = host;
   const { model, dispatch } = runtime;
+  if (!place || plain.stays(model.screen !== 'waiting')) return;
+  const focused = plain.giveWay();
   const speech = speechFor(context.locale ?? navigator.language);
   const theme: Theme = context.theme ?? (dark.matches ? 'dark' : 'light');
   root.lang = speech.language;
@@ -33,6 +36,7 @@ function draw(): void {
   applyStyle(root, context, theme, model.shop?.color ?? null);
   const view = { ...speech, model, dispatch, openLink };
   render(<App view={view} connected={patient || host.isConnected} />, place);
+  if (focused) place.querySelector('h1')?.focus();
   measure();
 }
 
@@ -61,6 +65,9 @@ runtime.start();
 draw();
 document.addEventListener('visibilitychange', seen);
 window.addEventListener('focus', seen);
+window.addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) runtime.dispatch({ type: 'returned' });
+});
 dark.addEventListener('change', draw);
 setTimeout(() => {
   patient = false;

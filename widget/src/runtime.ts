@@ -50,7 +50,7 @@ export class Runtime {
         this.dispatch({ type: 'given', answer: readAnswer(result), asked });
       },
       cancelled: () => this.dispatch({ type: 'cancelled' }),
-      changed: () => this.dispatch({ type: 'capable', canPay: this.host.canPay }),
+      changed: () => this.dispatch({ type: 'capable', canPay: this.host.canPay, ownPage: this.host.shopPage !== null }),
     });
   }
 
@@ -86,6 +86,12 @@ export class Runtime {
       }
       case 'open_page':
         this.host.openLink(effect.url).catch(() => this.dispatch({ type: 'unopened' }));
+        break;
+      case 'go_on':
+        this.host.shopPage?.goOn(effect.url, effect.revision);
+        break;
+      case 'become':
+        this.host.shopPage?.become(effect.url);
         break;
       case 'wait':
         this.clock.after(effect.milliseconds, () => this.dispatch({ type: 'woken', timer: effect.timer }));

@@ -53,7 +53,7 @@ class Widget {
 /** An order that is shown and confirmed. */
 function shown(changes: Parameters<typeof answer>[0] = {}, canPay = false): Widget {
   const given: Event = { type: 'given', answer: answer(changes), asked: null };
-  return new Widget().after({ type: 'capable', canPay }, given).answered(changes);
+  return new Widget().after({ type: 'capable', canPay, ownPage: false }, given).answered(changes);
 }
 
 function away(): Widget {

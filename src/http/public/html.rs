@@ -1,4 +1,6 @@
-//! What the shop's pages have in common: plain HTML without script, and headers that admit nothing foreign.
+//! What the shop's pages have in common: plain HTML that needs no script, and headers that admit nothing foreign.
+//!
+//! Invariant: the one script that any page may run is the buy widget's, by its hash.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY};
@@ -6,6 +8,8 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::domain::merchant::MerchantView;
 use crate::domain::pricing::Quote;
+use crate::protocol::apps::widget::image_origins;
+use crate::protocol::apps::widget_parts::WidgetParts;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
 table{border-collapse:collapse;width:100%}td,th{padding:.4rem 0;text-align:left;border-bottom:1px solid #ddd}\
@@ -15,51 +19,90 @@ input,select{font:inherit;padding:.4rem;width:100%;box-sizing:border-box}input[t
 button{font:inherit;padding:.7rem 1.2rem;border:0;border-radius:.4rem;background:#1a1a1a;color:#fff}\
 button.quiet{background:#e6e6e6;color:#1a1a1a}@media print{form,button{display:none}}";
 
-/// Where a page's forms may lead.
+/// What a page can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Forms {
-    /// It has none.
-    None,
-    /// To the shop itself, and from there to Stripe's page; in test mode that may be an emulated one on this machine.
-    ToStripe,
+pub(super) enum Kind {
+    /// Be read.
+    Text,
+    /// Send forms: to the shop itself, and from there to Stripe's page.
+    Forms,
+    /// The same, until the buy widget takes their place.
+    Widget,
 }
 
-/// The head of a page's answer: no script, no foreign content, in no index and no cache.
-pub(super) fn answer(status: StatusCode, forms: Forms, view: &MerchantView) -> HttpResponseBuilder {
-    let targets = match forms {
-        Forms::None => "'none'",
-        Forms::ToStripe if view.mode.livemode() => "'self' https:",
-        Forms::ToStripe => "'self' https: http://127.0.0.1:* http://localhost:*",
-    };
-    let policy = format!(
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action {targets}; frame-ancestors 'none'"
-    );
+/// The head of a page's answer: nothing foreign, in no index and no cache.
+pub(super) fn answer(status: StatusCode, kind: Kind, view: &MerchantView) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer
         .content_type("text/html; charset=utf-8")
-        .insert_header((CONTENT_SECURITY_POLICY, policy))
+        .insert_header((CONTENT_SECURITY_POLICY, policy(kind, view)))
         // The address holds its key. A form must still tell where it comes from.
-        .insert_header((REFERRER_POLICY, if forms == Forms::None { "no-referrer" } else { "same-origin" }))
+        .insert_header((REFERRER_POLICY, if kind == Kind::Text { "no-referrer" } else { "same-origin" }))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((HeaderName::from_static("x-robots-tag"), "noindex"))
         .insert_header((HeaderName::from_static("x-content-type-options"), "nosniff"));
     answer
 }
 
+fn policy(kind: Kind, view: &MerchantView) -> String {
+    let targets = match kind {
+        Kind::Text => "'none'",
+        Kind::Forms | Kind::Widget if view.mode.livemode() => "'self' https:",
+        // In test mode Stripe's page may be an emulated one on this machine.
+        Kind::Forms | Kind::Widget => "'self' https: http://127.0.0.1:* http://localhost:*",
+    };
+    let widget = match kind {
+        Kind::Text | Kind::Forms => String::new(),
+        Kind::Widget => {
+            let images: Vec<&str> = image_origins(view).into_iter().collect();
+            let images = if images.is_empty() { "'none'".to_owned() } else { images.join(" ") };
+            let script = &WidgetParts::get().script_source;
+            format!(" script-src {script}; connect-src 'self'; img-src {images};")
+        }
+    };
+    format!(
+        "default-src 'none';{widget} style-src 'unsafe-inline'; base-uri 'none'; form-action {targets}; frame-ancestors 'none'"
+    )
+}
+
 /// A whole page of a shop. `head` may add to the document's head, `body` is HTML.
 pub(super) fn page(view: &MerchantView, title: &str, head: &str, body: &str) -> String {
+    format!(
+        "<!doctype html><html lang=en>{head}<style>{STYLE}</style>{body}</html>\n",
+        head = begin(title, head),
+        body = plain(view, body),
+    )
+}
+
+/// The same, with the widget in waiting: its style applies and the plain part goes once it has something to show
+/// (`widget/src/plain_page.ts`). What `head` adds is for browsers without scripts.
+pub(super) fn page_with_widget(view: &MerchantView, title: &str, head: &str, body: &str) -> String {
+    let head = if head.is_empty() { String::new() } else { format!("<noscript>{head}</noscript>") };
+    let WidgetParts { style, script, .. } = WidgetParts::get();
+    format!(
+        "<!doctype html><html lang=en data-host=checkout>{head}<style id=plain-style>{STYLE}</style>\
+         <style id=app-style media=\"not all\">{style}</style>\
+         <div id=plain>{body}</div><div id=app></div><script>{script}</script></html>\n",
+        head = begin(title, &head),
+        body = plain(view, body),
+    )
+}
+
+fn begin(title: &str, head: &str) -> String {
+    format!(
+        "<meta charset=utf-8><meta name=viewport content=\"width=device-width, initial-scale=1\">\
+         <meta name=robots content=noindex>{head}<title>{}</title>",
+        escape(title)
+    )
+}
+
+fn plain(view: &MerchantView, body: &str) -> String {
     let test = if view.mode.livemode() {
         ""
     } else {
         "<p class=test>Test mode: no money moves and nothing will be sent.</p>"
     };
-    format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <meta name=robots content=noindex>{head}<title>{title}</title><style>{STYLE}</style>\
-         <h1>{shop}</h1>{test}{body}</html>\n",
-        title = escape(title),
-        shop = escape(&view.name),
-    )
+    format!("<h1>{}</h1>{test}{body}", escape(&view.name))
 }
 
 /// A quote as the rows of a table.

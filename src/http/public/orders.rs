@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::Public;
-use super::html::{self, Forms, escape};
+use super::html::{self, Kind, escape};
 use super::visit::{Visit, not_found};
 use crate::domain::checkout::command::{Command, PlacedOrder};
 use crate::domain::ids::{ItemId, OrderId};
@@ -43,7 +43,7 @@ pub(super) async fn page(
         Ok(answer) => {
             let view = visit.merchant.view();
             let page = render(&placed, &answer.session.book, &view);
-            html::answer(StatusCode::OK, Forms::None, &view).body(page)
+            html::answer(StatusCode::OK, Kind::Text, &view).body(page)
         }
         Err(rejection) => failed(&id, &rejection),
     }

@@ -7,7 +7,7 @@
 //!   [`fulfillment`] and [`messages`] as its parts.
 //! - [`completion`]: the flat answer of `complete_checkout`, rendered once and stored.
 //! - [`product_card`]: a product as tools and the widget show it.
-//! - [`widget`]: the buy widget as an MCP resource.
+//! - [`widget`]: the buy widget as an MCP resource; [`widget_parts`]: the same for a page of the gateway's own.
 
 pub mod completion;
 pub mod fulfillment;
@@ -16,3 +16,4 @@ pub mod messages;
 pub mod payment_sheet;
 pub mod product_card;
 pub mod widget;
+pub mod widget_parts;

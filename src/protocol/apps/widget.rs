@@ -19,7 +19,7 @@ pub const APP_MIME: &str = "text/html;profile=mcp-app";
 pub const SKYBRIDGE_MIME: &str = "text/html+skybridge";
 
 /// The widget's page: one file without outside references.
-const HTML: &str = include_str!("../../../widget/dist/buy.html");
+pub(super) const HTML: &str = include_str!("../../../widget/dist/buy.html");
 
 /// The page as a JSON string, quotes included; escaped once.
 static ESCAPED: LazyLock<String> = LazyLock::new(|| Value::from(HTML).to_string());
@@ -125,7 +125,8 @@ fn meta(view: &MerchantView) -> Value {
 }
 
 /// The origins of the catalog's pictures and of the logo, each once, sorted.
-fn image_origins(view: &MerchantView) -> BTreeSet<&str> {
+#[must_use]
+pub fn image_origins(view: &MerchantView) -> BTreeSet<&str> {
     let pictures = view.catalog.products().iter().flat_map(|product| &product.images);
     pictures.chain(&view.chatgpt.brand.logo).filter_map(|url| origin(url)).collect()
 }

@@ -29,6 +29,7 @@ try {
 
   await page.goto(checkout);
   await page.getByText("A delivery address is needed").waitFor();
+  must((await page.locator("html").getAttribute("data-host")) === "checkout", "the widget is in waiting");
   await picture("1-address");
   await page.getByLabel("Mail address").fill("ada@example.com");
   await page.getByLabel("Name").fill("Ada Lovelace");
@@ -58,7 +59,9 @@ try {
   must(receipt.includes(total), `the receipt does not say ${total}: ${receipt}`);
   await picture("5-receipt");
   must(complaints.length === 0, `the browser complains: ${complaints.join("; ")}`);
-  console.log(JSON.stringify({ total, receipt: page.url() }));
+  const [, session] = checkout.match(/\/checkout\/(chk_[0-9a-z]+)/);
+  const [digits, currency] = total.split(" ");
+  console.log(JSON.stringify({ session, amount: Number(digits.replace(/\D/g, "")), currency }));
 } finally {
   await browser.close();
 }

@@ -1,11 +1,15 @@
-// Finds the host. ChatGPT speaks both bridges, and either may come to life first or bring the first result, so both
-// are listened to; for each thing asked of the host, its own bridge goes before the common one.
+// Finds the host. The shop's own page says that it is one. ChatGPT speaks both bridges, and either may come to life first
+// or bring the first result, so both are listened to; for each thing asked of the host, its own bridge goes before the
+// common one.
 
+import { CheckoutPageHost } from './checkout_page';
 import type { Host, HostContext, HostListener } from './host';
 import { McpAppsHost } from './mcp_apps';
 import { OpenAiHost, type OpenAiWindow } from './openai';
 
 class EitherHost implements Host {
+  readonly shopPage = null;
+
   constructor(
     private readonly openai: OpenAiHost,
     /** `null` for a page that nothing embeds. */
@@ -67,6 +71,7 @@ class EitherHost implements Host {
 
 /** The host of this window. */
 export function detect(window: Window): Host {
+  if (CheckoutPageHost.owns(window.document)) return new CheckoutPageHost(window);
   const apps = window.parent === window ? null : new McpAppsHost(window);
   return new EitherHost(new OpenAiHost(window as OpenAiWindow), apps);
 }

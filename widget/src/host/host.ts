@@ -1,6 +1,6 @@
-// The one face of whatever shows the widget: an assistant, and later a page of the gateway itself.
+// The one face of whatever shows the widget: an assistant, or the shop's own page of a checkout.
 //
-// Invariant: the widget knows its host through this interface alone; what a host cannot do is said by `canPay`,
+// Invariant: the widget knows its host through this interface alone; what a host can do is said by `canPay`, `shopPage`,
 // `isConnected` and refusals, never guessed from its name.
 
 /** How the host shows the widget. */
@@ -30,11 +30,21 @@ export interface HostListener {
   changed(): void;
 }
 
+/** What can be done where the widget is the shop's own page of an order, and no guest of an assistant's. */
+export interface ShopPage {
+  /** Leaves for the payment of a revision, in this tab. `page` is the order's page. */
+  goOn(page: string, revision: number): void;
+  /** Another order is shown from now on: this is its page. */
+  become(page: string): void;
+}
+
 export interface Host {
   readonly isConnected: boolean;
   readonly context: HostContext;
   /** Whether the host has a payment sheet. */
   readonly canPay: boolean;
+  /** `null` beside a chat. */
+  readonly shopPage: ShopPage | null;
   /** What `save` was given in an earlier life of this widget; `undefined` where hosts keep nothing. */
   readonly saved: unknown;
   start(listener: HostListener): void;

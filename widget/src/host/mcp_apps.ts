@@ -9,6 +9,7 @@ type AppsWindow = RpcWindow & Pick<Window, 'open'>;
 
 export class McpAppsHost implements Host {
   readonly canPay = false;
+  readonly shopPage = null;
   readonly saved = undefined;
   isConnected = false;
   context: HostContext = NO_CONTEXT;

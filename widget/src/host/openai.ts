@@ -32,6 +32,8 @@ function members(value: unknown): Members {
 }
 
 export class OpenAiHost implements Host {
+  readonly shopPage = null;
+
   constructor(private readonly window: OpenAiWindow) {}
 
   private get openai(): OpenAi {

@@ -6,11 +6,13 @@ import type { Address, Answer } from './wire';
 export type Event =
   // From the host.
   | { readonly type: 'started'; readonly saved: Saved | null }
-  | { readonly type: 'capable'; readonly canPay: boolean }
+  | { readonly type: 'capable'; readonly canPay: boolean; readonly ownPage: boolean }
   | { readonly type: 'given'; readonly answer: Answer; readonly asked: string | null }
   | { readonly type: 'cancelled' }
   /** The page that holds the widget came into view or went out of it, or the shopper turned to it. */
   | { readonly type: 'seen'; readonly visible: boolean }
+  /** The shopper went back to the page, and the browser shows it as it was left. */
+  | { readonly type: 'returned' }
   // What became of effects.
   | { readonly type: 'answered'; readonly call: number; readonly answer: Answer }
   | { readonly type: 'lost'; readonly call: number }
@@ -46,6 +48,10 @@ export type Effect =
   | { readonly type: 'call'; readonly call: number; readonly tool: string; readonly args: Readonly<Record<string, unknown>> }
   | { readonly type: 'pay'; readonly attempt: number; readonly sheet: unknown }
   | { readonly type: 'open_page'; readonly url: string }
+  /** Leaves the shop's own page for the payment of a revision. */
+  | { readonly type: 'go_on'; readonly url: string; readonly revision: number }
+  /** The shop's own page is another order's from now on. */
+  | { readonly type: 'become'; readonly url: string }
   | { readonly type: 'wait'; readonly timer: number; readonly milliseconds: number }
   | { readonly type: 'wait_until'; readonly timer: number; readonly moment: string };
 

@@ -43,7 +43,7 @@ export type Ask =
   | { readonly kind: 'start' }
   | { readonly kind: 'read'; readonly why: Why; readonly id: string; readonly then: readonly Notice[] };
 
-/** A way to pay: the host's sheet, or the shop's own page in a browser. */
+/** A way to pay: the host's sheet, or by way of the shop's own page in a browser, which the widget itself may be. */
 export type Way = 'sheet' | 'page';
 
 export interface Flight {
@@ -60,8 +60,8 @@ export type Payment =
   | { readonly kind: 'checking' }
   /** The shop does not know yet; `timer` is what wakes the next look, absent once they are used up. */
   | { readonly kind: 'confirming'; readonly tries: number; readonly timer: number | null }
-  /** The shop is asked for its page. */
-  | { readonly kind: 'leaving' }
+  /** The shop is asked for its page; where the widget is that page, it is then being left, and `timer` ends the waiting. */
+  | { readonly kind: 'leaving'; readonly timer: number | null }
   /**
    * The shopper is on the shop's page, if the host did open it. `timer` wakes the next look, absent while one is under
    * way and while nobody sees the widget.
@@ -95,6 +95,8 @@ export interface Saved {
 export interface Model {
   /** Whether the host has a payment sheet. */
   readonly canPay: boolean;
+  /** Whether the widget is the shop's own page. */
+  readonly ownPage: boolean;
   /** Whether the page that holds the widget can be seen. */
   readonly visible: boolean;
   readonly shop: Shop | null;
@@ -129,6 +131,7 @@ export const EMPTY_LISTING: Listing = {
 
 export const FIRST: Model = {
   canPay: false,
+  ownPage: false,
   visible: true,
   shop: null,
   screen: 'waiting',

@@ -12,7 +12,7 @@ import { ask, read } from './session_calls';
 /** Opens the sheet with the session exactly as the shop made it, or asks the shop for its page. */
 export function pay(model: Model, way: Way): Step {
   if (!payable(model) || !model.session || !waysToPay(model).includes(way)) return to(model);
-  if (way === 'page') return ask({ ...model, notices: [], payment: { kind: 'leaving' } }, { kind: 'start' });
+  if (way === 'page') return ask({ ...model, notices: [], payment: { kind: 'leaving', timer: null } }, { kind: 'start' });
   const attempt = model.counter + 1;
   const next: Model = { ...model, counter: attempt, notices: [], payment: { kind: 'open', attempt } };
   return to(next, { type: 'pay', attempt, sheet: model.session.raw });
@@ -72,14 +72,32 @@ export function seen(model: Model, visible: boolean): Step {
   return read({ ...next, payment: { ...AWAY, opened: payment.opened } }, 'page');
 }
 
+/** The browser shows the page as it was left, and the order may have been paid meanwhile. */
+export function returned(model: Model): Step {
+  switch (model.payment.kind) {
+    case 'idle':
+    case 'leaving':
+    case 'unsure':
+      return model.flight ? to(model) : check(model);
+    case 'away':
+      return seen(model, true);
+    // Each of these is being looked at.
+    case 'open':
+    case 'checking':
+    case 'confirming':
+      return to(model);
+  }
+}
+
 /** A timer rang. */
 export function woken(model: Model, timer: number): Step {
   const { payment, expiry, flight } = model;
   if (payment.kind === 'away' && payment.timer === timer && !flight) {
     return model.visible ? read({ ...model, payment: { ...payment, timer: null } }, 'page') : linger(model);
   }
+  if (payment.kind === 'leaving' && payment.timer === timer && !flight) return check(model);
   // The page has an end of its own; the prices are watched again afterwards.
-  if (payment.kind === 'away' && expiry?.timer === timer) return to({ ...model, expiry: null });
+  if ((payment.kind === 'away' || payment.kind === 'leaving') && expiry?.timer === timer) return to({ ...model, expiry: null });
   if (payment.kind === 'confirming' && payment.timer === timer && !flight) return read(model, 'poll');
   if (expiry?.timer === timer && payment.kind === 'idle' && !flight && model.session?.id === expiry.id) {
     return read(model, 'expiry');

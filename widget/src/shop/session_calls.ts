@@ -90,7 +90,10 @@ export function adopt(model: Model, wanted: Ask, answer: Session): Step {
     notices: noticesAfter(wanted, before, session, news),
     editingAddress: isEditingAfter(model, wanted, session),
   };
-  return onward(next, wanted);
+  const step = onward(next, wanted);
+  const { pageUrl } = session;
+  if (wanted.kind !== 'create' || !model.ownPage || !pageUrl) return step;
+  return to(step.model, { type: 'become', url: pageUrl }, ...step.effects);
 }
 
 /** A newer state of the same session over an older one. */

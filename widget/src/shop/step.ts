@@ -7,7 +7,7 @@ import { type Event, type Step, to } from './events';
 import { forget, given, restore, started } from './given';
 import { type Model, type Saved, isEditable, wantedItems } from './model';
 import { variantOf } from './options';
-import { check, openAgain, paid, pay, seen, unopened, unpaid, woken } from './paying';
+import { check, openAgain, paid, pay, returned, seen, unopened, unpaid, woken } from './paying';
 import { answered, ask, change, lost, read } from './session_calls';
 
 export function step(model: Model, event: Event): Step {
@@ -15,13 +15,15 @@ export function step(model: Model, event: Event): Step {
     case 'started':
       return started(model, event.saved);
     case 'capable':
-      return to({ ...model, canPay: event.canPay });
+      return to({ ...model, canPay: event.canPay, ownPage: event.ownPage });
     case 'given':
       return given(model, event.answer, event.asked);
     case 'cancelled':
       return model.screen === 'waiting' ? to({ ...model, notices: [{ kind: 'own', key: 'tool_cancelled' }] }) : to(model);
     case 'seen':
       return seen(model, event.visible);
+    case 'returned':
+      return returned(model);
     case 'answered':
       return isSearch(model, event.call) ? listed(model, event.answer) : answered(model, event.call, event.answer);
     case 'lost':

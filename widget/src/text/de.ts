@@ -123,7 +123,7 @@ export const de: Messages = {
   reread: 'Die Verbindung war unterbrochen. So sieht die Bestellung jetzt aus.',
   no_answer: 'Der Shop hat nicht geantwortet.',
   prices_fresh: 'Die Preise sind aktuell.',
-  options_unknown: 'Die Optionen dieses Produkts ließen sich nicht laden. Frag im Chat danach.',
+  options_unknown: 'Die Optionen dieses Produkts ließen sich nicht laden.',
   cart_full: 'Mehr verschiedene Produkte passen nicht in eine Bestellung.',
   no_page: 'Der Shop hat gerade keine Zahlungsseite für diese Bestellung. Es wurde nichts abgebucht.',
   tool_cancelled: 'Das wurde abgebrochen, bevor etwas angezeigt werden konnte.',

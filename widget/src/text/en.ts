@@ -126,7 +126,7 @@ export const en = {
   reread: 'The connection was interrupted. This is how the order stands now.',
   no_answer: 'The shop did not answer.',
   prices_fresh: 'The prices are up to date.',
-  options_unknown: 'The options of this product could not be loaded. Ask in the chat to see it.',
+  options_unknown: 'The options of this product could not be loaded.',
   cart_full: 'An order cannot hold more different products.',
   no_page: 'The shop has no payment page for this order at the moment. Nothing was charged.',
   tool_cancelled: 'This was stopped before anything could be shown.',

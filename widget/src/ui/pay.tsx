@@ -41,9 +41,10 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
   }
   const [way, other] = waysToPay(model);
   if (session.status === 'ready_for_payment' && !way) {
-    return <div class="notice cannot-pay" role="status"><p>{text.cannot_pay}</p></div>;
+    return <div class="notice cannot-pay" role="status"><p>{model.ownPage ? text.no_page : text.cannot_pay}</p></div>;
   }
-  const words = (to: Way): string => (to === 'sheet' ? text.pay(amount) : text.pay_page(model.shop?.name ?? null));
+  const words = (to: Way): string =>
+    to === 'sheet' || model.ownPage ? text.pay(amount) : text.pay_page(model.shop?.name ?? null);
   if (session.status === 'ready_for_payment' && way && total !== null) {
     return (
       <div class="pay">

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::checkout::command::Command;
 use crate::domain::ids::Revision;
+use crate::http::public::html::Kind;
 use crate::protocol::mcp::{ArgumentError, patch};
 
 /// What is said of a form that no page of ours has sent.
@@ -34,6 +35,11 @@ pub(super) struct Last<'a> {
 impl<'a> Last<'a> {
     pub(super) const fn said(text: &'a str) -> Self {
         Self { said: Some(text), typed: None }
+    }
+
+    /// Which page is shown: an answer to a form stays with the forms, where what is said and what was typed can be seen.
+    pub(super) const fn page(&self) -> Kind {
+        if self.said.is_some() { Kind::Forms } else { Kind::Widget }
     }
 }
 

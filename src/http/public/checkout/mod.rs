@@ -1,5 +1,7 @@
 //! `/checkout/{session}?key=…`: a shop's own page of one checkout, where paying on a page at Stripe begins and ends.
 //!
+//! The page is the buy widget over plain forms, which do the essential where no script runs.
+//!
 //! Whoever holds the link may look, edit and pay, as in the widget. Looking changes nothing; forms are posted, name the
 //! revision that was shown, and are answered by a redirection, so that a reload repeats nothing.
 
@@ -12,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::Public;
-use super::html::{self, Forms};
+use super::html::{self, Kind};
 use super::visit::{Visit, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command, Rejection};
@@ -99,7 +101,7 @@ impl Holder {
     fn rendered(&self, status: StatusCode, answer: &Answer, last: Last<'_>) -> HttpResponse {
         let view = self.merchant.view();
         match &answer.checkout_page {
-            Some(link) => html::answer(status, Forms::ToStripe, &view).body(page::render(
+            Some(link) => html::answer(status, last.page(), &view).body(page::render(
                 answer,
                 &view,
                 (link, self.merchant.now()),
@@ -144,7 +146,7 @@ async fn came_back(
             (Some(placed), _) => redirect(&placed.permalink),
             (None, State::AwaitingHosted { .. }) => {
                 let view = holder.merchant.view();
-                html::answer(StatusCode::OK, Forms::ToStripe, &view).body(page::waiting(&answer, &view))
+                html::answer(StatusCode::OK, Kind::Forms, &view).body(page::waiting(&answer, &view))
             }
             (None, _) => Holder::link(&answer),
         },

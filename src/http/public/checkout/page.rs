@@ -1,4 +1,4 @@
-//! The checkout page as HTML: all that it promises works without a script.
+//! The checkout page as HTML: the forms, which need no script, and the widget in waiting.
 
 use super::form::{Edit, Last};
 use crate::domain::address::Address;
@@ -6,11 +6,13 @@ use crate::domain::checkout::command::Answer;
 use crate::domain::checkout::session::{Session, State};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
-use crate::http::public::html::{self, escape};
+use crate::http::public::html::{self, Kind, escape};
 use crate::protocol::apps::messages;
 
-/// How often a page that waits for Stripe looks again, in seconds.
-const LOOK_AGAIN: &str = "<meta http-equiv=refresh content=2>";
+/// Has a page that waits for Stripe look again at the checkout: this may be the answer to a form.
+fn look_again(link: &str) -> String {
+    format!("<meta http-equiv=refresh content=\"2;url={}\">", escape(link))
+}
 
 /// A page as its session stands at `now`. `link` is the page's own address.
 pub(super) fn render(
@@ -25,22 +27,25 @@ pub(super) fn render(
     told.extend(messages.iter().map(|message| message.content.as_str()));
     told.dedup();
     let told = html::each(told, |text| format!("<p class=said>{}</p>", escape(&html::sentence(text))));
-    let (head, forms) = match &session.state {
-        State::Ready { quote } if quote.expires > now => ("", both_forms(session, view, link, last.typed)),
-        State::AwaitingHosted { .. } => ("", both_forms(session, view, link, last.typed)),
-        State::Ready { .. } | State::Open { .. } => ("", edit_form(session, view, link, last.typed)),
-        State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
-            (LOOK_AGAIN, String::new())
-        }
+    let (waits, forms) = match &session.state {
+        State::Ready { quote } if quote.expires > now => (false, both_forms(session, view, link, last.typed)),
+        State::AwaitingHosted { .. } => (false, both_forms(session, view, link, last.typed)),
+        State::Ready { .. } | State::Open { .. } => (false, edit_form(session, view, link, last.typed)),
+        State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => (true, String::new()),
         State::Completed { .. } | State::Frozen { .. } | State::Canceled { .. } | State::Expired => {
-            ("", String::new())
+            (false, String::new())
         }
     };
     let order = answer.order.as_ref().map_or_else(String::new, |placed| {
         format!("<p>Paid. <a href=\"{}\">Order {}</a></p>", escape(&placed.permalink), placed.order.id)
     });
     let body = format!("<h2>Your order</h2>{told}{order}{table}{forms}", table = table(session));
-    html::page(view, &format!("Checkout at {}", view.name), head, &body)
+    let head = if waits { look_again(link) } else { String::new() };
+    let page = match last.page() {
+        Kind::Widget => html::page_with_widget,
+        Kind::Text | Kind::Forms => html::page,
+    };
+    page(view, &format!("Checkout at {}", view.name), &head, &body)
 }
 
 /// What a shopper sees who comes back from Stripe's page before Stripe has told us.
@@ -52,7 +57,8 @@ pub(super) fn waiting(answer: &Answer, view: &MerchantView) -> String {
         table = table(&answer.session),
         link = escape(link),
     );
-    html::page(view, &format!("Checkout at {}", view.name), LOOK_AGAIN, &body)
+    let head = "<meta http-equiv=refresh content=2>";
+    html::page(view, &format!("Checkout at {}", view.name), head, &body)
 }
 
 fn table(session: &Session) -> String {
