@@ -1,5 +1,8 @@
 //! The checkout machine and its driver, without any I/O.
 
+mod hints;
+mod pages;
+
 use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;

@@ -179,7 +179,7 @@ fn every_crate_that_is_used_has_its_line_in_the_decisions() {
 fn the_reader_of_documents_notices_every_kind_of_wrong_name() {
     let text = "`Driver::on` (`x`) `src/nowhere.rs`. `src/domain/checkout/driver/mod.rs`: `Driver::on`, `look`,\n\
                 `look_away` and `Driver::look`; then `Driver::pump` (`gone`), not `this`. `Driver::jump`, `session`.\n\
-                `src/domain/checkout/driver/mod.rs`: `Input::Saw`, `Output::Saw`, `outcome`, `Driver`, `wildcard`.\n\
+                `src/domain/checkout/driver/exchange.rs`: `Input::Saw`, `Output::Saw`, `outcome`, `Input`, `wildcard`.\n\
                 `src/domain/checkout/session.rs`: `State::Frozen` and `State::frozen`, in `src/domain/`.\n";
     assert_eq!(
         wrong_names(text),
@@ -191,9 +191,9 @@ fn the_reader_of_documents_notices_every_kind_of_wrong_name() {
             "src/domain/checkout/driver/mod.rs does not define Driver::look",
             "src/domain/checkout/driver/mod.rs does not define gone",
             "src/domain/checkout/driver/mod.rs does not define Driver::jump",
-            "src/domain/checkout/driver/mod.rs does not define Output::Saw",
-            "src/domain/checkout/driver/mod.rs does not define outcome",
-            "src/domain/checkout/driver/mod.rs does not define wildcard",
+            "src/domain/checkout/driver/exchange.rs does not define Output::Saw",
+            "src/domain/checkout/driver/exchange.rs does not define outcome",
+            "src/domain/checkout/driver/exchange.rs does not define wildcard",
             "src/domain/checkout/session.rs does not define State::frozen",
         ]
     );
