@@ -175,6 +175,27 @@ fn every_crate_that_is_used_has_its_line_in_the_decisions() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// What stands in backquotes in the text's headings.
+fn named_in_headings(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.starts_with('#')).flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+#[test]
+fn every_message_that_operators_are_told_of_is_logged() {
+    let page = document("docs/OPERATIONS.md");
+    let messages: Vec<&str> = named_in_headings(&page).collect();
+    assert!(messages.len() > 3, "{messages:?}");
+    let code: String = crate::architecture::rust_files(&repository().join("src"))
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let unknown: Vec<&&str> =
+        messages.iter().filter(|message| !code.contains(&format!("\"{message}\""))).collect();
+    assert!(unknown.is_empty(), "logged nowhere: {unknown:?}");
+    let told = named_in_headings("# One: `a_b`, `c`\n`not_a_heading`\n## Two `d`");
+    assert_eq!(told.collect::<Vec<_>>(), ["a_b", "c", "d"]);
+}
+
 #[test]
 fn the_reader_of_documents_notices_every_kind_of_wrong_name() {
     let text = "`Driver::on` (`x`) `src/nowhere.rs`. `src/domain/checkout/driver/mod.rs`: `Driver::on`, `look`,\n\

@@ -253,7 +253,22 @@ proptest! {
                 Event::Saw { seen: Seen::Page(page), .. } if page.status == PageStatus::Paid => {
                     page.intent.as_ref().map(|(intent, _)| intent.clone())
                 }
-                _ => None,
+                Event::Edited { .. }
+                | Event::LineGone(_)
+                | Event::Paid { .. }
+                | Event::PageWanted { .. }
+                | Event::PageUnwanted(_)
+                | Event::Canceled
+                | Event::TimeOut
+                | Event::RepeatingEnded
+                | Event::Decided { .. }
+                | Event::Saw { .. }
+                | Event::RefundWanted(_)
+                | Event::Fulfilled(_)
+                | Event::SawOrder(_)
+                | Event::Heard(_)
+                | Event::SawPayment { .. }
+                | Event::Reconciled(_) => None,
             };
             let told = if let Event::SawPayment { payment, seen: Seen::Intent(seen) } = &happens {
                 (seen.status == IntentStatus::Succeeded).then(|| (payment.clone(), seen.attempt))

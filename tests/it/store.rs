@@ -427,7 +427,7 @@ async fn a_flag_is_resolved_once(store: AnyStore) {
         let told = store.resolve_flag(&harbor(), &id, resolution(text, at)).await.unwrap();
         assert_eq!(told, Some(resolved.clone()));
     }
-    assert_eq!(store.flags(&harbor(), WhichFlags::ALL).await.unwrap(), [resolved.clone()]);
+    assert_eq!(store.flags(&harbor(), WhichFlags::ALL).await.unwrap(), std::slice::from_ref(&resolved));
     let open = WhichFlags { open: true, ..WhichFlags::ALL };
     assert_eq!(store.flags(&harbor(), open).await.unwrap(), []);
     let behind = WhichFlags { after: Some(resolved.flag.id), ..WhichFlags::ALL };

@@ -1,6 +1,6 @@
 //! Which merchant a request is for, and whether its sender may ask.
 
-use actix_web::http::header::{HOST, HeaderName, ORIGIN};
+use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use actix_web::{HttpRequest, HttpResponse};
 use url::Url;
 
@@ -56,7 +56,7 @@ impl Visit {
     pub(super) fn with_form(request: &HttpRequest, public: &Public) -> Result<Self, Stranger> {
         let visit = Self::of(request, public)?;
         // Browsers name the origin of every form; a client that is none has the key by other means.
-        let site = request.headers().get("sec-fetch-site").map(|site| site.as_bytes());
+        let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
         let own = visit.welcomes(request, &[]) && matches!(site, None | Some(b"same-origin"));
         if own { Ok(visit) } else { Err(Stranger::Origin) }
     }
