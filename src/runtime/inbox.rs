@@ -121,12 +121,12 @@ mod tests {
             async move { assert_ne!(id, "evt_2", "as it was told to") }
         };
         let following = tokio::spawn(follow_up(Arc::clone(&store) as _, clock, follow, stopped));
-        while met.lock().unwrap().len() < 3 {
-            assert!(!following.is_finished());
+        // Nobody here waits for time, so that it stands still: what is met is met in the first round.
+        for _ in 0..100 {
             tokio::task::yield_now().await;
         }
         stop.send(true).unwrap();
         following.await.unwrap();
-        assert_eq!(met.lock().unwrap()[..3], ["evt_1", "evt_2", "evt_3"], "all within one round");
+        assert_eq!(*met.lock().unwrap(), ["evt_1", "evt_2", "evt_3"]);
     }
 }

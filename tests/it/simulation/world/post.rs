@@ -1,7 +1,7 @@
 //! Order events on their way: claimed under a lease, sent to a receiver that does what it likes, settled as the dispatcher
 //! judges; and processes that die between any two of these.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use merchant_gateway::domain::ids::{OrderEventId, OrderId};
 use merchant_gateway::domain::time::{Span, Timestamp};
@@ -27,8 +27,8 @@ pub struct Post {
     arrived: Vec<(OrderEventId, Timestamp)>,
     /// When an event was first given up.
     parked: BTreeMap<OrderEventId, Timestamp>,
-    /// Those that were sent again by hand while they were on their way.
-    retried: HashSet<OrderEventId>,
+    /// Those that were sent again by hand while they were on their way, and when.
+    retried: HashMap<OrderEventId, Timestamp>,
 }
 
 impl Post {
@@ -47,7 +47,7 @@ impl Post {
             leased: HashMap::new(),
             arrived: Vec::new(),
             parked: BTreeMap::new(),
-            retried: HashSet::new(),
+            retried: HashMap::new(),
         }
     }
 }
@@ -75,7 +75,7 @@ impl World {
         self.count(if leased { "event retried on its way" } else { "event retried by hand" });
         self.tell(|| format!("somebody sends {id} again"));
         if leased {
-            self.post.retried.insert(id.clone());
+            self.post.retried.insert(id.clone(), self.now);
         }
         self.store.outbox.retry(&id, self.now);
     }
@@ -221,8 +221,10 @@ impl World {
     /// has sent again by hand meanwhile.
     fn given_up(&mut self, delivery: &Delivery, tried: &Tried) -> Result<(), String> {
         let kept = self.store.outbox.kept(&delivery.id).unwrap();
-        let retried = self.post.retried.remove(&delivery.id) && kept.state != DeliveryState::Delivered;
-        if retried && (kept.state != DeliveryState::Pending || kept.tries > 0) {
+        let retried = self.post.retried.remove(&delivery.id);
+        if let Some(at) = retried.filter(|_| kept.state != DeliveryState::Delivered)
+            && (kept.next_try, kept.tries) != (Some(at), 0)
+        {
             return Err(format!(
                 "events: {} was retried by hand, and is not as the retry made it",
                 delivery.id
