@@ -269,6 +269,7 @@ fn services(
         store: Arc::clone(store) as _,
         outbox: Arc::clone(store) as _,
         reconciliation: Arc::clone(store) as _,
+        settle: span(config.restore.settle),
         inbox: Arc::clone(store) as _,
         stripe: Arc::new(stripe),
         io,

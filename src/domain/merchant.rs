@@ -49,6 +49,8 @@ pub struct MerchantView {
     pub limits: Limits,
     /// Whether it sells now.
     pub status: MerchantStatus,
+    /// Whether what is kept of its checkouts can be relied on.
+    pub records: Records,
 }
 
 impl MerchantView {
@@ -66,6 +68,16 @@ pub enum MerchantStatus {
     Serving,
     /// It shows its goods and sells nothing.
     Suspended,
+}
+
+/// Whether what is kept of a merchant's checkouts can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Records {
+    /// It can.
+    Whole,
+    /// They were restored from a backup, and what happened at Stripe since is not accounted for: what looks unpaid may be
+    /// paid. Nothing of a checkout changes by its shopper or by time until it is.
+    Unreconciled,
 }
 
 /// How a merchant's checkouts are run.

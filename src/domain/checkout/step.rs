@@ -16,7 +16,7 @@ use super::token::TokenFacts;
 use super::{hint, hosted, restored};
 use crate::domain::address::Buyer;
 use crate::domain::ids::{AttemptNumber, FlagId, ItemId, OrderId, Revision, SessionId};
-use crate::domain::merchant::{MerchantStatus, MerchantView};
+use crate::domain::merchant::{MerchantStatus, MerchantView, Records};
 use crate::domain::order::{Book, Order};
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
 use crate::domain::time::{Span, Timestamp};
@@ -34,6 +34,16 @@ pub struct Context<'a> {
     pub view: &'a MerchantView,
     /// Time and chance.
     pub moment: Moment,
+}
+
+impl Context<'_> {
+    /// Refuses, for now, what must not be done on records that may be older than what happened.
+    pub(super) fn whole_records(&self) -> Result<(), Rejection> {
+        match self.view.records {
+            Records::Whole => Ok(()),
+            Records::Unreconciled => Err(Rejection::Unavailable),
+        }
+    }
 }
 
 /// Time and chance at one step, drawn beforehand.
@@ -134,6 +144,9 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
 
 /// One transition. `Err` changes nothing.
 pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Transition, Rejection> {
+    if event.needs_whole_records() {
+        context.whole_records()?;
+    }
     match event {
         Event::Edited { revision, patch } => edit(session, revision, patch, context),
         Event::LineGone(item) => line_gone(session, item),
@@ -255,6 +268,7 @@ pub(super) fn payable(
     seen: Option<Revision>,
     context: &Context<'_>,
 ) -> Result<(), Rejection> {
+    context.whole_records()?;
     let standing = shoppers(session);
     if !matches!(standing, Ok(()) | Err(Rejection::PageOpen)) {
         return standing;
