@@ -11,7 +11,6 @@ use super::merchant::{MerchantActor, MerchantSetup, Shared};
 use super::services::Services;
 use super::session::SessionActor;
 use crate::domain::ids::{MerchantId, SessionId, Tenant};
-use crate::domain::merchant::Records;
 use crate::runtime::outbox::Receiver;
 use crate::store::DueSession;
 
@@ -105,11 +104,11 @@ impl Directory {
     }
 
     /// Lets a due session go on. One of a merchant that is not served here waits in the store, and so does one of a merchant
-    /// whose records are not whole.
+    /// whose records cannot be relied on.
     pub fn wake(&self, due: &DueSession) {
         match self.by_id(&due.tenant.merchant) {
             Some(merchant) if merchant.tenant() == &due.tenant => {
-                if merchant.view().records == Records::Whole {
+                if merchant.view().records.are_reliable() {
                     merchant.wake(&due.id);
                 }
             }

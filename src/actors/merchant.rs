@@ -56,10 +56,8 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(setup: &MerchantSetup, services: &Services) -> Self {
         let tenant = setup.view.tenant();
-        let records = match services.reconciliation.unreconciled(&tenant).as_slice() {
-            [] => Records::Whole,
-            [_, ..] => Records::Unreconciled,
-        };
+        let owed = !services.reconciliation.unreconciled(&tenant).is_empty();
+        let records = if owed { Records::Unreconciled } else { reliable(services) };
         let view = MerchantView { account: None, records, ..setup.view.clone() };
         Self {
             tenant,
@@ -72,6 +70,12 @@ impl Shared {
             stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone())),
         }
     }
+}
+
+/// The records of a merchant that has nothing to account for.
+fn reliable(services: &Services) -> Records {
+    let restored = services.reconciliation.last_restore();
+    restored.map_or(Records::Whole, |restored| Records::Reconciled { restored })
 }
 
 pub(super) struct MerchantActor {
@@ -158,9 +162,10 @@ impl Handler<LearnAccount> for MerchantActor {
             Ok(Learned { account, proved }) => {
                 tracing::info!(merchant = %actor.shared.tenant.merchant, %account, proved, "stripe_account_known");
                 actor.shared.account_proved.store(proved, Ordering::Release);
+                let records = reliable(&actor.services);
                 actor.publish(|view| {
                     view.account = Some(account);
-                    view.records = Records::Whole;
+                    view.records = records;
                 });
             }
             Err(error) => {

@@ -2,8 +2,8 @@
 //! attached to its session or flagged, and what became of its orders is known.
 //!
 //! It goes beside the sessions' actors, which do nothing of their own meanwhile: each change is made from the version that
-//! was read, as theirs are. Invariants: a restore is accounted for only by an account that Stripe itself has named, and only
-//! by a reading begun when nothing of the process before could arrive any more; no order is placed before the numbers that may
+//! was read, as theirs are. Invariants: a restore of checkouts is accounted for only by an account that Stripe itself has named,
+//! and only by a reading begun when nothing of the process before could arrive any more; no order is placed before the numbers that may
 //! have been given are behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,10 @@ pub(super) enum Unreconciled {
          payments stay off until the key may read /v1/account (for a restricted key: Account, read)"
     )]
     Unproved,
-    #[error("Stripe could not be read to its end")]
+    #[error(
+        "Stripe could not be read to its end; if that goes on, see whether the key may read payments, Checkout Sessions, \
+         refunds and disputes"
+    )]
     Unread,
     #[error("payment {0} is not decided yet at Stripe")]
     Undecided(PaymentIntentId),
@@ -62,13 +65,18 @@ pub(super) async fn reconcile(
     if epochs.is_empty() {
         return Ok(());
     }
-    if !proved {
+    let restored = epochs.iter().map(|epoch| epoch.restored).max();
+    // Where nothing is kept from before, nothing that is kept can look payable and be paid.
+    if let Some(restored) = restored
+        && !proved
+        && services.reconciliation.began_before(&merchant.tenant, restored).await?
+    {
         return Err(Unreconciled::Unproved);
     }
     let asked = services.clock.now();
     let reading = Reading { services, merchant, account };
     let (pages, payments, orders) = reading.account_for_all(&epochs).await?;
-    let settled = epochs.iter().map(|epoch| epoch.restored + services.settle).max().unwrap_or(asked);
+    let settled = restored.map_or(asked, |restored| restored + services.settle);
     if asked < settled {
         return Err(Unreconciled::Settling {
             left: settled.since(services.clock.now()).max(Span::millis(1)),

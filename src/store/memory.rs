@@ -196,6 +196,10 @@ impl Reconciliation for MemoryStore {
         Vec::new()
     }
 
+    fn last_restore(&self) -> Option<Timestamp> {
+        None
+    }
+
     async fn reconciled(&self, _: &Tenant, _: &Epoch) -> Result<(), StoreError> {
         Ok(())
     }
@@ -208,6 +212,12 @@ impl Reconciliation for MemoryStore {
         let (_, known) = shop.given_numbers.entry(epoch.id.clone()).or_insert((base, count));
         *known = count.max(*known);
         Ok(())
+    }
+
+    async fn began_before(&self, tenant: &Tenant, moment: Timestamp) -> Result<bool, StoreError> {
+        let shops = self.shops();
+        let began = |shop: &Shop| shop.sessions.values().any(|row| row.session.created < moment);
+        Ok(shops.get(tenant).is_some_and(began))
     }
 
     async fn session_paid_by(

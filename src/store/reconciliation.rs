@@ -25,12 +25,18 @@ pub trait Reconciliation: Send + Sync + 'static {
     /// The restores that are not accounted for yet for this tenant, the oldest first. Asks nobody.
     fn unreconciled(&self, tenant: &Tenant) -> Vec<Epoch>;
 
+    /// When the database was last put back from a backup, if it ever was. Asks nobody.
+    fn last_restore(&self) -> Option<Timestamp>;
+
     /// Keeps that a restore is accounted for.
     async fn reconciled(&self, tenant: &Tenant, epoch: &Epoch) -> Result<(), StoreError>;
 
     /// Keeps that orders may have been given so many numbers that this database does not know: from now on every order is
     /// numbered behind them. Said again of the same restore, the larger count stands.
     async fn numbers_given(&self, tenant: &Tenant, epoch: &Epoch, count: u32) -> Result<(), StoreError>;
+
+    /// Whether the tenant has a checkout from before a moment.
+    async fn began_before(&self, tenant: &Tenant, moment: Timestamp) -> Result<bool, StoreError>;
 
     /// The session whose order this payment has paid.
     async fn session_paid_by(

@@ -264,6 +264,10 @@ impl Reconciliation for SqliteStore {
         self.restores.open(tenant)
     }
 
+    fn last_restore(&self) -> Option<Timestamp> {
+        self.restores.last()
+    }
+
     async fn reconciled(&self, tenant: &Tenant, epoch: &Epoch) -> Result<(), StoreError> {
         let done = Box::new((tenant.clone(), epoch.id.clone()));
         self.write(|asked| Write::Reconciled(done, asked)).await?;
@@ -274,6 +278,10 @@ impl Reconciliation for SqliteStore {
     async fn numbers_given(&self, tenant: &Tenant, epoch: &Epoch, count: u32) -> Result<(), StoreError> {
         let given = Box::new((tenant.clone(), epoch.id.clone(), count));
         self.write(|asked| Write::NumbersGiven(given, asked)).await
+    }
+
+    async fn began_before(&self, tenant: &Tenant, moment: Timestamp) -> Result<bool, StoreError> {
+        self.read(restores::began_before(self.readers.clone(), tenant.clone(), moment)).await
     }
 
     async fn session_paid_by(

@@ -276,3 +276,22 @@ fn before_anybody_has_looked_nothing_is_sent_read_or_closed_for_what_is_under_wa
         assert!(goes_on, "{}", as_it_was.state.name());
     }
 }
+
+#[test]
+fn an_edit_of_a_session_from_before_a_restore_takes_no_number_that_may_have_been_shown() {
+    let mut bench = Bench::ready();
+    bench.view.records = Records::Reconciled { restored: bench.now + Span::minutes(1) };
+    bench.pass(Span::minutes(2));
+    // As it was shown before the database was lost; the restored one is at the first.
+    let stale = bench.pay_revision("spt_first0001", Some(Revision(2)));
+    assert_eq!(bench.answer(stale).unwrap_err(), Rejection::StaleRevision { current: Revision(1) });
+    let edited = bench.update(shop::two_mugs());
+    assert_eq!(bench.answer(edited).unwrap().session.revision, Revision(1001));
+    let stale = bench.pay_revision("spt_first0001", Some(Revision(2)));
+    assert_eq!(bench.answer(stale).unwrap_err(), Rejection::StaleRevision { current: Revision(1001) });
+
+    let mut since = Bench::ready();
+    since.view.records = Records::Reconciled { restored: since.now };
+    let edited = since.update(shop::two_mugs());
+    assert_eq!(since.answer(edited).unwrap().session.revision, Revision(2));
+}

@@ -535,5 +535,13 @@ async fn a_paid_session_is_found_by_its_payment(store: AnyStore) {
     assert_eq!(store.session_paid_by(&harbor(), &intent(8)).await.unwrap(), None);
     let kiln = tenant("kiln-works", Mode::Test);
     assert_eq!(store.session_paid_by(&kiln, &intent(7)).await.unwrap(), None);
+    for (tenant, moment, before) in [
+        (harbor(), Timestamp::from_seconds(NOW.as_seconds() + 1), true),
+        (harbor(), NOW, false),
+        (kiln, Timestamp::from_seconds(NOW.as_seconds() + 1), false),
+    ] {
+        assert_eq!(store.began_before(&tenant, moment).await.unwrap(), before);
+    }
     assert!(store.unreconciled(&harbor()).is_empty(), "nothing here was ever restored");
+    assert_eq!(store.last_restore(), None);
 }

@@ -79,7 +79,7 @@ pub enum Event {
 impl Event {
     /// Whether it must wait while what is kept of the session may be older than what happened: everything that somebody
     /// wants of it, and what its clock says. What was seen at Stripe is taken at any time.
-    pub(super) const fn needs_whole_records(&self) -> bool {
+    pub(super) const fn needs_reliable_records(&self) -> bool {
         match self {
             Self::Edited { .. }
             | Self::LineGone(_)

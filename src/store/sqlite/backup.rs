@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::folder;
 use super::open::{self, OpenError};
+use super::restores;
 use crate::domain::time::Timestamp;
 use crate::store::Epoch;
 
@@ -88,7 +89,7 @@ pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), Backu
 
 async fn copy(path: &Path, partial: &Path, now: Timestamp) -> Result<(), BackupError> {
     open::examine(path).await?;
-    let restores = folder::epochs(path).map_err(at(path))?;
+    let epochs = folder::epochs(path).map_err(at(path))?;
     let mut source = open::reader_options(path).connect().await.map_err(|error| failed(&error))?;
     let copied =
         sqlx::query("VACUUM INTO ?").bind(partial.to_string_lossy().into_owned()).execute(&mut source).await;
@@ -96,37 +97,20 @@ async fn copy(path: &Path, partial: &Path, now: Timestamp) -> Result<(), BackupE
     source.close().await.map_err(|error| failed(&error))?;
     let mut copy = open::plain_options(partial).connect().await.map_err(|error| failed(&error))?;
     open::migrate(partial, &mut copy).await?;
-    let marked = mark(&mut copy, now, &restores).await;
+    let marked = mark(&mut copy, now, &epochs).await;
     marked.map_err(|error| failed(&error))?;
     copy.close().await.map_err(|error| failed(&error))
 }
 
-/// Writes into a copy from when it is and what its database knew of restores.
-async fn mark(copy: &mut SqliteConnection, now: Timestamp, restores: &[Epoch]) -> Result<(), sqlx::Error> {
+/// Writes into a copy from when it is, and every restore that its folder remembers.
+async fn mark(copy: &mut SqliteConnection, now: Timestamp, epochs: &[Epoch]) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM backups").execute(&mut *copy).await?;
     sqlx::query("INSERT INTO backups (taken) VALUES (?1)").bind(now.as_millis()).execute(&mut *copy).await?;
-    sqlx::query("DELETE FROM restores").execute(&mut *copy).await?;
-    for Epoch { id, taken, restored } in restores {
-        sqlx::query("INSERT INTO restores (id, taken, restored) VALUES (?1, ?2, ?3)")
-            .bind(id)
-            .bind(taken.as_millis())
-            .bind(restored.as_millis())
-            .execute(&mut *copy)
-            .await?;
-    }
-    Ok(())
+    restores::add(copy, epochs).await
 }
 
-/// What a backup says of itself.
-pub(super) struct Marked {
-    /// From before it was taken.
-    pub(super) taken: Timestamp,
-    /// The restores that its database knew of.
-    pub(super) restores: Vec<Epoch>,
-}
-
-/// Looks whether a file is a whole backup that this program understands, and what it says of itself.
-pub(super) async fn examine_backup(from: &Path) -> Result<Marked, BackupError> {
+/// Looks whether a file is a whole backup that this program understands, and when it was taken.
+pub(super) async fn examine_backup(from: &Path) -> Result<Timestamp, BackupError> {
     let damaged = |why: String| BackupError::Damaged { path: from.to_owned(), why };
     open::examine(from).await.map_err(|error| {
         if let OpenError::Database { why, .. } = error { damaged(why) } else { error.into() }
@@ -141,19 +125,9 @@ pub(super) async fn examine_backup(from: &Path) -> Result<Marked, BackupError> {
     }
     let taken: Result<Option<i64>, _> =
         sqlx::query_scalar("SELECT max(taken) FROM backups").fetch_one(&mut copy).await;
-    // A backup of an older program has no such table, and carried nothing.
-    let restores: Vec<(String, i64, i64)> = sqlx::query_as("SELECT id, taken, restored FROM restores")
-        .fetch_all(&mut copy)
-        .await
-        .unwrap_or_default();
     copy.close().await.map_err(|error| failed(&error))?;
     let taken = taken.ok().flatten().ok_or_else(|| BackupError::NotABackup(from.to_owned()))?;
-    let epoch = |(id, taken, restored)| Epoch {
-        id,
-        taken: Timestamp::from_millis(taken),
-        restored: Timestamp::from_millis(restored),
-    };
-    Ok(Marked { taken: Timestamp::from_millis(taken), restores: restores.into_iter().map(epoch).collect() })
+    Ok(Timestamp::from_millis(taken))
 }
 
 /// Makes what was renamed in a file's folder outlive a crash.

@@ -58,30 +58,20 @@ fn remember(path: &Path, all: &[Remembered]) -> Result<(), BackupError> {
     sync_folder(&file)
 }
 
-/// Every restore of a folder's database, and those that its backups brought with them; the oldest first.
+/// Every restore of a folder's database.
 pub(super) fn epochs(path: &Path) -> io::Result<Vec<Epoch>> {
     Ok(remembered(path)?.into_iter().map(|known| known.epoch).collect())
 }
 
-/// Remembers a restore whose files are moved from now on, beside those before it and those that the backup knew of. One that was
-/// broken off while files were moved goes on under its id, so that what it has moved already stays together.
-pub(super) fn begin(
-    path: &Path,
-    epoch: Epoch,
-    (carried, broken_off): (Vec<Epoch>, bool),
-) -> Result<Epoch, BackupError> {
+/// Remembers a restore whose files are moved from now on, beside those before it. One that was broken off while files were moved
+/// goes on under its id, so that what it has moved already stays together.
+pub(super) fn begin(path: &Path, epoch: Epoch, broken_off: bool) -> Result<Epoch, BackupError> {
     let mut all = remembered(path).map_err(at(&restores(path)))?;
     let former = all.iter().position(|known| known.moving && broken_off).map(|at| all.remove(at));
     let epoch = Epoch { id: former.map_or(epoch.id, |former| former.epoch.id), ..epoch };
     for known in &mut all {
         known.moving = false;
     }
-    for carried in carried {
-        if !all.iter().any(|known| known.epoch.id == carried.id) {
-            all.push(Remembered { epoch: carried, moving: false });
-        }
-    }
-    all.sort_by_key(|known| known.epoch.restored);
     all.push(Remembered { epoch: epoch.clone(), moving: true });
     remember(path, &all)?;
     Ok(epoch)

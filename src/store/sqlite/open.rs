@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::folder::{self, beside, restoring};
+use super::restores;
 use crate::store::Epoch;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -94,7 +95,7 @@ pub(super) struct Opened {
     pub(super) connection: SqliteConnection,
     /// Held for as long as the writer may write.
     pub(super) lock: File,
-    /// Every restore of it.
+    /// Every restore of it, the oldest first.
     pub(super) epochs: Vec<Epoch>,
 }
 
@@ -116,7 +117,7 @@ pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError>
     let options = writer_options(&path);
     let mut connection = options.connect().await.map_err(|error| database(&path, &error))?;
     migrate(&path, &mut connection).await?;
-    count_opening(&path, &mut connection, former).await?;
+    let epochs = take_over(&path, &mut connection, (&epochs, former)).await?;
 
     let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
     let readers = readers.test_before_acquire(false).connect_with(reader_options(&path)).await;
@@ -171,15 +172,27 @@ async fn refuse_misplaced(path: &Path, epochs: &[Epoch], former: i64) -> Result<
     if opened.unwrap_or(0) < former { Err(OpenError::Older(path.to_owned())) } else { Ok(()) }
 }
 
-/// Counts an opening: first in the database, so that no crash between the two leaves the folder ahead of it.
-async fn count_opening(path: &Path, connection: &mut SqliteConnection, former: i64) -> Result<(), OpenError> {
+/// Takes a database into service, all or nothing: it is a backup no more, knows every restore that the folder or itself
+/// remembers, and counts this opening. The folder's count follows, so that no crash between the two leaves it ahead.
+async fn take_over(
+    path: &Path,
+    connection: &mut SqliteConnection,
+    (remembered, former): (&[Epoch], i64),
+) -> Result<Vec<Epoch>, OpenError> {
+    let failed = |error: sqlx::Error| database(path, &error);
+    let mut transaction = connection.begin().await.map_err(failed)?;
+    restores::add(&mut transaction, remembered).await.map_err(failed)?;
+    let epochs = restores::all(&mut transaction).await.map_err(failed)?;
+    sqlx::query("DELETE FROM backups").execute(&mut *transaction).await.map_err(failed)?;
     let count: i64 = sqlx::query_scalar("UPDATE openings SET count = max(count, ?1) + 1 RETURNING count")
         .bind(former)
-        .fetch_one(connection)
+        .fetch_one(&mut *transaction)
         .await
-        .map_err(|error| database(path, &error))?;
+        .map_err(failed)?;
+    transaction.commit().await.map_err(failed)?;
     folder::remember_openings(path, count)
-        .map_err(|source| OpenError::File { path: beside(path, ".openings"), source })
+        .map_err(|source| OpenError::File { path: beside(path, ".openings"), source })?;
+    Ok(epochs)
 }
 
 /// While a copy is on its way to the database's place, nobody knows which of the two is whole.

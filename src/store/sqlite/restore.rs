@@ -44,12 +44,11 @@ pub async fn restore(
         return Err(BackupError::InPlace(from.to_owned()));
     }
     let _lock = open::lock(path)?;
-    let marked = examine_backup(from).await?;
+    let taken = examine_backup(from).await?;
     let broken_off = coming.exists();
     bring(from, &coming)?;
     // From here on a copy lies beside the database, and nobody serves from either before this is done.
-    let taken = marked.taken;
-    let epoch = folder::begin(path, Epoch { id, taken, restored: now }, (marked.restores, broken_off))?;
+    let epoch = folder::begin(path, Epoch { id, taken, restored: now }, broken_off)?;
     let moved_to = move_aside(path, &beside(path, &format!(".before-{}", epoch.id)))?;
     // What it remembered of the database that was here is not so of the one that comes.
     folder::forget_openings(path).map_err(at(path))?;

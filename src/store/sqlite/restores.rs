@@ -9,6 +9,7 @@ use super::apply::Failure;
 use super::reader::failed;
 use super::rows;
 use crate::domain::ids::{OrderNumber, PaymentIntentId, SessionId, Tenant};
+use crate::domain::time::Timestamp;
 use crate::store::{Epoch, StoreError, name};
 
 /// The restores of a database, and for whom each is accounted for: as in the database, so that asking takes no time.
@@ -35,6 +36,11 @@ impl Restores {
         self.epochs.iter().filter(|epoch| !done.contains(&key(tenant, &epoch.id))).cloned().collect()
     }
 
+    /// When the latest was.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.epochs.iter().map(|epoch| epoch.restored).max()
+    }
+
     /// One is accounted for, durably.
     pub(super) fn close(&self, tenant: &Tenant, epoch: &str) {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(key(tenant, epoch));
@@ -43,6 +49,33 @@ impl Restores {
 
 fn key(tenant: &Tenant, epoch: &str) -> (String, String, String) {
     (tenant.merchant.to_string(), tenant.mode.as_str().to_owned(), epoch.to_owned())
+}
+
+/// Keeps restores that the database does not know yet.
+pub(super) async fn add(connection: &mut SqliteConnection, epochs: &[Epoch]) -> Result<(), sqlx::Error> {
+    for Epoch { id, taken, restored } in epochs {
+        sqlx::query("INSERT INTO restores (id, taken, restored) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+            .bind(id)
+            .bind(taken.as_millis())
+            .bind(restored.as_millis())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Every restore that the database knows, the oldest first.
+pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Epoch>, sqlx::Error> {
+    let rows: Vec<(String, i64, i64)> =
+        sqlx::query_as("SELECT id, taken, restored FROM restores ORDER BY restored, id")
+            .fetch_all(connection)
+            .await?;
+    let epoch = |(id, taken, restored)| Epoch {
+        id,
+        taken: Timestamp::from_millis(taken),
+        restored: Timestamp::from_millis(restored),
+    };
+    Ok(rows.into_iter().map(epoch).collect())
 }
 
 /// Keeps that a restore is accounted for.
@@ -86,6 +119,23 @@ pub(super) async fn numbers_given(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Whether a tenant has a checkout from before a moment.
+pub(super) async fn began_before(
+    readers: SqlitePool,
+    tenant: Tenant,
+    moment: Timestamp,
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sessions WHERE tenant = ?1 AND mode = ?2 AND created < ?3)",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(moment.as_millis())
+    .fetch_one(&readers)
+    .await
+    .map_err(failed)
 }
 
 /// The session whose order this payment has paid.

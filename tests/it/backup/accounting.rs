@@ -78,6 +78,12 @@ async fn a_key_that_may_not_read_its_account_accounts_for_nothing() {
     let told = client.complete(&sheet["id"], &token(&world)).await;
     assert!(told["isError"] == true && told.to_string().contains("try again"), "{told}");
     assert_eq!(world.ledger().len(), 1);
+
+    // A shop of which nothing is kept from before has nothing that looks payable.
+    let mut world = World::with_settings(&[("GATEWAY__RESTORE__SETTLE_SECONDS", "0")]);
+    let target = backed_up(&world, "copy.sqlite3");
+    assert_eq!(world.terminate(), Some(0));
+    restored(&mut world, &target);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

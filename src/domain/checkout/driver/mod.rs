@@ -222,8 +222,8 @@ impl Driver {
     }
 
     fn due(&mut self, (version, session): (Version, &Session), tries: u32, turn: &mut Turn<'_>) {
-        if turn.context.whole_records().is_err() {
-            // The sweeper asks again once the merchant's records are whole.
+        if turn.context.reliable_records().is_err() {
+            // The sweeper asks again once the merchant's records can be relied on.
             return;
         }
         // What was seen but is not written yet may decide the attempt: nothing is begun before.
