@@ -69,9 +69,6 @@ pub(super) fn begin(path: &Path, epoch: Epoch, broken_off: bool) -> Result<Epoch
     let mut all = remembered(path).map_err(at(&restores(path)))?;
     let former = all.iter().position(|known| known.moving && broken_off).map(|at| all.remove(at));
     let epoch = Epoch { id: former.map_or(epoch.id, |former| former.epoch.id), ..epoch };
-    for known in &mut all {
-        known.moving = false;
-    }
     all.push(Remembered { epoch: epoch.clone(), moving: true });
     remember(path, &all)?;
     Ok(epoch)
@@ -80,6 +77,9 @@ pub(super) fn begin(path: &Path, epoch: Epoch, broken_off: bool) -> Result<Epoch
 /// Every file is where it belongs.
 pub(super) fn finish(path: &Path) -> Result<(), BackupError> {
     let mut all = remembered(path).map_err(at(&restores(path)))?;
+    if !all.iter().any(|known| known.moving) {
+        return Ok(());
+    }
     for known in &mut all {
         known.moving = false;
     }

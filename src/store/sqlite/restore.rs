@@ -15,8 +15,8 @@ use super::open;
 use crate::domain::time::Timestamp;
 use crate::store::Epoch;
 
-/// The files of a database: its log, the log's index, itself.
-const FILES: [&str; 3] = ["-wal", "-shm", ""];
+/// The files of a database: its log, the log's index, the journal of a database without them, itself.
+const FILES: [&str; 4] = ["-wal", "-shm", "-journal", ""];
 
 /// What a restore did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,10 @@ pub async fn restore(
     let _lock = open::lock(path)?;
     let taken = examine_backup(from).await?;
     let broken_off = coming.exists();
+    if !broken_off {
+        // The last one came to its end, whether or not it could still say so.
+        folder::finish(path)?;
+    }
     bring(from, &coming)?;
     // From here on a copy lies beside the database, and nobody serves from either before this is done.
     let epoch = folder::begin(path, Epoch { id, taken, restored: now }, broken_off)?;

@@ -76,6 +76,19 @@ async fn a_restore_that_was_broken_off_is_not_served_from_until_it_is_done_again
     assert_eq!(world.terminate(), Some(0));
     works(&run(&world, "restore", &["--from", target]));
     assert_eq!(remembered(&world).len(), 2, "one that was completed is another than the next");
+
+    // Broken off after its last move, before it could say so: none that comes later is taken for it.
+    let mut said = remembered(&world);
+    said[1]["moving"] = json!(true);
+    fs::write(database(&world, ".restores"), json!(said).to_string()).unwrap();
+    works(&run(&world, "restore", &["--from", target]));
+    fs::copy(target, database(&world, ".restoring")).unwrap();
+    works(&run(&world, "restore", &["--from", target]));
+    let ids = |all: Vec<Value>| all.into_iter().map(|known| known["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(remembered(&world).len(), 4);
+    assert_eq!(ids(remembered(&world))[..2], ids(said)[..]);
+    world.start_gateway();
+    assert_eq!(world.ledger().len(), 1);
 }
 
 /// What the folder remembers of restores.
