@@ -162,7 +162,10 @@ async fn ask_stripe(
         Effect::Read { attempt, intent: None } => find(services, merchant, row, *attempt).await,
         Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, &tries.to_string()).await,
         Effect::OpenPage(_) => {
-            let _slot = merchant.gate.slot().await;
+            // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
+            let Ok(_slot) = merchant.gate.admit().await else {
+                return Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }).into();
+            };
             let observed = open_page(services, stripe.as_ref().as_ref(), row).await;
             learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
             observed

@@ -21,7 +21,7 @@ use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
-use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which, WhichOrders};
+use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which, WhichFlags, WhichOrders};
 
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -140,9 +140,9 @@ impl MerchantHandle {
     }
 
     /// Payments of this merchant that fit no order, oldest first.
-    pub async fn flags(&self) -> Result<Vec<KeptFlag>, StoreError> {
+    pub async fn flags(&self, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError> {
         let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
-        self.stored(async move { services.store.flags(&tenant).await }).await
+        self.stored(async move { services.store.flags(&tenant, which).await }).await
     }
 
     /// Resolves a flag, once; the flag as it then stands.

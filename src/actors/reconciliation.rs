@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::merchant::Shared;
 use super::preparation::prepare;
 use super::services::Services;
+use crate::domain::address::Buyer;
 use crate::domain::checkout::aftersales::OrderSeen;
 use crate::domain::checkout::attempt::{Flag, FlagReason, IntentSeen, IntentStatus, Seen};
 use crate::domain::checkout::driver::change_of;
@@ -107,10 +108,10 @@ impl Reading<'_> {
         let stripe = self.merchant.stripe.load_full();
         let shop = &self.merchant.tenant.merchant;
         // The pages first: one that is closed can no longer be paid when the payments are listed.
-        let (mut pages, mut on_pages) = (0, BTreeSet::new());
+        let (mut pages, mut buyers) = (0, BTreeMap::new());
         for epoch in epochs {
             for page in stripe.pages_within(shop, window(epoch)).await.ok_or(Unreconciled::Unread)? {
-                on_pages.extend(page.intent.as_ref().map(|(intent, _)| intent.clone()));
+                buyers.extend(page.intent.as_ref().map(|(intent, _)| (intent.clone(), page.buyer.clone())));
                 self.close(&page).await?;
                 pages += 1;
             }
@@ -128,7 +129,7 @@ impl Reading<'_> {
             touched.extend(stripe.touched_within(within).await.ok_or(Unreconciled::Unread)?);
         }
         for seen in &payments {
-            self.account_for(seen, on_pages.contains(&seen.id)).await?;
+            self.account_for(seen, buyers.get(&seen.id)).await?;
         }
         let orders = self.look_at_orders(&touched).await?;
         Ok((pages, payments.len(), orders))
@@ -175,13 +176,14 @@ impl Reading<'_> {
         }
     }
 
-    /// Attaches a payment to its session, or flags it.
-    async fn account_for(&self, seen: &IntentSeen, on_page: bool) -> Result<(), Unreconciled> {
+    /// Attaches a payment to its session, or flags it. `buyer` is who paid on a page, where it was made on one.
+    async fn account_for(&self, seen: &IntentSeen, buyer: Option<&Buyer>) -> Result<(), Unreconciled> {
         let Some(id) = &seen.session else { return Ok(()) };
         let session = self.session(id).await?;
-        let seen = self.decided(seen, session.as_ref().and_then(running), on_page).await?;
+        let seen = self.decided(seen, session.as_ref().and_then(running), buyer.is_some()).await?;
         if session.is_some() {
-            return self.trace(id, Shown::Payment(seen)).await;
+            let buyer = buyer.cloned().unwrap_or_default();
+            return self.trace(id, Shown::Payment { seen, buyer }).await;
         }
         if seen.status == IntentStatus::Succeeded {
             let flag = Flag {

@@ -247,7 +247,7 @@ impl Default for Limits {
             burst: 100,
             checkouts_per_minute: 120,
             payments_per_minute: 120,
-            per_shopper_per_minute: 120,
+            per_shopper_per_minute: 60,
         }
     }
 }

@@ -70,17 +70,21 @@ pub fn news(news: &News, placed: &PlacedOrder, book: &Book, parts: OrderEventPar
 /// A refund as it is told. `id` is Stripe's, `null` while it is not known; `reference` is that of whoever asked for it here.
 #[must_use]
 pub fn refund_told(refund: &Refund) -> Value {
-    let (id, why) = match &refund.state {
-        RefundState::Made { id, .. } => (Some(id), None),
-        RefundState::Refused { why } => (None, Some(why)),
-        RefundState::Asking(_) => (None, None),
+    let (id, why, last) = match &refund.state {
+        RefundState::Made { id, .. } => (Some(id), None, None),
+        RefundState::Refused { why } => (None, Some(why), None),
+        RefundState::Asking(asking) => (None, None, asking.last_answer.as_ref()),
     };
-    json!({
+    let mut told = json!({
         "id": id, "reference": refund.request.as_ref().map(|request| &request.reference),
         "amount": refund.amount.minor, "currency": refund.amount.currency.code(),
         "status": refund.state.as_str(), "reason": refund.reason, "created": refund.created.to_string(),
         "refused_because": why,
-    })
+    });
+    if let (Some(last), Some(members)) = (last, told.as_object_mut()) {
+        members.insert("last_answer".to_owned(), last.as_str().into());
+    }
+    told
 }
 
 /// A dispute as it is told, in Stripe's words.

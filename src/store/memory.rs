@@ -12,7 +12,7 @@ use async_trait::async_trait;
 
 use super::{
     AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, Epoch, KeptEvent, KeptFlag, Loaded,
-    Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse, WhichOrders, name,
+    Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse, WhichFlags, WhichOrders, name,
 };
 use crate::domain::checkout::attempt::{AttemptEnd, Flag};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
@@ -127,9 +127,17 @@ impl Store for MemoryStore {
         Ok(self.shops().get(tenant).and_then(|shop| shop.refunds.get(&key).cloned()))
     }
 
-    async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {
+    async fn flags(&self, tenant: &Tenant, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError> {
         let mut flags = self.shops().get(tenant).map(|shop| shop.flags.clone()).unwrap_or_default();
-        flags.sort_by(|one, other| (one.flag.seen, &one.flag.id).cmp(&(other.flag.seen, &other.flag.id)));
+        let place = |kept: &KeptFlag| (kept.flag.seen, kept.flag.id.clone());
+        flags.sort_by_key(place);
+        let after = which.after.map(|id| flags.iter().find(|kept| kept.flag.id == id).map(place));
+        flags.retain(|kept| !which.open || kept.resolution.is_none());
+        // Behind one that is not there comes nothing.
+        flags.retain(|kept| {
+            after.as_ref().is_none_or(|after| after.as_ref().is_some_and(|at| place(kept) > *at))
+        });
+        flags.truncate(usize::try_from(which.limit).unwrap_or(usize::MAX));
         Ok(flags)
     }
 

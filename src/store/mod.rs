@@ -69,8 +69,8 @@ pub trait Store: Send + Sync + 'static {
         number: RefundNumber,
     ) -> Result<Option<RefundRow>, StoreError>;
 
-    /// Every flag of a tenant, oldest first.
-    async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError>;
+    /// Flags of a tenant, oldest first.
+    async fn flags(&self, tenant: &Tenant, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError>;
 
     /// Resolves a flag in an operator's words, once; a resolution already kept stays. The flag as it then stands, or `None`
     /// when there is no such flag.
@@ -257,6 +257,22 @@ pub struct WhichOrders {
     pub before: Option<OrderNumber>,
     /// How many at most.
     pub limit: u32,
+}
+
+/// Which flags of a tenant are listed.
+#[derive(Clone, Debug, Default)]
+pub struct WhichFlags {
+    /// Only those that nobody has dealt with.
+    pub open: bool,
+    /// Only those behind this one: the last of one page begins the next.
+    pub after: Option<FlagId>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl WhichFlags {
+    /// Every one.
+    pub const ALL: Self = Self { open: false, after: None, limit: u32::MAX };
 }
 
 /// A session that waits for something.

@@ -38,7 +38,7 @@ use self::writer::{Asked, Job, Write, Writer};
 use super::{
     AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, Epoch, EventState, Inbox, KeptEvent,
     KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store, StoreError,
-    WaitingEvent, Which, WhichOrders,
+    WaitingEvent, Which, WhichFlags, WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
@@ -172,8 +172,8 @@ impl Store for SqliteStore {
         self.read(reader::refund(self.readers.clone(), tenant.clone(), session.clone(), number)).await
     }
 
-    async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {
-        self.read(journal::flags(self.readers.clone(), tenant.clone())).await
+    async fn flags(&self, tenant: &Tenant, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError> {
+        self.read(journal::flags(self.readers.clone(), tenant.clone(), which)).await
     }
 
     async fn resolve_flag(

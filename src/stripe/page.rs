@@ -2,7 +2,7 @@
 //!
 //! Invariant: the page asks for exactly the quote's total, or the body is not made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,7 @@ use super::answers::{Identified, PaymentIntent};
 use super::charge::{self, ATTEMPT_KEY, MERCHANT_KEY, REVISION_KEY, SESSION_KEY, Shipping};
 use super::outcome;
 use super::transport::Reply;
+use crate::domain::address::Buyer;
 use crate::domain::checkout::attempt::{AttemptIntent, Seen};
 use crate::domain::checkout::hosted::{PageSeen, PageStatus};
 use crate::domain::ids::{AttemptNumber, MerchantId, Revision};
@@ -100,8 +101,16 @@ struct Product {
     name: String,
 }
 
+/// The longest name of a line.
+const LONGEST_NAME: usize = 250;
+
 impl Row {
     fn new(name: String, quantity: u32, unit: Money) -> Self {
+        let name = if name.chars().count() > LONGEST_NAME {
+            name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
+        } else {
+            name
+        };
         let price_data = Price {
             currency: unit.currency.code().to_owned(),
             unit_amount: unit.minor,
@@ -147,15 +156,13 @@ pub fn encode_page(
     view: &MerchantView,
 ) -> Result<String, PageError> {
     let metadata = charge::metadata(&intent.charge, view);
-    // Only what is paid at once: nobody can wait for days for a transfer that a chat has forgotten.
-    let link = view.payment_methods.contains(&PaymentMethod::Link).then_some("link");
     Ok(serde_qs::to_string(&Body {
         mode: "payment",
         client_reference_id: intent.charge.session.as_str(),
         success_url: &offer.links.success,
         cancel_url: &offer.links.cancel,
         expires_at: offer.expires.as_seconds(),
-        allowed_payment_method_types: ["card"].into_iter().chain(link).collect(),
+        allowed_payment_method_types: methods(&view.payment_methods),
         // The total is what was shown, in the currency in which it was shown.
         adaptive_pricing: Enabled { enabled: false },
         customer_email: offer.email,
@@ -168,6 +175,17 @@ pub fn encode_page(
             shipping: intent.shipping.as_ref().map(Shipping::of),
         },
     })?)
+}
+
+/// The merchant's means of payment, as pages name them. Only what is paid at once: nobody can wait for days for a transfer
+/// that a chat has forgotten. Wallets are cards here.
+fn methods(taken: &[PaymentMethod]) -> Vec<&'static str> {
+    let wire = |method: &PaymentMethod| match method {
+        PaymentMethod::Card | PaymentMethod::ApplePay | PaymentMethod::GooglePay => "card",
+        PaymentMethod::Link => "link",
+    };
+    let named: BTreeSet<&str> = taken.iter().map(wire).collect();
+    if named.is_empty() { vec!["card"] } else { named.into_iter().collect() }
 }
 
 #[derive(Debug, Deserialize)]
@@ -184,6 +202,19 @@ pub(super) struct CheckoutSession {
     metadata: Option<BTreeMap<String, String>>,
     #[serde(default)]
     payment_intent: Option<Paying>,
+    #[serde(default)]
+    customer_details: Option<CustomerDetails>,
+}
+
+/// Who paid, as the page was told.
+#[derive(Debug, Deserialize)]
+struct CustomerDetails {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
 }
 
 /// A PaymentIntent as its id, or whole where it was asked for.
@@ -204,6 +235,12 @@ impl CheckoutSession {
     pub(super) fn is_of(&self, merchant: &MerchantId) -> bool {
         let named = |key: &str| self.metadata.as_ref()?.get(key).map(String::as_str);
         named(SESSION_KEY).is_some() && named(MERCHANT_KEY) == Some(merchant.as_str())
+    }
+
+    fn buyer(&self) -> Buyer {
+        let Some(told) = &self.customer_details else { return Buyer::default() };
+        let text = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        Buyer { name: text(&told.name), email: text(&told.email), phone_number: text(&told.phone) }
     }
 
     pub(super) fn seen(&self) -> Option<PageSeen> {
@@ -232,6 +269,7 @@ impl CheckoutSession {
             intent,
             amount: Money::new(self.amount_total?, self.currency.as_ref()?.parse().ok()?),
             livemode: self.livemode,
+            buyer: self.buyer(),
             session: named(SESSION_KEY).and_then(|id| id.parse().ok()),
             revision: number(REVISION_KEY).map(Revision),
             attempt: number(ATTEMPT_KEY).map(AttemptNumber),
@@ -258,4 +296,57 @@ pub(super) fn of_reading(reply: &Reply) -> Seen {
 
 fn page(reply: &Reply) -> Option<Seen> {
     reply.json::<CheckoutSession>()?.seen().map(Seen::Page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::Currency;
+
+    fn usd(minor: i64) -> Money {
+        let currency: Currency = "usd".parse().unwrap();
+        Money::new(minor, currency)
+    }
+
+    fn line(quantity: u32, subtotal: i64) -> QuoteLine {
+        QuoteLine {
+            item: "mug".parse().unwrap(),
+            title: "Mug".to_owned(),
+            images: vec![],
+            quantity,
+            unit_price: usd(500),
+            base_amount: usd(500 * i64::from(quantity)),
+            discount: usd(500 * i64::from(quantity) - subtotal),
+            subtotal: usd(subtotal),
+            tax: usd(0),
+            total: usd(subtotal),
+        }
+    }
+
+    #[test]
+    fn a_line_that_does_not_divide_by_its_quantity_is_one_thing() {
+        let whole = Row::of_line(&line(3, 1500));
+        assert_eq!((whole.quantity, whole.price_data.unit_amount), (3, 500));
+        assert_eq!(whole.price_data.product_data.name, "Mug");
+        let odd = Row::of_line(&line(3, 1000));
+        assert_eq!((odd.quantity, odd.price_data.unit_amount, odd.minor()), (1, 1000, 1000));
+        assert_eq!(odd.price_data.product_data.name, "3 × Mug");
+    }
+
+    #[test]
+    fn a_name_is_no_longer_than_stripe_takes() {
+        let named = |letters: usize| Row::new("ö".repeat(letters), 1, usd(1)).price_data.product_data.name;
+        assert_eq!(named(250).chars().count(), 250);
+        let cut = named(251);
+        assert!(cut.chars().count() == 250 && cut.ends_with('…'), "{cut}");
+    }
+
+    #[test]
+    fn a_page_offers_what_the_merchant_takes_and_is_paid_at_once() {
+        use PaymentMethod::{ApplePay, Card, GooglePay, Link};
+        assert_eq!(methods(&[Card, ApplePay, GooglePay, Link]), ["card", "link"]);
+        assert_eq!(methods(&[ApplePay]), ["card"]);
+        assert_eq!(methods(&[Link]), ["link"]);
+        assert_eq!(methods(&[]), ["card"]);
+    }
 }

@@ -140,6 +140,9 @@ async fn nobody_gets_in_without_the_token_and_bad_requests_are_told_what_to_send
         ("flags".to_owned(), 400, "invalid_request"),
         ("flags?tenant=nobody".to_owned(), 404, "not_found"),
         (format!("flags?tenant={SHOP}&open=maybe"), 400, "invalid_request"),
+        (format!("flags?tenant={SHOP}&limit=0"), 400, "invalid_request"),
+        (format!("flags?tenant={SHOP}&after=last"), 400, "invalid_request"),
+        (format!("sessions/{id}/decide?tenant={SHOP}"), 405, "method_not_allowed"),
         (format!("sessions/chk_1?tenant={SHOP}"), 404, "not_found"),
         (format!("sessions/{id}?tenant={SHOP}"), 404, "not_found"),
         ("tea".to_owned(), 404, "not_found"),
@@ -153,8 +156,13 @@ async fn nobody_gets_in_without_the_token_and_bad_requests_are_told_what_to_send
         assert_eq!(status, 400);
         assert!(problem["detail"].as_str().unwrap().contains("not_charged"), "{problem}");
     }
-    assert_eq!(operator.get(&format!("flags?tenant={SHOP}&open=true")).await, (200, json!({ "flags": [] })));
+    assert_eq!(
+        operator.get(&format!("flags?tenant={SHOP}&open=true")).await,
+        (200, json!({ "flags": [], "next": null }))
+    );
     let resolve = format!("flags/flg_{}/resolve?tenant={SHOP}", "0".repeat(32));
+    let (status, problem) = operator.post(&resolve, json!({ "resolution": "x".repeat(70_000) })).await;
+    assert_eq!((status, &problem["code"]), (413, &json!("too_large")), "{problem}");
     assert_eq!(operator.post(&resolve, json!({ "resolution": " " })).await.0, 400);
     assert_eq!(operator.post(&resolve, json!({ "resolution": "refunded" })).await.0, 404);
 }
@@ -201,7 +209,9 @@ async fn a_second_payment_is_flagged_until_somebody_has_dealt_with_it() {
     let (status, resolved) =
         operator.post(&resolve, json!({ "resolution": "refunded in the dashboard" })).await;
     assert_eq!((status, &resolved["resolution"]["text"]), (200, &json!("refunded in the dashboard")));
-    assert_eq!(operator.post(&resolve, json!({ "resolution": "again" })).await.0, 409);
+    let again = operator.post(&resolve, json!({ "resolution": "refunded in the dashboard" })).await;
+    assert_eq!(again, (200, resolved), "the same words are the same resolution");
+    assert_eq!(operator.post(&resolve, json!({ "resolution": "otherwise" })).await.0, 409);
     let open = operator.get(&format!("flags?tenant={SHOP}&open=true")).await;
-    assert_eq!(open, (200, json!({ "flags": [] })));
+    assert_eq!(open, (200, json!({ "flags": [], "next": null })));
 }

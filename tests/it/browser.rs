@@ -31,7 +31,7 @@ impl Demo {
         let folder = TempDir::new().unwrap();
         let tenants = Path::new(env!("CARGO_MANIFEST_DIR")).join("tenants");
         let mut process = Command::new(env!("CARGO_BIN_EXE_merchant-gateway"))
-            .args(["demo", "--port", "0", "--host-port", "0", "--tenants"])
+            .args(["demo", "--port", "0", "--host-port", "0", "--admin-port", "0", "--tenants"])
             .arg(tenants)
             .current_dir(folder.path())
             .env_clear()

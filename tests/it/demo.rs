@@ -32,30 +32,39 @@ fn demo_buy_prints_a_receipt_for_every_shop_and_exits_well_again_and_again() {
 #[tokio::test]
 async fn demo_serves_every_address_that_it_prints() {
     let folder = TempDir::new().unwrap();
-    let mut process =
-        demo(&folder).args(["--port", "0", "--host-port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut process = demo(&folder)
+        .args(["--port", "0", "--host-port", "0", "--admin-port", "0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let said: Vec<String> =
         lines.map(Result::unwrap).take_while(|line| !line.contains("demo --buy")).collect();
     let addresses: Vec<&str> = said
         .iter()
         .flat_map(|line| line.split_whitespace())
+        .map(|word| word.trim_matches('\''))
         .filter(|word| word.starts_with("http://"))
         .collect();
-    assert_eq!(addresses.len(), 9, "{said:?}");
+    assert_eq!(addresses.len(), 10, "{said:?}");
+    let token = said.iter().find_map(|line| line.split("Bearer ").nth(1)?.split('\'').next()).unwrap();
     let client = crate::support::client::Client::new(String::new(), crate::support::client::Speaks::Legacy);
     let mut statuses = Vec::new();
     for address in addresses {
         let host = address.strip_prefix("http://").unwrap().split('/').next().unwrap();
         let name = host.split(':').next().unwrap();
         let here = address.replacen(name, "127.0.0.1", 1);
-        let answer = client.http.get(here).header("host", host).send().await.unwrap();
+        let mut request = client.http.get(here).header("host", host);
+        if address.contains("/admin/") {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.unwrap();
         statuses.push(answer.status().as_u16());
     }
     process.kill().unwrap();
     process.wait().unwrap();
-    // The host's page comes first; MCP takes POST only; Stripe asks for a key; the ledger is open.
-    assert_eq!(statuses, [200, 405, 405, 405, 405, 405, 405, 401, 200]);
+    // The host's page comes first; MCP takes POST only; Stripe asks for a key; the ledger is open; the last are the orders.
+    assert_eq!(statuses, [200, 405, 405, 405, 405, 405, 405, 401, 200, 200]);
 }
 
 #[test]
@@ -64,9 +73,11 @@ fn a_port_in_use_is_told_with_what_to_do() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     for (ports, remedy) in [
-        (["--port", &port, "--host-port", "0"], "choose another port with --port"),
-        (["--port", "0", "--host-port", &port], "choose another port with --host-port"),
+        ([&port, "0", "0"], "choose another port with --port"),
+        (["0", &port, "0"], "choose another port with --host-port"),
+        (["0", "0", &port], "choose another port with --admin-port"),
     ] {
+        let ports = ["--port", ports[0], "--host-port", ports[1], "--admin-port", ports[2]];
         let refused = demo(&folder).args(ports).output().unwrap();
         let said = String::from_utf8_lossy(&refused.stderr);
         assert!(!refused.status.success() && said.contains(remedy), "{said}");

@@ -175,11 +175,32 @@ fn every_crate_that_is_used_has_its_line_in_the_decisions() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// What stands in backquotes in the text's headings.
+fn named_in_headings(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.starts_with('#')).flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+#[test]
+fn every_message_that_operators_are_told_of_is_logged() {
+    let page = document("docs/OPERATIONS.md");
+    let messages: Vec<&str> = named_in_headings(&page).collect();
+    assert!(messages.len() > 3, "{messages:?}");
+    let code: String = crate::architecture::rust_files(&repository().join("src"))
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let unknown: Vec<&&str> =
+        messages.iter().filter(|message| !code.contains(&format!("\"{message}\""))).collect();
+    assert!(unknown.is_empty(), "logged nowhere: {unknown:?}");
+    let told = named_in_headings("# One: `a_b`, `c`\n`not_a_heading`\n## Two `d`");
+    assert_eq!(told.collect::<Vec<_>>(), ["a_b", "c", "d"]);
+}
+
 #[test]
 fn the_reader_of_documents_notices_every_kind_of_wrong_name() {
     let text = "`Driver::on` (`x`) `src/nowhere.rs`. `src/domain/checkout/driver/mod.rs`: `Driver::on`, `look`,\n\
                 `look_away` and `Driver::look`; then `Driver::pump` (`gone`), not `this`. `Driver::jump`, `session`.\n\
-                `src/domain/checkout/driver/mod.rs`: `Input::Saw`, `Output::Saw`, `outcome`, `Driver`, `wildcard`.\n\
+                `src/domain/checkout/driver/exchange.rs`: `Input::Saw`, `Output::Saw`, `outcome`, `Input`, `wildcard`.\n\
                 `src/domain/checkout/session.rs`: `State::Frozen` and `State::frozen`, in `src/domain/`.\n";
     assert_eq!(
         wrong_names(text),
@@ -191,9 +212,9 @@ fn the_reader_of_documents_notices_every_kind_of_wrong_name() {
             "src/domain/checkout/driver/mod.rs does not define Driver::look",
             "src/domain/checkout/driver/mod.rs does not define gone",
             "src/domain/checkout/driver/mod.rs does not define Driver::jump",
-            "src/domain/checkout/driver/mod.rs does not define Output::Saw",
-            "src/domain/checkout/driver/mod.rs does not define outcome",
-            "src/domain/checkout/driver/mod.rs does not define wildcard",
+            "src/domain/checkout/driver/exchange.rs does not define Output::Saw",
+            "src/domain/checkout/driver/exchange.rs does not define outcome",
+            "src/domain/checkout/driver/exchange.rs does not define wildcard",
             "src/domain/checkout/session.rs does not define State::frozen",
         ]
     );

@@ -1,11 +1,14 @@
 //! Paying on a page at Stripe, in the real process: from a tool's text by the shop's own page to the receipt, and every
 //! race with the payment sheet.
 
+mod asked;
+mod forms;
+
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use merchant_gateway::emulator::{Fault, FaultPlan, HoldPoint, HostedOutcome, RequestKind};
+use merchant_gateway::emulator::{Fault, FaultPlan, HostedOutcome, RequestKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -190,76 +193,15 @@ async fn a_purchase_without_a_widget_goes_from_a_tools_text_to_the_receipt() {
 }
 
 #[tokio::test]
-async fn the_checkout_page_runs_the_widget_and_no_other_page_runs_anything() {
-    let world = World::start();
-    let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
-    let (_, link) = ready(&client).await;
-    let page = browser.get(&link).await;
-    assert!(page.script().is_some() && page.html.contains("<html lang=en data-host=checkout>"));
-    assert_eq!(page.sources("connect-src"), Some("'self'"));
-    assert_eq!(page.sources("img-src"), Some("https://harbor-coffee.example"));
-    for rule in ["frame-ancestors", "base-uri", "default-src"] {
-        assert_eq!(page.sources(rule), Some("'none'"), "{rule}");
-    }
-    assert!(page.html.contains("<div id=plain>") && page.html.contains("Pay now"), "the forms are there");
-
-    let answers = [browser.post(&link, "pay", "revision=7").await, browser.post(&link, "edit", "x=1").await];
-    for answer in &answers {
-        assert!(answer.html.contains("class=said") && answer.html.contains("Pay now"), "{}", answer.html);
-        assert_eq!(answer.script(), None, "what a form came to is told beside the form");
-    }
-    let at_stripe = browser.opens_page(&link, 1).await;
-    let (path, query) = link.split_once('?').unwrap();
-    let waiting = browser.get(&format!("{path}/return?{query}")).await;
-    assert_eq!((waiting.status, waiting.script(), waiting.sources("connect-src")), (200, None, None));
-    let receipt = browser.receipt(&pays(&world, &at_stripe, "pm_card_visa")).await;
-    let receipt = browser.get(&receipt).await;
-    assert_eq!(
-        (receipt.status, receipt.script(), receipt.sources("form-action")),
-        (200, None, Some("'none'"))
-    );
-}
-
-#[tokio::test]
-async fn a_page_that_waits_looks_again_by_itself_where_no_widget_does() {
+async fn a_made_up_token_closes_no_page() {
     let world = World::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (sheet, link) = ready(&client).await;
-    let token = world.token("pm_card_visa", total(&sheet));
-    let hold = world.emulator.hold_next_payment(HoldPoint::BeforeEffect);
-    let looks = async {
-        hold.reached().await;
-        let look_again = format!("<meta http-equiv=refresh content=\"2;url={link}\">");
-        let page = browser.get(&link).await;
-        assert!(page.html.contains(&format!("<noscript>{look_again}</noscript>")), "{}", page.html);
-        let refused = browser.post(&link, "edit", "x=1").await;
-        assert!(refused.script().is_none() && refused.html.contains(&look_again), "{}", refused.html);
-        hold.release();
-    };
-    let (paid, ()) = futures_util::future::join(client.complete(&sheet["id"], &token), looks).await;
-    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
-}
-
-#[tokio::test]
-async fn who_does_not_hold_the_link_sees_nothing() {
-    let world = World::start();
-    let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
-    let (_, link) = ready(&client).await;
-    let (_, other) = ready(&client).await;
-    let key = other.split_once("key=").unwrap().1;
-    let (path, _) = link.split_once('?').unwrap();
-    for wrong in
-        [path.to_owned(), format!("{path}?key="), format!("{path}?key=x"), format!("{path}?key={key}")]
-    {
-        assert_eq!(browser.get(&wrong).await.status, 404, "{wrong}");
-        let wrong = if wrong.contains('?') { wrong } else { format!("{wrong}?") };
-        assert_eq!(browser.post(&wrong, "pay", "revision=1").await.status, 404, "{wrong}");
-    }
-    assert!(page_status(&world).is_empty(), "nothing was opened");
-    let stale = browser.post(&link, "pay", "revision=7").await;
-    assert!(stale.status == 409 && stale.html.contains("The order has changed"), "{}", stale.html);
-    let unread = browser.post(&link, "pay", "revision=next").await;
-    assert!(unread.status == 400 && unread.html.contains("could not be read"), "{}", unread.html);
+    let page = browser.opens_page(&link, 1).await;
+    let told = client.complete(&sheet["id"], "spt_1234567890").await;
+    assert_eq!(told["structuredContent"]["messages"][0]["code"], "payment_declined", "{told}");
+    assert_eq!(page_status(&world), ["open"]);
+    pays(&world, &page, "pm_card_visa");
 }
 
 #[tokio::test]

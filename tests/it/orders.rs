@@ -117,6 +117,9 @@ async fn money_goes_back_in_parts_once_each_and_never_more_than_was_paid() {
 
     let (status, rest) = bought.refund(&operator, "rest", json!({})).await;
     assert_eq!((status, &rest["refund"]["amount"]), (200, &json!(left)), "{rest}");
+    let (status, other) =
+        bought.refund(&operator, "part-1", json!({ "reason": "requested_by_customer" })).await;
+    assert_eq!((status, &other["code"]), (409, &json!("reference_taken")), "all is not a part: {other}");
     assert_eq!(bought.refund(&operator, "more", json!({})).await.0, 409);
     assert_eq!(gone_back(&world), [1000, left]);
 
@@ -178,6 +181,80 @@ async fn a_refund_that_stripe_refuses_is_told_and_counts_for_nothing() {
     let shown = bought.shown(&operator).await;
     assert_eq!((&shown["refunded_total"], &shown["refunds"][0]["status"]), (&json!(0), &json!("refused")));
     assert_eq!(gone_back(&world), [0_i64; 0]);
+}
+
+#[tokio::test]
+async fn after_a_refused_refund_what_went_back_by_other_hands_is_found() {
+    let world = World::start();
+    let bought = buy(&world).await;
+    let operator = Operator::of(&world);
+    let payment = bought.shown(&operator).await["payment_intent"].as_str().unwrap().to_owned();
+    // Somebody refunds a part in Stripe's dashboard, and no webhook tells.
+    let request = operator
+        .http
+        .post(format!("{}/v1/refunds", world.emulator.base_url()))
+        .bearer_auth(SHOP_KEY)
+        .header("stripe-version", "2026-09-30.preview")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("idempotency-key", "by-hand")
+        .body(format!("payment_intent={payment}&amount=1000"));
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let (status, refused) = bought.refund(&operator, "all", json!({})).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("refund_refused")), "{refused}");
+    let found = async {
+        while bought.shown(&operator).await["refunded_total"] != json!(1000) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), found).await.expect("it is looked for at once");
+    let (status, rest) = bought.refund(&operator, "the-rest", json!({})).await;
+    assert_eq!((status, &rest["refund"]["amount"]), (200, &json!(bought.total - 1000)), "{rest}");
+}
+
+#[tokio::test]
+async fn a_shopper_and_the_model_hear_what_went_back() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let paid = client.complete(&sheet["id"], &token).await;
+    let bought = of(&paid["structuredContent"]["order"], total(&sheet));
+    let session = json!({ "checkout_session_id": sheet["id"] });
+    let before = client.works("get_checkout", session.clone()).await;
+    assert_eq!(before["order"], paid["structuredContent"]["order"], "nothing has gone back");
+
+    let operator = Operator::of(&world);
+    bought.refund(&operator, "part", json!({ "amount": 700 })).await;
+    let told = client.call("get_checkout", session).await;
+    let refunds = &told["structuredContent"]["order"]["refunds"];
+    assert_eq!(refunds, &json!([{ "type": "original_payment", "amount": 700 }]));
+    let text = told["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("Order 1001") && text.contains("gone back"), "{text}");
+    let again = client.complete(&sheet["id"], &token).await;
+    assert_eq!(again["structuredContent"], paid["structuredContent"], "what was answered stays as it was");
+}
+
+#[tokio::test]
+async fn no_more_is_sent_than_was_bought_however_it_is_counted() {
+    let world = World::start();
+    let bought = buy(&world).await;
+    let operator = Operator::of(&world);
+    let item = bought.shown(&operator).await["lines"][0]["item"].clone();
+    for quantities in [vec![u32::MAX, 2], vec![0], vec![1000], vec![u32::MAX, u32::MAX]] {
+        let items: Vec<Value> =
+            quantities.iter().map(|quantity| json!({ "item": item, "quantity": quantity })).collect();
+        let (status, refused) = bought.fulfill(&operator, "p", json!({ "items": items })).await;
+        assert_eq!((status, &refused["code"]), (409, &json!("not_that_many")), "{quantities:?}: {refused}");
+    }
+    let (status, _) = bought.fulfill(&operator, "rest", json!({})).await;
+    assert_eq!(status, 200);
+    let (status, other) =
+        bought.fulfill(&operator, "rest", json!({ "items": [{ "item": item, "quantity": 1 }] })).await;
+    assert_eq!(
+        (status, &other["code"]),
+        (409, &json!("reference_taken")),
+        "all that is left is something else"
+    );
 }
 
 #[tokio::test]

@@ -2,17 +2,23 @@
 //!
 //! A history that fails is written to `tests/it/properties.regressions`, and is tried first from then on: commit it.
 
-use merchant_gateway::domain::checkout::attempt::{AttemptEnd, IntentSeen, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::checkout::attempt::{
+    AttemptEnd, IntentSeen, IntentStatus, Means, Seen, Unknown,
+};
 use merchant_gateway::domain::checkout::command::{Patch, Payment};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::event::Event;
+use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::hosted::{Closing, PageSeen, PageStatus};
 use merchant_gateway::domain::checkout::session::{MAX_ATTEMPTS, Session, State};
 use merchant_gateway::domain::checkout::snapshot::AttemptMove;
 use merchant_gateway::domain::checkout::step::{Context, Moment, begin, step};
 use merchant_gateway::domain::checkout::token::TokenFacts;
 use merchant_gateway::domain::ids::{AttemptNumber, Revision, SessionId};
 use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::stripe_event::Concern;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -31,6 +37,10 @@ enum Wish {
     RepeatingEnded,
     Saw { attempt: u32, sight: Sight },
     Decide { charged: bool, sight: Sight },
+    OpenPage { stale: bool },
+    ClosePage { gives_up: bool },
+    Hear(Option<u32>),
+    SeePayment { payment: u32, sight: Sight },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +55,7 @@ enum Sight {
     Absent,
     Unread,
     Beside,
+    Page(PageStatus, bool),
 }
 
 fn sight() -> impl Strategy<Value = Sight> {
@@ -74,8 +85,15 @@ fn sight() -> impl Strategy<Value = Sight> {
         Just(Sight::Absent),
         Just(Sight::Unread),
         Just(Sight::Beside),
+        (prop::sample::select(PAGES.to_vec()), prop::bool::weighted(0.8))
+            .prop_map(|(status, agrees)| Sight::Page(status, agrees)),
+        (prop::sample::select(PAGES.to_vec()), prop::bool::weighted(0.8))
+            .prop_map(|(status, agrees)| Sight::Page(status, agrees)),
     ]
 }
+
+const PAGES: [PageStatus; 5] =
+    [PageStatus::Open, PageStatus::Expired, PageStatus::Paid, PageStatus::Unpaid, PageStatus::Free];
 
 fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![
@@ -89,6 +107,10 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => Just(Wish::RepeatingEnded),
         10 => (1..7_u32, sight()).prop_map(|(attempt, sight)| Wish::Saw { attempt, sight }),
         1 => (any::<bool>(), sight()).prop_map(|(charged, sight)| Wish::Decide { charged, sight }),
+        4 => prop::bool::weighted(0.1).prop_map(|stale| Wish::OpenPage { stale }),
+        2 => any::<bool>().prop_map(|gives_up| Wish::ClosePage { gives_up }),
+        2 => prop::option::of(0..7_u32).prop_map(Wish::Hear),
+        2 => (0..7_u32, sight()).prop_map(|(payment, sight)| Wish::SeePayment { payment, sight }),
     ]
 }
 
@@ -107,6 +129,19 @@ fn seen(sight: Sight, session: &Session, attempt: AttemptNumber, now: Timestamp)
     };
     match sight {
         Sight::Payment(status, agrees) => payment(status, agrees),
+        Sight::Page(status, agrees) => Seen::Page(PageSeen {
+            id: format!("cs_{}", attempt.0).parse().unwrap(),
+            url: (status == PageStatus::Open).then(|| "https://checkout.example/pay".to_owned()),
+            status,
+            intent: matches!(status, PageStatus::Paid | PageStatus::Unpaid)
+                .then(|| (format!("pi_{}", attempt.0).parse().unwrap(), None)),
+            amount: if agrees { total } else { Money::new(1, total.currency) },
+            livemode: false,
+            buyer: Buyer::default(),
+            session: Some(session.id.clone()),
+            revision: Some(session.revision),
+            attempt: Some(attempt),
+        }),
         Sight::Declined => Seen::Declined { intent: None, requires_3ds: false, text: "no".to_owned() },
         Sight::TokenRefused(maybe_consumed) => Seen::TokenRefused { maybe_consumed, detail: String::new() },
         Sight::RequestRefused => Seen::RequestRefused { detail: String::new() },
@@ -142,7 +177,7 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
                 block_recommended: false,
             };
             let token = format!("spt_token000{token}").parse().unwrap();
-            let buyer = merchant_gateway::domain::address::Buyer::default();
+            let buyer = Buyer::default();
             Event::Paid { payment: Payment { revision: Some(revision), token, buyer }, facts }
         }
         Wish::Cancel => Event::Canceled,
@@ -158,6 +193,22 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
             let decision = if *charged { Decision::Charged { payment_intent } } else { Decision::NotCharged };
             Event::Decided { decision, seen: seen(*sight, session, attempt, now) }
         }
+        Wish::OpenPage { stale } => {
+            let revision = if *stale { Revision(session.revision.0 + 1) } else { session.revision };
+            Event::PageWanted { revision: Some(revision) }
+        }
+        Wish::ClosePage { gives_up } => {
+            Event::PageUnwanted(if *gives_up { Closing::Cancel } else { Closing::Reopen })
+        }
+        Wish::Hear(payment) => {
+            let payment = payment.map(|number| format!("pi_{number}").parse().unwrap());
+            Event::Heard(Hint { concern: Concern::Payment, payment })
+        }
+        Wish::SeePayment { payment, sight } => {
+            let attempt = AttemptNumber(*payment);
+            let payment = format!("pi_{payment}").parse().unwrap();
+            Event::SawPayment { payment, seen: seen(*sight, session, attempt, now) }
+        }
     }
 }
 
@@ -168,6 +219,7 @@ struct Written {
     undecided: bool,
     succeeded: u32,
     orders: u32,
+    pages: u32,
 }
 
 proptest! {
@@ -191,10 +243,35 @@ proptest! {
             now = now + Span::seconds(*seconds);
             let context = Context { view: &view, moment: moment(now, number as u128 + 1) };
             let happens = event(wish, &session, now);
-            let paid_by = if let Event::Saw { seen: Seen::Intent(intent), .. }
-            | Event::Decided { seen: Seen::Intent(intent), .. } = &happens
-            {
-                Some(intent.clone())
+            let paid_by = match &happens {
+                Event::Saw { seen: Seen::Intent(intent), .. }
+                | Event::Decided { seen: Seen::Intent(intent), .. }
+                    if intent.status == IntentStatus::Succeeded =>
+                {
+                    Some(intent.id.clone())
+                }
+                Event::Saw { seen: Seen::Page(page), .. } if page.status == PageStatus::Paid => {
+                    page.intent.as_ref().map(|(intent, _)| intent.clone())
+                }
+                Event::Edited { .. }
+                | Event::LineGone(_)
+                | Event::Paid { .. }
+                | Event::PageWanted { .. }
+                | Event::PageUnwanted(_)
+                | Event::Canceled
+                | Event::TimeOut
+                | Event::RepeatingEnded
+                | Event::Decided { .. }
+                | Event::Saw { .. }
+                | Event::RefundWanted(_)
+                | Event::Fulfilled(_)
+                | Event::SawOrder(_)
+                | Event::Heard(_)
+                | Event::SawPayment { .. }
+                | Event::Reconciled(_) => None,
+            };
+            let told = if let Event::SawPayment { payment, seen: Seen::Intent(seen) } = &happens {
+                (seen.status == IntentStatus::Succeeded).then(|| (payment.clone(), seen.attempt))
             } else {
                 None
             };
@@ -213,6 +290,7 @@ proptest! {
                     let shown = session.quote().map(|quote| quote.total);
                     prop_assert_eq!(Some(intent.charge.total), shown, "what is charged is what was shown");
                     prop_assert_eq!(intent.charge.revision, session.revision);
+                    written.pages += u32::from(matches!(intent.means, Means::Page { .. }));
                 }
                 Some(AttemptMove::Update { end: Some(end), .. }) => {
                     prop_assert!(written.undecided, "an attempt ends once");
@@ -221,19 +299,33 @@ proptest! {
                 }
                 Some(AttemptMove::Update { end: None, .. }) | None => {}
             }
-            prop_assert!(written.started <= MAX_ATTEMPTS, "card testing is bounded");
+            prop_assert!(written.started - written.pages <= MAX_ATTEMPTS, "card testing is bounded");
             if let Some(order) = &transition.order {
                 written.orders += 1;
                 let by = paid_by.expect("an order is made by a payment that was seen");
-                prop_assert_eq!(&order.payment_intent, &by.id);
-                prop_assert_eq!(by.status, IntentStatus::Succeeded);
+                prop_assert_eq!(&order.payment_intent, &by);
             }
-            let undecided = matches!(next.state, State::Charging(_) | State::Frozen { .. });
+            if let Some((payment, attempt)) = told {
+                let flagged = transition.flags.iter().any(|flag| flag.intent == payment);
+                let ordered = matches!(&next.state, State::Completed { intent, .. } if *intent == payment);
+                let expected = written.undecided && attempt == Some(AttemptNumber(written.started));
+                prop_assert!(flagged || ordered || expected, "a success is on the order, flagged, or awaited");
+                prop_assert!(next.unexplained.iter().all(|waiting| waiting.payment != payment));
+            }
+            let undecided = matches!(
+                next.state,
+                State::Charging(_)
+                    | State::Frozen { .. }
+                    | State::OpeningHosted(_)
+                    | State::AwaitingHosted { .. }
+                    | State::ClosingHosted { .. }
+            );
             prop_assert_eq!(undecided, written.undecided, "the state says whether an attempt is undecided");
             let completed = matches!(next.state, State::Completed { .. });
             prop_assert_eq!(completed, written.orders == 1);
             prop_assert!(written.orders <= 1 && written.succeeded == written.orders);
-            let waits = matches!(next.state, State::Open { .. } | State::Ready { .. } | State::Charging(_));
+            let waits = !next.state.is_terminal() && !matches!(next.state, State::Frozen { .. });
+            let waits = waits || !next.unexplained.is_empty() && !matches!(next.state, State::Charging(_));
             prop_assert!(!waits || due_at(next).is_some(), "whatever waits for something is woken for it");
             session = transition.next;
         }

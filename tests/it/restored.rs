@@ -1,6 +1,7 @@
 //! What a session of a restored database makes of what Stripe shows, in every state that it may be in; and what it does, and
 //! does not do, before anybody has looked.
 
+use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::attempt::{AttemptEnd, FlagReason, IntentSeen, IntentStatus, Seen};
 use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::event::Event;
@@ -46,7 +47,7 @@ fn shown(bench: &Bench, shown: Shown) -> Transition {
 }
 
 fn payment(bench: &Bench, seen: &IntentSeen) -> Transition {
-    shown(bench, Shown::Payment(seen.clone()))
+    shown(bench, Shown::Payment { seen: seen.clone(), buyer: Buyer::default() })
 }
 
 fn is_ordered(transition: &Transition, seen: &IntentSeen) {
@@ -122,6 +123,7 @@ fn awaiting() -> Bench {
         session: Some(bench.id.clone()),
         revision: Some(Revision(1)),
         attempt: Some(AttemptNumber(1)),
+        buyer: Buyer::default(),
     };
     bench.see(Seen::Page(page));
     assert_eq!(bench.session().state.name(), "awaiting_hosted");
@@ -143,6 +145,11 @@ fn a_ready_session_becomes_the_order_that_was_paid_on_the_account_that_was_paid(
     is_ordered(&transition, &seen);
     assert_eq!(ended(&transition), None, "the database has no such attempt");
     assert_eq!(transition.next.attempts, 3);
+
+    let email = Some("ada@example.com".to_owned());
+    let buyer = Buyer { email: email.clone(), ..Buyer::default() };
+    let transition = shown(&bench, Shown::Payment { seen, buyer });
+    assert_eq!(transition.order.unwrap().buyer.email, email, "its page asked for it");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, Inbox, KeptFlag, Loaded, MemoryStore, Outbox, Reconciliation,
-    Resolution, SqliteStore, Store, StoreError, TokenUse,
+    Resolution, SqliteStore, Store, StoreError, TokenUse, WhichFlags,
 };
 
 use self::inbox::*;
@@ -27,7 +27,7 @@ use self::values::*;
 
 /// What was flagged, resolved or not.
 async fn raised(store: &(impl std::ops::Deref<Target = impl Store + ?Sized> + Sync)) -> Vec<Flag> {
-    store.flags(&harbor()).await.unwrap().into_iter().map(|kept| kept.flag).collect()
+    store.flags(&harbor(), WhichFlags::ALL).await.unwrap().into_iter().map(|kept| kept.flag).collect()
 }
 
 /// Runs each sentence over each store.
@@ -312,7 +312,7 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
         assert!(read.session.is_none() && read.order.is_none() && read.token_use.is_none(), "{other:?}");
         assert_eq!(store.attempt(&other, &session_id(1), AttemptNumber(1)).await.unwrap(), None);
         assert_eq!(store.order(&other, &OrderId::from_random(1)).await.unwrap(), None);
-        assert_eq!(store.flags(&other).await.unwrap(), []);
+        assert_eq!(store.flags(&other, WhichFlags::ALL).await.unwrap(), []);
         assert_eq!(store.account(&other).await.unwrap(), None);
         let foreign = store.commit(change(&other, Version(2), ready(1))).await;
         assert!(matches!(foreign, Err(CommitError::Conflict)), "{foreign:?}");
@@ -431,7 +431,11 @@ async fn a_flag_is_resolved_once(store: AnyStore) {
         let told = store.resolve_flag(&harbor(), &id, resolution(text, at)).await.unwrap();
         assert_eq!(told, Some(resolved.clone()));
     }
-    assert_eq!(store.flags(&harbor()).await.unwrap(), [resolved]);
+    assert_eq!(store.flags(&harbor(), WhichFlags::ALL).await.unwrap(), std::slice::from_ref(&resolved));
+    let open = WhichFlags { open: true, ..WhichFlags::ALL };
+    assert_eq!(store.flags(&harbor(), open).await.unwrap(), []);
+    let behind = WhichFlags { after: Some(resolved.flag.id), ..WhichFlags::ALL };
+    assert_eq!(store.flags(&harbor(), behind).await.unwrap(), []);
 }
 
 async fn a_timeline_grows_by_what_its_commits_tell(store: AnyStore) {

@@ -1,4 +1,4 @@
-//! The demo's folder: its database, its master key, and the sample merchants where no other are given.
+//! The demo's folder: its database, its keys, and the sample merchants where no other are given.
 
 use std::fs;
 use std::io::Write;
@@ -24,6 +24,7 @@ pub(super) struct DemoFolder {
     pub(super) tenants: PathBuf,
     pub(super) database: PathBuf,
     pub(super) master_key: String,
+    pub(super) admin_token: String,
 }
 
 /// Makes the folder and what is missing in it.
@@ -34,8 +35,12 @@ pub(super) fn prepare(data: &Path, tenants: Option<&Path>) -> anyhow::Result<Dem
         None if Path::new(TENANTS).is_dir() => PathBuf::from(TENANTS),
         None => write_samples(data)?,
     };
-    let master_key = master_key(&data.join("master.key"))?;
-    Ok(DemoFolder { tenants, database: data.join("gateway.sqlite3"), master_key })
+    Ok(DemoFolder {
+        tenants,
+        database: data.join("gateway.sqlite3"),
+        master_key: kept(&data.join("master.key"))?,
+        admin_token: kept(&data.join("admin.token"))?,
+    })
 }
 
 fn write_samples(data: &Path) -> anyhow::Result<PathBuf> {
@@ -47,10 +52,11 @@ fn write_samples(data: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The key of earlier runs, or a new one.
-fn master_key(path: &Path) -> anyhow::Result<String> {
+/// The secret of earlier runs, or a new one.
+fn kept(path: &Path) -> anyhow::Result<String> {
     if path.exists() {
-        return fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        return Ok(text.trim().to_owned());
     }
     let mut bytes = [0_u8; 32];
     SystemIds.fill(&mut bytes);

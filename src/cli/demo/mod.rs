@@ -45,19 +45,24 @@ pub(super) struct Demo {
     /// The port of the emulated host's page on 127.0.0.1; 0 takes a free one. With --buy there is no page.
     #[arg(long, value_name = "PORT", default_value_t = 8090)]
     host_port: u16,
+    /// The port of the admin API on 127.0.0.1; 0 takes a free one, as does --buy.
+    #[arg(long, value_name = "PORT", default_value_t = 8081)]
+    admin_port: u16,
     /// What is logged to standard error, in the form of log.filter.
     #[arg(long, default_value = "warn")]
     log: String,
 }
 
-/// The name of the variable that holds the demo's master key, in its made-up environment.
+/// The names of the variables that hold the demo's secrets, in its made-up environment.
 const MASTER_KEY: &str = "DEMO_MASTER_KEY";
+const ADMIN_TOKEN: &str = "DEMO_ADMIN_TOKEN";
 
 impl Demo {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         telemetry::begin(LogFormat::Text, &self.log)?;
         let folder = folder::prepare(&self.data, self.tenants.as_deref())?;
-        let listener = self.listener()?;
+        let listener = self.listener(self.port, "--port")?;
+        let admin = self.listener(self.admin_port, "--admin-port")?;
         let address = listener.local_addr()?;
         let read = read_tenants(&folder.tenants, &[]);
         if !read.problems.is_empty() {
@@ -78,11 +83,14 @@ impl Demo {
             });
             named.map(|name| (name, webhook_secret(tenant)))
         });
-        let master_key = (MASTER_KEY.to_owned(), folder.master_key.clone());
-        let environment = FixedEnvironment::new(variables.chain(webhook_variables).chain([master_key]));
+        let own = [
+            (MASTER_KEY.to_owned(), folder.master_key.clone()),
+            (ADMIN_TOKEN.to_owned(), folder.admin_token.clone()),
+        ];
+        let environment = FixedEnvironment::new(variables.chain(webhook_variables).chain(own));
         let config = GatewayConfig::load(None, &environment, &overrides(&folder, address, &emulator))
             .map_err(|problems| told(&problems))?;
-        let admin = TcpListener::bind(config.admin.listen)?;
+        let admin_address = admin.local_addr()?;
         let gateway = Gateway::start(config, Needs { listener, admin, environment: Arc::new(environment) })?;
         if !gateway.problems().is_empty() {
             return Err(told(gateway.problems()));
@@ -96,6 +104,8 @@ impl Demo {
         }
         let host = self.host(&gateway, &emulator)?;
         introduce(&gateway, &emulator, &host);
+        introduce_admin(&gateway, admin_address, &folder.admin_token);
+        say("\nOne whole purchase per shop: merchant-gateway demo --buy");
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
     }
@@ -118,11 +128,11 @@ impl Demo {
         })
     }
 
-    fn listener(&self) -> anyhow::Result<TcpListener> {
-        let port = if self.buy { 0 } else { self.port };
+    fn listener(&self, port: u16, option: &str) -> anyhow::Result<TcpListener> {
+        let port = if self.buy { 0 } else { port };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         TcpListener::bind(address).with_context(|| {
-            format!("cannot listen on {address}; choose another port with --port, or 0 for a free one")
+            format!("cannot listen on {address}; choose another port with {option}, or 0 for a free one")
         })
     }
 }
@@ -131,8 +141,7 @@ fn overrides(folder: &folder::DemoFolder, address: SocketAddr, emulator: &Emulat
     let tenants = folder.tenants.display().to_string();
     [
         ("public.listen", address.to_string()),
-        // Nobody watches a demo over time: any free port will do.
-        ("admin.listen", "127.0.0.1:0".to_owned()),
+        ("admin.token", format!("env:{ADMIN_TOKEN}")),
         ("public.link_base", format!("http://{address}")),
         ("tenants.dir", tenants),
         ("store.url", format!("sqlite:{}", folder.database.display())),
@@ -200,5 +209,12 @@ fn introduce(gateway: &Gateway, emulator: &Emulator, host: &Host) {
     say("\nEmulated Stripe");
     say(&format!("  API               {}", emulator.base_url()));
     say(&format!("  ledger            {}/_emulator/ledger", emulator.base_url()));
-    say("\nOne whole purchase per shop: merchant-gateway demo --buy");
+}
+
+/// How an operator looks at the orders of the demo.
+fn introduce_admin(gateway: &Gateway, address: SocketAddr, token: &str) {
+    let Some(merchant) = gateway.merchants().last() else { return };
+    say("\nAdmin API, for orders, refunds, parcels, timelines");
+    say(&format!("  curl -H 'Authorization: Bearer {token}' \\"));
+    say(&format!("    'http://{address}/admin/v1/orders?tenant={}'", merchant.id()));
 }

@@ -6,18 +6,22 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::aftersales::{LONGEST_WATCH, watch};
 use super::attempt::{IntentSeen, IntentStatus, Seen};
 use super::command::Rejection;
 use super::effect::Effect;
 use super::session::{Charging, Phase, Session, State};
-use super::settle::{LONGEST_PAUSE, pause, raise};
+use super::settle::{pause, raise};
 use super::step::{Context, Transition};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::stripe_event::Concern;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// The most payments of one session that wait to be looked at; a further one is to be told of again later.
 const MOST_UNEXPLAINED: usize = 8;
+
+/// How many readings in vain follow each other within a minute or less.
+const QUICK_TRIES: u32 = 8;
 
 /// What somebody says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +139,7 @@ pub(super) fn due(session: &Session) -> Option<Timestamp> {
 /// What is to be done about unexplained payments now.
 pub(super) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
     // A moment beyond any pause was written before the clock was set back.
-    let due = |at: Timestamp| at <= now || at > now + LONGEST_PAUSE;
+    let due = |at: Timestamp| at <= now || at > now + LONGEST_WATCH;
     let unexplained = next(session).filter(|unexplained| due(unexplained.next_try))?;
     Some(Effect::ReadPayment { payment: unexplained.payment.clone(), account: session.account.clone() })
 }
@@ -151,7 +155,7 @@ pub(super) fn settle(
     let Seen::Intent(seen) = seen else {
         let now = context.moment.now;
         for waiting in next.unexplained.iter_mut().filter(|waiting| waiting.payment == *payment) {
-            waiting.next_try = now + pause(waiting.tries, None, context);
+            waiting.next_try = now + pause_after(waiting.tries, context);
             waiting.tries = waiting.tries.saturating_add(1);
         }
         return Transition::to(next);
@@ -170,6 +174,15 @@ pub(super) fn settle(
         raise(&mut transition, payment, context);
     }
     transition
+}
+
+/// How long to wait after so many readings in vain: seconds at first, then ever longer, since it may be that nobody can read it
+/// for days.
+fn pause_after(tries: u32, context: &Context<'_>) -> Span {
+    match tries.checked_sub(QUICK_TRIES) {
+        None => pause(tries, None, context),
+        Some(looks) => watch(looks, context),
+    }
 }
 
 /// Whether a payment is of this session, has succeeded, and is not the one that its undecided attempt waits for.

@@ -20,7 +20,8 @@ use super::session::{
 };
 use super::settle::{LONGEST_PAUSE, completed_by, flag, pause};
 use super::snapshot::AttemptMove;
-use super::step::{Context, Transition, payable, receipt_email};
+use super::step::{Context, Transition, merged, payable, receipt_email};
+use crate::domain::address::Buyer;
 use crate::domain::ids::{AttemptNumber, HostedPageId, PaymentIntentId, Revision, SessionId};
 use crate::domain::money::Money;
 use crate::domain::pricing::Quote;
@@ -88,6 +89,8 @@ pub struct PageSeen {
     pub amount: Money,
     /// Whether it moves real money.
     pub livemode: bool,
+    /// Who used it, as the page was told.
+    pub buyer: Buyer,
     /// What its metadata names; `None` where a part is missing or unreadable.
     pub session: Option<SessionId>,
     /// Likewise.
@@ -315,7 +318,10 @@ fn still_open(session: &Session, hosted: &Hosted, seen: &PageSeen, context: &Con
 fn paid(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> Transition {
     match &page.intent {
         Some((intent, _)) if agrees(hosted, page, context) => {
-            completed_by(session, &hosted.frozen_charge(Some(intent.clone())), intent, context)
+            let mut session = session.clone();
+            // What was said here goes first; where nothing was, the order has what was said there.
+            session.wishes.buyer = merged(session.wishes.buyer, page.buyer.clone());
+            completed_by(&session, &hosted.frozen_charge(Some(intent.clone())), intent, context)
         }
         Some(_) | None => disagrees(session, hosted, page, context),
     }

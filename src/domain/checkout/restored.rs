@@ -8,7 +8,8 @@ use super::attempt::{AttemptEnd, Charge, FlagReason, IntentSeen, IntentStatus};
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread};
 use super::settle::{completed_by, flag};
 use super::snapshot::AttemptMove;
-use super::step::{Context, Transition};
+use super::step::{Context, Transition, merged};
+use crate::domain::address::Buyer;
 use crate::domain::ids::{AccountId, AttemptNumber};
 use crate::domain::pricing::Quote;
 
@@ -27,15 +28,20 @@ pub enum Shown {
     /// A page was opened for it; it is closed, or known.
     Page(AttemptNumber),
     /// It was paid, or tried to be.
-    Payment(IntentSeen),
+    Payment {
+        /// The payment.
+        seen: IntentSeen,
+        /// What its page was told of the buyer, where it was made on one.
+        buyer: Buyer,
+    },
 }
 
 /// Applies what Stripe shows of a session.
 pub(super) fn reconciled(session: &Session, trace: &Trace, context: &Context<'_>) -> Transition {
     let (attempt, paid) = match &trace.shown {
         Shown::Page(attempt) => (Some(*attempt), None),
-        Shown::Payment(seen) => {
-            (seen.attempt, Some(seen).filter(|seen| seen.status == IntentStatus::Succeeded))
+        Shown::Payment { seen, buyer } => {
+            (seen.attempt, Some((seen, buyer)).filter(|(seen, _)| seen.status == IntentStatus::Succeeded))
         }
     };
     let mut known = session.clone();
@@ -47,7 +53,12 @@ pub(super) fn reconciled(session: &Session, trace: &Trace, context: &Context<'_>
         known.pages = known.pages.saturating_add(newer);
     }
     match paid {
-        Some(seen) => account_for(known, seen, context),
+        Some((seen, buyer)) => {
+            if !known.state.is_terminal() {
+                known.wishes.buyer = merged(known.wishes.buyer, buyer.clone());
+            }
+            account_for(known, seen, context)
+        }
         None => Transition::to(known),
     }
 }

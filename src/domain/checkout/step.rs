@@ -234,7 +234,7 @@ fn patched(wishes: Wishes, patch: Patch) -> Wishes {
 }
 
 /// What `first` says of a buyer, and where it is silent what `second` says.
-fn merged(first: Buyer, second: Buyer) -> Buyer {
+pub(super) fn merged(first: Buyer, second: Buyer) -> Buyer {
     Buyer {
         name: first.name.or(second.name),
         email: first.email.or(second.email),

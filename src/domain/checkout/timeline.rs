@@ -128,7 +128,7 @@ pub(super) enum Cause {
     /// Something that its new state tells.
     Untold,
     /// Stripe was seen.
-    Saw { attempt: AttemptNumber, seen: Seen, request_id: Option<String> },
+    Saw { attempt: AttemptNumber, seen: Box<Seen>, request_id: Option<String> },
     /// An operator decided.
     Decided(Decision),
     /// A paid order was seen; the book tells what is new.
@@ -144,9 +144,11 @@ impl Cause {
             | Event::SawPayment {
                 seen: seen @ Seen::Intent(IntentSeen { attempt: Some(attempt), .. }),
                 ..
-            } => {
-                Self::Saw { attempt: *attempt, seen: seen.clone(), request_id: request_id.map(str::to_owned) }
-            }
+            } => Self::Saw {
+                attempt: *attempt,
+                seen: Box::new(seen.clone()),
+                request_id: request_id.map(str::to_owned),
+            },
             Event::Decided { decision, .. } => Self::Decided(decision.clone()),
             Event::SawOrder(_) => Self::SawOrder { request_id: request_id.map(str::to_owned) },
             Event::SawPayment { .. }

@@ -108,6 +108,12 @@ impl Refund {
     pub const fn is_asked_for(&self) -> bool {
         matches!(self.state, RefundState::Asking(_))
     }
+
+    /// Whether Stripe has made it and it has not come back.
+    #[must_use]
+    pub const fn has_left(&self) -> bool {
+        matches!(&self.state, RefundState::Made { status, .. } if status.counts())
+    }
 }
 
 /// How a refund was asked for here.

@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 use super::operator::Operator;
 use super::problem::Problem;
 use crate::domain::ids::FlagId;
-use crate::store::{KeptFlag, Resolution};
+use crate::store::{KeptFlag, Resolution, WhichFlags};
+
+/// How many come at once where the request does not say, and at most.
+const PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 200;
 
 /// The most characters of a resolution.
 const LONGEST: usize = 1000;
@@ -19,20 +23,32 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/flags/{id}/resolve").route(web::post().to(resolve)));
 }
 
-/// A merchant's flags, oldest first; those that nobody has dealt with come alone with `open=true`.
+/// A merchant's flags, oldest first; those that nobody has dealt with come alone with `open=true`. `next` is the `after` of
+/// the next page, `null` on the last.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
-    struct Which {
+    struct Asked {
         #[serde(default)]
         open: bool,
+        after: Option<FlagId>,
+        limit: Option<u32>,
     }
     let merchant = operator.merchant(&request)?;
-    let which = web::Query::<Which>::from_query(request.query_string())
-        .map_err(|_| Problem::invalid("open is true or false"))?;
-    let mut flags = merchant.flags().await?;
-    flags.retain(|kept| !which.open || kept.resolution.is_none());
-    let flags: Vec<Value> = flags.iter().map(told).collect();
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(json!({ "flags": flags })))
+    let asked = web::Query::<Asked>::from_query(request.query_string())
+        .map_err(|_| Problem::invalid("open is true or false, after a flag's id, limit a number"))?;
+    let limit = asked.limit.unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
+    }
+    let which = WhichFlags { open: asked.open, after: asked.after.clone(), limit: limit + 1 };
+    let mut found = merchant.flags(which).await?;
+    let page = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > page;
+    found.truncate(page);
+    let next = found.last().filter(|_| more).map(|last| last.flag.id.clone());
+    let flags: Vec<Value> = found.iter().map(told).collect();
+    let body = json!({ "flags": flags, "next": next });
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
 }
 
 /// Resolves a flag: `{"resolution": "refunded in the dashboard"}`. One that is resolved already keeps its first words.
@@ -58,7 +74,8 @@ async fn resolve(
     let id: FlagId = path.parse().map_err(|_| unknown())?;
     let resolution = Resolution { text: text.to_owned(), at: operator.admin().clock.now() };
     let kept = merchant.resolve_flag(&id, resolution.clone()).await?.ok_or_else(unknown)?;
-    if kept.resolution.as_ref() != Some(&resolution) {
+    // The same words again are the same resolution, whose first answer was lost.
+    if kept.resolution.as_ref().map(|kept| &kept.text) != Some(&resolution.text) {
         let detail = "this flag was resolved before, and keeps its first resolution; flags shows it";
         return Err(Problem::new(StatusCode::CONFLICT, "already_resolved", detail));
     }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
+use actix_web::middleware::ErrorHandlers;
 use actix_web::{App, HttpServer, web};
 
 pub use probes::Probes;
@@ -53,6 +54,7 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
             .configure(probes::routes)
             .service(
                 web::scope("/admin/v1")
+                    .wrap(ErrorHandlers::new().default_handler(problem::told_as_problem))
                     .configure(sessions::routes)
                     .configure(flags::routes)
                     .configure(orders::routes)

@@ -2,12 +2,18 @@
 
 use std::fmt;
 
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::middleware::ErrorHandlerResponse;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
 use crate::domain::checkout::command::Rejection;
 use crate::store::StoreError;
+
+/// The media type of a refusal.
+const PROBLEM: &str = "application/problem+json";
 
 /// A refusal of the admin API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +68,26 @@ impl ResponseError for Problem {
             "type": format!("urn:merchant-gateway:problem:{}", self.code), "title": title,
             "status": self.status.as_u16(), "code": self.code, "detail": self.detail,
         });
-        response.content_type("application/problem+json").body(body.to_string())
+        response.content_type(PROBLEM).body(body.to_string())
     }
+}
+
+/// Whatever refuses a request before a handler of ours does (a body too large, a method that is not there) tells it in the
+/// same form.
+#[expect(clippy::unnecessary_wraps, reason = "the form that the middleware wants")]
+pub(super) fn told_as_problem<B>(response: ServiceResponse<B>) -> actix_web::Result<ErrorHandlerResponse<B>> {
+    let status = response.status();
+    let kind = response.headers().get(CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind == PROBLEM) {
+        return Ok(ErrorHandlerResponse::Response(response.map_into_left_body()));
+    }
+    let (code, detail) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is larger than any that is taken here"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this address takes another method"),
+        _ => ("refused", "the request could not be taken"),
+    };
+    let told = Problem::new(status, code, detail).error_response().map_into_right_body();
+    Ok(ErrorHandlerResponse::Response(response.into_response(told)))
 }
 
 impl From<StoreError> for Problem {
@@ -89,6 +113,12 @@ impl From<Rejection> for Problem {
             }
             Rejection::Undecided => Self::unavailable("the session is still at work; look again in a moment"),
             Rejection::Busy | Rejection::Unavailable => Self::unavailable(text),
+            Rejection::AccountUnknown => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "account_unknown",
+                "the merchant's Stripe account is not known yet, or its key opens another than the one that was paid; the \
+                 log says which; try again with the same Idempotency-Key",
+            ),
             Rejection::StaleRevision { .. }
             | Rejection::RevisionMissing
             | Rejection::NotPayable(_)
@@ -100,7 +130,6 @@ impl From<Rejection> for Problem {
             | Rejection::TokenUsedElsewhere
             | Rejection::Token(_)
             | Rejection::Suspended
-            | Rejection::AccountUnknown
             | Rejection::ClockDiffers
             | Rejection::TokenUnread => Self::new(StatusCode::CONFLICT, "conflict", text),
         }

@@ -17,7 +17,9 @@ td:last-child,th:last-child{text-align:right}.test{background:#fff3cd;padding:.5
 .said{background:#eef3fb;padding:.5rem 1rem}label{display:block;margin:.6rem 0}\
 input,select{font:inherit;padding:.4rem;width:100%;box-sizing:border-box}input[type=radio]{width:auto}\
 button{font:inherit;padding:.7rem 1.2rem;border:0;border-radius:.4rem;background:#1a1a1a;color:#fff}\
-button.quiet{background:#e6e6e6;color:#1a1a1a}@media print{form,button{display:none}}";
+button.quiet{background:#e6e6e6;color:#1a1a1a}\
+@media print{form,button,.links{display:none}body{max-width:none;margin:0;font-size:11pt}\
+a{color:inherit;text-decoration:none}tr,li{break-inside:avoid}}";
 
 /// What a page can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +118,24 @@ pub(super) fn rows(quote: &Quote) -> String {
     let shipping = chosen.map(|option| row(&option.title, &option.total));
     let sums = [row("Tax", &quote.tax), format!("<tr><th>Total</th><th>{}</th></tr>", quote.total)];
     lines.chain(shipping).chain(sums).collect()
+}
+
+/// The shop's own pages: whom to ask, and what was agreed to.
+pub(super) fn links(view: &MerchantView) -> String {
+    let links = &view.links;
+    let known = [
+        ("Ask the shop", &links.support),
+        ("Terms", &links.terms_of_use),
+        ("Privacy", &links.privacy_policy),
+    ];
+    let shown = html_links(known.into_iter().filter_map(|(text, url)| Some((text, url.as_deref()?))));
+    if shown.is_empty() { shown } else { format!("<p class=links>{shown}</p>") }
+}
+
+fn html_links<'a>(links: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let shown: Vec<String> =
+        links.map(|(text, url)| format!("<a href=\"{}\" rel=noreferrer>{text}</a>", escape(url))).collect();
+    shown.join(" · ")
 }
 
 /// A text that begins with a capital and ends with a full stop.

@@ -12,6 +12,7 @@ use crate::domain::ids::{ItemId, OrderId};
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::{Book, Order, Refund, RefundState, RefundStatus};
 use crate::domain::time::Timestamp;
+use crate::runtime::Budget;
 
 /// The page's query.
 #[derive(Deserialize)]
@@ -33,6 +34,12 @@ pub(super) async fn page(
     };
     if !visit.merchant.opens_order(&id, &opening.key) {
         return not_found();
+    }
+    if visit.merchant.limiter().take(Budget::Request, Some(id.as_str())).is_err() {
+        return HttpResponse::TooManyRequests()
+            .insert_header(("retry-after", "1"))
+            .content_type("text/plain; charset=utf-8")
+            .body("Too many requests at once. Please try again in a moment.\n");
     }
     let placed = match visit.merchant.order(&id).await {
         Ok(Some(placed)) => placed,
@@ -80,13 +87,14 @@ fn render(placed: &PlacedOrder, book: &Book, view: &MerchantView) -> String {
     });
     let body = format!(
         "<p>Order <strong>{number}</strong>, paid on {paid}.</p>{sent}<table>{rows}{refunds}</table>{address}\
-         <p>Reference: {id}</p>",
+         <p>Reference: {id}</p>{links}",
         number = placed.number,
         paid = day(order.created),
         sent = sent(order, book),
         rows = html::rows(&order.quote),
         refunds = html::each(&book.refunds, refund),
         id = order.id,
+        links = html::links(view),
     );
     html::page(view, &format!("Order {} at {}", placed.number, view.name), "", &body)
 }

@@ -1,6 +1,6 @@
 //! Which merchant a request is for, and whether its sender may ask.
 
-use actix_web::http::header::{HOST, HeaderName, ORIGIN};
+use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use actix_web::{HttpRequest, HttpResponse};
 use url::Url;
 
@@ -14,6 +14,8 @@ pub(super) struct Visit {
     pub(super) merchant: MerchantHandle,
     /// The authority that the request named, port included, lower-case.
     authority: String,
+    /// Whether that is one of the gateway's own hosts.
+    based: bool,
 }
 
 /// Why a request has not.
@@ -45,24 +47,34 @@ impl Visit {
             Some(_) => None,
             None => public.directory.by_host(host),
         };
-        let visit = Self { merchant: merchant.ok_or(Stranger::Unknown)?, authority };
-        if visit.welcomes(request, public, based) { Ok(visit) } else { Err(Stranger::Origin) }
+        let visit = Self { merchant: merchant.ok_or(Stranger::Unknown)?, authority, based };
+        let allowed = &public.settings.allowed_origins;
+        if visit.welcomes(request, allowed) { Ok(visit) } else { Err(Stranger::Origin) }
     }
 
-    /// Whether a present `Origin` is the merchant's own, a base host's on a base host, or on the gateway's list.
-    fn welcomes(&self, request: &HttpRequest, public: &Public, based: bool) -> bool {
+    /// The same for a form of one of the merchant's own pages: no other origin may send it, whatever may call besides.
+    pub(super) fn with_form(request: &HttpRequest, public: &Public) -> Result<Self, Stranger> {
+        let visit = Self::of(request, public)?;
+        // Browsers name the origin of every form; a client that is none has the key by other means.
+        let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+        let own = visit.welcomes(request, &[]) && matches!(site, None | Some(b"same-origin"));
+        if own { Ok(visit) } else { Err(Stranger::Origin) }
+    }
+
+    /// Whether a present `Origin` is the merchant's own, a base host's on a base host, or among these.
+    fn welcomes(&self, request: &HttpRequest, allowed: &[String]) -> bool {
         let mut origins = request.headers().get_all(ORIGIN);
         let (origin, further) = (origins.next(), origins.next());
         let Some(origin) = origin else { return true };
         let Ok(origin) = origin.to_str() else { return false };
         let origin = origin.to_ascii_lowercase();
-        let own = if based {
+        let own = if self.based {
             origin == format!("http://{}", self.authority) || origin == format!("https://{}", self.authority)
         } else {
             Url::parse(&self.merchant.link_base())
                 .is_ok_and(|base| base.origin().ascii_serialization() == origin)
         };
-        further.is_none() && (own || public.settings.allowed_origins.contains(&origin))
+        further.is_none() && (own || allowed.contains(&origin))
     }
 }
 

@@ -8,7 +8,7 @@ use super::rows::{self, FlagRecord};
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{FlagId, SessionId, Tenant};
-use crate::store::{Commit, KeptFlag, Resolution, StoreError, name};
+use crate::store::{Commit, KeptFlag, Resolution, StoreError, WhichFlags, name};
 
 /// Keeps a flag, unless its payment is flagged already.
 pub(super) async fn raise<E: From<StoreError>>(
@@ -80,13 +80,23 @@ pub(super) async fn resolve(
 }
 
 /// A tenant's flags, oldest first.
-pub(super) async fn flags(readers: SqlitePool, tenant: Tenant) -> Result<Vec<KeptFlag>, StoreError> {
+pub(super) async fn flags(
+    readers: SqlitePool,
+    tenant: Tenant,
+    which: WhichFlags,
+) -> Result<Vec<KeptFlag>, StoreError> {
     let rows: Vec<FlagRecord> = sqlx::query_as(
-        "SELECT id, session, payment_intent, reason, seen, resolution, resolved
-         FROM flags WHERE tenant = ?1 AND mode = ?2 ORDER BY seen, id",
+        "SELECT id, session, payment_intent, reason, seen, resolution, resolved FROM flags
+         WHERE tenant = ?1 AND mode = ?2 AND (NOT ?3 OR resolved IS NULL)
+           AND (?4 IS NULL OR (seen, id) > (SELECT seen, id FROM flags
+                                            WHERE tenant = ?1 AND mode = ?2 AND id = ?4))
+         ORDER BY seen, id LIMIT ?5",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
+    .bind(which.open)
+    .bind(which.after.as_ref().map(FlagId::as_str))
+    .bind(which.limit)
     .fetch_all(&readers)
     .await
     .map_err(failed)?;

@@ -7,12 +7,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use merchant_gateway::actors::MerchantHandle;
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Rejection};
+use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::session::{Session, State};
-use merchant_gateway::domain::ids::{Revision, SessionId, Tenant};
+use merchant_gateway::domain::ids::{HostedPageId, Revision, SessionId, Tenant};
 use merchant_gateway::domain::money::Money;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::house::{House, pay};
+use super::house::{House, key, pay};
 use super::weather::Weather;
 use crate::support::model_stripe::{CARDS, Card};
 use crate::support::shop;
@@ -121,8 +122,28 @@ impl History {
                     .map(|number| if number % 3 == 0 { self.payment(checkout) } else { Command::Read });
                 join_all(commands.map(|command| self.ask(checkout, command))).await;
             }
+            42..58 => {
+                let revision = Some(checkout.shown.get().0);
+                self.ask(checkout, Command::OpenPage { revision }).await;
+            }
+            58..64 => self.ask(checkout, Command::Hear(Hint::payment())).await,
             _ => self.ask(checkout, self.payment(checkout)).await,
         }
+    }
+
+    /// Whoever is given a page's address may pay there, sooner or later or never.
+    fn may_pay(&self, checkout: &Checkout, page: &HostedPageId) {
+        let weather = &self.house.weather;
+        weather.note("page shown");
+        if !weather.draw(|chance| chance.per_mille(700)) {
+            return;
+        }
+        let (key, page) = (key(checkout.merchant.tenant()), page.clone());
+        let (stripe, wait) = (self.house.stripe.clone(), self.millis(500, 60_000));
+        tokio::task::spawn_local(async move {
+            sleep(wait).await;
+            stripe.pay_on_page(&key, &page);
+        });
     }
 
     /// Pays what was shown last: with a token of this checkout, new or used before, or rarely with one of another.
@@ -169,7 +190,7 @@ impl History {
         answer: Result<Box<Answer>, Rejection>,
     ) {
         let weather = &self.house.weather;
-        let paying = matches!(command, Command::Complete(_));
+        let paying = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
         match answer {
             Ok(answer) => {
                 let Answer { session, order, .. } = *answer;
@@ -180,6 +201,9 @@ impl History {
                 weather.note(if order.is_some() { "answer: paid" } else { "answer: a session" });
                 if session.revision >= checkout.shown.get().0 {
                     checkout.shown.set((session.revision, session.quote().map(|quote| quote.total)));
+                }
+                if let State::AwaitingHosted { page, .. } = &session.state {
+                    self.may_pay(checkout, &page.id);
                 }
                 let completion = order.map(|placed| placed.completion);
                 self.told.borrow_mut().extend(completion.map(|text| (session.id, text)));

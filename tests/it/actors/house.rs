@@ -135,7 +135,7 @@ impl House {
 }
 
 /// The secret key of a shop.
-fn key(tenant: &Tenant) -> String {
+pub fn key(tenant: &Tenant) -> String {
     format!("sk_test_{}", tenant.merchant.as_str().replace('-', ""))
 }
 

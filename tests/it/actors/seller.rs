@@ -60,6 +60,16 @@ impl ModelSellers {
         what(self.accounts().entry(key.to_owned()).or_default(), self.clock.now())
     }
 
+    /// A shopper pays on a page of the account that this key opens, if it can still be paid there.
+    pub fn pay_on_page(&self, key: &str, page: &HostedPageId) {
+        let mut draws = Chance::new(self.weather.draw(Chance::next));
+        let used = self.with(key, |account, now| {
+            account.pay_on_page(page, crate::support::model_stripe::Card::Pays, now, &mut draws)
+        });
+        self.weather.tell(&format!("a shopper pays on {page}: {used}"));
+        self.weather.note(if used { "page used" } else { "page of no use" });
+    }
+
     fn charge(&self, key: &str, sent: &Arriving) -> Seen {
         let mut draws = Chance::new(self.weather.draw(Chance::next));
         let seen = self.with(key, |account, now| {

@@ -14,7 +14,7 @@ use merchant_gateway::domain::ids::{
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, MemoryStore, RefundRow, Resolution, Store,
-    StoreError, WhichOrders,
+    StoreError, WhichFlags, WhichOrders,
 };
 use tokio::time::sleep;
 
@@ -157,8 +157,8 @@ impl Store for MoodyStore {
         self.answer(self.rows.refund(tenant, session, number)).await
     }
 
-    async fn flags(&self, tenant: &Tenant) -> Result<Vec<KeptFlag>, StoreError> {
-        self.answer(self.rows.flags(tenant)).await
+    async fn flags(&self, tenant: &Tenant, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError> {
+        self.answer(self.rows.flags(tenant, which)).await
     }
 
     async fn resolve_flag(

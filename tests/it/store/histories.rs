@@ -6,7 +6,7 @@ use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptChange, AttemptRow, Commit, CommitError, MemoryStore, SqliteStore, Store, StoreError,
+    AttemptChange, AttemptRow, Commit, CommitError, MemoryStore, SqliteStore, Store, StoreError, WhichFlags,
 };
 use proptest::prelude::*;
 
@@ -85,7 +85,7 @@ fn kind(answer: Result<Version, CommitError>) -> Result<Version, &'static str> {
 async fn everything(store: &dyn Store) -> Vec<String> {
     let mut seen = vec![format!("{:?}", store.due(Timestamp::from_seconds(3), None, 3).await.unwrap())];
     for tenant in tenants() {
-        seen.push(format!("{tenant:?} {:?}", store.flags(&tenant).await.unwrap()));
+        seen.push(format!("{tenant:?} {:?}", store.flags(&tenant, WhichFlags::ALL).await.unwrap()));
         for session in SESSIONS {
             for token in TOKENS {
                 let read = store.load(&tenant, &session_id(session), Some(&spt(token))).await.unwrap();

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use futures_util::FutureExt;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber};
-use merchant_gateway::store::{Commit, CommitError, KeptFlag, OpenError, SqliteStore, Store, StoreError};
+use merchant_gateway::store::{
+    Commit, CommitError, KeptFlag, OpenError, SqliteStore, Store, StoreError, WhichFlags,
+};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
@@ -59,7 +61,10 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(read.session, Some((paid, completed(1))));
     assert_eq!(read.order, Some(order(1).numbered(OrderNumber::FIRST)));
     assert_eq!(read.token_use.unwrap().end, Some(succeeded(1)));
-    assert_eq!(store.flags(&harbor()).await.unwrap(), [KeptFlag { flag: flag(1, 1, 9), resolution: None }]);
+    assert_eq!(
+        store.flags(&harbor(), WhichFlags::ALL).await.unwrap(),
+        [KeptFlag { flag: flag(1, 1, 9), resolution: None }]
+    );
     assert_eq!(store.due(NOW, None, 9).await.unwrap().len(), 1);
     assert_eq!(store.account(&harbor()).await.unwrap(), Some(account("acct_1Harbor")));
     store.close().await;

@@ -1,7 +1,8 @@
 //! One driver on a workbench: a model store, and a Stripe whose every word the test puts in its mouth.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use merchant_gateway::domain::checkout::aftersales::OrderSeen;
 use merchant_gateway::domain::checkout::attempt::{
     AttemptEnd, AttemptIntent, Flag, IntentSeen, IntentStatus, Seen,
 };
@@ -42,6 +43,7 @@ pub struct Bench {
     order: Option<PlacedOrder>,
     tokens: HashMap<SptHash, TokenUse>,
     pub attempts: Vec<AttemptIntent>,
+    ended: HashSet<u32>,
     pub flags: Vec<Flag>,
     pub store_is_down: bool,
     pub commits_fail: bool,
@@ -72,6 +74,7 @@ impl Bench {
             order: None,
             tokens: HashMap::new(),
             attempts: Vec::new(),
+            ended: HashSet::new(),
             flags: Vec::new(),
             store_is_down: false,
             commits_fail: false,
@@ -173,6 +176,18 @@ impl Bench {
         let effect = self.effects.remove(0);
         let request_id = Some(format!("req_{}", self.drawn));
         self.feed(Input::Saw { attempt: effect.attempt().unwrap(), seen: Box::new(seen), request_id });
+    }
+
+    /// Ends the oldest effect, which is a look at a payment that was told of.
+    pub fn see_payment(&mut self, seen: Seen) {
+        let Effect::ReadPayment { payment, .. } = self.effects.remove(0) else { panic!("another effect") };
+        self.feed(Input::SawPayment { payment, seen: Box::new(seen), request_id: None });
+    }
+
+    /// Ends the oldest effect, which is one for a paid order.
+    pub fn see_order(&mut self, seen: OrderSeen) {
+        assert!(matches!(self.effects.remove(0), Effect::Order(_)), "another effect");
+        self.feed(Input::SawOrder { seen: Box::new(seen), request_id: None });
     }
 
     /// Answers the oldest look that a decision waits for.
@@ -307,10 +322,11 @@ impl Bench {
     }
 
     fn end(&mut self, number: u32, end: AttemptEnd) {
-        let used =
-            self.tokens.values_mut().find(|used| used.attempt.0 == number).expect("the attempt is known");
-        assert!(used.end.is_none(), "an attempt ends once");
-        used.end = Some(end);
+        assert!(self.attempts.iter().any(|attempt| attempt.number.0 == number), "the attempt is known");
+        assert!(self.ended.insert(number), "an attempt ends once");
+        if let Some(used) = self.tokens.values_mut().find(|used| used.attempt.0 == number) {
+            used.end = Some(end);
+        }
     }
 }
 

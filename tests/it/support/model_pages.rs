@@ -1,5 +1,6 @@
 //! The model Stripe's Checkout Sessions: pages that are opened, paid by a shopper who has the address, closed, or left.
 
+use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::attempt::{Charge, IntentSeen, IntentStatus, Seen};
 use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
 use merchant_gateway::domain::ids::{HostedPageId, PaymentIntentId, SessionId};
@@ -65,6 +66,7 @@ impl ModelStripe {
             intent: paying.map(|payment| (payment.id.clone(), Some(payment.seen.status))),
             amount: page.amount,
             livemode: false,
+            buyer: Buyer::default(),
             session: Some(page.charge.session.clone()),
             revision: Some(page.charge.revision),
             attempt: Some(page.charge.attempt),

@@ -129,6 +129,66 @@ async fn a_payment_that_was_processing_is_an_order_by_webhook_before_any_reading
 }
 
 #[tokio::test]
+async fn a_payment_on_a_page_that_is_decided_later_is_an_order_or_payable_again_by_webhook() {
+    let world = open();
+    listen(&world, WEBHOOK_SECRET);
+    for comes in [true, false] {
+        let (id, page) = page(&world).await;
+        let outcome = world.emulator.pay_hosted(&page, "pm_emulator_processing").unwrap();
+        assert!(matches!(outcome, HostedOutcome::Completed { .. }), "{outcome:?}");
+        followed(&world).await;
+        assert_eq!(session(&world, &id).await["state"], "awaiting_hosted", "nothing has come yet");
+        let intents = world.emulator.payment_intents(SHOP_ACCOUNT);
+        let waiting = intents.iter().find(|intent| intent["status"] == "processing").unwrap();
+        let intent = waiting["id"].as_str().unwrap();
+        let (kind, ends) = if comes {
+            world.emulator.settle(intent).unwrap();
+            ("checkout.session.async_payment_succeeded", "completed")
+        } else {
+            world.emulator.decline_processing(intent).unwrap();
+            ("checkout.session.async_payment_failed", "ready")
+        };
+        until(async || {
+            Some(()).filter(|()| world.emulator.deliveries().iter().any(|sent| sent.kind == kind))
+        })
+        .await;
+        until(async || Some(session(&world, &id).await).filter(|session| session["state"] == ends)).await;
+        let stands = followed(&world).await;
+        assert!(stands.contains(&(kind.to_owned(), "followed".to_owned())), "{stands:?}");
+    }
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn a_success_that_a_session_cannot_account_for_is_flagged_by_webhook() {
+    let world = open();
+    listen(&world, WEBHOOK_SECRET);
+    let client = world.client(Speaks::Modern);
+    let (sheet, id) = ready(&client).await;
+    client.works("cancel_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
+    // Somebody who has the merchant's key pays the canceled checkout by hand.
+    let (token, amount) = (world.token("pm_card_visa", total(&sheet)), total(&sheet));
+    let form = format!(
+        "amount={amount}&currency=usd&confirm=true&automatic_payment_methods[enabled]=true\
+         &automatic_payment_methods[allow_redirects]=never&metadata[checkout_session]={id}\
+         &metadata[checkout_revision]=1&metadata[checkout_attempt]=1\
+         &payment_method_data[shared_payment_granted_token]={token}"
+    );
+    let request = client
+        .http
+        .post(format!("{}/v1/payment_intents", world.emulator.base_url()))
+        .bearer_auth(SHOP_KEY)
+        .header("stripe-version", "2026-09-30.preview")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("idempotency-key", "by-hand")
+        .body(form);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let flag = until(async || flags(&world).await.as_array().unwrap().first().cloned()).await;
+    assert_eq!((&flag["reason"], &flag["session"]), (&json!("paid_after_end"), &json!(id)));
+    assert_eq!(session(&world, &id).await["state"], "canceled", "it stays as it ended");
+}
+
+#[tokio::test]
 async fn an_order_needs_no_webhook() {
     let world = open();
     world.emulator.set_webhook_plan(WebhookPlan { drop: 1000, ..WebhookPlan::default() });

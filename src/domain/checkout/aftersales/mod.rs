@@ -29,7 +29,7 @@ const LOOKS: [u32; 7] = [1, 7, 14, 30, 60, 90, 120];
 const REFUND_LOOKS: [u32; 5] = [1, 3, 7, 14, 30];
 
 /// The longest pause between two looks at something that Stripe has still to decide.
-const LONGEST_WATCH: Span = Span::hours(6);
+pub(super) const LONGEST_WATCH: Span = Span::hours(6);
 
 /// Something that a merchant is told of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,7 +190,7 @@ fn look_again(book: &mut Book, context: &Context<'_>) {
 }
 
 /// A pause that doubles from look to look, from a minute to [`LONGEST_WATCH`].
-fn watch(looks: u32, context: &Context<'_>) -> Span {
+pub(super) fn watch(looks: u32, context: &Context<'_>) -> Span {
     let longest = LONGEST_WATCH.as_millis();
     let doubled = LONGEST_PAUSE.as_millis().saturating_mul(1 << looks.min(16)).min(longest);
     #[expect(

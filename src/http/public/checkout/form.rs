@@ -1,12 +1,26 @@
 //! What the checkout page's forms send: read by the same rules as the tools' arguments.
 
+use actix_web::web;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::domain::checkout::command::Command;
 use crate::domain::ids::Revision;
+use crate::http::public::body;
 use crate::http::public::html::Kind;
 use crate::protocol::mcp::{ArgumentError, patch};
+
+/// The most bytes of a form.
+const MAX_FORM: usize = 16 * 1024;
+
+/// A form's fields; `None` where the body is none of ours, too long, or too slow.
+pub(super) async fn read<T: DeserializeOwned>(payload: web::Payload) -> Option<T> {
+    let body = body::read(payload, MAX_FORM).await.ok()?;
+    // A form is written as a query is.
+    let form = web::Query::<T>::from_query(std::str::from_utf8(&body).ok()?);
+    form.ok().map(web::Query::into_inner)
+}
 
 /// What is said of a form that no page of ours has sent.
 pub(super) const UNREADABLE: &str = "The form could not be read. Please fill it in again.";
@@ -30,16 +44,26 @@ pub(super) struct Last<'a> {
     pub(super) said: Option<&'a str>,
     /// What was typed into it, so that nothing need be typed twice.
     pub(super) typed: Option<&'a Edit>,
+    /// Whether the page stays with its forms.
+    plain: bool,
 }
 
 impl<'a> Last<'a> {
     pub(super) const fn said(text: &'a str) -> Self {
-        Self { said: Some(text), typed: None }
+        Self { said: Some(text), typed: None, plain: true }
+    }
+
+    pub(super) const fn plain() -> Self {
+        Self { said: None, typed: None, plain: true }
+    }
+
+    pub(super) const fn wrong(text: &'a str, typed: &'a Edit) -> Self {
+        Self { said: Some(text), typed: Some(typed), plain: true }
     }
 
     /// Which page is shown: an answer to a form stays with the forms, where what is said and what was typed can be seen.
     pub(super) const fn page(&self) -> Kind {
-        if self.said.is_some() { Kind::Forms } else { Kind::Widget }
+        if self.plain { Kind::Forms } else { Kind::Widget }
     }
 }
 
@@ -65,6 +89,11 @@ pub(super) struct Edit {
     pub(super) postal_code: String,
     #[serde(default)]
     pub(super) country: String,
+    #[serde(default)]
+    pub(super) phone_number: String,
+    /// The country that the shown shipping options are of; empty where none were shown.
+    #[serde(default)]
+    pub(super) options_of: String,
 }
 
 impl Edit {
@@ -84,14 +113,15 @@ impl Edit {
                 json!({
                     "name": self.name.trim(), "line_one": self.line_one.trim(), "line_two": self.line_two.trim(),
                     "city": self.city.trim(), "state": self.state.trim(), "country": self.country.trim(),
-                    "postal_code": self.postal_code.trim(),
+                    "postal_code": self.postal_code.trim(), "phone_number": self.phone_number.trim(),
                 }),
             );
         }
         if !self.email.trim().is_empty() {
             arguments.insert("buyer".to_owned(), json!({ "email": self.email.trim() }));
         }
-        if !self.option.is_empty() {
+        // What was chosen for another country is not offered in this one.
+        if !self.option.is_empty() && self.options_of == self.country {
             arguments.insert("fulfillment_option_id".to_owned(), self.option.clone().into());
         }
         arguments
@@ -110,6 +140,7 @@ fn told(wrong: &ArgumentError) -> String {
         "country" => "Country",
         "name" => "Name",
         "email" => "Mail address",
+        "phone_number" => "Phone",
         other => other,
     };
     format!("{label} {}. Please give {}.", wrong.problem, wrong.send)

@@ -76,10 +76,29 @@ impl Holder {
         public: &Public,
         budget: Budget,
     ) -> Result<Self, TurnedAway> {
+        let visit = Visit::of(request, public).map_err(|_| TurnedAway::Unknown)?;
+        Self::who_visits(visit, request, path, budget)
+    }
+
+    /// Whoever sends one of the page's own forms; nothing of the body is read before the key is known to be good.
+    fn who_sends(
+        request: &HttpRequest,
+        path: &PagePath,
+        public: &Public,
+        budget: Budget,
+    ) -> Result<Self, TurnedAway> {
+        let visit = Visit::with_form(request, public).map_err(|_| TurnedAway::Unknown)?;
+        Self::who_visits(visit, request, path, budget)
+    }
+
+    fn who_visits(
+        visit: Visit,
+        request: &HttpRequest,
+        path: &PagePath,
+        budget: Budget,
+    ) -> Result<Self, TurnedAway> {
         let opening = web::Query::<Opening>::from_query(request.query_string());
-        let (Ok(visit), Ok(opening), Ok(id)) =
-            (Visit::of(request, public), opening, path.session.parse::<SessionId>())
-        else {
+        let (Ok(opening), Ok(id)) = (opening, path.session.parse::<SessionId>()) else {
             return Err(TurnedAway::Unknown);
         };
         let merchant = visit.merchant;
@@ -159,19 +178,17 @@ async fn edit(
     request: HttpRequest,
     path: web::Path<PagePath>,
     public: web::Data<Public>,
-    form: Option<web::Form<Edit>>,
+    payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::of(&request, &path, &public, Budget::Request) {
+    let holder = match Holder::who_sends(&request, &path, &public, Budget::Request) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
-    let Some(form) = form else {
+    let Some(form) = form::read::<Edit>(payload).await else {
         return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
     };
     match form.command() {
-        Err(wrong) => {
-            holder.page(StatusCode::BAD_REQUEST, Last { said: Some(&wrong), typed: Some(&form) }).await
-        }
+        Err(wrong) => holder.page(StatusCode::BAD_REQUEST, Last::wrong(&wrong, &form)).await,
         Ok(command) => match holder.merchant.ask(&holder.id, command).await {
             Ok(answer) => Holder::link(&answer),
             Err(rejection) => holder.told(&rejection).await,
@@ -184,24 +201,35 @@ async fn pay(
     request: HttpRequest,
     path: web::Path<PagePath>,
     public: web::Data<Public>,
-    form: Option<web::Form<Pay>>,
+    payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::of(&request, &path, &public, Budget::Payment) {
+    let holder = match Holder::who_sends(&request, &path, &public, Budget::Payment) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
-    let Some(form) = form else {
+    let Some(form) = form::read::<Pay>(payload).await else {
         return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
     };
     match holder.merchant.ask(&holder.id, form.command()).await {
         Ok(answer) => match (&answer.session.state, &answer.order) {
             (State::AwaitingHosted { page, .. }, _) => redirect(&page.url),
             (_, Some(placed)) => redirect(&placed.permalink),
-            (_, None) => {
-                let said =
-                    "The payment page could not be opened just now. Nothing was charged; please try again.";
+            // It is still being opened, or something else is under way: the page looks again by itself.
+            (State::OpeningHosted(_) | State::ClosingHosted { .. } | State::Charging(_), None) => {
+                Holder::link(&answer)
+            }
+            (State::Ready { .. }, None) => {
+                let said = "The payment page could not be opened. Nothing was charged; please try again, or ask the shop.";
                 holder.rendered(StatusCode::SERVICE_UNAVAILABLE, &answer, Last::said(said))
             }
+            (
+                State::Open { .. }
+                | State::Frozen { .. }
+                | State::Completed { .. }
+                | State::Canceled { .. }
+                | State::Expired,
+                None,
+            ) => holder.rendered(StatusCode::CONFLICT, &answer, Last::plain()),
         },
         Err(rejection) => holder.told(&rejection).await,
     }

@@ -39,7 +39,11 @@ pub(super) fn render(
     let order = answer.order.as_ref().map_or_else(String::new, |placed| {
         format!("<p>Paid. <a href=\"{}\">Order {}</a></p>", escape(&placed.permalink), placed.order.id)
     });
-    let body = format!("<h2>Your order</h2>{told}{order}{table}{forms}", table = table(session));
+    let body = format!(
+        "<h2>Your order</h2>{told}{order}{table}{forms}{links}",
+        table = table(session),
+        links = html::links(view)
+    );
     let head = if waits { look_again(link) } else { String::new() };
     let page = match last.page() {
         Kind::Widget => html::page_with_widget,
@@ -111,12 +115,20 @@ fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&
     let email = typed.map(|typed| typed.email.as_str()).or(known).unwrap_or_default();
     format!(
         "<form method=post action=\"{action}\"><input type=hidden name=revision value={revision}>{options}\
-         <h2>Delivery</h2>{email}{name}{line_one}{line_two}{city}{state}{postal}\
+         <input type=hidden name=options_of value=\"{options_of}\">\
+         <h2>Delivery</h2>{email}{name}{line_one}{line_two}{city}{state}{postal}{phone}\
          <label>Country<select name=country autocomplete=country>{countries}</select></label>\
          <p><button class=quiet>Update</button></p></form>",
         action = action(link, "edit"),
         revision = session.revision.0,
         options = options(session),
+        options_of = address.map_or("", |address| address.country.as_str()),
+        phone = field(
+            "Phone, for the carrier",
+            "phone_number",
+            "tel",
+            of(|typed| &typed.phone_number, |address| address.phone_number.as_deref().unwrap_or_default())
+        ),
         email = field("Mail address, for the receipt", "email", "email", email),
         name = field("Name", "name", "name", of(|typed| &typed.name, |address| &address.name)),
         line_one = field(

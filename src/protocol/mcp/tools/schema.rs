@@ -277,6 +277,22 @@ fn order() -> Value {
     })
 }
 
+/// An order as it stands now.
+fn order_standing() -> Value {
+    let mut order = order();
+    let amount = json!({ "type": "integer", "description": "Minor units of the checkout's currency." });
+    order["properties"]["refunds"] = json!({
+        "type": "array",
+        "description": "What has gone back; absent while nothing has.",
+        "items": {
+            "type": "object",
+            "properties": { "type": { "const": "original_payment" }, "amount": amount },
+            "required": ["type", "amount"],
+        },
+    });
+    order
+}
+
 /// The payment sheet's session object.
 fn payment_sheet() -> Value {
     let method = json!({
@@ -346,7 +362,7 @@ pub(super) fn session_answer() -> Value {
                 "format": "uri",
                 "description": "The shop's own page of this checkout, to be opened by the shopper; it can be paid there.",
             },
-            "order": order(),
+            "order": order_standing(),
         },
         "required": ["checkout_session", "revision", "payment_methods_offered"],
     })

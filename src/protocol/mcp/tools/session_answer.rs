@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::result::ToolResult;
-use crate::domain::checkout::command::Answer;
+use crate::domain::checkout::command::{Answer, PlacedOrder};
 use crate::domain::checkout::session::State;
+use crate::domain::ids::OrderNumber;
 use crate::domain::merchant::MerchantView;
+use crate::domain::order::Book;
 use crate::domain::time::Timestamp;
 use crate::protocol::apps::completion::OrderLink;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
@@ -36,7 +38,41 @@ pub(super) struct SessionContent {
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    order: Option<OrderLink>,
+    order: Option<OrderStanding>,
+}
+
+/// An order as it stands now; what `complete_checkout` answered of it stays as it was.
+#[derive(Clone, Debug, Serialize)]
+struct OrderStanding {
+    #[serde(flatten)]
+    link: OrderLink,
+    /// What people call it, for the sentence.
+    #[serde(skip)]
+    number: OrderNumber,
+    /// What has gone back (ACP 2025-09-29 `Refund`); absent while nothing has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refunds: Vec<RefundTold>,
+}
+
+/// Money that has gone back to the means that was paid with.
+#[derive(Clone, Debug, Serialize)]
+struct RefundTold {
+    r#type: &'static str,
+    /// Minor units of the order's currency.
+    amount: i64,
+}
+
+impl OrderStanding {
+    fn of(placed: &PlacedOrder, book: &Book) -> Self {
+        let gone = book.refunds.iter().filter(|refund| refund.has_left());
+        Self {
+            link: OrderLink::of(&placed.order, &placed.permalink),
+            number: placed.number,
+            refunds: gone
+                .map(|refund| RefundTold { r#type: "original_payment", amount: refund.amount.minor })
+                .collect(),
+        }
+    }
 }
 
 impl SessionContent {
@@ -54,7 +90,7 @@ impl SessionContent {
             | State::Canceled { .. }
             | State::Expired => None,
         };
-        let order = answer.order.as_ref().map(|placed| OrderLink::of(&placed.order, &placed.permalink));
+        let order = answer.order.as_ref().map(|placed| OrderStanding::of(placed, &session.book));
         Self {
             checkout_session: PaymentSheet::of(session, view, answer.notice.as_ref(), now),
             revision: session.revision.0,
@@ -70,7 +106,14 @@ impl SessionContent {
         let sheet = &self.checkout_session;
         match sheet.status {
             SheetStatus::Completed => match &self.order {
-                Some(order) => format!("Paid. Order {}: {}", order.id, order.permalink_url),
+                Some(OrderStanding { link, number, refunds }) => {
+                    let back = if refunds.is_empty() {
+                        ""
+                    } else {
+                        " Money has gone back; the page shows how much."
+                    };
+                    format!("Paid. Order {number}: {}{back}", link.permalink_url)
+                }
                 None => "Paid.".to_owned(),
             },
             SheetStatus::ReadyForPayment => match &self.checkout_url {

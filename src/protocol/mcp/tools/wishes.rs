@@ -140,11 +140,22 @@ fn full_name(first: Option<&str>, last: Option<&str>) -> Option<String> {
     }
 }
 
-/// Something on both sides of an @ and no white space: more cannot be known without sending a letter.
+/// The form that Stripe takes: plain characters, one `@`, and a host with a dot in it. Whether anybody reads there, only a
+/// letter could tell.
 fn is_email(text: &str) -> bool {
-    let halves = text.rsplit_once('@');
-    halves.is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
-        && !text.contains(char::is_whitespace)
+    let Some((local, host)) = text.split_once('@') else { return false };
+    let labels = || host.split('.');
+    let label = |label: &str| {
+        let inner = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        !label.is_empty() && inner && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let dots = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"()<>[]:;,\\\"@".contains(&byte);
+    (1..=64).contains(&local.len())
+        && dots
+        && local.bytes().all(plain)
+        && labels().count() > 1
+        && labels().all(label)
 }
 
 /// `fulfillment_address`, if given.
@@ -209,5 +220,40 @@ fn no_discounts(root: &Object<'_>) -> Result<(), ArgumentError> {
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
             Err(ArgumentError::new(KEY, "must be a list of texts", "a list, or nothing"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_email;
+
+    #[test]
+    fn a_mail_address_has_the_form_that_stripe_takes() {
+        for good in ["ada@example.com", "a.b+c@mail.example.co.uk", "x@x-y.io", "o'neil@example.com"] {
+            assert!(is_email(good), "{good}");
+        }
+        for bad in [
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@example",
+            "a@@b.com",
+            "a@b@c.com",
+            "ada@-x.com",
+            "ada@x-.com",
+            "ada@.com",
+            "ada@example.",
+            ".ada@example.com",
+            "ada.@example.com",
+            "a..b@example.com",
+            "a b@example.com",
+            "ada@exa mple.com",
+            "ad<a@example.com",
+            "\u{e4}da@example.com",
+            "ada@ex\u{e4}mple.com",
+        ] {
+            assert!(!is_email(bad), "{bad}");
+        }
+        assert!(!is_email(&format!("{}@example.com", "a".repeat(65))));
     }
 }

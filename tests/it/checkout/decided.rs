@@ -1,0 +1,116 @@
+//! What an operator decides about a frozen session, and what its timeline tells.
+
+use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::command::{Command, Rejection};
+use merchant_gateway::domain::checkout::decision::Decision;
+use merchant_gateway::domain::checkout::session::{CancelReason, State};
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::time::Timestamp;
+
+use crate::support::bench::Bench;
+use crate::support::shop;
+
+use super::{Named, charged_by, declined, fails_until_frozen, frozen, nothing_known, succeeded};
+
+#[test]
+fn an_operator_completes_a_frozen_session_with_a_payment_that_is_read_first() {
+    let mut bench = frozen();
+    let deciding = bench.ask(charged_by("pi_1"));
+    assert!(bench.waits(deciding), "nothing is believed before it is read");
+    bench.verify(succeeded(&bench));
+    let order = bench.answer(deciding).unwrap();
+    assert!(matches!(order.session.state, State::Completed { .. }));
+    let again = bench.ask(charged_by("pi_1"));
+    assert!(matches!(bench.answer(again).unwrap().session.state, State::Completed { .. }));
+    let shopper = bench.pay("spt_first0001");
+    assert!(bench.answer(shopper).unwrap().order.is_some());
+}
+
+#[test]
+fn a_payment_of_another_amount_that_an_operator_takes_is_flagged() {
+    let mut bench = frozen();
+    let deciding = bench.ask(charged_by("pi_1"));
+    let mut intent = bench.intent(IntentStatus::Succeeded);
+    intent.amount = Money::new(1, shop::usd());
+    bench.verify(Seen::Intent(intent));
+    assert!(matches!(bench.answer(deciding).unwrap().session.state, State::Completed { .. }));
+    assert_eq!(bench.flags[0].reason, FlagReason::PaymentDisagrees);
+}
+
+#[test]
+fn a_payment_that_does_not_bear_it_out_decides_nothing() {
+    let spoil: [Named<fn(&mut IntentSeen)>; 4] = [
+        ("not succeeded", |intent| intent.status = IntentStatus::Processing),
+        ("another's", |intent| intent.session = None),
+        ("another one", |intent| intent.id = "pi_2".parse().unwrap()),
+        ("live", |intent| intent.livemode = true),
+    ];
+    let mut bench = frozen();
+    for (name, spoil) in spoil {
+        let deciding = bench.ask(charged_by("pi_1"));
+        let mut intent = bench.intent(IntentStatus::Succeeded);
+        spoil(&mut intent);
+        bench.verify(Seen::Intent(intent));
+        assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))), "{name}");
+    }
+    let deciding = bench.ask(charged_by("pi_1"));
+    bench.verify(Seen::Unread);
+    assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))));
+    assert!(matches!(bench.session().state, State::Frozen { .. }));
+}
+
+#[test]
+fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
+    for status in [IntentStatus::Succeeded, IntentStatus::Processing, IntentStatus::RequiresAction] {
+        let mut bench = frozen();
+        let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+        bench.verify(Seen::Intent(bench.intent(status)));
+        let refused = bench.answer(deciding).unwrap_err();
+        assert!(refused.to_string().contains("pi_1"), "{refused}");
+    }
+    // That nothing can be read is why an operator was asked: it is no reason to refuse the answer.
+    for seen in [Seen::Unread, Seen::Absent { asked: Timestamp::from_seconds(1_800_000_000) }] {
+        let mut bench = frozen();
+        let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+        bench.verify(seen);
+        let ended = bench.answer(deciding).unwrap().session;
+        assert_eq!(ended.state, State::Canceled { reason: CancelReason::Operator });
+        let again = bench.ask(Command::Decide(Decision::NotCharged));
+        assert!(bench.answer(again).is_ok(), "the same decision twice is one");
+        let other = bench.ask(charged_by("pi_1"));
+        assert_eq!(bench.answer(other).unwrap_err(), Rejection::NotFrozen("canceled"));
+
+        // A success that appears afterwards changes nothing and is flagged.
+        let late = Box::new(succeeded(&bench));
+        let attempt = bench.attempts[0].number;
+        bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw {
+            attempt,
+            seen: late,
+            request_id: None,
+        });
+        assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
+    }
+    let mut bench = Bench::ready();
+    let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+    assert_eq!(bench.answer(deciding).unwrap_err(), Rejection::NotFrozen("ready"));
+}
+
+#[test]
+fn a_timeline_tells_each_state_attempt_answer_and_decision_in_order() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(nothing_known());
+    bench.wait_and_wake();
+    bench.see(declined());
+    bench.pay("spt_second002");
+    bench.tell_token(Ok(bench.good_facts()));
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    fails_until_frozen(&mut bench, &Seen::Unread);
+    bench.ask(Command::Decide(Decision::NotCharged));
+    bench.verify(Seen::Unread);
+    let told: Vec<String> =
+        bench.timeline.iter().map(|entry| serde_json::to_string(&entry.what).unwrap()).collect();
+    let tries = told.iter().filter(|entry| entry.contains("not read")).count();
+    assert!((5..25).contains(&tries), "a day of failed readings is told in a few lines: {tries}");
+    let others: Vec<&String> = told.iter().filter(|entry| !entry.contains("not read")).collect();
+    insta::assert_json_snapshot!(others);
+}

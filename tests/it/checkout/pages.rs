@@ -1,0 +1,212 @@
+//! Paying on a page at Stripe, as the machine and its driver see it.
+
+use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen};
+use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
+use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
+use merchant_gateway::domain::checkout::effect::Effect;
+use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
+use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, State};
+use merchant_gateway::domain::checkout::step::Moment;
+use merchant_gateway::domain::checkout::token::TokenFacts;
+use merchant_gateway::domain::ids::Revision;
+use merchant_gateway::domain::merchant::MerchantStatus;
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::time::Span;
+
+use crate::support::bench::Bench;
+use crate::support::shop;
+
+fn open_page(bench: &mut Bench) -> RequestId {
+    let revision = Some(bench.session().revision);
+    bench.ask(Command::OpenPage { revision })
+}
+
+/// The page of the last attempt, as Stripe would show it.
+fn page(bench: &Bench, status: PageStatus) -> PageSeen {
+    let charge = &bench.attempts.last().expect("an attempt").charge;
+    let used = matches!(status, PageStatus::Paid | PageStatus::Unpaid);
+    PageSeen {
+        id: "cs_1".parse().unwrap(),
+        url: (status == PageStatus::Open).then(|| "https://checkout.example/cs_1".to_owned()),
+        status,
+        intent: used.then(|| ("pi_1".parse().unwrap(), None)),
+        amount: charge.total,
+        livemode: false,
+        buyer: Buyer::default(),
+        session: Some(charge.session.clone()),
+        revision: Some(charge.revision),
+        attempt: Some(charge.attempt),
+    }
+}
+
+fn paid_later(bench: &Bench, intent: IntentStatus) -> Seen {
+    let unpaid = page(bench, PageStatus::Unpaid);
+    Seen::Page(PageSeen { intent: Some(("pi_1".parse().unwrap(), Some(intent))), ..unpaid })
+}
+
+/// A session that waits for payment on its page.
+fn awaiting() -> Bench {
+    let mut bench = Bench::ready();
+    let asked = open_page(&mut bench);
+    bench.see(Seen::Page(page(&bench, PageStatus::Open)));
+    assert!(matches!(bench.answer(asked).unwrap().session.state, State::AwaitingHosted { .. }));
+    bench
+}
+
+/// The page is looked at, and shows this.
+fn looks(bench: &mut Bench, seen: Seen) {
+    bench.pass(Span::minutes(1));
+    bench.wake();
+    assert!(matches!(bench.effects[..], [Effect::ReadPage { .. } | Effect::ClosePage { .. }]));
+    bench.see(seen);
+}
+
+#[test]
+fn a_page_that_is_paid_is_an_order_of_whom_it_was_told_of() {
+    let mut bench = awaiting();
+    let told = Buyer {
+        email: Some("ada@example.com".to_owned()),
+        name: Some("A. L.".to_owned()),
+        ..Buyer::default()
+    };
+    let paid = PageSeen { buyer: told, ..page(&bench, PageStatus::Paid) };
+    looks(&mut bench, Seen::Page(paid));
+    let read = bench.ask(Command::Read);
+    let order = bench.answer(read).unwrap().order.expect("an order").order;
+    assert_eq!(order.payment_intent.as_str(), "pi_1");
+    assert_eq!(order.buyer.email.as_deref(), Some("ada@example.com"), "it was told there alone");
+}
+
+#[test]
+fn what_was_said_here_goes_before_what_the_page_was_told() {
+    let mut bench = Bench::ready();
+    let buyer = Buyer { email: Some("here@example.com".to_owned()), ..Buyer::default() };
+    bench.update(Patch { buyer: Some(buyer), ..Patch::default() });
+    open_page(&mut bench);
+    bench.see(Seen::Page(page(&bench, PageStatus::Open)));
+    let there = Buyer { email: Some("there@example.com".to_owned()), ..Buyer::default() };
+    let paid = PageSeen { buyer: there, ..page(&bench, PageStatus::Paid) };
+    looks(&mut bench, Seen::Page(paid));
+    assert_eq!(bench.session().wishes.buyer.email.as_deref(), Some("here@example.com"));
+}
+
+#[test]
+fn a_payment_that_is_decided_later_is_waited_for() {
+    let mut bench = awaiting();
+    let processing = paid_later(&bench, IntentStatus::Processing);
+    looks(&mut bench, processing);
+    assert!(matches!(bench.session().state, State::AwaitingHosted { .. }));
+    let succeeded = paid_later(&bench, IntentStatus::Succeeded);
+    looks(&mut bench, succeeded);
+    assert!(matches!(bench.session().state, State::Completed { .. }));
+
+    let mut bench = awaiting();
+    let failed = paid_later(&bench, IntentStatus::RequiresPaymentMethod);
+    looks(&mut bench, failed);
+    assert!(matches!(bench.session().state, State::Ready { .. }), "payable again");
+    assert_eq!(bench.session().notice.as_ref().unwrap().code, NoticeCode::PaymentDeclined);
+}
+
+#[test]
+fn a_page_that_took_another_amount_waits_for_an_operator() {
+    let mut bench = awaiting();
+    let other = Money::new(1, shop::usd());
+    let paid = PageSeen { amount: other, ..page(&bench, PageStatus::Paid) };
+    looks(&mut bench, Seen::Page(paid));
+    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::PaymentDisagrees, .. }));
+    assert_eq!(bench.flags[0].reason, FlagReason::PaymentDisagrees);
+}
+
+#[test]
+fn what_is_shown_is_honoured_as_long_as_the_page_can_be_paid() {
+    let mut bench = awaiting();
+    bench.pass(Span::minutes(20));
+    let paying = bench.pay("spt_first0001");
+    bench.tell_token(Ok(bench.good_facts()));
+    assert!(matches!(bench.effects.pop(), Some(Effect::ClosePage { .. })), "the page goes first");
+    bench.effects.push(Effect::ClosePage {
+        attempt: bench.attempts[0].number,
+        page: "cs_1".parse().unwrap(),
+        tries: 0,
+    });
+    bench.see(Seen::Page(page(&bench, PageStatus::Expired)));
+    bench.tell_token(Ok(bench.good_facts()));
+    assert_eq!(
+        bench.effects,
+        [Effect::Charge(bench.attempts[1].number)],
+        "older than a quote lives by itself"
+    );
+    assert!(bench.waits(paying));
+}
+
+#[test]
+fn a_page_is_closed_only_for_what_can_be_done_afterwards() {
+    let refused = |bench: &mut Bench, asked: RequestId, why: &str| {
+        let refusal = bench.answer(asked).expect_err(why);
+        assert!(matches!(bench.session().state, State::AwaitingHosted { .. }), "{why}: {refusal}");
+        assert!(bench.effects.is_empty(), "{why}");
+    };
+    let mut bench = awaiting();
+    let stale = Command::Update { revision: Some(Revision(7)), patch: Patch::default() };
+    let asked = bench.ask(stale);
+    refused(&mut bench, asked, "a stale edit");
+    let unknown = Patch { cart: Some(shop::cart("teapot", 1)), ..Patch::default() };
+    let asked = bench.update(unknown);
+    refused(&mut bench, asked, "an item that is not sold");
+
+    let asked = bench.pay("spt_short0001");
+    let short = TokenFacts { remaining: Some(Money::new(1, shop::usd())), ..bench.good_facts() };
+    bench.tell_token(Ok(short));
+    assert_eq!(bench.answer(asked).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert!(bench.effects.is_empty(), "a token that cannot pay closes nothing");
+
+    bench.view.status = MerchantStatus::Suspended;
+    let asked = bench.pay("spt_first0001");
+    refused(&mut bench, asked, "a shop that is suspended");
+    bench.view.status = MerchantStatus::Serving;
+    bench.view.checkout.method = merchant_gateway::domain::merchant::CheckoutMethod::Hosted;
+    let asked = bench.pay("spt_first0001");
+    refused(&mut bench, asked, "a shop that takes no tokens");
+}
+
+#[test]
+fn only_who_was_shown_this_revision_waits_for_its_page() {
+    let mut bench = Bench::ready();
+    let first = open_page(&mut bench);
+    let other = bench.ask(Command::OpenPage { revision: Some(Revision(7)) });
+    assert!(matches!(bench.answer(other), Err(Rejection::StaleRevision { .. })));
+    let same = open_page(&mut bench);
+    assert!(bench.waits(first) && bench.waits(same));
+    bench.see(Seen::Page(page(&bench, PageStatus::Open)));
+    assert!(bench.answer(first).is_ok() && bench.answer(same).is_ok());
+}
+
+#[test]
+fn a_shopper_who_goes_while_the_page_is_being_closed_is_not_charged() {
+    let bench = awaiting();
+    let mut driver = Driver::new(bench.id.clone());
+    let moment = Moment { now: bench.now, jitter: 0.5, random: 1 };
+    let mut on = |input| driver.on(input, moment, &bench.view);
+    let revision = Some(bench.session().revision);
+    let token = "spt_first0001".parse().unwrap();
+    let payment =
+        merchant_gateway::domain::checkout::command::Payment { revision, token, buyer: Buyer::default() };
+    on(Input::Asked { request: RequestId(1), command: Box::new(Command::Complete(payment)) });
+    let wanted = on(Input::Loaded(Ok(Box::new(bench.row()))));
+    let [Output::Gather { task, .. }] = wanted[..] else { panic!("{wanted:?}") };
+    on(Input::Gathered { task, facts: Ok(bench.good_facts()) });
+    let wanted = on(Input::Loaded(Ok(Box::new(bench.row()))));
+    assert!(wanted.iter().any(|output| matches!(output, Output::Commit(_))), "{wanted:?}");
+    on(Input::GivenUp(RequestId(1)));
+    let version = bench.row().session.unwrap().0;
+    let wanted = on(Input::Committed(Ok(version)));
+    assert!(
+        wanted.iter().any(|output| matches!(output, Output::Run(Effect::ClosePage { .. }))),
+        "{wanted:?}"
+    );
+    let closed = Seen::Page(page(&bench, PageStatus::Expired));
+    let attempt = bench.attempts[0].number;
+    let wanted = on(Input::Saw { attempt, seen: Box::new(closed), request_id: None });
+    assert!(matches!(wanted[..], [Output::Load(None)]), "nobody's payment comes again: {wanted:?}");
+}
