@@ -1,6 +1,6 @@
 //! Follows up events of Stripe's that were kept and not followed: their process died, or the store failed it.
 //!
-//! Invariant: what one merchant's events meet keeps no other's from being followed.
+//! Invariant: what one event meets, also a panic, keeps no other from being followed.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -77,7 +77,56 @@ async fn follow_once<F: Future<Output = ()>>(
         let Some(last) = page.last().cloned() else { return Ok(()) };
         after = Some(last);
         for waiting in page {
-            follow(waiting).await;
+            let (merchant, event) = (waiting.tenant.merchant.clone(), waiting.event.id.clone());
+            // The very same event is met at every round, and those behind it must not wait for it.
+            let following = async { follow(waiting).await };
+            if AssertUnwindSafe(following).catch_unwind().await.is_err() {
+                tracing::error!(%merchant, %event, "following_a_stripe_event_panicked");
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::domain::ids::{Mode, Tenant};
+    use crate::domain::stripe_event::StripeEvent;
+    use crate::ports::ManualClock;
+    use crate::store::{EventState, MemoryStore};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    #[tokio::test(start_paused = true)]
+    async fn one_event_that_panics_keeps_none_behind_it_from_being_followed() {
+        let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(ManualClock::new(NOW)));
+        let tenant = Tenant { merchant: "harbor-coffee".parse().unwrap(), mode: Mode::Test };
+        for number in 1..=3 {
+            let id = format!("evt_{number}").parse().unwrap();
+            let kind = "charge.refunded".parse().unwrap();
+            let received = NOW + Span::seconds(number);
+            let event = StripeEvent { id, kind, object: None, session: None, intent: None, received };
+            store.keep_event(&tenant, event, EventState::Waiting).await.unwrap();
+        }
+        let (stop, stopped) = watch::channel(false);
+        let met = Arc::new(Mutex::new(Vec::new()));
+        let meeting = Arc::clone(&met);
+        let follow = move |waiting: WaitingEvent| {
+            let id = waiting.event.id.as_str().to_owned();
+            meeting.lock().unwrap().push(id.clone());
+            // Whether it panics before it is waited for or while it is.
+            assert_ne!(id, "evt_1", "as it was told to");
+            async move { assert_ne!(id, "evt_2", "as it was told to") }
+        };
+        let following = tokio::spawn(follow_up(Arc::clone(&store) as _, clock, follow, stopped));
+        // Nobody here waits for time, so that it stands still: what is met is met in the first round.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        stop.send(true).unwrap();
+        following.await.unwrap();
+        assert_eq!(*met.lock().unwrap(), ["evt_1", "evt_2", "evt_3"]);
     }
 }

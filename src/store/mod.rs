@@ -14,7 +14,7 @@ mod sqlite;
 pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
 pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
 pub use memory::MemoryStore;
-pub use outbox::{Claim, Delivery, DeliveryState, Outbox, Outcome, Settlement, Which};
+pub use outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Outbox, Outcome, Settlement, Which};
 pub use reconciliation::{Epoch, Reconciliation};
 pub use sqlite::{BackupError, OpenError, Restored, SqliteStore, back_up, restore};
 

@@ -1,14 +1,20 @@
 //! Order events that wait to be told, and how telling them went.
 //!
 //! Invariants: an event's row is written in the transaction of what it tells; of an order only the pending event with the
-//! lowest sequence can be claimed; a claim is a lease, and while it lasts nobody else is given the event.
+//! lowest sequence can be claimed, and none while another one of it is leased; a claim is a lease, and while it lasts nobody
+//! else is given the event; a pending event is due no sooner than one of its order that goes before it, so that what waits for
+//! another is not looked at again and again.
 
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
 use crate::domain::order_event::{EventKind, OrderEvent, Sequence};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
+
+/// Nothing is put off for longer. What seems to be, a next try or the end of a lease, was so by a clock that has been set back
+/// since, and counts as due.
+pub const LONGEST_PAUSE: Span = Span::hours(2);
 
 /// What a store does for telling order events, beside [`super::Store`].
 #[async_trait]
@@ -24,11 +30,12 @@ pub trait Outbox: Send + Sync + 'static {
     /// The tenants that have an event to claim at `now`.
     async fn tenants_with_due_events(&self, now: Timestamp) -> Result<Vec<Tenant>, StoreError>;
 
-    /// Leases events of a tenant that are due, the longest due first, and counts a try for each.
+    /// Leases events of a tenant that are due, the longest due first, and counts a try for each. The first try of an event is
+    /// never later than its last.
     async fn claim_events(&self, tenant: &Tenant, claim: Claim) -> Result<Vec<Delivery>, StoreError>;
 
     /// Records how a try went that was claimed with this lease; `false` when the lease was no longer that one, and then
-    /// nothing is changed.
+    /// nothing is changed. An event that was retried by hand since the claim, and not taken, is left as the retry has made it.
     async fn settle_event(
         &self,
         tenant: &Tenant,
@@ -44,7 +51,7 @@ pub trait Outbox: Send + Sync + 'static {
 
     /// Makes an event pending and due at `now`, as if it had never been tried, whatever became of it before; the event as it
     /// then stands, or `None` when there is none. One that is being tried at this moment is tried once more only when that
-    /// has failed.
+    /// has failed, and then whatever that failure would have led to.
     async fn retry_event(
         &self,
         tenant: &Tenant,
@@ -96,11 +103,12 @@ pub struct Delivery {
     pub created: Timestamp,
     /// How it stands.
     pub state: DeliveryState,
-    /// When it is due; `None` unless it is pending.
+    /// When it is due, if none of its order goes before it; `None` unless it is pending.
     pub next_try: Option<Timestamp>,
     /// Until when nobody else may claim it; kept until the next claim.
     pub leased_until: Option<Timestamp>,
-    /// How often it was tried since it was made or last retried by hand.
+    /// How often it was tried since it was made or last retried by hand; with a lease and no try, it was retried since it was
+    /// claimed.
     pub tries: u32,
     /// When the first of those tries was.
     pub first_try: Option<Timestamp>,
@@ -143,6 +151,16 @@ impl Delivery {
     }
 }
 
+/// Whether a lease holds at a moment.
+pub(super) fn holds(lease: Option<Timestamp>, now: Timestamp) -> bool {
+    lease.is_some_and(|until| until > now && until <= now + LONGEST_PAUSE)
+}
+
+/// Whether what was put off to a moment is due at another.
+pub(super) fn is_time(next_try: Option<Timestamp>, now: Timestamp) -> bool {
+    next_try.is_some_and(|at| at <= now || at > now + LONGEST_PAUSE)
+}
+
 /// Why an event is parked that was never to be sent.
 const NO_RECEIVER: &str = "the merchant had no [webhook] when it happened";
 
@@ -182,6 +200,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether it stands although the event was retried by hand meanwhile.
+    pub(super) const fn is_final(self) -> bool {
+        match self {
+            Self::Delivered => true,
+            Self::Again(_) | Self::Parked => false,
+        }
+    }
+
     /// The state after it, and when the event is due next.
     pub(super) const fn leaves(self) -> (DeliveryState, Option<Timestamp>) {
         match self {

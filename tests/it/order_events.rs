@@ -1,7 +1,10 @@
 //! Order events out: kept until they are taken, in order per order, whatever one receiver does to another's.
 //!
-//! `delivery` drives the dispatcher over days of a clock that it moves; `receivers` lets the real binary deliver over HTTP.
+//! `delivery` and `trouble` drive the dispatcher over days of a clock that they move; `receivers` lets the real binary deliver
+//! over HTTP.
 
 mod delivery;
+mod post;
 mod receivers;
+mod trouble;
 mod words;

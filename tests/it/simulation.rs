@@ -4,6 +4,7 @@
 //! `SIMULATION_SEED=123 cargo test --test it simulation::one_seed -- --nocapture`.
 
 mod checks;
+mod outbox;
 mod store;
 mod world;
 
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 
 use store::StoreMistakes;
-use world::{Mistakes, World};
+use world::{Mistakes, NO_REASON, World};
 
 /// How many histories the suite runs.
 const SEEDS: u64 = 10_000;
@@ -117,6 +118,23 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("refund: refused", 100),
         ("refund: made elsewhere", 20),
         ("disputed", 20),
+        ("event sent", 10_000),
+        ("event sent again", 2000),
+        ("event taken again", 200),
+        ("event refused", 300),
+        ("event hung", 200),
+        ("event met nobody", 500),
+        ("event's answer lost", 100),
+        ("event's receiver gone", 50),
+        ("event given up", 10),
+        ("event retried by hand", 500),
+        ("event retried on its way", 5),
+        ("claim failed", 200),
+        ("claim done unheard", 200),
+        ("settlement failed", 200),
+        ("crash before an event was sent", 50),
+        ("crash before a settlement", 50),
+        ("lease ran out", 50),
     ] {
         let met = counts.get(what).copied().unwrap_or(0);
         assert!(met >= least, "{what}: {met} of at least {least}; {counts:?}");
@@ -164,8 +182,15 @@ fn a_page_that_is_said_to_be_closed_and_is_not_is_caught() {
 }
 
 #[test]
+fn an_event_that_is_said_to_be_taken_before_it_is_sent_is_caught() {
+    let broken = caught(Mistakes { settles_before_it_sends: true, ..Mistakes::default() });
+    assert!(broken.starts_with("events: ") && broken.ends_with("never arrived"), "{broken}");
+}
+
+#[test]
 fn both_ways_of_paying_raced_end_in_one_charge() {
-    let (mut by_page, mut by_token) = (0, 0);
+    let (mut by_page, mut by_token, mut in_peace) = (0, 0, 0);
+    let mut unpaid: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in 0..RACES {
         let mut world = World::race(seed, false);
         let ended = world.run();
@@ -173,8 +198,21 @@ fn both_ways_of_paying_raced_end_in_one_charge() {
         let count = |what| world.counts.get(what).copied().unwrap_or(0);
         by_page += count("paid on a page");
         by_token += count("ends completed") - count("paid on a page");
+        match world.charges() {
+            1 => assert_eq!(count("ends completed"), 1, "seed {seed}"),
+            0 => *unpaid.entry(world.why_unpaid()).or_default() += 1,
+            charges => panic!("{charges} charges, seed {seed}"),
+        }
+        if world.is_peaceful() {
+            in_peace += 1;
+            assert_eq!(world.charges(), 1, "nothing went wrong, seed {seed}");
+        }
     }
     assert!(by_page > RACES / 10 && by_token > RACES / 10, "{by_page} by page, {by_token} by token");
+    assert!(in_peace > RACES / 10, "{in_peace} races in which nothing went wrong");
+    assert_eq!(unpaid.get(NO_REASON), None, "{unpaid:?}");
+    assert_eq!(by_page + by_token + unpaid.values().sum::<u64>(), RACES, "{unpaid:?}");
+    println!("{by_page} paid on the page, {by_token} by token, {in_peace} in peace; unpaid: {unpaid:?}");
 }
 
 #[test]

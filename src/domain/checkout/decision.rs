@@ -120,6 +120,8 @@ fn charged(
         return not_shown(&format!("is {} and not succeeded", seen.status.as_str()));
     }
     let mut transition = completed_by(session, charging, intent, context);
+    // It was paid some time ago: what has become of it since is looked at now.
+    transition.next.book.look_now(context.moment.now);
     if seen.amount != charging.charge.total {
         // The operator's word makes the order, and the difference stays to be dealt with.
         flag(&mut transition, intent, FlagReason::PaymentDisagrees, context);

@@ -1,5 +1,5 @@
-//! One request to a receiver over HTTP: no redirect, no proxy, a deadline, an answer that is capped and thrown away, and
-//! no connection to an address that is not public.
+//! One request to a receiver over HTTP: no redirect, no proxy, an answer that is capped and thrown away, and no connection
+//! to an address that is not public.
 //!
 //! Addresses are judged where they are connected to: a name when it is resolved, for the very addresses that the connection
 //! then uses, and an address in a URL before it is used. What a name meant when the configuration was read means nothing.
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use httpdate::HttpDate;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
@@ -26,9 +27,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// As much of an answer as is read, so that its connection can be used again.
 const MOST_ANSWER: usize = 16 * 1024;
-
-/// How long reading it may take.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A signed event on its way. Has no `Debug`: it names a buyer, and its address may hold a key.
 pub struct Letter {
@@ -58,11 +56,15 @@ pub struct Answer {
 #[error("{0}")]
 pub struct Unanswered(pub String);
 
+/// The rest of an answer as it is read and thrown away, so that its connection can be used again. Changes nothing of what
+/// was answered, ends by itself after so many bytes, and may be dropped at any time.
+pub type Rest = BoxFuture<'static, ()>;
+
 /// Takes letters to receivers.
 #[async_trait]
 pub trait Courier: Send + Sync + 'static {
-    /// Sends one letter, once.
-    async fn post(&self, letter: Letter) -> Result<Answer, Unanswered>;
+    /// Sends one letter, once, and is done when it is known what was answered.
+    async fn post(&self, letter: Letter) -> Result<(Answer, Rest), Unanswered>;
 }
 
 /// The real one.
@@ -114,7 +116,7 @@ impl HttpCourier {
 
 #[async_trait]
 impl Courier for HttpCourier {
-    async fn post(&self, letter: Letter) -> Result<Answer, Unanswered> {
+    async fn post(&self, letter: Letter) -> Result<(Answer, Rest), Unanswered> {
         self.check(&letter.url).map_err(|refused| Unanswered(refused.to_string()))?;
         let request = self
             .http
@@ -127,9 +129,7 @@ impl Courier for HttpCourier {
         let response = request.send().await.map_err(|error| Unanswered(why(&error)))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), self.clock.now());
-        // The status decides; a body that does not come changes nothing.
-        drop(tokio::time::timeout(ANSWER_PATIENCE, throw_away(response)).await);
-        Ok(Answer { status, retry_after })
+        Ok((Answer { status, retry_after }, Box::pin(throw_away(response))))
     }
 }
 
@@ -316,7 +316,8 @@ mod tests {
                 signatures: "v1,x".to_owned(),
                 body: "{}".to_owned(),
             };
-            let told = strict.post(letter).await.unwrap_err().to_string();
+            let Err(told) = strict.post(letter).await else { panic!("{url} was connected to") };
+            let told = told.to_string();
             assert!(told.starts_with("refused to connect to "), "{url}: {told}");
         }
     }

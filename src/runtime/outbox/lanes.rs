@@ -1,11 +1,13 @@
 //! Who may be sent how much at once: a lane for each tenant, so that a slow or dead receiver fills its own lane and nobody
-//! else's. Knows no time but what it is told.
+//! else's. Knows no time but what it is told, and rests by a clock that nobody sets.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::domain::ids::Tenant;
-use crate::domain::time::{Span, Timestamp};
 
 /// How many requests are under way in all, at most.
 const OVERALL: u32 = 256;
@@ -13,11 +15,14 @@ const OVERALL: u32 = 256;
 /// How many of one tenant, while its receiver answers; one that does not is asked one thing at a time.
 const PER_TENANT: u32 = 4;
 
+/// With so many under way, every tenant is asked one thing at a time: the places left are for those who have none.
+const CROWDED: u32 = OVERALL / 2;
+
 /// After so many failures in a row a lane rests between two tries, first a second, then longer.
 const PATIENT_FAILURES: u32 = 3;
 
 /// The longest rest.
-const LONGEST_REST: Span = Span::seconds(60);
+const LONGEST_REST: Duration = Duration::from_mins(1);
 
 /// Every lane.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +40,7 @@ struct State {
 struct Lane {
     under_way: u32,
     failures: u32,
-    rests_until: Option<Timestamp>,
+    rests_until: Option<Instant>,
     last_turn: u64,
 }
 
@@ -45,7 +50,7 @@ pub(super) enum Ended {
     /// The receiver answered something sensible.
     Answered,
     /// It did not answer, or said that it cannot.
-    Failed(Timestamp),
+    Failed(Instant),
 }
 
 /// A place in a lane; given back when it is dropped.
@@ -70,15 +75,21 @@ impl Lanes {
         tenants
     }
 
+    /// Whether nobody has room.
+    pub(super) fn are_full(&self) -> bool {
+        self.state().under_way >= OVERALL
+    }
+
     /// How many more requests a tenant may have under way.
-    pub(super) fn room(&self, tenant: &Tenant, now: Timestamp) -> u32 {
+    pub(super) fn room(&self, tenant: &Tenant, now: Instant) -> u32 {
         let state = self.state();
         let overall = OVERALL.saturating_sub(state.under_way);
-        let Some(lane) = state.lanes.get(tenant) else { return PER_TENANT.min(overall) };
+        let widest = if state.under_way < CROWDED { PER_TENANT } else { 1 };
+        let Some(lane) = state.lanes.get(tenant) else { return widest.min(overall) };
         if lane.rests_until.is_some_and(|until| now < until) {
             return 0;
         }
-        let width = if lane.failures == 0 { PER_TENANT } else { 1 };
+        let width = if lane.failures == 0 { widest } else { 1 };
         width.saturating_sub(lane.under_way).min(overall)
     }
 
@@ -105,7 +116,7 @@ impl Slot {
                 Ended::Failed(now) => {
                     lane.failures = lane.failures.saturating_add(1);
                     if let Some(more) = lane.failures.checked_sub(PATIENT_FAILURES) {
-                        let rest = Span::seconds(1 << more.min(6)).min(LONGEST_REST);
+                        let rest = Duration::from_secs(1 << more.min(6)).min(LONGEST_REST);
                         lane.rests_until = Some(now + rest);
                     }
                 }
@@ -132,47 +143,59 @@ mod tests {
     use super::*;
     use crate::domain::ids::Mode;
 
-    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
-
     fn tenant(number: u32) -> Tenant {
         Tenant { merchant: format!("shop-{number}").parse().unwrap(), mode: Mode::Test }
     }
 
     #[test]
     fn a_hanging_receiver_fills_its_own_lane_and_nobody_elses() {
-        let lanes = Lanes::default();
+        let (lanes, now) = (Lanes::default(), Instant::now());
         let hanging: Vec<Slot> = (0..PER_TENANT).map(|_| lanes.take(&tenant(1))).collect();
-        assert_eq!(lanes.room(&tenant(1), NOW), 0);
-        assert_eq!(lanes.room(&tenant(2), NOW), PER_TENANT);
+        assert_eq!(lanes.room(&tenant(1), now), 0);
+        assert_eq!(lanes.room(&tenant(2), now), PER_TENANT);
         drop(hanging);
-        assert_eq!(lanes.room(&tenant(1), NOW), PER_TENANT);
+        assert_eq!(lanes.room(&tenant(1), now), PER_TENANT);
         assert!(lanes.state().lanes.is_empty(), "an empty lane takes no room in memory");
     }
 
     #[test]
     fn a_receiver_that_fails_is_asked_one_thing_at_a_time_and_rests_longer_and_longer() {
-        let lanes = Lanes::default();
+        let (lanes, now) = (Lanes::default(), Instant::now());
         let mut rests = Vec::new();
         for _ in 0..12 {
-            lanes.take(&tenant(1)).end(Ended::Failed(NOW));
-            let rest = (0..100).find(|seconds| lanes.room(&tenant(1), NOW + Span::seconds(*seconds)) > 0);
+            lanes.take(&tenant(1)).end(Ended::Failed(now));
+            let rest =
+                (0..100).find(|seconds| lanes.room(&tenant(1), now + Duration::from_secs(*seconds)) > 0);
             rests.push(rest.unwrap());
         }
         assert_eq!(rests, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
-        assert_eq!(lanes.room(&tenant(1), NOW + LONGEST_REST), 1);
+        assert_eq!(lanes.room(&tenant(1), now + LONGEST_REST), 1);
         lanes.take(&tenant(1)).end(Ended::Answered);
-        assert_eq!(lanes.room(&tenant(1), NOW), PER_TENANT, "one answer opens the lane again");
+        assert_eq!(lanes.room(&tenant(1), now), PER_TENANT, "one answer opens the lane again");
     }
 
     #[test]
     fn when_all_places_are_taken_those_who_have_waited_longest_come_first() {
-        let lanes = Lanes::default();
+        let (lanes, now) = (Lanes::default(), Instant::now());
         let mut slots: Vec<Slot> =
             (0..OVERALL).map(|number| lanes.take(&tenant(number % (OVERALL / 2)))).collect();
-        assert_eq!(lanes.room(&tenant(9_999), NOW), 0);
+        assert_eq!(lanes.room(&tenant(9_999), now), 0);
+        assert!(lanes.are_full());
         slots.truncate(usize::try_from(OVERALL).unwrap() - 1);
-        assert_eq!(lanes.room(&tenant(9_999), NOW), 1);
+        assert_eq!(lanes.room(&tenant(9_999), now), 1);
         let order = lanes.in_turn(vec![tenant(5), tenant(3), tenant(9_999)]);
         assert_eq!(order, [tenant(9_999), tenant(3), tenant(5)]);
+    }
+
+    #[test]
+    fn when_many_hang_the_last_places_are_for_those_who_have_none() {
+        let (lanes, now) = (Lanes::default(), Instant::now());
+        let mut slots = Vec::new();
+        for number in 0..150 {
+            slots.extend((0..lanes.room(&tenant(number), now)).map(|_| lanes.take(&tenant(number))));
+        }
+        assert_eq!(slots.len(), 32 * 4 + 118, "every one of them hangs");
+        assert_eq!(lanes.room(&tenant(9_999), now), 1);
+        assert_eq!(lanes.room(&tenant(149), now), 0);
     }
 }

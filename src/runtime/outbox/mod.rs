@@ -4,6 +4,7 @@
 //! - [`lanes`]: who may be sent how much at once.
 //! - [`addresses`]: which addresses may be connected to.
 //! - [`courier`]: one request.
+//! - [`judge`]: what becomes of an event after it.
 //!
 //! Invariants: an event leaves only under a lease of the store; of an order only one is on its way at a time, the earliest;
 //! whatever one tenant's receiver does, the others' events leave as if it were not there. An event may arrive twice and never
@@ -11,39 +12,46 @@
 
 mod addresses;
 mod courier;
+mod judge;
 mod lanes;
 mod schedule;
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use standardwebhooks::Webhook;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use url::Url;
 
-pub use courier::{Answer, Courier, HttpCourier, Letter, Unanswered};
-pub use schedule::{GIVE_UP, LONGEST_PAUSE};
+pub use courier::{Answer, Courier, HttpCourier, Letter, Rest, Unanswered};
+pub use judge::{Tried, judge};
+pub use schedule::GIVE_UP;
 
 use crate::domain::ids::Tenant;
 use crate::domain::time::{Span, Timestamp};
 use crate::ports::{Clock, Ids};
 use crate::store::{Claim, Delivery, Outbox, Outcome, Settlement, StoreError};
+use judge::receiver_is_well;
 use lanes::{Ended, Lanes, Slot};
-use schedule::Failed;
 
 /// How often the store is asked.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long one try may take.
+/// How long an answer is waited for.
 const DEADLINE: Duration = Duration::from_secs(15);
 
+/// How long the rest of an answer is read, once it is known what it says.
+const BODY_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long a claimed event is nobody else's: its try, and time to record it.
-const LEASE: Span = Span::seconds(45);
+pub const LEASE: Span = Span::seconds(45);
 
 /// Where a merchant's order events go, and what signs them.
 #[derive(Clone)]
@@ -93,8 +101,6 @@ pub struct Dispatcher {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     lanes: Lanes,
-    /// The latest moment seen: a clock that is set back delays nothing.
-    latest: AtomicI64,
 }
 
 /// An event that was claimed and is to be tried now.
@@ -103,9 +109,6 @@ pub struct Claimed {
     delivery: Delivery,
     slot: Slot,
 }
-
-/// What came of a try.
-type Tried = Result<Answer, Unanswered>;
 
 impl Dispatcher {
     /// A dispatcher of this store's events.
@@ -116,33 +119,48 @@ impl Dispatcher {
         receivers: Receivers,
         (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>),
     ) -> Self {
-        let latest = AtomicI64::new(i64::MIN);
-        Self { outbox, courier, receivers, clock, ids, lanes: Lanes::default(), latest }
+        Self { outbox, courier, receivers, clock, ids, lanes: Lanes::default() }
     }
 
-    /// Sends what is due, at once, whenever a try has ended, and every second, until `stop` says so; then what is under way
-    /// is waited for.
+    /// Sends what is due, at once and every second, and of a merchant more whenever a try of its own has ended, until `stop`
+    /// says so; then what is under way is waited for. Whatever fails, also by a panic, fails for this time only.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tries = JoinSet::new();
+        // Who may have something to send; the store is asked for all of them at a tick only.
+        let mut waiting = BTreeSet::new();
         loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                Some(ended) = tries.join_next() => noticed(ended),
+            let everywhere = tokio::select! {
+                _ = ticks.tick() => true,
+                Some(ended) = tries.join_next() => {
+                    waiting.extend(noticed(ended));
+                    false
+                }
                 _ = stop.wait_for(|stop| *stop) => break,
-            }
+            };
             while let Some(ended) = tries.try_join_next() {
-                noticed(ended);
+                waiting.extend(noticed(ended));
             }
-            match self.claim().await {
-                Ok(claimed) => {
+            let claiming = async {
+                if everywhere {
+                    waiting = self.due().await?;
+                }
+                Ok::<_, StoreError>(self.claim_of(&mut waiting).await)
+            };
+            // What is claimed when it panics is sent when its lease is over.
+            match AssertUnwindSafe(claiming).catch_unwind().await {
+                Ok(Ok(claimed)) => {
                     for claimed in claimed {
-                        let dispatcher = Arc::clone(&self);
-                        tries.spawn(async move { dispatcher.attempt(claimed).await });
+                        let (dispatcher, tenant) = (Arc::clone(&self), claimed.tenant.clone());
+                        tries.spawn(async move {
+                            dispatcher.attempt(claimed).await;
+                            tenant
+                        });
                     }
                 }
-                Err(error) => tracing::error!(%error, "order_events_not_claimed"),
+                Ok(Err(error)) => tracing::error!(%error, "order_events_not_claimed"),
+                Err(_) => tracing::error!("claiming_order_events_panicked"),
             }
         }
         while let Some(ended) = tries.join_next().await {
@@ -153,35 +171,57 @@ impl Dispatcher {
     /// Leases what is due now, as far as there is room for it. Every claimed event must be given to
     /// [`Dispatcher::attempt`] at once.
     pub async fn claim(&self) -> Result<Vec<Claimed>, StoreError> {
-        let now = self.now();
-        let due = self.outbox.tenants_with_due_events(now).await?;
+        let mut waiting = self.due().await?;
+        Ok(self.claim_of(&mut waiting).await)
+    }
+
+    async fn due(&self) -> Result<BTreeSet<Tenant>, StoreError> {
+        let due = self.outbox.tenants_with_due_events(self.clock.now()).await?;
+        Ok(due.into_iter().collect())
+    }
+
+    /// Leases what these tenants have to send, one claim for each that has room, and forgets those that have no more.
+    async fn claim_of(&self, waiting: &mut BTreeSet<Tenant>) -> Vec<Claimed> {
         let mut claimed = Vec::new();
-        for tenant in self.lanes.in_turn(due) {
-            let limit = self.lanes.room(&tenant, now);
+        for tenant in self.lanes.in_turn(waiting.iter().cloned().collect()) {
+            if self.lanes.are_full() {
+                break;
+            }
+            let limit = self.lanes.room(&tenant, Instant::now());
             if limit == 0 {
                 continue;
             }
+            let now = self.clock.now();
             match self.outbox.claim_events(&tenant, Claim { now, until: now + LEASE, limit }).await {
-                Ok(found) => claimed.extend(found.into_iter().map(|delivery| Claimed {
-                    slot: self.lanes.take(&tenant),
-                    tenant: tenant.clone(),
-                    delivery,
-                })),
-                // The next tenant's events may be readable.
+                Ok(found) => {
+                    if found.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
+                        waiting.remove(&tenant);
+                    }
+                    claimed.extend(found.into_iter().map(|delivery| Claimed {
+                        slot: self.lanes.take(&tenant),
+                        tenant: tenant.clone(),
+                        delivery,
+                    }));
+                }
+                // The next tenant's events may be readable; this one's are looked for at the next tick.
                 Err(error) => {
                     tracing::error!(merchant = %tenant.merchant, %error, "order_events_not_claimed");
+                    waiting.remove(&tenant);
                 }
             }
         }
-        Ok(claimed)
+        claimed
     }
 
     /// Tries to deliver an event, once, and records how it went.
     pub async fn attempt(&self, claimed: Claimed) {
         let Claimed { tenant, delivery, slot } = claimed;
-        let tried = self.send(&tenant, &delivery).await;
-        let now = self.now();
-        let settlement = self.judge(&delivery, &tried, now);
+        // An event whose every try panics must come to its end like any other that is not taken.
+        let tried = AssertUnwindSafe(self.send(&tenant, &delivery)).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(merchant = %tenant.merchant, event = %delivery.id, "order_event_try_panicked");
+            Err(Unanswered("the try broke off".to_owned()))
+        });
+        let settlement = judge(&delivery, &tried, self.clock.now(), self.ids.fraction());
         let recorded = self.outbox.settle_event(&tenant, &delivery.id, settlement.clone()).await;
         match recorded {
             Ok(true) => report(&tenant, &delivery, &settlement),
@@ -193,69 +233,28 @@ impl Dispatcher {
                 tracing::error!(merchant = %tenant.merchant, event = %delivery.id, %error, "order_event_not_recorded");
             }
         }
-        slot.end(if receiver_is_well(&tried) { Ended::Answered } else { Ended::Failed(now) });
+        slot.end(if receiver_is_well(&tried) { Ended::Answered } else { Ended::Failed(Instant::now()) });
     }
 
+    /// The deadline is the answer's, not its body's: what the receiver said counts, however long it goes on talking.
     async fn send(&self, tenant: &Tenant, delivery: &Delivery) -> Tried {
         let Some(receiver) = (self.receivers)(tenant) else {
             return Err(Unanswered("the merchant is not served, or has no [webhook]".to_owned()));
         };
-        let letter = receiver.letter(delivery, self.now())?;
-        match tokio::time::timeout(DEADLINE, self.courier.post(letter)).await {
-            Ok(tried) => tried,
-            Err(_) => Err(Unanswered(format!("no answer within {} seconds", DEADLINE.as_secs()))),
-        }
-    }
-
-    /// What becomes of an event after a try: taken with any 2xx, given up at 410 ("Gone") or after three days, else tried
-    /// again (Standard Webhooks, "Deliverability and reliability").
-    fn judge(&self, delivery: &Delivery, tried: &Tried, now: Timestamp) -> Settlement {
-        let lease = delivery.leased_until.unwrap_or(now);
-        let (status, asked, error) = match tried {
-            Ok(Answer { status, .. }) if (200..300).contains(status) => {
-                let outcome = Outcome::Delivered;
-                return Settlement { lease, outcome, status: Some(*status), error: None };
-            }
-            Ok(Answer { status: status @ 410, .. }) => {
-                let error = "the receiver answered 410: it is gone for good".to_owned();
-                let outcome = Outcome::Parked;
-                return Settlement { lease, outcome, status: Some(*status), error: Some(error) };
-            }
-            Ok(Answer { status, retry_after }) => {
-                let redirect = (300..400).contains(status);
-                let more = if redirect { ", and redirects are not followed" } else { "" };
-                (Some(*status), *retry_after, format!("the receiver answered {status}{more}"))
-            }
-            Err(Unanswered(why)) => (None, None, why.chars().take(LONGEST_ERROR).collect()),
+        let letter = receiver.letter(delivery, self.clock.now())?;
+        let posted = tokio::time::timeout(DEADLINE, self.courier.post(letter)).await;
+        let Ok(posted) = posted else {
+            return Err(Unanswered(format!("no answer within {} seconds", DEADLINE.as_secs())));
         };
-        let first = delivery.first_try.unwrap_or(now);
-        let failed = Failed { first, tries: delivery.tries, now, asked };
-        let next = schedule::next_try(&failed, self.ids.fraction());
-        let outcome = next.map_or(Outcome::Parked, Outcome::Again);
-        Settlement { lease, outcome, status, error: Some(error) }
-    }
-
-    fn now(&self) -> Timestamp {
-        let now = self.clock.now().as_millis();
-        Timestamp::from_millis(self.latest.fetch_max(now, Ordering::Relaxed).max(now))
+        let (answer, rest) = posted?;
+        drop(tokio::time::timeout(BODY_PATIENCE, rest).await);
+        Ok(answer)
     }
 }
 
-/// As much of an error's words as is kept.
-const LONGEST_ERROR: usize = 300;
-
-/// Whether the receiver is there and able: one that refuses an event can still be sent the others.
-const fn receiver_is_well(tried: &Tried) -> bool {
-    match tried {
-        Ok(Answer { status, .. }) => !matches!(*status, 408 | 429 | 500..),
-        Err(_) => false,
-    }
-}
-
-fn noticed(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "order_event_try_broke_off");
-    }
+/// Whose try has ended, if it did so in order.
+fn noticed(ended: Result<Tenant, tokio::task::JoinError>) -> Option<Tenant> {
+    ended.inspect_err(|error| tracing::error!(%error, "order_event_try_broke_off")).ok()
 }
 
 /// Says how a try went, once it is recorded.

@@ -1,15 +1,13 @@
 //! When an event that was not taken is tried again, and when no more. Pure.
 
 use crate::domain::time::{Span, Timestamp};
+use crate::store::LONGEST_PAUSE;
 
 /// How long after its first try an event is tried for the last time.
 pub const GIVE_UP: Span = Span::hours(72);
 
 /// The pause after the first failure; it doubles from try to try.
 const FIRST_PAUSE: Span = Span::seconds(5);
-
-/// The longest pause, and the longest that a receiver may ask for.
-pub const LONGEST_PAUSE: Span = Span::hours(2);
 
 /// A try that failed.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +23,7 @@ pub(super) struct Failed {
 }
 
 /// When to try again: after a pause that doubles up to two hours, of which `jitter` (`0.0..1.0`) takes up to a half, and no
-/// sooner than the receiver asked. The last try is three days after the first; `None` after it.
+/// sooner than the receiver asked, up to two hours as well. The last try is three days after the first; `None` after it.
 #[must_use]
 pub(super) fn next_try(failed: &Failed, jitter: f64) -> Option<Timestamp> {
     let end = failed.first + GIVE_UP;

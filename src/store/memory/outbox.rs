@@ -6,7 +6,7 @@ use super::{MemoryStore, Shop, corrupt};
 use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
-use crate::store::outbox::{Claim, Delivery, DeliveryState, Outbox, Settlement, Which};
+use crate::store::outbox::{Claim, Delivery, DeliveryState, Outbox, Settlement, Which, holds, is_time};
 use crate::store::{Commit, CommitError, StoreError, name};
 
 #[async_trait]
@@ -47,7 +47,7 @@ impl Outbox for MemoryStore {
             if let Some(event) = shop.events.get_mut(&id) {
                 event.leased_until = Some(claim.until);
                 event.tries += 1;
-                event.first_try = event.first_try.or(Some(claim.now));
+                event.first_try = Some(event.first_try.map_or(claim.now, |first| first.min(claim.now)));
                 event.last_try = Some(claim.now);
                 claimed.push(event.clone());
             }
@@ -62,14 +62,20 @@ impl Outbox for MemoryStore {
         settlement: Settlement,
     ) -> Result<bool, StoreError> {
         let mut shops = self.shops();
-        let event = shops.get_mut(tenant).and_then(|shop| shop.events.get_mut(id));
+        let Some(shop) = shops.get_mut(tenant) else { return Ok(false) };
+        let event = shop.events.get_mut(id);
         let Some(event) = event.filter(|event| event.leased_until == Some(settlement.lease)) else {
             return Ok(false);
         };
-        (event.state, event.next_try) = settlement.outcome.leaves();
+        let retried = event.tries == 0;
+        if !retried || settlement.outcome.is_final() {
+            (event.state, event.next_try) = settlement.outcome.leaves();
+        }
         event.leased_until = None;
         event.last_status = settlement.status;
         event.last_error = settlement.error;
+        let settled = event.clone();
+        shop.keep_turn(&settled);
         Ok(true)
     }
 
@@ -108,27 +114,43 @@ impl Outbox for MemoryStore {
         now: Timestamp,
     ) -> Result<Option<Delivery>, StoreError> {
         let mut shops = self.shops();
-        Ok(shops.get_mut(tenant).and_then(|shop| shop.events.get_mut(id)).map(|event| {
-            event.state = DeliveryState::Pending;
-            event.next_try = Some(now);
-            event.tries = 0;
-            event.first_try = None;
-            event.clone()
-        }))
+        let Some(shop) = shops.get_mut(tenant) else { return Ok(None) };
+        let Some(event) = shop.events.get_mut(id) else { return Ok(None) };
+        event.state = DeliveryState::Pending;
+        event.next_try = Some(now);
+        event.tries = 0;
+        event.first_try = None;
+        let retried = event.clone();
+        shop.keep_turn(&retried);
+        Ok(Some(retried))
     }
 }
 
 impl Shop {
-    /// Whether an event can be claimed: it is time, nobody has it, and no earlier one of its order is pending.
+    /// Whether an event can be claimed: it is time, no earlier one of its order is pending, and nobody has one of them.
     fn is_due(&self, event: &Delivery, now: Timestamp) -> bool {
         let pending = |event: &Delivery| event.state == DeliveryState::Pending;
-        let earlier = |other: &Delivery| {
-            pending(other) && other.order == event.order && other.sequence < event.sequence
+        let goes_before = |other: &Delivery| {
+            other.order == event.order
+                && pending(other)
+                && (other.sequence < event.sequence || holds(other.leased_until, now))
         };
-        pending(event)
-            && event.next_try.is_some_and(|at| at <= now)
-            && event.leased_until.is_none_or(|until| until <= now)
-            && !self.events.values().any(earlier)
+        pending(event) && is_time(event.next_try, now) && !self.events.values().any(goes_before)
+    }
+
+    /// Those of its order that wait for an event are due when it is; when it is pending no more, the next one is due now.
+    fn keep_turn(&mut self, changed: &Delivery) {
+        let of_order = self.events.values_mut().filter(|event| event.order == changed.order);
+        let mut pending: Vec<&mut Delivery> =
+            of_order.filter(|event| event.state == DeliveryState::Pending).collect();
+        pending.sort_by_key(|event| event.sequence);
+        if changed.state == DeliveryState::Pending {
+            let later = pending.into_iter().filter(|event| event.sequence > changed.sequence);
+            later.for_each(|event| event.next_try = changed.next_try);
+        } else if let Some(next) = pending.into_iter().next().filter(|next| next.sequence > changed.sequence)
+        {
+            next.next_try = next.next_try.min(changed.last_try.or(next.next_try));
+        }
     }
 
     /// Refuses events whose ids are taken.
@@ -164,7 +186,14 @@ impl Shop {
             let last = of_order.map(|known| known.sequence).max();
             let sequence = last.map_or(Sequence::FIRST, Sequence::next);
             let number = self.orders.get(&event.order).map_or(OrderNumber::FIRST, |placed| placed.number);
-            self.events.insert(event.id.clone(), Delivery::new(tenant, event, (number, sequence)));
+            let mut row = Delivery::new(tenant, event, (number, sequence));
+            let of_order = self.events.values().filter(|known| known.order == event.order);
+            if let (Some(at), Some(waits)) =
+                (&mut row.next_try, of_order.filter_map(|known| known.next_try).max())
+            {
+                *at = waits;
+            }
+            self.events.insert(event.id.clone(), row);
             numbers.push(sequence);
         }
         numbers

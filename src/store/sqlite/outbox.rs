@@ -8,20 +8,60 @@ use super::rows;
 use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, SessionId, Tenant};
 use crate::domain::order_event::{EventKind, OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
-use crate::store::outbox::{Claim, Delivery, DeliveryState, Settlement, Which};
+use crate::store::outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Settlement, Which};
 use crate::store::{StoreError, name};
 
-/// An event that can be claimed: pending, due, leased to nobody, and none before it in its order is pending.
-macro_rules! due {
+/// An event that nobody has, and that waits for none of its order: no pending one before it, and none that is leased.
+/// `?1` is the present moment, `?2` the furthest that anything is put off to.
+macro_rules! free {
     () => {
-        "event.state = 'pending' AND event.next_try <= ?1
-         AND (event.leased_until IS NULL OR event.leased_until <= ?1)
-         AND NOT EXISTS (SELECT 1 FROM outbox AS earlier
-                         WHERE earlier.tenant = event.tenant AND earlier.mode = event.mode
-                           AND earlier.\"order\" = event.\"order\" AND earlier.state = 'pending'
-                           AND earlier.sequence < event.sequence)"
+        "event.state = 'pending'
+         AND NOT EXISTS (SELECT 1 FROM outbox AS other
+                         WHERE other.tenant = event.tenant AND other.mode = event.mode
+                           AND other.\"order\" = event.\"order\" AND other.state = 'pending'
+                           AND (other.sequence < event.sequence
+                                OR (other.leased_until > ?1 AND other.leased_until <= ?2)))"
     };
 }
+
+/// The tenants that have something to claim: from one tenant's first pending event the index leads to the next tenant's, so
+/// that what one of them has waiting costs the others nothing.
+const DUE_TENANTS: &str = concat!(
+    "WITH RECURSIVE first (row) AS (
+         SELECT (SELECT rowid FROM outbox WHERE state = 'pending' ORDER BY tenant, mode LIMIT 1)
+         UNION ALL
+         SELECT coalesce(
+                    (SELECT next.rowid FROM outbox AS next
+                      WHERE next.state = 'pending' AND next.tenant = known.tenant AND next.mode > known.mode
+                      ORDER BY next.mode LIMIT 1),
+                    (SELECT next.rowid FROM outbox AS next
+                      WHERE next.state = 'pending' AND next.tenant > known.tenant
+                      ORDER BY next.tenant, next.mode LIMIT 1))
+           FROM first CROSS JOIN outbox AS known ON known.rowid = first.row
+     )
+     SELECT one.tenant, one.mode FROM first CROSS JOIN outbox AS one ON one.rowid = first.row
+      WHERE EXISTS (SELECT 1 FROM outbox AS event WHERE event.tenant = one.tenant AND event.mode = one.mode
+                       AND event.next_try <= ?1 AND ",
+    free!(),
+    ") OR EXISTS (SELECT 1 FROM outbox AS event WHERE event.tenant = one.tenant AND event.mode = one.mode
+                     AND event.next_try > ?2 AND ",
+    free!(),
+    ")"
+);
+
+/// A tenant's events to claim, the longest due first.
+const DUE: &str = concat!(
+    "SELECT id FROM outbox AS event WHERE tenant = ?3 AND mode = ?4 AND next_try <= ?1 AND ",
+    free!(),
+    " ORDER BY next_try LIMIT ?5",
+);
+
+/// Those that a clock has put off that was set back since.
+const DUE_BY_NO_CLOCK: &str = concat!(
+    "SELECT id FROM outbox AS event WHERE tenant = ?3 AND mode = ?4 AND next_try > ?2 AND ",
+    free!(),
+    " ORDER BY next_try LIMIT ?5",
+);
 
 /// The columns of an [`EventRecord`].
 macro_rules! columns {
@@ -102,7 +142,11 @@ async fn append<E: From<StoreError>>(
         sqlx::query(
             "INSERT INTO outbox (tenant, mode, id, \"order\", sequence, kind, payload, created, state, next_try,
                                  tries, last_error)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+                     CASE WHEN ?9 = 'pending' THEN coalesce(
+                         (SELECT max(next_try) FROM outbox
+                           WHERE tenant = ?1 AND mode = ?2 AND \"order\" = ?4 AND state = 'pending'), ?10) END,
+                     0, ?11)",
         )
         .bind(tenant.merchant.as_str())
         .bind(tenant.mode.as_str())
@@ -128,21 +172,23 @@ pub(super) async fn claim(
     tenant: &Tenant,
     claim: Claim,
 ) -> Result<Vec<Delivery>, Failure<StoreError>> {
-    let ids: Vec<String> = sqlx::query_scalar(concat!(
-        "SELECT id FROM outbox AS event WHERE tenant = ?2 AND mode = ?3 AND ",
-        due!(),
-        " ORDER BY next_try, id LIMIT ?4",
-    ))
-    .bind(claim.now.as_millis())
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
-    .bind(claim.limit)
-    .fetch_all(&mut *connection)
-    .await?;
+    let mut ids: Vec<String> = Vec::new();
+    for query in [DUE, DUE_BY_NO_CLOCK] {
+        let left = i64::from(claim.limit).saturating_sub(i64::try_from(ids.len()).unwrap_or(i64::MAX));
+        let found = sqlx::query_scalar(query)
+            .bind(claim.now.as_millis())
+            .bind((claim.now + LONGEST_PAUSE).as_millis())
+            .bind(tenant.merchant.as_str())
+            .bind(tenant.mode.as_str())
+            .bind(left)
+            .fetch_all(&mut *connection);
+        ids.extend(found.await?);
+    }
     let mut claimed = Vec::with_capacity(ids.len());
     for id in ids {
         let row: EventRecord = sqlx::query_as(concat!(
-            "UPDATE outbox SET leased_until = ?4, tries = tries + 1, first_try = coalesce(first_try, ?5), last_try = ?5
+            "UPDATE outbox SET leased_until = ?4, tries = tries + 1, first_try = min(coalesce(first_try, ?5), ?5),
+                               last_try = ?5
              WHERE tenant = ?1 AND mode = ?2 AND id = ?3 RETURNING ",
             columns!(),
         ))
@@ -166,10 +212,14 @@ pub(super) async fn settle(
     settlement: &Settlement,
 ) -> Result<bool, Failure<StoreError>> {
     let (state, next_try) = settlement.outcome.leaves();
-    let written = sqlx::query(
-        "UPDATE outbox SET state = ?5, next_try = ?6, leased_until = NULL, last_status = ?7, last_error = ?8
-         WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND leased_until = ?4",
-    )
+    // A row with a lease and no try was retried by hand since it was claimed.
+    let row: Option<EventRecord> = sqlx::query_as(concat!(
+        "UPDATE outbox SET state = CASE WHEN tries > 0 OR ?9 THEN ?5 ELSE state END,
+                           next_try = CASE WHEN tries > 0 OR ?9 THEN ?6 ELSE next_try END,
+                           leased_until = NULL, last_status = ?7, last_error = ?8
+         WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND leased_until = ?4 RETURNING ",
+        columns!(),
+    ))
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
     .bind(id.as_str())
@@ -178,9 +228,12 @@ pub(super) async fn settle(
     .bind(next_try.map(Timestamp::as_millis))
     .bind(settlement.status)
     .bind(settlement.error.as_deref())
-    .execute(connection)
+    .bind(settlement.outcome.is_final())
+    .fetch_optional(&mut *connection)
     .await?;
-    Ok(written.rows_affected() > 0)
+    let Some(row) = row else { return Ok(false) };
+    keep_turn(connection, tenant, &row).await?;
+    Ok(true)
 }
 
 /// Makes an event due, as if it had never been tried.
@@ -199,19 +252,52 @@ pub(super) async fn retry(
     .bind(tenant.mode.as_str())
     .bind(id.as_str())
     .bind(now.as_millis())
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    Ok(row.map(|row| row.read(tenant)).transpose()?)
+    let Some(row) = row else { return Ok(None) };
+    keep_turn(connection, tenant, &row).await?;
+    Ok(Some(row.read(tenant)?))
+}
+
+/// Those of its order that wait for an event are due when it is; when it is pending no more, the next one is due now.
+async fn keep_turn(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    changed: &EventRecord,
+) -> Result<(), sqlx::Error> {
+    let (query, at) = match changed.next_try {
+        Some(at) => (
+            "UPDATE outbox SET next_try = ?5
+              WHERE tenant = ?1 AND mode = ?2 AND \"order\" = ?3 AND state = 'pending' AND sequence > ?4",
+            Some(at),
+        ),
+        None => (
+            "UPDATE outbox SET next_try = min(next_try, coalesce(?5, next_try))
+              WHERE tenant = ?1 AND mode = ?2 AND \"order\" = ?3 AND state = 'pending' AND sequence > ?4
+                AND sequence = (SELECT min(sequence) FROM outbox
+                                 WHERE tenant = ?1 AND mode = ?2 AND \"order\" = ?3 AND state = 'pending')",
+            changed.last_try,
+        ),
+    };
+    sqlx::query(query)
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(&changed.order)
+        .bind(changed.sequence)
+        .bind(at)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// The tenants that have something to claim.
 pub(super) async fn due_tenants(readers: SqlitePool, now: Timestamp) -> Result<Vec<Tenant>, StoreError> {
-    let rows: Vec<(String, String)> =
-        sqlx::query_as(concat!("SELECT DISTINCT tenant, mode FROM outbox AS event WHERE ", due!()))
-            .bind(now.as_millis())
-            .fetch_all(&readers)
-            .await
-            .map_err(failed)?;
+    let rows: Vec<(String, String)> = sqlx::query_as(DUE_TENANTS)
+        .bind(now.as_millis())
+        .bind((now + LONGEST_PAUSE).as_millis())
+        .fetch_all(&readers)
+        .await
+        .map_err(failed)?;
     // One tenant's unreadable row must not keep the others' events from being sent.
     let readable = rows.into_iter().filter_map(|(merchant, mode)| match rows::tenant(&merchant, &mode) {
         Ok(tenant) => Some(tenant),
@@ -317,4 +403,77 @@ impl EventRecord {
 
 fn refused(tenant: &Tenant, event: &OrderEvent, why: &str) -> StoreError {
     rows::corrupt(&format!("order event {} of {}", event.id, name(tenant)), why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use sqlx::{Connection as _, Row as _};
+
+    use super::*;
+
+    const NOW: i64 = 1_790_000_000_000;
+
+    /// A database in memory in which three merchants have this many orders each that wait with two events, the first of
+    /// which has failed and rests, and a fourth has one event that is due.
+    async fn crowded(orders: u32) -> SqliteConnection {
+        let mut database = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        sqlx::migrate!("src/store/migrations/sqlite").run(&mut database).await.unwrap();
+        sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut database).await.unwrap();
+        let insert = "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?1)
+             INSERT INTO outbox (tenant, mode, id, \"order\", sequence, kind, payload, created, state, next_try, tries)
+             SELECT ?2, 'test', 'oev_' || ?2 || number || '-' || ?3, 'ord_' || number, ?3, 'order.created', '{}', 0, 'pending',
+                    ?4, 0 FROM numbers";
+        for merchant in ["a", "b", "c"] {
+            for sequence in [1, 2] {
+                let row = sqlx::query(insert).bind(orders).bind(merchant).bind(sequence).bind(NOW + 60_000);
+                row.execute(&mut database).await.unwrap();
+            }
+        }
+        sqlx::query(insert).bind(1).bind("d").bind(1).bind(NOW).execute(&mut database).await.unwrap();
+        database
+    }
+
+    /// The database's own steps until it has said who has something due.
+    async fn steps(database: &mut SqliteConnection) -> u32 {
+        let steps = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&steps);
+        let mut handle = database.lock_handle().await.unwrap();
+        handle.set_progress_handler(1, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            true
+        });
+        drop(handle);
+        let due = sqlx::query(DUE_TENANTS).bind(NOW).bind(NOW + LONGEST_PAUSE.as_millis());
+        let due = due.fetch_all(&mut *database).await.unwrap();
+        database.lock_handle().await.unwrap().remove_progress_handler();
+        assert_eq!(due.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>(), ["d"]);
+        steps.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn who_has_something_due_is_found_without_looking_at_what_waits() {
+        let few = steps(&mut crowded(1).await).await;
+        let many = steps(&mut crowded(5_000).await).await;
+        assert!(many <= few + 50, "{few} steps with a few events, {many} with thirty thousand");
+    }
+
+    #[tokio::test]
+    async fn claims_go_through_the_index_and_sort_nothing() {
+        let mut database = crowded(1).await;
+        for query in [DUE_TENANTS, DUE, DUE_BY_NO_CLOCK] {
+            let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")));
+            let plan = plan.fetch_all(&mut database).await.unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+            // The very first row of the index is where the look at the tenants begins.
+            let first = "SCAN outbox USING COVERING INDEX outbox_due";
+            let scans = |line: &str| line.contains("SCAN") && line.contains("outbox") && line != first;
+            let careless = plan.iter().any(|line| line.contains("B-TREE") || scans(line));
+            assert!(!careless, "{plan:#?}");
+            let by_moment = "SEARCH event USING INDEX outbox_due (tenant=? AND mode=? AND next_try";
+            assert!(plan.iter().any(|line| line.contains(by_moment)), "{plan:#?}");
+        }
+    }
 }

@@ -190,6 +190,25 @@ async fn one_merchants_hanging_receiver_delays_no_other_merchants_events() {
 }
 
 #[tokio::test]
+async fn an_answer_that_never_ends_counts_and_is_not_listened_to_for_long() {
+    /// More than all buffers on the way take.
+    const MUCH: usize = 64 * 1024 * 1024;
+    let (flood, dribble) = (OrderReceiver::start(Does::Floods), OrderReceiver::start(Does::Dribbles));
+    let world = open(world(&flood.url(), &dribble.url()));
+    buy(&world).await;
+    buy_elsewhere(&world).await;
+    world.wait_for("order_event_delivered", 2);
+    let written = flood.given_up(1)[0];
+    assert!(written < MUCH, "{written} bytes of an answer were taken");
+    dribble.given_up(1);
+    let operator = Operator::of(&world);
+    for shop in [SHOP, OTHER_SHOP] {
+        let delivery = only_delivery(&operator, shop).await;
+        assert_eq!((&delivery["state"], &delivery["tries"]), (&json!("delivered"), &json!(1)), "{delivery}");
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let receiver = OrderReceiver::start(Does::Answers("307 Elsewhere\r\nLocation: /elsewhere"));
     let world = open(world(&receiver.url(), &receiver.url()));

@@ -12,6 +12,8 @@ use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber, RefundNumber, Se
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Timestamp;
 
+use super::outbox::ModelOutbox;
+
 /// Mistakes that a store could make.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreMistakes {
@@ -37,6 +39,8 @@ pub struct ModelStore {
     pub refunds: HashMap<(SessionId, RefundNumber), RefundIntent>,
     /// What merchants were told.
     pub news: Vec<(SessionId, News)>,
+    /// The events by which they are.
+    pub outbox: ModelOutbox,
     /// What each revision came to.
     pub shown: HashMap<(SessionId, u32), Money>,
     pub mistakes: StoreMistakes,
@@ -60,7 +64,11 @@ impl ModelStore {
     }
 
     /// Writes a change, whole or not at all; `Err` with a sentence when that breaks an invariant.
-    pub fn commit(&mut self, change: Change) -> Result<Result<Version, CommitFailed>, String> {
+    pub fn commit(
+        &mut self,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<Result<Version, CommitFailed>, String> {
         let id = change.session.id.clone();
         let present = self.rows.get(&id).map(|(version, ..)| *version);
         if change.expected != present && !self.mistakes.ignores_versions {
@@ -103,6 +111,7 @@ impl ModelStore {
             }
             None => {}
         }
+        let is_new = change.order.is_some();
         if let Some(order) = change.order {
             if self.orders.contains_key(&id) {
                 return Err(format!("I5: {id} has two orders"));
@@ -114,6 +123,9 @@ impl ModelStore {
         }
         if let Some(intent) = change.refund {
             self.refunds.insert((id.clone(), intent.number), *intent);
+        }
+        if let Some(placed) = self.orders.get(&id) {
+            self.outbox.write(&change.session, (placed, is_new), &change.news, now)?;
         }
         self.news.extend(change.news.into_iter().map(|news| (id.clone(), news)));
         for flag in change.flags {

@@ -5,37 +5,45 @@
 
 mod inbox;
 mod outside;
+mod post;
+mod race;
+mod shoppers;
 
 use std::collections::{BTreeMap, HashMap};
 
-use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::aftersales::{RefundIntent, RefundWish};
+use merchant_gateway::domain::checkout::aftersales::RefundIntent;
 use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means};
-use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, Rejection};
+use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::decision::Decision;
-use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
+use merchant_gateway::domain::checkout::driver::{Driver, Input, Output};
 use merchant_gateway::domain::checkout::hint::Hint;
-use merchant_gateway::domain::checkout::session::{FreezeReason, Session, State};
+use merchant_gateway::domain::checkout::session::{FreezeReason, State};
 use merchant_gateway::domain::checkout::step::Moment;
-use merchant_gateway::domain::ids::{HostedPageId, Revision, SessionId};
+use merchant_gateway::domain::ids::{HostedPageId, SessionId};
 use merchant_gateway::domain::merchant::MerchantView;
-use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::order::Fulfillment;
 use merchant_gateway::domain::stripe_event::Concern;
 use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::runtime::outbox::Tried;
+use merchant_gateway::store::Delivery;
 
 use super::checks::{Told, book_agrees, broken_at_the_end, broken_by_answer};
 use super::store::{ModelStore, StoreMistakes};
 use crate::support::chance::Chance;
-use crate::support::model_stripe::{CARDS, Card, ModelStripe, ODD_CARDS, Token};
+use crate::support::model_stripe::{Card, ModelStripe};
 use crate::support::shop;
 use inbox::Inbox;
+use post::Post;
+pub use race::NO_REASON;
 
 /// Until when things go wrong.
 const TROUBLE: Span = Span::minutes(20);
 
 /// How long everything may take to settle afterwards.
 const PEACE: Span = Span::hours(60);
+
+/// How long telling the merchant may take after that: its receiver may be gone, and of one order event after event be given
+/// up.
+const TELLING: Span = Span::hours(24 * 24);
 
 /// How long Stripe is silent in some histories: longer than anybody waits for it.
 const SILENCE: Span = Span::hours(26);
@@ -51,6 +59,8 @@ const DEADLINE: i64 = 30_000;
 pub struct Mistakes {
     pub store: StoreMistakes,
     pub renews_keys: bool,
+    /// An event is said to be taken before it is sent.
+    pub settles_before_it_sends: bool,
     /// Pages are said to be closed, and can be paid on.
     pub leaves_pages_open: bool,
 }
@@ -89,6 +99,24 @@ enum Event {
         session: SessionId,
         hint: Hint,
     },
+    /// A process looks whether there is something to tell.
+    Post {
+        process: usize,
+    },
+    /// A claimed order event leaves.
+    Letter {
+        process: usize,
+        life: u32,
+        delivery: Box<Delivery>,
+    },
+    /// What its receiver did comes back.
+    Heard {
+        process: usize,
+        life: u32,
+        delivery: Box<Delivery>,
+        tried: Box<Tried>,
+    },
+    RetriedByHand,
     /// A shopper who was given a page's address pays there, or tries to.
     PaysOnPage {
         page: HostedPageId,
@@ -132,6 +160,11 @@ pub struct World {
     webhooks: bool,
     /// Webhooks that were kept, and whether each was followed.
     pub inbox: Inbox,
+    /// The merchant's receiver of order events.
+    post: Post,
+    mistakes: Mistakes,
+    /// When everything was settled but what the merchant is to be told.
+    settled_at: Option<Timestamp>,
     /// Until when Stripe tells nothing at all.
     silent_until: Timestamp,
     /// When an operator looks again.
@@ -174,6 +207,9 @@ impl World {
             purse: 3,
             webhooks: false,
             inbox: Inbox::default(),
+            post: Post::new(seed, trouble, now),
+            mistakes,
+            settled_at: None,
             silent_until: now,
             operator: now,
             told: Vec::new(),
@@ -192,26 +228,7 @@ impl World {
         }
         world.webhooks = world.chance.per_mille(600);
         world.plan();
-        world
-    }
-
-    /// Two shoppers who share one checkout: one pays on the page, one on the sheet, at about the same time.
-    pub fn race(seed: u64, tell: bool) -> Self {
-        let mut world = Self::new(seed, Mistakes::default(), tell);
-        world.events.clear();
-        world.sessions.truncate(1);
-        world.racing = true;
-        world.stripe.odd = false;
-        for process in 0..world.processes.len() {
-            world.at(SWEEP, Event::Sweep { process });
-        }
-        let session = world.sessions[0].clone();
-        world.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
-        world.call_at(Span::millis(1000), &session, Command::OpenPage { revision: Some(Revision(1)) });
-        for _ in 0..3 {
-            let when = Span::millis(world.chance.millis(1000, 8000));
-            world.call_at(when, &session, Command::Read);
-        }
+        world.plan_retries();
         world
     }
 
@@ -275,15 +292,18 @@ impl World {
         while let Some(((at, _), event)) = self.events.pop_first() {
             self.now = self.now.max(Timestamp::from_millis(at));
             steps += 1;
+            let end = self.settled_at.map_or(end, |at| at + TELLING);
             if self.now > end || steps > 200_000 {
                 return Err(format!("liveness: not settled at {}", self.now));
             }
             self.happen(event)?;
-            if self.now > self.trouble_ends && self.waiting.is_empty() && self.settled() {
+            let quiet = || self.now > self.trouble_ends && self.waiting.is_empty();
+            if (self.settled_at.is_some() || quiet() && self.settled()) && self.is_told() {
                 break;
             }
         }
-        broken_at_the_end(self)
+        broken_at_the_end(self)?;
+        self.broken_by_events()
     }
 
     /// Whether nothing is undecided; an operator is asked about what is frozen.
@@ -343,6 +363,7 @@ impl World {
             Event::Sweep { process } => {
                 self.at(SWEEP, Event::Sweep { process });
                 self.follow_up(process)?;
+                self.post(process)?;
                 let now = self.now;
                 let due = |due_at: Option<Timestamp>| due_at.is_some_and(|due_at| due_at <= now);
                 for session in self.sessions.clone() {
@@ -357,6 +378,16 @@ impl World {
                 Ok(())
             }
             Event::Webhook { session, hint } => self.webhook(&session, hint),
+            Event::Post { process } => self.post(process),
+            Event::Letter { process, life, delivery } => {
+                self.letter(process, life, delivery);
+                Ok(())
+            }
+            Event::Heard { process, life, delivery, tried } => self.heard(process, life, &delivery, &tried),
+            Event::RetriedByHand => {
+                self.retried_by_hand();
+                Ok(())
+            }
             Event::PaysOnPage { page, card } => {
                 let used = self.stripe.pay_on_page(&page, card, self.now, &mut self.chance);
                 self.tell(|| format!("a shopper pays on {page} with a card that {card:?}: used {used}"));
@@ -396,125 +427,6 @@ impl World {
         self.processes[process] = Process { life: life + 1, drivers: HashMap::new() };
         // Its callers hear nothing; they may come again.
         self.waiting.retain(|_, (of, in_life)| (*of, *in_life) != (process, life));
-    }
-
-    /// A caller does something that fits the session as it stands, or does not.
-    fn call(&mut self, process: usize, session: &SessionId, command: Command) -> Result<(), String> {
-        let command = if matches!(command, Command::Read) { self.wish(session) } else { command };
-        self.asked += 1;
-        let request = RequestId(self.asked);
-        self.tell(|| format!("caller {} asks {session} of process {process}: {command:?}", request.0));
-        self.waiting.insert(request.0, (process, self.processes[process].life));
-        self.told.push(Told::asked(request, session, &command));
-        self.feed(process, session, Input::Asked { request, command: Box::new(command) })?;
-        if self.goes_wrong() && self.waiting.remove(&request.0).is_some() {
-            self.count("caller gave up");
-            self.feed(process, session, Input::GivenUp(request))?;
-        }
-        Ok(())
-    }
-
-    fn wish(&mut self, session: &SessionId) -> Command {
-        let row = self.store.rows.get(session).map(|(_, row, _)| row.clone());
-        let Some(row) = row else { return Command::Create(shop::two_mugs()) };
-        if matches!(row.state, State::Completed { .. }) && !self.racing && self.chance.per_mille(700) {
-            return self.aftersale(&row);
-        }
-        match if self.racing { 9 } else { self.chance.below(10) } {
-            0 => Command::Read,
-            1 => Command::Update { revision: None, patch: Patch::default() },
-            2 if self.chance.per_mille(300) => Command::Cancel,
-            3 | 4 => Command::OpenPage { revision: Some(row.revision) },
-            _ => {
-                // Sometimes the same token again, sometimes one that was meant for the other session.
-                let owner = if self.chance.per_mille(50) {
-                    self.chance.pick(&self.sessions.clone()).clone()
-                } else {
-                    session.clone()
-                };
-                let token = format!(
-                    "spt_{}{:04}",
-                    &owner.as_str()[owner.as_str().len() - 4..],
-                    self.chance.below(self.purse)
-                );
-                let total = row.quote().map_or_else(|| Money::new(4361, shop::usd()), |quote| quote.total);
-                if !self.stripe.tokens.contains_key(&token) {
-                    // Who has many cards has them because they do not pay.
-                    let good = if self.purse > 3 { 50 } else { 500 };
-                    let card = match self.stripe.odd {
-                        true if self.chance.per_mille(300) => *self.chance.pick(&ODD_CARDS),
-                        _ if self.chance.per_mille(good) => Card::Pays,
-                        _ if self.purse > 3 => Card::Declines,
-                        _ => *self.chance.pick(&CARDS),
-                    };
-                    let larger = self.view.checkout.tokens.allow_larger && self.chance.per_mille(600);
-                    let minor = if larger { total.minor * 4 } else { total.minor };
-                    let limit = Money::new(minor, total.currency);
-                    let expires = self.now + Span::millis(self.chance.millis(60_000, 7_200_000));
-                    self.stripe
-                        .tokens
-                        .insert(token.clone(), Token { card, limit, used: 0, expires, revoked: false });
-                }
-                if self.goes_wrong() {
-                    self.stripe.tokens.get_mut(&token).unwrap().revoked = true;
-                }
-                let stale = self.chance.per_mille(50);
-                let revision = if stale { Revision(row.revision.0 + 1) } else { row.revision };
-                let buyer = Buyer::default();
-                Command::Complete(Payment { revision: Some(revision), token: token.parse().unwrap(), buyer })
-            }
-        }
-    }
-
-    /// Whoever runs the shop wants something of a paid order; often the same again.
-    fn aftersale(&mut self, row: &Session) -> Command {
-        let number = self.chance.below(3);
-        let total = row.quote().map_or(0, |quote| quote.total.minor);
-        let reference = format!("r{number}").parse().unwrap();
-        if self.chance.per_mille(150) {
-            let (carrier, tracking_number, tracking_url) = (Some("Post".to_owned()), None, None);
-            let (items, created) = (Vec::new(), self.now);
-            let sent = Fulfillment {
-                reference,
-                items,
-                rest: false,
-                carrier,
-                tracking_number,
-                tracking_url,
-                created,
-            };
-            return Command::Fulfill(sent);
-        }
-        if self.elsewhere && self.chance.per_mille(300) {
-            let when = Span::millis(self.chance.millis(1000, 600_000));
-            self.at(when, Event::Elsewhere(row.id.clone()));
-        }
-        let mistaken = self.chance.per_mille(50);
-        let amount = match number {
-            0 => Some(total / 3),
-            1 => Some(total / 2 + i64::from(mistaken)),
-            _ => None,
-        };
-        Command::Refund(RefundWish { reference, amount, reason: None })
-    }
-
-    /// Something happens to a payment at Stripe that nobody here asked for; perhaps a webhook tells, once or twice, or
-    /// before the answer to a request that is under way.
-    fn happens_elsewhere(&mut self, session: &SessionId) {
-        let Some((_, row, _)) = self.store.rows.get(session) else { return };
-        let State::Completed { intent, .. } = row.state.clone() else { return };
-        if self.chance.per_mille(500) {
-            self.count("refunded elsewhere");
-            self.stripe.refund_elsewhere(&intent, self.now);
-        } else {
-            self.count("disputed");
-            self.stripe.dispute(&intent, self.now, &mut self.chance);
-        }
-        for _ in 0..self.chance.below(3) {
-            let when = Span::millis(self.chance.millis(1, 60_000));
-            let hint = Hint { concern: Concern::Order, payment: None };
-            self.at(when, Event::Webhook { session: session.clone(), hint });
-        }
     }
 
     fn feed(&mut self, process: usize, session: &SessionId, input: Input) -> Result<(), String> {
@@ -601,34 +513,5 @@ impl World {
                 Ok(())
             }
         }
-    }
-
-    /// A shopper who is given a page's address may pay there, at any time while the page is open, and after.
-    fn shop_on_page(&mut self, answer: &Result<Box<Answer>, Rejection>) {
-        let Ok(answer) = answer else { return };
-        let State::AwaitingHosted { page, .. } = &answer.session.state else { return };
-        self.count("page shown");
-        if self.racing {
-            let when = Span::millis(self.chance.millis(1, 5000));
-            self.at(when, Event::PaysOnPage { page: page.id.clone(), card: Card::Pays });
-            return;
-        }
-        if !self.chance.per_mille(600) {
-            return;
-        }
-        let longest = if self.chance.per_mille(800) { 120_000 } else { 2_400_000 };
-        let when = Span::millis(self.chance.millis(1000, longest));
-        let card = if self.chance.per_mille(600) { Card::Pays } else { *self.chance.pick(&CARDS) };
-        let card = if self.stripe.odd && self.chance.per_mille(200) { Card::PaysHalf } else { card };
-        self.at(when, Event::PaysOnPage { page: page.id.clone(), card });
-    }
-
-    fn note(&mut self, answer: &Result<Box<Answer>, Rejection>) {
-        self.count(match answer {
-            Ok(answer) if answer.order.is_some() => "answer: paid",
-            Ok(_) => "answer: a session",
-            Err(Rejection::Undecided) => "answer: undecided",
-            Err(_) => "answer: a refusal",
-        });
     }
 }

@@ -6,7 +6,8 @@ use merchant_gateway::domain::order_event::{EventKind, OrderEvent, Sequence};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::order_events;
 use merchant_gateway::store::{
-    Claim, Commit, CommitError, Delivery, DeliveryState, Outcome, Settlement, StoreError, Which,
+    Claim, Commit, CommitError, Delivery, DeliveryState, LONGEST_PAUSE, Outcome, Settlement, StoreError,
+    Which,
 };
 
 use super::AnyStore;
@@ -199,6 +200,75 @@ pub(super) async fn a_retry_by_hand_begins_anew_and_waits_for_the_try_that_is_un
     store.retry_event(&harbor(), &under_way[0].id, at(300)).await.unwrap();
     let again = claimed(&store, &harbor(), 300).await;
     assert_eq!((again[0].tries, &again[0].payload), (1, &under_way[0].payload));
+}
+
+pub(super) async fn a_try_that_fails_after_a_retry_by_hand_undoes_nothing_of_it(store: AnyStore) {
+    store.commit(placed(&harbor(), 1)).await.unwrap();
+    for outcome in [Outcome::Parked, Outcome::Again(at(7000))] {
+        let under_way = claimed(&store, &harbor(), 1000).await.remove(0);
+        store.retry_event(&harbor(), &under_way.id, at(1001)).await.unwrap();
+        assert!(settled(&store, &under_way, outcome).await, "it is recorded");
+        let kept = store.delivery(&harbor(), &under_way.id).await.unwrap().unwrap();
+        assert_eq!((kept.state, kept.next_try), (DeliveryState::Pending, Some(at(1001))), "{outcome:?}");
+        assert_eq!((kept.tries, kept.first_try, kept.leased_until), (0, None, None), "{outcome:?}");
+        assert_eq!(kept.last_status, Some(200));
+        let anew = claimed(&store, &harbor(), 1001).await.remove(0);
+        assert_eq!((anew.tries, anew.first_try), (1, Some(at(1001))));
+        assert!(settled(&store, &anew, Outcome::Again(at(1000))).await);
+    }
+}
+
+pub(super) async fn a_parked_event_that_is_retried_waits_for_the_one_of_its_order_that_is_on_its_way(
+    store: AnyStore,
+) {
+    store.commit(placed(&harbor(), 1)).await.unwrap();
+    let more = vec![event(101, 1, EventKind::Refunded), event(102, 1, EventKind::Fulfilled)];
+    store.append_events(&harbor(), more).await.unwrap();
+    let first = claimed(&store, &harbor(), 0).await.remove(0);
+    assert!(settled(&store, &first, Outcome::Parked).await);
+    let second = claimed(&store, &harbor(), 1).await.remove(0);
+    assert_eq!(second.sequence.0, 2);
+    store.retry_event(&harbor(), &first.id, at(2)).await.unwrap();
+    assert_eq!(claimed(&store, &harbor(), 3).await, [], "of an order only one is on its way");
+    assert_eq!(store.tenants_with_due_events(at(3)).await.unwrap(), []);
+    assert!(settled(&store, &second, Outcome::Again(at(4))).await);
+    for sequence in [1, 2, 3] {
+        let next = claimed(&store, &harbor(), 10).await;
+        assert_eq!(numbers(&next), [(OrderId::from_random(1), sequence)]);
+        assert!(settled(&store, &next[0], Outcome::Delivered).await);
+    }
+}
+
+pub(super) async fn what_a_clock_has_put_off_that_was_set_back_is_due(store: AnyStore) {
+    const YEAR: i64 = 365 * 24 * 3600;
+    for session in [1, 2] {
+        store.commit(placed(&harbor(), session)).await.unwrap();
+    }
+    let ahead = claimed(&store, &harbor(), YEAR).await;
+    assert!(settled(&store, &ahead[0], Outcome::Again(at(YEAR + 60))).await);
+    assert_eq!(store.tenants_with_due_events(at(0)).await.unwrap(), [harbor()]);
+    let back = claimed(&store, &harbor(), 0).await;
+    assert_eq!(back.len(), 2, "one that was to be tried in a year, and one that is leased for that long");
+    assert!(back.iter().all(|delivery| delivery.first_try == Some(at(0))), "its three days begin now");
+    assert!(!settled(&store, &ahead[1], Outcome::Parked).await, "the lease is another's by now");
+    assert!(settled(&store, &back[0], Outcome::Again(at(LONGEST_PAUSE.as_millis() / 1000))).await);
+    assert_eq!(claimed(&store, &harbor(), 0).await, [], "a pause that can be is kept");
+}
+
+pub(super) async fn an_event_that_waits_for_another_is_due_with_it_and_at_once_after_it(store: AnyStore) {
+    store.commit(placed(&harbor(), 1)).await.unwrap();
+    store.append_events(&harbor(), vec![event(101, 1, EventKind::Refunded)]).await.unwrap();
+    let first = claimed(&store, &harbor(), 0).await.remove(0);
+    assert!(settled(&store, &first, Outcome::Again(at(60))).await);
+    store.append_events(&harbor(), vec![event(102, 1, EventKind::Fulfilled)]).await.unwrap();
+    let due: Vec<_> = all(&store, &harbor()).await.iter().map(|delivery| delivery.next_try).collect();
+    assert_eq!(due, [Some(at(60)); 3], "what waits is not looked at before");
+    let first = claimed(&store, &harbor(), 61).await.remove(0);
+    assert!(settled(&store, &first, Outcome::Again(at(3600))).await);
+    store.retry_event(&harbor(), &first.id, at(70)).await.unwrap();
+    let first = claimed(&store, &harbor(), 70).await.remove(0);
+    assert!(settled(&store, &first, Outcome::Delivered).await);
+    assert_eq!(numbers(&claimed(&store, &harbor(), 70).await), [(OrderId::from_random(1), 2)]);
 }
 
 pub(super) async fn events_are_listed_newest_first_by_state_order_and_page(store: AnyStore) {

@@ -17,6 +17,22 @@ pub enum Does {
     Answers(&'static str),
     /// Never answers.
     Hangs,
+    /// Takes it, and goes away without an answer.
+    TakesUnheard,
+    /// Takes it, and never comes to the end of its answer, which it sends as fast as it is read.
+    Floods,
+    /// The same, and says nothing more after a while.
+    Dribbles,
+}
+
+impl Does {
+    /// Whether what is sent is taken.
+    const fn takes(&self) -> bool {
+        match self {
+            Self::Takes | Self::TakesUnheard | Self::Floods | Self::Dribbles => true,
+            Self::Answers(_) | Self::Hangs => false,
+        }
+    }
 }
 
 /// A request as it arrived; the names of its headers are in lower case.
@@ -25,22 +41,35 @@ pub struct Received {
     pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: String,
+    /// Whether it was taken.
+    pub taken: bool,
 }
 
 #[derive(Default)]
 struct Inbox {
     received: Mutex<Vec<Received>>,
+    /// How much was written of each answer without an end, until nobody listened any more.
+    endless: Mutex<Vec<usize>>,
     changed: Condvar,
 }
+
+/// Chooses what is done with the next request.
+type Choice = Box<dyn FnMut() -> Does + Send>;
 
 pub struct OrderReceiver {
     pub port: u16,
     inbox: Arc<Inbox>,
-    does: Arc<Mutex<Does>>,
+    does: Arc<Mutex<Choice>>,
 }
 
 impl OrderReceiver {
     pub fn start(does: Does) -> Self {
+        Self::choosing(move || does.clone())
+    }
+
+    /// One that does something else every time.
+    pub fn choosing(does: impl FnMut() -> Does + Send + 'static) -> Self {
+        let does: Choice = Box::new(does);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let receiver = Self { port, inbox: Arc::default(), does: Arc::new(Mutex::new(does)) };
@@ -50,8 +79,9 @@ impl OrderReceiver {
             let mut hanging = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let Some(request) = read(&mut stream) else { continue };
-                let does = does.lock().unwrap().clone();
+                let Some(mut request) = read(&mut stream) else { continue };
+                let does = does.lock().unwrap()();
+                request.taken = does.takes();
                 inbox.received.lock().unwrap().push(request);
                 inbox.changed.notify_all();
                 let head = match does {
@@ -59,6 +89,12 @@ impl OrderReceiver {
                     Does::Answers(head) => head,
                     Does::Hangs => {
                         hanging.push(stream);
+                        continue;
+                    }
+                    Does::TakesUnheard => continue,
+                    Does::Floods | Does::Dribbles => {
+                        let (inbox, fast) = (Arc::clone(&inbox), matches!(does, Does::Floods));
+                        std::thread::spawn(move || inbox.endless(stream, fast));
                         continue;
                     }
                 };
@@ -69,7 +105,7 @@ impl OrderReceiver {
     }
 
     pub fn now_does(&self, does: Does) {
-        *self.does.lock().unwrap() = does;
+        *self.does.lock().unwrap() = Box::new(move || does.clone());
     }
 
     pub fn url(&self) -> String {
@@ -83,6 +119,34 @@ impl OrderReceiver {
         let (received, waited) = self.inbox.changed.wait_timeout_while(received, PATIENCE, missing).unwrap();
         assert!(!waited.timed_out(), "only {} of {count} requests arrived", received.len());
         received.clone()
+    }
+
+    /// Waits until nobody listens any more to so many answers without an end; gives how much was written of each.
+    pub fn given_up(&self, count: usize) -> Vec<usize> {
+        let endless = self.inbox.endless.lock().unwrap();
+        let missing = |endless: &mut Vec<usize>| endless.len() < count;
+        let (endless, waited) = self.inbox.changed.wait_timeout_while(endless, PATIENCE, missing).unwrap();
+        assert!(!waited.timed_out(), "somebody still listens");
+        endless.clone()
+    }
+}
+
+impl Inbox {
+    /// An answer without an end.
+    fn endless(&self, mut stream: TcpStream, fast: bool) {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+        let mut written = 0;
+        if fast {
+            while let Ok(more) = stream.write(&[b'x'; 4096]) {
+                written += more;
+            }
+        } else {
+            written += stream.write(b"x").unwrap();
+            // Until the other side goes away.
+            while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
+        }
+        self.endless.lock().unwrap().push(written);
+        self.changed.notify_all();
     }
 }
 
@@ -102,7 +166,7 @@ fn read(stream: &mut TcpStream) -> Option<Received> {
             let length: usize = headers.get("content-length")?.parse().ok()?;
             if bytes.len() >= at + 4 + length {
                 let body = String::from_utf8(bytes[at + 4..at + 4 + length].to_vec()).unwrap();
-                return Some(Received { path, headers, body });
+                return Some(Received { path, headers, body, taken: false });
             }
         }
         let read = stream.read(&mut buffer).ok().filter(|read| *read > 0)?;

@@ -60,12 +60,12 @@ impl World {
                 return Ok(Err(CommitFailed::Store));
             }
             self.count("commit done unheard");
-            self.store.commit(change)?.ok();
+            self.store.commit(change, self.now)?.ok();
             return Ok(Err(CommitFailed::Store));
         }
         let state = change.session.state.name();
         let id = change.session.id.clone();
-        let done = self.store.commit(change)?;
+        let done = self.store.commit(change, self.now)?;
         self.tell(|| format!("{id} is committed as {state}: {done:?}"));
         if done.is_err() {
             self.count("conflict");
