@@ -103,10 +103,15 @@ impl Directory {
         self.by_id(&tenant.merchant).filter(|merchant| merchant.tenant() == tenant)?.receiver()
     }
 
-    /// Lets a due session go on. One of a merchant that is not served here waits in the store.
+    /// Lets a due session go on. One of a merchant that is not served here waits in the store, and so does one of a merchant
+    /// whose records cannot be relied on.
     pub fn wake(&self, due: &DueSession) {
         match self.by_id(&due.tenant.merchant) {
-            Some(merchant) if merchant.tenant() == &due.tenant => merchant.wake(&due.id),
+            Some(merchant) if merchant.tenant() == &due.tenant => {
+                if merchant.view().records.are_reliable() {
+                    merchant.wake(&due.id);
+                }
+            }
             Some(_) | None => {
                 if self.unserved.insert(due.tenant.clone()) {
                     let (merchant, mode) = (&due.tenant.merchant, due.tenant.mode.as_str());

@@ -12,7 +12,7 @@ use super::inbox::WebhookDesk;
 use super::reconciliation::{Unreconciled, reconcile};
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
-use crate::domain::merchant::MerchantView;
+use crate::domain::merchant::{MerchantView, Records};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{MerchantLimiter, StripeGate};
 use crate::store::Store;
@@ -55,9 +55,12 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: &MerchantSetup, services: &Services) -> Self {
-        let view = MerchantView { account: None, ..setup.view.clone() };
+        let tenant = setup.view.tenant();
+        let owed = !services.reconciliation.unreconciled(&tenant).is_empty();
+        let records = if owed { Records::Unreconciled } else { reliable(services) };
+        let view = MerchantView { account: None, records, ..setup.view.clone() };
         Self {
-            tenant: view.tenant(),
+            tenant,
             limiter: MerchantLimiter::new(&view.limits),
             gate: StripeGate::default(),
             receiver: setup.receiver.clone(),
@@ -67,6 +70,12 @@ impl Shared {
             stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone())),
         }
     }
+}
+
+/// The records of a merchant that has nothing to account for.
+fn reliable(services: &Services) -> Records {
+    let restored = services.reconciliation.last_restore();
+    restored.map_or(Records::Whole, |restored| Records::Reconciled { restored })
 }
 
 pub(super) struct MerchantActor {
@@ -144,7 +153,7 @@ impl Handler<LearnAccount> for MerchantActor {
                 let stripe = shared.stripe.load_full();
                 let store = services.store.as_ref();
                 let learned = learn(store, stripe.as_ref().as_ref(), &shared.tenant, given).await?;
-                reconcile(&services, &shared).await?;
+                reconcile(&services, &shared, (&learned.account, learned.proved)).await?;
                 Ok(learned)
             };
             io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
@@ -153,11 +162,24 @@ impl Handler<LearnAccount> for MerchantActor {
             Ok(Learned { account, proved }) => {
                 tracing::info!(merchant = %actor.shared.tenant.merchant, %account, proved, "stripe_account_known");
                 actor.shared.account_proved.store(proved, Ordering::Release);
-                actor.publish(|view| view.account = Some(account));
+                let records = reliable(&actor.services);
+                actor.publish(|view| {
+                    view.account = Some(account);
+                    view.records = records;
+                });
             }
             Err(error) => {
                 tracing::warn!(merchant = %actor.shared.tenant.merchant, %error, "stripe_account_unknown");
-                ctx.notify_later(LearnAccount, actor.pause);
+                // Where it is known when the next try can be the last, it is not made later than then.
+                let pause = match &error {
+                    Unlearned::Restored(Unreconciled::Settling { left }) => actor.pause.min(left.to_duration()),
+                    Unlearned::Restored(_)
+                    | Unlearned::Stripe(_)
+                    | Unlearned::Store(_)
+                    | Unlearned::Disagrees { .. }
+                    | Unlearned::Lost => actor.pause,
+                };
+                ctx.notify_later(LearnAccount, pause);
                 actor.pause = (actor.pause * 2).min(LONGEST_PAUSE);
             }
         }));

@@ -1,24 +1,31 @@
 //! Before a merchant of a restored database takes a payment: everything of ours that Stripe shows since the backup is
-//! attached to its session or flagged.
+//! attached to its session or flagged, and what became of its orders is known.
 //!
-//! It goes beside the sessions' actors, since nothing of these can be paid yet: each change is made from the version that
-//! was read, as theirs are.
+//! It goes beside the sessions' actors, which do nothing of their own meanwhile: each change is made from the version that
+//! was read, as theirs are. Invariants: a restore of checkouts is accounted for only by an account that Stripe itself has named,
+//! and only by a reading begun when nothing of the process before could arrive any more; no order is placed before the numbers that may
+//! have been given are behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::merchant::Shared;
 use super::preparation::prepare;
 use super::services::Services;
+use crate::domain::address::Buyer;
+use crate::domain::checkout::aftersales::OrderSeen;
 use crate::domain::checkout::attempt::{Flag, FlagReason, IntentSeen, IntentStatus, Seen};
 use crate::domain::checkout::driver::change_of;
 use crate::domain::checkout::event::Event;
 use crate::domain::checkout::hosted::{PageSeen, PageStatus};
-use crate::domain::checkout::restored::Trace;
-use crate::domain::checkout::session::State;
+use crate::domain::checkout::restored::{Shown, Trace};
+use crate::domain::checkout::session::{Session, State};
 use crate::domain::checkout::step::Context;
-use crate::domain::ids::{FlagId, SessionId};
-use crate::domain::time::{Span, Timestamp};
-use crate::store::{CommitError, StoreError};
+use crate::domain::ids::{AccountId, AttemptNumber, FlagId, PaymentIntentId, SessionId};
+use crate::domain::time::Span;
+use crate::store::{CommitError, Epoch, StoreError};
+use crate::stripe::Window;
 
-/// How far before a backup Stripe is looked at: clocks differ.
+/// How far around what may have happened Stripe is looked at: clocks differ.
 const MARGIN: Span = Span::minutes(10);
 
 /// How often a change is tried again when a session changes under it.
@@ -29,110 +36,248 @@ const TRIES: u32 = 10;
 pub(super) enum Unreconciled {
     #[error("the store: {0}")]
     Store(#[from] StoreError),
-    #[error("Stripe could not be read to its end")]
+    #[error(
+        "the key may not read its account, so nothing proves that what it shows is all of this merchant's; \
+         payments stay off until the key may read /v1/account (for a restricted key: Account, read)"
+    )]
+    Unproved,
+    #[error(
+        "Stripe could not be read to its end; if that goes on, see whether the key may read payments, Checkout Sessions, \
+         refunds and disputes"
+    )]
     Unread,
     #[error("payment {0} is not decided yet at Stripe")]
-    Undecided(String),
+    Undecided(PaymentIntentId),
     #[error("page {0} could not be closed")]
     PageOpen(String),
     #[error("{0} changes all the time")]
     Busy(SessionId),
+    #[error("what the former process sent may still arrive at Stripe; it is read again in {} s", left.as_millis() / 1000)]
+    Settling { left: Span },
 }
 
-/// Accounts for every restore that is not accounted for yet.
-pub(super) async fn reconcile(services: &Services, merchant: &Shared) -> Result<(), Unreconciled> {
+/// Accounts for every restore that is not accounted for yet, by what this account shows.
+pub(super) async fn reconcile(
+    services: &Services,
+    merchant: &Shared,
+    (account, proved): (&AccountId, bool),
+) -> Result<(), Unreconciled> {
+    let epochs = services.reconciliation.unreconciled(&merchant.tenant);
+    if epochs.is_empty() {
+        return Ok(());
+    }
+    let restored = epochs.iter().map(|epoch| epoch.restored).max();
+    // Where nothing is kept from before, nothing that is kept can look payable and be paid.
+    if let Some(restored) = restored
+        && !proved
+        && services.reconciliation.began_before(&merchant.tenant, restored).await?
+    {
+        return Err(Unreconciled::Unproved);
+    }
+    let asked = services.clock.now();
+    let reading = Reading { services, merchant, account };
+    let (pages, payments, orders) = reading.account_for_all(&epochs).await?;
+    let settled = restored.map_or(asked, |restored| restored + services.settle);
+    if asked < settled {
+        return Err(Unreconciled::Settling {
+            left: settled.since(services.clock.now()).max(Span::millis(1)),
+        });
+    }
     let tenant = &merchant.tenant;
-    let epochs = services.reconciliation.unreconciled(tenant).await?;
-    let Some(taken) = epochs.iter().map(|epoch| epoch.taken).min() else { return Ok(()) };
-    let since = taken - MARGIN;
-    let (pages, payments) = account_since(services, merchant, since).await?;
     for epoch in &epochs {
         services.reconciliation.reconciled(tenant, epoch).await?;
     }
-    tracing::warn!(merchant = %tenant.merchant, %since, pages, payments, "restore_reconciled");
+    tracing::warn!(merchant = %tenant.merchant, restores = epochs.len(), pages, payments, orders, "restore_reconciled");
     Ok(())
 }
 
-async fn account_since(
-    services: &Services,
-    merchant: &Shared,
-    since: Timestamp,
-) -> Result<(usize, usize), Unreconciled> {
-    let stripe = merchant.stripe.load_full();
-    let shop = &merchant.tenant.merchant;
-    // The pages first: one that is closed can no longer be paid when the payments are listed.
-    let pages = stripe.pages_since(shop, since).await.ok_or(Unreconciled::Unread)?;
-    for page in &pages {
-        close(services, merchant, page).await?;
-    }
-    let payments = stripe.payments_since(shop, since).await.ok_or(Unreconciled::Unread)?;
-    for seen in &payments {
-        account_for(services, merchant, seen).await?;
-    }
-    Ok((pages.len(), payments.len()))
+/// One reading of everything, on one account.
+struct Reading<'a> {
+    services: &'a Services,
+    merchant: &'a Shared,
+    account: &'a AccountId,
 }
 
-/// Closes a page that the database does not know to be open, and keeps its attempt's number from being given again.
-async fn close(services: &Services, merchant: &Shared, page: &PageSeen) -> Result<(), Unreconciled> {
-    let Some(session) = &page.session else { return Ok(()) };
-    let loaded = services.store.load(&merchant.tenant, session, None).await?;
-    let known = loaded.session.as_ref().is_some_and(|(_, session)| match &session.state {
-        State::AwaitingHosted { page: known, .. } | State::ClosingHosted { page: known, .. } => {
-            known.id == page.id
-        }
-        State::OpeningHosted(hosted) => page.attempt == Some(hosted.attempt),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Charging(_)
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => false,
-    });
-    if page.status == PageStatus::Open && !known {
-        let distinction = format!("restored-{:032x}", services.ids.random_id());
-        let closed = merchant.stripe.load_full().close_page(&page.id, &distinction).await.seen;
-        let open = !matches!(&closed, Seen::Page(seen) if seen.status != PageStatus::Open);
-        if open {
-            return Err(Unreconciled::PageOpen(page.id.to_string()));
-        }
-    }
-    match (loaded.session.is_some(), page.attempt) {
-        (true, Some(attempt)) => apply(services, merchant, session, Trace::Page(attempt)).await,
-        _ => Ok(()),
-    }
-}
-
-/// Attaches a payment to its session, or flags it.
-async fn account_for(services: &Services, merchant: &Shared, seen: &IntentSeen) -> Result<(), Unreconciled> {
-    let Some(session) = &seen.session else { return Ok(()) };
-    let seen = decided(services, merchant, session, seen).await?;
-    if services.store.load(&merchant.tenant, session, None).await?.session.is_some() {
-        return apply(services, merchant, session, Trace::Payment(seen)).await;
-    }
-    if seen.status == IntentStatus::Succeeded {
-        let flag = Flag {
-            id: FlagId::from_random(services.ids.random_id()),
-            session: session.clone(),
-            intent: seen.id.clone(),
-            reason: FlagReason::LostByRestore,
-            seen: services.clock.now(),
+impl Reading<'_> {
+    /// Accounts for all that Stripe shows of some restores; how many pages, payments and changed orders that were.
+    async fn account_for_all(&self, epochs: &[Epoch]) -> Result<(usize, usize, usize), Unreconciled> {
+        let window = |epoch: &Epoch| Window {
+            from: epoch.taken - MARGIN,
+            to: epoch.restored + self.services.settle + MARGIN,
         };
-        services.reconciliation.flag(&merchant.tenant, flag).await?;
+        let stripe = self.merchant.stripe.load_full();
+        let shop = &self.merchant.tenant.merchant;
+        // The pages first: one that is closed can no longer be paid when the payments are listed.
+        let (mut pages, mut buyers) = (0, BTreeMap::new());
+        for epoch in epochs {
+            for page in stripe.pages_within(shop, window(epoch)).await.ok_or(Unreconciled::Unread)? {
+                buyers.extend(page.intent.as_ref().map(|(intent, _)| (intent.clone(), page.buyer.clone())));
+                self.close(&page).await?;
+                pages += 1;
+            }
+        }
+        // The oldest first, each once.
+        let (mut payments, mut known) = (Vec::new(), BTreeSet::new());
+        let mut touched = BTreeSet::new();
+        for epoch in epochs {
+            let within = window(epoch);
+            let found = stripe.payments_within(shop, within).await.ok_or(Unreconciled::Unread)?;
+            let paid = found.iter().filter(|seen| seen.status == IntentStatus::Succeeded).count();
+            let numbers = u32::try_from(paid).unwrap_or(u32::MAX);
+            self.services.reconciliation.numbers_given(&self.merchant.tenant, epoch, numbers).await?;
+            payments.extend(found.into_iter().filter(|seen| known.insert(seen.id.clone())));
+            touched.extend(stripe.touched_within(within).await.ok_or(Unreconciled::Unread)?);
+        }
+        for seen in &payments {
+            self.account_for(seen, buyers.get(&seen.id)).await?;
+        }
+        let orders = self.look_at_orders(&touched).await?;
+        Ok((pages, payments.len(), orders))
     }
-    Ok(())
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+        let loaded = self.services.store.load(&self.merchant.tenant, id, None).await?;
+        Ok(loaded.session.map(|(_, session)| session))
+    }
+
+    /// Tells one try from every other.
+    fn distinction(&self) -> String {
+        format!("restored-{:032x}", self.services.ids.random_id())
+    }
+
+    /// Closes a page whose address the database does not know, and keeps its attempt's number from being given again.
+    async fn close(&self, page: &PageSeen) -> Result<(), Unreconciled> {
+        let Some(id) = &page.session else { return Ok(()) };
+        let session = self.session(id).await?;
+        // Of one that was being opened somebody may have the address: its opening is repeated, and then reads "expired".
+        let known = session.as_ref().is_some_and(|session| match &session.state {
+            State::AwaitingHosted { page: known, .. } | State::ClosingHosted { page: known, .. } => {
+                known.id == page.id
+            }
+            State::OpeningHosted(_)
+            | State::Open { .. }
+            | State::Ready { .. }
+            | State::Charging(_)
+            | State::Frozen { .. }
+            | State::Completed { .. }
+            | State::Canceled { .. }
+            | State::Expired => false,
+        });
+        if page.status == PageStatus::Open && !known {
+            let stripe = self.merchant.stripe.load_full();
+            let closed = stripe.close_page(&page.id, &self.distinction()).await.seen;
+            if !matches!(&closed, Seen::Page(seen) if seen.status != PageStatus::Open) {
+                return Err(Unreconciled::PageOpen(page.id.to_string()));
+            }
+        }
+        match (session, page.attempt) {
+            (Some(_), Some(attempt)) => self.trace(id, Shown::Page(attempt)).await,
+            (Some(_) | None, _) => Ok(()),
+        }
+    }
+
+    /// Attaches a payment to its session, or flags it. `buyer` is who paid on a page, where it was made on one.
+    async fn account_for(&self, seen: &IntentSeen, buyer: Option<&Buyer>) -> Result<(), Unreconciled> {
+        let Some(id) = &seen.session else { return Ok(()) };
+        let session = self.session(id).await?;
+        let seen = self.decided(seen, session.as_ref().and_then(running), buyer.is_some()).await?;
+        if session.is_some() {
+            let buyer = buyer.cloned().unwrap_or_default();
+            return self.trace(id, Shown::Payment { seen, buyer }).await;
+        }
+        if seen.status == IntentStatus::Succeeded {
+            let flag = Flag {
+                id: FlagId::from_random(self.services.ids.random_id()),
+                session: id.clone(),
+                intent: seen.id.clone(),
+                reason: FlagReason::LostByRestore,
+                seen: self.services.clock.now(),
+            };
+            self.services.reconciliation.flag(&self.merchant.tenant, flag).await?;
+        }
+        Ok(())
+    }
+
+    /// A payment whose end is known: one that could still be paid is canceled. One that a session of the database works on
+    /// is left to it.
+    async fn decided(
+        &self,
+        seen: &IntentSeen,
+        running: Option<AttemptNumber>,
+        on_page: bool,
+    ) -> Result<IntentSeen, Unreconciled> {
+        let undecided = || Unreconciled::Undecided(seen.id.clone());
+        match seen.status {
+            IntentStatus::Succeeded | IntentStatus::Canceled => Ok(seen.clone()),
+            _ if running.is_some() && running == seen.attempt => Ok(seen.clone()),
+            // Nobody but its page's shopper can go on with it, and the page is closed.
+            IntentStatus::RequiresPaymentMethod if on_page => Ok(seen.clone()),
+            IntentStatus::Processing => Err(undecided()),
+            IntentStatus::RequiresPaymentMethod
+            | IntentStatus::RequiresAction
+            | IntentStatus::RequiresConfirmation
+            | IntentStatus::RequiresCapture => {
+                let stripe = self.merchant.stripe.load_full();
+                let canceled = stripe.cancel_intent(&seen.id, &self.distinction()).await.seen;
+                let Seen::Intent(now) = canceled else { return Err(undecided()) };
+                let ended = matches!(now.status, IntentStatus::Canceled | IntentStatus::Succeeded);
+                if ended { Ok(now) } else { Err(undecided()) }
+            }
+        }
+    }
+
+    /// Looks at every order whose payment was refunded or disputed, so that no refund is begun before those are known. How
+    /// many orders that were.
+    async fn look_at_orders(&self, touched: &BTreeSet<PaymentIntentId>) -> Result<usize, Unreconciled> {
+        let mut orders = BTreeMap::new();
+        for payment in touched {
+            let session =
+                self.services.reconciliation.session_paid_by(&self.merchant.tenant, payment).await?;
+            orders.extend(session.map(|session| (session, payment)));
+        }
+        for (session, payment) in &orders {
+            let stripe = self.merchant.stripe.load_full();
+            let seen = stripe.read_order(payment, self.services.clock.now()).await.seen;
+            if !matches!(&seen, OrderSeen::Read { disputes: Some(_), .. }) {
+                return Err(Unreconciled::Unread);
+            }
+            self.apply(session, Event::SawOrder(seen)).await?;
+        }
+        Ok(orders.len())
+    }
+
+    /// Commits what Stripe shows of a session.
+    async fn trace(&self, id: &SessionId, shown: Shown) -> Result<(), Unreconciled> {
+        let trace = Trace { account: self.account.clone(), shown };
+        self.apply(id, Event::Reconciled(Box::new(trace))).await
+    }
+
+    /// Commits what an event means to a session.
+    async fn apply(&self, id: &SessionId, event: Event) -> Result<(), Unreconciled> {
+        let (services, merchant) = (self.services, self.merchant);
+        for _ in 0..TRIES {
+            let loaded = services.store.load(&merchant.tenant, id, None).await?;
+            let Some((version, session)) = loaded.session else { return Ok(()) };
+            let view = merchant.view.load_full();
+            let context = Context { view: &view, moment: services.moment() };
+            let Some(change) = change_of((version, &session), event.clone(), &context) else { return Ok(()) };
+            let committed = match prepare(services, merchant, change).await {
+                Ok(commit) => services.store.commit(commit).await,
+                Err(error) => Err(error),
+            };
+            match committed {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict | CommitError::TokenUsed) => {}
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(Unreconciled::Busy(id.clone()))
+    }
 }
 
-/// A payment whose end is known: one that waits for what will never come is canceled. One that a session of the database
-/// works on is left to it.
-async fn decided(
-    services: &Services,
-    merchant: &Shared,
-    session: &SessionId,
-    seen: &IntentSeen,
-) -> Result<IntentSeen, Unreconciled> {
-    let loaded = services.store.load(&merchant.tenant, session, None).await?;
-    let running = loaded.session.and_then(|(_, session)| match &session.state {
+/// The attempt that a session works on.
+fn running(session: &Session) -> Option<AttemptNumber> {
+    match &session.state {
         State::Charging(charging) | State::Frozen { charging, .. } => Some(charging.attempt),
         State::OpeningHosted(hosted)
         | State::AwaitingHosted { hosted, .. }
@@ -142,47 +287,5 @@ async fn decided(
         | State::Completed { .. }
         | State::Canceled { .. }
         | State::Expired => None,
-    });
-    let undecided = || Unreconciled::Undecided(seen.id.to_string());
-    match seen.status {
-        IntentStatus::Succeeded | IntentStatus::Canceled | IntentStatus::RequiresPaymentMethod => {
-            Ok(seen.clone())
-        }
-        _ if running.is_some() && running == seen.attempt => Ok(seen.clone()),
-        IntentStatus::Processing => Err(undecided()),
-        IntentStatus::RequiresAction | IntentStatus::RequiresConfirmation | IntentStatus::RequiresCapture => {
-            let distinction = format!("restored-{:032x}", services.ids.random_id());
-            let canceled = merchant.stripe.load_full().cancel_intent(&seen.id, &distinction).await.seen;
-            let Seen::Intent(now) = canceled else { return Err(undecided()) };
-            let ended = matches!(now.status, IntentStatus::Canceled | IntentStatus::Succeeded);
-            if ended { Ok(now) } else { Err(undecided()) }
-        }
     }
-}
-
-/// Commits what a trace means to its session.
-async fn apply(
-    services: &Services,
-    merchant: &Shared,
-    id: &SessionId,
-    trace: Trace,
-) -> Result<(), Unreconciled> {
-    for _ in 0..TRIES {
-        let loaded = services.store.load(&merchant.tenant, id, None).await?;
-        let Some((version, session)) = loaded.session else { return Ok(()) };
-        let view = merchant.view.load_full();
-        let context = Context { view: &view, moment: services.moment() };
-        let event = Event::Reconciled(Box::new(trace.clone()));
-        let Some(change) = change_of((version, &session), event, &context) else { return Ok(()) };
-        let committed = match prepare(services, merchant, change).await {
-            Ok(commit) => services.store.commit(commit).await,
-            Err(error) => Err(error),
-        };
-        match committed {
-            Ok(_) => return Ok(()),
-            Err(CommitError::Conflict | CommitError::TokenUsed) => {}
-            Err(CommitError::Store(error)) => return Err(error.into()),
-        }
-    }
-    Err(Unreconciled::Busy(id.clone()))
 }

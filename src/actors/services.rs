@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::config::keyring::Keyring;
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::step::Moment;
+use crate::domain::time::Span;
 use crate::ports::{Clock, Ids};
 use crate::runtime::{Io, PublicLinks};
 use crate::store::{Inbox, Outbox, Reconciliation, Store};
@@ -19,6 +20,8 @@ pub struct Services {
     pub outbox: Arc<dyn Outbox>,
     /// Whether the database was restored, and what is not accounted for since.
     pub reconciliation: Arc<dyn Reconciliation>,
+    /// How long from a restore on what the process before has sent may still arrive at Stripe.
+    pub settle: Span,
     /// What Stripe has told.
     pub inbox: Arc<dyn Inbox>,
     /// Stripe, shared by all merchants.

@@ -50,7 +50,7 @@ impl Restore {
         let config = self.configured.load(&SystemEnvironment)?;
         let StoreConfig::Sqlite(path) = &config.store;
         let id = format!("{:032x}", SystemIds.random_id());
-        let restored = runtime()?.block_on(restore(path, &self.from, id))?;
+        let restored = runtime()?.block_on(restore(path, &self.from, (id, SystemClock.now())))?;
         say(&format!("restored {} as of {}", path.display(), restored.taken));
         if let Some(aside) = restored.moved_to {
             say(&format!("the database that was there is now {}", aside.display()));

@@ -4,6 +4,7 @@
 //! (open requests finish within the grace time), sweeper, order events, actors, admin listener, store.
 
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
@@ -61,6 +62,8 @@ pub(super) struct Gateway {
     admin: ServerHandle,
     probes: Probes,
     stop: watch::Sender<bool>,
+    /// Resolves when somebody wishes a stop, from the start on.
+    wish: Pin<Box<dyn Future<Output = &'static str> + Send>>,
     /// Resolves when the listener has ended.
     ended: oneshot::Receiver<()>,
     actors: JoinHandle<()>,
@@ -71,6 +74,8 @@ impl Gateway {
     pub(super) fn start(config: GatewayConfig, needs: Needs) -> anyhow::Result<Self> {
         let address = needs.listener.local_addr()?;
         let io = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
+        // Before anybody hears that it serves: whoever then wishes a stop is heard.
+        let wish = Box::pin(io.block_on(async { signal() })?);
         let store = io.block_on(open_store(&config.store))?;
         let services =
             Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
@@ -82,7 +87,7 @@ impl Gateway {
         let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
         let started = starting.recv().context("the gateway's threads could not be started")??;
         let Started { server, admin, probes, directory, opened, ended } = started;
-        Ok(Self { address, opened, directory, io, store, server, admin, probes, stop, ended, actors })
+        Ok(Self { address, opened, directory, io, store, server, admin, probes, stop, wish, ended, actors })
     }
 
     /// Where it listens.
@@ -117,16 +122,14 @@ impl Gateway {
     /// Serves until SIGTERM or SIGINT, then stops in order. A listener or a store that ends by itself is a failure, after which
     /// a new process may do better.
     pub(super) fn run_until_signal(mut self) -> anyhow::Result<()> {
-        let (ended, store) = (&mut self.ended, Arc::clone(&self.store));
-        let why = self.io.block_on(async {
-            let signal = signal()?;
-            let why: Result<_, &str> = tokio::select! {
-                signal = signal => Ok(signal),
+        let (wish, ended, store) = (&mut self.wish, &mut self.ended, Arc::clone(&self.store));
+        let why: Result<_, &str> = self.io.block_on(async {
+            tokio::select! {
+                signal = wish => Ok(signal),
                 _ = ended => Err("the listener ended by itself; the log says why"),
                 () = store.stopped() => Err("the store stopped by itself; the log says why"),
-            };
-            std::io::Result::Ok(why)
-        })?;
+            }
+        });
         tracing::info!(?why, "stopping");
         self.stop()?;
         why.map(|_| ()).map_err(anyhow::Error::msg)
@@ -269,6 +272,7 @@ fn services(
         store: Arc::clone(store) as _,
         outbox: Arc::clone(store) as _,
         reconciliation: Arc::clone(store) as _,
+        settle: span(config.restore.settle),
         inbox: Arc::clone(store) as _,
         stripe: Arc::new(stripe),
         io,

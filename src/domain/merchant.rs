@@ -10,7 +10,7 @@ use super::ids::{AccountId, MerchantId, Mode, NetworkId, Tenant};
 use super::money::{Currency, Money};
 use super::shipping::ShippingRule;
 use super::tax::TaxRule;
-use super::time::Span;
+use super::time::{Span, Timestamp};
 
 /// Everything that a reader may know of a merchant; immutable.
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ pub struct MerchantView {
     pub limits: Limits,
     /// Whether it sells now.
     pub status: MerchantStatus,
+    /// Whether what is kept of its checkouts can be relied on.
+    pub records: Records,
 }
 
 impl MerchantView {
@@ -66,6 +68,32 @@ pub enum MerchantStatus {
     Serving,
     /// It shows its goods and sells nothing.
     Suspended,
+}
+
+/// Whether what is kept of a merchant's checkouts can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Records {
+    /// It can.
+    Whole,
+    /// They were restored from a backup, and what happened at Stripe since is not accounted for: what looks unpaid may be
+    /// paid. Nothing of a checkout changes by its shopper or by time until it is.
+    Unreconciled,
+    /// It can again: what happened since is accounted for.
+    Reconciled {
+        /// When they were last put back. Of a checkout from before, revisions may have been shown that are not in them.
+        restored: Timestamp,
+    },
+}
+
+impl Records {
+    /// Whether checkouts go on.
+    #[must_use]
+    pub const fn are_reliable(self) -> bool {
+        match self {
+            Self::Whole | Self::Reconciled { .. } => true,
+            Self::Unreconciled => false,
+        }
+    }
 }
 
 /// How a merchant's checkouts are run.

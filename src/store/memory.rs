@@ -19,8 +19,8 @@ use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash,
-    StripeEventId, Tenant,
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, PaymentIntentId, RefundNumber,
+    SessionId, SptHash, StripeEventId, Tenant,
 };
 use crate::domain::time::Timestamp;
 
@@ -43,6 +43,8 @@ struct Shop {
     events: BTreeMap<OrderEventId, Delivery>,
     stripe_events: BTreeMap<StripeEventId, KeptEvent>,
     account: Option<AccountId>,
+    /// By restore: the highest number known when it was first looked at, and how many may have been given beyond it.
+    given_numbers: BTreeMap<String, (u32, u32)>,
 }
 
 #[derive(Debug)]
@@ -198,12 +200,43 @@ impl Store for MemoryStore {
 /// Nothing in memory was ever restored.
 #[async_trait]
 impl Reconciliation for MemoryStore {
-    async fn unreconciled(&self, _: &Tenant) -> Result<Vec<Epoch>, StoreError> {
-        Ok(Vec::new())
+    fn unreconciled(&self, _: &Tenant) -> Vec<Epoch> {
+        Vec::new()
+    }
+
+    fn last_restore(&self) -> Option<Timestamp> {
+        None
     }
 
     async fn reconciled(&self, _: &Tenant, _: &Epoch) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn numbers_given(&self, tenant: &Tenant, epoch: &Epoch, count: u32) -> Result<(), StoreError> {
+        let mut shops = self.shops();
+        let shop = shops.entry(tenant.clone()).or_default();
+        let undecided = shop.attempts.values().filter(|row| row.end.is_none()).count();
+        let base = shop.last_number().saturating_add(u32::try_from(undecided).unwrap_or(u32::MAX));
+        let (_, known) = shop.given_numbers.entry(epoch.id.clone()).or_insert((base, count));
+        *known = count.max(*known);
+        Ok(())
+    }
+
+    async fn began_before(&self, tenant: &Tenant, moment: Timestamp) -> Result<bool, StoreError> {
+        let shops = self.shops();
+        let began = |shop: &Shop| shop.sessions.values().any(|row| row.session.created < moment);
+        Ok(shops.get(tenant).is_some_and(began))
+    }
+
+    async fn session_paid_by(
+        &self,
+        tenant: &Tenant,
+        payment: &PaymentIntentId,
+    ) -> Result<Option<SessionId>, StoreError> {
+        let shops = self.shops();
+        let Some(shop) = shops.get(tenant) else { return Ok(None) };
+        let paid = shop.orders.values().find(|placed| placed.order.payment_intent == *payment);
+        Ok(paid.map(|placed| placed.order.session.clone()))
     }
 
     async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError> {
@@ -217,6 +250,13 @@ impl Reconciliation for MemoryStore {
 }
 
 impl Shop {
+    /// The highest number that an order has or may have had.
+    fn last_number(&self) -> u32 {
+        let known = self.orders.values().map(|known| known.number.0);
+        let given = self.given_numbers.values().map(|(base, count)| base.saturating_add(*count));
+        known.chain(given).max().unwrap_or(OrderNumber::FIRST.0 - 1)
+    }
+
     fn token_use(&self, token: &SptHash) -> Option<TokenUse> {
         let (session, attempt) = self.tokens.get(token)?.clone();
         let end = self.attempts.get(&(session.clone(), attempt)).and_then(|row| row.end.clone());
@@ -256,8 +296,7 @@ impl Shop {
             None => {}
         }
         if let Some(new) = order {
-            let last = self.orders.values().map(|known| known.number).max();
-            let number = last.map_or(OrderNumber::FIRST, OrderNumber::next);
+            let number = OrderNumber(self.last_number()).next();
             self.orders.insert(new.order.id.clone(), new.numbered(number));
         }
         if let Some(row) = refund {

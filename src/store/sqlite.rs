@@ -5,6 +5,8 @@
 //! - [`apply`]: one commit as SQL.
 //! - [`reader`]: what is read, each answer from one moment.
 //! - [`journal`], [`outbox`] and [`inbox`]: what operators read, what merchants are told, what Stripe has told.
+//! - [`backup`] and [`restore`]: copies out of the folder and back; [`folder`]: what it remembers of them; [`restores`]: what a
+//!   database that is a copy cannot know.
 //! - [`rows`]: between texts and the domain.
 //!
 //! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
@@ -12,11 +14,14 @@
 
 mod apply;
 mod backup;
+mod folder;
 mod inbox;
 mod journal;
 mod open;
 mod outbox;
 mod reader;
+mod restore;
+mod restores;
 mod rows;
 mod writer;
 
@@ -27,6 +32,7 @@ use sqlx::SqlitePool;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+use self::restores::Restores;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
@@ -39,14 +45,15 @@ use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, RefundNumber, SessionId, SptHash, StripeEventId,
-    Tenant,
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, PaymentIntentId, RefundNumber, SessionId,
+    SptHash, StripeEventId, Tenant,
 };
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::Timestamp;
-pub use backup::{BackupError, Restored, back_up, restore};
+pub use backup::{BackupError, back_up};
 pub use open::OpenError;
+pub use restore::{Restored, restore};
 
 /// How many writes may wait; further callers wait before theirs is taken up.
 const QUEUE: usize = 1024;
@@ -59,21 +66,21 @@ pub struct SqliteStore {
     /// The runtime that opened the store. Queries run there, because actix's runtimes come and go with their
     /// workers and a half-done query must outlive its caller.
     runtime: Handle,
-    /// Every restore of the database.
-    epochs: Vec<Epoch>,
+    restores: Restores,
 }
 
 impl SqliteStore {
     /// Opens the database at `path`, making it (mode 0600) where there is none, and brings its schema up to date.
     ///
     /// Call it on the long-lived, multi-thread runtime: the store's tasks live there. The folder must exist and be
-    /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`.
+    /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`, `.openings` and `.restores`.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let (opened, readers) = open::open(path).await?;
-        let epochs = opened.epochs.clone();
+        let restores = Restores::read(opened.epochs.clone(), &readers).await;
+        let restores = restores.map_err(|error| open::database(path, &error))?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         tokio::spawn(Writer::new(opened, queue).run());
-        Ok(Self { jobs, readers, runtime: Handle::current(), epochs })
+        Ok(Self { jobs, readers, runtime: Handle::current(), restores })
     }
 
     /// Finishes every write that was begun, moves the write-ahead log into the file and lets go of it. Afterwards
@@ -253,17 +260,36 @@ impl Outbox for SqliteStore {
 
 #[async_trait]
 impl Reconciliation for SqliteStore {
-    async fn unreconciled(&self, tenant: &Tenant) -> Result<Vec<Epoch>, StoreError> {
-        if self.epochs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let done = self.read(journal::reconciliations(self.readers.clone(), tenant.clone())).await?;
-        Ok(self.epochs.iter().filter(|epoch| !done.contains(&epoch.id)).cloned().collect())
+    fn unreconciled(&self, tenant: &Tenant) -> Vec<Epoch> {
+        self.restores.open(tenant)
+    }
+
+    fn last_restore(&self) -> Option<Timestamp> {
+        self.restores.last()
     }
 
     async fn reconciled(&self, tenant: &Tenant, epoch: &Epoch) -> Result<(), StoreError> {
         let done = Box::new((tenant.clone(), epoch.id.clone()));
-        self.write(|asked| Write::Reconciled(done, asked)).await
+        self.write(|asked| Write::Reconciled(done, asked)).await?;
+        self.restores.close(tenant, &epoch.id);
+        Ok(())
+    }
+
+    async fn numbers_given(&self, tenant: &Tenant, epoch: &Epoch, count: u32) -> Result<(), StoreError> {
+        let given = Box::new((tenant.clone(), epoch.id.clone(), count));
+        self.write(|asked| Write::NumbersGiven(given, asked)).await
+    }
+
+    async fn began_before(&self, tenant: &Tenant, moment: Timestamp) -> Result<bool, StoreError> {
+        self.read(restores::began_before(self.readers.clone(), tenant.clone(), moment)).await
+    }
+
+    async fn session_paid_by(
+        &self,
+        tenant: &Tenant,
+        payment: &PaymentIntentId,
+    ) -> Result<Option<SessionId>, StoreError> {
+        self.read(restores::session_paid_by(self.readers.clone(), tenant.clone(), payment.clone())).await
     }
 
     async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError> {

@@ -16,8 +16,10 @@ pub mod webhook;
 pub use charge::{encode_charge, with_token};
 pub use page::{PageError, PageLinks, PageOffer, encode_page};
 pub use refund::encode_refund;
-pub use seller::{SellerAccount, Stripe};
+pub use seller::{SellerAccount, Stripe, Window};
 pub use transport::{StripeTransport, TransportConfig, TransportError};
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -42,6 +44,9 @@ const LISTING_MARGIN: Span = Span::minutes(10);
 
 /// The most pages of a listing that are read: 20 000 payments of one account.
 const MOST_PAGES: u32 = 200;
+
+/// How often one page of a long listing is asked for.
+const PAGE_TRIES: u32 = 3;
 
 /// One merchant's Stripe account, seen through its newest key.
 #[derive(Clone, Debug)]
@@ -295,9 +300,10 @@ impl SellerAccount for StripeAccount {
 
     /// Reads every refund and dispute of a payment (`GET /v1/refunds`, `GET /v1/disputes`, every page).
     async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> Observation<OrderSeen> {
-        let refunds = self.every::<RefundObject>("/v1/refunds", ("payment_intent", payment.as_str())).await;
-        let disputes =
-            self.every::<DisputeObject>("/v1/disputes", ("payment_intent", payment.as_str())).await;
+        let wanted = [("payment_intent", payment.as_str())];
+        let listed = |path| Listed { path, wanted: &wanted, most: MOST_PAGES, tries: 1 };
+        let refunds = self.every(&listed("/v1/refunds"), |_: &RefundObject| true).await;
+        let disputes = self.every(&listed("/v1/disputes"), |_: &DisputeObject| true).await;
         let Some((refunds, reply)) = refunds else { return OrderSeen::Unread.into() };
         let (all, readable) =
             (refunds.len(), refunds.iter().filter_map(RefundObject::seen).collect::<Vec<_>>());
@@ -308,19 +314,28 @@ impl SellerAccount for StripeAccount {
         Observation::of(OrderSeen::Read { refunds: readable, disputes, proof }, &reply)
     }
 
-    /// Every page of a merchant's since (`GET /v1/checkout/sessions`, every page of it).
-    async fn pages_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<PageSeen>> {
-        let from = since.as_seconds().to_string();
-        let (found, _) =
-            self.every::<CheckoutSession>("/v1/checkout/sessions", ("created[gte]", &from)).await?;
-        found.iter().filter(|page| page.is_of(merchant)).map(CheckoutSession::seen).collect()
+    /// Every page of a merchant's (`GET /v1/checkout/sessions`, every page of the listing).
+    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<PageSeen>> {
+        let is_ours = |page: &CheckoutSession| page.is_of(merchant);
+        let found = self.made_within("/v1/checkout/sessions", within, is_ours).await?;
+        found.iter().map(CheckoutSession::seen).collect()
     }
 
-    /// Every payment of a merchant's since (`GET /v1/payment_intents`, every page of it).
-    async fn payments_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<IntentSeen>> {
-        let from = since.as_seconds().to_string();
-        let (found, _) = self.every::<PaymentIntent>("/v1/payment_intents", ("created[gte]", &from)).await?;
-        found.iter().filter(|intent| intent.is_of_merchant(merchant)).map(PaymentIntent::seen).collect()
+    /// Every payment of a merchant's (`GET /v1/payment_intents`, every page of the listing).
+    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<IntentSeen>> {
+        let is_ours = |intent: &PaymentIntent| intent.is_of_merchant(merchant);
+        let found = self.made_within("/v1/payment_intents", within, is_ours).await?;
+        found.iter().map(PaymentIntent::seen).collect()
+    }
+
+    /// Every payment that was refunded or disputed (`GET /v1/refunds`, `GET /v1/disputes`, every page). Who made a refund is
+    /// not asked: it may have been made by hand.
+    async fn touched_within(&self, within: Window) -> Option<BTreeSet<PaymentIntentId>> {
+        let refunds = self.made_within("/v1/refunds", within, |_: &RefundObject| true).await?;
+        let disputes = self.made_within("/v1/disputes", within, |_: &DisputeObject| true).await?;
+        let of_refunds = refunds.into_iter().filter_map(|refund| refund.payment_intent);
+        let of_disputes = disputes.into_iter().filter_map(|dispute| dispute.payment_intent);
+        Some(of_refunds.chain(of_disputes).filter_map(|id| id.parse().ok()).collect())
     }
 
     /// Looks for the PaymentIntent of an attempt among all that were made since shortly before it
@@ -382,32 +397,68 @@ impl StripeAccount {
         }
     }
 
-    /// Everything that a listing shows where this is so, the oldest first, with the last answer; `None` when it did not come to
-    /// its end, or when the clocks differ, so that no time of it can be relied on.
-    async fn every<T>(&self, path: &str, (key, value): (&str, &str)) -> Option<(Vec<T>, Reply)>
+    /// Everything of a kind that was made within a time and that `keep` wants, the oldest first. However much that is, it is
+    /// read to its end; a page that fails is asked for again.
+    async fn made_within<T>(
+        &self,
+        path: &str,
+        within: Window,
+        keep: impl Fn(&T) -> bool + Send + Sync,
+    ) -> Option<Vec<T>>
+    where
+        T: DeserializeOwned + Identified + Send,
+    {
+        let (from, to) = (within.from.as_seconds().to_string(), (within.to.as_seconds() + 1).to_string());
+        let wanted = [("created[gte]", from.as_str()), ("created[lte]", to.as_str())];
+        let listed = Listed { path, wanted: &wanted, most: u32::MAX, tries: PAGE_TRIES };
+        Some(self.every(&listed, keep).await?.0)
+    }
+
+    /// Everything that a listing shows and that `keep` wants, the oldest first, with the last answer; `None` when it did not
+    /// come to its end, or when the clocks differ, so that no time of it can be relied on.
+    async fn every<T>(
+        &self,
+        listed: &Listed<'_>,
+        keep: impl Fn(&T) -> bool + Send + Sync,
+    ) -> Option<(Vec<T>, Reply)>
     where
         T: DeserializeOwned + Identified + Send,
     {
         let mut found: Vec<T> = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let after = found.last().map(|last| last.id().to_owned());
-            let mut query = vec![(key, value), ("limit", "100")];
-            if let Some(after) = &after {
-                query.push(("starting_after", after));
-            }
-            let reply = self.get(path, &query).await.ok()?;
-            if reply.status != 200 || !reply.clock_agrees {
-                return None;
-            }
-            let List { data, has_more } = reply.json::<List<T>>()?;
-            let nothing_new = data.is_empty();
-            found.extend(data);
+        let mut after: Option<String> = None;
+        for _ in 0..listed.most {
+            let (List { data, has_more }, reply) = self.page_of::<T>(listed, after.as_deref()).await?;
+            let last = data.last().map(|last| last.id().to_owned());
+            found.extend(data.into_iter().filter(&keep));
             if !has_more {
                 found.reverse();
                 return Some((found, reply));
             }
-            if nothing_new {
+            // More is promised, and nothing new to go on from: this is no complete reading.
+            if last.is_none() || last == after {
                 return None;
+            }
+            after = last;
+        }
+        None
+    }
+
+    /// One page of a listing, behind `after`.
+    async fn page_of<T: DeserializeOwned>(
+        &self,
+        listed: &Listed<'_>,
+        after: Option<&str>,
+    ) -> Option<(List<T>, Reply)> {
+        let behind = after.map(|after| ("starting_after", after));
+        let query: Vec<(&str, &str)> =
+            listed.wanted.iter().copied().chain([("limit", "100")]).chain(behind).collect();
+        for _ in 0..listed.tries {
+            let Ok(reply) = self.get(listed.path, &query).await else { continue };
+            if reply.status != 200 || !reply.clock_agrees {
+                continue;
+            }
+            if let Some(list) = reply.json::<List<T>>() {
+                return Some((list, reply));
             }
         }
         None
@@ -416,6 +467,17 @@ impl StripeAccount {
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, TransportError> {
         self.transport.send(&self.key, Call::get(path, query)).await
     }
+}
+
+/// A listing: where, of what, and how far it is read.
+struct Listed<'a> {
+    path: &'a str,
+    /// What it is cut by.
+    wanted: &'a [(&'a str, &'a str)],
+    /// The most pages that are read.
+    most: u32,
+    /// How often each is asked for.
+    tries: u32,
 }
 
 impl Stripe for StripeTransport {

@@ -53,6 +53,8 @@ pub(super) struct RefundObject {
     currency: String,
     created: i64,
     #[serde(default)]
+    pub(super) payment_intent: Option<String>,
+    #[serde(default)]
     status: Option<String>,
     #[serde(default)]
     reason: Option<String>,
@@ -112,6 +114,8 @@ pub(super) struct DisputeObject {
     created: i64,
     reason: String,
     status: String,
+    #[serde(default)]
+    pub(super) payment_intent: Option<String>,
 }
 
 impl DisputeObject {

@@ -3,6 +3,7 @@
 //! Must not import: the other files of this folder, but for what they answer. Invariant: nothing here repeats a request or
 //! decides what its answer means to a session.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -16,6 +17,15 @@ use crate::domain::checkout::hosted::PageSeen;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, HostedPageId, MerchantId, PaymentIntentId};
 use crate::domain::time::Timestamp;
+
+/// A time within which something was made at Stripe, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its begin.
+    pub from: Timestamp,
+    /// Its end.
+    pub to: Timestamp,
+}
 
 /// Stripe: accounts, each opened by its key.
 pub trait Stripe: Send + Sync + 'static {
@@ -59,11 +69,15 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// Reads every refund and dispute of a payment; `asked` is now.
     async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> Observation<OrderSeen>;
 
-    /// Every page of a merchant's since; `None` when that did not come to its end.
-    async fn pages_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<PageSeen>>;
+    /// Every page of a merchant's that was made within a time; `None` when that did not come to its end.
+    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<PageSeen>>;
 
-    /// Every payment of a merchant's since, the oldest first; `None` when that did not come to its end.
-    async fn payments_since(&self, merchant: &MerchantId, since: Timestamp) -> Option<Vec<IntentSeen>>;
+    /// Every payment of a merchant's that was made within a time, the oldest first; `None` when that did not come to its end.
+    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<IntentSeen>>;
+
+    /// Every payment of the account of which money went back, or was disputed, within a time; `None` when that did not come to
+    /// its end.
+    async fn touched_within(&self, within: Window) -> Option<BTreeSet<PaymentIntentId>>;
 
     /// Looks for the PaymentIntent of an attempt among all that were made since.
     async fn find_intent(&self, wanted: &Listing<'_>) -> Observation;

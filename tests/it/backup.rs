@@ -1,11 +1,16 @@
 //! Backups taken while the real gateway serves, and what a restored one does before it takes a payment.
 
-use std::collections::BTreeSet;
+mod accounting;
+mod files;
+mod orders;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Output;
 
-use merchant_gateway::emulator::{Fault, FaultPlan, HostedOutcome, RequestKind};
+use merchant_gateway::emulator::{Fault, FaultPlan, HoldPoint, HostedOutcome, RequestKind};
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::support::client::{Client, Speaks};
 use crate::support::operator::Operator;
@@ -16,8 +21,10 @@ use crate::support::world::World;
 /// How many purchases are made between the backup and the restore.
 const MORE: usize = 50;
 
+/// A world whose gateway, once restored, waits for nothing that a process before it may have sent.
 fn world() -> World {
     let mut world = World::closed(Sample::all().iter().map(Sample::shop).collect());
+    world.settings.push(("GATEWAY__RESTORE__SETTLE_SECONDS", "0"));
     world.start_gateway();
     world
 }
@@ -38,6 +45,24 @@ fn works(output: &Output) {
 fn refusal(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1));
     String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Backs up into a new file of the world's folder; its path.
+fn backed_up(world: &World, name: &str) -> String {
+    let target = world.folder.path().join(name).to_str().unwrap().to_owned();
+    works(&run(world, "backup", &["--to", &target]));
+    target
+}
+
+/// Restores a file that lies anywhere, and starts the gateway on it.
+fn restored(world: &mut World, from: &str) {
+    works(&run(world, "restore", &["--from", from]));
+    world.start_gateway();
+}
+
+/// A connection to a database that nobody serves from.
+async fn behind(path: &str) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).connect().await.unwrap()
 }
 
 /// A checkout and how it may be paid.
@@ -92,10 +117,94 @@ impl Checkout {
         self.id.as_str().unwrap().split_once("_r").unwrap().0.to_owned()
     }
 
+    /// Its order, as the shop's people see it.
+    async fn order(&self, world: &World) -> Value {
+        let operator = Operator::of(world);
+        let (_, listed) = operator.get(&format!("orders?tenant={}&limit=100", self.order.merchant)).await;
+        let orders = listed["orders"].as_array().unwrap();
+        let own = orders.iter().find(|order| order["session"] == self.session().as_str());
+        let id = own.unwrap_or_else(|| panic!("{listed}"))["id"].as_str().unwrap();
+        operator.get(&format!("orders/{id}?tenant={}", self.order.merchant)).await.1
+    }
+
+    /// Gives money of its order back, under a reference.
+    async fn refund(&self, world: &World, reference: &str, amount: i64) -> (u16, Value) {
+        let order = self.order(world).await;
+        let path = format!("orders/{}/refunds?tenant={}", order["id"].as_str().unwrap(), self.order.merchant);
+        Operator::of(world).post_once(&path, reference, json!({ "amount": amount })).await
+    }
+
+    fn account(&self, world: &World) -> String {
+        let shop = world.shops.iter().find(|shop| shop.id == self.order.merchant).unwrap();
+        shop.account.account_id.clone()
+    }
+
     async fn stands(&self, world: &World) -> (u16, Value) {
         let operator = Operator::of(world);
         operator.get(&format!("sessions/{}?tenant={}", self.session(), self.order.merchant)).await
     }
+}
+
+/// Takes a backup while shoppers pay, one of whom is being charged and one of whom has a page open. Who paid meanwhile.
+async fn backup_of_mid_traffic(world: &World, charged: &Checkout, target: &str) -> Vec<Checkout> {
+    let order = |number: usize| &ORDERS[number % ORDERS.len()];
+    let hold = world.emulator.hold_next_payment(HoldPoint::BeforeEffect);
+    let traffic = async {
+        hold.reached().await;
+        let mut paid = Vec::new();
+        for number in 0..3 {
+            paid.push(begin(world, order(number)).await);
+            paid[number].paid(world).await;
+        }
+        let mut command = world.command("backup");
+        command.args(["--to", target]);
+        let copying = tokio::task::spawn_blocking(move || command.output().unwrap());
+        while !copying.is_finished() {
+            let checkout = begin(world, order(paid.len())).await;
+            checkout.paid(world).await;
+            paid.push(checkout);
+        }
+        works(&copying.await.unwrap());
+        hold.release();
+        paid
+    };
+    let (told, paid) = tokio::join!(charged.pay(world), traffic);
+    assert_ne!(told["isError"], true, "{told}");
+    paid
+}
+
+/// How many sessions of a database are in each state.
+async fn states(path: &str) -> BTreeMap<String, i64> {
+    let mut copy = behind(path).await;
+    let states: Vec<(String, i64)> = sqlx::query_as("SELECT state, count(*) FROM sessions GROUP BY state")
+        .fetch_all(&mut copy)
+        .await
+        .unwrap();
+    copy.close().await.unwrap();
+    states.into_iter().collect()
+}
+
+fn pay_page(world: &World, page: &str) {
+    let outcome = world.emulator.pay_hosted(page, "pm_card_visa").unwrap();
+    assert!(matches!(outcome, HostedOutcome::Completed { .. }));
+}
+
+/// Every payment that is flagged, by its session.
+async fn flagged(world: &World) -> BTreeSet<String> {
+    let operator = Operator::of(world);
+    let mut flagged = BTreeSet::new();
+    for shop in &world.shops {
+        let (_, flags) = operator.get(&format!("flags?tenant={}", shop.id)).await;
+        for flag in flags["flags"].as_array().unwrap() {
+            assert_eq!(flag["reason"], "lost_by_restore", "{flag}");
+            flagged.insert(flag["session"].as_str().unwrap().to_owned());
+        }
+    }
+    flagged
+}
+
+fn charged(world: &World) -> BTreeSet<String> {
+    world.ledger().into_iter().map(|entry| entry.payment_intent).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,93 +217,77 @@ async fn a_backup_of_mid_traffic_restored_after_fifty_more_purchases_charges_nob
     }
     let backup = world.folder.path().join("copy.sqlite3");
     let target = backup.to_str().unwrap();
-    // In the middle of payments: some are in the copy, some are not.
-    let during: Vec<Checkout> = known.drain(..10).collect();
-    let (copied, ()) = tokio::join!(
-        async { tokio::task::block_in_place(|| run(&world, "backup", &["--to", target])) },
-        async {
-            for checkout in &during {
-                checkout.paid(&world).await;
-            }
-        },
-    );
-    works(&copied);
+    let (held, awaited) = (known.remove(0), known.remove(0));
+    let page = awaited.open_page(&world).await;
+    let mut purchases = backup_of_mid_traffic(&world, &held, target).await;
+    let copied = states(target).await;
+    assert!(copied.get("charging").is_some_and(|count| *count >= 1), "{copied:?}");
+    assert!(copied.get("awaiting_hosted").is_some_and(|count| *count >= 1), "{copied:?}");
+    pay_page(&world, &page);
+    purchases.extend([held, awaited]);
+    let before = purchases.len();
 
     // Those that the copy knows, by sheet and by page; and those that it does not.
-    let mut later = Vec::new();
     for (number, checkout) in known.iter().take(25).enumerate() {
         if number % 3 == 0 {
             let page = checkout.open_page(&world).await;
-            let outcome = world.emulator.pay_hosted(&page, "pm_card_visa").unwrap();
-            assert!(matches!(outcome, HostedOutcome::Completed { .. }));
+            pay_page(&world, &page);
         } else {
             checkout.paid(&world).await;
         }
-        later.push(checkout.clone());
+        purchases.push(checkout.clone());
     }
-    for number in later.len()..MORE {
+    for number in 25..MORE {
         let checkout = begin(&world, order(number)).await;
         checkout.paid(&world).await;
-        later.push(checkout);
+        purchases.push(checkout);
     }
     let open = known[30].clone();
     let left_open = open.open_page(&world).await;
-    let charged: BTreeSet<String> = world.ledger().into_iter().map(|entry| entry.payment_intent).collect();
-    assert_eq!(charged.len(), during.len() + MORE);
+    let charges = charged(&world);
+    assert_eq!(charges.len(), purchases.len());
 
     assert_eq!(world.terminate(), Some(0));
-    let before = world.emulator.exchanges().len();
-    works(&run(&world, "restore", &["--from", target]));
-    world.start_gateway();
+    let exchanges = world.emulator.exchanges().len();
+    restored(&mut world, target);
 
-    let operator = Operator::of(&world);
-    let mut flagged = BTreeSet::new();
-    for shop in &world.shops {
-        let (_, flags) = operator.get(&format!("flags?tenant={}", shop.id)).await;
-        for flag in flags["flags"].as_array().unwrap() {
-            assert_eq!(flag["reason"], "lost_by_restore", "{flag}");
-            flagged.insert(flag["session"].as_str().unwrap().to_owned());
-        }
-    }
-    let (mut attached, mut lost) = (0, 0);
-    for checkout in during.iter().chain(&later) {
+    let flagged = flagged(&world).await;
+    let mut lost = 0;
+    for (number, checkout) in purchases.iter().enumerate() {
         let (status, session) = checkout.stands(&world).await;
         if status == 404 {
-            assert!(
-                flagged.contains(&checkout.session()),
-                "{} is neither attached nor flagged",
-                checkout.session()
-            );
+            let id = checkout.session();
+            assert!(flagged.contains(&id), "{id} is neither attached nor flagged");
+            assert!((3..before - 2).contains(&number) || number >= before + 25, "{number} was in the copy");
             lost += 1;
         } else {
             assert_eq!(session["state"], "completed", "{session}");
-            assert!(charged.contains(session["payment_intent"].as_str().unwrap()));
-            attached += 1;
+            assert!(charges.contains(session["payment_intent"].as_str().unwrap()));
         }
     }
-    assert_eq!((attached, lost), (during.len() + 25, 25));
-    let since: Vec<_> = world.emulator.exchanges().split_off(before);
+    assert_eq!(flagged.len(), lost);
+    assert!(lost >= MORE - 25);
+    let since: Vec<_> = world.emulator.exchanges().split_off(exchanges);
     assert!(
         since.iter().all(|seen| seen.method == "GET" || seen.path.ends_with("/expire")),
         "nothing is charged before"
     );
-    let page = world.emulator.checkout_sessions(&shop_account(&world, &open));
+    let page = world.emulator.checkout_sessions(&open.account(&world));
     let page = page.into_iter().find(|page| page["id"] == left_open).unwrap();
     assert_eq!(page["status"], "expired", "a page that the copy does not know is closed");
 
     // Every shopper comes again with a new token.
-    for checkout in during.iter().chain(&later) {
+    for checkout in &purchases {
         let told = checkout.pay(&world).await;
         let completed = told["structuredContent"]["status"] == "completed";
         assert!(completed || told["isError"] == true, "{told}");
     }
-    let again: BTreeSet<String> = world.ledger().into_iter().map(|entry| entry.payment_intent).collect();
-    assert_eq!(again, charged, "nobody was charged twice");
+    assert_eq!(charged(&world), charges, "nobody was charged twice");
     open.paid(&world).await;
     for checkout in &known[31..33] {
         checkout.paid(&world).await;
     }
-    assert_eq!(world.ledger().len(), charged.len() + 3, "the shop goes on");
+    assert_eq!(world.ledger().len(), charges.len() + 3, "the shop goes on");
 
     // What is accounted for stays so.
     assert_eq!(world.terminate(), Some(0));
@@ -202,21 +295,14 @@ async fn a_backup_of_mid_traffic_restored_after_fifty_more_purchases_charges_nob
     assert!(!world.log().contains("restore_reconciled"), "{}", world.log());
 }
 
-fn shop_account(world: &World, checkout: &Checkout) -> String {
-    let shop = world.shops.iter().find(|shop| shop.id == checkout.order.merchant).unwrap();
-    shop.account.account_id.clone()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_stripe_cannot_be_read_a_restored_shop_shows_its_goods_and_takes_no_payment() {
     let mut world = world();
     let checkout = begin(&world, &ORDERS[1]).await;
-    let target = world.folder.path().join("copy.sqlite3");
-    let target = target.to_str().unwrap();
-    works(&run(&world, "backup", &["--to", target]));
+    let target = backed_up(&world, "copy.sqlite3");
     checkout.paid(&world).await;
     assert_eq!(world.terminate(), Some(0));
-    works(&run(&world, "restore", &["--from", target]));
+    works(&run(&world, "restore", &["--from", &target]));
     world.emulator.set_faults(FaultPlan::none().next(RequestKind::ListIntents, Fault::DropBefore, 100_000));
     world.start_until("stripe_account_unknown", world.shops.len());
     let client = checkout.client(&world);
@@ -230,61 +316,4 @@ async fn while_stripe_cannot_be_read_a_restored_shop_shows_its_goods_and_takes_n
     let told = checkout.pay(&world).await;
     assert_eq!(told["structuredContent"]["status"], "completed");
     assert_eq!(world.ledger().len(), 1, "it was paid before");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_backed_up_or_restored_is_told_and_left_as_it_is() {
-    let mut world = world();
-    begin(&world, &ORDERS[0]).await.paid(&world).await;
-    let target = world.folder.path().join("copy.sqlite3");
-    let target = target.to_str().unwrap();
-    works(&run(&world, "backup", &["--to", target]));
-    let said = refusal(&run(&world, "backup", &["--to", target]));
-    assert!(said.contains("exists already"), "{said}");
-    let said = refusal(&run(&world, "restore", &["--from", target]));
-    assert!(said.contains("stop it first"), "{said}");
-    assert_eq!(world.terminate(), Some(0));
-
-    let live = database(&world, "");
-    let whole = std::fs::read(&live).unwrap();
-    let file = |name: &str, bytes: &[u8]| {
-        let path = world.folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let mut torn = std::fs::read(target).unwrap();
-    let middle = torn.len() / 2;
-    torn[middle..].fill(0x5a);
-    for (from, remedy) in [
-        (file("nothing.sqlite3", b"what is this"), "is not a database of this program"),
-        (file("unmarked.sqlite3", &whole), "use a file that the backup command wrote"),
-        (file("torn.sqlite3", &torn), "damaged"),
-        (world.folder.path().join("absent").to_str().unwrap().to_owned(), "there is no database"),
-    ] {
-        let said = refusal(&run(&world, "restore", &["--from", &from]));
-        assert!(said.contains(remedy), "{from}: {said}");
-        assert_eq!(std::fs::read(&live).unwrap(), whole, "{from}");
-    }
-    assert!(!database(&world, ".restores").exists());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restore_that_was_broken_off_is_not_served_from_until_it_is_done_again() {
-    let mut world = world();
-    let checkout = begin(&world, &ORDERS[0]).await;
-    let target = world.folder.path().join("copy.sqlite3");
-    let target = target.to_str().unwrap();
-    works(&run(&world, "backup", &["--to", target]));
-    checkout.paid(&world).await;
-    assert_eq!(world.terminate(), Some(0));
-    // As it lies after a power cut between the old database's move and the new one's.
-    std::fs::copy(target, database(&world, ".restoring")).unwrap();
-    std::fs::rename(database(&world, ""), database(&world, ".before")).unwrap();
-    let said = refusal(&run(&world, "serve", &[]));
-    assert!(said.contains("was broken off; run it again"), "{said}");
-    works(&run(&world, "restore", &["--from", target]));
-    world.start_gateway();
-    let told = checkout.pay(&world).await;
-    assert_eq!(told["structuredContent"]["status"], "completed", "{told}");
-    assert_eq!(world.ledger().len(), 1);
 }

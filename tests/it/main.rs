@@ -30,6 +30,7 @@ mod orders;
 mod properties;
 mod protocol;
 mod purchase;
+mod restored;
 mod simulation;
 mod store;
 mod stripe_client;

@@ -3,6 +3,7 @@
 mod histories;
 mod inbox;
 mod outbox;
+mod restores;
 mod sqlite;
 pub(crate) mod values;
 
@@ -15,12 +16,13 @@ use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, Inbox, KeptFlag, Loaded, MemoryStore, Outbox, Resolution, SqliteStore,
-    Store, StoreError, TokenUse, WhichFlags,
+    AttemptRow, Commit, CommitError, Inbox, KeptFlag, Loaded, MemoryStore, Outbox, Reconciliation,
+    Resolution, SqliteStore, Store, StoreError, TokenUse, WhichFlags,
 };
 
 use self::inbox::*;
 use self::outbox::*;
+use self::restores::*;
 use self::values::*;
 
 /// What was flagged, resolved or not.
@@ -93,12 +95,14 @@ contract!(
     a_stripe_event_finds_its_session_by_name_or_by_its_payment,
     a_tenant_never_sees_or_changes_another_tenants_stripe_events,
     old_stripe_events_are_forgotten,
+    numbers_that_may_have_been_given_are_never_given_again,
+    a_paid_session_is_found_by_its_payment,
 );
 
 /// All that is durable, in any form.
-trait Durable: Store + Outbox + Inbox {}
+trait Durable: Store + Outbox + Inbox + Reconciliation {}
 
-impl<T: Store + Outbox + Inbox> Durable for T {}
+impl<T: Store + Outbox + Inbox + Reconciliation> Durable for T {}
 
 type AnyStore = Arc<dyn Durable>;
 

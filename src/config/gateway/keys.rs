@@ -14,7 +14,7 @@ pub(super) enum Kind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 20] = [
+pub(super) const KEYS: [(&str, &str, Kind); 21] = [
     ("public", "listen", Kind::Text),
     ("public", "base_hosts", Kind::List),
     ("public", "allowed_origins", Kind::List),
@@ -25,6 +25,7 @@ pub(super) const KEYS: [(&str, &str, Kind); 20] = [
     ("admin", "token", Kind::Text),
     ("tenants", "dir", Kind::Text),
     ("store", "url", Kind::Text),
+    ("restore", "settle_seconds", Kind::Number),
     ("stripe", "api_base", Kind::Text),
     ("stripe", "version", Kind::Text),
     ("stripe", "connect_timeout_seconds", Kind::Number),
@@ -39,7 +40,8 @@ pub(super) const KEYS: [(&str, &str, Kind); 20] = [
 
 /// Visits every value of a file under its key, and reports unknown keys and wrong types.
 pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'static str, Place)) {
-    for name in ["public", "admin", "tenants", "store", "stripe", "order_events", "secrets", "log"] {
+    for name in ["public", "admin", "tenants", "store", "restore", "stripe", "order_events", "secrets", "log"]
+    {
         let section = root.section(name);
         for (_, key, kind) in KEYS.iter().filter(|(of, ..)| *of == name) {
             let Some(field) = section.field(key) else { continue };

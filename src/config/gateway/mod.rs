@@ -42,6 +42,8 @@ pub struct GatewayConfig {
     pub tenants: TenantsConfig,
     /// Where things are kept.
     pub store: StoreConfig,
+    /// What follows a restore.
+    pub restore: RestoreConfig,
     /// How Stripe is called.
     pub stripe: StripeConfig,
     /// How order events are sent.
@@ -90,6 +92,13 @@ pub struct TenantsConfig {
 pub enum StoreConfig {
     /// A SQLite file.
     Sqlite(PathBuf),
+}
+
+/// `[restore]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestoreConfig {
+    /// How long from a restore on what the process before has sent may still arrive at Stripe.
+    pub settle: Duration,
 }
 
 /// `[stripe]`.
@@ -172,6 +181,7 @@ impl GatewayConfig {
         let tenants =
             layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
         let store = layers.read("store.url", |url: String| store(&url));
+        let settle = layers.read("restore.settle_seconds", |number: i64| within(number, 0, 3600));
         let stripe = read_stripe(layers);
         let allow_loopback = layers.read("order_events.allow_loopback", Ok::<bool, _>);
         let secrets = read_secrets(layers);
@@ -192,6 +202,7 @@ impl GatewayConfig {
             admin: AdminConfig { listen: admin?, token },
             tenants: tenants?,
             store: store?,
+            restore: RestoreConfig { settle: Duration::from_secs(settle?) },
             stripe: stripe?,
             order_events: OrderEventsConfig { allow_loopback: allow_loopback? },
             secrets: secrets?,

@@ -21,7 +21,7 @@ use super::document::{Section, Source};
 use super::secrets::{SecretRef, SecretsDir, check_stripe_key};
 use crate::domain::catalog::Catalog;
 use crate::domain::ids::{AccountId, MerchantId, Mode};
-use crate::domain::merchant::{MerchantStatus, MerchantView};
+use crate::domain::merchant::{MerchantStatus, MerchantView, Records};
 use crate::domain::money::Currency;
 use crate::ports::Environment;
 
@@ -268,6 +268,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<Root> {
         chatgpt,
         limits,
         status: MerchantStatus::Serving,
+        records: Records::Whole,
     };
     Some(Root { seed, host_places, stripe_key: stripe.key, stripe_webhooks: stripe.webhook_secrets, webhook })
 }

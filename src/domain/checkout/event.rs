@@ -75,3 +75,28 @@ pub enum Event {
     /// Stripe shows something that a restored database may not know.
     Reconciled(Box<Trace>),
 }
+
+impl Event {
+    /// Whether it must wait while what is kept of the session may be older than what happened: everything that somebody
+    /// wants of it, and what its clock says. What was seen at Stripe is taken at any time.
+    pub(super) const fn needs_reliable_records(&self) -> bool {
+        match self {
+            Self::Edited { .. }
+            | Self::LineGone(_)
+            | Self::Paid { .. }
+            | Self::PageWanted { .. }
+            | Self::PageUnwanted(_)
+            | Self::Canceled
+            | Self::TimeOut
+            | Self::RepeatingEnded
+            | Self::Decided { .. }
+            | Self::RefundWanted(_) => true,
+            Self::Saw { .. }
+            | Self::SawOrder(_)
+            | Self::SawPayment { .. }
+            | Self::Fulfilled(_)
+            | Self::Heard(_)
+            | Self::Reconciled(_) => false,
+        }
+    }
+}

@@ -1,42 +1,64 @@
 //! What a session of a restored database is told of payments that were made after the backup was taken.
 //!
 //! Such a session may look payable although it was paid. Invariants: one whose payment agrees with what it shows becomes
-//! the order that it was; one whose payment does not is never payable again, and the payment is flagged; the numbers of
-//! attempts that Stripe knows are never given again.
+//! the order that it was, on the account that was paid; one whose payment does not is never payable again, and the payment is
+//! flagged; the numbers of attempts that Stripe knows are never given again.
 
 use super::attempt::{AttemptEnd, Charge, FlagReason, IntentSeen, IntentStatus};
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread};
 use super::settle::{completed_by, flag};
 use super::snapshot::AttemptMove;
-use super::step::{Context, Transition};
-use crate::domain::ids::AttemptNumber;
+use super::step::{Context, Transition, merged};
+use crate::domain::address::Buyer;
+use crate::domain::ids::{AccountId, AttemptNumber};
 use crate::domain::pricing::Quote;
 
 /// Something of a session that Stripe shows, and the restored database may not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trace {
+pub struct Trace {
+    /// The account that shows it: the only one that this merchant has ever had.
+    pub account: AccountId,
+    /// What it shows.
+    pub shown: Shown,
+}
+
+/// What Stripe shows of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
     /// A page was opened for it; it is closed, or known.
     Page(AttemptNumber),
     /// It was paid, or tried to be.
-    Payment(IntentSeen),
+    Payment {
+        /// The payment.
+        seen: IntentSeen,
+        /// What its page was told of the buyer, where it was made on one.
+        buyer: Buyer,
+    },
 }
 
 /// Applies what Stripe shows of a session.
 pub(super) fn reconciled(session: &Session, trace: &Trace, context: &Context<'_>) -> Transition {
-    let (attempt, paid) = match trace {
-        Trace::Page(attempt) => (Some(*attempt), None),
-        Trace::Payment(seen) => {
-            (seen.attempt, Some(seen).filter(|seen| seen.status == IntentStatus::Succeeded))
+    let (attempt, paid) = match &trace.shown {
+        Shown::Page(attempt) => (Some(*attempt), None),
+        Shown::Payment { seen, buyer } => {
+            (seen.attempt, Some((seen, buyer)).filter(|(seen, _)| seen.status == IntentStatus::Succeeded))
         }
     };
     let mut known = session.clone();
+    // Its first attempt pinned the account, and this database may not have it.
+    known.account.get_or_insert_with(|| trace.account.clone());
     let newer = attempt.map_or(0, |attempt| attempt.0.saturating_sub(session.attempts));
     known.attempts = known.attempts.saturating_add(newer);
-    if matches!(trace, Trace::Page(_)) {
+    if matches!(trace.shown, Shown::Page(_)) {
         known.pages = known.pages.saturating_add(newer);
     }
     match paid {
-        Some(seen) => account_for(known, seen, context),
+        Some((seen, buyer)) => {
+            if !known.state.is_terminal() {
+                known.wishes.buyer = merged(known.wishes.buyer, buyer.clone());
+            }
+            account_for(known, seen, context)
+        }
         None => Transition::to(known),
     }
 }

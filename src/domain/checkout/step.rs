@@ -16,7 +16,7 @@ use super::token::TokenFacts;
 use super::{hint, hosted, restored};
 use crate::domain::address::Buyer;
 use crate::domain::ids::{AttemptNumber, FlagId, ItemId, OrderId, Revision, SessionId};
-use crate::domain::merchant::{MerchantStatus, MerchantView};
+use crate::domain::merchant::{MerchantStatus, MerchantView, Records};
 use crate::domain::order::{Book, Order};
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
 use crate::domain::time::{Span, Timestamp};
@@ -27,6 +27,9 @@ const REPEAT_AFTER_EXPIRY: Span = Span::minutes(5);
 /// Stripe forgets idempotency keys after 24 hours; an hour before, repeating ends in any case.
 const REPEAT_LIMIT: Span = Span::hours(23);
 
+/// More revisions than a checkout may have had that a restored database does not know.
+const LOST_REVISIONS: u32 = 1000;
+
 /// What a step may know besides the session.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -34,6 +37,23 @@ pub struct Context<'a> {
     pub view: &'a MerchantView,
     /// Time and chance.
     pub moment: Moment,
+}
+
+impl Context<'_> {
+    /// Refuses, for now, what must not be done on records that may be older than what happened.
+    pub(super) fn reliable_records(&self) -> Result<(), Rejection> {
+        if self.view.records.are_reliable() { Ok(()) } else { Err(Rejection::Unavailable) }
+    }
+
+    /// The number of an edited session's quote: one that nobody was shown another quote under.
+    fn next_revision(&self, session: &Session) -> Revision {
+        match self.view.records {
+            Records::Reconciled { restored } if session.created < restored => {
+                Revision(session.revision.0.saturating_add(LOST_REVISIONS))
+            }
+            Records::Whole | Records::Unreconciled | Records::Reconciled { .. } => session.revision.next(),
+        }
+    }
 }
 
 /// Time and chance at one step, drawn beforehand.
@@ -134,6 +154,9 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
 
 /// One transition. `Err` changes nothing.
 pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Transition, Rejection> {
+    if event.needs_reliable_records() {
+        context.reliable_records()?;
+    }
     match event {
         Event::Edited { revision, patch } => edit(session, revision, patch, context),
         Event::LineGone(item) => line_gone(session, item),
@@ -192,7 +215,7 @@ fn edit(
     }
     // Last: for an edit that would be refused anyway no page is closed.
     standing?;
-    next.revision = session.revision.next();
+    next.revision = context.next_revision(session);
     next.notice = None;
     next.state = priced(&next.wishes, context);
     Ok(Transition::to(next))
@@ -255,6 +278,7 @@ pub(super) fn payable(
     seen: Option<Revision>,
     context: &Context<'_>,
 ) -> Result<(), Rejection> {
+    context.reliable_records()?;
     let standing = shoppers(session);
     if !matches!(standing, Ok(()) | Err(Rejection::PageOpen)) {
         return standing;

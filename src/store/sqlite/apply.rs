@@ -250,7 +250,9 @@ async fn place(
         // There is one writer: no other order gets the same number.
         "INSERT INTO orders (tenant, mode, id, session, payment_intent, created, body, permalink, completion, number)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-                 (SELECT coalesce(max(number) + 1, ?10) FROM orders WHERE tenant = ?1 AND mode = ?2))",
+                 max((SELECT coalesce(max(number) + 1, ?10) FROM orders WHERE tenant = ?1 AND mode = ?2),
+                     (SELECT coalesce(max(base + count) + 1, 0) FROM given_numbers
+                      WHERE tenant = ?1 AND mode = ?2)))",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())

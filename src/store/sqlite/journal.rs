@@ -33,33 +33,6 @@ pub(super) async fn raise<E: From<StoreError>>(
     Ok(())
 }
 
-/// Keeps that a restore is accounted for.
-pub(super) async fn reconciled(
-    connection: &mut SqliteConnection,
-    tenant: &Tenant,
-    epoch: &str,
-) -> Result<(), Failure<StoreError>> {
-    sqlx::query(
-        "INSERT INTO reconciliations (tenant, mode, epoch) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-    )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
-    .bind(epoch)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The restores that are accounted for.
-pub(super) async fn reconciliations(readers: SqlitePool, tenant: Tenant) -> Result<Vec<String>, StoreError> {
-    sqlx::query_scalar("SELECT epoch FROM reconciliations WHERE tenant = ?1 AND mode = ?2")
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
-        .fetch_all(&readers)
-        .await
-        .map_err(failed)
-}
-
 /// Adds an entry to the session's timeline.
 pub(super) async fn tell(connection: &mut SqliteConnection, commit: &Commit, entry: &str) -> Applied {
     sqlx::query(

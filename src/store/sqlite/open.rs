@@ -7,9 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::backup::{beside, epochs, restoring};
+use super::folder::{self, beside, restoring};
+use super::restores;
 use crate::store::Epoch;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
@@ -63,13 +64,19 @@ pub enum OpenError {
         known: i64,
     },
     /// A restore was broken off.
-    #[error("a restore of the database {} was broken off; run it again, or remove {} to go on with what is there", path.display(), copy.display())]
+    #[error("a restore of the database {path} was broken off; run it again, which completes it. To go back instead, first put every file that it has moved to {path}.before-… back into place, and only then remove {copy}", path = path.display(), copy = copy.display())]
     Restoring {
         /// The database.
         path: PathBuf,
         /// The copy that was on its way to its place.
         copy: PathBuf,
     },
+    /// A backup lies in the database's place, and the folder knows of no restore that put it there.
+    #[error("{} is a backup that was put here without the restore command, so nobody would look for what was paid since; move it elsewhere and run: merchant-gateway restore --from FILE", .0.display())]
+    NotRestored(PathBuf),
+    /// A copy from before lies in the database's place.
+    #[error("{} is older than the database that was last served from here, so what was paid since would look unpaid; put that one back, or restore a file that the backup command wrote: merchant-gateway restore --from FILE", .0.display())]
+    Older(PathBuf),
     /// SQLite failed.
     #[error("the database {} cannot be opened: {why}", path.display())]
     Database {
@@ -88,7 +95,7 @@ pub(super) struct Opened {
     pub(super) connection: SqliteConnection,
     /// Held for as long as the writer may write.
     pub(super) lock: File,
-    /// Every restore of it.
+    /// Every restore of it, the oldest first.
     pub(super) epochs: Vec<Epoch>,
 }
 
@@ -99,19 +106,93 @@ pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError>
     let path = real_file(path).map_err(unusable)?;
     refuse_half_restored(&path)?;
     let lock = lock(&path)?;
-    let epochs =
-        epochs(&path).map_err(|source| OpenError::File { path: beside(&path, ".restores"), source })?;
-    examine(&path).await?;
+    let epochs = folder::epochs(&path)
+        .map_err(|source| OpenError::File { path: beside(&path, ".restores"), source })?;
+    let begun = examine(&path).await?;
+    let former = former_openings(&path, begun)?;
+    if begun {
+        refuse_misplaced(&path, &epochs, former).await?;
+    }
 
     let options = writer_options(&path);
     let mut connection = options.connect().await.map_err(|error| database(&path, &error))?;
-    let migrated = MIGRATIONS.run(&mut connection).await;
-    migrated.map_err(|error| migration(&path, &error))?;
+    migrate(&path, &mut connection).await?;
+    let epochs = take_over(&path, &mut connection, (&epochs, former)).await?;
 
     let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
     let readers = readers.test_before_acquire(false).connect_with(reader_options(&path)).await;
     let readers = readers.map_err(|error| database(&path, &error))?;
     Ok((Opened { options, connection, lock, epochs }, readers))
+}
+
+/// Brings a database's schema up to date.
+pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    MIGRATIONS
+        .run(connection)
+        .await
+        .map_err(|error| OpenError::Database { path: path.to_owned(), why: error.to_string() })
+}
+
+/// How often the database that belongs here was opened before; of a new one nothing is known.
+fn former_openings(path: &Path, begun: bool) -> Result<i64, OpenError> {
+    let unusable = |source| OpenError::File { path: beside(path, ".openings"), source };
+    if !begun {
+        folder::forget_openings(path).map_err(unusable)?;
+    }
+    Ok(folder::openings(path).map_err(unusable)?.unwrap_or(0))
+}
+
+/// Refuses a copy that lies in the database's place without having been restored: a backup says so itself, any other was
+/// opened less often than the folder remembers.
+async fn refuse_misplaced(path: &Path, epochs: &[Epoch], former: i64) -> Result<(), OpenError> {
+    let failed = |error: sqlx::Error| database(path, &error);
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
+    let mut connection = options.connect().await.map_err(failed)?;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('backups', 'openings')",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .map_err(failed)?;
+    let has = |name: &str| tables.iter().any(|table| table == name);
+    let mut taken: Option<i64> = None;
+    if has("backups") {
+        let newest = sqlx::query_scalar("SELECT max(taken) FROM backups").fetch_one(&mut connection);
+        taken = newest.await.map_err(failed)?;
+    }
+    let mut opened: Option<i64> = None;
+    if has("openings") {
+        let count = sqlx::query_scalar("SELECT max(count) FROM openings").fetch_one(&mut connection);
+        opened = count.await.map_err(failed)?;
+    }
+    connection.close().await.map_err(failed)?;
+    if taken.is_some_and(|taken| !epochs.iter().any(|epoch| epoch.taken.as_millis() == taken)) {
+        return Err(OpenError::NotRestored(path.to_owned()));
+    }
+    if opened.unwrap_or(0) < former { Err(OpenError::Older(path.to_owned())) } else { Ok(()) }
+}
+
+/// Takes a database into service, all or nothing: it is a backup no more, knows every restore that the folder or itself
+/// remembers, and counts this opening. The folder's count follows, so that no crash between the two leaves it ahead.
+async fn take_over(
+    path: &Path,
+    connection: &mut SqliteConnection,
+    (remembered, former): (&[Epoch], i64),
+) -> Result<Vec<Epoch>, OpenError> {
+    let failed = |error: sqlx::Error| database(path, &error);
+    let mut transaction = connection.begin().await.map_err(failed)?;
+    restores::add(&mut transaction, remembered).await.map_err(failed)?;
+    let epochs = restores::all(&mut transaction).await.map_err(failed)?;
+    sqlx::query("DELETE FROM backups").execute(&mut *transaction).await.map_err(failed)?;
+    let count: i64 = sqlx::query_scalar("UPDATE openings SET count = max(count, ?1) + 1 RETURNING count")
+        .bind(former)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(failed)?;
+    transaction.commit().await.map_err(failed)?;
+    folder::remember_openings(path, count)
+        .map_err(|source| OpenError::File { path: beside(path, ".openings"), source })?;
+    Ok(epochs)
 }
 
 /// While a copy is on its way to the database's place, nobody knows which of the two is whole.
@@ -155,8 +236,9 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Finds out whose file it is, on a connection whose settings leave no trace in one that is not ours.
-pub(super) async fn examine(path: &Path) -> Result<(), OpenError> {
+/// Finds out whose file it is, on a connection whose settings leave no trace in one that is not ours. Whether there is
+/// anything in it.
+pub(super) async fn examine(path: &Path) -> Result<bool, OpenError> {
     let failed = |error: sqlx::Error| database(path, &error);
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
     let mut connection = options.connect().await.map_err(failed)?;
@@ -174,7 +256,8 @@ pub(super) async fn examine(path: &Path) -> Result<(), OpenError> {
     if tables > 0 {
         refuse_newer(path, &mut connection).await?;
     }
-    connection.close().await.map_err(failed)
+    connection.close().await.map_err(failed)?;
+    Ok(tables > 0)
 }
 
 async fn refuse_newer(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
@@ -226,14 +309,10 @@ pub(super) fn plain_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).synchronous(SqliteSynchronous::Full).busy_timeout(PATIENCE)
 }
 
-fn database(path: &Path, error: &sqlx::Error) -> OpenError {
+pub(super) fn database(path: &Path, error: &sqlx::Error) -> OpenError {
     // SQLITE_NOTADB
     if error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("26")) {
         return OpenError::NotOurs { path: path.to_owned() };
     }
-    OpenError::Database { path: path.to_owned(), why: error.to_string() }
-}
-
-fn migration(path: &Path, error: &MigrateError) -> OpenError {
     OpenError::Database { path: path.to_owned(), why: error.to_string() }
 }

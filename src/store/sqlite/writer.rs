@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::apply::{self, Failure};
 use super::open::Opened;
 use super::rows::Encoded;
-use super::{inbox, journal, outbox};
+use super::{inbox, journal, outbox, restores};
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::session::Version;
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, StripeEventId, Tenant};
@@ -48,6 +48,8 @@ pub(super) enum Write {
     Flag(Box<(Tenant, Flag)>, Asked<(), StoreError>),
     /// A restore accounted for.
     Reconciled(Box<(Tenant, String)>, Asked<(), StoreError>),
+    /// Order numbers that may have been given already because of a restore.
+    NumbersGiven(Box<(Tenant, String, u32)>, Asked<(), StoreError>),
     /// Events of orders that are there.
     Events(Tenant, Vec<OrderEvent>, Asked<Vec<Sequence>, StoreError>),
     /// Events leased.
@@ -157,7 +159,10 @@ impl Writer {
                 Write::Commit(_, asked) => asked.tell(transaction),
                 Write::Account(_, _, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
-                Write::Flag(_, asked) | Write::Reconciled(_, asked) | Write::Followed(_, asked) => {
+                Write::Flag(_, asked)
+                | Write::Reconciled(_, asked)
+                | Write::NumbersGiven(_, asked)
+                | Write::Followed(_, asked) => {
                     asked.tell(transaction);
                 }
                 Write::Events(_, _, asked) => asked.tell(transaction),
@@ -200,7 +205,12 @@ impl Writer {
                 }
                 Write::Reconciled(reconciled, asked) => {
                     let (tenant, epoch) = reconciled.as_ref();
-                    let applied = journal::reconciled(&mut savepoint, tenant, epoch).await;
+                    let applied = restores::reconciled(&mut savepoint, tenant, epoch).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::NumbersGiven(given, asked) => {
+                    let (tenant, epoch, count) = given.as_ref();
+                    let applied = restores::numbers_given(&mut savepoint, tenant, (epoch, *count)).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Events(tenant, events, asked) => {

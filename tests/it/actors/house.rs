@@ -65,6 +65,7 @@ impl House {
             store: store.clone(),
             outbox: Arc::new(MemoryStore::new()),
             reconciliation: Arc::new(MemoryStore::new()),
+            settle: Span::seconds(150),
             inbox: Arc::new(MemoryStore::new()),
             stripe: Arc::new(stripe.clone()),
             io: Io::new(tokio::runtime::Handle::current()),

@@ -1,6 +1,6 @@
 //! The model of Stripe behind the interface that the actors ask: slow, silent, panicking, and late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use merchant_gateway::domain::order::RefundRequest;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, Listing, Observation, SellerAccount, StoredCharge, StoredPage, StoredRefund, Stripe,
+    AccountError, Listing, Observation, SellerAccount, StoredCharge, StoredPage, StoredRefund, Stripe, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
@@ -209,11 +209,15 @@ impl SellerAccount for ModelSeller {
             .into()
     }
 
-    async fn pages_since(&self, _: &MerchantId, _: Timestamp) -> Option<Vec<PageSeen>> {
+    async fn pages_within(&self, _: &MerchantId, _: Window) -> Option<Vec<PageSeen>> {
         panic!("nothing in memory was ever restored")
     }
 
-    async fn payments_since(&self, _: &MerchantId, _: Timestamp) -> Option<Vec<IntentSeen>> {
+    async fn payments_within(&self, _: &MerchantId, _: Window) -> Option<Vec<IntentSeen>> {
+        panic!("nothing in memory was ever restored")
+    }
+
+    async fn touched_within(&self, _: Window) -> Option<BTreeSet<PaymentIntentId>> {
         panic!("nothing in memory was ever restored")
     }
 

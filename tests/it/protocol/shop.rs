@@ -10,7 +10,7 @@ use merchant_gateway::domain::checkout::session::{Session, State, Wishes};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Revision, SessionId};
 use merchant_gateway::domain::merchant::{
     Brand, ChatGptSettings, CheckoutMethod, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus,
-    MerchantView, MethodsForm, PaymentMethod, RiskPolicy, TokenPolicy,
+    MerchantView, MethodsForm, PaymentMethod, Records, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Money, Rate};
 use merchant_gateway::domain::order::{Book, Order};
@@ -125,6 +125,7 @@ pub(super) fn view() -> MerchantView {
         },
         limits: Limits::default(),
         status: MerchantStatus::Serving,
+        records: Records::Whole,
     }
 }
 

@@ -38,6 +38,7 @@ impl Driver {
         let Kind::Ask(ask) = &task.kind else { return };
         let request = ask.request;
         let timed_out = session.expires <= turn.context.moment.now
+            && turn.context.reliable_records().is_ok()
             && matches!(session.state, State::Open { .. } | State::Ready { .. });
         if timed_out {
             // The caller is to see the session as time has made it: that is written first, then the caller's turn comes.

@@ -222,6 +222,10 @@ impl Driver {
     }
 
     fn due(&mut self, (version, session): (Version, &Session), tries: u32, turn: &mut Turn<'_>) {
+        if turn.context.reliable_records().is_err() {
+            // The sweeper asks again once the merchant's records can be relied on.
+            return;
+        }
         // What was seen but is not written yet may decide the attempt: nothing is begun before.
         let undecided_outcome = self.queue.iter().chain(self.stuck.tasks()).any(Task::is_outcome);
         if self.in_flight > 0 || undecided_outcome {

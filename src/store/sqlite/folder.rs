@@ -1,0 +1,117 @@
+//! What the folder remembers of its database, in files beside it that no backup holds: every restore (`.restores`), and how
+//! often the database was opened (`.openings`), by which an older copy is told that was put in its place.
+//!
+//! Invariant: each file is replaced whole, durably.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::backup::{BackupError, at, sync_folder};
+use super::open;
+use crate::store::Epoch;
+
+/// A file beside the database.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// The copy that is on its way to the database's place.
+pub(super) fn restoring(path: &Path) -> PathBuf {
+    beside(path, ".restoring")
+}
+
+fn restores(path: &Path) -> PathBuf {
+    beside(path, ".restores")
+}
+
+fn openings_file(path: &Path) -> PathBuf {
+    beside(path, ".openings")
+}
+
+/// A restore as it is remembered.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    #[serde(flatten)]
+    epoch: Epoch,
+    /// Whether files are still being moved for it.
+    #[serde(default)]
+    moving: bool,
+}
+
+fn remembered(path: &Path) -> io::Result<Vec<Remembered>> {
+    match fs::read(restores(path)) {
+        Ok(text) => serde_json::from_slice(&text).map_err(io::Error::other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn remember(path: &Path, all: &[Remembered]) -> Result<(), BackupError> {
+    let file = restores(path);
+    let text = serde_json::to_vec(all).map_err(io::Error::other).map_err(at(&file))?;
+    replace(&file, &text).map_err(at(&file))?;
+    sync_folder(&file)
+}
+
+/// Every restore of a folder's database.
+pub(super) fn epochs(path: &Path) -> io::Result<Vec<Epoch>> {
+    Ok(remembered(path)?.into_iter().map(|known| known.epoch).collect())
+}
+
+/// Remembers a restore whose files are moved from now on, beside those before it. One that was broken off while files were moved
+/// goes on under its id, so that what it has moved already stays together.
+pub(super) fn begin(path: &Path, epoch: Epoch, broken_off: bool) -> Result<Epoch, BackupError> {
+    let mut all = remembered(path).map_err(at(&restores(path)))?;
+    let former = all.iter().position(|known| known.moving && broken_off).map(|at| all.remove(at));
+    let epoch = Epoch { id: former.map_or(epoch.id, |former| former.epoch.id), ..epoch };
+    all.push(Remembered { epoch: epoch.clone(), moving: true });
+    remember(path, &all)?;
+    Ok(epoch)
+}
+
+/// Every file is where it belongs.
+pub(super) fn finish(path: &Path) -> Result<(), BackupError> {
+    let mut all = remembered(path).map_err(at(&restores(path)))?;
+    if !all.iter().any(|known| known.moving) {
+        return Ok(());
+    }
+    for known in &mut all {
+        known.moving = false;
+    }
+    remember(path, &all)
+}
+
+/// How often the database was opened, as far as the folder knows.
+pub(super) fn openings(path: &Path) -> io::Result<Option<i64>> {
+    match fs::read_to_string(openings_file(path)) {
+        Ok(text) => text.trim().parse().map(Some).map_err(io::Error::other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Remembers how often the database was opened. It must be in the database already: of the two, the database is never behind.
+pub(super) fn remember_openings(path: &Path, count: i64) -> io::Result<()> {
+    replace(&openings_file(path), count.to_string().as_bytes())
+}
+
+/// Forgets how often the database was opened.
+pub(super) fn forget_openings(path: &Path) -> io::Result<()> {
+    match fs::remove_file(openings_file(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
+    let partial = beside(file, ".partial");
+    let mut out = open::private(OpenOptions::new().write(true).create(true).truncate(true)).open(&partial)?;
+    out.write_all(text)?;
+    out.sync_all()?;
+    fs::rename(&partial, file)
+}

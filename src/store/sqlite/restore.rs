@@ -1,0 +1,92 @@
+//! Putting a backup in a database's place.
+//!
+//! A restored database is dangerous: what was paid since looks payable. So the folder remembers the restore before the copy
+//! takes the database's place, and no merchant takes a payment before what happened since is accounted for. Invariants:
+//! nothing that was there is lost, it is moved; a restore that is broken off leaves the database as it was, or is refused to
+//! be served from until it is done again, which completes it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::backup::{BackupError, at, examine_backup, sync_folder};
+use super::folder::{self, beside, restoring};
+use super::open;
+use crate::domain::time::Timestamp;
+use crate::store::Epoch;
+
+/// The files of a database: its log, the log's index, the journal of a database without them, itself.
+const FILES: [&str; 4] = ["-wal", "-shm", "-journal", ""];
+
+/// What a restore did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// When the backup was taken.
+    pub taken: Timestamp,
+    /// Where the database that was there before is now, if there was anything of one.
+    pub moved_to: Option<PathBuf>,
+}
+
+/// Puts a backup in a database's place, which nobody may serve from meanwhile. `id` is new and unguessable.
+pub async fn restore(
+    path: &Path,
+    from: &Path,
+    (id, now): (String, Timestamp),
+) -> Result<Restored, BackupError> {
+    if !from.is_file() {
+        return Err(BackupError::Missing(from.to_owned()));
+    }
+    // The lock and the files lie beside the database itself, not beside a link to it.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let coming = restoring(path);
+    let real = |path: &Path| path.canonicalize().ok();
+    if [path, &coming].into_iter().any(|place| real(place).is_some_and(|place| Some(place) == real(from))) {
+        return Err(BackupError::InPlace(from.to_owned()));
+    }
+    let _lock = open::lock(path)?;
+    let taken = examine_backup(from).await?;
+    let broken_off = coming.exists();
+    if !broken_off {
+        // The last one came to its end, whether or not it could still say so.
+        folder::finish(path)?;
+    }
+    bring(from, &coming)?;
+    // From here on a copy lies beside the database, and nobody serves from either before this is done.
+    let epoch = folder::begin(path, Epoch { id, taken, restored: now }, broken_off)?;
+    let moved_to = move_aside(path, &beside(path, &format!(".before-{}", epoch.id)))?;
+    // What it remembered of the database that was here is not so of the one that comes.
+    folder::forget_openings(path).map_err(at(path))?;
+    fs::rename(&coming, path).map_err(at(path))?;
+    sync_folder(path)?;
+    folder::finish(path)?;
+    Ok(Restored { taken, moved_to })
+}
+
+/// Lays a copy beside the database, whole or not at all.
+fn bring(from: &Path, coming: &Path) -> Result<(), BackupError> {
+    let partial = beside(coming, ".partial");
+    drop(fs::remove_file(&partial));
+    let mut target = open::private(OpenOptions::new().write(true).create_new(true))
+        .open(&partial)
+        .map_err(at(&partial))?;
+    let mut source = File::open(from).map_err(at(from))?;
+    io::copy(&mut source, &mut target).map_err(at(&partial))?;
+    target.sync_all().map_err(at(&partial))?;
+    fs::rename(&partial, coming).map_err(at(coming))?;
+    sync_folder(coming)
+}
+
+/// Moves every file of a database, whichever are there: a log that stayed would be taken for the new database's own. Where to,
+/// if there was one, now or when this was broken off.
+fn move_aside(path: &Path, aside: &Path) -> Result<Option<PathBuf>, BackupError> {
+    for ending in FILES {
+        let (old, new) = (beside(path, ending), beside(aside, ending));
+        match (old.exists(), new.exists()) {
+            (true, false) => fs::rename(&old, &new).map_err(at(&old))?,
+            (true, true) => return Err(BackupError::Exists(new)),
+            (false, _) => {}
+        }
+    }
+    sync_folder(path)?;
+    Ok(FILES.iter().any(|ending| beside(aside, ending).exists()).then(|| aside.to_owned()))
+}

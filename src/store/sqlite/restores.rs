@@ -1,0 +1,158 @@
+//! Restores of the database: which are accounted for, and what the database cannot know because of them.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::apply::Failure;
+use super::reader::failed;
+use super::rows;
+use crate::domain::ids::{OrderNumber, PaymentIntentId, SessionId, Tenant};
+use crate::domain::time::Timestamp;
+use crate::store::{Epoch, StoreError, name};
+
+/// The restores of a database, and for whom each is accounted for: as in the database, so that asking takes no time.
+#[derive(Debug)]
+pub(super) struct Restores {
+    epochs: Vec<Epoch>,
+    done: Mutex<HashSet<(String, String, String)>>,
+}
+
+impl Restores {
+    /// As they stand in a database that was just opened.
+    pub(super) async fn read(epochs: Vec<Epoch>, readers: &SqlitePool) -> Result<Self, sqlx::Error> {
+        let done: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT tenant, mode, epoch FROM reconciliations").fetch_all(readers).await?;
+        Ok(Self { epochs, done: Mutex::new(done.into_iter().collect()) })
+    }
+
+    /// Those that are not accounted for yet for this tenant.
+    pub(super) fn open(&self, tenant: &Tenant) -> Vec<Epoch> {
+        if self.epochs.is_empty() {
+            return Vec::new();
+        }
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        self.epochs.iter().filter(|epoch| !done.contains(&key(tenant, &epoch.id))).cloned().collect()
+    }
+
+    /// When the latest was.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.epochs.iter().map(|epoch| epoch.restored).max()
+    }
+
+    /// One is accounted for, durably.
+    pub(super) fn close(&self, tenant: &Tenant, epoch: &str) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(key(tenant, epoch));
+    }
+}
+
+fn key(tenant: &Tenant, epoch: &str) -> (String, String, String) {
+    (tenant.merchant.to_string(), tenant.mode.as_str().to_owned(), epoch.to_owned())
+}
+
+/// Keeps restores that the database does not know yet.
+pub(super) async fn add(connection: &mut SqliteConnection, epochs: &[Epoch]) -> Result<(), sqlx::Error> {
+    for Epoch { id, taken, restored } in epochs {
+        sqlx::query("INSERT INTO restores (id, taken, restored) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+            .bind(id)
+            .bind(taken.as_millis())
+            .bind(restored.as_millis())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Every restore that the database knows, the oldest first.
+pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Epoch>, sqlx::Error> {
+    let rows: Vec<(String, i64, i64)> =
+        sqlx::query_as("SELECT id, taken, restored FROM restores ORDER BY restored, id")
+            .fetch_all(connection)
+            .await?;
+    let epoch = |(id, taken, restored)| Epoch {
+        id,
+        taken: Timestamp::from_millis(taken),
+        restored: Timestamp::from_millis(restored),
+    };
+    Ok(rows.into_iter().map(epoch).collect())
+}
+
+/// Keeps that a restore is accounted for.
+pub(super) async fn reconciled(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    epoch: &str,
+) -> Result<(), Failure<StoreError>> {
+    sqlx::query(
+        "INSERT INTO reconciliations (tenant, mode, epoch) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(epoch)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Keeps that orders may have been given so many numbers that this database does not know, beyond those that it knows or
+/// has put aside, and those of attempts that it takes for undecided.
+pub(super) async fn numbers_given(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    (epoch, count): (&str, u32),
+) -> Result<(), Failure<StoreError>> {
+    sqlx::query(
+        "INSERT INTO given_numbers (tenant, mode, epoch, base, count)
+         VALUES (?1, ?2, ?3,
+                 max((SELECT coalesce(max(number), ?5) FROM orders WHERE tenant = ?1 AND mode = ?2),
+                     (SELECT coalesce(max(base + count), 0) FROM given_numbers WHERE tenant = ?1 AND mode = ?2))
+                 + (SELECT count(*) FROM attempts WHERE tenant = ?1 AND mode = ?2 AND ended IS NULL),
+                 ?4)
+         ON CONFLICT (tenant, mode, epoch) DO UPDATE SET count = max(count, excluded.count)",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(epoch)
+    .bind(count)
+    .bind(i64::from(OrderNumber::FIRST.0) - 1)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether a tenant has a checkout from before a moment.
+pub(super) async fn began_before(
+    readers: SqlitePool,
+    tenant: Tenant,
+    moment: Timestamp,
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sessions WHERE tenant = ?1 AND mode = ?2 AND created < ?3)",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(moment.as_millis())
+    .fetch_one(&readers)
+    .await
+    .map_err(failed)
+}
+
+/// The session whose order this payment has paid.
+pub(super) async fn session_paid_by(
+    readers: SqlitePool,
+    tenant: Tenant,
+    payment: PaymentIntentId,
+) -> Result<Option<SessionId>, StoreError> {
+    let found: Option<String> = sqlx::query_scalar(
+        "SELECT session FROM orders WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?3",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(payment.as_str())
+    .fetch_optional(&readers)
+    .await
+    .map_err(failed)?;
+    let what = format!("the session that {payment} of {} has paid", name(&tenant));
+    found.map(|found| rows::id(&what, &found)).transpose()
+}

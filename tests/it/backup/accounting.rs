@@ -1,0 +1,172 @@
+//! What must be so before a restored shop is paid, and what its checkouts do until then.
+
+use merchant_gateway::emulator::{Fault, FaultPlan, HoldPoint, RequestKind};
+use serde_json::{Value, json};
+use sqlx::Connection;
+
+use super::{Checkout, backed_up, begin, behind, restored, run, works, world};
+use crate::support::client::{Speaks, total};
+use crate::support::orders::ORDERS;
+use crate::support::world::{OTHER_ACCOUNT, OTHER_SHOP, World};
+
+async fn state(world: &World, checkout: &Checkout) -> Value {
+    checkout.stands(world).await.1["state"].clone()
+}
+
+fn intents(world: &World, checkout: &Checkout) -> Vec<Value> {
+    world.emulator.payment_intents(&checkout.account(world))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_whose_time_is_over_in_the_backup_is_not_ended_before_its_payment_is_found() {
+    let mut world = world();
+    let (paid, unpaid) = (begin(&world, &ORDERS[1]).await, begin(&world, &ORDERS[1]).await);
+    let target = backed_up(&world, "copy.sqlite3");
+    paid.paid(&world).await;
+    assert_eq!(world.terminate(), Some(0));
+    // Two hours and more have passed.
+    let mut copy = behind(&target).await;
+    for statement in [
+        "UPDATE sessions SET due_at = 1, body = json_set(body, '$.expires', 1)",
+        "UPDATE backups SET taken = taken - 7200000",
+    ] {
+        sqlx::query(statement).execute(&mut copy).await.unwrap();
+    }
+    copy.close().await.unwrap();
+    works(&run(&world, "restore", &["--from", &target]));
+    world.emulator.set_faults(FaultPlan::none().next(RequestKind::ListIntents, Fault::DropBefore, 100_000));
+    // The second failure of each comes a second after the first, and so do several sweeps.
+    world.start_until("stripe_account_unknown", world.shops.len() * 2);
+    for checkout in [&paid, &unpaid] {
+        assert_eq!(state(&world, checkout).await, "ready");
+        let client = checkout.client(&world);
+        let shown = client.works("get_checkout", json!({ "checkout_session_id": checkout.id })).await;
+        assert_eq!(shown["checkout_session"]["id"], checkout.id);
+        for (tool, arguments) in [
+            ("update_checkout", json!({ "checkout_session_id": checkout.id })),
+            ("cancel_checkout", json!({ "checkout_session_id": checkout.id })),
+        ] {
+            let said = client.refuses(tool, arguments).await;
+            assert!(said.contains("try again in a moment"), "{said}");
+        }
+    }
+    world.emulator.set_faults(FaultPlan::none());
+    world.wait_for("stripe_account_known", world.shops.len());
+    assert_eq!(state(&world, &paid).await, "completed");
+    let told = unpaid.pay(&world).await;
+    assert_eq!(told["isError"], true, "{told}");
+    assert_eq!(state(&world, &unpaid).await, "expired", "its time counts again");
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_may_not_read_its_account_accounts_for_nothing() {
+    let mut world = World::with_settings(&[("GATEWAY__RESTORE__SETTLE_SECONDS", "0")]);
+    let client = world.client_of(OTHER_SHOP, Speaks::Legacy);
+    let made =
+        client.works("create_checkout", json!({ "items": [{ "id": "gift-note", "quantity": 1 }] })).await;
+    let sheet = made["checkout_session"].clone();
+    let target = backed_up(&world, "copy.sqlite3");
+    let token = |world: &World| world.token_of(OTHER_ACCOUNT, "pm_card_visa", "usd", total(&sheet));
+    let told = client.complete(&sheet["id"], &token(&world)).await;
+    assert_eq!(told["structuredContent"]["status"], "completed", "{told}");
+    assert_eq!(world.terminate(), Some(0));
+    works(&run(&world, "restore", &["--from", &target]));
+    world.start_until("stripe_account_known", 1);
+    world.wait_for("the key may read /v1/account", 1);
+    let client = world.client_of(OTHER_SHOP, Speaks::Legacy);
+    let told = client.complete(&sheet["id"], &token(&world)).await;
+    assert!(told["isError"] == true && told.to_string().contains("try again"), "{told}");
+    assert_eq!(world.ledger().len(), 1);
+
+    // A shop of which nothing is kept from before has nothing that looks payable.
+    let mut world = World::with_settings(&[("GATEWAY__RESTORE__SETTLE_SECONDS", "0")]);
+    let target = backed_up(&world, "copy.sqlite3");
+    assert_eq!(world.terminate(), Some(0));
+    restored(&mut world, &target);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_that_arrives_after_the_first_reading_is_found_before_anybody_pays_again() {
+    let mut world = world();
+    let checkout = begin(&world, &ORDERS[1]).await;
+    let target = backed_up(&world, "copy.sqlite3");
+    let hold = world.emulator.hold_next_payment(HoldPoint::BeforeEffect);
+    let token = world.token_at(
+        checkout.order.merchant,
+        "pm_card_visa",
+        checkout.order.currency,
+        checkout.order.total,
+    );
+    let client = checkout.client(&world);
+    let (unheard, ()) = tokio::join!(client.pay_unheard(&checkout.id, &token), async {
+        hold.reached().await;
+        world.kill();
+    });
+    unheard.unwrap_err();
+    world.settings.push(("GATEWAY__RESTORE__SETTLE_SECONDS", "8"));
+    works(&run(&world, "restore", &["--from", &target]));
+    world.start_until("may still arrive at Stripe", world.shops.len());
+    assert!(world.ledger().is_empty() && !world.log().contains("stripe_account_known"), "{}", world.log());
+    hold.release();
+    world.wait_for("stripe_account_known", world.shops.len());
+    assert_eq!(state(&world, &checkout).await, "completed");
+    let told = checkout.pay(&world).await;
+    assert_eq!(told["structuredContent"]["status"], "completed", "{told}");
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_declined_payment_that_the_backup_does_not_know_is_canceled_for_good() {
+    let mut world = world();
+    let checkout = begin(&world, &ORDERS[1]).await;
+    let target = backed_up(&world, "copy.sqlite3");
+    let order = checkout.order;
+    let token = world.token_at(order.merchant, "pm_card_chargeDeclined", order.currency, order.total);
+    checkout.client(&world).complete(&checkout.id, &token).await;
+    let page = begin(&world, &ORDERS[1]).await;
+    let declined = page.open_page(&world).await;
+    world.emulator.pay_hosted(&declined, "pm_card_chargeDeclined").unwrap();
+    let statuses = |world: &World| -> Vec<String> {
+        intents(world, &checkout).iter().map(|intent| intent["status"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(statuses(&world), ["requires_payment_method"; 2]);
+    assert_eq!(world.terminate(), Some(0));
+    restored(&mut world, &target);
+    assert_eq!(statuses(&world), ["canceled"; 2]);
+    checkout.paid(&world).await;
+    assert_eq!(world.ledger().len(), 1);
+    let attempts = checkout.stands(&world).await.1["attempts"].clone();
+    assert_eq!(attempts, 2, "the first one's number is not given again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_was_being_opened_at_the_backup_is_closed_since_its_address_may_be_known() {
+    let mut world = world();
+    let checkout = begin(&world, &ORDERS[1]).await;
+    // The answers get lost until the backup is taken; then the address is given out.
+    world.emulator.set_faults(FaultPlan::none().next(RequestKind::CreateSession, Fault::DropAfter, 100_000));
+    let opened = async { checkout.open_page(&world).await };
+    let copied = async {
+        while world.emulator.checkout_sessions(&checkout.account(&world)).is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let mut command = world.command("backup");
+        let target = world.folder.path().join("copy.sqlite3").to_str().unwrap().to_owned();
+        command.args(["--to", &target]);
+        works(&tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap());
+        world.emulator.set_faults(FaultPlan::none());
+        target
+    };
+    let (page, target) = tokio::join!(opened, copied);
+    assert_eq!(super::states(&target).await.get("opening_hosted"), Some(&1));
+    assert_eq!(world.terminate(), Some(0));
+    restored(&mut world, &target);
+    let pages = world.emulator.checkout_sessions(&checkout.account(&world));
+    assert_eq!(pages.iter().map(|page| &page["status"]).collect::<Vec<_>>(), ["expired"]);
+    world.emulator.pay_hosted(&page, "pm_card_visa").unwrap_err();
+    // Its opening is repeated, reads that it is closed, and the checkout can be paid.
+    world.wait_for("session_committed", 2);
+    checkout.paid(&world).await;
+    assert_eq!(world.ledger().len(), 1);
+}
