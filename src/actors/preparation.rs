@@ -113,7 +113,7 @@ fn refund_row(
 ) -> Result<RefundRow, StoreError> {
     Ok(RefundRow {
         session: intent.session.clone(),
-        number: intent.number,
+        number: intent.request.number,
         amount: intent.amount,
         idempotency_key: intent.idempotency_key.clone(),
         body: encode_refund(intent, view).map_err(|error| unencodable(&error))?,

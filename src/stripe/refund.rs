@@ -19,6 +19,9 @@ use crate::domain::time::Timestamp;
 /// The metadata key that names a refund of ours among those of its session.
 const REFUND_KEY: &str = "checkout_refund";
 
+/// The metadata key that says that all that was left was asked for.
+const WHOLE_KEY: &str = "checkout_refund_whole";
+
 /// The metadata key that says what its asker calls it.
 const REFERENCE_KEY: &str = "checkout_refund_reference";
 
@@ -40,8 +43,9 @@ pub fn encode_refund(intent: &RefundIntent, view: &MerchantView) -> Result<Strin
         metadata: BTreeMap::from([
             (MERCHANT_KEY, view.id.to_string()),
             (SESSION_KEY, intent.session.to_string()),
-            (REFUND_KEY, intent.number.0.to_string()),
-            (REFERENCE_KEY, intent.reference.to_string()),
+            (REFUND_KEY, intent.request.number.0.to_string()),
+            (REFERENCE_KEY, intent.request.reference.to_string()),
+            (WHOLE_KEY, intent.request.whole.to_string()),
         ]),
     })
 }
@@ -101,7 +105,7 @@ impl RefundObject {
         Some(RefundRequest {
             number: RefundNumber(metadata.get(REFUND_KEY)?.parse().ok()?),
             reference: metadata.get(REFERENCE_KEY)?.parse().ok()?,
-            whole: false,
+            whole: metadata.get(WHOLE_KEY).is_some_and(|whole| whole == "true"),
         })
     }
 }

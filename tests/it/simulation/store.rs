@@ -122,7 +122,7 @@ impl ModelStore {
             self.orders.insert(id.clone(), placed);
         }
         if let Some(intent) = change.refund {
-            self.refunds.insert((id.clone(), intent.number), *intent);
+            self.refunds.insert((id.clone(), intent.request.number), *intent);
         }
         if let Some(placed) = self.orders.get(&id) {
             self.outbox.write(&change.session, (placed, is_new), &change.news, now)?;

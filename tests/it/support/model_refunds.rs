@@ -52,11 +52,7 @@ impl From<&RefundIntent> for AskedBack {
             payment: intent.payment.clone(),
             amount: intent.amount,
             session: intent.session.clone(),
-            request: RefundRequest {
-                number: intent.number,
-                reference: intent.reference.clone(),
-                whole: false,
-            },
+            request: intent.request.clone(),
             reason: intent.reason,
         }
     }

@@ -46,10 +46,8 @@ pub struct RefundWish {
 /// A refund that is about to be committed: everything that its request is made of.
 #[derive(Clone, Debug)]
 pub struct RefundIntent {
-    /// Its number within the session.
-    pub number: RefundNumber,
-    /// What its asker calls it.
-    pub reference: Reference,
+    /// How it was asked for; written into its metadata.
+    pub request: RefundRequest,
     /// The session.
     pub session: SessionId,
     /// The payment that it is of.
@@ -178,9 +176,9 @@ pub(in crate::domain::checkout) fn refund(
     let number = session.book.next_refund();
     let amount = Money::new(minor, paid.currency);
     let asked = Asked { account, payment, reference: &wish.reference, amount };
+    let request = RefundRequest { number, reference: wish.reference.clone(), whole: wish.amount.is_none() };
     let intent = RefundIntent {
-        number,
-        reference: wish.reference.clone(),
+        request: request.clone(),
         session: session.id.clone(),
         payment: payment.clone(),
         amount,
@@ -200,11 +198,7 @@ pub(in crate::domain::checkout) fn refund(
     };
     let mut next = session.clone();
     next.book.refunds.push(Refund {
-        request: Some(RefundRequest {
-            number,
-            reference: wish.reference.clone(),
-            whole: wish.amount.is_none(),
-        }),
+        request: Some(request),
         amount,
         reason: wish.reason,
         created: now,
