@@ -38,7 +38,7 @@ async fn read(
         tracing::warn!(%session, of = account.map(AccountId::as_str), "order_waits_for_its_account");
         return OrderSeen::Unread.into();
     }
-    let _look = merchant.gate.look().await;
+    let Ok(_look) = merchant.gate.look().await else { return OrderSeen::Unread.into() };
     let asked = services.clock.now();
     let mut observed = merchant.stripe.load_full().read_order(payment, asked).await;
     if !merchant.account_proved.load(Ordering::Acquire)

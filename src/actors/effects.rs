@@ -58,7 +58,7 @@ pub(super) async fn read_payment(
         tracing::warn!(%session, %payment, "payment_waits_for_its_account");
         return Seen::Unread.into();
     }
-    let _look = merchant.gate.look().await;
+    let Ok(_look) = merchant.gate.look().await else { return Seen::Unread.into() };
     let observed = merchant.stripe.load_full().read_intent(payment).await;
     let (merchant, request_id, seen) = (&merchant.tenant.merchant, &observed.request_id, &observed.seen);
     tracing::info!(%merchant, %session, %payment, request_id, ?seen, "unexplained_payment_read");

@@ -127,8 +127,12 @@ impl MerchantHandle {
         let Some(session) = self.services.inbox.session_of_event(self.tenant(), event).await? else {
             return Ok(None);
         };
-        self.ask(&session, Command::Hear(hint)).await?;
-        Ok(Some(session))
+        match self.ask(&session, Command::Hear(hint)).await {
+            Ok(_) => Ok(Some(session)),
+            // A flag may name a session that a restored database never had.
+            Err(Rejection::NotFound) => Ok(None),
+            Err(rejection) => Err(rejection.into()),
+        }
     }
 
     /// Stripe's events of this merchant, the latest first.

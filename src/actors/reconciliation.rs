@@ -111,8 +111,8 @@ impl Reading<'_> {
         let (mut pages, mut buyers) = (0, BTreeMap::new());
         for epoch in epochs {
             for page in stripe.pages_within(shop, window(epoch)).await.ok_or(Unreconciled::Unread)? {
-                buyers.extend(page.intent.as_ref().map(|(intent, _)| (intent.clone(), page.buyer.clone())));
-                self.close(&page).await?;
+                let PageSeen { intent, buyer, .. } = self.close(page).await?;
+                buyers.extend(intent.map(|(intent, _)| (intent, (buyer, epoch))));
                 pages += 1;
             }
         }
@@ -121,7 +121,17 @@ impl Reading<'_> {
         let mut touched = BTreeSet::new();
         for epoch in epochs {
             let within = window(epoch);
-            let found = stripe.payments_within(shop, within).await.ok_or(Unreconciled::Unread)?;
+            let mut found = stripe.payments_within(shop, within).await.ok_or(Unreconciled::Unread)?;
+            // A page's payment is made when its shopper pays, which may have been after this window.
+            let listed: BTreeSet<_> = found.iter().map(|seen| seen.id.clone()).collect();
+            let of_pages =
+                buyers.iter().filter(|(intent, (_, of))| *of == epoch && !listed.contains(*intent));
+            for (intent, _) in of_pages {
+                let Seen::Intent(seen) = stripe.read_intent(intent).await.seen else {
+                    return Err(Unreconciled::Unread);
+                };
+                found.push(seen);
+            }
             let paid = found.iter().filter(|seen| seen.status == IntentStatus::Succeeded).count();
             let numbers = u32::try_from(paid).unwrap_or(u32::MAX);
             self.services.reconciliation.numbers_given(&self.merchant.tenant, epoch, numbers).await?;
@@ -129,7 +139,7 @@ impl Reading<'_> {
             touched.extend(stripe.touched_within(within).await.ok_or(Unreconciled::Unread)?);
         }
         for seen in &payments {
-            self.account_for(seen, buyers.get(&seen.id)).await?;
+            self.account_for(seen, buyers.get(&seen.id).map(|(buyer, _)| buyer)).await?;
         }
         let orders = self.look_at_orders(&touched).await?;
         Ok((pages, payments.len(), orders))
@@ -145,10 +155,11 @@ impl Reading<'_> {
         format!("restored-{:032x}", self.services.ids.random_id())
     }
 
-    /// Closes a page whose address the database does not know, and keeps its attempt's number from being given again.
-    async fn close(&self, page: &PageSeen) -> Result<(), Unreconciled> {
-        let Some(id) = &page.session else { return Ok(()) };
-        let session = self.session(id).await?;
+    /// Closes a page whose address the database does not know, and keeps its attempt's number from being given again. The page
+    /// as it then stands.
+    async fn close(&self, mut page: PageSeen) -> Result<PageSeen, Unreconciled> {
+        let Some(id) = page.session.clone() else { return Ok(page) };
+        let session = self.session(&id).await?;
         // Of one that was being opened somebody may have the address: its opening is repeated, and then reads "expired".
         let known = session.as_ref().is_some_and(|session| match &session.state {
             State::AwaitingHosted { page: known, .. } | State::ClosingHosted { page: known, .. } => {
@@ -166,14 +177,16 @@ impl Reading<'_> {
         if page.status == PageStatus::Open && !known {
             let stripe = self.merchant.stripe.load_full();
             let closed = stripe.close_page(&page.id, &self.distinction()).await.seen;
-            if !matches!(&closed, Seen::Page(seen) if seen.status != PageStatus::Open) {
+            let now = if let Seen::Page(seen) = closed { Some(seen) } else { None };
+            let Some(now) = now.filter(|seen| seen.status != PageStatus::Open) else {
                 return Err(Unreconciled::PageOpen(page.id.to_string()));
-            }
+            };
+            page = now;
         }
-        match (session, page.attempt) {
-            (Some(_), Some(attempt)) => self.trace(id, Shown::Page(attempt)).await,
-            (Some(_) | None, _) => Ok(()),
+        if let (Some(_), Some(attempt)) = (session, page.attempt) {
+            self.trace(&id, Shown::Page(attempt)).await?;
         }
+        Ok(page)
     }
 
     /// Attaches a payment to its session, or flags it. `buyer` is who paid on a page, where it was made on one.

@@ -78,9 +78,13 @@ impl StripeGate {
         Slot { _permit: self.slots.acquire().await.ok() }
     }
 
-    /// Waits for a slot to look at what became of a payment that nothing waits for.
-    pub async fn look(&self) -> Slot<'_> {
-        Slot { _permit: self.looks.acquire().await.ok() }
+    /// Waits a little for a slot to look at what became of a payment that nothing waits for: while it waits, nothing else is
+    /// done for its session.
+    pub async fn look(&self) -> Result<Slot<'_>, TurnedAway> {
+        match tokio::time::timeout(PATIENCE, self.looks.acquire()).await {
+            Ok(Ok(permit)) => Ok(Slot { _permit: Some(permit) }),
+            Ok(Err(_)) | Err(_) => Err(TurnedAway),
+        }
     }
 
     /// Learns whether Stripe answered. True when that opens or closes the breaker.

@@ -311,7 +311,7 @@ impl SellerAccount for StripeAccount {
         let proof = (readable.len() == all).then_some(asked);
         let disputes =
             disputes.map(|(disputes, _)| disputes.iter().filter_map(DisputeObject::seen).collect());
-        Observation::of(OrderSeen::Read { refunds: readable, disputes, proof }, &reply)
+        Observation::of(OrderSeen::Read { refunds: readable, disputes, asked, proof }, &reply)
     }
 
     /// Every page of a merchant's (`GET /v1/checkout/sessions`, every page of the listing).

@@ -152,7 +152,8 @@ pub(super) fn settle(
     context: &Context<'_>,
 ) -> Transition {
     let mut next = session.clone();
-    let Seen::Intent(seen) = seen else {
+    let shown = if let Seen::Intent(seen) = seen { Some(seen) } else { None };
+    let Some(seen) = shown.filter(|seen| !may_still_succeed(session, seen)) else {
         let now = context.moment.now;
         for waiting in next.unexplained.iter_mut().filter(|waiting| waiting.payment == *payment) {
             waiting.next_try = now + pause_after(waiting.tries, context);
@@ -185,10 +186,34 @@ fn pause_after(tries: u32, context: &Context<'_>) -> Span {
     }
 }
 
+/// Whether a payment of this session is under way.
+fn may_still_succeed(session: &Session, seen: &IntentSeen) -> bool {
+    let under_way = match seen.status {
+        IntentStatus::Processing
+        | IntentStatus::RequiresAction
+        | IntentStatus::RequiresConfirmation
+        | IntentStatus::RequiresCapture => true,
+        IntentStatus::Succeeded | IntentStatus::Canceled | IntentStatus::RequiresPaymentMethod => false,
+    };
+    under_way && seen.session.as_ref() == Some(&session.id)
+}
+
 /// Whether a payment is of this session, has succeeded, and is not the one that its undecided attempt waits for.
 fn is_another_success(session: &Session, seen: &IntentSeen) -> bool {
     let running = undecided(session);
+    let another = match &session.state {
+        State::Frozen { charging, .. } => charging.intent.as_ref().is_some_and(|known| *known != seen.id),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => false,
+    };
     seen.status == IntentStatus::Succeeded
         && seen.session.as_ref() == Some(&session.id)
-        && (running.is_none() || running != seen.attempt)
+        && (another || running.is_none() || running != seen.attempt)
 }

@@ -59,7 +59,8 @@ impl Book {
 
     /// Stripe is looked at now, because there may be something to see.
     pub fn look_now(&mut self, now: Timestamp) {
-        self.next_look = Some(self.next_look.map_or(now, |due| due.min(now)));
+        // Also where one is due already: that one may be under way, and miss it.
+        self.next_look = Some(now);
         self.looks = 0;
     }
 

@@ -1,10 +1,11 @@
 //! What must be so before a restored shop is paid, and what its checkouts do until then.
 
 use merchant_gateway::emulator::{Fault, FaultPlan, HoldPoint, RequestKind};
+use merchant_gateway::ports::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use super::{Checkout, backed_up, begin, behind, restored, run, works, world};
+use super::{Checkout, backed_up, begin, behind, database, restored, run, works, world};
 use crate::support::client::{Speaks, total};
 use crate::support::orders::ORDERS;
 use crate::support::world::{OTHER_ACCOUNT, OTHER_SHOP, World};
@@ -169,4 +170,38 @@ async fn a_page_that_was_being_opened_at_the_backup_is_closed_since_its_address_
     world.wait_for("session_committed", 2);
     checkout.paid(&world).await;
     assert_eq!(world.ledger().len(), 1);
+}
+
+/// Waits until the clock shows another second than any before.
+async fn another_second() {
+    let now = || SystemClock.now().as_seconds();
+    let began = now();
+    while now() < began + 2 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_was_paid_after_all_that_is_listed_is_an_order_all_the_same() {
+    let mut world = world();
+    let checkout = begin(&world, &ORDERS[1]).await;
+    let target = backed_up(&world, "copy.sqlite3");
+    let page = checkout.open_page(&world).await;
+    let opened = SystemClock.now().as_seconds();
+    assert_eq!(world.terminate(), Some(0));
+    another_second().await;
+    world.emulator.pay_hosted(&page, "pm_card_visa").unwrap();
+    works(&run(&world, "restore", &["--from", &target]));
+    // As if it had been restored ten minutes before the page was paid, and nobody could read Stripe until now.
+    let file = database(&world, ".restores");
+    let mut restores: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    restores[0]["restored"] = json!((opened + 1) * 1000 - 600_000);
+    std::fs::write(&file, restores.to_string()).unwrap();
+    world.start_gateway();
+    world.wait_for("restore_reconciled", 1);
+    let paid = world.emulator.payment_intents(&checkout.account(&world));
+    assert_eq!(paid.len(), 1);
+    assert_eq!(checkout.order(&world).await["payment_intent"], paid[0]["id"]);
+    checkout.paid(&world).await;
+    assert_eq!(world.ledger().len(), 1, "whoever pays again hears of the order");
 }

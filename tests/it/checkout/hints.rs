@@ -1,12 +1,14 @@
 //! What somebody says has happened at Stripe: it is looked at, and nothing that was paid is lost.
 
+use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer, RefundSeen, RefundWish};
 use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
 use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::session::{CancelReason, State};
-use merchant_gateway::domain::ids::AttemptNumber;
+use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber};
+use merchant_gateway::domain::order::RefundStatus;
 use merchant_gateway::domain::stripe_event::Concern;
 
 use super::{declined, frozen, succeeded};
@@ -145,6 +147,71 @@ fn a_session_is_told_of_only_so_many_payments_at_once() {
 }
 
 #[test]
+fn what_is_told_of_while_an_order_is_looked_at_is_looked_at_again() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    let hint = || Command::Hear(Hint { concern: Concern::Order, payment: None });
+    bench.ask(hint());
+    let asked = bench.now;
+    bench.pass(merchant_gateway::domain::time::Span::seconds(2));
+    bench.ask(hint());
+    assert_eq!(bench.effects.len(), 1, "one look at a time");
+    bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, proof: Some(asked) });
+    assert!(
+        matches!(bench.effects[..], [Effect::Order(OrderEffect::Read { .. })]),
+        "the first may have missed it"
+    );
+    let asked = bench.now + merchant_gateway::domain::time::Span::seconds(1);
+    bench.pass(merchant_gateway::domain::time::Span::seconds(2));
+    bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, proof: Some(asked) });
+    assert!(bench.effects.is_empty() && bench.driver.is_idle(), "and now it is known");
+}
+
+#[test]
+fn what_is_told_of_while_a_refund_is_asked_for_is_looked_at_afterwards() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    let wish = RefundWish { reference: "r".parse().unwrap(), amount: Some(100), reason: None };
+    bench.ask(Command::Refund(wish));
+    bench.ask(Command::Hear(Hint { concern: Concern::Order, payment: None }));
+    // Stripe's answer names none of our words; it is the answer to this request all the same.
+    let seen = RefundSeen {
+        id: "re_1".parse().unwrap(),
+        status: RefundStatus::Succeeded,
+        amount: merchant_gateway::domain::money::Money::new(100, crate::support::shop::usd()),
+        created: bench.now,
+        reason: None,
+        session: None,
+        request: None,
+    };
+    bench.see_order(OrderSeen::Asked { number: RefundNumber(1), answer: RefundAnswer::Made(seen) });
+    assert!(bench.session().book.asking().is_none() && bench.session().book.refunds.len() == 1);
+    assert!(matches!(bench.effects[..], [Effect::Order(OrderEffect::Read { .. })]));
+}
+
+#[test]
+fn a_payment_that_is_under_way_is_looked_at_until_it_has_ended() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(declined());
+    let processing = Seen::Intent(bench.intent(IntentStatus::Processing));
+    tell(&mut bench, "pi_1", processing);
+    assert_eq!(bench.session().unexplained.len(), 1);
+    bench.pass(merchant_gateway::domain::time::Span::minutes(1));
+    bench.wake();
+    let late = success(&bench, "pi_1", 1);
+    bench.see_payment(late);
+    assert_eq!(bench.flags[0].reason, FlagReason::PaidByDeadAttempt);
+}
+
+#[test]
+fn who_tells_of_a_page_that_is_being_closed_is_answered_at_once() {
+    let mut bench = super::pages::awaiting();
+    let canceling = bench.ask(Command::Cancel);
+    let told = bench.ask(Command::Hear(Hint::payment()));
+    assert!(bench.waits(canceling) && bench.answer(told).is_ok());
+}
+
+#[test]
 fn an_order_that_was_hinted_at_is_looked_at_until_that_comes_to_its_end() {
     let (mut bench, _) = Bench::charging();
     bench.see(succeeded(&bench));
@@ -153,7 +220,7 @@ fn an_order_that_was_hinted_at_is_looked_at_until_that_comes_to_its_end() {
     // The process dies with the look on its way, and the next one's fails.
     bench.crash();
     assert!(matches!(bench.effects[..], [Effect::Order(OrderEffect::Read { .. })]));
-    bench.see_order(merchant_gateway::domain::checkout::aftersales::OrderSeen::Unread);
+    bench.see_order(OrderSeen::Unread);
     let next = bench.session().book.next_look.unwrap();
     assert!(next <= bench.now + merchant_gateway::domain::time::Span::minutes(1), "soon, not in days");
 }

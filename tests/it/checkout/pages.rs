@@ -46,7 +46,7 @@ fn paid_later(bench: &Bench, intent: IntentStatus) -> Seen {
 }
 
 /// A session that waits for payment on its page.
-fn awaiting() -> Bench {
+pub fn awaiting() -> Bench {
     let mut bench = Bench::ready();
     let asked = open_page(&mut bench);
     bench.see(Seen::Page(page(&bench, PageStatus::Open)));

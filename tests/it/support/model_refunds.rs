@@ -175,6 +175,7 @@ impl ModelStripe {
         OrderSeen::Read {
             refunds: refunds.map(|refund| refund.seen.clone()).collect(),
             disputes: Some(disputes.map(|dispute| dispute.dispute.clone()).collect()),
+            asked: now,
             proof: Some(now),
         }
     }

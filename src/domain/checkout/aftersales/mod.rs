@@ -58,7 +58,9 @@ pub enum OrderSeen {
         refunds: Vec<RefundSeen>,
         /// The disputes; `None` when they could not be read.
         disputes: Option<Vec<Dispute>>,
-        /// When the looking began, where a refund that it does not show was not made until then; `None` where that it is
+        /// When the looking began: what it says is no younger.
+        asked: Timestamp,
+        /// The same, where a refund that it does not show was not made until then; `None` where that it is
         /// missing proves nothing.
         proof: Option<Timestamp>,
     },
@@ -124,9 +126,13 @@ pub(super) fn settle(session: &Session, seen: OrderSeen, context: &Context<'_>) 
         return Transition::to(next);
     }
     match seen {
-        OrderSeen::Asked { answer: RefundAnswer::Made(seen), .. } => {
-            take_refunds(&mut next, vec![seen], &mut news);
+        OrderSeen::Asked { number, answer: RefundAnswer::Made(seen) } => {
+            refund::made(&mut next.book, number, &seen);
+            news.push(News::Refunded(seen.id));
+            // A look that is due all the same stays due.
+            let due = next.book.next_look;
             schedule(&mut next, true, context);
+            next.book.next_look = [due, next.book.next_look].into_iter().flatten().min();
         }
         OrderSeen::Asked { number, answer } => {
             if refund::answered(&mut next.book, number, answer, context) {
@@ -134,14 +140,18 @@ pub(super) fn settle(session: &Session, seen: OrderSeen, context: &Context<'_>) 
                 next.book.look_now(context.moment.now);
             }
         }
-        OrderSeen::Read { refunds, disputes, proof } => {
+        OrderSeen::Read { refunds, disputes, asked, proof } => {
             let all = disputes.is_some();
             take_refunds(&mut next, refunds, &mut news);
             for seen in disputes.into_iter().flatten() {
                 take_dispute(&mut next.book, seen, &mut news);
             }
             refund::missed(&mut next.book, proof, context);
-            if all {
+            let hinted_since =
+                next.book.next_look.is_some_and(|due| due >= asked && due <= context.moment.now);
+            if hinted_since {
+                // What was told of while this look was under way, it may have missed.
+            } else if all {
                 schedule(&mut next, !news.is_empty(), context);
             } else {
                 look_again(&mut next.book, context);

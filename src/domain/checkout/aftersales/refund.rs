@@ -234,6 +234,16 @@ pub(super) fn work(book: &Book, now: Timestamp) -> Option<Work> {
     })
 }
 
+/// The request for a refund was answered by the refund that it made, whatever that says of itself.
+pub(super) fn made(book: &mut Book, number: RefundNumber, seen: &RefundSeen) {
+    let asked =
+        |refund: &&mut Refund| refund.request.as_ref().is_some_and(|request| request.number == number);
+    if let Some(refund) = book.refunds.iter_mut().find(asked) {
+        refund.amount = seen.amount;
+        refund.state = RefundState::Made { id: seen.id.clone(), status: seen.status };
+    }
+}
+
 /// A refund that Stripe shows: one that was asked for, one that is known, or one that was made elsewhere. Whether that is
 /// news.
 pub(super) fn take(book: &mut Book, session: &SessionId, seen: &RefundSeen) -> bool {

@@ -7,6 +7,7 @@ use super::task::{Committed, Follow, Kind, Lane, Task};
 use super::{CALLER_TRIES, CommitFailed, Driver, Output, Turn};
 use crate::domain::checkout::command::Rejection;
 use crate::domain::checkout::due::due_at;
+use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::event::Event;
 use crate::domain::checkout::session::{Session, State, Version};
 use crate::domain::checkout::settle::LONGEST_PAUSE;
@@ -51,16 +52,18 @@ impl Driver {
         let effect = begun.transition.effect.clone();
         let change = begun.change(&turn.context);
         let next = &change.session;
+        let closes = matches!(effect, Some(Effect::ClosePage { .. }));
         let begins = matches!(change.attempt, Some(AttemptMove::Start(_))) || change.refund.is_some();
         let follow = match &next.state {
             _ if begins => Follow::Wait,
-            State::ClosingHosted { .. } => Follow::Retry,
+            State::ClosingHosted { .. } if closes => Follow::Retry,
             State::Completed { .. } => Follow::Report,
             State::Open { .. }
             | State::Ready { .. }
             | State::Charging(_)
             | State::OpeningHosted(_)
             | State::AwaitingHosted { .. }
+            | State::ClosingHosted { .. }
             | State::Frozen { .. }
             | State::Canceled { .. }
             | State::Expired => Follow::Tell,
