@@ -76,7 +76,7 @@ fn table(session: &Session) -> String {
 }
 
 fn both_forms(session: &Session, view: &MerchantView, link: &str, typed: Option<&Edit>) -> String {
-    format!("{}{}", pay_form(session, link), edit_form(session, view, link, typed))
+    format!("{}{}", edit_form(session, view, link, typed), pay_form(session, link))
 }
 
 /// The address of one of the page's forms.
@@ -88,6 +88,7 @@ fn action(link: &str, form: &str) -> String {
 fn pay_form(session: &Session, link: &str) -> String {
     format!(
         "<form method=post action=\"{action}\"><input type=hidden name=revision value={revision}>\
+         <h2>Payment</h2><p>You pay what stands under \"Your order\". A change counts once it is updated.</p>\
          <p><button>Pay now</button></p></form>",
         action = action(link, "pay"),
         revision = session.revision.0,
