@@ -17,6 +17,7 @@ pub mod money;
 pub mod order;
 pub mod order_event;
 pub mod pricing;
+pub mod regions;
 pub mod shipping;
 pub mod stripe_event;
 pub mod tax;

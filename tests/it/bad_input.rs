@@ -263,6 +263,31 @@ async fn strangers_hosts_and_origins_are_turned_away() {
 }
 
 #[tokio::test]
+async fn a_state_is_taxed_by_whatever_name_and_one_that_is_not_known_is_asked_for() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let order = |state: &str| {
+        let mut address = crate::support::client::california();
+        address["state"] = json!(state);
+        json!({ "items": [{ "id": "huila-washed-250-beans", "quantity": 2 }], "fulfillment_address": address })
+    };
+    let tax = async |state: &str| {
+        let made = client.works("create_checkout", order(state)).await;
+        let totals = made["checkout_session"]["totals"].as_array().unwrap().clone();
+        totals.iter().find(|row| row["type"] == "tax").unwrap()["amount"].as_i64().unwrap()
+    };
+    let expected = tax("CA").await;
+    assert!(expected > 0);
+    for state in ["ca", "California", "california"] {
+        assert_eq!(tax(state).await, expected, "{state}");
+    }
+    for state in ["", "Calif.", "Ontario", "Nowhere"] {
+        let said = client.refuses("create_checkout", order(state)).await;
+        assert!(said.contains("fulfillment_address.state") && said.contains("such as CA"), "{state}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn too_many_calls_are_told_when_to_come_again_and_paying_goes_on() {
     let world = World::with_files(|tenants| {
         let file = tenants.join("harbor-coffee.toml");

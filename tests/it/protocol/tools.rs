@@ -123,7 +123,8 @@ fn every_wrong_quantity_is_named_with_its_path() {
 fn wrong_wishes_are_refused_with_what_to_send() {
     let items = json!([{ "id": "mug", "quantity": 1 }]);
     let address = |key: &str, value: Value| {
-        let mut address = json!({ "name": "A", "line_one": "B", "city": "C", "country": "US" });
+        let mut address =
+            json!({ "name": "A", "line_one": "B", "city": "C", "state": "CA", "country": "US" });
         address[key] = value;
         json!({ "items": items, "fulfillment_address": address })
     };
@@ -143,6 +144,8 @@ fn wrong_wishes_are_refused_with_what_to_send() {
         (address("country", json!("U1")), "fulfillment_address.country"),
         (address("name", json!("x".repeat(201))), "fulfillment_address.name"),
         (address("city", json!("")), "fulfillment_address.city"),
+        (address("state", json!("")), "fulfillment_address.state"),
+        (address("state", json!("Nowhere")), "fulfillment_address.state"),
         (address("postal_code", json!("1".repeat(21))), "fulfillment_address.postal_code"),
         (address("zip", json!("10001")), "fulfillment_address"),
     ] {

@@ -9,6 +9,7 @@ use crate::domain::address::{Address, Buyer, CountryCode};
 use crate::domain::cart::{Cart, CartError, CartLine, MAX_LINES, MAX_QUANTITY};
 use crate::domain::checkout::command::Patch;
 use crate::domain::ids::{SessionRef, ShippingId};
+use crate::domain::regions::{UnknownRegion, region};
 
 /// The longest name, street, city or region.
 const LINE: usize = 200;
@@ -179,14 +180,23 @@ fn address(root: &Object<'_>) -> Result<Option<Address>, ArgumentError> {
         )
     })?;
     let state = optional("state", LINE)?.unwrap_or_default();
-    let state =
-        if matches!(country.as_str(), "US" | "CA") { state.to_ascii_uppercase() } else { state.to_owned() };
+    let (name, line_one) = (given.needed_text("name", LINE)?, given.needed_text("line_one", LINE)?);
+    let city = given.needed_text("city", LINE)?;
+    // Taxes go by it: one that is not known must not be taxed like the rest of the country.
+    let state = region(country, state).map_err(|UnknownRegion| {
+        let problem = if state.is_empty() { "is missing" } else { "is none of this country's" };
+        ArgumentError::new(
+            given.path("state"),
+            problem,
+            "its two letters, such as CA for California or ON for Ontario",
+        )
+    })?;
     Ok(Some(Address {
-        name: given.needed_text("name", LINE)?.to_owned(),
-        line_one: given.needed_text("line_one", LINE)?.to_owned(),
+        name: name.to_owned(),
+        line_one: line_one.to_owned(),
         line_two: own(optional("line_two", LINE)?),
-        city: given.needed_text("city", LINE)?.to_owned(),
-        state,
+        city: city.to_owned(),
+        state: state.to_owned(),
         country,
         postal_code: optional("postal_code", POSTAL)?.unwrap_or_default().to_owned(),
         phone_number: own(optional("phone_number", PHONE)?),
