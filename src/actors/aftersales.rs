@@ -41,11 +41,9 @@ async fn read(
     let Ok(_look) = merchant.gate.look().await else { return OrderSeen::Unread.into() };
     let asked = services.clock.now();
     let mut observed = merchant.stripe.load_full().read_order(payment, asked).await;
-    if !merchant.account_proved.load(Ordering::Acquire)
-        && let OrderSeen::Read { proof, .. } = &mut observed.seen
-    {
+    if let OrderSeen::Read { complete, .. } = &mut observed.seen {
         // Where only the configuration says which account is read, that it shows no refund proves nothing.
-        *proof = None;
+        *complete &= merchant.account_proved.load(Ordering::Acquire);
     }
     observed
 }
@@ -86,7 +84,7 @@ async fn refund(
 }
 
 /// Whether the merchant's key opens this account.
-fn opens(merchant: &Shared, account: &AccountId) -> bool {
+pub(super) fn opens(merchant: &Shared, account: &AccountId) -> bool {
     merchant.view.load().account.as_ref() == Some(account)
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::aftersales::opens;
 use super::merchant::Shared;
 use super::preparation::token_context;
 use super::services::Services;
@@ -48,13 +49,8 @@ pub(super) async fn read_payment(
     session: &SessionId,
     (payment, account): (&PaymentIntentId, Option<&AccountId>),
 ) -> Observation {
-    let opened = merchant.view.load().account.clone();
-    let other = match (&opened, account) {
-        (None, _) => true,
-        (Some(opened), Some(account)) => opened != account,
-        (Some(_), None) => false,
-    };
-    if other {
+    let known = merchant.view.load().account.is_some();
+    if !account.map_or(known, |account| opens(merchant, account)) {
         tracing::warn!(%session, %payment, "payment_waits_for_its_account");
         return Seen::Unread.into();
     }

@@ -193,7 +193,9 @@ impl Reading<'_> {
     async fn account_for(&self, seen: &IntentSeen, buyer: Option<&Buyer>) -> Result<(), Unreconciled> {
         let Some(id) = &seen.session else { return Ok(()) };
         let session = self.session(id).await?;
-        let seen = self.decided(seen, session.as_ref().and_then(running), buyer.is_some()).await?;
+        let seen = self
+            .decided(seen, session.as_ref().and_then(Session::undecided_attempt), buyer.is_some())
+            .await?;
         if session.is_some() {
             let buyer = buyer.cloned().unwrap_or_default();
             return self.trace(id, Shown::Payment { seen, buyer }).await;
@@ -285,20 +287,5 @@ impl Reading<'_> {
             }
         }
         Err(Unreconciled::Busy(id.clone()))
-    }
-}
-
-/// The attempt that a session works on.
-fn running(session: &Session) -> Option<AttemptNumber> {
-    match &session.state {
-        State::Charging(charging) | State::Frozen { charging, .. } => Some(charging.attempt),
-        State::OpeningHosted(hosted)
-        | State::AwaitingHosted { hosted, .. }
-        | State::ClosingHosted { hosted, .. } => Some(hosted.attempt),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => None,
     }
 }

@@ -308,10 +308,10 @@ impl SellerAccount for StripeAccount {
         let (all, readable) =
             (refunds.len(), refunds.iter().filter_map(RefundObject::seen).collect::<Vec<_>>());
         // One that cannot be read may be the one that is looked for.
-        let proof = (readable.len() == all).then_some(asked);
+        let complete = readable.len() == all;
         let disputes =
             disputes.map(|(disputes, _)| disputes.iter().filter_map(DisputeObject::seen).collect());
-        Observation::of(OrderSeen::Read { refunds: readable, disputes, asked, proof }, &reply)
+        Observation::of(OrderSeen::Read { refunds: readable, disputes, asked, complete }, &reply)
     }
 
     /// Every page of a merchant's (`GET /v1/checkout/sessions`, every page of the listing).

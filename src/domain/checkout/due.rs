@@ -46,7 +46,7 @@ fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
         | State::OpeningHosted(Hosted { next_try, .. })
         | State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. }
         | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
-        State::Completed { .. } => aftersales::beyond_any_pause(&session.book, now),
+        State::Completed { .. } => aftersales::refund::beyond_any_pause(&session.book, now),
         State::Open { .. }
         | State::Ready { .. }
         | State::Frozen { .. }

@@ -13,7 +13,7 @@ use super::effect::Effect;
 use super::session::{Charging, Phase, Session, State};
 use super::settle::{pause, raise};
 use super::step::{Context, Transition};
-use crate::domain::ids::{AttemptNumber, PaymentIntentId};
+use crate::domain::ids::PaymentIntentId;
 use crate::domain::stripe_event::Concern;
 use crate::domain::time::{Span, Timestamp};
 
@@ -100,21 +100,6 @@ fn accounts_for(session: &Session, payment: &PaymentIntentId) -> bool {
     }
 }
 
-/// The attempt that is undecided: its own looks find its payment.
-fn undecided(session: &Session) -> Option<AttemptNumber> {
-    match &session.state {
-        State::Charging(charging) | State::Frozen { charging, .. } => Some(charging.attempt),
-        State::OpeningHosted(hosted)
-        | State::AwaitingHosted { hosted, .. }
-        | State::ClosingHosted { hosted, .. } => Some(hosted.attempt),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => None,
-    }
-}
-
 /// The unexplained payment that is read next. None is while a request for a payment or a page is on its way: its answer may
 /// explain it.
 fn next(session: &Session) -> Option<&Unexplained> {
@@ -198,22 +183,10 @@ fn may_still_succeed(session: &Session, seen: &IntentSeen) -> bool {
     under_way && seen.session.as_ref() == Some(&session.id)
 }
 
-/// Whether a payment is of this session, has succeeded, and is not the one that its undecided attempt waits for.
+/// Whether a payment is of this session, has succeeded, and is not the one that a look of its own will find. A frozen session
+/// is looked at no more.
 fn is_another_success(session: &Session, seen: &IntentSeen) -> bool {
-    let running = undecided(session);
-    let another = match &session.state {
-        State::Frozen { charging, .. } => charging.intent.as_ref().is_some_and(|known| *known != seen.id),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Charging(_)
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => false,
-    };
-    seen.status == IntentStatus::Succeeded
-        && seen.session.as_ref() == Some(&session.id)
-        && (another || running.is_none() || running != seen.attempt)
+    let awaited = session.undecided_attempt().is_some_and(|running| Some(running) == seen.attempt)
+        && !matches!(session.state, State::Frozen { .. });
+    seen.status == IntentStatus::Succeeded && seen.session.as_ref() == Some(&session.id) && !awaited
 }

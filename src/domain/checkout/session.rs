@@ -106,6 +106,22 @@ impl Session {
         }
     }
 
+    /// The attempt that is not decided yet, frozen ones included.
+    #[must_use]
+    pub const fn undecided_attempt(&self) -> Option<AttemptNumber> {
+        match &self.state {
+            State::Charging(charging) | State::Frozen { charging, .. } => Some(charging.attempt),
+            State::OpeningHosted(hosted)
+            | State::AwaitingHosted { hosted, .. }
+            | State::ClosingHosted { hosted, .. } => Some(hosted.attempt),
+            State::Open { .. }
+            | State::Ready { .. }
+            | State::Completed { .. }
+            | State::Canceled { .. }
+            | State::Expired => None,
+        }
+    }
+
     /// The quote, in the states that have one.
     #[must_use]
     pub fn quote(&self) -> Option<&Quote> {

@@ -40,7 +40,7 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Refuses, for now, what must not be done on records that may be older than what happened.
+    /// Refuses what must not be done on records that may be older than what happened.
     pub(super) fn reliable_records(&self) -> Result<(), Rejection> {
         if self.view.records.are_reliable() { Ok(()) } else { Err(Rejection::Unavailable) }
     }

@@ -156,14 +156,14 @@ fn what_is_told_of_while_an_order_is_looked_at_is_looked_at_again() {
     bench.pass(merchant_gateway::domain::time::Span::seconds(2));
     bench.ask(hint());
     assert_eq!(bench.effects.len(), 1, "one look at a time");
-    bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, proof: Some(asked) });
+    bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, complete: true });
     assert!(
         matches!(bench.effects[..], [Effect::Order(OrderEffect::Read { .. })]),
         "the first may have missed it"
     );
     let asked = bench.now + merchant_gateway::domain::time::Span::seconds(1);
     bench.pass(merchant_gateway::domain::time::Span::seconds(2));
-    bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, proof: Some(asked) });
+    bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, complete: true });
     assert!(bench.effects.is_empty() && bench.driver.is_idle(), "and now it is known");
 }
 

@@ -176,7 +176,7 @@ impl ModelStripe {
             refunds: refunds.map(|refund| refund.seen.clone()).collect(),
             disputes: Some(disputes.map(|dispute| dispute.dispute.clone()).collect()),
             asked: now,
-            proof: Some(now),
+            complete: true,
         }
     }
 

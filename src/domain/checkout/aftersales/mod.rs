@@ -60,9 +60,8 @@ pub enum OrderSeen {
         disputes: Option<Vec<Dispute>>,
         /// When the looking began: what it says is no younger.
         asked: Timestamp,
-        /// The same, where a refund that it does not show was not made until then; `None` where that it is
-        /// missing proves nothing.
-        proof: Option<Timestamp>,
+        /// Whether a refund that it does not show was not made until then.
+        complete: bool,
     },
     /// A look that did not come to its end.
     Unread,
@@ -88,11 +87,6 @@ fn paid(session: &Session) -> Result<(&Quote, &PaymentIntentId), Rejection> {
 pub(super) fn due(book: &Book) -> Option<Timestamp> {
     let asking = book.asking().map(|(_, asking)| asking.next_try);
     [asking, book.next_look].into_iter().flatten().min()
-}
-
-/// Whether the next try of a refund is further off than any pause is long: then the clock was set back.
-pub(super) fn beyond_any_pause(book: &Book, now: Timestamp) -> bool {
-    refund::beyond_any_pause(book, now)
 }
 
 /// What is to be done for a paid session that is due.
@@ -140,13 +134,13 @@ pub(super) fn settle(session: &Session, seen: OrderSeen, context: &Context<'_>) 
                 next.book.look_now(context.moment.now);
             }
         }
-        OrderSeen::Read { refunds, disputes, asked, proof } => {
+        OrderSeen::Read { refunds, disputes, asked, complete } => {
             let all = disputes.is_some();
             take_refunds(&mut next, refunds, &mut news);
             for seen in disputes.into_iter().flatten() {
                 take_dispute(&mut next.book, seen, &mut news);
             }
-            refund::missed(&mut next.book, proof, context);
+            refund::missed(&mut next.book, complete.then_some(asked), context);
             let hinted_since =
                 next.book.next_look.is_some_and(|due| due >= asked && due <= context.moment.now);
             if hinted_since {

@@ -212,7 +212,7 @@ pub(in crate::domain::checkout) fn refund(
 }
 
 /// Whether the next try of a refund is further off than any pause is long: then the clock was set back.
-pub(super) fn beyond_any_pause(book: &Book, now: Timestamp) -> bool {
+pub(in crate::domain::checkout) fn beyond_any_pause(book: &Book, now: Timestamp) -> bool {
     book.asking().is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE)
 }
 
