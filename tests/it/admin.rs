@@ -7,35 +7,13 @@ use merchant_gateway::domain::money::Money;
 use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
 
+use crate::support::by_hand;
 use crate::support::client::{Client, Speaks, total};
 use crate::support::operator::Operator;
-use crate::support::world::{ADMIN_TOKEN, SHOP, SHOP_ACCOUNT, SHOP_KEY, World};
+use crate::support::world::{ADMIN_TOKEN, SHOP, SHOP_ACCOUNT, World};
 
 fn session_of(sheet: &Value) -> &str {
     sheet["id"].as_str().unwrap().split_once("_r").unwrap().0
-}
-
-/// Sends Stripe a request as this merchant, and gives the answer.
-async fn stripe(world: &World, http: &reqwest::Client, key: &str, form: String) -> Value {
-    let request = http
-        .post(format!("{}/v1/payment_intents", world.emulator.base_url()))
-        .bearer_auth(SHOP_KEY)
-        .header("stripe-version", "2026-09-30.preview")
-        .header("idempotency-key", key)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(form);
-    let answer = request.send().await.unwrap();
-    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-}
-
-/// A payment of a session's first attempt that the gateway did not make.
-fn paid_by_hand(session: &str, token: &str, amount: i64) -> String {
-    format!(
-        "amount={amount}&currency=usd&confirm=true&automatic_payment_methods[enabled]=true\
-         &automatic_payment_methods[allow_redirects]=never&metadata[checkout_session]={session}\
-         &metadata[checkout_revision]=1&metadata[checkout_attempt]=1\
-         &payment_method_data[shared_payment_granted_token]={token}"
-    )
 }
 
 /// A payment whose idempotency key somebody has used before for something else: no reading tells what became of it.
@@ -51,7 +29,7 @@ async fn frozen(world: &World, client: &Client) -> Value {
     };
     let tenant = Tenant { merchant: SHOP.parse().unwrap(), mode: Mode::Test };
     let key = IdempotencyKey::of(&tenant, &SHOP_ACCOUNT.parse().unwrap(), spt.hash(), &charge);
-    stripe(world, &client.http, key.as_str(), "amount=999&currency=usd".to_owned()).await;
+    by_hand::post(world, "/v1/payment_intents", key.as_str(), "amount=999&currency=usd".to_owned()).await;
     let told = client.complete(&sheet["id"], &token).await;
     assert_eq!(told["structuredContent"]["status"], "in_progress", "{told}");
     sheet
@@ -106,8 +84,8 @@ async fn an_operator_completes_a_frozen_session_with_a_payment_that_stripe_shows
 
     // What the lost request of the frozen attempt would have made.
     let paid = world.token("pm_card_visa", total(&sheet));
-    let form = paid_by_hand(session, &paid, total(&sheet));
-    let intent = stripe(&world, &client.http, "by-hand", form).await["id"].clone();
+    let form = by_hand::payment(session, &paid, total(&sheet));
+    let intent = by_hand::post(&world, "/v1/payment_intents", "by-hand", form).await["id"].clone();
     let (status, problem) = operator.decide(session, json!({ "decision": "not_charged" })).await;
     assert_eq!(status, 409, "Stripe shows it as paid: {problem}");
     assert!(problem["detail"].as_str().unwrap().contains(intent.as_str().unwrap()), "{problem}");
@@ -186,8 +164,8 @@ async fn a_second_payment_is_flagged_until_somebody_has_dealt_with_it() {
     .await;
     assert!(lost.is_err(), "the caller hears nothing");
     // Somebody pays the same checkout by other means, and the master key is lost, so that only reading is left.
-    let form = paid_by_hand(&session, &world.token("pm_card_visa", total(&sheet)), total(&sheet));
-    stripe(&world, &client.http, "by-hand", form).await;
+    let form = by_hand::payment(&session, &world.token("pm_card_visa", total(&sheet)), total(&sheet));
+    by_hand::post(&world, "/v1/payment_intents", "by-hand", form).await;
     world
         .settings
         .push(("GATEWAY_MASTER_KEY", "a7c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b128"));

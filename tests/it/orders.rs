@@ -3,6 +3,7 @@
 use merchant_gateway::emulator::{Exchange, Fault, FaultPlan, RequestKind};
 use serde_json::{Value, json};
 
+use crate::support::by_hand;
 use crate::support::client::{Client, Speaks, california, total};
 use crate::support::operator::Operator;
 use crate::support::python;
@@ -190,15 +191,8 @@ async fn after_a_refused_refund_what_went_back_by_other_hands_is_found() {
     let operator = Operator::of(&world);
     let payment = bought.shown(&operator).await["payment_intent"].as_str().unwrap().to_owned();
     // Somebody refunds a part in Stripe's dashboard, and no webhook tells.
-    let request = operator
-        .http
-        .post(format!("{}/v1/refunds", world.emulator.base_url()))
-        .bearer_auth(SHOP_KEY)
-        .header("stripe-version", "2026-09-30.preview")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("idempotency-key", "by-hand")
-        .body(format!("payment_intent={payment}&amount=1000"));
-    assert_eq!(request.send().await.unwrap().status(), 200);
+    let part = format!("payment_intent={payment}&amount=1000");
+    assert_eq!(by_hand::post(&world, "/v1/refunds", "by-hand", part).await["object"], "refund");
     let (status, refused) = bought.refund(&operator, "all", json!({})).await;
     assert_eq!((status, &refused["code"]), (409, &json!("refund_refused")), "{refused}");
     let found = async {

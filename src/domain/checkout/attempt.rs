@@ -94,7 +94,6 @@ impl IdempotencyKey {
     }
 
     fn over(tenant: &Tenant, account: &AccountId, charge: &Charge, means: &[&str]) -> Self {
-        let mut hash = Sha256::new();
         let number = charge.attempt.0.to_string();
         let minor = charge.total.minor.to_string();
         let whose = [
@@ -105,7 +104,13 @@ impl IdempotencyKey {
             &number,
         ];
         let amount = [&minor, charge.total.currency.code()];
-        for part in whose.iter().chain(means).chain(&amount) {
+        Self::of_parts(whose.iter().chain(means).chain(&amount).copied())
+    }
+
+    /// The key over length-prefixed parts, so that no two lists of parts are the same text.
+    pub(super) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part.as_bytes());
         }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Public;
 use super::html::{self, Kind, escape};
-use super::visit::{Visit, not_found};
+use super::visit::{self, Visit, not_found};
 use crate::domain::checkout::command::{Command, PlacedOrder};
 use crate::domain::ids::{ItemId, OrderId};
 use crate::domain::merchant::MerchantView;
@@ -27,28 +27,25 @@ pub(super) async fn page(
     opening: Option<web::Query<Opening>>,
     public: web::Data<Public>,
 ) -> HttpResponse {
-    let (Ok(visit), Some(opening), Ok(id)) =
+    let (Ok(visitor), Some(opening), Ok(id)) =
         (Visit::of(&request, &public), opening, order.order.parse::<OrderId>())
     else {
         return not_found();
     };
-    if !visit.merchant.opens_order(&id, &opening.key) {
+    if !visitor.merchant.opens_order(&id, &opening.key) {
         return not_found();
     }
-    if visit.merchant.limiter().take(Budget::Request, Some(id.as_str())).is_err() {
-        return HttpResponse::TooManyRequests()
-            .insert_header(("retry-after", "1"))
-            .content_type("text/plain; charset=utf-8")
-            .body("Too many requests at once. Please try again in a moment.\n");
+    if let Err(too_many) = visitor.merchant.limiter().take(Budget::Request, Some(id.as_str())) {
+        return visit::too_many(too_many);
     }
-    let placed = match visit.merchant.order(&id).await {
+    let placed = match visitor.merchant.order(&id).await {
         Ok(Some(placed)) => placed,
         Ok(None) => return not_found(),
         Err(error) => return failed(&id, &error),
     };
-    match visit.merchant.ask(&placed.order.session, Command::Read).await {
+    match visitor.merchant.ask(&placed.order.session, Command::Read).await {
         Ok(answer) => {
-            let view = visit.merchant.view();
+            let view = visitor.merchant.view();
             let page = render(&placed, &answer.session.book, &view);
             html::answer(StatusCode::OK, Kind::Text, &view).body(page)
         }

@@ -7,6 +7,7 @@ use url::Url;
 use super::Public;
 use crate::actors::MerchantHandle;
 use crate::domain::ids::Mode;
+use crate::runtime::TooMany;
 
 /// A request that has found its merchant.
 pub(super) struct Visit {
@@ -30,6 +31,14 @@ pub(super) enum Stranger {
 /// The uniform 404, which does not tell what exists.
 pub(super) fn not_found() -> HttpResponse {
     HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("Not found\n")
+}
+
+/// The answer to one visit more than a shop takes.
+pub(super) fn too_many(too_many: TooMany) -> HttpResponse {
+    HttpResponse::TooManyRequests()
+        .insert_header(("retry-after", too_many.retry_after.as_secs().max(1)))
+        .content_type("text/plain; charset=utf-8")
+        .body("Too many requests at once. Please try again in a moment.\n")
 }
 
 impl Visit {

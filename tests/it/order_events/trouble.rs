@@ -14,6 +14,19 @@ use merchant_gateway::store::{
 
 use super::post::{Does, Post, since_start};
 
+/// A merchant whose receiver takes is told of a hundred orders; from when.
+async fn a_hundred_events_of_another_arrive_soon(post: &Post) -> tokio::time::Instant {
+    for number in 1001..=1100 {
+        post.order("swift", number).await;
+    }
+    let before = tokio::time::Instant::now();
+    while post.arrived("swift").len() < 100 {
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    assert!(before.elapsed() <= Duration::from_secs(2), "no later than at the next look");
+    before
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_hangs_delays_no_other_merchants_events() {
     let post = Post::new();
@@ -24,14 +37,7 @@ async fn a_receiver_that_hangs_delays_no_other_merchants_events() {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let running = tokio::spawn(Arc::clone(&post.dispatcher).run(stopped));
     post.town.hung.notified().await;
-    for number in 1001..=1100 {
-        post.order("swift", number).await;
-    }
-    let before = tokio::time::Instant::now();
-    while post.arrived("swift").len() < 100 {
-        tokio::time::advance(Duration::from_millis(1)).await;
-    }
-    assert!(before.elapsed() <= Duration::from_secs(2), "no later than at the next look");
+    let before = a_hundred_events_of_another_arrive_soon(&post).await;
     let stuck = post.deliveries("stuck").await;
     let tried = stuck.iter().filter(|event| event.tries > 0).count();
     assert!((1..=4).contains(&tried), "{tried} of the stuck merchant's are under way");
@@ -58,14 +64,7 @@ async fn a_hundred_receivers_that_hang_delay_no_other_merchants_events() {
     while post.town.tried.lock().unwrap().len() < 100 {
         post.town.hung.notified().await;
     }
-    for number in 1001..=1100 {
-        post.order("swift", number).await;
-    }
-    let before = tokio::time::Instant::now();
-    while post.arrived("swift").len() < 100 {
-        tokio::time::advance(Duration::from_millis(1)).await;
-    }
-    assert!(before.elapsed() <= Duration::from_secs(2), "no later than at the next look");
+    a_hundred_events_of_another_arrive_soon(&post).await;
     stop.send(true).unwrap();
     running.await.unwrap();
 }

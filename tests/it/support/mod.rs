@@ -1,6 +1,7 @@
 //! What several integration tests stand on.
 
 pub mod bench;
+pub mod by_hand;
 pub mod chance;
 pub mod client;
 pub mod mcp_schema;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     OLD_VARIABLE, VARIABLE, address, closed, event, followed, listen, open, post, seen, stands, until,
 };
+use crate::support::by_hand;
 use crate::support::client::{Client, Speaks, total};
 use crate::support::operator::Operator;
 use crate::support::python;
@@ -167,22 +168,8 @@ async fn a_success_that_a_session_cannot_account_for_is_flagged_by_webhook() {
     let (sheet, id) = ready(&client).await;
     client.works("cancel_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
     // Somebody who has the merchant's key pays the canceled checkout by hand.
-    let (token, amount) = (world.token("pm_card_visa", total(&sheet)), total(&sheet));
-    let form = format!(
-        "amount={amount}&currency=usd&confirm=true&automatic_payment_methods[enabled]=true\
-         &automatic_payment_methods[allow_redirects]=never&metadata[checkout_session]={id}\
-         &metadata[checkout_revision]=1&metadata[checkout_attempt]=1\
-         &payment_method_data[shared_payment_granted_token]={token}"
-    );
-    let request = client
-        .http
-        .post(format!("{}/v1/payment_intents", world.emulator.base_url()))
-        .bearer_auth(SHOP_KEY)
-        .header("stripe-version", "2026-09-30.preview")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("idempotency-key", "by-hand")
-        .body(form);
-    assert_eq!(request.send().await.unwrap().status(), 200);
+    let form = by_hand::payment(&id, &world.token("pm_card_visa", total(&sheet)), total(&sheet));
+    assert_eq!(by_hand::post(&world, "/v1/payment_intents", "by-hand", form).await["status"], "succeeded");
     let flag = until(async || flags(&world).await.as_array().unwrap().first().cloned()).await;
     assert_eq!((&flag["reason"], &flag["session"]), (&json!("paid_after_end"), &json!(id)));
     assert_eq!(session(&world, &id).await["state"], "canceled", "it stays as it ended");

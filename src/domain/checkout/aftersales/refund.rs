@@ -4,8 +4,6 @@
 //! Invariants: nothing is asked for twice; more than what was paid is never asked for; nothing is taken for refunded that
 //! Stripe does not show, and nothing for not refunded before two late looks have missed it.
 
-use sha2::{Digest, Sha256};
-
 use super::{OrderSeen, paid};
 use crate::domain::checkout::attempt::{IdempotencyKey, Unknown};
 use crate::domain::checkout::command::Rejection;
@@ -15,7 +13,7 @@ use crate::domain::checkout::event::Event;
 use crate::domain::checkout::session::Session;
 use crate::domain::checkout::settle::{LONGEST_PAUSE, pause};
 use crate::domain::checkout::step::{Context, Transition};
-use crate::domain::ids::{AccountId, PaymentIntentId, Reference, RefundId, RefundNumber, SessionId};
+use crate::domain::ids::{AccountId, PaymentIntentId, Reference, RefundId, RefundNumber, SessionId, Tenant};
 use crate::domain::money::Money;
 use crate::domain::order::{Asking, Book, Refund, RefundReason, RefundRequest, RefundState, RefundStatus};
 use crate::domain::time::{Span, Timestamp};
@@ -104,34 +102,24 @@ pub struct RefundSeen {
 }
 
 /// Stripe's `Idempotency-Key` of a refund: recomputable, and another for every reference.
-fn key_of(context: &Context<'_>, session: &SessionId, asked: &Asked<'_>) -> IdempotencyKey {
-    let tenant = context.view.tenant();
-    let minor = asked.amount.minor.to_string();
-    let parts = [
+fn key_of(
+    tenant: &Tenant,
+    session: &Session,
+    (account, payment): (&AccountId, &PaymentIntentId),
+    asked: &Refund,
+) -> IdempotencyKey {
+    let reference = asked.request.as_ref().map_or("", |request| request.reference.as_str());
+    IdempotencyKey::of_parts([
         "refund",
         tenant.merchant.as_str(),
-        asked.account.as_str(),
+        account.as_str(),
         tenant.mode.as_str(),
-        session.as_str(),
-        asked.payment.as_str(),
-        asked.reference.as_str(),
-        &minor,
+        session.id.as_str(),
+        payment.as_str(),
+        reference,
+        &asked.amount.minor.to_string(),
         asked.amount.currency.code(),
-    ];
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    IdempotencyKey::from_stored(format!("mg1-{}", hex::encode(hash.finalize())))
-}
-
-/// What tells one refund of a session from every other.
-struct Asked<'a> {
-    account: &'a AccountId,
-    payment: &'a PaymentIntentId,
-    reference: &'a Reference,
-    amount: Money,
+    ])
 }
 
 /// The refund that was asked for in these words before, if any; `Err` when its reference stands for another.
@@ -174,36 +162,34 @@ pub(in crate::domain::checkout) fn refund(
     }
     let now = context.moment.now;
     let number = session.book.next_refund();
-    let amount = Money::new(minor, paid.currency);
-    let asked = Asked { account, payment, reference: &wish.reference, amount };
     let request = RefundRequest { number, reference: wish.reference.clone(), whole: wish.amount.is_none() };
+    let asked = Refund {
+        request: Some(request.clone()),
+        amount: Money::new(minor, paid.currency),
+        reason: wish.reason,
+        created: now,
+        state: RefundState::Asking(Asking {
+            repeat_until: now + REPEAT,
+            looking: false,
+            absent_since: None,
+            tries: 0,
+            next_try: now,
+            last_answer: None,
+        }),
+    };
     let intent = RefundIntent {
-        request: request.clone(),
+        request,
         session: session.id.clone(),
         payment: payment.clone(),
-        amount,
-        reason: wish.reason,
+        amount: asked.amount,
+        reason: asked.reason,
         account: account.clone(),
-        idempotency_key: key_of(context, &session.id, &asked),
+        idempotency_key: key_of(&context.view.tenant(), session, (account, payment), &asked),
         started: now,
         repeat_until: now + REPEAT,
     };
-    let asking = Asking {
-        repeat_until: now + REPEAT,
-        looking: false,
-        absent_since: None,
-        tries: 0,
-        next_try: now,
-        last_answer: None,
-    };
     let mut next = session.clone();
-    next.book.refunds.push(Refund {
-        request: Some(request),
-        amount,
-        reason: wish.reason,
-        created: now,
-        state: RefundState::Asking(asking),
-    });
+    next.book.refunds.push(asked);
     Ok(Transition {
         refund: Some(Box::new(intent)),
         effect: Some(Effect::Order(OrderEffect::Refund(number))),

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::Public;
 use super::html::{self, Kind};
-use super::visit::{Visit, not_found};
+use super::visit::{self, Stranger, Visit, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::hint::Hint;
@@ -61,42 +61,20 @@ impl TurnedAway {
     fn answer(&self) -> HttpResponse {
         match self {
             Self::Unknown => not_found(),
-            Self::TooMany(too_many) => HttpResponse::TooManyRequests()
-                .insert_header(("retry-after", too_many.retry_after.as_secs().max(1)))
-                .content_type("text/plain; charset=utf-8")
-                .body("Too many requests at once. Please try again in a moment.\n"),
+            Self::TooMany(too_many) => visit::too_many(*too_many),
         }
     }
 }
 
 impl Holder {
+    /// Whoever visits, or sends a form, with the key; nothing of a body is read before that is known to be good.
     fn of(
-        request: &HttpRequest,
-        path: &PagePath,
-        public: &Public,
-        budget: Budget,
-    ) -> Result<Self, TurnedAway> {
-        let visit = Visit::of(request, public).map_err(|_| TurnedAway::Unknown)?;
-        Self::who_visits(visit, request, path, budget)
-    }
-
-    /// Whoever sends one of the page's own forms; nothing of the body is read before the key is known to be good.
-    fn who_sends(
-        request: &HttpRequest,
-        path: &PagePath,
-        public: &Public,
-        budget: Budget,
-    ) -> Result<Self, TurnedAway> {
-        let visit = Visit::with_form(request, public).map_err(|_| TurnedAway::Unknown)?;
-        Self::who_visits(visit, request, path, budget)
-    }
-
-    fn who_visits(
-        visit: Visit,
+        visit: Result<Visit, Stranger>,
         request: &HttpRequest,
         path: &PagePath,
         budget: Budget,
     ) -> Result<Self, TurnedAway> {
+        let visit = visit.map_err(|_| TurnedAway::Unknown)?;
         let opening = web::Query::<Opening>::from_query(request.query_string());
         let (Ok(opening), Ok(id)) = (opening, path.session.parse::<SessionId>()) else {
             return Err(TurnedAway::Unknown);
@@ -142,7 +120,7 @@ impl Holder {
 
 /// Shows the checkout.
 async fn show(request: HttpRequest, path: web::Path<PagePath>, public: web::Data<Public>) -> HttpResponse {
-    match Holder::of(&request, &path, &public, Budget::Request) {
+    match Holder::of(Visit::of(&request, &public), &request, &path, Budget::Request) {
         Ok(holder) => holder.page(StatusCode::OK, Last::default()).await,
         Err(away) => away.answer(),
     }
@@ -154,7 +132,7 @@ async fn came_back(
     path: web::Path<PagePath>,
     public: web::Data<Public>,
 ) -> HttpResponse {
-    let holder = match Holder::of(&request, &path, &public, Budget::Request) {
+    let holder = match Holder::of(Visit::of(&request, &public), &request, &path, Budget::Request) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
@@ -180,7 +158,7 @@ async fn edit(
     public: web::Data<Public>,
     payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::who_sends(&request, &path, &public, Budget::Request) {
+    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path, Budget::Request) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
@@ -203,7 +181,7 @@ async fn pay(
     public: web::Data<Public>,
     payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::who_sends(&request, &path, &public, Budget::Payment) {
+    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path, Budget::Payment) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
