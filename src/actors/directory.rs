@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
+use async_trait::async_trait;
 use dashmap::mapref::entry::Entry;
 use dashmap::{DashMap, DashSet};
 
@@ -11,8 +12,8 @@ use super::merchant::{MerchantActor, MerchantSetup, Shared};
 use super::services::Services;
 use super::session::SessionActor;
 use crate::domain::ids::{MerchantId, SessionId, Tenant};
+use crate::runtime::DueSessions;
 use crate::runtime::outbox::Receiver;
-use crate::store::DueSession;
 
 /// The threads that actors live on.
 pub struct Arbiters(Vec<ArbiterHandle>);
@@ -100,24 +101,40 @@ impl Directory {
     /// Where a tenant's order events go; `None` where it has no receiver, or is not served here in this mode.
     #[must_use]
     pub fn receiver(&self, tenant: &Tenant) -> Option<Receiver> {
-        self.by_id(&tenant.merchant).filter(|merchant| merchant.tenant() == tenant)?.receiver()
+        self.served(tenant)?.receiver()
     }
 
-    /// Lets a due session go on. One of a merchant that is not served here waits in the store, and so does one of a merchant
-    /// whose records cannot be relied on.
-    pub fn wake(&self, due: &DueSession) {
-        match self.by_id(&due.tenant.merchant) {
-            Some(merchant) if merchant.tenant() == &due.tenant => {
-                if merchant.view().records.are_reliable() {
-                    merchant.wake(&due.id);
-                }
-            }
-            Some(_) | None => {
-                if self.unserved.insert(due.tenant.clone()) {
-                    let (merchant, mode) = (&due.tenant.merchant, due.tenant.mode.as_str());
-                    tracing::warn!(%merchant, mode, "sessions_wait_for_a_merchant_that_is_not_served");
-                }
-            }
+    /// The merchant of a tenant, when it is served here in this mode.
+    fn served(&self, tenant: &Tenant) -> Option<MerchantHandle> {
+        self.by_id(&tenant.merchant).filter(|merchant| merchant.tenant() == tenant)
+    }
+}
+
+#[async_trait]
+impl DueSessions for Directory {
+    /// Those of a merchant that is not served here wait in the store, and so do those of a merchant whose records cannot be
+    /// relied on.
+    fn can_go_on(&self, tenant: &Tenant) -> bool {
+        if let Some(merchant) = self.served(tenant) {
+            return merchant.view().records.are_reliable();
+        }
+        if self.unserved.insert(tenant.clone()) {
+            let (merchant, mode) = (&tenant.merchant, tenant.mode.as_str());
+            tracing::warn!(%merchant, mode, "sessions_wait_for_a_merchant_that_is_not_served");
+        }
+        false
+    }
+
+    async fn wake(&self, tenant: &Tenant, id: &SessionId) {
+        if let Some(merchant) = self.served(tenant) {
+            merchant.wake(id).await;
+        }
+    }
+
+    async fn expire_carts(&self, tenant: &Tenant, carts: Vec<SessionId>) -> usize {
+        match self.served(tenant) {
+            Some(merchant) => merchant.expire_carts(carts).await,
+            None => 0,
         }
     }
 }

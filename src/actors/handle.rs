@@ -113,11 +113,16 @@ impl MerchantHandle {
         Err(late(&command))
     }
 
-    /// Lets a session do what is due.
-    pub fn wake(&self, id: &SessionId) {
-        // A full mailbox means that it is awake.
-        if let Err(SendError::Closed(_)) = self.session(id).try_send(Wake) {
-            self.session(id).do_send(Wake);
+    /// Lets a session do what is due, from this call on; the future ends when it has nothing under way any more.
+    pub fn wake(&self, id: &SessionId) -> impl Future<Output = ()> + Send + use<> {
+        let (resting, rests) = oneshot::channel();
+        // A full mailbox means that it is awake, and not for the sweeper alone: nothing is waited for.
+        if let Err(SendError::Closed(wake)) = self.session(id).try_send(Wake { resting }) {
+            self.session(id).do_send(wake);
+        }
+        // Whether it rests or died: it is not awake any more.
+        async move {
+            let _ = rests.await;
         }
     }
 

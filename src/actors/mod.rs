@@ -6,6 +6,7 @@
 //! actor forgets, the store remembers.
 
 mod aftersales;
+mod carts;
 mod directory;
 mod effects;
 mod handle;

@@ -58,7 +58,10 @@ pub(super) struct GiveUp(pub(super) RequestId);
 /// Something may be due.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Wake;
+pub(super) struct Wake {
+    /// Dropped when nothing is under way any more.
+    pub(super) resting: oneshot::Sender<()>,
+}
 
 pub(super) struct SessionActor {
     id: SessionId,
@@ -70,6 +73,10 @@ pub(super) struct SessionActor {
     callers: BTreeMap<RequestId, ReplyTo>,
     /// When the driver is woken next.
     timer: Option<(Instant, SpawnHandle)>,
+    /// Who waits until nothing is under way.
+    wakers: Vec<oneshot::Sender<()>>,
+    /// A caller has come: there may be more, so it stays for a while.
+    visited: bool,
     /// Looks since the last input.
     quiet: u32,
     /// The store has no such session.
@@ -92,6 +99,8 @@ impl SessionActor {
             driver,
             callers: BTreeMap::new(),
             timer: None,
+            wakers: Vec::new(),
+            visited: false,
             quiet: 0,
             absent: false,
         }
@@ -114,8 +123,12 @@ impl SessionActor {
         for output in self.driver.on(input, moment, &view) {
             self.carry_out(output, ctx);
         }
-        if self.absent && self.driver.is_idle() {
-            ctx.stop();
+        if self.driver.is_idle() {
+            self.wakers.clear();
+            // Nobody waits for what only the sweeper woke, and when more is due the sweeper comes again.
+            if self.absent || !self.visited {
+                ctx.stop();
+            }
         }
     }
 
@@ -307,6 +320,7 @@ impl Handler<Ask> for SessionActor {
 
     fn handle(&mut self, Ask { request, command, reply }: Ask, ctx: &mut Self::Context) {
         self.callers.insert(request, reply);
+        self.visited = true;
         self.feed(Input::Asked { request, command: Box::new(command) }, ctx);
     }
 }
@@ -323,7 +337,8 @@ impl Handler<GiveUp> for SessionActor {
 impl Handler<Wake> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+    fn handle(&mut self, Wake { resting }: Wake, ctx: &mut Self::Context) {
+        self.wakers.push(resting);
         self.feed(Input::Woken, ctx);
     }
 }

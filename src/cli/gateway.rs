@@ -196,8 +196,7 @@ fn serve_on_this_thread(
             }
         };
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
-        let woken = Arc::clone(&directory);
-        services.io.start(sweep(store, clock, move |due| woken.wake(&due), stopped.clone()));
+        services.io.start(sweep(store, clock, Arc::clone(&directory) as _, stopped.clone()));
         let (inbox, clock) = (Arc::clone(&services.inbox), Arc::clone(&services.clock));
         let told = Arc::clone(&directory);
         let follow = move |waiting| {

@@ -16,4 +16,4 @@ pub use inbox::follow_up;
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, TooMany};
 pub use links::PublicLinks;
-pub use sweeper::sweep;
+pub use sweeper::{DueSessions, sweep};

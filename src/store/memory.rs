@@ -11,11 +11,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueSession, Epoch, KeptEvent, KeptFlag, Loaded,
-    Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse, WhichFlags, WhichOrders, name,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, KeptEvent,
+    KeptFlag, Loaded, Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse, WhichFlags,
+    WhichOrders, name,
 };
 use crate::domain::checkout::attempt::{AttemptEnd, Flag};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
+use crate::domain::checkout::due::{Priority, priority};
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
@@ -52,6 +54,12 @@ struct SessionRow {
     version: Version,
     session: Session,
     due_at: Option<Timestamp>,
+}
+
+impl SessionRow {
+    fn is_due(&self, now: Timestamp, wanted: Priority) -> bool {
+        self.due_at.is_some_and(|at| at <= now) && priority(&self.session) == wanted
+    }
 }
 
 impl MemoryStore {
@@ -161,28 +169,32 @@ impl Store for MemoryStore {
         Ok(shops.get(tenant).and_then(|shop| shop.timelines.get(session)).cloned().unwrap_or_default())
     }
 
-    async fn due(
+    async fn tenants_with_due_sessions(
         &self,
         now: Timestamp,
-        after: Option<&DueSession>,
-        limit: u32,
-    ) -> Result<Vec<DueSession>, StoreError> {
+        priority: Priority,
+    ) -> Result<Vec<Tenant>, StoreError> {
         let shops = self.shops();
-        let rows = shops.iter().flat_map(|(tenant, shop)| shop.sessions.iter().map(move |row| (tenant, row)));
+        let has_due = |shop: &Shop| shop.sessions.values().any(|row| row.is_due(now, priority));
+        let mut tenants: Vec<Tenant> =
+            shops.iter().filter(|(_, shop)| has_due(shop)).map(|(tenant, _)| tenant.clone()).collect();
+        tenants.sort_by_key(|tenant| (tenant.merchant.clone(), tenant.mode.as_str()));
+        Ok(tenants)
+    }
+
+    async fn due_sessions(&self, tenant: &Tenant, query: DueQuery) -> Result<Vec<DueSession>, StoreError> {
+        let shops = self.shops();
+        let rows = shops.get(tenant).into_iter().flat_map(|shop| &shop.sessions);
         let mut due: Vec<DueSession> = rows
-            .filter_map(|(tenant, (id, row))| {
-                let due_at = row.due_at.filter(|due_at| *due_at <= now)?;
-                Some(DueSession { tenant: tenant.clone(), id: id.clone(), due_at })
-            })
+            .filter(|(_, row)| row.is_due(query.now, query.priority))
+            .filter_map(|(id, row)| Some(DueSession { id: id.clone(), due_at: row.due_at? }))
             .collect();
-        let key = |due: &DueSession| {
-            (due.due_at, due.tenant.merchant.clone(), due.tenant.mode.as_str(), due.id.clone())
-        };
+        let key = |due: &DueSession| (due.due_at, due.id.clone());
         due.sort_by_key(key);
-        if let Some(after) = after {
+        if let Some(after) = &query.after {
             due.retain(|row| key(row) > key(after));
         }
-        due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        due.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
         Ok(due)
     }
 

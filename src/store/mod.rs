@@ -2,7 +2,7 @@
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
 //! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever;
-//! every call names its tenant, except [`Store::due`], [`Outbox::tenants_with_due_events`] and [`Inbox::waiting_events`],
+//! every call names its tenant, except [`Store::tenants_with_due_sessions`], [`Outbox::tenants_with_due_events`] and [`Inbox::waiting_events`],
 //! whose rows name theirs, and [`Inbox::forget_events`].
 
 mod inbox;
@@ -22,6 +22,7 @@ use async_trait::async_trait;
 
 use crate::domain::checkout::attempt::{AttemptEnd, Charge, Flag, IdempotencyKey};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
+use crate::domain::checkout::due::Priority;
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
@@ -84,14 +85,16 @@ pub trait Store: Send + Sync + 'static {
     /// What happened to a session, in order.
     async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError>;
 
-    /// The sessions that wait for something due at or before `now`, the longest due first, at most `limit`, from
-    /// behind `after` on: the last of one page begins the next.
-    async fn due(
+    /// The tenants with sessions of a priority that are due at `now`, in the order of their names. What it costs depends
+    /// on how many tenants have sessions that wait for something, and not on how many such sessions there are.
+    async fn tenants_with_due_sessions(
         &self,
         now: Timestamp,
-        after: Option<&DueSession>,
-        limit: u32,
-    ) -> Result<Vec<DueSession>, StoreError>;
+        priority: Priority,
+    ) -> Result<Vec<Tenant>, StoreError>;
+
+    /// A tenant's sessions that are due, the longest due first.
+    async fn due_sessions(&self, tenant: &Tenant, query: DueQuery) -> Result<Vec<DueSession>, StoreError>;
 
     /// The Stripe account that was learned for a tenant.
     async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError>;
@@ -275,11 +278,22 @@ impl WhichFlags {
     pub const ALL: Self = Self { open: false, after: None, limit: u32::MAX };
 }
 
+/// Which of a tenant's due sessions are listed.
+#[derive(Clone, Debug)]
+pub struct DueQuery {
+    /// Those that are due at or before this moment.
+    pub now: Timestamp,
+    /// Those with this at stake.
+    pub priority: Priority,
+    /// Only those behind this one: the last of one page begins the next.
+    pub after: Option<DueSession>,
+    /// How many at most.
+    pub limit: u32,
+}
+
 /// A session that waits for something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueSession {
-    /// Whose.
-    pub tenant: Tenant,
     /// Which.
     pub id: SessionId,
     /// Since when it is due.

@@ -3,7 +3,7 @@
 //! - [`open`](self::open): the file, its lock and its schema.
 //! - [`writer`]: the one task that writes, several commits to a transaction.
 //! - [`apply`]: one commit as SQL.
-//! - [`reader`]: what is read, each answer from one moment.
+//! - [`reader`]: what is read, each answer from one moment; [`due`]: which sessions wait for something.
 //! - [`journal`], [`outbox`] and [`inbox`]: what operators read, what merchants are told, what Stripe has told.
 //! - [`backup`] and [`restore`]: copies out of the folder and back; [`folder`]: what it remembers of them; [`restores`]: what a
 //!   database that is a copy cannot know.
@@ -14,6 +14,7 @@
 
 mod apply;
 mod backup;
+mod due;
 mod folder;
 mod inbox;
 mod journal;
@@ -36,12 +37,13 @@ use self::restores::Restores;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, Epoch, EventState, Inbox, KeptEvent,
-    KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store, StoreError,
-    WaitingEvent, Which, WhichFlags, WhichOrders,
+    AttemptRow, Claim, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, EventState, Inbox,
+    KeptEvent, KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store,
+    StoreError, WaitingEvent, Which, WhichFlags, WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::due::Priority;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{
@@ -190,13 +192,16 @@ impl Store for SqliteStore {
         self.read(journal::timeline(self.readers.clone(), tenant.clone(), session.clone())).await
     }
 
-    async fn due(
+    async fn tenants_with_due_sessions(
         &self,
         now: Timestamp,
-        after: Option<&DueSession>,
-        limit: u32,
-    ) -> Result<Vec<DueSession>, StoreError> {
-        self.read(reader::due(self.readers.clone(), now, after.cloned(), limit)).await
+        priority: Priority,
+    ) -> Result<Vec<Tenant>, StoreError> {
+        self.read(due::tenants(self.readers.clone(), now, priority)).await
+    }
+
+    async fn due_sessions(&self, tenant: &Tenant, query: DueQuery) -> Result<Vec<DueSession>, StoreError> {
+        self.read(due::sessions(self.readers.clone(), tenant.clone(), query)).await
     }
 
     async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {

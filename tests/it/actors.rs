@@ -222,7 +222,7 @@ async fn abandon(house: &House, session: &Session) {
         script.charges_take = Duration::ZERO;
         script.next_step_panics = true;
     });
-    house.merchants[0].wake(&session.id);
+    let _panics = house.merchants[0].wake(&session.id);
     sleep(Duration::from_millis(1)).await;
     assert_eq!(house.weather.counted("actor panicked"), 1);
 }

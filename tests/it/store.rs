@@ -10,14 +10,15 @@ pub(crate) mod values;
 use std::sync::Arc;
 
 use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
-use merchant_gateway::domain::checkout::session::Version;
+use merchant_gateway::domain::checkout::due::{self, Priority};
+use merchant_gateway::domain::checkout::session::{Session, Version};
 use merchant_gateway::domain::checkout::timeline::{Entry, Happening};
 use merchant_gateway::domain::ids::Revision;
-use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber};
+use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Tenant};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, Inbox, KeptFlag, Loaded, MemoryStore, Outbox, Reconciliation,
-    Resolution, SqliteStore, Store, StoreError, TokenUse, WhichFlags,
+    AttemptRow, Commit, CommitError, DueQuery, DueSession, Inbox, KeptFlag, Loaded, MemoryStore, Outbox,
+    Reconciliation, Resolution, SqliteStore, Store, StoreError, TokenUse, WhichFlags,
 };
 
 use self::inbox::*;
@@ -68,6 +69,7 @@ contract!(
     parts_that_name_another_session_are_refused,
     a_tenant_never_sees_another_tenants_rows,
     due_sessions_come_longest_due_first_and_respect_the_limit,
+    due_sessions_are_told_apart_by_tenant_and_by_what_is_at_stake,
     an_order_is_placed_with_its_session_or_not_at_all,
     a_session_and_a_payment_have_one_order_each,
     a_flag_is_kept_once_per_payment,
@@ -166,7 +168,7 @@ async fn a_commit_from_an_old_version_conflicts_and_changes_nothing(store: AnySt
     assert_eq!(read.order, None);
     assert_eq!(token_use(&store, "spt_late").await, None);
     assert_eq!(raised(&store).await, []);
-    assert_eq!(store.due(NOW, None, 10).await.unwrap(), []);
+    assert_eq!(store.tenants_with_due_sessions(NOW, Priority::Cart).await.unwrap(), []);
 }
 
 async fn a_session_that_is_not_there_cannot_be_changed(store: AnyStore) {
@@ -333,28 +335,73 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
     assert_eq!(raised(&store).await, [flag(1, 1, 9)]);
 }
 
+/// What is due of a tenant by a moment.
+async fn due_carts(store: &AnyStore, tenant: &Tenant, seconds: i64, limit: u32) -> Vec<DueSession> {
+    store.due_sessions(tenant, query(seconds, limit)).await.unwrap()
+}
+
+fn query(seconds: i64, limit: u32) -> DueQuery {
+    DueQuery { now: Timestamp::from_seconds(seconds), priority: Priority::Cart, after: None, limit }
+}
+
 async fn due_sessions_come_longest_due_first_and_respect_the_limit(store: AnyStore) {
-    let kiln = tenant("kiln", Mode::Live);
-    let all = [due(&harbor(), 3, 100), due(&kiln, 1, 200), due(&harbor(), 1, 300), due(&harbor(), 2, 400)];
+    let all = [due(3, 100), due(1, 300), due(2, 400)];
     for session in all.iter().rev() {
         let number = u128::from_str_radix(session.id.as_str().strip_prefix("chk_").unwrap(), 16).unwrap();
-        let commit = Commit { due_at: Some(session.due_at), ..create(&session.tenant, ready(number)) };
+        let commit = Commit { due_at: Some(session.due_at), ..create(&harbor(), ready(number)) };
         store.commit(commit).await.unwrap();
     }
     store.commit(create(&harbor(), ready(9))).await.unwrap();
 
-    let at = Timestamp::from_seconds;
-    assert_eq!(store.due(at(99), None, 10).await.unwrap(), []);
-    assert_eq!(store.due(at(100), None, 10).await.unwrap(), all[..1]);
-    assert_eq!(store.due(at(400), None, 10).await.unwrap(), all);
-    assert_eq!(store.due(at(400), None, 2).await.unwrap(), all[..2]);
-    assert_eq!(store.due(at(400), None, 0).await.unwrap(), []);
+    let (store, harbor) = (&store, &harbor());
+    assert_eq!(due_carts(store, harbor, 99, 10).await, []);
+    assert_eq!(due_carts(store, harbor, 100, 10).await, all[..1]);
+    assert_eq!(due_carts(store, harbor, 400, 10).await, all);
+    assert_eq!(due_carts(store, harbor, 400, 2).await, all[..2]);
+    assert_eq!(due_carts(store, harbor, 400, 0).await, []);
+    let behind = DueQuery { after: Some(all[0].clone()), ..query(400, 10) };
+    assert_eq!(store.due_sessions(harbor, behind).await.unwrap(), all[1..]);
 
     // A later commit says anew what the session waits for.
-    store.commit(change(&harbor(), Version(1), ready(3))).await.unwrap();
-    let later = Commit { due_at: Some(at(500)), ..change(&harbor(), Version(1), ready(1)) };
+    store.commit(change(harbor, Version(1), ready(3))).await.unwrap();
+    let later = Commit { due_at: Some(Timestamp::from_seconds(500)), ..change(harbor, Version(1), ready(1)) };
     store.commit(later).await.unwrap();
-    assert_eq!(store.due(at(499), None, 10).await.unwrap(), [all[1].clone(), all[3].clone()]);
+    assert_eq!(due_carts(store, harbor, 499, 10).await, all[2..]);
+}
+
+async fn due_sessions_are_told_apart_by_tenant_and_by_what_is_at_stake(store: AnyStore) {
+    let (live, kiln) = (tenant("harbor", Mode::Live), tenant("kiln", Mode::Test));
+    let mut number = 0_u128;
+    for whose in [&kiln, &harbor(), &live] {
+        for state in in_every_state(1) {
+            number += 1;
+            let session = Session { id: session_id(number), ..state };
+            let commit = Commit { due_at: Some(Timestamp::from_seconds(100)), ..create(whose, session) };
+            store.commit(commit).await.unwrap();
+        }
+    }
+    let mut seen = 0;
+    for priority in Priority::ALL {
+        let now = Timestamp::from_seconds(100);
+        let tenants = store.tenants_with_due_sessions(now, priority).await.unwrap();
+        let early = store.tenants_with_due_sessions(Timestamp::from_seconds(99), priority).await.unwrap();
+        assert_eq!(early, [], "{priority:?}");
+        let mut sorted = tenants.clone();
+        sorted.sort();
+        sorted.dedup();
+        assert_eq!(sorted.len(), tenants.len(), "each once");
+        for whose in tenants {
+            let which = DueQuery { priority, ..query(100, 100) };
+            let sessions = store.due_sessions(&whose, which).await.unwrap();
+            assert!(!sessions.is_empty(), "{whose:?} {priority:?}");
+            for due in sessions {
+                let (_, session) = store.load(&whose, &due.id, None).await.unwrap().session.unwrap();
+                assert_eq!(due::priority(&session), priority);
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, number, "every due session is found, once");
 }
 
 async fn an_order_is_placed_with_its_session_or_not_at_all(store: AnyStore) {

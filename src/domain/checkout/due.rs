@@ -21,6 +21,44 @@ pub enum Work {
     Step(Box<Event>),
 }
 
+/// What is at stake in what a session waits for, the most urgent first. Due work is done in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// A payment whose outcome is not known, or that a page must be opened or closed for.
+    Payment,
+    /// A page at Stripe on which a shopper may be paying.
+    OpenPage,
+    /// A refund whose outcome is not known.
+    Refund,
+    /// A reading of what became of a payment or an order that is decided here.
+    Poll,
+    /// A cart that nobody has paid and nobody is paying: its time is over.
+    Cart,
+}
+
+impl Priority {
+    /// Every one, the most urgent first.
+    pub const ALL: [Self; 5] = [Self::Payment, Self::OpenPage, Self::Refund, Self::Poll, Self::Cart];
+}
+
+/// What is at stake in what a session waits for.
+#[must_use]
+pub fn priority(session: &Session) -> Priority {
+    match &session.state {
+        State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => Priority::Payment,
+        State::AwaitingHosted { .. } => Priority::OpenPage,
+        State::Completed { .. } if session.book.asking().is_some() => Priority::Refund,
+        // A payment that the session cannot account for is read, which only its actor does.
+        State::Open { .. } | State::Ready { .. } if hint::due(session).is_none() => Priority::Cart,
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Completed { .. }
+        | State::Frozen { .. }
+        | State::Canceled { .. }
+        | State::Expired => Priority::Poll,
+    }
+}
+
 /// When a session waits for something next: the sweeper wakes it then.
 #[must_use]
 pub fn due_at(session: &Session) -> Option<Timestamp> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 
+use crate::domain::checkout::due::Priority;
 use crate::domain::time::Timestamp;
 use crate::runtime::Io;
 use crate::store::Store;
@@ -39,8 +40,9 @@ impl Probes {
             return Some("stopping");
         }
         let store = Arc::clone(&self.store);
-        let reading =
-            self.io.run(async move { store.due(Timestamp::from_seconds(0), None, 1).await.is_ok() });
+        let reading = self.io.run(async move {
+            store.tenants_with_due_sessions(Timestamp::from_seconds(0), Priority::Payment).await.is_ok()
+        });
         match tokio::time::timeout(PATIENCE, reading).await {
             Ok(Ok(true)) => None,
             Ok(Ok(false) | Err(_)) => Some("the store cannot be read"),

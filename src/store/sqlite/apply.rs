@@ -10,6 +10,7 @@ use super::rows::{self, Encoded, SESSION_SCHEMA};
 use super::{journal, outbox};
 use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::NewOrder;
+use crate::domain::checkout::due::priority;
 use crate::domain::checkout::session::Version;
 use crate::domain::ids::{AccountId, AttemptNumber, OrderNumber, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
@@ -83,8 +84,8 @@ pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded)
 async fn insert_session(connection: &mut SqliteConnection, encoded: &Encoded) -> Applied<Version> {
     let commit = &encoded.commit;
     let written = sqlx::query(
-        "INSERT INTO sessions (tenant, mode, id, version, schema, state, due_at, created, body)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO sessions (tenant, mode, id, version, schema, state, due_at, due_priority, created, body)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (tenant, mode, id) DO NOTHING",
     )
     .bind(commit.tenant.merchant.as_str())
@@ -93,6 +94,7 @@ async fn insert_session(connection: &mut SqliteConnection, encoded: &Encoded) ->
     .bind(SESSION_SCHEMA)
     .bind(commit.session.state.name())
     .bind(commit.due_at.map(Timestamp::as_millis))
+    .bind(rows::priority_number(priority(&commit.session)))
     .bind(commit.session.created.as_millis())
     .bind(encoded.session.as_str())
     .execute(connection)
@@ -110,7 +112,8 @@ async fn update_session(
 ) -> Applied<Version> {
     let commit = &encoded.commit;
     let written = sqlx::query(
-        "UPDATE sessions SET version = version + 1, schema = ?5, state = ?6, due_at = ?7, body = ?8
+        "UPDATE sessions SET version = version + 1, schema = ?5, state = ?6, due_at = ?7, due_priority = ?8,
+                body = ?9
          WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND version = ?4",
     )
     .bind(commit.tenant.merchant.as_str())
@@ -120,6 +123,7 @@ async fn update_session(
     .bind(SESSION_SCHEMA)
     .bind(commit.session.state.name())
     .bind(commit.due_at.map(Timestamp::as_millis))
+    .bind(rows::priority_number(priority(&commit.session)))
     .bind(encoded.session.as_str())
     .execute(connection)
     .await?;

@@ -172,7 +172,7 @@ struct EventRecord {
 
 impl EventRecord {
     fn read(self) -> Result<(Tenant, KeptEvent), StoreError> {
-        let tenant = rows::tenant(&self.tenant, &self.mode)?;
+        let tenant = rows::tenant("the Stripe events", &self.tenant, &self.mode)?;
         let what = format!("event {} of {}", self.id, name(&tenant));
         let state = EventState::ALL.into_iter().find(|state| state.as_str() == self.state);
         let state = state.ok_or_else(|| rows::corrupt(&what, "its state is not a known one"))?;

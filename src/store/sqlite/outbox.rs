@@ -299,11 +299,13 @@ pub(super) async fn due_tenants(readers: SqlitePool, now: Timestamp) -> Result<V
         .await
         .map_err(failed)?;
     // One tenant's unreadable row must not keep the others' events from being sent.
-    let readable = rows.into_iter().filter_map(|(merchant, mode)| match rows::tenant(&merchant, &mode) {
-        Ok(tenant) => Some(tenant),
-        Err(error) => {
-            tracing::error!(%error, "a tenant with order events is left out");
-            None
+    let readable = rows.into_iter().filter_map(|(merchant, mode)| {
+        match rows::tenant("the order events", &merchant, &mode) {
+            Ok(tenant) => Some(tenant),
+            Err(error) => {
+                tracing::error!(%error, "a tenant with order events is left out");
+                None
+            }
         }
     });
     Ok(readable.collect())

@@ -1,15 +1,14 @@
-//! What is read. Every query but [`due`] names its tenant.
+//! What is read. Every query names its tenant.
 //!
 //! The functions own what they are given, because they run on the store's runtime after their caller may have
 //! gone.
 
 use sqlx::SqlitePool;
 
-use super::rows::{self, AttemptRecord, DueRecord, OrderRecord, RefundRecord, SessionRecord, TokenRecord};
+use super::rows::{self, AttemptRecord, OrderRecord, RefundRecord, SessionRecord, TokenRecord};
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::ids::{AccountId, AttemptNumber, OrderId, RefundNumber, SessionId, SptHash, Tenant};
-use crate::domain::time::Timestamp;
-use crate::store::{AttemptRow, DueSession, Loaded, RefundRow, StoreError, TokenUse, WhichOrders};
+use crate::store::{AttemptRow, Loaded, RefundRow, StoreError, TokenUse, WhichOrders};
 
 /// A session, its order and a token's use, in one transaction: all of the same moment.
 pub(super) async fn load(
@@ -138,42 +137,6 @@ pub(super) async fn refund(
     .await
     .map_err(failed)?;
     row.map(|row| row.read(&tenant)).transpose()
-}
-
-/// The sessions that are due, of all tenants.
-pub(super) async fn due(
-    readers: SqlitePool,
-    now: Timestamp,
-    after: Option<DueSession>,
-    limit: u32,
-) -> Result<Vec<DueSession>, StoreError> {
-    let (since, tenant, mode, id) = after.as_ref().map_or((i64::MIN, "", "", ""), |after| {
-        let tenant = &after.tenant;
-        (after.due_at.as_millis(), tenant.merchant.as_str(), tenant.mode.as_str(), after.id.as_str())
-    });
-    let rows: Vec<DueRecord> = sqlx::query_as(
-        "SELECT tenant, mode, id, due_at FROM sessions
-         WHERE due_at <= ?1 AND (due_at, tenant, mode, id) > (?2, ?3, ?4, ?5)
-         ORDER BY due_at, tenant, mode, id LIMIT ?6",
-    )
-    .bind(now.as_millis())
-    .bind(since)
-    .bind(tenant)
-    .bind(mode)
-    .bind(id)
-    .bind(limit)
-    .fetch_all(&readers)
-    .await
-    .map_err(failed)?;
-    // One tenant's unreadable row must not keep the others' sessions from being woken.
-    let readable = rows.into_iter().filter_map(|row| match row.read() {
-        Ok(due) => Some(due),
-        Err(error) => {
-            tracing::error!(%error, "a session that is due is left out");
-            None
-        }
-    });
-    Ok(readable.collect())
 }
 
 /// A tenant's learned account.

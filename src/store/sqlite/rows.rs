@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::checkout::attempt::{AttemptEnd, Flag, FlagReason, IdempotencyKey};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
+use crate::domain::checkout::due::Priority;
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::ids::{
     AttemptNumber, IdError, Mode, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
@@ -16,8 +17,7 @@ use crate::domain::ids::{
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    AttemptChange, AttemptRow, Commit, DueSession, KeptFlag, RefundRow, Resolution, StoreError, TokenUse,
-    name,
+    AttemptChange, AttemptRow, Commit, KeptFlag, RefundRow, Resolution, StoreError, TokenUse, name,
 };
 
 /// The form of a session's `body` that this program writes. It reads every older one; a change that an older
@@ -220,20 +220,14 @@ impl FlagRecord {
     }
 }
 
-/// What `sessions` tells of a session that is due.
-#[derive(sqlx::FromRow)]
-pub(super) struct DueRecord {
-    tenant: String,
-    mode: String,
-    id: String,
-    due_at: i64,
-}
-
-impl DueRecord {
-    pub(super) fn read(self) -> Result<DueSession, StoreError> {
-        let what = format!("session {} of {} ({})", self.id, self.tenant, self.mode);
-        let tenant = Tenant { merchant: id(&what, &self.tenant)?, mode: mode(&what, &self.mode)? };
-        Ok(DueSession { tenant, id: id(&what, &self.id)?, due_at: Timestamp::from_millis(self.due_at) })
+/// How a session's priority is written: the smaller, the more urgent.
+pub(super) const fn priority_number(priority: Priority) -> u8 {
+    match priority {
+        Priority::Payment => 0,
+        Priority::OpenPage => 1,
+        Priority::Refund => 2,
+        Priority::Poll => 3,
+        Priority::Cart => 4,
     }
 }
 
@@ -268,9 +262,9 @@ fn mode(what: &str, text: &str) -> Result<Mode, StoreError> {
         .ok_or_else(|| corrupt(what, "its mode is not a known one"))
 }
 
-/// A tenant out of a row of `outbox`.
-pub(super) fn tenant(merchant: &str, mode_text: &str) -> Result<Tenant, StoreError> {
-    let what = format!("the order events of {merchant} ({mode_text})");
+/// A tenant out of a row.
+pub(super) fn tenant(what: &str, merchant: &str, mode_text: &str) -> Result<Tenant, StoreError> {
+    let what = format!("{what} of {merchant} ({mode_text})");
     Ok(Tenant { merchant: id(&what, merchant)?, mode: mode(&what, mode_text)? })
 }
 

@@ -89,7 +89,7 @@ impl House {
         let merchants = views.iter().map(|view| directory.by_id(&view.id).unwrap()).collect();
         let holders = Arc::strong_count(&services);
         let (sweeping, stopped) = watch::channel(false);
-        services.io.start(sweep(store.clone(), clock, move |due| directory.wake(&due), stopped));
+        services.io.start(sweep(store.clone(), clock, directory, stopped));
         Self { weather, store, stripe, merchants, services, holders, _sweeping: sweeping }
     }
 

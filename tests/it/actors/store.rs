@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use merchant_gateway::domain::checkout::command::PlacedOrder;
+use merchant_gateway::domain::checkout::due::Priority;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::checkout::timeline::Entry;
 use merchant_gateway::domain::ids::{
@@ -13,8 +14,8 @@ use merchant_gateway::domain::ids::{
 };
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, MemoryStore, RefundRow, Resolution, Store,
-    StoreError, WhichFlags, WhichOrders,
+    AttemptRow, Commit, CommitError, DueQuery, DueSession, KeptFlag, Loaded, MemoryStore, RefundRow,
+    Resolution, Store, StoreError, WhichFlags, WhichOrders,
 };
 use tokio::time::sleep;
 
@@ -174,16 +175,19 @@ impl Store for MoodyStore {
         self.answer(self.rows.timeline(tenant, session)).await
     }
 
-    async fn due(
+    async fn tenants_with_due_sessions(
         &self,
         now: Timestamp,
-        after: Option<&DueSession>,
-        limit: u32,
-    ) -> Result<Vec<DueSession>, StoreError> {
+        priority: Priority,
+    ) -> Result<Vec<Tenant>, StoreError> {
         if self.weather.script().sweeps_panic {
             panics();
         }
-        self.answer(self.rows.due(now, after, limit)).await
+        self.answer(self.rows.tenants_with_due_sessions(now, priority)).await
+    }
+
+    async fn due_sessions(&self, tenant: &Tenant, query: DueQuery) -> Result<Vec<DueSession>, StoreError> {
+        self.answer(self.rows.due_sessions(tenant, query)).await
     }
 
     async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {

@@ -15,10 +15,13 @@ use merchant_gateway::domain::checkout::aftersales::RefundIntent;
 use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means};
 use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::decision::Decision;
-use merchant_gateway::domain::checkout::driver::{Driver, Input, Output};
+use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, change_of};
+use merchant_gateway::domain::checkout::due::{Priority, priority};
+use merchant_gateway::domain::checkout::event::Event as SessionEvent;
 use merchant_gateway::domain::checkout::hint::Hint;
-use merchant_gateway::domain::checkout::session::{FreezeReason, State};
-use merchant_gateway::domain::checkout::step::Moment;
+use merchant_gateway::domain::checkout::session::{FreezeReason, Session, State, Version};
+use merchant_gateway::domain::checkout::snapshot::Change;
+use merchant_gateway::domain::checkout::step::{Context, Moment};
 use merchant_gateway::domain::ids::{HostedPageId, SessionId};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::stripe_event::Concern;
@@ -85,6 +88,8 @@ enum Event {
     Sweep {
         process: usize,
     },
+    /// The sweeper writes that the time of a cart is over.
+    CartEnds(Box<Change>),
     Crash {
         process: usize,
     },
@@ -367,10 +372,26 @@ impl World {
                 let now = self.now;
                 let due = |due_at: Option<Timestamp>| due_at.is_some_and(|due_at| due_at <= now);
                 for session in self.sessions.clone() {
-                    if self.store.rows.get(&session).is_some_and(|(.., due_at)| due(*due_at)) {
+                    let Some((version, row, due_at)) = self.store.rows.get(&session) else { continue };
+                    if !due(*due_at) {
+                        continue;
+                    }
+                    if priority(row) == Priority::Cart {
+                        let (version, row) = (*version, row.clone());
+                        self.end_cart((version, &row));
+                    } else {
                         self.feed(process, &session, Input::Woken)?;
                     }
                 }
+                Ok(())
+            }
+            Event::CartEnds(change) => {
+                let now = self.now;
+                let what = match self.store.commit(*change, now)? {
+                    Ok(_) => "cart ended",
+                    Err(_) => "cart changed meanwhile",
+                };
+                self.count(what);
                 Ok(())
             }
             Event::Crash { process } => {
@@ -417,6 +438,17 @@ impl World {
                 self.send_webhooks(&intent.charge.session);
                 Ok(())
             }
+        }
+    }
+
+    /// What the sweeper makes of a cart whose time is over reaches the store after a while.
+    fn end_cart(&mut self, cart: (Version, &Session)) {
+        let moment = Moment { now: self.now, jitter: 0.0, random: 0 };
+        let context = Context { view: &self.view, moment };
+        if let Some(change) = change_of(cart, SessionEvent::TimeOut, &context) {
+            let slow = if self.goes_wrong() { 60_000 } else { 50 };
+            let delay = Span::millis(self.chance.millis(1, slow));
+            self.at(delay, Event::CartEnds(Box::new(change)));
         }
     }
 

@@ -2,11 +2,13 @@
 
 use merchant_gateway::domain::checkout::attempt::{AttemptEnd, Flag};
 use merchant_gateway::domain::checkout::command::NewOrder;
+use merchant_gateway::domain::checkout::due::Priority;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptChange, AttemptRow, Commit, CommitError, MemoryStore, SqliteStore, Store, StoreError, WhichFlags,
+    AttemptChange, AttemptRow, Commit, CommitError, DueQuery, MemoryStore, SqliteStore, Store, StoreError,
+    WhichFlags,
 };
 use proptest::prelude::*;
 
@@ -83,7 +85,14 @@ fn kind(answer: Result<Version, CommitError>) -> Result<Version, &'static str> {
 
 /// All that can be read, as texts.
 async fn everything(store: &dyn Store) -> Vec<String> {
-    let mut seen = vec![format!("{:?}", store.due(Timestamp::from_seconds(3), None, 3).await.unwrap())];
+    let mut seen = Vec::new();
+    let now = Timestamp::from_seconds(3);
+    for priority in Priority::ALL {
+        for tenant in store.tenants_with_due_sessions(now, priority).await.unwrap() {
+            let query = DueQuery { now, priority, after: None, limit: 3 };
+            seen.push(format!("{tenant:?} {:?}", store.due_sessions(&tenant, query).await.unwrap()));
+        }
+    }
     for tenant in tenants() {
         seen.push(format!("{tenant:?} {:?}", store.flags(&tenant, WhichFlags::ALL).await.unwrap()));
         for session in SESSIONS {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt;
+use merchant_gateway::domain::checkout::due::Priority;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber};
 use merchant_gateway::store::{
@@ -65,7 +66,7 @@ async fn what_was_committed_is_there_after_reopening() {
         store.flags(&harbor(), WhichFlags::ALL).await.unwrap(),
         [KeptFlag { flag: flag(1, 1, 9), resolution: None }]
     );
-    assert_eq!(store.due(NOW, None, 9).await.unwrap().len(), 1);
+    assert_eq!(store.tenants_with_due_sessions(NOW, Priority::Poll).await.unwrap(), [harbor()]);
     assert_eq!(store.account(&harbor()).await.unwrap(), Some(account("acct_1Harbor")));
     store.close().await;
 }
@@ -120,7 +121,7 @@ async fn a_newer_schema_is_refused() {
         .unwrap();
     behind.close().await.unwrap();
     let why = refusal(&path).await;
-    assert!(matches!(why, OpenError::NewerSchema { found: 9999, known: 8, .. }), "{why}");
+    assert!(matches!(why, OpenError::NewerSchema { found: 9999, known, .. } if known < 9999), "{why}");
     assert!(why.to_string().contains("run the newer version"), "{why}");
 }
 

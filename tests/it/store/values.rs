@@ -242,9 +242,8 @@ pub(crate) fn update(
     Commit { attempt: Some(update), ..change(&harbor(), from, session) }
 }
 
-pub(crate) fn due(tenant: &Tenant, session: u128, seconds: i64) -> DueSession {
-    let due_at = Timestamp::from_seconds(seconds);
-    DueSession { tenant: tenant.clone(), id: session_id(session), due_at }
+pub(crate) fn due(session: u128, seconds: i64) -> DueSession {
+    DueSession { id: session_id(session), due_at: Timestamp::from_seconds(seconds) }
 }
 
 fn usd(minor: i64) -> Money {

@@ -179,6 +179,15 @@ impl World {
         }
     }
 
+    /// The most memory that the process has had resident, in bytes, as Linux counts it.
+    pub fn most_memory(&self) -> u64 {
+        let process = self.process.as_ref().expect("the gateway runs").id();
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a high-water mark");
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kibibytes * 1024
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         let mut process = self.process.take().expect("the gateway runs");

@@ -256,6 +256,7 @@ impl World {
             | Event::Arrives(_)
             | Event::Back { .. }
             | Event::Sweep { .. }
+            | Event::CartEnds(_)
             | Event::Crash { .. }
             | Event::Elsewhere(_)
             | Event::LateRefund(_)

@@ -1,0 +1,65 @@
+//! Carts whose time is over, without an actor each: nothing of them is under way, so reading, stepping and writing them is
+//! all that an actor would do. A cart that was changed in between has another version, and stays as it is.
+
+use futures_util::future::join_all;
+
+use super::handle::MerchantHandle;
+use super::preparation::prepare;
+use crate::domain::checkout::driver::change_of;
+use crate::domain::checkout::due::{Priority, priority};
+use crate::domain::checkout::event::Event;
+use crate::domain::checkout::step::Context;
+use crate::domain::ids::SessionId;
+use crate::store::CommitError;
+
+/// What became of a cart.
+enum Ended {
+    /// It is expired now.
+    Expired,
+    /// It is not due any more, or another has changed it.
+    Changed,
+    /// More than its time is to be looked after.
+    Wakes,
+}
+
+impl MerchantHandle {
+    /// Ends the carts that are due; how many.
+    pub(super) async fn expire_carts(&self, carts: Vec<SessionId>) -> usize {
+        let (mut expired, mut failure) = (0_usize, None);
+        let all = join_all(carts.iter().map(|id| self.expire_cart(id))).await;
+        for (id, ended) in carts.iter().zip(all) {
+            match ended {
+                Ok(Ended::Expired) => expired += 1,
+                Ok(Ended::Changed) => {}
+                Ok(Ended::Wakes) => drop(self.wake(id)),
+                Err(error) => failure = Some((id, error)),
+            }
+        }
+        if let Some((session, error)) = failure {
+            let merchant = &self.tenant().merchant;
+            // What keeps one from being read or written may keep all of them: one line tells of them.
+            tracing::error!(%merchant, %session, %error, "carts_not_expired");
+        }
+        expired
+    }
+
+    async fn expire_cart(&self, id: &SessionId) -> Result<Ended, CommitError> {
+        let (services, merchant) = (self.services.as_ref(), self.shared.as_ref());
+        let loaded = services.store.load(&merchant.tenant, id, None).await?;
+        let Some((version, session)) = loaded.session else { return Ok(Ended::Changed) };
+        if priority(&session) != Priority::Cart {
+            return Ok(Ended::Wakes);
+        }
+        let (view, moment) = (merchant.view.load_full(), services.moment());
+        let context = Context { view: &view, moment };
+        let Some(change) = change_of((version, &session), Event::TimeOut, &context) else {
+            return Ok(Ended::Changed);
+        };
+        let commit = prepare(services, merchant, change).await?;
+        match services.store.commit(commit).await {
+            Ok(_) => Ok(Ended::Expired),
+            Err(CommitError::Conflict) => Ok(Ended::Changed),
+            Err(error) => Err(error),
+        }
+    }
+}

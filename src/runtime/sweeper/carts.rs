@@ -1,0 +1,101 @@
+//! Ends carts whose time is over, many at a time and without an actor each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use super::{DueSessions, guarded};
+use crate::domain::checkout::due::Priority;
+use crate::domain::ids::Tenant;
+use crate::domain::time::Timestamp;
+use crate::ports::Clock;
+use crate::store::{DueQuery, DueSession, Store, StoreError};
+
+/// How often the store is asked: nothing is at stake but that a cart is called expired.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// How many carts of one merchant are ended at a time. Whoever pays meanwhile waits for so many writes at most.
+const BATCH: u32 = 200;
+
+/// What became of a batch.
+#[derive(Default)]
+struct Batch {
+    expired: usize,
+    /// The last cart, when there may be more behind it.
+    last: Option<DueSession>,
+}
+
+/// Carts whose time is over.
+pub(super) struct Carts {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    sessions: Arc<dyn DueSessions>,
+    /// A clock that was set back brings no cart back.
+    latest: Timestamp,
+}
+
+impl Carts {
+    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, sessions: Arc<dyn DueSessions>) -> Self {
+        let latest = clock.now();
+        Self { store, clock, sessions, latest }
+    }
+
+    /// At once and then every five seconds, until `stop` says so: also in the middle of many.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return,
+                _ = ticks.tick() => {}
+            }
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return,
+                _ = guarded(self.round()) => {}
+            }
+        }
+    }
+
+    /// Every cart that is due, a batch of one merchant after a batch of another.
+    async fn round(&mut self) -> Result<(), StoreError> {
+        self.latest = self.latest.max(self.clock.now());
+        let tenants = self.store.tenants_with_due_sessions(self.latest, Priority::Cart).await?;
+        let mut waiting: BTreeMap<Tenant, Option<DueSession>> =
+            tenants.into_iter().map(|tenant| (tenant, None)).collect();
+        let mut expired = 0;
+        while !waiting.is_empty() {
+            for (tenant, after) in std::mem::take(&mut waiting) {
+                let batch = self.batch(&tenant, after).await?;
+                expired += batch.expired;
+                if batch.last.is_some() {
+                    waiting.insert(tenant, batch.last);
+                }
+            }
+        }
+        if expired > 0 {
+            tracing::info!(expired, "carts_expired");
+        }
+        Ok(())
+    }
+
+    /// Ends the carts behind `after`. One that cannot be ended is met again in the next round, and holds up none behind it.
+    async fn batch(&self, tenant: &Tenant, after: Option<DueSession>) -> Result<Batch, StoreError> {
+        if !self.sessions.can_go_on(tenant) {
+            return Ok(Batch::default());
+        }
+        let query = DueQuery { now: self.latest, priority: Priority::Cart, after, limit: BATCH };
+        let carts = self.store.due_sessions(tenant, query).await?;
+        let full = u32::try_from(carts.len()).is_ok_and(|read| read == BATCH);
+        let last = carts.last().cloned().filter(|_| full);
+        if carts.is_empty() {
+            return Ok(Batch::default());
+        }
+        let carts = carts.into_iter().map(|cart| cart.id).collect();
+        Ok(Batch { expired: self.sessions.expire_carts(tenant, carts).await, last })
+    }
+}

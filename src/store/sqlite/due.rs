@@ -1,0 +1,116 @@
+//! Which sessions wait for something that is due. Both questions are answered from one index, whose order is priority,
+//! tenant, moment.
+
+use sqlx::SqlitePool;
+
+use super::reader::failed;
+use super::rows;
+use crate::domain::checkout::due::Priority;
+use crate::domain::ids::Tenant;
+use crate::domain::time::Timestamp;
+use crate::store::{DueQuery, DueSession, StoreError, name};
+
+/// The tenants with due sessions: from one tenant's first session in the index the next tenant's is sought, so that the
+/// sessions in between are not looked at. A tenant's first session is its longest due.
+const TENANTS: &str = "WITH RECURSIVE first (row) AS (
+         SELECT (SELECT rowid FROM sessions WHERE due_at IS NOT NULL AND due_priority = ?2
+                  ORDER BY tenant, mode, due_at LIMIT 1)
+         UNION ALL
+         SELECT coalesce(
+                    (SELECT next.rowid FROM sessions AS next
+                      WHERE next.due_at IS NOT NULL AND next.due_priority = ?2
+                        AND next.tenant = known.tenant AND next.mode > known.mode
+                      ORDER BY next.mode, next.due_at LIMIT 1),
+                    (SELECT next.rowid FROM sessions AS next
+                      WHERE next.due_at IS NOT NULL AND next.due_priority = ?2 AND next.tenant > known.tenant
+                      ORDER BY next.tenant, next.mode, next.due_at LIMIT 1))
+           FROM first CROSS JOIN sessions AS known ON known.rowid = first.row
+     )
+     SELECT one.tenant, one.mode FROM first CROSS JOIN sessions AS one ON one.rowid = first.row
+      WHERE one.due_at <= ?1";
+
+const SESSIONS: &str = "SELECT id, due_at FROM sessions
+      WHERE due_priority = ?1 AND tenant = ?2 AND mode = ?3 AND due_at <= ?4 AND (due_at, id) > (?5, ?6)
+      ORDER BY due_at, id LIMIT ?7";
+
+/// The tenants with sessions of a priority that are due.
+pub(super) async fn tenants(
+    readers: SqlitePool,
+    now: Timestamp,
+    priority: Priority,
+) -> Result<Vec<Tenant>, StoreError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(TENANTS)
+        .bind(now.as_millis())
+        .bind(rows::priority_number(priority))
+        .fetch_all(&readers)
+        .await
+        .map_err(failed)?;
+    // One tenant's unreadable row must not keep the others' sessions from being woken.
+    let readable = rows.into_iter().filter_map(|(merchant, mode)| {
+        match rows::tenant("the sessions", &merchant, &mode) {
+            Ok(tenant) => Some(tenant),
+            Err(error) => {
+                tracing::error!(%error, "due_tenant_unreadable");
+                None
+            }
+        }
+    });
+    Ok(readable.collect())
+}
+
+/// A tenant's due sessions, the longest due first.
+pub(super) async fn sessions(
+    readers: SqlitePool,
+    tenant: Tenant,
+    query: DueQuery,
+) -> Result<Vec<DueSession>, StoreError> {
+    let after = query.after.as_ref();
+    let rows: Vec<(String, i64)> = sqlx::query_as(SESSIONS)
+        .bind(rows::priority_number(query.priority))
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(query.now.as_millis())
+        .bind(after.map_or(i64::MIN, |after| after.due_at.as_millis()))
+        .bind(after.map_or("", |after| after.id.as_str()))
+        .bind(query.limit)
+        .fetch_all(&readers)
+        .await
+        .map_err(failed)?;
+    let what = || format!("a due session of {}", name(&tenant));
+    let read = |(id, due_at): (String, i64)| {
+        Ok(DueSession { id: rows::id(&what(), &id)?, due_at: Timestamp::from_millis(due_at) })
+    };
+    // One unreadable name must not keep the sessions behind it from being woken.
+    let readable = rows.into_iter().map(read).filter_map(|due: Result<_, StoreError>| {
+        due.inspect_err(|error| tracing::error!(%error, "due_session_unreadable")).ok()
+    });
+    Ok(readable.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::super::open;
+    use super::*;
+
+    /// What the database would do for a query.
+    async fn plan(readers: &SqlitePool, query: &'static str) -> String {
+        let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
+        let steps = sqlx::query(explained).fetch_all(readers).await.unwrap();
+        steps.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn due_sessions_are_found_by_index_without_looking_at_what_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_opened, readers) = open::open(&folder.path().join("gateway.db")).await.unwrap();
+        let tenants = plan(&readers, TENANTS).await;
+        assert!(!tenants.contains("SCAN sessions") && !tenants.contains("SCAN next"), "{tenants}");
+        assert!(!tenants.contains("TEMP B-TREE"), "{tenants}");
+        let sessions = plan(&readers, SESSIONS).await;
+        let by_index = "SEARCH sessions USING COVERING INDEX sessions_due \
+                        (due_priority=? AND tenant=? AND mode=? AND due_at";
+        assert!(sessions.contains(by_index) && !sessions.contains("TEMP B-TREE"), "{sessions}");
+    }
+}
