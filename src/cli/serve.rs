@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::gateway::{Gateway, Needs};
-use super::{Configured, say};
+use super::gateway::{Gateway, Hangup, Needs};
+use super::{Configured, for_a_moment, say};
 use crate::config::gateway::LogFormat as ConfiguredFormat;
 use crate::ports::SystemEnvironment;
 use crate::telemetry::{self, LogFormat};
@@ -28,7 +28,7 @@ impl Serve {
             ConfiguredFormat::Text => LogFormat::Text,
             ConfiguredFormat::Json => LogFormat::Json,
         };
-        telemetry::begin(format, &config.log.filter)?;
+        let _logging = telemetry::begin(format, &config.log.filter)?;
         let listen = config.public.listen;
         let listener = TcpListener::bind(listen).with_context(|| {
             format!("cannot listen on {listen}; set public.listen to a free address, such as 127.0.0.1:8090")
@@ -38,14 +38,16 @@ impl Serve {
             format!("cannot listen on {admin}; set admin.listen to a free address, such as 127.0.0.1:8091")
         })?;
         tracing::info!(address = %admin.local_addr()?, "admin_listening");
-        let gateway = Gateway::start(config, Needs { listener, admin, environment })?;
+        let gateway =
+            Gateway::start(config, Needs { listener, admin, environment, hangup: Hangup::Ignored })?;
         for problem in gateway.problems() {
             tracing::error!(%problem, "tenant_left_out");
         }
         for merchant in gateway.merchants() {
             tracing::info!(merchant = %merchant.id(), hosts = ?merchant.hosts(), "tenant_opened");
         }
-        say(&format!("listening on http://{}", gateway.address()));
+        let address = gateway.address();
+        for_a_moment(move || say(&format!("listening on http://{address}")));
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
     }
