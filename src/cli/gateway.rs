@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
+use super::master_key;
 use crate::actors::{Arbiters, Directory, Services};
 use crate::config::admin_token::AdminToken;
 use crate::config::diagnostic::Diagnostic;
@@ -50,6 +51,8 @@ pub(super) struct Needs {
     pub(super) environment: Arc<dyn Environment>,
     /// What SIGHUP means.
     pub(super) hangup: Hangup,
+    /// Whether the master key that the database was served with is lost for good.
+    pub(super) master_key_lost: bool,
 }
 
 /// A running gateway.
@@ -81,6 +84,7 @@ impl Gateway {
         let store = io.block_on(open_store(&config.store))?;
         let services =
             Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
+        io.block_on(master_key::check(&config, &services.keyring, &store, needs.master_key_lost))?;
         let (stop, stopped) = watch::channel(false);
         let (started, starting) = mpsc::channel();
         let token = config.admin.token.as_ref();

@@ -10,6 +10,7 @@ mod demo;
 mod emulator;
 mod gateway;
 mod healthcheck;
+mod master_key;
 mod schema;
 mod serve;
 

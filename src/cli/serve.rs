@@ -16,6 +16,10 @@ use crate::telemetry::{self, LogFormat};
 /// Serve the merchants of the tenants folder.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
+    /// Serve though the master key that the database was served with is lost for good. Links of orders that it made open
+    /// nothing from then on, and payments under way are only read. Once is enough.
+    #[arg(long)]
+    master_key_lost: bool,
     #[command(flatten)]
     configured: Configured,
 }
@@ -38,8 +42,9 @@ impl Serve {
             format!("cannot listen on {admin}; set admin.listen to a free address, such as 127.0.0.1:8091")
         })?;
         tracing::info!(address = %admin.local_addr()?, "admin_listening");
-        let gateway =
-            Gateway::start(config, Needs { listener, admin, environment, hangup: Hangup::Ignored })?;
+        let (hangup, master_key_lost) = (Hangup::Ignored, self.master_key_lost);
+        let needs = Needs { listener, admin, environment, hangup, master_key_lost };
+        let gateway = Gateway::start(config, needs)?;
         for problem in gateway.problems() {
             tracing::error!(%problem, "tenant_left_out");
         }

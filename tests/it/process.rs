@@ -1,5 +1,7 @@
 //! The real process in the surroundings that it is run in: what it writes to, where it may write, which keys it is given.
 
+mod disks;
+mod keys;
 mod streams;
 
 use std::net::TcpListener;

@@ -92,7 +92,7 @@ impl Demo {
             .map_err(|problems| told(&problems))?;
         let admin_address = admin.local_addr()?;
         let environment = Arc::new(environment);
-        let needs = Needs { listener, admin, environment, hangup: Hangup::Stops };
+        let needs = Needs { listener, admin, environment, hangup: Hangup::Stops, master_key_lost: false };
         let gateway = Gateway::start(config, needs)?;
         if !gateway.problems().is_empty() {
             return Err(told(gateway.problems()));

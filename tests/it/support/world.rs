@@ -30,7 +30,7 @@ pub const ADMIN_TOKEN: &str = "canary-admin-token-0123456789abcdef";
 /// Canaries too: `whsec_` and base64 of `canary-webhook-secret-…`.
 pub const WEBHOOK_SECRET: &str = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LW5ld2VzdA==";
 pub const OLD_WEBHOOK_SECRET: &str = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LW9sZC0x";
-const MASTER_KEY: &str = "8f3c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b12";
+pub const MASTER_KEY: &str = "8f3c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b12";
 
 pub const SHOP_ACCOUNT: &str = "acct_harbor";
 pub const OTHER_ACCOUNT: &str = "acct_kiln";
