@@ -6,6 +6,7 @@ mod backup;
 mod check;
 #[cfg(feature = "emulator")]
 mod demo;
+mod descriptors;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod gateway;

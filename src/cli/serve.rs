@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::gateway::{Gateway, Hangup, Needs};
-use super::{Configured, for_a_moment, say};
+use super::{Configured, descriptors, for_a_moment, say};
 use crate::config::gateway::LogFormat as ConfiguredFormat;
 use crate::ports::SystemEnvironment;
 use crate::telemetry::{self, LogFormat};
@@ -33,6 +33,7 @@ impl Serve {
             ConfiguredFormat::Json => LogFormat::Json,
         };
         let _logging = telemetry::begin(format, &config.log.filter)?;
+        descriptors::claim()?;
         let listen = config.public.listen;
         let listener = TcpListener::bind(listen).with_context(|| {
             format!("cannot listen on {listen}; set public.listen to a free address, such as 127.0.0.1:8090")

@@ -4,7 +4,9 @@ mod disks;
 mod keys;
 mod streams;
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -37,4 +39,19 @@ async fn buys(world: &World) -> Value {
         assert!(said.contains("try again") || said.contains("in_progress"), "{told}");
         tokio::task::yield_now().await;
     }
+}
+
+/// Starts a gateway: nothing when it listens, after which it is killed, or why it did not.
+fn refusal(command: &mut Command) -> Option<String> {
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    if lines.next().is_some() {
+        process.kill().unwrap();
+        process.wait().unwrap();
+        return None;
+    }
+    let mut said = String::new();
+    process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(1));
+    Some(said)
 }

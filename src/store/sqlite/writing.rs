@@ -65,3 +65,45 @@ pub(super) async fn trial(connection: &mut SqliteConnection) -> Result<(), Failu
     sqlx::query(write).execute(connection).await.map_err(Failure::Database)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trial_is_made_where_the_last_write_says_too_little_and_once_a_second_at_most() {
+        let (writing, tries) = (Writing::default(), AtomicU32::new(0));
+        let ask = async |works: bool| {
+            let trial = async {
+                tries.fetch_add(1, Ordering::Relaxed);
+                let written = if works { Ok(()) } else { Err(sqlx::Error::WorkerCrashed) };
+                writing.note(&written);
+                written.map_err(|error| StoreError::Unavailable(error.to_string()))
+            };
+            (writing.check(trial).await.is_ok(), tries.load(Ordering::Relaxed))
+        };
+        assert_eq!(ask(true).await, (true, 1), "nothing was written yet");
+        assert_eq!(ask(false).await, (true, 1));
+        tokio::time::advance(GOOD_FOR).await;
+        assert_eq!(ask(false).await, (false, 2), "a success does not speak for ever");
+        assert_eq!(ask(true).await, (false, 2));
+        tokio::time::advance(PAUSE).await;
+        assert_eq!(ask(true).await, (true, 3), "it recovers by itself");
+        writing.note(&Err(sqlx::Error::WorkerCrashed));
+        assert_eq!(ask(true).await, (false, 3), "a write of somebody's that failed counts");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_hangs_is_waited_for_by_few_and_not_for_long() {
+        let writing = Writing::default();
+        let hanging = writing.check(std::future::pending());
+        let other = async { writing.check(async { unreachable!("it is not its turn") }).await.is_ok() };
+        tokio::select! {
+            biased;
+            _ = hanging => panic!("it hangs"),
+            answered = other => assert!(!answered),
+        }
+    }
+}

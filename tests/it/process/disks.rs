@@ -1,4 +1,4 @@
-//! Disks that cannot be written outside one folder, or that are full. Each is a mount namespace around the real process.
+//! Disks that cannot be written outside one folder, that are full, or that lack what is usually there. Each is a mount namespace around the real process.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use futures_util::future::{join, join_all};
 use merchant_gateway::emulator::HoldPoint;
 use merchant_gateway::ports::{Environment as _, SystemEnvironment};
 
-use super::{buys, probe};
+use super::{buys, probe, refusal};
 use crate::support::client::{Speaks, total};
 use crate::support::world::{World, usual_shops};
 
@@ -153,4 +153,25 @@ async fn a_full_disk_is_told_by_readyz_until_there_is_room_and_the_payment_under
     std::fs::remove_file(&rest).unwrap();
     ready_is(&world, &admin, 200).await;
     assert_eq!(world.terminate(), Some(0));
+}
+
+#[test]
+fn without_certificates_of_authorities_it_does_not_start_and_says_what_is_missing() {
+    if !can_mount() {
+        return;
+    }
+    let script = "mount --make-rprivate /\nmount -t tmpfs tmpfs /etc/ssl\nexec \"$@\"";
+    let (world, _) = world(script);
+    let said = refusal(&mut world.command("serve")).expect("Stripe could never be trusted");
+    assert!(said.contains("ca-certificates") && said.contains("SSL_CERT_FILE"), "{said}");
+}
+
+#[test]
+fn with_too_few_descriptors_it_does_not_start_and_says_how_to_raise_them() {
+    let mut world = World::closed(usual_shops());
+    world.wrapper = ["/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"].map(str::to_owned).to_vec();
+    let said = refusal(&mut world.command("serve")).expect("64 are too few");
+    for word in ["only 64 files and connections", "LimitNOFILE", "--ulimit"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
 }

@@ -1,29 +1,13 @@
 //! The master key, held against the database that it opens.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use super::buys;
+use super::{buys, refusal};
 use crate::support::client::Speaks;
 use crate::support::world::{MASTER_KEY, World};
 
 const OTHER: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f91";
 const PREVIOUS: &str = "GATEWAY__SECRETS__PREVIOUS_MASTER_KEYS";
-
-/// Starts a gateway: nothing when it listens, after which it is killed, or why it did not.
-fn refusal(command: &mut Command) -> Option<String> {
-    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    if lines.next().is_some() {
-        process.kill().unwrap();
-        process.wait().unwrap();
-        return None;
-    }
-    let mut said = String::new();
-    process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert_eq!(process.wait().unwrap().code(), Some(1));
-    Some(said)
-}
 
 /// The gateway with this key, and those before it.
 fn with_keys(world: &World, key: &str, previous: &[&str]) -> Command {
