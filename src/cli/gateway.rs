@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
+use super::master_key;
 use crate::actors::{Arbiters, Directory, Services};
 use crate::config::admin_token::AdminToken;
 use crate::config::diagnostic::Diagnostic;
@@ -48,6 +49,10 @@ pub(super) struct Needs {
     pub(super) admin: TcpListener,
     /// Where secrets named `env:` are found.
     pub(super) environment: Arc<dyn Environment>,
+    /// What SIGHUP means.
+    pub(super) hangup: Hangup,
+    /// Whether the master key that the database was served with is lost for good.
+    pub(super) master_key_lost: bool,
 }
 
 /// A running gateway.
@@ -75,10 +80,11 @@ impl Gateway {
         let address = needs.listener.local_addr()?;
         let io = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
         // Before anybody hears that it serves: whoever then wishes a stop is heard.
-        let wish = Box::pin(io.block_on(async { signal() })?);
+        let wish = Box::pin(io.block_on(async { signal(needs.hangup) })?);
         let store = io.block_on(open_store(&config.store))?;
         let services =
             Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
+        io.block_on(master_key::check(&config, &services.keyring, &store, needs.master_key_lost))?;
         let (stop, stopped) = watch::channel(false);
         let (started, starting) = mpsc::channel();
         let token = config.admin.token.as_ref();
@@ -283,15 +289,34 @@ fn services(
     })
 }
 
+/// What SIGHUP means to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hangup {
+    /// Nothing: operators send it to have files read anew, which only a restart does.
+    Ignored,
+    /// A stop: the terminal has gone.
+    #[cfg_attr(not(feature = "emulator"), expect(dead_code, reason = "only the demo belongs to a terminal"))]
+    Stops,
+}
+
 /// Waits for a wish to stop and says by what it came. Wishes count from the call on, not from the first poll.
-pub(super) fn signal() -> std::io::Result<impl Future<Output = &'static str>> {
+pub(super) fn signal(hangup: Hangup) -> std::io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return "SIGTERM",
+                _ = interrupt.recv() => return "SIGINT",
+                _ = hung_up.recv() => match hangup {
+                    Hangup::Stops => return "SIGHUP",
+                    Hangup::Ignored => {
+                        tracing::warn!(remedy = "restart to have files read anew", "sighup_ignored");
+                    }
+                },
+            }
         }
     })
 }

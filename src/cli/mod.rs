@@ -6,16 +6,20 @@ mod backup;
 mod check;
 #[cfg(feature = "emulator")]
 mod demo;
+mod descriptors;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod gateway;
 mod healthcheck;
+mod master_key;
 mod schema;
 mod serve;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -103,9 +107,23 @@ pub fn main() -> ExitCode {
         Command::Healthcheck(command) => command.run(),
     };
     ran.unwrap_or_else(|error| {
-        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        for_a_moment(move || {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        });
         ExitCode::FAILURE
     })
+}
+
+/// Writes what may find nobody who reads it: a full pipe neither keeps a gateway from serving nor a process from ending.
+fn for_a_moment(write: impl FnOnce() + Send + 'static) {
+    let (done, written) = mpsc::channel();
+    let writing = std::thread::Builder::new().spawn(move || {
+        write();
+        let _ = done.send(());
+    });
+    if writing.is_ok() {
+        let _ = written.recv_timeout(Duration::from_secs(2));
+    }
 }
 
 /// Writes lines for a person or a script to standard output. A reader that has gone is no failure.

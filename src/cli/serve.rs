@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::gateway::{Gateway, Needs};
-use super::{Configured, say};
+use super::gateway::{Gateway, Hangup, Needs};
+use super::{Configured, descriptors, for_a_moment, say};
 use crate::config::gateway::LogFormat as ConfiguredFormat;
 use crate::ports::SystemEnvironment;
 use crate::telemetry::{self, LogFormat};
@@ -16,6 +16,10 @@ use crate::telemetry::{self, LogFormat};
 /// Serve the merchants of the tenants folder.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
+    /// Serve though the master key that the database was served with is lost for good. Links of orders that it made open
+    /// nothing from then on, and payments under way are only read. Once is enough.
+    #[arg(long)]
+    master_key_lost: bool,
     #[command(flatten)]
     configured: Configured,
 }
@@ -28,7 +32,8 @@ impl Serve {
             ConfiguredFormat::Text => LogFormat::Text,
             ConfiguredFormat::Json => LogFormat::Json,
         };
-        telemetry::begin(format, &config.log.filter)?;
+        let _logging = telemetry::begin(format, &config.log.filter)?;
+        descriptors::claim()?;
         let listen = config.public.listen;
         let listener = TcpListener::bind(listen).with_context(|| {
             format!("cannot listen on {listen}; set public.listen to a free address, such as 127.0.0.1:8090")
@@ -38,14 +43,17 @@ impl Serve {
             format!("cannot listen on {admin}; set admin.listen to a free address, such as 127.0.0.1:8091")
         })?;
         tracing::info!(address = %admin.local_addr()?, "admin_listening");
-        let gateway = Gateway::start(config, Needs { listener, admin, environment })?;
+        let (hangup, master_key_lost) = (Hangup::Ignored, self.master_key_lost);
+        let needs = Needs { listener, admin, environment, hangup, master_key_lost };
+        let gateway = Gateway::start(config, needs)?;
         for problem in gateway.problems() {
             tracing::error!(%problem, "tenant_left_out");
         }
         for merchant in gateway.merchants() {
             tracing::info!(merchant = %merchant.id(), hosts = ?merchant.hosts(), "tenant_opened");
         }
-        say(&format!("listening on http://{}", gateway.address()));
+        let address = gateway.address();
+        for_a_moment(move || say(&format!("listening on http://{address}")));
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
     }

@@ -24,6 +24,7 @@ use crate::ports::{Environment, Ids};
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const LINK_KEY_BYTES: usize = 24;
+const FINGERPRINT_BYTES: usize = 16;
 
 /// A master key that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -179,6 +180,18 @@ impl Keyring {
         fits.into()
     }
 
+    /// Names the key in use to a database; 128 bits that tell nothing of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.current.fingerprint()
+    }
+
+    /// Whether the key of this fingerprint is here, in use or from before.
+    #[must_use]
+    pub fn has(&self, fingerprint: &str) -> bool {
+        self.keys().any(|key| key.fingerprint() == fingerprint)
+    }
+
     fn keys(&self) -> impl Iterator<Item = &MasterKey> {
         std::iter::once(&self.current).chain(&self.previous)
     }
@@ -200,6 +213,10 @@ impl MasterKey {
     fn subkey(&self, use_of_it: &[&str]) -> Zeroizing<[u8; KEY_BYTES]> {
         let name: Vec<&str> = ["merchant-gateway", "subkey"].iter().chain(use_of_it).copied().collect();
         Zeroizing::new(mac(self.bytes.as_slice(), &length_prefixed(&name)))
+    }
+
+    fn fingerprint(&self) -> String {
+        hex::encode(&self.subkey(&["fingerprint"])[..FINGERPRINT_BYTES])
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -301,6 +318,15 @@ mod tests {
         assert!(both.verify_link_key("order", &shop, "ord_1", &key));
         assert!(!new.verify_link_key("order", &shop, "ord_1", &key));
         assert_eq!(both.link_key("order", &shop, "ord_1"), new.link_key("order", &shop, "ord_1"));
+    }
+
+    #[test]
+    fn a_fingerprint_tells_keys_apart_and_shows_nothing_of_them() {
+        let (old, both) = (keyring(OLD, &[]), keyring(NEW, &[OLD]));
+        let (first, second) = (old.fingerprint(), both.fingerprint());
+        assert_eq!((first.len(), keyring(OLD, &[NEW]).fingerprint()), (32, first.clone()));
+        assert!(first != second && !OLD.contains(&first[..8]) && !first.contains(&old.current.id));
+        assert!(both.has(&first) && both.has(&second) && !old.has(&second));
     }
 
     #[test]

@@ -192,6 +192,20 @@ impl SecretsDir {
         &self.0
     }
 
+    /// Where a secret is when systemd has loaded the folder as a credential: every file beside the others, its path's
+    /// slashes written as underscores (systemd.exec(5), `LoadCredential=`). No merchant's id holds one, so no name is
+    /// another merchant's too. A link is none of systemd's, and not followed.
+    fn flat(&self, path: &Path) -> std::io::Result<PathBuf> {
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let mut name = self.0.file_name().ok_or_else(missing)?.to_owned();
+        for part in path.components() {
+            name.push("_");
+            name.push(part);
+        }
+        let file = self.0.with_file_name(name);
+        if file.symlink_metadata()?.is_symlink() { Err(missing()) } else { Ok(file) }
+    }
+
     /// Reads `{id}/{name}`. Links are followed first and judged by where they lead: within the merchant's folder they
     /// are fine, which is how Kubernetes mounts secrets.
     fn read(&self, path: &Path) -> Result<SecretString, SecretError> {
@@ -202,10 +216,15 @@ impl SecretsDir {
                 SecretError::Unreadable(path.to_path_buf(), error.kind())
             }
         };
+        let folder = self.0.canonicalize();
+        let real = match &folder {
+            Ok(_) => self.0.join(path).canonicalize(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.flat(path),
+            Err(error) => return Err(named(error)),
+        };
+        let real = real.map_err(|error| named(&error))?;
         let merchant = path.components().next().ok_or_else(|| SecretError::Missing(path.to_path_buf()))?;
-        let own = self.0.canonicalize().map_err(|error| named(&error))?.join(merchant);
-        let real = self.0.join(path).canonicalize().map_err(|error| named(&error))?;
-        if !real.starts_with(&own) {
+        if folder.is_ok_and(|folder| !real.starts_with(folder.join(merchant))) {
             return Err(SecretError::LeadsOut(path.to_path_buf()));
         }
         let secret = read_private(&real).map_err(|error| match error {

@@ -207,6 +207,10 @@ impl Store for MemoryStore {
         let shop = shops.entry(tenant.clone()).or_default();
         Ok(shop.account.get_or_insert_with(|| account.clone()).clone())
     }
+
+    async fn writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Nothing in memory was ever restored.

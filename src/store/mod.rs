@@ -101,6 +101,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps the Stripe account of a tenant. A different one already kept stays, and is the answer.
     async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError>;
+
+    /// Whether writes are durable now: what became of the last one, or of a small one that is made to find out. Of no
+    /// tenant.
+    async fn writable(&self) -> Result<(), StoreError>;
 }
 
 /// One change of one session.

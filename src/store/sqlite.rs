@@ -7,6 +7,7 @@
 //! - [`journal`], [`outbox`] and [`inbox`]: what operators read, what merchants are told, what Stripe has told.
 //! - [`backup`] and [`restore`]: copies out of the folder and back; [`folder`]: what it remembers of them; [`restores`]: what a
 //!   database that is a copy cannot know.
+//! - [`writing`]: whether writes reach the disk; [`keys`]: the master keys that the database was served with.
 //! - [`rows`]: between texts and the domain.
 //!
 //! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
@@ -18,6 +19,7 @@ mod due;
 mod folder;
 mod inbox;
 mod journal;
+mod keys;
 mod open;
 mod outbox;
 mod reader;
@@ -25,8 +27,10 @@ mod restore;
 mod restores;
 mod rows;
 mod writer;
+mod writing;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::SqlitePool;
@@ -36,6 +40,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::restores::Restores;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
+use self::writing::Writing;
 use super::{
     AttemptRow, Claim, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, EventState, Inbox,
     KeptEvent, KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store,
@@ -69,6 +74,8 @@ pub struct SqliteStore {
     /// workers and a half-done query must outlive its caller.
     runtime: Handle,
     restores: Restores,
+    /// What becomes of writes.
+    writing: Arc<Writing>,
 }
 
 impl SqliteStore {
@@ -81,8 +88,9 @@ impl SqliteStore {
         let restores = Restores::read(opened.epochs.clone(), &readers).await;
         let restores = restores.map_err(|error| open::database(path, &error))?;
         let (jobs, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(Writer::new(opened, queue).run());
-        Ok(Self { jobs, readers, runtime: Handle::current(), restores })
+        let writing = Arc::new(Writing::default());
+        tokio::spawn(Writer::new(opened, queue, Arc::clone(&writing)).run());
+        Ok(Self { jobs, readers, runtime: Handle::current(), restores, writing })
     }
 
     /// Finishes every write that was begun, moves the write-ahead log into the file and lets go of it. Afterwards
@@ -104,6 +112,17 @@ impl SqliteStore {
     /// process may go on.
     pub async fn stopped(&self) {
         self.jobs.closed().await;
+    }
+
+    /// Fingerprints of the master keys that this database was served with, that of the last one first.
+    pub async fn master_keys(&self) -> Result<Vec<String>, StoreError> {
+        self.read(keys::all(self.readers.clone())).await
+    }
+
+    /// Remembers the master key that it is served with from now on, by its fingerprint.
+    pub async fn use_master_key(&self, fingerprint: &str) -> Result<(), StoreError> {
+        let fingerprint = fingerprint.to_owned();
+        self.write(|asked| Write::MasterKey(fingerprint, asked)).await
     }
 
     /// Runs a reading on the store's runtime, to its end even when the caller goes away.
@@ -211,6 +230,10 @@ impl Store for SqliteStore {
     async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
         let (tenant, account) = (tenant.clone(), account.clone());
         self.write(|asked| Write::Account(tenant, account, asked)).await
+    }
+
+    async fn writable(&self) -> Result<(), StoreError> {
+        self.writing.check(self.write(Write::Trial)).await
     }
 }
 

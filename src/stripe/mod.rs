@@ -17,7 +17,7 @@ pub use charge::{encode_charge, with_token};
 pub use page::{PageError, PageLinks, PageOffer, encode_page};
 pub use refund::encode_refund;
 pub use seller::{SellerAccount, Stripe, Window};
-pub use transport::{StripeTransport, TransportConfig, TransportError};
+pub use transport::{StripeTransport, TransportConfig, TransportError, why_no_client};
 
 use std::collections::BTreeSet;
 

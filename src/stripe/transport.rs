@@ -38,6 +38,21 @@ pub struct TransportConfig {
     pub read_timeout: Span,
 }
 
+/// Why an HTTP client could not be made, and what usually helps.
+#[must_use]
+pub fn why_no_client(error: &reqwest::Error) -> String {
+    let mut why = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        why = format!("{why}: {error}");
+        cause = error.source();
+    }
+    format!(
+        "{why}; it needs the certificates of this machine's authorities: install the package ca-certificates, or name \
+         their file in SSL_CERT_FILE"
+    )
+}
+
 /// The connection to Stripe that all merchants share; keys are given per call.
 #[derive(Clone)]
 pub struct StripeTransport {
@@ -133,7 +148,7 @@ impl StripeTransport {
             .pool_idle_timeout(Duration::from_secs(30))
             .user_agent(concat!("merchant-gateway/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| TransportError::Setup(error.to_string()))?;
+            .map_err(|error| TransportError::Setup(why_no_client(&error)))?;
         Ok(Self { http, config: Arc::new(config), clock })
     }
 

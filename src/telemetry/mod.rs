@@ -2,10 +2,19 @@
 //!
 //! Rules: an event's name is its message, in `snake_case`; a failure is logged once, where it is handled; a field's
 //! unit is in its name; bodies, tokens, keys and queries are never fields.
+//!
+//! Invariant: nobody who logs waits for standard error or fails with it ([`lines`]). Nothing else writes there while a
+//! gateway serves, a panic included.
 
-use std::io;
+mod lines;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal as _};
+use std::panic::PanicHookInfo;
 
 use tracing_subscriber::EnvFilter;
+
+pub use lines::Logging;
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +36,36 @@ pub enum TelemetryError {
     Begun(String),
 }
 
-/// Begins to log on standard error. `filter` is in `tracing`'s `EnvFilter` form, such as `info,sqlx=warn`.
-pub fn begin(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+/// Begins to log on standard error. `filter` is in `tracing`'s `EnvFilter` form, such as `info,sqlx=warn`. The last lines
+/// are written when what this returns is dropped.
+pub fn begin(format: LogFormat, filter: &str) -> Result<Logging, TelemetryError> {
+    let filter = EnvFilter::try_new(filter)?;
+    let (writer, logging) = lines::written_elsewhere(io::stderr());
     let subscriber = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_env_filter(EnvFilter::try_new(filter)?)
-        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
+        .with_writer(writer)
+        .with_env_filter(filter)
+        // Its own errors would be printed on standard error, with a panic where that fails.
+        .log_internal_errors(false)
+        .with_ansi(io::stderr().is_terminal());
     let begun = match format {
         LogFormat::Text => subscriber.try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
-    begun.map_err(|error| TelemetryError::Begun(error.to_string()))
+    begun.map_err(|error| TelemetryError::Begun(error.to_string()))?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(logging)
+}
+
+/// Rust's own hook writes to standard error itself, and waits for it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(
+        thread = thread.name(),
+        location = panic.location().map(tracing::field::display),
+        why = panic.payload_as_str(),
+        backtrace,
+        "panicked"
+    );
 }

@@ -328,18 +328,30 @@ fn the_image_is_built_from_files_that_are_there() {
         .lines()
         .filter_map(|line| line.strip_prefix("COPY "))
         .filter(|rest| !rest.starts_with("--from"));
+    let ignored = document(".dockerignore");
+    let ignored: Vec<&str> =
+        ignored.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert_eq!(ignored[0], "*", "what nobody has named stays outside: target, .git, secrets, databases");
+    let sent: Vec<&str> = ignored.iter().filter_map(|line| line.strip_prefix('!')).collect();
     let mut sources: Vec<&str> = Vec::new();
     for rest in copied {
         let words: Vec<&str> = rest.split_whitespace().collect();
         sources.extend(&words[..words.len() - 1]);
     }
     assert!(sources.contains(&"src"), "{sources:?}");
-    for source in sources {
+    for source in &sources {
         assert!(repository().join(source).exists(), "{source}");
     }
+    assert!(sources.len() == sent.len() && sources.iter().all(|source| sent.contains(source)), "{sent:?}");
+    for line in ["widget/node_modules", "**/*.sqlite3*", "**/*.key", "**/*.env"] {
+        assert!(ignored.contains(&line), "{line}");
+    }
     let toolchain = document("rust-toolchain.toml");
-    let version =
-        dockerfile.lines().find_map(|line| line.strip_prefix("FROM rust:")?.split_once('-')).unwrap().0;
+    let version = dockerfile
+        .lines()
+        .find_map(|line| line.strip_prefix("ARG BUILD_IMAGE=rust:")?.split_once('-'))
+        .unwrap()
+        .0;
     assert!(
         toolchain.contains(&format!("\"{version}.")),
         "the image and rust-toolchain.toml name the same Rust"
@@ -356,6 +368,14 @@ fn the_service_is_given_longer_to_stop_than_open_requests_are() {
     let unit = document("deploy/merchant-gateway.service");
     assert!(number(&unit, "TimeoutStopSec=", '\n') >= grace + 10);
     assert!(unit.contains("KillSignal=SIGTERM"));
+    // %d is /run/credentials/merchant-gateway.service, which holds what the unit loads and no folder.
+    for (setting, credential) in
+        [("SECRETS__MASTER_KEY=file:%d/master.key", "master.key:"), ("SECRETS__DIR=%d/secrets", "secrets:")]
+    {
+        assert!(unit.contains(&format!("Environment=GATEWAY__{setting}\n")), "{setting}");
+        assert!(unit.contains(&format!("LoadCredential={credential}/etc/merchant-gateway/")), "{credential}");
+    }
+    assert!(number(&unit, "LimitNOFILE=", '\n') >= 65536);
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
     let words: Vec<&str> = start.split_whitespace().collect();
     assert_eq!(refused(words[1], &words[2..]), None);

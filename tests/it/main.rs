@@ -28,6 +28,7 @@ mod inspector;
 mod kills;
 mod order_events;
 mod orders;
+mod process;
 mod properties;
 mod protocol;
 mod purchase;

@@ -54,6 +54,7 @@ macro_rules! contract {
 contract!(
     a_session_in_any_state_is_read_as_it_was_written,
     an_unknown_session_is_no_error,
+    a_store_that_can_be_written_says_so,
     a_session_is_made_once,
     a_commit_from_an_old_version_conflicts_and_changes_nothing,
     a_session_that_is_not_there_cannot_be_changed,
@@ -133,6 +134,11 @@ async fn a_session_in_any_state_is_read_as_it_was_written(store: AnyStore) {
         assert_eq!(read.session, from.map(|version| (version, session)));
         assert!(read.order.is_none() && read.token_use.is_none());
     }
+}
+
+async fn a_store_that_can_be_written_says_so(store: AnyStore) {
+    store.writable().await.unwrap();
+    store.writable().await.unwrap();
 }
 
 async fn an_unknown_session_is_no_error(store: AnyStore) {

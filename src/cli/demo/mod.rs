@@ -15,7 +15,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::gateway::{Gateway, Needs};
+use super::gateway::{Gateway, Hangup, Needs};
 use super::{say, told};
 use crate::config::gateway::GatewayConfig;
 use crate::config::secrets::SecretRef;
@@ -59,7 +59,7 @@ const ADMIN_TOKEN: &str = "DEMO_ADMIN_TOKEN";
 
 impl Demo {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        telemetry::begin(LogFormat::Text, &self.log)?;
+        let _logging = telemetry::begin(LogFormat::Text, &self.log)?;
         let folder = folder::prepare(&self.data, self.tenants.as_deref())?;
         let listener = self.listener(self.port, "--port")?;
         let admin = self.listener(self.admin_port, "--admin-port")?;
@@ -91,7 +91,9 @@ impl Demo {
         let config = GatewayConfig::load(None, &environment, &overrides(&folder, address, &emulator))
             .map_err(|problems| told(&problems))?;
         let admin_address = admin.local_addr()?;
-        let gateway = Gateway::start(config, Needs { listener, admin, environment: Arc::new(environment) })?;
+        let environment = Arc::new(environment);
+        let needs = Needs { listener, admin, environment, hangup: Hangup::Stops, master_key_lost: false };
+        let gateway = Gateway::start(config, needs)?;
         if !gateway.problems().is_empty() {
             return Err(told(gateway.problems()));
         }

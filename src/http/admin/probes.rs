@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::runtime::Io;
 use crate::store::Store;
 
-/// How long the store may take to answer a probe.
+/// How long the store may take to answer a probe, which may have to write something.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the probes look at.
@@ -35,18 +35,24 @@ impl Probes {
         self.stopping.store(true, Ordering::Release);
     }
 
-    async fn why_not_ready(&self) -> Option<&'static str> {
+    async fn why_not_ready(&self) -> Option<String> {
         if self.stopping.load(Ordering::Acquire) {
-            return Some("stopping");
+            return Some("stopping".to_owned());
         }
         let store = Arc::clone(&self.store);
-        let reading = self.io.run(async move {
-            store.tenants_with_due_sessions(Timestamp::from_seconds(0), Priority::Payment).await.is_ok()
+        let trying = self.io.run(async move {
+            if let Err(error) =
+                store.tenants_with_due_sessions(Timestamp::from_seconds(0), Priority::Payment).await
+            {
+                return Some(format!("the database cannot be read: {error}"));
+            }
+            let written = store.writable().await;
+            written.err().map(|error| format!("the database cannot be written: {error}"))
         });
-        match tokio::time::timeout(PATIENCE, reading).await {
-            Ok(Ok(true)) => None,
-            Ok(Ok(false) | Err(_)) => Some("the store cannot be read"),
-            Err(_) => Some("the store does not answer in time"),
+        match tokio::time::timeout(PATIENCE, trying).await {
+            Ok(Ok(why)) => why,
+            Ok(Err(lost)) => Some(format!("the database was not asked: {lost}")),
+            Err(_) => Some("the database does not answer in time".to_owned()),
         }
     }
 }
@@ -60,7 +66,7 @@ async fn livez() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("alive\n")
 }
 
-/// Whether it can take work: send it none while it cannot.
+/// Whether it can take work, which it has tried: send it none while it cannot.
 async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
     match probes.why_not_ready().await {
         None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),

@@ -21,6 +21,7 @@ use super::addresses::{is_loopback, refused};
 use crate::domain::ids::OrderEventId;
 use crate::domain::time::{Span, Timestamp};
 use crate::ports::Clock;
+use crate::stripe::why_no_client;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -96,7 +97,9 @@ impl HttpCourier {
             .pool_idle_timeout(Duration::from_secs(30))
             .user_agent(concat!("merchant-gateway/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Unanswered(format!("the HTTP client cannot be set up: {error}")))?;
+            .map_err(|error| {
+                Unanswered(format!("the HTTP client cannot be set up: {}", why_no_client(&error)))
+            })?;
         Ok(Self { http, clock, allow_loopback })
     }
 

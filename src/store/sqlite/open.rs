@@ -146,7 +146,7 @@ fn former_openings(path: &Path, begun: bool) -> Result<i64, OpenError> {
 /// opened less often than the folder remembers.
 async fn refuse_misplaced(path: &Path, epochs: &[Epoch], former: i64) -> Result<(), OpenError> {
     let failed = |error: sqlx::Error| database(path, &error);
-    let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
+    let options = options_of(path);
     let mut connection = options.connect().await.map_err(failed)?;
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('backups', 'openings')",
@@ -240,7 +240,7 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 /// anything in it.
 pub(super) async fn examine(path: &Path) -> Result<bool, OpenError> {
     let failed = |error: sqlx::Error| database(path, &error);
-    let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
+    let options = options_of(path);
     let mut connection = options.connect().await.map_err(failed)?;
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
         .fetch_one(&mut connection)
@@ -283,30 +283,34 @@ async fn refuse_newer(path: &Path, connection: &mut SqliteConnection) -> Result<
     }
 }
 
+/// What every connection has. Temporary files would need a writable folder outside the database's own, which a read-only
+/// container does not have; there, a transaction of more than a few commits fails.
+fn options_of(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE).pragma("temp_store", "MEMORY")
+}
+
 /// The one connection that writes.
 ///
 /// `secure_delete` overwrites what is deleted with zeros, so that an erased token is not left in a free part of
 /// the file. It stays in the write-ahead log until the log's next rounds overwrite it or closing empties it, and
 /// in backups taken before; sealing the token is what protects it there.
 fn writer_options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
+    options_of(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(PATIENCE)
         .pragma("secure_delete", "ON")
         .pragma("journal_size_limit", LOG_KEPT)
 }
 
 /// Connections that cannot write, whatever they are told. (The journal mode is the file's and already set.)
 pub(super) fn reader_options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(PATIENCE)
+    options_of(path).read_only(true)
 }
 
 /// A connection to a copy that nobody serves from.
 pub(super) fn plain_options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).synchronous(SqliteSynchronous::Full).busy_timeout(PATIENCE)
+    options_of(path).synchronous(SqliteSynchronous::Full)
 }
 
 pub(super) fn database(path: &Path, error: &sqlx::Error) -> OpenError {

@@ -5,6 +5,7 @@
 //! database error fails the whole transaction, since SQLite may have rolled it back on its own by then.
 
 use std::fs::File;
+use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
@@ -13,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::apply::{self, Failure};
 use super::open::Opened;
 use super::rows::Encoded;
-use super::{inbox, journal, outbox, restores};
+use super::writing::{self, Writing};
+use super::{inbox, journal, keys, outbox, restores};
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::session::Version;
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, StripeEventId, Tenant};
@@ -64,6 +66,10 @@ pub(super) enum Write {
     Followed(Box<(Tenant, StripeEventId, EventState)>, Asked<(), StoreError>),
     /// Events of Stripe's to be forgotten that came before a moment.
     Forget(Timestamp, Asked<u64, StoreError>),
+    /// Nothing that anybody needs, to see whether it can be written.
+    Trial(Asked<(), StoreError>),
+    /// The fingerprint of the master key that is used from now on.
+    MasterKey(String, Asked<(), StoreError>),
 }
 
 /// Who waits for a job's answer, and the answer while it is not yet on disk.
@@ -101,13 +107,15 @@ pub(super) struct Writer {
     connection: Option<SqliteConnection>,
     jobs: mpsc::Receiver<Job>,
     lock: File,
+    /// Hears what becomes of every transaction.
+    writing: Arc<Writing>,
 }
 
 impl Writer {
     /// A writer of these jobs, who holds the database's lock until the last of them is done.
-    pub(super) fn new(opened: Opened, jobs: mpsc::Receiver<Job>) -> Self {
+    pub(super) fn new(opened: Opened, jobs: mpsc::Receiver<Job>, writing: Arc<Writing>) -> Self {
         let Opened { options, connection, lock, .. } = opened;
-        Self { options, connection: Some(connection), jobs, lock }
+        Self { options, connection: Some(connection), jobs, lock, writing }
     }
 
     /// Writes until the store is closed or dropped and nothing is queued any more.
@@ -144,6 +152,7 @@ impl Writer {
 
     async fn write(&mut self, mut writes: Vec<Write>) -> Health {
         let written = self.transaction(&mut writes).await;
+        self.writing.note(&written);
         if let Err(error) = &written {
             tracing::error!(%error, writes = writes.len(), "a transaction of the store failed");
             // What state the connection is in is anyone's guess. Closing it rolls back what it may hold.
@@ -162,7 +171,9 @@ impl Writer {
                 Write::Flag(_, asked)
                 | Write::Reconciled(_, asked)
                 | Write::NumbersGiven(_, asked)
-                | Write::Followed(_, asked) => {
+                | Write::Followed(_, asked)
+                | Write::Trial(asked)
+                | Write::MasterKey(_, asked) => {
                     asked.tell(transaction);
                 }
                 Write::Events(_, _, asked) => asked.tell(transaction),
@@ -246,6 +257,14 @@ impl Writer {
                     let applied = inbox::forget(&mut savepoint, *before).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
+                Write::Trial(asked) => {
+                    let applied = writing::trial(&mut savepoint).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::MasterKey(fingerprint, asked) => {
+                    let applied = keys::used(&mut savepoint, fingerprint).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
             }
         }
         transaction.commit().await
@@ -274,9 +293,11 @@ impl Health {
     }
 
     /// `SQLITE_IOERR`, `SQLITE_CORRUPT` and `SQLITE_NOTADB`, in the low byte of their extended codes. A full disk or a
-    /// lock passes.
+    /// lock passes, and so does a log's index for which the disk has no room: it is asked for before anything is written.
     fn after_code(code: Option<i64>) -> Self {
-        match code.map(|code| code & 0xff) {
+        // `SQLITE_IOERR_SHMSIZE`.
+        const NO_ROOM_FOR_THE_INDEX: i64 = 4874;
+        match code.filter(|code| *code != NO_ROOM_FOR_THE_INDEX).map(|code| code & 0xff) {
             Some(10 | 11 | 26) => Self::Lost,
             Some(_) | None => Self::Good,
         }
@@ -326,8 +347,9 @@ mod tests {
         const FSYNC_FAILED: i64 = 1034;
         const FULL: i64 = 13;
         const BUSY: i64 = 5;
+        const NO_ROOM_FOR_THE_INDEX: i64 = 4874;
         assert_eq!(Health::after_code(Some(FSYNC_FAILED)), Health::Lost);
-        for passing in [Some(FULL), Some(BUSY), None] {
+        for passing in [Some(FULL), Some(BUSY), Some(NO_ROOM_FOR_THE_INDEX), None] {
             assert_eq!(Health::after_code(passing), Health::Good);
         }
     }
@@ -339,7 +361,8 @@ mod tests {
         let limit = "PRAGMA max_page_count = 1";
         sqlx::query(limit).execute(&mut opened.connection).await.unwrap();
         let (_sender, jobs) = mpsc::channel(1);
-        let mut writer = Writer::new(opened, jobs);
+        let writing = Arc::new(Writing::default());
+        let mut writer = Writer::new(opened, jobs, Arc::clone(&writing));
 
         let (first, answers) = writes("first");
         writer.write(first).await;

@@ -197,4 +197,8 @@ impl Store for MoodyStore {
     async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
         self.answer(self.rows.remember_account(tenant, account)).await
     }
+
+    async fn writable(&self) -> Result<(), StoreError> {
+        self.answer(self.rows.writable()).await
+    }
 }

@@ -108,7 +108,11 @@ async fn a_charge_that_arrives_after_the_first_reading_is_found_before_anybody_p
     world.settings.push(("GATEWAY__RESTORE__SETTLE_SECONDS", "8"));
     works(&run(&world, "restore", &["--from", &target]));
     world.start_until("may still arrive at Stripe", world.shops.len());
-    assert!(world.ledger().is_empty() && !world.log().contains("stripe_account_known"), "{}", world.log());
+    assert!(
+        world.ledger().is_empty() && !world.log_so_far().contains("stripe_account_known"),
+        "{}",
+        world.log()
+    );
     hold.release();
     world.wait_for("stripe_account_known", world.shops.len());
     assert_eq!(state(&world, &checkout).await, "completed");

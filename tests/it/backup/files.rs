@@ -180,7 +180,7 @@ async fn a_backup_of_a_database_that_owes_a_reading_carries_the_debt_to_another_
     works(&run(&world, "restore", &["--from", &second]));
     let exchanges = world.emulator.exchanges().len();
     world.start_gateway();
-    assert!(world.log().contains("\"restores\":2"), "{}", world.log());
+    assert!(world.log_so_far().contains("\"restores\":2"), "{}", world.log());
     let taken = owed[0]["taken"].as_i64().unwrap() / 1000 - 600;
     let listed = world.emulator.exchanges().split_off(exchanges);
     let from = ("created[gte]".to_owned(), taken.to_string());
@@ -200,7 +200,7 @@ async fn a_backup_of_a_database_that_owes_a_reading_carries_the_debt_to_another_
     let third = backed_up(&world, "third.sqlite3");
     assert_eq!(world.terminate(), Some(0));
     restored(&mut world, &third);
-    assert!(world.log().contains("\"restores\":1"), "{}", world.log());
+    assert!(world.log_so_far().contains("\"restores\":1"), "{}", world.log());
     let mut copy = behind(&third).await;
     let carried: i64 =
         sqlx::query_scalar("SELECT count(*) FROM restores").fetch_one(&mut copy).await.unwrap();
@@ -210,5 +210,5 @@ async fn a_backup_of_a_database_that_owes_a_reading_carries_the_debt_to_another_
         fs::remove_file(database(&world, ending)).unwrap();
     }
     world.start_gateway();
-    assert!(!world.log().contains("restore_reconciled"), "{}", world.log());
+    assert!(!world.log_so_far().contains("restore_reconciled"), "{}", world.log());
 }

@@ -74,6 +74,34 @@ fn a_file_that_everyone_may_read_or_write_is_refused() {
 }
 
 #[test]
+fn secrets_that_systemd_loads_from_a_folder_are_found_under_its_names_and_with_its_modes() {
+    let folder = Folder::new();
+    fs::remove_dir_all(folder.root.path().join("secrets")).unwrap();
+    // Owned by the service's user, or by root with an access list, whose mask shows as the group's rights.
+    for mode in [0o400, 0o440] {
+        folder.write("secrets_shop_key", "sk_test_abc\n", mode);
+        folder.write("secrets_shop_stripe_key", "sk_test_deep", mode);
+        fs::set_permissions(folder.root.path(), fs::Permissions::from_mode(0o500)).unwrap();
+        assert_eq!(folder.resolve("file:key").unwrap(), "sk_test_abc", "{mode:o}");
+        assert_eq!(folder.resolve("file:stripe/key").unwrap(), "sk_test_deep", "{mode:o}");
+        fs::set_permissions(folder.root.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        for name in ["secrets_shop_key", "secrets_shop_stripe_key"] {
+            fs::remove_file(folder.root.path().join(name)).unwrap();
+        }
+    }
+    // `shop-two` is another merchant, and master.key is nobody's.
+    folder.write("secrets_shop-two_key", "foreign", 0o400);
+    folder.write("master.key", "the master key", 0o400);
+    folder.link("master.key", "secrets_shop_stolen");
+    for name in ["key", "two_key", "-two_key", "stolen"] {
+        let missing = SecretError::Missing(Path::new("shop").join(name));
+        assert_eq!(folder.resolve(&format!("file:{name}")), Err(missing));
+    }
+    folder.write("secrets_shop_open", "sk_test_abc", 0o444);
+    assert_eq!(folder.resolve("file:open"), Err(SecretError::Exposed("shop/open".into())));
+}
+
+#[test]
 fn what_is_no_secret_is_told_by_its_kind() {
     let folder = Folder::new();
     assert_eq!(folder.resolve("file:none"), Err(SecretError::Missing("shop/none".into())));

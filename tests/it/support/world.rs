@@ -30,7 +30,7 @@ pub const ADMIN_TOKEN: &str = "canary-admin-token-0123456789abcdef";
 /// Canaries too: `whsec_` and base64 of `canary-webhook-secret-…`.
 pub const WEBHOOK_SECRET: &str = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LW5ld2VzdA==";
 pub const OLD_WEBHOOK_SECRET: &str = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LW9sZC0x";
-const MASTER_KEY: &str = "8f3c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b12";
+pub const MASTER_KEY: &str = "8f3c1d0a5b7e9624c1d3f5a7b9e0d2c4f6a8b0c2d4e6f8091a3b5c7d9eaf0b12";
 
 pub const SHOP_ACCOUNT: &str = "acct_harbor";
 pub const OTHER_ACCOUNT: &str = "acct_kiln";
@@ -64,6 +64,8 @@ pub struct World {
     pub shops: Vec<Shop>,
     /// More variables of the gateway's environment; a later one of a name wins.
     pub settings: Vec<(&'static str, &'static str)>,
+    /// A command that runs the binary, as its last words: where it has another world around it.
+    pub wrapper: Vec<String>,
     /// Payment tokens besides those that Stripe was asked about here; none must appear anywhere in clear.
     pub canaries: Vec<String>,
     process: Option<Child>,
@@ -111,8 +113,9 @@ impl World {
         for shop in &shops {
             fs::write(tenants.join(format!("{}.toml", shop.id)), &shop.file).unwrap();
         }
-        let (settings, canaries) = (Vec::new(), Vec::new());
-        Self { emulator, folder, shops, settings, canaries, process: None, address: String::new(), starts: 0 }
+        let (settings, wrapper, canaries) = (Vec::new(), Vec::new(), Vec::new());
+        let (process, address, starts) = (None, String::new(), 0);
+        Self { emulator, folder, shops, settings, wrapper, canaries, process, address, starts }
     }
 
     /// Starts the binary and waits until it listens and every account is known.
@@ -122,23 +125,35 @@ impl World {
 
     /// Starts the binary and waits until it listens and has logged an event so many times.
     pub fn start_until(&mut self, event: &str, times: usize) {
+        let log = fs::File::create(self.log_file(self.starts + 1)).unwrap();
+        self.start_telling(log);
+        self.wait_for(event, times);
+    }
+
+    /// Starts the binary with another standard error than the file that is looked into, and waits until it listens.
+    pub fn start_telling(&mut self, errors: impl Into<Stdio>) {
         self.starts += 1;
-        let log = fs::File::create(self.log_file(self.starts)).unwrap();
-        let mut process = self.command("serve").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut process = self.command("serve").stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let said =
             lines.next().unwrap_or_else(|| panic!("the gateway said nothing: {}", self.log())).unwrap();
         said.strip_prefix("listening on http://").expect("an address").clone_into(&mut self.address);
         self.process = Some(process);
-        self.wait_for(event, times);
+    }
+
+    /// The process's number.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the gateway runs").id()
     }
 
     /// The binary with this world's configuration and secrets, and nothing else of the environment.
     pub fn command(&self, name: &str) -> Command {
         let folder = self.folder.path();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_merchant-gateway"));
+        let binary = env!("CARGO_BIN_EXE_merchant-gateway");
+        let mut words = self.wrapper.iter().map(String::as_str).chain([binary, name]);
+        let mut command = Command::new(words.next().expect("there is one"));
         command
-            .arg(name)
+            .args(words)
             .current_dir(folder)
             .env_clear()
             .env("GATEWAY_MASTER_KEY", MASTER_KEY)
@@ -168,6 +183,15 @@ impl World {
     /// What the present process has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_file(self.starts)).unwrap_or_default()
+    }
+
+    /// What the process has logged up to now. It writes its lines later than it does what they tell of, in their order, so
+    /// it is asked for one more.
+    pub fn log_so_far(&self) -> String {
+        let before = self.log().matches("sighup_ignored").count();
+        self.send("-HUP");
+        self.wait_for("sighup_ignored", before + 1);
+        self.log()
     }
 
     /// Looks at the log until it has an event so many times.
@@ -203,9 +227,12 @@ impl World {
 
     /// `kill -TERM`, without waiting for what it does.
     pub fn ask_to_stop(&self) {
-        let process = self.process.as_ref().expect("the gateway runs");
-        let killed = Command::new("kill").arg("-TERM").arg(process.id().to_string()).status().unwrap();
-        assert!(killed.success());
+        self.send("-TERM");
+    }
+
+    fn send(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.process_id().to_string()).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Waits for the process to end by itself; gives the exit code.
@@ -219,6 +246,7 @@ impl World {
 
     /// Where the admin listener is, as the log has it.
     pub fn admin_address(&self) -> String {
+        self.wait_for("admin_listening", 1);
         let log = self.log();
         let line = log.lines().find(|line| line.contains("admin_listening")).expect("the listener is logged");
         let line: serde_json::Value = serde_json::from_str(line).unwrap();

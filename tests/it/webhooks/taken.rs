@@ -236,7 +236,7 @@ async fn an_event_that_is_sent_again_is_followed_once() {
     world.emulator.resend_delivery(&sent[0].id).unwrap();
     assert_eq!(followed(&world).await, before);
     assert_eq!((before.len(), world.emulator.deliveries().len()), (3, 7));
-    let log = world.log();
+    let log = world.log_so_far();
     assert_eq!(log.matches("stripe_event_followed").count(), 2, "charge.succeeded is about nothing of ours");
     assert_eq!(log.matches("stripe_event_kept").count(), 7);
 }
@@ -301,7 +301,7 @@ async fn refunds_and_disputes_find_the_order_of_their_payment() {
         ["charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.refunded", "refund.created"],
         "{events}"
     );
-    let log = world.log();
+    let log = world.log_so_far();
     let told = log.lines().filter(|line| line.contains("stripe_event_followed"));
     assert!(told.clone().all(|line| line.contains(&session)), "{log}");
 }

@@ -1,0 +1,87 @@
+//! Log lines are queued and written by a thread of their own, so that a request never waits for who reads them.
+//!
+//! Invariants: a line that finds no place in the queue, or cannot be written, is lost and counted; as soon as a line can be
+//! written again, the log says how many are missing.
+
+use std::io::{self, Write};
+use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+/// How many lines may wait to be written, some megabytes.
+const QUEUE: usize = 16 * 1024;
+
+/// How long the last lines may take at the end of the process.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// Holds the thread that writes. Dropped, it writes what is queued, or gives up where nobody reads.
+#[derive(Debug)]
+#[must_use = "the last lines are lost unless this is kept until the end"]
+pub struct Logging(Option<WorkerGuard>);
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        let Some(guard) = self.0.take() else { return };
+        let (done, ended) = mpsc::channel();
+        // Not here: where nobody reads, the guard prints that on standard output, which can fail or wait in turn.
+        let ending = std::thread::Builder::new().spawn(move || {
+            drop(guard);
+            let _ = done.send(());
+        });
+        if ending.is_ok() {
+            let _ = ended.recv_timeout(LAST_LINES);
+        }
+    }
+}
+
+/// A writer that never waits and never fails, in front of one that may do both.
+pub(super) fn written_elsewhere(to: impl Write + Send + 'static) -> (NonBlocking, Logging) {
+    let dropped = Arc::new(OnceLock::new());
+    let counting = Counting { to, failed: 0, told: 0, dropped: Arc::clone(&dropped) };
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).lossy(true).thread_name("log");
+    let (writer, guard) = builder.finish(counting);
+    // Nothing else sets it.
+    let _ = dropped.set(writer.error_counter());
+    (writer, Logging(Some(guard)))
+}
+
+/// Writes lines and counts those that are lost.
+struct Counting<W> {
+    to: W,
+    /// Lines that could not be written.
+    failed: usize,
+    /// How many of all lost lines the log has told of.
+    told: usize,
+    /// Counts the lines for which the queue had no place.
+    dropped: Arc<OnceLock<ErrorCounter>>,
+}
+
+impl<W> Counting<W> {
+    fn tell_of_lost_lines(&mut self) {
+        let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
+        let lost = self.failed.saturating_add(dropped).saturating_sub(self.told);
+        if lost > 0 {
+            self.told = self.told.saturating_add(lost);
+            tracing::warn!(lines = lost, "log_lines_lost");
+        }
+    }
+}
+
+impl<W: Write> Write for Counting<W> {
+    /// Takes a whole line, whatever becomes of it.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match self.to.write_all(line) {
+            Ok(()) => self.tell_of_lost_lines(),
+            Err(_) => self.failed = self.failed.saturating_add(1),
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // What could not be flushed is counted with the next line that fails.
+        let _ = self.to.flush();
+        Ok(())
+    }
+}
