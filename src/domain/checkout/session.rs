@@ -14,6 +14,7 @@ use crate::domain::ids::{
 use crate::domain::merchant::TokenPolicy;
 use crate::domain::order::Book;
 use crate::domain::pricing::{PricingProblem, Quote};
+use crate::domain::sends::Sends;
 use crate::domain::time::{Span, Timestamp};
 
 /// The number of a session row's writes; a commit names the version it read and fails when another came first.
@@ -254,6 +255,9 @@ pub struct Charging {
     /// How often the present phase has been tried without an end. While the request is sent, zero means that no
     /// send of it has an unknown outcome.
     pub tries: u32,
+    /// The sends of its request.
+    #[serde(default)]
+    pub sends: Sends,
     /// The readings in a row that did not come to their end.
     #[serde(default)]
     pub unread: Unread,

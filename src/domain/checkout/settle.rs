@@ -14,13 +14,8 @@ use super::snapshot::AttemptMove;
 use super::step::{Context, Transition};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::order::Order;
+use crate::domain::sends::ABSENCE_INTERVAL;
 use crate::domain::time::{Span, Timestamp};
-
-/// How long after the last possible send a reading that finds nothing begins to count.
-const ABSENCE_MARGIN: Span = Span::minutes(2);
-
-/// How far apart the two readings must be that together say "absent".
-const ABSENCE_INTERVAL: Span = Span::seconds(30);
 
 /// After this many identical replayed server errors the key will never answer anything else.
 const REPLAYED_ERRORS: u32 = 3;
@@ -78,7 +73,14 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
             let text = "The shop could not take this payment. Nothing was charged.";
             refused(session, charging, Some(text), context)
         }
-        Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict),
+        Seen::RefusedForGood { .. } => match charging.phase {
+            Phase::Sending { .. } => {
+                let text = "The payment was refused. Nothing was charged.".to_owned();
+                dead(session, charging, declined(false, text))
+            }
+            Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
+        },
+        Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict, context),
         Seen::KeyRefused => match charging.phase {
             Phase::Sending { .. } => again_later(session, charging, None, context),
             Phase::Reading { .. } | Phase::Canceling { .. } => unread(session, charging, context),
@@ -93,11 +95,17 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
 }
 
 /// A send was refused. That ends the attempt, with this text, only if no other send of it may have paid: one whose answer
-/// was lost, or the payment that used up the token. Then Stripe is read.
+/// was lost, or the payment that used up the token. Asked once more, Stripe says whether the refusal is stored under the
+/// key, and so holds for every send. Else Stripe is read.
 fn refused(session: &Session, charging: &Charging, text: Option<&str>, context: &Context<'_>) -> Transition {
     match (&charging.phase, text) {
         (Phase::Sending { .. }, Some(text)) if charging.tries == 0 => {
             dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text: text.to_owned() })
+        }
+        (Phase::Sending { .. }, _) if charging.tries > 0 && !charging.sends.refused => {
+            let mut charging = charging.clone();
+            charging.sends.refused = true;
+            again_later(session, &charging, None, context)
         }
         (Phase::Sending { .. }, _) => read_from_now_on(session, charging, context),
         (Phase::Reading { .. } | Phase::Canceling { .. }, _) => again_later(session, charging, None, context),
@@ -122,7 +130,7 @@ fn intent_seen(
         IntentStatus::Succeeded => {
             let mut charging = charging.clone();
             charging.intent = Some(intent.id.clone());
-            let mut transition = frozen(session, &charging, FreezeReason::PaymentDisagrees);
+            let mut transition = frozen(session, &charging, FreezeReason::PaymentDisagrees, context);
             raise(&mut transition, &intent.id, context);
             transition
         }
@@ -132,7 +140,7 @@ fn intent_seen(
             match charging.phase {
                 Phase::Canceling { .. } => {}
                 Phase::Reading { .. } => charging.phase = Phase::Reading { absent_since: None },
-                Phase::Sending { .. } => enter(&mut charging, Phase::Reading { absent_since: None }),
+                Phase::Sending { .. } => enter(&mut charging, Phase::Reading { absent_since: None }, context),
             }
             was_read(&mut charging);
             again_later(session, &charging, None, context)
@@ -204,10 +212,13 @@ fn dead(session: &Session, charging: &Charging, notice: Notice) -> Transition {
     Transition { attempt: Some(ended(charging, AttemptEnd::Dead { notice })), ..Transition::to(next) }
 }
 
-fn frozen(session: &Session, charging: &Charging, reason: FreezeReason) -> Transition {
+fn frozen(session: &Session, charging: &Charging, reason: FreezeReason, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    charging.sends.end(context.moment.now);
     let mut next = session.clone();
-    next.state = State::Frozen { charging: charging.clone(), reason };
-    Transition { attempt: Some(never_sent_again(charging)), ..Transition::to(next) }
+    let attempt = Some(never_sent_again(&charging));
+    next.state = State::Frozen { charging, reason };
+    Transition { attempt, ..Transition::to(next) }
 }
 
 fn canceling(
@@ -228,7 +239,7 @@ fn canceling(
     };
     let notice = declined(intent.status == IntentStatus::RequiresAction, text.to_owned());
     charging.intent = Some(intent.id.clone());
-    enter(&mut charging, Phase::Canceling { end: AttemptEnd::Dead { notice } });
+    enter(&mut charging, Phase::Canceling { end: AttemptEnd::Dead { notice } }, context);
     charging.next_try = context.moment.now;
     let effect = Effect::Cancel { attempt: charging.attempt, intent: intent.id.clone(), tries: 0 };
     stays(session, charging, Some(effect))
@@ -260,7 +271,7 @@ fn unknown_seen(
 pub(super) fn read_from_now_on(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
     if matches!(charging.phase, Phase::Sending { .. }) {
-        enter(&mut charging, Phase::Reading { absent_since: None });
+        enter(&mut charging, Phase::Reading { absent_since: None }, context);
     }
     charging.next_try = context.moment.now;
     let effect = reading(&charging);
@@ -272,9 +283,10 @@ pub(super) fn reading(charging: &Charging) -> Effect {
     Effect::Read { attempt: charging.attempt, intent: charging.intent.clone() }
 }
 
-/// Another way of deciding the attempt begins, and its tries are counted anew.
-fn enter(charging: &mut Charging, phase: Phase) {
+/// Another way of deciding the attempt begins: its request is not sent any more, and its tries are counted anew.
+fn enter(charging: &mut Charging, phase: Phase, context: &Context<'_>) {
     charging.phase = phase;
+    charging.sends.end(context.moment.now);
     charging.tries = 0;
     was_read(charging);
 }
@@ -291,7 +303,7 @@ fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Co
     let Phase::Reading { absent_since } = charging.phase else {
         return again_later(session, &charging, None, context);
     };
-    if asked < charging.repeat_until + ABSENCE_MARGIN {
+    if !charging.sends.silence_counts(asked, charging.repeat_until) {
         return again_later(session, &charging, None, context);
     }
     match absent_since {
@@ -329,7 +341,7 @@ fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Tran
         return again_later(session, &charging, None, context);
     }
     if charging.unread.failed(charging.next_try, context.moment.now) {
-        return frozen(session, &charging, FreezeReason::Unreadable);
+        return frozen(session, &charging, FreezeReason::Unreadable, context);
     }
     again_later(session, &charging, None, context)
 }

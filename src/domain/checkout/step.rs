@@ -19,6 +19,7 @@ use crate::domain::ids::{AttemptNumber, FlagId, ItemId, OrderId, Revision, Sessi
 use crate::domain::merchant::{MerchantStatus, MerchantView, Records};
 use crate::domain::order::{Book, Order};
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
+use crate::domain::sends::Sends;
 use crate::domain::time::{Span, Timestamp};
 
 /// How long after the quote's expiry a request may still be repeated: its shopper paid in time.
@@ -374,6 +375,7 @@ fn pay(
         intent: None,
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 0,
+        sends: Sends::default(),
         unread: Unread::default(),
         next_try: now,
     });

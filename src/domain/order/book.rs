@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{DisputeId, ItemId, Reference, RefundId, RefundNumber};
 use crate::domain::money::Money;
+use crate::domain::sends::Sends;
 use crate::domain::time::Timestamp;
 
 /// An order's book.
@@ -40,6 +41,12 @@ impl Book {
             (Some(request), RefundState::Asking(asking)) => Some((request.number, asking)),
             _ => None,
         })
+    }
+
+    /// Whether the request for this refund may still be sent.
+    #[must_use]
+    pub fn sends(&self, number: RefundNumber) -> bool {
+        self.asking().is_some_and(|(asked, asking)| asked == number && !asking.looking)
     }
 
     /// The refund that was asked for under this reference.
@@ -193,6 +200,9 @@ pub struct Asking {
     pub tries: u32,
     /// When the next try is due.
     pub next_try: Timestamp,
+    /// The sends of its request.
+    #[serde(default)]
+    pub sends: Sends,
     /// What the last try was answered, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_answer: Option<String>,

@@ -233,6 +233,12 @@ fn a_refusal_means_dead_only_when_no_earlier_send_may_have_paid() {
         bench.see(nothing_known());
         bench.wait_and_wake();
         bench.see(refusal.clone());
+        bench.wait_and_wake();
+        assert!(
+            matches!(bench.effects[..], [Effect::Charge(_)]),
+            "{name}: perhaps it is stored for all sends"
+        );
+        bench.see(refusal.clone());
         assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{name}: the first send may have paid");
         bench.see(succeeded(&bench));
         assert!(bench.answer(paying).unwrap().order.is_some(), "{name}");
@@ -240,9 +246,46 @@ fn a_refusal_means_dead_only_when_no_earlier_send_may_have_paid() {
         let (mut bench, _) = Bench::charging();
         bench.crash();
         bench.wait_and_wake();
+        bench.see(refusal.clone());
+        bench.wait_and_wake();
         bench.see(refusal);
         assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{name}: the lost send may have paid");
     }
+}
+
+#[test]
+fn a_refusal_that_stripe_has_stored_ends_an_attempt_whatever_was_sent_before() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(nothing_known());
+    bench.wait_and_wake();
+    bench.see(Seen::RequestRefused { detail: String::new() });
+    assert!(bench.waits(paying), "the first send may have paid");
+    bench.wait_and_wake();
+    bench.see(Seen::RefusedForGood { detail: String::new() });
+    assert!(matches!(bench.session().state, State::Ready { .. }));
+    assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+}
+
+#[test]
+fn silence_counts_from_the_last_send_and_not_from_the_last_moment_to_send() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(nothing_known());
+    bench.wait_and_wake();
+    bench.see(Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
+    let ended = bench.now;
+    let mut readings = Vec::new();
+    while bench.waits(paying) {
+        readings.push(bench.now);
+        bench.see_nothing();
+        if bench.waits(paying) {
+            bench.wait_and_wake();
+        }
+    }
+    let counted: Vec<_> = readings.iter().filter(|at| at.since(ended) >= Span::minutes(2)).collect();
+    assert_eq!(counted.len(), 2, "two readings count, both of them late");
+    assert!(counted[1].since(*counted[0]) >= Span::seconds(30));
+    assert!(bench.now < ended + Span::minutes(5), "{} after {ended}", bench.now);
+    assert_eq!(bench.session().state, State::Open { problem: None });
 }
 
 #[test]

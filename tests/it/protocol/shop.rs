@@ -219,6 +219,7 @@ pub(super) fn charging() -> Session {
         intent: None,
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 1,
+        sends: merchant_gateway::domain::sends::Sends::default(),
         unread: Unread::default(),
         next_try: NOW,
     }))

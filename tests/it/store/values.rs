@@ -122,6 +122,7 @@ fn under_way(number: u128) -> Charging {
         intent: Some(intent(number)),
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 1,
+        sends: merchant_gateway::domain::sends::Sends::default(),
         unread: Unread::default(),
         next_try: Timestamp::from_seconds(1_790_000_030),
     }

@@ -16,6 +16,7 @@ use crate::domain::checkout::step::{Context, Transition};
 use crate::domain::ids::{AccountId, PaymentIntentId, Reference, RefundId, RefundNumber, SessionId, Tenant};
 use crate::domain::money::Money;
 use crate::domain::order::{Asking, Book, Refund, RefundReason, RefundRequest, RefundState, RefundStatus};
+use crate::domain::sends::{ABSENCE_INTERVAL, Sends};
 use crate::domain::time::{Span, Timestamp};
 
 /// How long the request for a refund is repeated; Stripe would remember its key for a day.
@@ -23,12 +24,6 @@ const REPEAT: Span = Span::hours(1);
 
 /// After this many tries a replayed server error is all that its key will ever answer.
 const REPLAYED_ERRORS: u32 = 3;
-
-/// How long after the last possible send a look that finds nothing begins to count.
-const ABSENCE_MARGIN: Span = Span::minutes(2);
-
-/// How far apart the two looks must be that together say that it was never made.
-const ABSENCE_INTERVAL: Span = Span::seconds(30);
 
 /// A refund that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +68,8 @@ pub enum RefundAnswer {
     Refused {
         /// Stripe's code and parameter.
         why: String,
+        /// Whether it is stored under the idempotency key: then no send of this request has made it, and none will.
+        stored: bool,
     },
     /// The idempotency key is known with another request.
     Conflict,
@@ -174,6 +171,7 @@ pub(in crate::domain::checkout) fn refund(
             absent_since: None,
             tries: 0,
             next_try: now,
+            sends: Sends::default(),
             last_answer: None,
         }),
     };
@@ -280,9 +278,14 @@ pub(super) fn answered(
     asking.last_answer = Some(answer.told());
     match answer {
         // No other send of it may have made it: one whose answer was lost.
-        RefundAnswer::Refused { why } if asking.tries == 0 && !asking.looking => {
+        RefundAnswer::Refused { why, stored } if stored || asking.tries == 0 && !asking.looking => {
             refund.state = RefundState::Refused { why };
             return true;
+        }
+        // Asked once more, Stripe says whether this refusal holds for every send.
+        RefundAnswer::Refused { .. } if !asking.looking && !asking.sends.refused => {
+            asking.sends.refused = true;
+            again(asking, None, context);
         }
         RefundAnswer::Unknown(unknown) if !asking.looking => {
             let hopeless = unknown.cannot_repeat
@@ -304,7 +307,7 @@ impl RefundAnswer {
     fn told(&self) -> String {
         match self {
             Self::Made(_) => "made".to_owned(),
-            Self::Refused { why } => format!("refused: {why}"),
+            Self::Refused { why, .. } => format!("refused: {why}"),
             Self::Conflict => "its idempotency key stands for another request".to_owned(),
             Self::KeyRefused => "the key is refused, or opens another account".to_owned(),
             Self::Unknown(_) => "no answer, or none that tells".to_owned(),
@@ -316,6 +319,7 @@ impl RefundAnswer {
 fn look_for(asking: &mut Asking, context: &Context<'_>) {
     if !asking.looking {
         asking.looking = true;
+        asking.sends.end(context.moment.now);
         asking.tries = 0;
     }
     asking.next_try = context.moment.now;
@@ -347,7 +351,7 @@ pub(super) fn missed(book: &mut Book, proof: Option<Timestamp>, context: &Contex
     if !asking.looking {
         return;
     }
-    let Some(asked) = proof.filter(|asked| *asked >= asking.repeat_until + ABSENCE_MARGIN) else {
+    let Some(asked) = proof.filter(|asked| asking.sends.silence_counts(*asked, asking.repeat_until)) else {
         again(asking, None, context);
         return;
     };

@@ -183,7 +183,8 @@ impl World {
         let Some(intent) = self.store.refunds.get(&(session.clone(), number)).cloned() else {
             return Err(format!("I3: {session} asks for a refund without a durable row {}", number.0));
         };
-        if self.now >= intent.repeat_until {
+        let sends = self.store.rows.get(session).is_some_and(|(_, row, _)| row.book.sends(number));
+        if !sends || self.now >= intent.repeat_until {
             let lost = Unknown { cannot_repeat: true, ..Unknown::default() };
             return Ok(RefundAnswer::Unknown(lost));
         }
