@@ -84,15 +84,17 @@ pub(super) async fn verify(
     };
     let stripe = merchant.stripe.load_full();
     let observed = match (decision, known) {
-        (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged, Some(intent)) => {
+        (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged { .. }, Some(intent)) => {
             stripe.read_intent(intent).await
         }
-        (Decision::NotCharged, None) => find(services, merchant, &row, *attempt).await,
+        (Decision::NotCharged { .. }, None) => find(services, merchant, &row, *attempt).await,
     };
     report(&merchant.tenant, session, *attempt, &observed);
     let (seen, paid) = observed.seen.apart();
     let seen = match (decision, seen) {
-        (Decision::NotCharged, Seen::Intent(IntentSeen { id, status, .. })) if may_be_canceled(status) => {
+        (Decision::NotCharged { .. }, Seen::Intent(IntentSeen { id, status, .. }))
+            if may_be_canceled(status) =>
+        {
             let distinction = format!("decided-{:032x}", services.ids.random_id());
             let canceled = stripe.cancel_intent(&id, &distinction).await;
             report(&merchant.tenant, session, *attempt, &canceled);

@@ -107,6 +107,7 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("frozen: conflict", 50),
         ("ends after too many attempts", 100),
         ("ends by an operator's word", 50),
+        ("decided unread", 50),
         ("flag: paid after the end", 5),
         ("flag: paid by a dead attempt", 10),
         ("flag: paid twice", 5),

@@ -8,6 +8,7 @@ use super::hint;
 use super::hosted::{self, Hosted};
 use super::session::{Charging, Phase, Session, State};
 use super::settle::{LONGEST_PAUSE, reading};
+use super::unconfirmed;
 use crate::domain::time::Timestamp;
 
 /// What a session's own clock asks for, apart from any caller.
@@ -24,7 +25,7 @@ pub enum Work {
 /// When a session waits for something next: the sweeper wakes it then.
 #[must_use]
 pub fn due_at(session: &Session) -> Option<Timestamp> {
-    [state_due_at(session), hint::due(session)].into_iter().flatten().min()
+    [state_due_at(session), unconfirmed::due(session), hint::due(session)].into_iter().flatten().min()
 }
 
 fn state_due_at(session: &Session) -> Option<Timestamp> {
@@ -63,7 +64,9 @@ pub fn work(session: &Session, now: Timestamp) -> Work {
         return state_work(session, now);
     }
     // What the state itself waits for goes first: it may account for the payment.
-    hint::work(session, now).map_or_else(|| Work::Wait(due_at(session)), Work::Run)
+    unconfirmed::work(session, now)
+        .or_else(|| hint::work(session, now))
+        .map_or_else(|| Work::Wait(due_at(session)), Work::Run)
 }
 
 fn state_work(session: &Session, now: Timestamp) -> Work {

@@ -164,7 +164,7 @@ pub(super) fn settle(
 
 /// How long to wait after so many readings in vain: seconds at first, then ever longer, since it may be that nobody can read it
 /// for days.
-fn pause_after(tries: u32, context: &Context<'_>) -> Span {
+pub(super) fn pause_after(tries: u32, context: &Context<'_>) -> Span {
     match tries.checked_sub(QUICK_TRIES) {
         None => pause(tries, None, context),
         Some(looks) => watch(looks, context),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt::{AttemptEnd, Charge};
 use super::hint::Unexplained;
 use super::hosted::{Closing, Hosted, Page};
+use super::unconfirmed::Unconfirmed;
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
 use crate::domain::ids::{
@@ -65,6 +66,9 @@ pub struct Session {
     /// Payments that it was told of and cannot account for; they are read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexplained: Vec<Unexplained>,
+    /// An attempt that an operator decided without a reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<Unconfirmed>,
 }
 
 /// What callers of a session wait for.

@@ -12,6 +12,7 @@ use super::session::{
 };
 use super::snapshot::AttemptMove;
 use super::step::{Context, Transition};
+use super::unconfirmed;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::order::Order;
 use crate::domain::sends::ABSENCE_INTERVAL;
@@ -50,7 +51,11 @@ pub(super) fn settle(
         | State::Frozen { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
-        | State::Expired => seen_too_late(session, &seen, context),
+        | State::Expired => {
+            let mut transition = seen_too_late(session, &seen, context);
+            unconfirmed::settle(&mut transition.next, attempt, &seen, context);
+            transition
+        }
     };
     for intent in &beside {
         raise(&mut transition, intent, context);

@@ -150,6 +150,7 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         state,
         book: Book::default(),
         unexplained: Vec::new(),
+        unconfirmed: None,
     })
 }
 

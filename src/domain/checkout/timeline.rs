@@ -276,8 +276,8 @@ fn tries(session: &Session) -> Option<u32> {
         | State::Ready { .. }
         | State::Frozen { .. }
         | State::Completed { .. }
-        | State::Canceled { .. }
         | State::Expired => None,
+        State::Canceled { .. } => session.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.tries),
     }
 }
 

@@ -127,7 +127,7 @@ fn a_frozen_session_learns_which_payment_is_its_own() {
     tell(&mut bench, "pi_1", own);
     assert!(matches!(&bench.session().state, State::Frozen { charging, .. } if charging.intent.is_some()));
     // Now that it is known there is more to be read than silence.
-    let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+    let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
     bench.verify(Seen::Unread);
     assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))));
     let deciding = bench.ask(Command::Decide(Decision::Charged { payment_intent: "pi_1".parse().unwrap() }));

@@ -185,6 +185,7 @@ pub(super) fn session(state: State) -> Session {
         state,
         book: Book::default(),
         unexplained: Vec::new(),
+        unconfirmed: None,
     }
 }
 

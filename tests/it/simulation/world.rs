@@ -311,7 +311,7 @@ impl World {
         let mut settled = self.inbox.is_followed();
         for session in self.sessions.clone() {
             let row = self.store.rows.get(&session).map(|(_, row, _)| row.clone());
-            settled &= row.as_ref().is_none_or(|row| row.unexplained.is_empty());
+            settled &= row.as_ref().is_none_or(|row| row.unexplained.is_empty() && row.unconfirmed.is_none());
             match row.map(|row| row.state) {
                 Some(
                     State::Charging(_)
@@ -334,7 +334,7 @@ impl World {
                     let paid = self.stripe.succeeded(&session).next().map(|payment| payment.id.clone());
                     let decision = match paid {
                         Some(payment_intent) => Decision::Charged { payment_intent },
-                        None => Decision::NotCharged,
+                        None => Decision::NotCharged { override_unread: self.chance.per_mille(500) },
                     };
                     self.call_at(Span::seconds(60), &session, Command::Decide(decision));
                 }

@@ -66,6 +66,7 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         state,
         book: Book::default(),
         unexplained: Vec::new(),
+        unconfirmed: None,
     }
 }
 

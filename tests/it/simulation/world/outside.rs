@@ -77,10 +77,15 @@ impl World {
         let Verification { attempt, known, decision } = verification;
         let intent = match (decision, known) {
             (Decision::Charged { payment_intent }, _) => Some(payment_intent.clone()),
-            (Decision::NotCharged, known) => known.clone(),
+            (Decision::NotCharged { .. }, known) => known.clone(),
         };
         let started =
             self.store.attempts.get(&(session.clone(), *attempt)).map_or(self.now, |row| row.intent.started);
+        let silent = self.now < self.silent_until;
+        if silent || self.chance.per_mille(300) {
+            self.count("decided unread");
+            return Seen::Unread;
+        }
         let seen = match intent {
             Some(intent) => self.stripe.read(&intent, self.now),
             None => self.stripe.find(session, *attempt, started, self.now),
@@ -88,7 +93,7 @@ impl World {
         let (seen, beside) = seen.apart();
         let seen = match (decision, &seen) {
             // What could still be paid is canceled before it is called not charged.
-            (Decision::NotCharged, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
+            (Decision::NotCharged { .. }, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
             _ => seen,
         };
         seen.beside(beside)
