@@ -35,6 +35,12 @@ impl Sends {
         self.told_to_wait = None;
     }
 
+    /// Whether the next try waits as long as Stripe asked for; not where the clock was set back since.
+    #[must_use]
+    pub fn waits(&self, now: Timestamp) -> bool {
+        self.told_to_wait.is_some_and(|told| told <= now)
+    }
+
     /// Whether a complete reading that began at `asked` counts when it does not show what the request was for.
     #[must_use]
     pub fn silence_counts(&self, asked: Timestamp, repeat_until: Timestamp) -> bool {

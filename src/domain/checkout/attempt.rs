@@ -330,4 +330,6 @@ pub enum FlagReason {
     PaymentDisagrees,
     /// A restored database does not know what was paid.
     LostByRestore,
+    /// It was told of, and Stripe has not shown its end in a month.
+    NotShown,
 }

@@ -43,8 +43,10 @@ fn state_due_at(session: &Session) -> Option<Timestamp> {
 /// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.
 fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
     match &session.state {
-        State::Charging(Charging { next_try, .. })
-        | State::OpeningHosted(Hosted { next_try, .. })
+        State::Charging(Charging { next_try, sends, .. }) => {
+            *next_try > now + LONGEST_PAUSE && !sends.waits(now)
+        }
+        State::OpeningHosted(Hosted { next_try, .. })
         | State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. }
         | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
         State::Completed { .. } => aftersales::refund::beyond_any_pause(&session.book, now),

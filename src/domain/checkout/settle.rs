@@ -361,6 +361,7 @@ fn again_later(
     let mut charging = charging.clone();
     charging.next_try = context.moment.now + pause(charging.tries, at_least, context);
     charging.tries = charging.tries.saturating_add(1);
+    charging.sends.told_to_wait = at_least.filter(|least| *least > LONGEST_PAUSE).map(|_| context.moment.now);
     if matches!(charging.phase, Phase::Sending { .. }) {
         // When the last moment to send has come, reading begins: no pause outlasts it.
         charging.next_try = charging.next_try.min(charging.repeat_until.max(context.moment.now));
@@ -368,7 +369,8 @@ fn again_later(
     stays(session, charging, None)
 }
 
-/// A pause that doubles from try to try, is spread by chance, and is never under `at_least`.
+/// A pause that doubles from try to try up to [`LONGEST_PAUSE`], is spread by chance, and is never under `at_least`: who calls
+/// this ends it where its state does.
 pub(super) fn pause(tries: u32, at_least: Option<Span>, context: &Context<'_>) -> Span {
     let longest = LONGEST_PAUSE.as_millis();
     let doubled = FIRST_PAUSE.as_millis().saturating_mul(1 << tries.min(16)).min(longest);
@@ -378,7 +380,7 @@ pub(super) fn pause(tries: u32, at_least: Option<Span>, context: &Context<'_>) -
         reason = "at most a minute of milliseconds"
     )]
     let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
-    let pause = at_least.map_or(spread, |least| least.as_millis().clamp(spread, longest.max(spread)));
+    let pause = at_least.map_or(spread, |least| least.as_millis().max(spread));
     Span::millis(pause)
 }
 
@@ -426,6 +428,10 @@ pub(super) fn flag(
 ) {
     if transition.flags.iter().any(|flag| flag.intent == *intent) {
         return;
+    }
+    if !matches!(transition.next.state, State::Completed { .. } | State::Frozen { .. }) {
+        transition.next.paid_late = true;
+        transition.next.notice = None;
     }
     transition.flags.push(Flag {
         id: context.moment.flag_id(transition.flags.len()),

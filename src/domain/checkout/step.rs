@@ -151,6 +151,7 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         book: Book::default(),
         unexplained: Vec::new(),
         unconfirmed: None,
+        paid_late: false,
     })
 }
 

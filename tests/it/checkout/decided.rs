@@ -9,6 +9,8 @@ use merchant_gateway::domain::checkout::session::{CancelReason, State};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
+use merchant_gateway::protocol::apps::messages::of_session;
+
 use crate::support::bench::Bench;
 use crate::support::shop;
 
@@ -132,6 +134,12 @@ fn a_decision_without_a_reading_is_followed_by_one_and_a_success_seen_then_is_fl
     bench.see(succeeded(&bench));
     assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
     assert_eq!(due_at(bench.session()), None, "and then it is known");
+    for asked in [bench.ask(Command::Read), bench.pay("spt_first0001")] {
+        let answer = bench.answer(asked).unwrap();
+        let said = of_session(&answer.session, answer.notice.as_ref(), bench.now);
+        assert!(!said.is_empty() && said[0].content.contains("Do not pay again"), "{said:?}");
+        assert!(said.iter().all(|said| !said.content.contains("othing was charged")), "{said:?}");
+    }
 }
 
 #[test]

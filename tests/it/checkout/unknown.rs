@@ -40,6 +40,36 @@ fn retry_after_is_obeyed() {
 }
 
 #[test]
+fn a_long_retry_after_is_obeyed_as_long_as_the_request_may_be_sent() {
+    let (mut bench, _) = Bench::charging();
+    let retry_after = Some(Span::minutes(3));
+    bench.see(Seen::Unknown(Unknown { retry_after, ..Unknown::default() }));
+    let told = bench.now;
+    while bench.effects.is_empty() {
+        bench.wait_and_wake();
+    }
+    assert_eq!(bench.now.since(told), Span::minutes(3));
+    assert!(matches!(bench.effects[..], [Effect::Charge(_)]));
+
+    let (mut bench, _) = Bench::charging();
+    let retry_after = Some(Span::seconds(i64::MAX));
+    bench.see(Seen::Unknown(Unknown { retry_after, ..Unknown::default() }));
+    bench.now = bench.charging_state().repeat_until;
+    bench.wake();
+    assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "no pause outlasts the last moment to send");
+
+    let (mut bench, _) = Bench::charging();
+    let retry_after = Some(Span::minutes(10));
+    bench.see(Seen::Unknown(Unknown { retry_after, ..Unknown::default() }));
+    bench.now = bench.now - Span::hours(3);
+    bench.wake();
+    assert!(
+        matches!(bench.effects[..], [Effect::Charge(_)]),
+        "a clock that was set back puts nothing to sleep"
+    );
+}
+
+#[test]
 fn repeating_stops_early_where_it_can_tell_nothing_new() {
     let stops = [
         Unknown { should_retry: Some(false), ..Unknown::default() },

@@ -186,6 +186,7 @@ pub(super) fn session(state: State) -> Session {
         book: Book::default(),
         unexplained: Vec::new(),
         unconfirmed: None,
+        paid_late: false,
     }
 }
 

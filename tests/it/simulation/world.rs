@@ -3,6 +3,7 @@
 //! What has left for the store or for Stripe takes effect even when the process that sent it is dead by then; what comes
 //! back to a dead process is lost.
 
+mod ends;
 mod inbox;
 mod outside;
 mod post;
@@ -303,7 +304,8 @@ impl World {
             }
         }
         broken_at_the_end(self)?;
-        self.broken_by_events()
+        self.broken_by_events()?;
+        if self.racing { Ok(()) } else { self.comes_to_its_end() }
     }
 
     /// Whether nothing is undecided; an operator is asked about what is frozen.

@@ -67,6 +67,7 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         book: Book::default(),
         unexplained: Vec::new(),
         unconfirmed: None,
+        paid_late: false,
     }
 }
 

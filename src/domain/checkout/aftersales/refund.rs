@@ -152,7 +152,7 @@ pub(in crate::domain::checkout) fn refund(
         return Err(Rejection::AccountUnknown);
     }
     let paid = session.book.paid.unwrap_or(quote.total);
-    let left = paid.minor.saturating_sub(session.book.refunded());
+    let left = paid.minor.saturating_sub(session.book.reserved());
     let minor = wish.amount.unwrap_or(left);
     if minor <= 0 || minor > left {
         return Err(Rejection::RefundTooLarge { left: Money::new(left.max(0), paid.currency) });
@@ -197,7 +197,7 @@ pub(in crate::domain::checkout) fn refund(
 
 /// Whether the next try of a refund is further off than any pause is long: then the clock was set back.
 pub(in crate::domain::checkout) fn beyond_any_pause(book: &Book, now: Timestamp) -> bool {
-    book.asking().is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE)
+    book.asking().is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE && !asking.sends.waits(now))
 }
 
 /// What is to be done for a refund that is due; `None` where none is, or where only looking can tell.
@@ -218,14 +218,30 @@ pub(super) fn work(book: &Book, now: Timestamp) -> Option<Work> {
     })
 }
 
+/// What the answer by a refund that was made means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It stands as it was just made.
+    Fresh,
+    /// It may be what Stripe has stored for an earlier send: where the refund stands now, a look tells.
+    Stored,
+    /// It was known to be made, by a look that is no older.
+    Known,
+}
+
 /// The request for a refund was answered by the refund that it made, whatever that says of itself.
-pub(super) fn made(book: &mut Book, number: RefundNumber, seen: &RefundSeen) {
+pub(super) fn made(book: &mut Book, number: RefundNumber, seen: &RefundSeen) -> Told {
     let asked =
         |refund: &&mut Refund| refund.request.as_ref().is_some_and(|request| request.number == number);
-    if let Some(refund) = book.refunds.iter_mut().find(asked) {
-        refund.amount = seen.amount;
-        refund.state = RefundState::Made { id: seen.id.clone(), status: seen.status };
-    }
+    let Some(refund) = book.refunds.iter_mut().find(asked) else { return Told::Known };
+    let told = match &refund.state {
+        RefundState::Made { .. } => return Told::Known,
+        RefundState::Asking(Asking { tries: 0, looking: false, .. }) => Told::Fresh,
+        RefundState::Asking(_) | RefundState::Refused { .. } => Told::Stored,
+    };
+    refund.amount = seen.amount;
+    refund.state = RefundState::Made { id: seen.id.clone(), status: seen.status };
+    told
 }
 
 /// A refund that Stripe shows: one that was asked for, one that is known, or one that was made elsewhere. Whether that is
@@ -327,6 +343,7 @@ fn look_for(asking: &mut Asking, context: &Context<'_>) {
 
 fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
     asking.next_try = context.moment.now + pause(asking.tries, at_least, context);
+    asking.sends.told_to_wait = at_least.filter(|least| *least > LONGEST_PAUSE).map(|_| context.moment.now);
     asking.tries = asking.tries.saturating_add(1);
     if !asking.looking {
         // When the last moment to send has come, looking begins: no pause outlasts it.
