@@ -7,6 +7,7 @@ use super::services::Services;
 use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
 use crate::domain::checkout::attempt::Unknown;
 use crate::domain::checkout::effect::OrderEffect;
+use crate::domain::checkout::snapshot::Loaded;
 use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId, Tenant};
 use crate::stripe::{Observation, StoredRefund};
 
@@ -71,6 +72,14 @@ async fn refund(
     }
     let _slot = merchant.gate.slot().await;
     // Asked at the last moment: the wait for the store and the slot may have been long.
+    match services.store.load(&merchant.tenant, session, None).await {
+        Ok(Loaded { session: Some((_, session)), .. }) if session.book.sends(number) => {}
+        Ok(_) => return told(cannot_repeat()),
+        Err(error) => {
+            tracing::error!(%session, %error, "refund_load_failed");
+            return told(RefundAnswer::Unknown(Unknown::default()));
+        }
+    }
     if services.clock.now() >= row.repeat_until {
         return told(cannot_repeat());
     }
@@ -100,8 +109,8 @@ fn report(tenant: &Tenant, session: &SessionId, observed: &Observation<OrderSeen
                     let (id, status) = (&seen.id, seen.status.as_str());
                     tracing::info!(%merchant, %session, refund, request_id, %id, status, "refund_made");
                 }
-                RefundAnswer::Refused { why } => {
-                    tracing::warn!(%merchant, %session, refund, request_id, why, "refund_refused");
+                RefundAnswer::Refused { why, stored } => {
+                    tracing::warn!(%merchant, %session, refund, request_id, why, stored, "refund_refused");
                 }
                 RefundAnswer::Conflict => {
                     tracing::error!(%merchant, %session, refund, request_id, "refund_idempotency_conflict");

@@ -84,15 +84,17 @@ pub(super) async fn verify(
     };
     let stripe = merchant.stripe.load_full();
     let observed = match (decision, known) {
-        (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged, Some(intent)) => {
+        (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged { .. }, Some(intent)) => {
             stripe.read_intent(intent).await
         }
-        (Decision::NotCharged, None) => find(services, merchant, &row, *attempt).await,
+        (Decision::NotCharged { .. }, None) => find(services, merchant, &row, *attempt).await,
     };
     report(&merchant.tenant, session, *attempt, &observed);
     let (seen, paid) = observed.seen.apart();
     let seen = match (decision, seen) {
-        (Decision::NotCharged, Seen::Intent(IntentSeen { id, status, .. })) if may_be_canceled(status) => {
+        (Decision::NotCharged { .. }, Seen::Intent(IntentSeen { id, status, .. }))
+            if may_be_canceled(status) =>
+        {
             let distinction = format!("decided-{:032x}", services.ids.random_id());
             let canceled = stripe.cancel_intent(&id, &distinction).await;
             report(&merchant.tenant, session, *attempt, &canceled);
@@ -150,7 +152,11 @@ async fn ask_stripe(
     match effect {
         Effect::Charge(_) => {
             let _slot = merchant.gate.slot().await;
-            let observed = charge(services, stripe.as_ref().as_ref(), &merchant.tenant, row).await;
+            // Read again at the last moment: the wait may have been long, and what ended the sending has erased the token.
+            let observed = match readable(services, merchant, &row.session, row.number).await {
+                Ok(row) => charge(services, stripe.as_ref().as_ref(), &merchant.tenant, &row).await,
+                Err(seen) => return seen.into(),
+            };
             learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
             observed
         }
@@ -198,7 +204,6 @@ async fn charge(
     let Some(token) = unseal(services, tenant, row) else {
         return cannot_repeat().into();
     };
-    // Asked again at the last moment: the wait for the store may have been long.
     if services.clock.now() >= row.repeat_until {
         return cannot_repeat().into();
     }
@@ -265,6 +270,9 @@ fn report(tenant: &Tenant, session: &SessionId, attempt: AttemptNumber, observed
         }
         Seen::RequestRefused { detail } => {
             tracing::error!(%merchant, %session, attempt, request_id, detail, "payment_request_refused");
+        }
+        Seen::RefusedForGood { detail } => {
+            tracing::warn!(%merchant, %session, attempt, request_id, detail, "payment_refused_for_good");
         }
         Seen::IdempotencyConflict => {
             tracing::error!(%merchant, %session, attempt, request_id, "payment_idempotency_conflict");

@@ -18,6 +18,7 @@ pub mod order;
 pub mod order_event;
 pub mod pricing;
 pub mod regions;
+pub mod sends;
 pub mod shipping;
 pub mod stripe_event;
 pub mod tax;

@@ -215,6 +215,7 @@ impl SellerAccount for StripeAccount {
             | Seen::Page(_)
             | Seen::Declined { .. }
             | Seen::RequestRefused { .. }
+            | Seen::RefusedForGood { .. }
             | Seen::IdempotencyConflict
             | Seen::KeyRefused
             | Seen::Unknown(_)

@@ -16,6 +16,10 @@ pub(super) fn of_charge(reply: &Reply) -> Seen {
         (401 | 403, _) => Seen::KeyRefused,
         (402, Some(ErrorBody { error })) => declined(error).unwrap_or_else(|| unknown(reply)),
         (400, Some(ErrorBody { error })) if error.kind == "idempotency_error" => Seen::IdempotencyConflict,
+        // What is stored under the key was answered to the send that Stripe has executed, and there is no other.
+        (400 | 404, Some(ErrorBody { error })) if reply.replayed => {
+            Seen::RefusedForGood { detail: detail(&error) }
+        }
         (400 | 404, Some(ErrorBody { error })) if names_the_token(&error) => {
             Seen::TokenRefused { maybe_consumed: true, detail: detail(&error) }
         }

@@ -145,7 +145,7 @@ pub(super) fn of_asking(reply: &Reply) -> RefundAnswer {
         (401 | 403, _) => RefundAnswer::KeyRefused,
         (400, Some(ErrorBody { error })) if error.kind == "idempotency_error" => RefundAnswer::Conflict,
         (400 | 402 | 404, Some(ErrorBody { error })) => {
-            RefundAnswer::Refused { why: outcome::detail(&error) }
+            RefundAnswer::Refused { why: outcome::detail(&error), stored: reply.replayed }
         }
         _ => RefundAnswer::Unknown(outcome::unknown_answer(reply)),
     }

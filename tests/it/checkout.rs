@@ -5,6 +5,7 @@ mod hints;
 mod interrupted;
 mod pages;
 mod paying;
+mod refunds;
 mod unknown;
 
 use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};

@@ -190,7 +190,11 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
         Wish::Decide { charged, sight } => {
             let attempt = AttemptNumber(session.attempts);
             let payment_intent = format!("pi_{}", attempt.0).parse().unwrap();
-            let decision = if *charged { Decision::Charged { payment_intent } } else { Decision::NotCharged };
+            let decision = if *charged {
+                Decision::Charged { payment_intent }
+            } else {
+                Decision::NotCharged { override_unread: false }
+            };
             Event::Decided { decision, seen: seen(*sight, session, attempt, now) }
         }
         Wish::OpenPage { stale } => {

@@ -107,6 +107,8 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("frozen: conflict", 50),
         ("ends after too many attempts", 100),
         ("ends by an operator's word", 50),
+        ("decided unread", 50),
+        ("woken by the schedule", 50_000),
         ("flag: paid after the end", 5),
         ("flag: paid by a dead attempt", 10),
         ("flag: paid twice", 5),
@@ -185,6 +187,16 @@ fn a_page_that_is_said_to_be_closed_and_is_not_is_caught() {
 fn an_event_that_is_said_to_be_taken_before_it_is_sent_is_caught() {
     let broken = caught(Mistakes { settles_before_it_sends: true, ..Mistakes::default() });
     assert!(broken.starts_with("events: ") && broken.ends_with("never arrived"), "{broken}");
+}
+
+#[test]
+fn a_schedule_that_is_forgotten_is_caught() {
+    let due = StoreMistakes { forgets_when_it_is_due: true, ..StoreMistakes::default() };
+    let looks = StoreMistakes { forgets_looks: true, ..StoreMistakes::default() };
+    for store in [due, looks] {
+        let broken = caught(Mistakes { store, ..Mistakes::default() });
+        assert!(broken.starts_with("liveness: "), "{broken}");
+    }
 }
 
 #[test]

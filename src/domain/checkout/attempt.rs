@@ -174,6 +174,11 @@ pub enum Seen {
         /// Stripe's code and parameter, for the log; never its sentence, which may quote an address.
         detail: String,
     },
+    /// A refusal that Stripe has stored under the idempotency key: no send of this request has paid, and none will.
+    RefusedForGood {
+        /// Stripe's code and parameter, for the log.
+        detail: String,
+    },
     /// The idempotency key is known with another request.
     IdempotencyConflict,
     /// 401 or 403, or the key opens another account than the attempt's: nothing is sent or believed until it is right.
@@ -220,6 +225,7 @@ impl Seen {
             | Self::Declined { .. }
             | Self::TokenRefused { .. }
             | Self::RequestRefused { .. }
+            | Self::RefusedForGood { .. }
             | Self::IdempotencyConflict
             | Self::KeyRefused
             | Self::Unknown(_)
@@ -324,4 +330,6 @@ pub enum FlagReason {
     PaymentDisagrees,
     /// A restored database does not know what was paid.
     LostByRestore,
+    /// It was told of, and Stripe has not shown its end in a month.
+    NotShown,
 }

@@ -1,7 +1,8 @@
 //! What an operator decides about a frozen session, whose charge no reading could tell.
 //!
 //! Invariants: a session is completed only by a payment that was read and has succeeded; nothing that Stripe shows as
-//! paid, or as still on its way, is called not charged.
+//! paid, or as still on its way, is called not charged; what Stripe could not be read about is called so only on an
+//! operator's express word, and is read afterwards.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ use super::command::Rejection;
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Session, State};
 use super::settle::{completed_by, ended, flag, raise};
 use super::step::{Context, Transition};
+use super::unconfirmed::Unconfirmed;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 
 /// A decision.
@@ -22,7 +24,12 @@ pub enum Decision {
         payment_intent: PaymentIntentId,
     },
     /// The shopper was not charged.
-    NotCharged,
+    NotCharged {
+        /// Whether that is to be believed where Stripe cannot be read. It is read afterwards, until a reading comes to its
+        /// end.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        override_unread: bool,
+    },
 }
 
 /// What is looked at before a decision counts.
@@ -60,7 +67,7 @@ pub(super) fn verification(session: &Session, decision: &Decision) -> Result<Ver
 pub(super) fn was_made(session: &Session, decision: &Decision) -> bool {
     match (&session.state, decision) {
         (State::Completed { intent, .. }, Decision::Charged { payment_intent }) => intent == payment_intent,
-        (State::Canceled { reason: CancelReason::Operator }, Decision::NotCharged) => true,
+        (State::Canceled { reason: CancelReason::Operator }, Decision::NotCharged { .. }) => true,
         (
             State::Open { .. }
             | State::Ready { .. }
@@ -90,7 +97,9 @@ pub(super) fn decided(
     let (seen, beside) = seen.apart();
     let mut transition = match decision {
         Decision::Charged { payment_intent } => charged(session, charging, payment_intent, &seen, context)?,
-        Decision::NotCharged => not_charged(session, charging, &seen)?,
+        Decision::NotCharged { override_unread } => {
+            not_charged(session, charging, (&seen, *override_unread), context)?
+        }
     };
     for intent in &beside {
         raise(&mut transition, intent, context);
@@ -130,7 +139,45 @@ fn charged(
     Ok(transition)
 }
 
-fn not_charged(session: &Session, charging: &Charging, seen: &Seen) -> Result<Transition, Rejection> {
+/// What a reading says for an operator who calls an attempt unpaid.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// It was not paid and will not be.
+    NoPayment,
+    /// No payment yet; the last request may still be on its way.
+    NoPaymentYet,
+    /// Nothing.
+    Nothing,
+}
+
+fn shown(charging: &Charging, seen: &Seen) -> Shown {
+    match seen {
+        Seen::Intent(IntentSeen { status: IntentStatus::Canceled, .. }) => Shown::NoPayment,
+        Seen::Absent { asked } if charging.intent.is_none() => {
+            let late = charging.sends.silence_counts(*asked, charging.repeat_until);
+            if late { Shown::NoPayment } else { Shown::NoPaymentYet }
+        }
+        Seen::Absent { .. }
+        | Seen::Intent(_)
+        | Seen::Page(_)
+        | Seen::Declined { .. }
+        | Seen::TokenRefused { .. }
+        | Seen::RequestRefused { .. }
+        | Seen::RefusedForGood { .. }
+        | Seen::IdempotencyConflict
+        | Seen::KeyRefused
+        | Seen::Unknown(_)
+        | Seen::Unread
+        | Seen::Beside { .. } => Shown::Nothing,
+    }
+}
+
+fn not_charged(
+    session: &Session,
+    charging: &Charging,
+    (seen, override_unread): (&Seen, bool),
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
     if let Seen::Intent(IntentSeen { id, status, .. }) = seen
         && *status != IntentStatus::Canceled
     {
@@ -139,16 +186,18 @@ fn not_charged(session: &Session, charging: &Charging, seen: &Seen) -> Result<Tr
         let shown = format!("Stripe shows payment {id} as {}; {remedy}", status.as_str());
         return Err(Rejection::Unverified(shown));
     }
-    if let (Some(intent), false) = (&charging.intent, matches!(seen, Seen::Intent(_))) {
-        let why = format!(
-            "payment {intent} could not be read and canceled at Stripe; nothing was decided, try again later"
-        );
-        return Err(Rejection::Unverified(why));
+    let shown = shown(charging, seen);
+    if shown == Shown::Nothing && !override_unread {
+        let why = "the payment could not be read at Stripe with this shop's key; nothing was decided; try again when \
+                   Stripe answers. Only if you know from Stripe's dashboard that nothing was charged, send \
+                   \"override_unread\": true with the decision";
+        return Err(Rejection::Unverified(why.to_owned()));
     }
     let text = "The shop looked into this payment: nothing was charged.".to_owned();
     let notice = Notice { code: NoticeCode::PaymentDeclined, text };
     let mut next = session.clone();
     next.notice = Some(notice.clone());
     next.state = State::Canceled { reason: CancelReason::Operator };
+    next.unconfirmed = (shown != Shown::NoPayment).then(|| Unconfirmed::of(charging, context));
     Ok(Transition { attempt: Some(ended(charging, AttemptEnd::Dead { notice })), ..Transition::to(next) })
 }

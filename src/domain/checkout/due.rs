@@ -8,6 +8,7 @@ use super::hint;
 use super::hosted::{self, Hosted};
 use super::session::{Charging, Phase, Session, State};
 use super::settle::{LONGEST_PAUSE, reading};
+use super::unconfirmed;
 use crate::domain::time::Timestamp;
 
 /// What a session's own clock asks for, apart from any caller.
@@ -62,7 +63,7 @@ pub fn priority(session: &Session) -> Priority {
 /// When a session waits for something next: the sweeper wakes it then.
 #[must_use]
 pub fn due_at(session: &Session) -> Option<Timestamp> {
-    [state_due_at(session), hint::due(session)].into_iter().flatten().min()
+    [state_due_at(session), unconfirmed::due(session), hint::due(session)].into_iter().flatten().min()
 }
 
 fn state_due_at(session: &Session) -> Option<Timestamp> {
@@ -80,8 +81,10 @@ fn state_due_at(session: &Session) -> Option<Timestamp> {
 /// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.
 fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
     match &session.state {
-        State::Charging(Charging { next_try, .. })
-        | State::OpeningHosted(Hosted { next_try, .. })
+        State::Charging(Charging { next_try, sends, .. }) => {
+            *next_try > now + LONGEST_PAUSE && !sends.waits(now)
+        }
+        State::OpeningHosted(Hosted { next_try, .. })
         | State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. }
         | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
         State::Completed { .. } => aftersales::refund::beyond_any_pause(&session.book, now),
@@ -101,7 +104,9 @@ pub fn work(session: &Session, now: Timestamp) -> Work {
         return state_work(session, now);
     }
     // What the state itself waits for goes first: it may account for the payment.
-    hint::work(session, now).map_or_else(|| Work::Wait(due_at(session)), Work::Run)
+    unconfirmed::work(session, now)
+        .or_else(|| hint::work(session, now))
+        .map_or_else(|| Work::Wait(due_at(session)), Work::Run)
 }
 
 fn state_work(session: &Session, now: Timestamp) -> Work {

@@ -2,16 +2,16 @@
 //!
 //! A hint is never believed. Invariants: it makes the look due that may bear it out, in a commit of its own, so that no crash
 //! and no failed look loses it; a payment that a session cannot account for is read until Stripe has shown it, and flagged if
-//! it has succeeded.
+//! it has succeeded, or if Stripe has not shown its end in a month.
 
 use serde::{Deserialize, Serialize};
 
 use super::aftersales::{LONGEST_WATCH, watch};
-use super::attempt::{IntentSeen, IntentStatus, Seen};
+use super::attempt::{FlagReason, IntentSeen, IntentStatus, Seen};
 use super::command::Rejection;
 use super::effect::Effect;
 use super::session::{Charging, Phase, Session, State};
-use super::settle::{pause, raise};
+use super::settle::{flag, pause, raise};
 use super::step::{Context, Transition};
 use crate::domain::ids::PaymentIntentId;
 use crate::domain::stripe_event::Concern;
@@ -19,6 +19,9 @@ use crate::domain::time::{Span, Timestamp};
 
 /// The most payments of one session that wait to be looked at; a further one is to be told of again later.
 const MOST_UNEXPLAINED: usize = 8;
+
+/// After so many readings in vain, in about a month, an operator is asked instead.
+const MOST_TRIES: u32 = 170;
 
 /// How many readings in vain follow each other within a minute or less.
 const QUICK_TRIES: u32 = 8;
@@ -144,7 +147,14 @@ pub(super) fn settle(
             waiting.next_try = now + pause_after(waiting.tries, context);
             waiting.tries = waiting.tries.saturating_add(1);
         }
-        return Transition::to(next);
+        let given_up = |waiting: &Unexplained| waiting.payment == *payment && waiting.tries >= MOST_TRIES;
+        let is_over = next.unexplained.iter().any(given_up);
+        next.unexplained.retain(|waiting| !given_up(waiting));
+        let mut transition = Transition::to(next);
+        if is_over {
+            flag(&mut transition, payment, FlagReason::NotShown, context);
+        }
+        return transition;
     };
     next.unexplained.retain(|waiting| waiting.payment != *payment);
     if let State::Frozen { charging, .. } = &mut next.state
@@ -164,7 +174,7 @@ pub(super) fn settle(
 
 /// How long to wait after so many readings in vain: seconds at first, then ever longer, since it may be that nobody can read it
 /// for days.
-fn pause_after(tries: u32, context: &Context<'_>) -> Span {
+pub(super) fn pause_after(tries: u32, context: &Context<'_>) -> Span {
     match tries.checked_sub(QUICK_TRIES) {
         None => pause(tries, None, context),
         Some(looks) => watch(looks, context),

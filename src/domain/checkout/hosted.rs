@@ -25,6 +25,7 @@ use crate::domain::address::Buyer;
 use crate::domain::ids::{AttemptNumber, HostedPageId, PaymentIntentId, Revision, SessionId};
 use crate::domain::money::Money;
 use crate::domain::pricing::Quote;
+use crate::domain::sends::Sends;
 use crate::domain::time::{Span, Timestamp};
 
 /// How long a page can be paid. Stripe's least is 30 minutes, from when the request arrives.
@@ -140,6 +141,7 @@ impl Hosted {
             intent,
             phase: Phase::Reading { absent_since: None },
             tries: 0,
+            sends: Sends::default(),
             unread: self.unread,
             next_try: self.next_try,
         }
@@ -250,7 +252,7 @@ pub(super) fn settle_page(
     match seen {
         Seen::Page(page) => page_seen(session, hosted, &page, context),
         // Of a page that was asked for, nobody has the address yet: whatever became of it, it will not be paid.
-        Seen::RequestRefused { .. } | Seen::IdempotencyConflict if opening => {
+        Seen::RequestRefused { .. } | Seen::RefusedForGood { .. } | Seen::IdempotencyConflict if opening => {
             unopened(session, hosted, context)
         }
         Seen::Unknown(unknown) if opening && is_hopeless(&unknown) => unopened(session, hosted, context),
@@ -261,6 +263,7 @@ pub(super) fn settle_page(
         | Seen::Unread
         | Seen::Absent { .. }
         | Seen::RequestRefused { .. }
+        | Seen::RefusedForGood { .. }
         | Seen::IdempotencyConflict => unread(session, hosted, context),
         // Answers to questions that are not asked about a page.
         Seen::Intent(_) | Seen::Declined { .. } | Seen::TokenRefused { .. } => {

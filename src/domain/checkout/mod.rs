@@ -11,6 +11,7 @@
 //! - [`due`]: what a session's own clock asks for.
 //! - [`hint`]: what somebody says has happened at Stripe.
 //! - [`decision`]: what an operator decides about a frozen session.
+//! - [`unconfirmed`]: an attempt that was decided without a reading, until there is one.
 //! - [`timeline`]: what happened to a session, for those who look into it.
 //! - `settle`: what each answer of Stripe means to an attempt.
 //! - [`driver`]: the loop around it without I/O: load, gather, commit, run, reply.
@@ -35,3 +36,4 @@ pub mod snapshot;
 pub mod step;
 pub mod timeline;
 pub mod token;
+pub mod unconfirmed;

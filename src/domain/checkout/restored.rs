@@ -12,6 +12,7 @@ use super::step::{Context, Transition, merged};
 use crate::domain::address::Buyer;
 use crate::domain::ids::{AccountId, AttemptNumber};
 use crate::domain::pricing::Quote;
+use crate::domain::sends::Sends;
 
 /// Something of a session that Stripe shows, and the restored database may not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +139,7 @@ fn placed(
         intent: Some(seen.id.clone()),
         phase: Phase::Reading { absent_since: None },
         tries: 0,
+        sends: Sends::default(),
         unread: Unread::default(),
         next_try: now,
     };

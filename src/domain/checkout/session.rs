@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt::{AttemptEnd, Charge};
 use super::hint::Unexplained;
 use super::hosted::{Closing, Hosted, Page};
+use super::unconfirmed::Unconfirmed;
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
 use crate::domain::ids::{
@@ -14,6 +15,7 @@ use crate::domain::ids::{
 use crate::domain::merchant::TokenPolicy;
 use crate::domain::order::Book;
 use crate::domain::pricing::{PricingProblem, Quote};
+use crate::domain::sends::Sends;
 use crate::domain::time::{Span, Timestamp};
 
 /// The number of a session row's writes; a commit names the version it read and fails when another came first.
@@ -31,6 +33,10 @@ const READING_TRIES: u32 = 20;
 
 /// When a try comes so much later than it was due, nobody was there to read meanwhile.
 const BREAK: Span = Span::minutes(10);
+
+/// What a shopper hears of a payment that the checkout does not account for.
+pub const PAYMENT_LOOKED_INTO: &str =
+    "A payment of this checkout is being looked into by the shop. Do not pay again; please ask the shop.";
 
 /// One checkout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +70,12 @@ pub struct Session {
     /// Payments that it was told of and cannot account for; they are read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexplained: Vec<Unexplained>,
+    /// Whether a payment of it was flagged while it was not paid: nobody is told any more that nothing was charged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paid_late: bool,
+    /// An attempt that an operator decided without a reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<Unconfirmed>,
 }
 
 /// What callers of a session wait for.
@@ -120,6 +132,14 @@ impl Session {
             | State::Canceled { .. }
             | State::Expired => None,
         }
+    }
+
+    /// What its shopper is told in the place of all else, where money may have come that its state does not know of.
+    #[must_use]
+    pub fn late_payment(&self) -> Option<Notice> {
+        let unpaid = !matches!(self.state, State::Completed { .. });
+        (self.paid_late && unpaid)
+            .then(|| Notice { code: NoticeCode::Conflict, text: PAYMENT_LOOKED_INTO.to_owned() })
     }
 
     /// The quote, in the states that have one.
@@ -254,6 +274,9 @@ pub struct Charging {
     /// How often the present phase has been tried without an end. While the request is sent, zero means that no
     /// send of it has an unknown outcome.
     pub tries: u32,
+    /// The sends of its request.
+    #[serde(default)]
+    pub sends: Sends,
     /// The readings in a row that did not come to their end.
     #[serde(default)]
     pub unread: Unread,

@@ -12,15 +12,11 @@ use super::session::{
 };
 use super::snapshot::AttemptMove;
 use super::step::{Context, Transition};
+use super::unconfirmed;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::order::Order;
+use crate::domain::sends::ABSENCE_INTERVAL;
 use crate::domain::time::{Span, Timestamp};
-
-/// How long after the last possible send a reading that finds nothing begins to count.
-const ABSENCE_MARGIN: Span = Span::minutes(2);
-
-/// How far apart the two readings must be that together say "absent".
-const ABSENCE_INTERVAL: Span = Span::seconds(30);
 
 /// After this many identical replayed server errors the key will never answer anything else.
 const REPLAYED_ERRORS: u32 = 3;
@@ -55,7 +51,11 @@ pub(super) fn settle(
         | State::Frozen { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
-        | State::Expired => seen_too_late(session, &seen, context),
+        | State::Expired => {
+            let mut transition = seen_too_late(session, &seen, context);
+            unconfirmed::settle(&mut transition.next, attempt, &seen, context);
+            transition
+        }
     };
     for intent in &beside {
         raise(&mut transition, intent, context);
@@ -78,7 +78,14 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
             let text = "The shop could not take this payment. Nothing was charged.";
             refused(session, charging, Some(text), context)
         }
-        Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict),
+        Seen::RefusedForGood { .. } => match charging.phase {
+            Phase::Sending { .. } => {
+                let text = "The payment was refused. Nothing was charged.".to_owned();
+                dead(session, charging, declined(false, text))
+            }
+            Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
+        },
+        Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict, context),
         Seen::KeyRefused => match charging.phase {
             Phase::Sending { .. } => again_later(session, charging, None, context),
             Phase::Reading { .. } | Phase::Canceling { .. } => unread(session, charging, context),
@@ -93,11 +100,17 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
 }
 
 /// A send was refused. That ends the attempt, with this text, only if no other send of it may have paid: one whose answer
-/// was lost, or the payment that used up the token. Then Stripe is read.
+/// was lost, or the payment that used up the token. Asked once more, Stripe says whether the refusal is stored under the
+/// key, and so holds for every send. Else Stripe is read.
 fn refused(session: &Session, charging: &Charging, text: Option<&str>, context: &Context<'_>) -> Transition {
     match (&charging.phase, text) {
         (Phase::Sending { .. }, Some(text)) if charging.tries == 0 => {
             dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text: text.to_owned() })
+        }
+        (Phase::Sending { .. }, _) if charging.tries > 0 && !charging.sends.refused => {
+            let mut charging = charging.clone();
+            charging.sends.refused = true;
+            again_later(session, &charging, None, context)
         }
         (Phase::Sending { .. }, _) => read_from_now_on(session, charging, context),
         (Phase::Reading { .. } | Phase::Canceling { .. }, _) => again_later(session, charging, None, context),
@@ -122,7 +135,7 @@ fn intent_seen(
         IntentStatus::Succeeded => {
             let mut charging = charging.clone();
             charging.intent = Some(intent.id.clone());
-            let mut transition = frozen(session, &charging, FreezeReason::PaymentDisagrees);
+            let mut transition = frozen(session, &charging, FreezeReason::PaymentDisagrees, context);
             raise(&mut transition, &intent.id, context);
             transition
         }
@@ -132,7 +145,7 @@ fn intent_seen(
             match charging.phase {
                 Phase::Canceling { .. } => {}
                 Phase::Reading { .. } => charging.phase = Phase::Reading { absent_since: None },
-                Phase::Sending { .. } => enter(&mut charging, Phase::Reading { absent_since: None }),
+                Phase::Sending { .. } => enter(&mut charging, Phase::Reading { absent_since: None }, context),
             }
             was_read(&mut charging);
             again_later(session, &charging, None, context)
@@ -204,10 +217,13 @@ fn dead(session: &Session, charging: &Charging, notice: Notice) -> Transition {
     Transition { attempt: Some(ended(charging, AttemptEnd::Dead { notice })), ..Transition::to(next) }
 }
 
-fn frozen(session: &Session, charging: &Charging, reason: FreezeReason) -> Transition {
+fn frozen(session: &Session, charging: &Charging, reason: FreezeReason, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    charging.sends.end(context.moment.now);
     let mut next = session.clone();
-    next.state = State::Frozen { charging: charging.clone(), reason };
-    Transition { attempt: Some(never_sent_again(charging)), ..Transition::to(next) }
+    let attempt = Some(never_sent_again(&charging));
+    next.state = State::Frozen { charging, reason };
+    Transition { attempt, ..Transition::to(next) }
 }
 
 fn canceling(
@@ -228,7 +244,7 @@ fn canceling(
     };
     let notice = declined(intent.status == IntentStatus::RequiresAction, text.to_owned());
     charging.intent = Some(intent.id.clone());
-    enter(&mut charging, Phase::Canceling { end: AttemptEnd::Dead { notice } });
+    enter(&mut charging, Phase::Canceling { end: AttemptEnd::Dead { notice } }, context);
     charging.next_try = context.moment.now;
     let effect = Effect::Cancel { attempt: charging.attempt, intent: intent.id.clone(), tries: 0 };
     stays(session, charging, Some(effect))
@@ -260,7 +276,7 @@ fn unknown_seen(
 pub(super) fn read_from_now_on(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
     if matches!(charging.phase, Phase::Sending { .. }) {
-        enter(&mut charging, Phase::Reading { absent_since: None });
+        enter(&mut charging, Phase::Reading { absent_since: None }, context);
     }
     charging.next_try = context.moment.now;
     let effect = reading(&charging);
@@ -272,9 +288,10 @@ pub(super) fn reading(charging: &Charging) -> Effect {
     Effect::Read { attempt: charging.attempt, intent: charging.intent.clone() }
 }
 
-/// Another way of deciding the attempt begins, and its tries are counted anew.
-fn enter(charging: &mut Charging, phase: Phase) {
+/// Another way of deciding the attempt begins: its request is not sent any more, and its tries are counted anew.
+fn enter(charging: &mut Charging, phase: Phase, context: &Context<'_>) {
     charging.phase = phase;
+    charging.sends.end(context.moment.now);
     charging.tries = 0;
     was_read(charging);
 }
@@ -291,7 +308,7 @@ fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Co
     let Phase::Reading { absent_since } = charging.phase else {
         return again_later(session, &charging, None, context);
     };
-    if asked < charging.repeat_until + ABSENCE_MARGIN {
+    if !charging.sends.silence_counts(asked, charging.repeat_until) {
         return again_later(session, &charging, None, context);
     }
     match absent_since {
@@ -329,7 +346,7 @@ fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Tran
         return again_later(session, &charging, None, context);
     }
     if charging.unread.failed(charging.next_try, context.moment.now) {
-        return frozen(session, &charging, FreezeReason::Unreadable);
+        return frozen(session, &charging, FreezeReason::Unreadable, context);
     }
     again_later(session, &charging, None, context)
 }
@@ -344,6 +361,7 @@ fn again_later(
     let mut charging = charging.clone();
     charging.next_try = context.moment.now + pause(charging.tries, at_least, context);
     charging.tries = charging.tries.saturating_add(1);
+    charging.sends.told_to_wait = at_least.filter(|least| *least > LONGEST_PAUSE).map(|_| context.moment.now);
     if matches!(charging.phase, Phase::Sending { .. }) {
         // When the last moment to send has come, reading begins: no pause outlasts it.
         charging.next_try = charging.next_try.min(charging.repeat_until.max(context.moment.now));
@@ -351,7 +369,8 @@ fn again_later(
     stays(session, charging, None)
 }
 
-/// A pause that doubles from try to try, is spread by chance, and is never under `at_least`.
+/// A pause that doubles from try to try up to [`LONGEST_PAUSE`], is spread by chance, and is never under `at_least`: who calls
+/// this ends it where its state does.
 pub(super) fn pause(tries: u32, at_least: Option<Span>, context: &Context<'_>) -> Span {
     let longest = LONGEST_PAUSE.as_millis();
     let doubled = FIRST_PAUSE.as_millis().saturating_mul(1 << tries.min(16)).min(longest);
@@ -361,7 +380,7 @@ pub(super) fn pause(tries: u32, at_least: Option<Span>, context: &Context<'_>) -
         reason = "at most a minute of milliseconds"
     )]
     let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
-    let pause = at_least.map_or(spread, |least| least.as_millis().clamp(spread, longest.max(spread)));
+    let pause = at_least.map_or(spread, |least| least.as_millis().max(spread));
     Span::millis(pause)
 }
 
@@ -409,6 +428,10 @@ pub(super) fn flag(
 ) {
     if transition.flags.iter().any(|flag| flag.intent == *intent) {
         return;
+    }
+    if !matches!(transition.next.state, State::Completed { .. } | State::Frozen { .. }) {
+        transition.next.paid_late = true;
+        transition.next.notice = None;
     }
     transition.flags.push(Flag {
         id: context.moment.flag_id(transition.flags.len()),

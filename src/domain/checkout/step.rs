@@ -19,6 +19,7 @@ use crate::domain::ids::{AttemptNumber, FlagId, ItemId, OrderId, Revision, Sessi
 use crate::domain::merchant::{MerchantStatus, MerchantView, Records};
 use crate::domain::order::{Book, Order};
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
+use crate::domain::sends::Sends;
 use crate::domain::time::{Span, Timestamp};
 
 /// How long after the quote's expiry a request may still be repeated: its shopper paid in time.
@@ -149,6 +150,8 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         state,
         book: Book::default(),
         unexplained: Vec::new(),
+        unconfirmed: None,
+        paid_late: false,
     })
 }
 
@@ -374,6 +377,7 @@ fn pay(
         intent: None,
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 0,
+        sends: Sends::default(),
         unread: Unread::default(),
         next_try: now,
     });

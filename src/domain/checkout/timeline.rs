@@ -276,8 +276,8 @@ fn tries(session: &Session) -> Option<u32> {
         | State::Ready { .. }
         | State::Frozen { .. }
         | State::Completed { .. }
-        | State::Canceled { .. }
         | State::Expired => None,
+        State::Canceled { .. } => session.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.tries),
     }
 }
 
@@ -304,6 +304,7 @@ fn stripe(
         Seen::Declined { intent, .. } => ("declined".to_owned(), intent.clone()),
         Seen::TokenRefused { detail, .. } => (format!("token refused: {detail}"), None),
         Seen::RequestRefused { detail } => (format!("request refused: {detail}"), None),
+        Seen::RefusedForGood { detail } => (format!("refused for good: {detail}"), None),
         Seen::IdempotencyConflict => ("idempotency conflict".to_owned(), None),
         Seen::KeyRefused => ("key refused".to_owned(), None),
         Seen::Unknown(Unknown { cannot_repeat: true, .. }) => ("cannot be sent again".to_owned(), None),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{DisputeId, ItemId, Reference, RefundId, RefundNumber};
 use crate::domain::money::Money;
+use crate::domain::sends::Sends;
 use crate::domain::time::Timestamp;
 
 /// An order's book.
@@ -42,6 +43,12 @@ impl Book {
         })
     }
 
+    /// Whether the request for this refund may still be sent.
+    #[must_use]
+    pub fn sends(&self, number: RefundNumber) -> bool {
+        self.asking().is_some_and(|(asked, asking)| asked == number && !asking.looking)
+    }
+
     /// The refund that was asked for under this reference.
     #[must_use]
     pub fn refund_of(&self, reference: &Reference) -> Option<&Refund> {
@@ -64,18 +71,27 @@ impl Book {
         self.looks = 0;
     }
 
-    /// How much has gone back or may be on its way, in minor units of the order's currency.
+    /// How much Stripe has shown as gone back or on its way, in minor units of the order's currency. This is what is told.
     #[must_use]
     pub fn refunded(&self) -> i64 {
+        let counted = self.refunds.iter().filter(|refund| refund.has_left());
+        counted.fold(0_i64, |sum, refund| sum.saturating_add(refund.amount.minor))
+    }
+
+    /// The same, with what is asked for and may have been made: no more may be asked for than this leaves.
+    #[must_use]
+    pub fn reserved(&self) -> i64 {
         let counted = self.refunds.iter().filter(|refund| refund.state.counts());
         counted.fold(0_i64, |sum, refund| sum.saturating_add(refund.amount.minor))
     }
 
-    /// Whether Stripe has still to say how something ends.
+    /// Whether Stripe has still to say how something ends that began after this moment.
     #[must_use]
-    pub fn is_unsettled(&self) -> bool {
-        self.refunds.iter().any(|refund| refund.state.is_unsettled())
-            || self.disputes.iter().any(|dispute| dispute.status.is_open())
+    pub fn is_unsettled_since(&self, since: Timestamp) -> bool {
+        let refunds = self.refunds.iter().filter(|refund| refund.state.is_unsettled());
+        let disputes = self.disputes.iter().filter(|dispute| dispute.status.is_open());
+        let mut begun = refunds.map(|refund| refund.created).chain(disputes.map(|dispute| dispute.created));
+        begun.any(|created| created > since)
     }
 
     /// How many of an item were sent.
@@ -193,6 +209,9 @@ pub struct Asking {
     pub tries: u32,
     /// When the next try is due.
     pub next_try: Timestamp,
+    /// The sends of its request.
+    #[serde(default)]
+    pub sends: Sends,
     /// What the last try was answered, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_answer: Option<String>,

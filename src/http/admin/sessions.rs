@@ -34,7 +34,8 @@ async fn show(
 }
 
 /// Decides a frozen session: `{"decision": "charged", "payment_intent": "pi_…"}` or `{"decision": "not_charged"}`. The
-/// payment is read at Stripe before anything is believed. The same decision twice is one.
+/// payment is read at Stripe before anything is believed; where it cannot be read, `not_charged` counts only with
+/// `"override_unread": true`. The same decision twice is one.
 async fn decide(
     operator: Operator,
     path: web::Path<String>,
@@ -75,6 +76,9 @@ async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse
         "attempts": session.attempts, "account": session.account,
         "total": session.quote().map(|quote| amount(quote.total)),
         "notice": session.notice, "timeline": timeline,
+        "unconfirmed": session.unconfirmed.as_ref().map(|unread| {
+            json!({ "attempt": unread.attempt, "tries": unread.tries, "next_try": unread.next_try.to_string() })
+        }),
     });
     if let Value::Object(body) = &mut body {
         body.extend(of_state(&session.state));

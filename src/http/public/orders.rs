@@ -111,6 +111,9 @@ fn refund(refund: &Refund) -> String {
         RefundStatus::Failed | RefundStatus::Canceled => "did not arrive; please ask the shop",
     };
     let at = day(refund.created);
+    if !refund.has_left() {
+        return format!("<tr><td>Refund of {at} over {}: {said}</td><td></td></tr>", refund.amount);
+    }
     format!("<tr><td>Refund of {at}: {said}</td><td>−{amount}</td></tr>", amount = refund.amount)
 }
 

@@ -5,7 +5,9 @@
 
 use serde::Serialize;
 
-use crate::domain::checkout::session::{CancelReason, Notice, NoticeCode, Session, State};
+use crate::domain::checkout::session::{
+    CancelReason, Notice, NoticeCode, PAYMENT_LOOKED_INTO, Session, State,
+};
 use crate::domain::pricing::PricingProblem;
 use crate::domain::time::Timestamp;
 
@@ -82,9 +84,16 @@ pub fn of_session(session: &Session, notice: Option<&Notice>, now: Timestamp) ->
         messages.extend(notice.map(Message::from));
     }
     messages.extend(
-        of_state(session, now).filter(|said| messages.iter().all(|known| known.content != said.content)),
+        of_state(session, now)
+            .filter(|_| !says_nothing_was_charged(session))
+            .filter(|said| messages.iter().all(|known| known.content != said.content)),
     );
     messages
+}
+
+/// Whether what a state tells is wrong, because a payment came after all.
+fn says_nothing_was_charged(session: &Session) -> bool {
+    session.paid_late && matches!(session.state, State::Canceled { .. } | State::Expired)
 }
 
 fn of_state(session: &Session, now: Timestamp) -> Option<Message> {
@@ -118,9 +127,7 @@ fn of_state(session: &Session, now: Timestamp) -> Option<Message> {
                 "This checkout was ended after too many failed payments. Nothing was charged."
             }
             CancelReason::Operator => "This checkout was ended by the shop. Nothing was charged.",
-            CancelReason::Restored => {
-                "A payment of this checkout is being looked into by the shop. Do not pay again; please ask the shop."
-            }
+            CancelReason::Restored => PAYMENT_LOOKED_INTO,
         })),
         State::Expired => Some(Message::error(
             NoticeCode::Expired,

@@ -239,6 +239,7 @@ pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
         FlagReason::PaidTwice => "paid_twice",
         FlagReason::PaymentDisagrees => "payment_disagrees",
         FlagReason::LostByRestore => "lost_by_restore",
+        FlagReason::NotShown => "not_shown",
     }
 }
 
@@ -249,6 +250,7 @@ fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
         FlagReason::PaidTwice,
         FlagReason::PaymentDisagrees,
         FlagReason::LostByRestore,
+        FlagReason::NotShown,
     ]
     .into_iter()
     .find(|reason| reason_text(*reason) == text)

@@ -3,9 +3,13 @@
 use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
+use merchant_gateway::domain::checkout::due::due_at;
+use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::session::{CancelReason, State};
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::domain::time::{Span, Timestamp};
+
+use merchant_gateway::protocol::apps::messages::of_session;
 
 use crate::support::bench::Bench;
 use crate::support::shop;
@@ -63,19 +67,19 @@ fn a_payment_that_does_not_bear_it_out_decides_nothing() {
 fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
     for status in [IntentStatus::Succeeded, IntentStatus::Processing, IntentStatus::RequiresAction] {
         let mut bench = frozen();
-        let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+        let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
         bench.verify(Seen::Intent(bench.intent(status)));
         let refused = bench.answer(deciding).unwrap_err();
         assert!(refused.to_string().contains("pi_1"), "{refused}");
     }
-    // That nothing can be read is why an operator was asked: it is no reason to refuse the answer.
-    for seen in [Seen::Unread, Seen::Absent { asked: Timestamp::from_seconds(1_800_000_000) }] {
+    for seen in [Seen::Absent { asked: Timestamp::from_seconds(1_900_000_000) }] {
         let mut bench = frozen();
-        let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+        let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
         bench.verify(seen);
         let ended = bench.answer(deciding).unwrap().session;
         assert_eq!(ended.state, State::Canceled { reason: CancelReason::Operator });
-        let again = bench.ask(Command::Decide(Decision::NotCharged));
+        assert_eq!((ended.unconfirmed, bench.effects.len()), (None, 0), "it was read to the end");
+        let again = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
         assert!(bench.answer(again).is_ok(), "the same decision twice is one");
         let other = bench.ask(charged_by("pi_1"));
         assert_eq!(bench.answer(other).unwrap_err(), Rejection::NotFrozen("canceled"));
@@ -91,8 +95,82 @@ fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
         assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
     }
     let mut bench = Bench::ready();
-    let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+    let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
     assert_eq!(bench.answer(deciding).unwrap_err(), Rejection::NotFrozen("ready"));
+}
+
+fn not_charged(override_unread: bool) -> Command {
+    Command::Decide(Decision::NotCharged { override_unread })
+}
+
+#[test]
+fn an_operators_word_does_not_replace_a_reading() {
+    for seen in [Seen::Unread, Seen::KeyRefused, nothing_known()] {
+        let mut bench = frozen();
+        let deciding = bench.ask(not_charged(false));
+        bench.verify(seen.clone());
+        let refused = bench.answer(deciding).unwrap_err().to_string();
+        assert!(refused.contains("could not be read") && refused.contains("override_unread"), "{refused}");
+        assert!(matches!(bench.session().state, State::Frozen { .. }), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_decision_without_a_reading_is_followed_by_one_and_a_success_seen_then_is_flagged() {
+    let mut bench = frozen();
+    let deciding = bench.ask(not_charged(true));
+    bench.verify(Seen::Unread);
+    let ended = bench.answer(deciding).unwrap().session;
+    assert_eq!(ended.state, State::Canceled { reason: CancelReason::Operator });
+    for _ in 0..12 {
+        let due = due_at(bench.session()).expect("it stays due until it was read");
+        bench.now = bench.now.max(due);
+        bench.crash();
+        assert!(matches!(bench.effects[..], [Effect::Read { intent: None, .. }]), "{:?}", bench.effects);
+        bench.see(Seen::Unread);
+    }
+    bench.now = due_at(bench.session()).unwrap();
+    bench.wake();
+    bench.see(succeeded(&bench));
+    assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
+    assert_eq!(due_at(bench.session()), None, "and then it is known");
+    for asked in [bench.ask(Command::Read), bench.pay("spt_first0001")] {
+        let answer = bench.answer(asked).unwrap();
+        let said = of_session(&answer.session, answer.notice.as_ref(), bench.now);
+        assert!(!said.is_empty() && said[0].content.contains("Do not pay again"), "{said:?}");
+        assert!(said.iter().all(|said| !said.content.contains("othing was charged")), "{said:?}");
+    }
+}
+
+#[test]
+fn what_an_unread_decision_left_payable_is_canceled_at_stripe() {
+    let mut bench = frozen();
+    bench.ask(not_charged(true));
+    bench.verify(Seen::Unread);
+    bench.now = due_at(bench.session()).unwrap();
+    bench.wake();
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresPaymentMethod)));
+    bench.now = due_at(bench.session()).unwrap();
+    bench.wake();
+    assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]), "{:?}", bench.effects);
+    bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
+    assert_eq!((due_at(bench.session()), bench.flags.len()), (None, 0));
+}
+
+#[test]
+fn a_reading_just_after_the_last_send_ends_a_session_and_is_made_again() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::IdempotencyConflict);
+    let deciding = bench.ask(not_charged(false));
+    bench.verify(Seen::Absent { asked: bench.now });
+    assert!(matches!(bench.answer(deciding).unwrap().session.state, State::Canceled { .. }));
+    let ended = bench.now;
+    while let Some(due) = due_at(bench.session()) {
+        bench.now = due;
+        bench.wake();
+        bench.see_nothing();
+    }
+    assert!(bench.now >= ended + Span::minutes(2) && bench.now < ended + Span::minutes(5), "{}", bench.now);
 }
 
 #[test]
@@ -105,8 +183,8 @@ fn a_timeline_tells_each_state_attempt_answer_and_decision_in_order() {
     bench.tell_token(Ok(bench.good_facts()));
     bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
     fails_until_frozen(&mut bench, &Seen::Unread);
-    bench.ask(Command::Decide(Decision::NotCharged));
-    bench.verify(Seen::Unread);
+    bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    bench.verify(Seen::Absent { asked: bench.now });
     let told: Vec<String> =
         bench.timeline.iter().map(|entry| serde_json::to_string(&entry.what).unwrap()).collect();
     let tries = told.iter().filter(|entry| entry.contains("not read")).count();

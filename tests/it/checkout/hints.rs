@@ -4,6 +4,7 @@ use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer, Re
 use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
+use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
 use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::session::{CancelReason, State};
@@ -127,7 +128,7 @@ fn a_frozen_session_learns_which_payment_is_its_own() {
     tell(&mut bench, "pi_1", own);
     assert!(matches!(&bench.session().state, State::Frozen { charging, .. } if charging.intent.is_some()));
     // Now that it is known there is more to be read than silence.
-    let deciding = bench.ask(Command::Decide(Decision::NotCharged));
+    let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
     bench.verify(Seen::Unread);
     assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))));
     let deciding = bench.ask(Command::Decide(Decision::Charged { payment_intent: "pi_1".parse().unwrap() }));
@@ -223,4 +224,34 @@ fn an_order_that_was_hinted_at_is_looked_at_until_that_comes_to_its_end() {
     bench.see_order(OrderSeen::Unread);
     let next = bench.session().book.next_look.unwrap();
     assert!(next <= bench.now + merchant_gateway::domain::time::Span::minutes(1), "soon, not in days");
+}
+
+#[test]
+fn a_payment_that_stripe_never_shows_becomes_an_operators_after_a_month() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    bench.ask(told_of("pi_2"));
+    let began = bench.now;
+    while !bench.session().unexplained.is_empty() {
+        let looks_at_order = matches!(bench.effects[..], [Effect::Order(_)]);
+        if looks_at_order {
+            bench.pass(merchant_gateway::domain::time::Span::seconds(1));
+            let asked = bench.now;
+            bench.see_order(OrderSeen::Read {
+                refunds: vec![],
+                disputes: Some(vec![]),
+                asked,
+                complete: true,
+            });
+        } else {
+            bench.see_payment(Seen::Unread);
+        }
+        if bench.effects.is_empty() && !bench.session().unexplained.is_empty() {
+            bench.now = bench.now.max(due_at(bench.session()).unwrap());
+            bench.wake();
+        }
+    }
+    let days = bench.now.since(began).as_millis() / (24 * 3_600_000);
+    assert!((20..=40).contains(&days), "{days} days");
+    assert_eq!(bench.flags[0].reason, FlagReason::NotShown);
 }

@@ -40,6 +40,36 @@ fn retry_after_is_obeyed() {
 }
 
 #[test]
+fn a_long_retry_after_is_obeyed_as_long_as_the_request_may_be_sent() {
+    let (mut bench, _) = Bench::charging();
+    let retry_after = Some(Span::minutes(3));
+    bench.see(Seen::Unknown(Unknown { retry_after, ..Unknown::default() }));
+    let told = bench.now;
+    while bench.effects.is_empty() {
+        bench.wait_and_wake();
+    }
+    assert_eq!(bench.now.since(told), Span::minutes(3));
+    assert!(matches!(bench.effects[..], [Effect::Charge(_)]));
+
+    let (mut bench, _) = Bench::charging();
+    let retry_after = Some(Span::seconds(i64::MAX));
+    bench.see(Seen::Unknown(Unknown { retry_after, ..Unknown::default() }));
+    bench.now = bench.charging_state().repeat_until;
+    bench.wake();
+    assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "no pause outlasts the last moment to send");
+
+    let (mut bench, _) = Bench::charging();
+    let retry_after = Some(Span::minutes(10));
+    bench.see(Seen::Unknown(Unknown { retry_after, ..Unknown::default() }));
+    bench.now = bench.now - Span::hours(3);
+    bench.wake();
+    assert!(
+        matches!(bench.effects[..], [Effect::Charge(_)]),
+        "a clock that was set back puts nothing to sleep"
+    );
+}
+
+#[test]
 fn repeating_stops_early_where_it_can_tell_nothing_new() {
     let stops = [
         Unknown { should_retry: Some(false), ..Unknown::default() },
@@ -233,6 +263,12 @@ fn a_refusal_means_dead_only_when_no_earlier_send_may_have_paid() {
         bench.see(nothing_known());
         bench.wait_and_wake();
         bench.see(refusal.clone());
+        bench.wait_and_wake();
+        assert!(
+            matches!(bench.effects[..], [Effect::Charge(_)]),
+            "{name}: perhaps it is stored for all sends"
+        );
+        bench.see(refusal.clone());
         assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{name}: the first send may have paid");
         bench.see(succeeded(&bench));
         assert!(bench.answer(paying).unwrap().order.is_some(), "{name}");
@@ -240,9 +276,46 @@ fn a_refusal_means_dead_only_when_no_earlier_send_may_have_paid() {
         let (mut bench, _) = Bench::charging();
         bench.crash();
         bench.wait_and_wake();
+        bench.see(refusal.clone());
+        bench.wait_and_wake();
         bench.see(refusal);
         assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{name}: the lost send may have paid");
     }
+}
+
+#[test]
+fn a_refusal_that_stripe_has_stored_ends_an_attempt_whatever_was_sent_before() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(nothing_known());
+    bench.wait_and_wake();
+    bench.see(Seen::RequestRefused { detail: String::new() });
+    assert!(bench.waits(paying), "the first send may have paid");
+    bench.wait_and_wake();
+    bench.see(Seen::RefusedForGood { detail: String::new() });
+    assert!(matches!(bench.session().state, State::Ready { .. }));
+    assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+}
+
+#[test]
+fn silence_counts_from_the_last_send_and_not_from_the_last_moment_to_send() {
+    let (mut bench, paying) = Bench::charging();
+    bench.see(nothing_known());
+    bench.wait_and_wake();
+    bench.see(Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
+    let ended = bench.now;
+    let mut readings = Vec::new();
+    while bench.waits(paying) {
+        readings.push(bench.now);
+        bench.see_nothing();
+        if bench.waits(paying) {
+            bench.wait_and_wake();
+        }
+    }
+    let counted: Vec<_> = readings.iter().filter(|at| at.since(ended) >= Span::minutes(2)).collect();
+    assert_eq!(counted.len(), 2, "two readings count, both of them late");
+    assert!(counted[1].since(*counted[0]) >= Span::seconds(30));
+    assert!(bench.now < ended + Span::minutes(5), "{} after {ended}", bench.now);
+    assert_eq!(bench.session().state, State::Open { problem: None });
 }
 
 #[test]

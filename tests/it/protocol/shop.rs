@@ -185,6 +185,8 @@ pub(super) fn session(state: State) -> Session {
         state,
         book: Book::default(),
         unexplained: Vec::new(),
+        unconfirmed: None,
+        paid_late: false,
     }
 }
 
@@ -219,6 +221,7 @@ pub(super) fn charging() -> Session {
         intent: None,
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 1,
+        sends: merchant_gateway::domain::sends::Sends::default(),
         unread: Unread::default(),
         next_try: NOW,
     }))

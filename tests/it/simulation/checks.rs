@@ -80,6 +80,7 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
             FlagReason::PaidTwice => "flag: paid twice",
             FlagReason::PaymentDisagrees => "flag: payment disagrees",
             FlagReason::LostByRestore => "flag: lost by a restore",
+            FlagReason::NotShown => "flag: not shown",
         });
     }
     for told in &world.told {
@@ -173,7 +174,7 @@ fn refunds_of(world: &mut World, session: &SessionId) -> Result<(), String> {
     }
     let (_, row, _) = &world.store.rows[session];
     let paid = row.quote().map_or(0, |quote| quote.total.minor);
-    if row.book.refunded() > paid {
+    if row.book.reserved() > paid {
         return Err(format!("{session}: more goes back than was paid: {:?}", row.book));
     }
     let State::Completed { intent, .. } = row.state.clone() else { return Ok(()) };

@@ -56,6 +56,9 @@ impl ModelOutbox {
         if is_new {
             events.push(order_events::created(self.new_id(), &placed.order, "", true));
         }
+        if session.book.refunded() > placed.order.quote.total.minor {
+            return Err(format!("figures: {} tells of more than was paid: {:?}", session.id, session.book));
+        }
         for news in news {
             let parts = OrderEventParts { id: self.new_id(), at, wanted: true };
             let event = order_events::news(news, placed, &session.book, parts);

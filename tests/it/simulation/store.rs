@@ -6,6 +6,7 @@ use merchant_gateway::domain::checkout::aftersales::{News, RefundIntent};
 use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Flag};
 use merchant_gateway::domain::checkout::command::PlacedOrder;
 use merchant_gateway::domain::checkout::driver::CommitFailed;
+use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::session::{Session, State, Version};
 use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
 use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber, RefundNumber, SessionId, SptHash};
@@ -21,6 +22,10 @@ pub struct StoreMistakes {
     pub loses_attempts: bool,
     /// What is read says that an attempt under way is over.
     pub forgets_attempts_under_way: bool,
+    /// Now and then it is not kept when a session waits for something.
+    pub forgets_when_it_is_due: bool,
+    /// When an order is looked at next is not kept.
+    pub forgets_looks: bool,
 }
 
 pub struct Attempt {
@@ -137,7 +142,15 @@ impl ModelStore {
             self.shown.insert((id.clone(), change.session.revision.0), quote.total);
         }
         let version = Version(present.map_or(1, |version| version.0 + 1));
-        self.rows.insert(id, (version, change.session, change.due_at));
+        let (mut session, mut due) = (change.session, change.due_at);
+        if self.mistakes.forgets_when_it_is_due && version.0 % 4 == 0 {
+            due = None;
+        }
+        if self.mistakes.forgets_looks {
+            session.book.next_look = None;
+            due = due_at(&session);
+        }
+        self.rows.insert(id, (version, session, due));
         Ok(Ok(version))
     }
 }

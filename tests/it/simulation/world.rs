@@ -3,6 +3,7 @@
 //! What has left for the store or for Stripe takes effect even when the process that sent it is dead by then; what comes
 //! back to a dead process is lost.
 
+mod ends;
 mod inbox;
 mod outside;
 mod post;
@@ -308,7 +309,8 @@ impl World {
             }
         }
         broken_at_the_end(self)?;
-        self.broken_by_events()
+        self.broken_by_events()?;
+        if self.racing { Ok(()) } else { self.comes_to_its_end() }
     }
 
     /// Whether nothing is undecided; an operator is asked about what is frozen.
@@ -316,7 +318,7 @@ impl World {
         let mut settled = self.inbox.is_followed();
         for session in self.sessions.clone() {
             let row = self.store.rows.get(&session).map(|(_, row, _)| row.clone());
-            settled &= row.as_ref().is_none_or(|row| row.unexplained.is_empty());
+            settled &= row.as_ref().is_none_or(|row| row.unexplained.is_empty() && row.unconfirmed.is_none());
             match row.map(|row| row.state) {
                 Some(
                     State::Charging(_)
@@ -339,7 +341,7 @@ impl World {
                     let paid = self.stripe.succeeded(&session).next().map(|payment| payment.id.clone());
                     let decision = match paid {
                         Some(payment_intent) => Decision::Charged { payment_intent },
-                        None => Decision::NotCharged,
+                        None => Decision::NotCharged { override_unread: self.chance.per_mille(500) },
                     };
                     self.call_at(Span::seconds(60), &session, Command::Decide(decision));
                 }

@@ -66,6 +66,8 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         state,
         book: Book::default(),
         unexplained: Vec::new(),
+        unconfirmed: None,
+        paid_late: false,
     }
 }
 
@@ -122,6 +124,7 @@ fn under_way(number: u128) -> Charging {
         intent: Some(intent(number)),
         phase: Phase::Sending { replayed_errors: 0 },
         tries: 1,
+        sends: merchant_gateway::domain::sends::Sends::default(),
         unread: Unread::default(),
         next_try: Timestamp::from_seconds(1_790_000_030),
     }

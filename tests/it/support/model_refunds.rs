@@ -72,15 +72,20 @@ impl ModelStripe {
                 return RefundAnswer::Conflict;
             }
             let replayed = RefundAnswer::Unknown(Unknown { replayed_error: true, ..Unknown::default() });
-            return if matches!(kept.answer, RefundAnswer::Unknown(_)) {
-                replayed
-            } else {
-                kept.answer.clone()
+            return match &kept.answer {
+                RefundAnswer::Unknown(_) => replayed,
+                RefundAnswer::Refused { why, .. } => RefundAnswer::Refused { why: why.clone(), stored: true },
+                RefundAnswer::Made(_) | RefundAnswer::Conflict | RefundAnswer::KeyRefused => {
+                    kept.answer.clone()
+                }
             };
         }
         let disputed = self.disputes.iter().any(|dispute| dispute.payment == asked.payment);
         let answer = if disputed || asked.amount.minor > self.refundable(&asked.payment) {
-            RefundAnswer::Refused { why: "code charge_already_refunded, parameter none".to_owned() }
+            RefundAnswer::Refused {
+                why: "code charge_already_refunded, parameter none".to_owned(),
+                stored: false,
+            }
         } else {
             self.make(asked, now, chance)
         };
@@ -91,7 +96,7 @@ impl ModelStripe {
     fn make(&mut self, asked: &AskedBack, now: Timestamp, chance: &mut Chance) -> RefundAnswer {
         let kind = chance.below(10);
         if kind == 0 {
-            return RefundAnswer::Refused { why: "code none, parameter none".to_owned() };
+            return RefundAnswer::Refused { why: "code none, parameter none".to_owned(), stored: false };
         }
         if kind == 1 {
             return RefundAnswer::Unknown(Unknown::default());

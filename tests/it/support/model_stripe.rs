@@ -133,7 +133,14 @@ impl ModelStripe {
         if token.used + total.minor > token.limit.minor {
             return Seen::TokenRefused { maybe_consumed: token.used > 0, detail: "limit".to_owned() };
         }
-        if token.revoked || token.expires <= now {
+        if token.revoked {
+            // Found out while it was carried out: that is stored, and told again as what it is.
+            let detail = "revoked".to_owned();
+            let answer = Seen::RefusedForGood { detail: detail.clone() };
+            self.keys.insert(key, Kept { body, answer, at: now });
+            return Seen::TokenRefused { maybe_consumed: false, detail };
+        }
+        if token.expires <= now {
             return Seen::TokenRefused { maybe_consumed: false, detail: "gone".to_owned() };
         }
         let card = token.card;

@@ -7,6 +7,7 @@
 pub mod fulfillment;
 pub mod refund;
 
+use refund::Told;
 pub use refund::{RefundAnswer, RefundIntent, RefundSeen, RefundWish};
 
 use super::command::Rejection;
@@ -27,6 +28,12 @@ const LOOKS: [u32; 7] = [1, 7, 14, 30, 60, 90, 120];
 
 /// The same from when each of its refunds was made: one may come back long after it has left.
 const REFUND_LOOKS: [u32; 5] = [1, 3, 7, 14, 30];
+
+/// For how many days a refund or a dispute that has no end yet is looked at; later only webhooks and operators bring news.
+const WATCHED: u32 = 120;
+
+/// How many looks in a row may fail before only those are made that are made in any case: about a week of them.
+const LOOKS_IN_VAIN: u32 = 40;
 
 /// The longest pause between two looks at something that Stripe has still to decide.
 pub(super) const LONGEST_WATCH: Span = Span::hours(6);
@@ -121,12 +128,17 @@ pub(super) fn settle(session: &Session, seen: OrderSeen, context: &Context<'_>) 
     }
     match seen {
         OrderSeen::Asked { number, answer: RefundAnswer::Made(seen) } => {
-            refund::made(&mut next.book, number, &seen);
-            news.push(News::Refunded(seen.id));
-            // A look that is due all the same stays due.
-            let due = next.book.next_look;
-            schedule(&mut next, true, context);
-            next.book.next_look = [due, next.book.next_look].into_iter().flatten().min();
+            let told = refund::made(&mut next.book, number, &seen);
+            if told != Told::Known {
+                news.push(News::Refunded(seen.id));
+                // A look that is due all the same stays due.
+                let due = next.book.next_look;
+                schedule(&mut next, true, context);
+                next.book.next_look = [due, next.book.next_look].into_iter().flatten().min();
+            }
+            if told == Told::Stored {
+                next.book.look_now(context.moment.now);
+            }
         }
         OrderSeen::Asked { number, answer } => {
             if refund::answered(&mut next.book, number, answer, context) {
@@ -148,12 +160,12 @@ pub(super) fn settle(session: &Session, seen: OrderSeen, context: &Context<'_>) 
             } else if all {
                 schedule(&mut next, !news.is_empty(), context);
             } else {
-                look_again(&mut next.book, context);
+                look_again(&mut next, context);
             }
         }
         OrderSeen::Unread => {
             refund::unread(&mut next.book, context);
-            look_again(&mut next.book, context);
+            look_again(&mut next, context);
         }
     }
     Transition { news, ..Transition::to(next) }
@@ -183,14 +195,23 @@ fn schedule(session: &mut Session, anything_new: bool, context: &Context<'_>) {
     let looks = if anything_new { 0 } else { session.book.looks };
     session.book.looks = looks.saturating_add(1);
     let in_any_case = next_look(session, now);
-    let soon = session.book.is_unsettled().then(|| now + watch(looks, context));
+    let soon = is_watched(session, now).then(|| now + watch(looks, context));
     session.book.next_look = [in_any_case, soon].into_iter().flatten().min();
 }
 
-/// A look did not come to its end: it is made again after a pause, however far off the next one is.
-fn look_again(book: &mut Book, context: &Context<'_>) {
-    book.next_look = Some(context.moment.now + watch(book.looks, context));
-    book.looks = book.looks.saturating_add(1);
+/// A look did not come to its end: it is made again after a pause, however far off the next one is. After
+/// [`LOOKS_IN_VAIN`] of them only the looks are left that are made in any case.
+fn look_again(session: &mut Session, context: &Context<'_>) {
+    let now = context.moment.now;
+    let looks = session.book.looks;
+    session.book.looks = looks.saturating_add(1);
+    let soon = looks < LOOKS_IN_VAIN || is_watched(session, now);
+    session.book.next_look = if soon { Some(now + watch(looks, context)) } else { next_look(session, now) };
+}
+
+/// Whether Stripe has still to say how something ends, and it is not so old that only a webhook may tell.
+fn is_watched(session: &Session, now: Timestamp) -> bool {
+    session.book.is_unsettled_since(now - days_of(WATCHED))
 }
 
 /// A pause that doubles from look to look, from a minute to [`LONGEST_WATCH`].

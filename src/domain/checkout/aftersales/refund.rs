@@ -16,6 +16,7 @@ use crate::domain::checkout::step::{Context, Transition};
 use crate::domain::ids::{AccountId, PaymentIntentId, Reference, RefundId, RefundNumber, SessionId, Tenant};
 use crate::domain::money::Money;
 use crate::domain::order::{Asking, Book, Refund, RefundReason, RefundRequest, RefundState, RefundStatus};
+use crate::domain::sends::{ABSENCE_INTERVAL, Sends};
 use crate::domain::time::{Span, Timestamp};
 
 /// How long the request for a refund is repeated; Stripe would remember its key for a day.
@@ -23,12 +24,6 @@ const REPEAT: Span = Span::hours(1);
 
 /// After this many tries a replayed server error is all that its key will ever answer.
 const REPLAYED_ERRORS: u32 = 3;
-
-/// How long after the last possible send a look that finds nothing begins to count.
-const ABSENCE_MARGIN: Span = Span::minutes(2);
-
-/// How far apart the two looks must be that together say that it was never made.
-const ABSENCE_INTERVAL: Span = Span::seconds(30);
 
 /// A refund that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +68,8 @@ pub enum RefundAnswer {
     Refused {
         /// Stripe's code and parameter.
         why: String,
+        /// Whether it is stored under the idempotency key: then no send of this request has made it, and none will.
+        stored: bool,
     },
     /// The idempotency key is known with another request.
     Conflict,
@@ -155,7 +152,7 @@ pub(in crate::domain::checkout) fn refund(
         return Err(Rejection::AccountUnknown);
     }
     let paid = session.book.paid.unwrap_or(quote.total);
-    let left = paid.minor.saturating_sub(session.book.refunded());
+    let left = paid.minor.saturating_sub(session.book.reserved());
     let minor = wish.amount.unwrap_or(left);
     if minor <= 0 || minor > left {
         return Err(Rejection::RefundTooLarge { left: Money::new(left.max(0), paid.currency) });
@@ -174,6 +171,7 @@ pub(in crate::domain::checkout) fn refund(
             absent_since: None,
             tries: 0,
             next_try: now,
+            sends: Sends::default(),
             last_answer: None,
         }),
     };
@@ -199,7 +197,7 @@ pub(in crate::domain::checkout) fn refund(
 
 /// Whether the next try of a refund is further off than any pause is long: then the clock was set back.
 pub(in crate::domain::checkout) fn beyond_any_pause(book: &Book, now: Timestamp) -> bool {
-    book.asking().is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE)
+    book.asking().is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE && !asking.sends.waits(now))
 }
 
 /// What is to be done for a refund that is due; `None` where none is, or where only looking can tell.
@@ -220,14 +218,30 @@ pub(super) fn work(book: &Book, now: Timestamp) -> Option<Work> {
     })
 }
 
+/// What the answer by a refund that was made means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It stands as it was just made.
+    Fresh,
+    /// It may be what Stripe has stored for an earlier send: where the refund stands now, a look tells.
+    Stored,
+    /// It was known to be made, by a look that is no older.
+    Known,
+}
+
 /// The request for a refund was answered by the refund that it made, whatever that says of itself.
-pub(super) fn made(book: &mut Book, number: RefundNumber, seen: &RefundSeen) {
+pub(super) fn made(book: &mut Book, number: RefundNumber, seen: &RefundSeen) -> Told {
     let asked =
         |refund: &&mut Refund| refund.request.as_ref().is_some_and(|request| request.number == number);
-    if let Some(refund) = book.refunds.iter_mut().find(asked) {
-        refund.amount = seen.amount;
-        refund.state = RefundState::Made { id: seen.id.clone(), status: seen.status };
-    }
+    let Some(refund) = book.refunds.iter_mut().find(asked) else { return Told::Known };
+    let told = match &refund.state {
+        RefundState::Made { .. } => return Told::Known,
+        RefundState::Asking(Asking { tries: 0, looking: false, .. }) => Told::Fresh,
+        RefundState::Asking(_) | RefundState::Refused { .. } => Told::Stored,
+    };
+    refund.amount = seen.amount;
+    refund.state = RefundState::Made { id: seen.id.clone(), status: seen.status };
+    told
 }
 
 /// A refund that Stripe shows: one that was asked for, one that is known, or one that was made elsewhere. Whether that is
@@ -280,9 +294,14 @@ pub(super) fn answered(
     asking.last_answer = Some(answer.told());
     match answer {
         // No other send of it may have made it: one whose answer was lost.
-        RefundAnswer::Refused { why } if asking.tries == 0 && !asking.looking => {
+        RefundAnswer::Refused { why, stored } if stored || asking.tries == 0 && !asking.looking => {
             refund.state = RefundState::Refused { why };
             return true;
+        }
+        // Asked once more, Stripe says whether this refusal holds for every send.
+        RefundAnswer::Refused { .. } if !asking.looking && !asking.sends.refused => {
+            asking.sends.refused = true;
+            again(asking, None, context);
         }
         RefundAnswer::Unknown(unknown) if !asking.looking => {
             let hopeless = unknown.cannot_repeat
@@ -304,7 +323,7 @@ impl RefundAnswer {
     fn told(&self) -> String {
         match self {
             Self::Made(_) => "made".to_owned(),
-            Self::Refused { why } => format!("refused: {why}"),
+            Self::Refused { why, .. } => format!("refused: {why}"),
             Self::Conflict => "its idempotency key stands for another request".to_owned(),
             Self::KeyRefused => "the key is refused, or opens another account".to_owned(),
             Self::Unknown(_) => "no answer, or none that tells".to_owned(),
@@ -316,6 +335,7 @@ impl RefundAnswer {
 fn look_for(asking: &mut Asking, context: &Context<'_>) {
     if !asking.looking {
         asking.looking = true;
+        asking.sends.end(context.moment.now);
         asking.tries = 0;
     }
     asking.next_try = context.moment.now;
@@ -323,6 +343,7 @@ fn look_for(asking: &mut Asking, context: &Context<'_>) {
 
 fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
     asking.next_try = context.moment.now + pause(asking.tries, at_least, context);
+    asking.sends.told_to_wait = at_least.filter(|least| *least > LONGEST_PAUSE).map(|_| context.moment.now);
     asking.tries = asking.tries.saturating_add(1);
     if !asking.looking {
         // When the last moment to send has come, looking begins: no pause outlasts it.
@@ -347,7 +368,7 @@ pub(super) fn missed(book: &mut Book, proof: Option<Timestamp>, context: &Contex
     if !asking.looking {
         return;
     }
-    let Some(asked) = proof.filter(|asked| *asked >= asking.repeat_until + ABSENCE_MARGIN) else {
+    let Some(asked) = proof.filter(|asked| asking.sends.silence_counts(*asked, asking.repeat_until)) else {
         again(asking, None, context);
         return;
     };

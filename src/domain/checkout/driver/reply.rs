@@ -14,6 +14,7 @@ pub(super) fn refuse(request: RequestId, rejection: Rejection, out: &mut Vec<Out
 
 /// Tells a caller how an unpaid session stands.
 pub(super) fn tell(request: RequestId, session: &Session, notice: Option<Notice>, out: &mut Vec<Output>) {
+    let notice = session.late_payment().or(notice);
     out.push(Output::Reply(
         request,
         Ok(Box::new(Answer { session: session.clone(), order: None, notice, checkout_page: None })),
@@ -77,7 +78,7 @@ pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>
         Some((_, session)) => Ok(Box::new(Answer {
             session: session.clone(),
             order: loaded.order.clone(),
-            notice: notice.or_else(|| standing_notice(session, &turn.context)),
+            notice: session.late_payment().or(notice).or_else(|| standing_notice(session, &turn.context)),
             checkout_page: None,
         })),
     };

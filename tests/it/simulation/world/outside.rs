@@ -77,10 +77,15 @@ impl World {
         let Verification { attempt, known, decision } = verification;
         let intent = match (decision, known) {
             (Decision::Charged { payment_intent }, _) => Some(payment_intent.clone()),
-            (Decision::NotCharged, known) => known.clone(),
+            (Decision::NotCharged { .. }, known) => known.clone(),
         };
         let started =
             self.store.attempts.get(&(session.clone(), *attempt)).map_or(self.now, |row| row.intent.started);
+        let silent = self.now < self.silent_until;
+        if silent || self.chance.per_mille(300) {
+            self.count("decided unread");
+            return Seen::Unread;
+        }
         let seen = match intent {
             Some(intent) => self.stripe.read(&intent, self.now),
             None => self.stripe.find(session, *attempt, started, self.now),
@@ -88,7 +93,7 @@ impl World {
         let (seen, beside) = seen.apart();
         let seen = match (decision, &seen) {
             // What could still be paid is canceled before it is called not charged.
-            (Decision::NotCharged, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
+            (Decision::NotCharged { .. }, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
             _ => seen,
         };
         seen.beside(beside)
@@ -183,7 +188,8 @@ impl World {
         let Some(intent) = self.store.refunds.get(&(session.clone(), number)).cloned() else {
             return Err(format!("I3: {session} asks for a refund without a durable row {}", number.0));
         };
-        if self.now >= intent.repeat_until {
+        let sends = self.store.rows.get(session).is_some_and(|(_, row, _)| row.book.sends(number));
+        if !sends || self.now >= intent.repeat_until {
             let lost = Unknown { cannot_repeat: true, ..Unknown::default() };
             return Ok(RefundAnswer::Unknown(lost));
         }

@@ -1,0 +1,50 @@
+//! The sends of a request that is repeated under one idempotency key: when they ended, and what silence after that proves.
+//!
+//! Invariant: a reading proves that a request had no effect only if it began [`ABSENCE_MARGIN`] after the last send.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::{Span, Timestamp};
+
+/// How long after the last send a reading that finds nothing begins to count. It covers the time that the commit takes
+/// which ends the sending, and the way of the last request to Stripe.
+pub const ABSENCE_MARGIN: Span = Span::minutes(2);
+
+/// How far apart the two readings must be that together say that a request had no effect.
+pub const ABSENCE_INTERVAL: Span = Span::seconds(30);
+
+/// What is known of the sends of one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sends {
+    /// Whether one of them was refused, while another had no known outcome. It is sent once more: a refusal that Stripe has
+    /// stored under the key is then repeated as such, and holds for all of them.
+    #[serde(default)]
+    pub refused: bool,
+    /// When the sending ended; `None` while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// When Stripe asked for a longer pause than any of ours, and the next try waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_to_wait: Option<Timestamp>,
+}
+
+impl Sends {
+    /// The request is not sent any more from this moment on.
+    pub fn end(&mut self, now: Timestamp) {
+        self.ended.get_or_insert(now);
+        self.told_to_wait = None;
+    }
+
+    /// Whether the next try waits as long as Stripe asked for; not where the clock was set back since.
+    #[must_use]
+    pub fn waits(&self, now: Timestamp) -> bool {
+        self.told_to_wait.is_some_and(|told| told <= now)
+    }
+
+    /// Whether a complete reading that began at `asked` counts when it does not show what the request was for.
+    #[must_use]
+    pub fn silence_counts(&self, asked: Timestamp, repeat_until: Timestamp) -> bool {
+        let last = self.ended.map_or(repeat_until, |ended| ended.min(repeat_until));
+        asked >= last + ABSENCE_MARGIN
+    }
+}
