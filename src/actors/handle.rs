@@ -19,6 +19,7 @@ use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
+use crate::protocol::capability::{Capabilities, Capability};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
 use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which, WhichFlags, WhichOrders};
@@ -203,6 +204,18 @@ impl MerchantHandle {
         view.checkout.method.opens_pages().then(|| self.services.links.checkout(&view, id))
     }
 
+    /// Makes capabilities of this merchant's sessions.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        self.services.links.capabilities()
+    }
+
+    /// The session that a capability opens here; nothing is asked of the store or of an actor.
+    #[must_use]
+    pub fn opened<'a>(&self, claimed: &'a Capability) -> Option<&'a SessionId> {
+        self.capabilities().opened(&self.shared.tenant, claimed)
+    }
+
     /// Whether `key` opens the page of this checkout.
     #[must_use]
     pub fn opens_checkout(&self, id: &SessionId, key: &str) -> bool {
@@ -256,7 +269,8 @@ impl MerchantHandle {
                 if !paying || !matches!(session.state, State::Open { .. } | State::Ready { .. }) =>
             {
                 let notice = session.notice.clone();
-                Ok(Box::new(Answer { session, order: loaded.order, notice, checkout_page: None }))
+                let order = loaded.order;
+                Ok(Box::new(Answer { session, order, notice, repeats_payment: false, checkout_page: None }))
             }
             Some(_) | None => Err(late(command)),
         }

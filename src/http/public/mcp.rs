@@ -76,7 +76,7 @@ async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Re
                     outcome
                 }
             };
-            let response = finish(*context, outcome);
+            let response = finish(*context, outcome, merchant.capabilities());
             record(merchant, &caller, Some(tool), response.status);
             response
         }
@@ -101,11 +101,14 @@ async fn run(merchant: &MerchantHandle, SessionCall { target, command }: Session
     let answered = match (&target, command) {
         (Target::New, Command::Create(patch)) => merchant.create(patch).await,
         (Target::New, _) => Err(Rejection::NotFound),
-        (Target::Existing(reference), command) => merchant.ask(&reference.id, command).await,
+        (Target::Existing(claimed), command) => match merchant.opened(claimed) {
+            Some(session) => merchant.ask(session, command).await,
+            None => Err(Rejection::NotFound),
+        },
     };
     match (answered, target) {
         (Ok(answer), _) => Outcome::Session(answer),
-        (Err(Rejection::Undecided), Target::Existing(reference)) => Outcome::InProgress(reference),
+        (Err(Rejection::Undecided), Target::Existing(session)) => Outcome::InProgress(session),
         (Err(rejection), _) => Outcome::Refused(rejection),
     }
 }

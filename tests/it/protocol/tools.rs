@@ -3,7 +3,7 @@
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::session::{CancelReason, State};
-use merchant_gateway::domain::ids::{Revision, SessionId, SessionRef};
+use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::protocol::mcp::{Outcome, Target};
 use serde_json::{Value, json};
@@ -161,21 +161,20 @@ fn wrong_wishes_are_refused_with_what_to_send() {
 
 #[test]
 fn an_update_checks_the_revision_that_was_seen() {
-    let id = SessionId::from_random(1);
+    let (id, fourth) = (shop::capability(1, None).expose(), shop::capability(1, Some(4)));
     let revision = |arguments: Value| {
         let command = Host::tool("update_checkout", &arguments).session_call().command;
         let Command::Update { revision, .. } = command else { panic!("another command") };
         revision
     };
-    assert_eq!(revision(json!({ "checkout_session_id": id.as_str() })), None);
-    assert_eq!(revision(json!({ "checkout_session_id": format!("{id}_r4") })), Some(Revision(4)));
-    assert_eq!(revision(json!({ "checkout_session_id": id.as_str(), "revision": 2 })), Some(Revision(2)));
-    let both = json!({ "checkout_session_id": format!("{id}_r4"), "revision": 3 });
+    assert_eq!(revision(json!({ "checkout_session_id": id })), None);
+    assert_eq!(revision(json!({ "checkout_session_id": fourth.expose() })), Some(Revision(4)));
+    assert_eq!(revision(json!({ "checkout_session_id": id, "revision": 2 })), Some(Revision(2)));
+    let both = json!({ "checkout_session_id": fourth.expose(), "revision": 3 });
     assert!(refused("update_checkout", &both).contains("disagrees"));
-    let target = Host::tool("get_checkout", &json!({ "checkout_session_id": format!("{id}_r4") }))
-        .session_call()
-        .target;
-    assert_eq!(target, Target::Existing(SessionRef { id, revision: Some(Revision(4)) }));
+    let target =
+        Host::tool("get_checkout", &json!({ "checkout_session_id": fourth.expose() })).session_call().target;
+    assert_eq!(target, Target::Existing(fourth));
     for wrong in [json!("chk_1"), json!(5), json!(""), json!("price_1::2")] {
         assert!(refused("get_checkout", &json!({ "checkout_session_id": wrong })).contains("chk_"));
     }
@@ -201,7 +200,7 @@ fn the_product_checkout_contract_believes_only_ids_and_quantities() {
 }
 
 fn get() -> Host {
-    Host::tool("get_checkout", &json!({ "checkout_session_id": SessionId::from_random(0xfeed).as_str() }))
+    Host::tool("get_checkout", &json!({ "checkout_session_id": shop::capability(0xfeed, None).expose() }))
 }
 
 #[test]
@@ -219,7 +218,7 @@ fn a_model_reads_neither_buyer_nor_address_and_the_widget_both() {
     }
     let update = Host::tool(
         "update_checkout",
-        &json!({ "checkout_session_id": SessionId::from_random(0xfeed).as_str() }),
+        &json!({ "checkout_session_id": shop::capability(0xfeed, None).expose() }),
     );
     let reply = update.outcome(Ok(shop::answer(shop::ready())));
     let content = &reply.result()["structuredContent"];
@@ -279,12 +278,12 @@ fn without_a_quote_only_what_the_catalog_decides_is_told() {
 #[test]
 fn what_a_session_refuses_is_a_result_in_a_sentence() {
     for tool in ["get_checkout", "update_checkout", "cancel_checkout"] {
-        let host = Host::tool(tool, &json!({ "checkout_session_id": SessionId::from_random(1).as_str() }));
+        let host = Host::tool(tool, &json!({ "checkout_session_id": shop::capability(1, None).expose() }));
         let reply = host.outcome(Outcome::Refused(Rejection::NotFound));
         assert!(reply.is_error());
         assert_eq!(reply.text(), "There is no such checkout in this shop; start one with create_checkout.");
-        let reference = SessionRef { id: SessionId::from_random(1), revision: None };
-        assert!(host.outcome(Outcome::InProgress(reference)).text().contains("get_checkout"));
+        let session = shop::capability(1, None);
+        assert!(host.outcome(Outcome::InProgress(session)).text().contains("get_checkout"));
     }
 }
 

@@ -16,7 +16,13 @@ pub(super) fn refuse(request: RequestId, rejection: Rejection, out: &mut Vec<Out
 pub(super) fn tell(request: RequestId, session: &Session, notice: Option<Notice>, out: &mut Vec<Output>) {
     out.push(Output::Reply(
         request,
-        Ok(Box::new(Answer { session: session.clone(), order: None, notice, checkout_page: None })),
+        Ok(Box::new(Answer {
+            session: session.clone(),
+            order: None,
+            notice,
+            repeats_payment: false,
+            checkout_page: None,
+        })),
     ));
 }
 
@@ -78,6 +84,7 @@ pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>
             session: session.clone(),
             order: loaded.order.clone(),
             notice: notice.or_else(|| standing_notice(session, &turn.context)),
+            repeats_payment: loaded.token_use.as_ref().is_some_and(|used| used.paid(&session.id)),
             checkout_page: None,
         })),
     };

@@ -21,6 +21,7 @@ use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::hint::Hint;
 use crate::domain::checkout::session::State;
 use crate::domain::ids::SessionId;
+use crate::protocol::rendering::Rendering;
 use crate::runtime::{Budget, TooMany};
 use form::{Edit, Last, Pay};
 
@@ -100,16 +101,26 @@ impl Holder {
         match &answer.checkout_page {
             Some(link) => html::answer(status, last.page(), &view).body(page::render(
                 answer,
-                &view,
-                (link, self.merchant.now()),
+                Rendering {
+                    view: &view,
+                    capabilities: self.merchant.capabilities(),
+                    now: self.merchant.now(),
+                },
+                link,
                 last,
             )),
             // The shop has stopped taking payments on pages: what is paid already can still be looked at.
-            None => match &answer.order {
-                Some(placed) => redirect(&placed.permalink),
+            None => match self.permalink(answer) {
+                Some(permalink) => redirect(permalink),
                 None => not_found(),
             },
         }
+    }
+
+    /// The link of the checkout's order, as long as it is told.
+    fn permalink<'a>(&self, answer: &'a Answer) -> Option<&'a str> {
+        let placed = answer.order.as_ref().filter(|_| !answer.is_closed(self.merchant.now()));
+        placed.map(|placed| placed.permalink.as_str())
     }
 
     /// Where this checkout's page is, for a redirection.
@@ -139,8 +150,8 @@ async fn came_back(
     // What comes of it is seen below, or by the page that looks again.
     let _ = holder.merchant.ask(&holder.id, Command::Hear(Hint::payment())).await;
     match holder.merchant.ask(&holder.id, Command::Read).await {
-        Ok(answer) => match (&answer.order, &answer.session.state) {
-            (Some(placed), _) => redirect(&placed.permalink),
+        Ok(answer) => match (holder.permalink(&answer), &answer.session.state) {
+            (Some(permalink), _) => redirect(permalink),
             (None, State::AwaitingHosted { .. }) => {
                 let view = holder.merchant.view();
                 html::answer(StatusCode::OK, Kind::Forms, &view).body(page::waiting(&answer, &view))
@@ -189,9 +200,9 @@ async fn pay(
         return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
     };
     match holder.merchant.ask(&holder.id, form.command()).await {
-        Ok(answer) => match (&answer.session.state, &answer.order) {
+        Ok(answer) => match (&answer.session.state, holder.permalink(&answer)) {
             (State::AwaitingHosted { page, .. }, _) => redirect(&page.url),
-            (_, Some(placed)) => redirect(&placed.permalink),
+            (_, Some(permalink)) => redirect(permalink),
             // It is still being opened, or something else is under way: the page looks again by itself.
             (State::OpeningHosted(_) | State::ClosingHosted { .. } | State::Charging(_), None) => {
                 Holder::link(&answer)
