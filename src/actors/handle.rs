@@ -81,18 +81,35 @@ impl MerchantHandle {
     /// Asks something of a checkout and waits for the answer, at most 20 seconds. After that a payment goes on by
     /// itself and the caller hears how the session stands.
     pub async fn ask(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
-        let mut answer = self.answered(id, command).await?;
+        self.ask_for(id, command, None).await
+    }
+
+    /// The same for a shopper, as the host names them.
+    pub async fn ask_for(
+        &self,
+        id: &SessionId,
+        command: Command,
+        shopper: Option<&str>,
+    ) -> Result<Box<Answer>, Rejection> {
+        let mut answer = self.answered(id, command, shopper).await?;
         answer.checkout_page = self.checkout_page(id);
         Ok(answer)
     }
 
-    async fn answered(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
+    async fn answered(
+        &self,
+        id: &SessionId,
+        command: Command,
+        shopper: Option<&str>,
+    ) -> Result<Box<Answer>, Rejection> {
         let deadline = Instant::now() + DEADLINE;
+        let shopper = shopper.map(str::to_owned);
         for _ in 0..TRIES {
             let session = self.session(id);
             let request = self.services.next_request();
             let (reply, answer) = oneshot::channel();
-            match session.try_send(Ask { request, command: command.clone(), reply }) {
+            match session.try_send(Ask { request, command: command.clone(), shopper: shopper.clone(), reply })
+            {
                 Ok(()) => {}
                 Err(SendError::Full(_)) => return Err(late(&command)),
                 Err(SendError::Closed(_)) => continue,

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::address::CountryCode;
+use super::cart::Cart;
 use super::catalog::Catalog;
 use super::ids::{AccountId, MerchantId, Mode, NetworkId, Tenant};
 use super::money::{Currency, Money};
@@ -238,6 +239,14 @@ pub struct Limits {
     pub payments_per_minute: u32,
     /// Calls per minute of one shopper, as the host names them.
     pub per_shopper_per_minute: u32,
+}
+
+impl MerchantView {
+    /// Whether everything in a cart is sold here.
+    #[must_use]
+    pub fn sells_all_of(&self, cart: &Cart) -> bool {
+        cart.lines().iter().all(|line| self.catalog.item(&line.id).is_some())
+    }
 }
 
 impl Default for Limits {

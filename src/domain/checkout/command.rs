@@ -198,6 +198,9 @@ pub enum Rejection {
     /// Stripe could not be asked about the token.
     #[error("the payment could not be checked just now; nothing was charged; try again in a moment")]
     TokenUnread,
+    /// Too many payments of this session, shopper or merchant reach Stripe at once; this one was looked at and not begun.
+    #[error("too many payments at once; this one was not begun; try again in a moment")]
+    TooManyPayments,
     /// Only a paid order has this.
     #[error("this checkout is {0}; only a completed one has an order")]
     NotPaid(&'static str),

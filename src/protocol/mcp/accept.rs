@@ -226,6 +226,7 @@ fn read_params(envelope: &Envelope<'_>, era: Era) -> Result<Map<String, Value>, 
             })
         }
         Err(StrictError::TooDeep) => Err(Fault::Envelope("params are nested deeper than 64 levels")),
+        Err(StrictError::TooMany) => Err(Fault::Envelope("params hold more than 4096 values")),
         Err(StrictError::Syntax(why)) => Err(Fault::Unparseable(why)),
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::AccountUnknown
         | Rejection::ClockDiffers
         | Rejection::TokenUnread
+        | Rejection::TooManyPayments
         | Rejection::NotPaid(_)
         | Rejection::RefundTooLarge { .. }
         | Rejection::RefundUnderWay

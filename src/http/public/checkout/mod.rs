@@ -73,7 +73,6 @@ impl Holder {
         visit: Result<Visit, Stranger>,
         request: &HttpRequest,
         path: &PagePath,
-        budget: Budget,
     ) -> Result<Self, TurnedAway> {
         let visit = visit.map_err(|_| TurnedAway::Unknown)?;
         let opening = web::Query::<Opening>::from_query(request.query_string());
@@ -84,8 +83,19 @@ impl Holder {
         if !merchant.opens_checkout(&id, &opening.key) {
             return Err(TurnedAway::Unknown);
         }
-        merchant.limiter().take(budget, Some(id.as_str())).map_err(TurnedAway::TooMany)?;
+        merchant.limiter().take(Budget::Held(id.as_str()), None).map_err(TurnedAway::TooMany)?;
         Ok(Self { merchant, id })
+    }
+
+    /// Takes from the limits of paying where a page at Stripe is still to be opened: one that is open is free.
+    async fn may_pay(&self) -> Result<(), TurnedAway> {
+        match self.merchant.ask(&self.id, Command::Read).await {
+            Ok(answer) if matches!(answer.session.state, State::Ready { .. }) => {
+                let budget = Budget::Payment(self.id.as_str());
+                self.merchant.limiter().take(budget, None).map_err(TurnedAway::TooMany)
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// The page as the session stands, with what there is to say beside it.
@@ -131,7 +141,7 @@ impl Holder {
 
 /// Shows the checkout.
 async fn show(request: HttpRequest, path: web::Path<PagePath>, public: web::Data<Public>) -> HttpResponse {
-    match Holder::of(Visit::of(&request, &public), &request, &path, Budget::Request) {
+    match Holder::of(Visit::of(&request, &public), &request, &path) {
         Ok(holder) => holder.page(StatusCode::OK, Last::default()).await,
         Err(away) => away.answer(),
     }
@@ -143,7 +153,7 @@ async fn came_back(
     path: web::Path<PagePath>,
     public: web::Data<Public>,
 ) -> HttpResponse {
-    let holder = match Holder::of(Visit::of(&request, &public), &request, &path, Budget::Request) {
+    let holder = match Holder::of(Visit::of(&request, &public), &request, &path) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
@@ -169,7 +179,7 @@ async fn edit(
     public: web::Data<Public>,
     payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path, Budget::Request) {
+    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
@@ -192,13 +202,16 @@ async fn pay(
     public: web::Data<Public>,
     payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path, Budget::Payment) {
+    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
     let Some(form) = form::read::<Pay>(payload).await else {
         return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
     };
+    if let Err(away) = holder.may_pay().await {
+        return away.answer();
+    }
     match holder.merchant.ask(&holder.id, form.command()).await {
         Ok(answer) => match (&answer.session.state, holder.permalink(&answer)) {
             (State::AwaitingHosted { page, .. }, _) => redirect(&page.url),
