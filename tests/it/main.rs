@@ -18,6 +18,7 @@ mod conformance;
 mod crash;
 mod demo;
 mod documents;
+mod doors;
 mod emulator;
 mod faults;
 mod healthcheck;

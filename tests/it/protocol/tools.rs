@@ -5,6 +5,7 @@ use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::session::{CancelReason, State};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
+use merchant_gateway::domain::time::Span;
 use merchant_gateway::protocol::mcp::{Outcome, Target};
 use serde_json::{Value, json};
 
@@ -295,4 +296,37 @@ fn a_buyer_may_have_one_name_or_two() {
     assert_eq!(named(json!({ "name": "Ada Lovelace", "email": null })).name.as_deref(), Some("Ada Lovelace"));
     assert_eq!(named(json!({ "first_name": "Ada" })).name.as_deref(), Some("Ada"));
     assert_eq!(named(json!({})), Buyer::default());
+}
+
+#[test]
+fn a_day_after_its_end_a_checkout_is_told_without_person_and_link() {
+    let private = ["Ada", "ada@example.com", "Analytical", "10001", "permalink_url", "orders/ord_1?key=abc"];
+    let complete = || {
+        let data = json!({ "token": "spt_1RjAnother00000", "provider": "stripe" });
+        let id = shop::capability(0xfeed, None).expose();
+        Host::tool("complete_checkout", &json!({ "checkout_session_id": id, "payment_data": data }))
+    };
+    let tool = |name: &str| {
+        Host::tool(name, &json!({ "checkout_session_id": shop::capability(0xfeed, None).expose() }))
+    };
+    let mut expired = shop::answer(shop::session(State::Expired));
+    expired.session.expires = shop::NOW - Span::hours(24);
+    let mut paid = shop::paid();
+    paid.order.as_mut().unwrap().order.created = shop::NOW - Span::hours(24);
+    for answer in [paid.clone(), expired] {
+        for host in [get(), complete(), tool("update_checkout"), tool("start_hosted_checkout")] {
+            let told = host.outcome(Ok(answer.clone())).result().to_string();
+            for private in private {
+                assert!(!told.contains(private), "{private}: {told}");
+            }
+        }
+    }
+    let stored = paid.order.as_ref().unwrap().completion.clone();
+    paid.repeats_payment = true;
+    let told = complete().outcome(Ok(paid.clone())).result()["structuredContent"].to_string();
+    assert_eq!(told, serde_json::from_str::<Value>(&stored).unwrap().to_string(), "to the token that paid");
+
+    paid.order.as_mut().unwrap().order.created = shop::NOW - Span::hours(24) + Span::seconds(1);
+    let told = get().outcome(Ok(paid)).result().to_string();
+    assert!(told.contains("ada@example.com") && told.contains("orders/ord_1?key=abc"), "{told}");
 }
