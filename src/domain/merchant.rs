@@ -229,13 +229,13 @@ pub struct Brand {
 /// How many calls a merchant takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls per second, in the long run; everything but `complete_checkout`.
+    /// Calls per second, in the long run: browsing, and as many again to checkouts that callers hold.
     pub requests_per_second: u32,
     /// How many calls may come at once.
     pub burst: u32,
     /// New checkouts per minute.
     pub checkouts_per_minute: u32,
-    /// `complete_checkout` calls per minute.
+    /// Payments per minute that reach Stripe; repeats and refusals do not count.
     pub payments_per_minute: u32,
     /// Calls per minute of one shopper, as the host names them.
     pub per_shopper_per_minute: u32,
