@@ -66,7 +66,7 @@ async fn an_operator_sees_what_happened_and_ends_a_frozen_session_unpaid() {
     let (status, problem) =
         operator.decide(&session, json!({ "decision": "charged", "payment_intent": "pi_1" })).await;
     assert_eq!((status, &problem["code"]), (409, &json!("not_frozen")));
-    let told = client.works("get_checkout", json!({ "checkout_session_id": session })).await;
+    let told = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
     assert_eq!(told["checkout_session"]["status"], "canceled");
     assert!(world.ledger().is_empty());
 }
