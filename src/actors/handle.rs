@@ -19,6 +19,7 @@ use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
+use crate::protocol::capability::{Capabilities, Capability};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
 use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which, WhichFlags, WhichOrders};
@@ -80,18 +81,35 @@ impl MerchantHandle {
     /// Asks something of a checkout and waits for the answer, at most 20 seconds. After that a payment goes on by
     /// itself and the caller hears how the session stands.
     pub async fn ask(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
-        let mut answer = self.answered(id, command).await?;
+        self.ask_for(id, command, None).await
+    }
+
+    /// The same for a shopper, as the host names them.
+    pub async fn ask_for(
+        &self,
+        id: &SessionId,
+        command: Command,
+        shopper: Option<&str>,
+    ) -> Result<Box<Answer>, Rejection> {
+        let mut answer = self.answered(id, command, shopper).await?;
         answer.checkout_page = self.checkout_page(id);
         Ok(answer)
     }
 
-    async fn answered(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
+    async fn answered(
+        &self,
+        id: &SessionId,
+        command: Command,
+        shopper: Option<&str>,
+    ) -> Result<Box<Answer>, Rejection> {
         let deadline = Instant::now() + DEADLINE;
+        let shopper = shopper.map(str::to_owned);
         for _ in 0..TRIES {
             let session = self.session(id);
             let request = self.services.next_request();
             let (reply, answer) = oneshot::channel();
-            match session.try_send(Ask { request, command: command.clone(), reply }) {
+            match session.try_send(Ask { request, command: command.clone(), shopper: shopper.clone(), reply })
+            {
                 Ok(()) => {}
                 Err(SendError::Full(_)) => return Err(late(&command)),
                 Err(SendError::Closed(_)) => continue,
@@ -208,6 +226,18 @@ impl MerchantHandle {
         view.checkout.method.opens_pages().then(|| self.services.links.checkout(&view, id))
     }
 
+    /// Makes capabilities of this merchant's sessions.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        self.services.links.capabilities()
+    }
+
+    /// The session that a capability opens here; nothing is asked of the store or of an actor.
+    #[must_use]
+    pub fn opened<'a>(&self, claimed: &'a Capability) -> Option<&'a SessionId> {
+        self.capabilities().opened(&self.shared.tenant, claimed)
+    }
+
     /// Whether `key` opens the page of this checkout.
     #[must_use]
     pub fn opens_checkout(&self, id: &SessionId, key: &str) -> bool {
@@ -261,7 +291,8 @@ impl MerchantHandle {
                 if !paying || !matches!(session.state, State::Open { .. } | State::Ready { .. }) =>
             {
                 let notice = session.notice.clone();
-                Ok(Box::new(Answer { session, order: loaded.order, notice, checkout_page: None }))
+                let order = loaded.order;
+                Ok(Box::new(Answer { session, order, notice, repeats_payment: false, checkout_page: None }))
             }
             Some(_) | None => Err(late(command)),
         }

@@ -14,6 +14,7 @@ use crate::domain::order::Order;
 use crate::domain::order_event::OrderEvent;
 use crate::protocol::apps::completion::completion;
 use crate::protocol::order_events::{self, OrderEventParts};
+use crate::protocol::rendering::Rendering;
 use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, RefundRow, StoreError};
 use crate::stripe::{PageLinks, PageOffer, encode_charge, encode_page, encode_refund};
 
@@ -126,7 +127,9 @@ fn refund_row(
 
 fn placed(services: &Services, view: &MerchantView, order: Order) -> NewOrder {
     let permalink = services.links.order(view, &order.id);
-    let completion = completion(&order, &permalink);
+    let capabilities = services.links.capabilities();
+    let rendering = Rendering { view, capabilities, now: order.created };
+    let completion = completion(&order, &permalink, rendering);
     NewOrder { order, permalink, completion }
 }
 

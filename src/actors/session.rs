@@ -29,6 +29,7 @@ use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
 use crate::domain::ids::SessionId;
+use crate::runtime::Budget;
 use crate::store::CommitError;
 use crate::stripe::Observation;
 
@@ -47,7 +48,14 @@ type ReplyTo = oneshot::Sender<Result<Box<Answer>, Rejection>>;
 pub(super) struct Ask {
     pub(super) request: RequestId,
     pub(super) command: Command,
+    pub(super) shopper: Option<String>,
     pub(super) reply: ReplyTo,
+}
+
+/// A caller that waits, and the shopper that it says it calls for.
+struct Waiting {
+    reply: ReplyTo,
+    shopper: Option<String>,
 }
 
 /// The caller has gone.
@@ -70,7 +78,7 @@ pub(super) struct SessionActor {
     live: Arc<LiveSessions>,
     driver: Driver,
     /// In the order in which they came; when the actor dies, they are let go in it.
-    callers: BTreeMap<RequestId, ReplyTo>,
+    callers: BTreeMap<RequestId, Waiting>,
     /// When the driver is woken next.
     timer: Option<(Instant, SpawnHandle)>,
     /// Who waits until nothing is under way.
@@ -151,9 +159,13 @@ impl SessionActor {
                     None => Input::Loaded(Err(StoreFailed)),
                 });
             }
-            Output::Gather { task, token } => {
+            Output::Gather { request, task, token } => {
                 let merchant = Arc::clone(&self.merchant);
-                let work = async move { effects::gather(&merchant, &token).await };
+                let permit = self.may_reach_stripe(request);
+                let work = async move {
+                    permit?;
+                    effects::gather(&merchant, &token).await
+                };
                 self.outside(work, ctx, move |facts, _| Input::Gathered {
                     task,
                     facts: facts.unwrap_or(Err(GatherError::Unread)),
@@ -200,15 +212,22 @@ impl SessionActor {
                 });
             }
             Output::Reply(request, answer) => {
-                if let Some(reply) = self.callers.remove(&request) {
+                if let Some(caller) = self.callers.remove(&request) {
                     // A caller that has gone meanwhile can ask again: the answer is in the store.
-                    let _ = reply.send(answer);
+                    let _ = caller.reply.send(answer);
                 }
             }
             Output::WakeAfter(span) => {
                 self.wake_after(span.to_duration(), ctx);
             }
         }
+    }
+
+    /// Takes from the limits of paying: only what is about to reach Stripe does, after it was looked at.
+    fn may_reach_stripe(&self, request: RequestId) -> Result<(), GatherError> {
+        let shopper = self.callers.get(&request).and_then(|caller| caller.shopper.as_deref());
+        let taken = self.merchant.limiter.take(Budget::Payment(self.id.as_str()), shopper);
+        taken.map_err(|_| GatherError::TooMany)
     }
 
     /// Arms the timer, unless it goes off sooner anyway.
@@ -318,8 +337,8 @@ impl Actor for SessionActor {
 impl Handler<Ask> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, Ask { request, command, reply }: Ask, ctx: &mut Self::Context) {
-        self.callers.insert(request, reply);
+    fn handle(&mut self, Ask { request, command, shopper, reply }: Ask, ctx: &mut Self::Context) {
+        self.callers.insert(request, Waiting { reply, shopper });
         self.visited = true;
         self.feed(Input::Asked { request, command: Box::new(command) }, ctx);
     }

@@ -1,7 +1,8 @@
 //! The gateway's master keys: sealing what the store must not hold in clear, and the keys in URLs.
 //!
 //! Must not import anything of `domain` but ids. Invariants: a sealed value opens only under the context it was sealed
-//! for; a link key fits one purpose, tenant and id; every use has a subkey of its own, and no key is ever shown.
+//! for; a link key fits one purpose, tenant and id, and a session's MAC one tenant and session; every use has a subkey
+//! of its own, and no key is ever shown.
 
 use std::fmt;
 
@@ -25,6 +26,9 @@ const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const LINK_KEY_BYTES: usize = 24;
 const FINGERPRINT_BYTES: usize = 16;
+
+/// The length of the MAC that makes a session's name a capability: 128 bits.
+pub const MAC_BYTES: usize = 16;
 
 /// A master key that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -192,6 +196,21 @@ impl Keyring {
         self.keys().any(|key| key.fingerprint() == fingerprint)
     }
 
+    /// The MAC that makes the name of a tenant's session a capability.
+    #[must_use]
+    pub fn session_mac(&self, tenant: &Tenant, session: &str) -> [u8; MAC_BYTES] {
+        self.current.session(tenant, session)
+    }
+
+    /// Whether a MAC fits the session; in constant time, and true for MACs made under previous master keys.
+    #[must_use]
+    pub fn verify_session_mac(&self, tenant: &Tenant, session: &str, given: &[u8; MAC_BYTES]) -> bool {
+        let fits = self.keys().fold(Choice::from(0), |fits, master| {
+            fits | master.session(tenant, session).as_slice().ct_eq(given)
+        });
+        fits.into()
+    }
+
     fn keys(&self) -> impl Iterator<Item = &MasterKey> {
         std::iter::once(&self.current).chain(&self.previous)
     }
@@ -224,13 +243,25 @@ impl MasterKey {
     }
 
     fn link(&self, purpose: &str, tenant: &Tenant, id: &str) -> [u8; LINK_KEY_BYTES] {
-        let subkey = self.subkey(&["link", purpose]);
-        let whole =
-            mac(subkey.as_slice(), &length_prefixed(&[tenant.merchant.as_str(), tenant.mode.as_str(), id]));
-        let mut key = [0_u8; LINK_KEY_BYTES];
-        key.copy_from_slice(&whole[..LINK_KEY_BYTES]);
-        key
+        head(&self.bound(&["link", purpose], tenant, id))
     }
+
+    fn session(&self, tenant: &Tenant, id: &str) -> [u8; MAC_BYTES] {
+        head(&self.bound(&["session capability"], tenant, id))
+    }
+
+    /// The MAC of a tenant's id under the subkey of one use.
+    fn bound(&self, use_of_it: &[&str], tenant: &Tenant, id: &str) -> [u8; KEY_BYTES] {
+        let subkey = self.subkey(use_of_it);
+        mac(subkey.as_slice(), &length_prefixed(&[tenant.merchant.as_str(), tenant.mode.as_str(), id]))
+    }
+}
+
+/// The first bytes of a MAC (RFC 2104, section 5: truncated output).
+fn head<const N: usize>(whole: &[u8; KEY_BYTES]) -> [u8; N] {
+    let mut head = [0_u8; N];
+    head.copy_from_slice(&whole[..N]);
+    head
 }
 
 /// Hexadecimal, or either alphabet of base64, with or without padding.
@@ -343,6 +374,25 @@ mod tests {
         for wrong in ["", "x", &key[..28], &format!("{key}AAAA"), "ä"] {
             assert!(!keys.verify_link_key("order", &shop, "ord_1", wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_mac_of_a_session_fits_one_tenant_mode_and_session_and_no_link() {
+        let (old, both, new) = (keyring(OLD, &[]), keyring(NEW, &[OLD]), keyring(NEW, &[]));
+        let shop = tenant("harbor-coffee", Mode::Test);
+        let mac = old.session_mac(&shop, "chk_1");
+        assert!(old.verify_session_mac(&shop, "chk_1", &mac));
+        assert!(both.verify_session_mac(&shop, "chk_1", &mac), "a previous master key still verifies");
+        assert!(!new.verify_session_mac(&shop, "chk_1", &mac));
+        assert!(!old.verify_session_mac(&shop, "chk_2", &mac));
+        assert!(!old.verify_session_mac(&tenant("other", Mode::Test), "chk_1", &mac));
+        assert!(!old.verify_session_mac(&tenant("harbor-coffee", Mode::Live), "chk_1", &mac));
+        for at in 0..MAC_BYTES {
+            let mut changed = mac;
+            changed[at] ^= 1;
+            assert!(!old.verify_session_mac(&shop, "chk_1", &changed), "{at}");
+        }
+        assert_ne!(mac, old.current.link("checkout", &shop, "chk_1")[..MAC_BYTES]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::address::CountryCode;
+use super::cart::Cart;
 use super::catalog::Catalog;
 use super::ids::{AccountId, MerchantId, Mode, NetworkId, Tenant};
 use super::money::{Currency, Money};
@@ -228,16 +229,24 @@ pub struct Brand {
 /// How many calls a merchant takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls per second, in the long run; everything but `complete_checkout`.
+    /// Calls per second, in the long run: browsing, and as many again to checkouts that callers hold.
     pub requests_per_second: u32,
     /// How many calls may come at once.
     pub burst: u32,
     /// New checkouts per minute.
     pub checkouts_per_minute: u32,
-    /// `complete_checkout` calls per minute.
+    /// Payments per minute that reach Stripe; repeats and refusals do not count.
     pub payments_per_minute: u32,
     /// Calls per minute of one shopper, as the host names them.
     pub per_shopper_per_minute: u32,
+}
+
+impl MerchantView {
+    /// Whether everything in a cart is sold here.
+    #[must_use]
+    pub fn sells_all_of(&self, cart: &Cart) -> bool {
+        cart.lines().iter().all(|line| self.catalog.item(&line.id).is_some())
+    }
 }
 
 impl Default for Limits {

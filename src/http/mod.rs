@@ -1,4 +1,5 @@
 //! The listeners. Must not decide anything about a checkout: handlers translate, handles answer.
 
 pub mod admin;
+mod connections;
 pub mod public;

@@ -1,8 +1,8 @@
 //! How often a merchant may be called: token buckets beside its view, taken from without a mailbox.
 //!
-//! Paying has buckets of its own, so that browsing cannot starve it, and one shopper who pays without end cannot
-//! keep the others from it. A shopper is whoever the host says; that can be
-//! forged, so the number of shoppers remembered is bounded.
+//! Each bucket protects one thing, so that what costs a stranger nothing empties none that a payer needs: browsing, what
+//! opens no session, new checkouts, sessions that are held, and payments that are about to reach Stripe. A shopper is
+//! whoever the host says; that can be forged, so the number of shoppers remembered is bounded.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,14 +24,26 @@ const MAX_SUBJECT: usize = 200;
 
 /// What a call costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Budget {
-    /// Looking, editing, canceling.
+pub enum Budget<'a> {
+    /// Browsing, and whatever is refused as it stands.
     Request,
-    /// Beginning a checkout: a request, and one of the checkouts.
+    /// Asking for a session with what opens none.
+    Unknown,
+    /// Beginning a checkout.
     Checkout,
-    /// Paying; no request.
-    Payment,
+    /// Looking at, editing or canceling what the caller holds: a session or an order, by name.
+    Held(&'a str),
+    /// Having a session look whether a payment is to be begun.
+    Look(&'a str),
+    /// A payment of this session that is about to reach Stripe.
+    Payment(&'a str),
 }
+
+/// How often a minute what opens no session is looked at.
+const UNKNOWN_PER_MINUTE: u32 = 60;
+
+/// How many payments of one session reach Stripe in a minute: its five attempts, and as many tokens that are refused.
+const PAYMENTS_OF_A_SESSION: u32 = 10;
 
 /// A bucket is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +62,17 @@ pub struct MerchantLimiter {
     requests: DefaultDirectRateLimiter,
     checkouts: DefaultDirectRateLimiter,
     payments: DefaultDirectRateLimiter,
-    shoppers: Shoppers,
-    paying_shoppers: Shoppers,
+    unknown: DefaultDirectRateLimiter,
+    held: DefaultDirectRateLimiter,
+    each_held: Each,
+    paying_sessions: Each,
+    shoppers: Each,
+    paying_shoppers: Each,
 }
 
-/// A bucket for each shopper.
+/// A bucket for each shopper, or each session.
 #[derive(Debug)]
-struct Shoppers {
+struct Each {
     buckets: DefaultKeyedRateLimiter<String>,
     /// Calls that found the room full.
     since_pruning: AtomicU32,
@@ -71,44 +87,57 @@ impl MerchantLimiter {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let per_minute = |number: u32| Quota::per_minute(at_least_one(number));
-        let requests = Quota::per_second(at_least_one(limits.requests_per_second));
+        let burst = at_least_one(limits.burst);
+        let requests = Quota::per_second(at_least_one(limits.requests_per_second)).allow_burst(burst);
+        let of_one = Quota::per_second(at_least_one(limits.requests_per_second / 2)).allow_burst(burst);
         Self {
             clock: DefaultClock::default(),
-            requests: RateLimiter::direct(requests.allow_burst(at_least_one(limits.burst))),
+            requests: RateLimiter::direct(requests),
             checkouts: RateLimiter::direct(per_minute(limits.checkouts_per_minute)),
             payments: RateLimiter::direct(per_minute(limits.payments_per_minute)),
-            shoppers: Shoppers::new(per_minute(limits.per_shopper_per_minute)),
-            paying_shoppers: Shoppers::new(per_minute(limits.per_shopper_per_minute)),
+            unknown: RateLimiter::direct(per_minute(UNKNOWN_PER_MINUTE)),
+            held: RateLimiter::direct(requests),
+            each_held: Each::new(of_one),
+            paying_sessions: Each::new(per_minute(PAYMENTS_OF_A_SESSION)),
+            shoppers: Each::new(per_minute(limits.per_shopper_per_minute)),
+            paying_shoppers: Each::new(per_minute(limits.per_shopper_per_minute)),
         }
     }
 
     /// Takes what a call costs from the buckets, or says when to come again.
-    pub fn take(&self, budget: Budget, subject: Option<&str>) -> Result<(), TooMany> {
+    pub fn take(&self, budget: Budget<'_>, subject: Option<&str>) -> Result<(), TooMany> {
         self.taken(budget, subject).map_err(|not_until| TooMany {
             retry_after: not_until.wait_time_from(self.clock.now()).max(Duration::from_secs(1)),
         })
     }
 
-    fn taken(&self, budget: Budget, subject: Option<&str>) -> Result<(), Refusal> {
+    fn taken(&self, budget: Budget<'_>, subject: Option<&str>) -> Result<(), Refusal> {
         match budget {
-            Budget::Payment => {
+            Budget::Payment(session) => {
+                self.paying_sessions.take(Some(session))?;
                 self.paying_shoppers.take(subject)?;
                 self.payments.check()
             }
+            Budget::Look(session) => self.each_held.take(Some(session)),
+            Budget::Held(name) => {
+                self.each_held.take(Some(name))?;
+                self.shoppers.take(subject)?;
+                self.held.check()
+            }
+            Budget::Unknown => self.unknown.check(),
             Budget::Request => {
                 self.shoppers.take(subject)?;
                 self.requests.check()
             }
             Budget::Checkout => {
                 self.shoppers.take(subject)?;
-                self.requests.check()?;
                 self.checkouts.check()
             }
         }
     }
 }
 
-impl Shoppers {
+impl Each {
     fn new(quota: Quota) -> Self {
         Self { buckets: RateLimiter::keyed(quota), since_pruning: AtomicU32::new(0) }
     }
@@ -151,8 +180,30 @@ mod tests {
         assert!(limiter.take(Budget::Request, None).is_ok());
         let refused = limiter.take(Budget::Request, None).unwrap_err();
         assert!(refused.retry_after >= Duration::from_secs(1));
-        assert!(limiter.take(Budget::Payment, None).is_ok());
-        assert!(limiter.take(Budget::Payment, None).is_err());
+        assert!(limiter.take(Budget::Payment("chk_1"), None).is_ok());
+        assert!(limiter.take(Budget::Payment("chk_1"), None).is_err());
+    }
+
+    #[test]
+    fn nothing_that_a_stranger_may_do_keeps_a_shopper_from_buying() {
+        let limiter = MerchantLimiter::new(&limits());
+        for budget in [Budget::Request, Budget::Unknown] {
+            let calls = (0..1000).filter(|_| limiter.take(budget, None).is_ok()).count();
+            assert!(calls < 100, "{budget:?} has an end");
+        }
+        for budget in
+            [Budget::Checkout, Budget::Held("chk_1"), Budget::Look("chk_1"), Budget::Payment("chk_1")]
+        {
+            assert!(limiter.take(budget, None).is_ok(), "{budget:?}");
+        }
+    }
+
+    #[test]
+    fn one_session_that_is_paid_without_end_cannot_keep_the_others_from_it() {
+        let limiter = MerchantLimiter::new(&Limits { payments_per_minute: 100, ..limits() });
+        let paid = (0..100).filter(|_| limiter.take(Budget::Payment("chk_1"), None).is_ok()).count();
+        assert_eq!(paid, PAYMENTS_OF_A_SESSION as usize);
+        assert!(limiter.take(Budget::Payment("chk_2"), None).is_ok());
     }
 
     #[test]
@@ -166,8 +217,11 @@ mod tests {
     #[test]
     fn one_shopper_who_pays_without_end_cannot_keep_the_others_from_paying() {
         let limiter = MerchantLimiter::new(&Limits { payments_per_minute: 2, ..limits() });
-        assert!(limiter.take(Budget::Payment, Some("a")).is_ok());
-        assert!(limiter.take(Budget::Payment, Some("a")).is_err(), "its own bucket is empty");
-        assert!(limiter.take(Budget::Payment, Some("b")).is_ok(), "the shop's bucket was not touched");
+        assert!(limiter.take(Budget::Payment("chk_1"), Some("a")).is_ok());
+        assert!(limiter.take(Budget::Payment("chk_1"), Some("a")).is_err(), "its own bucket is empty");
+        assert!(
+            limiter.take(Budget::Payment("chk_1"), Some("b")).is_ok(),
+            "the shop's bucket was not touched"
+        );
     }
 }

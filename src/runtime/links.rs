@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::keyring::Keyring;
 use crate::domain::ids::{Mode, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
+use crate::protocol::capability::Capabilities;
 
 /// The purpose under which keys of order pages are made.
 const ORDER: &str = "order";
@@ -16,6 +17,7 @@ const CHECKOUT: &str = "checkout";
 #[derive(Clone, Debug)]
 pub struct PublicLinks {
     keyring: Arc<Keyring>,
+    capabilities: Capabilities,
     /// In test mode, `{link_base}/t/{tenant}` stands for the merchant's own host.
     link_base: Option<String>,
 }
@@ -23,8 +25,14 @@ pub struct PublicLinks {
 impl PublicLinks {
     /// Links under these keys.
     #[must_use]
-    pub const fn new(keyring: Arc<Keyring>, link_base: Option<String>) -> Self {
-        Self { keyring, link_base }
+    pub fn new(keyring: Arc<Keyring>, link_base: Option<String>) -> Self {
+        Self { capabilities: Capabilities::new(Arc::clone(&keyring)), keyring, link_base }
+    }
+
+    /// Makes and checks what opens sessions.
+    #[must_use]
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     /// Where the merchant's pages begin, without a slash at the end.

@@ -389,7 +389,7 @@ impl StripeAccount {
                     matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
                 Seen::TokenRefused { maybe_consumed: !harmless, detail }
             }
-            Err(GatherError::Unread | GatherError::ClockDiffers) => {
+            Err(GatherError::Unread | GatherError::TooMany | GatherError::ClockDiffers) => {
                 Seen::TokenRefused { maybe_consumed: true, detail }
             }
             // The token was read before its attempt was begun; that it is unknown now means that the key opens another

@@ -8,12 +8,12 @@ use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
 
 use crate::support::by_hand;
-use crate::support::client::{Client, Speaks, total};
+use crate::support::client::{Client, Speaks, session_name, total};
 use crate::support::operator::Operator;
 use crate::support::world::{ADMIN_TOKEN, SHOP, SHOP_ACCOUNT, World};
 
-fn session_of(sheet: &Value) -> &str {
-    sheet["id"].as_str().unwrap().split_once("_r").unwrap().0
+fn session_of(sheet: &Value) -> String {
+    session_name(&sheet["id"])
 }
 
 /// A payment whose idempotency key somebody has used before for something else: no reading tells what became of it.
@@ -55,18 +55,18 @@ async fn an_operator_sees_what_happened_and_ends_a_frozen_session_unpaid() {
     assert!(answered["request_id"].as_str().unwrap().starts_with("req_"), "{answered}");
     assert!(!seen.to_string().contains("Lovelace"), "nothing of the shopper: {seen}");
 
-    let (status, ended) = operator.decide(session, json!({ "decision": "not_charged" })).await;
+    let (status, ended) = operator.decide(&session, json!({ "decision": "not_charged" })).await;
     assert_eq!(
         (status, &ended["state"], &ended["reason"]),
         (200, &json!("canceled"), &json!("operator")),
         "{ended}"
     );
-    let (status, _) = operator.decide(session, json!({ "decision": "not_charged" })).await;
+    let (status, _) = operator.decide(&session, json!({ "decision": "not_charged" })).await;
     assert_eq!(status, 200, "the same decision twice is one");
     let (status, problem) =
-        operator.decide(session, json!({ "decision": "charged", "payment_intent": "pi_1" })).await;
+        operator.decide(&session, json!({ "decision": "charged", "payment_intent": "pi_1" })).await;
     assert_eq!((status, &problem["code"]), (409, &json!("not_frozen")));
-    let told = client.works("get_checkout", json!({ "checkout_session_id": session })).await;
+    let told = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
     assert_eq!(told["checkout_session"]["status"], "canceled");
     assert!(world.ledger().is_empty());
 }
@@ -79,19 +79,19 @@ async fn an_operator_completes_a_frozen_session_with_a_payment_that_stripe_shows
     let sheet = frozen(&world, &client).await;
     let session = session_of(&sheet);
     let (status, problem) =
-        operator.decide(session, json!({ "decision": "charged", "payment_intent": "pi_none" })).await;
+        operator.decide(&session, json!({ "decision": "charged", "payment_intent": "pi_none" })).await;
     assert_eq!((status, &problem["code"]), (409, &json!("unverified")), "{problem}");
 
     // What the lost request of the frozen attempt would have made.
     let paid = world.token("pm_card_visa", total(&sheet));
-    let form = by_hand::payment(session, &paid, total(&sheet));
+    let form = by_hand::payment(&session, &paid, total(&sheet));
     let intent = by_hand::post(&world, "/v1/payment_intents", "by-hand", form).await["id"].clone();
-    let (status, problem) = operator.decide(session, json!({ "decision": "not_charged" })).await;
+    let (status, problem) = operator.decide(&session, json!({ "decision": "not_charged" })).await;
     assert_eq!(status, 409, "Stripe shows it as paid: {problem}");
     assert!(problem["detail"].as_str().unwrap().contains(intent.as_str().unwrap()), "{problem}");
 
     let decision = json!({ "decision": "charged", "payment_intent": intent });
-    let (status, decided) = operator.decide(session, decision).await;
+    let (status, decided) = operator.decide(&session, decision).await;
     assert_eq!((status, &decided["state"]), (200, &json!("completed")), "{decided}");
     let again = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
     assert_eq!(again["structuredContent"]["order"]["id"], decided["order"]["id"]);
@@ -150,7 +150,7 @@ async fn a_second_payment_is_flagged_until_somebody_has_dealt_with_it() {
     let mut world = World::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
-    let session = session_of(&sheet).to_owned();
+    let session = session_of(&sheet);
     let token = world.token("pm_card_visa", total(&sheet));
     let hold = world.emulator.hold_next_payment(HoldPoint::AfterEffect);
     let ((), lost) = futures_util::future::join(

@@ -12,7 +12,7 @@ use merchant_gateway::emulator::{Fault, FaultPlan, HoldPoint, HostedOutcome, Req
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use crate::support::client::{Client, Speaks};
+use crate::support::client::{Client, Speaks, session_name};
 use crate::support::operator::Operator;
 use crate::support::orders::{ORDERS, Order};
 use crate::support::samples::Sample;
@@ -114,7 +114,7 @@ impl Checkout {
     }
 
     fn session(&self) -> String {
-        self.id.as_str().unwrap().split_once("_r").unwrap().0.to_owned()
+        session_name(&self.id)
     }
 
     /// Its order, as the shop's people see it.

@@ -90,7 +90,7 @@ impl Demo {
         let ledger: Vec<Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(ledger.len(), receipts.len(), "{text}");
         for receipt in receipts {
-            let session = receipt["session"].as_str().unwrap().split("_r").next().unwrap();
+            let session = &receipt["session"].as_str().unwrap()[..36];
             let payments: Vec<&Value> =
                 ledger.iter().filter(|entry| entry["metadata"].to_string().contains(session)).collect();
             assert_eq!(payments.len(), 1, "{receipt} in {text}");

@@ -18,6 +18,7 @@ mod conformance;
 mod crash;
 mod demo;
 mod documents;
+mod doors;
 mod due_work;
 mod emulator;
 mod faults;

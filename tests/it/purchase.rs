@@ -5,7 +5,7 @@ mod clients;
 use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
 
-use crate::support::client::{Speaks, total};
+use crate::support::client::{Speaks, session_name, total};
 use crate::support::orders::{ORDERS, Order};
 use crate::support::python;
 use crate::support::samples::Sample;
@@ -47,7 +47,7 @@ async fn buys_from(world: &World, order: &Order, speaks: Speaks) {
     let payment = ledger.last().unwrap();
     assert_eq!((payment.amount_received, payment.currency.as_str()), (order.total, order.currency));
     let session = sheet["id"].as_str().unwrap().strip_suffix("_r1").unwrap();
-    assert_eq!(payment.metadata["checkout_session"], session);
+    assert_eq!(payment.metadata["checkout_session"], session_name(&sheet["id"]));
 
     let seen = client.works("get_checkout", json!({ "checkout_session_id": session })).await;
     assert_eq!(seen["checkout_session"]["status"], "completed");

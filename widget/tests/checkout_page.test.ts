@@ -31,7 +31,10 @@ function page(path = '/t/mugs/checkout/chk_1', answer: () => unknown = () => ({ 
     return element;
   };
   const window = {
-    document: { createElement, body },
+    document: {
+      createElement, body,
+      getElementById: (id: string) => (id === 'app' ? { dataset: path.includes('/checkout/') ? { session: 'chk_1_a2' } : {} } : null),
+    },
     fetch: async (url: string, init: Asked['init']) => {
       asked.push({ url, init });
       const { status = 200, ...message } = answer() as { status?: number };
@@ -52,7 +55,7 @@ test('the page is told by its document', () => {
 
 test('its address names the checkout, which is read when the widget starts', () => {
   const { host } = page();
-  assert.equal(readSaved(host.saved)?.session, 'chk_1');
+  assert.equal(readSaved(host.saved)?.session, 'chk_1_a2', 'what tools take, not the name in the address');
   assert.equal(readSaved(page('/orders/ord_1').host.saved)?.session, null);
   const told: string[] = [];
   const listener: HostListener = {

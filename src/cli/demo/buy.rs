@@ -110,7 +110,8 @@ fn text<'a>(value: &'a Value, pointer: &str) -> anyhow::Result<&'a str> {
 
 /// The one payment of this checkout in the ledger.
 fn only_payment(emulator: &Emulator, session: &str, total: i64) -> anyhow::Result<LedgerEntry> {
-    let id = session.split_once("_r").map_or(session, |(id, _)| id);
+    // Stripe knows the checkout by its name, which is the first part of what its host holds.
+    let id = session.get(..36).unwrap_or(session);
     let of_session = |entry: &LedgerEntry| entry.metadata.values().any(|value| value == id);
     let mut payments: Vec<LedgerEntry> = emulator.ledger().into_iter().filter(of_session).collect();
     ensure!(payments.len() == 1, "the ledger has {} payments for {id}", payments.len());

@@ -3,13 +3,14 @@
 use super::aftersales::RefundWish;
 use super::decision::Decision;
 use super::hint::Hint;
-use super::session::{Notice, Session};
+use super::session::{Notice, Session, State};
 use super::token::{SharedPaymentToken, TokenProblem};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
 use crate::domain::ids::{ItemId, OrderNumber, Reference, Revision, ShippingId};
 use crate::domain::money::Money;
 use crate::domain::order::{Fulfillment, Order};
+use crate::domain::time::{Span, Timestamp};
 
 /// What a caller asks of a session.
 #[derive(Clone, Debug)]
@@ -77,8 +78,34 @@ pub struct Answer {
     pub order: Option<PlacedOrder>,
     /// What this caller is told; for a repeated token its own attempt's end, else the session's notice.
     pub notice: Option<Notice>,
+    /// Whether the caller brought the token that paid it.
+    pub repeats_payment: bool,
     /// The absolute address of its checkout page, where the shop takes payments there.
     pub checkout_page: Option<String>,
+}
+
+/// How long after its end whoever holds a session is told who bought, where it went, and the order's link.
+const TOLD_AFTER_END: Span = Span::hours(24);
+
+impl Answer {
+    /// Whether the session ended so long ago that it is told without who bought, where it went, and the order's link.
+    #[must_use]
+    pub fn is_closed(&self, now: Timestamp) -> bool {
+        let paid = self.order.as_ref().map(|placed| placed.order.created);
+        let ended = match &self.session.state {
+            State::Completed { .. } => Some(paid.unwrap_or(self.session.expires)),
+            // It may have been ended before, and then it is told a little longer.
+            State::Canceled { .. } | State::Expired => Some(self.session.expires),
+            State::Open { .. }
+            | State::Ready { .. }
+            | State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::AwaitingHosted { .. }
+            | State::ClosingHosted { .. }
+            | State::Frozen { .. } => None,
+        };
+        ended.is_some_and(|ended| ended + TOLD_AFTER_END <= now)
+    }
 }
 
 /// An order that is to be placed, with what is fixed about it then.
@@ -128,7 +155,7 @@ pub enum Rejection {
         current: Revision,
     },
     /// A payment must name the revision.
-    #[error("checkout_session_id must name the revision that was shown, as in chk_…_r1")]
+    #[error("checkout_session_id must name the revision that was shown, as in chk_…_…_r1")]
     RevisionMissing,
     /// It cannot be paid yet.
     #[error("this checkout cannot be paid yet: {0}")]
@@ -171,6 +198,9 @@ pub enum Rejection {
     /// Stripe could not be asked about the token.
     #[error("the payment could not be checked just now; nothing was charged; try again in a moment")]
     TokenUnread,
+    /// Too many payments of this session, shopper or merchant reach Stripe at once; this one was looked at and not begun.
+    #[error("too many payments at once; this one was not begun; try again in a moment")]
+    TooManyPayments,
     /// Only a paid order has this.
     #[error("this checkout is {0}; only a completed one has an order")]
     NotPaid(&'static str),

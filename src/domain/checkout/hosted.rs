@@ -322,8 +322,8 @@ fn paid(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'
     match &page.intent {
         Some((intent, _)) if agrees(hosted, page, context) => {
             let mut session = session.clone();
-            // What was said here goes first; where nothing was, the order has what was said there.
-            session.wishes.buyer = merged(session.wishes.buyer, page.buyer.clone());
+            // The one who pays is believed: what was said there goes before what was said here.
+            session.wishes.buyer = merged(page.buyer.clone(), session.wishes.buyer);
             completed_by(&session, &hosted.frozen_charge(Some(intent.clone())), intent, context)
         }
         Some(_) | None => disagrees(session, hosted, page, context),

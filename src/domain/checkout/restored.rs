@@ -56,7 +56,7 @@ pub(super) fn reconciled(session: &Session, trace: &Trace, context: &Context<'_>
     match paid {
         Some((seen, buyer)) => {
             if !known.state.is_terminal() {
-                known.wishes.buyer = merged(known.wishes.buyer, buyer.clone());
+                known.wishes.buyer = merged(buyer.clone(), known.wishes.buyer);
             }
             account_for(known, seen, context)
         }

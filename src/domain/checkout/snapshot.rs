@@ -31,6 +31,14 @@ pub struct TokenUse {
     pub end: Option<AttemptEnd>,
 }
 
+impl TokenUse {
+    /// Whether the token has paid this session.
+    #[must_use]
+    pub fn paid(&self, session: &SessionId) -> bool {
+        self.session == *session && matches!(self.end, Some(AttemptEnd::Succeeded { .. }))
+    }
+}
+
 /// One change of one session, to be committed whole.
 #[derive(Clone, Debug)]
 pub struct Change {

@@ -364,7 +364,8 @@ fn pay(
     };
     let repeat_until = (quote.expires + REPEAT_AFTER_EXPIRY).min(now + REPEAT_LIMIT);
     let mut next = session.clone();
-    next.wishes.buyer = merged(session.wishes.buyer.clone(), payment.buyer.clone());
+    // The one who pays is believed before what was said earlier.
+    next.wishes.buyer = merged(payment.buyer.clone(), session.wishes.buyer.clone());
     next.attempts = number.0;
     next.account = Some(account.clone());
     next.notice = None;

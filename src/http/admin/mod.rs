@@ -22,6 +22,7 @@ use actix_web::{App, HttpServer, web};
 
 pub use probes::Probes;
 
+use super::connections;
 use crate::actors::Directory;
 use crate::config::admin_token::AdminToken;
 use crate::ports::Clock;
@@ -64,6 +65,7 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
             .default_service(web::to(nothing_here))
     })
     .workers(1)
+    .max_connections(connections::OF_ADMIN)
     .client_request_timeout(HEAD_DEADLINE)
     .shutdown_timeout(1)
     .disable_signals()

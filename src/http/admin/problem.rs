@@ -131,7 +131,8 @@ impl From<Rejection> for Problem {
             | Rejection::Token(_)
             | Rejection::Suspended
             | Rejection::ClockDiffers
-            | Rejection::TokenUnread => Self::new(StatusCode::CONFLICT, "conflict", text),
+            | Rejection::TokenUnread
+            | Rejection::TooManyPayments => Self::new(StatusCode::CONFLICT, "conflict", text),
         }
     }
 }

@@ -77,16 +77,23 @@ pub(super) fn page(view: &MerchantView, title: &str, head: &str, body: &str) -> 
 }
 
 /// The same, with the widget in waiting: its style applies and the plain part goes once it has something to show
-/// (`widget/src/plain_page.ts`). What `head` adds is for browsers without scripts.
-pub(super) fn page_with_widget(view: &MerchantView, title: &str, head: &str, body: &str) -> String {
+/// (`widget/src/plain_page.ts`). What `head` adds is for browsers without scripts; `session` is what tools take.
+pub(super) fn page_with_widget(
+    view: &MerchantView,
+    title: &str,
+    head: &str,
+    body: &str,
+    session: &str,
+) -> String {
     let head = if head.is_empty() { String::new() } else { format!("<noscript>{head}</noscript>") };
     let WidgetParts { style, script, .. } = WidgetParts::get();
     format!(
         "<!doctype html><html lang=en data-host=checkout>{head}<style id=plain-style>{STYLE}</style>\
          <style id=app-style media=\"not all\">{style}</style>\
-         <div id=plain>{body}</div><div id=app></div><script>{script}</script></html>\n",
+         <div id=plain>{body}</div><div id=app data-session=\"{session}\"></div><script>{script}</script></html>\n",
         head = begin(title, &head),
         body = plain(view, body),
+        session = escape(session),
     )
 }
 

@@ -10,7 +10,8 @@ use super::Public;
 use super::body::{self, Unread};
 use super::visit::{Stranger, Visit, not_found};
 use crate::actors::MerchantHandle;
-use crate::domain::checkout::command::{Command, Rejection};
+use crate::domain::checkout::command::{Command, Patch, Rejection};
+use crate::protocol::capability::Capability;
 use crate::protocol::mcp::{
     Accepted, Caller, HeaderValue, Headers, Outcome, Parts, Response, SessionCall, Target, ToolCall,
     ToolName, accept, answer_from_view, finish, forbidden_origin, method_not_allowed, payload_too_large,
@@ -53,7 +54,9 @@ async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Re
     let view = merchant.view();
     match accept(parts, body, &view) {
         Accepted::Reply(response, caller) => {
-            if let Err(too_many) = merchant.limiter().take(Budget::Request, caller.subject()) {
+            if let Err(too_many) = merchant.limiter().take(Budget::Request, caller.subject())
+                && !is_handshake(&caller, &response)
+            {
                 record(merchant, &caller, None, 429);
                 return rate_limited(&caller, seconds(too_many.retry_after));
             }
@@ -63,7 +66,13 @@ async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Re
         Accepted::Call(call, context) => {
             let caller = context.caller().clone();
             let tool = context.tool();
-            if let Err(too_many) = merchant.limiter().take(budget(tool), caller.subject()) {
+            if let Err(too_many) = merchant.limiter().take(budget(merchant, &call), caller.subject()) {
+                if let Some(held) = payment_of(merchant, &call) {
+                    // It may be the repeat of a payment that is under way or done, and was not looked at.
+                    let response = finish(*context, Outcome::InProgress(held), merchant.capabilities());
+                    record(merchant, &caller, Some(tool), response.status);
+                    return response;
+                }
                 record(merchant, &caller, Some(tool), 429);
                 return rate_limited(&caller, seconds(too_many.retry_after));
             }
@@ -71,41 +80,71 @@ async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Re
                 ToolCall::Read(read) => answer_from_view(&read, &view),
                 ToolCall::Session(call) => {
                     let waiting = Waiting { merchant, tool };
-                    let outcome = run(merchant, *call).await;
+                    let outcome = run(merchant, *call, caller.subject()).await;
                     waiting.answered();
                     outcome
                 }
             };
-            let response = finish(*context, outcome);
+            let response = finish(*context, outcome, merchant.capabilities());
             record(merchant, &caller, Some(tool), response.status);
             response
         }
     }
 }
 
-/// What a tool costs. Paying has a budget of its own.
-const fn budget(tool: ToolName) -> Budget {
-    match tool {
-        ToolName::CompleteCheckout => Budget::Payment,
-        ToolName::CheckoutSession | ToolName::CreateCheckout => Budget::Checkout,
-        ToolName::SearchProducts
-        | ToolName::ShowBuyProductWidget
-        | ToolName::UpdateCheckout
-        | ToolName::StartHostedCheckout
-        | ToolName::GetCheckout
-        | ToolName::CancelCheckout => Budget::Request,
+/// What a call costs. A payment takes from the limits of paying only when it is about to reach Stripe, in its session.
+fn budget<'a>(merchant: &MerchantHandle, call: &'a ToolCall) -> Budget<'a> {
+    let ToolCall::Session(call) = call else { return Budget::Request };
+    match (&call.target, &call.command) {
+        // What is not sold begins nothing.
+        (Target::New, Command::Create(Patch { cart: Some(cart), .. }))
+            if merchant.view().sells_all_of(cart) =>
+        {
+            Budget::Checkout
+        }
+        (Target::New, _) => Budget::Request,
+        (Target::Existing(claimed), command) => match (merchant.opened(claimed), command) {
+            (None, _) => Budget::Unknown,
+            (Some(session), Command::Complete(_)) => Budget::Look(session.as_str()),
+            (Some(session), _) => Budget::Held(session.as_str()),
+        },
     }
 }
 
-async fn run(merchant: &MerchantHandle, SessionCall { target, command }: SessionCall) -> Outcome {
+/// The session that a payment is for, where the caller holds it.
+fn payment_of(merchant: &MerchantHandle, call: &ToolCall) -> Option<Capability> {
+    let ToolCall::Session(call) = call else { return None };
+    match (&call.target, &call.command) {
+        (Target::Existing(claimed), Command::Complete(_)) => {
+            merchant.opened(claimed).map(|_| claimed.clone())
+        }
+        _ => None,
+    }
+}
+
+/// What opens a connection is answered from bytes at hand, which cost no more than a refusal would.
+fn is_handshake(caller: &Caller, response: &Response) -> bool {
+    let method = caller.method();
+    response.status < 300
+        && matches!(method, "initialize" | "server/discover" | "ping" | "notification" | "tools/list")
+}
+
+async fn run(
+    merchant: &MerchantHandle,
+    SessionCall { target, command }: SessionCall,
+    shopper: Option<&str>,
+) -> Outcome {
     let answered = match (&target, command) {
         (Target::New, Command::Create(patch)) => merchant.create(patch).await,
         (Target::New, _) => Err(Rejection::NotFound),
-        (Target::Existing(reference), command) => merchant.ask(&reference.id, command).await,
+        (Target::Existing(claimed), command) => match merchant.opened(claimed) {
+            Some(session) => merchant.ask_for(session, command, shopper).await,
+            None => Err(Rejection::NotFound),
+        },
     };
     match (answered, target) {
         (Ok(answer), _) => Outcome::Session(answer),
-        (Err(Rejection::Undecided), Target::Existing(reference)) => Outcome::InProgress(reference),
+        (Err(Rejection::Undecided), Target::Existing(session)) => Outcome::InProgress(session),
         (Err(rejection), _) => Outcome::Refused(rejection),
     }
 }

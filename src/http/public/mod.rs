@@ -19,6 +19,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::{App, HttpResponse, HttpServer, web};
 
+use super::connections;
 use crate::actors::Directory;
 use crate::ports::Clock;
 
@@ -67,6 +68,7 @@ pub fn serve(
             .default_service(web::to(not_found))
     })
     .workers(workers)
+    .max_connections(connections::of_each_worker(workers))
     .client_request_timeout(HEAD_DEADLINE)
     // A client that hangs up is noticed at once, and its request is dropped; by default it would be carried on.
     .h1_allow_half_closed(false)

@@ -35,7 +35,7 @@ pub(super) async fn page(
     if !visitor.merchant.opens_order(&id, &opening.key) {
         return not_found();
     }
-    if let Err(too_many) = visitor.merchant.limiter().take(Budget::Request, Some(id.as_str())) {
+    if let Err(too_many) = visitor.merchant.limiter().take(Budget::Held(id.as_str()), None) {
         return visit::too_many(too_many);
     }
     let placed = match visitor.merchant.order(&id).await {

@@ -12,16 +12,14 @@ use super::line_items::{LineItem, Total, quoted_lines, quoted_totals};
 use super::messages::Message;
 use super::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::domain::address::Address;
-use crate::domain::checkout::session::{Notice, Session};
-use crate::domain::ids::SessionRef;
-use crate::domain::merchant::MerchantView;
 use crate::domain::order::Order;
-use crate::domain::time::Timestamp;
+use crate::protocol::capability::Capability;
+use crate::protocol::rendering::Rendering;
 
 /// What `complete_checkout` answers, whatever came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Completion {
-    /// `chk_…_r3`.
+    /// `chk_…_…_r3`.
     pub id: String,
     /// `completed`, or where the session stands instead.
     pub status: SheetStatus,
@@ -53,51 +51,62 @@ pub struct OrderLink {
     pub id: String,
     /// The checkout that it came from, with the revision that was paid.
     pub checkout_session_id: String,
-    /// The absolute address of its status page.
-    pub permalink_url: String,
+    /// The absolute address of its status page; absent where it is not told any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permalink_url: Option<String>,
 }
 
 impl OrderLink {
     /// The link of an order.
     #[must_use]
-    pub fn of(order: &Order, permalink: &str) -> Self {
+    pub fn of(order: &Order, permalink: Option<&str>, rendering: Rendering<'_>) -> Self {
         Self {
             id: order.id.as_str().to_owned(),
-            checkout_session_id: paid_reference(order),
-            permalink_url: permalink.to_owned(),
+            checkout_session_id: rendering.id(&order.session, order.revision),
+            permalink_url: permalink.map(str::to_owned),
         }
     }
-}
-
-fn paid_reference(order: &Order) -> String {
-    SessionRef { id: order.session.clone(), revision: Some(order.revision) }.to_string()
 }
 
 /// Renders the answer of a paid session, for storing with its order: every amount, the buyer and the address are the
 /// order's own, so that what is answered is what was paid.
 #[must_use]
-pub fn completion(order: &Order, permalink: &str) -> String {
-    let paid = Completion {
-        id: paid_reference(order),
-        status: SheetStatus::Completed,
-        currency: order.quote.total.currency.upper(),
-        buyer: SheetBuyer::known(&order.buyer),
-        line_items: quoted_lines(&order.quote),
-        fulfillment_address: order.address.clone(),
-        fulfillment_options: order.quote.options.iter().map(FulfillmentOption::from).collect(),
-        fulfillment_option_id: order.quote.option_id.as_ref().map(|option| option.as_str().to_owned()),
-        totals: quoted_totals(&order.quote),
-        order: Some(OrderLink::of(order, permalink)),
-        messages: Vec::new(),
-    };
-    to_json(&paid)
+pub fn completion(order: &Order, permalink: &str, rendering: Rendering<'_>) -> String {
+    Completion::paid(order, permalink, rendering).to_json()
 }
 
 impl Completion {
+    fn paid(order: &Order, permalink: &str, rendering: Rendering<'_>) -> Self {
+        Self {
+            id: rendering.id(&order.session, order.revision),
+            status: SheetStatus::Completed,
+            currency: order.quote.total.currency.upper(),
+            buyer: SheetBuyer::known(&order.buyer),
+            line_items: quoted_lines(&order.quote),
+            fulfillment_address: order.address.clone(),
+            fulfillment_options: order.quote.options.iter().map(FulfillmentOption::from).collect(),
+            fulfillment_option_id: order.quote.option_id.as_ref().map(|option| option.as_str().to_owned()),
+            totals: quoted_totals(&order.quote),
+            order: Some(OrderLink::of(order, Some(permalink), rendering)),
+            messages: Vec::new(),
+        }
+    }
+
+    /// The answer of a paid session long after its end: what was paid, without who bought, where it went and the
+    /// order's link.
+    #[must_use]
+    pub fn long_paid(order: &Order, rendering: Rendering<'_>) -> Self {
+        Self {
+            buyer: None,
+            fulfillment_address: None,
+            order: Some(OrderLink::of(order, None, rendering)),
+            ..Self::paid(order, "", rendering)
+        }
+    }
+
     /// The answer of a session that is not paid: declined, undecided, not payable, ended.
     #[must_use]
-    pub fn unpaid(session: &Session, view: &MerchantView, notice: Option<&Notice>, now: Timestamp) -> Self {
-        let sheet = PaymentSheet::of(session, view, notice, now);
+    pub fn unpaid(sheet: PaymentSheet) -> Self {
         Self {
             id: sheet.id,
             status: sheet.status,
@@ -115,11 +124,11 @@ impl Completion {
 
     /// The answer when the caller's deadline came before the session's: nothing is known but that it goes on.
     #[must_use]
-    pub fn undecided(reference: &SessionRef, view: &MerchantView) -> Self {
+    pub fn undecided(session: &Capability, rendering: Rendering<'_>) -> Self {
         Self {
-            id: reference.to_string(),
+            id: session.expose(),
             status: SheetStatus::InProgress,
-            currency: view.currency.upper(),
+            currency: rendering.view.currency.upper(),
             buyer: None,
             line_items: Vec::new(),
             fulfillment_address: None,

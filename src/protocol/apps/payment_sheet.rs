@@ -23,11 +23,12 @@ use crate::domain::checkout::session::{Notice, Session, State};
 use crate::domain::ids::Mode;
 use crate::domain::merchant::{MerchantView, MethodsForm, PaymentMethod};
 use crate::domain::time::Timestamp;
+use crate::protocol::rendering::Rendering;
 
 /// The payment sheet's session object. Fields in the order of OpenAI's reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PaymentSheet {
-    /// `chk_…_r3`: session and revision, so that an edit behind an open sheet is noticed.
+    /// `chk_…_…_r3`: the session's capability and revision, so that an edit behind an open sheet is noticed.
     pub id: String,
     /// Who takes the money.
     pub payment_provider: PaymentProvider,
@@ -141,12 +142,12 @@ impl SheetStatus {
 }
 
 impl PaymentSheet {
-    /// The sheet of a session as it stands at `now`. `notice` is what this caller is told, such as a decline.
+    /// The sheet of a session as it stands now. `notice` is what this caller is told, such as a decline.
     #[must_use]
-    pub fn of(session: &Session, view: &MerchantView, notice: Option<&Notice>, now: Timestamp) -> Self {
-        let quote = session.quote();
+    pub fn of(session: &Session, notice: Option<&Notice>, rendering: Rendering<'_>) -> Self {
+        let (quote, view, now) = (session.quote(), rendering.view, rendering.now);
         Self {
-            id: session.reference().to_string(),
+            id: rendering.id(&session.id, session.revision),
             payment_provider: PaymentProvider::of(view),
             payment_mode: match view.mode {
                 Mode::Test => Some("test"),

@@ -20,6 +20,8 @@ use super::{discovery, resources};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
 use crate::protocol::apps::widget;
+use crate::protocol::capability::Capabilities;
+use crate::protocol::rendering::Rendering;
 
 /// What is to be done with a request.
 #[derive(Debug)]
@@ -122,9 +124,9 @@ pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accep
 
 /// Renders what came of a call.
 #[must_use]
-pub fn finish(context: ReplyContext, outcome: Outcome) -> Response {
+pub fn finish(context: ReplyContext, outcome: Outcome, capabilities: &Capabilities) -> Response {
     let ReplyContext { caller, tool, id, view, received } = context;
-    let result = tools::render(tool, outcome, &view, received);
+    let result = tools::render(tool, outcome, Rendering { view: &view, capabilities, now: received });
     tool_response(caller.era, &id, result)
 }
 
@@ -224,6 +226,7 @@ fn read_params(envelope: &Envelope<'_>, era: Era) -> Result<Map<String, Value>, 
             })
         }
         Err(StrictError::TooDeep) => Err(Fault::Envelope("params are nested deeper than 64 levels")),
+        Err(StrictError::TooMany) => Err(Fault::Envelope("params hold more than 4096 values")),
         Err(StrictError::Syntax(why)) => Err(Fault::Unparseable(why)),
     }
 }

@@ -79,16 +79,22 @@ fn a_page_that_is_paid_is_an_order_of_whom_it_was_told_of() {
 }
 
 #[test]
-fn what_was_said_here_goes_before_what_the_page_was_told() {
+fn what_the_page_was_told_by_the_one_who_pays_goes_before_what_was_said_here() {
     let mut bench = Bench::ready();
-    let buyer = Buyer { email: Some("here@example.com".to_owned()), ..Buyer::default() };
+    let buyer = Buyer {
+        email: Some("here@example.com".to_owned()),
+        phone_number: Some("+1 555 0100".to_owned()),
+        ..Buyer::default()
+    };
     bench.update(Patch { buyer: Some(buyer), ..Patch::default() });
     open_page(&mut bench);
     bench.see(Seen::Page(page(&bench, PageStatus::Open)));
     let there = Buyer { email: Some("there@example.com".to_owned()), ..Buyer::default() };
     let paid = PageSeen { buyer: there, ..page(&bench, PageStatus::Paid) };
     looks(&mut bench, Seen::Page(paid));
-    assert_eq!(bench.session().wishes.buyer.email.as_deref(), Some("here@example.com"));
+    let buyer = &bench.session().wishes.buyer;
+    assert_eq!(buyer.email.as_deref(), Some("there@example.com"));
+    assert_eq!(buyer.phone_number.as_deref(), Some("+1 555 0100"), "what was not said there stays");
 }
 
 #[test]

@@ -304,3 +304,23 @@ fn every_succeeded_payment_is_on_the_order_or_flagged() {
     let flagged: Vec<_> = bench.flags.iter().map(|flag| (flag.intent.clone(), flag.reason)).collect();
     assert_eq!(flagged, [(intent.id, FlagReason::PaymentDisagrees)]);
 }
+
+#[test]
+fn a_limit_is_told_as_not_begun_and_to_the_repeat_of_a_payment_as_under_way() {
+    let mut bench = Bench::ready();
+    let alone = bench.pay("spt_first0001");
+    bench.tell_token(Err(GatherError::TooMany));
+    assert_eq!(bench.answer(alone).unwrap_err(), Rejection::TooManyPayments);
+
+    let (first, repeat) = (bench.pay("spt_first0001"), bench.pay("spt_first0001"));
+    bench.gathers.swap(0, 1);
+    bench.tell_token(Err(GatherError::TooMany));
+    assert_eq!(bench.answer(repeat).unwrap_err(), Rejection::Undecided, "the first may be charged yet");
+    bench.tell_token(Ok(bench.good_facts()));
+    let later = bench.pay("spt_first0001");
+    assert!(bench.gathers.is_empty(), "a repeat of what is under way asks nothing");
+    bench.see(succeeded(&bench));
+    for request in [first, later] {
+        assert!(bench.answer(request).unwrap().order.is_some());
+    }
+}

@@ -38,7 +38,7 @@ fn the_default_alone_is_a_whole_configuration() {
     assert_eq!(config.public.base_hosts, ["localhost", "127.0.0.1", "[::1]"]);
     assert_eq!(config.public.allowed_origins, ["https://chatgpt.com", "https://chat.openai.com"]);
     assert_eq!((config.public.link_base, config.public.workers), (None, None));
-    assert_eq!(config.public.max_body_bytes, 1024 * 1024);
+    assert_eq!(config.public.max_body_bytes, 128 * 1024);
     assert_eq!(config.tenants.dir, PathBuf::from("tenants"));
     assert_eq!(config.store, StoreConfig::Sqlite("merchant-gateway.sqlite3".into()));
     assert_eq!(config.stripe.api_base.as_str(), "https://api.stripe.com/");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use merchant_gateway::ports::{Clock as _, SystemClock};
 use serde_json::json;
 
-use crate::support::client::{Speaks, total};
+use crate::support::client::{Speaks, session_name, total};
 use crate::support::world::World;
 
 use super::{Browser, ready};
@@ -20,7 +20,8 @@ async fn stripe_is_asked_for_exactly_what_was_shown_and_leads_back_to_the_shop()
     let exchanges = world.emulator.exchanges();
     let sent = exchanges.iter().find(|exchange| exchange.path == "/v1/checkout/sessions").unwrap();
     let fields: BTreeMap<String, String> = sent.body_pairs.iter().cloned().collect();
-    let session = sheet["id"].as_str().unwrap().split_once("_r").unwrap().0;
+    let session = session_name(&sheet["id"]);
+    let session = session.as_str();
     let (path, query) = link.split_once('?').unwrap();
     for (name, value) in [
         ("mode", "payment"),

@@ -40,8 +40,8 @@ pub fn disagreements(bought: &[Bought], ledger: &[LedgerEntry]) -> Vec<String> {
 }
 /// Nobody is left waiting: each session has its order, or can be paid, and no payment lies about that fits no order.
 pub async fn all_is_explained(shopper: &Shopper, world: &World, bought: &[Bought]) {
-    for Bought { merchant, session, order, .. } in bought {
-        let asked = json!({ "checkout_session_id": session });
+    for Bought { merchant, held, order, .. } in bought {
+        let asked = json!({ "checkout_session_id": held });
         let session = shopper.call(merchant, "get_checkout", &asked).await;
         let status = &session["structuredContent"]["checkout_session"]["status"];
         assert_eq!(status, if order.is_some() { "completed" } else { "ready_for_payment" }, "{session}");
@@ -140,6 +140,7 @@ pub async fn all_are_followed(world: &World) -> usize {
 fn the_reckoning_notices_every_disagreement() {
     let bought = |session: &str, order: Option<&str>| Bought {
         merchant: "anyone",
+        held: json!(session),
         session: session.to_owned(),
         total: 100,
         currency: "usd",

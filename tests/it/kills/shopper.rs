@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::support::client::{payment, total};
+use crate::support::client::{payment, session_name, total};
 use crate::support::orders::Order;
 use crate::support::world::{ADMIN_TOKEN, World};
 
@@ -180,6 +180,8 @@ impl Shopper {
 /// A purchase that has come to its end.
 pub struct Bought {
     pub merchant: &'static str,
+    /// What opens its session.
+    pub held: Value,
     pub session: String,
     pub total: i64,
     pub currency: &'static str,
@@ -191,10 +193,11 @@ pub struct Bought {
 
 impl Bought {
     fn new(order: &Order, sheet: &Value, declined: u32, placed: Option<&str>) -> Self {
-        let session = sheet["id"].as_str().unwrap().split_once("_r").unwrap().0.to_owned();
+        let session = session_name(&sheet["id"]);
         let (total, currency) = (order.total, order.currency);
         Self {
             merchant: order.merchant,
+            held: sheet["id"].clone(),
             session,
             total,
             currency,

@@ -73,7 +73,7 @@ fn anything() -> impl Strategy<Value = Value> {
         any::<f64>().prop_map(|number| json!(number)),
         ".{0,12}".prop_map(Value::from),
         select(&NAMES[..]).prop_map(Value::from),
-        Just(json!("chk_00000000000000000000000000000001_r1")),
+        Just(json!("chk_00000000000000000000000000000001_00000000000000000000000000000002_r1")),
     ];
     leaf.prop_recursive(3, 24, 5, |inner| {
         prop_oneof![
@@ -231,7 +231,7 @@ fn answer(headers: &HeaderList, body: &[u8]) -> (Response, Caller) {
                 ToolCall::Read(call) => answer_from_view(&call, &view),
                 ToolCall::Session(_) => Outcome::Refused(Rejection::NotFound),
             };
-            (finish(*context, outcome), caller)
+            (finish(*context, outcome, shop::capabilities()), caller)
         }
     }
 }

@@ -168,7 +168,7 @@ impl Host {
                 ToolCall::Read(call) => {
                     let caller = context.caller().clone();
                     let outcome = answer_from_view(&call, &self.view);
-                    self.reply(finish(*context, outcome), caller)
+                    self.reply(finish(*context, outcome, shop::capabilities()), caller)
                 }
                 ToolCall::Session(call) => panic!("a session call: {call:?}"),
             },
@@ -187,7 +187,9 @@ impl Host {
                 response.status
             }
             Accepted::Call(call, context) => match *call {
-                ToolCall::Read(call) => finish(*context, answer_from_view(&call, &self.view)).status,
+                ToolCall::Read(call) => {
+                    finish(*context, answer_from_view(&call, &self.view), shop::capabilities()).status
+                }
                 ToolCall::Session(_) => 200,
             },
         }
@@ -209,7 +211,7 @@ impl Host {
         match self.accept() {
             Accepted::Call(_, context) => {
                 let caller = context.caller().clone();
-                self.reply(finish(*context, outcome.into()), caller)
+                self.reply(finish(*context, outcome.into(), shop::capabilities()), caller)
             }
             Accepted::Reply(response, _) => panic!("answered: {}", String::from_utf8_lossy(&response.body)),
         }

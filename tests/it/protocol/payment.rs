@@ -3,7 +3,7 @@
 use merchant_gateway::domain::checkout::command::{Command, Payment, Rejection};
 use merchant_gateway::domain::checkout::session::{CancelReason, Notice, NoticeCode, State};
 use merchant_gateway::domain::checkout::token::TokenProblem;
-use merchant_gateway::domain::ids::{Mode, Revision, SessionId, SessionRef, SptHash};
+use merchant_gateway::domain::ids::{Mode, Revision, SptHash};
 use merchant_gateway::domain::merchant::MethodsForm;
 use merchant_gateway::protocol::apps::payment_sheet::PaymentSheet;
 use merchant_gateway::protocol::mcp::Outcome;
@@ -15,9 +15,8 @@ use super::shop;
 const TOKEN: &str = "spt_1RjHarborCoffee0000";
 
 fn arguments() -> Value {
-    let id = SessionId::from_random(0xfeed);
     json!({
-        "checkout_session_id": format!("{id}_r3"),
+        "checkout_session_id": shop::capability(0xfeed, Some(3)).expose(),
         "buyer": { "name": "Ada Lovelace", "email": "ada@example.com", "phone_number": null },
         "payment_data": { "token": TOKEN, "provider": "stripe", "billing_address": null },
     })
@@ -62,7 +61,7 @@ fn every_shape_that_hosts_send_is_taken() {
     }));
     assert_eq!(rich.token.hash(), &SptHash::of(TOKEN));
     let bare = payment(&complete(|arguments| {
-        arguments["checkout_session_id"] = json!(SessionId::from_random(0xfeed).as_str());
+        arguments["checkout_session_id"] = json!(shop::capability(0xfeed, None).expose());
     }));
     assert_eq!(bare.revision, None);
 }
@@ -139,8 +138,8 @@ fn a_decline_is_a_result_of_a_session_that_is_payable_again() {
 
 #[test]
 fn an_undecided_payment_is_in_progress_and_never_failed() {
-    let reference = SessionRef { id: SessionId::from_random(0xfeed), revision: Some(Revision(3)) };
-    for outcome in [Outcome::from(Ok(shop::answer(shop::charging()))), Outcome::InProgress(reference)] {
+    let session = shop::capability(0xfeed, Some(3));
+    for outcome in [Outcome::from(Ok(shop::answer(shop::charging()))), Outcome::InProgress(session)] {
         let reply = complete(|_| {}).outcome(outcome);
         let content = &reply.result()["structuredContent"];
         assert!(!reply.is_error());
@@ -188,7 +187,7 @@ fn a_stored_result_that_is_broken_is_our_own_error() {
 
 #[test]
 fn the_payment_sheet_of_a_ready_session_is_as_hosts_want_it() {
-    let sheet = PaymentSheet::of(&shop::ready(), &shop::view(), None, shop::NOW);
+    let sheet = PaymentSheet::of(&shop::ready(), None, shop::rendering(&shop::view()));
     insta::assert_snapshot!("payment_sheet_ready", serde_json::to_string_pretty(&sheet).unwrap());
 }
 
@@ -197,7 +196,7 @@ fn the_sheet_follows_mode_and_method_form() {
     let mut view = shop::view();
     view.mode = Mode::Live;
     view.chatgpt.methods_form = MethodsForm::Strings;
-    let sheet = serde_json::to_value(PaymentSheet::of(&shop::ready(), &view, None, shop::NOW)).unwrap();
+    let sheet = serde_json::to_value(PaymentSheet::of(&shop::ready(), None, shop::rendering(&view))).unwrap();
     assert!(sheet.get("payment_mode").is_none());
     assert_eq!(
         sheet["payment_provider"]["supported_payment_methods"],
@@ -208,7 +207,7 @@ fn the_sheet_follows_mode_and_method_form() {
 #[test]
 fn the_sheets_rows_add_up() {
     let sheet =
-        serde_json::to_value(PaymentSheet::of(&shop::ready(), &shop::view(), None, shop::NOW)).unwrap();
+        serde_json::to_value(PaymentSheet::of(&shop::ready(), None, shop::rendering(&shop::view()))).unwrap();
     let row = |kind: &str| {
         let rows = sheet["totals"].as_array().unwrap();
         rows.iter().find(|row| row["type"] == kind).unwrap()["amount"].as_i64().unwrap()

@@ -1,7 +1,8 @@
 //! A merchant and its sessions, made of plain data.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use merchant_gateway::config::keyring::Keyring;
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
@@ -19,6 +20,9 @@ use merchant_gateway::domain::shipping::ShippingRule;
 use merchant_gateway::domain::tax::{FixedTax, RegionRate, TaxRule};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::apps::completion;
+use merchant_gateway::protocol::capability::{Capabilities, Capability};
+use merchant_gateway::protocol::rendering::Rendering;
+use secrecy::SecretString;
 
 /// 2026-11-23T12:00:00Z.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_435_200);
@@ -227,8 +231,32 @@ pub(super) fn charging() -> Session {
     }))
 }
 
+/// What makes the shop's capabilities.
+pub(super) fn capabilities() -> &'static Capabilities {
+    static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
+        let key = SecretString::from("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+        Capabilities::new(Arc::new(Keyring::of(&key).unwrap()))
+    });
+    &CAPABILITIES
+}
+
+pub(super) fn rendering(view: &MerchantView) -> Rendering<'_> {
+    Rendering { view, capabilities: capabilities(), now: NOW }
+}
+
+/// What opens a session of the shop.
+pub(super) fn capability(number: u128, revision: Option<u32>) -> Capability {
+    capabilities().of(&view().tenant(), &SessionId::from_random(number), revision.map(Revision))
+}
+
 pub(super) fn answer(session: Session) -> Answer {
-    Answer { notice: session.notice.clone(), session, order: None, checkout_page: None }
+    Answer {
+        notice: session.notice.clone(),
+        session,
+        order: None,
+        repeats_payment: false,
+        checkout_page: None,
+    }
 }
 
 /// A paid session and its order, rendered as at its commit.
@@ -248,7 +276,7 @@ pub(super) fn paid() -> Answer {
     let session =
         session(State::Completed { quote, order: order.id.clone(), intent: order.payment_intent.clone() });
     let permalink = "https://coffee.localhost/orders/ord_1?key=abc".to_owned();
-    let completion = completion::completion(&order, &permalink);
+    let completion = completion::completion(&order, &permalink, rendering(&view()));
     let order = Some(PlacedOrder { number: OrderNumber::FIRST, order, permalink, completion });
-    Answer { session, order, notice: None, checkout_page: None }
+    Answer { session, order, notice: None, repeats_payment: false, checkout_page: None }
 }

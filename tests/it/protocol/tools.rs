@@ -3,8 +3,9 @@
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::session::{CancelReason, State};
-use merchant_gateway::domain::ids::{Revision, SessionId, SessionRef};
+use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
+use merchant_gateway::domain::time::Span;
 use merchant_gateway::protocol::mcp::{Outcome, Target};
 use serde_json::{Value, json};
 
@@ -161,21 +162,20 @@ fn wrong_wishes_are_refused_with_what_to_send() {
 
 #[test]
 fn an_update_checks_the_revision_that_was_seen() {
-    let id = SessionId::from_random(1);
+    let (id, fourth) = (shop::capability(1, None).expose(), shop::capability(1, Some(4)));
     let revision = |arguments: Value| {
         let command = Host::tool("update_checkout", &arguments).session_call().command;
         let Command::Update { revision, .. } = command else { panic!("another command") };
         revision
     };
-    assert_eq!(revision(json!({ "checkout_session_id": id.as_str() })), None);
-    assert_eq!(revision(json!({ "checkout_session_id": format!("{id}_r4") })), Some(Revision(4)));
-    assert_eq!(revision(json!({ "checkout_session_id": id.as_str(), "revision": 2 })), Some(Revision(2)));
-    let both = json!({ "checkout_session_id": format!("{id}_r4"), "revision": 3 });
+    assert_eq!(revision(json!({ "checkout_session_id": id })), None);
+    assert_eq!(revision(json!({ "checkout_session_id": fourth.expose() })), Some(Revision(4)));
+    assert_eq!(revision(json!({ "checkout_session_id": id, "revision": 2 })), Some(Revision(2)));
+    let both = json!({ "checkout_session_id": fourth.expose(), "revision": 3 });
     assert!(refused("update_checkout", &both).contains("disagrees"));
-    let target = Host::tool("get_checkout", &json!({ "checkout_session_id": format!("{id}_r4") }))
-        .session_call()
-        .target;
-    assert_eq!(target, Target::Existing(SessionRef { id, revision: Some(Revision(4)) }));
+    let target =
+        Host::tool("get_checkout", &json!({ "checkout_session_id": fourth.expose() })).session_call().target;
+    assert_eq!(target, Target::Existing(fourth));
     for wrong in [json!("chk_1"), json!(5), json!(""), json!("price_1::2")] {
         assert!(refused("get_checkout", &json!({ "checkout_session_id": wrong })).contains("chk_"));
     }
@@ -201,7 +201,7 @@ fn the_product_checkout_contract_believes_only_ids_and_quantities() {
 }
 
 fn get() -> Host {
-    Host::tool("get_checkout", &json!({ "checkout_session_id": SessionId::from_random(0xfeed).as_str() }))
+    Host::tool("get_checkout", &json!({ "checkout_session_id": shop::capability(0xfeed, None).expose() }))
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_model_reads_neither_buyer_nor_address_and_the_widget_both() {
     }
     let update = Host::tool(
         "update_checkout",
-        &json!({ "checkout_session_id": SessionId::from_random(0xfeed).as_str() }),
+        &json!({ "checkout_session_id": shop::capability(0xfeed, None).expose() }),
     );
     let reply = update.outcome(Ok(shop::answer(shop::ready())));
     let content = &reply.result()["structuredContent"];
@@ -279,12 +279,12 @@ fn without_a_quote_only_what_the_catalog_decides_is_told() {
 #[test]
 fn what_a_session_refuses_is_a_result_in_a_sentence() {
     for tool in ["get_checkout", "update_checkout", "cancel_checkout"] {
-        let host = Host::tool(tool, &json!({ "checkout_session_id": SessionId::from_random(1).as_str() }));
+        let host = Host::tool(tool, &json!({ "checkout_session_id": shop::capability(1, None).expose() }));
         let reply = host.outcome(Outcome::Refused(Rejection::NotFound));
         assert!(reply.is_error());
         assert_eq!(reply.text(), "There is no such checkout in this shop; start one with create_checkout.");
-        let reference = SessionRef { id: SessionId::from_random(1), revision: None };
-        assert!(host.outcome(Outcome::InProgress(reference)).text().contains("get_checkout"));
+        let session = shop::capability(1, None);
+        assert!(host.outcome(Outcome::InProgress(session)).text().contains("get_checkout"));
     }
 }
 
@@ -296,4 +296,37 @@ fn a_buyer_may_have_one_name_or_two() {
     assert_eq!(named(json!({ "name": "Ada Lovelace", "email": null })).name.as_deref(), Some("Ada Lovelace"));
     assert_eq!(named(json!({ "first_name": "Ada" })).name.as_deref(), Some("Ada"));
     assert_eq!(named(json!({})), Buyer::default());
+}
+
+#[test]
+fn a_day_after_its_end_a_checkout_is_told_without_person_and_link() {
+    let private = ["Ada", "ada@example.com", "Analytical", "10001", "permalink_url", "orders/ord_1?key=abc"];
+    let complete = || {
+        let data = json!({ "token": "spt_1RjAnother00000", "provider": "stripe" });
+        let id = shop::capability(0xfeed, None).expose();
+        Host::tool("complete_checkout", &json!({ "checkout_session_id": id, "payment_data": data }))
+    };
+    let tool = |name: &str| {
+        Host::tool(name, &json!({ "checkout_session_id": shop::capability(0xfeed, None).expose() }))
+    };
+    let mut expired = shop::answer(shop::session(State::Expired));
+    expired.session.expires = shop::NOW - Span::hours(24);
+    let mut paid = shop::paid();
+    paid.order.as_mut().unwrap().order.created = shop::NOW - Span::hours(24);
+    for answer in [paid.clone(), expired] {
+        for host in [get(), complete(), tool("update_checkout"), tool("start_hosted_checkout")] {
+            let told = host.outcome(Ok(answer.clone())).result().to_string();
+            for private in private {
+                assert!(!told.contains(private), "{private}: {told}");
+            }
+        }
+    }
+    let stored = paid.order.as_ref().unwrap().completion.clone();
+    paid.repeats_payment = true;
+    let told = complete().outcome(Ok(paid.clone())).result()["structuredContent"].to_string();
+    assert_eq!(told, serde_json::from_str::<Value>(&stored).unwrap().to_string(), "to the token that paid");
+
+    paid.order.as_mut().unwrap().order.created = shop::NOW - Span::hours(24) + Span::seconds(1);
+    let told = get().outcome(Ok(paid)).result().to_string();
+    assert!(told.contains("ada@example.com") && told.contains("orders/ord_1?key=abc"), "{told}");
 }

@@ -250,7 +250,7 @@ impl Bench {
                 match output {
                     Output::Load(token) => inputs.push(Input::Loaded(self.load(token).map(Box::new))),
                     Output::Commit(change) => inputs.push(Input::Committed(self.commit(*change))),
-                    Output::Gather { task, token: _ } => self.gathers.push(task),
+                    Output::Gather { task, .. } => self.gathers.push(task),
                     Output::Verify { task, verification } => self.verifications.push((task, verification)),
                     Output::Run(effect) => self.effects.push(effect),
                     Output::Reply(request, answer) => {

@@ -198,6 +198,16 @@ pub fn california() -> Value {
     })
 }
 
+/// The name of a session, as logs, Stripe and the admin API have it, out of what its host holds.
+pub fn session_name(id: &Value) -> String {
+    let text = id.as_str().expect("an id");
+    let mut parts = text.split('_');
+    let (Some("chk"), Some(name), Some(_)) = (parts.next(), parts.next(), parts.next()) else {
+        panic!("not what opens a session: {text}")
+    };
+    format!("chk_{name}")
+}
+
 /// The amount of the `total` row.
 pub fn total(sheet: &Value) -> i64 {
     let rows = sheet["totals"].as_array().expect("totals");

@@ -13,7 +13,7 @@ use super::{
     OLD_VARIABLE, VARIABLE, address, closed, event, followed, listen, open, post, seen, stands, until,
 };
 use crate::support::by_hand;
-use crate::support::client::{Client, Speaks, total};
+use crate::support::client::{Client, Speaks, session_name, total};
 use crate::support::operator::Operator;
 use crate::support::python;
 use crate::support::world::{OLD_WEBHOOK_SECRET, SHOP, SHOP_ACCOUNT, SHOP_KEY, WEBHOOK_SECRET, World};
@@ -24,7 +24,7 @@ const FAR_OFF: i64 = 6;
 /// A checkout that can be paid; gives its sheet, and its session's id.
 async fn ready(client: &Client) -> (Value, String) {
     let sheet = client.ready_checkout().await;
-    let session = sheet["id"].as_str().unwrap().split_once("_r").unwrap().0.to_owned();
+    let session = session_name(&sheet["id"]);
     (sheet, session)
 }
 
@@ -315,7 +315,7 @@ async fn what_is_none_of_our_payments_is_taken_and_ignored() {
         let items = json!([{ "id": "gift-note", "quantity": 1 }]);
         let made = elsewhere.works("create_checkout", json!({ "items": items })).await;
         let sheet = made["checkout_session"].clone();
-        let id = sheet["id"].as_str().unwrap().split_once("_r").unwrap().0.to_owned();
+        let id = session_name(&sheet["id"]);
         (sheet, id)
     };
     let (_, own) = ready(&client).await;

@@ -23,13 +23,15 @@ export class CheckoutPageHost implements Host, ShopPage {
   readonly context: HostContext = { ...NO_CONTEXT, displayMode: 'fullscreen' };
   readonly canPay = false;
   readonly shopPage = this;
-  /** The address names the checkout, as if it had been left here. */
+  /** The document says which checkout it shows, as if it had been left here. */
   readonly saved: unknown;
   private readonly endpoint: string;
   private lastId = 0;
 
   constructor(private readonly window: PageWindow) {
-    const [, shop = '', session = null] = /^(.*)\/checkout\/([^/]+)$/.exec(window.location.pathname) ?? [];
+    const [, shop = ''] = /^(.*)\/checkout\/[^/]+$/.exec(window.location.pathname) ?? [];
+    // The address has only the checkout's name, which no tool takes.
+    const session = window.document.getElementById('app')?.dataset['session'] ?? null;
     this.endpoint = `${shop}/mcp`;
     this.saved = { version: 1, session };
   }

@@ -112,14 +112,26 @@ impl Driver {
         match looked {
             Look::Answer(notice) => answer(request, loaded, notice, turn),
             Look::Reject(Rejection::PageOpen) => self.close_page(task, (*version, session), turn),
+            // The same payment may be further than this repeat of it.
+            Look::Reject(Rejection::TooManyPayments) if self.is_paying(&task) => {
+                refuse(request, Rejection::Undecided, turn.out);
+            }
             Look::Reject(rejection) => refuse(request, rejection, turn.out),
             Look::Join(attempt) => self.join(request, Undertaking::Attempt(attempt), loaded, turn),
             Look::Gather(token) => {
                 let id = self.set_aside(task);
-                turn.out.push(Output::Gather { task: id, token });
+                turn.out.push(Output::Gather { request, task: id, token });
             }
             Look::Step(event) => self.apply(task, (*version, session), *event, turn),
         }
+    }
+
+    /// Whether another caller's payment with the same token is on its way.
+    fn is_paying(&self, task: &Task) -> bool {
+        let gathering = self.gathering.iter().map(|(_, other)| other);
+        let parked = self.parked.iter().map(|(_, other)| other);
+        let mut others = gathering.chain(parked).chain(&self.queue).chain(self.stuck.tasks());
+        others.any(|other| other.token().is_some() && other.token() == task.token())
     }
 
     /// Lets a caller's request wait until the page that stands in its way is closed.

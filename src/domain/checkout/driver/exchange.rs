@@ -100,6 +100,8 @@ pub enum GatherError {
     Foreign,
     /// Stripe did not answer.
     Unread,
+    /// Too many payments reach Stripe at once, so that it was not asked.
+    TooMany,
     /// Stripe's clock is far from ours, so that no time of a payment could be relied on.
     ClockDiffers,
 }
@@ -111,6 +113,8 @@ pub enum Output {
     Load(Option<SptHash>),
     /// Ask Stripe about a token.
     Gather {
+        /// Who wants to pay.
+        request: RequestId,
         /// For which task.
         task: TaskId,
         /// The token.

@@ -109,6 +109,7 @@ pub(super) fn look(
             Look::Step(Box::new(Event::Paid { payment: payment.clone(), facts: facts.clone() }))
         }
         Some(Err(GatherError::Foreign)) => Look::Answer(Some(token_notice(&TokenProblem::Foreign))),
+        Some(Err(GatherError::TooMany)) => Look::Reject(Rejection::TooManyPayments),
         Some(Err(GatherError::Unread)) => Look::Reject(Rejection::TokenUnread),
         Some(Err(GatherError::ClockDiffers)) => Look::Reject(Rejection::ClockDiffers),
     }

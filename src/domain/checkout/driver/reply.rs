@@ -17,7 +17,13 @@ pub(super) fn tell(request: RequestId, session: &Session, notice: Option<Notice>
     let notice = session.late_payment().or(notice);
     out.push(Output::Reply(
         request,
-        Ok(Box::new(Answer { session: session.clone(), order: None, notice, checkout_page: None })),
+        Ok(Box::new(Answer {
+            session: session.clone(),
+            order: None,
+            notice,
+            repeats_payment: false,
+            checkout_page: None,
+        })),
     ));
 }
 
@@ -40,6 +46,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::AccountUnknown
         | Rejection::ClockDiffers
         | Rejection::TokenUnread
+        | Rejection::TooManyPayments
         | Rejection::NotPaid(_)
         | Rejection::RefundTooLarge { .. }
         | Rejection::RefundUnderWay
@@ -79,6 +86,7 @@ pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>
             session: session.clone(),
             order: loaded.order.clone(),
             notice: session.late_payment().or(notice).or_else(|| standing_notice(session, &turn.context)),
+            repeats_payment: loaded.token_use.as_ref().is_some_and(|used| used.paid(&session.id)),
             checkout_page: None,
         })),
     };

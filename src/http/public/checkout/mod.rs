@@ -21,6 +21,7 @@ use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::hint::Hint;
 use crate::domain::checkout::session::State;
 use crate::domain::ids::SessionId;
+use crate::protocol::rendering::Rendering;
 use crate::runtime::{Budget, TooMany};
 use form::{Edit, Last, Pay};
 
@@ -72,7 +73,6 @@ impl Holder {
         visit: Result<Visit, Stranger>,
         request: &HttpRequest,
         path: &PagePath,
-        budget: Budget,
     ) -> Result<Self, TurnedAway> {
         let visit = visit.map_err(|_| TurnedAway::Unknown)?;
         let opening = web::Query::<Opening>::from_query(request.query_string());
@@ -83,8 +83,19 @@ impl Holder {
         if !merchant.opens_checkout(&id, &opening.key) {
             return Err(TurnedAway::Unknown);
         }
-        merchant.limiter().take(budget, Some(id.as_str())).map_err(TurnedAway::TooMany)?;
+        merchant.limiter().take(Budget::Held(id.as_str()), None).map_err(TurnedAway::TooMany)?;
         Ok(Self { merchant, id })
+    }
+
+    /// Takes from the limits of paying where a page at Stripe is still to be opened: one that is open is free.
+    async fn may_pay(&self) -> Result<(), TurnedAway> {
+        match self.merchant.ask(&self.id, Command::Read).await {
+            Ok(answer) if matches!(answer.session.state, State::Ready { .. }) => {
+                let budget = Budget::Payment(self.id.as_str());
+                self.merchant.limiter().take(budget, None).map_err(TurnedAway::TooMany)
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// The page as the session stands, with what there is to say beside it.
@@ -100,16 +111,26 @@ impl Holder {
         match &answer.checkout_page {
             Some(link) => html::answer(status, last.page(), &view).body(page::render(
                 answer,
-                &view,
-                (link, self.merchant.now()),
+                Rendering {
+                    view: &view,
+                    capabilities: self.merchant.capabilities(),
+                    now: self.merchant.now(),
+                },
+                link,
                 last,
             )),
             // The shop has stopped taking payments on pages: what is paid already can still be looked at.
-            None => match &answer.order {
-                Some(placed) => redirect(&placed.permalink),
+            None => match self.permalink(answer) {
+                Some(permalink) => redirect(permalink),
                 None => not_found(),
             },
         }
+    }
+
+    /// The link of the checkout's order, as long as it is told.
+    fn permalink<'a>(&self, answer: &'a Answer) -> Option<&'a str> {
+        let placed = answer.order.as_ref().filter(|_| !answer.is_closed(self.merchant.now()));
+        placed.map(|placed| placed.permalink.as_str())
     }
 
     /// Where this checkout's page is, for a redirection.
@@ -120,7 +141,7 @@ impl Holder {
 
 /// Shows the checkout.
 async fn show(request: HttpRequest, path: web::Path<PagePath>, public: web::Data<Public>) -> HttpResponse {
-    match Holder::of(Visit::of(&request, &public), &request, &path, Budget::Request) {
+    match Holder::of(Visit::of(&request, &public), &request, &path) {
         Ok(holder) => holder.page(StatusCode::OK, Last::default()).await,
         Err(away) => away.answer(),
     }
@@ -132,15 +153,15 @@ async fn came_back(
     path: web::Path<PagePath>,
     public: web::Data<Public>,
 ) -> HttpResponse {
-    let holder = match Holder::of(Visit::of(&request, &public), &request, &path, Budget::Request) {
+    let holder = match Holder::of(Visit::of(&request, &public), &request, &path) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
     // What comes of it is seen below, or by the page that looks again.
     let _ = holder.merchant.ask(&holder.id, Command::Hear(Hint::payment())).await;
     match holder.merchant.ask(&holder.id, Command::Read).await {
-        Ok(answer) => match (&answer.order, &answer.session.state) {
-            (Some(placed), _) => redirect(&placed.permalink),
+        Ok(answer) => match (holder.permalink(&answer), &answer.session.state) {
+            (Some(permalink), _) => redirect(permalink),
             (None, State::AwaitingHosted { .. }) => {
                 let view = holder.merchant.view();
                 html::answer(StatusCode::OK, Kind::Forms, &view).body(page::waiting(&answer, &view))
@@ -158,7 +179,7 @@ async fn edit(
     public: web::Data<Public>,
     payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path, Budget::Request) {
+    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
@@ -181,17 +202,20 @@ async fn pay(
     public: web::Data<Public>,
     payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path, Budget::Payment) {
+    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path) {
         Ok(holder) => holder,
         Err(away) => return away.answer(),
     };
     let Some(form) = form::read::<Pay>(payload).await else {
         return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
     };
+    if let Err(away) = holder.may_pay().await {
+        return away.answer();
+    }
     match holder.merchant.ask(&holder.id, form.command()).await {
-        Ok(answer) => match (&answer.session.state, &answer.order) {
+        Ok(answer) => match (&answer.session.state, holder.permalink(&answer)) {
             (State::AwaitingHosted { page, .. }, _) => redirect(&page.url),
-            (_, Some(placed)) => redirect(&placed.permalink),
+            (_, Some(permalink)) => redirect(permalink),
             // It is still being opened, or something else is under way: the page looks again by itself.
             (State::OpeningHosted(_) | State::ClosingHosted { .. } | State::Charging(_), None) => {
                 Holder::link(&answer)

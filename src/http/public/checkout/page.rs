@@ -5,23 +5,18 @@ use crate::domain::address::Address;
 use crate::domain::checkout::command::Answer;
 use crate::domain::checkout::session::{Session, State};
 use crate::domain::merchant::MerchantView;
-use crate::domain::time::Timestamp;
 use crate::http::public::html::{self, Kind, escape};
 use crate::protocol::apps::messages;
+use crate::protocol::rendering::Rendering;
 
 /// Has a page that waits for Stripe look again at the checkout: this may be the answer to a form.
 fn look_again(link: &str) -> String {
     format!("<meta http-equiv=refresh content=\"2;url={}\">", escape(link))
 }
 
-/// A page as its session stands at `now`. `link` is the page's own address.
-pub(super) fn render(
-    answer: &Answer,
-    view: &MerchantView,
-    (link, now): (&str, Timestamp),
-    last: Last<'_>,
-) -> String {
-    let session = &answer.session;
+/// A page as its session stands now. `link` is the page's own address.
+pub(super) fn render(answer: &Answer, rendering: Rendering<'_>, link: &str, last: Last<'_>) -> String {
+    let (session, view, now) = (&answer.session, rendering.view, rendering.now);
     let messages = messages::of_session(session, answer.notice.as_ref(), now);
     let mut told: Vec<&str> = last.said.into_iter().collect();
     told.extend(messages.iter().map(|message| message.content.as_str()));
@@ -37,6 +32,9 @@ pub(super) fn render(
         }
     };
     let order = answer.order.as_ref().map_or_else(String::new, |placed| {
+        if answer.is_closed(now) {
+            return format!("<p>Paid. Order {}</p>", placed.number);
+        }
         format!("<p>Paid. <a href=\"{}\">Order {}</a></p>", escape(&placed.permalink), placed.order.id)
     });
     let body = format!(
@@ -45,11 +43,14 @@ pub(super) fn render(
         links = html::links(view)
     );
     let head = if waits { look_again(link) } else { String::new() };
-    let page = match last.page() {
-        Kind::Widget => html::page_with_widget,
-        Kind::Text | Kind::Forms => html::page,
-    };
-    page(view, &format!("Checkout at {}", view.name), &head, &body)
+    let title = format!("Checkout at {}", view.name);
+    match last.page() {
+        Kind::Widget => {
+            let id = rendering.capability(&session.id, None).expose();
+            html::page_with_widget(view, &title, &head, &body, &id)
+        }
+        Kind::Text | Kind::Forms => html::page(view, &title, &head, &body),
+    }
 }
 
 /// What a shopper sees who comes back from Stripe's page before Stripe has told us.

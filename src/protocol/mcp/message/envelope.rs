@@ -108,6 +108,9 @@ fn is_request_id(raw: &RawValue) -> bool {
     }
 }
 
+/// How many members a message may have; JSON-RPC knows six.
+const MAX_MEMBERS: usize = 32;
+
 struct MembersVisitor;
 
 impl<'de> Visitor<'de> for MembersVisitor {
@@ -129,6 +132,9 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 "params" => members.params = Some(value),
                 "result" | "error" => members.answers = true,
                 _ => {}
+            }
+            if seen.len() >= MAX_MEMBERS {
+                return Err(A::Error::custom("the message has too many members"));
             }
             if !seen.insert(key) {
                 return Err(A::Error::custom("a key appears twice in one object"));

@@ -1,4 +1,4 @@
-//! JSON into a value, with each key once and a bounded depth.
+//! JSON into a value, with each key once, a bounded depth and a bounded number of values.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,6 +9,9 @@ use serde_json::{Map, Number, Value};
 /// How deep arrays and objects may lie within one another.
 pub const MAX_DEPTH: u8 = 64;
 
+/// How many values a message may hold: fifty items and their ids are about two hundred.
+pub(super) const MAX_VALUES: u32 = 4096;
+
 /// Why a text is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StrictError {
@@ -18,19 +21,22 @@ pub enum StrictError {
     /// Arrays and objects nest too deeply.
     #[error("nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
+    /// More values than any message of a shop needs.
+    #[error("more than 4096 values")]
+    TooMany,
 }
 
 /// Reads a JSON text whole.
 pub fn parse(text: &str) -> Result<Value, StrictError> {
-    let too_deep = Cell::new(false);
+    let (too_deep, left) = (Cell::new(false), Cell::new(MAX_VALUES));
     let mut reader = serde_json::Deserializer::from_str(text);
-    let seed = Strict { room: MAX_DEPTH, too_deep: &too_deep };
+    let seed = Strict { room: MAX_DEPTH, too_deep: &too_deep, left: &left };
     let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    read.map_err(
-        |error| {
-            if too_deep.get() { StrictError::TooDeep } else { StrictError::Syntax(error.to_string()) }
-        },
-    )
+    read.map_err(|error| match (too_deep.get(), left.get()) {
+        (true, _) => StrictError::TooDeep,
+        (false, 0) => StrictError::TooMany,
+        (false, _) => StrictError::Syntax(error.to_string()),
+    })
 }
 
 /// Reads one value with `room` levels left.
@@ -38,6 +44,8 @@ pub fn parse(text: &str) -> Result<Value, StrictError> {
 struct Strict<'a> {
     room: u8,
     too_deep: &'a Cell<bool>,
+    /// How many values may still come.
+    left: &'a Cell<u32>,
 }
 
 impl Strict<'_> {
@@ -53,6 +61,10 @@ impl Strict<'_> {
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.left.set(self.left.get().saturating_sub(1));
+        if self.left.get() == 0 {
+            return Err(D::Error::custom("too many values"));
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -133,6 +145,17 @@ mod tests {
         assert!(parse(&nested(usize::from(MAX_DEPTH))).is_ok());
         assert_eq!(parse(&nested(usize::from(MAX_DEPTH) + 1)), Err(StrictError::TooDeep));
         assert_eq!(parse(&nested(100_000)), Err(StrictError::TooDeep));
+    }
+
+    #[test]
+    fn a_message_of_countless_values_is_refused_before_they_are_kept() {
+        let keys = |count: u32| {
+            let members: Vec<String> = (0..count).map(|number| format!("\"{number}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert!(parse(&keys(MAX_VALUES - 2)).is_ok());
+        assert_eq!(parse(&keys(MAX_VALUES)), Err(StrictError::TooMany));
+        assert_eq!(parse(&keys(100_000)), Err(StrictError::TooMany));
     }
 
     #[test]

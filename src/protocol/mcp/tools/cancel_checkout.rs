@@ -15,7 +15,7 @@ pub(super) fn descriptor() -> Value {
                       widget.",
         input: json!({
             "type": "object",
-            "properties": { "checkout_session_id": schema::session_id("The checkout (chk_…).") },
+            "properties": { "checkout_session_id": schema::session_id("The checkout (chk_…_…).") },
             "required": ["checkout_session_id"],
             "additionalProperties": false,
         }),

@@ -17,11 +17,10 @@ use super::{SessionCall, Target, ToolName, schema, wishes};
 use crate::domain::checkout::command::{Answer, Command, Payment};
 use crate::domain::checkout::session::State;
 use crate::domain::checkout::token::SharedPaymentToken;
-use crate::domain::ids::SessionRef;
-use crate::domain::merchant::MerchantView;
-use crate::domain::time::Timestamp;
 use crate::protocol::apps::completion::Completion;
-use crate::protocol::apps::payment_sheet::SheetStatus;
+use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
+use crate::protocol::capability::Capability;
+use crate::protocol::rendering::Rendering;
 
 pub(super) fn descriptor() -> Value {
     let nullable = || json!({ "type": ["string", "null"] });
@@ -86,7 +85,7 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
         ));
     }
     let payment = Payment {
-        revision: session.revision,
+        revision: session.revision(),
         token: token(&data)?,
         buyer: wishes::sheet_buyer(buyer).unwrap_or_default(),
     };
@@ -106,8 +105,16 @@ fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {
 }
 
 /// The answer of a session that was asked to be paid.
-pub(super) fn render(answer: &Answer, view: &MerchantView, now: Timestamp) -> Option<ToolResult> {
+///
+/// The stored answer is the payer's host's own: it is repeated for good to the token that paid. Any other caller who
+/// holds the session hears it for a day, and then what was paid without the person.
+pub(super) fn render(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolResult> {
+    let closed = answer.is_closed(rendering.now);
     match (&answer.session.state, &answer.order) {
+        (State::Completed { .. }, Some(placed)) if closed && !answer.repeats_payment => {
+            let sentence = format!("Paid. Order {}.", placed.number);
+            ToolResult::stored(sentence, Completion::long_paid(&placed.order, rendering).to_json())
+        }
         (State::Completed { .. }, Some(placed)) => {
             let sentence = format!("Paid. Order {}: {}", placed.order.id, placed.permalink);
             ToolResult::stored(sentence, placed.completion.clone())
@@ -124,13 +131,16 @@ pub(super) fn render(answer: &Answer, view: &MerchantView, now: Timestamp) -> Op
             | State::Canceled { .. }
             | State::Expired,
             _,
-        ) => told(&Completion::unpaid(&answer.session, view, answer.notice.as_ref(), now)),
+        ) => {
+            let sheet = PaymentSheet::of(&answer.session, answer.notice.as_ref(), rendering);
+            told(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }))
+        }
     }
 }
 
 /// The answer when the deadline came first: never "failed", since the charge goes on.
-pub(super) fn undecided(reference: &SessionRef, view: &MerchantView) -> Option<ToolResult> {
-    told(&Completion::undecided(reference, view))
+pub(super) fn undecided(session: &Capability, rendering: Rendering<'_>) -> Option<ToolResult> {
+    told(&Completion::undecided(session, rendering))
 }
 
 fn told(completion: &Completion) -> Option<ToolResult> {

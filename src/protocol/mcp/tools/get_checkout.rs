@@ -16,7 +16,7 @@ pub(super) fn descriptor() -> Value {
                       became of an order or a payment.",
         input: json!({
             "type": "object",
-            "properties": { "checkout_session_id": schema::session_id("The checkout (chk_…).") },
+            "properties": { "checkout_session_id": schema::session_id("The checkout (chk_…_…).") },
             "required": ["checkout_session_id"],
             "additionalProperties": false,
         }),

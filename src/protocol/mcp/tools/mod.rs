@@ -31,9 +31,9 @@ pub use show_product::ShowProduct;
 use super::era::Era;
 use super::response::{Cache, tail};
 use crate::domain::checkout::command::{Answer, Command, Patch, Rejection};
-use crate::domain::ids::SessionRef;
 use crate::domain::merchant::{ContractVersion, MerchantView};
-use crate::domain::time::Timestamp;
+use crate::protocol::capability::Capability;
+use crate::protocol::rendering::Rendering;
 
 /// A tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,8 +141,8 @@ pub struct SessionCall {
 pub enum Target {
     /// One that is yet to be made.
     New,
-    /// This one.
-    Existing(SessionRef),
+    /// The one that this opens, once its MAC is checked.
+    Existing(Capability),
 }
 
 /// What came of a call.
@@ -155,7 +155,7 @@ pub enum Outcome {
     /// The session did not do it.
     Refused(Rejection),
     /// The caller's deadline came first; the session goes on.
-    InProgress(SessionRef),
+    InProgress(Capability),
 }
 
 impl From<Result<Answer, Rejection>> for Outcome {
@@ -203,17 +203,12 @@ pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<To
 }
 
 /// Renders an outcome. `None` when a stored answer is not JSON, which no writer of ours makes.
-pub(super) fn render(
-    tool: ToolName,
-    outcome: Outcome,
-    view: &MerchantView,
-    received: Timestamp,
-) -> Option<ToolResult> {
+pub(super) fn render(tool: ToolName, outcome: Outcome, rendering: Rendering<'_>) -> Option<ToolResult> {
     match outcome {
         Outcome::Read(result) => Some(result),
         Outcome::Refused(rejection) => Some(ToolResult::error(sentence(&rejection.to_string()))),
-        Outcome::InProgress(reference) => match tool {
-            ToolName::CompleteCheckout => complete_checkout::undecided(&reference, view),
+        Outcome::InProgress(session) => match tool {
+            ToolName::CompleteCheckout => complete_checkout::undecided(&session, rendering),
             ToolName::SearchProducts
             | ToolName::ShowBuyProductWidget
             | ToolName::CheckoutSession
@@ -231,16 +226,16 @@ pub(super) fn render(
                 "This shop takes payments on the payment sheet only; it has no page of its own to pay on."
                     .to_owned(),
             )),
-            ToolName::CompleteCheckout => complete_checkout::render(&answer, view, received),
+            ToolName::CompleteCheckout => complete_checkout::render(&answer, rendering),
             ToolName::CheckoutSession | ToolName::GetCheckout => {
-                session_answer::for_model(&answer, view, received)
+                session_answer::for_model(&answer, rendering)
             }
             ToolName::SearchProducts
             | ToolName::ShowBuyProductWidget
             | ToolName::CreateCheckout
             | ToolName::UpdateCheckout
             | ToolName::StartHostedCheckout
-            | ToolName::CancelCheckout => session_answer::for_widget(&answer, view, received),
+            | ToolName::CancelCheckout => session_answer::for_widget(&answer, rendering),
         },
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::cart::{MAX_LINES, MAX_QUANTITY};
 
 /// The session id argument.
 pub(super) fn session_id(description: &str) -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": 64, "description": description })
+    json!({ "type": "string", "minLength": 1, "maxLength": 128, "description": description })
 }
 
 /// `items` of `create_checkout` and `update_checkout`.
@@ -271,9 +271,12 @@ fn order() -> Value {
         "properties": {
             "id": { "type": "string" },
             "checkout_session_id": { "type": "string" },
-            "permalink_url": { "type": "string", "description": "The order's status page." },
+            "permalink_url": {
+                "type": "string",
+                "description": "The order's status page; absent a day after it was paid.",
+            },
         },
-        "required": ["id", "checkout_session_id", "permalink_url"],
+        "required": ["id", "checkout_session_id"],
     })
 }
 

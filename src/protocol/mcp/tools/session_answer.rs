@@ -13,10 +13,10 @@ use crate::domain::checkout::session::State;
 use crate::domain::ids::OrderNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Book;
-use crate::domain::time::Timestamp;
 use crate::protocol::apps::completion::OrderLink;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::apps::product_card::ShopCard;
+use crate::protocol::rendering::Rendering;
 
 /// The key in a result's `_meta` under which the widget finds the whole payment sheet.
 pub(super) const FULL_SHEET: &str = "merchant-gateway/checkout_session";
@@ -63,10 +63,10 @@ struct RefundTold {
 }
 
 impl OrderStanding {
-    fn of(placed: &PlacedOrder, book: &Book) -> Self {
+    fn of(placed: &PlacedOrder, book: &Book, link: OrderLink) -> Self {
         let gone = book.refunds.iter().filter(|refund| refund.has_left());
         Self {
-            link: OrderLink::of(&placed.order, &placed.permalink),
+            link,
             number: placed.number,
             refunds: gone
                 .map(|refund| RefundTold { r#type: "original_payment", amount: refund.amount.minor })
@@ -76,8 +76,9 @@ impl OrderStanding {
 }
 
 impl SessionContent {
-    fn of(answer: &Answer, view: &MerchantView, now: Timestamp) -> Self {
+    fn of(answer: &Answer, rendering: Rendering<'_>) -> Self {
         let session = &answer.session;
+        let closed = answer.is_closed(rendering.now);
         let expires = match &session.state {
             State::Ready { quote } => Some(quote.expires.min(session.expires)),
             State::Open { .. } => Some(session.expires),
@@ -90,12 +91,16 @@ impl SessionContent {
             | State::Canceled { .. }
             | State::Expired => None,
         };
-        let order = answer.order.as_ref().map(|placed| OrderStanding::of(placed, &session.book));
+        let order = answer.order.as_ref().map(|placed| {
+            let permalink = (!closed).then_some(placed.permalink.as_str());
+            OrderStanding::of(placed, &session.book, OrderLink::of(&placed.order, permalink, rendering))
+        });
+        let sheet = PaymentSheet::of(session, answer.notice.as_ref(), rendering);
         Self {
-            checkout_session: PaymentSheet::of(session, view, answer.notice.as_ref(), now),
+            checkout_session: if closed { sheet.without_person() } else { sheet },
             revision: session.revision.0,
             expires_at: expires.map(|moment| moment.to_string()),
-            payment_methods_offered: offered(view),
+            payment_methods_offered: offered(rendering.view),
             checkout_url: answer.checkout_page.clone().filter(|_| !session.state.is_terminal()),
             order,
         }
@@ -107,12 +112,14 @@ impl SessionContent {
         match sheet.status {
             SheetStatus::Completed => match &self.order {
                 Some(OrderStanding { link, number, refunds }) => {
-                    let back = if refunds.is_empty() {
-                        ""
-                    } else {
-                        " Money has gone back; the page shows how much."
+                    let back = match (refunds.is_empty(), &link.permalink_url) {
+                        (true, _) => "",
+                        (false, Some(_)) => " Money has gone back; the page shows how much.",
+                        (false, None) => " Money has gone back.",
                     };
-                    format!("Paid. Order {number}: {}{back}", link.permalink_url)
+                    let page =
+                        link.permalink_url.as_ref().map_or(String::from("."), |page| format!(": {page}"));
+                    format!("Paid. Order {number}{page}{back}")
                 }
                 None => "Paid.".to_owned(),
             },
@@ -149,16 +156,16 @@ fn offered(view: &MerchantView) -> Vec<&'static str> {
 }
 
 /// For tools that only the widget calls: in full.
-pub(super) fn for_widget(answer: &Answer, view: &MerchantView, now: Timestamp) -> Option<ToolResult> {
-    let content = SessionContent::of(answer, view, now);
+pub(super) fn for_widget(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolResult> {
+    let content = SessionContent::of(answer, rendering);
     ToolResult::data(content.sentence(), &content)
 }
 
 /// For tools that the model sees: without buyer and address, which are in `_meta`.
-pub(super) fn for_model(answer: &Answer, view: &MerchantView, now: Timestamp) -> Option<ToolResult> {
-    let mut content = SessionContent::of(answer, view, now);
+pub(super) fn for_model(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolResult> {
+    let mut content = SessionContent::of(answer, rendering);
     let full = content.checkout_session.clone();
     content.checkout_session = content.checkout_session.without_person();
     let result = ToolResult::data(content.sentence(), &content)?;
-    Some(result.with_meta(FULL_SHEET, &full).with_meta(SHOP, &ShopCard::of(view)))
+    Some(result.with_meta(FULL_SHEET, &full).with_meta(SHOP, &ShopCard::of(rendering.view)))
 }

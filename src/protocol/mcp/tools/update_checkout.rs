@@ -19,7 +19,7 @@ pub(super) fn descriptor() -> Value {
             "type": "object",
             "properties": {
                 "checkout_session_id": schema::session_id(
-                    "The checkout; with its revision (chk_…_r1) an older one than the present is refused.",
+                    "The checkout; with its revision (chk_…_…_r1) an older one than the present is refused.",
                 ),
                 "revision": {
                     "type": ["integer", "null"],
@@ -50,7 +50,7 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     let session = wishes::session(root)?;
     let given = root.integer("revision", 1, i64::from(u32::MAX))?;
     let given = given.and_then(|number| u32::try_from(number).ok()).map(Revision);
-    let revision = match (given, session.revision) {
+    let revision = match (given, session.revision()) {
         (Some(given), Some(named)) if given != named => {
             let send = "one of them, or the same revision in both";
             return Err(ArgumentError::new("revision", "disagrees with checkout_session_id", send));

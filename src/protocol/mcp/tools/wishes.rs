@@ -8,8 +8,9 @@ use super::arguments::{ArgumentError, Object};
 use crate::domain::address::{Address, Buyer, CountryCode};
 use crate::domain::cart::{Cart, CartError, CartLine, MAX_LINES, MAX_QUANTITY};
 use crate::domain::checkout::command::Patch;
-use crate::domain::ids::{SessionRef, ShippingId};
+use crate::domain::ids::ShippingId;
 use crate::domain::regions::{UnknownRegion, region};
+use crate::protocol::capability::Capability;
 
 /// The longest name, street, city or region.
 const LINE: usize = 200;
@@ -45,9 +46,9 @@ pub(super) fn patch(root: &Object<'_>) -> Result<Patch, ArgumentError> {
 }
 
 /// `checkout_session_id`.
-pub(super) fn session(root: &Object<'_>) -> Result<SessionRef, ArgumentError> {
+pub(super) fn session(root: &Object<'_>) -> Result<Capability, ArgumentError> {
     const KEY: &str = "checkout_session_id";
-    const SEND: &str = "the id as create_checkout or checkout_session answered it (chk_… or chk_…_r1)";
+    const SEND: &str = "the id as create_checkout or checkout_session answered it (chk_…_… or chk_…_…_r1)";
     let Some(value) = root.get(KEY) else {
         return Err(ArgumentError::new(KEY, "is missing", SEND));
     };

@@ -28,7 +28,7 @@ impl World {
                 (Input::Loaded(loaded), 5)
             }
             Output::Commit(change) => (Input::Committed(self.commit(*change)?), 5),
-            Output::Gather { task, token } => {
+            Output::Gather { task, token, .. } => {
                 let failed = self.goes_wrong();
                 let facts = self.stripe.facts(token.expose(), self.now);
                 let facts = if failed { Err(GatherError::Unread) } else { facts };

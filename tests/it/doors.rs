@@ -1,0 +1,167 @@
+//! What opens a checkout, and what a stranger can and cannot do to one who pays.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use merchant_gateway::emulator::HoldPoint;
+use serde_json::{Value, json};
+
+use crate::support::client::{Client, Speaks, payment, session_name, total};
+use crate::support::operator::Operator;
+use crate::support::world::{SHOP, World};
+
+/// Every text in these bytes that begins as a session's id does.
+fn ids_in(text: &str) -> BTreeSet<String> {
+    let heads = text.match_indices("chk_");
+    let told = heads.map(|(at, _)| {
+        let rest = &text[at..];
+        let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        rest[..end.unwrap_or(rest.len())].to_owned()
+    });
+    told.collect()
+}
+
+/// A world whose usual shop has other limits.
+fn limited(limits: &str) -> World {
+    World::with_files(|tenants| {
+        let file = tenants.join("harbor-coffee.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let at = text.find("[limits]").expect("the sample has limits");
+        let end = text[at..].find("\n\n").map_or(text.len(), |length| at + length);
+        fs::write(file, format!("{}[limits]\n{limits}\n{}", &text[..at], &text[end..])).unwrap();
+    })
+}
+
+#[tokio::test]
+async fn nothing_in_logs_at_stripe_or_in_the_admin_api_opens_a_checkout() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let link = client.works("start_hosted_checkout", json!({ "checkout_session_id": sheet["id"] })).await
+        ["checkout_url"]
+        .clone();
+    let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    let name = session_name(&sheet["id"]);
+    let operator = Operator::of(&world);
+    let mut told = vec![world.log(), format!("{:?}", world.ledger())];
+    told.extend(world.emulator.exchanges().iter().map(|exchange| format!("{exchange:?}")));
+    for path in [format!("orders?tenant={SHOP}"), format!("sessions/{name}?tenant={SHOP}")] {
+        let (status, answer) = operator.get(&path).await;
+        assert_eq!(status, 200, "{answer}");
+        told.push(answer.to_string());
+    }
+    let ids: BTreeSet<String> = told.iter().flat_map(|text| ids_in(text)).collect();
+    assert!(ids.contains(&name), "the name is everywhere: {ids:?}");
+    for id in &ids {
+        for tool in ["get_checkout", "update_checkout", "cancel_checkout", "start_hosted_checkout"] {
+            client.refuses(tool, json!({ "checkout_session_id": id })).await;
+        }
+        client.refuses("complete_checkout", payment(&json!(id), "spt_1RjNone0000000")).await;
+        if let Some(link) = link.as_str() {
+            let key = link.split_once("key=").expect("a key").1;
+            assert!(!told[0].contains(key), "the log holds the key of a page");
+        }
+        let page = client.http.get(world.url(&format!("/t/{SHOP}/checkout/{id}?key={name}"))).send().await;
+        assert_eq!(page.unwrap().status(), 404);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_mac_is_answered_as_a_session_that_does_not_exist() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let held = sheet["id"].as_str().unwrap();
+    let at = "chk_".len() + 32 + 1;
+    let other = if held.as_bytes()[at] == b'0' { "1" } else { "0" };
+    let changed = format!("{}{other}{}", &held[..at], &held[at + 1..]);
+    let unknown = format!("chk_{0}_{0}_r1", "0".repeat(32));
+    for tool in ["get_checkout", "update_checkout", "cancel_checkout", "start_hosted_checkout"] {
+        let of_unknown = client.call(tool, json!({ "checkout_session_id": unknown })).await;
+        let of_changed = client.call(tool, json!({ "checkout_session_id": changed })).await;
+        assert_eq!(of_unknown["isError"], true);
+        assert_eq!(of_unknown, of_changed, "{tool}");
+    }
+    client.works("get_checkout", json!({ "checkout_session_id": held })).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_made_up_payments_keeps_nobody_from_paying() {
+    let world = limited("payments_per_minute = 3\nrequests_per_second = 5\nburst = 10");
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let stranger = world.client(Speaks::Modern);
+    let made_up = |number: u128| {
+        let id = json!(format!("chk_{number:032x}_{number:032x}_r1"));
+        json!({ "name": "complete_checkout", "arguments": payment(&id, "spt_1RjMadeUp00000") })
+    };
+    let mut statuses = BTreeSet::new();
+    for number in 0..200 {
+        statuses.insert(stranger.request("tools/call", made_up(number)).await.status);
+    }
+    assert_eq!(statuses, BTreeSet::from([200, 429]), "what opens nothing has a bucket of its own");
+    assert_eq!(world.charge_requests(), 0);
+    let browsing = json!({ "name": "search_products", "arguments": {} });
+    for _ in 0..30 {
+        stranger.request("tools/call", browsing.clone()).await;
+    }
+    let paid = client.complete(&sheet["id"], &token).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
+    client.ready_checkout().await;
+    assert_eq!(world.ledger().len(), 1);
+}
+
+/// What a payment answers.
+async fn status(client: &Client, id: &Value, token: &str) -> Value {
+    client.complete(id, token).await["structuredContent"]["status"].clone()
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_when_the_limit_of_payments_is_used_up() {
+    let world = limited("payments_per_minute = 1");
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let held = world.emulator.hold_next_payment(HoldPoint::BeforeEffect);
+    let other = client.ready_checkout().await;
+    let other_token = world.token("pm_card_visa", total(&other));
+    let meanwhile = async {
+        held.reached().await;
+        let refused = client.refuses("complete_checkout", payment(&other["id"], &other_token)).await;
+        let (repeat, ()) =
+            futures_util::future::join(status(&client, &sheet["id"], &token), async { held.release() }).await;
+        (refused, repeat)
+    };
+    let (first, (refused, repeat)) =
+        futures_util::future::join(status(&client, &sheet["id"], &token), meanwhile).await;
+    assert!(refused.contains("not begun"), "{refused}");
+    assert_eq!((&first, &repeat), (&json!("completed"), &json!("completed")), "one payment, answered twice");
+    assert_eq!(
+        status(&client, &sheet["id"], &token).await,
+        "completed",
+        "a paid checkout is free of the limit"
+    );
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn the_name_and_mail_of_the_payment_sheet_are_believed() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let said = json!({ "name": "Somebody Else", "email": "else@example.com", "phone_number": "+1 555 0100" });
+    let changed =
+        client.works("update_checkout", json!({ "checkout_session_id": sheet["id"], "buyer": said })).await;
+    let sheet = &changed["checkout_session"];
+    let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(sheet))).await;
+    let buyer = &paid["structuredContent"]["buyer"];
+    assert_eq!(
+        (&buyer["email"], buyer["phone_number"].as_str()),
+        (&json!("ada@example.com"), Some("+1 555 0100")),
+        "{paid}"
+    );
+    assert!(!paid.to_string().contains("Somebody"), "{paid}");
+}
