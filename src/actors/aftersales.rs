@@ -71,7 +71,7 @@ async fn refund(
     }
     let _slot = merchant.gate.slot().await;
     // Asked at the last moment: the wait for the store and the slot may have been long.
-    if services.clock.now() >= row.repeat_until {
+    if services.clock.now() >= row.repeat_until || row.body.is_empty() {
         return told(cannot_repeat());
     }
     let stored = StoredRefund {

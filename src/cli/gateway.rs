@@ -1,6 +1,6 @@
 //! A whole gateway in this process: every part is made here and given to those that need it, once.
 //!
-//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper, Stripe's events left over, order events. Of a stop: public listener
+//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper, Stripe's events left over, retention, order events. Of a stop: public listener
 //! (open requests finish within the grace time), sweeper, order events, actors, admin listener, store.
 
 use std::net::{SocketAddr, TcpListener};
@@ -26,7 +26,7 @@ use crate::http::admin::{self, Admin, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds};
 use crate::runtime::outbox::{Dispatcher, HttpCourier};
-use crate::runtime::{Io, PublicLinks, follow_up, sweep};
+use crate::runtime::{Io, Kept, PublicLinks, follow_up, retain, sweep};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig};
 use crate::tenants::{Opened, open_folder};
@@ -205,6 +205,13 @@ fn serve_on_this_thread(
             async move { told.follow(waiting).await }
         };
         services.io.start(follow_up(inbox, clock, follow, stopped.clone()));
+        let kept = Kept {
+            retention: Arc::clone(&services.retention),
+            inbox: Arc::clone(&services.inbox),
+            reconciliation: Arc::clone(&services.reconciliation),
+        };
+        let clock = Arc::clone(&services.clock);
+        services.io.start(retain(kept, config.retention, clock, stopped.clone()));
         services.io.start(dispatcher.run(stopped.clone()));
         let (end, ended) = oneshot::channel();
         let (handle, admin_handle) = (server.handle(), admin.handle());
@@ -274,6 +281,7 @@ fn services(
         reconciliation: Arc::clone(store) as _,
         settle: span(config.restore.settle),
         inbox: Arc::clone(store) as _,
+        retention: Arc::clone(store) as _,
         stripe: Arc::new(stripe),
         io,
         clock,

@@ -1,5 +1,6 @@
 //! What keeps the process going beside the actors: where I/O runs, who may call how often, how many
-//! payments are at Stripe at once, who is woken when, what merchants are told, which of Stripe's events are left over.
+//! payments are at Stripe at once, who is woken when, what merchants are told, which of Stripe's events are left over, what
+//! goes away.
 //!
 //! Must not import: actix, actix-web, `actors`.
 
@@ -9,6 +10,7 @@ mod io;
 mod limiter;
 mod links;
 pub mod outbox;
+mod retention;
 mod sweeper;
 
 pub use gate::{Slot, StripeGate, TurnedAway};
@@ -16,4 +18,5 @@ pub use inbox::follow_up;
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, TooMany};
 pub use links::PublicLinks;
+pub use retention::{Kept, retain};
 pub use sweeper::sweep;

@@ -67,6 +67,7 @@ impl House {
             reconciliation: Arc::new(MemoryStore::new()),
             settle: Span::seconds(150),
             inbox: Arc::new(MemoryStore::new()),
+            retention: Arc::new(MemoryStore::new()),
             stripe: Arc::new(stripe.clone()),
             io: Io::new(tokio::runtime::Handle::current()),
             clock: Arc::clone(&clock),
