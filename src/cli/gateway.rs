@@ -26,7 +26,7 @@ use crate::http::admin::{self, Admin, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds};
 use crate::runtime::outbox::{Dispatcher, HttpCourier};
-use crate::runtime::{Io, Kept, PublicLinks, follow_up, retain, sweep};
+use crate::runtime::{DiskSpace, Io, Kept, PublicLinks, follow_up, retain, sweep, watch_disk};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig};
 use crate::tenants::{Opened, open_folder};
@@ -182,7 +182,8 @@ fn serve_on_this_thread(
         let clock = Arc::clone(&services.clock);
         let operators =
             Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
-        let probes = Probes::new(Arc::clone(&services.store), services.io.clone());
+        let probes =
+            Probes::new(Arc::clone(&services.store), services.io.clone(), Arc::clone(&services.disk));
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
             .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
         let starting = serving
@@ -211,6 +212,9 @@ fn serve_on_this_thread(
             reconciliation: Arc::clone(&services.reconciliation),
         };
         let clock = Arc::clone(&services.clock);
+        let StoreConfig::Sqlite(path) = &config.store;
+        let room = (path.clone(), config.minimum_free);
+        services.io.start(watch_disk(Arc::clone(&services.disk), room, stopped.clone()));
         services.io.start(retain(kept, config.retention, clock, stopped.clone()));
         services.io.start(dispatcher.run(stopped.clone()));
         let (end, ended) = oneshot::channel();
@@ -253,6 +257,15 @@ async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<SqliteStore>> {
     }
 }
 
+/// How much room there is, before anybody is answered.
+fn disk(config: &GatewayConfig) -> Arc<DiskSpace> {
+    let (space, StoreConfig::Sqlite(path)) = (DiskSpace::default(), &config.store);
+    if let Err(error) = space.look(path, config.minimum_free) {
+        tracing::warn!(%error, path = %path.display(), "disk_space_unknown");
+    }
+    Arc::new(space)
+}
+
 fn services(
     config: &GatewayConfig,
     environment: &dyn Environment,
@@ -282,6 +295,7 @@ fn services(
         settle: span(config.restore.settle),
         inbox: Arc::clone(store) as _,
         retention: Arc::clone(store) as _,
+        disk: disk(config),
         stripe: Arc::new(stripe),
         io,
         clock,

@@ -4,6 +4,7 @@
 //!
 //! Must not import: actix, actix-web, `actors`.
 
+mod disk;
 mod gate;
 mod inbox;
 mod io;
@@ -13,10 +14,11 @@ pub mod outbox;
 mod retention;
 mod sweeper;
 
+pub use disk::{DiskSpace, watch_disk};
 pub use gate::{Slot, StripeGate, TurnedAway};
 pub use inbox::follow_up;
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, TooMany};
 pub use links::PublicLinks;
-pub use retention::{Kept, retain};
+pub use retention::{Kept, retain, retain_once};
 pub use sweeper::sweep;

@@ -57,11 +57,10 @@ pub async fn retain(
             _ = ticks.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        let round = Round { kept: &kept, rules: &rules, now: clock.now() };
+        let now = clock.now();
         let ages = until_ages == 0;
         let once = async {
-            round.hold_down().await?;
-            if ages { round.remove_old().await } else { Ok(false) }
+            if ages { retain_once(&kept, &rules, now).await } else { hold_down(&kept, &rules, now).await }
         };
         let more = tokio::select! {
             done = AssertUnwindSafe(once).catch_unwind() => match done {
@@ -85,7 +84,18 @@ pub async fn retain(
     }
 }
 
-/// One round of it.
+/// One round of all of it, as of a moment; whether there is more to remove.
+pub async fn retain_once(kept: &Kept, rules: &RetentionConfig, now: Timestamp) -> Result<bool, StoreError> {
+    hold_down(kept, rules, now).await?;
+    Round { kept, rules, now }.remove_old().await
+}
+
+/// Holds the number of unpaid checkouts down.
+async fn hold_down(kept: &Kept, rules: &RetentionConfig, now: Timestamp) -> Result<bool, StoreError> {
+    Round { kept, rules, now }.hold_down().await?;
+    Ok(false)
+}
+
 struct Round<'a> {
     kept: &'a Kept,
     rules: &'a RetentionConfig,

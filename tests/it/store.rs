@@ -109,6 +109,7 @@ contract!(
     unpaid_sessions_are_counted_through_every_change,
     old_contents_of_order_events_are_emptied_and_are_sent_no_more,
     an_orders_buyer_is_erased_once_and_everywhere,
+    too_many_open_checkouts_give_way_where_there_are_most,
 );
 
 /// All that is durable, in any form.
