@@ -80,7 +80,7 @@ async fn refund(
             return told(RefundAnswer::Unknown(Unknown::default()));
         }
     }
-    if services.clock.now() >= row.repeat_until {
+    if services.clock.now() >= row.repeat_until || row.body.is_empty() {
         return told(cannot_repeat());
     }
     let stored = StoredRefund {

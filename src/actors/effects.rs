@@ -204,7 +204,9 @@ async fn charge(
     let Some(token) = unseal(services, tenant, row) else {
         return cannot_repeat().into();
     };
-    if services.clock.now() >= row.repeat_until {
+    // Asked again at the last moment: the wait for the store may have been long. A request that is never to be sent again
+    // is not kept.
+    if services.clock.now() >= row.repeat_until || row.body.is_empty() {
         return cannot_repeat().into();
     }
     let stored = StoredCharge {
@@ -218,7 +220,7 @@ async fn charge(
 
 /// Sends the stored request for a page, if it may still be sent.
 async fn open_page(services: &Services, stripe: &dyn SellerAccount, row: &AttemptRow) -> Observation {
-    if services.clock.now() >= row.repeat_until {
+    if services.clock.now() >= row.repeat_until || row.body.is_empty() {
         return cannot_repeat().into();
     }
     let stored = StoredPage {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::directory::LiveSessions;
 use super::merchant::{MerchantActor, Shared};
+use super::preparation::rendered;
 use super::services::Services;
 use super::session::{Ask, GiveUp, SessionActor, Wake};
 use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Rejection};
@@ -22,7 +23,7 @@ use crate::domain::time::Timestamp;
 use crate::protocol::capability::{Capabilities, Capability};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
-use crate::store::{Delivery, KeptFlag, Resolution, StoreError, Which, WhichFlags, WhichOrders};
+use crate::store::{Delivery, Erasure, KeptFlag, Resolution, StoreError, Which, WhichFlags, WhichOrders};
 
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -72,8 +73,11 @@ impl MerchantHandle {
         &self.shared.limiter
     }
 
-    /// Begins a checkout.
+    /// Begins a checkout, where there is room for one.
     pub async fn create(&self, patch: Patch) -> Result<Box<Answer>, Rejection> {
+        if self.services.disk.is_low() {
+            return Err(Rejection::NoRoom);
+        }
         let id = SessionId::from_random(self.services.ids.random_id());
         self.ask(&id, Command::Create(patch)).await
     }
@@ -154,6 +158,16 @@ impl MerchantHandle {
     pub async fn orders(&self, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
         let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
         self.stored(async move { services.store.orders(&tenant, which).await }).await
+    }
+
+    /// Erases what is kept of an order's buyer; whether there was anything, or `None` when there is no such order.
+    pub async fn erase_buyer(&self, placed: &PlacedOrder) -> Result<Option<bool>, StoreError> {
+        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
+        let mut order = placed.order.clone();
+        order.erase_personal_data();
+        let completion = rendered(&services, &self.view(), (&order, &placed.permalink));
+        let erasure = Erasure { id: order.id.clone(), order, completion, at: services.clock.now() };
+        self.stored(async move { services.retention.erase_buyer(&tenant, erasure).await }).await
     }
 
     /// What happened to a session, in order.

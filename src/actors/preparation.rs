@@ -127,10 +127,18 @@ fn refund_row(
 
 fn placed(services: &Services, view: &MerchantView, order: Order) -> NewOrder {
     let permalink = services.links.order(view, &order.id);
-    let capabilities = services.links.capabilities();
-    let rendering = Rendering { view, capabilities, now: order.created };
-    let completion = completion(&order, &permalink, rendering);
+    let completion = rendered(services, view, (&order, &permalink));
     NewOrder { order, permalink, completion }
+}
+
+/// What every repeat of a payment is answered for its order.
+pub(super) fn rendered(
+    services: &Services,
+    view: &MerchantView,
+    (order, permalink): (&Order, &str),
+) -> String {
+    let rendering = Rendering { view, capabilities: services.links.capabilities(), now: order.created };
+    completion(order, permalink, rendering)
 }
 
 /// What the merchant is told of a new order.

@@ -8,8 +8,8 @@ use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::step::Moment;
 use crate::domain::time::Span;
 use crate::ports::{Clock, Ids};
-use crate::runtime::{Io, PublicLinks};
-use crate::store::{Inbox, Outbox, Reconciliation, Store};
+use crate::runtime::{DiskSpace, Io, PublicLinks};
+use crate::store::{Inbox, Outbox, Reconciliation, Retention, Store};
 use crate::stripe::Stripe;
 
 /// The process's shared means. Cheap to clone behind its `Arc`.
@@ -24,6 +24,10 @@ pub struct Services {
     pub settle: Span,
     /// What Stripe has told.
     pub inbox: Arc<dyn Inbox>,
+    /// What goes away.
+    pub retention: Arc<dyn Retention>,
+    /// How much room is left for all of it.
+    pub disk: Arc<DiskSpace>,
     /// Stripe, shared by all merchants.
     pub stripe: Arc<dyn Stripe>,
     /// Where I/O runs.

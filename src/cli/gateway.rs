@@ -1,6 +1,6 @@
 //! A whole gateway in this process: every part is made here and given to those that need it, once.
 //!
-//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper, Stripe's events left over, order events. Of a stop: public listener
+//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper, Stripe's events left over, retention, order events. Of a stop: public listener
 //! (open requests finish within the grace time), sweeper, order events, actors, admin listener, store.
 
 use std::net::{SocketAddr, TcpListener};
@@ -27,7 +27,7 @@ use crate::http::admin::{self, Admin, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds};
 use crate::runtime::outbox::{Dispatcher, HttpCourier};
-use crate::runtime::{Io, PublicLinks, follow_up, sweep};
+use crate::runtime::{DiskSpace, Io, Kept, PublicLinks, follow_up, retain, sweep, watch_disk};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig};
 use crate::tenants::{Opened, open_folder};
@@ -188,7 +188,8 @@ fn serve_on_this_thread(
         let clock = Arc::clone(&services.clock);
         let operators =
             Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
-        let probes = Probes::new(Arc::clone(&services.store), services.io.clone());
+        let probes =
+            Probes::new(Arc::clone(&services.store), services.io.clone(), Arc::clone(&services.disk));
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
             .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
         let starting = serving
@@ -210,6 +211,16 @@ fn serve_on_this_thread(
             async move { told.follow(waiting).await }
         };
         services.io.start(follow_up(inbox, clock, follow, stopped.clone()));
+        let kept = Kept {
+            retention: Arc::clone(&services.retention),
+            inbox: Arc::clone(&services.inbox),
+            reconciliation: Arc::clone(&services.reconciliation),
+        };
+        let clock = Arc::clone(&services.clock);
+        let StoreConfig::Sqlite(path) = &config.store;
+        let room = (path.clone(), config.minimum_free);
+        services.io.start(watch_disk(Arc::clone(&services.disk), room, stopped.clone()));
+        services.io.start(retain(kept, config.retention, clock, stopped.clone()));
         services.io.start(dispatcher.run(stopped.clone()));
         let (end, ended) = oneshot::channel();
         let (handle, admin_handle) = (server.handle(), admin.handle());
@@ -251,6 +262,15 @@ async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<SqliteStore>> {
     }
 }
 
+/// How much room there is, before anybody is answered.
+fn disk(config: &GatewayConfig) -> Arc<DiskSpace> {
+    let (space, StoreConfig::Sqlite(path)) = (DiskSpace::default(), &config.store);
+    if let Err(error) = space.look(path, config.minimum_free) {
+        tracing::warn!(%error, path = %path.display(), "disk_space_unknown");
+    }
+    Arc::new(space)
+}
+
 fn services(
     config: &GatewayConfig,
     environment: &dyn Environment,
@@ -279,6 +299,8 @@ fn services(
         reconciliation: Arc::clone(store) as _,
         settle: span(config.restore.settle),
         inbox: Arc::clone(store) as _,
+        retention: Arc::clone(store) as _,
+        disk: disk(config),
         stripe: Arc::new(stripe),
         io,
         clock,

@@ -23,12 +23,6 @@ const HEAD_START: Span = Span::seconds(10);
 /// How many waiting events are read at a time.
 const PAGE: u32 = 200;
 
-/// How long an event is remembered: Stripe sends none again after three days, and forgets its own after thirty.
-const REMEMBERED: Span = Span::hours(30 * 24);
-
-/// How often old events are forgotten, in rounds.
-const FORGET_EVERY: u32 = 720;
-
 /// Hands events that wait to `follow`: at once all that an earlier process has left, then every five seconds those that this
 /// one did not follow, until `stop` says so. Whatever fails, also by a panic, fails for this time only.
 pub async fn follow_up<F: Future<Output = ()> + Send>(
@@ -39,7 +33,7 @@ pub async fn follow_up<F: Future<Output = ()> + Send>(
 ) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut round = 0_u32;
+    let mut first = true;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -47,17 +41,9 @@ pub async fn follow_up<F: Future<Output = ()> + Send>(
         }
         let now = clock.now();
         // Nobody else follows what is there at the start, whatever the clock said when it came.
-        let until = if round == 0 { Timestamp::from_millis(i64::MAX) } else { now - HEAD_START };
-        let forgetting = round.is_multiple_of(FORGET_EVERY).then_some(now - REMEMBERED);
-        round = round.wrapping_add(1);
-        let once = async {
-            follow_once(inbox.as_ref(), until, &follow).await?;
-            match forgetting {
-                Some(before) => inbox.forget_events(before).await.map(|_| ()),
-                None => Ok(()),
-            }
-        };
-        match AssertUnwindSafe(once).catch_unwind().await {
+        let until = if first { Timestamp::from_millis(i64::MAX) } else { now - HEAD_START };
+        first = false;
+        match AssertUnwindSafe(follow_once(inbox.as_ref(), until, &follow)).catch_unwind().await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "stripe_events_not_followed_up"),
             Err(_) => tracing::error!("following_up_stripe_events_panicked"),

@@ -49,8 +49,8 @@ pub trait Inbox: Send + Sync + 'static {
     /// The events of a tenant, the latest first, at most `limit`.
     async fn stripe_events(&self, tenant: &Tenant, limit: u32) -> Result<Vec<KeptEvent>, StoreError>;
 
-    /// Forgets events of every tenant that came before a moment; how many.
-    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Forgets events of every tenant that came before a moment, at most `limit`; how many.
+    async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError>;
 }
 
 /// How far an event was followed.

@@ -4,6 +4,7 @@
 
 mod inbox;
 mod outbox;
+mod retention;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,6 +39,8 @@ struct Shop {
     sessions: BTreeMap<SessionId, SessionRow>,
     attempts: BTreeMap<(SessionId, AttemptNumber), AttemptRow>,
     tokens: HashMap<SptHash, (SessionId, AttemptNumber)>,
+    /// What became of tokens whose sessions are gone.
+    spent: HashMap<SptHash, TokenUse>,
     orders: BTreeMap<OrderId, PlacedOrder>,
     refunds: BTreeMap<(SessionId, RefundNumber), RefundRow>,
     flags: Vec<KeptFlag>,
@@ -54,6 +57,7 @@ struct SessionRow {
     version: Version,
     session: Session,
     due_at: Option<Timestamp>,
+    unpaid_end: Option<Timestamp>,
 }
 
 impl SessionRow {
@@ -274,7 +278,9 @@ impl Shop {
     }
 
     fn token_use(&self, token: &SptHash) -> Option<TokenUse> {
-        let (session, attempt) = self.tokens.get(token)?.clone();
+        let Some((session, attempt)) = self.tokens.get(token).cloned() else {
+            return self.spent.get(token).cloned();
+        };
         let end = self.attempts.get(&(session.clone(), attempt)).and_then(|row| row.end.clone());
         Some(TokenUse { session, attempt, end })
     }
@@ -293,6 +299,7 @@ impl Shop {
         self.check_flags(&commit)?;
         self.check_events(&commit)?;
 
+        let unpaid_end = commit.unpaid_end();
         let Commit { tenant, session, due_at, attempt, order, refund, flags, timeline, events, .. } = commit;
         match attempt {
             Some(AttemptChange::Start(row)) => {
@@ -305,6 +312,7 @@ impl Shop {
                 if let Some(row) = self.attempts.get_mut(&(session.id.clone(), number)) {
                     if erase_token || end.is_some() {
                         row.sealed_token = None;
+                        row.body.clear();
                     }
                     row.end = end.or(row.end.take());
                 }
@@ -318,6 +326,11 @@ impl Shop {
         if let Some(row) = refund {
             self.refunds.insert((row.session.clone(), row.number), *row);
         }
+        if !session.book.refunds.is_empty() {
+            let asking = session.book.asking().map(|(number, _)| number);
+            let known = self.refunds.values_mut().filter(|row| row.session == session.id);
+            known.filter(|row| Some(row.number) != asking).for_each(|row| row.body.clear());
+        }
         for flag in flags {
             if !self.flags.iter().any(|known| known.flag.intent == flag.intent) {
                 self.flags.push(KeptFlag { flag, resolution: None });
@@ -325,7 +338,7 @@ impl Shop {
         }
         self.timelines.entry(session.id.clone()).or_default().extend(timeline);
         self.append(&tenant, &events);
-        self.sessions.insert(session.id.clone(), SessionRow { version, session, due_at });
+        self.sessions.insert(session.id.clone(), SessionRow { version, session, due_at, unpaid_end });
         Ok(version)
     }
 
@@ -339,7 +352,8 @@ impl Shop {
     }
 
     fn check_start(&self, commit: &Commit, row: &AttemptRow) -> Result<(), CommitError> {
-        if row.spt_hash.as_ref().is_some_and(|spt| self.tokens.contains_key(spt)) {
+        let used = |spt: &SptHash| self.tokens.contains_key(spt) || self.spent.contains_key(spt);
+        if row.spt_hash.as_ref().is_some_and(used) {
             return Err(CommitError::TokenUsed);
         }
         if self.attempts.values().any(|known| known.idempotency_key == row.idempotency_key) {

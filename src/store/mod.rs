@@ -2,13 +2,15 @@
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
 //! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever;
-//! every call names its tenant, except [`Store::tenants_with_due_sessions`], [`Outbox::tenants_with_due_events`] and [`Inbox::waiting_events`],
-//! whose rows name theirs, and [`Inbox::forget_events`].
+//! every call names its tenant, except [`Store::tenants_with_due_sessions`], [`Outbox::tenants_with_due_events`],
+//! [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs, and [`Inbox::forget_events`] and
+//! [`Retention::forget_contents`].
 
 mod inbox;
 mod memory;
 mod outbox;
 mod reconciliation;
+mod retention;
 mod sqlite;
 
 pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
@@ -16,6 +18,7 @@ pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
 pub use memory::MemoryStore;
 pub use outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Outbox, Outcome, Settlement, Which};
 pub use reconciliation::{Epoch, Reconciliation};
+pub use retention::{Erasure, Retention, Unpaid, UnpaidEnded, UnpaidOpen};
 pub use sqlite::{BackupError, OpenError, Restored, SqliteStore, back_up, restore};
 
 use async_trait::async_trait;
@@ -151,6 +154,14 @@ pub struct Resolution {
 }
 
 impl Commit {
+    /// When its session ends unpaid, or did; `None` where it must not go away.
+    fn unpaid_end(&self) -> Option<Timestamp> {
+        if self.session.state.is_terminal() && self.due_at.is_some() {
+            return None;
+        }
+        self.session.unpaid_end(self.timeline.last().map(|entry| entry.at))
+    }
+
     /// Refuses a commit whose parts contradict each other; afterwards no row would show what was meant.
     fn check(&self) -> Result<(), StoreError> {
         let refuse = |why: &str| {
@@ -216,7 +227,7 @@ pub struct AttemptRow {
     pub charge: Charge,
     /// Stripe's `Idempotency-Key`.
     pub idempotency_key: IdempotencyKey,
-    /// The form-encoded body, all of it but the token.
+    /// The form-encoded body, all of it but the token; empty once the request is never sent again.
     pub body: String,
     /// The token, sealed; `None` once it is erased.
     pub sealed_token: Option<String>,
@@ -243,7 +254,7 @@ pub struct RefundRow {
     pub amount: Money,
     /// Stripe's `Idempotency-Key`.
     pub idempotency_key: IdempotencyKey,
-    /// The form-encoded body.
+    /// The form-encoded body; empty once the refund's end is known.
     pub body: String,
     /// `Stripe-Version`.
     pub stripe_version: String,

@@ -51,7 +51,7 @@ pub trait Outbox: Send + Sync + 'static {
 
     /// Makes an event pending and due at `now`, as if it had never been tried, whatever became of it before; the event as it
     /// then stands, or `None` when there is none. One that is being tried at this moment is tried once more only when that
-    /// has failed, and then whatever that failure would have led to.
+    /// has failed, and then whatever that failure would have led to. One whose content is gone stays as it is.
     async fn retry_event(
         &self,
         tenant: &Tenant,
@@ -97,7 +97,7 @@ pub struct Delivery {
     pub sequence: Sequence,
     /// What happened.
     pub kind: EventKind,
-    /// The text that is sent.
+    /// The text that is sent; empty once it is kept no longer, and then it is never sent again.
     pub payload: String,
     /// When it happened.
     pub created: Timestamp,

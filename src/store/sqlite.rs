@@ -8,6 +8,7 @@
 //! - [`backup`] and [`restore`]: copies out of the folder and back; [`folder`]: what it remembers of them; [`restores`]: what a
 //!   database that is a copy cannot know.
 //! - [`writing`]: whether writes reach the disk; [`keys`]: the master keys that the database was served with.
+//! - [`retention`]: what goes away.
 //! - [`rows`]: between texts and the domain.
 //!
 //! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
@@ -25,6 +26,7 @@ mod outbox;
 mod reader;
 mod restore;
 mod restores;
+mod retention;
 mod rows;
 mod writer;
 mod writing;
@@ -38,13 +40,15 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use self::restores::Restores;
+use self::retention::Removal;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use self::writing::Writing;
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, EventState, Inbox,
-    KeptEvent, KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store,
-    StoreError, WaitingEvent, Which, WhichFlags, WhichOrders,
+    AttemptRow, Claim, Commit, CommitError, Delivery, DeliveryState, DueQuery, DueSession, Epoch, Erasure,
+    EventState, Inbox, KeptEvent, KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Retention,
+    Settlement, Store, StoreError, Unpaid, UnpaidEnded, UnpaidOpen, WaitingEvent, Which, WhichFlags,
+    WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
@@ -134,6 +138,11 @@ impl SqliteStore {
             Ok(answer) => answer,
             Err(error) => Err(StoreError::Unavailable(format!("a reading was broken off: {error}"))),
         }
+    }
+
+    /// Removes something; how many rows.
+    async fn remove(&self, removal: Removal) -> Result<u32, StoreError> {
+        self.write(|asked| Write::Removal(Box::new(removal), asked)).await
     }
 
     /// Queues a write and waits for its answer.
@@ -369,7 +378,40 @@ impl Inbox for SqliteStore {
         self.read(inbox::list(self.readers.clone(), tenant.clone(), limit)).await
     }
 
-    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.write(|asked| Write::Forget(before, asked)).await
+    async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
+        self.remove(Removal::StripeEvents(before, limit)).await
+    }
+}
+
+#[async_trait]
+impl Retention for SqliteStore {
+    async fn unpaid(&self) -> Result<Vec<Unpaid>, StoreError> {
+        self.read(retention::unpaid(self.readers.clone())).await
+    }
+
+    async fn forget_sessions(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError> {
+        self.remove(Removal::Sessions(tenant.clone(), which)).await
+    }
+
+    async fn forget_people(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError> {
+        self.remove(Removal::People(tenant.clone(), which)).await
+    }
+
+    async fn expire_early(&self, tenant: &Tenant, which: UnpaidOpen) -> Result<u32, StoreError> {
+        self.remove(Removal::Time(tenant.clone(), which)).await
+    }
+
+    async fn forget_contents(
+        &self,
+        state: DeliveryState,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        self.remove(Removal::Contents(state, before, limit)).await
+    }
+
+    async fn erase_buyer(&self, tenant: &Tenant, erasure: Erasure) -> Result<Option<bool>, StoreError> {
+        let erasing = Box::new((tenant.clone(), erasure));
+        self.write(|asked| Write::Erasure(erasing, asked)).await
     }
 }

@@ -287,3 +287,19 @@ fn a_full_mailbox_turns_readers_away_at_once_and_calls_no_payment_failed() {
         assert_eq!(again.order.as_ref(), Some(&orders[0]), "whoever was turned away may ask again");
     });
 }
+
+#[test]
+fn little_disk_space_turns_new_checkouts_away_and_lets_those_that_began_be_paid() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let session = house.ready().await;
+        house.disk.saw(1, 2);
+        let refused = house.merchants[0].create(shop::two_mugs()).await;
+        assert!(matches!(refused, Err(Rejection::NoRoom)), "{refused:?}");
+        let paid =
+            house.merchants[0].ask(&session.id, house.payment(&session, "spt_room0001")).await.unwrap();
+        assert!(paid.order.is_some());
+        house.disk.saw(2, 2);
+        house.merchants[0].create(shop::two_mugs()).await.unwrap();
+    });
+}

@@ -56,10 +56,11 @@ const ALLOWED: [(&str, &[&str]); 14] = [
 ];
 
 /// Outside crates that only these folders may name.
-const CRATES: [(&str, &[&str]); 5] = [
+const CRATES: [(&str, &[&str]); 6] = [
     ("actix", &["actors"]),
     ("actix_web", &["http", "cli", "emulator"]),
     ("reqwest", &["stripe", "runtime", "cli", "emulator"]),
+    ("rustix", &["runtime"]),
     ("sqlx", &["store"]),
     ("tokio", &["store", "runtime", "actors", "http", "cli", "emulator", "tenants"]),
 ];

@@ -377,3 +377,31 @@ async fn stripes_own_package_reads_back_the_pages_and_refunds_that_were_made() {
     });
     assert_eq!(read["refunds"], json!([refund]));
 }
+
+#[tokio::test]
+async fn a_buyer_is_erased_on_demand_once_and_the_order_stays() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let bought = buy(&world).await;
+    let operator = Operator::of(&world);
+    let before = bought.shown(&operator).await;
+    assert!(bought.page(&world, &client).await.contains("Lovelace"), "there is something to erase");
+    let path = bought.path("/erase");
+    let (status, erased) = operator.post(&path, json!({})).await;
+    assert_eq!((status, &erased["erased"]), (200, &json!(true)), "{erased}");
+    let (status, again) = operator.post(&path, json!({})).await;
+    assert_eq!((status, &again["erased"]), (200, &json!(false)), "{again}");
+    assert_eq!(bought.shown(&operator).await, before, "amounts, lines and Stripe's ids stay");
+    assert!(!bought.page(&world, &client).await.contains("Lovelace"));
+    let session = before["session"].as_str().unwrap();
+    let (_, seen) = operator.get(&format!("sessions/{session}?tenant={SHOP}")).await;
+    assert_eq!(
+        seen["timeline"].as_array().unwrap().last().unwrap()["event"],
+        "personal_data_erased",
+        "{seen}"
+    );
+    let told = client.works("get_checkout", json!({ "checkout_session_id": session })).await;
+    assert!(!told.to_string().contains("Lovelace"), "{told}");
+    let other = format!("orders/{}/erase?tenant={OTHER_SHOP}", bought.id);
+    assert_eq!(operator.post(&other, json!({})).await.0, 404);
+}

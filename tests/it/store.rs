@@ -4,6 +4,7 @@ mod histories;
 mod inbox;
 mod outbox;
 mod restores;
+mod retention;
 mod sqlite;
 pub(crate) mod values;
 
@@ -18,12 +19,13 @@ use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, T
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, DueQuery, DueSession, Inbox, KeptFlag, Loaded, MemoryStore, Outbox,
-    Reconciliation, Resolution, SqliteStore, Store, StoreError, TokenUse, WhichFlags,
+    Reconciliation, Resolution, Retention, SqliteStore, Store, StoreError, TokenUse, WhichFlags,
 };
 
 use self::inbox::*;
 use self::outbox::*;
 use self::restores::*;
+use self::retention::*;
 use self::values::*;
 
 /// What was flagged, resolved or not.
@@ -100,12 +102,23 @@ contract!(
     old_stripe_events_are_forgotten,
     numbers_that_may_have_been_given_are_never_given_again,
     a_paid_session_is_found_by_its_payment,
+    a_session_that_ended_unpaid_goes_with_all_of_it_and_its_tokens_stay_used,
+    what_is_paid_undecided_or_flagged_is_never_removed,
+    a_session_that_nobody_lets_expire_goes_as_well,
+    the_request_of_a_decided_attempt_is_emptied,
+    the_request_for_a_refund_is_emptied_when_its_end_is_known,
+    the_buyer_of_an_unpaid_session_is_erased_and_the_rest_stays,
+    the_oldest_open_sessions_give_way_and_what_was_under_way_in_them_conflicts,
+    unpaid_sessions_are_counted_through_every_change,
+    old_contents_of_order_events_are_emptied_and_are_sent_no_more,
+    an_orders_buyer_is_erased_once_and_everywhere,
+    too_many_open_checkouts_give_way_where_there_are_most,
 );
 
 /// All that is durable, in any form.
-trait Durable: Store + Outbox + Inbox + Reconciliation {}
+trait Durable: Store + Outbox + Inbox + Reconciliation + Retention {}
 
-impl<T: Store + Outbox + Inbox + Reconciliation> Durable for T {}
+impl<T: Store + Outbox + Inbox + Reconciliation + Retention> Durable for T {}
 
 type AnyStore = Arc<dyn Durable>;
 
@@ -262,8 +275,8 @@ async fn an_attempts_end_is_told_to_its_token_and_stays(store: AnyStore) {
     let used = TokenUse { session: session_id(1), attempt: AttemptNumber(1), end: Some(dead()) };
     assert_eq!(token_use(&store, "spt_one").await, Some(used.clone()));
 
-    // Deciding it erased the token, unasked; saying the same or nothing changes nothing; another end is refused.
-    let kept = Some(AttemptRow { sealed_token: None, end: Some(dead()), ..row });
+    // Deciding it erased the token and the request, unasked; saying the same or nothing changes nothing; another end is refused.
+    let kept = Some(AttemptRow { sealed_token: None, body: String::new(), end: Some(dead()), ..row });
     assert_eq!(store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap(), kept);
     let from = store.commit(update(from, ready(1), (1, Some(dead())), false)).await.unwrap();
     let from = store.commit(update(from, ready(1), (1, None), true)).await.unwrap();
@@ -282,7 +295,7 @@ async fn an_erased_token_is_gone(store: AnyStore) {
     assert_eq!(store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap(), Some(row.clone()));
     store.commit(update(from, charging(1), (1, None), true)).await.unwrap();
     let kept = store.attempt(&harbor(), &session_id(1), AttemptNumber(1)).await.unwrap().unwrap();
-    assert_eq!(kept, AttemptRow { sealed_token: None, ..row });
+    assert_eq!(kept, AttemptRow { sealed_token: None, body: String::new(), ..row });
 }
 
 async fn a_missing_attempt_cannot_be_changed(store: AnyStore) {

@@ -14,7 +14,7 @@ pub(super) enum Kind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 21] = [
+pub(super) const KEYS: [(&str, &str, Kind); 30] = [
     ("public", "listen", Kind::Text),
     ("public", "base_hosts", Kind::List),
     ("public", "allowed_origins", Kind::List),
@@ -25,6 +25,15 @@ pub(super) const KEYS: [(&str, &str, Kind); 21] = [
     ("admin", "token", Kind::Text),
     ("tenants", "dir", Kind::Text),
     ("store", "url", Kind::Text),
+    ("store", "minimum_free_bytes", Kind::Number),
+    ("retention", "unpaid_sessions_days", Kind::Number),
+    ("retention", "unpaid_buyers_days", Kind::Number),
+    ("retention", "delivered_events_days", Kind::Number),
+    ("retention", "parked_events_days", Kind::Number),
+    ("retention", "stripe_events_days", Kind::Number),
+    ("retention", "open_checkouts", Kind::Number),
+    ("retention", "open_checkouts_per_merchant", Kind::Number),
+    ("retention", "unpaid_sessions_per_merchant", Kind::Number),
     ("restore", "settle_seconds", Kind::Number),
     ("stripe", "api_base", Kind::Text),
     ("stripe", "version", Kind::Text),
@@ -40,8 +49,19 @@ pub(super) const KEYS: [(&str, &str, Kind); 21] = [
 
 /// Visits every value of a file under its key, and reports unknown keys and wrong types.
 pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'static str, Place)) {
-    for name in ["public", "admin", "tenants", "store", "restore", "stripe", "order_events", "secrets", "log"]
-    {
+    let sections = [
+        "public",
+        "admin",
+        "tenants",
+        "store",
+        "retention",
+        "restore",
+        "stripe",
+        "order_events",
+        "secrets",
+        "log",
+    ];
+    for name in sections {
         let section = root.section(name);
         for (_, key, kind) in KEYS.iter().filter(|(of, ..)| *of == name) {
             let Some(field) = section.field(key) else { continue };

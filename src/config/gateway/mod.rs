@@ -4,6 +4,7 @@
 
 mod keys;
 mod layers;
+mod retention;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -20,6 +21,8 @@ use super::web;
 use crate::ports::Environment;
 
 use layers::Layers;
+
+pub use retention::RetentionConfig;
 
 /// The compiled-in default, which is also the documentation of every key.
 pub const DEFAULT: &str = include_str!("../gateway.default.toml");
@@ -42,6 +45,10 @@ pub struct GatewayConfig {
     pub tenants: TenantsConfig,
     /// Where things are kept.
     pub store: StoreConfig,
+    /// How much must be free where things are kept, in bytes, so that new checkouts begin.
+    pub minimum_free: u64,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
     /// What follows a restore.
     pub restore: RestoreConfig,
     /// How Stripe is called.
@@ -181,6 +188,9 @@ impl GatewayConfig {
         let tenants =
             layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
         let store = layers.read("store.url", |url: String| store(&url));
+        let minimum_free =
+            layers.read("store.minimum_free_bytes", |number: i64| within(number, 0, 1_000_000_000_000_000));
+        let retention = retention::read(layers);
         let settle = layers.read("restore.settle_seconds", |number: i64| within(number, 0, 3600));
         let stripe = read_stripe(layers);
         let allow_loopback = layers.read("order_events.allow_loopback", Ok::<bool, _>);
@@ -202,6 +212,8 @@ impl GatewayConfig {
             admin: AdminConfig { listen: admin?, token },
             tenants: tenants?,
             store: store?,
+            minimum_free: minimum_free?,
+            retention: retention?,
             restore: RestoreConfig { settle: Duration::from_secs(settle?) },
             stripe: stripe?,
             order_events: OrderEventsConfig { allow_loopback: allow_loopback? },

@@ -238,6 +238,9 @@ pub enum Rejection {
     /// Too much at once; nothing was done.
     #[error("too many requests at once; try again in a moment")]
     Busy,
+    /// There is too little room for new checkouts; those that have begun go on.
+    #[error("this shop cannot begin a new order just now; try again in a few minutes")]
+    NoRoom,
     /// The store did not answer; nothing was done.
     #[error("the shop cannot reach its records just now; try again in a moment")]
     Unavailable,

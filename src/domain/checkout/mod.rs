@@ -13,6 +13,7 @@
 //! - [`decision`]: what an operator decides about a frozen session.
 //! - [`unconfirmed`]: an attempt that was decided without a reading, until there is one.
 //! - [`timeline`]: what happened to a session, for those who look into it.
+//! - [`personal_data`]: what names a person, and how it is erased.
 //! - `settle`: what each answer of Stripe means to an attempt.
 //! - [`driver`]: the loop around it without I/O: load, gather, commit, run, reply.
 //!
@@ -29,6 +30,7 @@ pub mod effect;
 pub mod event;
 pub mod hint;
 pub mod hosted;
+pub mod personal_data;
 pub mod restored;
 pub mod session;
 mod settle;

@@ -120,6 +120,16 @@ pub enum Happening {
         /// What its teller calls it.
         reference: Reference,
     },
+    /// The buyer's name and address were erased.
+    PersonalDataErased,
+}
+
+impl Happening {
+    /// A session came to its end by time.
+    #[must_use]
+    pub fn expired(session: &Session) -> Self {
+        Self::State { state: State::Expired.name().to_owned(), revision: session.revision, reason: None }
+    }
 }
 
 /// What made a session change, as far as a timeline tells it.

@@ -2,6 +2,7 @@
 //!
 //! Neither the text of an event nor the receiver's address is shown: the one names a buyer, the other may hold a key.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -88,6 +89,14 @@ async fn retry(
 ) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request)?;
     let found = merchant.retry_delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
+    if found.payload.is_empty() {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "content_gone",
+            "the content of this delivery is kept no longer ([retention] says how long it is, and erasing a buyer ends it at \
+             once), so it cannot be sent again; GET /admin/v1/orders/{id} shows the order as it stands",
+        ));
+    }
     tracing::warn!(merchant = %merchant.tenant().merchant, event = %found.id, "order_event_retried_by_hand");
     Ok(answer(&told(&found)))
 }

@@ -16,7 +16,7 @@ use crate::domain::checkout::command::{Answer, Command, PlacedOrder};
 use crate::domain::ids::{ItemId, OrderNumber, Reference};
 use crate::domain::order::{Fulfilled, Fulfillment, RefundReason, RefundState};
 use crate::protocol::order_events::{dispute_told, fulfillment_told, refund_told};
-use crate::store::WhichOrders;
+use crate::store::{DeliveryState, Which, WhichOrders};
 
 /// How many come at once where the request does not say, and at most.
 const PAGE: u32 = 50;
@@ -30,7 +30,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/orders").route(web::get().to(list)))
         .service(web::resource("/orders/{id}").route(web::get().to(show)))
         .service(web::resource("/orders/{id}/refunds").route(web::post().to(refund)))
-        .service(web::resource("/orders/{id}/fulfillments").route(web::post().to(fulfill)));
+        .service(web::resource("/orders/{id}/fulfillments").route(web::post().to(fulfill)))
+        .service(web::resource("/orders/{id}/erase").route(web::post().to(erase)));
 }
 
 /// A merchant's orders, newest first. `next` is the `before` of the next page, `null` on the last.
@@ -171,6 +172,30 @@ async fn fulfill(
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
     tracing::info!(merchant = %tenant, %order, %reference, "order_fulfilled");
     Ok(answer(&whole(&placed, &told)))
+}
+
+/// Erases what is kept of an order's buyer; amounts, lines and Stripe's ids stay. Asked again, it does nothing more. Events
+/// of the order that are still to be sent keep the buyer until then.
+async fn erase(
+    operator: Operator,
+    path: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let merchant = operator.merchant(&request)?;
+    let placed = find(&merchant, &path).await?;
+    let Some(erased) = merchant.erase_buyer(&placed).await? else {
+        return Err(Problem::not_found("this merchant has no such order"));
+    };
+    let waiting = Which {
+        state: Some(DeliveryState::Pending),
+        order: Some(placed.order.id.clone()),
+        limit: 100,
+        ..Which::default()
+    };
+    let pending: Vec<_> = merchant.deliveries(waiting).await?.into_iter().map(|event| event.id).collect();
+    let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
+    tracing::warn!(merchant = %tenant, %order, erased, pending = pending.len(), "buyer_erased");
+    Ok(answer(&json!({ "order": order, "erased": erased, "pending_deliveries": pending })))
 }
 
 /// What its asker calls a thing.

@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, web};
 
 use crate::domain::checkout::due::Priority;
 use crate::domain::time::Timestamp;
-use crate::runtime::Io;
+use crate::runtime::{DiskSpace, Io};
 use crate::store::Store;
 
 /// How long the store may take to answer a probe, which may have to write something.
@@ -20,14 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Probes {
     store: Arc<dyn Store>,
     io: Io,
+    disk: Arc<DiskSpace>,
     stopping: Arc<AtomicBool>,
 }
 
 impl Probes {
     /// Probes of a gateway that serves.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, io: Io) -> Self {
-        Self { store, io, stopping: Arc::new(AtomicBool::new(false)) }
+    pub fn new(store: Arc<dyn Store>, io: Io, disk: Arc<DiskSpace>) -> Self {
+        Self { store, io, disk, stopping: Arc::new(AtomicBool::new(false)) }
     }
 
     /// From now on the gateway is alive and not ready: it takes no new work.
@@ -69,6 +70,10 @@ async fn livez() -> HttpResponse {
 /// Whether it can take work, which it has tried: send it none while it cannot.
 async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
     match probes.why_not_ready().await {
+        None if probes.disk.is_low() => {
+            let body = "ready\nlittle disk space is left: no new checkout begins, all others go on\n";
+            HttpResponse::Ok().content_type("text/plain").body(body)
+        }
         None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Some(why) => {
             HttpResponse::ServiceUnavailable().content_type("text/plain").body(format!("not ready: {why}\n"))

@@ -87,14 +87,16 @@ impl Inbox for MemoryStore {
         Ok(kept)
     }
 
-    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
+    async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
         let mut forgotten = 0;
         for shop in self.shops().values_mut() {
-            let kept = shop.stripe_events.len();
-            shop.stripe_events.retain(|_, row| row.event.received >= before);
-            forgotten += kept - shop.stripe_events.len();
+            shop.stripe_events.retain(|_, row| {
+                let goes = forgotten < limit && row.event.received < before;
+                forgotten += u32::from(goes);
+                !goes
+            });
         }
-        Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
+        Ok(forgotten)
     }
 }
 

@@ -116,6 +116,9 @@ impl Outbox for MemoryStore {
         let mut shops = self.shops();
         let Some(shop) = shops.get_mut(tenant) else { return Ok(None) };
         let Some(event) = shop.events.get_mut(id) else { return Ok(None) };
+        if event.payload.is_empty() {
+            return Ok(Some(event.clone()));
+        }
         event.state = DeliveryState::Pending;
         event.next_try = Some(now);
         event.tries = 0;

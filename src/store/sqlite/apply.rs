@@ -14,7 +14,7 @@ use crate::domain::checkout::due::priority;
 use crate::domain::checkout::session::Version;
 use crate::domain::ids::{AccountId, AttemptNumber, OrderNumber, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{AttemptChange, AttemptRow, CommitError, RefundRow, StoreError, name};
+use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, RefundRow, StoreError, name};
 
 /// Why a job was not done.
 pub(super) enum Failure<E> {
@@ -71,11 +71,14 @@ pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded)
     if let Some(row) = &commit.refund {
         ask_back(connection, &commit.tenant, row).await?;
     }
+    if !commit.session.book.refunds.is_empty() {
+        empty_refunds(connection, commit).await?;
+    }
     for flag in &commit.flags {
         journal::raise(connection, &commit.tenant, flag).await?;
     }
     for entry in &encoded.timeline {
-        journal::tell(connection, commit, entry).await?;
+        journal::tell(connection, (&commit.tenant, &commit.session.id), entry).await?;
     }
     outbox::tell(connection, &commit.tenant, &commit.session.id, &commit.events).await?;
     Ok(version)
@@ -84,8 +87,9 @@ pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded)
 async fn insert_session(connection: &mut SqliteConnection, encoded: &Encoded) -> Applied<Version> {
     let commit = &encoded.commit;
     let written = sqlx::query(
-        "INSERT INTO sessions (tenant, mode, id, version, schema, state, due_at, due_priority, created, body)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO sessions (tenant, mode, id, version, schema, state, due_at, due_priority, created, body,
+                               unpaid_end, personal)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (tenant, mode, id) DO NOTHING",
     )
     .bind(commit.tenant.merchant.as_str())
@@ -97,6 +101,8 @@ async fn insert_session(connection: &mut SqliteConnection, encoded: &Encoded) ->
     .bind(rows::priority_number(priority(&commit.session)))
     .bind(commit.session.created.as_millis())
     .bind(encoded.session.as_str())
+    .bind(commit.unpaid_end().map(Timestamp::as_millis))
+    .bind(commit.session.holds_personal_data())
     .execute(connection)
     .await?;
     if written.rows_affected() == 0 {
@@ -113,7 +119,7 @@ async fn update_session(
     let commit = &encoded.commit;
     let written = sqlx::query(
         "UPDATE sessions SET version = version + 1, schema = ?5, state = ?6, due_at = ?7, due_priority = ?8,
-                body = ?9
+                body = ?9, unpaid_end = ?10, personal = ?11
          WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND version = ?4",
     )
     .bind(commit.tenant.merchant.as_str())
@@ -125,6 +131,8 @@ async fn update_session(
     .bind(commit.due_at.map(Timestamp::as_millis))
     .bind(rows::priority_number(priority(&commit.session)))
     .bind(encoded.session.as_str())
+    .bind(commit.unpaid_end().map(Timestamp::as_millis))
+    .bind(commit.session.holds_personal_data())
     .execute(connection)
     .await?;
     if written.rows_affected() == 0 {
@@ -140,7 +148,8 @@ async fn start(
     charge: Option<&str>,
 ) -> Applied {
     let used: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM attempts WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3)",
+        "SELECT EXISTS (SELECT 1 FROM attempts WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3)
+             OR EXISTS (SELECT 1 FROM spent_tokens WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3)",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
@@ -188,7 +197,8 @@ impl Target<'_> {
     }
 }
 
-/// Keeps how an attempt ended, and nothing of its token but the hash.
+/// Keeps how an attempt ended, and nothing of its token but the hash. Its request is never sent again, and may name the
+/// buyer, so it goes too.
 async fn decide(
     connection: &mut SqliteConnection,
     target: Target<'_>,
@@ -212,7 +222,7 @@ async fn decide(
         Some(_) => {}
     }
     sqlx::query(
-        "UPDATE attempts SET ended = ?5, sealed_token = NULL
+        "UPDATE attempts SET ended = ?5, sealed_token = NULL, body = ''
          WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
     )
     .bind(target.tenant.merchant.as_str())
@@ -225,10 +235,12 @@ async fn decide(
     Ok(())
 }
 
-/// Changes nothing about how an attempt stands, but may erase its token.
+/// Changes nothing about how an attempt stands, but may erase its token, and with it the request that cannot be sent any
+/// more.
 async fn touch(connection: &mut SqliteConnection, target: Target<'_>, erase_token: bool) -> Applied {
     let written = sqlx::query(
-        "UPDATE attempts SET sealed_token = CASE WHEN ?5 THEN NULL ELSE sealed_token END
+        "UPDATE attempts SET sealed_token = CASE WHEN ?5 THEN NULL ELSE sealed_token END,
+                             body = CASE WHEN ?5 THEN '' ELSE body END
          WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
     )
     .bind(target.tenant.merchant.as_str())
@@ -292,6 +304,21 @@ async fn ask_back(connection: &mut SqliteConnection, tenant: &Tenant, row: &Refu
     .bind(row.account.as_str())
     .bind(row.started.as_millis())
     .bind(row.repeat_until.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Empties the requests for refunds whose end is known; none of them is sent again.
+async fn empty_refunds(connection: &mut SqliteConnection, commit: &Commit) -> Applied {
+    let asking = commit.session.book.asking().map(|(number, _)| number.0);
+    sqlx::query(
+        "UPDATE refunds SET body = '' WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number IS NOT ?4 AND body <> ''",
+    )
+    .bind(commit.tenant.merchant.as_str())
+    .bind(commit.tenant.mode.as_str())
+    .bind(commit.session.id.as_str())
+    .bind(asking)
     .execute(connection)
     .await?;
     Ok(())

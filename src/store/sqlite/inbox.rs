@@ -60,18 +60,6 @@ pub(super) async fn followed(
     Ok(())
 }
 
-/// Forgets what came before a moment.
-pub(super) async fn forget(
-    connection: &mut SqliteConnection,
-    before: Timestamp,
-) -> Result<u64, Failure<StoreError>> {
-    let forgotten = sqlx::query("DELETE FROM stripe_events WHERE received < ?1")
-        .bind(before.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(forgotten.rows_affected())
-}
-
 /// The events that wait, of all tenants.
 pub(super) async fn waiting(
     readers: SqlitePool,

@@ -2,13 +2,13 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::{Applied, Failure};
+use super::apply::Failure;
 use super::reader::failed;
 use super::rows::{self, FlagRecord};
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::timeline::Entry;
 use crate::domain::ids::{FlagId, SessionId, Tenant};
-use crate::store::{Commit, KeptFlag, Resolution, StoreError, WhichFlags, name};
+use crate::store::{KeptFlag, Resolution, StoreError, WhichFlags, name};
 
 /// Keeps a flag, unless its payment is flagged already.
 pub(super) async fn raise<E: From<StoreError>>(
@@ -34,15 +34,19 @@ pub(super) async fn raise<E: From<StoreError>>(
 }
 
 /// Adds an entry to the session's timeline.
-pub(super) async fn tell(connection: &mut SqliteConnection, commit: &Commit, entry: &str) -> Applied {
+pub(super) async fn tell<E: From<StoreError>>(
+    connection: &mut SqliteConnection,
+    (tenant, session): (&Tenant, &SessionId),
+    entry: &str,
+) -> Result<(), Failure<E>> {
     sqlx::query(
         "INSERT INTO timeline (tenant, mode, session, number, entry)
          VALUES (?1, ?2, ?3, (SELECT coalesce(max(number), 0) + 1 FROM timeline
                               WHERE tenant = ?1 AND mode = ?2 AND session = ?3), ?4)",
     )
-    .bind(commit.tenant.merchant.as_str())
-    .bind(commit.tenant.mode.as_str())
-    .bind(commit.session.id.as_str())
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(session.as_str())
     .bind(entry)
     .execute(connection)
     .await?;

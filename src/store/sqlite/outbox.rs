@@ -245,7 +245,7 @@ pub(super) async fn retry(
 ) -> Result<Option<Delivery>, Failure<StoreError>> {
     let row: Option<EventRecord> = sqlx::query_as(concat!(
         "UPDATE outbox SET state = 'pending', next_try = ?4, tries = 0, first_try = NULL
-         WHERE tenant = ?1 AND mode = ?2 AND id = ?3 RETURNING ",
+         WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND payload <> '' RETURNING ",
         columns!(),
     ))
     .bind(tenant.merchant.as_str())
@@ -254,9 +254,28 @@ pub(super) async fn retry(
     .bind(now.as_millis())
     .fetch_optional(&mut *connection)
     .await?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(row) = row else { return as_it_stands(connection, tenant, id).await };
     keep_turn(connection, tenant, &row).await?;
     Ok(Some(row.read(tenant)?))
+}
+
+/// An event that cannot be sent again, because its content is gone.
+async fn as_it_stands(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    id: &OrderEventId,
+) -> Result<Option<Delivery>, Failure<StoreError>> {
+    let row: Option<EventRecord> = sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM outbox WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
+    ))
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| row.read(tenant)).transpose()?)
 }
 
 /// Those of its order that wait for an event are due when it is; when it is pending no more, the next one is due now.

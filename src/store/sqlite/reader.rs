@@ -38,7 +38,9 @@ pub(super) async fn load(
     .map_err(failed)?;
     let used: Option<TokenRecord> = match &token {
         Some(token) => sqlx::query_as(
-            "SELECT session, number, ended FROM attempts WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3",
+            "SELECT session, number, ended FROM attempts WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3
+             UNION ALL
+             SELECT session, number, ended FROM spent_tokens WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3",
         )
         .bind(tenant.merchant.as_str())
         .bind(tenant.mode.as_str())

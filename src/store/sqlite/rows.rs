@@ -290,7 +290,8 @@ pub(super) fn json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, Sto
     })
 }
 
-fn text<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
+/// JSON for a row.
+pub(super) fn text<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| corrupt(what, &format!("it cannot be written: {error}")))
 }
 

@@ -13,16 +13,18 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{self, Failure};
 use super::open::Opened;
+use super::retention::Removal;
 use super::rows::Encoded;
 use super::writing::{self, Writing};
-use super::{inbox, journal, keys, outbox, restores};
+use super::{inbox, journal, keys, outbox, restores, retention};
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::session::Version;
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, StripeEventId, Tenant};
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::{
-    Claim, CommitError, Delivery, EventState, KeptEvent, KeptFlag, Resolution, Settlement, StoreError,
+    Claim, CommitError, Delivery, Erasure, EventState, KeptEvent, KeptFlag, Resolution, Settlement,
+    StoreError,
 };
 
 /// How many jobs share a transaction at most.
@@ -64,8 +66,10 @@ pub(super) enum Write {
     StripeEvent(Box<(Tenant, KeptEvent)>, Asked<bool, StoreError>),
     /// How far an event of Stripe's was followed.
     Followed(Box<(Tenant, StripeEventId, EventState)>, Asked<(), StoreError>),
-    /// Events of Stripe's to be forgotten that came before a moment.
-    Forget(Timestamp, Asked<u64, StoreError>),
+    /// Something to be removed.
+    Removal(Box<Removal>, Asked<u32, StoreError>),
+    /// A buyer to be erased.
+    Erasure(Box<(Tenant, Erasure)>, Asked<Option<bool>, StoreError>),
     /// Nothing that anybody needs, to see whether it can be written.
     Trial(Asked<(), StoreError>),
     /// The fingerprint of the master key that is used from now on.
@@ -180,7 +184,8 @@ impl Writer {
                 Write::Claim(_, asked) => asked.tell(transaction),
                 Write::Settlement(_, asked) | Write::StripeEvent(_, asked) => asked.tell(transaction),
                 Write::Retry(_, asked) => asked.tell(transaction),
-                Write::Forget(_, asked) => asked.tell(transaction),
+                Write::Removal(_, asked) => asked.tell(transaction),
+                Write::Erasure(_, asked) => asked.tell(transaction),
             }
         }
         health
@@ -253,8 +258,13 @@ impl Writer {
                     let applied = inbox::followed(&mut savepoint, tenant, id, *state).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
-                Write::Forget(before, asked) => {
-                    let applied = inbox::forget(&mut savepoint, *before).await;
+                Write::Removal(removal, asked) => {
+                    let applied = retention::remove(&mut savepoint, removal).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Erasure(erasing, asked) => {
+                    let (tenant, erasure) = erasing.as_ref();
+                    let applied = retention::erase_buyer(&mut savepoint, tenant, erasure).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Trial(asked) => {

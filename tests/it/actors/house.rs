@@ -16,7 +16,7 @@ use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::{Clock, FixedEnvironment};
-use merchant_gateway::runtime::{Io, PublicLinks, sweep};
+use merchant_gateway::runtime::{DiskSpace, Io, PublicLinks, sweep};
 use merchant_gateway::store::MemoryStore;
 use merchant_gateway::store::{Loaded, Store};
 use secrecy::SecretString;
@@ -39,6 +39,7 @@ pub struct House {
     pub store: Arc<MoodyStore>,
     pub stripe: ModelSellers,
     pub merchants: Vec<MerchantHandle>,
+    pub disk: Arc<DiskSpace>,
     services: Arc<Services>,
     /// How many hold the services while no session is live.
     holders: usize,
@@ -61,12 +62,15 @@ impl House {
         let environment = FixedEnvironment::new([("MASTER", "8f3c1d0a5b7e9624".repeat(4))]);
         let reference = GatewaySecretRef::Env("MASTER".to_owned());
         let keyring = Arc::new(Keyring::load(&reference, &[], &environment).unwrap());
+        let disk = Arc::new(DiskSpace::default());
         let services = Arc::new(Services {
             store: store.clone(),
             outbox: Arc::new(MemoryStore::new()),
             reconciliation: Arc::new(MemoryStore::new()),
             settle: Span::seconds(150),
             inbox: Arc::new(MemoryStore::new()),
+            retention: Arc::new(MemoryStore::new()),
+            disk: Arc::clone(&disk),
             stripe: Arc::new(stripe.clone()),
             io: Io::new(tokio::runtime::Handle::current()),
             clock: Arc::clone(&clock),
@@ -90,7 +94,7 @@ impl House {
         let holders = Arc::strong_count(&services);
         let (sweeping, stopped) = watch::channel(false);
         services.io.start(sweep(store.clone(), clock, directory, stopped));
-        Self { weather, store, stripe, merchants, services, holders, _sweeping: sweeping }
+        Self { weather, store, stripe, merchants, disk, services, holders, _sweeping: sweeping }
     }
 
     /// How many session actors live, under whatever address, and pieces of work that they have begun.

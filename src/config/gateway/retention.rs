@@ -1,0 +1,56 @@
+//! `[retention]`: how long things are kept that nobody needs for ever, and how many checkouts nobody has paid.
+
+use super::layers::Layers;
+use super::within;
+use crate::domain::time::Span;
+
+/// The longest that anything is kept, in days: ten years.
+const LONGEST: i64 = 3650;
+
+/// `[retention]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// How long checkouts that ended unpaid are kept.
+    pub unpaid_sessions: Span,
+    /// How long the buyer and the address of such a checkout are kept.
+    pub unpaid_buyers: Span,
+    /// How long contents of order events are kept that the receiver has taken.
+    pub delivered_events: Span,
+    /// How long contents of order events are kept that are parked.
+    pub parked_events: Span,
+    /// How long Stripe's events are remembered.
+    pub stripe_events: Span,
+    /// How many open, unpaid checkouts all merchants have together.
+    pub open_checkouts: u64,
+    /// How many open, unpaid checkouts one merchant has.
+    pub open_checkouts_per_merchant: u64,
+    /// How many checkouts that ended unpaid are kept of one merchant.
+    pub unpaid_sessions_per_merchant: u64,
+}
+
+pub(super) fn read(layers: &mut Layers) -> Option<RetentionConfig> {
+    let mut days = |key, least| {
+        let read = layers.read(key, |number: i64| within(number, least, LONGEST));
+        Some(Span::hours(i64::try_from(read?).ok()? * 24))
+    };
+    let unpaid_sessions = days("retention.unpaid_sessions_days", 1);
+    let unpaid_buyers = days("retention.unpaid_buyers_days", 1);
+    let delivered_events = days("retention.delivered_events_days", 1);
+    let parked_events = days("retention.parked_events_days", 1);
+    // Stripe sends an event again for three days.
+    let stripe_events = days("retention.stripe_events_days", 4);
+    let mut most = |key| layers.read(key, |number: i64| within(number, 1, 100_000_000));
+    let open_checkouts = most("retention.open_checkouts");
+    let open_checkouts_per_merchant = most("retention.open_checkouts_per_merchant");
+    let unpaid_sessions_per_merchant = most("retention.unpaid_sessions_per_merchant");
+    Some(RetentionConfig {
+        unpaid_sessions: unpaid_sessions?,
+        unpaid_buyers: unpaid_buyers?,
+        delivered_events: delivered_events?,
+        parked_events: parked_events?,
+        stripe_events: stripe_events?,
+        open_checkouts: open_checkouts?,
+        open_checkouts_per_merchant: open_checkouts_per_merchant?,
+        unpaid_sessions_per_merchant: unpaid_sessions_per_merchant?,
+    })
+}

@@ -1,0 +1,101 @@
+//! How much room is left where things are kept: when there is little, no new checkout begins, so that payments, webhooks and
+//! orders can go on.
+//!
+//! Invariant: whoever cannot look refuses nobody.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+/// How often it is looked at.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// Whether there is little room.
+#[derive(Debug, Default)]
+pub struct DiskSpace {
+    low: AtomicBool,
+}
+
+impl DiskSpace {
+    /// Whether too little is free for new checkouts.
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        self.low.load(Ordering::Acquire)
+    }
+
+    /// Takes note of how many bytes are free, and how many there must be. A change is logged once.
+    pub fn saw(&self, free_bytes: u64, minimum_bytes: u64) {
+        let low = free_bytes < minimum_bytes;
+        if self.low.swap(low, Ordering::AcqRel) == low {
+            return;
+        }
+        if low {
+            tracing::error!(free_bytes, minimum_bytes, "disk_space_low");
+        } else {
+            tracing::info!(free_bytes, minimum_bytes, "disk_space_sufficient");
+        }
+    }
+
+    /// Looks once at the file system of `path`.
+    pub fn look(&self, path: &Path, minimum_bytes: u64) -> std::io::Result<()> {
+        let found = rustix::fs::statvfs(path)?;
+        self.saw(found.f_bavail.saturating_mul(found.f_frsize), minimum_bytes);
+        Ok(())
+    }
+}
+
+/// Looks every five seconds, until `stop` says so.
+pub async fn watch_disk(
+    space: Arc<DiskSpace>,
+    (path, minimum_bytes): (std::path::PathBuf, u64),
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut ticks = tokio::time::interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = true;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        match space.look(&path, minimum_bytes) {
+            Ok(()) => seen = true,
+            Err(error) if seen => {
+                seen = false;
+                tracing::warn!(%error, path = %path.display(), "disk_space_unknown");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_low_below_the_mark_only_and_again_sufficient_above_it() {
+        let space = DiskSpace::default();
+        assert!(!space.is_low(), "nobody has looked yet");
+        for (free, low) in [(100, false), (99, true), (98, true), (100, false)] {
+            space.saw(free, 100);
+            assert_eq!(space.is_low(), low, "{free}");
+        }
+    }
+
+    #[test]
+    fn a_look_reads_the_file_system_and_a_failed_one_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let space = DiskSpace::default();
+        space.look(folder.path(), u64::MAX).unwrap();
+        assert!(space.is_low());
+        assert!(space.look(&folder.path().join("gone"), 0).is_err());
+        assert!(space.is_low());
+        space.look(folder.path(), 0).unwrap();
+        assert!(!space.is_low());
+    }
+}

@@ -1,0 +1,336 @@
+//! What goes away, as SQL. Every statement finds its rows by an index and touches a bounded number of them.
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::apply::Failure;
+use super::reader::failed;
+use super::rows::{self, SESSION_SCHEMA};
+use crate::domain::checkout::session::{Session, State};
+use crate::domain::checkout::timeline::{Entry, Happening};
+use crate::domain::ids::{OrderId, SessionId, Tenant};
+use crate::domain::order::Order;
+use crate::domain::time::Timestamp;
+use crate::store::retention::{Erasure, Unpaid, UnpaidEnded, UnpaidOpen};
+use crate::store::{DeliveryState, StoreError, name};
+
+/// Something to be removed.
+#[derive(Debug)]
+pub(super) enum Removal {
+    /// Unpaid sessions.
+    Sessions(Tenant, UnpaidEnded),
+    /// What unpaid sessions hold of a person.
+    People(Tenant, UnpaidEnded),
+    /// The time that open sessions have left.
+    Time(Tenant, UnpaidOpen),
+    /// The contents of order events that stand so and were last touched before a moment; how many at most.
+    Contents(DeliveryState, Timestamp, u32),
+    /// Stripe's events that came before a moment; how many at most.
+    StripeEvents(Timestamp, u32),
+}
+
+/// The ids of unpaid sessions that may go.
+pub(super) const ENDED: &str = "SELECT id FROM sessions
+    WHERE tenant = ?1 AND mode = ?2 AND unpaid_end < ?3 AND created >= ?4
+      AND NOT EXISTS (SELECT 1 FROM flags WHERE flags.tenant = ?1 AND flags.mode = ?2
+                         AND flags.session = sessions.id AND flags.resolved IS NULL)
+      AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.tenant = ?1 AND attempts.mode = ?2
+                         AND attempts.session = sessions.id AND attempts.ended IS NULL)
+      AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.tenant = ?1 AND orders.mode = ?2
+                         AND orders.session = sessions.id)
+    ORDER BY unpaid_end LIMIT ?5";
+
+/// The unpaid sessions that name a person.
+pub(super) const PERSONAL: &str = "SELECT id, body, schema FROM sessions
+    WHERE tenant = ?1 AND mode = ?2 AND unpaid_end < ?3 AND created >= ?4 AND personal = 1
+    ORDER BY unpaid_end LIMIT ?5";
+
+/// The sessions that can still be paid.
+pub(super) const OPEN: &str = "SELECT id, body, schema FROM sessions
+    WHERE tenant = ?1 AND mode = ?2 AND unpaid_end IS NOT NULL AND state IN ('open', 'ready') AND created >= ?3
+    ORDER BY unpaid_end LIMIT ?4";
+
+/// Empties order events.
+pub(super) const CONTENTS: &str = "UPDATE outbox SET payload = '' WHERE rowid IN (
+    SELECT rowid FROM outbox WHERE payload <> '' AND state = ?1 AND coalesce(last_try, created) < ?2
+     ORDER BY coalesce(last_try, created) LIMIT ?3)";
+
+/// Forgets Stripe's events.
+pub(super) const STRIPE_EVENTS: &str = "DELETE FROM stripe_events WHERE rowid IN (
+    SELECT rowid FROM stripe_events WHERE received < ?1 ORDER BY received LIMIT ?2)";
+
+type Done<T = u32> = Result<T, Failure<StoreError>>;
+
+/// Removes; how many rows.
+pub(super) async fn remove(connection: &mut SqliteConnection, removal: &Removal) -> Done {
+    match removal {
+        Removal::Sessions(tenant, which) => sessions(connection, tenant, *which).await,
+        Removal::People(tenant, which) => people(connection, tenant, *which).await,
+        Removal::Time(tenant, which) => time(connection, tenant, *which).await,
+        Removal::Contents(state, before, limit) => {
+            let emptied = sqlx::query(CONTENTS)
+                .bind(state.as_str())
+                .bind(before.as_millis())
+                .bind(limit)
+                .execute(connection)
+                .await?;
+            Ok(count(emptied.rows_affected()))
+        }
+        Removal::StripeEvents(before, limit) => {
+            let forgotten =
+                sqlx::query(STRIPE_EVENTS).bind(before.as_millis()).bind(limit).execute(connection).await?;
+            Ok(count(forgotten.rows_affected()))
+        }
+    }
+}
+
+fn count(rows: u64) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+/// Removes unpaid sessions; the hashes of their tokens stay.
+async fn sessions(connection: &mut SqliteConnection, tenant: &Tenant, which: UnpaidEnded) -> Done {
+    let ids: Vec<String> = sqlx::query_scalar(ENDED)
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(which.before.as_millis())
+        .bind(which.since.as_millis())
+        .bind(which.limit)
+        .fetch_all(&mut *connection)
+        .await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let listed = rows::text("the ids of sessions", &ids)?;
+    for statement in [
+        "INSERT INTO spent_tokens (tenant, mode, spt_hash, session, number, ended)
+         SELECT tenant, mode, spt_hash, session, number, ended FROM attempts
+         WHERE tenant = ?1 AND mode = ?2 AND session IN (SELECT value FROM json_each(?3)) AND spt_hash IS NOT NULL",
+        "DELETE FROM attempts WHERE tenant = ?1 AND mode = ?2 AND session IN (SELECT value FROM json_each(?3))",
+        "DELETE FROM timeline WHERE tenant = ?1 AND mode = ?2 AND session IN (SELECT value FROM json_each(?3))",
+        "DELETE FROM sessions WHERE tenant = ?1 AND mode = ?2 AND id IN (SELECT value FROM json_each(?3))",
+    ] {
+        sqlx::query(statement)
+            .bind(tenant.merchant.as_str())
+            .bind(tenant.mode.as_str())
+            .bind(&listed)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(u32::try_from(ids.len()).unwrap_or(u32::MAX))
+}
+
+/// A session to be written anew.
+#[derive(sqlx::FromRow)]
+struct Rewritten {
+    id: String,
+    body: String,
+    schema: i64,
+}
+
+impl Rewritten {
+    fn read(&self, tenant: &Tenant) -> Result<Session, StoreError> {
+        let what = format!("session {} of {}", self.id, name(tenant));
+        if self.schema > SESSION_SCHEMA {
+            return Err(rows::corrupt(&what, "it was written by a newer version of the program"));
+        }
+        rows::json(&what, &self.body)
+    }
+}
+
+/// Erases what unpaid sessions hold of a person.
+async fn people(connection: &mut SqliteConnection, tenant: &Tenant, which: UnpaidEnded) -> Done {
+    let found: Vec<Rewritten> = sqlx::query_as(PERSONAL)
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(which.before.as_millis())
+        .bind(which.since.as_millis())
+        .bind(which.limit)
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in &found {
+        let mut session = row.read(tenant)?;
+        session.erase_personal_data();
+        rewrite(connection, tenant, &session).await?;
+    }
+    Ok(u32::try_from(found.len()).unwrap_or(u32::MAX))
+}
+
+/// Writes a session without its buyer. Whatever is under way in it finds another version.
+async fn rewrite(connection: &mut SqliteConnection, tenant: &Tenant, session: &Session) -> Done<()> {
+    sqlx::query(
+        "UPDATE sessions SET version = version + 1, schema = ?4, body = ?5, personal = 0
+         WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(session.id.as_str())
+    .bind(SESSION_SCHEMA)
+    .bind(rows::text("a session", session)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Lets open sessions expire before their time.
+async fn time(connection: &mut SqliteConnection, tenant: &Tenant, which: UnpaidOpen) -> Done {
+    let found: Vec<Rewritten> = sqlx::query_as(OPEN)
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(which.since.as_millis())
+        .bind(which.limit)
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in &found {
+        let mut session = row.read(tenant)?;
+        session.state = State::Expired;
+        session.notice = None;
+        sqlx::query(
+            "UPDATE sessions SET version = version + 1, schema = ?4, state = ?5, due_at = NULL, unpaid_end = ?6, body = ?7
+             WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
+        )
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(session.id.as_str())
+        .bind(SESSION_SCHEMA)
+        .bind(session.state.name())
+        .bind(which.now.as_millis())
+        .bind(rows::text("a session", &session)?)
+        .execute(&mut *connection)
+        .await?;
+        let entry = Entry { at: which.now, what: Happening::expired(&session) };
+        note(connection, tenant, &session.id, &entry).await?;
+    }
+    Ok(u32::try_from(found.len()).unwrap_or(u32::MAX))
+}
+
+/// Adds an entry to a session's timeline.
+async fn note(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    session: &SessionId,
+    entry: &Entry,
+) -> Done<()> {
+    let entry = rows::text("an entry of a timeline", entry)?;
+    super::journal::tell(connection, (tenant, session), &entry).await
+}
+
+/// Erases an order's buyer, everywhere but in events that are still to be sent.
+pub(super) async fn erase_buyer(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    erasure: &Erasure,
+) -> Done<Option<bool>> {
+    let Some((session, order)) = ordered(connection, tenant, &erasure.id).await? else { return Ok(None) };
+    let row: Rewritten =
+        sqlx::query_as("SELECT id, body, schema FROM sessions WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
+            .bind(tenant.merchant.as_str())
+            .bind(tenant.mode.as_str())
+            .bind(&session)
+            .fetch_one(&mut *connection)
+            .await?;
+    let mut known = row.read(tenant)?;
+    let mut changed = false;
+    if known.holds_personal_data() {
+        known.erase_personal_data();
+        rewrite(connection, tenant, &known).await?;
+        changed = true;
+    }
+    if order.holds_personal_data() {
+        sqlx::query(
+            "UPDATE orders SET body = ?4, completion = ?5 WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
+        )
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(erasure.id.as_str())
+        .bind(rows::text("an order", &erasure.order)?)
+        .bind(erasure.completion.as_str())
+        .execute(&mut *connection)
+        .await?;
+        changed = true;
+    }
+    let emptied = sqlx::query(
+        "UPDATE outbox SET payload = '' WHERE tenant = ?1 AND mode = ?2 AND \"order\" = ?3
+            AND state <> 'pending' AND payload <> ''",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(erasure.id.as_str())
+    .execute(&mut *connection)
+    .await?;
+    changed |= emptied.rows_affected() > 0;
+    if changed {
+        let entry = Entry { at: erasure.at, what: Happening::PersonalDataErased };
+        note(connection, tenant, &known.id, &entry).await?;
+    }
+    Ok(Some(changed))
+}
+
+/// The session of an order, and the order.
+async fn ordered(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    id: &OrderId,
+) -> Done<Option<(String, Order)>> {
+    let row: Option<(String, String)> =
+        sqlx::query_as("SELECT session, body FROM orders WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
+            .bind(tenant.merchant.as_str())
+            .bind(tenant.mode.as_str())
+            .bind(id.as_str())
+            .fetch_optional(connection)
+            .await?;
+    let what = format!("order {id} of {}", name(tenant));
+    Ok(row.map(|(session, body)| Ok::<_, StoreError>((session, rows::json(&what, &body)?))).transpose()?)
+}
+
+/// How many unpaid sessions each tenant has.
+pub(super) async fn unpaid(readers: SqlitePool) -> Result<Vec<Unpaid>, StoreError> {
+    let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
+        "SELECT tenant, mode, still_open, ended FROM unpaid_sessions WHERE still_open + ended > 0",
+    )
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    let whole = |number: i64| u64::try_from(number).unwrap_or(0);
+    rows.into_iter()
+        .map(|(merchant, mode, open, ended)| {
+            Ok(Unpaid {
+                tenant: rows::tenant("the unpaid sessions", &merchant, &mode)?,
+                open: whole(open),
+                ended: whole(ended),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use super::*;
+
+    /// The steps by which SQLite would carry out a statement.
+    async fn plan(readers: &SqlitePool, statement: &str) -> Vec<String> {
+        // A plan is made from the text alone; what is bound to it is not looked at.
+        let statement = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(statement).fetch_all(readers).await.unwrap();
+        steps.into_iter().map(|(.., step)| step).collect()
+    }
+
+    #[tokio::test]
+    async fn whatever_goes_away_is_found_by_an_index_in_its_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_opened, readers) = open::open(&folder.path().join("gateway.db")).await.unwrap();
+        for (statement, index) in [
+            (ENDED, "sessions_unpaid"),
+            (PERSONAL, "sessions_unpaid_personal"),
+            (OPEN, "sessions_unpaid_open"),
+            (CONTENTS, "outbox_contents"),
+            (STRIPE_EVENTS, "stripe_events_received"),
+        ] {
+            let steps = plan(&readers, statement).await;
+            let uses = |step: &String| step.contains(&format!("INDEX {index} ("));
+            assert!(steps.iter().any(uses), "{index}: {steps:?}");
+            let slow = |step: &&String| step.contains("SCAN") || step.contains("TEMP B-TREE FOR ORDER BY");
+            assert_eq!(steps.iter().find(slow), None, "{index}: {steps:?}");
+        }
+    }
+}
