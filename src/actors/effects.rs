@@ -83,6 +83,7 @@ pub(super) async fn verify(
         Err(seen) => return seen,
     };
     let stripe = merchant.stripe.load_full();
+    let _place = merchant.gate.reading().await;
     let observed = match (decision, known) {
         (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged, Some(intent)) => {
             stripe.read_intent(intent).await
@@ -154,9 +155,18 @@ async fn ask_stripe(
             learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
             observed
         }
-        Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
-        Effect::Read { attempt, intent: None } => find(services, merchant, row, *attempt).await,
-        Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, &tries.to_string()).await,
+        Effect::Read { intent: Some(intent), .. } => {
+            let _place = merchant.gate.reading().await;
+            stripe.read_intent(intent).await
+        }
+        Effect::Read { attempt, intent: None } => {
+            let _place = merchant.gate.reading().await;
+            find(services, merchant, row, *attempt).await
+        }
+        Effect::Cancel { intent, tries, .. } => {
+            let _place = merchant.gate.reading().await;
+            stripe.cancel_intent(intent, &tries.to_string()).await
+        }
         Effect::OpenPage(_) => {
             // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
             let Ok(_slot) = merchant.gate.admit().await else {
@@ -166,8 +176,14 @@ async fn ask_stripe(
             learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
             observed
         }
-        Effect::ReadPage { page, .. } => stripe.read_page(page).await,
-        Effect::ClosePage { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
+        Effect::ReadPage { page, .. } => {
+            let _place = merchant.gate.reading().await;
+            stripe.read_page(page).await
+        }
+        Effect::ClosePage { page, tries, .. } => {
+            let _place = merchant.gate.reading().await;
+            stripe.close_page(page, &tries.to_string()).await
+        }
         // Nothing of an attempt.
         Effect::Order(_) | Effect::ReadPayment { .. } => Seen::Unread.into(),
     }

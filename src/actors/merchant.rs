@@ -8,15 +8,15 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Wrap
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
+use super::account::{Learned, Unlearned, learn, remembered};
 use super::inbox::WebhookDesk;
-use super::reconciliation::{Unreconciled, reconcile};
+use super::reconciliation::Unreconciled;
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
-use crate::domain::merchant::{MerchantView, Records};
+use crate::domain::merchant::{MerchantView, PaymentsOff, Records};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{MerchantLimiter, StripeGate};
-use crate::store::Store;
-use crate::stripe::{AccountError, SellerAccount};
+use crate::stripe::SellerAccount;
 
 /// The first and the longest pause between tries to learn the account.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     pub(super) tenant: Tenant,
     pub(super) view: ArcSwap<MerchantView>,
     pub(super) stripe: ArcSwap<Box<dyn SellerAccount>>,
+    /// The key that opens the account.
+    pub(super) key: SecretString,
     pub(super) limiter: MerchantLimiter,
     pub(super) gate: StripeGate,
     /// Where order events go; without one they are kept, and sent to nobody.
@@ -58,11 +60,17 @@ impl Shared {
         let tenant = setup.view.tenant();
         let owed = !services.reconciliation.unreconciled(&tenant).is_empty();
         let records = if owed { Records::Unreconciled } else { reliable(services) };
-        let view = MerchantView { account: None, records, ..setup.view.clone() };
+        let view = MerchantView {
+            account: None,
+            payments_off: Some(PaymentsOff::Unverified),
+            records,
+            ..setup.view.clone()
+        };
         Self {
             tenant,
             limiter: MerchantLimiter::new(&view.limits),
-            gate: StripeGate::default(),
+            gate: StripeGate::new(Arc::clone(&services.places)),
+            key: setup.key.clone(),
             receiver: setup.receiver.clone(),
             webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),
             account_proved: AtomicBool::new(false),
@@ -94,6 +102,38 @@ impl MerchantActor {
         Self { shared, services, given_account, pause: FIRST_PAUSE }
     }
 
+    /// From now on payments are taken on this account.
+    fn take(&self, learned: Learned) {
+        let Learned { account, proved } = learned;
+        self.shared.account_proved.store(proved, Ordering::Release);
+        let records = reliable(&self.services);
+        self.publish(|view| {
+            view.account = Some(account);
+            view.payments_off = None;
+            view.records = records;
+        });
+    }
+
+    /// The account could not be learned: says why, and tries again later. No place at Stripe is held meanwhile.
+    fn missed(&mut self, error: &Unlearned, ctx: &mut Context<Self>) {
+        tracing::warn!(merchant = %self.shared.tenant.merchant, %error, "stripe_account_unknown");
+        if let Some(off) = error.off() {
+            self.publish(|view| view.payments_off = Some(off));
+        }
+        // Where it is known when the next try can be the last, it is not made later than then.
+        let jittered = self.pause.mul_f64(0.75 + 0.5 * self.services.ids.fraction());
+        let pause = match error {
+            Unlearned::Restored(Unreconciled::Settling { left }) => jittered.min(left.to_duration()),
+            Unlearned::Restored(_)
+            | Unlearned::Stripe(_)
+            | Unlearned::Store(_)
+            | Unlearned::Disagrees { .. }
+            | Unlearned::Lost => jittered,
+        };
+        ctx.notify_later(LearnAccount, pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
     /// Makes a new view of the present one and publishes it.
     fn publish(&self, change: impl FnOnce(&mut MerchantView)) {
         let mut view = MerchantView::clone(&self.shared.view.load());
@@ -106,105 +146,61 @@ impl Actor for MerchantActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.notify(LearnAccount);
+        ctx.notify(Recall);
     }
 }
 
-/// Finds out which Stripe account the key opens; until then nothing is charged.
+/// Takes the account from the store where the key is the one that it was verified with; Stripe is asked afterwards.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Recall;
+
+/// Finds out at Stripe which account the key opens; until it is known nothing is charged.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct LearnAccount;
 
-/// An account that is known.
-struct Learned {
-    account: AccountId,
-    /// Stripe said it, not only the configuration.
-    proved: bool,
-}
+impl Handler<Recall> for MerchantActor {
+    type Result = ();
 
-/// Why the account is not known.
-#[derive(Debug, thiserror::Error)]
-enum Unlearned {
-    #[error(transparent)]
-    Stripe(#[from] AccountError),
-    #[error("the store: {0}")]
-    Store(#[from] crate::store::StoreError),
-    #[error(
-        "the key opens the Stripe account {opened}, but this merchant's is {known}; \
-         payments stay off until the key or stripe.account_id is put right"
-    )]
-    Disagrees { opened: AccountId, known: AccountId },
-    #[error("the database was restored, and what was paid since is not accounted for yet: {0}")]
-    Restored(#[from] Unreconciled),
-    #[error("the work was lost")]
-    Lost,
+    fn handle(&mut self, _: Recall, ctx: &mut Self::Context) {
+        let (services, shared) = (Arc::clone(&self.services), Arc::clone(&self.shared));
+        let given = self.given_account.clone();
+        let work = async move {
+            let io = services.io.clone();
+            let recalling = async move { remembered(&services, &shared, given.as_ref()).await };
+            io.run(recalling).await.ok().flatten()
+        };
+        ctx.spawn(work.into_actor(self).map(|remembered, actor, ctx| {
+            if let Some(learned) = remembered {
+                let (merchant, account) = (&actor.shared.tenant.merchant, &learned.account);
+                tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_remembered");
+                actor.take(learned);
+            }
+            ctx.notify(LearnAccount);
+        }));
+    }
 }
 
 impl Handler<LearnAccount> for MerchantActor {
     type Result = ();
 
     fn handle(&mut self, _: LearnAccount, ctx: &mut Self::Context) {
-        let services = Arc::clone(&self.services);
-        let shared = Arc::clone(&self.shared);
+        let (services, shared) = (Arc::clone(&self.services), Arc::clone(&self.shared));
         let given = self.given_account.clone();
         let work = async move {
             let io = services.io.clone();
-            let learning = async move {
-                let stripe = shared.stripe.load_full();
-                let store = services.store.as_ref();
-                let learned = learn(store, stripe.as_ref().as_ref(), &shared.tenant, given).await?;
-                reconcile(&services, &shared, (&learned.account, learned.proved)).await?;
-                Ok(learned)
-            };
+            let learning = async move { learn(&services, &shared, given).await };
             io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
         };
         ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {
-            Ok(Learned { account, proved }) => {
-                tracing::info!(merchant = %actor.shared.tenant.merchant, %account, proved, "stripe_account_known");
-                actor.shared.account_proved.store(proved, Ordering::Release);
-                let records = reliable(&actor.services);
-                actor.publish(|view| {
-                    view.account = Some(account);
-                    view.records = records;
-                });
+            Ok(learned) => {
+                let (merchant, account) = (&actor.shared.tenant.merchant, &learned.account);
+                tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_known");
+                actor.take(learned);
+                actor.pause = FIRST_PAUSE;
             }
-            Err(error) => {
-                tracing::warn!(merchant = %actor.shared.tenant.merchant, %error, "stripe_account_unknown");
-                // Where it is known when the next try can be the last, it is not made later than then.
-                let pause = match &error {
-                    Unlearned::Restored(Unreconciled::Settling { left }) => actor.pause.min(left.to_duration()),
-                    Unlearned::Restored(_)
-                    | Unlearned::Stripe(_)
-                    | Unlearned::Store(_)
-                    | Unlearned::Disagrees { .. }
-                    | Unlearned::Lost => actor.pause,
-                };
-                ctx.notify_later(LearnAccount, pause);
-                actor.pause = (actor.pause * 2).min(LONGEST_PAUSE);
-            }
+            Err(error) => actor.missed(&error, ctx),
         }));
-    }
-}
-
-/// Given, learned and remembered must agree, so that a key of another account never takes this merchant's money.
-async fn learn(
-    store: &dyn Store,
-    stripe: &dyn SellerAccount,
-    tenant: &Tenant,
-    given: Option<AccountId>,
-) -> Result<Learned, Unlearned> {
-    let (opened, proved) = match (stripe.account_id().await, &given) {
-        (Ok(opened), _) => (opened, true),
-        (Err(AccountError::NotPermitted), Some(given)) => (given.clone(), false),
-        (Err(error), _) => return Err(error.into()),
-    };
-    if let Some(known) = given.filter(|given| *given != opened) {
-        return Err(Unlearned::Disagrees { opened, known });
-    }
-    let known = store.remember_account(tenant, &opened).await?;
-    if known == opened {
-        Ok(Learned { account: known, proved })
-    } else {
-        Err(Unlearned::Disagrees { opened, known })
     }
 }

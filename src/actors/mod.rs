@@ -5,6 +5,7 @@
 //! per process, and its row's version guards it against any other; a handler never waits for the network; what an
 //! actor forgets, the store remembers.
 
+mod account;
 mod aftersales;
 mod directory;
 mod effects;

@@ -74,6 +74,7 @@ pub(super) async fn reconcile(
     {
         return Err(Unreconciled::Unproved);
     }
+    let _place = services.places.accounting().await;
     let asked = services.clock.now();
     let reading = Reading { services, merchant, account };
     let (pages, payments, orders) = reading.account_for_all(&epochs).await?;

@@ -9,6 +9,7 @@ mod io;
 mod limiter;
 mod links;
 pub mod outbox;
+mod places;
 mod sweeper;
 
 pub use gate::{Slot, StripeGate, TurnedAway};
@@ -16,4 +17,5 @@ pub use inbox::follow_up;
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, TooMany};
 pub use links::PublicLinks;
+pub use places::{Place, StripePlaces, Verification};
 pub use sweeper::sweep;

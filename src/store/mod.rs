@@ -5,6 +5,7 @@
 //! every call names its tenant, except [`Store::due`], [`Outbox::tenants_with_due_events`] and [`Inbox::waiting_events`],
 //! whose rows name theirs, and [`Inbox::forget_events`].
 
+mod account;
 mod inbox;
 mod memory;
 mod outbox;
@@ -12,6 +13,7 @@ mod reconciliation;
 mod sqlite;
 
 pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
+pub use account::{KeptAccount, VerifiedKey};
 pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
 pub use memory::MemoryStore;
 pub use outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Outbox, Outcome, Settlement, Which};
@@ -94,10 +96,16 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<DueSession>, StoreError>;
 
     /// The Stripe account that was learned for a tenant.
-    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError>;
+    async fn account(&self, tenant: &Tenant) -> Result<Option<KeptAccount>, StoreError>;
 
-    /// Keeps the Stripe account of a tenant. A different one already kept stays, and is the answer.
-    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError>;
+    /// Keeps the Stripe account of a tenant and the key that it was verified with. A different account already kept stays
+    /// as it is, and is the answer.
+    async fn remember_account(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        key: &VerifiedKey,
+    ) -> Result<AccountId, StoreError>;
 }
 
 /// One change of one session.

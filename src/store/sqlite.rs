@@ -36,9 +36,9 @@ use self::restores::Restores;
 use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, Epoch, EventState, Inbox, KeptEvent,
-    KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store, StoreError,
-    WaitingEvent, Which, WhichFlags, WhichOrders,
+    AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, Epoch, EventState, Inbox, KeptAccount,
+    KeptEvent, KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store,
+    StoreError, VerifiedKey, WaitingEvent, Which, WhichFlags, WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
@@ -199,13 +199,19 @@ impl Store for SqliteStore {
         self.read(reader::due(self.readers.clone(), now, after.cloned(), limit)).await
     }
 
-    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {
+    async fn account(&self, tenant: &Tenant) -> Result<Option<KeptAccount>, StoreError> {
         self.read(reader::account(self.readers.clone(), tenant.clone())).await
     }
 
-    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
-        let (tenant, account) = (tenant.clone(), account.clone());
-        self.write(|asked| Write::Account(tenant, account, asked)).await
+    async fn remember_account(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        key: &VerifiedKey,
+    ) -> Result<AccountId, StoreError> {
+        let known = KeptAccount { account: account.clone(), key: Some(key.clone()) };
+        let remembering = Box::new((tenant.clone(), known));
+        self.write(|asked| Write::Account(remembering, asked)).await
     }
 }
 

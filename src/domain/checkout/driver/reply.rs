@@ -37,6 +37,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::TokenUsedElsewhere
         | Rejection::Suspended
         | Rejection::AccountUnknown
+        | Rejection::PaymentsOff
         | Rejection::ClockDiffers
         | Rejection::TokenUnread
         | Rejection::NotPaid(_)
