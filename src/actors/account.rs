@@ -3,14 +3,15 @@
 //! Invariant: a key of another account never takes this merchant's money. A remembered account counts at once only for the
 //! key that it was verified with; every other key is verified at Stripe first.
 
+use super::keys::log_refusal;
 use super::merchant::Shared;
 use super::reconciliation::{Unreconciled, reconcile};
 use super::services::Services;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, MerchantId};
 use crate::domain::merchant::PaymentsOff;
 use crate::runtime::Verification;
 use crate::store::{KeptAccount, StoreError, VerifiedKey};
-use crate::stripe::AccountError;
+use crate::stripe::{AccountError, KeyRefusal};
 
 /// An account that is known.
 pub(super) struct Learned {
@@ -38,13 +39,32 @@ pub(super) enum Unlearned {
 }
 
 impl Unlearned {
+    /// Says in the log why, under one name for each cause.
+    pub(super) fn log(&self, merchant: &MerchantId) {
+        match self {
+            Self::Stripe(AccountError::KeyRefused(refusal)) => log_refusal(merchant, refusal),
+            Self::Stripe(AccountError::NotPermitted(refusal)) => {
+                let KeyRefusal { request_id, permission, .. } = refusal;
+                tracing::error!(%merchant, request_id, permission, error = %self, "stripe_account_not_permitted");
+            }
+            Self::Stripe(AccountError::ClockDiffers) => {
+                tracing::error!(%merchant, error = %self, "stripe_clock_differs");
+            }
+            Self::Disagrees { .. } => tracing::error!(%merchant, error = %self, "stripe_account_differs"),
+            Self::Restored(_) => tracing::warn!(%merchant, error = %self, "restore_not_reconciled"),
+            Self::Stripe(AccountError::Unread(_)) | Self::Store(_) | Self::Lost => {
+                tracing::warn!(%merchant, error = %self, "stripe_account_unread");
+            }
+        }
+    }
+
     /// What turns payments off, even those of an account that is remembered; `None` where nothing was learned.
     pub(super) const fn off(&self) -> Option<PaymentsOff> {
         match self {
             Self::Stripe(AccountError::KeyRefused(_)) => Some(PaymentsOff::KeyRefused),
             Self::Stripe(AccountError::ClockDiffers) => Some(PaymentsOff::ClockDiffers),
             Self::Disagrees { .. } => Some(PaymentsOff::OtherAccount),
-            Self::Stripe(AccountError::NotPermitted | AccountError::Unread(_))
+            Self::Stripe(AccountError::NotPermitted(_) | AccountError::Unread(_))
             | Self::Store(_)
             | Self::Restored(_)
             | Self::Lost => None,
@@ -93,7 +113,7 @@ async fn verify(
     };
     let (opened, proved) = match (answer, &given) {
         (Ok(opened), _) => (opened, true),
-        (Err(AccountError::NotPermitted), Some(given)) => (given.clone(), false),
+        (Err(AccountError::NotPermitted(_)), Some(given)) => (given.clone(), false),
         (Err(error), _) => return Err(error.into()),
     };
     if let Some(known) = given.filter(|given| *given != opened) {

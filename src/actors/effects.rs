@@ -124,10 +124,7 @@ async fn readable(
     match services.store.attempt(&merchant.tenant, session, attempt).await {
         Ok(Some(row)) => match &merchant.view.load().account {
             Some(account) if *account == row.account => Ok(row),
-            Some(account) => {
-                tracing::error!(%session, of = %row.account, opened = %account, "attempt_waits_for_its_account");
-                Err(Seen::KeyRefused)
-            }
+            Some(_) => Err(Seen::OtherAccount),
             None => {
                 tracing::warn!(%session, of = %row.account, "attempt_waits_until_the_account_is_known");
                 Err(Seen::Unread)
@@ -285,7 +282,12 @@ fn report(tenant: &Tenant, session: &SessionId, attempt: AttemptNumber, observed
         Seen::IdempotencyConflict => {
             tracing::error!(%merchant, %session, attempt, request_id, "payment_idempotency_conflict");
         }
-        Seen::KeyRefused => tracing::error!(%merchant, %session, attempt, request_id, "stripe_key_refused"),
+        Seen::KeyRefused => {
+            tracing::warn!(%merchant, %session, attempt, request_id, "attempt_waits_for_a_good_key");
+        }
+        Seen::OtherAccount => {
+            tracing::error!(%merchant, %session, attempt, request_id, "attempt_waits_for_its_account");
+        }
         Seen::Beside { paid, .. } => {
             tracing::error!(%merchant, %session, attempt, request_id, ?paid, "further_payments_seen");
         }

@@ -4,23 +4,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, StreamHandler, WrapFuture};
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::account::{Learned, Unlearned, learn, remembered};
 use super::inbox::WebhookDesk;
+use super::keys::{Refusals, log_refusal};
 use super::reconciliation::Unreconciled;
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
 use crate::domain::merchant::{MerchantView, PaymentsOff, Records};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{MerchantLimiter, StripeGate};
-use crate::stripe::SellerAccount;
+use crate::stripe::{KeyNews, KeyWatch, SellerAccount};
 
 /// The first and the longest pause between tries to learn the account.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How long no new payment is begun after Stripe refused to charge by the key, unless a repeat is taken before.
+const LONGEST_CHARGE_PAUSE: Duration = Duration::from_mins(10);
 
 /// A merchant as its configuration describes it, ready to be opened.
 #[derive(Clone, Debug)]
@@ -53,10 +58,24 @@ pub(super) struct Shared {
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
     pub(super) account_proved: AtomicBool,
+    /// Whether the key was refused for something and not taken for it since.
+    refused: Arc<AtomicBool>,
 }
 
 impl Shared {
-    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> Self {
+    /// The merchant of a setup, and what Stripe will say of its key.
+    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> (Self, UnboundedReceiver<KeyNews>) {
+        let (tell, news) = unbounded_channel();
+        let refused = Arc::new(AtomicBool::new(false));
+        let watch = KeyWatch::new({
+            let refused = Arc::clone(&refused);
+            move |heard| {
+                // That a key is taken is news only where it was refused.
+                if matches!(heard, KeyNews::Refused(_)) || refused.load(Ordering::Acquire) {
+                    let _ = tell.send(heard);
+                }
+            }
+        });
         let tenant = setup.view.tenant();
         let owed = !services.reconciliation.unreconciled(&tenant).is_empty();
         let records = if owed { Records::Unreconciled } else { reliable(services) };
@@ -66,8 +85,9 @@ impl Shared {
             records,
             ..setup.view.clone()
         };
-        Self {
+        let shared = Self {
             tenant,
+            refused,
             limiter: MerchantLimiter::new(&view.limits),
             gate: StripeGate::new(Arc::clone(&services.places)),
             key: setup.key.clone(),
@@ -75,8 +95,9 @@ impl Shared {
             webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),
             account_proved: AtomicBool::new(false),
             view: ArcSwap::from_pointee(view),
-            stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone())),
-        }
+            stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone(), watch)),
+        };
+        (shared, news)
     }
 }
 
@@ -90,16 +111,29 @@ pub(super) struct MerchantActor {
     shared: Arc<Shared>,
     services: Arc<Services>,
     given_account: Option<AccountId>,
+    /// What Stripe says of the key, until the actor listens to it.
+    news: Option<UnboundedReceiver<KeyNews>>,
+    refusals: Refusals,
+    /// Whether the account is being verified, or will be after a pause.
+    verifying: bool,
     pause: Duration,
 }
 
 impl MerchantActor {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        (shared, news): (Arc<Shared>, UnboundedReceiver<KeyNews>),
         services: Arc<Services>,
         given_account: Option<AccountId>,
     ) -> Self {
-        Self { shared, services, given_account, pause: FIRST_PAUSE }
+        Self {
+            shared,
+            services,
+            given_account,
+            news: Some(news),
+            refusals: Refusals::default(),
+            verifying: true,
+            pause: FIRST_PAUSE,
+        }
     }
 
     /// From now on payments are taken on this account.
@@ -116,12 +150,18 @@ impl MerchantActor {
 
     /// The account could not be learned: says why, and tries again later. No place at Stripe is held meanwhile.
     fn missed(&mut self, error: &Unlearned, ctx: &mut Context<Self>) {
-        tracing::warn!(merchant = %self.shared.tenant.merchant, %error, "stripe_account_unknown");
+        error.log(&self.shared.tenant.merchant);
         if let Some(off) = error.off() {
-            self.publish(|view| view.payments_off = Some(off));
+            self.publish(|view| {
+                // Nothing is asked of another account, whatever waits.
+                if off == PaymentsOff::OtherAccount {
+                    view.account = None;
+                }
+                view.payments_off = Some(off);
+            });
         }
         // Where it is known when the next try can be the last, it is not made later than then.
-        let jittered = self.pause.mul_f64(0.75 + 0.5 * self.services.ids.fraction());
+        let jittered = self.next_pause();
         let pause = match error {
             Unlearned::Restored(Unreconciled::Settling { left }) => jittered.min(left.to_duration()),
             Unlearned::Restored(_)
@@ -131,7 +171,27 @@ impl MerchantActor {
             | Unlearned::Lost => jittered,
         };
         ctx.notify_later(LearnAccount, pause);
+    }
+
+    /// How long the next try is put off; the one after it for longer.
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        pause.mul_f64(0.75 + 0.5 * self.services.ids.fraction())
+    }
+
+    /// Publishes what the refusals of the key mean to new payments.
+    fn publish_refusals(&self) {
+        let off = self.refusals.off();
+        let view = self.shared.view.load();
+        // Every other reason is taken back by a verification only.
+        let of_key = matches!(
+            view.payments_off,
+            None | Some(PaymentsOff::KeyRefused | PaymentsOff::NotPermitted { .. })
+        );
+        if of_key && view.payments_off != off {
+            self.publish(|view| view.payments_off = off);
+        }
     }
 
     /// Makes a new view of the present one and publishes it.
@@ -146,6 +206,10 @@ impl Actor for MerchantActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(news) = self.news.take() {
+            let next = async |mut news: UnboundedReceiver<KeyNews>| Some((news.recv().await?, news));
+            ctx.add_stream(futures_util::stream::unfold(news, next));
+        }
         ctx.notify(Recall);
     }
 }
@@ -198,9 +262,44 @@ impl Handler<LearnAccount> for MerchantActor {
                 let (merchant, account) = (&actor.shared.tenant.merchant, &learned.account);
                 tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_known");
                 actor.take(learned);
-                actor.pause = FIRST_PAUSE;
+                actor.verifying = false;
+                // What the key lacked is found out by the next payment that needs it; that one is turned away and put off
+                // for longer.
+                actor.refusals.verified();
+                actor.shared.refused.store(false, Ordering::Release);
             }
             Err(error) => actor.missed(&error, ctx),
         }));
+    }
+}
+
+impl StreamHandler<KeyNews> for MerchantActor {
+    fn handle(&mut self, heard: KeyNews, ctx: &mut Self::Context) {
+        match heard {
+            KeyNews::Taken(usage) => {
+                if !self.refusals.taken(usage) {
+                    return;
+                }
+                let (merchant, usage) = (&self.shared.tenant.merchant, usage.as_str());
+                tracing::info!(%merchant, usage, "stripe_key_taken_again");
+                self.pause = FIRST_PAUSE;
+            }
+            KeyNews::Refused(refusal) => {
+                if !self.refusals.refused(refusal.clone()) {
+                    return;
+                }
+                log_refusal(&self.shared.tenant.merchant, &refusal);
+                if !self.verifying && self.refusals.off().is_some() {
+                    self.verifying = true;
+                    // A payment that is under way is repeated and tells by itself; another would only join it.
+                    let longest =
+                        if self.refusals.of_charges() { LONGEST_CHARGE_PAUSE } else { Duration::ZERO };
+                    let pause = self.next_pause().max(longest);
+                    ctx.notify_later(LearnAccount, pause);
+                }
+            }
+        }
+        self.shared.refused.store(!self.refusals.is_empty(), Ordering::Release);
+        self.publish_refusals();
     }
 }

@@ -11,6 +11,7 @@ mod directory;
 mod effects;
 mod handle;
 mod inbox;
+mod keys;
 mod merchant;
 mod preparation;
 mod reconciliation;

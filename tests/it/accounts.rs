@@ -4,7 +4,7 @@ use merchant_gateway::emulator::{Fault, FaultPlan, RequestKind};
 use serde_json::json;
 
 use crate::support::client::{Speaks, total};
-use crate::support::world::{Shop, World, account};
+use crate::support::world::{SHOP, SHOP_KEY, Shop, World, account};
 
 const ACCOUNT: RequestKind = RequestKind::ReadAccount;
 
@@ -76,11 +76,85 @@ fn a_remembered_account_counts_only_for_the_key_that_it_was_verified_with() {
     world.start_until("stripe_account_remembered", 2);
     world.kill();
 
-    // A key that was never verified, and Stripe is not reached: nothing is taken from the store for it.
-    let shop = world.shops.iter_mut().find(|shop| shop.id == crate::support::world::SHOP).unwrap();
+    // A key that was never verified: nothing is taken from the store for it.
+    let shop = world.shops.iter_mut().find(|shop| shop.id == SHOP).unwrap();
     shop.account.secret_keys[0].key = "sk_test_canaryNewKey".to_owned();
-    world.emulator.set_faults(FaultPlan::none().next(ACCOUNT, Fault::DropBefore, 2));
-    world.start_until("stripe_account_unknown", 1);
+    world.start_until("stripe_key_refused", 1);
     let remembered = world.log().matches("stripe_account_remembered").count();
     assert_eq!(remembered, 1, "only the other shop's: {}", world.log());
+}
+
+/// The fields of the first line with this event; it must be there.
+fn logged(world: &World, event: &str) -> serde_json::Value {
+    let log = world.log();
+    let line = log.lines().find(|line| line.contains(event)).unwrap_or_else(|| panic!("no {event}: {log}"));
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    if line["fields"].is_object() { line["fields"].clone() } else { line }
+}
+
+#[tokio::test]
+async fn a_refused_key_marks_the_merchant_as_unable_to_take_payments_until_stripe_takes_it_again() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let good = world.shops[0].account.clone();
+    let mut other = good.clone();
+    other.secret_keys[0].key = "sk_test_canaryRotated".to_owned();
+    world.emulator.add_account(&other).unwrap();
+
+    for _ in 0..7 {
+        let told = client.complete(&sheet["id"], &token).await;
+        let said = told["content"][0]["text"].as_str().unwrap();
+        assert!(told["isError"] == true && said.contains("cannot take payments at the moment"), "{told}");
+        assert!(said.contains("nothing was charged") && said.contains("try again"), "{told}");
+    }
+    let line = logged(&world, "stripe_key_refused");
+    assert_eq!((&line["status"], &line["code"]), (&json!(401), &json!("api_key_expired")), "{line}");
+    assert!(line["request_id"].as_str().is_some_and(|id| id.starts_with("req_")), "{line}");
+    assert!(!world.log().contains("stripe_breaker_changed"), "Stripe answers: {}", world.log());
+    let asked = |path: &str| {
+        world.emulator.exchanges().iter().filter(|exchange| exchange.path.starts_with(path)).count()
+    };
+    assert!(asked("/v1/shared_payment") <= 2, "it is not asked again for every shopper");
+
+    // The key is good again: the next verification says so.
+    world.emulator.add_account(&good).unwrap();
+    let known = world.log().matches("stripe_account_known").count();
+    world.wait_for("stripe_account_known", known + 1);
+    let paid = client.complete(&sheet["id"], &token).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+}
+
+#[tokio::test]
+async fn a_permission_that_a_restricted_key_lacks_is_named_to_the_operator() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    world.emulator.forbid(SHOP_KEY, &[RequestKind::ReadToken]);
+    let told = client.complete(&sheet["id"], &token).await;
+    let said = told["content"][0]["text"].as_str().unwrap();
+    assert!(said.contains("cannot take payments at the moment") && !said.contains("rak_"), "{told}");
+    let line = logged(&world, "stripe_permission_missing");
+    assert_eq!(line["permission"], "rak_shared_payment_granted_token_read", "{line}");
+
+    world.emulator.forbid(SHOP_KEY, &[RequestKind::CreateIntent]);
+    let known = world.log().matches("stripe_account_known").count();
+    world.wait_for("stripe_account_known", known + 1);
+    let logged = async {
+        while !world.log().contains("rak_payment_intent_write") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        told = client.pay_unheard(&sheet["id"], &token) => panic!("the payment goes on: {told:?}"),
+        () = logged => {}
+    }
+    world.emulator.forbid(SHOP_KEY, &[]);
+    world.wait_for("stripe_key_taken_again", 1);
+    let paid = client.complete(&sheet["id"], &token).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    assert_eq!(world.ledger().len(), 1);
 }

@@ -79,7 +79,7 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
             refused(session, charging, Some(text), context)
         }
         Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict),
-        Seen::KeyRefused => match charging.phase {
+        Seen::KeyRefused | Seen::OtherAccount => match charging.phase {
             Phase::Sending { .. } => again_later(session, charging, None, context),
             Phase::Reading { .. } | Phase::Canceling { .. } => unread(session, charging, context),
         },

@@ -100,6 +100,8 @@ pub enum GatherError {
     Foreign,
     /// Stripe did not answer.
     Unread,
+    /// Stripe refuses the merchant's key, or the key may not read tokens.
+    KeyRefused,
     /// Stripe's clock is far from ours, so that no time of a payment could be relied on.
     ClockDiffers,
 }
