@@ -108,7 +108,8 @@ async fn an_order_number_is_never_given_twice_however_often_a_backup_is_restored
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reading_that_fails_costs_itself_and_nothing_that_was_read_before() {
     let order = &ORDERS[1];
-    let shops = Sample::all().iter().map(Sample::shop).filter(|shop| shop.id == order.merchant);
+    let samples = Sample::all();
+    let shops = samples.iter().map(Sample::shop).filter(|shop| shop.id == order.merchant);
     let mut world = World::closed(shops.collect());
     world.settings.push(("GATEWAY__RESTORE__SETTLE_SECONDS", "0"));
     world.start_gateway();
@@ -136,7 +137,7 @@ async fn a_reading_that_fails_costs_itself_and_nothing_that_was_read_before() {
     let exchanges = world.emulator.exchanges();
     let asked = |path: &str| exchanges[before..].iter().filter(|seen| seen.path == path).count();
     assert_eq!(asked("/v1/payment_intents"), 1, "nothing is begun anew");
-    assert_eq!(asked("/v1/refunds"), 1 + 4 + 2 + 1);
+    assert_eq!(world.emulator.faults_hit()["lock_timeout"], 3);
     for checkout in &checkouts {
         assert_eq!(checkout.order(&world).await["refunded_total"], 500);
     }
