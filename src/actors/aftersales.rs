@@ -66,9 +66,10 @@ async fn refund(
             return told(RefundAnswer::Unknown(Unknown::default()));
         }
     };
-    if !opens(merchant, &row.account) {
-        tracing::error!(%session, of = %row.account, "refund_waits_for_its_account");
-        return told(RefundAnswer::KeyRefused);
+    match &merchant.view.load().account {
+        None => return told(RefundAnswer::Unverified),
+        Some(account) if *account != row.account => return told(RefundAnswer::OtherAccount),
+        Some(_) => {}
     }
     let _slot = merchant.gate.slot().await;
     // Asked at the last moment: the wait for the store and the slot may have been long.
@@ -116,7 +117,13 @@ fn report(tenant: &Tenant, session: &SessionId, observed: &Observation<OrderSeen
                     tracing::error!(%merchant, %session, refund, request_id, "refund_idempotency_conflict");
                 }
                 RefundAnswer::KeyRefused => {
-                    tracing::error!(%merchant, %session, refund, request_id, "stripe_key_refused");
+                    tracing::warn!(%merchant, %session, refund, request_id, "refund_waits_for_a_good_key");
+                }
+                RefundAnswer::Unverified => {
+                    tracing::warn!(%merchant, %session, refund, "refund_waits_until_the_account_is_known");
+                }
+                RefundAnswer::OtherAccount => {
+                    tracing::error!(%merchant, %session, refund, "refund_waits_for_its_account");
                 }
                 RefundAnswer::Unknown(unknown) => {
                     tracing::warn!(%merchant, %session, refund, request_id, ?unknown, "refund_unknown");

@@ -83,6 +83,7 @@ pub(super) async fn verify(
         Err(seen) => return seen,
     };
     let stripe = merchant.stripe.load_full();
+    let _place = merchant.gate.reading().await;
     let observed = match (decision, known) {
         (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged { .. }, Some(intent)) => {
             stripe.read_intent(intent).await
@@ -125,10 +126,7 @@ async fn readable(
     match services.store.attempt(&merchant.tenant, session, attempt).await {
         Ok(Some(row)) => match &merchant.view.load().account {
             Some(account) if *account == row.account => Ok(row),
-            Some(account) => {
-                tracing::error!(%session, of = %row.account, opened = %account, "attempt_waits_for_its_account");
-                Err(Seen::KeyRefused)
-            }
+            Some(_) => Err(Seen::OtherAccount),
             None => {
                 tracing::warn!(%session, of = %row.account, "attempt_waits_until_the_account_is_known");
                 Err(Seen::Unread)
@@ -160,9 +158,18 @@ async fn ask_stripe(
             learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
             observed
         }
-        Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
-        Effect::Read { attempt, intent: None } => find(services, merchant, row, *attempt).await,
-        Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, &tries.to_string()).await,
+        Effect::Read { intent: Some(intent), .. } => {
+            let _place = merchant.gate.reading().await;
+            stripe.read_intent(intent).await
+        }
+        Effect::Read { attempt, intent: None } => {
+            let _place = merchant.gate.reading().await;
+            find(services, merchant, row, *attempt).await
+        }
+        Effect::Cancel { intent, tries, .. } => {
+            let _place = merchant.gate.reading().await;
+            stripe.cancel_intent(intent, &tries.to_string()).await
+        }
         Effect::OpenPage(_) => {
             // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
             let Ok(_slot) = merchant.gate.admit().await else {
@@ -172,8 +179,14 @@ async fn ask_stripe(
             learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
             observed
         }
-        Effect::ReadPage { page, .. } => stripe.read_page(page).await,
-        Effect::ClosePage { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
+        Effect::ReadPage { page, .. } => {
+            let _place = merchant.gate.reading().await;
+            stripe.read_page(page).await
+        }
+        Effect::ClosePage { page, tries, .. } => {
+            let _place = merchant.gate.reading().await;
+            stripe.close_page(page, &tries.to_string()).await
+        }
         // Nothing of an attempt.
         Effect::Order(_) | Effect::ReadPayment { .. } => Seen::Unread.into(),
     }
@@ -279,7 +292,12 @@ fn report(tenant: &Tenant, session: &SessionId, attempt: AttemptNumber, observed
         Seen::IdempotencyConflict => {
             tracing::error!(%merchant, %session, attempt, request_id, "payment_idempotency_conflict");
         }
-        Seen::KeyRefused => tracing::error!(%merchant, %session, attempt, request_id, "stripe_key_refused"),
+        Seen::KeyRefused => {
+            tracing::warn!(%merchant, %session, attempt, request_id, "attempt_waits_for_a_good_key");
+        }
+        Seen::OtherAccount => {
+            tracing::error!(%merchant, %session, attempt, request_id, "attempt_waits_for_its_account");
+        }
         Seen::Beside { paid, .. } => {
             tracing::error!(%merchant, %session, attempt, request_id, ?paid, "further_payments_seen");
         }

@@ -4,23 +4,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, StreamHandler, WrapFuture};
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::account::{Learned, Unlearned, learn, remembered};
 use super::inbox::WebhookDesk;
-use super::reconciliation::{Unreconciled, reconcile};
+use super::keys::{Refusals, log_refusal};
+use super::reconciliation::Unreconciled;
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
-use crate::domain::merchant::{MerchantView, Records};
+use crate::domain::merchant::{MerchantView, PaymentsOff, Records};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{MerchantLimiter, StripeGate};
-use crate::store::Store;
-use crate::stripe::{AccountError, SellerAccount};
+use crate::stripe::{KeyNews, KeyWatch, SellerAccount};
 
 /// The first and the longest pause between tries to learn the account.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How long no new payment is begun after Stripe refused to charge by the key, unless a repeat is taken before.
+const LONGEST_CHARGE_PAUSE: Duration = Duration::from_mins(10);
 
 /// A merchant as its configuration describes it, ready to be opened.
 #[derive(Clone, Debug)]
@@ -43,6 +48,8 @@ pub(super) struct Shared {
     pub(super) tenant: Tenant,
     pub(super) view: ArcSwap<MerchantView>,
     pub(super) stripe: ArcSwap<Box<dyn SellerAccount>>,
+    /// The key that opens the account.
+    pub(super) key: SecretString,
     pub(super) limiter: MerchantLimiter,
     pub(super) gate: StripeGate,
     /// Where order events go; without one they are kept, and sent to nobody.
@@ -51,24 +58,46 @@ pub(super) struct Shared {
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
     pub(super) account_proved: AtomicBool,
+    /// Whether the key was refused for something and not taken for it since.
+    refused: Arc<AtomicBool>,
 }
 
 impl Shared {
-    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> Self {
+    /// The merchant of a setup, and what Stripe will say of its key.
+    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> (Self, UnboundedReceiver<KeyNews>) {
+        let (tell, news) = unbounded_channel();
+        let refused = Arc::new(AtomicBool::new(false));
+        let watch = KeyWatch::new({
+            let refused = Arc::clone(&refused);
+            move |heard| {
+                // That a key is taken is news only where it was refused.
+                if matches!(heard, KeyNews::Refused(_)) || refused.load(Ordering::Acquire) {
+                    let _ = tell.send(heard);
+                }
+            }
+        });
         let tenant = setup.view.tenant();
         let owed = !services.reconciliation.unreconciled(&tenant).is_empty();
         let records = if owed { Records::Unreconciled } else { reliable(services) };
-        let view = MerchantView { account: None, records, ..setup.view.clone() };
-        Self {
+        let view = MerchantView {
+            account: None,
+            payments_off: Some(PaymentsOff::Unverified),
+            records,
+            ..setup.view.clone()
+        };
+        let shared = Self {
             tenant,
+            refused,
             limiter: MerchantLimiter::new(&view.limits),
-            gate: StripeGate::default(),
+            gate: StripeGate::new(Arc::clone(&services.places)),
+            key: setup.key.clone(),
             receiver: setup.receiver.clone(),
             webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),
             account_proved: AtomicBool::new(false),
             view: ArcSwap::from_pointee(view),
-            stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone())),
-        }
+            stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone(), watch)),
+        };
+        (shared, news)
     }
 }
 
@@ -82,16 +111,87 @@ pub(super) struct MerchantActor {
     shared: Arc<Shared>,
     services: Arc<Services>,
     given_account: Option<AccountId>,
+    /// What Stripe says of the key, until the actor listens to it.
+    news: Option<UnboundedReceiver<KeyNews>>,
+    refusals: Refusals,
+    /// Whether the account is being verified, or will be after a pause.
+    verifying: bool,
     pause: Duration,
 }
 
 impl MerchantActor {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        (shared, news): (Arc<Shared>, UnboundedReceiver<KeyNews>),
         services: Arc<Services>,
         given_account: Option<AccountId>,
     ) -> Self {
-        Self { shared, services, given_account, pause: FIRST_PAUSE }
+        Self {
+            shared,
+            services,
+            given_account,
+            news: Some(news),
+            refusals: Refusals::default(),
+            verifying: true,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// From now on payments are taken on this account.
+    fn take(&self, learned: Learned) {
+        let Learned { account, proved } = learned;
+        self.shared.account_proved.store(proved, Ordering::Release);
+        let records = reliable(&self.services);
+        self.publish(|view| {
+            view.account = Some(account);
+            view.payments_off = None;
+            view.records = records;
+        });
+    }
+
+    /// The account could not be learned: says why, and tries again later. No place at Stripe is held meanwhile.
+    fn missed(&mut self, error: &Unlearned, ctx: &mut Context<Self>) {
+        error.log(&self.shared.tenant.merchant);
+        if let Some(off) = error.off() {
+            self.publish(|view| {
+                // Nothing is asked of another account, whatever waits.
+                if off == PaymentsOff::OtherAccount {
+                    view.account = None;
+                }
+                view.payments_off = Some(off);
+            });
+        }
+        // Where it is known when the next try can be the last, it is not made later than then.
+        let jittered = self.next_pause();
+        let pause = match error {
+            Unlearned::Restored(Unreconciled::Settling { left }) => jittered.min(left.to_duration()),
+            Unlearned::Restored(_)
+            | Unlearned::Stripe(_)
+            | Unlearned::Store(_)
+            | Unlearned::Disagrees { .. }
+            | Unlearned::Lost => jittered,
+        };
+        ctx.notify_later(LearnAccount, pause);
+    }
+
+    /// How long the next try is put off; the one after it for longer.
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        pause.mul_f64(0.75 + 0.5 * self.services.ids.fraction())
+    }
+
+    /// Publishes what the refusals of the key mean to new payments.
+    fn publish_refusals(&self) {
+        let off = self.refusals.off();
+        let view = self.shared.view.load();
+        // Every other reason is taken back by a verification only.
+        let of_key = matches!(
+            view.payments_off,
+            None | Some(PaymentsOff::KeyRefused | PaymentsOff::NotPermitted { .. })
+        );
+        if of_key && view.payments_off != off {
+            self.publish(|view| view.payments_off = off);
+        }
     }
 
     /// Makes a new view of the present one and publishes it.
@@ -106,105 +206,100 @@ impl Actor for MerchantActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.notify(LearnAccount);
+        if let Some(news) = self.news.take() {
+            let next = async |mut news: UnboundedReceiver<KeyNews>| Some((news.recv().await?, news));
+            ctx.add_stream(futures_util::stream::unfold(news, next));
+        }
+        ctx.notify(Recall);
     }
 }
 
-/// Finds out which Stripe account the key opens; until then nothing is charged.
+/// Takes the account from the store where the key is the one that it was verified with; Stripe is asked afterwards.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Recall;
+
+/// Finds out at Stripe which account the key opens; until it is known nothing is charged.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct LearnAccount;
 
-/// An account that is known.
-struct Learned {
-    account: AccountId,
-    /// Stripe said it, not only the configuration.
-    proved: bool,
-}
+impl Handler<Recall> for MerchantActor {
+    type Result = ();
 
-/// Why the account is not known.
-#[derive(Debug, thiserror::Error)]
-enum Unlearned {
-    #[error(transparent)]
-    Stripe(#[from] AccountError),
-    #[error("the store: {0}")]
-    Store(#[from] crate::store::StoreError),
-    #[error(
-        "the key opens the Stripe account {opened}, but this merchant's is {known}; \
-         payments stay off until the key or stripe.account_id is put right"
-    )]
-    Disagrees { opened: AccountId, known: AccountId },
-    #[error("the database was restored, and what was paid since is not accounted for yet: {0}")]
-    Restored(#[from] Unreconciled),
-    #[error("the work was lost")]
-    Lost,
+    fn handle(&mut self, _: Recall, ctx: &mut Self::Context) {
+        let (services, shared) = (Arc::clone(&self.services), Arc::clone(&self.shared));
+        let given = self.given_account.clone();
+        let work = async move {
+            let io = services.io.clone();
+            let recalling = async move { remembered(&services, &shared, given.as_ref()).await };
+            io.run(recalling).await.ok().flatten()
+        };
+        ctx.spawn(work.into_actor(self).map(|remembered, actor, ctx| {
+            if let Some(learned) = remembered {
+                let (merchant, account) = (&actor.shared.tenant.merchant, &learned.account);
+                tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_remembered");
+                actor.take(learned);
+            }
+            ctx.notify(LearnAccount);
+        }));
+    }
 }
 
 impl Handler<LearnAccount> for MerchantActor {
     type Result = ();
 
     fn handle(&mut self, _: LearnAccount, ctx: &mut Self::Context) {
-        let services = Arc::clone(&self.services);
-        let shared = Arc::clone(&self.shared);
+        let (services, shared) = (Arc::clone(&self.services), Arc::clone(&self.shared));
         let given = self.given_account.clone();
         let work = async move {
             let io = services.io.clone();
-            let learning = async move {
-                let stripe = shared.stripe.load_full();
-                let store = services.store.as_ref();
-                let learned = learn(store, stripe.as_ref().as_ref(), &shared.tenant, given).await?;
-                reconcile(&services, &shared, (&learned.account, learned.proved)).await?;
-                Ok(learned)
-            };
+            let learning = async move { learn(&services, &shared, given).await };
             io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
         };
         ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {
-            Ok(Learned { account, proved }) => {
-                tracing::info!(merchant = %actor.shared.tenant.merchant, %account, proved, "stripe_account_known");
-                actor.shared.account_proved.store(proved, Ordering::Release);
-                let records = reliable(&actor.services);
-                actor.publish(|view| {
-                    view.account = Some(account);
-                    view.records = records;
-                });
+            Ok(learned) => {
+                let (merchant, account) = (&actor.shared.tenant.merchant, &learned.account);
+                tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_known");
+                actor.take(learned);
+                actor.verifying = false;
+                // What the key lacked is found out by the next payment that needs it; that one is turned away and put off
+                // for longer.
+                actor.refusals.verified();
+                actor.shared.refused.store(false, Ordering::Release);
             }
-            Err(error) => {
-                tracing::warn!(merchant = %actor.shared.tenant.merchant, %error, "stripe_account_unknown");
-                // Where it is known when the next try can be the last, it is not made later than then.
-                let pause = match &error {
-                    Unlearned::Restored(Unreconciled::Settling { left }) => actor.pause.min(left.to_duration()),
-                    Unlearned::Restored(_)
-                    | Unlearned::Stripe(_)
-                    | Unlearned::Store(_)
-                    | Unlearned::Disagrees { .. }
-                    | Unlearned::Lost => actor.pause,
-                };
-                ctx.notify_later(LearnAccount, pause);
-                actor.pause = (actor.pause * 2).min(LONGEST_PAUSE);
-            }
+            Err(error) => actor.missed(&error, ctx),
         }));
     }
 }
 
-/// Given, learned and remembered must agree, so that a key of another account never takes this merchant's money.
-async fn learn(
-    store: &dyn Store,
-    stripe: &dyn SellerAccount,
-    tenant: &Tenant,
-    given: Option<AccountId>,
-) -> Result<Learned, Unlearned> {
-    let (opened, proved) = match (stripe.account_id().await, &given) {
-        (Ok(opened), _) => (opened, true),
-        (Err(AccountError::NotPermitted), Some(given)) => (given.clone(), false),
-        (Err(error), _) => return Err(error.into()),
-    };
-    if let Some(known) = given.filter(|given| *given != opened) {
-        return Err(Unlearned::Disagrees { opened, known });
-    }
-    let known = store.remember_account(tenant, &opened).await?;
-    if known == opened {
-        Ok(Learned { account: known, proved })
-    } else {
-        Err(Unlearned::Disagrees { opened, known })
+impl StreamHandler<KeyNews> for MerchantActor {
+    fn handle(&mut self, heard: KeyNews, ctx: &mut Self::Context) {
+        match heard {
+            KeyNews::Taken(usage) => {
+                if !self.refusals.taken(usage) {
+                    return;
+                }
+                let (merchant, usage) = (&self.shared.tenant.merchant, usage.as_str());
+                tracing::info!(%merchant, usage, "stripe_key_taken_again");
+                self.pause = FIRST_PAUSE;
+            }
+            KeyNews::Refused(refusal) => {
+                if !self.refusals.refused(refusal.clone()) {
+                    return;
+                }
+                log_refusal(&self.shared.tenant.merchant, &refusal);
+                if !self.verifying && self.refusals.off().is_some() {
+                    self.verifying = true;
+                    // A payment that is under way is repeated and tells by itself; another would only join it.
+                    let longest =
+                        if self.refusals.of_charges() { LONGEST_CHARGE_PAUSE } else { Duration::ZERO };
+                    let pause = self.next_pause().max(longest);
+                    ctx.notify_later(LearnAccount, pause);
+                }
+            }
+        }
+        self.shared.refused.store(!self.refusals.is_empty(), Ordering::Release);
+        self.publish_refusals();
     }
 }

@@ -5,12 +5,14 @@
 //! per process, and its row's version guards it against any other; a handler never waits for the network; what an
 //! actor forgets, the store remembers.
 
+mod account;
 mod aftersales;
 mod carts;
 mod directory;
 mod effects;
 mod handle;
 mod inbox;
+mod keys;
 mod merchant;
 mod preparation;
 mod reconciliation;

@@ -7,6 +7,7 @@
 //! have been given are behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::merchant::Shared;
 use super::preparation::prepare;
@@ -30,6 +31,10 @@ const MARGIN: Span = Span::minutes(10);
 
 /// How often a change is tried again when a session changes under it.
 const TRIES: u32 = 10;
+
+/// How often a reading is made at most before the whole accounting is tried later, and the first pause between two.
+const READINGS: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Why a restore is not accounted for yet.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +79,7 @@ pub(super) async fn reconcile(
     {
         return Err(Unreconciled::Unproved);
     }
+    let _place = services.places.accounting().await;
     let asked = services.clock.now();
     let reading = Reading { services, merchant, account };
     let (pages, payments, orders) = reading.account_for_all(&epochs).await?;
@@ -89,6 +95,22 @@ pub(super) async fn reconcile(
     }
     tracing::warn!(merchant = %tenant.merchant, restores = epochs.len(), pages, payments, orders, "restore_reconciled");
     Ok(())
+}
+
+/// Makes a reading again until it comes to its end, a few times: what was read before it stays read.
+async fn persistently<T, R>(reading: impl Fn() -> R) -> Result<T, Unreconciled>
+where
+    R: Future<Output = Option<T>>,
+{
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..READINGS {
+        if let Some(read) = reading().await {
+            return Ok(read);
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    reading().await.ok_or(Unreconciled::Unread)
 }
 
 /// One reading of everything, on one account.
@@ -110,7 +132,7 @@ impl Reading<'_> {
         // The pages first: one that is closed can no longer be paid when the payments are listed.
         let (mut pages, mut buyers) = (0, BTreeMap::new());
         for epoch in epochs {
-            for page in stripe.pages_within(shop, window(epoch)).await.ok_or(Unreconciled::Unread)? {
+            for page in persistently(|| stripe.pages_within(shop, window(epoch))).await? {
                 let PageSeen { intent, buyer, .. } = self.close(page).await?;
                 buyers.extend(intent.map(|(intent, _)| (intent, (buyer, epoch))));
                 pages += 1;
@@ -121,22 +143,23 @@ impl Reading<'_> {
         let mut touched = BTreeSet::new();
         for epoch in epochs {
             let within = window(epoch);
-            let mut found = stripe.payments_within(shop, within).await.ok_or(Unreconciled::Unread)?;
+            let mut found = persistently(|| stripe.payments_within(shop, within)).await?;
             // A page's payment is made when its shopper pays, which may have been after this window.
             let listed: BTreeSet<_> = found.iter().map(|seen| seen.id.clone()).collect();
             let of_pages =
                 buyers.iter().filter(|(intent, (_, of))| *of == epoch && !listed.contains(*intent));
             for (intent, _) in of_pages {
-                let Seen::Intent(seen) = stripe.read_intent(intent).await.seen else {
-                    return Err(Unreconciled::Unread);
+                let reading = || async {
+                    let seen = stripe.read_intent(intent).await.seen;
+                    if let Seen::Intent(seen) = seen { Some(seen) } else { None }
                 };
-                found.push(seen);
+                found.push(persistently(reading).await?);
             }
             let paid = found.iter().filter(|seen| seen.status == IntentStatus::Succeeded).count();
             let numbers = u32::try_from(paid).unwrap_or(u32::MAX);
             self.services.reconciliation.numbers_given(&self.merchant.tenant, epoch, numbers).await?;
             payments.extend(found.into_iter().filter(|seen| known.insert(seen.id.clone())));
-            touched.extend(stripe.touched_within(within).await.ok_or(Unreconciled::Unread)?);
+            touched.extend(persistently(|| stripe.touched_within(within)).await?);
         }
         for seen in &payments {
             self.account_for(seen, buyers.get(&seen.id).map(|(buyer, _)| buyer)).await?;
@@ -250,15 +273,27 @@ impl Reading<'_> {
                 self.services.reconciliation.session_paid_by(&self.merchant.tenant, payment).await?;
             orders.extend(session.map(|session| (session, payment)));
         }
-        for (session, payment) in &orders {
-            let stripe = self.merchant.stripe.load_full();
-            let seen = stripe.read_order(payment, self.services.clock.now()).await.seen;
-            if !matches!(&seen, OrderSeen::Read { disputes: Some(_), .. }) {
-                return Err(Unreconciled::Unread);
+        // One that cannot be read costs no other its reading.
+        let (mut left, mut pause) = (orders.iter().collect::<Vec<_>>(), FIRST_PAUSE);
+        for _ in 0..READINGS {
+            let mut failed = Vec::new();
+            for (session, payment) in left {
+                let stripe = self.merchant.stripe.load_full();
+                let seen = stripe.read_order(payment, self.services.clock.now()).await.seen;
+                if matches!(&seen, OrderSeen::Read { disputes: Some(_), .. }) {
+                    self.apply(session, Event::SawOrder(seen)).await?;
+                } else {
+                    failed.push((session, payment));
+                }
             }
-            self.apply(session, Event::SawOrder(seen)).await?;
+            if failed.is_empty() {
+                return Ok(orders.len());
+            }
+            left = failed;
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
-        Ok(orders.len())
+        Err(Unreconciled::Unread)
     }
 
     /// Commits what Stripe shows of a session.

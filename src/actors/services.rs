@@ -8,7 +8,7 @@ use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::step::Moment;
 use crate::domain::time::Span;
 use crate::ports::{Clock, Ids};
-use crate::runtime::{DiskSpace, Io, PublicLinks};
+use crate::runtime::{DiskSpace, Io, PublicLinks, StripePlaces};
 use crate::store::{Inbox, Outbox, Reconciliation, Retention, Store};
 use crate::stripe::Stripe;
 
@@ -30,6 +30,8 @@ pub struct Services {
     pub disk: Arc<DiskSpace>,
     /// Stripe, shared by all merchants.
     pub stripe: Arc<dyn Stripe>,
+    /// How many requests are at Stripe at once.
+    pub places: Arc<StripePlaces>,
     /// Where I/O runs.
     pub io: Io,
     /// What time it is.

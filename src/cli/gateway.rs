@@ -1,6 +1,7 @@
 //! A whole gateway in this process: every part is made here and given to those that need it, once.
 //!
-//! Order of a start: keys, store, Stripe, actors, merchants, listeners, sweeper, Stripe's events left over, retention, order events. Of a stop: public listener
+//! Order of a start: keys, store, HTTP clients, actors, listeners, merchants, sweeper, Stripe's events left over, retention,
+//! order events, and only then Stripe is asked about the merchants' accounts. Of a stop: public listener
 //! (open requests finish within the grace time), sweeper, order events, actors, admin listener, store.
 
 use std::net::{SocketAddr, TcpListener};
@@ -25,9 +26,9 @@ use crate::config::tenant::TenantConfig;
 use crate::domain::time::Span;
 use crate::http::admin::{self, Admin, Probes};
 use crate::http::public::{self, PublicSettings};
-use crate::ports::{Clock, Environment, SystemClock, SystemIds};
+use crate::ports::{Clock, Environment, SystemClock, SystemIds, descriptor_limit};
 use crate::runtime::outbox::{Dispatcher, HttpCourier};
-use crate::runtime::{DiskSpace, Io, Kept, PublicLinks, follow_up, retain, sweep, watch_disk};
+use crate::runtime::{DiskSpace, Io, Kept, PublicLinks, StripePlaces, follow_up, retain, sweep, watch_disk};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig};
 use crate::tenants::{Opened, open_folder};
@@ -85,11 +86,14 @@ impl Gateway {
         let services =
             Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
         io.block_on(master_key::check(&config, &services.keyring, &store, needs.master_key_lost))?;
+        let courier = HttpCourier::new(config.order_events.allow_loopback, Arc::clone(&services.clock))?;
         let (stop, stopped) = watch::channel(false);
         let (started, starting) = mpsc::channel();
         let token = config.admin.token.as_ref();
         let token = token.map(|token| AdminToken::load(token, needs.environment.as_ref())).transpose()?;
-        let on_thread = move || serve_on_this_thread(&config, (needs, token), &services, (&started, stopped));
+        let on_thread = move || {
+            serve_on_this_thread(&config, (needs, token, courier), &services, (&started, stopped));
+        };
         let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
         let started = starting.recv().context("the gateway's threads could not be started")??;
         let Started { server, admin, probes, directory, opened, ended } = started;
@@ -115,7 +119,7 @@ impl Gateway {
     #[cfg(feature = "emulator")]
     pub(super) fn wait_until_payable(&self, limit: Duration) -> bool {
         let payable = |merchant: &TenantConfig| {
-            self.directory.by_id(merchant.id()).is_some_and(|handle| handle.view().account.is_some())
+            self.directory.by_id(merchant.id()).is_some_and(|handle| handle.view().payments_off.is_none())
         };
         let waiting = async {
             while !self.opened.merchants.iter().all(payable) {
@@ -169,7 +173,7 @@ struct Started {
 /// The thread of the actix system: actors and listener live as long as it does.
 fn serve_on_this_thread(
     config: &GatewayConfig,
-    (needs, token): (Needs, Option<AdminToken>),
+    (needs, token, courier): (Needs, Option<AdminToken>, HttpCourier),
     services: &Arc<Services>,
     (started, mut stopped): (&mpsc::Sender<anyhow::Result<Started>>, watch::Receiver<bool>),
 ) {
@@ -184,7 +188,6 @@ fn serve_on_this_thread(
             workers: config.public.workers.map_or_else(cores, std::num::NonZeroUsize::get),
             grace_seconds: GRACE.as_secs(),
         };
-        let opened = open_folder(config, needs.environment.as_ref(), &directory);
         let clock = Arc::clone(&services.clock);
         let operators =
             Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
@@ -192,16 +195,16 @@ fn serve_on_this_thread(
             Probes::new(Arc::clone(&services.store), services.io.clone(), Arc::clone(&services.disk));
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
             .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
-        let starting = serving
-            .map_err(anyhow::Error::from)
-            .and_then(|(server, admin)| Ok((server, admin, dispatcher(config, services, &directory)?)));
-        let (server, admin, dispatcher) = match starting {
-            Ok(started) => started,
+        let (server, admin) = match serving {
+            Ok(serving) => serving,
             Err(error) => {
-                let _ = started.send(Err(error));
+                let _ = started.send(Err(error.into()));
                 return;
             }
         };
+        let dispatcher = dispatcher(courier, services, &directory);
+        // Nobody is served before: the listeners answer once they are polled.
+        let opened = open_folder(config, needs.environment.as_ref(), &directory);
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
         services.io.start(sweep(store, clock, Arc::clone(&directory) as _, stopped.clone()));
         let (inbox, clock) = (Arc::clone(&services.inbox), Arc::clone(&services.clock));
@@ -226,6 +229,7 @@ fn serve_on_this_thread(
         let (handle, admin_handle) = (server.handle(), admin.handle());
         let started_well = Started { server: handle, admin: admin_handle, probes, directory, opened, ended };
         let _ = started.send(Ok(started_well));
+        services.places.begin_verifications();
         actix_web::rt::spawn(admin);
         if let Err(error) = server.await {
             tracing::error!(%error, "listener_failed");
@@ -237,19 +241,14 @@ fn serve_on_this_thread(
 }
 
 /// What tells merchants of their orders.
-fn dispatcher(
-    config: &GatewayConfig,
-    services: &Services,
-    directory: &Arc<Directory>,
-) -> anyhow::Result<Arc<Dispatcher>> {
-    let courier = HttpCourier::new(config.order_events.allow_loopback, Arc::clone(&services.clock))?;
+fn dispatcher(courier: HttpCourier, services: &Services, directory: &Arc<Directory>) -> Arc<Dispatcher> {
     let directory = Arc::clone(directory);
-    Ok(Arc::new(Dispatcher::new(
+    Arc::new(Dispatcher::new(
         Arc::clone(&services.outbox),
         Arc::new(courier),
         Arc::new(move |tenant| directory.receiver(tenant)),
         (Arc::clone(&services.clock), Arc::clone(&services.ids)),
-    )))
+    ))
 }
 
 fn cores() -> usize {
@@ -302,6 +301,7 @@ fn services(
         retention: Arc::clone(store) as _,
         disk: disk(config),
         stripe: Arc::new(stripe),
+        places: Arc::new(StripePlaces::within(descriptor_limit())),
         io,
         clock,
         ids: Arc::new(SystemIds),

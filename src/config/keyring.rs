@@ -211,6 +211,22 @@ impl Keyring {
         fits.into()
     }
 
+    /// What tells a merchant's Stripe key from every other, and shows nothing of it.
+    #[must_use]
+    pub fn key_fingerprint(&self, tenant: &Tenant, key: &SecretString) -> String {
+        hex::encode(self.current.key_fingerprint(tenant, key))
+    }
+
+    /// Whether this is the fingerprint of this key; true as well for one that was made under a previous master key.
+    #[must_use]
+    pub fn verify_key_fingerprint(&self, tenant: &Tenant, key: &SecretString, fingerprint: &str) -> bool {
+        let Ok(given) = hex::decode(fingerprint) else { return false };
+        let fits = self.keys().fold(Choice::from(0), |fits, master| {
+            fits | master.key_fingerprint(tenant, key).as_slice().ct_eq(&given)
+        });
+        fits.into()
+    }
+
     fn keys(&self) -> impl Iterator<Item = &MasterKey> {
         std::iter::once(&self.current).chain(&self.previous)
     }
@@ -240,6 +256,12 @@ impl MasterKey {
 
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&(*self.subkey(&["seal"])).into())
+    }
+
+    fn key_fingerprint(&self, tenant: &Tenant, key: &SecretString) -> [u8; KEY_BYTES] {
+        let subkey = self.subkey(&["stripe key fingerprint"]);
+        let parts = [tenant.merchant.as_str(), tenant.mode.as_str(), key.expose_secret()];
+        mac(subkey.as_slice(), &Zeroizing::new(length_prefixed(&parts)))
     }
 
     fn link(&self, purpose: &str, tenant: &Tenant, id: &str) -> [u8; LINK_KEY_BYTES] {
@@ -393,6 +415,22 @@ mod tests {
             assert!(!old.verify_session_mac(&shop, "chk_1", &changed), "{at}");
         }
         assert_ne!(mac, old.current.link("checkout", &shop, "chk_1")[..MAC_BYTES]);
+    }
+
+    #[test]
+    fn a_fingerprint_fits_one_key_of_one_tenant_and_survives_a_new_master_key() {
+        let (old, both, new) = (keyring(OLD, &[]), keyring(NEW, &[OLD]), keyring(NEW, &[]));
+        let (shop, key) = (tenant("harbor-coffee", Mode::Test), SecretString::from("sk_test_123"));
+        let fingerprint = old.key_fingerprint(&shop, &key);
+        assert!(!fingerprint.contains("123") && fingerprint.len() == 64);
+        assert!(old.verify_key_fingerprint(&shop, &key, &fingerprint));
+        assert!(both.verify_key_fingerprint(&shop, &key, &fingerprint));
+        assert!(!new.verify_key_fingerprint(&shop, &key, &fingerprint));
+        assert!(!old.verify_key_fingerprint(&shop, &SecretString::from("sk_test_124"), &fingerprint));
+        assert!(!old.verify_key_fingerprint(&tenant("other", Mode::Test), &key, &fingerprint));
+        for wrong in ["", "00", &fingerprint[..62], &format!("{fingerprint}00"), "sk_test_123"] {
+            assert!(!old.verify_key_fingerprint(&shop, &key, wrong), "{wrong}");
+        }
     }
 
     #[test]

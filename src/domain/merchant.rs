@@ -40,6 +40,8 @@ pub struct MerchantView {
     pub network_id: NetworkId,
     /// The Stripe account, once it is given or learned; nothing is charged before.
     pub account: Option<AccountId>,
+    /// Why no new payment is begun, where the shop's Stripe account is the reason.
+    pub payments_off: Option<PaymentsOff>,
     /// What the payment sheet may offer.
     pub payment_methods: Vec<PaymentMethod>,
     /// The shop's own pages.
@@ -69,6 +71,33 @@ pub enum MerchantStatus {
     Serving,
     /// It shows its goods and sells nothing.
     Suspended,
+}
+
+/// Why a merchant cannot take payments, where its Stripe account or its key is the reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PaymentsOff {
+    /// Which account its present key opens is not known yet.
+    #[error("its Stripe account is not verified yet")]
+    Unverified,
+    /// Stripe refuses the key.
+    #[error("Stripe refuses its key")]
+    KeyRefused,
+    /// The key may not do what a payment needs.
+    #[error("its key lacks a permission{}", named(.permission.as_deref()))]
+    NotPermitted {
+        /// The permission as Stripe names it, where it does.
+        permission: Option<String>,
+    },
+    /// The key opens another account than the merchant's.
+    #[error("its key opens another Stripe account")]
+    OtherAccount,
+    /// Stripe's clock is far from this machine's.
+    #[error("the clock of this machine differs from Stripe's")]
+    ClockDiffers,
+}
+
+fn named(permission: Option<&str>) -> String {
+    permission.map(|permission| format!(": {permission}")).unwrap_or_default()
 }
 
 /// Whether what is kept of a merchant's checkouts can be relied on.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Refusal;
 use super::error::StripeError;
+use super::faults::RequestKind;
 
 /// A secret or restricted key of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +105,8 @@ struct AccountRecord {
 pub(super) struct Keyring {
     accounts: BTreeMap<String, AccountRecord>,
     keys: BTreeMap<String, KeyRecord>,
+    /// What restricted keys may not do, by key.
+    forbidden: BTreeMap<String, Vec<RequestKind>>,
 }
 
 impl Keyring {
@@ -133,6 +136,25 @@ impl Keyring {
         let created = self.accounts.get(&seed.account_id).map_or(now, |known| known.created);
         self.accounts
             .insert(seed.account_id.clone(), AccountRecord { network_id: seed.network_id.clone(), created });
+        Ok(())
+    }
+
+    /// Takes the permission for these requests, and no others, from a key.
+    pub(super) fn forbid(&mut self, key: &str, kinds: &[RequestKind]) {
+        self.forbidden.insert(key.to_owned(), kinds.to_vec());
+    }
+
+    /// Refuses what the key of a request may not do.
+    pub(super) fn permit(
+        &self,
+        key: Option<&str>,
+        caller: &Caller,
+        kind: RequestKind,
+    ) -> Result<(), StripeError> {
+        let forbidden = key.and_then(|key| self.forbidden.get(key));
+        if forbidden.is_some_and(|kinds| kinds.contains(&kind)) {
+            return Err(not_permitted(caller, permission(kind)));
+        }
         Ok(())
     }
 
@@ -192,11 +214,7 @@ impl Keyring {
     /// `GET /v1/account`.
     pub(super) fn read_account(&self, caller: &Caller) -> Result<Value, StripeError> {
         if !caller.may_read_account {
-            return Err(StripeError::forbidden(format!(
-                "The provided key '{}' does not have the required permissions for this endpoint on account '{}'. \
-                 Having the 'rak_accounts_kyc_basic_read' permission would allow this request to continue.",
-                caller.masked_key, caller.account
-            )));
+            return Err(not_permitted(caller, permission(RequestKind::ReadAccount)));
         }
         let created = self.accounts.get(&caller.account).map(|record| record.created);
         Ok(json!({
@@ -227,6 +245,33 @@ impl Keyring {
             },
             "type": "standard",
         }))
+    }
+}
+
+fn not_permitted(caller: &Caller, permission: &str) -> StripeError {
+    StripeError::forbidden(format!(
+        "The provided key '{}' does not have the required permissions for this endpoint on account '{}'. Having the \
+         '{permission}' permission would allow this request to continue.",
+        caller.masked_key, caller.account
+    ))
+}
+
+/// The permission that a restricted key needs for a request.
+const fn permission(kind: RequestKind) -> &'static str {
+    match kind {
+        RequestKind::ReadAccount => "rak_accounts_kyc_basic_read",
+        RequestKind::MintToken | RequestKind::RevokeToken => "rak_shared_payment_granted_token_write",
+        RequestKind::ReadToken => "rak_shared_payment_granted_token_read",
+        RequestKind::CreateIntent | RequestKind::CancelIntent => "rak_payment_intent_write",
+        RequestKind::ReadIntent | RequestKind::ListIntents => "rak_payment_intent_read",
+        RequestKind::CreateSession | RequestKind::ExpireSession => "rak_checkout_session_write",
+        RequestKind::ReadSession | RequestKind::ListSessions | RequestKind::ListSessionLines => {
+            "rak_checkout_session_read"
+        }
+        RequestKind::CreateRefund => "rak_charge_write",
+        RequestKind::ReadRefund | RequestKind::ListRefunds | RequestKind::ReadCharge => "rak_charge_read",
+        RequestKind::ReadDispute | RequestKind::ListDisputes => "rak_dispute_read",
+        RequestKind::ReadEvent | RequestKind::ListEvents => "rak_event_read",
     }
 }
 

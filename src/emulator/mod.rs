@@ -241,6 +241,12 @@ impl Emulator {
         self.shared.world().add_account(seed, now)
     }
 
+    /// Takes the permission for these requests from a key, as a restricted key may lack it; those of an earlier call are
+    /// granted again.
+    pub fn forbid(&self, key: &str, kinds: &[RequestKind]) {
+        self.shared.world().keyring.forbid(key, kinds);
+    }
+
     /// The account that agents know by this profile.
     #[must_use]
     pub fn account_of_network(&self, network_id: &str) -> Option<String> {

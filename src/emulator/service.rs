@@ -170,6 +170,7 @@ impl Shared {
             caller.mode,
             now.as_seconds(),
         )?;
+        world.keyring.permit(arrival.key.as_deref(), &caller, command.kind())?;
         let key = arrival.headers.idempotency_key.as_deref().filter(|_| arrival.method == "POST");
         let fault = fault_of(&mut world, (&caller, &command), arrival, key, now);
         let admitted = |course| Ok(Admitted { fault, course });

@@ -4,11 +4,13 @@
 //! Invariant: neither ever holds up a reading that settles an attempt, and the breaker never holds up an attempt that is
 //! durable already; both stop only what was not begun.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
+
+use super::places::{Place, StripePlaces};
 
 /// How many payments of one merchant are at Stripe at once.
 const SLOTS: usize = 16;
@@ -31,6 +33,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub struct StripeGate {
     slots: Semaphore,
     looks: Semaphore,
+    places: Arc<StripePlaces>,
     breaker: Mutex<Breaker>,
 }
 
@@ -50,41 +53,44 @@ enum Breaker {
     Trying { since: Instant, pause: Duration },
 }
 
-impl Default for StripeGate {
-    fn default() -> Self {
+impl StripeGate {
+    /// The gate of a merchant, whose requests take their places among those of all merchants.
+    #[must_use]
+    pub fn new(places: Arc<StripePlaces>) -> Self {
         Self {
             slots: Semaphore::new(SLOTS),
             looks: Semaphore::new(LOOKS),
+            places,
             breaker: Mutex::new(Breaker::Closed { failures: 0 }),
         }
     }
-}
 
-impl StripeGate {
     /// Lets a new payment ask Stripe about its token; it keeps its slot while it asks, and says [`StripeGate::saw`] what came
     /// of it.
     pub async fn admit(&self) -> Result<Slot<'_>, TurnedAway> {
-        let slot = tokio::time::timeout(PATIENCE, self.slots.acquire()).await;
-        let Ok(Ok(slot)) = slot else { return Err(TurnedAway) };
-        if self.breaker().lets_through(Instant::now()) {
-            Ok(Slot { _permit: Some(slot) })
-        } else {
-            Err(TurnedAway)
-        }
+        let slot = tokio::time::timeout(PATIENCE, self.slot()).await.map_err(|_| TurnedAway)?;
+        if self.breaker().lets_through(Instant::now()) { Ok(slot) } else { Err(TurnedAway) }
     }
 
     /// Waits for a slot for an attempt that is durable: it is sent in any case.
     pub async fn slot(&self) -> Slot<'_> {
-        Slot { _permit: self.slots.acquire().await.ok() }
+        let permit = self.slots.acquire().await.ok();
+        Slot { _permit: permit, _place: self.places.payment().await }
+    }
+
+    /// Waits for a place to read what became of an attempt that is durable.
+    pub async fn reading(&self) -> Slot<'_> {
+        Slot { _permit: None, _place: self.places.reading().await }
     }
 
     /// Waits a little for a slot to look at what became of a payment that nothing waits for: while it waits, nothing else is
     /// done for its session.
     pub async fn look(&self) -> Result<Slot<'_>, TurnedAway> {
-        match tokio::time::timeout(PATIENCE, self.looks.acquire()).await {
-            Ok(Ok(permit)) => Ok(Slot { _permit: Some(permit) }),
-            Ok(Err(_)) | Err(_) => Err(TurnedAway),
-        }
+        let looking = async {
+            let permit = self.looks.acquire().await.ok();
+            Slot { _permit: permit, _place: self.places.reading().await }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.map_err(|_| TurnedAway)
     }
 
     /// Learns whether Stripe answered. True when that opens or closes the breaker.
@@ -110,6 +116,7 @@ impl StripeGate {
 #[derive(Debug)]
 pub struct Slot<'a> {
     _permit: Option<SemaphorePermit<'a>>,
+    _place: Place<'a>,
 }
 
 impl Breaker {
@@ -154,9 +161,13 @@ impl Breaker {
 mod tests {
     use super::*;
 
+    fn gate() -> StripeGate {
+        StripeGate::new(Arc::new(StripePlaces::within(None)))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn failures_in_a_row_turn_new_payments_away_until_one_is_answered() {
-        let gate = StripeGate::default();
+        let gate = gate();
         for _ in 1..FAILURES {
             gate.saw(false);
         }
@@ -180,7 +191,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_was_let_through_and_never_came_back_does_not_keep_the_others_out_for_good() {
-        let gate = StripeGate::default();
+        let gate = gate();
         for _ in 0..FAILURES {
             gate.saw(false);
         }
@@ -192,7 +203,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_hanging_stripe_holds_a_bounded_number_of_payments() {
-        let gate = StripeGate::default();
+        let gate = gate();
         let mut held = Vec::new();
         for _ in 0..SLOTS {
             held.push(gate.admit().await.unwrap());

@@ -11,6 +11,7 @@ mod io;
 mod limiter;
 mod links;
 pub mod outbox;
+mod places;
 mod retention;
 mod sweeper;
 
@@ -20,5 +21,6 @@ pub use inbox::follow_up;
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, TooMany};
 pub use links::PublicLinks;
+pub use places::{Place, StripePlaces, Verification};
 pub use retention::{Kept, retain, retain_once};
 pub use sweeper::{DueSessions, sweep};

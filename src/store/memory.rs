@@ -12,9 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, KeptEvent,
-    KeptFlag, Loaded, Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse, WhichFlags,
-    WhichOrders, name,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, KeptAccount,
+    KeptEvent, KeptFlag, Loaded, Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse,
+    VerifiedKey, WhichFlags, WhichOrders, name,
 };
 use crate::domain::checkout::attempt::{AttemptEnd, Flag};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
@@ -47,7 +47,7 @@ struct Shop {
     timelines: HashMap<SessionId, Vec<Entry>>,
     events: BTreeMap<OrderEventId, Delivery>,
     stripe_events: BTreeMap<StripeEventId, KeptEvent>,
-    account: Option<AccountId>,
+    account: Option<KeptAccount>,
     /// By restore: the highest number known when it was first looked at, and how many may have been given beyond it.
     given_numbers: BTreeMap<String, (u32, u32)>,
 }
@@ -202,14 +202,23 @@ impl Store for MemoryStore {
         Ok(due)
     }
 
-    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {
+    async fn account(&self, tenant: &Tenant) -> Result<Option<KeptAccount>, StoreError> {
         Ok(self.shops().get(tenant).and_then(|shop| shop.account.clone()))
     }
 
-    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
+    async fn remember_account(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        key: &VerifiedKey,
+    ) -> Result<AccountId, StoreError> {
         let mut shops = self.shops();
         let shop = shops.entry(tenant.clone()).or_default();
-        Ok(shop.account.get_or_insert_with(|| account.clone()).clone())
+        let kept = shop.account.get_or_insert_with(|| KeptAccount { account: account.clone(), key: None });
+        if kept.account == *account {
+            kept.key = Some(key.clone());
+        }
+        Ok(kept.account.clone())
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

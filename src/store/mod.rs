@@ -6,6 +6,7 @@
 //! [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs, and [`Inbox::forget_events`] and
 //! [`Retention::forget_contents`].
 
+mod account;
 mod inbox;
 mod memory;
 mod outbox;
@@ -14,6 +15,7 @@ mod retention;
 mod sqlite;
 
 pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
+pub use account::{KeptAccount, VerifiedKey};
 pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
 pub use memory::MemoryStore;
 pub use outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Outbox, Outcome, Settlement, Which};
@@ -100,10 +102,16 @@ pub trait Store: Send + Sync + 'static {
     async fn due_sessions(&self, tenant: &Tenant, query: DueQuery) -> Result<Vec<DueSession>, StoreError>;
 
     /// The Stripe account that was learned for a tenant.
-    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError>;
+    async fn account(&self, tenant: &Tenant) -> Result<Option<KeptAccount>, StoreError>;
 
-    /// Keeps the Stripe account of a tenant. A different one already kept stays, and is the answer.
-    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError>;
+    /// Keeps the Stripe account of a tenant and the key that it was verified with. A different account already kept stays
+    /// as it is, and is the answer.
+    async fn remember_account(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        key: &VerifiedKey,
+    ) -> Result<AccountId, StoreError>;
 
     /// Whether writes are durable now: what became of the last one, or of a small one that is made to find out. Of no
     /// tenant.

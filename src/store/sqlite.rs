@@ -46,9 +46,9 @@ use self::writer::{Asked, Job, Write, Writer};
 use self::writing::Writing;
 use super::{
     AttemptRow, Claim, Commit, CommitError, Delivery, DeliveryState, DueQuery, DueSession, Epoch, Erasure,
-    EventState, Inbox, KeptEvent, KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Retention,
-    Settlement, Store, StoreError, Unpaid, UnpaidEnded, UnpaidOpen, WaitingEvent, Which, WhichFlags,
-    WhichOrders,
+    EventState, Inbox, KeptAccount, KeptEvent, KeptFlag, Loaded, Outbox, Reconciliation, RefundRow,
+    Resolution, Retention, Settlement, Store, StoreError, Unpaid, UnpaidEnded, UnpaidOpen, VerifiedKey,
+    WaitingEvent, Which, WhichFlags, WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
@@ -232,13 +232,19 @@ impl Store for SqliteStore {
         self.read(due::sessions(self.readers.clone(), tenant.clone(), query)).await
     }
 
-    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {
+    async fn account(&self, tenant: &Tenant) -> Result<Option<KeptAccount>, StoreError> {
         self.read(reader::account(self.readers.clone(), tenant.clone())).await
     }
 
-    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
-        let (tenant, account) = (tenant.clone(), account.clone());
-        self.write(|asked| Write::Account(tenant, account, asked)).await
+    async fn remember_account(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        key: &VerifiedKey,
+    ) -> Result<AccountId, StoreError> {
+        let known = KeptAccount { account: account.clone(), key: Some(key.clone()) };
+        let remembering = Box::new((tenant.clone(), known));
+        self.write(|asked| Write::Account(remembering, asked)).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ mod charge;
 mod outcome;
 mod page;
 mod refund;
+mod refusal;
 mod seller;
 mod transport;
 pub mod webhook;
@@ -16,6 +17,7 @@ pub mod webhook;
 pub use charge::{encode_charge, with_token};
 pub use page::{PageError, PageLinks, PageOffer, encode_page};
 pub use refund::encode_refund;
+pub use refusal::{KeyNews, KeyRefusal, KeyUse, KeyWatch};
 pub use seller::{SellerAccount, Stripe, Window};
 pub use transport::{StripeTransport, TransportConfig, TransportError, why_no_client};
 
@@ -53,6 +55,7 @@ const PAGE_TRIES: u32 = 3;
 pub struct StripeAccount {
     transport: StripeTransport,
     key: SecretString,
+    watch: KeyWatch,
 }
 
 /// A charge as it was stored.
@@ -132,10 +135,10 @@ impl<T> Observation<T> {
 pub enum AccountError {
     /// The key is not good.
     #[error("Stripe refuses the key ({0})")]
-    KeyRefused(u16),
+    KeyRefused(KeyRefusal),
     /// The key may not read its account; `stripe.account_id` must be given.
-    #[error("the key may not read its account; set stripe.account_id")]
-    NotPermitted,
+    #[error("the key may not read its account ({0}); set stripe.account_id")]
+    NotPermitted(KeyRefusal),
     /// Stripe's clock is far from ours.
     #[error(
         "the clock of this machine differs from Stripe's by more than a minute; payments stay off until it is set right"
@@ -149,8 +152,8 @@ pub enum AccountError {
 impl StripeAccount {
     /// The account that `key` opens.
     #[must_use]
-    pub const fn new(transport: StripeTransport, key: SecretString) -> Self {
-        Self { transport, key }
+    pub const fn new(transport: StripeTransport, key: SecretString, watch: KeyWatch) -> Self {
+        Self { transport, key, watch }
     }
 }
 
@@ -163,8 +166,9 @@ impl SellerAccount for StripeAccount {
     /// Which account the key opens (`GET /v1/account`), and that the clocks agree: nothing is sent before both are known,
     /// since a request may be repeated only while Stripe remembers its key.
     async fn account_id(&self) -> Result<AccountId, AccountError> {
-        let reply =
-            self.get("/v1/account", &[]).await.map_err(|error| AccountError::Unread(error.to_string()))?;
+        // What it says of the key is the answer itself, and needs no telling.
+        let reply = self.transport.send(&self.key, Call::get("/v1/account", &[])).await;
+        let reply = reply.map_err(|error| AccountError::Unread(error.to_string()))?;
         match reply.status {
             _ if !reply.clock_agrees => Err(AccountError::ClockDiffers),
             200 => {
@@ -176,9 +180,11 @@ impl SellerAccount for StripeAccount {
                     .parse()
                     .map_err(|_| AccountError::Unread("the answer has no account id".to_owned()))
             }
-            403 => Err(AccountError::NotPermitted),
-            401 => Err(AccountError::KeyRefused(401)),
-            status => Err(AccountError::Unread(format!("status {status}"))),
+            status => Err(match KeyRefusal::of(KeyUse::Account, &reply) {
+                Some(refusal) if status == 403 => AccountError::NotPermitted(refusal),
+                Some(refusal) => AccountError::KeyRefused(refusal),
+                None => AccountError::Unread(format!("status {status}")),
+            }),
         }
     }
 
@@ -186,13 +192,14 @@ impl SellerAccount for StripeAccount {
     /// read it is what makes it this merchant's.
     async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
         let path = format!("/v1/shared_payment/granted_tokens/{}", token.expose());
-        match self.get(&path, &[]).await {
+        match self.send(KeyUse::Tokens, Call::get(&path, &[])).await {
             Ok(reply) if !reply.clock_agrees => Err(GatherError::ClockDiffers),
             Ok(reply) => match reply.status {
                 200 => {
                     reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::Unread)
                 }
                 404 => Err(GatherError::Foreign),
+                401 | 403 => Err(GatherError::KeyRefused),
                 _ => Err(GatherError::Unread),
             },
             Err(_) => Err(GatherError::Unread),
@@ -206,7 +213,7 @@ impl SellerAccount for StripeAccount {
             version: Some(stored.stripe_version),
             ..Call::post("/v1/payment_intents", with_token(stored.body, stored.token))
         };
-        let Ok(reply) = self.transport.send(&self.key, call).await else {
+        let Ok(reply) = self.send(KeyUse::Charges, call).await else {
             return Seen::Unknown(Unknown::default()).into();
         };
         let seen = match outcome::of_charge(&reply) {
@@ -218,6 +225,7 @@ impl SellerAccount for StripeAccount {
             | Seen::RefusedForGood { .. }
             | Seen::IdempotencyConflict
             | Seen::KeyRefused
+            | Seen::OtherAccount
             | Seen::Unknown(_)
             | Seen::Absent { .. }
             | Seen::Unread
@@ -233,7 +241,7 @@ impl SellerAccount for StripeAccount {
             version: Some(stored.stripe_version),
             ..Call::post("/v1/checkout/sessions", stored.body.to_owned())
         };
-        match self.transport.send(&self.key, call).await {
+        match self.send(KeyUse::Pages, call).await {
             Ok(reply) => Observation::of(page::of_opening(&reply), &reply),
             Err(_) => Seen::Unknown(Unknown::default()).into(),
         }
@@ -254,7 +262,7 @@ impl SellerAccount for StripeAccount {
         let key = format!("mg1-expire-{id}-{distinction}");
         let path = format!("/v1/checkout/sessions/{id}/expire");
         let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
-        match self.transport.send(&self.key, call).await {
+        match self.send(KeyUse::Pages, call).await {
             Ok(reply) if (200..=299).contains(&reply.status) => {
                 Observation::of(page::of_reading(&reply), &reply)
             }
@@ -276,7 +284,7 @@ impl SellerAccount for StripeAccount {
         let key = format!("mg1-cancel-{intent}-{distinction}");
         let path = format!("/v1/payment_intents/{intent}/cancel");
         let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
-        match self.transport.send(&self.key, call).await {
+        match self.send(KeyUse::Charges, call).await {
             Ok(reply) if (200..=299).contains(&reply.status) => {
                 Observation::of(outcome::of_reading(&reply), &reply)
             }
@@ -293,7 +301,7 @@ impl SellerAccount for StripeAccount {
         };
         let number = stored.number;
         let asked = |answer| OrderSeen::Asked { number, answer };
-        let Ok(reply) = self.transport.send(&self.key, call).await else {
+        let Ok(reply) = self.send(KeyUse::Refunds, call).await else {
             return asked(RefundAnswer::Unknown(Unknown::default())).into();
         };
         Observation::of(asked(refund::of_asking(&reply)), &reply)
@@ -389,12 +397,15 @@ impl StripeAccount {
                     matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
                 Seen::TokenRefused { maybe_consumed: !harmless, detail }
             }
-            Err(GatherError::Unread | GatherError::TooMany | GatherError::ClockDiffers) => {
-                Seen::TokenRefused { maybe_consumed: true, detail }
-            }
+            Err(
+                GatherError::Unread
+                | GatherError::TooMany
+                | GatherError::ClockDiffers
+                | GatherError::KeyRefused,
+            ) => Seen::TokenRefused { maybe_consumed: true, detail },
             // The token was read before its attempt was begun; that it is unknown now means that the key opens another
             // account, whose answers tell nothing of this attempt.
-            Err(GatherError::Foreign) => Seen::KeyRefused,
+            Err(GatherError::Foreign) => Seen::OtherAccount,
         }
     }
 
@@ -466,7 +477,14 @@ impl StripeAccount {
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, TransportError> {
-        self.transport.send(&self.key, Call::get(path, query)).await
+        self.send(KeyUse::Readings, Call::get(path, query)).await
+    }
+
+    /// Sends a request, and tells whoever watches the key what the answer says of it.
+    async fn send(&self, usage: KeyUse, call: Call<'_>) -> Result<Reply, TransportError> {
+        let reply = self.transport.send(&self.key, call).await?;
+        self.watch.hear(usage, &reply);
+        Ok(reply)
     }
 }
 
@@ -482,8 +500,8 @@ struct Listed<'a> {
 }
 
 impl Stripe for StripeTransport {
-    fn account(&self, key: SecretString) -> Box<dyn SellerAccount> {
-        Box::new(StripeAccount::new(self.clone(), key))
+    fn account(&self, key: SecretString, watch: KeyWatch) -> Box<dyn SellerAccount> {
+        Box::new(StripeAccount::new(self.clone(), key, watch))
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::{AccountError, Listing, Observation, StoredCharge, StoredPage, StoredRefund};
+use super::{AccountError, KeyWatch, Listing, Observation, StoredCharge, StoredPage, StoredRefund};
 use crate::domain::checkout::aftersales::OrderSeen;
 use crate::domain::checkout::attempt::IntentSeen;
 use crate::domain::checkout::driver::GatherError;
@@ -29,8 +29,8 @@ pub struct Window {
 
 /// Stripe: accounts, each opened by its key.
 pub trait Stripe: Send + Sync + 'static {
-    /// The account that `key` opens.
-    fn account(&self, key: SecretString) -> Box<dyn SellerAccount>;
+    /// The account that `key` opens; `watch` is told what Stripe says of the key.
+    fn account(&self, key: SecretString, watch: KeyWatch) -> Box<dyn SellerAccount>;
 }
 
 /// One merchant's account: what payments ask of it. An answer may take as long as the deadline of its request.

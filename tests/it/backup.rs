@@ -304,7 +304,7 @@ async fn while_stripe_cannot_be_read_a_restored_shop_shows_its_goods_and_takes_n
     assert_eq!(world.terminate(), Some(0));
     works(&run(&world, "restore", &["--from", &target]));
     world.emulator.set_faults(FaultPlan::none().next(RequestKind::ListIntents, Fault::DropBefore, 100_000));
-    world.start_until("stripe_account_unknown", world.shops.len());
+    world.start_until("restore_not_reconciled", world.shops.len());
     let client = checkout.client(&world);
     let found = client.works("search_products", json!({ "query": "coffee" })).await;
     assert!(!found["products"].as_array().unwrap().is_empty());

@@ -6,6 +6,7 @@
 )]
 #![expect(unreachable_pub, reason = "what the tests share is public to them alone")]
 
+mod accounts;
 mod actors;
 mod admin;
 mod architecture;

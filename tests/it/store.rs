@@ -18,8 +18,9 @@ use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Tenant};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, DueQuery, DueSession, Inbox, KeptFlag, Loaded, MemoryStore, Outbox,
-    Reconciliation, Resolution, Retention, SqliteStore, Store, StoreError, TokenUse, WhichFlags,
+    AttemptRow, Commit, CommitError, DueQuery, DueSession, Inbox, KeptAccount, KeptFlag, Loaded, MemoryStore,
+    Outbox, Reconciliation, Resolution, Retention, SqliteStore, Store, StoreError, TokenUse, VerifiedKey,
+    WhichFlags,
 };
 
 use self::inbox::*;
@@ -78,7 +79,7 @@ contract!(
     a_flag_is_kept_once_per_payment,
     a_flag_is_resolved_once,
     a_timeline_grows_by_what_its_commits_tell,
-    the_first_learned_account_stays,
+    the_first_learned_account_stays_with_the_newest_key_that_was_verified,
     what_many_callers_commit_is_durable_and_gapless,
     an_event_is_written_with_its_order_or_not_at_all,
     the_events_of_an_order_are_numbered_from_one_without_a_gap,
@@ -328,7 +329,7 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
     let from = store.commit(rows).await.unwrap();
     let rows = start(from, completed(1), attempt(&harbor(), 1, 1, "spt_one"), &harbor());
     store.commit(Commit { flags: vec![flag(1, 1, 9)], ..rows }).await.unwrap();
-    store.remember_account(&harbor(), &account("acct_1Harbor")).await.unwrap();
+    store.remember_account(&harbor(), &account("acct_1Harbor"), &verified("f")).await.unwrap();
 
     for other in
         [tenant("harbor-coffee", Mode::Live), tenant("kiln", Mode::Test), tenant("harbor", Mode::Test)]
@@ -347,10 +348,10 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
         let from = store.commit(rows).await.unwrap();
         let rows = start(from, ready(1), attempt(&other, 1, 1, "spt_one"), &other);
         store.commit(Commit { flags: vec![flag(1, 1, 9)], ..rows }).await.unwrap();
-        store.remember_account(&other, &account("acct_2Other")).await.unwrap();
+        store.remember_account(&other, &account("acct_2Other"), &verified("f")).await.unwrap();
     }
     assert_eq!(loaded(&store, 1).await.session, Some((Version(2), completed(1))));
-    assert_eq!(store.account(&harbor()).await.unwrap(), Some(account("acct_1Harbor")));
+    assert_eq!(store.account(&harbor()).await.unwrap(), Some(kept(account("acct_1Harbor"), "f")));
     assert_eq!(raised(&store).await, [flag(1, 1, 9)]);
 }
 
@@ -525,12 +526,18 @@ async fn a_timeline_grows_by_what_its_commits_tell(store: AnyStore) {
     assert_eq!(store.timeline(&tenant("kiln", Mode::Test), &id).await.unwrap(), []);
 }
 
-async fn the_first_learned_account_stays(store: AnyStore) {
+async fn the_first_learned_account_stays_with_the_newest_key_that_was_verified(store: AnyStore) {
     let (first, second) = (account("acct_1First"), account("acct_2Second"));
     assert_eq!(store.account(&harbor()).await.unwrap(), None);
-    assert_eq!(store.remember_account(&harbor(), &first).await.unwrap(), first);
-    assert_eq!(store.remember_account(&harbor(), &second).await.unwrap(), first);
-    assert_eq!(store.account(&harbor()).await.unwrap(), Some(first));
+    for (number, answer) in [(1, &first), (2, &second), (3, &first)] {
+        let key = VerifiedKey { fingerprint: number.to_string(), proved: number == 3 };
+        assert_eq!(store.remember_account(&harbor(), answer, &key).await.unwrap(), first);
+        let kept =
+            VerifiedKey { fingerprint: if number == 3 { "3" } else { "1" }.to_owned(), proved: number == 3 };
+        let kept = KeptAccount { account: first.clone(), key: Some(kept) };
+        assert_eq!(store.account(&harbor()).await.unwrap(), Some(kept));
+    }
+    assert_eq!(store.account(&tenant("kiln", Mode::Test)).await.unwrap(), None);
 }
 
 async fn what_many_callers_commit_is_durable_and_gapless(store: AnyStore) {

@@ -9,7 +9,7 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, MintToken};
 use merchant_gateway::ports::{Clock, ManualClock, SystemClock};
 use merchant_gateway::stripe::{
-    AccountError, Listing, SellerAccount, StripeAccount, StripeTransport, TransportConfig,
+    AccountError, KeyWatch, Listing, SellerAccount, StripeAccount, StripeTransport, TransportConfig,
 };
 use secrecy::SecretString;
 
@@ -49,7 +49,7 @@ impl Shop {
             read_timeout: Span::seconds(30),
         };
         let transport = StripeTransport::new(config, own).unwrap();
-        let stripe = StripeAccount::new(transport, SecretString::from(KEY.to_owned()));
+        let stripe = StripeAccount::new(transport, SecretString::from(KEY.to_owned()), KeyWatch::nobody());
         Self { emulator, clock, stripe, session: SessionId::from_random(7), attempts: 0 }
     }
 

@@ -263,6 +263,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<Root> {
         tax: tax?,
         network_id: stripe.network_id,
         account: stripe.account,
+        payments_off: None,
         payment_methods: stripe.payment_methods,
         links,
         chatgpt,

@@ -181,8 +181,10 @@ pub enum Seen {
     },
     /// The idempotency key is known with another request.
     IdempotencyConflict,
-    /// 401 or 403, or the key opens another account than the attempt's: nothing is sent or believed until it is right.
+    /// 401 or 403: nothing is sent or believed until it is right.
     KeyRefused,
+    /// The key opens another account than the attempt's: nothing is sent or believed until it is right.
+    OtherAccount,
     /// 409, 429, 5xx, timeout, reset, unreadable: nothing is known.
     Unknown(Unknown),
     /// A complete reading, all pages, that found no PaymentIntent of this attempt.
@@ -228,6 +230,7 @@ impl Seen {
             | Self::RefusedForGood { .. }
             | Self::IdempotencyConflict
             | Self::KeyRefused
+            | Self::OtherAccount
             | Self::Unknown(_)
             | Self::Unread => self,
         }

@@ -192,6 +192,11 @@ pub enum Rejection {
     /// The merchant's Stripe account is not known yet.
     #[error("this shop cannot take payments just now; try again in a moment")]
     AccountUnknown,
+    /// Stripe takes no payments by the merchant's key at present.
+    #[error(
+        "this shop cannot take payments at the moment; nothing was charged, and the checkout is kept; try again in a few minutes"
+    )]
+    PaymentsOff,
     /// The gateway's clock is wrong, and the rules of a payment rest on time.
     #[error("this shop cannot take payments just now; nothing was charged; try again in a moment")]
     ClockDiffers,

@@ -166,6 +166,7 @@ fn shown(charging: &Charging, seen: &Seen) -> Shown {
         | Seen::RefusedForGood { .. }
         | Seen::IdempotencyConflict
         | Seen::KeyRefused
+        | Seen::OtherAccount
         | Seen::Unknown(_)
         | Seen::Unread
         | Seen::Beside { .. } => Shown::Nothing,

@@ -257,8 +257,9 @@ pub(super) fn settle_page(
         }
         Seen::Unknown(unknown) if opening && is_hopeless(&unknown) => unopened(session, hosted, context),
         Seen::Unknown(unknown) if opening => again(session, hosted, unknown.retry_after, context),
-        Seen::KeyRefused if opening => again(session, hosted, None, context),
+        Seen::KeyRefused | Seen::OtherAccount if opening => again(session, hosted, None, context),
         Seen::KeyRefused
+        | Seen::OtherAccount
         | Seen::Unknown(_)
         | Seen::Unread
         | Seen::Absent { .. }

@@ -86,7 +86,7 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
             Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
         },
         Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict, context),
-        Seen::KeyRefused => match charging.phase {
+        Seen::KeyRefused | Seen::OtherAccount => match charging.phase {
             Phase::Sending { .. } => again_later(session, charging, None, context),
             Phase::Reading { .. } | Phase::Canceling { .. } => unread(session, charging, context),
         },

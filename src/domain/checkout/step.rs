@@ -300,6 +300,9 @@ pub(super) fn payable(
     if session.account.as_ref().is_some_and(|pinned| pinned != account) {
         return Err(Rejection::AccountUnknown);
     }
+    if context.view.payments_off.is_some() {
+        return Err(Rejection::PaymentsOff);
+    }
     // Last: a page is closed only for what can be done afterwards.
     standing
 }

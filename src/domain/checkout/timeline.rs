@@ -317,6 +317,7 @@ fn stripe(
         Seen::RefusedForGood { detail } => (format!("refused for good: {detail}"), None),
         Seen::IdempotencyConflict => ("idempotency conflict".to_owned(), None),
         Seen::KeyRefused => ("key refused".to_owned(), None),
+        Seen::OtherAccount => ("the key opens another account".to_owned(), None),
         Seen::Unknown(Unknown { cannot_repeat: true, .. }) => ("cannot be sent again".to_owned(), None),
         Seen::Unknown(Unknown { replayed_error: true, .. }) => ("replayed server error".to_owned(), None),
         Seen::Unknown(_) => ("no certain answer".to_owned(), None),

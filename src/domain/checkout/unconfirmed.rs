@@ -89,6 +89,7 @@ pub(super) fn settle(next: &mut Session, attempt: AttemptNumber, seen: &Seen, co
         | Seen::RefusedForGood { .. }
         | Seen::IdempotencyConflict
         | Seen::KeyRefused
+        | Seen::OtherAccount
         | Seen::Unknown(_)
         | Seen::Unread
         | Seen::Beside { .. } => false,

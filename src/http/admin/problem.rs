@@ -119,6 +119,11 @@ impl From<Rejection> for Problem {
                 "the merchant's Stripe account is not known yet, or its key opens another than the one that was paid; the \
                  log says which; try again with the same Idempotency-Key",
             ),
+            Rejection::PaymentsOff => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "payments_off",
+                "the merchant cannot take payments; /readyz and the log say why; try again when that is mended",
+            ),
             Rejection::StaleRevision { .. }
             | Rejection::RevisionMissing
             | Rejection::NotPayable(_)

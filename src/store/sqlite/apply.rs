@@ -14,7 +14,9 @@ use crate::domain::checkout::due::priority;
 use crate::domain::checkout::session::Version;
 use crate::domain::ids::{AccountId, AttemptNumber, OrderNumber, SessionId, SptHash, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, RefundRow, StoreError, name};
+use crate::store::{
+    AttemptChange, AttemptRow, Commit, CommitError, KeptAccount, RefundRow, StoreError, name,
+};
 
 /// Why a job was not done.
 pub(super) enum Failure<E> {
@@ -324,19 +326,23 @@ async fn empty_refunds(connection: &mut SqliteConnection, commit: &Commit) -> Ap
     Ok(())
 }
 
-/// Keeps an account, and answers the one that is kept.
+/// Keeps an account and the key that it was verified with, and answers the account that is kept.
 pub(super) async fn account(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
-    account: &AccountId,
+    known: &KeptAccount,
 ) -> Result<AccountId, Failure<StoreError>> {
     sqlx::query(
-        "INSERT INTO accounts (tenant, mode, account) VALUES (?1, ?2, ?3)
-         ON CONFLICT (tenant, mode) DO NOTHING",
+        "INSERT INTO accounts (tenant, mode, account, key_fingerprint, proved) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (tenant, mode) DO UPDATE
+             SET key_fingerprint = excluded.key_fingerprint, proved = excluded.proved
+             WHERE account = excluded.account",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
-    .bind(account.as_str())
+    .bind(known.account.as_str())
+    .bind(known.key.as_ref().map(|key| key.fingerprint.as_str()))
+    .bind(known.key.as_ref().is_some_and(|key| key.proved))
     .execute(&mut *connection)
     .await?;
     let kept: String = sqlx::query_scalar("SELECT account FROM accounts WHERE tenant = ?1 AND mode = ?2")

@@ -7,8 +7,10 @@ use sqlx::SqlitePool;
 
 use super::rows::{self, AttemptRecord, OrderRecord, RefundRecord, SessionRecord, TokenRecord};
 use crate::domain::checkout::command::PlacedOrder;
-use crate::domain::ids::{AccountId, AttemptNumber, OrderId, RefundNumber, SessionId, SptHash, Tenant};
-use crate::store::{AttemptRow, Loaded, RefundRow, StoreError, TokenUse, WhichOrders};
+use crate::domain::ids::{AttemptNumber, OrderId, RefundNumber, SessionId, SptHash, Tenant};
+use crate::store::{
+    AttemptRow, KeptAccount, Loaded, RefundRow, StoreError, TokenUse, VerifiedKey, WhichOrders,
+};
 
 /// A session, its order and a token's use, in one transaction: all of the same moment.
 pub(super) async fn load(
@@ -142,15 +144,18 @@ pub(super) async fn refund(
 }
 
 /// A tenant's learned account.
-pub(super) async fn account(readers: SqlitePool, tenant: Tenant) -> Result<Option<AccountId>, StoreError> {
-    let kept: Option<String> =
-        sqlx::query_scalar("SELECT account FROM accounts WHERE tenant = ?1 AND mode = ?2")
-            .bind(tenant.merchant.as_str())
-            .bind(tenant.mode.as_str())
-            .fetch_optional(&readers)
-            .await
-            .map_err(failed)?;
-    kept.map(|kept| rows::id("a learned account", &kept)).transpose()
+pub(super) async fn account(readers: SqlitePool, tenant: Tenant) -> Result<Option<KeptAccount>, StoreError> {
+    let kept: Option<(String, Option<String>, bool)> = sqlx::query_as(
+        "SELECT account, key_fingerprint, proved FROM accounts WHERE tenant = ?1 AND mode = ?2",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .fetch_optional(&readers)
+    .await
+    .map_err(failed)?;
+    let Some((account, fingerprint, proved)) = kept else { return Ok(None) };
+    let key = fingerprint.map(|fingerprint| VerifiedKey { fingerprint, proved });
+    Ok(Some(KeptAccount { account: rows::id("a learned account", &account)?, key }))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]

@@ -23,8 +23,8 @@ use crate::domain::ids::{AccountId, FlagId, OrderEventId, StripeEventId, Tenant}
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::{
-    Claim, CommitError, Delivery, Erasure, EventState, KeptEvent, KeptFlag, Resolution, Settlement,
-    StoreError,
+    Claim, CommitError, Delivery, Erasure, EventState, KeptAccount, KeptEvent, KeptFlag, Resolution,
+    Settlement, StoreError,
 };
 
 /// How many jobs share a transaction at most.
@@ -45,7 +45,7 @@ pub(super) enum Write {
     /// A commit.
     Commit(Box<Encoded>, Asked<Version, CommitError>),
     /// An account learned.
-    Account(Tenant, AccountId, Asked<AccountId, StoreError>),
+    Account(Box<(Tenant, KeptAccount)>, Asked<AccountId, StoreError>),
     /// A flag resolved.
     Resolution(Box<(Tenant, FlagId, Resolution)>, Asked<Option<KeptFlag>, StoreError>),
     /// A flag beside any session.
@@ -170,7 +170,7 @@ impl Writer {
         for write in writes {
             match write {
                 Write::Commit(_, asked) => asked.tell(transaction),
-                Write::Account(_, _, asked) => asked.tell(transaction),
+                Write::Account(_, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
                 Write::Flag(_, asked)
                 | Write::Reconciled(_, asked)
@@ -205,8 +205,9 @@ impl Writer {
                     let applied = apply::commit(&mut savepoint, encoded).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
-                Write::Account(tenant, account, asked) => {
-                    let applied = apply::account(&mut savepoint, tenant, account).await;
+                Write::Account(remembering, asked) => {
+                    let (tenant, known) = &**remembering;
+                    let applied = apply::account(&mut savepoint, tenant, known).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Resolution(resolving, asked) => {
@@ -346,7 +347,8 @@ mod tests {
             let (asked, answer) = Asked::new();
             let merchant = format!("{merchant}-{number}").parse().unwrap();
             let account = format!("acct_{}", "A".repeat(250)).parse().unwrap();
-            (Write::Account(Tenant { merchant, mode: Mode::Test }, account, asked), answer)
+            let known = KeptAccount { account, key: None };
+            (Write::Account(Box::new((Tenant { merchant, mode: Mode::Test }, known)), asked), answer)
         };
         (0..BATCH).map(write).unzip()
     }

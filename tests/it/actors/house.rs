@@ -16,7 +16,7 @@ use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::{Clock, FixedEnvironment};
-use merchant_gateway::runtime::{DiskSpace, Io, PublicLinks, sweep};
+use merchant_gateway::runtime::{DiskSpace, Io, PublicLinks, StripePlaces, sweep};
 use merchant_gateway::store::MemoryStore;
 use merchant_gateway::store::{Loaded, Store};
 use secrecy::SecretString;
@@ -72,6 +72,7 @@ impl House {
             retention: Arc::new(MemoryStore::new()),
             disk: Arc::clone(&disk),
             stripe: Arc::new(stripe.clone()),
+            places: Arc::new(StripePlaces::within(None)),
             io: Io::new(tokio::runtime::Handle::current()),
             clock: Arc::clone(&clock),
             ids: Arc::new(FatalIds::new(seed, Arc::clone(&weather))),
@@ -79,6 +80,7 @@ impl House {
             keyring,
             requests: AtomicU64::new(1),
         });
+        services.places.begin_verifications();
         let directory = Arc::new(Directory::new(Arc::clone(&services), &Arbiters::on_this_thread()));
         for view in views {
             let key = SecretString::from(key(&view.tenant()));

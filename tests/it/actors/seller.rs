@@ -19,7 +19,8 @@ use merchant_gateway::domain::order::RefundRequest;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, Listing, Observation, SellerAccount, StoredCharge, StoredPage, StoredRefund, Stripe, Window,
+    AccountError, KeyWatch, Listing, Observation, SellerAccount, StoredCharge, StoredPage, StoredRefund,
+    Stripe, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
@@ -82,7 +83,7 @@ impl ModelSellers {
 }
 
 impl Stripe for ModelSellers {
-    fn account(&self, key: SecretString) -> Box<dyn SellerAccount> {
+    fn account(&self, key: SecretString, _watch: KeyWatch) -> Box<dyn SellerAccount> {
         Box::new(ModelSeller { sellers: self.clone(), key: key.expose_secret().to_owned() })
     }
 }

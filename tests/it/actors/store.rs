@@ -14,8 +14,8 @@ use merchant_gateway::domain::ids::{
 };
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, DueQuery, DueSession, KeptFlag, Loaded, MemoryStore, RefundRow,
-    Resolution, Store, StoreError, WhichFlags, WhichOrders,
+    AttemptRow, Commit, CommitError, DueQuery, DueSession, KeptAccount, KeptFlag, Loaded, MemoryStore,
+    RefundRow, Resolution, Store, StoreError, VerifiedKey, WhichFlags, WhichOrders,
 };
 use tokio::time::sleep;
 
@@ -190,12 +190,17 @@ impl Store for MoodyStore {
         self.answer(self.rows.due_sessions(tenant, query)).await
     }
 
-    async fn account(&self, tenant: &Tenant) -> Result<Option<AccountId>, StoreError> {
+    async fn account(&self, tenant: &Tenant) -> Result<Option<KeptAccount>, StoreError> {
         self.answer(self.rows.account(tenant)).await
     }
 
-    async fn remember_account(&self, tenant: &Tenant, account: &AccountId) -> Result<AccountId, StoreError> {
-        self.answer(self.rows.remember_account(tenant, account)).await
+    async fn remember_account(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        key: &VerifiedKey,
+    ) -> Result<AccountId, StoreError> {
+        self.answer(self.rows.remember_account(tenant, account, key)).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

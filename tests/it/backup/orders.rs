@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use merchant_gateway::emulator::Exchange;
+use merchant_gateway::emulator::{Exchange, Fault, FaultPlan, RequestKind};
 use serde_json::{Value, json};
 
 use super::{Checkout, backed_up, begin, restored, world};
 use crate::support::operator::Operator;
 use crate::support::orders::ORDERS;
+use crate::support::samples::Sample;
 use crate::support::world::World;
 
 fn gone_back(world: &World, checkout: &Checkout) -> i64 {
@@ -102,4 +103,42 @@ async fn an_order_number_is_never_given_twice_however_often_a_backup_is_restored
         restored(&mut world, &target);
     }
     assert!(given.len() >= 11, "{given:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reading_that_fails_costs_itself_and_nothing_that_was_read_before() {
+    let order = &ORDERS[1];
+    let samples = Sample::all();
+    let shops = samples.iter().map(Sample::shop).filter(|shop| shop.id == order.merchant);
+    let mut world = World::closed(shops.collect());
+    world.settings.push(("GATEWAY__RESTORE__SETTLE_SECONDS", "0"));
+    world.start_gateway();
+    let mut checkouts = Vec::new();
+    for _ in 0..4 {
+        let checkout = begin(&world, order).await;
+        checkout.paid(&world).await;
+        checkouts.push(checkout);
+    }
+    let target = backed_up(&world, "copy.sqlite3");
+    for checkout in &checkouts {
+        assert_eq!(checkout.refund(&world, "first", 500).await.0, 200);
+    }
+    assert_eq!(world.terminate(), Some(0));
+    let before = world.emulator.exchanges().len();
+
+    // The listing of all refunds and the second order are read at once; the first, and the third, fail.
+    let (works, fails) = (Fault::DelayBefore { millis: 0 }, Fault::LockTimeout);
+    let plan = [works, fails, works, fails, works, fails].into_iter();
+    world.emulator.set_faults(
+        plan.fold(FaultPlan::none(), |plan, fault| plan.next(RequestKind::ListRefunds, fault, 1)),
+    );
+    restored(&mut world, &target);
+    assert!(!world.log().contains("restore_not_reconciled"), "{}", world.log());
+    let exchanges = world.emulator.exchanges();
+    let asked = |path: &str| exchanges[before..].iter().filter(|seen| seen.path == path).count();
+    assert_eq!(asked("/v1/payment_intents"), 1, "nothing is begun anew");
+    assert_eq!(world.emulator.faults_hit()["lock_timeout"], 3);
+    for checkout in &checkouts {
+        assert_eq!(checkout.order(&world).await["refunded_total"], 500);
+    }
 }

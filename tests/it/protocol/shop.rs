@@ -105,6 +105,7 @@ pub(super) fn view() -> MerchantView {
         }),
         network_id: "profile_test_61TvHarbor".parse().unwrap(),
         account: None,
+        payments_off: None,
         payment_methods: vec![
             PaymentMethod::Card,
             PaymentMethod::ApplePay,

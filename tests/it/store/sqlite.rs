@@ -54,7 +54,7 @@ async fn what_was_committed_is_there_after_reopening() {
         ..update(from, completed(1), (1, Some(succeeded(1))), true)
     };
     let paid = store.commit(paid).await.unwrap();
-    store.remember_account(&harbor(), &account("acct_1Harbor")).await.unwrap();
+    store.remember_account(&harbor(), &account("acct_1Harbor"), &verified("f")).await.unwrap();
     store.close().await;
 
     let store = open(&path).await;
@@ -67,7 +67,7 @@ async fn what_was_committed_is_there_after_reopening() {
         [KeptFlag { flag: flag(1, 1, 9), resolution: None }]
     );
     assert_eq!(store.tenants_with_due_sessions(NOW, Priority::Poll).await.unwrap(), [harbor()]);
-    assert_eq!(store.account(&harbor()).await.unwrap(), Some(account("acct_1Harbor")));
+    assert_eq!(store.account(&harbor()).await.unwrap(), Some(kept(account("acct_1Harbor"), "f")));
     store.close().await;
 }
 

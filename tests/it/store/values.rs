@@ -15,7 +15,7 @@ use merchant_gateway::domain::money::{Currency, Money};
 use merchant_gateway::domain::order::{Book, Order};
 use merchant_gateway::domain::pricing::{PricingProblem, Quote, QuoteLine, QuoteOption};
 use merchant_gateway::domain::time::Timestamp;
-use merchant_gateway::store::{AttemptChange, AttemptRow, Commit, DueSession};
+use merchant_gateway::store::{AttemptChange, AttemptRow, Commit, DueSession, KeptAccount, VerifiedKey};
 
 /// The moment at which everything here happens.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -300,4 +300,14 @@ fn quote() -> Quote {
         total: usd(2_499),
         expires: Timestamp::from_seconds(1_790_000_900),
     }
+}
+
+/// A key that was verified; Stripe named its account.
+pub fn verified(fingerprint: &str) -> VerifiedKey {
+    VerifiedKey { fingerprint: fingerprint.to_owned(), proved: true }
+}
+
+/// The account that is kept once it was verified with that key.
+pub fn kept(account: AccountId, fingerprint: &str) -> KeptAccount {
+    KeptAccount { account, key: Some(verified(fingerprint)) }
 }

@@ -75,9 +75,11 @@ impl ModelStripe {
             return match &kept.answer {
                 RefundAnswer::Unknown(_) => replayed,
                 RefundAnswer::Refused { why, .. } => RefundAnswer::Refused { why: why.clone(), stored: true },
-                RefundAnswer::Made(_) | RefundAnswer::Conflict | RefundAnswer::KeyRefused => {
-                    kept.answer.clone()
-                }
+                RefundAnswer::Made(_)
+                | RefundAnswer::Conflict
+                | RefundAnswer::KeyRefused
+                | RefundAnswer::Unverified
+                | RefundAnswer::OtherAccount => kept.answer.clone(),
             };
         }
         let disputed = self.disputes.iter().any(|dispute| dispute.payment == asked.payment);

@@ -47,6 +47,7 @@ pub fn view() -> MerchantView {
             on_shipping: false,
         }),
         network_id: "profile_test_shop".parse().unwrap(),
+        payments_off: None,
         account: Some("acct_shop".parse().unwrap()),
         payment_methods: vec![PaymentMethod::Card, PaymentMethod::Link],
         links: Links::default(),

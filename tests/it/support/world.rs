@@ -328,18 +328,23 @@ impl World {
     fn check_secrets(&self) {
         let tokens: HashSet<String> = self.tokens_seen().into_iter().chain(self.canaries.clone()).collect();
         let tokens: HashSet<&[u8]> = tokens.iter().map(String::as_bytes).collect();
-        let mut secrets = [MASTER_KEY, ADMIN_TOKEN, WEBHOOK_SECRET, OLD_WEBHOOK_SECRET, "_secret_"]
-            .map(str::to_owned)
-            .to_vec();
-        secrets.extend(self.shops.iter().map(|shop| shop.key().to_owned()));
+        let secrets =
+            [MASTER_KEY, ADMIN_TOKEN, WEBHOOK_SECRET, OLD_WEBHOOK_SECRET, "_secret_"].map(str::to_owned);
+        let keys: Vec<&[u8]> = self.shops.iter().map(|shop| shop.key().as_bytes()).collect();
         for entry in fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
             if !path.is_file() {
                 continue;
             }
             let bytes = fs::read(&path).unwrap();
-            for shown in tokens_in(&bytes) {
+            for shown in words_in(&bytes, b"spt_") {
                 assert!(!tokens.contains(shown), "{} holds a payment token in clear", path.display());
+            }
+            for head in [&b"sk_test_"[..], b"rk_test_"] {
+                for shown in words_in(&bytes, head) {
+                    let key = keys.iter().find(|key| shown.starts_with(key));
+                    assert!(key.is_none(), "{} holds a Stripe key in clear", path.display());
+                }
             }
             for secret in &secrets {
                 let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
@@ -364,10 +369,9 @@ impl Drop for World {
     }
 }
 
-/// Whatever looks like a payment token.
-fn tokens_in(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    const HEAD: &[u8] = b"spt_";
-    let heads = bytes.windows(HEAD.len()).enumerate().filter(|(_, window)| *window == HEAD);
+/// Whatever looks like a token or key that begins like this.
+fn words_in<'a>(bytes: &'a [u8], head: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let heads = bytes.windows(head.len()).enumerate().filter(move |(_, window)| *window == head);
     heads.map(|(start, _)| {
         let rest = &bytes[start..];
         let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');

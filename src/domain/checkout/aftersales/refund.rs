@@ -73,8 +73,12 @@ pub enum RefundAnswer {
     },
     /// The idempotency key is known with another request.
     Conflict,
-    /// 401 or 403, or the key opens another account.
+    /// 401 or 403.
     KeyRefused,
+    /// Not sent: which account the key opens is not verified yet.
+    Unverified,
+    /// Not sent: the key opens another account than the one that was paid.
+    OtherAccount,
     /// 409, 429, 5xx, timeout, reset, unreadable: nothing is known.
     Unknown(Unknown),
 }
@@ -311,7 +315,11 @@ pub(super) fn answered(
             if hopeless { look_for(asking, context) } else { again(asking, unknown.retry_after, context) }
         }
         RefundAnswer::Refused { .. } | RefundAnswer::Conflict => look_for(asking, context),
-        RefundAnswer::KeyRefused | RefundAnswer::Unknown(_) | RefundAnswer::Made(_) => {
+        RefundAnswer::KeyRefused
+        | RefundAnswer::Unverified
+        | RefundAnswer::OtherAccount
+        | RefundAnswer::Unknown(_)
+        | RefundAnswer::Made(_) => {
             again(asking, None, context);
         }
     }
@@ -325,7 +333,11 @@ impl RefundAnswer {
             Self::Made(_) => "made".to_owned(),
             Self::Refused { why, .. } => format!("refused: {why}"),
             Self::Conflict => "its idempotency key stands for another request".to_owned(),
-            Self::KeyRefused => "the key is refused, or opens another account".to_owned(),
+            Self::KeyRefused => "the key is refused".to_owned(),
+            Self::Unverified => "not sent: the merchant's Stripe account is not verified yet".to_owned(),
+            Self::OtherAccount => {
+                "not sent: the key opens another account than the one that was paid".to_owned()
+            }
             Self::Unknown(_) => "no answer, or none that tells".to_owned(),
         }
     }

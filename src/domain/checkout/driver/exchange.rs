@@ -102,6 +102,8 @@ pub enum GatherError {
     Unread,
     /// Too many payments reach Stripe at once, so that it was not asked.
     TooMany,
+    /// Stripe refuses the merchant's key, or the key may not read tokens.
+    KeyRefused,
     /// Stripe's clock is far from ours, so that no time of a payment could be relied on.
     ClockDiffers,
 }

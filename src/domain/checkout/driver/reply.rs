@@ -44,6 +44,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::TokenUsedElsewhere
         | Rejection::Suspended
         | Rejection::AccountUnknown
+        | Rejection::PaymentsOff
         | Rejection::ClockDiffers
         | Rejection::TokenUnread
         | Rejection::TooManyPayments

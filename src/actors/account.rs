@@ -1,0 +1,130 @@
+//! Which Stripe account a merchant's key opens: remembered, asked for, and held against what is known.
+//!
+//! Invariant: a key of another account never takes this merchant's money. A remembered account counts at once only for the
+//! key that it was verified with; every other key is verified at Stripe first.
+
+use super::keys::log_refusal;
+use super::merchant::Shared;
+use super::reconciliation::{Unreconciled, reconcile};
+use super::services::Services;
+use crate::domain::ids::{AccountId, MerchantId};
+use crate::domain::merchant::PaymentsOff;
+use crate::runtime::Verification;
+use crate::store::{KeptAccount, StoreError, VerifiedKey};
+use crate::stripe::{AccountError, KeyRefusal};
+
+/// An account that is known.
+pub(super) struct Learned {
+    pub(super) account: AccountId,
+    /// Stripe said it, not only the configuration.
+    pub(super) proved: bool,
+}
+
+/// Why the account is not known.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unlearned {
+    #[error(transparent)]
+    Stripe(#[from] AccountError),
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    #[error(
+        "the key opens the Stripe account {opened}, but this merchant's is {known}; \
+         payments stay off until the key or stripe.account_id is put right"
+    )]
+    Disagrees { opened: AccountId, known: AccountId },
+    #[error("the database was restored, and what was paid since is not accounted for yet: {0}")]
+    Restored(#[from] Unreconciled),
+    #[error("the work was lost")]
+    Lost,
+}
+
+impl Unlearned {
+    /// Says in the log why, under one name for each cause.
+    pub(super) fn log(&self, merchant: &MerchantId) {
+        match self {
+            Self::Stripe(AccountError::KeyRefused(refusal)) => log_refusal(merchant, refusal),
+            Self::Stripe(AccountError::NotPermitted(refusal)) => {
+                let KeyRefusal { request_id, permission, .. } = refusal;
+                tracing::error!(%merchant, request_id, permission, error = %self, "stripe_account_not_permitted");
+            }
+            Self::Stripe(AccountError::ClockDiffers) => {
+                tracing::error!(%merchant, error = %self, "stripe_clock_differs");
+            }
+            Self::Disagrees { .. } => tracing::error!(%merchant, error = %self, "stripe_account_differs"),
+            Self::Restored(_) => tracing::warn!(%merchant, error = %self, "restore_not_reconciled"),
+            Self::Stripe(AccountError::Unread(_)) | Self::Store(_) | Self::Lost => {
+                tracing::warn!(%merchant, error = %self, "stripe_account_unread");
+            }
+        }
+    }
+
+    /// What turns payments off, even those of an account that is remembered; `None` where nothing was learned.
+    pub(super) const fn off(&self) -> Option<PaymentsOff> {
+        match self {
+            Self::Stripe(AccountError::KeyRefused(_)) => Some(PaymentsOff::KeyRefused),
+            Self::Stripe(AccountError::ClockDiffers) => Some(PaymentsOff::ClockDiffers),
+            Self::Disagrees { .. } => Some(PaymentsOff::OtherAccount),
+            Self::Stripe(AccountError::NotPermitted(_) | AccountError::Unread(_))
+            | Self::Store(_)
+            | Self::Restored(_)
+            | Self::Lost => None,
+        }
+    }
+}
+
+/// The account that was verified with the merchant's present key before; `None` where Stripe must be asked first.
+pub(super) async fn remembered(
+    services: &Services,
+    merchant: &Shared,
+    given: Option<&AccountId>,
+) -> Option<Learned> {
+    if !services.reconciliation.unreconciled(&merchant.tenant).is_empty() {
+        return None;
+    }
+    let KeptAccount { account, key } = services.store.account(&merchant.tenant).await.ok()??;
+    let VerifiedKey { fingerprint, proved } = key?;
+    let same_key = services.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint);
+    let agrees = given.is_none_or(|given| *given == account);
+    (same_key && agrees).then_some(Learned { account, proved })
+}
+
+/// Asks Stripe which account the key opens, and accounts for what a restore of the database has lost of it.
+pub(super) async fn learn(
+    services: &Services,
+    merchant: &Shared,
+    given: Option<AccountId>,
+) -> Result<Learned, Unlearned> {
+    let learned = verify(services, merchant, given).await?;
+    reconcile(services, merchant, (&learned.account, learned.proved)).await?;
+    Ok(learned)
+}
+
+/// Given, learned and remembered must agree.
+async fn verify(
+    services: &Services,
+    merchant: &Shared,
+    given: Option<AccountId>,
+) -> Result<Learned, Unlearned> {
+    let payable = merchant.view.load().payments_off.is_none();
+    let verification = if payable { Verification::Later } else { Verification::Awaited };
+    let answer = {
+        let _place = services.places.verification(verification).await;
+        merchant.stripe.load_full().account_id().await
+    };
+    let (opened, proved) = match (answer, &given) {
+        (Ok(opened), _) => (opened, true),
+        (Err(AccountError::NotPermitted(_)), Some(given)) => (given.clone(), false),
+        (Err(error), _) => return Err(error.into()),
+    };
+    if let Some(known) = given.filter(|given| *given != opened) {
+        return Err(Unlearned::Disagrees { opened, known });
+    }
+    let fingerprint = services.keyring.key_fingerprint(&merchant.tenant, &merchant.key);
+    let key = VerifiedKey { fingerprint, proved };
+    let known = services.store.remember_account(&merchant.tenant, &opened, &key).await?;
+    if known == opened {
+        Ok(Learned { account: known, proved })
+    } else {
+        Err(Unlearned::Disagrees { opened, known })
+    }
+}

@@ -1,0 +1,100 @@
+//! What Stripe says of a merchant's key while payments go on: refusals are kept until the key is taken again.
+//!
+//! Invariant: a refusal is told once, when it comes up, and taken back only by Stripe's own word or by a new verification.
+
+use std::collections::BTreeMap;
+
+use crate::domain::ids::MerchantId;
+use crate::domain::merchant::PaymentsOff;
+use crate::stripe::{KeyRefusal, KeyUse};
+
+/// What a key was refused for and not taken again since.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(BTreeMap<KeyUse, KeyRefusal>);
+
+impl Refusals {
+    /// Stripe refused the key. Whether that is news.
+    pub(super) fn refused(&mut self, refusal: KeyRefusal) -> bool {
+        let same =
+            |known: &KeyRefusal| (known.status, &known.permission) == (refusal.status, &refusal.permission);
+        if self.0.get(&refusal.usage).is_some_and(same) {
+            return false;
+        }
+        self.0.insert(refusal.usage, refusal);
+        true
+    }
+
+    /// Stripe did what was asked. Whether that takes a refusal back; a key that is good for one use is no bad key.
+    pub(super) fn taken(&mut self, usage: KeyUse) -> bool {
+        let before = self.0.len();
+        self.0.retain(|refused, refusal| *refused != usage && refusal.status != 401);
+        before != self.0.len()
+    }
+
+    /// The account was verified with the key: it is good, and what it lacked may have been granted.
+    pub(super) fn verified(&mut self) {
+        self.0.clear();
+    }
+
+    /// Whether nothing is refused.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Why no payment can be begun; `None` where one can.
+    pub(super) fn off(&self) -> Option<PaymentsOff> {
+        if self.0.values().any(|refusal| refusal.status == 401) {
+            return Some(PaymentsOff::KeyRefused);
+        }
+        let lacking = self.0.values().find(|refusal| refusal.usage.is_of_payments())?;
+        Some(PaymentsOff::NotPermitted { permission: lacking.permission.clone() })
+    }
+
+    /// Whether a charge was refused, so that payments that are under way tell when it is taken again.
+    pub(super) fn of_charges(&self) -> bool {
+        self.0.contains_key(&KeyUse::Charges)
+    }
+}
+
+/// Says what is refused, and what to do.
+pub(super) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal) {
+    let KeyRefusal { usage, status, request_id, code, permission } = refusal;
+    let usage = usage.as_str();
+    if *status == 401 {
+        let todo = "give the merchant a key that is good, and restart";
+        tracing::error!(%merchant, status, request_id, code, usage, todo, "stripe_key_refused");
+    } else {
+        let todo = "grant the key this permission in Stripe's dashboard";
+        tracing::error!(%merchant, status, request_id, code, permission, usage, todo, "stripe_permission_missing");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(usage: KeyUse, status: u16) -> KeyRefusal {
+        let permission = (status == 403).then(|| format!("rak_{usage:?}"));
+        KeyRefusal { usage, status, request_id: None, code: None, permission }
+    }
+
+    #[test]
+    fn a_missing_permission_turns_payments_off_only_where_payments_need_it() {
+        let mut refusals = Refusals::default();
+        assert!(refusals.refused(refusal(KeyUse::Refunds, 403)) && refusals.off().is_none());
+        assert!(refusals.refused(refusal(KeyUse::Tokens, 403)));
+        assert!(!refusals.refused(refusal(KeyUse::Tokens, 403)), "it is told once");
+        let lacking = PaymentsOff::NotPermitted { permission: Some("rak_Tokens".to_owned()) };
+        assert_eq!(refusals.off(), Some(lacking));
+        assert!(!refusals.taken(KeyUse::Readings) && refusals.off().is_some());
+        assert!(refusals.taken(KeyUse::Tokens) && refusals.off().is_none());
+    }
+
+    #[test]
+    fn a_refused_key_is_good_again_when_it_is_taken_for_anything() {
+        let mut refusals = Refusals::default();
+        assert!(refusals.refused(refusal(KeyUse::Readings, 401)));
+        assert_eq!(refusals.off(), Some(PaymentsOff::KeyRefused));
+        assert!(refusals.taken(KeyUse::Tokens) && refusals.off().is_none());
+    }
+}

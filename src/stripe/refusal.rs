@@ -1,0 +1,159 @@
+//! Stripe's word on a key: that it is taken, or that it is refused, and what it lacks.
+//!
+//! Invariant: every answer to every request is heard here but that of the account's own reading, whatever its caller
+//! makes of it. Nothing of a key or of what was sent is in a refusal.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::answers::ErrorBody;
+use super::transport::Reply;
+
+/// What a key is used for, as far as a restricted key may lack the permission for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyUse {
+    /// Reading its own account.
+    Account,
+    /// Reading granted tokens.
+    Tokens,
+    /// Making and canceling payments.
+    Charges,
+    /// Opening and closing pages.
+    Pages,
+    /// Making refunds.
+    Refunds,
+    /// Reading what was made.
+    Readings,
+}
+
+impl KeyUse {
+    /// Whether no payment can be begun without it.
+    #[must_use]
+    pub const fn is_of_payments(self) -> bool {
+        match self {
+            Self::Tokens | Self::Charges | Self::Pages => true,
+            Self::Account | Self::Refunds | Self::Readings => false,
+        }
+    }
+
+    /// What it is, in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "reading the account",
+            Self::Tokens => "reading payment tokens",
+            Self::Charges => "charging",
+            Self::Pages => "payment pages",
+            Self::Refunds => "refunding",
+            Self::Readings => "reading payments, pages, refunds and disputes",
+        }
+    }
+}
+
+/// A key that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRefusal {
+    /// What it was used for.
+    pub usage: KeyUse,
+    /// 401 where the key is not good, 403 where it may not do this.
+    pub status: u16,
+    /// `req_…`.
+    pub request_id: Option<String>,
+    /// Stripe's `code`.
+    pub code: Option<String>,
+    /// The permission that Stripe names, such as `rak_payment_intent_write`.
+    pub permission: Option<String>,
+}
+
+impl fmt::Display for KeyRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.status)?;
+        for (name, value) in
+            [("code", &self.code), ("permission", &self.permission), ("request", &self.request_id)]
+        {
+            if let Some(value) = value {
+                write!(f, ", {name} {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl KeyRefusal {
+    /// What an answer says of the key; `None` where it does not refuse it.
+    pub(super) fn of(usage: KeyUse, reply: &Reply) -> Option<Self> {
+        if !matches!(reply.status, 401 | 403) {
+            return None;
+        }
+        let error = reply.json::<ErrorBody>().map(|body| body.error);
+        let (code, message) = error.map(|error| (error.code, error.message)).unwrap_or_default();
+        Some(Self {
+            usage,
+            status: reply.status,
+            request_id: reply.request_id.clone(),
+            code,
+            permission: message.as_deref().and_then(permission),
+        })
+    }
+}
+
+/// The permission that a sentence of Stripe's names: the rest of it may quote what was sent.
+fn permission(message: &str) -> Option<String> {
+    let is_part = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    let words = message.split(|letter| !is_part(letter));
+    words.filter(|word| word.starts_with("rak_")).max_by_key(|word| word.len()).map(str::to_owned)
+}
+
+/// What was heard of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyNews {
+    /// Stripe did what was asked by it.
+    Taken(KeyUse),
+    /// Stripe refused it.
+    Refused(KeyRefusal),
+}
+
+/// Whoever wants to hear of a key.
+#[derive(Clone)]
+pub struct KeyWatch(Arc<dyn Fn(KeyNews) + Send + Sync>);
+
+impl KeyWatch {
+    /// Tells this function; it must not wait.
+    #[must_use]
+    pub fn new(tell: impl Fn(KeyNews) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    /// Tells nobody.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self::new(|_| {})
+    }
+
+    pub(super) fn hear(&self, usage: KeyUse, reply: &Reply) {
+        match KeyRefusal::of(usage, reply) {
+            Some(refusal) => (self.0)(KeyNews::Refused(refusal)),
+            None if matches!(reply.status, 200..=299 | 402) => (self.0)(KeyNews::Taken(usage)),
+            None => {}
+        }
+    }
+}
+
+impl fmt::Debug for KeyWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyWatch")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_permission_is_read_out_of_the_sentence_and_nothing_else_of_it() {
+        let sentence = "The provided key 'rk_test_****abcd' does not have the required permissions for this endpoint on \
+                        account 'acct_1'. Having the 'rak_payment_intent_write' permission would allow this request.";
+        assert_eq!(permission(sentence).as_deref(), Some("rak_payment_intent_write"));
+        assert_eq!(permission("Invalid API Key provided: sk_test_****abcd"), None);
+    }
+}

@@ -1,0 +1,160 @@
+//! Which Stripe account each merchant's key opens, and what the shops do until that is known.
+
+use merchant_gateway::emulator::{Fault, FaultPlan, RequestKind};
+use serde_json::json;
+
+use crate::support::client::{Speaks, total};
+use crate::support::world::{SHOP, SHOP_KEY, Shop, World, account};
+
+const ACCOUNT: RequestKind = RequestKind::ReadAccount;
+
+/// One of many small shops.
+fn shop(number: usize) -> Shop {
+    let file = format!(
+        r#"
+name = "Shop {number}"
+mode = "test"
+hosts = ["shop-{number}.localhost"]
+currency = "usd"
+[stripe]
+network_id = "profile_test_shop{number}"
+secret_key = "env:MERCHANT_SHOP_{number}_STRIPE_KEY"
+[tax]
+provider = "none"
+[[products]]
+id = "gift-note"
+title = "Gift Note"
+price = 300
+shippable = false
+"#
+    );
+    Shop {
+        id: format!("shop-{number}"),
+        file,
+        variable: format!("MERCHANT_SHOP_{number}_STRIPE_KEY"),
+        webhook_variable: None,
+        account: account(
+            &format!("acct_shop{number}"),
+            &format!("sk_test_shop{number}x"),
+            true,
+            &format!("profile_test_shop{number}"),
+        ),
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_merchants_start_under_1024_descriptors_and_are_payable_while_stripe_is_slow() {
+    const SHOPS: usize = 1000;
+    let slow = Fault::DelayBefore { millis: 2000 };
+    let mut world = World::closed((0..SHOPS).map(shop).collect());
+    world.wrapper = ["/bin/sh", "-c", "ulimit -n 1024; exec \"$@\"", "sh"].map(str::to_owned).to_vec();
+    world.settings.push(("GATEWAY__LOG__FILTER", "info"));
+    world.emulator.set_faults(FaultPlan::none().next(ACCOUNT, slow, 8));
+    world.start_gateway();
+    world.kill();
+
+    // From now on every reading takes two seconds: what is remembered is taken at once.
+    world.emulator.set_faults(FaultPlan::none().next(ACCOUNT, slow, u32::MAX));
+    world.start_until("stripe_account_remembered", SHOPS);
+    assert!(!world.log().contains("stripe_account_known"), "no shop has waited for Stripe");
+    let http = world.client(Speaks::Modern).http;
+    let ready = http.get(format!("http://{}/readyz", world.admin_address())).send().await.unwrap();
+    assert_eq!(ready.status(), 200);
+    let client = world.client_of("shop-999", Speaks::Modern);
+    let note = json!({ "items": [{ "id": "gift-note", "quantity": 1 }] });
+    let sheet = client.works("create_checkout", note).await["checkout_session"].clone();
+    let token = world.token_of("acct_shop999", "pm_card_visa", "usd", total(&sheet));
+    let paid = client.complete(&sheet["id"], &token).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[test]
+fn a_remembered_account_counts_only_for_the_key_that_it_was_verified_with() {
+    let mut world = World::start();
+    world.kill();
+    world.start_until("stripe_account_remembered", 2);
+    world.kill();
+
+    // A key that was never verified: nothing is taken from the store for it.
+    let shop = world.shops.iter_mut().find(|shop| shop.id == SHOP).unwrap();
+    shop.account.secret_keys[0].key = "sk_test_canaryNewKey".to_owned();
+    world.start_until("stripe_key_refused", 1);
+    let remembered = world.log().matches("stripe_account_remembered").count();
+    assert_eq!(remembered, 1, "only the other shop's: {}", world.log());
+}
+
+/// The fields of the first line with this event; it must be there.
+fn logged(world: &World, event: &str) -> serde_json::Value {
+    let log = world.log();
+    let line = log.lines().find(|line| line.contains(event)).unwrap_or_else(|| panic!("no {event}: {log}"));
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    if line["fields"].is_object() { line["fields"].clone() } else { line }
+}
+
+#[tokio::test]
+async fn a_refused_key_marks_the_merchant_as_unable_to_take_payments_until_stripe_takes_it_again() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let good = world.shops[0].account.clone();
+    let mut other = good.clone();
+    other.secret_keys[0].key = "sk_test_canaryRotated".to_owned();
+    world.emulator.add_account(&other).unwrap();
+
+    for _ in 0..7 {
+        let told = client.complete(&sheet["id"], &token).await;
+        let said = told["content"][0]["text"].as_str().unwrap();
+        assert!(told["isError"] == true && said.contains("cannot take payments at the moment"), "{told}");
+        assert!(said.contains("nothing was charged") && said.contains("try again"), "{told}");
+    }
+    let line = logged(&world, "stripe_key_refused");
+    assert_eq!((&line["status"], &line["code"]), (&json!(401), &json!("api_key_expired")), "{line}");
+    assert!(line["request_id"].as_str().is_some_and(|id| id.starts_with("req_")), "{line}");
+    assert!(!world.log().contains("stripe_breaker_changed"), "Stripe answers: {}", world.log());
+    let asked = |path: &str| {
+        world.emulator.exchanges().iter().filter(|exchange| exchange.path.starts_with(path)).count()
+    };
+    assert!(asked("/v1/shared_payment") <= 2, "it is not asked again for every shopper");
+
+    // The key is good again: the next verification says so.
+    world.emulator.add_account(&good).unwrap();
+    let known = world.log().matches("stripe_account_known").count();
+    world.wait_for("stripe_account_known", known + 1);
+    let paid = client.complete(&sheet["id"], &token).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+}
+
+#[tokio::test]
+async fn a_permission_that_a_restricted_key_lacks_is_named_to_the_operator() {
+    let world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    world.emulator.forbid(SHOP_KEY, &[RequestKind::ReadToken]);
+    let told = client.complete(&sheet["id"], &token).await;
+    let said = told["content"][0]["text"].as_str().unwrap();
+    assert!(said.contains("cannot take payments at the moment") && !said.contains("rak_"), "{told}");
+    let line = logged(&world, "stripe_permission_missing");
+    assert_eq!(line["permission"], "rak_shared_payment_granted_token_read", "{line}");
+
+    world.emulator.forbid(SHOP_KEY, &[RequestKind::CreateIntent]);
+    let known = world.log().matches("stripe_account_known").count();
+    world.wait_for("stripe_account_known", known + 1);
+    let logged = async {
+        while !world.log().contains("rak_payment_intent_write") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        told = client.pay_unheard(&sheet["id"], &token) => panic!("the payment goes on: {told:?}"),
+        () = logged => {}
+    }
+    world.emulator.forbid(SHOP_KEY, &[]);
+    world.wait_for("stripe_key_taken_again", 1);
+    let paid = client.complete(&sheet["id"], &token).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    assert_eq!(world.ledger().len(), 1);
+}
