@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
 use super::inbox::WebhookDesk;
+use super::payees::AccountTaken;
 use super::reconciliation::{Unreconciled, reconcile};
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
@@ -29,6 +30,8 @@ pub struct MerchantSetup {
     pub view: MerchantView,
     /// `stripe.account_id`, where it is given.
     pub given_account: Option<AccountId>,
+    /// Whether another merchant may be paid into the same account.
+    pub shares_account: bool,
     /// The secret key.
     pub key: SecretString,
     /// Where its order events go.
@@ -48,6 +51,7 @@ pub(super) struct Shared {
     /// Where order events go; without one they are kept, and sent to nobody.
     pub(super) receiver: Option<Receiver>,
     pub(super) webhooks: WebhookDesk,
+    shares_account: bool,
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
     pub(super) account_proved: AtomicBool,
@@ -66,6 +70,7 @@ impl Shared {
             receiver: setup.receiver.clone(),
             webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),
             account_proved: AtomicBool::new(false),
+            shares_account: setup.shares_account,
             view: ArcSwap::from_pointee(view),
             stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone())),
         }
@@ -134,6 +139,8 @@ enum Unlearned {
          payments stay off until the key or stripe.account_id is put right"
     )]
     Disagrees { opened: AccountId, known: AccountId },
+    #[error("{0}; payments stay off until then")]
+    Taken(#[from] AccountTaken),
     #[error("the database was restored, and what was paid since is not accounted for yet: {0}")]
     Restored(#[from] Unreconciled),
     #[error("the work was lost")]
@@ -153,6 +160,7 @@ impl Handler<LearnAccount> for MerchantActor {
                 let stripe = shared.stripe.load_full();
                 let store = services.store.as_ref();
                 let learned = learn(store, stripe.as_ref().as_ref(), &shared.tenant, given).await?;
+                services.payees.claim(&learned.account, &shared.tenant.merchant, shared.shares_account)?;
                 reconcile(&services, &shared, (&learned.account, learned.proved)).await?;
                 Ok(learned)
             };
@@ -177,6 +185,7 @@ impl Handler<LearnAccount> for MerchantActor {
                     | Unlearned::Stripe(_)
                     | Unlearned::Store(_)
                     | Unlearned::Disagrees { .. }
+                    | Unlearned::Taken(_)
                     | Unlearned::Lost => actor.pause,
                 };
                 ctx.notify_later(LearnAccount, pause);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::payees::Payees;
 use crate::config::keyring::Keyring;
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::step::Moment;
@@ -26,6 +27,8 @@ pub struct Services {
     pub inbox: Arc<dyn Inbox>,
     /// Stripe, shared by all merchants.
     pub stripe: Arc<dyn Stripe>,
+    /// Who is paid into which account.
+    pub payees: Payees,
     /// Where I/O runs.
     pub io: Io,
     /// What time it is.

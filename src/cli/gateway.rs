@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
-use crate::actors::{Arbiters, Directory, Services};
+use crate::actors::{Arbiters, Directory, Payees, Services};
 use crate::config::admin_token::AdminToken;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::{GatewayConfig, StoreConfig};
@@ -275,6 +275,7 @@ fn services(
         settle: span(config.restore.settle),
         inbox: Arc::clone(store) as _,
         stripe: Arc::new(stripe),
+        payees: Payees::default(),
         io,
         clock,
         ids: Arc::new(SystemIds),

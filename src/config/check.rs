@@ -12,6 +12,7 @@ use super::diagnostic::Diagnostic;
 use super::gateway::GatewayConfig;
 use super::tenant::TenantConfig;
 use super::tenants_dir::{read_tenant_files, tenant_files};
+use super::usable::usable;
 use crate::ports::Environment;
 
 /// What a check found.
@@ -50,19 +51,9 @@ pub fn check(paths: &[PathBuf], gateway: &GatewayConfig, environment: &dyn Envir
     let (files, mut problems) = expand(paths, &gateway.tenants.dir);
     let read = read_tenant_files(&files, &gateway.public.base_hosts);
     problems.extend(read.problems);
-    let mut merchants = Vec::new();
-    for tenant in &read.tenants {
-        if !gateway.order_events.allow_loopback
-            && let Some(problem) = tenant.plain_webhook()
-        {
-            problems.push(problem);
-            continue;
-        }
-        match tenant.resolve_secrets(environment, &gateway.secrets.dir) {
-            Ok(_) => merchants.push(CheckedMerchant::of(tenant)),
-            Err(found) => problems.extend(found),
-        }
-    }
+    let (usable, unusable) = usable(read.tenants, gateway, environment);
+    problems.extend(unusable);
+    let merchants = usable.iter().map(|merchant| CheckedMerchant::of(&merchant.tenant)).collect();
     if files.is_empty() && problems.is_empty() {
         let searched = paths.first().unwrap_or(&gateway.tenants.dir);
         problems.push(super::diagnostic::Place::whole(searched).problem(

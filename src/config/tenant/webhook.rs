@@ -80,11 +80,6 @@ fn read_url(field: &Field<'_>) -> Option<Url> {
 }
 
 impl WebhookSetting {
-    /// References to secrets, with their places.
-    pub(super) fn references(&self) -> impl Iterator<Item = &SecretSetting> {
-        self.secrets.iter()
-    }
-
     /// Plain `http` leads to this machine, which only development is for.
     pub(super) fn plain(&self) -> Option<Diagnostic> {
         (self.url.scheme() == "http").then(|| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle, MerchantSetup, Services};
+use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle, MerchantSetup, Payees, Services};
 use merchant_gateway::config::gateway_secret::GatewaySecretRef;
 use merchant_gateway::config::keyring::Keyring;
 use merchant_gateway::domain::address::Buyer;
@@ -68,6 +68,7 @@ impl House {
             settle: Span::seconds(150),
             inbox: Arc::new(MemoryStore::new()),
             stripe: Arc::new(stripe.clone()),
+            payees: Payees::default(),
             io: Io::new(tokio::runtime::Handle::current()),
             clock: Arc::clone(&clock),
             ids: Arc::new(FatalIds::new(seed, Arc::clone(&weather))),
@@ -81,6 +82,7 @@ impl House {
             directory.open(&MerchantSetup {
                 view: view.clone(),
                 given_account: None,
+                shares_account: false,
                 key,
                 receiver: None,
                 webhook_secrets: Vec::new(),

@@ -22,7 +22,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 /// A right file for the merchant with this id and host.
 fn shop(id: &str, host: &str) -> String {
     let prefix = id.to_ascii_uppercase().replace('-', "_");
-    SHOP.replace("shop.localhost", host).replace("MERCHANT_SHOP_", &format!("MERCHANT_{prefix}_"))
+    SHOP.replace("shop.localhost", host).replace("MERCHANT_SHOP__", &format!("MERCHANT_{prefix}__"))
 }
 
 fn read(dir: &TempDir) -> (Vec<String>, String) {
@@ -67,11 +67,52 @@ fn the_gateways_own_hosts_belong_to_no_merchant() {
 }
 
 #[test]
-fn a_merchant_whose_id_begins_another_ones_cannot_read_its_variables() {
-    let thief = shop("a", "a.localhost").replace("MERCHANT_A_STRIPE_KEY", "MERCHANT_A_B_STRIPE_KEY");
-    let (ids, problems) = read(&folder(&[("a.toml", &thief), ("a-b.toml", &shop("a-b", "b.localhost"))]));
-    assert_eq!(ids, ["a-b"]);
-    assert!(problems.contains("refers to a variable of the merchant \"a-b\""), "{problems}");
+fn a_merchant_whose_id_begins_another_ones_cannot_read_its_variables_whatever_the_others_file_is_like() {
+    let good = shop("a-b", "b.localhost");
+    for (others, served) in [(Some(good.as_str()), vec!["a-b"]), (Some("name = "), vec![]), (None, vec![])] {
+        for name in ["MERCHANT_A_B__STRIPE_KEY", "MERCHANT_A_B_STRIPE_KEY"] {
+            let thief = shop("a", "a.localhost").replace("MERCHANT_A__STRIPE_KEY", name);
+            let mut files = vec![("a.toml", thief.as_str())];
+            files.extend(others.map(|text| ("a-b.toml", text)));
+            let (ids, problems) = read(&folder(&files));
+            assert_eq!(ids, served, "{name}");
+            assert!(problems.contains("a.toml:8:14: stripe.secret_key: refers to a variable"), "{problems}");
+        }
+    }
+}
+
+#[test]
+fn two_merchants_on_one_stripe_account_are_refused_unless_both_say_so() {
+    let on_one = |id: &str, shared: bool| {
+        let more = format!("[stripe]\naccount_id = \"acct_1One\"\nshared_account = {shared}");
+        shop(id, &format!("{id}.localhost")).replace("[stripe]", &more)
+    };
+    for (first, second) in [(false, false), (true, false), (false, true)] {
+        let (ids, problems) =
+            read(&folder(&[("a.toml", &on_one("a", first)), ("b.toml", &on_one("b", second))]));
+        assert_eq!(ids, ["a"]);
+        assert_eq!(
+            problems,
+            "b.toml:7:14: stripe.account_id: the Stripe account acct_1One already belongs to a.toml:7:14; give each \
+             merchant an account of its own, or write shared_account = true below [stripe] in both files"
+        );
+    }
+    let (ids, problems) = read(&folder(&[("a.toml", &on_one("a", true)), ("b.toml", &on_one("b", true))]));
+    assert_eq!((ids.join(" "), problems.as_str()), ("a b".to_owned(), ""));
+}
+
+#[test]
+fn two_merchants_with_one_stripe_key_are_refused_though_neither_names_the_account() {
+    let dir = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
+    let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
+    let both = ["MERCHANT_A__STRIPE_KEY", "MERCHANT_B__STRIPE_KEY"].map(|name| (name, "sk_test_abc123"));
+    let report = check(&[dir.path().to_path_buf()], &gateway, &FixedEnvironment::new(both));
+    let told = report.to_string();
+    assert!(
+        !report.ok && told.contains("b.toml:6:1: stripe: the account of its Stripe key already belongs to"),
+        "{told}"
+    );
+    assert!(!told.contains("sk_test"), "{told}");
 }
 
 #[test]
@@ -85,7 +126,7 @@ fn a_missing_folder_is_one_problem() {
 fn check_tells_a_person_and_a_machine_the_same() {
     let dir = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
     let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
-    let environment = FixedEnvironment::new([("MERCHANT_A_STRIPE_KEY", "sk_test_abc123")]);
+    let environment = FixedEnvironment::new([("MERCHANT_A__STRIPE_KEY", "sk_test_abc123")]);
     let report = check(&[dir.path().to_path_buf()], &gateway, &environment);
     let root = format!("{}/", dir.path().display());
     insta::assert_snapshot!(report.to_string().replace(&root, ""));

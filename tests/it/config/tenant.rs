@@ -107,7 +107,7 @@ fn what_is_not_built_yet_is_refused_by_name() {
         (with("price = 1800", "price = 1800\nstock = 3"), "products[0].stock"),
         (with("price = 1800", "price = 1800\ntax_code = \"txcd_1\""), "products[0].tax_code"),
         (with("[tax]", "[[discounts]]\ncode = \"A\"\n[tax]"), "discounts"),
-        (with("env:MERCHANT_SHOP_STRIPE_KEY", "store:stripe_key"), "stripe.secret_key"),
+        (with("env:MERCHANT_SHOP__STRIPE_KEY", "store:stripe_key"), "stripe.secret_key"),
     ] {
         assert!(
             problem.starts_with(&format!("{key}: ")) && problem.contains("not supported yet"),
