@@ -22,7 +22,7 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::{GatewayConfig, StoreConfig};
 use crate::config::tenant::TenantConfig;
 use crate::domain::time::Span;
-use crate::http::admin::{self, Admin, Probes};
+use crate::http::admin::{self, Admin, LeftOut, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds};
 use crate::runtime::outbox::{Dispatcher, HttpCourier};
@@ -98,6 +98,11 @@ impl Gateway {
     /// The merchants that it serves.
     pub(super) fn merchants(&self) -> &[TenantConfig] {
         &self.opened.merchants
+    }
+
+    /// Who is not served though its file is there.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        self.opened.left_out()
     }
 
     /// What kept other merchants out.
@@ -179,10 +184,15 @@ fn serve_on_this_thread(
             grace_seconds: GRACE.as_secs(),
         };
         let opened = open_folder(config, needs.environment.as_ref(), &directory);
+        if opened.merchants.is_empty() {
+            let _ = started.send(Err(no_merchant(config, &opened)));
+            return;
+        }
+        let left_out = LeftOut { merchants: opened.left_out(), required: config.tenants.require_all };
         let clock = Arc::clone(&services.clock);
         let operators =
             Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
-        let probes = Probes::new(Arc::clone(&services.store), services.io.clone());
+        let probes = Probes::new(Arc::clone(&services.store), services.io.clone(), left_out);
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
             .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
         let starting = serving
@@ -218,6 +228,19 @@ fn serve_on_this_thread(
         let _ = stopped.wait_for(|stop| *stop).await;
         arbiters.stop();
     });
+}
+
+/// Why a gateway without a merchant does not start: it would look well and sell nothing.
+fn no_merchant(config: &GatewayConfig, opened: &Opened) -> anyhow::Error {
+    let dir = config.tenants.dir.display();
+    if opened.problems.is_empty() {
+        return anyhow::anyhow!(
+            "the folder {dir} holds no merchant; add a file such as harbor-coffee.toml, or set tenants.dir to the folder \
+             that holds some"
+        );
+    }
+    let lines: Vec<String> = opened.problems.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("no merchant of the folder {dir} can be served:\n{}", lines.join("\n"))
 }
 
 /// What tells merchants of their orders.

@@ -46,6 +46,11 @@ impl Serve {
             tracing::info!(merchant = %merchant.id(), hosts = ?merchant.hosts(), "tenant_opened");
         }
         say(&format!("listening on http://{}", gateway.address()));
+        let left_out = gateway.left_out();
+        if !left_out.is_empty() {
+            let served = gateway.merchants().len();
+            say(&format!("merchants served: {served}; left out: {} (the log says why)", left_out.join(", ")));
+        }
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
     }

@@ -21,6 +21,22 @@ pub struct Opened {
     pub problems: Vec<Diagnostic>,
 }
 
+impl Opened {
+    /// The merchants that were kept out, by the names of their files.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for problem in &self.problems {
+            let name = problem.file.file_stem().unwrap_or_default().to_string_lossy();
+            let name = name.escape_debug().to_string();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
 /// Reads every file of the folder of merchants, follows its secrets, and opens what is whole.
 pub fn open_folder(config: &GatewayConfig, environment: &dyn Environment, directory: &Directory) -> Opened {
     let read = read_tenants(&config.tenants.dir, &config.public.base_hosts);

@@ -14,7 +14,7 @@ pub(super) enum Kind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 21] = [
+pub(super) const KEYS: [(&str, &str, Kind); 22] = [
     ("public", "listen", Kind::Text),
     ("public", "base_hosts", Kind::List),
     ("public", "allowed_origins", Kind::List),
@@ -24,6 +24,7 @@ pub(super) const KEYS: [(&str, &str, Kind); 21] = [
     ("admin", "listen", Kind::Text),
     ("admin", "token", Kind::Text),
     ("tenants", "dir", Kind::Text),
+    ("tenants", "require_all", Kind::Switch),
     ("store", "url", Kind::Text),
     ("restore", "settle_seconds", Kind::Number),
     ("stripe", "api_base", Kind::Text),

@@ -119,6 +119,16 @@ impl TenantConfig {
         self.shared_account
     }
 
+    /// What the file says of the shop.
+    pub(super) fn seed(&self) -> &MerchantView {
+        &self.seed
+    }
+
+    /// Whether the merchant is told of its orders.
+    pub(super) fn has_webhook(&self) -> bool {
+        self.webhook.is_some()
+    }
+
     /// What may be meant as it is written, and is more often a mistake.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {

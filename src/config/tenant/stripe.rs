@@ -13,6 +13,10 @@ use crate::ports::Environment;
 /// How many webhook secrets may be in use at once, while one is changed for another or an endpoint moves.
 const MOST_WEBHOOK_SECRETS: usize = 4;
 
+/// Those of the sample files, which belong to nobody.
+const SAMPLE_NETWORKS: [&str; 3] =
+    ["profile_test_harborcoffee", "profile_test_fernandthread", "profile_test_kumoprints"];
+
 const TEST_NETWORK: &str = "profile_test_";
 const METHODS: [(&str, PaymentMethod); 4] = [
     ("card", PaymentMethod::Card),
@@ -114,6 +118,9 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Opti
 
 fn read_network(field: &Field<'_>, mode: Option<Mode>) -> Option<NetworkId> {
     let network: NetworkId = id(field, "profile_test_61TbCdEfGh")?;
+    if SAMPLE_NETWORKS.contains(&network.as_str()) {
+        field.warn("is the Network ID of a sample file", "copy the merchant's own from its Stripe dashboard");
+    }
     let of_test = network.as_str().starts_with(TEST_NETWORK);
     let Some(mode) = mode else { return Some(network) };
     let (right, remedy) = match mode {

@@ -208,6 +208,9 @@ pub enum Rejection {
     /// Too much at once; nothing was done.
     #[error("too many requests at once; try again in a moment")]
     Busy,
+    /// The records were restored, and what was paid since is not accounted for yet; nothing was done.
+    #[error("this shop takes no orders just now, and takes them again in about two minutes; try again then")]
+    Unreconciled,
     /// The store did not answer; nothing was done.
     #[error("the shop cannot reach its records just now; try again in a moment")]
     Unavailable,

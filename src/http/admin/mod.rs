@@ -20,7 +20,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::ErrorHandlers;
 use actix_web::{App, HttpServer, web};
 
-pub use probes::Probes;
+pub use probes::{LeftOut, Probes};
 
 use crate::actors::Directory;
 use crate::config::admin_token::AdminToken;

@@ -1,6 +1,7 @@
-//! `/livez` and `/readyz`: for the machinery that starts, watches and drains the process. They need no token and tell
-//! nothing of any merchant.
+//! `/livez` and `/readyz`: for the machinery that starts, watches and drains the process. They need no token, and
+//! tell nothing of any merchant but that it is left out.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,13 +21,29 @@ pub struct Probes {
     store: Arc<dyn Store>,
     io: Io,
     stopping: Arc<AtomicBool>,
+    left_out: Arc<LeftOut>,
+}
+
+/// The merchants that should be served and cannot be.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// Their ids, or the names of their files where those are none.
+    pub merchants: Vec<String>,
+    /// Whether the gateway is not ready without them.
+    pub required: bool,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "left out: {}; `merchant-gateway check` says why", self.merchants.join(", "))
+    }
 }
 
 impl Probes {
     /// Probes of a gateway that serves.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, io: Io) -> Self {
-        Self { store, io, stopping: Arc::new(AtomicBool::new(false)) }
+    pub fn new(store: Arc<dyn Store>, io: Io, left_out: LeftOut) -> Self {
+        Self { store, io, stopping: Arc::new(AtomicBool::new(false)), left_out: Arc::new(left_out) }
     }
 
     /// From now on the gateway is alive and not ready: it takes no new work.
@@ -60,10 +77,16 @@ async fn livez() -> HttpResponse {
 
 /// Whether it can take work: send it none while it cannot.
 async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
-    match probes.why_not_ready().await {
-        None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Some(why) => {
+    let left_out = (!probes.left_out.merchants.is_empty()).then(|| probes.left_out.to_string());
+    let why = probes.why_not_ready().await.map(str::to_owned);
+    let why = why.or_else(|| left_out.clone().filter(|_| probes.left_out.required));
+    match (why, left_out) {
+        (Some(why), _) => {
             HttpResponse::ServiceUnavailable().content_type("text/plain").body(format!("not ready: {why}\n"))
         }
+        (None, Some(left_out)) => {
+            HttpResponse::Ok().content_type("text/plain").body(format!("ready\n{left_out}\n"))
+        }
+        (None, None) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
     }
 }

@@ -112,7 +112,7 @@ impl From<Rejection> for Problem {
                 Self::new(StatusCode::CONFLICT, "not_that_many", text)
             }
             Rejection::Undecided => Self::unavailable("the session is still at work; look again in a moment"),
-            Rejection::Busy | Rejection::Unavailable => Self::unavailable(text),
+            Rejection::Busy | Rejection::Unreconciled | Rejection::Unavailable => Self::unavailable(text),
             Rejection::AccountUnknown => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "account_unknown",

@@ -48,6 +48,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::NotFrozen(_)
         | Rejection::Unverified(_)
         | Rejection::Busy
+        | Rejection::Unreconciled
         | Rejection::Unavailable => return refuse(request, rejection, out),
     };
     tell(request, session, Some(notice), out);
