@@ -186,6 +186,12 @@ pub enum MoneyError {
 }
 
 impl Money {
+    /// The least amount of this currency that Stripe takes as a part of another.
+    #[must_use]
+    pub fn least(&self) -> Self {
+        Self { minor: if self.currency.exponent() == 3 { 10 } else { 1 }, currency: self.currency }
+    }
+
     /// An amount of minor units.
     #[must_use]
     pub const fn new(minor: i64, currency: Currency) -> Self {

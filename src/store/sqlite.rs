@@ -37,8 +37,8 @@ use self::rows::Encoded;
 use self::writer::{Asked, Job, Write, Writer};
 use super::{
     AttemptRow, Claim, Commit, CommitError, Delivery, DueSession, Epoch, EventState, Inbox, KeptEvent,
-    KeptFlag, Loaded, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store, StoreError,
-    WaitingEvent, Which, WhichFlags, WhichOrders,
+    KeptFlag, Loaded, OrdersPage, Outbox, Reconciliation, RefundRow, Resolution, Settlement, Store,
+    StoreError, WaitingEvent, Which, WhichFlags, WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
@@ -159,7 +159,7 @@ impl Store for SqliteStore {
         self.read(reader::order(self.readers.clone(), tenant.clone(), id.clone())).await
     }
 
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError> {
         self.read(reader::orders(self.readers.clone(), tenant.clone(), which)).await
     }
 

@@ -175,11 +175,14 @@ pub enum Rejection {
     #[error("this checkout is {0}; only a completed one has an order")]
     NotPaid(&'static str),
     /// More than what was paid, or nothing.
-    #[error("a refund is at least 1 and at most {left}, which is what has not been refunded yet")]
+    #[error("a refund is at least {} and at most {left}, which is what has not been refunded yet", left.least())]
     RefundTooLarge {
         /// What is left.
         left: Money,
     },
+    /// Nothing is sent for money that was given back.
+    #[error("everything that was paid for this order has gone back, so nothing of it is sent any more")]
+    GoneBack,
     /// One refund at a time.
     #[error("another refund of this order is not decided yet; try again when it is")]
     RefundUnderWay,

@@ -385,6 +385,7 @@ fn pay(
         account: account.clone(),
         receipt_email: receipt_email(&next.wishes.buyer, context),
         shipping: session.wishes.address.clone(),
+        carrier: quote.carrier(),
         started: now,
         repeat_until,
     };

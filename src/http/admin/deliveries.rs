@@ -54,7 +54,7 @@ impl Asked {
 
 /// A merchant's order events, newest first. `next` is the `after` of the next page, `null` on the last.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &["state", "order", "after", "limit"])?;
     let asked = web::Query::<Asked>::from_query(request.query_string())
         .map_err(|_| Problem::invalid("limit is a number; state, order and after are words"))?;
     let mut which = asked.into_inner().which()?;
@@ -74,7 +74,7 @@ async fn show(
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let found = merchant.delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
     Ok(answer(&told(&found)))
 }
@@ -86,7 +86,7 @@ async fn retry(
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let found = merchant.retry_delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
     tracing::warn!(merchant = %merchant.tenant().merchant, event = %found.id, "order_event_retried_by_hand");
     Ok(answer(&told(&found)))

@@ -72,5 +72,8 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
 }
 
 async fn nothing_here() -> Result<actix_web::HttpResponse, Problem> {
-    Err(Problem::not_found("nothing answers here; see /admin/v1/"))
+    Err(Problem::not_found(
+        "nothing answers here; there are /livez and /readyz, and below /admin/v1: orders, sessions, flags, deliveries and \
+         stripe-events, each with ?tenant= and a merchant's id",
+    ))
 }

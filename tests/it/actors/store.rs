@@ -13,8 +13,8 @@ use merchant_gateway::domain::ids::{
 };
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, MemoryStore, RefundRow, Resolution, Store,
-    StoreError, WhichFlags, WhichOrders,
+    AttemptRow, Commit, CommitError, DueSession, KeptFlag, Loaded, MemoryStore, OrdersPage, RefundRow,
+    Resolution, Store, StoreError, WhichFlags, WhichOrders,
 };
 use tokio::time::sleep;
 
@@ -144,7 +144,7 @@ impl Store for MoodyStore {
         self.answer(self.rows.order(tenant, id)).await
     }
 
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError> {
         self.answer(self.rows.orders(tenant, which)).await
     }
 

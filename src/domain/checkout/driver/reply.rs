@@ -41,6 +41,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::TokenUnread
         | Rejection::NotPaid(_)
         | Rejection::RefundTooLarge { .. }
+        | Rejection::GoneBack
         | Rejection::RefundUnderWay
         | Rejection::ReferenceTaken(_)
         | Rejection::NotThatMany { .. }
