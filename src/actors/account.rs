@@ -5,6 +5,7 @@
 
 use super::keys::log_refusal;
 use super::merchant::Shared;
+use super::payees::AccountTaken;
 use super::reconciliation::{Unreconciled, reconcile};
 use super::services::Services;
 use crate::domain::ids::{AccountId, MerchantId};
@@ -32,6 +33,8 @@ pub(super) enum Unlearned {
          payments stay off until the key or stripe.account_id is put right"
     )]
     Disagrees { opened: AccountId, known: AccountId },
+    #[error("{0}; payments stay off until then")]
+    Taken(#[from] AccountTaken),
     #[error("the database was restored, and what was paid since is not accounted for yet: {0}")]
     Restored(#[from] Unreconciled),
     #[error("the work was lost")]
@@ -51,6 +54,7 @@ impl Unlearned {
                 tracing::error!(%merchant, error = %self, "stripe_clock_differs");
             }
             Self::Disagrees { .. } => tracing::error!(%merchant, error = %self, "stripe_account_differs"),
+            Self::Taken(_) => tracing::error!(%merchant, error = %self, "stripe_account_taken"),
             Self::Restored(_) => tracing::warn!(%merchant, error = %self, "restore_not_reconciled"),
             Self::Stripe(AccountError::Unread(_)) | Self::Store(_) | Self::Lost => {
                 tracing::warn!(%merchant, error = %self, "stripe_account_unread");
@@ -63,7 +67,7 @@ impl Unlearned {
         match self {
             Self::Stripe(AccountError::KeyRefused(_)) => Some(PaymentsOff::KeyRefused),
             Self::Stripe(AccountError::ClockDiffers) => Some(PaymentsOff::ClockDiffers),
-            Self::Disagrees { .. } => Some(PaymentsOff::OtherAccount),
+            Self::Disagrees { .. } | Self::Taken(_) => Some(PaymentsOff::OtherAccount),
             Self::Stripe(AccountError::NotPermitted(_) | AccountError::Unread(_))
             | Self::Store(_)
             | Self::Restored(_)
@@ -85,7 +89,10 @@ pub(super) async fn remembered(
     let VerifiedKey { fingerprint, proved } = key?;
     let same_key = services.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint);
     let agrees = given.is_none_or(|given| *given == account);
-    (same_key && agrees).then_some(Learned { account, proved })
+    let learned = (same_key && agrees).then_some(Learned { account, proved })?;
+    // Where another merchant is paid into it, a verification says so.
+    claim(services, merchant, &learned.account).ok()?;
+    Some(learned)
 }
 
 /// Asks Stripe which account the key opens, and accounts for what a restore of the database has lost of it.
@@ -95,8 +102,14 @@ pub(super) async fn learn(
     given: Option<AccountId>,
 ) -> Result<Learned, Unlearned> {
     let learned = verify(services, merchant, given).await?;
+    claim(services, merchant, &learned.account)?;
     reconcile(services, merchant, (&learned.account, learned.proved)).await?;
     Ok(learned)
+}
+
+/// Notes that the merchant is paid into an account.
+fn claim(services: &Services, merchant: &Shared, account: &AccountId) -> Result<(), AccountTaken> {
+    services.payees.claim(account, &merchant.tenant.merchant, merchant.shares_account)
 }
 
 /// Given, learned and remembered must agree.

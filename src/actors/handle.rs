@@ -23,7 +23,9 @@ use crate::domain::time::Timestamp;
 use crate::protocol::capability::{Capabilities, Capability};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
-use crate::store::{Delivery, Erasure, KeptFlag, Resolution, StoreError, Which, WhichFlags, WhichOrders};
+use crate::store::{
+    Delivery, Erasure, KeptFlag, OrdersPage, Resolution, StoreError, Which, WhichFlags, WhichOrders,
+};
 
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -155,7 +157,7 @@ impl MerchantHandle {
     }
 
     /// Orders of this merchant, newest first.
-    pub async fn orders(&self, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+    pub async fn orders(&self, which: WhichOrders) -> Result<OrdersPage, StoreError> {
         let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
         self.stored(async move { services.store.orders(&tenant, which).await }).await
     }

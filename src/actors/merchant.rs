@@ -34,6 +34,8 @@ pub struct MerchantSetup {
     pub view: MerchantView,
     /// `stripe.account_id`, where it is given.
     pub given_account: Option<AccountId>,
+    /// Whether another merchant may be paid into the same account.
+    pub shares_account: bool,
     /// The secret key.
     pub key: SecretString,
     /// Where its order events go.
@@ -55,6 +57,7 @@ pub(super) struct Shared {
     /// Where order events go; without one they are kept, and sent to nobody.
     pub(super) receiver: Option<Receiver>,
     pub(super) webhooks: WebhookDesk,
+    pub(super) shares_account: bool,
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
     pub(super) account_proved: AtomicBool,
@@ -94,6 +97,7 @@ impl Shared {
             receiver: setup.receiver.clone(),
             webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),
             account_proved: AtomicBool::new(false),
+            shares_account: setup.shares_account,
             view: ArcSwap::from_pointee(view),
             stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone(), watch)),
         };
@@ -168,6 +172,7 @@ impl MerchantActor {
             | Unlearned::Stripe(_)
             | Unlearned::Store(_)
             | Unlearned::Disagrees { .. }
+            | Unlearned::Taken(_)
             | Unlearned::Lost => jittered,
         };
         ctx.notify_later(LearnAccount, pause);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::payees::Payees;
 use crate::config::keyring::Keyring;
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::step::Moment;
@@ -32,6 +33,8 @@ pub struct Services {
     pub stripe: Arc<dyn Stripe>,
     /// How many requests are at Stripe at once.
     pub places: Arc<StripePlaces>,
+    /// Who is paid into which account.
+    pub payees: Payees,
     /// Where I/O runs.
     pub io: Io,
     /// What time it is.

@@ -1,4 +1,4 @@
-//! `merchant-gateway check [PATH…]`: everything that is wrong with tenant files, in one run.
+//! `merchant-gateway check [PATH…]`: everything that is wrong with tenant files or looks so, in one run.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +17,9 @@ pub(super) struct Check {
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
+    /// Fail on warnings too.
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     configured: Configured,
 }
@@ -31,6 +34,7 @@ impl Check {
         } else {
             say(&report.to_string());
         }
-        Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let well = report.ok && !(self.strict && !report.warnings.is_empty());
+        Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -18,13 +18,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
 use super::master_key;
-use crate::actors::{Arbiters, Directory, Services};
+use crate::actors::{Arbiters, Directory, Payees, Services};
 use crate::config::admin_token::AdminToken;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::{GatewayConfig, StoreConfig};
 use crate::config::tenant::TenantConfig;
 use crate::domain::time::Span;
-use crate::http::admin::{self, Admin, Probes};
+use crate::http::admin::{self, Admin, LeftOut, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds, descriptor_limit};
 use crate::runtime::outbox::{Dispatcher, HttpCourier};
@@ -110,6 +110,11 @@ impl Gateway {
         &self.opened.merchants
     }
 
+    /// Who is not served though its file is there.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        self.opened.left_out()
+    }
+
     /// What kept other merchants out.
     pub(super) fn problems(&self) -> &[Diagnostic] {
         &self.opened.problems
@@ -188,11 +193,18 @@ fn serve_on_this_thread(
             workers: config.public.workers.map_or_else(cores, std::num::NonZeroUsize::get),
             grace_seconds: GRACE.as_secs(),
         };
+        // Nobody is served yet, and Stripe is not asked: both wait until all is there.
+        let opened = open_folder(config, needs.environment.as_ref(), &directory);
+        if opened.merchants.is_empty() {
+            let _ = started.send(Err(no_merchant(config, &opened)));
+            return;
+        }
+        let left_out = LeftOut { merchants: opened.left_out(), required: config.tenants.require_all };
         let clock = Arc::clone(&services.clock);
         let operators =
             Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
-        let probes =
-            Probes::new(Arc::clone(&services.store), services.io.clone(), Arc::clone(&services.disk));
+        let (store, disk) = (Arc::clone(&services.store), Arc::clone(&services.disk));
+        let probes = Probes::new(store, services.io.clone(), disk, left_out);
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
             .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
         let (server, admin) = match serving {
@@ -203,8 +215,6 @@ fn serve_on_this_thread(
             }
         };
         let dispatcher = dispatcher(courier, services, &directory);
-        // Nobody is served before: the listeners answer once they are polled.
-        let opened = open_folder(config, needs.environment.as_ref(), &directory);
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
         services.io.start(sweep(store, clock, Arc::clone(&directory) as _, stopped.clone()));
         let (inbox, clock) = (Arc::clone(&services.inbox), Arc::clone(&services.clock));
@@ -238,6 +248,19 @@ fn serve_on_this_thread(
         let _ = stopped.wait_for(|stop| *stop).await;
         arbiters.stop();
     });
+}
+
+/// Why a gateway without a merchant does not start: it would look well and sell nothing.
+fn no_merchant(config: &GatewayConfig, opened: &Opened) -> anyhow::Error {
+    let dir = config.tenants.dir.display();
+    if opened.problems.is_empty() {
+        return anyhow::anyhow!(
+            "the folder {dir} holds no merchant; add a file such as harbor-coffee.toml, or set tenants.dir to the folder \
+             that holds some"
+        );
+    }
+    let lines: Vec<String> = opened.problems.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("no merchant of the folder {dir} can be served:\n{}", lines.join("\n"))
 }
 
 /// What tells merchants of their orders.
@@ -302,6 +325,7 @@ fn services(
         disk: disk(config),
         stripe: Arc::new(stripe),
         places: Arc::new(StripePlaces::within(descriptor_limit())),
+        payees: Payees::default(),
         io,
         clock,
         ids: Arc::new(SystemIds),

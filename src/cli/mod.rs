@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
     };
     ran.unwrap_or_else(|error| {
         for_a_moment(move || {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", said(&error));
         });
         ExitCode::FAILURE
     })
@@ -126,8 +126,61 @@ fn for_a_moment(write: impl FnOnce() + Send + 'static) {
     }
 }
 
+/// An error with its causes, each said once: many messages hold their cause's text already. The number of a system's error
+/// tells nobody more than its words.
+fn said(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let cause = without_number(&cause.to_string());
+        if !said.contains(&cause) {
+            said.push_str(if said.is_empty() { "" } else { ": " });
+            said.push_str(&cause);
+        }
+    }
+    said
+}
+
+/// A text without `(os error 2)`.
+fn without_number(text: &str) -> String {
+    const NUMBER: &str = " (os error ";
+    let mut parts = text.split(NUMBER);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => kept.push_str(rest),
+            Some(_) | None => {
+                kept.push_str(NUMBER);
+                kept.push_str(part);
+            }
+        }
+    }
+    kept
+}
+
 /// Writes lines for a person or a script to standard output. A reader that has gone is no failure.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once_and_without_its_number() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{file}: {source}; look at its folder")]
+        struct Failed {
+            file: &'static str,
+            source: std::io::Error,
+        }
+        let failed = Failed { file: "a.sqlite3", source: std::io::Error::from_raw_os_error(2) };
+        let error = anyhow::Error::from(failed).context("the store cannot be opened");
+        assert_eq!(
+            said(&error),
+            "the store cannot be opened: a.sqlite3: No such file or directory; look at its folder"
+        );
+        assert_eq!(without_number("a (os error x) b (os error 13)"), "a (os error x) b");
+    }
 }

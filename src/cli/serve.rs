@@ -54,6 +54,11 @@ impl Serve {
         }
         let address = gateway.address();
         for_a_moment(move || say(&format!("listening on http://{address}")));
+        let left_out = gateway.left_out();
+        if !left_out.is_empty() {
+            let served = gateway.merchants().len();
+            say(&format!("merchants served: {served}; left out: {} (the log says why)", left_out.join(", ")));
+        }
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
     }

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::advice::{self, advice};
 use super::diagnostic::Diagnostic;
 use super::gateway::GatewayConfig;
 use super::tenant::TenantConfig;
 use super::tenants_dir::{read_tenant_files, tenant_files};
+use super::usable::usable;
 use crate::ports::Environment;
 
 /// What a check found.
@@ -25,6 +27,8 @@ pub struct CheckReport {
     pub merchants: Vec<CheckedMerchant>,
     /// Everything that is wrong.
     pub problems: Vec<Diagnostic>,
+    /// What may be meant as it is written, and is more often a mistake.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// A merchant without a problem, in short.
@@ -40,8 +44,14 @@ pub struct CheckedMerchant {
     pub mode: &'static str,
     /// Its hosts.
     pub hosts: Vec<String>,
-    /// How many products it sells.
-    pub products: usize,
+    /// How many products it sells, and for how much.
+    pub sells: String,
+    /// The countries where it sells.
+    pub sold_to: Vec<String>,
+    /// How its parcels are sent.
+    pub shipping: Vec<String>,
+    /// Which tax it charges.
+    pub tax: String,
 }
 
 /// Checks these files and folders; none means the gateway's folder of merchants.
@@ -50,19 +60,10 @@ pub fn check(paths: &[PathBuf], gateway: &GatewayConfig, environment: &dyn Envir
     let (files, mut problems) = expand(paths, &gateway.tenants.dir);
     let read = read_tenant_files(&files, &gateway.public.base_hosts);
     problems.extend(read.problems);
-    let mut merchants = Vec::new();
-    for tenant in &read.tenants {
-        if !gateway.order_events.allow_loopback
-            && let Some(problem) = tenant.plain_webhook()
-        {
-            problems.push(problem);
-            continue;
-        }
-        match tenant.resolve_secrets(environment, &gateway.secrets.dir) {
-            Ok(_) => merchants.push(CheckedMerchant::of(tenant)),
-            Err(found) => problems.extend(found),
-        }
-    }
+    let warnings = read.tenants.iter().flat_map(advice).collect();
+    let (usable, unusable) = usable(read.tenants, gateway, environment);
+    problems.extend(unusable);
+    let merchants = usable.iter().map(|merchant| CheckedMerchant::of(&merchant.tenant)).collect();
     if files.is_empty() && problems.is_empty() {
         let searched = paths.first().unwrap_or(&gateway.tenants.dir);
         problems.push(super::diagnostic::Place::whole(searched).problem(
@@ -70,7 +71,7 @@ pub fn check(paths: &[PathBuf], gateway: &GatewayConfig, environment: &dyn Envir
             "add a file such as harbor-coffee.toml, or name the folder that holds some",
         ));
     }
-    CheckReport { ok: problems.is_empty(), files, merchants, problems }
+    CheckReport { ok: problems.is_empty(), files, merchants, problems, warnings }
 }
 
 /// Folders become their files; each file stands once, in the order given.
@@ -98,27 +99,41 @@ impl CheckedMerchant {
             name: tenant.name().to_owned(),
             mode: tenant.mode().as_str(),
             hosts: tenant.hosts().to_vec(),
-            products: tenant.catalog().products().len(),
+            sells: advice::goods(tenant),
+            sold_to: advice::sold_to(tenant),
+            shipping: advice::shipping(tenant),
+            tax: advice::tax(tenant),
         }
     }
 }
 
 impl fmt::Display for CheckReport {
-    /// One line per problem, one per good merchant, and a sum.
+    /// One line per problem and per warning, a few per good merchant, and a sum.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.problems {
             writeln!(f, "{problem}")?;
         }
-        for merchant in &self.merchants {
-            let CheckedMerchant { file, name, mode, hosts, products, .. } = merchant;
-            let products = counted(*products, "product");
-            writeln!(f, "{}: ok: {name}, {mode} mode, {products}, {}", file.display(), hosts.join(", "))?;
+        for warning in &self.warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        for CheckedMerchant { file, name, mode, hosts, sells, sold_to, shipping, tax, .. } in &self.merchants
+        {
+            writeln!(f, "{}: ok: {name}, {mode} mode, {}", file.display(), hosts.join(", "))?;
+            writeln!(f, "  sells {sells}, to {}", sold_to.join(", "))?;
+            if !shipping.is_empty() {
+                writeln!(f, "  shipping: {}", shipping.join(", "))?;
+            }
+            writeln!(f, "  tax: {tax}")?;
         }
         let files = counted(self.files.len(), "file");
-        if self.ok {
-            write!(f, "{files} checked, all is well")
-        } else {
-            write!(f, "{files} checked, {}", counted(self.problems.len(), "problem"))
+        let warnings = counted(self.warnings.len(), "warning");
+        match (self.ok, self.warnings.is_empty()) {
+            (true, true) => write!(f, "{files} checked, all is well"),
+            (true, false) => write!(f, "{files} checked, no problem, {warnings}"),
+            (false, true) => write!(f, "{files} checked, {}", counted(self.problems.len(), "problem")),
+            (false, false) => {
+                write!(f, "{files} checked, {}, {warnings}", counted(self.problems.len(), "problem"))
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct Source<'d> {
     /// Where each line begins, in bytes.
     lines: Vec<usize>,
     problems: RefCell<Vec<Diagnostic>>,
+    warnings: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'d> Source<'d> {
@@ -29,12 +30,18 @@ impl<'d> Source<'d> {
             text,
             lines: std::iter::once(0).chain(starts).collect(),
             problems: RefCell::new(Vec::new()),
+            warnings: RefCell::new(Vec::new()),
         }
     }
 
     /// The file that is read.
     pub(super) fn file(&self) -> &Path {
         self.file
+    }
+
+    /// Its text.
+    pub(super) fn text(&self) -> &'d str {
+        self.text
     }
 
     /// Reads the text as TOML. A syntax error is reported, and is then the file's only problem.
@@ -66,6 +73,18 @@ impl<'d> Source<'d> {
 
     pub(super) fn report(&self, place: &Place, problem: impl Into<String>, remedy: impl Into<String>) {
         self.problems.borrow_mut().push(place.problem(problem, remedy));
+    }
+
+    /// Notes what may be meant as it is written, and is more often a mistake.
+    pub(super) fn warn(&self, place: &Place, problem: impl Into<String>, remedy: impl Into<String>) {
+        self.warnings.borrow_mut().push(place.problem(problem, remedy));
+    }
+
+    /// Everything that was noted so far, in the order of the file.
+    pub(super) fn take_warnings(&self) -> Vec<Diagnostic> {
+        let mut warnings = self.warnings.take();
+        warnings.sort_by_key(|warning| (warning.line, warning.column));
+        warnings
     }
 
     /// Everything that was reported, in the order of the file.
@@ -238,6 +257,11 @@ impl<'d> Field<'d> {
     /// Reports a problem of this value.
     pub(super) fn refuse(&self, problem: impl Into<String>, remedy: impl Into<String>) {
         self.source.report(&self.place(), problem, remedy);
+    }
+
+    /// Notes what may be meant as it is written, and is more often a mistake.
+    pub(super) fn warn(&self, problem: impl Into<String>, remedy: impl Into<String>) {
+        self.source.warn(&self.place(), problem, remedy);
     }
 
     /// The text, where it is one.

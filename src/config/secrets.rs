@@ -18,7 +18,7 @@ const MOST_BYTES: u64 = 16 * 1024;
 /// Where a merchant's secret is kept; never its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
-    /// A variable of the environment, `MERCHANT_{ID}_…`.
+    /// A variable of the environment, `MERCHANT_{ID}__…`.
     Env(String),
     /// A file below the gateway's `secrets.dir`, as `{id}/{name}`.
     File(PathBuf),
@@ -36,6 +36,9 @@ pub enum SecretRefError {
     /// A variable outside the merchant's prefix.
     #[error("refers to a variable that is not this merchant's")]
     ForeignVariable,
+    /// A variable with one underscore behind the id, which may be another merchant's. Holds how the name is written.
+    #[error("refers to a variable whose name does not show where the merchant's id ends")]
+    AmbiguousVariable(String),
     /// A path that is absolute, climbs, or is empty.
     #[error("refers to a file outside this merchant's folder of secrets")]
     ForeignFile,
@@ -77,14 +80,15 @@ impl SecretRef {
     /// Reads a reference of this merchant's.
     pub fn parse(text: &str, merchant: &MerchantId) -> Result<Self, SecretRefError> {
         if let Some(name) = text.strip_prefix("env:") {
-            let rest = name.strip_prefix(&Self::variable_prefix(merchant));
-            let valid = rest.is_some_and(|rest| {
-                !rest.is_empty()
-                    && rest
-                        .bytes()
-                        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+            let prefix = Self::variable_prefix(merchant);
+            if name.strip_prefix(&prefix).is_some_and(is_variable_ending) {
+                return Ok(Self::Env(name.to_owned()));
+            }
+            let ambiguous = prefix.strip_suffix('_').and_then(|begin| name.strip_prefix(begin));
+            return Err(match ambiguous.filter(|ending| is_variable_ending(ending)) {
+                Some(ending) => SecretRefError::AmbiguousVariable(format!("{prefix}{ending}")),
+                None => SecretRefError::ForeignVariable,
             });
-            return if valid { Ok(Self::Env(name.to_owned())) } else { Err(SecretRefError::ForeignVariable) };
         }
         if let Some(name) = text.strip_prefix("file:") {
             let path = Path::new(name);
@@ -100,10 +104,11 @@ impl SecretRef {
         Err(if text.starts_with("store:") { SecretRefError::Store } else { SecretRefError::NotAReference })
     }
 
-    /// What the names of all of a merchant's variables begin with.
+    /// What the names of all of a merchant's variables begin with. Two underscores end the id: an id has no two hyphens in a
+    /// row, so no merchant's prefix begins with another's, whatever other merchants there are.
     #[must_use]
     pub fn variable_prefix(merchant: &MerchantId) -> String {
-        format!("MERCHANT_{}_", merchant.as_str().to_ascii_uppercase().replace('-', "_"))
+        format!("MERCHANT_{}__", merchant.as_str().to_ascii_uppercase().replace('-', "_"))
     }
 
     /// Follows the reference to the secret, without its trailing newline.
@@ -147,6 +152,9 @@ impl SecretRefError {
             Self::ForeignVariable => {
                 format!("write \"env:{variable}\": only names with this merchant's prefix work")
             }
+            Self::AmbiguousVariable(name) => {
+                format!("write \"env:{name}\", with two underscores behind the id, and rename the variable")
+            }
             Self::ForeignFile => {
                 "write a name below secrets.dir/{tenant id}, such as \"file:stripe_key\", without \"..\""
                     .to_owned()
@@ -173,6 +181,12 @@ impl SecretError {
             }
         }
     }
+}
+
+/// What may stand behind a merchant's prefix.
+fn is_variable_ending(text: &str) -> bool {
+    let rest = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.bytes().next().is_some_and(|first| rest(first) && first != b'_') && text.bytes().all(rest)
 }
 
 /// The gateway's folder of secrets, with a folder per merchant in it.
@@ -359,11 +373,12 @@ mod tests {
         let id = merchant("harbor-coffee");
         let parse = |text: &str| SecretRef::parse(text, &id);
         assert_eq!(
-            parse("env:MERCHANT_HARBOR_COFFEE_STRIPE_KEY"),
-            Ok(SecretRef::Env("MERCHANT_HARBOR_COFFEE_STRIPE_KEY".to_owned()))
+            parse("env:MERCHANT_HARBOR_COFFEE__STRIPE_KEY"),
+            Ok(SecretRef::Env("MERCHANT_HARBOR_COFFEE__STRIPE_KEY".to_owned()))
         );
         assert_eq!(parse("file:stripe/key"), Ok(SecretRef::File("harbor-coffee/stripe/key".into())));
-        for foreign in ["env:PATH", "env:MERCHANT_HARBOR_STRIPE_KEY", "env:MERCHANT_HARBOR_COFFEE_", "env:"] {
+        for foreign in ["env:PATH", "env:MERCHANT_HARBOR__STRIPE_KEY", "env:MERCHANT_HARBOR_COFFEE__", "env:"]
+        {
             assert_eq!(parse(foreign), Err(SecretRefError::ForeignVariable), "{foreign}");
         }
         for foreign in ["file:", "file:../b/key", "file:/etc/passwd", "file:./key", "file:a/../../b"] {
@@ -371,6 +386,18 @@ mod tests {
         }
         assert_eq!(parse("store:key"), Err(SecretRefError::Store));
         assert_eq!(parse("sk_test_123"), Err(SecretRefError::NotAReference));
+    }
+
+    #[test]
+    fn a_name_with_one_underscore_behind_the_id_is_refused_and_the_right_one_told() {
+        let refused = SecretRef::parse("env:MERCHANT_HARBOR_COFFEE_STRIPE_KEY", &merchant("harbor-coffee"));
+        let error = refused.unwrap_err();
+        assert_eq!(
+            error.remedy("unused"),
+            "write \"env:MERCHANT_HARBOR_COFFEE__STRIPE_KEY\", with two underscores behind the id, and rename the variable"
+        );
+        let of_another = SecretRef::parse("env:MERCHANT_HARBOR_COFFEE__STRIPE_KEY", &merchant("harbor"));
+        assert!(of_another.is_err(), "{of_another:?}");
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! A folder of merchants, read whole.
 //!
-//! Invariants: a bad file never hides a good one; of two merchants that claim one host or name, the one first in name
-//! order keeps it; no merchant reads another's secret variables.
+//! Invariants: a bad file never hides a good one; of two merchants that claim one host, name or Stripe account, the one first
+//! in name order keeps it.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Place, quoted};
-use super::secrets::SecretRef;
 use super::tenant::{TenantConfig, parse_tenant};
-use crate::domain::ids::MerchantId;
+use crate::domain::ids::{AccountId, MerchantId};
 
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -44,10 +43,8 @@ pub fn read_tenant_files(files: &[PathBuf], reserved: &[String]) -> TenantsRead 
             Err(problems) => read.problems.extend(problems),
         }
     }
-    let ids: Vec<MerchantId> = parsed.iter().map(|tenant| tenant.id().clone()).collect();
     for tenant in parsed {
-        let mut problems = claims.claim(&tenant);
-        problems.extend(foreign_variables(&tenant, &ids));
+        let problems = claims.claim(&tenant);
         if problems.is_empty() {
             read.tenants.push(tenant);
         } else {
@@ -102,12 +99,19 @@ pub(super) fn read_text(file: &Path, most: u64) -> Result<String, Diagnostic> {
     String::from_utf8(bytes).map_err(|_| place.problem("is not UTF-8 text", "save it as UTF-8"))
 }
 
-/// Names and hosts, and who has them.
+/// Names, hosts and Stripe accounts, and who has them.
 #[derive(Default)]
 struct Claims<'r> {
     reserved: &'r [String],
     ids: BTreeMap<MerchantId, PathBuf>,
     hosts: BTreeMap<String, Place>,
+    accounts: BTreeMap<AccountId, Holder>,
+}
+
+/// The merchant that is paid into an account.
+struct Holder {
+    place: Place,
+    shares: bool,
 }
 
 impl Claims<'_> {
@@ -132,7 +136,18 @@ impl Claims<'_> {
                 ));
             }
         }
+        let account = tenant.account().and_then(|account| Some((account, self.accounts.get(account)?)));
+        if let Some((account, first)) = account
+            && !(first.shares && tenant.shared_account())
+        {
+            problems.push(already_paid(tenant, &format!("the Stripe account {account}"), &first.place));
+        }
         if problems.is_empty() {
+            if let Some(account) = tenant.account() {
+                let holder =
+                    Holder { place: tenant.account_place().clone(), shares: tenant.shared_account() };
+                self.accounts.entry(account.clone()).or_insert(holder);
+            }
             self.ids.insert(tenant.id().clone(), tenant.file().to_path_buf());
             self.hosts.extend(tenant.host_places().map(|(host, place)| (host.to_owned(), place.clone())));
         }
@@ -140,19 +155,10 @@ impl Claims<'_> {
     }
 }
 
-/// `MERCHANT_A_B_KEY` has the prefix of merchant `a` and of merchant `a-b`; it is the latter's where there is one.
-fn foreign_variables(tenant: &TenantConfig, ids: &[MerchantId]) -> Vec<Diagnostic> {
-    let own = SecretRef::variable_prefix(tenant.id());
-    let foreign = tenant.references().filter_map(|(reference, place)| {
-        let SecretRef::Env(name) = reference else { return None };
-        let owner = ids.iter().find(|id| {
-            let prefix = SecretRef::variable_prefix(id);
-            prefix.len() > own.len() && name.starts_with(&prefix)
-        })?;
-        Some(place.problem(
-            format!("refers to a variable of the merchant {}", quoted(owner.as_str())),
-            format!("name it otherwise, such as \"env:{own}STRIPE_KEY\", or keep the secret in a file"),
-        ))
-    });
-    foreign.collect()
+/// Of two merchants on one Stripe account the second is refused, unless both files say that it is meant so.
+pub(super) fn already_paid(tenant: &TenantConfig, account: &str, first: &Place) -> Diagnostic {
+    tenant.account_place().problem(
+        format!("{account} already belongs to {first}"),
+        "give each merchant an account of its own, or write shared_account = true below [stripe] in both files",
+    )
 }

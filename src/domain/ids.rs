@@ -87,10 +87,12 @@ fn stripe_form(text: &str, prefix: &str) -> bool {
 }
 
 text_id!(
-    /// A merchant's identifier: the stem of its tenant file.
-    MerchantId, "a tenant id of 1 to 63 lower-case letters, digits and hyphens",
+    /// A merchant's identifier: the stem of its tenant file. Hyphens stand alone and within, so that no merchant's
+    /// variables begin as another's do.
+    MerchantId, "a tenant id of 1 to 63 lower-case letters and digits, with single hyphens between them",
     |text| (1..=63).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text.split('-').all(|part| !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
 );
 
 text_id!(
@@ -372,7 +374,7 @@ mod tests {
     #[test]
     fn a_tenant_id_is_safe_in_paths_hosts_and_variables() {
         assert!("harbor-coffee".parse::<MerchantId>().is_ok());
-        for wrong in ["", "Harbor", "a b", "../x", "a_b", "é", &"a".repeat(64)] {
+        for wrong in ["", "Harbor", "a b", "../x", "a_b", "é", "a--b", "-a", "a-", "-", &"a".repeat(64)] {
             assert!(wrong.parse::<MerchantId>().is_err(), "{wrong}");
         }
     }

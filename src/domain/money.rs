@@ -186,6 +186,12 @@ pub enum MoneyError {
 }
 
 impl Money {
+    /// The least amount of this currency that Stripe takes as a part of another.
+    #[must_use]
+    pub fn least(&self) -> Self {
+        Self { minor: if self.currency.exponent() == 3 { 10 } else { 1 }, currency: self.currency }
+    }
+
     /// An amount of minor units.
     #[must_use]
     pub const fn new(minor: i64, currency: Currency) -> Self {
@@ -323,6 +329,17 @@ impl Rate {
     }
 }
 
+impl fmt::Display for Rate {
+    /// A percentage without needless zeros, such as `8.875 %`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, fraction) = (self.0 / 10_000, format!("{:04}", self.0 % 10_000));
+        match fraction.trim_end_matches('0') {
+            "" => write!(f, "{whole} %"),
+            fraction => write!(f, "{whole}.{fraction} %"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,6 +379,9 @@ mod tests {
     #[test]
     fn a_percentage_is_read_exactly_or_refused() {
         assert_eq!(Rate::from_percent("0").unwrap(), Rate::ZERO);
+        for text in ["0", "5", "7.25", "8.875", "100"] {
+            assert_eq!(Rate::from_percent(text).unwrap().to_string(), format!("{text} %"));
+        }
         assert_eq!(Rate::from_percent("100").unwrap().millionths(), 1_000_000);
         for wrong in ["", ".5", "-1", "1e1", "100.0001", "8.87501", "8,5", "1000"] {
             assert!(Rate::from_percent(wrong).is_err(), "{wrong}");

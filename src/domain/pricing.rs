@@ -39,6 +39,20 @@ pub struct Quote {
     pub expires: Timestamp,
 }
 
+impl Quote {
+    /// The shipping option that was chosen.
+    #[must_use]
+    pub fn chosen(&self) -> Option<&QuoteOption> {
+        self.options.iter().find(|option| Some(&option.id) == self.option_id.as_ref())
+    }
+
+    /// Who carries the goods, where the chosen option says it.
+    #[must_use]
+    pub fn carrier(&self) -> Option<String> {
+        self.chosen().map(|option| option.carrier.clone()).filter(|carrier| !carrier.is_empty())
+    }
+}
+
 /// A line of a quote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuoteLine {

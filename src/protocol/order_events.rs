@@ -106,12 +106,17 @@ pub fn fulfillment_told(sent: &Fulfillment) -> Value {
     })
 }
 
+/// An order as events tell it: lines, shipping, totals, buyer and address among the rest.
+#[must_use]
+pub fn order_told(order: &Order, permalink: &str) -> Value {
+    // Texts and numbers only: it can always be written.
+    serde_json::to_value(ToldOrder::of(order, permalink)).unwrap_or_default()
+}
+
 /// What every event tells: the order, as `data.order`.
 #[must_use]
 pub fn order_facts(order: &Order, permalink: &str) -> Map<String, Value> {
-    // Texts and numbers only: it can always be written.
-    let order = serde_json::to_value(ToldOrder::of(order, permalink)).unwrap_or_default();
-    std::iter::once(("order".to_owned(), order)).collect()
+    std::iter::once(("order".to_owned(), order_told(order, permalink))).collect()
 }
 
 /// An order. Amounts are minor units of `currency`; moments are RFC 3339 in UTC.
@@ -206,8 +211,7 @@ impl<'a> ToldLine<'a> {
 
 impl<'a> ToldShipping<'a> {
     fn of(quote: &'a Quote) -> Option<Self> {
-        let chosen = quote.option_id.as_ref()?;
-        let option: &QuoteOption = quote.options.iter().find(|option| option.id == *chosen)?;
+        let option: &QuoteOption = quote.chosen()?;
         let day = |pick: fn((Timestamp, Timestamp)) -> Timestamp| {
             option.delivery.map(|window| pick(window).to_string())
         };

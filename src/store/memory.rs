@@ -13,8 +13,8 @@ use async_trait::async_trait;
 
 use super::{
     AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, KeptAccount,
-    KeptEvent, KeptFlag, Loaded, Reconciliation, RefundRow, Resolution, Store, StoreError, TokenUse,
-    VerifiedKey, WhichFlags, WhichOrders, name,
+    KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, Reconciliation, RefundRow, Resolution, Store,
+    StoreError, TokenUse, VerifiedKey, WhichFlags, WhichOrders, name,
 };
 use crate::domain::checkout::attempt::{AttemptEnd, Flag};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
@@ -25,6 +25,7 @@ use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, PaymentIntentId, RefundNumber,
     SessionId, SptHash, StripeEventId, Tenant,
 };
+use crate::domain::order::OrderState;
 use crate::domain::time::Timestamp;
 
 /// A store that forgets when it is dropped.
@@ -116,17 +117,21 @@ impl Store for MemoryStore {
         Ok(self.shops().get(tenant).and_then(|shop| shop.orders.get(id).cloned()))
     }
 
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError> {
         let shops = self.shops();
-        let Some(shop) = shops.get(tenant) else { return Ok(Vec::new()) };
+        let Some(shop) = shops.get(tenant) else { return Ok(OrdersPage::default()) };
         let wanted = |placed: &&PlacedOrder| {
             which.number.is_none_or(|number| placed.number == number)
                 && which.before.is_none_or(|before| placed.number < before)
         };
-        let mut found: Vec<PlacedOrder> = shop.orders.values().filter(wanted).cloned().collect();
-        found.sort_by_key(|placed| std::cmp::Reverse(placed.number));
-        found.truncate(usize::try_from(which.limit).unwrap_or(usize::MAX));
-        Ok(found)
+        let listed = |placed: &PlacedOrder| {
+            let book = shop.sessions.get(&placed.order.session).map(|row| row.session.book.clone());
+            let state = OrderState::of(&book.unwrap_or_default(), &placed.order.quote);
+            ListedOrder { placed: placed.clone(), state }
+        };
+        let mut found: Vec<ListedOrder> = shop.orders.values().filter(wanted).map(listed).collect();
+        found.sort_by_key(|listed| std::cmp::Reverse(listed.placed.number));
+        Ok(which.page(found))
     }
 
     async fn refund(

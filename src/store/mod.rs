@@ -34,6 +34,7 @@ use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
 };
 use crate::domain::money::Money;
+use crate::domain::order::OrderState;
 use crate::domain::order_event::OrderEvent;
 use crate::domain::time::Timestamp;
 
@@ -65,7 +66,7 @@ pub trait Store: Send + Sync + 'static {
     async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError>;
 
     /// Orders of a tenant, newest first.
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError>;
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError>;
 
     /// Reads the stored request of one refund.
     async fn refund(
@@ -279,10 +280,59 @@ pub struct RefundRow {
 pub struct WhichOrders {
     /// Only the one of this number.
     pub number: Option<OrderNumber>,
-    /// Only those before this one: the last of one page begins the next.
+    /// Only those that stand there.
+    pub state: Option<OrderState>,
+    /// Only those before this one: `next` of one page begins the next.
     pub before: Option<OrderNumber>,
     /// How many at most.
     pub limit: u32,
+}
+
+/// An order, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedOrder {
+    /// The order.
+    pub placed: PlacedOrder,
+    /// Where it stands.
+    pub state: OrderState,
+}
+
+/// Some of a tenant's orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrdersPage {
+    /// The orders, newest first. There may be fewer than were asked for, or none, though more follow.
+    pub orders: Vec<ListedOrder>,
+    /// What the next page comes before; `None` on the last.
+    pub next: Option<OrderNumber>,
+}
+
+/// How many orders one listing by state looks at: where an order stands is read from its session.
+const MOST_LOOKED_AT: u32 = 1000;
+
+impl WhichOrders {
+    /// How many orders are looked at for one page.
+    fn looked_at(&self) -> u32 {
+        if self.state.is_some() { MOST_LOOKED_AT } else { self.limit }
+    }
+
+    /// The page that these orders make: the newest first, one more than are looked at where there are so many.
+    fn page(&self, orders: Vec<ListedOrder>) -> OrdersPage {
+        let number = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let more = orders.len() > number(self.looked_at());
+        let (mut page, mut last) = (OrdersPage::default(), None);
+        for listed in orders.into_iter().take(number(self.looked_at())) {
+            if page.orders.len() == number(self.limit) {
+                page.next = last;
+                return page;
+            }
+            last = Some(listed.placed.number);
+            if self.state.is_none_or(|state| state == listed.state) {
+                page.orders.push(listed);
+            }
+        }
+        page.next = last.filter(|_| more);
+        page
+    }
 }
 
 /// Which flags of a tenant are listed.

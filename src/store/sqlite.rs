@@ -46,9 +46,9 @@ use self::writer::{Asked, Job, Write, Writer};
 use self::writing::Writing;
 use super::{
     AttemptRow, Claim, Commit, CommitError, Delivery, DeliveryState, DueQuery, DueSession, Epoch, Erasure,
-    EventState, Inbox, KeptAccount, KeptEvent, KeptFlag, Loaded, Outbox, Reconciliation, RefundRow,
-    Resolution, Retention, Settlement, Store, StoreError, Unpaid, UnpaidEnded, UnpaidOpen, VerifiedKey,
-    WaitingEvent, Which, WhichFlags, WhichOrders,
+    EventState, Inbox, KeptAccount, KeptEvent, KeptFlag, Loaded, OrdersPage, Outbox, Reconciliation,
+    RefundRow, Resolution, Retention, Settlement, Store, StoreError, Unpaid, UnpaidEnded, UnpaidOpen,
+    VerifiedKey, WaitingEvent, Which, WhichFlags, WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
@@ -189,7 +189,7 @@ impl Store for SqliteStore {
         self.read(reader::order(self.readers.clone(), tenant.clone(), id.clone())).await
     }
 
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError> {
         self.read(reader::orders(self.readers.clone(), tenant.clone(), which)).await
     }
 

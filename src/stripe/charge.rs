@@ -43,6 +43,8 @@ pub(super) struct Shipping<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<&'a str>,
     address: ShippingAddress<'a>,
 }
 
@@ -60,10 +62,12 @@ struct ShippingAddress<'a> {
 }
 
 impl<'a> Shipping<'a> {
-    pub(super) fn of(address: &'a Address) -> Self {
-        Self {
+    pub(super) fn of(intent: &'a AttemptIntent) -> Option<Self> {
+        let address: &Address = intent.shipping.as_ref()?;
+        Some(Self {
             name: &address.name,
             phone: address.phone_number.as_deref(),
+            carrier: intent.carrier.as_deref(),
             address: ShippingAddress {
                 line1: &address.line_one,
                 line2: address.line_two.as_deref(),
@@ -72,7 +76,7 @@ impl<'a> Shipping<'a> {
                 postal_code: &address.postal_code,
                 country: address.country.as_str(),
             },
-        }
+        })
     }
 }
 
@@ -102,7 +106,7 @@ pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<Stri
         description: format!("{} {}", view.name, charge.session),
         metadata,
         receipt_email: intent.receipt_email.as_deref(),
-        shipping: intent.shipping.as_ref().map(Shipping::of),
+        shipping: Shipping::of(intent),
     })
 }
 

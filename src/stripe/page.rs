@@ -172,7 +172,7 @@ pub fn encode_page(
             description: format!("{} {}", view.name, intent.charge.session),
             metadata,
             receipt_email: intent.receipt_email.as_deref(),
-            shipping: intent.shipping.as_ref().map(Shipping::of),
+            shipping: Shipping::of(intent),
         },
     })?)
 }

@@ -317,3 +317,17 @@ async fn while_stripe_cannot_be_read_a_restored_shop_shows_its_goods_and_takes_n
     assert_eq!(told["structuredContent"]["status"], "completed");
     assert_eq!(world.ledger().len(), 1, "it was paid before");
 }
+
+#[test]
+fn a_backup_that_is_not_there_is_told_once_and_by_its_own_name() {
+    let world = World::closed(crate::support::world::usual_shops());
+    let refused = run(&world, "restore", &["--from", "none.sqlite3"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(
+        said,
+        "error: there is no backup none.sqlite3; --from names a file that the backup command wrote\n"
+    );
+    let refused = run(&world, "backup", &["--to", "copy.sqlite3"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("store.url says where it is") && !said.contains("os error"), "{said}");
+}

@@ -110,7 +110,7 @@ async fn a_key_of_another_account_never_decides_what_became_of_a_payment() {
     assert!(lost.is_err());
 
     // Someone mixed up the keys: this one opens the other shop's account.
-    world.settings.push(("MERCHANT_HARBOR_COFFEE_STRIPE_KEY", OTHER_KEY));
+    world.settings.push(("MERCHANT_HARBOR_COFFEE__STRIPE_KEY", OTHER_KEY));
     world.start_until("attempt_waits_until_the_account_is_known", 3);
     let client = world.client(Speaks::Modern);
     let seen = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
@@ -119,7 +119,7 @@ async fn a_key_of_another_account_never_decides_what_became_of_a_payment() {
     assert_eq!(other["structuredContent"]["status"], "in_progress", "{other}");
     world.kill();
 
-    world.settings.push(("MERCHANT_HARBOR_COFFEE_STRIPE_KEY", SHOP_KEY));
+    world.settings.push(("MERCHANT_HARBOR_COFFEE__STRIPE_KEY", SHOP_KEY));
     world.start_gateway();
     let paid = world.client(Speaks::Modern).complete(&sheet["id"], &token).await;
     assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");

@@ -26,7 +26,7 @@ fn a_running_gateway_is_ready_and_a_dead_one_is_not() {
 }
 
 #[tokio::test]
-async fn the_probes_need_no_token_and_tell_nothing_of_merchants() {
+async fn the_probes_need_no_token_and_tell_nothing_of_merchants_that_are_served() {
     let world = World::start();
     let http = world.client(crate::support::client::Speaks::Modern).http;
     let base = format!("http://{}", world.admin_address());
@@ -41,5 +41,41 @@ async fn the_probes_need_no_token_and_tell_nothing_of_merchants() {
             404,
             "not on the public listener"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_without_a_merchant_that_can_be_served_does_not_start() {
+    let world = World::closed(Vec::new());
+    let started = world.command("serve").output().unwrap();
+    let said = String::from_utf8_lossy(&started.stderr);
+    assert_eq!(started.status.code(), Some(1), "{said}");
+    assert!(said.contains("error: the folder tenants holds no merchant; add a file"), "{said}");
+    assert!(started.stdout.is_empty(), "it never says that it listens");
+
+    std::fs::write(world.folder.path().join("tenants/kiln-works.toml"), "name = ").unwrap();
+    let started = world.command("serve").output().unwrap();
+    let said = String::from_utf8_lossy(&started.stderr);
+    assert_eq!(started.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("no merchant of the folder tenants can be served:\ntenants/kiln-works.toml:1:"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn merchants_that_are_left_out_are_named_and_fail_the_probe_where_all_are_required() {
+    let mut world = World::closed(crate::support::world::usual_shops());
+    std::fs::write(world.folder.path().join("tenants/kiln-works.toml"), "name = ").unwrap();
+    for (required, well) in [("false", true), ("true", false)] {
+        world.settings = vec![("GATEWAY__TENANTS__REQUIRE_ALL", required)];
+        world.start_until("stripe_account_known", 1);
+        let asked = healthcheck(&world, &world.admin_address());
+        let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+        assert_eq!(asked.status.success(), well, "{said}");
+        assert!(said.starts_with(if well { "ready\n" } else { "not ready: " }), "{said}");
+        assert!(said.contains("left out: kiln-works; `merchant-gateway check` says why"), "{said}");
+        assert!(!said.contains("harbor"), "{said}");
+        world.kill();
     }
 }

@@ -78,7 +78,7 @@ async fn orders_are_numbered_and_found_by_number_and_page() {
     let (_, by_number) = operator.get(&format!("orders/1002?tenant={SHOP}")).await;
     assert_eq!(by_number, bought[1].shown(&operator).await);
     assert_eq!((&by_number["id"], &by_number["total"]), (&json!(bought[1].id), &json!(bought[1].total)));
-    assert!(!by_number.to_string().contains("Lovelace"), "nothing of the shopper: {by_number}");
+    assert!(!first.to_string().contains("Lovelace"), "a list tells nothing of the shopper: {first}");
 
     let page = bought[1].page(&world, &world.client(Speaks::Modern)).await;
     assert!(page.contains("Order <strong>1002</strong>") && !page.contains("<script"), "{page}");
@@ -116,12 +116,13 @@ async fn money_goes_back_in_parts_once_each_and_never_more_than_was_paid() {
     let said = refused["detail"].as_str().unwrap();
     assert!(said.contains(&format!("{}.{:02}", left / 100, left % 100)), "{said}");
 
-    let (status, rest) = bought.refund(&operator, "rest", json!({})).await;
+    let (status, rest) = bought.refund(&operator, "rest", json!({ "amount": "all" })).await;
     assert_eq!((status, &rest["refund"]["amount"]), (200, &json!(left)), "{rest}");
-    let (status, other) =
-        bought.refund(&operator, "part-1", json!({ "reason": "requested_by_customer" })).await;
+    let (status, other) = bought
+        .refund(&operator, "part-1", json!({ "amount": "all", "reason": "requested_by_customer" }))
+        .await;
     assert_eq!((status, &other["code"]), (409, &json!("reference_taken")), "all is not a part: {other}");
-    assert_eq!(bought.refund(&operator, "more", json!({})).await.0, 409);
+    assert_eq!(bought.refund(&operator, "more", json!({ "amount": "all" })).await.0, 409);
     assert_eq!(gone_back(&world), [1000, left]);
 
     let shown = bought.shown(&operator).await;
@@ -154,12 +155,31 @@ async fn a_refund_that_cannot_be_asked_for_is_told_what_to_send() {
     for body in [
         json!({ "amount": "10" }),
         json!({ "amount": 10.5 }),
-        json!({ "reason": "because" }),
+        json!({ "amount": null }),
+        json!({ "amount": "everything" }),
+        json!({ "reason": "requested_by_customer" }),
         json!({ "ammount": 10 }),
+        json!({}),
         json!([]),
     ] {
         let (status, problem) = bought.refund(&operator, "r", body.clone()).await;
         assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{body}: {problem}");
+    }
+    for (body, words) in [
+        (
+            json!({ "amount": "10" }),
+            "amount: invalid value: string \"10\", expected a whole number of minor units, or \"all\"",
+        ),
+        (
+            json!({ "amount": 10, "reason": "because" }),
+            "reason: unknown variant `because`, expected one of `duplicate`",
+        ),
+        (json!({ "ammount": 10 }), "ammount: unknown field `ammount`, expected `amount` or `reason`"),
+        (json!({}), "the body: missing field `amount`"),
+    ] {
+        let (_, problem) = bought.refund(&operator, "r", body.clone()).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with(words), "{body}: {detail}");
     }
     for body in [json!({ "amount": 0 }), json!({ "amount": -5 })] {
         let (status, problem) = bought.refund(&operator, "r", body.clone()).await;
@@ -167,7 +187,113 @@ async fn a_refund_that_cannot_be_asked_for_is_told_what_to_send() {
     }
     assert_eq!(gone_back(&world), [0_i64; 0]);
     let url = format!("http://{}/admin/v1/{}", world.admin_address(), bought.path("/refunds"));
-    assert_eq!(operator.http.post(url).send().await.unwrap().status(), 401);
+    assert_eq!(operator.http.post(&url).send().await.unwrap().status(), 401);
+    // A body that was lost on the way gives nothing back, and sends nothing.
+    for url in [url.clone(), url.replace("/refunds", "/fulfillments")] {
+        let empty = operator.http.post(&url).bearer_auth(ADMIN_TOKEN).header("idempotency-key", "empty");
+        let empty = empty.send().await.unwrap();
+        assert_eq!(empty.status(), 400, "{url}");
+        let told = empty.text().await.unwrap();
+        assert!(
+            told.contains("the body is empty; send JSON such as") && told.contains("all that is left"),
+            "{told}"
+        );
+    }
+    assert_eq!(gone_back(&world), [0_i64; 0]);
+    assert_eq!(bought.shown(&operator).await["fulfillments"], json!([]));
+}
+
+#[tokio::test]
+async fn a_shop_without_a_receiver_has_all_that_it_needs_to_send_an_order() {
+    let world = World::start();
+    let bought = [buy(&world).await, buy(&world).await, buy(&world).await];
+    let operator = Operator::of(&world);
+    let order = bought[0].shown(&operator).await;
+    assert_eq!(order["state"], "paid");
+    assert_eq!(order["buyer"]["email"], "ada@example.com", "{order}");
+    assert_eq!(order["address"]["line_one"], california()["line_one"], "{order}");
+    assert_eq!(
+        (&order["shipping"]["title"], &order["shipping"]["carrier"]),
+        (&json!("Standard"), &json!("USPS"))
+    );
+    let (lines, totals) = (&order["lines"][0], &order["totals"]);
+    assert!(lines["tax"].as_i64() > Some(0) && lines["unit_price"].is_i64(), "{order}");
+    let sum = ["subtotal", "shipping", "tax"].map(|row| totals[row].as_i64().unwrap()).iter().sum::<i64>();
+    assert_eq!((sum, &totals["total"]), (bought[0].total, &json!(bought[0].total)));
+    let payment = world.emulator.ledger().remove(0);
+    assert!(payment.payment_intent.starts_with("pi_"));
+    let sent = |seen: &&Exchange| seen.method == "POST" && seen.path == "/v1/payment_intents";
+    let exchanges = world.emulator.exchanges();
+    let body = &exchanges.iter().find(sent).unwrap().body_pairs;
+    for (key, value) in
+        [("shipping[name]", &order["address"]["name"]), ("shipping[carrier]", &order["shipping"]["carrier"])]
+    {
+        assert!(body.iter().any(|(name, text)| name == key && *value == json!(text)), "{key}: {body:?}");
+    }
+
+    assert_eq!(bought[0].fulfill(&operator, "all", json!({ "items": "all" })).await.0, 200);
+    assert_eq!(bought[1].refund(&operator, "all", json!({ "amount": "all" })).await.0, 200);
+    for (filter, numbers) in [
+        ("&state=paid", json!([1003])),
+        ("&state=sent", json!([1001])),
+        ("&state=refunded", json!([1002])),
+        ("&state=partly_sent", json!([])),
+        ("&state=disputed", json!([])),
+        ("&number=1002", json!([1002])),
+        ("&number=1002&state=paid", json!([])),
+    ] {
+        let (status, page) = operator.get(&format!("orders?tenant={SHOP}{filter}")).await;
+        let found: Vec<&Value> =
+            page["orders"].as_array().unwrap().iter().map(|order| &order["number"]).collect();
+        assert_eq!((status, json!(found), &page["next"]), (200, numbers, &Value::Null), "{filter}");
+    }
+    let (status, refused) = bought[1].fulfill(&operator, "parcel", json!({ "items": "all" })).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("order_refunded")), "{refused}");
+    let (status, refused) = bought[0].refund(&operator, "more", json!({ "amount": 100_000 })).await;
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(status == 409 && detail.starts_with("a refund is at least 0.01 USD and at most "), "{detail}");
+}
+
+#[tokio::test]
+async fn no_route_takes_a_query_parameter_that_it_does_not_know() {
+    let world = World::start();
+    let operator = Operator::of(&world);
+    for path in [
+        "orders",
+        "orders/1001",
+        "sessions/chk_1",
+        "flags",
+        "deliveries",
+        "deliveries/oev_1",
+        "stripe-events",
+    ] {
+        for extra in ["stat=paid", "tenant=kiln-works"] {
+            let (status, told) = operator.get(&format!("{path}?tenant={SHOP}&{extra}")).await;
+            assert_eq!((status, &told["code"]), (400, &json!("invalid_request")), "{path} {extra}: {told}");
+        }
+    }
+    let posts = [
+        "orders/1001/refunds",
+        "orders/1001/fulfillments",
+        "sessions/chk_1/decide",
+        "flags/flg_1/resolve",
+        "deliveries/oev_1/retry",
+    ];
+    for path in posts {
+        let (status, told) =
+            operator.post_once(&format!("{path}?tenant={SHOP}&dry_run=true"), "k", json!({})).await;
+        let detail = told["detail"].as_str().unwrap();
+        assert!(
+            status == 400 && detail.starts_with("\"dry_run\" is no query parameter here"),
+            "{path}: {told}"
+        );
+    }
+    let (status, told) = operator.get("").await;
+    let detail = told["detail"].as_str().unwrap();
+    assert!(
+        status == 404 && detail.contains("orders, sessions, flags, deliveries and stripe-events"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -193,7 +319,7 @@ async fn after_a_refused_refund_what_went_back_by_other_hands_is_found() {
     // Somebody refunds a part in Stripe's dashboard, and no webhook tells.
     let part = format!("payment_intent={payment}&amount=1000");
     assert_eq!(by_hand::post(&world, "/v1/refunds", "by-hand", part).await["object"], "refund");
-    let (status, refused) = bought.refund(&operator, "all", json!({})).await;
+    let (status, refused) = bought.refund(&operator, "all", json!({ "amount": "all" })).await;
     assert_eq!((status, &refused["code"]), (409, &json!("refund_refused")), "{refused}");
     let found = async {
         while bought.shown(&operator).await["refunded_total"] != json!(1000) {
@@ -201,7 +327,7 @@ async fn after_a_refused_refund_what_went_back_by_other_hands_is_found() {
         }
     };
     tokio::time::timeout(std::time::Duration::from_mins(1), found).await.expect("it is looked for at once");
-    let (status, rest) = bought.refund(&operator, "the-rest", json!({})).await;
+    let (status, rest) = bought.refund(&operator, "the-rest", json!({ "amount": "all" })).await;
     assert_eq!((status, &rest["refund"]["amount"]), (200, &json!(bought.total - 1000)), "{rest}");
 }
 
@@ -240,7 +366,7 @@ async fn no_more_is_sent_than_was_bought_however_it_is_counted() {
         let (status, refused) = bought.fulfill(&operator, "p", json!({ "items": items })).await;
         assert_eq!((status, &refused["code"]), (409, &json!("not_that_many")), "{quantities:?}: {refused}");
     }
-    let (status, _) = bought.fulfill(&operator, "rest", json!({})).await;
+    let (status, _) = bought.fulfill(&operator, "rest", json!({ "items": "all" })).await;
     assert_eq!(status, 200);
     let (status, other) =
         bought.fulfill(&operator, "rest", json!({ "items": [{ "item": item, "quantity": 1 }] })).await;
@@ -313,9 +439,13 @@ async fn what_was_sent_is_kept_once_and_shown_to_the_shopper() {
     let (status, more) =
         bought.fulfill(&operator, "parcel-2", json!({ "items": [{ "item": item, "quantity": 2 }] })).await;
     assert_eq!((status, &more["code"]), (409, &json!("not_that_many")), "{more}");
-    let (status, rest) = bought.fulfill(&operator, "parcel-2", json!({})).await;
+    let (status, rest) = bought.fulfill(&operator, "parcel-2", json!({ "items": "all" })).await;
     assert_eq!((status, &rest["fulfillments"][1]["items"][0]["quantity"]), (200, &json!(1)), "{rest}");
-    assert_eq!(bought.fulfill(&operator, "parcel-3", json!({})).await.0, 409, "everything was sent");
+    assert_eq!(
+        bought.fulfill(&operator, "parcel-3", json!({ "items": "all" })).await.0,
+        409,
+        "everything was sent"
+    );
     for body in
         [json!({ "tracking_url": "http://track.example" }), json!({ "carrier": "" }), json!({ "items": 1 })]
     {

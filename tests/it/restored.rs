@@ -258,7 +258,12 @@ fn before_anybody_has_looked_a_session_neither_ends_nor_changes_and_can_be_read(
         bench.ask(Command::OpenPage { revision: Some(Revision(1)) }),
     ];
     for request in asked {
-        assert_eq!(bench.answer(request).unwrap_err(), Rejection::Unavailable);
+        let told = bench.answer(request).unwrap_err();
+        assert_eq!(told, Rejection::Unreconciled);
+        assert_eq!(
+            told.to_string(),
+            "this shop takes no orders just now, and takes them again in about two minutes; try again then"
+        );
     }
     rests(&bench, &as_it_was);
     assert_eq!(bench.commits, commits);

@@ -14,8 +14,8 @@ use sha2::Sha256;
 use crate::support::operator::Operator;
 use crate::support::world::{OLD_WEBHOOK_SECRET, SHOP, SHOP_ACCOUNT, WEBHOOK_SECRET, World, usual_shops};
 
-const VARIABLE: &str = "MERCHANT_HARBOR_COFFEE_STRIPE_WEBHOOK_SECRET";
-const OLD_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE_OLD_STRIPE_WEBHOOK_SECRET";
+const VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__STRIPE_WEBHOOK_SECRET";
+const OLD_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__OLD_STRIPE_WEBHOOK_SECRET";
 
 /// A world whose usual shop knows Stripe's webhooks by the secrets of these variables; its gateway is not started.
 fn closed(variables: &[&str]) -> World {

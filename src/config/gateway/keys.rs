@@ -14,7 +14,7 @@ pub(super) enum Kind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 30] = [
+pub(super) const KEYS: [(&str, &str, Kind); 31] = [
     ("public", "listen", Kind::Text),
     ("public", "base_hosts", Kind::List),
     ("public", "allowed_origins", Kind::List),
@@ -24,6 +24,7 @@ pub(super) const KEYS: [(&str, &str, Kind); 30] = [
     ("admin", "listen", Kind::Text),
     ("admin", "token", Kind::Text),
     ("tenants", "dir", Kind::Text),
+    ("tenants", "require_all", Kind::Switch),
     ("store", "url", Kind::Text),
     ("store", "minimum_free_bytes", Kind::Number),
     ("retention", "unpaid_sessions_days", Kind::Number),

@@ -92,6 +92,8 @@ pub struct AdminConfig {
 pub struct TenantsConfig {
     /// The folder with one file per merchant.
     pub dir: PathBuf,
+    /// Whether the gateway is ready only while every merchant of the folder is served.
+    pub require_all: bool,
 }
 
 /// `[store]`.
@@ -185,8 +187,8 @@ impl GatewayConfig {
         let public = read_public(layers);
         let admin = layers.read("admin.listen", |text: String| address_and_port(&text, "127.0.0.1:8081"));
         let token = layers.read_optional("admin.token", |text: String| secret_reference(&text));
-        let tenants =
-            layers.read("tenants.dir", |text: String| folder(&text)).map(|dir| TenantsConfig { dir });
+        let tenants = layers.read("tenants.dir", |text: String| folder(&text));
+        let require_all = layers.read("tenants.require_all", Ok::<bool, _>);
         let store = layers.read("store.url", |url: String| store(&url));
         let minimum_free =
             layers.read("store.minimum_free_bytes", |number: i64| within(number, 0, 1_000_000_000_000_000));
@@ -210,7 +212,7 @@ impl GatewayConfig {
         Some(Self {
             public: public?,
             admin: AdminConfig { listen: admin?, token },
-            tenants: tenants?,
+            tenants: TenantsConfig { dir: tenants?, require_all: require_all? },
             store: store?,
             minimum_free: minimum_free?,
             retention: retention?,

@@ -41,6 +41,9 @@ pub struct TenantConfig {
     stripe_key: SecretSetting,
     stripe_webhooks: Vec<SecretSetting>,
     webhook: Option<WebhookSetting>,
+    account_place: Place,
+    shared_account: bool,
+    warnings: Vec<Diagnostic>,
     /// The merchant's view, at generation 0.
     seed: MerchantView,
 }
@@ -103,6 +106,33 @@ impl TenantConfig {
     #[must_use]
     pub fn account(&self) -> Option<&AccountId> {
         self.seed.account.as_ref()
+    }
+
+    /// Where the account is named, or `[stripe]` where it is not.
+    pub(super) fn account_place(&self) -> &Place {
+        &self.account_place
+    }
+
+    /// Whether another merchant may be paid into the same Stripe account.
+    #[must_use]
+    pub fn shared_account(&self) -> bool {
+        self.shared_account
+    }
+
+    /// What the file says of the shop.
+    pub(super) fn seed(&self) -> &MerchantView {
+        &self.seed
+    }
+
+    /// Whether the merchant is told of its orders.
+    pub(super) fn has_webhook(&self) -> bool {
+        self.webhook.is_some()
+    }
+
+    /// What may be meant as it is written, and is more often a mistake.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
     }
 
     /// Where the key of its Stripe account is kept.
@@ -174,14 +204,6 @@ impl TenantConfig {
         self.webhook.as_ref().and_then(WebhookSetting::plain)
     }
 
-    /// Every reference to a secret, with the place where it is written.
-    pub(super) fn references(&self) -> impl Iterator<Item = (&SecretRef, &Place)> {
-        let settings = std::iter::once(&self.stripe_key)
-            .chain(&self.stripe_webhooks)
-            .chain(self.webhook.iter().flat_map(WebhookSetting::references));
-        settings.map(|setting| (&setting.reference, &setting.place))
-    }
-
     pub(super) fn host_places(&self) -> impl Iterator<Item = (&str, &Place)> {
         self.seed.hosts.iter().map(String::as_str).zip(&self.host_places)
     }
@@ -191,33 +213,15 @@ impl TenantConfig {
 pub fn parse_tenant(file: &Path, text: &str) -> Result<TenantConfig, Vec<Diagnostic>> {
     let source = Source::new(file, text);
     let config = source.parse().and_then(|table| read_root(&source, source.root(&table)));
+    let warnings = source.take_warnings();
     let problems = source.into_problems();
     match config {
-        Some(Root { seed, host_places, stripe_key, stripe_webhooks, webhook }) if problems.is_empty() => {
-            Ok(TenantConfig {
-                file: file.to_path_buf(),
-                source: text.to_owned(),
-                host_places,
-                stripe_key,
-                stripe_webhooks,
-                webhook,
-                seed,
-            })
-        }
+        Some(config) if problems.is_empty() => Ok(TenantConfig { warnings, ..config }),
         Some(_) | None => Err(problems),
     }
 }
 
-/// What a file says.
-struct Root {
-    seed: MerchantView,
-    host_places: Vec<Place>,
-    stripe_key: SecretSetting,
-    stripe_webhooks: Vec<SecretSetting>,
-    webhook: Option<WebhookSetting>,
-}
-
-fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<Root> {
+fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
     let id = read_id(source);
     let name = root.required("name", "write the shop's name");
     let name = name.and_then(|field| values::line(&field, LONGEST_NAME));
@@ -271,7 +275,18 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<Root> {
         status: MerchantStatus::Serving,
         records: Records::Whole,
     };
-    Some(Root { seed, host_places, stripe_key: stripe.key, stripe_webhooks: stripe.webhook_secrets, webhook })
+    Some(TenantConfig {
+        file: source.file().to_path_buf(),
+        source: source.text().to_owned(),
+        host_places,
+        stripe_key: stripe.key,
+        stripe_webhooks: stripe.webhook_secrets,
+        webhook,
+        account_place: stripe.account_place,
+        shared_account: stripe.shared_account,
+        warnings: Vec::new(),
+        seed,
+    })
 }
 
 fn read_id(source: &Source<'_>) -> Option<MerchantId> {
@@ -281,7 +296,8 @@ fn read_id(source: &Source<'_>) -> Option<MerchantId> {
         source.report(
             &Place::whole(source.file()),
             format!("the file's name {} is no tenant id", quoted(&stem)),
-            "name it by 1 to 63 lower-case letters, digits and hyphens, such as harbor-coffee.toml",
+            "name it by 1 to 63 lower-case letters and digits, with single hyphens between them, such as \
+             harbor-coffee.toml",
         );
     }
     id.ok()

@@ -13,6 +13,10 @@ use crate::ports::Environment;
 /// How many webhook secrets may be in use at once, while one is changed for another or an endpoint moves.
 const MOST_WEBHOOK_SECRETS: usize = 4;
 
+/// Those of the sample files, which belong to nobody.
+const SAMPLE_NETWORKS: [&str; 3] =
+    ["profile_test_harborcoffee", "profile_test_fernandthread", "profile_test_kumoprints"];
+
 const TEST_NETWORK: &str = "profile_test_";
 const METHODS: [(&str, PaymentMethod); 4] = [
     ("card", PaymentMethod::Card),
@@ -59,6 +63,10 @@ fn is_webhook_secret(secret: &SecretString) -> bool {
 pub(super) struct Stripe {
     pub(super) network_id: NetworkId,
     pub(super) account: Option<AccountId>,
+    /// Where the account is named, or the section where it is not.
+    pub(super) account_place: Place,
+    /// Whether another merchant may be paid into the same account.
+    pub(super) shared_account: bool,
     pub(super) key: SecretSetting,
     pub(super) payment_methods: Vec<PaymentMethod>,
     /// What signs Stripe's webhooks: any of them.
@@ -77,7 +85,10 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Opti
     let network_id =
         section.required("network_id", "copy the Network ID from the Stripe dashboard, profile_test_…");
     let network_id = network_id.and_then(|field| read_network(&field, mode));
-    let account = section.field("account_id").and_then(|field| id::<AccountId>(&field, "acct_1ABC"));
+    let account = section.field("account_id");
+    let account_place = account.as_ref().map_or_else(|| section.place(), Field::place);
+    let account = account.and_then(|field| id::<AccountId>(&field, "acct_1ABC"));
+    let shared_account = section.field("shared_account").and_then(|field| field.switch()).unwrap_or(false);
     let key =
         section.required("secret_key", "refer to the key, such as \"file:stripe_key\" or \"env:MERCHANT_…\"");
     let key = key.and_then(|field| read_secret(&field, merchant?, "STRIPE_KEY"));
@@ -94,11 +105,22 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Opti
         None => vec![PaymentMethod::Card, PaymentMethod::ApplePay, PaymentMethod::GooglePay],
     };
     section.finish();
-    Some(Stripe { network_id: network_id?, account, key: key?, payment_methods, webhook_secrets })
+    Some(Stripe {
+        network_id: network_id?,
+        account,
+        account_place,
+        shared_account,
+        key: key?,
+        payment_methods,
+        webhook_secrets,
+    })
 }
 
 fn read_network(field: &Field<'_>, mode: Option<Mode>) -> Option<NetworkId> {
     let network: NetworkId = id(field, "profile_test_61TbCdEfGh")?;
+    if SAMPLE_NETWORKS.contains(&network.as_str()) {
+        field.warn("is the Network ID of a sample file", "copy the merchant's own from its Stripe dashboard");
+    }
     let of_test = network.as_str().starts_with(TEST_NETWORK);
     let Some(mode) = mode else { return Some(network) };
     let (right, remedy) = match mode {

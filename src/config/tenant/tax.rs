@@ -1,6 +1,7 @@
 //! `[tax]`: how the shop's tax is found.
 //!
-//! Invariant: that a shop charges no tax is written in its file and never concluded from silence.
+//! Invariant: that a shop charges no tax, on its goods or on shipping, is written in its file and never concluded from
+//! silence.
 
 use super::values::country;
 use crate::config::diagnostic::quoted;
@@ -38,6 +39,12 @@ pub(super) fn read(root: &Section<'_>, sold_to: &[CountryCode]) -> Option<TaxRul
     let rates_field = section.field("rates");
     let rates = read_rates(&section.section("rates"), sold_to);
     let place = section.place();
+    if matches!(chosen, Some(Provider::Fixed)) && shipping.is_none() {
+        section.missing(
+            "shipping",
+            "write shipping = true where shipping is taxed like the goods, or shipping = false where it is not",
+        );
+    }
     section.finish();
     match chosen? {
         Provider::None => {
@@ -68,7 +75,7 @@ pub(super) fn read(root: &Section<'_>, sold_to: &[CountryCode]) -> Option<TaxRul
             Some(TaxRule::Fixed(FixedTax {
                 rates,
                 elsewhere: elsewhere.and_then(|(rate, _)| rate),
-                on_shipping: shipping.and_then(|(on, _)| on).unwrap_or(false),
+                on_shipping: shipping.and_then(|(on, _)| on)?,
             }))
         }
     }

@@ -7,6 +7,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use url::Url;
+
 use crate::config::diagnostic::quoted;
 use crate::config::document::{Field, Section};
 use crate::config::web;
@@ -87,11 +89,29 @@ pub(super) fn id<T: FromStr<Err = IdError>>(field: &Field<'_>, example: &str) ->
 pub(super) fn address(field: &Field<'_>) -> Option<String> {
     let text = field.text()?;
     match web::address(text) {
-        Ok(_) => Some(text.to_owned()),
+        Ok(url) => {
+            warn_of_example(field, &url);
+            Some(text.to_owned())
+        }
         Err(wrong) => {
             field.refuse(wrong.problem, wrong.remedy);
             None
         }
+    }
+}
+
+/// A host that is reserved for examples stands in the sample files and leads nowhere.
+pub(super) fn warn_of_example(field: &Field<'_>, url: &Url) {
+    let host = url.host_str().unwrap_or_default();
+    let reserved = ["example", "example.com", "example.net", "example.org"];
+    if reserved
+        .iter()
+        .any(|end| host.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+    {
+        field.warn(
+            format!("leads to {}, a host for examples that nobody answers at", quoted(host)),
+            "write an address of the shop's own, or remove it",
+        );
     }
 }
 
@@ -168,6 +188,7 @@ impl Amounts {
     /// A price: not negative, and not more than can be charged.
     pub(super) fn price(self, field: &Field<'_>) -> Option<Money> {
         let amount = self.read(field)?;
+        self.warn_of_major_units(field, amount);
         match amount.chargeable() {
             Err(error @ (MoneyError::AboveMaximum(_) | MoneyError::NotAMultipleOfTen(_))) => {
                 field.refuse(format!("is no price: {error}"), self.example());
@@ -186,6 +207,18 @@ impl Amounts {
                     None
                 }
             },
+        }
+    }
+
+    /// A price below one dollar, euro or dinar is more often one in whole dollars.
+    fn warn_of_major_units(self, field: &Field<'_>, amount: Money) {
+        let unit = 10_i64.pow(amount.currency.exponent());
+        if (1..unit).contains(&amount.minor) {
+            let meant = Money::new(amount.minor * unit, amount.currency);
+            field.warn(
+                format!("is {amount}, which looks like {meant} written without its decimals"),
+                format!("write {} where {meant} is meant", meant.minor),
+            );
         }
     }
 

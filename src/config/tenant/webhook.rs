@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::stripe::{SecretSetting, read_secret};
+use super::values::warn_of_example;
 use crate::config::diagnostic::{Diagnostic, Place};
 use crate::config::document::{Field, Section};
 use crate::config::secrets::SecretsDir;
@@ -71,7 +72,10 @@ fn read_url(field: &Field<'_>) -> Option<Url> {
             field.refuse("carries a fragment, which is never sent", "remove what stands behind the #");
             None
         }
-        Ok(url) => Some(url),
+        Ok(url) => {
+            warn_of_example(field, &url);
+            Some(url)
+        }
         Err(wrong) => {
             field.refuse(wrong.problem, wrong.remedy);
             None
@@ -80,11 +84,6 @@ fn read_url(field: &Field<'_>) -> Option<Url> {
 }
 
 impl WebhookSetting {
-    /// References to secrets, with their places.
-    pub(super) fn references(&self) -> impl Iterator<Item = &SecretSetting> {
-        self.secrets.iter()
-    }
-
     /// Plain `http` leads to this machine, which only development is for.
     pub(super) fn plain(&self) -> Option<Diagnostic> {
         (self.url.scheme() == "http").then(|| {

@@ -40,6 +40,8 @@ pub struct AttemptIntent {
     pub receipt_email: Option<String>,
     /// Where the goods go; Stripe's risk engine reads it.
     pub shipping: Option<Address>,
+    /// Who carries them, where the chosen shipping option says it.
+    pub carrier: Option<String>,
     /// Makes repeats of the request one payment.
     pub idempotency_key: IdempotencyKey,
     /// When it was committed.

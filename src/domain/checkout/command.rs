@@ -210,11 +210,14 @@ pub enum Rejection {
     #[error("this checkout is {0}; only a completed one has an order")]
     NotPaid(&'static str),
     /// More than what was paid, or nothing.
-    #[error("a refund is at least 1 and at most {left}, which is what has not been refunded yet")]
+    #[error("a refund is at least {} and at most {left}, which is what has not been refunded yet", left.least())]
     RefundTooLarge {
         /// What is left.
         left: Money,
     },
+    /// Nothing is sent for money that was given back.
+    #[error("everything that was paid for this order has gone back, so nothing of it is sent any more")]
+    GoneBack,
     /// One refund at a time.
     #[error("another refund of this order is not decided yet; try again when it is")]
     RefundUnderWay,
@@ -246,6 +249,9 @@ pub enum Rejection {
     /// There is too little room for new checkouts; those that have begun go on.
     #[error("this shop cannot begin a new order just now; try again in a few minutes")]
     NoRoom,
+    /// The records were restored, and what was paid since is not accounted for yet; nothing was done.
+    #[error("this shop takes no orders just now, and takes them again in about two minutes; try again then")]
+    Unreconciled,
     /// The store did not answer; nothing was done.
     #[error("the shop cannot reach its records just now; try again in a moment")]
     Unavailable,

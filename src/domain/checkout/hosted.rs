@@ -194,6 +194,7 @@ pub(super) fn open(
         account: account.clone(),
         receipt_email: receipt_email(&session.wishes.buyer, context),
         shipping: session.wishes.address.clone(),
+        carrier: quote.carrier(),
         started: now,
         repeat_until: now + REPEAT,
     };

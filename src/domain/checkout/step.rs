@@ -43,7 +43,7 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Refuses what must not be done on records that may be older than what happened.
     pub(super) fn reliable_records(&self) -> Result<(), Rejection> {
-        if self.view.records.are_reliable() { Ok(()) } else { Err(Rejection::Unavailable) }
+        if self.view.records.are_reliable() { Ok(()) } else { Err(Rejection::Unreconciled) }
     }
 
     /// The number of an edited session's quote: one that nobody was shown another quote under.
@@ -393,6 +393,7 @@ fn pay(
         account: account.clone(),
         receipt_email: receipt_email(&next.wishes.buyer, context),
         shipping: session.wishes.address.clone(),
+        carrier: quote.carrier(),
         started: now,
         repeat_until,
     };

@@ -1,11 +1,14 @@
 //! A paid checkout, and what becomes of it afterwards.
 
 mod book;
+mod state;
 
 pub use book::{
     Asking, Book, Dispute, DisputeStatus, Fulfilled, Fulfillment, Refund, RefundReason, RefundRequest,
     RefundState, RefundStatus,
 };
+
+pub use state::OrderState;
 
 use serde::{Deserialize, Serialize};
 

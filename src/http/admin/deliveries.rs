@@ -55,7 +55,7 @@ impl Asked {
 
 /// A merchant's order events, newest first. `next` is the `after` of the next page, `null` on the last.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &["state", "order", "after", "limit"])?;
     let asked = web::Query::<Asked>::from_query(request.query_string())
         .map_err(|_| Problem::invalid("limit is a number; state, order and after are words"))?;
     let mut which = asked.into_inner().which()?;
@@ -75,7 +75,7 @@ async fn show(
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let found = merchant.delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
     Ok(answer(&told(&found)))
 }
@@ -87,7 +87,7 @@ async fn retry(
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let found = merchant.retry_delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
     if found.payload.is_empty() {
         return Err(Problem::new(

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::operator::Operator;
-use super::problem::Problem;
+use super::problem::{Problem, read_body};
 use crate::domain::ids::FlagId;
 use crate::store::{KeptFlag, Resolution, WhichFlags};
 
@@ -33,7 +33,7 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
         after: Option<FlagId>,
         limit: Option<u32>,
     }
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &["open", "after", "limit"])?;
     let asked = web::Query::<Asked>::from_query(request.query_string())
         .map_err(|_| Problem::invalid("open is true or false, after a flag's id, limit a number"))?;
     let limit = asked.limit.unwrap_or(PAGE);
@@ -63,9 +63,8 @@ async fn resolve(
     struct Resolve {
         resolution: String,
     }
-    let merchant = operator.merchant(&request)?;
-    let Resolve { resolution } = serde_json::from_slice(&body)
-        .map_err(|_| Problem::invalid("send {\"resolution\": \"what was done\"} as JSON"))?;
+    let merchant = operator.merchant(&request, &[])?;
+    let Resolve { resolution } = read_body(&body, "{\"resolution\": \"what was done\"}")?;
     let text = resolution.trim();
     if text.is_empty() || text.chars().count() > LONGEST || text.chars().any(char::is_control) {
         return Err(Problem::invalid(format!("a resolution is one line of 1 to {LONGEST} characters")));

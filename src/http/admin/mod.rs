@@ -20,7 +20,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::ErrorHandlers;
 use actix_web::{App, HttpServer, web};
 
-pub use probes::Probes;
+pub use probes::{LeftOut, Probes};
 
 use super::connections;
 use crate::actors::Directory;
@@ -74,5 +74,8 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
 }
 
 async fn nothing_here() -> Result<actix_web::HttpResponse, Problem> {
-    Err(Problem::not_found("nothing answers here; see /admin/v1/"))
+    Err(Problem::not_found(
+        "nothing answers here; there are /livez and /readyz, and below /admin/v1: orders, sessions, flags, deliveries and \
+         stripe-events, each with ?tenant= and a merchant's id",
+    ))
 }

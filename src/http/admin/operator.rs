@@ -17,6 +17,9 @@ pub(super) struct Operator {
     admin: web::Data<Admin>,
 }
 
+/// The parameter that every request has.
+const TENANT: &str = "tenant";
+
 /// Which merchant a request is about: `?tenant=harbor-coffee`.
 #[derive(Deserialize)]
 struct About {
@@ -28,8 +31,25 @@ impl Operator {
         &self.admin
     }
 
-    /// The merchant that the request names.
-    pub(super) fn merchant(&self, request: &HttpRequest) -> Result<MerchantHandle, Problem> {
+    /// The merchant that the request names; `known` are the query parameters beside it. Another one, or one given twice, is
+    /// refused: a filter that is not understood must not answer like one that matches.
+    pub(super) fn merchant(&self, request: &HttpRequest, known: &[&str]) -> Result<MerchantHandle, Problem> {
+        let mut seen: Vec<String> = Vec::new();
+        for (name, _) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
+            if name != TENANT && !known.contains(&name.as_ref()) {
+                let names: Vec<&str> = std::iter::once(TENANT).chain(known.iter().copied()).collect();
+                let (name, names) = (name.escape_debug(), names.join(", "));
+                return Err(Problem::invalid(format!(
+                    "\"{name}\" is no query parameter here; known are {names}"
+                )));
+            }
+            if seen.iter().any(|earlier| *earlier == name) {
+                return Err(Problem::invalid(format!(
+                    "the query parameter \"{name}\" is there twice; keep one"
+                )));
+            }
+            seen.push(name.into_owned());
+        }
         let about = web::Query::<About>::from_query(request.query_string()).map_err(|_| {
             Problem::invalid("name the merchant as a query parameter, such as ?tenant=harbor-coffee")
         })?;

@@ -1,26 +1,33 @@
 //! `/admin/v1/orders`: what was sold, money that goes back, goods that were sent.
 //!
-//! Nothing of the shopper is shown: whoever sends the goods has it from the order events.
+//! One order shows its buyer and address, so that a shop without a receiver of order events can send the goods; a list shows
+//! neither.
+
+use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::operator::Operator;
-use super::problem::Problem;
+use super::problem::{Problem, read_body};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::aftersales::RefundWish;
 use crate::domain::checkout::command::{Answer, Command, PlacedOrder};
 use crate::domain::ids::{ItemId, OrderNumber, Reference};
-use crate::domain::order::{Fulfilled, Fulfillment, RefundReason, RefundState};
-use crate::protocol::order_events::{dispute_told, fulfillment_told, refund_told};
+use crate::domain::order::{Fulfilled, Fulfillment, OrderState, RefundReason, RefundState};
+use crate::protocol::order_events::{dispute_told, fulfillment_told, order_told, refund_told};
 use crate::store::{DeliveryState, Which, WhichOrders};
 
 /// How many come at once where the request does not say, and at most.
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
+
+/// The word for all that is left.
+const ALL: &str = "all";
 
 /// The longest carrier, tracking number and tracking address.
 const LONGEST: usize = 200;
@@ -34,28 +41,40 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/orders/{id}/erase").route(web::post().to(erase)));
 }
 
-/// A merchant's orders, newest first. `next` is the `before` of the next page, `null` on the last.
+/// A merchant's orders, newest first; `state` and `number` narrow them down. `next` is the `before` of the next page, `null`
+/// on the last.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
     struct Asked {
+        number: Option<u32>,
+        state: Option<String>,
         before: Option<u32>,
         limit: Option<u32>,
     }
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &["number", "state", "before", "limit"])?;
     let asked = web::Query::<Asked>::from_query(request.query_string())
-        .map_err(|_| Problem::invalid("before and limit are numbers"))?;
+        .map_err(|_| Problem::invalid("number, before and limit are numbers"))?
+        .into_inner();
     let limit = asked.limit.unwrap_or(PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
     }
-    let which = WhichOrders { number: None, before: asked.before.map(OrderNumber), limit: limit + 1 };
-    let mut found = merchant.orders(which).await?;
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > page;
-    found.truncate(page);
-    let next = found.last().filter(|_| more).map(|last| last.number);
-    let orders: Vec<Value> = found.iter().map(head).collect();
-    Ok(answer(&json!({ "orders": orders, "next": next })))
+    let which = WhichOrders {
+        number: asked.number.map(OrderNumber),
+        state: asked.state.as_deref().map(order_state).transpose()?,
+        before: asked.before.map(OrderNumber),
+        limit,
+    };
+    let page = merchant.orders(which).await?;
+    let orders: Vec<Value> = page.orders.iter().map(|listed| head(&listed.placed, listed.state)).collect();
+    Ok(answer(&json!({ "orders": orders, "next": page.next })))
+}
+
+fn order_state(text: &str) -> Result<OrderState, Problem> {
+    OrderState::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
+        let words = OrderState::ALL.map(OrderState::as_str).join(", ");
+        Problem::invalid(format!("state is one of {words}"))
+    })
 }
 
 /// One order, by its id or its number, with its refunds, disputes and what was sent.
@@ -64,14 +83,14 @@ async fn show(
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let placed = find(&merchant, &path).await?;
     let told = merchant.ask(&placed.order.session, Command::Read).await?;
     Ok(answer(&whole(&placed, &told)))
 }
 
-/// Gives money back: `{"amount": 1200, "reason": "requested_by_customer"}`, both optional; without an amount all that is
-/// left. The `Idempotency-Key` header names the refund: the same one again is the same refund.
+/// Gives money back: `{"amount": 1200, "reason": "requested_by_customer"}`, the reason optional; `"amount": "all"` is all that
+/// is left. The `Idempotency-Key` header names the refund: the same one again is the same refund.
 async fn refund(
     operator: Operator,
     path: web::Path<String>,
@@ -81,19 +100,20 @@ async fn refund(
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Asked {
-        amount: Option<i64>,
+        amount: HowMuch,
         reason: Option<RefundReason>,
     }
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let reference = reference(&request)?;
-    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    let Asked { amount, reason } = serde_json::from_slice(text).map_err(|_| {
-        Problem::invalid(
-            "send {\"amount\": 1200, \"reason\": \"requested_by_customer\"} as JSON: amount in minor units of the order's \
-             currency, reason one of duplicate, fraudulent, requested_by_customer; without an amount all that is left \
-             goes back",
-        )
-    })?;
+    let Asked { amount, reason } = read_body(
+        &body,
+        "{\"amount\": 1200, \"reason\": \"requested_by_customer\"}, with the amount in minor units of the order's currency, or \
+         {\"amount\": \"all\"} for all that is left",
+    )?;
+    let amount = match amount {
+        HowMuch::All => None,
+        HowMuch::Minor(amount) => Some(amount),
+    };
     let placed = find(&merchant, &path).await?;
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
     let wish = RefundWish { reference: reference.clone(), amount, reason };
@@ -122,8 +142,8 @@ async fn refund(
 }
 
 /// Tells that goods were sent: `{"items": [{"item": "mug", "quantity": 1}], "carrier": "UPS", "tracking_number": "1Z…",
-/// "tracking_url": "https://…"}`, all optional; without items all that is left was sent. The `Idempotency-Key` header names
-/// it: the same one again changes nothing.
+/// "tracking_url": "https://…"}`, all optional but the items; `"items": "all"` is all that is left. The `Idempotency-Key` header
+/// names it: the same one again changes nothing.
 async fn fulfill(
     operator: Operator,
     path: web::Path<String>,
@@ -132,32 +152,27 @@ async fn fulfill(
 ) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Item {
-        item: ItemId,
-        quantity: u32,
-    }
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
     struct Asked {
-        #[serde(default)]
-        items: Vec<Item>,
+        items: Items,
         carrier: Option<String>,
         tracking_number: Option<String>,
         tracking_url: Option<String>,
     }
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let reference = reference(&request)?;
-    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    let asked: Asked = serde_json::from_slice(text).map_err(|error| {
-        Problem::invalid(format!(
-            "send {{\"items\": [{{\"item\": \"…\", \"quantity\": 1}}], \"carrier\": \"…\", \"tracking_number\": \"…\", \
-             \"tracking_url\": \"https://…\"}} as JSON, all of it optional (line {}, column {})",
-            error.line(),
-            error.column(),
-        ))
-    })?;
+    let asked: Asked = read_body(
+        &body,
+        "{\"items\": [{\"item\": \"…\", \"quantity\": 1}], \"carrier\": \"…\", \"tracking_number\": \"…\", \"tracking_url\": \
+         \"https://…\"}, or \"items\": \"all\" for all that is left",
+    )?;
+    let items = match asked.items {
+        Items::All => Vec::new(),
+        Items::Named(items) if items.is_empty() => {
+            return Err(Problem::invalid("items: is empty; name what was sent, or write \"all\""));
+        }
+        Items::Named(items) => items,
+    };
     let tracking_url = asked.tracking_url.map(|text| secure(&text)).transpose()?;
-    let items = asked.items.into_iter().map(|Item { item, quantity }| Fulfilled { item, quantity }).collect();
     let fulfillment = Fulfillment {
         reference: reference.clone(),
         items,
@@ -181,7 +196,7 @@ async fn erase(
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let placed = find(&merchant, &path).await?;
     let Some(erased) = merchant.erase_buyer(&placed).await? else {
         return Err(Problem::not_found("this merchant has no such order"));
@@ -196,6 +211,86 @@ async fn erase(
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
     tracing::warn!(merchant = %tenant, %order, erased, pending = pending.len(), "buyer_erased");
     Ok(answer(&json!({ "order": order, "erased": erased, "pending_deliveries": pending })))
+}
+
+/// How much goes back. All is asked for in words, so that a body that was lost on the way gives back nothing.
+#[derive(Clone, Copy)]
+enum HowMuch {
+    All,
+    Minor(i64),
+}
+
+impl<'de> Deserialize<'de> for HowMuch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = HowMuch;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number of minor units, or \"all\"")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<HowMuch, E> {
+                Ok(HowMuch::Minor(number))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<HowMuch, E> {
+                let fits = i64::try_from(number).map(HowMuch::Minor);
+                fits.map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<HowMuch, E> {
+                if text == ALL {
+                    Ok(HowMuch::All)
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Str(text), &self))
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// What was sent; all is told in words, too.
+enum Items {
+    All,
+    Named(Vec<Fulfilled>),
+}
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Item {
+            item: ItemId,
+            quantity: u32,
+        }
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Items;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of items with their quantities, or \"all\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Items, E> {
+                if text == ALL {
+                    Ok(Items::All)
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Str(text), &self))
+                }
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items, A::Error> {
+                let mut items = Vec::new();
+                while let Some(Item { item, quantity }) = list.next_element()? {
+                    items.push(Fulfilled { item, quantity });
+                }
+                Ok(Items::Named(items))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
 }
 
 /// What its asker calls a thing.
@@ -232,8 +327,8 @@ async fn find(merchant: &MerchantHandle, path: &str) -> Result<PlacedOrder, Prob
     let unknown = || Problem::not_found("this merchant has no such order; give its id (ord_…) or its number");
     let found = match path.parse::<u32>() {
         Ok(number) => {
-            let which = WhichOrders { number: Some(OrderNumber(number)), before: None, limit: 1 };
-            merchant.orders(which).await?.pop()
+            let which = WhichOrders { number: Some(OrderNumber(number)), limit: 1, ..WhichOrders::default() };
+            merchant.orders(which).await?.orders.pop().map(|listed| listed.placed)
         }
         Err(_) => merchant.order(&path.parse().map_err(|_| unknown())?).await?,
     };
@@ -245,28 +340,24 @@ fn answer(body: &Value) -> HttpResponse {
 }
 
 /// What a list tells of an order.
-fn head(placed: &PlacedOrder) -> Value {
+fn head(placed: &PlacedOrder, state: OrderState) -> Value {
     let order = &placed.order;
     json!({
         "id": order.id, "number": placed.number, "session": order.session, "payment_intent": order.payment_intent,
-        "created": order.created.to_string(), "permalink_url": placed.permalink,
+        "created": order.created.to_string(), "permalink_url": placed.permalink, "state": state.as_str(),
         "total": order.quote.total.minor, "currency": order.quote.total.currency.code(),
     })
 }
 
+/// The head, what order events tell of it, and its book.
 fn whole(placed: &PlacedOrder, told: &Answer) -> Value {
     let book = &told.session.book;
-    let lines: Vec<Value> = placed
-        .order
-        .quote
-        .lines
-        .iter()
-        .map(|line| json!({ "item": line.item, "title": line.title, "quantity": line.quantity, "total": line.total.minor }))
-        .collect();
-    let mut whole = head(placed);
-    if let Value::Object(members) = &mut whole {
+    let mut whole = head(placed, OrderState::of(book, &placed.order.quote));
+    if let (Value::Object(members), Value::Object(facts)) =
+        (&mut whole, order_told(&placed.order, &placed.permalink))
+    {
+        members.extend(facts);
         let more = [
-            ("lines", json!(lines)),
             ("refunded_total", json!(book.refunded())),
             ("refunds", book.refunds.iter().map(refund_told).collect()),
             ("disputes", book.disputes.iter().map(dispute_told).collect()),

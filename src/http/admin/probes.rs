@@ -1,6 +1,7 @@
-//! `/livez` and `/readyz`: for the machinery that starts, watches and drains the process. They need no token and tell
-//! nothing of any merchant.
+//! `/livez` and `/readyz`: for the machinery that starts, watches and drains the process. They need no token, and
+//! tell nothing of any merchant but that it is left out.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,13 +23,36 @@ pub struct Probes {
     io: Io,
     disk: Arc<DiskSpace>,
     stopping: Arc<AtomicBool>,
+    left_out: Arc<LeftOut>,
+}
+
+/// The merchants that should be served and cannot be.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// Their ids, or the names of their files where those are none.
+    pub merchants: Vec<String>,
+    /// Whether the gateway is not ready without them.
+    pub required: bool,
+}
+
+impl LeftOut {
+    /// Whether the gateway is not ready for want of them.
+    const fn is_missed(&self) -> bool {
+        self.required && !self.merchants.is_empty()
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "left out: {}; `merchant-gateway check` says why", self.merchants.join(", "))
+    }
 }
 
 impl Probes {
     /// Probes of a gateway that serves.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, io: Io, disk: Arc<DiskSpace>) -> Self {
-        Self { store, io, disk, stopping: Arc::new(AtomicBool::new(false)) }
+    pub fn new(store: Arc<dyn Store>, io: Io, disk: Arc<DiskSpace>, left_out: LeftOut) -> Self {
+        Self { store, io, disk, stopping: Arc::new(AtomicBool::new(false)), left_out: Arc::new(left_out) }
     }
 
     /// From now on the gateway is alive and not ready: it takes no new work.
@@ -69,14 +93,18 @@ async fn livez() -> HttpResponse {
 
 /// Whether it can take work, which it has tried: send it none while it cannot.
 async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
-    match probes.why_not_ready().await {
-        None if probes.disk.is_low() => {
-            let body = "ready\nlittle disk space is left: no new checkout begins, all others go on\n";
-            HttpResponse::Ok().content_type("text/plain").body(body)
-        }
-        None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Some(why) => {
-            HttpResponse::ServiceUnavailable().content_type("text/plain").body(format!("not ready: {why}\n"))
-        }
+    let mut notes = Vec::new();
+    if probes.disk.is_low() {
+        notes.push("little disk space is left: no new checkout begins, all others go on".to_owned());
     }
+    if !probes.left_out.merchants.is_empty() {
+        notes.push(probes.left_out.to_string());
+    }
+    let missed = || notes.last().cloned().filter(|_| probes.left_out.is_missed());
+    let (mut answer, first) = match probes.why_not_ready().await.or_else(missed) {
+        Some(why) => (HttpResponse::ServiceUnavailable(), format!("not ready: {why}")),
+        None => (HttpResponse::Ok(), "ready".to_owned()),
+    };
+    let lines: Vec<String> = std::iter::once(first).chain(notes).collect();
+    answer.content_type("text/plain").body(lines.join("\n") + "\n")
 }

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::middleware::ErrorHandlerResponse;
 use actix_web::{HttpResponse, ResponseError};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::domain::checkout::command::Rejection;
@@ -39,6 +40,22 @@ impl Problem {
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
+}
+
+/// Reads a body of JSON; a wrong one is told with the field that is wrong, why, and an example of a right one.
+pub(super) fn read_body<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Err(Problem::invalid(format!("the body is empty; send JSON such as {example}")));
+    }
+    let wrong = |field: &str, error: &serde_json::Error| {
+        let field = if field == "." { "the body".to_owned() } else { field.escape_debug().to_string() };
+        Problem::invalid(format!("{field}: {error}; send JSON such as {example}"))
+    };
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut reader);
+    let read = read.map_err(|error| wrong(&error.path().to_string(), error.inner()))?;
+    reader.end().map_err(|error| wrong(".", &error))?;
+    Ok(read)
 }
 
 impl fmt::Display for Problem {
@@ -108,11 +125,14 @@ impl From<Rejection> for Problem {
             Rejection::RefundTooLarge { .. } => Self::new(StatusCode::CONFLICT, "refund_too_large", text),
             Rejection::RefundUnderWay => Self::new(StatusCode::CONFLICT, "refund_under_way", text),
             Rejection::ReferenceTaken(_) => Self::new(StatusCode::CONFLICT, "reference_taken", text),
+            Rejection::GoneBack => Self::new(StatusCode::CONFLICT, "order_refunded", text),
             Rejection::NotThatMany { .. } | Rejection::NothingToSend => {
                 Self::new(StatusCode::CONFLICT, "not_that_many", text)
             }
             Rejection::Undecided => Self::unavailable("the session is still at work; look again in a moment"),
-            Rejection::Busy | Rejection::NoRoom | Rejection::Unavailable => Self::unavailable(text),
+            Rejection::Busy | Rejection::NoRoom | Rejection::Unreconciled | Rejection::Unavailable => {
+                Self::unavailable(text)
+            }
             Rejection::AccountUnknown => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "account_unknown",

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
 use super::operator::Operator;
-use super::problem::Problem;
+use super::problem::{Problem, read_body};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command};
 use crate::domain::checkout::decision::Decision;
@@ -27,7 +27,7 @@ async fn show(
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let id = session_id(&path)?;
     let answer = merchant.ask(&id, Command::Read).await?;
     told(&merchant, &answer).await
@@ -42,13 +42,12 @@ async fn decide(
     request: HttpRequest,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &[])?;
     let id = session_id(&path)?;
-    let decision: Decision = serde_json::from_slice(&body).map_err(|_| {
-        Problem::invalid(
-            "send {\"decision\": \"charged\", \"payment_intent\": \"pi_…\"} or {\"decision\": \"not_charged\"} as JSON",
-        )
-    })?;
+    let decision: Decision = read_body(
+        &body,
+        "{\"decision\": \"charged\", \"payment_intent\": \"pi_…\"} or {\"decision\": \"not_charged\"}",
+    )?;
     let tenant = &merchant.tenant().merchant;
     merchant.ask(&id, Command::Decide(decision.clone())).await.inspect_err(|rejection| {
         tracing::warn!(merchant = %tenant, session = %id, ?decision, %rejection, "decision_refused");

@@ -24,7 +24,7 @@ struct Asked {
 /// A merchant's events of the last thirty days, the latest first; and how many webhooks were refused since the process
 /// started, by reason. Of what was refused nothing is kept.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let merchant = operator.merchant(&request)?;
+    let merchant = operator.merchant(&request, &["limit"])?;
     let limit = web::Query::<Asked>::from_query(request.query_string())
         .map(|asked| asked.limit.unwrap_or(PAGE))
         .ok()

@@ -24,6 +24,9 @@ pub enum BackupError {
     /// There is no database.
     #[error("there is no database {}; store.url says where it is", .0.display())]
     Missing(PathBuf),
+    /// There is no backup.
+    #[error("there is no backup {}; --from names a file that the backup command wrote", .0.display())]
+    NoBackup(PathBuf),
     /// The target is there already.
     #[error("{} exists already; name a file that does not", .0.display())]
     Exists(PathBuf),

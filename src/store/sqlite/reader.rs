@@ -5,11 +5,14 @@
 
 use sqlx::SqlitePool;
 
-use super::rows::{self, AttemptRecord, OrderRecord, RefundRecord, SessionRecord, TokenRecord};
+use super::rows::{
+    self, AttemptRecord, ListedOrderRecord, OrderRecord, RefundRecord, SessionRecord, TokenRecord,
+};
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::ids::{AttemptNumber, OrderId, RefundNumber, SessionId, SptHash, Tenant};
 use crate::store::{
-    AttemptRow, KeptAccount, Loaded, RefundRow, StoreError, TokenUse, VerifiedKey, WhichOrders,
+    AttemptRow, KeptAccount, ListedOrder, Loaded, OrdersPage, RefundRow, StoreError, TokenUse, VerifiedKey,
+    WhichOrders,
 };
 
 /// A session, its order and a token's use, in one transaction: all of the same moment.
@@ -105,21 +108,24 @@ pub(super) async fn orders(
     readers: SqlitePool,
     tenant: Tenant,
     which: WhichOrders,
-) -> Result<Vec<PlacedOrder>, StoreError> {
-    let rows: Vec<OrderRecord> = sqlx::query_as(
-        "SELECT id, number, body, permalink, completion FROM orders
-         WHERE tenant = ?1 AND mode = ?2 AND (?3 IS NULL OR number = ?3) AND (?4 IS NULL OR number < ?4)
-         ORDER BY number DESC LIMIT ?5",
+) -> Result<OrdersPage, StoreError> {
+    let rows: Vec<ListedOrderRecord> = sqlx::query_as(
+        "SELECT o.id, o.number, o.body, o.permalink, o.completion, s.body AS session
+         FROM orders AS o JOIN sessions AS s ON s.tenant = o.tenant AND s.mode = o.mode AND s.id = o.session
+         WHERE o.tenant = ?1 AND o.mode = ?2 AND (?3 IS NULL OR o.number = ?3) AND (?4 IS NULL OR o.number < ?4)
+         ORDER BY o.number DESC LIMIT ?5",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
     .bind(which.number.map(|number| number.0))
     .bind(which.before.map(|before| before.0))
-    .bind(which.limit)
+    .bind(which.looked_at().saturating_add(1))
     .fetch_all(&readers)
     .await
     .map_err(failed)?;
-    rows.into_iter().map(|row| row.read(&tenant)).collect()
+    let listed: Result<Vec<ListedOrder>, StoreError> =
+        rows.into_iter().map(|row| row.read(&tenant)).collect();
+    Ok(which.page(listed?))
 }
 
 /// The request for a refund.

@@ -34,7 +34,7 @@ pub async fn restore(
     (id, now): (String, Timestamp),
 ) -> Result<Restored, BackupError> {
     if !from.is_file() {
-        return Err(BackupError::Missing(from.to_owned()));
+        return Err(BackupError::NoBackup(from.to_owned()));
     }
     // The lock and the files lie beside the database itself, not beside a link to it.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());

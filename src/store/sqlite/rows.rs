@@ -15,9 +15,11 @@ use crate::domain::ids::{
     AttemptNumber, IdError, Mode, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
 };
 use crate::domain::money::Money;
+use crate::domain::order::OrderState;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    AttemptChange, AttemptRow, Commit, KeptFlag, RefundRow, Resolution, StoreError, TokenUse, name,
+    AttemptChange, AttemptRow, Commit, KeptFlag, ListedOrder, RefundRow, Resolution, StoreError, TokenUse,
+    name,
 };
 
 /// The form of a session's `body` that this program writes. It reads every older one; a change that an older
@@ -153,6 +155,24 @@ impl OrderRecord {
         let order = json(&what, &self.body)?;
         let new = NewOrder { order, permalink: self.permalink, completion: self.completion };
         Ok(new.numbered(OrderNumber(self.number)))
+    }
+}
+
+/// A row of `orders` with its session's.
+#[derive(sqlx::FromRow)]
+pub(super) struct ListedOrderRecord {
+    #[sqlx(flatten)]
+    order: OrderRecord,
+    session: String,
+}
+
+impl ListedOrderRecord {
+    pub(super) fn read(self, tenant: &Tenant) -> Result<ListedOrder, StoreError> {
+        let placed = self.order.read(tenant)?;
+        let what = format!("session {} of {}", placed.order.session, name(tenant));
+        let session: Session = json(&what, &self.session)?;
+        let state = OrderState::of(&session.book, &placed.order.quote);
+        Ok(ListedOrder { placed, state })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle, MerchantSetup, Services};
+use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle, MerchantSetup, Payees, Services};
 use merchant_gateway::config::gateway_secret::GatewaySecretRef;
 use merchant_gateway::config::keyring::Keyring;
 use merchant_gateway::domain::address::Buyer;
@@ -73,6 +73,7 @@ impl House {
             disk: Arc::clone(&disk),
             stripe: Arc::new(stripe.clone()),
             places: Arc::new(StripePlaces::within(None)),
+            payees: Payees::default(),
             io: Io::new(tokio::runtime::Handle::current()),
             clock: Arc::clone(&clock),
             ids: Arc::new(FatalIds::new(seed, Arc::clone(&weather))),
@@ -87,6 +88,7 @@ impl House {
             directory.open(&MerchantSetup {
                 view: view.clone(),
                 given_account: None,
+                shares_account: false,
                 key,
                 receiver: None,
                 webhook_secrets: Vec::new(),

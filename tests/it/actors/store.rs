@@ -15,7 +15,7 @@ use merchant_gateway::domain::ids::{
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, DueQuery, DueSession, KeptAccount, KeptFlag, Loaded, MemoryStore,
-    RefundRow, Resolution, Store, StoreError, VerifiedKey, WhichFlags, WhichOrders,
+    OrdersPage, RefundRow, Resolution, Store, StoreError, VerifiedKey, WhichFlags, WhichOrders,
 };
 use tokio::time::sleep;
 
@@ -145,7 +145,7 @@ impl Store for MoodyStore {
         self.answer(self.rows.order(tenant, id)).await
     }
 
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<Vec<PlacedOrder>, StoreError> {
+    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError> {
         self.answer(self.rows.orders(tenant, which)).await
     }
 

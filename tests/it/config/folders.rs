@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use merchant_gateway::config::check::check;
+use merchant_gateway::config::check::{CheckReport, check};
+use merchant_gateway::config::diagnostic::Diagnostic;
 use merchant_gateway::config::gateway::GatewayConfig;
-use merchant_gateway::config::tenants_dir::{TenantsRead, read_tenants};
+use merchant_gateway::config::tenants_dir::{TenantsRead, read_tenant, read_tenants, tenant_files};
 use merchant_gateway::ports::FixedEnvironment;
 use tempfile::TempDir;
 
@@ -22,7 +23,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 /// A right file for the merchant with this id and host.
 fn shop(id: &str, host: &str) -> String {
     let prefix = id.to_ascii_uppercase().replace('-', "_");
-    SHOP.replace("shop.localhost", host).replace("MERCHANT_SHOP_", &format!("MERCHANT_{prefix}_"))
+    SHOP.replace("shop.localhost", host).replace("MERCHANT_SHOP__", &format!("MERCHANT_{prefix}__"))
 }
 
 fn read(dir: &TempDir) -> (Vec<String>, String) {
@@ -67,11 +68,52 @@ fn the_gateways_own_hosts_belong_to_no_merchant() {
 }
 
 #[test]
-fn a_merchant_whose_id_begins_another_ones_cannot_read_its_variables() {
-    let thief = shop("a", "a.localhost").replace("MERCHANT_A_STRIPE_KEY", "MERCHANT_A_B_STRIPE_KEY");
-    let (ids, problems) = read(&folder(&[("a.toml", &thief), ("a-b.toml", &shop("a-b", "b.localhost"))]));
-    assert_eq!(ids, ["a-b"]);
-    assert!(problems.contains("refers to a variable of the merchant \"a-b\""), "{problems}");
+fn a_merchant_whose_id_begins_another_ones_cannot_read_its_variables_whatever_the_others_file_is_like() {
+    let good = shop("a-b", "b.localhost");
+    for (others, served) in [(Some(good.as_str()), vec!["a-b"]), (Some("name = "), vec![]), (None, vec![])] {
+        for name in ["MERCHANT_A_B__STRIPE_KEY", "MERCHANT_A_B_STRIPE_KEY"] {
+            let thief = shop("a", "a.localhost").replace("MERCHANT_A__STRIPE_KEY", name);
+            let mut files = vec![("a.toml", thief.as_str())];
+            files.extend(others.map(|text| ("a-b.toml", text)));
+            let (ids, problems) = read(&folder(&files));
+            assert_eq!(ids, served, "{name}");
+            assert!(problems.contains("a.toml:8:14: stripe.secret_key: refers to a variable"), "{problems}");
+        }
+    }
+}
+
+#[test]
+fn two_merchants_on_one_stripe_account_are_refused_unless_both_say_so() {
+    let on_one = |id: &str, shared: bool| {
+        let more = format!("[stripe]\naccount_id = \"acct_1One\"\nshared_account = {shared}");
+        shop(id, &format!("{id}.localhost")).replace("[stripe]", &more)
+    };
+    for (first, second) in [(false, false), (true, false), (false, true)] {
+        let (ids, problems) =
+            read(&folder(&[("a.toml", &on_one("a", first)), ("b.toml", &on_one("b", second))]));
+        assert_eq!(ids, ["a"]);
+        assert_eq!(
+            problems,
+            "b.toml:7:14: stripe.account_id: the Stripe account acct_1One already belongs to a.toml:7:14; give each \
+             merchant an account of its own, or write shared_account = true below [stripe] in both files"
+        );
+    }
+    let (ids, problems) = read(&folder(&[("a.toml", &on_one("a", true)), ("b.toml", &on_one("b", true))]));
+    assert_eq!((ids.join(" "), problems.as_str()), ("a b".to_owned(), ""));
+}
+
+#[test]
+fn two_merchants_with_one_stripe_key_are_refused_though_neither_names_the_account() {
+    let dir = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
+    let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
+    let both = ["MERCHANT_A__STRIPE_KEY", "MERCHANT_B__STRIPE_KEY"].map(|name| (name, "sk_test_abc123"));
+    let report = check(&[dir.path().to_path_buf()], &gateway, &FixedEnvironment::new(both));
+    let told = report.to_string();
+    assert!(
+        !report.ok && told.contains("b.toml:6:1: stripe: the account of its Stripe key already belongs to"),
+        "{told}"
+    );
+    assert!(!told.contains("sk_test"), "{told}");
 }
 
 #[test]
@@ -85,7 +127,7 @@ fn a_missing_folder_is_one_problem() {
 fn check_tells_a_person_and_a_machine_the_same() {
     let dir = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
     let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
-    let environment = FixedEnvironment::new([("MERCHANT_A_STRIPE_KEY", "sk_test_abc123")]);
+    let environment = FixedEnvironment::new([("MERCHANT_A__STRIPE_KEY", "sk_test_abc123")]);
     let report = check(&[dir.path().to_path_buf()], &gateway, &environment);
     let root = format!("{}/", dir.path().display());
     insta::assert_snapshot!(report.to_string().replace(&root, ""));
@@ -93,6 +135,80 @@ fn check_tells_a_person_and_a_machine_the_same() {
     insta::assert_snapshot!("check_json", json);
     let alone = check(&[dir.path().join("a.toml")], &gateway, &environment);
     assert!(alone.ok, "{alone}");
+}
+
+fn checked(text: &str) -> CheckReport {
+    let dir = folder(&[("shop.toml", text)]);
+    let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
+    let environment = FixedEnvironment::new([("MERCHANT_SHOP__STRIPE_KEY", "sk_test_abc123")]);
+    check(&[dir.path().join("shop.toml")], &gateway, &environment)
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let report = checked(text);
+    assert!(report.ok, "warnings leave a file right: {report}");
+    let told = |warning: &Diagnostic| format!("{}: {}; {}", warning.key, warning.problem, warning.remedy);
+    report.warnings.iter().map(told).collect()
+}
+
+#[test]
+fn check_warns_of_what_is_right_and_looks_wrong() {
+    let with = |from: &str, to: &str| warnings(&SHOP.replace(from, to));
+    let told = |warnings: Vec<String>, words: &str| {
+        assert!(warnings.iter().any(|warning| warning.contains(words)), "{words}: {warnings:?}");
+    };
+    let plain = warnings(SHOP);
+    assert_eq!(plain.len(), 1, "{plain:?}");
+    told(plain, "webhook: is not there, so nobody is told of an order");
+    told(
+        with("price = 1800", "price = 18"),
+        "products[0].price: is 0.18 USD, which looks like 18.00 USD written without its decimals; write 1800 where",
+    );
+    let far = "price = 45000\nshippable = false\n[[products]]\nid = \"cup\"\ntitle = \"Cup\"\nprice = 450\nshippable = false\n\
+               [[products]]\nid = \"pot\"\ntitle = \"Pot\"\nprice = 52000";
+    told(
+        with("price = 1800", far),
+        "products: have prices far from the usual 450.00 USD: \"cup\" (4.50 USD); prices are minor",
+    );
+    told(
+        with("profile_test_shop", "profile_test_harborcoffee"),
+        "stripe.network_id: is the Network ID of a sample",
+    );
+    let links = "[links]\nsupport = \"https://harbor-coffee.example/help\"\n[tax]";
+    told(with("[tax]", links), "links.support: leads to \"harbor-coffee.example\", a host for examples");
+    let tax = "provider = \"fixed\"\nshipping = false\nelsewhere = \"5\"\n[[shipping]]\nid = \"post\"\ntitle = \"Post\"\nprice = 700\n";
+    told(with("provider = \"none\"\n", tax), "tax.shipping: is false, so shipping is taxed nowhere");
+    told(with("provider = \"none\"\n", &tax.replace("700", "7")), "shipping[0].price: is 0.07 USD");
+    let taxed = with("provider = \"none\"\n", &tax.replace("false", "true"));
+    assert_eq!(taxed.len(), 1, "{taxed:?}");
+}
+
+#[test]
+fn check_says_what_the_shop_sells_where_to_and_with_which_tax() {
+    let more = "price = 1850\n[[products]]\nid = \"pot\"\ntitle = \"Pot\"\nprice = 6200";
+    let tax = "provider = \"fixed\"\nshipping = true\n[tax.rates.US]\nCA = \"7.25\"\nrest = \"4\"\n[[shipping]]\nid = \"post\"\n\
+               title = \"Post\"\nprice = 700\n";
+    let report = checked(&SHOP.replace("price = 1800", more).replace("provider = \"none\"\n", tax));
+    let told = report.to_string();
+    for line in [
+        "ok: Shop, test mode, shop.localhost\n",
+        "  sells 2 products, 18.50 to 62.00 USD, to US\n",
+        "  shipping: Post 7.00 USD\n",
+        "  tax: 4 % to 7.25 % in US (2 rows); nothing is sold elsewhere; shipping is taxed\n",
+        "1 file checked, no problem, 1 warning",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+}
+
+#[test]
+fn every_sample_is_known_as_one() {
+    for file in tenant_files(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tenants")).unwrap() {
+        let tenant = read_tenant(&file).unwrap();
+        let keys: Vec<&str> = tenant.warnings().iter().map(|warning| warning.key.as_str()).collect();
+        assert!(keys.contains(&"stripe.network_id") && keys.contains(&"links.support"), "{keys:?}");
+        assert!(!keys.iter().any(|key| key.contains("price")), "{keys:?}");
+    }
 }
 
 #[test]

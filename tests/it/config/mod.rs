@@ -18,7 +18,7 @@ hosts = ["shop.localhost"]
 currency = "usd"
 [stripe]
 network_id = "profile_test_shop"
-secret_key = "env:MERCHANT_SHOP_STRIPE_KEY"
+secret_key = "env:MERCHANT_SHOP__STRIPE_KEY"
 [tax]
 provider = "none"
 [[products]]

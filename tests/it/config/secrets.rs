@@ -6,7 +6,9 @@ use std::path::Path;
 
 use merchant_gateway::config::secrets::{SecretError, SecretRef, SecretsDir};
 use merchant_gateway::config::tenant::parse_tenant;
+use merchant_gateway::domain::ids::MerchantId;
 use merchant_gateway::ports::FixedEnvironment;
+use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
@@ -114,8 +116,8 @@ fn what_is_no_secret_is_told_by_its_kind() {
     folder.write("secrets/shop/key", [0xff, 0xfe], 0o600);
     assert_eq!(folder.resolve("file:key"), Err(SecretError::NotText));
     assert_eq!(
-        folder.resolve("env:MERCHANT_SHOP_STRIPE_KEY"),
-        Err(SecretError::Unset("MERCHANT_SHOP_STRIPE_KEY".to_owned()))
+        folder.resolve("env:MERCHANT_SHOP__STRIPE_KEY"),
+        Err(SecretError::Unset("MERCHANT_SHOP__STRIPE_KEY".to_owned()))
     );
 }
 
@@ -123,7 +125,7 @@ fn what_is_no_secret_is_told_by_its_kind() {
 fn a_key_of_the_wrong_kind_is_a_problem_where_it_is_referred_to_and_is_not_shown() {
     let tenant = parse_tenant(Path::new("shop.toml"), SHOP).unwrap();
     let resolve = |value: &str| {
-        let environment = FixedEnvironment::new([("MERCHANT_SHOP_STRIPE_KEY", value)]);
+        let environment = FixedEnvironment::new([("MERCHANT_SHOP__STRIPE_KEY", value)]);
         tenant
             .resolve_secrets(&environment, &SecretsDir::new("secrets"))
             .map_err(|problems| problems[0].to_string())
@@ -131,14 +133,14 @@ fn a_key_of_the_wrong_kind_is_a_problem_where_it_is_referred_to_and_is_not_shown
     assert_eq!(resolve("sk_test_abc123\n").unwrap().stripe_key.expose_secret(), "sk_test_abc123");
     assert_eq!(
         resolve("sk_live_abc123").unwrap_err(),
-        "shop.toml:8:14: stripe.secret_key: the secret in env:MERCHANT_SHOP_STRIPE_KEY is a live key, which is not \
+        "shop.toml:8:14: stripe.secret_key: the secret in env:MERCHANT_SHOP__STRIPE_KEY is a live key, which is not \
          supported yet; use the account's secret or restricted key for test mode (sk_test_… or rk_test_…)"
     );
     assert!(resolve("pk_test_abc123").unwrap_err().contains("publishable key"));
     let unset = resolve("").unwrap_err();
     assert!(
         unset.ends_with(
-            "set the environment variable MERCHANT_SHOP_STRIPE_KEY, e.g. MERCHANT_SHOP_STRIPE_KEY=sk_test_…"
+            "set the environment variable MERCHANT_SHOP__STRIPE_KEY, e.g. MERCHANT_SHOP__STRIPE_KEY=sk_test_…"
         ),
         "{unset}"
     );
@@ -146,13 +148,13 @@ fn a_key_of_the_wrong_kind_is_a_problem_where_it_is_referred_to_and_is_not_shown
 
 #[test]
 fn every_webhook_secret_of_stripes_is_looked_at_and_none_is_shown() {
-    let webhooks = "[stripe]\nwebhook_secrets = [\"env:MERCHANT_SHOP_NEW\", \"env:MERCHANT_SHOP_OLD\"]";
+    let webhooks = "[stripe]\nwebhook_secrets = [\"env:MERCHANT_SHOP__NEW\", \"env:MERCHANT_SHOP__OLD\"]";
     let tenant = parse_tenant(Path::new("shop.toml"), &SHOP.replace("[stripe]", webhooks)).unwrap();
     let resolve = |new: &str, old: &str| {
         let variables = [
-            ("MERCHANT_SHOP_STRIPE_KEY", "sk_test_abc123"),
-            ("MERCHANT_SHOP_NEW", new),
-            ("MERCHANT_SHOP_OLD", old),
+            ("MERCHANT_SHOP__STRIPE_KEY", "sk_test_abc123"),
+            ("MERCHANT_SHOP__NEW", new),
+            ("MERCHANT_SHOP__OLD", old),
         ];
         tenant
             .resolve_secrets(&FixedEnvironment::new(variables), &SecretsDir::new("secrets"))
@@ -166,13 +168,57 @@ fn every_webhook_secret_of_stripes_is_looked_at_and_none_is_shown() {
         let told = resolve(wrong, old).unwrap_err();
         assert_eq!(
             told,
-            "shop.toml:7:20: stripe.webhook_secrets[0]: the secret in env:MERCHANT_SHOP_NEW is no signing secret of a \
+            "shop.toml:7:20: stripe.webhook_secrets[0]: the secret in env:MERCHANT_SHOP__NEW is no signing secret of a \
              Stripe webhook endpoint; copy the endpoint's signing secret from Stripe's dashboard, whsec_…"
         );
     }
     let both = resolve("", "").unwrap_err();
     assert!(
-        both.contains("MERCHANT_SHOP_NEW=whsec_…") && both.contains("MERCHANT_SHOP_OLD=whsec_…"),
+        both.contains("MERCHANT_SHOP__NEW=whsec_…") && both.contains("MERCHANT_SHOP__OLD=whsec_…"),
         "{both}"
     );
+}
+
+/// Every id of up to five characters out of two letters, a digit and the hyphen.
+fn short_ids() -> Vec<MerchantId> {
+    let mut texts = vec![String::new()];
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        texts =
+            texts.iter().flat_map(|text| ["a", "b", "1", "-"].map(|more| format!("{text}{more}"))).collect();
+        all.extend(texts.iter().filter_map(|text| text.parse().ok()));
+    }
+    all
+}
+
+#[test]
+fn no_merchants_variables_begin_as_another_ones_do() {
+    let ids = short_ids();
+    let mut prefixes: Vec<String> = ids.iter().map(SecretRef::variable_prefix).collect();
+    prefixes.sort();
+    // In this order a prefix stands directly before one that begins with it.
+    for pair in prefixes.windows(2) {
+        assert!(!pair[1].starts_with(&pair[0]), "{pair:?}");
+    }
+    assert!(prefixes.len() > 300, "{}", prefixes.len());
+}
+
+proptest! {
+    #[test]
+    fn no_variable_and_no_file_is_within_reach_of_two_merchants(
+        one in "[a-c0-9]{1,4}(-[a-c0-9]{1,3}){0,4}",
+        more in "(-?[a-c0-9]{1,3}){1,3}",
+        ending in "[A-C0-9_]{1,12}",
+        behind in "_{1,3}",
+    ) {
+        let (one, other): (MerchantId, MerchantId) = (one.parse().unwrap(), format!("{one}{more}").parse().unwrap());
+        let id = |id: &MerchantId| id.as_str().to_ascii_uppercase().replace('-', "_");
+        for owner in [&one, &other] {
+            let name = format!("env:MERCHANT_{}{behind}{ending}", id(owner));
+            let reach = [&one, &other].map(|id| SecretRef::parse(&name, id).is_ok());
+            prop_assert!(reach != [true, true], "{}", name);
+        }
+        let folders = [&one, &other].map(|id| SecretRef::parse("file:key", id).unwrap());
+        prop_assert_ne!(&folders[0], &folders[1]);
+    }
 }

@@ -107,7 +107,7 @@ fn what_is_not_built_yet_is_refused_by_name() {
         (with("price = 1800", "price = 1800\nstock = 3"), "products[0].stock"),
         (with("price = 1800", "price = 1800\ntax_code = \"txcd_1\""), "products[0].tax_code"),
         (with("[tax]", "[[discounts]]\ncode = \"A\"\n[tax]"), "discounts"),
-        (with("env:MERCHANT_SHOP_STRIPE_KEY", "store:stripe_key"), "stripe.secret_key"),
+        (with("env:MERCHANT_SHOP__STRIPE_KEY", "store:stripe_key"), "stripe.secret_key"),
     ] {
         assert!(
             problem.starts_with(&format!("{key}: ")) && problem.contains("not supported yet"),
@@ -123,8 +123,8 @@ fn a_file_whose_name_is_no_tenant_id_says_so() {
     let problems = parse_tenant(Path::new("tenants/My Shop.toml"), SHOP).unwrap_err();
     assert_eq!(
         shown(&problems),
-        "tenants/My Shop.toml: the file's name \"My Shop\" is no tenant id; name it by 1 to 63 lower-case letters, \
-         digits and hyphens, such as harbor-coffee.toml"
+        "tenants/My Shop.toml: the file's name \"My Shop\" is no tenant id; name it by 1 to 63 lower-case letters \
+         and digits, with single hyphens between them, such as harbor-coffee.toml"
     );
 }
 
@@ -184,4 +184,19 @@ fn a_network_id_of_live_mode_is_refused_in_test_mode() {
 #[test]
 fn a_host_spelled_as_its_owner_likes_is_kept_in_lower_case() {
     assert_eq!(parse(&SHOP.replace("shop.localhost", "Shop.LocalHost")).unwrap().hosts(), ["shop.localhost"]);
+}
+
+#[test]
+fn whether_shipping_is_taxed_must_be_said_where_goods_are() {
+    let with = |tax: &str| parse(&SHOP.replace("provider = \"none\"\n", tax));
+    assert_eq!(
+        with("provider = \"fixed\"\nelsewhere = \"5\"\n").unwrap_err(),
+        "shop.toml:9:1: tax.shipping: is missing; write shipping = true where shipping is taxed like the goods, or \
+         shipping = false where it is not"
+    );
+    for (text, taxed) in [("true", true), ("false", false)] {
+        let right = with(&format!("provider = \"fixed\"\nshipping = {text}\nelsewhere = \"5\"\n")).unwrap();
+        let TaxRule::Fixed(tax) = right.view(0, None).tax else { panic!("a table") };
+        assert_eq!(tax.on_shipping, taxed);
+    }
 }

@@ -9,9 +9,9 @@ use crate::support::python;
 use crate::support::receiver::{Does, OrderReceiver, Received};
 use crate::support::world::{OLD_WEBHOOK_SECRET, OTHER_SHOP, SHOP, WEBHOOK_SECRET, World, usual_shops};
 
-const SECRET_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE_WEBHOOK_SECRET";
-const OLD_SECRET_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE_OLD_WEBHOOK_SECRET";
-const OTHER_SECRET_VARIABLE: &str = "MERCHANT_KILN_WORKS_WEBHOOK_SECRET";
+const SECRET_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__WEBHOOK_SECRET";
+const OLD_SECRET_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__OLD_WEBHOOK_SECRET";
+const OTHER_SECRET_VARIABLE: &str = "MERCHANT_KILN_WORKS__WEBHOOK_SECRET";
 
 /// The usual shops, each of which is told of its orders at an address.
 fn world(shop: &str, other: &str) -> World {

@@ -401,13 +401,13 @@ pub fn usual_shops() -> Vec<Shop> {
         shop(
             SHOP,
             fs::read_to_string(sample).unwrap(),
-            "MERCHANT_HARBOR_COFFEE_STRIPE_KEY",
+            "MERCHANT_HARBOR_COFFEE__STRIPE_KEY",
             account(SHOP_ACCOUNT, SHOP_KEY, true, "profile_test_harborcoffee"),
         ),
         shop(
             OTHER_SHOP,
             OTHER_TENANT.to_owned(),
-            "MERCHANT_KILN_WORKS_STRIPE_KEY",
+            "MERCHANT_KILN_WORKS__STRIPE_KEY",
             account(OTHER_ACCOUNT, OTHER_KEY, false, "profile_test_kilnworks"),
         ),
     ]
@@ -421,7 +421,7 @@ currency = "usd"
 [stripe]
 network_id = "profile_test_kilnworks"
 account_id = "acct_kiln"
-secret_key = "env:MERCHANT_KILN_WORKS_STRIPE_KEY"
+secret_key = "env:MERCHANT_KILN_WORKS__STRIPE_KEY"
 [tax]
 provider = "none"
 [[products]]

@@ -4,7 +4,7 @@ use super::{News, paid};
 use crate::domain::checkout::command::Rejection;
 use crate::domain::checkout::session::Session;
 use crate::domain::checkout::step::{Context, Transition};
-use crate::domain::order::{Book, Fulfilled, Fulfillment};
+use crate::domain::order::{Book, Fulfilled, Fulfillment, OrderState};
 use crate::domain::pricing::Quote;
 
 /// Goods were sent. Without items all that is left was.
@@ -14,6 +14,7 @@ pub(in crate::domain::checkout) fn fulfill(
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let (quote, _) = paid(session)?;
+    let state = OrderState::of(&session.book, quote);
     let book = &session.book;
     let rest = fulfillment.items.is_empty();
     if let Some(known) = book.fulfillments.iter().find(|known| known.reference == fulfillment.reference) {
@@ -24,6 +25,9 @@ pub(in crate::domain::checkout) fn fulfill(
         } else {
             Err(Rejection::ReferenceTaken(fulfillment.reference.clone()))
         };
+    }
+    if state == OrderState::Refunded {
+        return Err(Rejection::GoneBack);
     }
     let left = unsent(quote, book);
     let items = if rest { left.clone() } else { summed(&fulfillment.items) };

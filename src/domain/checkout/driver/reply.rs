@@ -50,6 +50,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::TooManyPayments
         | Rejection::NotPaid(_)
         | Rejection::RefundTooLarge { .. }
+        | Rejection::GoneBack
         | Rejection::RefundUnderWay
         | Rejection::ReferenceTaken(_)
         | Rejection::NotThatMany { .. }
@@ -58,6 +59,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::Unverified(_)
         | Rejection::Busy
         | Rejection::NoRoom
+        | Rejection::Unreconciled
         | Rejection::Unavailable => return refuse(request, rejection, out),
     };
     tell(request, session, Some(notice), out);

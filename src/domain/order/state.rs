@@ -1,0 +1,58 @@
+//! Where an order stands, in one word: what whoever sends the goods asks first.
+
+use super::Book;
+use crate::domain::pricing::Quote;
+
+/// Where an order stands. Of what holds at once, the one that matters more for sending comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderState {
+    /// Everything that was paid has gone back.
+    Refunded,
+    /// The buyer's bank calls the payment into question.
+    Disputed,
+    /// Everything was sent.
+    Sent,
+    /// Some of it was sent.
+    PartlySent,
+    /// It is paid, and nothing was sent yet.
+    Paid,
+}
+
+impl OrderState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Paid, Self::PartlySent, Self::Sent, Self::Disputed, Self::Refunded];
+
+    /// Where an order with this book stands.
+    #[must_use]
+    pub fn of(book: &Book, quote: &Quote) -> Self {
+        let gone_back = book.refunds.iter().filter(|refund| refund.has_left());
+        let gone_back = gone_back.fold(0_i64, |sum, refund| sum.saturating_add(refund.amount.minor));
+        if gone_back > 0 && gone_back >= book.paid.unwrap_or(quote.total).minor {
+            return Self::Refunded;
+        }
+        if book.disputes.iter().any(|dispute| dispute.status.is_open()) {
+            return Self::Disputed;
+        }
+        let count = |quantities: &mut dyn Iterator<Item = u32>| quantities.map(u64::from).sum::<u64>();
+        let bought = count(&mut quote.lines.iter().map(|line| line.quantity));
+        let sent =
+            count(&mut book.fulfillments.iter().flat_map(|told| &told.items).map(|item| item.quantity));
+        match sent {
+            0 => Self::Paid,
+            sent if sent < bought => Self::PartlySent,
+            _ => Self::Sent,
+        }
+    }
+
+    /// The word by which it is told and listed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refunded => "refunded",
+            Self::Disputed => "disputed",
+            Self::Sent => "sent",
+            Self::PartlySent => "partly_sent",
+            Self::Paid => "paid",
+        }
+    }
+}
