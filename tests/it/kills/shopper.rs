@@ -124,7 +124,7 @@ impl Shopper {
             assert!(Instant::now() < self.until, "a refund of {order} was never decided");
             let admin = moved.borrow_and_update().admin.clone();
             let url = format!("http://{admin}/admin/v1/orders/{order}/refunds?tenant={merchant}");
-            let body = amount.map_or_else(|| json!({}), |amount| json!({ "amount": amount }));
+            let body = json!({ "amount": amount.map_or(json!("all"), Value::from) });
             let key = format!("kill-{}", amount.unwrap_or(0));
             let request = self.http.post(url).bearer_auth(ADMIN_TOKEN).header("idempotency-key", key);
             match request.body(body.to_string()).send().await {
