@@ -279,6 +279,9 @@ impl Handler<LearnAccount> for MerchantActor {
 }
 
 impl StreamHandler<KeyNews> for MerchantActor {
+    /// Whoever speaks of the key has gone; the merchant stays.
+    fn finished(&mut self, _: &mut Self::Context) {}
+
     fn handle(&mut self, heard: KeyNews, ctx: &mut Self::Context) {
         match heard {
             KeyNews::Taken(usage) => {

@@ -1,7 +1,8 @@
 //! How many files and connections the process may have open.
 
 use anyhow::ensure;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::ports::raise_descriptor_limit;
 
 /// Fewer leave no room for listeners, threads and database beside some connections.
 const LEAST: u64 = 256;
@@ -9,10 +10,7 @@ const LEAST: u64 = 256;
 /// Takes as many as the system lets it have, and refuses to start with too few: later they would be missing in the middle
 /// of a payment.
 pub(super) fn claim() -> anyhow::Result<()> {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // Where the service manager forbids the call, what was given is what there is.
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    let usable = if raised.is_ok() { maximum } else { current };
+    let usable = raise_descriptor_limit();
     ensure!(
         usable.is_none_or(|usable| usable >= LEAST),
         "this process may have only {} files and connections open at once, and a gateway needs at least {LEAST}; raise the \

@@ -9,6 +9,6 @@ mod environment;
 mod ids;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use descriptors::descriptor_limit;
+pub use descriptors::{descriptor_limit, raise_descriptor_limit};
 pub use environment::{Environment, FixedEnvironment, SystemEnvironment};
 pub use ids::{Ids, SeededIds, SystemIds};

@@ -18,7 +18,7 @@ hosts = ["shop-{number}.localhost"]
 currency = "usd"
 [stripe]
 network_id = "profile_test_shop{number}"
-secret_key = "env:MERCHANT_SHOP_{number}_STRIPE_KEY"
+secret_key = "env:MERCHANT_SHOP_{number}__STRIPE_KEY"
 [tax]
 provider = "none"
 [[products]]
@@ -31,7 +31,7 @@ shippable = false
     Shop {
         id: format!("shop-{number}"),
         file,
-        variable: format!("MERCHANT_SHOP_{number}_STRIPE_KEY"),
+        variable: format!("MERCHANT_SHOP_{number}__STRIPE_KEY"),
         webhook_variable: None,
         account: account(
             &format!("acct_shop{number}"),

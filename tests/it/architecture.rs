@@ -60,7 +60,7 @@ const CRATES: [(&str, &[&str]); 6] = [
     ("actix", &["actors"]),
     ("actix_web", &["http", "cli", "emulator"]),
     ("reqwest", &["stripe", "runtime", "cli", "emulator"]),
-    ("rustix", &["runtime"]),
+    ("rustix", &["ports", "runtime"]),
     ("sqlx", &["store"]),
     ("tokio", &["store", "runtime", "actors", "http", "cli", "emulator", "tenants"]),
 ];

@@ -94,7 +94,9 @@ impl House {
                 webhook_secrets: Vec::new(),
             });
         }
-        let merchants = views.iter().map(|view| directory.by_id(&view.id).unwrap()).collect();
+        let merchants: Vec<MerchantHandle> =
+            views.iter().map(|view| directory.by_id(&view.id).unwrap()).collect();
+        // The directory, and of every merchant its actor, its handles here and there.
         let holders = Arc::strong_count(&services);
         let (sweeping, stopped) = watch::channel(false);
         services.io.start(sweep(store.clone(), clock, directory, stopped));

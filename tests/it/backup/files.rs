@@ -36,7 +36,7 @@ async fn what_cannot_be_backed_up_or_restored_is_told_and_left_as_it_is() {
         (file("nothing.sqlite3", b"what is this"), "is not a database of this program"),
         (file("unmarked.sqlite3", &whole), "use a file that the backup command wrote"),
         (file("torn.sqlite3", &torn), "damaged"),
-        (world.folder.path().join("absent").to_str().unwrap().to_owned(), "there is no database"),
+        (world.folder.path().join("absent").to_str().unwrap().to_owned(), "there is no backup"),
     ] {
         let said = refusal(&run(&world, "restore", &["--from", &from]));
         assert!(said.contains(remedy), "{from}: {said}");

@@ -63,6 +63,8 @@ fn world(script: &str) -> (World, PathBuf) {
     world.settings.extend([
         ("GATEWAY__TENANTS__DIR", setting(folder.join("tenants").display().to_string())),
         ("GATEWAY__STORE__URL", setting(format!("sqlite:{}", data.join("gateway.sqlite3").display()))),
+        // A small disk is little room already.
+        ("GATEWAY__STORE__MINIMUM_FREE_BYTES", "0"),
     ]);
     world.wrapper = namespace(script);
     (world, data)
