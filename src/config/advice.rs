@@ -59,10 +59,10 @@ fn far_prices(tenant: &TenantConfig) -> Option<Diagnostic> {
     if names.is_empty() {
         return None;
     }
-    let named: Vec<&str> = names.iter().take(MOST_NAMED).map(String::as_str).collect();
+    let shown: Vec<&str> = names.iter().take(MOST_NAMED).map(String::as_str).collect();
     let more = if names.len() > MOST_NAMED { " and others" } else { "" };
     Some(at(tenant, "products").problem(
-        format!("have prices far from the usual {middle}: {}{more}", named.join(", ")),
+        format!("have prices far from the usual {middle}: {}{more}", shown.join(", ")),
         "prices are minor units: look whether a factor of a hundred is missing, or is there twice",
     ))
 }

@@ -36,9 +36,9 @@ async fn abandon_carts(folder: &Path, owner: &str, count: i64) {
                 json_set(body, '$.id', name, '$.expires', 1)
            FROM copies, (SELECT * FROM sessions WHERE state = 'ready' AND due_at > 1 LIMIT 1)"
     );
-    let copied =
+    let written =
         sqlx::query(sqlx::AssertSqlSafe(copies)).bind(count).bind(owner).execute(&mut database).await;
-    assert_eq!(copied.unwrap().rows_affected(), u64::try_from(count).unwrap());
+    assert_eq!(written.unwrap().rows_affected(), u64::try_from(count).unwrap());
     database.close().await.unwrap();
 }
 

@@ -188,7 +188,7 @@ impl Amounts {
     /// A price: not negative, and not more than can be charged.
     pub(super) fn price(self, field: &Field<'_>) -> Option<Money> {
         let amount = self.read(field)?;
-        self.warn_of_major_units(field, amount);
+        warn_of_major_units(field, amount);
         match amount.chargeable() {
             Err(error @ (MoneyError::AboveMaximum(_) | MoneyError::NotAMultipleOfTen(_))) => {
                 field.refuse(format!("is no price: {error}"), self.example());
@@ -207,18 +207,6 @@ impl Amounts {
                     None
                 }
             },
-        }
-    }
-
-    /// A price below one dollar, euro or dinar is more often one in whole dollars.
-    fn warn_of_major_units(self, field: &Field<'_>, amount: Money) {
-        let unit = 10_i64.pow(amount.currency.exponent());
-        if (1..unit).contains(&amount.minor) {
-            let meant = Money::new(amount.minor * unit, amount.currency);
-            field.warn(
-                format!("is {amount}, which looks like {meant} written without its decimals"),
-                format!("write {} where {meant} is meant", meant.minor),
-            );
         }
     }
 
@@ -276,6 +264,18 @@ const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB B
     MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK \
     PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD \
     TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
+/// A price below one dollar, euro or dinar is more often one in whole dollars.
+fn warn_of_major_units(field: &Field<'_>, amount: Money) {
+    let unit = 10_i64.pow(amount.currency.exponent());
+    if (1..unit).contains(&amount.minor) {
+        let meant = Money::new(amount.minor * unit, amount.currency);
+        field.warn(
+            format!("is {amount}, which looks like {meant} written without its decimals"),
+            format!("write {} where {meant} is meant", meant.minor),
+        );
+    }
+}
 
 #[cfg(test)]
 mod tests {

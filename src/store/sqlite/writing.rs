@@ -31,7 +31,7 @@ pub(super) struct Writing {
 impl Writing {
     /// Remembers what became of a transaction.
     pub(super) fn note(&self, written: &Result<(), sqlx::Error>) {
-        let outcome = written.as_ref().map(|()| ()).map_err(ToString::to_string);
+        let outcome = written.as_ref().copied().map_err(ToString::to_string);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), outcome));
     }
 

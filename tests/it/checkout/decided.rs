@@ -72,28 +72,26 @@ fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
         let refused = bench.answer(deciding).unwrap_err();
         assert!(refused.to_string().contains("pi_1"), "{refused}");
     }
-    for seen in [Seen::Absent { asked: Timestamp::from_seconds(1_900_000_000) }] {
-        let mut bench = frozen();
-        let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
-        bench.verify(seen);
-        let ended = bench.answer(deciding).unwrap().session;
-        assert_eq!(ended.state, State::Canceled { reason: CancelReason::Operator });
-        assert_eq!((ended.unconfirmed, bench.effects.len()), (None, 0), "it was read to the end");
-        let again = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
-        assert!(bench.answer(again).is_ok(), "the same decision twice is one");
-        let other = bench.ask(charged_by("pi_1"));
-        assert_eq!(bench.answer(other).unwrap_err(), Rejection::NotFrozen("canceled"));
+    let mut bench = frozen();
+    let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    bench.verify(Seen::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
+    let ended = bench.answer(deciding).unwrap().session;
+    assert_eq!(ended.state, State::Canceled { reason: CancelReason::Operator });
+    assert_eq!((ended.unconfirmed, bench.effects.len()), (None, 0), "it was read to the end");
+    let again = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    assert!(bench.answer(again).is_ok(), "the same decision twice is one");
+    let other = bench.ask(charged_by("pi_1"));
+    assert_eq!(bench.answer(other).unwrap_err(), Rejection::NotFrozen("canceled"));
 
-        // A success that appears afterwards changes nothing and is flagged.
-        let late = Box::new(succeeded(&bench));
-        let attempt = bench.attempts[0].number;
-        bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw {
-            attempt,
-            seen: late,
-            request_id: None,
-        });
-        assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
-    }
+    // A success that appears afterwards changes nothing and is flagged.
+    let late = Box::new(succeeded(&bench));
+    let attempt = bench.attempts[0].number;
+    bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw {
+        attempt,
+        seen: late,
+        request_id: None,
+    });
+    assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
     let mut bench = Bench::ready();
     let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
     assert_eq!(bench.answer(deciding).unwrap_err(), Rejection::NotFrozen("ready"));

@@ -216,8 +216,8 @@ fn the_looks_at_what_never_ends_come_to_an_end() {
             looks += 1;
             assert!(looks < 1000, "{readable}: still looking at {}", bench.now);
             bench.pass(Span::seconds(1));
-            let (asked, disputes) = (bench.now, Some(vec![dispute.clone()]));
-            let seen = OrderSeen::Read { refunds: vec![], disputes, asked, complete: true };
+            let (asked, found) = (bench.now, Some(vec![dispute.clone()]));
+            let seen = OrderSeen::Read { refunds: vec![], disputes: found, asked, complete: true };
             bench.see_order(if readable { seen } else { OrderSeen::Unread });
         }
         let days = bench.now.since(began).as_millis() / Span::hours(24).as_millis();

@@ -78,7 +78,7 @@ async fn with_nothing_writable_but_the_data_folder_sixteen_shoppers_buy_at_once(
     let (mut world, data) = world(READ_ONLY);
     world.start_gateway();
     let shoppers = join_all((0..16).map(|_| buys(&world)));
-    tokio::time::timeout(Duration::from_secs(60), shoppers).await.expect("everybody is served");
+    tokio::time::timeout(Duration::from_mins(1), shoppers).await.expect("everybody is served");
     assert_eq!(world.ledger().len(), 16);
 
     let copy = data.join("copy.sqlite3");

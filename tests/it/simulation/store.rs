@@ -16,6 +16,7 @@ use merchant_gateway::domain::time::Timestamp;
 use super::outbox::ModelOutbox;
 
 /// Mistakes that a store could make.
+#[expect(clippy::struct_excessive_bools, reason = "each is a mistake of its own")]
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreMistakes {
     pub ignores_versions: bool,
