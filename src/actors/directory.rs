@@ -12,6 +12,7 @@ use super::merchant::{MerchantActor, MerchantSetup, Shared};
 use super::services::Services;
 use super::session::SessionActor;
 use crate::domain::ids::{MerchantId, SessionId, Tenant};
+use crate::domain::merchant::PaymentsOff;
 use crate::runtime::DueSessions;
 use crate::runtime::outbox::Receiver;
 
@@ -97,6 +98,19 @@ impl Directory {
     #[must_use]
     pub fn by_id(&self, id: &MerchantId) -> Option<MerchantHandle> {
         self.merchants.get(id).map(|handle| handle.clone())
+    }
+
+    /// The merchants that can take no payments now, by id, each with the reason.
+    #[must_use]
+    pub fn payments_off(&self) -> Vec<(MerchantId, PaymentsOff)> {
+        let off = |merchant: &MerchantHandle| merchant.view().payments_off.clone();
+        let mut merchants: Vec<_> = self
+            .merchants
+            .iter()
+            .filter_map(|entry| Some((entry.key().clone(), off(entry.value())?)))
+            .collect();
+        merchants.sort_by(|(one, _), (other, _)| one.cmp(other));
+        merchants
     }
 
     /// Where a tenant's order events go; `None` where it has no receiver, or is not served here in this mode.

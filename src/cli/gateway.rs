@@ -203,8 +203,7 @@ fn serve_on_this_thread(
         let clock = Arc::clone(&services.clock);
         let operators =
             Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
-        let (store, disk) = (Arc::clone(&services.store), Arc::clone(&services.disk));
-        let probes = Probes::new(store, services.io.clone(), disk, left_out);
+        let probes = Probes::new(services, Arc::clone(&directory), left_out);
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
             .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
         let (server, admin) = match serving {

@@ -14,7 +14,7 @@ const FEWEST: usize = 16;
 const MOST: usize = 1024;
 
 /// How many accounts are verified at once, and how many of these may belong to merchants that can take payments already.
-const VERIFICATIONS: usize = 8;
+const VERIFICATIONS: usize = 32;
 const LATER_VERIFICATIONS: usize = 2;
 
 /// The places of one process for requests to Stripe.

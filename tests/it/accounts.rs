@@ -86,6 +86,7 @@ fn a_remembered_account_counts_only_for_the_key_that_it_was_verified_with() {
 
 /// The fields of the first line with this event; it must be there.
 fn logged(world: &World, event: &str) -> serde_json::Value {
+    world.wait_for(event, 1);
     let log = world.log();
     let line = log.lines().find(|line| line.contains(event)).unwrap_or_else(|| panic!("no {event}: {log}"));
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -113,6 +114,10 @@ async fn a_refused_key_marks_the_merchant_as_unable_to_take_payments_until_strip
     assert_eq!((&line["status"], &line["code"]), (&json!(401), &json!("api_key_expired")), "{line}");
     assert!(line["request_id"].as_str().is_some_and(|id| id.starts_with("req_")), "{line}");
     assert!(!world.log().contains("stripe_breaker_changed"), "Stripe answers: {}", world.log());
+    let readyz = format!("http://{}/readyz", world.admin_address());
+    let ready = || async { client.http.get(&readyz).send().await.unwrap().text().await.unwrap() };
+    let why = "take no payments: harbor-coffee (Stripe refuses its key)";
+    assert_eq!(ready().await, format!("ready\n{why}\n"), "the operator is told, and the other shop goes on");
     let asked = |path: &str| {
         world.emulator.exchanges().iter().filter(|exchange| exchange.path.starts_with(path)).count()
     };
@@ -124,6 +129,7 @@ async fn a_refused_key_marks_the_merchant_as_unable_to_take_payments_until_strip
     world.wait_for("stripe_account_known", known + 1);
     let paid = client.complete(&sheet["id"], &token).await;
     assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    assert_eq!(ready().await, "ready\n");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! `/livez` and `/readyz`: for the machinery that starts, watches and drains the process. They need no token, and
-//! tell nothing of any merchant but that it is left out.
+//! tell nothing of any merchant but that it is left out or takes no payments, and why.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 
+use crate::actors::{Directory, Services};
 use crate::domain::checkout::due::Priority;
 use crate::domain::time::Timestamp;
 use crate::runtime::{DiskSpace, Io};
@@ -16,12 +17,16 @@ use crate::store::Store;
 /// How long the store may take to answer a probe, which may have to write something.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How many merchants are named for one reason; a process may serve thousands.
+const MOST_NAMED: usize = 10;
+
 /// What the probes look at.
 #[derive(Clone)]
 pub struct Probes {
     store: Arc<dyn Store>,
     io: Io,
     disk: Arc<DiskSpace>,
+    directory: Arc<Directory>,
     stopping: Arc<AtomicBool>,
     left_out: Arc<LeftOut>,
 }
@@ -44,15 +49,22 @@ impl LeftOut {
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "left out: {}; `merchant-gateway check` says why", self.merchants.join(", "))
+        write!(f, "left out: {}; `merchant-gateway check` says why", some_of(&self.merchants))
     }
 }
 
 impl Probes {
     /// Probes of a gateway that serves.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, io: Io, disk: Arc<DiskSpace>, left_out: LeftOut) -> Self {
-        Self { store, io, disk, stopping: Arc::new(AtomicBool::new(false)), left_out: Arc::new(left_out) }
+    pub fn new(services: &Services, directory: Arc<Directory>, left_out: LeftOut) -> Self {
+        Self {
+            store: Arc::clone(&services.store),
+            io: services.io.clone(),
+            disk: Arc::clone(&services.disk),
+            directory,
+            stopping: Arc::new(AtomicBool::new(false)),
+            left_out: Arc::new(left_out),
+        }
     }
 
     /// From now on the gateway is alive and not ready: it takes no new work.
@@ -86,6 +98,15 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.route("/livez", web::get().to(livez)).route("/readyz", web::get().to(readyz));
 }
 
+/// The first few of many, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    let shown = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// Whether the process answers at all: restart it when it does not.
 async fn livez() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("alive\n")
@@ -97,10 +118,15 @@ async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
     if probes.disk.is_low() {
         notes.push("little disk space is left: no new checkout begins, all others go on".to_owned());
     }
+    let off = probes.directory.payments_off();
+    if !off.is_empty() {
+        let named: Vec<String> = off.iter().map(|(merchant, why)| format!("{merchant} ({why})")).collect();
+        notes.push(format!("take no payments: {}", some_of(&named)));
+    }
     if !probes.left_out.merchants.is_empty() {
         notes.push(probes.left_out.to_string());
     }
-    let missed = || notes.last().cloned().filter(|_| probes.left_out.is_missed());
+    let missed = || probes.left_out.is_missed().then(|| probes.left_out.to_string());
     let (mut answer, first) = match probes.why_not_ready().await.or_else(missed) {
         Some(why) => (HttpResponse::ServiceUnavailable(), format!("not ready: {why}")),
         None => (HttpResponse::Ok(), "ready".to_owned()),

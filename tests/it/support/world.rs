@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, LedgerEntry, MintToken};
 use merchant_gateway::ports::{Environment, SystemClock, SystemEnvironment};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use tempfile::TempDir;
 
 use super::client::{Client, Speaks};
@@ -194,12 +197,14 @@ impl World {
         self.log()
     }
 
-    /// Looks at the log until it has an event so many times.
+    /// Follows the log until it has an event so many times.
     pub fn wait_for(&self, event: &str, times: usize) {
         let deadline = tokio::time::Instant::now() + START_DEADLINE;
+        let log = Followed::new(&self.log_file(self.starts));
         while self.log().matches(event).count() < times {
-            assert!(tokio::time::Instant::now() < deadline, "no {event}: {}", self.log());
-            std::thread::yield_now();
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            assert!(!left.is_zero(), "no {event}: {}", self.log());
+            log.wait_for_more(left);
         }
     }
 
@@ -351,6 +356,24 @@ impl World {
                 assert!(!found, "{} holds {secret} in clear", path.display());
             }
         }
+    }
+}
+
+/// A file that somebody writes to.
+struct Followed(OwnedFd);
+
+impl Followed {
+    fn new(file: &Path) -> Self {
+        let changes = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&changes, file, WatchFlags::MODIFY).unwrap();
+        Self(changes)
+    }
+
+    /// Waits until it was written to since the last call, but only so long.
+    fn wait_for_more(&self, limit: Duration) {
+        let mut changed = [PollFd::new(&self.0, PollFlags::IN)];
+        poll(&mut changed, Some(&Timespec::try_from(limit).unwrap())).unwrap();
+        while rustix::io::read(&self.0, &mut [0; 4096]).is_ok_and(|read| read > 0) {}
     }
 }
 
