@@ -1,12 +1,22 @@
 //! What becomes due at once after a night of downtime: it ends, and nobody waits for it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use merchant_gateway::domain::ids::{Mode, SessionId, Tenant};
+use merchant_gateway::ports::ManualClock;
+use merchant_gateway::runtime::{DueSessions, sweep};
+use merchant_gateway::store::{Commit, MemoryStore, Store as _};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::store::values::{NOW, charging, create, tenant};
 use crate::support::client::Speaks;
 use crate::support::orders::{ORDERS, Order};
 use crate::support::samples::Sample;
@@ -90,4 +100,68 @@ async fn fifty_thousand_overdue_carts_of_one_merchant_keep_nobody_at_another_wai
     let most = world.most_memory();
     assert!(most < 200 << 20, "{} MiB were resident", most >> 20);
     purchase(&world, crowded).await;
+}
+
+/// Who serves two merchants, one of whom has a Stripe that hangs.
+struct OneHangs {
+    hanging: Tenant,
+    woken: Mutex<Vec<(Tenant, SessionId, Instant)>>,
+    awake: AtomicUsize,
+    most_awake: AtomicUsize,
+}
+
+#[async_trait]
+impl DueSessions for OneHangs {
+    fn can_go_on(&self, tenant: &Tenant) -> bool {
+        tenant.merchant.as_str() != "gone"
+    }
+
+    async fn wake(&self, tenant: &Tenant, id: &SessionId) {
+        self.woken.lock().unwrap().push((tenant.clone(), id.clone(), Instant::now()));
+        if *tenant == self.hanging {
+            let awake = self.awake.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most_awake.fetch_max(awake, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            self.awake.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn expire_carts(&self, _: &Tenant, carts: Vec<SessionId>) -> usize {
+        carts.len()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_merchant_whose_stripe_hangs_has_few_awake_and_every_due_payment_gets_its_turn() {
+    let store = Arc::new(MemoryStore::new());
+    let (hanging, quick, gone) =
+        (tenant("hanging", Mode::Test), tenant("quick", Mode::Test), tenant("gone", Mode::Test));
+    for (owner, count) in [(&hanging, 40), (&quick, 200), (&gone, 40)] {
+        for number in 1..=count {
+            let commit = Commit { due_at: Some(NOW), ..create(owner, charging(number)) };
+            store.commit(commit).await.unwrap();
+        }
+    }
+    let sessions = Arc::new(OneHangs {
+        hanging: hanging.clone(),
+        woken: Mutex::default(),
+        awake: AtomicUsize::new(0),
+        most_awake: AtomicUsize::new(0),
+    });
+    let (stop, stopped) = watch::channel(false);
+    let clock = Arc::new(ManualClock::new(NOW));
+    let began = Instant::now();
+    let sweeping = tokio::spawn(sweep(store, clock, Arc::clone(&sessions) as _, stopped));
+    tokio::time::sleep(Duration::from_mins(6)).await;
+    stop.send(true).unwrap();
+    sweeping.await.unwrap();
+
+    let woken = sessions.woken.lock().unwrap().clone();
+    let of = |owner: &Tenant| woken.iter().filter(|(tenant, ..)| tenant == owner).collect::<Vec<_>>();
+    let names = |owner: &Tenant| of(owner).iter().map(|(_, id, _)| id.clone()).collect::<BTreeSet<_>>();
+    assert_eq!(sessions.most_awake.load(Ordering::Relaxed), 8, "so many of one merchant at most");
+    assert_eq!((names(&hanging).len(), names(&quick).len(), names(&gone).len()), (40, 200, 0));
+    // A page of the other's is woken at a time, whatever hangs beside it.
+    let first_two_hundred = of(&quick)[199].2 - began;
+    assert!(first_two_hundred < Duration::from_secs(30), "{first_two_hundred:?}");
 }

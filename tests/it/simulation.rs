@@ -83,6 +83,8 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("request refused", 200),
         ("caller gave up", 500),
         ("passivated", 1000),
+        ("cart ended", 3000),
+        ("cart changed meanwhile", 1),
         ("answer: paid", 5000),
         ("answer: undecided", 100),
         ("ends completed", 5000),

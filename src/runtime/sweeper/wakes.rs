@@ -1,5 +1,6 @@
 //! Wakes due sessions, those with the most at stake first.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,9 @@ pub(super) struct Wakes {
     clock: Arc<dyn Clock>,
     sessions: Arc<dyn DueSessions>,
     turns: Turns,
+    /// Whose sessions have all had their turn in this period. Those that stay due whatever is done for them are met again in
+    /// the next one, and not at once.
+    through: HashSet<(Tenant, Priority)>,
     awake: FuturesUnordered<BoxFuture<'static, Awake>>,
     /// A clock that was set back puts nobody to sleep: what was due stays due.
     latest: Timestamp,
@@ -67,7 +71,15 @@ pub(super) struct Wakes {
 impl Wakes {
     pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, sessions: Arc<dyn DueSessions>) -> Self {
         let latest = clock.now();
-        Self { store, clock, sessions, turns: Turns::default(), awake: FuturesUnordered::new(), latest }
+        Self {
+            store,
+            clock,
+            sessions,
+            turns: Turns::default(),
+            through: HashSet::new(),
+            awake: FuturesUnordered::new(),
+            latest,
+        }
     }
 
     /// At once and then every second, and while there is more than may be awake whenever there is room again.
@@ -86,11 +98,13 @@ impl Wakes {
                         continue;
                     }
                 }
-                _ = ticks.tick() => {}
+                _ = ticks.tick() => {
+                    self.through.clear();
+                    period = period.wrapping_add(1);
+                }
             }
             rested = 0;
             let polls = more || period.is_multiple_of(POLL_EVERY);
-            period = period.wrapping_add(1);
             more = guarded(self.round(polls)).await.unwrap_or(false);
         }
     }
@@ -105,8 +119,12 @@ impl Wakes {
             }
             let tenants = self.store.tenants_with_due_sessions(self.latest, priority).await?;
             for tenant in self.turns.in_turn(tenants) {
-                if self.sessions.can_go_on(&tenant) {
-                    more |= self.serve(&tenant, priority).await?;
+                if !self.sessions.can_go_on(&tenant) {
+                    continue;
+                }
+                let turn = (tenant, priority);
+                if !self.through.contains(&turn) {
+                    more |= self.serve(&turn.0, priority).await?;
                 }
             }
         }
@@ -133,8 +151,8 @@ impl Wakes {
             }
         }
         if whole {
-            // Those that stay due whatever is done for them are met again in the next period, and not at once.
             self.turns.rewind(tenant, priority);
+            self.through.insert((tenant.clone(), priority));
         }
         Ok(!whole)
     }

@@ -371,19 +371,8 @@ impl World {
                 self.at(SWEEP, Event::Sweep { process });
                 self.follow_up(process)?;
                 self.post(process)?;
-                let now = self.now;
-                let due = |due_at: Option<Timestamp>| due_at.is_some_and(|due_at| due_at <= now);
-                for session in self.sessions.clone() {
-                    let Some((version, row, due_at)) = self.store.rows.get(&session) else { continue };
-                    if !due(*due_at) {
-                        continue;
-                    }
-                    if priority(row) == Priority::Cart {
-                        let (version, row) = (*version, row.clone());
-                        self.end_cart((version, &row));
-                    } else {
-                        self.feed(process, &session, Input::Woken)?;
-                    }
+                for session in self.due_sessions() {
+                    self.wake(process, &session)?;
                 }
                 Ok(())
             }
@@ -441,6 +430,17 @@ impl World {
                 Ok(())
             }
         }
+    }
+
+    /// Does as the sweeper does: a cart whose time is over is ended, every other session is woken.
+    fn wake(&mut self, process: usize, session: &SessionId) -> Result<(), String> {
+        let Some((version, row, _)) = self.store.rows.get(session) else { return Ok(()) };
+        if priority(row) == Priority::Cart {
+            let (version, row) = (*version, row.clone());
+            self.end_cart((version, &row));
+            return Ok(());
+        }
+        self.feed(process, session, Input::Woken)
     }
 
     /// What the sweeper makes of a cart whose time is over reaches the store after a while.

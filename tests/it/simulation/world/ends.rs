@@ -41,7 +41,7 @@ impl World {
                     return Err(format!("liveness: {session} is looked at again and again, at {}", self.now));
                 }
                 self.count("woken by the schedule");
-                self.feed(0, &session, merchant_gateway::domain::checkout::driver::Input::Woken)?;
+                self.wake(0, &session)?;
             }
             self.post(0)?;
             while let Some(((at, _), event)) = self.events.pop_first() {
@@ -73,7 +73,7 @@ impl World {
         sessions.chain(events).min()
     }
 
-    fn due_sessions(&self) -> Vec<SessionId> {
+    pub(super) fn due_sessions(&self) -> Vec<SessionId> {
         let due = |session: &&SessionId| {
             let row = self.store.rows.get(*session);
             row.is_some_and(|(.., due_at)| due_at.is_some_and(|due_at| due_at <= self.now))
