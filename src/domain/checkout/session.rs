@@ -73,6 +73,9 @@ pub struct Session {
     /// Whether a payment of it was flagged while it was not paid: nobody is told any more that nothing was charged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paid_late: bool,
+    /// When it ended unpaid. Sessions that ended under older versions do not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
     /// An attempt that an operator decided without a reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed: Option<Unconfirmed>,

@@ -80,6 +80,7 @@ impl Retention for MemoryStore {
                 row.version = Version(row.version.0 + 1);
                 row.session.state = State::Expired;
                 row.session.notice = None;
+                row.session.ended = Some(which.now);
                 row.due_at = None;
                 row.unpaid_end = Some(which.now);
                 let entry = Entry { at: which.now, what: Happening::expired(&row.session) };

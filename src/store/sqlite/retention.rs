@@ -210,6 +210,7 @@ async fn time(
     for mut session in sessions {
         session.state = State::Expired;
         session.notice = None;
+        session.ended = Some(which.now);
         sqlx::query(
             "UPDATE sessions SET version = version + 1, schema = ?4, state = ?5, due_at = NULL, unpaid_end = ?6, body = ?7
              WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
