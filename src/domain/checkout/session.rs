@@ -25,6 +25,9 @@ pub struct Version(pub i64);
 /// The most sheet attempts that one session may start; the last dead one cancels it (card testing).
 pub const MAX_ATTEMPTS: u32 = 5;
 
+/// The most pages at Stripe that one session may open, each of which is an attempt with its row.
+pub const MAX_PAGES: u32 = 20;
+
 /// How long Stripe is read in vain, without a break, before an operator is asked.
 const READING_LIMIT: Span = Span::hours(24);
 
