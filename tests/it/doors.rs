@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use futures_util::future::{join, join_all};
 use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::client::{Client, Speaks, payment, session_name, total};
 use crate::support::operator::Operator;

@@ -237,7 +237,7 @@ async fn a_round_that_panics_is_followed_by_the_next_one() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), gave_way).await.expect("a later round does it");
+    tokio::time::timeout(Duration::from_mins(1), gave_way).await.expect("a later round does it");
     stop.send(true).unwrap();
     task.await.unwrap();
     assert!(version(&store, 1).await.is_some());
