@@ -101,7 +101,8 @@ impl Round<'_> {
             let over = unpaid.open.saturating_sub(self.rules.open_checkouts_per_merchant);
             self.expire(unpaid, over).await;
         }
-        let level = level(&counted.iter().map(|unpaid| unpaid.open), self.rules.open_checkouts);
+        let level =
+            level(&counted.iter().map(|unpaid| unpaid.open).collect::<Vec<_>>(), self.rules.open_checkouts);
         for unpaid in &mut counted {
             let over = unpaid.open.saturating_sub(level);
             self.expire(unpaid, over).await;
@@ -217,9 +218,9 @@ impl Round<'_> {
 }
 
 /// The most that each may have so that all together have no more than `most`: whoever has few keeps them.
-fn level(counts: &(impl Iterator<Item = u64> + Clone), most: u64) -> u64 {
-    let kept = |level: u64| counts.clone().fold(0_u64, |sum, open| sum.saturating_add(open.min(level)));
-    let (mut low, mut high) = (0, counts.clone().max().unwrap_or(0));
+fn level(counts: &[u64], most: u64) -> u64 {
+    let kept = |level: u64| counts.iter().fold(0_u64, |sum, open| sum.saturating_add(*open.min(&level)));
+    let (mut low, mut high) = (0, counts.iter().copied().max().unwrap_or(0));
     while low < high {
         let middle = low + (high - low).div_ceil(2);
         if kept(middle) <= most { low = middle } else { high = middle - 1 }
