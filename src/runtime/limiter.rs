@@ -29,6 +29,8 @@ pub enum Budget<'a> {
     Request,
     /// Asking for a session with what opens none.
     Unknown,
+    /// A webhook that Stripe has not signed. It is refused in any case; one that is signed takes from no bucket.
+    Unsigned,
     /// Beginning a checkout.
     Checkout,
     /// Looking at, editing or canceling what the caller holds: a session or an order, by name.
@@ -41,6 +43,9 @@ pub enum Budget<'a> {
 
 /// How often a minute what opens no session is looked at.
 const UNKNOWN_PER_MINUTE: u32 = 60;
+
+/// How many webhooks a minute hear why they are refused.
+const UNSIGNED_PER_MINUTE: u32 = 60;
 
 /// How many payments of one session reach Stripe in a minute: its five attempts, and as many tokens that are refused.
 const PAYMENTS_OF_A_SESSION: u32 = 10;
@@ -63,6 +68,7 @@ pub struct MerchantLimiter {
     checkouts: DefaultDirectRateLimiter,
     payments: DefaultDirectRateLimiter,
     unknown: DefaultDirectRateLimiter,
+    unsigned: DefaultDirectRateLimiter,
     held: DefaultDirectRateLimiter,
     each_held: Each,
     paying_sessions: Each,
@@ -96,6 +102,7 @@ impl MerchantLimiter {
             checkouts: RateLimiter::direct(per_minute(limits.checkouts_per_minute)),
             payments: RateLimiter::direct(per_minute(limits.payments_per_minute)),
             unknown: RateLimiter::direct(per_minute(UNKNOWN_PER_MINUTE)),
+            unsigned: RateLimiter::direct(per_minute(UNSIGNED_PER_MINUTE)),
             held: RateLimiter::direct(requests),
             each_held: Each::new(of_one),
             paying_sessions: Each::new(per_minute(PAYMENTS_OF_A_SESSION)),
@@ -125,6 +132,7 @@ impl MerchantLimiter {
                 self.held.check()
             }
             Budget::Unknown => self.unknown.check(),
+            Budget::Unsigned => self.unsigned.check(),
             Budget::Request => {
                 self.shoppers.take(subject)?;
                 self.requests.check()
@@ -187,7 +195,7 @@ mod tests {
     #[test]
     fn nothing_that_a_stranger_may_do_keeps_a_shopper_from_buying() {
         let limiter = MerchantLimiter::new(&limits());
-        for budget in [Budget::Request, Budget::Unknown] {
+        for budget in [Budget::Request, Budget::Unknown, Budget::Unsigned] {
             let calls = (0..1000).filter(|_| limiter.take(budget, None).is_ok()).count();
             assert!(calls < 100, "{budget:?} has an end");
         }

@@ -1,7 +1,8 @@
 //! Removes what nobody needs any more, and holds the number of unpaid checkouts down.
 //!
 //! Invariants: every step is a small write of its own, so that payments are committed in between; whatever fails, also by a
-//! panic, fails for this round only; what a restored database has still to account for is left alone.
+//! panic, fails for one merchant and for this round only; a session that cannot be read is passed over and told; what a
+//! restored database has still to account for is left alone.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -60,20 +61,14 @@ pub async fn retain(
         let now = clock.now();
         let ages = until_ages == 0;
         let once = async {
-            if ages { retain_once(&kept, &rules, now).await } else { hold_down(&kept, &rules, now).await }
+            if ages {
+                return retain_once(&kept, &rules, now).await;
+            }
+            Round { kept: &kept, rules: &rules, now }.hold_down().await;
+            false
         };
         let more = tokio::select! {
-            done = AssertUnwindSafe(once).catch_unwind() => match done {
-                Ok(Ok(more)) => more,
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "retention_failed");
-                    false
-                }
-                Err(_) => {
-                    tracing::error!("retention_panicked");
-                    false
-                }
-            },
+            more = once => more,
             _ = stop.wait_for(|stop| *stop) => return,
         };
         until_ages = match (ages, more) {
@@ -84,16 +79,11 @@ pub async fn retain(
     }
 }
 
-/// One round of all of it, as of a moment; whether there is more to remove.
-pub async fn retain_once(kept: &Kept, rules: &RetentionConfig, now: Timestamp) -> Result<bool, StoreError> {
-    hold_down(kept, rules, now).await?;
-    Round { kept, rules, now }.remove_old().await
-}
-
-/// Holds the number of unpaid checkouts down.
-async fn hold_down(kept: &Kept, rules: &RetentionConfig, now: Timestamp) -> Result<bool, StoreError> {
-    Round { kept, rules, now }.hold_down().await?;
-    Ok(false)
+/// One round of all of it, as of a moment; whether there is more to remove. What fails is logged.
+pub async fn retain_once(kept: &Kept, rules: &RetentionConfig, now: Timestamp) -> bool {
+    let round = Round { kept, rules, now };
+    round.hold_down().await;
+    round.remove_old().await
 }
 
 struct Round<'a> {
@@ -105,89 +95,118 @@ struct Round<'a> {
 impl Round<'_> {
     /// Lets the oldest open checkouts give way where there are too many: of a merchant its own, of all merchants those of
     /// whoever has the most. Then removes ended ones where a merchant has too many.
-    async fn hold_down(&self) -> Result<(), StoreError> {
-        let mut counted = self.kept.retention.unpaid().await?;
+    async fn hold_down(&self) {
+        let mut counted = self.counted().await;
         for unpaid in &mut counted {
             let over = unpaid.open.saturating_sub(self.rules.open_checkouts_per_merchant);
-            self.expire(unpaid, over).await?;
+            self.expire(unpaid, over).await;
         }
         let level =
             level(&counted.iter().map(|unpaid| unpaid.open).collect::<Vec<_>>(), self.rules.open_checkouts);
         for unpaid in &mut counted {
             let over = unpaid.open.saturating_sub(level);
-            self.expire(unpaid, over).await?;
+            self.expire(unpaid, over).await;
         }
         for unpaid in &counted {
             let over = unpaid.ended.saturating_sub(self.rules.unpaid_sessions_per_merchant);
-            self.forget_surplus(unpaid, over).await?;
+            self.forget_surplus(unpaid, over).await;
         }
-        Ok(())
+    }
+
+    /// How many unpaid checkouts each merchant has.
+    async fn counted(&self) -> Vec<Unpaid> {
+        alone("all merchants", self.kept.retention.unpaid()).await.unwrap_or_default()
     }
 
     /// Lets so many of a merchant's open checkouts expire, and counts them off.
-    async fn expire(&self, unpaid: &mut Unpaid, over: u64) -> Result<(), StoreError> {
-        let mut left = over;
+    async fn expire(&self, unpaid: &mut Unpaid, over: u64) {
+        let Unpaid { tenant, .. } = &*unpaid;
+        let (mut left, mut passed) = (over, Vec::new());
         for _ in 0..WRITES {
             let limit = u32::try_from(left).unwrap_or(u32::MAX).min(BATCH);
             if limit == 0 {
                 break;
             }
-            let which = UnpaidOpen { since: self.since(&unpaid.tenant), now: self.now, limit };
-            let expired = self.kept.retention.expire_early(&unpaid.tenant, which).await?;
-            left -= u64::from(expired);
-            unpaid.open = unpaid.open.saturating_sub(u64::from(expired));
-            unpaid.ended += u64::from(expired);
-            if expired < limit {
+            let which = UnpaidOpen { since: self.since(tenant), now: self.now, limit };
+            let expiring = self.kept.retention.expire_early(tenant, which, &passed);
+            let Some(swept) = alone(tenant.merchant.as_str(), expiring).await else { break };
+            left -= u64::from(swept.changed);
+            let seen = swept.seen();
+            passed.extend(swept.unreadable);
+            if seen < limit {
                 break;
             }
         }
+        tell_unreadable(tenant, &passed);
         if left < over {
-            let (merchant, expired) = (&unpaid.tenant.merchant, over - left);
+            let expired = over - left;
+            unpaid.open = unpaid.open.saturating_sub(expired);
+            unpaid.ended += expired;
+            let merchant = &unpaid.tenant.merchant;
             tracing::warn!(%merchant, expired, open = unpaid.open, "open_checkouts_gave_way");
         }
-        Ok(())
     }
 
     /// Removes so many of a merchant's checkouts that ended unpaid.
-    async fn forget_surplus(&self, unpaid: &Unpaid, over: u64) -> Result<(), StoreError> {
+    async fn forget_surplus(&self, unpaid: &Unpaid, over: u64) {
+        let Unpaid { tenant, .. } = unpaid;
         let mut left = over;
         for _ in 0..WRITES {
             let limit = u32::try_from(left).unwrap_or(u32::MAX).min(BATCH);
             if limit == 0 {
                 break;
             }
-            let which = UnpaidEnded { before: self.now, since: self.since(&unpaid.tenant), limit };
-            let gone = self.kept.retention.forget_sessions(&unpaid.tenant, which).await?;
+            let which = UnpaidEnded { before: self.now, since: self.since(tenant), limit };
+            let removing = self.kept.retention.forget_sessions(tenant, which);
+            let Some(gone) = alone(tenant.merchant.as_str(), removing).await else { break };
             left -= u64::from(gone);
             if gone < limit {
                 break;
             }
         }
         if left < over {
-            let (merchant, removed) = (&unpaid.tenant.merchant, over - left);
-            tracing::warn!(%merchant, removed, "unpaid_checkouts_removed_early");
+            tracing::warn!(merchant = %tenant.merchant, removed = over - left, "unpaid_checkouts_removed_early");
         }
-        Ok(())
     }
 
-    /// Removes what has become old; whether there is more.
-    async fn remove_old(&self) -> Result<bool, StoreError> {
+    /// Removes what has become old; whether there is more. One merchant's trouble is not another's.
+    async fn remove_old(&self) -> bool {
         let Kept { retention, inbox, .. } = self.kept;
         let rules = self.rules;
         let mut more = false;
-        for Unpaid { tenant, .. } in retention.unpaid().await? {
-            let since = self.since(&tenant);
-            let which = |span| UnpaidEnded { before: self.now - span, since, limit: BATCH };
-            more |= again(|| retention.forget_sessions(&tenant, which(rules.unpaid_sessions))).await?;
-            more |= again(|| retention.forget_people(&tenant, which(rules.unpaid_buyers))).await?;
+        for Unpaid { tenant, .. } in self.counted().await {
+            let merchant = tenant.merchant.as_str();
+            let which =
+                |span| UnpaidEnded { before: self.now - span, since: self.since(&tenant), limit: BATCH };
+            let sessions = || retention.forget_sessions(&tenant, which(rules.unpaid_sessions));
+            more |= again(merchant, sessions).await;
+            more |= self.forget_people(&tenant, which(rules.unpaid_buyers)).await;
         }
         for (state, span) in
             [(DeliveryState::Delivered, rules.delivered_events), (DeliveryState::Parked, rules.parked_events)]
         {
-            more |= again(|| retention.forget_contents(state, self.now - span, BATCH)).await?;
+            more |= again("order events", || retention.forget_contents(state, self.now - span, BATCH)).await;
         }
-        more |= again(|| inbox.forget_events(self.now - rules.stripe_events, BATCH)).await?;
-        Ok(more)
+        more |= again("Stripe's events", || inbox.forget_events(self.now - rules.stripe_events, BATCH)).await;
+        more
+    }
+
+    /// Erases what a merchant's unpaid checkouts hold of people; whether there is more.
+    async fn forget_people(&self, tenant: &Tenant, which: UnpaidEnded) -> bool {
+        let mut passed = Vec::new();
+        let mut more = true;
+        for _ in 0..WRITES {
+            let erasing = self.kept.retention.forget_people(tenant, which, &passed);
+            let swept = alone(tenant.merchant.as_str(), erasing).await.unwrap_or_default();
+            more = swept.seen() >= BATCH;
+            passed.extend(swept.unreadable);
+            if !more {
+                break;
+            }
+        }
+        tell_unreadable(tenant, &passed);
+        // What cannot be read now cannot be read at once either.
+        more && passed.len() < (WRITES * BATCH) as usize
     }
 
     /// From when on a merchant's checkouts may go: what a restore brought back stays until it is accounted for.
@@ -209,14 +228,35 @@ fn level(counts: &[u64], most: u64) -> u64 {
     low
 }
 
-/// Repeats a write until it finds less than it may remove; whether it was given up before.
-async fn again<F: Future<Output = Result<u32, StoreError>>>(
-    write: impl Fn() -> F,
-) -> Result<bool, StoreError> {
-    for _ in 0..WRITES {
-        if write().await? < BATCH {
-            return Ok(false);
+/// Says which of a merchant's sessions were passed over.
+fn tell_unreadable(tenant: &Tenant, passed: &[String]) {
+    if let Some(first) = passed.first() {
+        let unreadable = passed.len();
+        tracing::error!(merchant = %tenant.merchant, unreadable, %first, "unreadable_sessions_passed_over");
+    }
+}
+
+/// What a step gives, unless it fails or panics, which is logged and keeps no other step from being made.
+async fn alone<T>(of: &str, step: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    match AssertUnwindSafe(step).catch_unwind().await {
+        Ok(Ok(done)) => Some(done),
+        Ok(Err(error)) => {
+            tracing::error!(of, %error, "retention_failed");
+            None
+        }
+        Err(_) => {
+            tracing::error!(of, "retention_panicked");
+            None
         }
     }
-    Ok(true)
+}
+
+/// Repeats a write until it finds less than it may remove; whether it was given up before.
+async fn again<F: Future<Output = Result<u32, StoreError>>>(of: &str, write: impl Fn() -> F) -> bool {
+    for _ in 0..WRITES {
+        if alone(of, write()).await.is_none_or(|removed| removed < BATCH) {
+            return false;
+        }
+    }
+    true
 }

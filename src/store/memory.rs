@@ -20,7 +20,7 @@ use crate::domain::checkout::attempt::{AttemptEnd, Flag};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::due::{Priority, priority};
 use crate::domain::checkout::session::{Session, Version};
-use crate::domain::checkout::timeline::Entry;
+use crate::domain::checkout::timeline::{EDITS_KEPT, Entry};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, PaymentIntentId, RefundNumber,
     SessionId, SptHash, StripeEventId, Tenant,
@@ -283,6 +283,20 @@ impl Reconciliation for MemoryStore {
     }
 }
 
+/// Leaves out the edits that are neither among a session's first nor among its last.
+fn leave_out_edits(timeline: &mut Vec<Entry>) {
+    let kept = usize::try_from(EDITS_KEPT).unwrap_or(usize::MAX);
+    let edits = timeline.iter().filter(|entry| entry.what.is_edit()).count();
+    let mut seen = 0;
+    timeline.retain(|entry| {
+        if !entry.what.is_edit() {
+            return true;
+        }
+        seen += 1;
+        seen <= kept || edits - seen < kept
+    });
+}
+
 impl Shop {
     /// The highest number that an order has or may have had.
     fn last_number(&self) -> u32 {
@@ -350,7 +364,9 @@ impl Shop {
                 self.flags.push(KeptFlag { flag, resolution: None });
             }
         }
-        self.timelines.entry(session.id.clone()).or_default().extend(timeline);
+        let told = self.timelines.entry(session.id.clone()).or_default();
+        told.extend(timeline);
+        leave_out_edits(told);
         self.append(&tenant, &events);
         self.sessions.insert(session.id.clone(), SessionRow { version, session, due_at, unpaid_end });
         Ok(version)

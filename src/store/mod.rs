@@ -20,7 +20,7 @@ pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
 pub use memory::MemoryStore;
 pub use outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Outbox, Outcome, Settlement, Which};
 pub use reconciliation::{Epoch, Reconciliation};
-pub use retention::{Erasure, Retention, Unpaid, UnpaidEnded, UnpaidOpen};
+pub use retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
 pub use sqlite::{BackupError, OpenError, Restored, SqliteStore, back_up, restore};
 
 use async_trait::async_trait;

@@ -21,12 +21,22 @@ pub trait Retention: Send + Sync + 'static {
     /// nobody has resolved stays.
     async fn forget_sessions(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError>;
 
-    /// Erases what unpaid sessions hold of a person.
-    async fn forget_people(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError>;
+    /// Erases what unpaid sessions hold of a person, but those in `passed`. One that cannot be read is passed over.
+    async fn forget_people(
+        &self,
+        tenant: &Tenant,
+        which: UnpaidEnded,
+        passed: &[String],
+    ) -> Result<Swept, StoreError>;
 
     /// Lets open sessions expire before their time, the one that would expire first in front. Whatever is under way in one
-    /// finds that it has changed.
-    async fn expire_early(&self, tenant: &Tenant, which: UnpaidOpen) -> Result<u32, StoreError>;
+    /// finds that it has changed. Those in `passed` are left out, and one that cannot be read is passed over.
+    async fn expire_early(
+        &self,
+        tenant: &Tenant,
+        which: UnpaidOpen,
+        passed: &[String],
+    ) -> Result<Swept, StoreError>;
 
     /// Empties the contents of order events of every tenant that stand so and were last touched before a moment.
     async fn forget_contents(
@@ -39,6 +49,23 @@ pub trait Retention: Send + Sync + 'static {
     /// Erases what is kept of an order's buyer, and notes it in the timeline, once. `None` when there is no such order; else
     /// whether there was anything to erase.
     async fn erase_buyer(&self, tenant: &Tenant, erasure: Erasure) -> Result<Option<bool>, StoreError>;
+}
+
+/// What became of the sessions that one call looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many it changed.
+    pub changed: u32,
+    /// The ids of those that it could not read, and left as they are.
+    pub unreadable: Vec<String>,
+}
+
+impl Swept {
+    /// How many sessions were looked at.
+    #[must_use]
+    pub fn seen(&self) -> u32 {
+        self.changed.saturating_add(u32::try_from(self.unreadable.len()).unwrap_or(u32::MAX))
+    }
 }
 
 /// How many unpaid sessions a tenant has.

@@ -47,7 +47,7 @@ use self::writing::Writing;
 use super::{
     AttemptRow, Claim, Commit, CommitError, Delivery, DeliveryState, DueQuery, DueSession, Epoch, Erasure,
     EventState, Inbox, KeptAccount, KeptEvent, KeptFlag, Loaded, OrdersPage, Outbox, Reconciliation,
-    RefundRow, Resolution, Retention, Settlement, Store, StoreError, Unpaid, UnpaidEnded, UnpaidOpen,
+    RefundRow, Resolution, Retention, Settlement, Store, StoreError, Swept, Unpaid, UnpaidEnded, UnpaidOpen,
     VerifiedKey, WaitingEvent, Which, WhichFlags, WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
@@ -141,7 +141,7 @@ impl SqliteStore {
     }
 
     /// Removes something; how many rows.
-    async fn remove(&self, removal: Removal) -> Result<u32, StoreError> {
+    async fn remove(&self, removal: Removal) -> Result<Swept, StoreError> {
         self.write(|asked| Write::Removal(Box::new(removal), asked)).await
     }
 
@@ -385,7 +385,7 @@ impl Inbox for SqliteStore {
     }
 
     async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
-        self.remove(Removal::StripeEvents(before, limit)).await
+        Ok(self.remove(Removal::StripeEvents(before, limit)).await?.changed)
     }
 }
 
@@ -396,15 +396,25 @@ impl Retention for SqliteStore {
     }
 
     async fn forget_sessions(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError> {
-        self.remove(Removal::Sessions(tenant.clone(), which)).await
+        Ok(self.remove(Removal::Sessions(tenant.clone(), which)).await?.changed)
     }
 
-    async fn forget_people(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError> {
-        self.remove(Removal::People(tenant.clone(), which)).await
+    async fn forget_people(
+        &self,
+        tenant: &Tenant,
+        which: UnpaidEnded,
+        passed: &[String],
+    ) -> Result<Swept, StoreError> {
+        self.remove(Removal::People(tenant.clone(), which, passed.to_vec())).await
     }
 
-    async fn expire_early(&self, tenant: &Tenant, which: UnpaidOpen) -> Result<u32, StoreError> {
-        self.remove(Removal::Time(tenant.clone(), which)).await
+    async fn expire_early(
+        &self,
+        tenant: &Tenant,
+        which: UnpaidOpen,
+        passed: &[String],
+    ) -> Result<Swept, StoreError> {
+        self.remove(Removal::Time(tenant.clone(), which, passed.to_vec())).await
     }
 
     async fn forget_contents(
@@ -413,7 +423,7 @@ impl Retention for SqliteStore {
         before: Timestamp,
         limit: u32,
     ) -> Result<u32, StoreError> {
-        self.remove(Removal::Contents(state, before, limit)).await
+        Ok(self.remove(Removal::Contents(state, before, limit)).await?.changed)
     }
 
     async fn erase_buyer(&self, tenant: &Tenant, erasure: Erasure) -> Result<Option<bool>, StoreError> {

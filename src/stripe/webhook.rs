@@ -23,6 +23,9 @@ const TOLERANCE: Span = Span::seconds(300);
 /// The largest body, in bytes. Stripe's events are a few kilobytes.
 pub const MAX_BODY: usize = 256 * 1024;
 
+/// The longest `Stripe-Signature` that is read, in bytes. Stripe's have some eighty for each secret that is in use.
+const MAX_HEADER: usize = 1024;
+
 /// Why a webhook is not taken. What is said to the sender is the [`std::fmt::Display`] of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Refusal {
@@ -61,6 +64,15 @@ impl Refusal {
         Self::ForeignAccount,
     ];
 
+    /// Whether Stripe had signed what is refused.
+    #[must_use]
+    pub const fn is_signed(self) -> bool {
+        match self {
+            Self::Unsigned | Self::Stale | Self::TooLarge | Self::Forged => false,
+            Self::Unreadable | Self::WrongMode | Self::ForeignAccount => true,
+        }
+    }
+
     /// The reason's name, for logs and counters.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -88,6 +100,9 @@ pub struct Signature<'a> {
 impl<'a> Signature<'a> {
     /// Reads the header's value, `t=…,v1=…[,v1=…]`.
     pub fn read(header: &'a str, now: Timestamp) -> Result<Self, Refusal> {
+        if header.len() > MAX_HEADER {
+            return Err(Refusal::Unsigned);
+        }
         let (mut time, mut digests) = (None, Vec::new());
         for part in header.split(',') {
             match part.trim().split_once('=') {

@@ -101,6 +101,26 @@ fn a_session_ends_with_its_time_and_stays_ended() {
 }
 
 #[test]
+fn a_session_that_was_canceled_is_told_in_full_for_a_day_from_then_on() {
+    let mut bench = Bench::ready();
+    let canceling = bench.ask(Command::Cancel);
+    let answer = bench.answer(canceling).unwrap();
+    let canceled = bench.now;
+    assert!(answer.session.expires > canceled + Span::minutes(30), "its time was not over");
+    assert_eq!(answer.session.ended, Some(canceled));
+    assert!(!answer.is_closed(canceled + Span::hours(24) - Span::seconds(1)));
+    assert!(answer.is_closed(canceled + Span::hours(24)));
+
+    let mut bench = Bench::ready();
+    bench.pass(Span::hours(30));
+    bench.wake();
+    let reading = bench.ask(Command::Read);
+    let answer = bench.answer(reading).unwrap();
+    assert_eq!(answer.session.state, State::Expired);
+    assert!(answer.is_closed(answer.session.expires + Span::hours(24)), "whenever somebody noticed");
+}
+
+#[test]
 fn made_up_items_and_unknown_options_are_told_apart() {
     let mut bench = Bench::new();
     let created =

@@ -1,14 +1,20 @@
 //! What opens a checkout, and what a stranger can and cannot do to one who pays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::{join, join_all};
 use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::client::{Client, Speaks, payment, session_name, total};
 use crate::support::operator::Operator;
-use crate::support::world::{SHOP, World};
+use crate::support::receiver::{Does, OrderReceiver};
+use crate::support::world::{SHOP, WEBHOOK_SECRET, World, usual_shops};
+
+const WEBHOOK_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__WEBHOOK_SECRET";
 
 /// Every text in these bytes that begins as a session's id does.
 fn ids_in(text: &str) -> BTreeSet<String> {
@@ -33,8 +39,16 @@ fn limited(limits: &str) -> World {
 }
 
 #[tokio::test]
-async fn nothing_in_logs_at_stripe_or_in_the_admin_api_opens_a_checkout() {
-    let world = World::start();
+async fn nothing_in_logs_at_stripe_in_order_events_or_in_the_admin_api_opens_a_checkout() {
+    let receiver = OrderReceiver::start(Does::Takes);
+    let mut shops = usual_shops();
+    let webhook = format!("\n[webhook]\nurl = \"{}\"\nsecret = \"env:{WEBHOOK_VARIABLE}\"\n", receiver.url());
+    shops[0].file.push_str(&webhook);
+    let mut world = World::closed(shops);
+    world
+        .settings
+        .extend([(WEBHOOK_VARIABLE, WEBHOOK_SECRET), ("GATEWAY__ORDER_EVENTS__ALLOW_LOOPBACK", "true")]);
+    world.start_gateway();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let link = client.works("start_hosted_checkout", json!({ "checkout_session_id": sheet["id"] })).await
@@ -44,7 +58,10 @@ async fn nothing_in_logs_at_stripe_or_in_the_admin_api_opens_a_checkout() {
     assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
     let name = session_name(&sheet["id"]);
     let operator = Operator::of(&world);
-    let mut told = vec![world.log(), format!("{:?}", world.ledger())];
+    let event = receiver.received(1).remove(0);
+    assert!(ids_in(&event.body).iter().any(|id| id.starts_with(&name)), "the event names the session");
+    let mut told =
+        vec![world.log(), format!("{:?}", world.ledger()), event.body, format!("{:?}", event.headers)];
     told.extend(world.emulator.exchanges().iter().map(|exchange| format!("{exchange:?}")));
     for path in [format!("orders?tenant={SHOP}"), format!("sessions/{name}?tenant={SHOP}")] {
         let (status, answer) = operator.get(&path).await;
@@ -86,32 +103,66 @@ async fn a_wrong_mac_is_answered_as_a_session_that_does_not_exist() {
     client.works("get_checkout", json!({ "checkout_session_id": held })).await;
 }
 
-#[tokio::test]
+/// Made-up payments, from many senders at once, until told to stop; how they were answered.
+async fn flood(client: &Client, stop: &AtomicBool) -> BTreeMap<u16, u32> {
+    const SENDERS: u128 = 24;
+    let sender = async |number: u128| {
+        let (mut told, mut sent) = (Vec::new(), 0);
+        while !stop.load(Ordering::Relaxed) {
+            let name = number << 64 | sent;
+            let id = json!(format!("chk_{name:032x}_{name:032x}_r1"));
+            let params =
+                json!({ "name": "complete_checkout", "arguments": payment(&id, "spt_1RjMadeUp00000") });
+            let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+            let request = client.http.post(&client.url).header("content-type", "application/json");
+            let request = request.header("accept", "application/json, text/event-stream");
+            let request = request.header("mcp-protocol-version", "2025-11-25").body(message.to_string());
+            told.push(request.send().await.unwrap().status().as_u16());
+            sent += 1;
+        }
+        told
+    };
+    let mut statuses = BTreeMap::new();
+    for status in join_all((0..SENDERS).map(sender)).await.concat() {
+        *statuses.entry(status).or_default() += 1;
+    }
+    statuses
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_made_up_payments_keeps_nobody_from_paying() {
     let world = limited("payments_per_minute = 3\nrequests_per_second = 5\nburst = 10");
     let client = world.client(Speaks::Modern);
-    let sheet = client.ready_checkout().await;
-    let token = world.token("pm_card_visa", total(&sheet));
     let stranger = world.client(Speaks::Modern);
-    let made_up = |number: u128| {
-        let id = json!(format!("chk_{number:032x}_{number:032x}_r1"));
-        json!({ "name": "complete_checkout", "arguments": payment(&id, "spt_1RjMadeUp00000") })
-    };
-    let mut statuses = BTreeSet::new();
-    for number in 0..200 {
-        statuses.insert(stranger.request("tools/call", made_up(number)).await.status);
-    }
-    assert_eq!(statuses, BTreeSet::from([200, 429]), "what opens nothing has a bucket of its own");
-    assert_eq!(world.charge_requests(), 0);
+    let stop = AtomicBool::new(false);
     let browsing = json!({ "name": "search_products", "arguments": {} });
-    for _ in 0..30 {
-        stranger.request("tools/call", browsing.clone()).await;
-    }
-    let paid = client.complete(&sheet["id"], &token).await;
-    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
-    client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
-    client.ready_checkout().await;
+    let shopping = async {
+        let started = Instant::now();
+        for _ in 0..30 {
+            stranger.request("tools/call", browsing.clone()).await;
+        }
+        let sheet = client.ready_checkout().await;
+        let declined =
+            client.complete(&sheet["id"], &world.token("pm_card_chargeDeclined", total(&sheet))).await;
+        assert_ne!(declined["structuredContent"]["status"], "completed", "{declined}");
+        let sheet = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
+        let sheet = &sheet["checkout_session"];
+        let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(sheet))).await;
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+        client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
+        started.elapsed()
+    };
+    let (statuses, took) = join(flood(&stranger, &stop), shopping).await;
+    assert_eq!(
+        statuses.keys().collect::<Vec<_>>(),
+        [&200, &429],
+        "what opens nothing has a bucket of its own"
+    );
+    let sent: u32 = statuses.values().sum();
+    assert!(f64::from(sent) / took.as_secs_f64() > 100.0, "{sent} in {took:?} are no flood");
     assert_eq!(world.ledger().len(), 1);
+    assert_eq!(world.charge_requests(), 2, "the one that was declined, and the one that paid");
 }
 
 /// What a payment answers.

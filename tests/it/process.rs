@@ -1,5 +1,6 @@
 //! The real process in the surroundings that it is run in: what it writes to, where it may write, which keys it is given.
 
+mod crowds;
 mod disks;
 mod keys;
 mod streams;

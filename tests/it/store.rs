@@ -5,6 +5,7 @@ mod inbox;
 mod outbox;
 mod restores;
 mod retention;
+mod rounds;
 mod sqlite;
 pub(crate) mod values;
 
@@ -27,6 +28,7 @@ use self::inbox::*;
 use self::outbox::*;
 use self::restores::*;
 use self::retention::*;
+use self::rounds::*;
 use self::values::*;
 
 /// What was flagged, resolved or not.
@@ -114,6 +116,7 @@ contract!(
     old_contents_of_order_events_are_emptied_and_are_sent_no_more,
     an_orders_buyer_is_erased_once_and_everywhere,
     too_many_open_checkouts_give_way_where_there_are_most,
+    edits_without_end_leave_a_bounded_timeline_and_nothing_of_payments_is_left_out,
 );
 
 /// All that is durable, in any form.

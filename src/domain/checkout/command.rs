@@ -94,8 +94,11 @@ impl Answer {
         let paid = self.order.as_ref().map(|placed| placed.order.created);
         let ended = match &self.session.state {
             State::Completed { .. } => Some(paid.unwrap_or(self.session.expires)),
-            // It may have been ended before, and then it is told a little longer.
-            State::Canceled { .. } | State::Expired => Some(self.session.expires),
+            // What nobody had the time to end has ended all the same.
+            State::Canceled { .. } | State::Expired => {
+                let expires = self.session.expires;
+                Some(self.session.ended.map_or(expires, |ended| ended.min(expires)))
+            }
             State::Open { .. }
             | State::Ready { .. }
             | State::Charging(_)

@@ -16,7 +16,7 @@ use super::due::Work;
 use super::effect::Effect;
 use super::event::Event;
 use super::session::{
-    CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
+    CancelReason, Charging, FreezeReason, MAX_PAGES, Notice, NoticeCode, Phase, Session, State, Unread,
 };
 use super::settle::{LONGEST_PAUSE, completed_by, flag, pause};
 use super::snapshot::AttemptMove;
@@ -157,6 +157,9 @@ pub(super) fn open(
     payable(session, seen, context)?;
     if !context.view.checkout.method.opens_pages() {
         return Err(Rejection::NotOffered("on a page of its own; pay on the payment sheet instead"));
+    }
+    if session.pages >= MAX_PAGES {
+        return Err(Rejection::NotOffered("on one more page for this checkout; please begin a new checkout"));
     }
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
         return Err(Rejection::AccountUnknown);

@@ -25,6 +25,9 @@ pub struct Version(pub i64);
 /// The most sheet attempts that one session may start; the last dead one cancels it (card testing).
 pub const MAX_ATTEMPTS: u32 = 5;
 
+/// The most pages at Stripe that one session may open, each of which is an attempt with its row.
+pub const MAX_PAGES: u32 = 20;
+
 /// How long Stripe is read in vain, without a break, before an operator is asked.
 const READING_LIMIT: Span = Span::hours(24);
 
@@ -73,6 +76,9 @@ pub struct Session {
     /// Whether a payment of it was flagged while it was not paid: nobody is told any more that nothing was charged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paid_late: bool,
+    /// When it ended unpaid. Sessions that ended under older versions do not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
     /// An attempt that an operator decided without a reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed: Option<Unconfirmed>,

@@ -152,6 +152,7 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         unexplained: Vec::new(),
         unconfirmed: None,
         paid_late: false,
+        ended: None,
     })
 }
 

@@ -18,6 +18,10 @@ use crate::domain::money::Money;
 use crate::domain::order::{Book, RefundState};
 use crate::domain::time::Timestamp;
 
+/// How many of a session's first edits its timeline keeps, and how many of its last. Whoever edits without end writes no more
+/// than these; what concerns money is never left out. The numbers of the revisions show the gap.
+pub const EDITS_KEPT: u32 = 50;
+
 /// One line of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -125,6 +129,12 @@ pub enum Happening {
 }
 
 impl Happening {
+    /// Whether it tells no more than that a shopper may go on, as after an edit.
+    #[must_use]
+    pub fn is_edit(&self) -> bool {
+        matches!(self, Self::State { state, .. } if state == "open" || state == "ready")
+    }
+
     /// A session came to its end by time.
     #[must_use]
     pub fn expired(session: &Session) -> Self {

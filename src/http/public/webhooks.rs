@@ -2,6 +2,7 @@
 //!
 //! Everything that can be refused is refused before the store is asked: the header before the body is read, the body before
 //! it is parsed. An event is answered 2xx once it is durable, and followed afterwards; Stripe sends every other one again.
+//! Whoever sends too many that are not signed loses the connection each time, and delays nobody whose are.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,6 +12,7 @@ use super::body::{self, Unread};
 use super::visit::{Visit, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::stripe_event::StripeEvent;
+use crate::runtime::Budget;
 use crate::stripe::webhook::{MAX_BODY, Refusal, Signature};
 
 const SIGNATURE: &str = "stripe-signature";
@@ -48,9 +50,7 @@ pub(super) async fn take(
         },
         Err(NotTaken::Refused(refusal)) => {
             merchant.webhook_refused(refusal);
-            HttpResponse::build(status(refusal))
-                .content_type("text/plain; charset=utf-8")
-                .body(format!("Refused: {refusal}.\n"))
+            refused(&merchant, refusal)
         }
         Err(NotTaken::Lost) => HttpResponse::RequestTimeout().finish(),
     }
@@ -71,6 +71,19 @@ async fn received(
         Unread::Lost => NotTaken::Lost,
     })?;
     Ok(merchant.open_webhook(&signature, &body)?)
+}
+
+fn refused(merchant: &MerchantHandle, refusal: Refusal) -> HttpResponse {
+    let taken = if refusal.is_signed() { Ok(()) } else { merchant.limiter().take(Budget::Unsigned, None) };
+    let mut answer = match taken {
+        Ok(()) => HttpResponse::build(status(refusal)),
+        Err(too_many) => {
+            let mut answer = HttpResponse::TooManyRequests();
+            answer.insert_header(("retry-after", too_many.retry_after.as_secs().max(1))).force_close();
+            answer
+        }
+    };
+    answer.content_type("text/plain; charset=utf-8").body(format!("Refused: {refusal}.\n"))
 }
 
 const fn status(refusal: Refusal) -> StatusCode {

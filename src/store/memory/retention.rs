@@ -7,7 +7,7 @@ use crate::domain::checkout::session::{State, Version};
 use crate::domain::checkout::timeline::{Entry, Happening};
 use crate::domain::ids::{SessionId, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::retention::{Erasure, Retention, Unpaid, UnpaidEnded, UnpaidOpen};
+use crate::store::retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
 use crate::store::{DeliveryState, StoreError, TokenUse};
 
 #[async_trait]
@@ -40,27 +40,39 @@ impl Retention for MemoryStore {
         Ok(u32::try_from(ids.len()).unwrap_or(u32::MAX))
     }
 
-    async fn forget_people(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError> {
+    async fn forget_people(
+        &self,
+        tenant: &Tenant,
+        which: UnpaidEnded,
+        passed: &[String],
+    ) -> Result<Swept, StoreError> {
         let mut shops = self.shops();
-        let Some(shop) = shops.get_mut(tenant) else { return Ok(0) };
+        let Some(shop) = shops.get_mut(tenant) else { return Ok(Swept::default()) };
         let mut ids = shop.ended(which);
+        ids.retain(|id| !is_in(passed, id));
         ids.retain(|id| shop.sessions.get(id).is_some_and(|row| row.session.holds_personal_data()));
         ids.truncate(usize::try_from(which.limit).unwrap_or(usize::MAX));
         for id in &ids {
             shop.erase_person(id);
         }
-        Ok(u32::try_from(ids.len()).unwrap_or(u32::MAX))
+        Ok(changed(ids.len()))
     }
 
-    async fn expire_early(&self, tenant: &Tenant, which: UnpaidOpen) -> Result<u32, StoreError> {
+    async fn expire_early(
+        &self,
+        tenant: &Tenant,
+        which: UnpaidOpen,
+        passed: &[String],
+    ) -> Result<Swept, StoreError> {
         let mut shops = self.shops();
-        let Some(shop) = shops.get_mut(tenant) else { return Ok(0) };
+        let Some(shop) = shops.get_mut(tenant) else { return Ok(Swept::default()) };
         let open = shop
             .sessions
             .iter()
             .filter(|(_, row)| can_be_paid(&row.session.state) && row.session.created >= which.since);
         let mut ids: Vec<(Timestamp, SessionId)> =
             open.filter_map(|(id, row)| Some((row.unpaid_end?, id.clone()))).collect();
+        ids.retain(|(_, id)| !is_in(passed, id));
         ids.sort();
         ids.truncate(usize::try_from(which.limit).unwrap_or(usize::MAX));
         for (_, id) in &ids {
@@ -68,13 +80,14 @@ impl Retention for MemoryStore {
                 row.version = Version(row.version.0 + 1);
                 row.session.state = State::Expired;
                 row.session.notice = None;
+                row.session.ended = Some(which.now);
                 row.due_at = None;
                 row.unpaid_end = Some(which.now);
                 let entry = Entry { at: which.now, what: Happening::expired(&row.session) };
                 shop.timelines.entry(id.clone()).or_default().push(entry);
             }
         }
-        Ok(u32::try_from(ids.len()).unwrap_or(u32::MAX))
+        Ok(changed(ids.len()))
     }
 
     async fn forget_contents(
@@ -118,6 +131,15 @@ impl Retention for MemoryStore {
         }
         Ok(Some(changed))
     }
+}
+
+fn is_in(passed: &[String], id: &SessionId) -> bool {
+    passed.iter().any(|passed| passed == id.as_str())
+}
+
+/// In memory every session can be read.
+fn changed(sessions: usize) -> Swept {
+    Swept { changed: u32::try_from(sessions).unwrap_or(u32::MAX), unreadable: Vec::new() }
 }
 
 const fn can_be_paid(state: &State) -> bool {

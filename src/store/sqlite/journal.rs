@@ -6,7 +6,7 @@ use super::apply::Failure;
 use super::reader::failed;
 use super::rows::{self, FlagRecord};
 use crate::domain::checkout::attempt::Flag;
-use crate::domain::checkout::timeline::Entry;
+use crate::domain::checkout::timeline::{EDITS_KEPT, Entry};
 use crate::domain::ids::{FlagId, SessionId, Tenant};
 use crate::store::{KeptFlag, Resolution, StoreError, WhichFlags, name};
 
@@ -33,23 +33,45 @@ pub(super) async fn raise<E: From<StoreError>>(
     Ok(())
 }
 
-/// Adds an entry to the session's timeline.
+/// Leaves out the edits that are neither among a session's first nor among its last.
+const FEWER_EDITS: &str =
+    "DELETE FROM timeline WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number IN (
+    SELECT number FROM (
+        SELECT number, row_number() OVER (ORDER BY number) AS from_first,
+               row_number() OVER (ORDER BY number DESC) AS from_last
+          FROM timeline
+         WHERE tenant = ?1 AND mode = ?2 AND session = ?3
+           AND entry ->> '$.event' = 'state' AND entry ->> '$.state' IN ('open', 'ready'))
+     WHERE from_first > ?4 AND from_last > ?4)";
+
+/// Adds an entry to the session's timeline, which does not grow by edits without end.
 pub(super) async fn tell<E: From<StoreError>>(
     connection: &mut SqliteConnection,
     (tenant, session): (&Tenant, &SessionId),
     entry: &str,
 ) -> Result<(), Failure<E>> {
-    sqlx::query(
+    let number: i64 = sqlx::query_scalar(
         "INSERT INTO timeline (tenant, mode, session, number, entry)
          VALUES (?1, ?2, ?3, (SELECT coalesce(max(number), 0) + 1 FROM timeline
-                              WHERE tenant = ?1 AND mode = ?2 AND session = ?3), ?4)",
+                              WHERE tenant = ?1 AND mode = ?2 AND session = ?3), ?4)
+         RETURNING number",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
     .bind(session.as_str())
     .bind(entry)
-    .execute(connection)
+    .fetch_one(&mut *connection)
     .await?;
+    // Not at every entry, since all of them are looked at.
+    if number > i64::from(2 * EDITS_KEPT) && number % i64::from(EDITS_KEPT) == 0 {
+        sqlx::query(FEWER_EDITS)
+            .bind(tenant.merchant.as_str())
+            .bind(tenant.mode.as_str())
+            .bind(session.as_str())
+            .bind(EDITS_KEPT)
+            .execute(connection)
+            .await?;
+    }
     Ok(())
 }
 

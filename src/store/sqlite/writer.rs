@@ -24,7 +24,7 @@ use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::{
     Claim, CommitError, Delivery, Erasure, EventState, KeptAccount, KeptEvent, KeptFlag, Resolution,
-    Settlement, StoreError,
+    Settlement, StoreError, Swept,
 };
 
 /// How many jobs share a transaction at most.
@@ -67,7 +67,7 @@ pub(super) enum Write {
     /// How far an event of Stripe's was followed.
     Followed(Box<(Tenant, StripeEventId, EventState)>, Asked<(), StoreError>),
     /// Something to be removed.
-    Removal(Box<Removal>, Asked<u32, StoreError>),
+    Removal(Box<Removal>, Asked<Swept, StoreError>),
     /// A buyer to be erased.
     Erasure(Box<(Tenant, Erasure)>, Asked<Option<bool>, StoreError>),
     /// Nothing that anybody needs, to see whether it can be written.

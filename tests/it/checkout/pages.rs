@@ -6,7 +6,7 @@ use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
-use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, State};
+use merchant_gateway::domain::checkout::session::{FreezeReason, MAX_PAGES, NoticeCode, State};
 use merchant_gateway::domain::checkout::step::Moment;
 use merchant_gateway::domain::checkout::token::TokenFacts;
 use merchant_gateway::domain::ids::Revision;
@@ -215,4 +215,28 @@ fn a_shopper_who_goes_while_the_page_is_being_closed_is_not_charged() {
     let attempt = bench.attempts[0].number;
     let wanted = on(Input::Saw { attempt, seen: Box::new(closed), request_id: None });
     assert!(matches!(wanted[..], [Output::Load(None)]), "nobody's payment comes again: {wanted:?}");
+}
+
+#[test]
+fn a_checkout_whose_pages_are_opened_and_left_without_end_opens_no_more_of_them() {
+    let mut bench = Bench::ready();
+    for number in 1..=MAX_PAGES {
+        open_page(&mut bench);
+        bench.see(Seen::Page(page(&bench, PageStatus::Open)));
+        assert!(matches!(bench.session().state, State::AwaitingHosted { .. }), "{number}");
+        let expired = Seen::Page(page(&bench, PageStatus::Expired));
+        looks(&mut bench, expired);
+        bench.update(Patch::default());
+        assert!(
+            matches!(bench.session().state, State::Ready { .. }),
+            "{number}: {:?}",
+            bench.session().state
+        );
+    }
+    let refused = open_page(&mut bench);
+    assert!(matches!(bench.answer(refused), Err(Rejection::NotOffered(_))));
+    assert_eq!(bench.attempts.len(), usize::try_from(MAX_PAGES).unwrap());
+    let paying = bench.pay("spt_first0001");
+    bench.tell_token(Ok(bench.good_facts()));
+    assert!(bench.waits(paying), "the payment sheet still takes it");
 }

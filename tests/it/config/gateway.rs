@@ -6,6 +6,7 @@ use std::time::Duration;
 use merchant_gateway::config::gateway::{GatewayConfig, LogFormat, StoreConfig};
 use merchant_gateway::config::gateway_secret::GatewaySecretRef;
 use merchant_gateway::config::keyring::KeyProblem;
+use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::FixedEnvironment;
 
 use super::shown;
@@ -109,6 +110,38 @@ previous_master_keys = ["file:relative"]
 "#;
     let variables = [("GATEWAY__LOG__FORMAT", "xml")];
     insta::assert_snapshot!(load(Some(file), &variables, &[("log.filter", "info,=x=")]).unwrap_err());
+}
+
+#[test]
+fn what_is_kept_and_how_much_must_be_free_is_refused_with_file_line_key_and_remedy() {
+    let whole = |least: &str, most: &str| format!("write a whole number from {least} to {most}");
+    let days = whole("1", "3650");
+    let count = whole("1", "100000000");
+    for (section, key, value, said, remedy) in [
+        ("retention", "unpaid_sessions_days", "0", "is 0", &days),
+        ("retention", "unpaid_buyers_days", "3651", "is 3651", &days),
+        ("retention", "delivered_events_days", "-1", "is -1", &days),
+        ("retention", "parked_events_days", "0", "is 0", &days),
+        ("retention", "stripe_events_days", "3", "is 3", &whole("4", "3650")),
+        ("retention", "open_checkouts", "0", "is 0", &count),
+        ("retention", "open_checkouts_per_merchant", "100000001", "is 100000001", &count),
+        ("retention", "unpaid_sessions_per_merchant", "0", "is 0", &count),
+        ("store", "minimum_free_bytes", "-1", "is -1", &whole("0", "1000000000000000")),
+        ("retention", "unpaid_buyers_days", "\"7\"", "", &"write a whole number".to_owned()),
+        ("store", "minimum_free_bytes", "1.5", "", &"write a whole number".to_owned()),
+    ] {
+        let told = load(Some(&format!("[{section}]\n{key} = {value}\n")), &[], &[]).unwrap_err();
+        let place = told.starts_with("gateway.toml:2:");
+        let named = told.contains(&format!("{section}.{key}")) && told.contains(said);
+        assert!(place && named && told.contains(remedy), "{key} = {value}: {told}");
+    }
+    let told = load(Some("[retention]\nunpaid_session_days = 3\n"), &[], &[]).unwrap_err();
+    assert!(told.contains("gateway.toml:2:") && told.contains("unpaid_sessions_days"), "{told}");
+    let told = load(None, &[("GATEWAY__RETENTION__OPEN_CHECKOUTS", "many")], &[]).unwrap_err();
+    assert!(told.contains("GATEWAY__RETENTION__OPEN_CHECKOUTS"), "{told}");
+    let kept = load(Some("[retention]\nunpaid_buyers_days = 1\n[store]\nminimum_free_bytes = 0\n"), &[], &[]);
+    let kept = kept.unwrap();
+    assert_eq!((kept.retention.unpaid_buyers, kept.minimum_free), (Span::hours(24), 0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use merchant_gateway::emulator::HoldPoint;
 use serde_json::json;
+use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use crate::support::client::{Speaks, total};
 use crate::support::world::World;
@@ -121,4 +122,49 @@ async fn a_page_that_waits_looks_again_by_itself_where_no_widget_does() {
     };
     let (paid, ()) = futures_util::future::join(client.complete(&sheet["id"], &token), looks).await;
     assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+}
+
+/// Lets what is kept of every order and ended checkout be of long ago, while nothing runs.
+async fn age(world: &World) {
+    let file = world.folder.path().join("merchant-gateway.sqlite3");
+    let mut database = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    for statement in [
+        "UPDATE orders SET body = json_set(body, '$.created', 1000)",
+        "UPDATE sessions SET body = json_set(body, '$.ended', 1000) WHERE state = 'canceled'",
+    ] {
+        assert_eq!(sqlx::query(statement).execute(&mut database).await.unwrap().rows_affected(), 1);
+    }
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_day_after_its_end_a_checkouts_page_tells_neither_buyer_nor_address_nor_the_orders_link() {
+    let mut world = World::start();
+    let client = world.client(Speaks::Modern);
+    let (sheet, link) = ready(&client).await;
+    let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
+    let permalink = paid["structuredContent"]["order"]["permalink_url"].as_str().unwrap().to_owned();
+    let (canceled, other) = ready(&client).await;
+    client.works("cancel_checkout", json!({ "checkout_session_id": canceled["id"] })).await;
+    let open = Browser::of(&world).get(&link).await;
+    assert!(open.html.contains("/orders/"), "{}", open.html);
+
+    assert_eq!(world.terminate(), Some(0));
+    age(&world).await;
+    world.start_gateway();
+    let browser = Browser::of(&world);
+    let key = permalink.split_once("key=").unwrap().1;
+    for link in [&link, &other] {
+        let closed = browser.get(link).await;
+        assert_eq!(closed.status, 200, "{}", closed.html);
+        for told in ["/orders/", key, "Ada", "Mill Lane", "ada@example.com", "<form"] {
+            assert!(!closed.html.contains(told), "{told}: {}", closed.html);
+        }
+    }
+    assert!(browser.get(&link).await.html.contains("Paid. Order "));
+    let (path, query) = link.split_once('?').unwrap();
+    let back = browser.get(&format!("{path}/return?{query}")).await;
+    assert!(!back.location.unwrap_or_default().contains("/orders/"), "who comes back late is not led to it");
+    let receipt = browser.get(&permalink).await;
+    assert!(receipt.status == 200 && receipt.html.contains("Mill Lane"), "its own link still opens it");
 }

@@ -192,6 +192,7 @@ pub(super) fn session(state: State) -> Session {
         unexplained: Vec::new(),
         unconfirmed: None,
         paid_late: false,
+        ended: None,
     }
 }
 

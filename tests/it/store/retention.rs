@@ -1,9 +1,5 @@
 //! What goes away, what stays, and what is erased because somebody asks for it.
 
-use std::sync::Arc;
-
-use futures_util::future::join_all;
-use merchant_gateway::config::gateway::RetentionConfig;
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::attempt::IdempotencyKey;
 use merchant_gateway::domain::checkout::due::Priority;
@@ -17,19 +13,17 @@ use merchant_gateway::domain::order_event::OrderEvent;
 use merchant_gateway::domain::sends::Sends;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::order_events;
-use merchant_gateway::runtime::{Kept, retain_once};
 use merchant_gateway::store::{
     Claim, Commit, CommitError, DeliveryState, DueQuery, Erasure, Outcome, RefundRow, Resolution, Settlement,
-    SqliteStore, TokenUse, UnpaidEnded, UnpaidOpen,
+    TokenUse, UnpaidEnded, UnpaidOpen,
 };
-use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
 use super::values::*;
 use super::{AnyStore, loaded, token_use, version};
 
-const DAY: Span = Span::hours(24);
+pub(super) const DAY: Span = Span::hours(24);
 
-fn ended(number: u128) -> Session {
+pub(super) fn ended(number: u128) -> Session {
     in_state(number, State::Canceled { reason: CancelReason::TooManyAttempts })
 }
 
@@ -42,14 +36,14 @@ fn any_open(limit: u32) -> UnpaidOpen {
     UnpaidOpen { since: Timestamp::from_millis(i64::MIN), now: NOW, limit }
 }
 
-fn told(at: Timestamp) -> Vec<Entry> {
+pub(super) fn told(at: Timestamp) -> Vec<Entry> {
     vec![Entry {
         at,
         what: Happening::State { state: "any".to_owned(), revision: Revision(1), reason: None },
     }]
 }
 
-async fn counts(store: &AnyStore) -> Vec<(u64, u64)> {
+pub(super) async fn counts(store: &AnyStore) -> Vec<(u64, u64)> {
     store.unpaid().await.unwrap().iter().map(|unpaid| (unpaid.open, unpaid.ended)).collect()
 }
 
@@ -91,7 +85,7 @@ pub(super) async fn what_is_paid_undecided_or_flagged_is_never_removed(store: An
     store.commit(Commit { due_at: Some(NOW), ..create(&harbor(), ended(5)) }).await.unwrap();
     let later = before(NOW + Span::hours(24 * 365));
     assert_eq!(store.forget_sessions(&harbor(), later).await.unwrap(), 0);
-    assert_eq!(store.expire_early(&harbor(), any_open(10)).await.unwrap(), 0);
+    assert_eq!(store.expire_early(&harbor(), any_open(10), &[]).await.unwrap().changed, 0);
 
     let resolution = Resolution { text: "refunded by hand".to_owned(), at: NOW };
     store.resolve_flag(&harbor(), &FlagId::from_random(4), resolution).await.unwrap().unwrap();
@@ -187,9 +181,13 @@ pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(st
 pub(super) async fn the_buyer_of_an_unpaid_session_is_erased_and_the_rest_stays(store: AnyStore) {
     let from = store.commit(Commit { timeline: told(NOW), ..create(&harbor(), ended(1)) }).await.unwrap();
     store.commit(create(&harbor(), charging(2))).await.unwrap();
-    assert_eq!(store.forget_people(&harbor(), before(NOW)).await.unwrap(), 0, "it is not old enough");
-    assert_eq!(store.forget_people(&harbor(), before(NOW + DAY)).await.unwrap(), 1);
-    assert_eq!(store.forget_people(&harbor(), before(NOW + DAY)).await.unwrap(), 0);
+    assert_eq!(
+        store.forget_people(&harbor(), before(NOW), &[]).await.unwrap().changed,
+        0,
+        "it is not old enough"
+    );
+    assert_eq!(store.forget_people(&harbor(), before(NOW + DAY), &[]).await.unwrap().changed, 1);
+    assert_eq!(store.forget_people(&harbor(), before(NOW + DAY), &[]).await.unwrap().changed, 0);
 
     let mut expected = ended(1);
     expected.wishes.buyer = Buyer::default();
@@ -211,7 +209,7 @@ pub(super) async fn the_oldest_open_sessions_give_way_and_what_was_under_way_in_
         let made = Commit { due_at: Some(expires), timeline: told(NOW), ..create(&harbor(), session) };
         from.push(store.commit(made).await.unwrap());
     }
-    assert_eq!(store.expire_early(&harbor(), any_open(2)).await.unwrap(), 2);
+    assert_eq!(store.expire_early(&harbor(), any_open(2), &[]).await.unwrap().changed, 2);
     let mut states = Vec::new();
     for number in 1..=4 {
         states.push(loaded(&store, number).await.session.unwrap().1.state.name());
@@ -248,7 +246,7 @@ pub(super) async fn unpaid_sessions_are_counted_through_every_change(store: AnyS
         store.commit(create(&harbor(), ready(number))).await.unwrap();
     }
     assert_eq!(counts(&store).await, [(3, 1)]);
-    assert_eq!(store.expire_early(&harbor(), any_open(2)).await.unwrap(), 2);
+    assert_eq!(store.expire_early(&harbor(), any_open(2), &[]).await.unwrap().changed, 2);
     assert_eq!(counts(&store).await, [(1, 3)]);
     let all = before(NOW + Span::hours(24 * 365));
     assert_eq!(store.forget_sessions(&harbor(), UnpaidEnded { limit: 2, ..all }).await.unwrap(), 2);
@@ -328,94 +326,4 @@ pub(super) async fn an_orders_buyer_is_erased_once_and_everywhere(store: AnyStor
     let timeline = store.timeline(&harbor(), &session_id(1)).await.unwrap();
     let noted = timeline.iter().filter(|entry| entry.what == Happening::PersonalDataErased).count();
     assert_eq!(noted, 1);
-}
-
-fn rules() -> RetentionConfig {
-    RetentionConfig {
-        unpaid_sessions: Span::hours(30 * 24),
-        unpaid_buyers: Span::hours(7 * 24),
-        delivered_events: Span::hours(30 * 24),
-        parked_events: Span::hours(90 * 24),
-        stripe_events: Span::hours(30 * 24),
-        open_checkouts: 50_000,
-        open_checkouts_per_merchant: 10_000,
-        unpaid_sessions_per_merchant: 100_000,
-    }
-}
-
-fn kept(store: &AnyStore) -> Kept {
-    Kept { retention: store.clone(), inbox: store.clone(), reconciliation: store.clone() }
-}
-
-pub(super) async fn too_many_open_checkouts_give_way_where_there_are_most(store: AnyStore) {
-    let kiln = tenant("kiln", Mode::Test);
-    for number in 1..=9 {
-        store.commit(create(&harbor(), ready(number))).await.unwrap();
-    }
-    for number in 1..=2 {
-        store.commit(create(&kiln, ready(number))).await.unwrap();
-    }
-    let most = RetentionConfig { open_checkouts_per_merchant: 8, ..rules() };
-    retain_once(&kept(&store), &most, NOW).await.unwrap();
-    assert_eq!(counts(&store).await, [(8, 1), (2, 0)]);
-    let most = RetentionConfig { open_checkouts: 5, ..rules() };
-    retain_once(&kept(&store), &most, NOW).await.unwrap();
-    assert_eq!(counts(&store).await, [(3, 6), (2, 0)], "whoever has few keeps them");
-    let most = RetentionConfig { unpaid_sessions_per_merchant: 4, ..rules() };
-    retain_once(&kept(&store), &most, NOW + Span::seconds(1)).await.unwrap();
-    assert_eq!(counts(&store).await, [(3, 4), (2, 0)]);
-}
-
-/// A year in which nobody buys, in a file.
-#[tokio::test(flavor = "multi_thread")]
-async fn in_a_year_of_checkouts_that_nobody_pays_the_database_stops_growing() {
-    const A_DAY: u128 = 24;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("gateway.db");
-    let store: AnyStore = Arc::new(SqliteStore::open(&path).await.unwrap());
-    let mut sizes = Vec::new();
-    for day in 0..360_u128 {
-        let now = NOW + Span::hours(24 * i64::try_from(day).unwrap());
-        let of_the_day = (0..A_DAY).map(|number| {
-            let (store, number) = (store.clone(), day * A_DAY + number);
-            async move {
-                let session = Session { created: now, expires: now + Span::hours(2), ..ready(number) };
-                let made = Commit { timeline: told(now), ..create(&harbor(), session.clone()) };
-                let from = store.commit(made).await.unwrap();
-                let session = Session { state: State::Expired, ..session };
-                let ended = Commit { timeline: told(now), ..change(&harbor(), from, session) };
-                store.commit(ended).await.unwrap();
-            }
-        });
-        join_all(of_the_day).await;
-        while retain_once(&kept(&store), &rules(), now).await.unwrap() {}
-        if day % 30 == 29 {
-            // What is in the file, and free pages in it; the log beside it is bounded by itself.
-            let mut behind = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
-            let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut behind).await.unwrap();
-            behind.close().await.unwrap();
-            sizes.push(pages);
-        }
-    }
-    assert_eq!(sizes.len(), 12);
-    assert!(sizes[11] * 100 <= sizes[2] * 105, "pages by month: {sizes:?}");
-    let (_, kept) = counts(&store).await[0];
-    assert!(kept <= 31 * u64::try_from(A_DAY).unwrap(), "{kept}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_payment_is_committed_while_much_is_removed() {
-    let folder = tempfile::tempdir().unwrap();
-    let store: AnyStore = Arc::new(SqliteStore::open(&folder.path().join("gateway.db")).await.unwrap());
-    let many = (1..=2000).map(|number| store.commit(create(&harbor(), ended(number))));
-    join_all(many).await.into_iter().for_each(|made| assert!(made.is_ok()));
-    let (kept, rules) = (kept(&store), rules());
-    let removing = retain_once(&kept, &rules, NOW + Span::hours(24 * 365));
-    let paying = async {
-        store.commit(create(&harbor(), charging(5000))).await.unwrap();
-        counts(&store).await
-    };
-    let (_, meanwhile) = tokio::join!(removing, paying);
-    assert!(meanwhile.iter().any(|(_, ended)| *ended > 0), "it waited until all was removed");
-    assert_eq!(counts(&store).await, []);
 }

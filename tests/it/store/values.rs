@@ -68,6 +68,7 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         unexplained: Vec::new(),
         unconfirmed: None,
         paid_late: false,
+        ended: None,
     }
 }
 

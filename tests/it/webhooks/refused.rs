@@ -33,6 +33,12 @@ async fn forged_stale_foreign_and_wrong_mode_events_are_refused_and_nothing_of_t
         (Some("v1".to_owned()), good.clone(), 400, "unsigned"),
         (Some(format!("t=soon,v1={zeros}")), good.clone(), 400, "unsigned"),
         (Some(signed(&good).replace("v1=", "v0=")), good.clone(), 400, "unsigned"),
+        (
+            Some(format!("{}{}", signed(&good), format!(",v1={zeros}").repeat(20))),
+            good.clone(),
+            400,
+            "unsigned",
+        ),
         (Some(signature(OLD_WEBHOOK_SECRET, &good, 0)), good.clone(), 400, "forged"),
         (Some(signature("", &good, 0)), good.clone(), 400, "forged"),
         (Some(signed(&good)), tampered, 400, "forged"),
@@ -96,7 +102,7 @@ async fn a_flood_of_forged_webhooks_reaches_no_store_and_keeps_nobody_from_payin
     let http = world.client(Speaks::Modern).http;
     let flood = stream::iter(0..FLOOD).for_each_concurrent(32, |_| async {
         let request = http.post(&url).header("stripe-signature", &forged).body(good.clone());
-        assert_eq!(request.send().await.unwrap().status(), 400);
+        assert!([400, 429].contains(&request.send().await.unwrap().status().as_u16()));
     });
     let buying = async {
         let client = world.client(Speaks::Modern);
@@ -110,4 +116,31 @@ async fn a_flood_of_forged_webhooks_reaches_no_store_and_keeps_nobody_from_payin
     assert_eq!(seen(&world, SHOP).await["refused"]["forged"], FLOOD);
     let told = world.log_so_far().matches("stripe_webhook_refused").count();
     assert!(told <= 11, "a line for the first, the second, the fourth: {told}");
+}
+
+#[tokio::test]
+async fn whoever_sends_unsigned_webhooks_without_end_is_turned_away_and_every_signed_one_is_taken() {
+    let world = open();
+    let url = address(&world, SHOP);
+    let http = world.client(Speaks::Modern).http;
+    let (mut told, mut closed) = (Vec::new(), 0);
+    for number in 0..200 {
+        let body =
+            event(&format!("evt_{number}"), "payment_intent.succeeded", &json!({ "id": "pi_1" })).to_string();
+        let forged = signature(OLD_WEBHOOK_SECRET, &body, 0);
+        let request = http.post(&url).header("stripe-signature", forged).body(body.clone());
+        let answer = request.send().await.unwrap();
+        closed += u32::from(answer.headers().get("connection").is_some_and(|value| value == "close"));
+        told.push(answer.status().as_u16());
+        if number % 20 == 19 {
+            let signature = signature(WEBHOOK_SECRET, &body, 0);
+            assert_eq!(post(&url, Some(&signature), body).await.0, 200, "after {number}");
+        }
+    }
+    let turned_away = told.iter().filter(|status| **status == 429).count();
+    assert_eq!(&told[..60], [400; 60], "what is told to a few, such as a shop with the wrong secret");
+    assert!(turned_away >= 100, "{told:?}");
+    assert_eq!(usize::try_from(closed).unwrap(), turned_away, "each costs a new connection");
+    assert_eq!(stands(&world).await.len(), 10);
+    assert_eq!(seen(&world, SHOP).await["refused"]["forged"], 200);
 }

@@ -28,7 +28,10 @@ impl Begun<'_> {
         let Begun { before, cause, transition } = self;
         let before_session = before.map(|(_, session)| session);
         let timeline = timeline::entries(before_session, &cause, &transition, context.moment.now);
-        let Transition { next, attempt, order, refund, news, flags, effect: _ } = transition;
+        let Transition { mut next, attempt, order, refund, news, flags, effect: _ } = transition;
+        if matches!(next.state, State::Canceled { .. } | State::Expired) {
+            next.ended = next.ended.or(Some(context.moment.now));
+        }
         let (expected, due_at) = (before.map(|(version, _)| version), due_at(&next));
         Change { expected, session: next, due_at, attempt, order, refund, news, flags, timeline }
     }
