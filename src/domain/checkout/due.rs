@@ -84,8 +84,10 @@ fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
         State::Charging(Charging { next_try, sends, .. }) => {
             *next_try > now + LONGEST_PAUSE && !sends.waits(now)
         }
+        State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. } => {
+            *next_try > now + hosted::LONGEST_WATCH
+        }
         State::OpeningHosted(Hosted { next_try, .. })
-        | State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. }
         | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
         State::Completed { .. } => aftersales::refund::beyond_any_pause(&session.book, now),
         State::Open { .. }
@@ -131,7 +133,8 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
         },
         State::OpeningHosted(hosted) => hosted::opening(hosted, now),
         State::AwaitingHosted { hosted, page } => {
-            Work::Run(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
+            let (attempt, awaited) = (hosted.attempt, hosted.awaited);
+            Work::Run(Effect::ReadPage { attempt, page: page.id.clone(), awaited })
         }
         State::ClosingHosted { hosted, page, .. } => Work::Run(Effect::ClosePage {
             attempt: hosted.attempt,

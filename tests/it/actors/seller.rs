@@ -222,9 +222,14 @@ impl SellerAccount for ModelSeller {
         panic!("nothing in memory was ever restored")
     }
 
-    async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {
-        let Listing { session, attempt, started, .. } = *wanted;
-        self.look(|account, now| account.find(session, attempt, started, now)).await
+    async fn find_intents(&self, wanted: &[Listing<'_>]) -> Vec<Observation> {
+        self.sellers.weather.note("listing");
+        let found = self.request(|account, now| {
+            let find =
+                |wanted: &Listing<'_>| account.find(wanted.session, wanted.attempt, wanted.started, now).into();
+            wanted.iter().map(find).collect()
+        });
+        found.await.unwrap_or_else(|| vec![Seen::Unread.into(); wanted.len()])
     }
 }
 
