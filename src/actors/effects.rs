@@ -40,6 +40,7 @@ pub(super) async fn gather(merchant: &Shared, token: &SharedPaymentToken) -> Res
     let Ok(_slot) = merchant.gate.admit().await else {
         return Err(GatherError::Unread);
     };
+    merchant.gate.count();
     let facts = merchant.stripe.load_full().token_facts(token).await;
     // 429 is an answer, and so is a refusal.
     learn(merchant, !matches!(facts, Err(GatherError::Unread)));

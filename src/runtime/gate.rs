@@ -78,11 +78,7 @@ impl StripeGate {
     /// of it.
     pub async fn admit(&self) -> Result<Slot<'_>, TurnedAway> {
         let slot = tokio::time::timeout(PATIENCE, self.slot()).await.map_err(|_| TurnedAway)?;
-        if !self.breaker().lets_through(Instant::now()) {
-            return Err(TurnedAway);
-        }
-        self.pace().count(Instant::now());
-        Ok(slot)
+        if self.breaker().lets_through(Instant::now()) { Ok(slot) } else { Err(TurnedAway) }
     }
 
     /// Waits for a slot for an attempt that is durable: it is sent in any case.
@@ -93,17 +89,27 @@ impl StripeGate {
 
     /// Lets a reading begin, if there is room for it; else it is put off.
     pub async fn reading(&self, reading: Reading) -> Result<Slot<'_>, PutOff> {
-        let lane = reading.lane();
-        let Ok(permit) = self.readings[lane as usize].try_acquire() else {
-            return Err(PutOff { after: self.pace().turn(lane, Instant::now()) });
+        let places = &self.readings[reading.lane() as usize];
+        let permit = if places.available_permits() > reading.leaves_places() {
+            places.try_acquire().ok()
+        } else {
+            None
+        };
+        let Some(permit) = permit else {
+            return Err(PutOff { after: self.pace().turn(reading, Instant::now()) });
         };
         self.pace().take(reading, Instant::now()).map_err(|after| PutOff { after })?;
         Ok(Slot { _permit: Some(permit), _place: self.places.reading().await })
     }
 
+    /// Counts a reading that is made whatever the room: one that a payment which is not begun yet waits for.
+    pub fn count(&self) {
+        self.pace().count(Instant::now());
+    }
+
     /// Waits for a place for a reading that an operator waits for: it counts, and is not put off.
     pub async fn awaited_reading(&self) -> Slot<'_> {
-        self.pace().count(Instant::now());
+        self.count();
         Slot { _permit: None, _place: self.places.reading().await }
     }
 

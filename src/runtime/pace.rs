@@ -13,13 +13,13 @@ use crate::domain::time::Span;
 /// mode, with room for payments.
 const ALL: Rate = Rate { per_second: 10.0, burst: 20.0 };
 
-/// How much of the room is kept for what decides a charge.
+/// How much of all room is kept for what decides a charge.
 const FOR_CHARGES: f64 = 5.0;
 
-/// How much of the room for pages is kept for those that somebody waits for.
+/// How much of all room, and of that for pages, is kept for pages that somebody waits for.
 const FOR_AWAITED_PAGES: f64 = 4.0;
 
-/// How much of the room for orders is kept for what decides a refund.
+/// How much of all room, and of that for orders, is kept for what decides a refund.
 const FOR_REFUNDS: f64 = 1.0;
 
 /// The longest that a reading is put off at a time.
@@ -74,12 +74,33 @@ impl Reading {
         }
     }
 
+    const KINDS: usize = 6;
+
     /// How much of its lane's room it leaves to others.
     const fn leaves(self) -> f64 {
         match self {
             Self::Page => FOR_AWAITED_PAGES,
             Self::Order => FOR_REFUNDS,
             Self::Charge | Self::AwaitedPage | Self::Refund | Self::Listing => 0.0,
+        }
+    }
+
+    /// How much of all room it leaves to others.
+    const fn leaves_of_all(self) -> f64 {
+        match self {
+            Self::Charge => 0.0,
+            Self::AwaitedPage | Self::Page | Self::Refund | Self::Order | Self::Listing => {
+                FOR_CHARGES + self.leaves()
+            }
+        }
+    }
+
+    /// How many of its lane's places at Stripe it leaves to others.
+    pub(super) const fn leaves_places(self) -> usize {
+        match self {
+            Self::Page => 2,
+            Self::Order => 1,
+            Self::Charge | Self::AwaitedPage | Self::Refund | Self::Listing => 0,
         }
     }
 }
@@ -140,7 +161,7 @@ pub(super) struct Pace {
     all: Bucket,
     lanes: [Bucket; Lane::ALL.len()],
     /// When the next reading that is put off has its turn.
-    turns: [Instant; Lane::ALL.len()],
+    turns: [Instant; Reading::KINDS],
     /// Until when Stripe takes no readings.
     closed_until: Instant,
     /// How long readings wait after the next 429.
@@ -152,7 +173,7 @@ impl Pace {
         Self {
             all: Bucket::full(ALL, now),
             lanes: Lane::ALL.map(|lane| Bucket::full(lane.rate(), now)),
-            turns: [now; Lane::ALL.len()],
+            turns: [now; Reading::KINDS],
             closed_until: now,
             wait: FIRST_WAIT,
         }
@@ -161,12 +182,12 @@ impl Pace {
     /// Room for a reading, or how long it is put off.
     pub(super) fn take(&mut self, reading: Reading, now: Instant) -> Result<(), Span> {
         let lane = reading.lane();
-        let kept = if lane == Lane::Charges { 0.0 } else { FOR_CHARGES };
         self.all.refill(now);
         let own = &mut self.lanes[lane as usize];
         own.refill(now);
-        if now < self.closed_until || self.all.left < 1.0 + kept || own.left < 1.0 + reading.leaves() {
-            return Err(self.turn(lane, now));
+        let room = self.all.left >= 1.0 + reading.leaves_of_all() && own.left >= 1.0 + reading.leaves();
+        if now < self.closed_until || !room {
+            return Err(self.turn(reading, now));
         }
         self.all.left -= 1.0;
         self.lanes[lane as usize].left -= 1.0;
@@ -192,10 +213,10 @@ impl Pace {
         self.all.left = (self.all.left - 1.0).max(-ALL.burst);
     }
 
-    /// How long one that finds no room is put off: each gets a turn behind the others of its lane.
-    pub(super) fn turn(&mut self, lane: Lane, now: Instant) -> Span {
-        let step = seconds(1.0 / lane.rate().per_second);
-        let turn = &mut self.turns[lane as usize];
+    /// How long one that finds no room is put off: each gets a turn behind the others of its kind.
+    pub(super) fn turn(&mut self, reading: Reading, now: Instant) -> Span {
+        let step = seconds(1.0 / reading.lane().rate().per_second);
+        let turn = &mut self.turns[reading as usize];
         let first = self.closed_until.max(now) + step.to_duration();
         *turn = (*turn + step.to_duration()).max(first);
         let after = until(*turn, now);
@@ -284,10 +305,15 @@ mod tests {
         let mut pace = Pace::new(now);
         granted(&mut pace, Reading::Page, (now, 1));
         let now = now + Duration::from_secs(1);
-        let turns: Vec<_> = (0..7).map(|_| pace.turn(Lane::Pages, now)).collect();
+        let turns: Vec<_> = (0..7).map(|_| pace.turn(Reading::Page, now)).collect();
         assert!(turns.windows(2).all(|pair| pair[0] < pair[1]), "{turns:?}");
-        let far = (0..2000).map(|_| pace.turn(Lane::Pages, now)).max();
+        let far = (0..2000).map(|_| pace.turn(Reading::Page, now)).max();
         assert_eq!(far, Some(LONGEST_TURN));
+        let awaited = pace.turn(Reading::AwaitedPage, now);
+        assert!(
+            awaited < Span::seconds(1),
+            "one that somebody waits for is behind none of them: {awaited:?}"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::hint;
 use super::hosted::{self, Hosted};
+use super::page_watch;
 use super::session::{Charging, Phase, Session, State};
 use super::settle::{LONGEST_PAUSE, reading};
 use super::unconfirmed;
@@ -85,7 +86,7 @@ fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
             *next_try > now + LONGEST_PAUSE && !sends.waits(now)
         }
         State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. } => {
-            *next_try > now + hosted::LONGEST_WATCH
+            *next_try > now + page_watch::LONGEST_WATCH
         }
         State::OpeningHosted(Hosted { next_try, .. })
         | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,

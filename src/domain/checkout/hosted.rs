@@ -15,10 +15,11 @@ use super::command::Rejection;
 use super::due::Work;
 use super::effect::Effect;
 use super::event::Event;
+use super::page_watch::{put_off, watch, watch_pause};
 use super::session::{
     CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
 };
-use super::settle::{LONGEST_PAUSE, completed_by, doubling, flag, pause};
+use super::settle::{LONGEST_PAUSE, completed_by, flag, pause};
 use super::snapshot::AttemptMove;
 use super::step::{Context, Transition, merged, payable, receipt_email};
 use crate::domain::address::Buyer;
@@ -33,22 +34,6 @@ const LIFETIME: Span = Span::minutes(31);
 
 /// How long the request to open a page is repeated: later, less than Stripe's least would be left of the page's life.
 const REPEAT: Span = Span::seconds(60);
-
-/// The first and the longest pause between two looks at an open page that nobody has come back from. Nobody pays within the
-/// first seconds; a shopper who pays and never comes back still gets the order within a few minutes.
-const WATCH: (Span, Span) = (Span::seconds(2), Span::minutes(3));
-
-/// The same where webhooks arrive: they tell of the payment, and the looks are for one that was lost.
-const WATCH_BESIDE_WEBHOOKS: (Span, Span) = (Span::seconds(15), LONGEST_WATCH);
-
-/// The longest pause of all between two looks at an open page.
-pub(super) const LONGEST_WATCH: Span = Span::minutes(10);
-
-/// So many looks, in about two minutes, are made quickly once somebody waits for what a page shows.
-const AWAITED_LOOKS: u32 = 8;
-
-/// How long after its end an open page is looked at to see that it has ended.
-const AFTER_END: Span = Span::seconds(2);
 
 /// A page at Stripe, from the wish for it until it is closed or paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,15 +134,6 @@ impl PageStatus {
 }
 
 impl Hosted {
-    /// Somebody waits for what the page shows, or says that it was paid: it is looked at now, and often for a while.
-    pub(super) fn is_awaited(&mut self, now: Timestamp) {
-        if !self.awaited {
-            self.awaited = true;
-            self.tries = 0;
-        }
-        self.next_try = now.min(self.next_try);
-    }
-
     /// What an operator decides about, when no reading can tell.
     fn frozen_charge(&self, intent: Option<PaymentIntentId>) -> Charging {
         Charging {
@@ -447,34 +423,6 @@ fn unread(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transiti
     again(session, &hosted, None, context)
 }
 
-/// An open page is looked at again, ever less often while nobody waits for it, and when its time is over.
-fn watch(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
-    let now = context.moment.now;
-    let mut hosted = hosted.clone();
-    hosted.awaited &= hosted.tries < AWAITED_LOOKS;
-    let at = now + watch_pause(&hosted, context);
-    let end = hosted.expires + AFTER_END;
-    hosted.next_try = if now < end { at.min(end) } else { now + pause(hosted.tries, None, context) };
-    hosted.tries = hosted.tries.saturating_add(1);
-    standing(session, hosted)
-}
-
-/// How long an open page is not looked at.
-fn watch_pause(hosted: &Hosted, context: &Context<'_>) -> Span {
-    if hosted.awaited {
-        return pause(hosted.tries, None, context);
-    }
-    let pauses = if context.moment.webhooks_arrive { WATCH_BESIDE_WEBHOOKS } else { WATCH };
-    doubling(pauses, hosted.tries, context)
-}
-
-/// A look was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
-fn put_off(session: &Session, hosted: &Hosted, after: Span, context: &Context<'_>) -> Transition {
-    let mut hosted = hosted.clone();
-    hosted.next_try = context.moment.now + after.min(LONGEST_PAUSE);
-    standing(session, hosted)
-}
-
 /// The same again after a pause.
 fn again(session: &Session, hosted: &Hosted, at_least: Option<Span>, context: &Context<'_>) -> Transition {
     let mut hosted = hosted.clone();
@@ -490,7 +438,7 @@ fn again(session: &Session, hosted: &Hosted, at_least: Option<Span>, context: &C
 }
 
 /// The session in the state that it is in, with what changed of its page.
-fn standing(session: &Session, hosted: Hosted) -> Transition {
+pub(super) fn standing(session: &Session, hosted: Hosted) -> Transition {
     let mut next = session.clone();
     next.state = match &session.state {
         State::AwaitingHosted { page, .. } => State::AwaitingHosted { hosted, page: page.clone() },
