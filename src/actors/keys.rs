@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(kept.words().len(), 2);
         assert_eq!(kept.next().await, KeyNews::Taken(KeyUse::Readings));
         assert_eq!(kept.next().await, KeyNews::Taken(KeyUse::Tokens));
-        let silence = tokio::time::timeout(std::time::Duration::from_secs(60), kept.next()).await;
+        let silence = tokio::time::timeout(std::time::Duration::from_mins(1), kept.next()).await;
         assert!(silence.is_err(), "nothing is told twice");
     }
 

@@ -14,7 +14,7 @@ use crate::domain::time::{Span, Timestamp};
 const WATCH: (Span, Span) = (Span::seconds(2), Span::minutes(3));
 
 /// The same where webhooks arrive: they tell of the payment, and the looks are for one that was lost.
-const WATCH_BESIDE_WEBHOOKS: (Span, Span) = (Span::minutes(1), LONGEST_WATCH);
+const WATCH_BESIDE_WEBHOOKS: (Span, Span) = (Span::minutes(2), LONGEST_WATCH);
 
 /// The longest pause of all between two looks at an open page.
 pub(super) const LONGEST_WATCH: Span = Span::minutes(10);
