@@ -9,6 +9,7 @@ use crate::domain::checkout::attempt::Unknown;
 use crate::domain::checkout::effect::OrderEffect;
 use crate::domain::checkout::snapshot::Loaded;
 use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId, Tenant};
+use crate::runtime::{PutOff, Reading};
 use crate::stripe::{Observation, StoredRefund};
 
 /// Runs one effect and says what was seen.
@@ -20,8 +21,9 @@ pub(super) async fn run(
 ) -> Observation<OrderSeen> {
     let observed = match effect {
         OrderEffect::Refund(number) => refund(services, merchant, session, *number).await,
-        OrderEffect::Read { payment, account } => {
-            read(services, merchant, session, (payment, account.as_ref())).await
+        OrderEffect::Read { payment, account, undecided } => {
+            let reading = if *undecided { Reading::Refund } else { Reading::Order };
+            read(services, merchant, (session, reading), (payment, account.as_ref())).await
         }
     };
     report(&merchant.tenant, session, &observed);
@@ -32,14 +34,17 @@ pub(super) async fn run(
 async fn read(
     services: &Services,
     merchant: &Shared,
-    session: &SessionId,
+    (session, reading): (&SessionId, Reading),
     (payment, account): (&PaymentIntentId, Option<&AccountId>),
 ) -> Observation<OrderSeen> {
     if account.is_none_or(|account| !opens(merchant, account)) {
         tracing::warn!(%session, of = account.map(AccountId::as_str), "order_waits_for_its_account");
         return OrderSeen::Unread.into();
     }
-    let Ok(_look) = merchant.gate.look().await else { return OrderSeen::Unread.into() };
+    let _look = match merchant.gate.reading(reading).await {
+        Ok(place) => place,
+        Err(PutOff { after }) => return OrderSeen::PutOff { after }.into(),
+    };
     let asked = services.clock.now();
     let mut observed = merchant.stripe.load_full().read_order(payment, asked).await;
     if let OrderSeen::Read { complete, .. } = &mut observed.seen {
@@ -133,6 +138,9 @@ fn report(tenant: &Tenant, session: &SessionId, observed: &Observation<OrderSeen
         OrderSeen::Read { refunds, disputes, .. } => {
             let (refunds, disputes) = (refunds.len(), disputes.as_ref().map(Vec::len));
             tracing::info!(%merchant, %session, request_id, refunds, disputes, "order_seen");
+        }
+        OrderSeen::PutOff { after } => {
+            tracing::debug!(%merchant, %session, after_ms = after.as_millis(), "order_reading_put_off");
         }
         OrderSeen::Unread => tracing::warn!(%merchant, %session, request_id, "order_unread"),
     }

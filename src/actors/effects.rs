@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::aftersales::opens;
+use super::listings::Wanted;
 use super::merchant::Shared;
 use super::preparation::token_context;
 use super::services::Services;
@@ -12,8 +13,9 @@ use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId, Tenant};
+use crate::runtime::{PutOff, Reading};
 use crate::store::AttemptRow;
-use crate::stripe::{Listing, Observation, SellerAccount, StoredCharge, StoredPage};
+use crate::stripe::{Observation, SellerAccount, StoredCharge, StoredPage};
 
 /// Runs one effect and says what was seen.
 ///
@@ -38,7 +40,9 @@ pub(super) async fn gather(merchant: &Shared, token: &SharedPaymentToken) -> Res
     let Ok(_slot) = merchant.gate.admit().await else {
         return Err(GatherError::Unread);
     };
+    merchant.gate.count();
     let facts = merchant.stripe.load_full().token_facts(token).await;
+    // 429 is an answer, and so is a refusal.
     learn(merchant, !matches!(facts, Err(GatherError::Unread)));
     facts
 }
@@ -54,11 +58,24 @@ pub(super) async fn read_payment(
         tracing::warn!(%session, %payment, "payment_waits_for_its_account");
         return Seen::Unread.into();
     }
-    let Ok(_look) = merchant.gate.look().await else { return Seen::Unread.into() };
+    let _look = match merchant.gate.reading(Reading::Order).await {
+        Ok(place) => place,
+        Err(put_off) => return of(put_off),
+    };
     let observed = merchant.stripe.load_full().read_intent(payment).await;
     let (merchant, request_id, seen) = (&merchant.tenant.merchant, &observed.request_id, &observed.seen);
     tracing::info!(%merchant, %session, %payment, request_id, ?seen, "unexplained_payment_read");
     observed
+}
+
+/// What is seen where nothing is read.
+fn of(PutOff { after }: PutOff) -> Observation {
+    Seen::PutOff { after }.into()
+}
+
+/// Whether Stripe answered to something that was sent: that it takes no more requests for now is an answer.
+const fn was_answered(seen: &Seen) -> bool {
+    !matches!(seen, Seen::Unknown(unknown) if !unknown.cannot_repeat && !unknown.limited)
 }
 
 /// Keeps count of whether Stripe answers.
@@ -83,9 +100,9 @@ pub(super) async fn verify(
         Err(seen) => return seen,
     };
     let stripe = merchant.stripe.load_full();
-    let _place = merchant.gate.reading().await;
     let observed = match (decision, known) {
         (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged { .. }, Some(intent)) => {
+            let _place = merchant.gate.awaited_reading().await;
             stripe.read_intent(intent).await
         }
         (Decision::NotCharged { .. }, None) => find(services, merchant, &row, *attempt).await,
@@ -97,6 +114,7 @@ pub(super) async fn verify(
             if may_be_canceled(status) =>
         {
             let distinction = format!("decided-{:032x}", services.ids.random_id());
+            let _place = merchant.gate.awaited_reading().await;
             let canceled = stripe.cancel_intent(&id, &distinction).await;
             report(&merchant.tenant, session, *attempt, &canceled);
             canceled.seen
@@ -155,40 +173,56 @@ async fn ask_stripe(
                 Ok(row) => charge(services, stripe.as_ref().as_ref(), &merchant.tenant, &row).await,
                 Err(seen) => return seen.into(),
             };
-            learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
+            learn(merchant, was_answered(&observed.seen));
             observed
         }
-        Effect::Read { intent: Some(intent), .. } => {
-            let _place = merchant.gate.reading().await;
-            stripe.read_intent(intent).await
-        }
-        Effect::Read { attempt, intent: None } => {
-            let _place = merchant.gate.reading().await;
-            find(services, merchant, row, *attempt).await
-        }
-        Effect::Cancel { intent, tries, .. } => {
-            let _place = merchant.gate.reading().await;
-            stripe.cancel_intent(intent, &tries.to_string()).await
-        }
+        Effect::Read { attempt, intent: None } => find(services, merchant, row, *attempt).await,
         Effect::OpenPage(_) => {
             // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
             let Ok(_slot) = merchant.gate.admit().await else {
                 return Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }).into();
             };
             let observed = open_page(services, stripe.as_ref().as_ref(), row).await;
-            learn(merchant, !matches!(&observed.seen, Seen::Unknown(unknown) if !unknown.cannot_repeat));
+            learn(merchant, was_answered(&observed.seen));
             observed
         }
-        Effect::ReadPage { page, .. } => {
-            let _place = merchant.gate.reading().await;
-            stripe.read_page(page).await
-        }
-        Effect::ClosePage { page, tries, .. } => {
-            let _place = merchant.gate.reading().await;
-            stripe.close_page(page, &tries.to_string()).await
-        }
+        Effect::Read { intent: Some(_), .. }
+        | Effect::Cancel { .. }
+        | Effect::ReadPage { .. }
+        | Effect::ClosePage { .. } => look(merchant, effect).await,
         // Nothing of an attempt.
         Effect::Order(_) | Effect::ReadPayment { .. } => Seen::Unread.into(),
+    }
+}
+
+/// Looks at one payment or page, and ends it where that is wanted, if there is room for it.
+async fn look(merchant: &Shared, effect: &Effect) -> Observation {
+    let reading = match effect {
+        Effect::ReadPage { awaited: true, .. } => Reading::AwaitedPage,
+        Effect::ReadPage { awaited: false, .. } => Reading::Page,
+        Effect::Charge(_)
+        | Effect::Read { .. }
+        | Effect::Cancel { .. }
+        | Effect::OpenPage(_)
+        | Effect::ClosePage { .. }
+        | Effect::Order(_)
+        | Effect::ReadPayment { .. } => Reading::Charge,
+    };
+    let _place = match merchant.gate.reading(reading).await {
+        Ok(place) => place,
+        Err(put_off) => return of(put_off),
+    };
+    let stripe = merchant.stripe.load_full();
+    match effect {
+        Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
+        Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, &tries.to_string()).await,
+        Effect::ReadPage { page, .. } => stripe.read_page(page).await,
+        Effect::ClosePage { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
+        Effect::Read { intent: None, .. }
+        | Effect::Charge(_)
+        | Effect::OpenPage(_)
+        | Effect::Order(_)
+        | Effect::ReadPayment { .. } => Seen::Unread.into(),
     }
 }
 
@@ -199,9 +233,8 @@ async fn find(
     row: &AttemptRow,
     attempt: AttemptNumber,
 ) -> Observation {
-    let listing =
-        Listing { session: &row.session, attempt, started: row.started, asked: services.clock.now() };
-    let Observation { seen, request_id } = merchant.stripe.load_full().find_intent(&listing).await;
+    let wanted = Wanted { session: row.session.clone(), attempt, started: row.started };
+    let Observation { seen, request_id } = merchant.listings.find(services, merchant, wanted).await;
     let proved = merchant.account_proved.load(Ordering::Acquire);
     // Where only the configuration says which account is read, that it shows no payment proves nothing.
     Observation { seen: if proved { seen } else { seen.without_absence() }, request_id }
@@ -276,6 +309,10 @@ fn report(tenant: &Tenant, session: &SessionId, attempt: AttemptNumber, observed
         }
         Seen::Declined { requires_3ds, .. } => {
             tracing::info!(%merchant, %session, attempt, request_id, requires_3ds, "payment_declined");
+        }
+        Seen::PutOff { after } => {
+            let after_ms = after.as_millis();
+            tracing::debug!(%merchant, %session, attempt, after_ms, "payment_reading_put_off");
         }
         Seen::Absent { .. } | Seen::Unread | Seen::Unknown(_) => {
             tracing::warn!(%merchant, %session, attempt, request_id, ?seen, "payment_unknown");

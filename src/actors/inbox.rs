@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use secrecy::SecretString;
 
@@ -14,19 +14,31 @@ use super::handle::MerchantHandle;
 use crate::domain::checkout::command::{Command, Rejection};
 use crate::domain::ids::SessionId;
 use crate::domain::stripe_event::{Concern, StripeEvent};
+use crate::domain::time::{Span, Timestamp};
 use crate::store::{EventState, KeptEvent, StoreError, WaitingEvent};
 use crate::stripe::webhook::{Addressee, Refusal, Signature, read_event};
 
-/// What a merchant knows Stripe's webhooks by, and how many it has refused.
+/// For how long webhooks are taken to arrive after one about a payment has: a shop that is paid often enough to read many pages
+/// hears of a payment within it.
+const LATELY: Span = Span::hours(1);
+
+/// What a merchant knows Stripe's webhooks by, how many it has refused, and whether they arrive.
 #[derive(Debug, Default)]
 pub(super) struct WebhookDesk {
     secrets: Vec<SecretString>,
+    /// When the last one about a payment came, in milliseconds; zero before the first.
+    last: AtomicI64,
     refused: [AtomicU64; Refusal::ALL.len()],
 }
 
 impl WebhookDesk {
     pub(super) fn new(secrets: Vec<SecretString>) -> Self {
         Self { secrets, ..Self::default() }
+    }
+
+    /// Whether those about payments have arrived lately.
+    pub(super) fn arrive(&self, now: Timestamp) -> bool {
+        Timestamp::from_millis(self.last.load(Ordering::Relaxed)).is_within(LATELY, now)
     }
 
     fn count(&self, refusal: Refusal) -> Option<&AtomicU64> {
@@ -79,7 +91,11 @@ impl MerchantHandle {
     /// Takes an event: keeps it, and once it is durable lets it be followed without being waited for. One that was kept
     /// before changes nothing.
     pub async fn take_event(&self, event: StripeEvent) -> Result<(), StoreError> {
-        let state = match Concern::of(&event.kind) {
+        let concern = Concern::of(&event.kind);
+        if concern == Some(Concern::Payment) {
+            self.shared.webhooks.last.store(self.now().as_millis(), Ordering::Relaxed);
+        }
+        let state = match concern {
             Some(_) => EventState::Waiting,
             None => EventState::Ignored,
         };

@@ -3,10 +3,58 @@
 //! Invariant: a refusal is told once, when it comes up, and taken back only by Stripe's own word or by a new verification.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 use crate::domain::ids::MerchantId;
 use crate::domain::merchant::PaymentsOff;
-use crate::stripe::{KeyRefusal, KeyUse};
+use crate::stripe::{KeyNews, KeyRefusal, KeyUse};
+
+/// What was heard of a key and not told yet. Of each use only the newest word is kept, so that however much is heard, it has a
+/// bound.
+#[derive(Debug, Default)]
+pub(super) struct KeyBox {
+    words: Mutex<Vec<KeyNews>>,
+    come: Notify,
+}
+
+impl KeyBox {
+    /// Keeps a word, in place of an older one of the same use.
+    pub(super) fn put(&self, heard: KeyNews) {
+        {
+            let mut words = self.words();
+            words.retain(|older| usage_of(older) != usage_of(&heard));
+            words.push(heard);
+        }
+        self.come.notify_one();
+    }
+
+    /// Waits for the oldest word.
+    pub(super) async fn next(&self) -> KeyNews {
+        loop {
+            let oldest = {
+                let mut words = self.words();
+                (!words.is_empty()).then(|| words.remove(0))
+            };
+            match oldest {
+                Some(heard) => return heard,
+                None => self.come.notified().await,
+            }
+        }
+    }
+
+    fn words(&self) -> MutexGuard<'_, Vec<KeyNews>> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const fn usage_of(heard: &KeyNews) -> Option<KeyUse> {
+    match heard {
+        KeyNews::Taken(usage) | KeyNews::Refused(KeyRefusal { usage, .. }) => Some(*usage),
+        KeyNews::Limited { .. } => None,
+    }
+}
 
 /// What a key was refused for and not taken again since.
 #[derive(Debug, Default)]
@@ -88,6 +136,21 @@ mod tests {
         assert_eq!(refusals.off(), Some(lacking));
         assert!(!refusals.taken(KeyUse::Readings) && refusals.off().is_some());
         assert!(refusals.taken(KeyUse::Tokens) && refusals.off().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_what_is_heard_of_a_key_only_the_newest_word_of_each_use_waits() {
+        let kept = KeyBox::default();
+        for _ in 0..10_000 {
+            kept.put(KeyNews::Refused(refusal(KeyUse::Tokens, 401)));
+            kept.put(KeyNews::Taken(KeyUse::Readings));
+            kept.put(KeyNews::Taken(KeyUse::Tokens));
+        }
+        assert_eq!(kept.words().len(), 2);
+        assert_eq!(kept.next().await, KeyNews::Taken(KeyUse::Readings));
+        assert_eq!(kept.next().await, KeyNews::Taken(KeyUse::Tokens));
+        let silence = tokio::time::timeout(std::time::Duration::from_mins(1), kept.next()).await;
+        assert!(silence.is_err(), "nothing is told twice");
     }
 
     #[test]

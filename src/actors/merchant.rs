@@ -7,11 +7,11 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, StreamHandler, WrapFuture};
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::account::{Learned, Unlearned, learn, remembered};
 use super::inbox::WebhookDesk;
-use super::keys::{Refusals, log_refusal};
+use super::keys::{KeyBox, Refusals, log_refusal};
+use super::listings::Listings;
 use super::reconciliation::Unreconciled;
 use super::services::Services;
 use crate::domain::ids::{AccountId, Tenant};
@@ -53,7 +53,8 @@ pub(super) struct Shared {
     /// The key that opens the account.
     pub(super) key: SecretString,
     pub(super) limiter: MerchantLimiter,
-    pub(super) gate: StripeGate,
+    pub(super) gate: Arc<StripeGate>,
+    pub(super) listings: Listings,
     /// Where order events go; without one they are kept, and sent to nobody.
     pub(super) receiver: Option<Receiver>,
     pub(super) webhooks: WebhookDesk,
@@ -67,15 +68,21 @@ pub(super) struct Shared {
 
 impl Shared {
     /// The merchant of a setup, and what Stripe will say of its key.
-    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> (Self, UnboundedReceiver<KeyNews>) {
-        let (tell, news) = unbounded_channel();
+    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> (Self, Arc<KeyBox>) {
+        let news = Arc::new(KeyBox::default());
+        let gate = Arc::new(StripeGate::new(Arc::clone(&services.places)));
         let refused = Arc::new(AtomicBool::new(false));
         let watch = KeyWatch::new({
-            let refused = Arc::clone(&refused);
-            move |heard| {
-                // That a key is taken is news only where it was refused.
-                if matches!(heard, KeyNews::Refused(_)) || refused.load(Ordering::Acquire) {
-                    let _ = tell.send(heard);
+            let (refused, gate, news) = (Arc::clone(&refused), Arc::clone(&gate), Arc::clone(&news));
+            move |heard| match heard {
+                KeyNews::Limited { retry_after } => gate.limited(retry_after),
+                KeyNews::Refused(_) => news.put(heard),
+                KeyNews::Taken(_) => {
+                    gate.not_limited();
+                    // That a key is taken is news only where it was refused.
+                    if refused.load(Ordering::Acquire) {
+                        news.put(heard);
+                    }
                 }
             }
         });
@@ -92,7 +99,8 @@ impl Shared {
             tenant,
             refused,
             limiter: MerchantLimiter::new(&view.limits),
-            gate: StripeGate::new(Arc::clone(&services.places)),
+            gate,
+            listings: Listings::default(),
             key: setup.key.clone(),
             receiver: setup.receiver.clone(),
             webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),
@@ -115,8 +123,8 @@ pub(super) struct MerchantActor {
     shared: Arc<Shared>,
     services: Arc<Services>,
     given_account: Option<AccountId>,
-    /// What Stripe says of the key, until the actor listens to it.
-    news: Option<UnboundedReceiver<KeyNews>>,
+    /// What Stripe says of the key.
+    news: Arc<KeyBox>,
     refusals: Refusals,
     /// Whether the account is being verified, or will be after a pause.
     verifying: bool,
@@ -125,7 +133,7 @@ pub(super) struct MerchantActor {
 
 impl MerchantActor {
     pub(super) fn new(
-        (shared, news): (Arc<Shared>, UnboundedReceiver<KeyNews>),
+        (shared, news): (Arc<Shared>, Arc<KeyBox>),
         services: Arc<Services>,
         given_account: Option<AccountId>,
     ) -> Self {
@@ -133,7 +141,7 @@ impl MerchantActor {
             shared,
             services,
             given_account,
-            news: Some(news),
+            news,
             refusals: Refusals::default(),
             verifying: true,
             pause: FIRST_PAUSE,
@@ -211,10 +219,8 @@ impl Actor for MerchantActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if let Some(news) = self.news.take() {
-            let next = async |mut news: UnboundedReceiver<KeyNews>| Some((news.recv().await?, news));
-            ctx.add_stream(futures_util::stream::unfold(news, next));
-        }
+        let next = async |news: Arc<KeyBox>| Some((news.next().await, news));
+        ctx.add_stream(futures_util::stream::unfold(Arc::clone(&self.news), next));
         ctx.notify(Recall);
     }
 }
@@ -284,6 +290,8 @@ impl StreamHandler<KeyNews> for MerchantActor {
 
     fn handle(&mut self, heard: KeyNews, ctx: &mut Self::Context) {
         match heard {
+            // The gate has heard it.
+            KeyNews::Limited { .. } => return,
             KeyNews::Taken(usage) => {
                 if !self.refusals.taken(usage) {
                     return;

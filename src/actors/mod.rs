@@ -13,6 +13,7 @@ mod effects;
 mod handle;
 mod inbox;
 mod keys;
+mod listings;
 mod merchant;
 mod payees;
 mod preparation;

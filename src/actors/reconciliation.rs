@@ -97,22 +97,6 @@ pub(super) async fn reconcile(
     Ok(())
 }
 
-/// Makes a reading again until it comes to its end, a few times: what was read before it stays read.
-async fn persistently<T, R>(reading: impl Fn() -> R) -> Result<T, Unreconciled>
-where
-    R: Future<Output = Option<T>>,
-{
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..READINGS {
-        if let Some(read) = reading().await {
-            return Ok(read);
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-    reading().await.ok_or(Unreconciled::Unread)
-}
-
 /// One reading of everything, on one account.
 struct Reading<'a> {
     services: &'a Services,
@@ -132,7 +116,7 @@ impl Reading<'_> {
         // The pages first: one that is closed can no longer be paid when the payments are listed.
         let (mut pages, mut buyers) = (0, BTreeMap::new());
         for epoch in epochs {
-            for page in persistently(|| stripe.pages_within(shop, window(epoch))).await? {
+            for page in self.persistently(|| stripe.pages_within(shop, window(epoch))).await? {
                 let PageSeen { intent, buyer, .. } = self.close(page).await?;
                 buyers.extend(intent.map(|(intent, _)| (intent, (buyer, epoch))));
                 pages += 1;
@@ -143,7 +127,7 @@ impl Reading<'_> {
         let mut touched = BTreeSet::new();
         for epoch in epochs {
             let within = window(epoch);
-            let mut found = persistently(|| stripe.payments_within(shop, within)).await?;
+            let mut found = self.persistently(|| stripe.payments_within(shop, within)).await?;
             // A page's payment is made when its shopper pays, which may have been after this window.
             let listed: BTreeSet<_> = found.iter().map(|seen| seen.id.clone()).collect();
             let of_pages =
@@ -153,19 +137,42 @@ impl Reading<'_> {
                     let seen = stripe.read_intent(intent).await.seen;
                     if let Seen::Intent(seen) = seen { Some(seen) } else { None }
                 };
-                found.push(persistently(reading).await?);
+                found.push(self.persistently(reading).await?);
             }
             let paid = found.iter().filter(|seen| seen.status == IntentStatus::Succeeded).count();
             let numbers = u32::try_from(paid).unwrap_or(u32::MAX);
             self.services.reconciliation.numbers_given(&self.merchant.tenant, epoch, numbers).await?;
             payments.extend(found.into_iter().filter(|seen| known.insert(seen.id.clone())));
-            touched.extend(persistently(|| stripe.touched_within(within)).await?);
+            touched.extend(self.persistently(|| stripe.touched_within(within)).await?);
         }
         for seen in &payments {
             self.account_for(seen, buyers.get(&seen.id).map(|(buyer, _)| buyer)).await?;
         }
         let orders = self.look_at_orders(&touched).await?;
         Ok((pages, payments.len(), orders))
+    }
+
+    /// Makes a reading again until it comes to its end, a few times: what was read before it stays read.
+    async fn persistently<T, R>(&self, reading: impl Fn() -> R) -> Result<T, Unreconciled>
+    where
+        R: Future<Output = Option<T>>,
+    {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..READINGS {
+            self.room().await?;
+            if let Some(read) = reading().await {
+                return Ok(read);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        self.room().await?;
+        reading().await.ok_or(Unreconciled::Unread)
+    }
+
+    /// Waits until the merchant's account may be asked once more.
+    async fn room(&self) -> Result<(), Unreconciled> {
+        self.merchant.gate.one_of_many().await.map_err(|_| Unreconciled::Unread)
     }
 
     async fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
@@ -198,6 +205,7 @@ impl Reading<'_> {
             | State::Expired => false,
         });
         if page.status == PageStatus::Open && !known {
+            self.room().await?;
             let stripe = self.merchant.stripe.load_full();
             let closed = stripe.close_page(&page.id, &self.distinction()).await.seen;
             let now = if let Seen::Page(seen) = closed { Some(seen) } else { None };
@@ -255,6 +263,7 @@ impl Reading<'_> {
             | IntentStatus::RequiresAction
             | IntentStatus::RequiresConfirmation
             | IntentStatus::RequiresCapture => {
+                self.room().await?;
                 let stripe = self.merchant.stripe.load_full();
                 let canceled = stripe.cancel_intent(&seen.id, &self.distinction()).await.seen;
                 let Seen::Intent(now) = canceled else { return Err(undecided()) };
@@ -278,6 +287,7 @@ impl Reading<'_> {
         for _ in 0..READINGS {
             let mut failed = Vec::new();
             for (session, payment) in left {
+                self.room().await?;
                 let stripe = self.merchant.stripe.load_full();
                 let seen = stripe.read_order(payment, self.services.clock.now()).await.seen;
                 if matches!(&seen, OrderSeen::Read { disputes: Some(_), .. }) {

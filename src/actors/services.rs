@@ -50,10 +50,15 @@ pub struct Services {
 }
 
 impl Services {
-    /// Time and chance for one step of a machine.
+    /// Time and chance for one step of a machine; nothing is said of webhooks.
     #[must_use]
     pub fn moment(&self) -> Moment {
-        Moment { now: self.clock.now(), jitter: self.ids.fraction(), random: self.ids.random_id() }
+        Moment {
+            now: self.clock.now(),
+            jitter: self.ids.fraction(),
+            random: self.ids.random_id(),
+            webhooks_arrive: false,
+        }
     }
 
     /// A number for a caller.

@@ -28,6 +28,7 @@ use crate::domain::checkout::driver::{
 use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
+use crate::domain::checkout::step::Moment;
 use crate::domain::ids::SessionId;
 use crate::runtime::Budget;
 use crate::store::CommitError;
@@ -127,6 +128,7 @@ impl SessionActor {
     fn feed(&mut self, input: Input, ctx: &mut Context<Self>) {
         self.quiet = 0;
         let moment = self.services.moment();
+        let moment = Moment { webhooks_arrive: self.merchant.webhooks.arrive(moment.now), ..moment };
         let view = self.merchant.view.load_full();
         for output in self.driver.on(input, moment, &view) {
             self.carry_out(output, ctx);

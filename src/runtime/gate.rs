@@ -1,8 +1,8 @@
-//! What keeps one merchant's slow or failing Stripe account from costing more than it must: a bound on requests at once,
-//! and a circuit breaker that turns new payments away at once while Stripe does not answer.
+//! What every call to one merchant's Stripe account passes: a bound on requests at once, the pace of its readings, and a
+//! circuit breaker that turns new payments away at once while Stripe does not answer.
 //!
-//! Invariant: neither ever holds up a reading that settles an attempt, and the breaker never holds up an attempt that is
-//! durable already; both stop only what was not begun.
+//! Invariants: a charge or refund that is durable waits for a slot and for nothing else; a reading never takes a payment's
+//! slot, and one that finds no room is put off, not failed; the breaker stops only what was not begun.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,13 +10,12 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use super::pace::{Lane, Pace, Reading};
 use super::places::{Place, StripePlaces};
+use crate::domain::time::Span;
 
 /// How many payments of one merchant are at Stripe at once.
 const SLOTS: usize = 16;
-
-/// How many looks at what became of one merchant's paid orders are at Stripe at once: payments go before them.
-const LOOKS: usize = 4;
 
 /// How long a new payment waits for a slot.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,7 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct StripeGate {
     slots: Semaphore,
-    looks: Semaphore,
+    readings: [Semaphore; Lane::ALL.len()],
+    pace: Mutex<Pace>,
     places: Arc<StripePlaces>,
     breaker: Mutex<Breaker>,
 }
@@ -41,6 +41,14 @@ pub struct StripeGate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no new payment is begun while Stripe does not answer")]
 pub struct TurnedAway;
+
+/// A reading finds no room now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not read now; try again in {} ms", after.as_millis())]
+pub struct PutOff {
+    /// When there may be room.
+    pub after: Span,
+}
 
 /// How things stand with Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +67,8 @@ impl StripeGate {
     pub fn new(places: Arc<StripePlaces>) -> Self {
         Self {
             slots: Semaphore::new(SLOTS),
-            looks: Semaphore::new(LOOKS),
+            readings: Lane::ALL.map(|lane| Semaphore::new(lane.at_once())),
+            pace: Mutex::new(Pace::new(Instant::now())),
             places,
             breaker: Mutex::new(Breaker::Closed { failures: 0 }),
         }
@@ -78,19 +87,55 @@ impl StripeGate {
         Slot { _permit: permit, _place: self.places.payment().await }
     }
 
-    /// Waits for a place to read what became of an attempt that is durable.
-    pub async fn reading(&self) -> Slot<'_> {
+    /// Lets a reading begin, if there is room for it; else it is put off.
+    pub async fn reading(&self, reading: Reading) -> Result<Slot<'_>, PutOff> {
+        let places = &self.readings[reading.lane() as usize];
+        let permit = if places.available_permits() > reading.leaves_places() {
+            places.try_acquire().ok()
+        } else {
+            None
+        };
+        let Some(permit) = permit else {
+            return Err(PutOff { after: self.pace().turn(reading, Instant::now()) });
+        };
+        self.pace().take(reading, Instant::now()).map_err(|after| PutOff { after })?;
+        Ok(Slot { _permit: Some(permit), _place: self.places.reading().await })
+    }
+
+    /// Counts a reading that is made whatever the room: one that a payment which is not begun yet waits for.
+    pub fn count(&self) {
+        self.pace().count(Instant::now());
+    }
+
+    /// Waits for a place for a reading that an operator waits for: it counts, and is not put off.
+    pub async fn awaited_reading(&self) -> Slot<'_> {
+        self.count();
         Slot { _permit: None, _place: self.places.reading().await }
     }
 
-    /// Waits a little for a slot to look at what became of a payment that nothing waits for: while it waits, nothing else is
-    /// done for its session.
-    pub async fn look(&self) -> Result<Slot<'_>, TurnedAway> {
-        let looking = async {
-            let permit = self.looks.acquire().await.ok();
-            Slot { _permit: permit, _place: self.places.reading().await }
-        };
-        tokio::time::timeout(PATIENCE, looking).await.map_err(|_| TurnedAway)
+    /// Waits until there is room for one more of many readings, of which each waits for the one before; not for as long as
+    /// Stripe takes none for a while.
+    pub async fn one_of_many(&self) -> Result<(), PutOff> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let taken = self.pace().take_one_of_many(Instant::now());
+            let Err(after) = taken else { return Ok(()) };
+            if Instant::now() + after.to_duration() > deadline {
+                return Err(PutOff { after });
+            }
+            tokio::time::sleep(after.to_duration()).await;
+        }
+    }
+
+    /// Stripe takes no more requests of this merchant for now: its readings wait as long as it says, and where it says
+    /// nothing, longer from time to time.
+    pub fn limited(&self, retry_after: Option<Span>) {
+        self.pace().limited(retry_after, Instant::now());
+    }
+
+    /// Stripe takes requests of this merchant.
+    pub fn not_limited(&self) {
+        self.pace().not_limited();
     }
 
     /// Learns whether Stripe answered. True when that opens or closes the breaker.
@@ -105,6 +150,10 @@ impl StripeGate {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.breaker().is_open()
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {

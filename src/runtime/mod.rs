@@ -1,5 +1,5 @@
 //! What keeps the process going beside the actors: where I/O runs, who may call how often, how many
-//! payments are at Stripe at once, who is woken when, what merchants are told, which of Stripe's events are left over, what
+//! requests are at Stripe at once and how often it is read, who is woken when, what merchants are told, which of Stripe's events are left over, what
 //! goes away.
 //!
 //! Must not import: actix, actix-web, `actors`.
@@ -11,16 +11,18 @@ mod io;
 mod limiter;
 mod links;
 pub mod outbox;
+mod pace;
 mod places;
 mod retention;
 mod sweeper;
 
 pub use disk::{DiskSpace, watch_disk};
-pub use gate::{Slot, StripeGate, TurnedAway};
+pub use gate::{PutOff, Slot, StripeGate, TurnedAway};
 pub use inbox::follow_up;
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, TooMany};
 pub use links::PublicLinks;
+pub use pace::Reading;
 pub use places::{Place, StripePlaces, Verification};
 pub use retention::{Kept, retain, retain_once};
 pub use sweeper::{DueSessions, sweep};

@@ -200,6 +200,7 @@ impl SellerAccount for StripeAccount {
                 }
                 404 => Err(GatherError::Foreign),
                 401 | 403 => Err(GatherError::KeyRefused),
+                429 => Err(GatherError::Limited),
                 _ => Err(GatherError::Unread),
             },
             Err(_) => Err(GatherError::Unread),
@@ -229,6 +230,7 @@ impl SellerAccount for StripeAccount {
             | Seen::Unknown(_)
             | Seen::Absent { .. }
             | Seen::Unread
+            | Seen::PutOff { .. }
             | Seen::Beside { .. }) => seen,
         };
         Observation::of(seen, &reply)
@@ -347,11 +349,35 @@ impl SellerAccount for StripeAccount {
         Some(of_refunds.chain(of_disputes).filter_map(|id| id.parse().ok()).collect())
     }
 
-    /// Looks for the PaymentIntent of an attempt among all that were made since shortly before it
+    /// Looks for the PaymentIntents of attempts among all that were made since shortly before the first of them
     /// (`GET /v1/payment_intents`, every page; search lags behind and is not used). There is no upper end: a request
     /// may arrive late, and clocks differ; where they differ by much, finding nothing means nothing.
-    async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {
-        let from = (wanted.started - LISTING_MARGIN).as_seconds().to_string();
+    async fn find_intents(&self, wanted: &[Listing<'_>]) -> Vec<Observation> {
+        let Some(first) = wanted.iter().map(|wanted| wanted.started).min() else { return Vec::new() };
+        let is_wanted = |intent: &PaymentIntent| wanted.iter().any(|wanted| intent.is_of(wanted.session));
+        let ListedSince { found, clocks_agree, request_id } =
+            match self.made_since(first - LISTING_MARGIN, is_wanted).await {
+                Ok(listed) => listed,
+                Err(failed) => return vec![failed; wanted.len()],
+            };
+        let seen = |wanted: &Listing<'_>| {
+            let of_session = found.iter().filter(|intent| intent.is_of(wanted.session));
+            let seen = outcome::of_listing(of_session, wanted.attempt, wanted.asked);
+            let seen = if clocks_agree { seen } else { seen.without_absence() };
+            Observation { seen, request_id: request_id.clone() }
+        };
+        wanted.iter().map(seen).collect()
+    }
+}
+
+impl StripeAccount {
+    /// Every payment made since, that `keep` wants; what was seen instead where that did not come to its end.
+    async fn made_since(
+        &self,
+        from: Timestamp,
+        keep: impl Fn(&PaymentIntent) -> bool + Send + Sync,
+    ) -> Result<ListedSince, Observation> {
+        let from = from.as_seconds().to_string();
         let mut found: Vec<PaymentIntent> = Vec::new();
         let mut after: Option<String> = None;
         let mut clocks_agree = true;
@@ -361,22 +387,20 @@ impl SellerAccount for StripeAccount {
                 query.push(("starting_after", after));
             }
             let Ok(reply) = self.get("/v1/payment_intents", &query).await else {
-                return Seen::Unread.into();
+                return Err(Seen::Unread.into());
             };
             if matches!(reply.status, 401 | 403) {
-                return Observation::of(Seen::KeyRefused, &reply);
+                return Err(Observation::of(Seen::KeyRefused, &reply));
             }
             clocks_agree &= reply.clock_agrees;
             let page = if reply.status == 200 { reply.json::<List<PaymentIntent>>() } else { None };
             let Some(List { data, has_more }) = page else {
-                return Observation::of(Seen::Unread, &reply);
+                return Err(Observation::of(Seen::Unread, &reply));
             };
             let last = data.last().map(|intent| intent.id.clone());
-            found.extend(data.into_iter().filter(|intent| intent.is_of(wanted.session)));
+            found.extend(data.into_iter().filter(&keep));
             if !has_more {
-                let seen = outcome::of_listing(&found, wanted.attempt, wanted.asked);
-                let seen = if clocks_agree { seen } else { seen.without_absence() };
-                return Observation::of(seen, &reply);
+                return Ok(ListedSince { found, clocks_agree, request_id: reply.request_id });
             }
             // More is promised, and nothing new to go on from: this is no complete reading.
             if last.is_none() || last == after {
@@ -384,11 +408,9 @@ impl SellerAccount for StripeAccount {
             }
             after = last;
         }
-        Seen::Unread.into()
+        Err(Seen::Unread.into())
     }
-}
 
-impl StripeAccount {
     /// Looks at a token that was refused: it may have been used up by a payment of our own.
     async fn why_refused(&self, token: &SharedPaymentToken, detail: String) -> Seen {
         match self.token_facts(token).await {
@@ -399,6 +421,7 @@ impl StripeAccount {
             }
             Err(
                 GatherError::Unread
+                | GatherError::Limited
                 | GatherError::TooMany
                 | GatherError::ClockDiffers
                 | GatherError::KeyRefused,
@@ -486,6 +509,14 @@ impl StripeAccount {
         self.watch.hear(usage, &reply);
         Ok(reply)
     }
+}
+
+/// The payments of a listing that came to its end.
+struct ListedSince {
+    found: Vec<PaymentIntent>,
+    clocks_agree: bool,
+    /// Of its last page.
+    request_id: Option<String>,
 }
 
 /// A listing: where, of what, and how far it is read.

@@ -40,9 +40,13 @@ pub(super) fn of_reading(reply: &Reply) -> Seen {
 /// What a complete listing of a session's payments says of one attempt: a paid one before one that may yet be paid, that
 /// before a dead one, and the oldest of each kind. Every other paid one is told beside it. One that cannot be read leaves
 /// everything open.
-pub(super) fn of_listing(found: &[PaymentIntent], attempt: AttemptNumber, asked: Timestamp) -> Seen {
+pub(super) fn of_listing<'a>(
+    found: impl Iterator<Item = &'a PaymentIntent>,
+    attempt: AttemptNumber,
+    asked: Timestamp,
+) -> Seen {
     let Some(mut seen) =
-        found.iter().map(|intent| Some((intent.created, intent.seen()?))).collect::<Option<Vec<_>>>()
+        found.map(|intent| Some((intent.created, intent.seen()?))).collect::<Option<Vec<_>>>()
     else {
         return Seen::Unread;
     };
@@ -113,6 +117,7 @@ pub(super) fn unknown_answer(reply: &Reply) -> Unknown {
         retry_after: reply.retry_after,
         should_retry: reply.should_retry,
         replayed_error: reply.status >= 500 && reply.replayed,
+        limited: reply.status == 429,
         cannot_repeat: false,
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::answers::ErrorBody;
 use super::transport::Reply;
+use crate::domain::time::Span;
 
 /// What a key is used for, as far as a restricted key may lack the permission for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +112,11 @@ pub enum KeyNews {
     Taken(KeyUse),
     /// Stripe refused it.
     Refused(KeyRefusal),
+    /// Stripe takes no more requests of its account for now.
+    Limited {
+        /// `Retry-After`.
+        retry_after: Option<Span>,
+    },
 }
 
 /// Whoever wants to hear of a key.
@@ -134,9 +140,23 @@ impl KeyWatch {
         match KeyRefusal::of(usage, reply) {
             Some(refusal) => (self.0)(KeyNews::Refused(refusal)),
             None if matches!(reply.status, 200..=299 | 402) => (self.0)(KeyNews::Taken(usage)),
+            // Another request was at work on the same object: that says nothing of how many there are.
+            None if reply.status == 429 && !is_locked(reply) => {
+                (self.0)(KeyNews::Limited { retry_after: reply.retry_after });
+            }
             None => {}
         }
     }
+
+    /// Tells what was heard.
+    pub fn tell(&self, heard: KeyNews) {
+        (self.0)(heard);
+    }
+}
+
+fn is_locked(reply: &Reply) -> bool {
+    let code = reply.json::<ErrorBody>().and_then(|body| body.error.code);
+    code.as_deref() == Some("lock_timeout")
 }
 
 impl fmt::Debug for KeyWatch {

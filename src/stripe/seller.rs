@@ -79,6 +79,7 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// its end.
     async fn touched_within(&self, within: Window) -> Option<BTreeSet<PaymentIntentId>>;
 
-    /// Looks for the PaymentIntent of an attempt among all that were made since.
-    async fn find_intent(&self, wanted: &Listing<'_>) -> Observation;
+    /// Looks for the PaymentIntents of attempts among all that were made since the first of them, by one listing; what was
+    /// seen of each, in their order.
+    async fn find_intents(&self, wanted: &[Listing<'_>]) -> Vec<Observation>;
 }

@@ -4,6 +4,7 @@
 //! A seed that fails is told with how to see its history:
 //! `ACTORS_SEED=123 cargo test --test it actors::one_seed -- --nocapture`.
 
+mod budget;
 mod history;
 mod house;
 mod seller;

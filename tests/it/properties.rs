@@ -239,7 +239,7 @@ proptest! {
     ) {
         let view = shop::view();
         let mut now = Timestamp::from_seconds(1_800_000_000);
-        let moment = |now, random| Moment { now, jitter: 0.5, random };
+        let moment = |now, random| Moment { now, jitter: 0.5, random, webhooks_arrive: false };
         let context = Context { view: &view, moment: moment(now, 0) };
         let mut session = begin(SessionId::from_random(1), shop::two_mugs(), &context).unwrap();
         let mut written = Written::default();

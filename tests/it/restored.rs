@@ -41,7 +41,7 @@ fn shown(bench: &Bench, shown: Shown) -> Transition {
     let trace = Trace { account: account(), shown };
     let mut view = bench.view.clone();
     (view.account, view.records) = (None, Records::Unreconciled);
-    let moment = Moment { now: bench.now, jitter: 0.5, random: 77 };
+    let moment = Moment { now: bench.now, jitter: 0.5, random: 77, webhooks_arrive: false };
     let context = Context { view: &view, moment };
     step(bench.session(), Event::Reconciled(Box::new(trace)), &context).unwrap()
 }

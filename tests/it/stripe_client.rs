@@ -90,8 +90,9 @@ impl Shop {
 
     async fn look(&self, started: Timestamp, asked: Timestamp) -> Seen {
         self.stripe
-            .find_intent(&Listing { session: &self.session, attempt: AttemptNumber(1), started, asked })
+            .find_intents(&[Listing { session: &self.session, attempt: AttemptNumber(1), started, asked }])
             .await
+            .remove(0)
             .seen
     }
 }
@@ -160,7 +161,7 @@ async fn further_payments_of_a_session_are_told_beside_the_one_that_is_looked_fo
     assert_eq!(paid.iter().map(ToString::to_string).collect::<Vec<_>>(), ids[1..]);
 
     let other = Listing { session: &shop.session, attempt: AttemptNumber(2), started, asked: started };
-    let Seen::Beside { seen, paid } = shop.stripe.find_intent(&other).await.seen else {
+    let Seen::Beside { seen, paid } = shop.stripe.find_intents(&[other]).await.remove(0).seen else {
         panic!("both are told")
     };
     assert_eq!(

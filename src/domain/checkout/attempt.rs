@@ -196,6 +196,11 @@ pub enum Seen {
     },
     /// A reading that did not come to its end, or was not even begun.
     Unread,
+    /// Stripe was not asked: this merchant's calls to it have a budget, and there was no room. It says nothing of Stripe.
+    PutOff {
+        /// When there may be room.
+        after: Span,
+    },
     /// Something was seen, and beside it further payments of the same session that have succeeded.
     Beside {
         /// What was seen of the attempt.
@@ -234,7 +239,8 @@ impl Seen {
             | Self::KeyRefused
             | Self::OtherAccount
             | Self::Unknown(_)
-            | Self::Unread => self,
+            | Self::Unread
+            | Self::PutOff { .. } => self,
         }
     }
 }
@@ -246,6 +252,8 @@ pub struct Unknown {
     pub retry_after: Option<Span>,
     /// `Stripe-Should-Retry`.
     pub should_retry: Option<bool>,
+    /// 429: Stripe answers, and takes no more requests for now.
+    pub limited: bool,
     /// Whether it was a server error that Stripe replays for this idempotency key.
     pub replayed_error: bool,
     /// The stored request could not be sent again: its token cannot be opened.

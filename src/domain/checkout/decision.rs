@@ -169,6 +169,7 @@ fn shown(charging: &Charging, seen: &Seen) -> Shown {
         | Seen::OtherAccount
         | Seen::Unknown(_)
         | Seen::Unread
+        | Seen::PutOff { .. }
         | Seen::Beside { .. } => Shown::Nothing,
     }
 }

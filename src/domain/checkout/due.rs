@@ -6,6 +6,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::hint;
 use super::hosted::{self, Hosted};
+use super::page_watch;
 use super::session::{Charging, Phase, Session, State};
 use super::settle::{LONGEST_PAUSE, reading};
 use super::unconfirmed;
@@ -84,8 +85,10 @@ fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
         State::Charging(Charging { next_try, sends, .. }) => {
             *next_try > now + LONGEST_PAUSE && !sends.waits(now)
         }
+        State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. } => {
+            *next_try > now + page_watch::LONGEST_WATCH
+        }
         State::OpeningHosted(Hosted { next_try, .. })
-        | State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. }
         | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
         State::Completed { .. } => aftersales::refund::beyond_any_pause(&session.book, now),
         State::Open { .. }
@@ -131,7 +134,8 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
         },
         State::OpeningHosted(hosted) => hosted::opening(hosted, now),
         State::AwaitingHosted { hosted, page } => {
-            Work::Run(Effect::ReadPage { attempt: hosted.attempt, page: page.id.clone() })
+            let (attempt, awaited) = (hosted.attempt, hosted.awaited);
+            Work::Run(Effect::ReadPage { attempt, page: page.id.clone(), awaited })
         }
         State::ClosingHosted { hosted, page, .. } => Work::Run(Effect::ClosePage {
             attempt: hosted.attempt,

@@ -33,6 +33,8 @@ pub enum Effect {
         attempt: AttemptNumber,
         /// Its page.
         page: HostedPageId,
+        /// Whether somebody waits for what it shows, or says that it was paid.
+        awaited: bool,
     },
     /// Close the attempt's page, and read it where that is refused.
     ClosePage {
@@ -65,6 +67,8 @@ pub enum OrderEffect {
         payment: PaymentIntentId,
         /// The account that was paid; no other is believed.
         account: Option<AccountId>,
+        /// Whether it may decide a refund whose outcome is not known.
+        undecided: bool,
     },
 }
 

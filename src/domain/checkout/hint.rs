@@ -62,9 +62,8 @@ pub(super) fn heard(session: &Session, hint: &Hint, context: &Context<'_>) -> Re
         // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
         State::Charging(Charging { phase: Phase::Sending { .. }, .. }) | State::OpeningHosted(_) => {}
         State::Charging(Charging { next_try, .. }) => *next_try = now.min(*next_try),
-        State::AwaitingHosted { hosted, .. } | State::ClosingHosted { hosted, .. } => {
-            hosted.next_try = now.min(hosted.next_try);
-        }
+        State::AwaitingHosted { hosted, .. } => hosted.is_awaited(now),
+        State::ClosingHosted { hosted, .. } => hosted.next_try = now.min(hosted.next_try),
         // Of a paid one only its order can change.
         State::Completed { .. } if hint.concern == Concern::Order => next.book.look_now(now),
         State::Completed { .. }
@@ -144,6 +143,10 @@ pub(super) fn settle(
     let Some(seen) = shown.filter(|seen| !may_still_succeed(session, seen)) else {
         let now = context.moment.now;
         for waiting in next.unexplained.iter_mut().filter(|waiting| waiting.payment == *payment) {
+            if let Seen::PutOff { after } = seen {
+                waiting.next_try = now + *after;
+                continue;
+            }
             waiting.next_try = now + pause_after(waiting.tries, context);
             waiting.tries = waiting.tries.saturating_add(1);
         }

@@ -15,6 +15,7 @@ use super::command::Rejection;
 use super::due::Work;
 use super::effect::Effect;
 use super::event::Event;
+use super::page_watch::{put_off, watch, watch_pause};
 use super::session::{
     CancelReason, Charging, FreezeReason, MAX_PAGES, Notice, NoticeCode, Phase, Session, State, Unread,
 };
@@ -49,6 +50,9 @@ pub struct Hosted {
     pub charge: Charge,
     /// How often the present state has been tried without an end.
     pub tries: u32,
+    /// Whether somebody waits for what the page shows, or says that it was paid.
+    #[serde(default)]
+    pub awaited: bool,
     /// The readings in a row that did not come to their end.
     #[serde(default)]
     pub unread: Unread,
@@ -182,6 +186,7 @@ pub(super) fn open(
         expires,
         charge: charge.clone(),
         tries: 0,
+        awaited: false,
         unread: Unread::default(),
         next_try: now,
     };
@@ -270,6 +275,7 @@ pub(super) fn settle_page(
         | Seen::RequestRefused { .. }
         | Seen::RefusedForGood { .. }
         | Seen::IdempotencyConflict => unread(session, hosted, context),
+        Seen::PutOff { after } => put_off(session, hosted, after, context),
         // Answers to questions that are not asked about a page.
         Seen::Intent(_) | Seen::Declined { .. } | Seen::TokenRefused { .. } => {
             again(session, hosted, None, context)
@@ -309,15 +315,25 @@ fn page_seen(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Cont
 }
 
 fn still_open(session: &Session, hosted: &Hosted, seen: &PageSeen, context: &Context<'_>) -> Transition {
-    if !matches!(session.state, State::OpeningHosted(_)) {
-        return again(session, hosted, None, context);
+    match &session.state {
+        State::AwaitingHosted { .. } => return watch(session, hosted, context),
+        State::OpeningHosted(_) => {}
+        State::ClosingHosted { .. }
+        | State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => return again(session, hosted, None, context),
     }
     let Some(url) = seen.url.clone().filter(|_| agrees(hosted, seen, context)) else {
         // Not the page that was asked for, or one that cannot be shown: nobody gets its address.
         return unopened(session, hosted, context);
     };
     let mut hosted = hosted.clone();
-    enter(&mut hosted, context.moment.now + pause(0, None, context));
+    enter(&mut hosted, context.moment.now);
+    hosted.next_try = context.moment.now + watch_pause(&hosted, context);
     let mut next = session.clone();
     next.state = State::AwaitingHosted { hosted, page: Page { id: seen.id.clone(), url } };
     Transition::to(next)
@@ -414,7 +430,6 @@ fn unread(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transiti
 fn again(session: &Session, hosted: &Hosted, at_least: Option<Span>, context: &Context<'_>) -> Transition {
     let mut hosted = hosted.clone();
     let mut pause = pause(hosted.tries, at_least, context);
-    let mut next = session.clone();
     hosted.tries = hosted.tries.saturating_add(1);
     if matches!(session.state, State::OpeningHosted(_)) {
         // No pause outlasts the last moment to send.
@@ -422,6 +437,12 @@ fn again(session: &Session, hosted: &Hosted, at_least: Option<Span>, context: &C
         pause = pause.min(left.max(Span::millis(0)));
     }
     hosted.next_try = context.moment.now + pause.min(LONGEST_PAUSE);
+    standing(session, hosted)
+}
+
+/// The session in the state that it is in, with what changed of its page.
+pub(super) fn standing(session: &Session, hosted: Hosted) -> Transition {
+    let mut next = session.clone();
     next.state = match &session.state {
         State::AwaitingHosted { page, .. } => State::AwaitingHosted { hosted, page: page.clone() },
         State::ClosingHosted { page, wish, .. } => {
@@ -442,6 +463,7 @@ fn again(session: &Session, hosted: &Hosted, at_least: Option<Span>, context: &C
 /// Another state begins, and its tries are counted anew.
 fn enter(hosted: &mut Hosted, next_try: Timestamp) {
     hosted.tries = 0;
+    hosted.awaited = false;
     hosted.unread = Unread::default();
     hosted.next_try = next_try;
 }

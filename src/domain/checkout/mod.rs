@@ -14,6 +14,7 @@
 //! - [`unconfirmed`]: an attempt that was decided without a reading, until there is one.
 //! - [`timeline`]: what happened to a session, for those who look into it.
 //! - [`personal_data`]: what names a person, and how it is erased.
+//! - [`hosted`]: paying on a page at Stripe; `page_watch`: how often an open one is looked at.
 //! - `settle`: what each answer of Stripe means to an attempt.
 //! - [`driver`]: the loop around it without I/O: load, gather, commit, run, reply.
 //!
@@ -30,6 +31,7 @@ pub mod effect;
 pub mod event;
 pub mod hint;
 pub mod hosted;
+mod page_watch;
 pub mod personal_data;
 pub mod restored;
 pub mod session;

@@ -93,6 +93,7 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
         Seen::Unknown(unknown) => unknown_seen(session, charging, &unknown, context),
         Seen::Absent { asked } => absent(session, charging, asked, context),
         Seen::Unread => unread(session, charging, context),
+        Seen::PutOff { after } => put_off(session, charging, after, context),
         // A page is never asked about by an attempt that charges a token.
         Seen::Page(_) => again_later(session, charging, None, context),
         Seen::Beside { seen, .. } => decide(session, charging, *seen, context),
@@ -351,6 +352,13 @@ fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Tran
     again_later(session, &charging, None, context)
 }
 
+/// A reading was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
+fn put_off(session: &Session, charging: &Charging, after: Span, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    charging.next_try = context.moment.now + after.min(LONGEST_PAUSE);
+    stays(session, charging, None)
+}
+
 /// The same again after a [`pause`].
 fn again_later(
     session: &Session,
@@ -372,16 +380,20 @@ fn again_later(
 /// A pause that doubles from try to try up to [`LONGEST_PAUSE`], is spread by chance, and is never under `at_least`: who calls
 /// this ends it where its state does.
 pub(super) fn pause(tries: u32, at_least: Option<Span>, context: &Context<'_>) -> Span {
-    let longest = LONGEST_PAUSE.as_millis();
-    let doubled = FIRST_PAUSE.as_millis().saturating_mul(1 << tries.min(16)).min(longest);
+    let spread = doubling((FIRST_PAUSE, LONGEST_PAUSE), tries, context);
+    at_least.map_or(spread, |least| least.max(spread))
+}
+
+/// A pause that doubles from try to try, from the first up to the longest, and is spread by chance.
+pub(super) fn doubling((first, longest): (Span, Span), tries: u32, context: &Context<'_>) -> Span {
+    let doubled = first.as_millis().saturating_mul(1 << tries.min(16)).min(longest.as_millis());
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
-        reason = "at most a minute of milliseconds"
+        reason = "at most some hours of milliseconds"
     )]
     let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
-    let pause = at_least.map_or(spread, |least| least.as_millis().max(spread));
-    Span::millis(pause)
+    Span::millis(spread)
 }
 
 /// The attempt goes on; its token is erased as soon as its request will never be sent again.

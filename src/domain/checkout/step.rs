@@ -66,6 +66,9 @@ pub struct Moment {
     pub jitter: f64,
     /// Random bits, for the id of an order or a flag made in this step.
     pub random: u128,
+    /// Whether Stripe's webhooks about payments have reached this merchant lately, so that a payment is heard of soon though
+    /// nobody looks.
+    pub webhooks_arrive: bool,
 }
 
 impl Moment {

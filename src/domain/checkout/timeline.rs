@@ -333,6 +333,8 @@ fn stripe(
         Seen::Unknown(_) => ("no certain answer".to_owned(), None),
         Seen::Absent { .. } => ("no payment found".to_owned(), None),
         Seen::Unread => ("not read".to_owned(), None),
+        // Nothing was asked, so nothing is told.
+        Seen::PutOff { .. } => return None,
         Seen::Beside { seen, .. } => return stripe(attempt, seen, request_id, tries),
     };
     Some(Happening::Stripe {

@@ -93,6 +93,10 @@ pub(super) fn settle(next: &mut Session, attempt: AttemptNumber, seen: &Seen, co
         | Seen::Unknown(_)
         | Seen::Unread
         | Seen::Beside { .. } => false,
+        Seen::PutOff { after } => {
+            unconfirmed.next_try = context.moment.now + *after;
+            return;
+        }
     };
     if known {
         next.unconfirmed = None;

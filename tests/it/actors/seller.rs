@@ -19,8 +19,8 @@ use merchant_gateway::domain::order::RefundRequest;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, KeyWatch, Listing, Observation, SellerAccount, StoredCharge, StoredPage, StoredRefund,
-    Stripe, Window,
+    AccountError, KeyNews, KeyWatch, Listing, Observation, SellerAccount, StoredCharge, StoredPage,
+    StoredRefund, Stripe, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
@@ -45,6 +45,7 @@ pub struct ModelSellers {
 struct ModelSeller {
     sellers: ModelSellers,
     key: String,
+    watch: KeyWatch,
 }
 
 impl ModelSellers {
@@ -83,8 +84,8 @@ impl ModelSellers {
 }
 
 impl Stripe for ModelSellers {
-    fn account(&self, key: SecretString, _watch: KeyWatch) -> Box<dyn SellerAccount> {
-        Box::new(ModelSeller { sellers: self.clone(), key: key.expose_secret().to_owned() })
+    fn account(&self, key: SecretString, watch: KeyWatch) -> Box<dyn SellerAccount> {
+        Box::new(ModelSeller { sellers: self.clone(), key: key.expose_secret().to_owned(), watch })
     }
 }
 
@@ -118,7 +119,25 @@ impl ModelSeller {
         Some(answer)
     }
 
-    async fn look(&self, what: impl FnOnce(&mut ModelStripe, Timestamp) -> Seen + Send) -> Observation {
+    /// Whether Stripe takes no more requests now.
+    fn is_limited(&self) -> bool {
+        let limited = self.sellers.weather.script().too_many;
+        if limited {
+            self.watch.tell(KeyNews::Limited { retry_after: None });
+        }
+        limited
+    }
+
+    async fn look(
+        &self,
+        name: &'static str,
+        what: impl FnOnce(&mut ModelStripe, Timestamp) -> Seen + Send,
+    ) -> Observation {
+        self.sellers.weather.note(name);
+        sleep(self.sellers.weather.script().readings_take).await;
+        if self.is_limited() {
+            return Seen::Unread.into();
+        }
         self.request(what).await.unwrap_or(Seen::Unread).into()
     }
 }
@@ -136,6 +155,9 @@ impl SellerAccount for ModelSeller {
     }
 
     async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+        if self.is_limited() {
+            return Err(GatherError::Limited);
+        }
         let facts = self.request(|account, now| account.facts(token.expose(), now)).await;
         facts.unwrap_or(Err(GatherError::Unread))
     }
@@ -145,6 +167,9 @@ impl SellerAccount for ModelSeller {
         let sent = Arriving::of(stored);
         let unknown = || Observation::from(Seen::Unknown(Unknown::default()));
         sleep(weather.script().charges_take).await;
+        if self.is_limited() {
+            return Seen::Unknown(Unknown { limited: true, ..Unknown::default() }).into();
+        }
         weather.pause().await;
         if weather.strikes("late charge", 20) {
             let (sellers, key) = (self.sellers.clone(), self.key.clone());
@@ -161,6 +186,9 @@ impl SellerAccount for ModelSeller {
             return unknown();
         }
         let seen = self.sellers.charge(&self.key, &sent);
+        if weather.script().charges_tell_nothing {
+            return Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }).into();
+        }
         if weather.strikes("stripe panicked after a charge", 15) {
             panics();
         }
@@ -173,11 +201,11 @@ impl SellerAccount for ModelSeller {
     }
 
     async fn read_intent(&self, intent: &PaymentIntentId) -> Observation {
-        self.look(|account, now| account.read(intent, now)).await
+        self.look("payment read", |account, now| account.read(intent, now)).await
     }
 
     async fn cancel_intent(&self, intent: &PaymentIntentId, _: &str) -> Observation {
-        self.look(|account, now| account.cancel(intent, now)).await
+        self.look("payment canceled", |account, now| account.cancel(intent, now)).await
     }
 
     async fn open_page(&self, stored: &StoredPage<'_>) -> Observation {
@@ -188,11 +216,11 @@ impl SellerAccount for ModelSeller {
     }
 
     async fn read_page(&self, page: &HostedPageId) -> Observation {
-        self.look(|account, now| account.read_page(page, now)).await
+        self.look("page read", |account, now| account.read_page(page, now)).await
     }
 
     async fn close_page(&self, page: &HostedPageId, _: &str) -> Observation {
-        self.look(|account, now| account.close_page(page, now)).await
+        self.look("page closed", |account, now| account.close_page(page, now)).await
     }
 
     async fn refund(&self, stored: &StoredRefund<'_>) -> Observation<OrderSeen> {
@@ -222,9 +250,16 @@ impl SellerAccount for ModelSeller {
         panic!("nothing in memory was ever restored")
     }
 
-    async fn find_intent(&self, wanted: &Listing<'_>) -> Observation {
-        let Listing { session, attempt, started, .. } = *wanted;
-        self.look(|account, now| account.find(session, attempt, started, now)).await
+    async fn find_intents(&self, wanted: &[Listing<'_>]) -> Vec<Observation> {
+        self.sellers.weather.note("listing");
+        sleep(self.sellers.weather.script().readings_take).await;
+        let found = self.request(|account, now| {
+            let find = |wanted: &Listing<'_>| {
+                account.find(wanted.session, wanted.attempt, wanted.started, now).into()
+            };
+            wanted.iter().map(find).collect()
+        });
+        found.await.unwrap_or_else(|| vec![Seen::Unread.into(); wanted.len()])
     }
 }
 

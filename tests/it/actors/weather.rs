@@ -34,6 +34,11 @@ pub struct Script {
     pub loads_take: Duration,
     pub commits_take: Duration,
     pub charges_take: Duration,
+    pub readings_take: Duration,
+    /// Stripe charges and says nothing of it, but that asking again is of no use.
+    pub charges_tell_nothing: bool,
+    /// Stripe answers everything with 429.
+    pub too_many: bool,
     /// The next step of a session's actor panics.
     pub next_step_panics: bool,
     /// Every look for due sessions panics.

@@ -150,7 +150,7 @@ fn a_caller_that_goes_is_not_forgotten_when_another_goes_too() {
     use merchant_gateway::domain::checkout::step::Moment;
     let bench = Bench::ready();
     let mut driver = Driver::new(bench.id.clone());
-    let moment = Moment { now: bench.now, jitter: 0.5, random: 1 };
+    let moment = Moment { now: bench.now, jitter: 0.5, random: 1, webhooks_arrive: false };
     let mut on = |input| driver.on(input, moment, &bench.view);
     on(Input::Asked { request: RequestId(1), command: Box::new(Command::Cancel) });
     on(Input::GivenUp(RequestId(1)));

@@ -192,7 +192,7 @@ fn only_who_was_shown_this_revision_waits_for_its_page() {
 fn a_shopper_who_goes_while_the_page_is_being_closed_is_not_charged() {
     let bench = awaiting();
     let mut driver = Driver::new(bench.id.clone());
-    let moment = Moment { now: bench.now, jitter: 0.5, random: 1 };
+    let moment = Moment { now: bench.now, jitter: 0.5, random: 1, webhooks_arrive: false };
     let mut on = |input| driver.on(input, moment, &bench.view);
     let revision = Some(bench.session().revision);
     let token = "spt_first0001".parse().unwrap();

@@ -445,7 +445,7 @@ impl World {
 
     /// What the sweeper makes of a cart whose time is over reaches the store after a while.
     fn end_cart(&mut self, cart: (Version, &Session)) {
-        let moment = Moment { now: self.now, jitter: 0.0, random: 0 };
+        let moment = Moment { now: self.now, jitter: 0.0, random: 0, webhooks_arrive: false };
         let context = Context { view: &self.view, moment };
         if let Some(change) = change_of(cart, SessionEvent::TimeOut, &context) {
             let slow = if self.goes_wrong() { 60_000 } else { 50 };
@@ -469,6 +469,7 @@ impl World {
             now: self.now,
             jitter: f64::from(u32::try_from(self.chance.below(1000)).unwrap()) / 1000.0,
             random: u128::from(self.chance.next()) << 32 | u128::from(self.made),
+            webhooks_arrive: self.webhooks,
         };
         let life = self.processes[process].life;
         let drivers = &mut self.processes[process].drivers;

@@ -58,6 +58,8 @@ pub struct Bench {
     pub timeline: Vec<Entry>,
     pub replies: HashMap<u64, Result<Box<Answer>, Rejection>>,
     pub wake: Option<Timestamp>,
+    /// Whether webhooks have reached the merchant lately.
+    pub webhooks_arrive: bool,
     asked: u64,
     drawn: u128,
 }
@@ -86,6 +88,7 @@ impl Bench {
             timeline: Vec::new(),
             replies: HashMap::new(),
             wake: None,
+            webhooks_arrive: false,
             asked: 0,
             drawn: 0,
         }
@@ -245,7 +248,8 @@ impl Bench {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
             self.drawn += 1;
-            let moment = Moment { now: self.now, jitter: 0.5, random: self.drawn };
+            let webhooks_arrive = self.webhooks_arrive;
+            let moment = Moment { now: self.now, jitter: 0.5, random: self.drawn, webhooks_arrive };
             for output in self.driver.on(input, moment, &self.view) {
                 match output {
                     Output::Load(token) => inputs.push(Input::Loaded(self.load(token).map(Box::new))),

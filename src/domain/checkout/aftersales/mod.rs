@@ -14,7 +14,7 @@ use super::command::Rejection;
 use super::due::Work;
 use super::effect::{Effect, OrderEffect};
 use super::session::{Session, State};
-use super::settle::LONGEST_PAUSE;
+use super::settle::{LONGEST_PAUSE, doubling};
 use super::step::{Context, Transition};
 use crate::domain::ids::{DisputeId, PaymentIntentId, Reference, RefundId, RefundNumber};
 use crate::domain::order::{Book, Dispute};
@@ -72,6 +72,11 @@ pub enum OrderSeen {
     },
     /// A look that did not come to its end.
     Unread,
+    /// Stripe was not asked: this merchant's calls to it have a budget, and there was no room.
+    PutOff {
+        /// When there may be room.
+        after: Span,
+    },
 }
 
 /// What a paid session was paid with and for.
@@ -104,7 +109,8 @@ pub(super) fn work(session: &Session, payment: &PaymentIntentId, now: Timestamp)
 /// The look that tells what became of an order.
 fn look(session: &Session, payment: &PaymentIntentId) -> Effect {
     let account = session.account.clone();
-    Effect::Order(OrderEffect::Read { payment: payment.clone(), account })
+    let undecided = session.book.asking().is_some();
+    Effect::Order(OrderEffect::Read { payment: payment.clone(), account, undecided })
 }
 
 /// When a paid session is looked at next in any case.
@@ -167,6 +173,11 @@ pub(super) fn settle(session: &Session, seen: OrderSeen, context: &Context<'_>) 
             refund::unread(&mut next.book, context);
             look_again(&mut next, context);
         }
+        OrderSeen::PutOff { after } => {
+            let (now, later) = (context.moment.now, context.moment.now + after.min(LONGEST_PAUSE));
+            refund::put_off(&mut next.book, later, now);
+            next.book.next_look = next.book.next_look.map(|due| if due <= now { later } else { due });
+        }
     }
     Transition { news, ..Transition::to(next) }
 }
@@ -216,13 +227,5 @@ fn is_watched(session: &Session, now: Timestamp) -> bool {
 
 /// A pause that doubles from look to look, from a minute to [`LONGEST_WATCH`].
 pub(super) fn watch(looks: u32, context: &Context<'_>) -> Span {
-    let longest = LONGEST_WATCH.as_millis();
-    let doubled = LONGEST_PAUSE.as_millis().saturating_mul(1 << looks.min(16)).min(longest);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "at most six hours of milliseconds"
-    )]
-    let spread = (doubled as f64 * (0.5 + context.moment.jitter / 2.0)) as i64;
-    Span::millis(spread)
+    doubling((LONGEST_PAUSE, LONGEST_WATCH), looks, context)
 }

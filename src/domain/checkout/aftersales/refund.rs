@@ -363,6 +363,16 @@ fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
     }
 }
 
+/// A look that is due was not made for want of room: it is made later, and counts as no try.
+pub(super) fn put_off(book: &mut Book, later: Timestamp, now: Timestamp) {
+    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(book)
+        && asking.looking
+        && asking.next_try <= now
+    {
+        asking.next_try = later;
+    }
+}
+
 /// A look did not come to its end.
 pub(super) fn unread(book: &mut Book, context: &Context<'_>) {
     if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(book)

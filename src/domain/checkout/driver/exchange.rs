@@ -100,6 +100,8 @@ pub enum GatherError {
     Foreign,
     /// Stripe did not answer.
     Unread,
+    /// Stripe answers, and takes no more requests of this merchant for now.
+    Limited,
     /// Too many payments reach Stripe at once, so that it was not asked.
     TooMany,
     /// Stripe refuses the merchant's key, or the key may not read tokens.

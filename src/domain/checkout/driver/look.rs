@@ -110,7 +110,7 @@ pub(super) fn look(
         }
         Some(Err(GatherError::Foreign)) => Look::Answer(Some(token_notice(&TokenProblem::Foreign))),
         Some(Err(GatherError::TooMany)) => Look::Reject(Rejection::TooManyPayments),
-        Some(Err(GatherError::Unread)) => Look::Reject(Rejection::TokenUnread),
+        Some(Err(GatherError::Unread | GatherError::Limited)) => Look::Reject(Rejection::TokenUnread),
         Some(Err(GatherError::KeyRefused)) => Look::Reject(Rejection::PaymentsOff),
         Some(Err(GatherError::ClockDiffers)) => Look::Reject(Rejection::ClockDiffers),
     }

@@ -117,7 +117,12 @@ impl World {
             | Effect::ClosePage { .. }
                 if silent || self.goes_wrong() =>
             {
-                Seen::Unread
+                if self.chance.per_mille(300) {
+                    self.count("reading put off");
+                    Seen::PutOff { after: Span::millis(self.chance.millis(100, 60_000)) }
+                } else {
+                    Seen::Unread
+                }
             }
             Effect::Read { intent: Some(intent), .. } => self.stripe.read(intent, self.now),
             Effect::Read { intent: None, .. } => {
@@ -131,8 +136,8 @@ impl World {
             Effect::ClosePage { page, .. } => self.stripe.close_page(page, self.now),
             Effect::Order(_) | Effect::ReadPayment { .. } => panic!("this is no attempt's"),
         };
-        let arrived = !matches!(seen, Seen::Unread);
-        if silent || self.goes_wrong() {
+        let arrived = !matches!(seen, Seen::Unread | Seen::PutOff { .. });
+        if !matches!(seen, Seen::PutOff { .. }) && (silent || self.goes_wrong()) {
             self.count("answer lost");
             seen = if matches!(effect, Effect::Charge(_) | Effect::OpenPage(_)) {
                 Seen::Unknown(Unknown::default())

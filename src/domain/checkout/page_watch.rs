@@ -1,0 +1,65 @@
+//! How often an open page at Stripe is looked at.
+//!
+//! A shopper who comes back, or a webhook, says that there is something to see. The looks beside that are for those who pay
+//! and never come back. Invariant: an open page is always looked at again, and when its time is over at the latest.
+
+use super::hosted::{Hosted, standing};
+use super::session::Session;
+use super::settle::{LONGEST_PAUSE, doubling, pause};
+use super::step::{Context, Transition};
+use crate::domain::time::{Span, Timestamp};
+
+/// The first and the longest pause between two looks at an open page that nobody has come back from. Nobody pays within the
+/// first seconds; a shopper who pays and never comes back still gets the order within a few minutes.
+const WATCH: (Span, Span) = (Span::seconds(2), Span::minutes(3));
+
+/// The same where webhooks arrive: they tell of the payment, and the looks are for one that was lost.
+const WATCH_BESIDE_WEBHOOKS: (Span, Span) = (Span::minutes(2), LONGEST_WATCH);
+
+/// The longest pause of all between two looks at an open page.
+pub(super) const LONGEST_WATCH: Span = Span::minutes(10);
+
+/// So many looks, in about two minutes, are made quickly once somebody waits for what a page shows.
+const AWAITED_LOOKS: u32 = 8;
+
+/// How long after its end an open page is looked at to see that it has ended.
+const AFTER_END: Span = Span::seconds(2);
+
+impl Hosted {
+    /// Somebody waits for what the page shows, or says that it was paid: it is looked at now, and often for a while.
+    pub(super) fn is_awaited(&mut self, now: Timestamp) {
+        if !self.awaited {
+            self.awaited = true;
+            self.tries = 0;
+        }
+        self.next_try = now.min(self.next_try);
+    }
+}
+
+/// An open page is looked at again, ever less often while nobody waits for it, and when its time is over.
+pub(super) fn watch(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
+    let now = context.moment.now;
+    let mut hosted = hosted.clone();
+    hosted.awaited &= hosted.tries < AWAITED_LOOKS;
+    let at = now + watch_pause(&hosted, context);
+    let end = hosted.expires + AFTER_END;
+    hosted.next_try = if now < end { at.min(end) } else { now + pause(hosted.tries, None, context) };
+    hosted.tries = hosted.tries.saturating_add(1);
+    standing(session, hosted)
+}
+
+/// How long an open page is not looked at.
+pub(super) fn watch_pause(hosted: &Hosted, context: &Context<'_>) -> Span {
+    if hosted.awaited {
+        return pause(hosted.tries, None, context);
+    }
+    let pauses = if context.moment.webhooks_arrive { WATCH_BESIDE_WEBHOOKS } else { WATCH };
+    doubling(pauses, hosted.tries, context)
+}
+
+/// A look was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
+pub(super) fn put_off(session: &Session, hosted: &Hosted, after: Span, context: &Context<'_>) -> Transition {
+    let mut hosted = hosted.clone();
+    hosted.next_try = context.moment.now + after.min(LONGEST_PAUSE);
+    standing(session, hosted)
+}
