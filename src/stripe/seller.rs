@@ -43,7 +43,7 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     async fn account_id(&self) -> Result<AccountId, AccountError>;
 
     /// What a token is good for.
-    async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError>;
+    async fn token_facts(&self, token: &SharedPaymentToken) -> Observation<Result<TokenFacts, GatherError>>;
 
     /// Sends a stored charge, once.
     async fn charge(&self, stored: &StoredCharge<'_>) -> Observation;

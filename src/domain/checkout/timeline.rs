@@ -16,7 +16,7 @@ use crate::domain::ids::{
 };
 use crate::domain::money::Money;
 use crate::domain::order::{Book, RefundState};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// One line of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         times: Option<u32>,
     },
+    /// Payments were not begun, for one reason.
+    PaymentNotBegun(NotBegun),
     /// An attempt was decided.
     AttemptEnded {
         /// Which.
@@ -122,6 +124,50 @@ pub enum Happening {
     },
     /// The buyer's name and address were erased.
     PersonalDataErased,
+}
+
+/// Payments that were not begun, for one reason. However many they are, they are one entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotBegun {
+    /// The reason's name.
+    pub reason: String,
+    /// What lay behind it, in words, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// When it last came up.
+    pub last: Timestamp,
+    /// How often, at least.
+    pub times: u32,
+}
+
+impl NotBegun {
+    /// It is written once in so many minutes at most.
+    pub const PAUSE_MINUTES: u64 = 1;
+
+    const PAUSE: Span = Span::minutes(Self::PAUSE_MINUTES.cast_signed());
+}
+
+impl Entry {
+    /// The entry of payments that were not begun.
+    #[must_use]
+    pub const fn not_begun(note: NotBegun) -> Self {
+        Self { at: note.last, what: Happening::PaymentNotBegun(note) }
+    }
+
+    /// Counts more of what it tells of: `None` where it tells of something else, else whether it is to be written again.
+    pub fn count(&mut self, note: &NotBegun) -> Option<bool> {
+        match &mut self.what {
+            Happening::PaymentNotBegun(known) if known.reason == note.reason => {
+                if note.last < known.last + NotBegun::PAUSE {
+                    return Some(false);
+                }
+                let times = known.times.saturating_add(note.times);
+                *known = NotBegun { times, ..note.clone() };
+                Some(true)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Happening {

@@ -130,14 +130,14 @@ impl SellerAccount for ModelSeller {
     }
 
     async fn account_id(&self) -> Result<AccountId, AccountError> {
-        let unread = || AccountError::Unread("the weather".to_owned());
+        let unread = || AccountError::Unread(Box::default());
         let id = self.request(|_, _| format!("acct_{}", &self.key[8..]).parse()).await.ok_or_else(unread)?;
         id.map_err(|_| unread())
     }
 
-    async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+    async fn token_facts(&self, token: &SharedPaymentToken) -> Observation<Result<TokenFacts, GatherError>> {
         let facts = self.request(|account, now| account.facts(token.expose(), now)).await;
-        facts.unwrap_or(Err(GatherError::Unread))
+        facts.unwrap_or(Err(GatherError::Unread)).into()
     }
 
     async fn charge(&self, stored: &StoredCharge<'_>) -> Observation {
