@@ -1,8 +1,12 @@
 //! What the log and the timeline tell: every failure once, with its cause, in words.
 
+use std::fs;
+use std::path::Path;
+
 use merchant_gateway::emulator::{Fault, FaultPlan, RequestKind};
 use serde_json::{Value, json};
 
+use crate::architecture::rust_files;
 use crate::support::client::{Speaks, total};
 use crate::support::operator::Operator;
 use crate::support::world::{SHOP, World, usual_shops};
@@ -160,6 +164,8 @@ async fn every_line_of_a_purchase_is_json_with_a_name_and_in_words_and_none_is_a
     let (status, refund) = operator.post_once(&path, "all-of-it", json!({ "amount": "all" })).await;
     assert!(status < 300, "{status} {refund}");
     assert_eq!(world.terminate(), Some(0));
+    let default = include_str!("../../src/config/gateway.default.toml");
+    assert!(default.contains(&format!("filter = \"{DEFAULT_FILTER}\"")), "it is the default");
 
     let lines = lines(&world.log());
     for line in &lines {
@@ -218,5 +224,87 @@ fn a_start_that_fails_tells_it_as_a_line_of_the_log() {
             "{variable}: {said:?}"
         );
         assert!(last["cause"].as_str().is_some_and(|cause| cause.len() > 20), "{last}");
+    }
+}
+
+/// The text of every logging macro of the source, with where it stands.
+fn events() -> Vec<(String, String)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut events = Vec::new();
+    for path in rust_files(&source) {
+        let code = fs::read_to_string(&path).unwrap();
+        for level in ["error", "warn", "info"] {
+            for (at, start) in code.match_indices(&format!("tracing::{level}!(")) {
+                let rest = &code[at + start.len()..];
+                let (mut depth, mut quoted, mut escaped) = (1, false, false);
+                let end = rest.find(|letter| {
+                    match letter {
+                        '"' if !escaped => quoted = !quoted,
+                        '(' if !quoted => depth += 1,
+                        ')' if !quoted => depth -= 1,
+                        _ => {}
+                    }
+                    escaped = letter == '\\' && !escaped;
+                    depth == 0
+                });
+                events.push((path.display().to_string(), rest[..end.unwrap()].to_owned()));
+            }
+        }
+    }
+    events
+}
+
+/// What is wrong with the text of a logging macro.
+fn wrong_with(event: &str) -> Option<&'static str> {
+    let words: Vec<&str> = event.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).collect();
+    let name =
+        event.trim_end().trim_end_matches(',').trim_end_matches('"').rsplit('"').next().unwrap_or_default();
+    let is_name = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    if name.is_empty() || !name.bytes().all(is_name) {
+        return Some("it has no name in snake_case");
+    }
+    let text = event.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.starts_with('?') || [", ?", "= ?"].iter().any(|form| text.contains(form)) {
+        return Some("a field is in debug form");
+    }
+    (words.contains(&"session") && !words.contains(&"merchant"))
+        .then_some("a session is told without its merchant")
+}
+
+#[test]
+fn every_event_has_a_name_and_no_debug_form_and_a_session_its_merchant() {
+    let events = events();
+    assert!(events.len() > 60, "only {} were found", events.len());
+    let wrong: Vec<String> = events
+        .iter()
+        .filter_map(|(at, event)| Some(format!("{at}: {}: {event}", wrong_with(event)?)))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for bad in [
+        "\"the store stops\"",
+        "?seen, \"payment_unknown\"",
+        "%merchant, seen = ?seen, \"a\"",
+        "%merchant, ?seen, \"a\"",
+        "%session, \"a\"",
+    ] {
+        assert!(wrong_with(bad).is_some(), "{bad}");
+    }
+    assert_eq!(wrong_with("%merchant, %session, why = f(x)?, \"a_b\""), None);
+}
+
+#[test]
+fn every_event_that_the_rules_explain_is_logged() {
+    let page = include_str!("../../docs/LOGGING.md");
+    let (_, table) = page.split_once("## Events of a payment").unwrap();
+    let cells =
+        table.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split(" | ").next());
+    let names: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 8, "{names:?}");
+    let events = events();
+    for name in names {
+        assert!(
+            events.iter().any(|(_, event)| event.contains(&format!("\"{name}\""))),
+            "{name} is logged nowhere"
+        );
     }
 }
