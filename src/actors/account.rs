@@ -63,7 +63,7 @@ impl Unlearned {
             }
             Self::Taken(_) => tracing::error!(%merchant, next_try_ms, error = %self, "stripe_account_taken"),
             Self::Restored(_) => {
-                tracing::warn!(%merchant, next_try_ms, error = %self, "restore_not_reconciled")
+                tracing::warn!(%merchant, next_try_ms, error = %self, "restore_not_reconciled");
             }
             Self::Stripe(AccountError::Unread(noted)) => {
                 let Noted { status, code, address, cause, .. } = &**noted;

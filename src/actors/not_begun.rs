@@ -59,10 +59,7 @@ impl NotBegunNotes {
         );
         let Some(times) = self.due(reason) else { return };
         let last = services.clock.now();
-        let cause = match (address, cause) {
-            (Some(address), Some(cause)) => Some(format!("{address}: {cause}")),
-            (_, cause) => cause.clone(),
-        };
+        let cause = cause.as_ref().map(|_| noted.to_string());
         let note = NotBegun { reason: (*reason).to_owned(), cause, last, times };
         let (stores, session) = (Arc::clone(services), session.clone());
         services.io.start(async move {

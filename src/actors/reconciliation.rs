@@ -24,7 +24,7 @@ use crate::domain::checkout::step::Context;
 use crate::domain::ids::{AccountId, AttemptNumber, FlagId, PaymentIntentId, SessionId};
 use crate::domain::time::Span;
 use crate::store::{CommitError, Epoch, StoreError};
-use crate::stripe::Window;
+use crate::stripe::{Noted, Observation, Window};
 
 /// How far around what may have happened Stripe is looked at: clocks differ.
 const MARGIN: Span = Span::minutes(10);
@@ -47,10 +47,10 @@ pub(super) enum Unreconciled {
     )]
     Unproved,
     #[error(
-        "Stripe could not be read to its end; if that goes on, see whether the key may read payments, Checkout Sessions, \
-         refunds and disputes"
+        "Stripe could not be read to its end ({0}); if that goes on, see whether the key may read payments, Checkout \
+         Sessions, refunds and disputes"
     )]
-    Unread,
+    Unread(Noted),
     #[error("payment {0} is not decided yet at Stripe")]
     Undecided(PaymentIntentId),
     #[error("page {0} could not be closed")]
@@ -100,17 +100,17 @@ pub(super) async fn reconcile(
 /// Makes a reading again until it comes to its end, a few times: what was read before it stays read.
 async fn persistently<T, R>(reading: impl Fn() -> R) -> Result<T, Unreconciled>
 where
-    R: Future<Output = Option<T>>,
+    R: Future<Output = Result<T, Noted>>,
 {
     let mut pause = FIRST_PAUSE;
     for _ in 1..READINGS {
-        if let Some(read) = reading().await {
+        if let Ok(read) = reading().await {
             return Ok(read);
         }
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
-    reading().await.ok_or(Unreconciled::Unread)
+    reading().await.map_err(Unreconciled::Unread)
 }
 
 /// One reading of everything, on one account.
@@ -150,8 +150,8 @@ impl Reading<'_> {
                 buyers.iter().filter(|(intent, (_, of))| *of == epoch && !listed.contains(*intent));
             for (intent, _) in of_pages {
                 let reading = || async {
-                    let seen = stripe.read_intent(intent).await.seen;
-                    if let Seen::Intent(seen) = seen { Some(seen) } else { None }
+                    let Observation { seen, noted, .. } = stripe.read_intent(intent).await;
+                    if let Seen::Intent(seen) = seen { Ok(seen) } else { Err(noted) }
                 };
                 found.push(persistently(reading).await?);
             }
@@ -275,14 +275,17 @@ impl Reading<'_> {
         }
         // One that cannot be read costs no other its reading.
         let (mut left, mut pause) = (orders.iter().collect::<Vec<_>>(), FIRST_PAUSE);
+        let mut unread = Noted::default();
         for _ in 0..READINGS {
             let mut failed = Vec::new();
             for (session, payment) in left {
                 let stripe = self.merchant.stripe.load_full();
-                let seen = stripe.read_order(payment, self.services.clock.now()).await.seen;
+                let Observation { seen, noted, .. } =
+                    stripe.read_order(payment, self.services.clock.now()).await;
                 if matches!(&seen, OrderSeen::Read { disputes: Some(_), .. }) {
                     self.apply(session, Event::SawOrder(seen)).await?;
                 } else {
+                    unread = noted;
                     failed.push((session, payment));
                 }
             }
@@ -293,7 +296,7 @@ impl Reading<'_> {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        Err(Unreconciled::Unread)
+        Err(Unreconciled::Unread(unread))
     }
 
     /// Commits what Stripe shows of a session.

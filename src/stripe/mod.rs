@@ -303,33 +303,37 @@ impl SellerAccount for StripeAccount {
             (refunds.len(), refunds.iter().filter_map(RefundObject::seen).collect::<Vec<_>>());
         // One that cannot be read may be the one that is looked for.
         let complete = readable.len() == all;
-        let disputes =
-            disputes.ok().map(|(disputes, _)| disputes.iter().filter_map(DisputeObject::seen).collect());
-        Observation::of(OrderSeen::Read { refunds: readable, disputes, asked, complete }, &reply)
+        let (disputes, unread) = match disputes {
+            Ok((disputes, _)) => (Some(disputes.iter().filter_map(DisputeObject::seen).collect()), None),
+            Err(noted) => (None, Some(noted)),
+        };
+        let seen = OrderSeen::Read { refunds: readable, disputes, asked, complete };
+        let observed = Observation::of(seen, &reply);
+        Observation { noted: unread.unwrap_or_else(|| observed.noted.clone()), ..observed }
     }
 
     /// Every page of a merchant's (`GET /v1/checkout/sessions`, every page of the listing).
-    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<PageSeen>> {
+    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<PageSeen>, Noted> {
         let is_ours = |page: &CheckoutSession| page.is_of(merchant);
         let found = self.made_within("/v1/checkout/sessions", within, is_ours).await?;
-        found.iter().map(CheckoutSession::seen).collect()
+        found.iter().map(CheckoutSession::seen).collect::<Option<_>>().ok_or_else(Noted::unreadable)
     }
 
     /// Every payment of a merchant's (`GET /v1/payment_intents`, every page of the listing).
-    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<IntentSeen>> {
+    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<IntentSeen>, Noted> {
         let is_ours = |intent: &PaymentIntent| intent.is_of_merchant(merchant);
         let found = self.made_within("/v1/payment_intents", within, is_ours).await?;
-        found.iter().map(PaymentIntent::seen).collect()
+        found.iter().map(PaymentIntent::seen).collect::<Option<_>>().ok_or_else(Noted::unreadable)
     }
 
     /// Every payment that was refunded or disputed (`GET /v1/refunds`, `GET /v1/disputes`, every page). Who made a refund is
     /// not asked: it may have been made by hand.
-    async fn touched_within(&self, within: Window) -> Option<BTreeSet<PaymentIntentId>> {
+    async fn touched_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
         let refunds = self.made_within("/v1/refunds", within, |_: &RefundObject| true).await?;
         let disputes = self.made_within("/v1/disputes", within, |_: &DisputeObject| true).await?;
         let of_refunds = refunds.into_iter().filter_map(|refund| refund.payment_intent);
         let of_disputes = disputes.into_iter().filter_map(|dispute| dispute.payment_intent);
-        Some(of_refunds.chain(of_disputes).filter_map(|id| id.parse().ok()).collect())
+        Ok(of_refunds.chain(of_disputes).filter_map(|id| id.parse().ok()).collect())
     }
 
     /// Looks for the PaymentIntent of an attempt among all that were made since shortly before it
@@ -402,14 +406,14 @@ impl StripeAccount {
         path: &str,
         within: Window,
         keep: impl Fn(&T) -> bool + Send + Sync,
-    ) -> Option<Vec<T>>
+    ) -> Result<Vec<T>, Noted>
     where
         T: DeserializeOwned + Identified + Send,
     {
         let (from, to) = (within.from.as_seconds().to_string(), (within.to.as_seconds() + 1).to_string());
         let wanted = [("created[gte]", from.as_str()), ("created[lte]", to.as_str())];
         let listed = Listed { path, wanted: &wanted, most: u32::MAX, tries: PAGE_TRIES };
-        Some(self.every(&listed, keep).await.ok()?.0)
+        Ok(self.every(&listed, keep).await?.0)
     }
 
     /// Everything that a listing shows and that `keep` wants, the oldest first, with the last answer; else why it did not

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing of a body but Stripe's own codes is kept, and no text that quotes what was sent.
 
+use std::fmt;
+
 use super::answers::ErrorBody;
 use super::transport::{Reply, TransportError};
 use crate::domain::checkout::attempt::Seen;
@@ -61,6 +63,12 @@ impl<T> Observation<T> {
 }
 
 impl Noted {
+    /// Something in a listing cannot be read.
+    pub(super) fn unreadable() -> Self {
+        let cause = Some("a part of what Stripe lists cannot be understood".to_owned());
+        Self { cause, ..Self::default() }
+    }
+
     /// What an answer tells, whatever it means.
     pub(super) fn of(reply: &Reply) -> Self {
         let error = if reply.status >= 400 { reply.json::<ErrorBody>() } else { None };
@@ -81,6 +89,15 @@ impl Noted {
             address: None,
             cause,
         }
+    }
+}
+
+impl fmt::Display for Noted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(address) = &self.address {
+            write!(f, "{address}: ")?;
+        }
+        f.write_str(self.cause.as_deref().unwrap_or("the answer does not tell"))
     }
 }
 

@@ -156,17 +156,16 @@ impl Entry {
 
     /// Counts more of what it tells of: `None` where it tells of something else, else whether it is to be written again.
     pub fn count(&mut self, note: &NotBegun) -> Option<bool> {
-        match &mut self.what {
-            Happening::PaymentNotBegun(known) if known.reason == note.reason => {
-                if note.last < known.last + NotBegun::PAUSE {
-                    return Some(false);
-                }
-                let times = known.times.saturating_add(note.times);
-                *known = NotBegun { times, ..note.clone() };
-                Some(true)
-            }
-            _ => None,
+        let Happening::PaymentNotBegun(known) = &mut self.what else { return None };
+        if known.reason != note.reason {
+            return None;
         }
+        if note.last < known.last + NotBegun::PAUSE {
+            return Some(false);
+        }
+        let times = known.times.saturating_add(note.times);
+        *known = NotBegun { times, ..note.clone() };
+        Some(true)
     }
 }
 

@@ -19,8 +19,8 @@ use merchant_gateway::domain::order::RefundRequest;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, KeyWatch, Listing, Observation, SellerAccount, StoredCharge, StoredPage, StoredRefund,
-    Stripe, Window,
+    AccountError, KeyWatch, Listing, Noted, Observation, SellerAccount, StoredCharge, StoredPage,
+    StoredRefund, Stripe, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
@@ -210,15 +210,15 @@ impl SellerAccount for ModelSeller {
             .into()
     }
 
-    async fn pages_within(&self, _: &MerchantId, _: Window) -> Option<Vec<PageSeen>> {
+    async fn pages_within(&self, _: &MerchantId, _: Window) -> Result<Vec<PageSeen>, Noted> {
         panic!("nothing in memory was ever restored")
     }
 
-    async fn payments_within(&self, _: &MerchantId, _: Window) -> Option<Vec<IntentSeen>> {
+    async fn payments_within(&self, _: &MerchantId, _: Window) -> Result<Vec<IntentSeen>, Noted> {
         panic!("nothing in memory was ever restored")
     }
 
-    async fn touched_within(&self, _: Window) -> Option<BTreeSet<PaymentIntentId>> {
+    async fn touched_within(&self, _: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
         panic!("nothing in memory was ever restored")
     }
 
