@@ -90,3 +90,21 @@ impl NotBegunNotes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reason_is_written_once_a_minute_with_how_often_it_came_up() {
+        let mut notes = NotBegunNotes::default();
+        assert_eq!(notes.due("token_unread"), Some(1));
+        for _ in 0..1000 {
+            assert_eq!(notes.due("token_unread"), None);
+        }
+        assert_eq!(notes.due("payments_off"), Some(1), "another reason is told at once");
+        tokio::time::advance(PAUSE).await;
+        assert_eq!(notes.due("token_unread"), Some(1001));
+        assert_eq!(notes.due("token_unread"), None);
+    }
+}
