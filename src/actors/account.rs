@@ -3,6 +3,8 @@
 //! Invariant: a key of another account never takes this merchant's money. A remembered account counts at once only for the
 //! key that it was verified with; every other key is verified at Stripe first.
 
+use std::time::Duration;
+
 use super::keys::log_refusal;
 use super::merchant::Shared;
 use super::payees::AccountTaken;
@@ -12,7 +14,7 @@ use crate::domain::ids::{AccountId, MerchantId};
 use crate::domain::merchant::PaymentsOff;
 use crate::runtime::Verification;
 use crate::store::{KeptAccount, StoreError, VerifiedKey};
-use crate::stripe::{AccountError, KeyRefusal};
+use crate::stripe::{AccountError, KeyRefusal, Noted, in_words};
 
 /// An account that is known.
 pub(super) struct Learned {
@@ -42,22 +44,34 @@ pub(super) enum Unlearned {
 }
 
 impl Unlearned {
-    /// Says in the log why, under one name for each cause.
-    pub(super) fn log(&self, merchant: &MerchantId) {
+    /// Says in the log why, under one name for each cause, and when the next try is made.
+    pub(super) fn log(&self, merchant: &MerchantId, next_try: Duration) {
+        let next_try_ms = u64::try_from(next_try.as_millis()).unwrap_or(u64::MAX);
         match self {
-            Self::Stripe(AccountError::KeyRefused(refusal)) => log_refusal(merchant, refusal),
+            Self::Stripe(AccountError::KeyRefused(refusal)) => log_refusal(merchant, refusal, Some(next_try)),
             Self::Stripe(AccountError::NotPermitted(refusal)) => {
                 let KeyRefusal { request_id, permission, .. } = refusal;
-                tracing::error!(%merchant, request_id, permission, error = %self, "stripe_account_not_permitted");
+                tracing::error!(
+                    %merchant, request_id, permission, next_try_ms, error = %self, "stripe_account_not_permitted"
+                );
             }
             Self::Stripe(AccountError::ClockDiffers) => {
-                tracing::error!(%merchant, error = %self, "stripe_clock_differs");
+                tracing::error!(%merchant, next_try_ms, error = %self, "stripe_clock_differs");
             }
-            Self::Disagrees { .. } => tracing::error!(%merchant, error = %self, "stripe_account_differs"),
-            Self::Taken(_) => tracing::error!(%merchant, error = %self, "stripe_account_taken"),
-            Self::Restored(_) => tracing::warn!(%merchant, error = %self, "restore_not_reconciled"),
-            Self::Stripe(AccountError::Unread(_)) | Self::Store(_) | Self::Lost => {
-                tracing::warn!(%merchant, error = %self, "stripe_account_unread");
+            Self::Disagrees { .. } => {
+                tracing::error!(%merchant, next_try_ms, error = %self, "stripe_account_differs");
+            }
+            Self::Taken(_) => tracing::error!(%merchant, next_try_ms, error = %self, "stripe_account_taken"),
+            Self::Restored(_) => {
+                tracing::warn!(%merchant, next_try_ms, error = %self, "restore_not_reconciled");
+            }
+            Self::Stripe(AccountError::Unread(noted)) => {
+                let Noted { status, code, address, cause, .. } = &**noted;
+                let cause = cause.as_deref().unwrap_or("the answer is not an account");
+                tracing::warn!(%merchant, status, code, address, cause, next_try_ms, "stripe_account_unread");
+            }
+            Self::Store(_) | Self::Lost => {
+                tracing::error!(%merchant, next_try_ms, cause = in_words(self), "stripe_account_not_kept");
             }
         }
     }

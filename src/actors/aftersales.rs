@@ -2,15 +2,20 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::time::Instant;
+
+use super::effects::NOT_TO_BE_SENT;
+use super::looked::Looked;
 use super::merchant::Shared;
 use super::services::Services;
 use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
 use crate::domain::checkout::attempt::Unknown;
 use crate::domain::checkout::effect::OrderEffect;
 use crate::domain::checkout::snapshot::Loaded;
-use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId, Tenant};
+use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId};
 use crate::runtime::{PutOff, Reading};
-use crate::stripe::{Observation, StoredRefund};
+use crate::store::StoreError;
+use crate::stripe::{Observation, StoredRefund, in_words};
 
 /// Runs one effect and says what was seen.
 pub(super) async fn run(
@@ -19,14 +24,15 @@ pub(super) async fn run(
     session: &SessionId,
     effect: &OrderEffect,
 ) -> Observation<OrderSeen> {
+    let began = Instant::now();
     let observed = match effect {
         OrderEffect::Refund(number) => refund(services, merchant, session, *number).await,
         OrderEffect::Read { payment, account, undecided } => {
             let reading = if *undecided { Reading::Refund } else { Reading::Order };
-            read(services, merchant, (session, reading), (payment, account.as_ref())).await
+            read(services, merchant, reading, (payment, account.as_ref())).await
         }
     };
-    report(&merchant.tenant, session, &observed);
+    Looked { tenant: &merchant.tenant, session, began }.at_order(&observed);
     observed
 }
 
@@ -34,12 +40,14 @@ pub(super) async fn run(
 async fn read(
     services: &Services,
     merchant: &Shared,
-    (session, reading): (&SessionId, Reading),
+    reading: Reading,
     (payment, account): (&PaymentIntentId, Option<&AccountId>),
 ) -> Observation<OrderSeen> {
     if account.is_none_or(|account| !opens(merchant, account)) {
-        tracing::warn!(%session, of = account.map(AccountId::as_str), "order_waits_for_its_account");
-        return OrderSeen::Unread.into();
+        return Observation::not_asked(
+            OrderSeen::Unread,
+            "the account that it was paid on is not the one that the key opens, or that is not known yet",
+        );
     }
     let _look = match merchant.gate.reading(reading).await {
         Ok(place) => place,
@@ -62,14 +70,18 @@ async fn refund(
     number: RefundNumber,
 ) -> Observation<OrderSeen> {
     let told = |answer| Observation::from(OrderSeen::Asked { number, answer });
-    let cannot_repeat = || RefundAnswer::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() });
+    let unknown = |unknown, cause: &str| {
+        let answer = RefundAnswer::Unknown(unknown);
+        Observation::not_asked(OrderSeen::Asked { number, answer }, cause)
+    };
+    let cannot_repeat = |cause| unknown(Unknown { cannot_repeat: true, ..Unknown::default() }, cause);
+    let unread = |error: &StoreError| {
+        unknown(Unknown::default(), &format!("its stored request could not be read: {}", in_words(error)))
+    };
     let row = match services.store.refund(&merchant.tenant, session, number).await {
         Ok(Some(row)) => row,
-        Ok(None) => return told(cannot_repeat()),
-        Err(error) => {
-            tracing::error!(%session, %error, "refund_load_failed");
-            return told(RefundAnswer::Unknown(Unknown::default()));
-        }
+        Ok(None) => return cannot_repeat("its stored request is not there"),
+        Err(error) => return unread(&error),
     };
     match &merchant.view.load().account {
         None => return told(RefundAnswer::Unverified),
@@ -80,14 +92,11 @@ async fn refund(
     // Asked at the last moment: the wait for the store and the slot may have been long.
     match services.store.load(&merchant.tenant, session, None).await {
         Ok(Loaded { session: Some((_, session)), .. }) if session.book.sends(number) => {}
-        Ok(_) => return told(cannot_repeat()),
-        Err(error) => {
-            tracing::error!(%session, %error, "refund_load_failed");
-            return told(RefundAnswer::Unknown(Unknown::default()));
-        }
+        Ok(_) => return cannot_repeat("its sending has ended"),
+        Err(error) => return unread(&error),
     }
     if services.clock.now() >= row.repeat_until || row.body.is_empty() {
-        return told(cannot_repeat());
+        return cannot_repeat(NOT_TO_BE_SENT);
     }
     let stored = StoredRefund {
         number,
@@ -101,47 +110,4 @@ async fn refund(
 /// Whether the merchant's key opens this account.
 pub(super) fn opens(merchant: &Shared, account: &AccountId) -> bool {
     merchant.view.load().account.as_ref() == Some(account)
-}
-
-/// Says what was seen, and loudly where an operator should look.
-fn report(tenant: &Tenant, session: &SessionId, observed: &Observation<OrderSeen>) {
-    let merchant = &tenant.merchant;
-    let Observation { seen, request_id } = observed;
-    match seen {
-        OrderSeen::Asked { number, answer } => {
-            let refund = number.0;
-            match answer {
-                RefundAnswer::Made(seen) => {
-                    let (id, status) = (&seen.id, seen.status.as_str());
-                    tracing::info!(%merchant, %session, refund, request_id, %id, status, "refund_made");
-                }
-                RefundAnswer::Refused { why, stored } => {
-                    tracing::warn!(%merchant, %session, refund, request_id, why, stored, "refund_refused");
-                }
-                RefundAnswer::Conflict => {
-                    tracing::error!(%merchant, %session, refund, request_id, "refund_idempotency_conflict");
-                }
-                RefundAnswer::KeyRefused => {
-                    tracing::warn!(%merchant, %session, refund, request_id, "refund_waits_for_a_good_key");
-                }
-                RefundAnswer::Unverified => {
-                    tracing::warn!(%merchant, %session, refund, "refund_waits_until_the_account_is_known");
-                }
-                RefundAnswer::OtherAccount => {
-                    tracing::error!(%merchant, %session, refund, "refund_waits_for_its_account");
-                }
-                RefundAnswer::Unknown(unknown) => {
-                    tracing::warn!(%merchant, %session, refund, request_id, ?unknown, "refund_unknown");
-                }
-            }
-        }
-        OrderSeen::Read { refunds, disputes, .. } => {
-            let (refunds, disputes) = (refunds.len(), disputes.as_ref().map(Vec::len));
-            tracing::info!(%merchant, %session, request_id, refunds, disputes, "order_seen");
-        }
-        OrderSeen::PutOff { after } => {
-            tracing::debug!(%merchant, %session, after_ms = after.as_millis(), "order_reading_put_off");
-        }
-        OrderSeen::Unread => tracing::warn!(%merchant, %session, request_id, "order_unread"),
-    }
 }

@@ -2,8 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::time::Instant;
+
 use super::aftersales::opens;
 use super::listings::Wanted;
+use super::looked::Looked;
 use super::merchant::Shared;
 use super::preparation::token_context;
 use super::services::Services;
@@ -15,7 +18,16 @@ use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId, Tenant};
 use crate::runtime::{PutOff, Reading};
 use crate::store::AttemptRow;
-use crate::stripe::{Observation, SellerAccount, StoredCharge, StoredPage};
+use crate::stripe::{Observation, SellerAccount, StoredCharge, StoredPage, in_words};
+
+/// Why nobody is asked while Stripe does not answer, or too much is under way.
+const NOT_ADMITTED: &str = "Stripe has not answered lately, or too much waits for it; it was not asked";
+
+/// Why a stored request is not sent again.
+pub(super) const NOT_TO_BE_SENT: &str = "the time in which its request may be sent is over";
+
+/// What Stripe told about a token.
+pub(super) type Gathered = Observation<Result<TokenFacts, GatherError>>;
 
 /// Runs one effect and says what was seen.
 ///
@@ -27,23 +39,25 @@ pub(super) async fn run(
     session: &SessionId,
     (attempt, effect): (AttemptNumber, &Effect),
 ) -> Observation {
+    let began = Instant::now();
     let observed = match readable(services, merchant, session, attempt).await {
         Ok(row) => ask_stripe(services, merchant, &row, effect).await,
-        Err(seen) => seen.into(),
+        Err(unasked) => unasked,
     };
-    report(&merchant.tenant, session, attempt, &observed);
+    let looked = Looked { tenant: &merchant.tenant, session, began };
+    looked.at_attempt(attempt, &observed);
     observed
 }
 
 /// Asks about the token of a payment that was not begun yet; while Stripe does not answer, nobody is asked.
-pub(super) async fn gather(merchant: &Shared, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+pub(super) async fn gather(merchant: &Shared, token: &SharedPaymentToken) -> Gathered {
     let Ok(_slot) = merchant.gate.admit().await else {
-        return Err(GatherError::Unread);
+        return Observation::not_asked(Err(GatherError::Unread), NOT_ADMITTED);
     };
     merchant.gate.count();
     let facts = merchant.stripe.load_full().token_facts(token).await;
     // 429 is an answer, and so is a refusal.
-    learn(merchant, !matches!(facts, Err(GatherError::Unread)));
+    learn(merchant, !matches!(facts.seen, Err(GatherError::Unread)));
     facts
 }
 
@@ -55,16 +69,17 @@ pub(super) async fn read_payment(
 ) -> Observation {
     let known = merchant.view.load().account.is_some();
     if !account.map_or(known, |account| opens(merchant, account)) {
-        tracing::warn!(%session, %payment, "payment_waits_for_its_account");
+        let merchant = &merchant.tenant.merchant;
+        tracing::warn!(%merchant, %session, %payment, "payment_waits_for_its_account");
         return Seen::Unread.into();
     }
+    let began = Instant::now();
     let _look = match merchant.gate.reading(Reading::Order).await {
         Ok(place) => place,
         Err(put_off) => return of(put_off),
     };
     let observed = merchant.stripe.load_full().read_intent(payment).await;
-    let (merchant, request_id, seen) = (&merchant.tenant.merchant, &observed.request_id, &observed.seen);
-    tracing::info!(%merchant, %session, %payment, request_id, ?seen, "unexplained_payment_read");
+    Looked { tenant: &merchant.tenant, session, began }.at_unexplained(payment, &observed);
     observed
 }
 
@@ -95,9 +110,13 @@ pub(super) async fn verify(
     verification: &Verification,
 ) -> Seen {
     let Verification { attempt, known, decision } = verification;
+    let began = Instant::now();
     let row = match readable(services, merchant, session, *attempt).await {
         Ok(row) => row,
-        Err(seen) => return seen,
+        Err(unasked) => {
+            Looked { tenant: &merchant.tenant, session, began }.at_attempt(*attempt, &unasked);
+            return unasked.seen;
+        }
     };
     let stripe = merchant.stripe.load_full();
     let observed = match (decision, known) {
@@ -107,7 +126,8 @@ pub(super) async fn verify(
         }
         (Decision::NotCharged { .. }, None) => find(services, merchant, &row, *attempt).await,
     };
-    report(&merchant.tenant, session, *attempt, &observed);
+    let looked = Looked { tenant: &merchant.tenant, session, began };
+    looked.at_attempt(*attempt, &observed);
     let (seen, paid) = observed.seen.apart();
     let seen = match (decision, seen) {
         (Decision::NotCharged { .. }, Seen::Intent(IntentSeen { id, status, .. }))
@@ -116,7 +136,7 @@ pub(super) async fn verify(
             let distinction = format!("decided-{:032x}", services.ids.random_id());
             let _place = merchant.gate.awaited_reading().await;
             let canceled = stripe.cancel_intent(&id, &distinction).await;
-            report(&merchant.tenant, session, *attempt, &canceled);
+            looked.at_attempt(*attempt, &canceled);
             canceled.seen
         }
         (_, seen) => seen,
@@ -134,26 +154,25 @@ const fn may_be_canceled(status: IntentStatus) -> bool {
     }
 }
 
-/// The row of an attempt whose account may be asked about it now; else what is known without asking.
+/// The row of an attempt whose account may be asked about it now; else what is known without asking, and why.
 async fn readable(
     services: &Services,
     merchant: &Shared,
     session: &SessionId,
     attempt: AttemptNumber,
-) -> Result<AttemptRow, Seen> {
+) -> Result<AttemptRow, Observation> {
     match services.store.attempt(&merchant.tenant, session, attempt).await {
         Ok(Some(row)) => match &merchant.view.load().account {
             Some(account) if *account == row.account => Ok(row),
-            Some(_) => Err(Seen::OtherAccount),
+            Some(_) => Err(Seen::OtherAccount.into()),
             None => {
-                tracing::warn!(%session, of = %row.account, "attempt_waits_until_the_account_is_known");
-                Err(Seen::Unread)
+                Err(Observation::not_asked(Seen::Unread, "the merchant's Stripe account is not known yet"))
             }
         },
-        Ok(None) => Err(cannot_repeat()),
+        Ok(None) => Err(cannot_repeat("its stored request is not there")),
         Err(error) => {
-            tracing::error!(%session, %error, "attempt_load_failed");
-            Err(Seen::Unknown(Unknown::default()))
+            let cause = format!("its stored request could not be read: {}", in_words(&error));
+            Err(Observation::not_asked(Seen::Unknown(Unknown::default()), &cause))
         }
     }
 }
@@ -171,7 +190,7 @@ async fn ask_stripe(
             // Read again at the last moment: the wait may have been long, and what ended the sending has erased the token.
             let observed = match readable(services, merchant, &row.session, row.number).await {
                 Ok(row) => charge(services, stripe.as_ref().as_ref(), &merchant.tenant, &row).await,
-                Err(seen) => return seen.into(),
+                Err(unasked) => return unasked,
             };
             learn(merchant, was_answered(&observed.seen));
             observed
@@ -180,7 +199,8 @@ async fn ask_stripe(
         Effect::OpenPage(_) => {
             // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
             let Ok(_slot) = merchant.gate.admit().await else {
-                return Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }).into();
+                let not_now = Unknown { should_retry: Some(false), ..Unknown::default() };
+                return Observation::not_asked(Seen::Unknown(not_now), NOT_ADMITTED);
             };
             let observed = open_page(services, stripe.as_ref().as_ref(), row).await;
             learn(merchant, was_answered(&observed.seen));
@@ -234,10 +254,10 @@ async fn find(
     attempt: AttemptNumber,
 ) -> Observation {
     let wanted = Wanted { session: row.session.clone(), attempt, started: row.started };
-    let Observation { seen, request_id } = merchant.listings.find(services, merchant, wanted).await;
+    let observed = merchant.listings.find(services, merchant, wanted).await;
     let proved = merchant.account_proved.load(Ordering::Acquire);
     // Where only the configuration says which account is read, that it shows no payment proves nothing.
-    Observation { seen: if proved { seen } else { seen.without_absence() }, request_id }
+    if proved { observed } else { Observation { seen: observed.seen.without_absence(), ..observed } }
 }
 
 /// Sends the stored request of an attempt, if it may still be sent.
@@ -248,12 +268,12 @@ async fn charge(
     row: &AttemptRow,
 ) -> Observation {
     let Some(token) = unseal(services, tenant, row) else {
-        return cannot_repeat().into();
+        return cannot_repeat("its token cannot be opened");
     };
     // Asked again at the last moment: the wait for the store may have been long. A request that is never to be sent again
     // is not kept.
     if services.clock.now() >= row.repeat_until || row.body.is_empty() {
-        return cannot_repeat().into();
+        return cannot_repeat(NOT_TO_BE_SENT);
     }
     let stored = StoredCharge {
         body: &row.body,
@@ -267,7 +287,7 @@ async fn charge(
 /// Sends the stored request for a page, if it may still be sent.
 async fn open_page(services: &Services, stripe: &dyn SellerAccount, row: &AttemptRow) -> Observation {
     if services.clock.now() >= row.repeat_until || row.body.is_empty() {
-        return cannot_repeat().into();
+        return cannot_repeat(NOT_TO_BE_SENT);
     }
     let stored = StoredPage {
         body: &row.body,
@@ -283,60 +303,13 @@ fn unseal(services: &Services, tenant: &Tenant, row: &AttemptRow) -> Option<Shar
     match services.keyring.open(&token_context(tenant, &row.session, &number), sealed) {
         Ok(token) => std::str::from_utf8(&token).ok()?.parse().ok(),
         Err(error) => {
-            tracing::error!(session = %row.session, %error, "sealed_token_cannot_be_opened");
+            let (merchant, session) = (&tenant.merchant, &row.session);
+            tracing::error!(%merchant, %session, %error, "sealed_token_cannot_be_opened");
             None
         }
     }
 }
 
-fn cannot_repeat() -> Seen {
-    Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() })
-}
-
-/// Says what was seen, once, and loudly where an operator should look.
-fn report(tenant: &Tenant, session: &SessionId, attempt: AttemptNumber, observed: &Observation) {
-    let merchant = &tenant.merchant;
-    let attempt = attempt.0;
-    let Observation { seen, request_id } = observed;
-    match seen {
-        Seen::Intent(intent) => {
-            let (intent, status) = (&intent.id, intent.status.as_str());
-            tracing::info!(%merchant, %session, attempt, request_id, %intent, status, "payment_seen");
-        }
-        Seen::Page(page) => {
-            let (page, status) = (&page.id, page.status.as_str());
-            tracing::info!(%merchant, %session, attempt, request_id, %page, status, "payment_page_seen");
-        }
-        Seen::Declined { requires_3ds, .. } => {
-            tracing::info!(%merchant, %session, attempt, request_id, requires_3ds, "payment_declined");
-        }
-        Seen::PutOff { after } => {
-            let after_ms = after.as_millis();
-            tracing::debug!(%merchant, %session, attempt, after_ms, "payment_reading_put_off");
-        }
-        Seen::Absent { .. } | Seen::Unread | Seen::Unknown(_) => {
-            tracing::warn!(%merchant, %session, attempt, request_id, ?seen, "payment_unknown");
-        }
-        Seen::TokenRefused { maybe_consumed, detail } => {
-            tracing::warn!(%merchant, %session, attempt, request_id, maybe_consumed, detail, "payment_token_refused");
-        }
-        Seen::RequestRefused { detail } => {
-            tracing::error!(%merchant, %session, attempt, request_id, detail, "payment_request_refused");
-        }
-        Seen::RefusedForGood { detail } => {
-            tracing::warn!(%merchant, %session, attempt, request_id, detail, "payment_refused_for_good");
-        }
-        Seen::IdempotencyConflict => {
-            tracing::error!(%merchant, %session, attempt, request_id, "payment_idempotency_conflict");
-        }
-        Seen::KeyRefused => {
-            tracing::warn!(%merchant, %session, attempt, request_id, "attempt_waits_for_a_good_key");
-        }
-        Seen::OtherAccount => {
-            tracing::error!(%merchant, %session, attempt, request_id, "attempt_waits_for_its_account");
-        }
-        Seen::Beside { paid, .. } => {
-            tracing::error!(%merchant, %session, attempt, request_id, ?paid, "further_payments_seen");
-        }
-    }
+fn cannot_repeat(why: &str) -> Observation {
+    Observation::not_asked(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }), why)
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -104,16 +105,19 @@ impl Refusals {
     }
 }
 
-/// Says what is refused, and what to do.
-pub(super) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal) {
+/// Says what is refused, when the key is tried next, and what to do.
+pub(super) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal, next_try: Option<Duration>) {
+    let next_try_ms = next_try.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
     let KeyRefusal { usage, status, request_id, code, permission } = refusal;
     let usage = usage.as_str();
     if *status == 401 {
         let todo = "give the merchant a key that is good, and restart";
-        tracing::error!(%merchant, status, request_id, code, usage, todo, "stripe_key_refused");
+        tracing::error!(%merchant, status, request_id, code, usage, next_try_ms, todo, "stripe_key_refused");
     } else {
         let todo = "grant the key this permission in Stripe's dashboard";
-        tracing::error!(%merchant, status, request_id, code, permission, usage, todo, "stripe_permission_missing");
+        tracing::error!(
+            %merchant, status, request_id, code, permission, usage, next_try_ms, todo, "stripe_permission_missing"
+        );
     }
 }
 

@@ -162,7 +162,6 @@ impl MerchantActor {
 
     /// The account could not be learned: says why, and tries again later. No place at Stripe is held meanwhile.
     fn missed(&mut self, error: &Unlearned, ctx: &mut Context<Self>) {
-        error.log(&self.shared.tenant.merchant);
         if let Some(off) = error.off() {
             self.publish(|view| {
                 // Nothing is asked of another account, whatever waits.
@@ -183,6 +182,7 @@ impl MerchantActor {
             | Unlearned::Taken(_)
             | Unlearned::Lost => jittered,
         };
+        error.log(&self.shared.tenant.merchant, pause);
         ctx.notify_later(LearnAccount, pause);
     }
 
@@ -304,7 +304,7 @@ impl StreamHandler<KeyNews> for MerchantActor {
                 if !self.refusals.refused(refusal.clone()) {
                     return;
                 }
-                log_refusal(&self.shared.tenant.merchant, &refusal);
+                let mut next_try = None;
                 if !self.verifying && self.refusals.off().is_some() {
                     self.verifying = true;
                     // A payment that is under way is repeated and tells by itself; another would only join it.
@@ -312,7 +312,9 @@ impl StreamHandler<KeyNews> for MerchantActor {
                         if self.refusals.of_charges() { LONGEST_CHARGE_PAUSE } else { Duration::ZERO };
                     let pause = self.next_pause().max(longest);
                     ctx.notify_later(LearnAccount, pause);
+                    next_try = Some(pause);
                 }
+                log_refusal(&self.shared.tenant.merchant, &refusal, next_try);
             }
         }
         self.shared.refused.store(!self.refusals.is_empty(), Ordering::Release);

@@ -24,7 +24,7 @@ use crate::domain::checkout::step::Context;
 use crate::domain::ids::{AccountId, AttemptNumber, FlagId, PaymentIntentId, SessionId};
 use crate::domain::time::Span;
 use crate::store::{CommitError, Epoch, StoreError};
-use crate::stripe::Window;
+use crate::stripe::{Noted, Observation, Window};
 
 /// How far around what may have happened Stripe is looked at: clocks differ.
 const MARGIN: Span = Span::minutes(10);
@@ -47,10 +47,10 @@ pub(super) enum Unreconciled {
     )]
     Unproved,
     #[error(
-        "Stripe could not be read to its end; if that goes on, see whether the key may read payments, Checkout Sessions, \
-         refunds and disputes"
+        "Stripe could not be read to its end ({0}); if that goes on, see whether the key may read payments, Checkout \
+         Sessions, refunds and disputes"
     )]
-    Unread,
+    Unread(Noted),
     #[error("payment {0} is not decided yet at Stripe")]
     Undecided(PaymentIntentId),
     #[error("page {0} could not be closed")]
@@ -134,8 +134,8 @@ impl Reading<'_> {
                 buyers.iter().filter(|(intent, (_, of))| *of == epoch && !listed.contains(*intent));
             for (intent, _) in of_pages {
                 let reading = || async {
-                    let seen = stripe.read_intent(intent).await.seen;
-                    if let Seen::Intent(seen) = seen { Some(seen) } else { None }
+                    let Observation { seen, noted, .. } = stripe.read_intent(intent).await;
+                    if let Seen::Intent(seen) = seen { Ok(seen) } else { Err(noted) }
                 };
                 found.push(self.persistently(reading).await?);
             }
@@ -155,24 +155,27 @@ impl Reading<'_> {
     /// Makes a reading again until it comes to its end, a few times: what was read before it stays read.
     async fn persistently<T, R>(&self, reading: impl Fn() -> R) -> Result<T, Unreconciled>
     where
-        R: Future<Output = Option<T>>,
+        R: Future<Output = Result<T, Noted>>,
     {
         let mut pause = FIRST_PAUSE;
         for _ in 1..READINGS {
             self.room().await?;
-            if let Some(read) = reading().await {
+            if let Ok(read) = reading().await {
                 return Ok(read);
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
         self.room().await?;
-        reading().await.ok_or(Unreconciled::Unread)
+        reading().await.map_err(Unreconciled::Unread)
     }
 
     /// Waits until the merchant's account may be asked once more.
     async fn room(&self) -> Result<(), Unreconciled> {
-        self.merchant.gate.one_of_many().await.map_err(|_| Unreconciled::Unread)
+        self.merchant.gate.one_of_many().await.map_err(|_| {
+            let cause = Some("too much waits for Stripe; it was not asked".to_owned());
+            Unreconciled::Unread(Noted { cause, ..Noted::default() })
+        })
     }
 
     async fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
@@ -284,15 +287,18 @@ impl Reading<'_> {
         }
         // One that cannot be read costs no other its reading.
         let (mut left, mut pause) = (orders.iter().collect::<Vec<_>>(), FIRST_PAUSE);
+        let mut unread = Noted::default();
         for _ in 0..READINGS {
             let mut failed = Vec::new();
             for (session, payment) in left {
                 self.room().await?;
                 let stripe = self.merchant.stripe.load_full();
-                let seen = stripe.read_order(payment, self.services.clock.now()).await.seen;
+                let Observation { seen, noted, .. } =
+                    stripe.read_order(payment, self.services.clock.now()).await;
                 if matches!(&seen, OrderSeen::Read { disputes: Some(_), .. }) {
                     self.apply(session, Event::SawOrder(seen)).await?;
                 } else {
+                    unread = noted;
                     failed.push((session, payment));
                 }
             }
@@ -303,7 +309,7 @@ impl Reading<'_> {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        Err(Unreconciled::Unread)
+        Err(Unreconciled::Unread(unread))
     }
 
     /// Commits what Stripe shows of a session.

@@ -17,7 +17,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::directory::LiveSessions;
+use super::looked::{listed, millis_since};
 use super::merchant::Shared;
+use super::not_begun::{NotBegunNotes, Told, TurnedAway};
 use super::services::Services;
 use super::{aftersales, effects, preparation};
 use crate::domain::checkout::attempt::{Seen, Unknown};
@@ -32,7 +34,7 @@ use crate::domain::checkout::step::Moment;
 use crate::domain::ids::SessionId;
 use crate::runtime::Budget;
 use crate::store::CommitError;
-use crate::stripe::Observation;
+use crate::stripe::{Observation, in_words};
 
 /// How many messages may wait; more is "busy".
 const MAILBOX: usize = 64;
@@ -57,6 +59,10 @@ pub(super) struct Ask {
 struct Waiting {
     reply: ReplyTo,
     shopper: Option<String>,
+    /// Whether a payment is asked for.
+    pays: bool,
+    /// What became of asking Stripe about its token.
+    told: Told,
 }
 
 /// The caller has gone.
@@ -90,6 +96,8 @@ pub(super) struct SessionActor {
     quiet: u32,
     /// The store has no such session.
     absent: bool,
+    /// Payments that were not begun.
+    not_begun: NotBegunNotes,
 }
 
 impl SessionActor {
@@ -112,6 +120,7 @@ impl SessionActor {
             visited: false,
             quiet: 0,
             absent: false,
+            not_begun: NotBegunNotes::default(),
         }
     }
 
@@ -155,7 +164,8 @@ impl SessionActor {
                         Input::Loaded(Ok(Box::new(loaded)))
                     }
                     Some(Err(error)) => {
-                        tracing::error!(session = %actor.id, %error, "session_load_failed");
+                        let (merchant, session) = (&actor.merchant.tenant.merchant, &actor.id);
+                        tracing::error!(%merchant, %session, cause = in_words(&error), "session_load_failed");
                         Input::Loaded(Err(StoreFailed))
                     }
                     None => Input::Loaded(Err(StoreFailed)),
@@ -164,13 +174,20 @@ impl SessionActor {
             Output::Gather { request, task, token } => {
                 let merchant = Arc::clone(&self.merchant);
                 let permit = self.may_reach_stripe(request);
+                let began = Instant::now();
                 let work = async move {
-                    permit?;
-                    effects::gather(&merchant, &token).await
+                    match permit {
+                        Ok(()) => effects::gather(&merchant, &token).await,
+                        Err(error) => Err(error).into(),
+                    }
                 };
-                self.outside(work, ctx, move |facts, _| Input::Gathered {
-                    task,
-                    facts: facts.unwrap_or(Err(GatherError::Unread)),
+                self.outside(work, ctx, move |gathered, actor| {
+                    let lost = || Observation::not_asked(Err(GatherError::Unread), "the work was lost");
+                    let Observation { seen: facts, request_id, noted } = gathered.unwrap_or_else(lost);
+                    if let Some(caller) = actor.callers.get_mut(&request) {
+                        caller.told = Told { noted, request_id, duration_ms: Some(millis_since(began)) };
+                    }
+                    Input::Gathered { task, facts }
                 });
             }
             Output::Commit(change) => self.commit(*change, ctx),
@@ -180,7 +197,7 @@ impl SessionActor {
                 let work = async move { aftersales::run(&services, &merchant, &id, &effect).await };
                 self.outside(work, ctx, move |observed, _| {
                     let lost = || Observation::from(unanswered);
-                    let Observation { seen, request_id } = observed.unwrap_or_else(lost);
+                    let Observation { seen, request_id, .. } = observed.unwrap_or_else(lost);
                     Input::SawOrder { seen: Box::new(seen), request_id }
                 });
             }
@@ -191,7 +208,7 @@ impl SessionActor {
                     async move { effects::read_payment(&merchant, &id, (&asked, account.as_ref())).await };
                 self.outside(work, ctx, move |observed, _| {
                     let lost = || Observation::from(Seen::Unread);
-                    let Observation { seen, request_id } = observed.unwrap_or_else(lost);
+                    let Observation { seen, request_id, .. } = observed.unwrap_or_else(lost);
                     Input::SawPayment { payment, seen: Box::new(seen), request_id }
                 });
             }
@@ -201,7 +218,7 @@ impl SessionActor {
                 let work = async move { effects::run(&services, &merchant, &id, (attempt, &effect)).await };
                 self.outside(work, ctx, move |observed, _| {
                     let lost = || Observation::from(Seen::Unknown(Unknown::default()));
-                    let Observation { seen, request_id } = observed.unwrap_or_else(lost);
+                    let Observation { seen, request_id, .. } = observed.unwrap_or_else(lost);
                     Input::Saw { attempt, seen: Box::new(seen), request_id }
                 });
             }
@@ -215,6 +232,14 @@ impl SessionActor {
             }
             Output::Reply(request, answer) => {
                 if let Some(caller) = self.callers.remove(&request) {
+                    if let Err(rejection) = &answer
+                        && caller.pays
+                        && !self.absent
+                        && rejection.keeps_from_paying()
+                    {
+                        let turned_away = TurnedAway { reason: rejection.code(), told: &caller.told };
+                        self.not_begun.note((&self.services, &self.merchant, &self.id), &turned_away);
+                    }
                     // A caller that has gone meanwhile can ask again: the answer is in the store.
                     let _ = caller.reply.send(answer);
                 }
@@ -254,6 +279,7 @@ impl SessionActor {
         let revision = change.session.revision.0;
         let frozen = frozen_because(&change.session.state);
         let flagged: Vec<String> = change.flags.iter().map(|flag| flag.intent.to_string()).collect();
+        let next_try = change.session.undecided_attempt().and(change.due_at);
         let services = Arc::clone(&self.services);
         let merchant = Arc::clone(&self.merchant);
         let work = async move {
@@ -261,23 +287,25 @@ impl SessionActor {
             services.store.commit(commit).await
         };
         self.outside(work, ctx, move |committed, actor| {
-            let session = &actor.id;
+            let (merchant, session) = (&actor.merchant.tenant.merchant, &actor.id);
             Input::Committed(match committed {
                 Some(Ok(version)) => {
                     actor.absent = false;
-                    tracing::info!(%session, state, revision, "session_committed");
+                    let next_try = next_try.map(tracing::field::display);
+                    tracing::info!(%merchant, %session, state, revision, next_try, "session_committed");
                     if let Some((reason, intent)) = &frozen {
-                        tracing::error!(%session, ?reason, intent, "session_waits_for_an_operator");
+                        let reason = reason.as_str();
+                        tracing::error!(%merchant, %session, reason, intent, "session_waits_for_an_operator");
                     }
                     if !flagged.is_empty() {
-                        tracing::error!(%session, intents = ?flagged, "payments_flagged");
+                        tracing::error!(%merchant, %session, intents = listed(&flagged), "payments_flagged");
                     }
                     Ok(version)
                 }
                 Some(Err(CommitError::Conflict)) => Err(CommitFailed::Conflict),
                 Some(Err(CommitError::TokenUsed)) => Err(CommitFailed::TokenUsed),
                 Some(Err(CommitError::Store(error))) => {
-                    tracing::error!(%session, state, %error, "session_commit_failed");
+                    tracing::error!(%merchant, %session, state, cause = in_words(&error), "session_commit_failed");
                     Err(CommitFailed::Store)
                 }
                 None => Err(CommitFailed::Store),
@@ -340,7 +368,8 @@ impl Handler<Ask> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, Ask { request, command, shopper, reply }: Ask, ctx: &mut Self::Context) {
-        self.callers.insert(request, Waiting { reply, shopper });
+        let pays = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
+        self.callers.insert(request, Waiting { reply, shopper, pays, told: Told::default() });
         self.visited = true;
         self.feed(Input::Asked { request, command: Box::new(command) }, ctx);
     }

@@ -145,7 +145,10 @@ impl Gateway {
                 () = store.stopped() => Err("the store stopped by itself; the log says why"),
             }
         });
-        tracing::info!(?why, "stopping");
+        match why {
+            Ok(signal) => tracing::info!(signal, "stopping"),
+            Err(cause) => tracing::error!(cause, "stopping"),
+        }
         self.stop()?;
         why.map(|_| ()).map_err(anyhow::Error::msg)
     }

@@ -26,6 +26,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::GatewayConfig;
 use crate::ports::Environment;
+use crate::stripe::in_words;
 
 /// Many merchants' shops for AI assistants in one process, each checkout charged exactly once.
 #[derive(Debug, Parser)]
@@ -83,6 +84,19 @@ impl Configured {
         let file = self.config.as_deref().or_else(|| standard.exists().then_some(standard.as_path()));
         GatewayConfig::load(file, environment, &self.settings).map_err(|problems| told(&problems))
     }
+
+    /// Whether machines read standard error, as far as that can be told of a configuration that may be wrong elsewhere.
+    fn is_for_machines(&self, environment: &dyn Environment) -> bool {
+        let set =
+            self.settings.iter().rev().find(|(key, _)| key == "log.format").map(|(_, value)| value.clone());
+        let in_file = || {
+            let file = self.config.clone().unwrap_or_else(|| PathBuf::from(GATEWAY_FILE));
+            let table: toml::Table = std::fs::read_to_string(file).ok()?.parse().ok()?;
+            Some(table.get("log")?.get("format")?.as_str()?.to_owned())
+        };
+        let format = set.or_else(|| environment.var("GATEWAY__LOG__FORMAT")).or_else(in_file);
+        format.is_some_and(|format| format.trim() == "json")
+    }
 }
 
 /// Problems of configuration as one error, a line each.
@@ -108,7 +122,7 @@ pub fn main() -> ExitCode {
     };
     ran.unwrap_or_else(|error| {
         for_a_moment(move || {
-            let _ = writeln!(std::io::stderr(), "error: {}", said(&error));
+            let _ = writeln!(std::io::stderr(), "error: {}", in_words(error.as_ref()));
         });
         ExitCode::FAILURE
     })
@@ -126,61 +140,8 @@ fn for_a_moment(write: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// An error with its causes, each said once: many messages hold their cause's text already. The number of a system's error
-/// tells nobody more than its words.
-fn said(error: &anyhow::Error) -> String {
-    let mut said = String::new();
-    for cause in error.chain() {
-        let cause = without_number(&cause.to_string());
-        if !said.contains(&cause) {
-            said.push_str(if said.is_empty() { "" } else { ": " });
-            said.push_str(&cause);
-        }
-    }
-    said
-}
-
-/// A text without `(os error 2)`.
-fn without_number(text: &str) -> String {
-    const NUMBER: &str = " (os error ";
-    let mut parts = text.split(NUMBER);
-    let mut kept = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once(')') {
-            Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => kept.push_str(rest),
-            Some(_) | None => {
-                kept.push_str(NUMBER);
-                kept.push_str(part);
-            }
-        }
-    }
-    kept
-}
-
 /// Writes lines for a person or a script to standard output. A reader that has gone is no failure.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_is_said_once_and_without_its_number() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("{file}: {source}; look at its folder")]
-        struct Failed {
-            file: &'static str,
-            source: std::io::Error,
-        }
-        let failed = Failed { file: "a.sqlite3", source: std::io::Error::from_raw_os_error(2) };
-        let error = anyhow::Error::from(failed).context("the store cannot be opened");
-        assert_eq!(
-            said(&error),
-            "the store cannot be opened: a.sqlite3: No such file or directory; look at its folder"
-        );
-        assert_eq!(without_number("a (os error x) b (os error 13)"), "a (os error x) b");
-    }
 }

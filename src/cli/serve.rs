@@ -9,8 +9,9 @@ use clap::Args;
 
 use super::gateway::{Gateway, Hangup, Needs};
 use super::{Configured, descriptors, for_a_moment, say};
-use crate::config::gateway::LogFormat as ConfiguredFormat;
+use crate::config::gateway::{GatewayConfig, LogFormat as ConfiguredFormat};
 use crate::ports::SystemEnvironment;
+use crate::stripe::in_words;
 use crate::telemetry::{self, LogFormat};
 
 /// Serve the merchants of the tenants folder.
@@ -25,14 +26,30 @@ pub(super) struct Serve {
 }
 
 impl Serve {
+    /// Serves. Where machines read the log, why it could not is a line of the log.
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let environment = Arc::new(SystemEnvironment);
-        let config = self.configured.load(environment.as_ref())?;
+        let for_machines = self.configured.is_for_machines(environment.as_ref());
+        let config = match self.configured.load(environment.as_ref()) {
+            Ok(config) => config,
+            Err(error) if for_machines => {
+                let _logging = telemetry::begin(LogFormat::Json, "warn,merchant_gateway=info")?;
+                return Ok(failed(&error));
+            }
+            Err(error) => return Err(error),
+        };
         let format = match config.log.format {
             ConfiguredFormat::Text => LogFormat::Text,
             ConfiguredFormat::Json => LogFormat::Json,
         };
         let _logging = telemetry::begin(format, &config.log.filter)?;
+        match self.serve(config, environment) {
+            Err(error) if for_machines => Ok(failed(&error)),
+            ended => ended,
+        }
+    }
+
+    fn serve(self, config: GatewayConfig, environment: Arc<SystemEnvironment>) -> anyhow::Result<ExitCode> {
         descriptors::claim()?;
         let listen = config.public.listen;
         let listener = TcpListener::bind(listen).with_context(|| {
@@ -50,7 +67,7 @@ impl Serve {
             tracing::error!(%problem, "tenant_left_out");
         }
         for merchant in gateway.merchants() {
-            tracing::info!(merchant = %merchant.id(), hosts = ?merchant.hosts(), "tenant_opened");
+            tracing::info!(merchant = %merchant.id(), hosts = merchant.hosts().join(" "), "tenant_opened");
         }
         let address = gateway.address();
         for_a_moment(move || say(&format!("listening on http://{address}")));
@@ -62,4 +79,10 @@ impl Serve {
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Says in the log why it ended.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    tracing::error!(cause = in_words(error.as_ref()), "serve_failed");
+    ExitCode::FAILURE
 }

@@ -20,7 +20,7 @@ use crate::domain::checkout::attempt::{AttemptEnd, Flag};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::due::{Priority, priority};
 use crate::domain::checkout::session::{Session, Version};
-use crate::domain::checkout::timeline::{EDITS_KEPT, Entry};
+use crate::domain::checkout::timeline::{EDITS_KEPT, Entry, NotBegun};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, PaymentIntentId, RefundNumber,
     SessionId, SptHash, StripeEventId, Tenant,
@@ -176,6 +176,23 @@ impl Store for MemoryStore {
     async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
         let shops = self.shops();
         Ok(shops.get(tenant).and_then(|shop| shop.timelines.get(session)).cloned().unwrap_or_default())
+    }
+
+    async fn note_not_begun(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        note: NotBegun,
+    ) -> Result<(), StoreError> {
+        let mut shops = self.shops();
+        let Some(shop) = shops.get_mut(tenant).filter(|shop| shop.sessions.contains_key(session)) else {
+            return Ok(());
+        };
+        let timeline = shop.timelines.entry(session.clone()).or_default();
+        if !timeline.iter_mut().any(|entry| entry.count(&note).is_some()) {
+            timeline.push(Entry::not_begun(note));
+        }
+        Ok(())
     }
 
     async fn tenants_with_due_sessions(

@@ -29,7 +29,7 @@ use crate::domain::checkout::attempt::{AttemptEnd, Charge, Flag, IdempotencyKey}
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::due::Priority;
 use crate::domain::checkout::session::{Session, Version};
-use crate::domain::checkout::timeline::Entry;
+use crate::domain::checkout::timeline::{Entry, NotBegun};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
 };
@@ -90,6 +90,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// What happened to a session, in order.
     async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError>;
+
+    /// Tells in a session's timeline of payments that were not begun. There is one entry for each reason, which counts them
+    /// and is written once a minute at most. Where there is no such session nothing is written.
+    async fn note_not_begun(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        note: NotBegun,
+    ) -> Result<(), StoreError>;
 
     /// The tenants with sessions of a priority that are due at `now`, in the order of their names. What it costs depends
     /// on how many tenants have sessions that wait for something, and not on how many such sessions there are.

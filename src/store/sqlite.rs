@@ -54,7 +54,7 @@ use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::due::Priority;
 use crate::domain::checkout::session::Version;
-use crate::domain::checkout::timeline::Entry;
+use crate::domain::checkout::timeline::{Entry, NotBegun};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, PaymentIntentId, RefundNumber, SessionId,
     SptHash, StripeEventId, Tenant,
@@ -104,11 +104,11 @@ impl SqliteStore {
         let readers = self.readers.clone();
         // The readers first: while one is in a transaction, the log cannot be emptied.
         if let Err(error) = self.runtime.spawn(async move { readers.close().await }).await {
-            tracing::warn!(%error, "the store's readers did not close");
+            tracing::warn!(%error, "store_readers_not_closed");
         }
         let (done, closed) = oneshot::channel();
         if self.jobs.send(Job::Close(done)).await.is_ok() && closed.await.is_err() {
-            tracing::warn!("the store's writer ended without closing the database");
+            tracing::warn!("store_writer_broke_off");
         }
     }
 
@@ -218,6 +218,16 @@ impl Store for SqliteStore {
 
     async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
         self.read(journal::timeline(self.readers.clone(), tenant.clone(), session.clone())).await
+    }
+
+    async fn note_not_begun(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        note: NotBegun,
+    ) -> Result<(), StoreError> {
+        let noting = Box::new((tenant.clone(), session.clone(), note));
+        self.write(|asked| Write::NotBegun(noting, asked)).await
     }
 
     async fn tenants_with_due_sessions(

@@ -6,6 +6,7 @@
 
 mod answers;
 mod charge;
+mod observation;
 mod outcome;
 mod page;
 mod refund;
@@ -13,13 +14,16 @@ mod refusal;
 mod seller;
 mod transport;
 pub mod webhook;
+mod words;
 
 pub use charge::{encode_charge, with_token};
+pub use observation::{Noted, Observation};
 pub use page::{PageError, PageLinks, PageOffer, encode_page};
 pub use refund::encode_refund;
 pub use refusal::{KeyNews, KeyRefusal, KeyUse, KeyWatch};
 pub use seller::{SellerAccount, Stripe, Window};
 pub use transport::{StripeTransport, TransportConfig, TransportError, why_no_client};
+pub use words::in_words;
 
 use std::collections::BTreeSet;
 
@@ -108,28 +112,6 @@ pub struct Listing<'a> {
     pub asked: Timestamp,
 }
 
-/// What one look at Stripe showed, and the `Request-Id` under which Stripe knows of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Observation<T = Seen> {
-    /// What was seen.
-    pub seen: T,
-    /// `req_…`; `None` where no answer came.
-    pub request_id: Option<String>,
-}
-
-impl<T> From<T> for Observation<T> {
-    fn from(seen: T) -> Self {
-        Self { seen, request_id: None }
-    }
-}
-
-impl<T> Observation<T> {
-    /// What an answer says.
-    fn of(seen: T, reply: &Reply) -> Self {
-        Self { seen, request_id: reply.request_id.clone() }
-    }
-}
-
 /// Why the account could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
@@ -145,8 +127,8 @@ pub enum AccountError {
     )]
     ClockDiffers,
     /// Stripe did not answer, or not what it should.
-    #[error("Stripe could not be read: {0}")]
-    Unread(String),
+    #[error("Stripe could not be read: {}", .0.cause.as_deref().unwrap_or("the answer is not an account"))]
+    Unread(Box<Noted>),
 }
 
 impl StripeAccount {
@@ -168,43 +150,39 @@ impl SellerAccount for StripeAccount {
     async fn account_id(&self) -> Result<AccountId, AccountError> {
         // What it says of the key is the answer itself, and needs no telling.
         let reply = self.transport.send(&self.key, Call::get("/v1/account", &[])).await;
-        let reply = reply.map_err(|error| AccountError::Unread(error.to_string()))?;
+        let reply = reply.map_err(|error| AccountError::Unread(Box::new((&error).into())))?;
+        let unread = || AccountError::Unread(Box::new(Noted::of(&reply)));
         match reply.status {
             _ if !reply.clock_agrees => Err(AccountError::ClockDiffers),
             200 => {
-                let account: Account = reply
-                    .json()
-                    .ok_or_else(|| AccountError::Unread("the answer is not an account".to_owned()))?;
-                account
-                    .id
-                    .parse()
-                    .map_err(|_| AccountError::Unread("the answer has no account id".to_owned()))
+                let account: Account = reply.json().ok_or_else(unread)?;
+                account.id.parse().map_err(|_| unread())
             }
             status => Err(match KeyRefusal::of(KeyUse::Account, &reply) {
                 Some(refusal) if status == 403 => AccountError::NotPermitted(refusal),
                 Some(refusal) => AccountError::KeyRefused(refusal),
-                None => AccountError::Unread(format!("status {status}")),
+                None => unread(),
             }),
         }
     }
 
     /// What a token is good for (`GET /v1/shared_payment/granted_tokens/{id}`). That this merchant's own key can
     /// read it is what makes it this merchant's.
-    async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+    async fn token_facts(&self, token: &SharedPaymentToken) -> Observation<Result<TokenFacts, GatherError>> {
         let path = format!("/v1/shared_payment/granted_tokens/{}", token.expose());
-        match self.send(KeyUse::Tokens, Call::get(&path, &[])).await {
-            Ok(reply) if !reply.clock_agrees => Err(GatherError::ClockDiffers),
-            Ok(reply) => match reply.status {
-                200 => {
-                    reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::Unread)
-                }
-                404 => Err(GatherError::Foreign),
-                401 | 403 => Err(GatherError::KeyRefused),
-                429 => Err(GatherError::Limited),
-                _ => Err(GatherError::Unread),
-            },
-            Err(_) => Err(GatherError::Unread),
-        }
+        let reply = match self.send(KeyUse::Tokens, Call::get(&path, &[])).await {
+            Ok(reply) => reply,
+            Err(error) => return Observation::unanswered(Err(GatherError::Unread), &error),
+        };
+        let facts = match reply.status {
+            _ if !reply.clock_agrees => Err(GatherError::ClockDiffers),
+            200 => reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::Unread),
+            404 => Err(GatherError::Foreign),
+            401 | 403 => Err(GatherError::KeyRefused),
+            429 => Err(GatherError::Limited),
+            _ => Err(GatherError::Unread),
+        };
+        Observation::of(facts, &reply)
     }
 
     /// Sends a stored charge (`POST /v1/payment_intents`), once; repeating is the caller's.
@@ -214,8 +192,9 @@ impl SellerAccount for StripeAccount {
             version: Some(stored.stripe_version),
             ..Call::post("/v1/payment_intents", with_token(stored.body, stored.token))
         };
-        let Ok(reply) = self.send(KeyUse::Charges, call).await else {
-            return Seen::Unknown(Unknown::default()).into();
+        let reply = match self.send(KeyUse::Charges, call).await {
+            Ok(reply) => reply,
+            Err(error) => return Observation::unanswered(Seen::Unknown(Unknown::default()), &error),
         };
         let seen = match outcome::of_charge(&reply) {
             Seen::TokenRefused { detail, .. } => self.why_refused(stored.token, detail).await,
@@ -245,7 +224,7 @@ impl SellerAccount for StripeAccount {
         };
         match self.send(KeyUse::Pages, call).await {
             Ok(reply) => Observation::of(page::of_opening(&reply), &reply),
-            Err(_) => Seen::Unknown(Unknown::default()).into(),
+            Err(error) => Observation::unanswered(Seen::Unknown(Unknown::default()), &error),
         }
     }
 
@@ -254,7 +233,7 @@ impl SellerAccount for StripeAccount {
         let path = format!("/v1/checkout/sessions/{id}");
         match self.get(&path, &[("expand[0]", "payment_intent")]).await {
             Ok(reply) => Observation::of(page::of_reading(&reply), &reply),
-            Err(_) => Seen::Unread.into(),
+            Err(error) => Observation::unanswered(Seen::Unread, &error),
         }
     }
 
@@ -276,7 +255,7 @@ impl SellerAccount for StripeAccount {
     async fn read_intent(&self, intent: &PaymentIntentId) -> Observation {
         match self.get(&format!("/v1/payment_intents/{intent}"), &[]).await {
             Ok(reply) => Observation::of(outcome::of_reading(&reply), &reply),
-            Err(_) => Seen::Unread.into(),
+            Err(error) => Observation::unanswered(Seen::Unread, &error),
         }
     }
 
@@ -303,8 +282,11 @@ impl SellerAccount for StripeAccount {
         };
         let number = stored.number;
         let asked = |answer| OrderSeen::Asked { number, answer };
-        let Ok(reply) = self.send(KeyUse::Refunds, call).await else {
-            return asked(RefundAnswer::Unknown(Unknown::default())).into();
+        let reply = match self.send(KeyUse::Refunds, call).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                return Observation::unanswered(asked(RefundAnswer::Unknown(Unknown::default())), &error);
+            }
         };
         Observation::of(asked(refund::of_asking(&reply)), &reply)
     }
@@ -315,38 +297,45 @@ impl SellerAccount for StripeAccount {
         let listed = |path| Listed { path, wanted: &wanted, most: MOST_PAGES, tries: 1 };
         let refunds = self.every(&listed("/v1/refunds"), |_: &RefundObject| true).await;
         let disputes = self.every(&listed("/v1/disputes"), |_: &DisputeObject| true).await;
-        let Some((refunds, reply)) = refunds else { return OrderSeen::Unread.into() };
+        let (refunds, reply) = match refunds {
+            Ok(read) => read,
+            Err(noted) => return Observation { noted, ..OrderSeen::Unread.into() },
+        };
         let (all, readable) =
             (refunds.len(), refunds.iter().filter_map(RefundObject::seen).collect::<Vec<_>>());
         // One that cannot be read may be the one that is looked for.
         let complete = readable.len() == all;
-        let disputes =
-            disputes.map(|(disputes, _)| disputes.iter().filter_map(DisputeObject::seen).collect());
-        Observation::of(OrderSeen::Read { refunds: readable, disputes, asked, complete }, &reply)
+        let (disputes, unread) = match disputes {
+            Ok((disputes, _)) => (Some(disputes.iter().filter_map(DisputeObject::seen).collect()), None),
+            Err(noted) => (None, Some(noted)),
+        };
+        let seen = OrderSeen::Read { refunds: readable, disputes, asked, complete };
+        let observed = Observation::of(seen, &reply);
+        Observation { noted: unread.unwrap_or_else(|| observed.noted.clone()), ..observed }
     }
 
     /// Every page of a merchant's (`GET /v1/checkout/sessions`, every page of the listing).
-    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<PageSeen>> {
+    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<PageSeen>, Noted> {
         let is_ours = |page: &CheckoutSession| page.is_of(merchant);
         let found = self.made_within("/v1/checkout/sessions", within, is_ours).await?;
-        found.iter().map(CheckoutSession::seen).collect()
+        found.iter().map(CheckoutSession::seen).collect::<Option<_>>().ok_or_else(Noted::unreadable)
     }
 
     /// Every payment of a merchant's (`GET /v1/payment_intents`, every page of the listing).
-    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<IntentSeen>> {
+    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<IntentSeen>, Noted> {
         let is_ours = |intent: &PaymentIntent| intent.is_of_merchant(merchant);
         let found = self.made_within("/v1/payment_intents", within, is_ours).await?;
-        found.iter().map(PaymentIntent::seen).collect()
+        found.iter().map(PaymentIntent::seen).collect::<Option<_>>().ok_or_else(Noted::unreadable)
     }
 
     /// Every payment that was refunded or disputed (`GET /v1/refunds`, `GET /v1/disputes`, every page). Who made a refund is
     /// not asked: it may have been made by hand.
-    async fn touched_within(&self, within: Window) -> Option<BTreeSet<PaymentIntentId>> {
+    async fn touched_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
         let refunds = self.made_within("/v1/refunds", within, |_: &RefundObject| true).await?;
         let disputes = self.made_within("/v1/disputes", within, |_: &DisputeObject| true).await?;
         let of_refunds = refunds.into_iter().filter_map(|refund| refund.payment_intent);
         let of_disputes = disputes.into_iter().filter_map(|dispute| dispute.payment_intent);
-        Some(of_refunds.chain(of_disputes).filter_map(|id| id.parse().ok()).collect())
+        Ok(of_refunds.chain(of_disputes).filter_map(|id| id.parse().ok()).collect())
     }
 
     /// Looks for the PaymentIntents of attempts among all that were made since shortly before the first of them
@@ -364,7 +353,7 @@ impl SellerAccount for StripeAccount {
             let of_session = found.iter().filter(|intent| intent.is_of(wanted.session));
             let seen = outcome::of_listing(of_session, wanted.attempt, wanted.asked);
             let seen = if clocks_agree { seen } else { seen.without_absence() };
-            Observation { seen, request_id: request_id.clone() }
+            Observation { seen, request_id: request_id.clone(), noted: Noted::default() }
         };
         wanted.iter().map(seen).collect()
     }
@@ -386,8 +375,9 @@ impl StripeAccount {
             if let Some(after) = &after {
                 query.push(("starting_after", after));
             }
-            let Ok(reply) = self.get("/v1/payment_intents", &query).await else {
-                return Err(Seen::Unread.into());
+            let reply = match self.get("/v1/payment_intents", &query).await {
+                Ok(reply) => reply,
+                Err(error) => return Err(Observation::unanswered(Seen::Unread, &error)),
             };
             if matches!(reply.status, 401 | 403) {
                 return Err(Observation::of(Seen::KeyRefused, &reply));
@@ -413,7 +403,7 @@ impl StripeAccount {
 
     /// Looks at a token that was refused: it may have been used up by a payment of our own.
     async fn why_refused(&self, token: &SharedPaymentToken, detail: String) -> Seen {
-        match self.token_facts(token).await {
+        match self.token_facts(token).await.seen {
             Ok(facts) => {
                 let harmless =
                     matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
@@ -439,23 +429,23 @@ impl StripeAccount {
         path: &str,
         within: Window,
         keep: impl Fn(&T) -> bool + Send + Sync,
-    ) -> Option<Vec<T>>
+    ) -> Result<Vec<T>, Noted>
     where
         T: DeserializeOwned + Identified + Send,
     {
         let (from, to) = (within.from.as_seconds().to_string(), (within.to.as_seconds() + 1).to_string());
         let wanted = [("created[gte]", from.as_str()), ("created[lte]", to.as_str())];
         let listed = Listed { path, wanted: &wanted, most: u32::MAX, tries: PAGE_TRIES };
-        Some(self.every(&listed, keep).await?.0)
+        Ok(self.every(&listed, keep).await?.0)
     }
 
-    /// Everything that a listing shows and that `keep` wants, the oldest first, with the last answer; `None` when it did not
-    /// come to its end, or when the clocks differ, so that no time of it can be relied on.
+    /// Everything that a listing shows and that `keep` wants, the oldest first, with the last answer; else why it did not
+    /// come to its end. Where the clocks differ no time of it can be relied on.
     async fn every<T>(
         &self,
         listed: &Listed<'_>,
         keep: impl Fn(&T) -> bool + Send + Sync,
-    ) -> Option<(Vec<T>, Reply)>
+    ) -> Result<(Vec<T>, Reply), Noted>
     where
         T: DeserializeOwned + Identified + Send,
     {
@@ -467,15 +457,16 @@ impl StripeAccount {
             found.extend(data.into_iter().filter(&keep));
             if !has_more {
                 found.reverse();
-                return Some((found, reply));
+                return Ok((found, reply));
             }
             // More is promised, and nothing new to go on from: this is no complete reading.
             if last.is_none() || last == after {
-                return None;
+                break;
             }
             after = last;
         }
-        None
+        let cause = Some("the listing did not come to its end".to_owned());
+        Err(Noted { cause, ..Noted::default() })
     }
 
     /// One page of a listing, behind `after`.
@@ -483,20 +474,28 @@ impl StripeAccount {
         &self,
         listed: &Listed<'_>,
         after: Option<&str>,
-    ) -> Option<(List<T>, Reply)> {
+    ) -> Result<(List<T>, Reply), Noted> {
         let behind = after.map(|after| ("starting_after", after));
         let query: Vec<(&str, &str)> =
             listed.wanted.iter().copied().chain([("limit", "100")]).chain(behind).collect();
+        let mut noted = Noted::default();
         for _ in 0..listed.tries {
-            let Ok(reply) = self.get(listed.path, &query).await else { continue };
-            if reply.status != 200 || !reply.clock_agrees {
-                continue;
+            let reply = match self.get(listed.path, &query).await {
+                Ok(reply) => reply,
+                Err(error) => {
+                    noted = (&error).into();
+                    continue;
+                }
+            };
+            if reply.status == 200
+                && reply.clock_agrees
+                && let Some(list) = reply.json::<List<T>>()
+            {
+                return Ok((list, reply));
             }
-            if let Some(list) = reply.json::<List<T>>() {
-                return Some((list, reply));
-            }
+            noted = Noted::of(&reply);
         }
-        None
+        Err(noted)
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, TransportError> {

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::{AccountError, KeyWatch, Listing, Observation, StoredCharge, StoredPage, StoredRefund};
+use super::{AccountError, KeyWatch, Listing, Noted, Observation, StoredCharge, StoredPage, StoredRefund};
 use crate::domain::checkout::aftersales::OrderSeen;
 use crate::domain::checkout::attempt::IntentSeen;
 use crate::domain::checkout::driver::GatherError;
@@ -43,7 +43,7 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     async fn account_id(&self) -> Result<AccountId, AccountError>;
 
     /// What a token is good for.
-    async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError>;
+    async fn token_facts(&self, token: &SharedPaymentToken) -> Observation<Result<TokenFacts, GatherError>>;
 
     /// Sends a stored charge, once.
     async fn charge(&self, stored: &StoredCharge<'_>) -> Observation;
@@ -69,15 +69,15 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// Reads every refund and dispute of a payment; `asked` is now.
     async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> Observation<OrderSeen>;
 
-    /// Every page of a merchant's that was made within a time; `None` when that did not come to its end.
-    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<PageSeen>>;
+    /// Every page of a merchant's that was made within a time; why where that did not come to its end.
+    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<PageSeen>, Noted>;
 
-    /// Every payment of a merchant's that was made within a time, the oldest first; `None` when that did not come to its end.
-    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Option<Vec<IntentSeen>>;
+    /// Every payment of a merchant's that was made within a time, the oldest first; why where that did not come to its end.
+    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<IntentSeen>, Noted>;
 
-    /// Every payment of the account of which money went back, or was disputed, within a time; `None` when that did not come to
-    /// its end.
-    async fn touched_within(&self, within: Window) -> Option<BTreeSet<PaymentIntentId>>;
+    /// Every payment of the account of which money went back, or was disputed, within a time; why where that did not come
+    /// to its end.
+    async fn touched_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted>;
 
     /// Looks for the PaymentIntents of attempts among all that were made since the first of them, by one listing; what was
     /// seen of each, in their order.

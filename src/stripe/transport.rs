@@ -10,6 +10,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::words::in_words;
 use crate::domain::time::{Span, Timestamp};
 use crate::ports::Clock;
 
@@ -41,12 +42,7 @@ pub struct TransportConfig {
 /// Why an HTTP client could not be made, and what usually helps.
 #[must_use]
 pub fn why_no_client(error: &reqwest::Error) -> String {
-    let mut why = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        why = format!("{why}: {error}");
-        cause = error.source();
-    }
+    let why = in_words(error);
     format!(
         "{why}; it needs the certificates of this machine's authorities: install the package ca-certificates, or name \
          their file in SSL_CERT_FILE"
@@ -71,8 +67,13 @@ pub enum TransportError {
     #[error("the key cannot be sent")]
     Key,
     /// Connecting, sending or reading failed, or took too long.
-    #[error("no answer: {0}")]
-    NoAnswer(String),
+    #[error("no answer from {address}: {why}")]
+    NoAnswer {
+        /// Host and port.
+        address: String,
+        /// Why, in words, without what was asked for.
+        why: String,
+    },
     /// The answer is larger than any of Stripe's.
     #[error("the answer is too large")]
     TooLarge,
@@ -157,6 +158,13 @@ impl StripeTransport {
         &self.config.version
     }
 
+    /// Host and port.
+    fn address(&self) -> String {
+        let base = &self.config.api_base;
+        let port = base.port_or_known_default().map_or_else(String::new, |port| format!(":{port}"));
+        format!("{}{port}", base.host_str().unwrap_or_default())
+    }
+
     /// Sends one request and reads the whole answer.
     pub(super) async fn send(&self, key: &SecretString, call: Call<'_>) -> Result<Reply, TransportError> {
         let mut url = self.config.api_base.clone();
@@ -179,7 +187,10 @@ impl StripeTransport {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
         }
         // The error's text would name the URL, and a granted token's URL names the token.
-        let no_answer = |error: reqwest::Error| TransportError::NoAnswer(error.without_url().to_string());
+        let no_answer = |error: reqwest::Error| TransportError::NoAnswer {
+            address: self.address(),
+            why: in_words(&error.without_url()),
+        };
         let mut response = request.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
@@ -193,9 +204,6 @@ impl StripeTransport {
         let text = |name: &str| text(&headers, name);
         let date = text("date").and_then(|value| value.parse::<HttpDate>().ok()).map(timestamp);
         let clock_agrees = date.is_none_or(|date| date.is_within(CLOCK_TOLERANCE, self.clock.now()));
-        if !clock_agrees {
-            tracing::error!(stripe = date.map(|date| date.to_string()), "clock_differs_from_stripe");
-        }
         tracing::debug!(status, request_id = text("request-id"), "stripe_answered");
         Ok(Reply {
             status,

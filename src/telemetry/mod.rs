@@ -1,7 +1,4 @@
-//! What the process tells about itself: structured logs on standard error.
-//!
-//! Rules: an event's name is its message, in `snake_case`; a failure is logged once, where it is handled; a field's
-//! unit is in its name; bodies, tokens, keys and queries are never fields.
+//! What the process tells about itself: structured logs on standard error, by the rules of `docs/LOGGING.md`.
 //!
 //! Invariant: nobody who logs waits for standard error or fails with it ([`lines`]). Nothing else writes there while a
 //! gateway serves, a panic included.

@@ -111,7 +111,7 @@ async fn a_key_of_another_account_never_decides_what_became_of_a_payment() {
 
     // Someone mixed up the keys: this one opens the other shop's account.
     world.settings.push(("MERCHANT_HARBOR_COFFEE__STRIPE_KEY", OTHER_KEY));
-    world.start_until("attempt_waits_until_the_account_is_known", 3);
+    world.start_until("Stripe account is not known yet", 3);
     let client = world.client(Speaks::Modern);
     let seen = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
     assert_eq!(seen["checkout_session"]["status"], "in_progress", "{seen}");

@@ -177,7 +177,7 @@ async fn a_500_without_a_charge_stays_in_progress_while_the_key_may_still_pay() 
     for (should_retry, sends) in [(None, 4), (Some(false), 1)] {
         let plan = FaultPlan::none().next(CHARGE, Fault::ErrorBefore { should_retry }, 1);
         let purchase = Purchase::begin(plan).await;
-        purchase.pay_until("Absent", 2).await;
+        purchase.pay_until("payment_not_found", 2).await;
         assert_eq!(purchase.status().await, "in_progress", "silence is not yet absence");
         assert_eq!((purchase.charges(), purchase.world.ledger().len()), (sends, 0));
     }

@@ -50,7 +50,7 @@ async fn a_gateway_without_a_merchant_that_can_be_served_does_not_start() {
     let started = world.command("serve").output().unwrap();
     let said = String::from_utf8_lossy(&started.stderr);
     assert_eq!(started.status.code(), Some(1), "{said}");
-    assert!(said.contains("error: the folder tenants holds no merchant; add a file"), "{said}");
+    assert!(said.contains("\"cause\":\"the folder tenants holds no merchant; add a file"), "{said}");
     assert!(started.stdout.is_empty(), "it never says that it listens");
 
     std::fs::write(world.folder.path().join("tenants/kiln-works.toml"), "name = ").unwrap();
@@ -58,7 +58,7 @@ async fn a_gateway_without_a_merchant_that_can_be_served_does_not_start() {
     let said = String::from_utf8_lossy(&started.stderr);
     assert_eq!(started.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("no merchant of the folder tenants can be served:\ntenants/kiln-works.toml:1:"),
+        said.contains("no merchant of the folder tenants can be served:\\ntenants/kiln-works.toml:1:"),
         "{said}"
     );
 }

@@ -28,6 +28,7 @@ mod host;
 mod hosted;
 mod inspector;
 mod kills;
+mod logging;
 mod order_events;
 mod orders;
 mod process;

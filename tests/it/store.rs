@@ -14,7 +14,7 @@ use std::sync::Arc;
 use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
 use merchant_gateway::domain::checkout::due::{self, Priority};
 use merchant_gateway::domain::checkout::session::{Session, Version};
-use merchant_gateway::domain::checkout::timeline::{Entry, Happening};
+use merchant_gateway::domain::checkout::timeline::{Entry, Happening, NotBegun};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Tenant};
 use merchant_gateway::domain::time::Timestamp;
@@ -81,6 +81,7 @@ contract!(
     a_flag_is_kept_once_per_payment,
     a_flag_is_resolved_once,
     a_timeline_grows_by_what_its_commits_tell,
+    payments_not_begun_are_one_entry_for_each_reason_written_once_a_minute,
     the_first_learned_account_stays_with_the_newest_key_that_was_verified,
     what_many_callers_commit_is_durable_and_gapless,
     an_event_is_written_with_its_order_or_not_at_all,
@@ -526,6 +527,39 @@ async fn a_timeline_grows_by_what_its_commits_tell(store: AnyStore) {
     assert!(matches!(store.commit(conflict).await, Err(CommitError::Conflict)));
     let id = session_id(1);
     assert_eq!(store.timeline(&harbor(), &id).await.unwrap(), [first, second, third]);
+    assert_eq!(store.timeline(&tenant("kiln", Mode::Test), &id).await.unwrap(), []);
+}
+
+async fn payments_not_begun_are_one_entry_for_each_reason_written_once_a_minute(store: AnyStore) {
+    let note = |reason: &str, at: i64, times| NotBegun {
+        reason: reason.to_owned(),
+        cause: None,
+        last: Timestamp::from_seconds(at),
+        times,
+    };
+    let id = session_id(1);
+    store.note_not_begun(&harbor(), &id, note("token_unread", 0, 1)).await.unwrap();
+    assert_eq!(store.timeline(&harbor(), &id).await.unwrap(), [], "there is no such session");
+    store.commit(create(&harbor(), ready(1))).await.unwrap();
+    for (reason, at, times) in
+        [("token_unread", 0, 1), ("payments_off", 10, 1), ("token_unread", 59, 5), ("token_unread", 60, 3)]
+    {
+        store.note_not_begun(&harbor(), &id, note(reason, at, times)).await.unwrap();
+    }
+    let told: Vec<(Timestamp, Happening)> = store
+        .timeline(&harbor(), &id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|entry| (entry.at, entry.what))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Timestamp::from_seconds(0), Happening::PaymentNotBegun(note("token_unread", 60, 4))),
+            (Timestamp::from_seconds(10), Happening::PaymentNotBegun(note("payments_off", 10, 1))),
+        ]
+    );
     assert_eq!(store.timeline(&tenant("kiln", Mode::Test), &id).await.unwrap(), []);
 }
 

@@ -211,6 +211,27 @@ pub enum Seen {
 }
 
 impl Seen {
+    /// Its kind, for the log.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Intent(intent) => intent.status.as_str(),
+            Self::Page(_) => "page",
+            Self::Declined { .. } => "declined",
+            Self::TokenRefused { .. } => "token_refused",
+            Self::RequestRefused { .. } => "request_refused",
+            Self::RefusedForGood { .. } => "refused_for_good",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::KeyRefused => "key_refused",
+            Self::OtherAccount => "other_account",
+            Self::Unknown(unknown) => unknown.as_str(),
+            Self::Absent { .. } => "absent",
+            Self::PutOff { .. } => "put_off",
+            Self::Unread => "unread",
+            Self::Beside { .. } => "further_payments",
+        }
+    }
+
     /// What was seen of the attempt, and the further payments beside it.
     #[must_use]
     pub fn apart(self) -> (Self, Vec<PaymentIntentId>) {
@@ -258,6 +279,18 @@ pub struct Unknown {
     pub replayed_error: bool,
     /// The stored request could not be sent again: its token cannot be opened.
     pub cannot_repeat: bool,
+}
+
+impl Unknown {
+    /// Its kind, for the log.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self { cannot_repeat: true, .. } => "cannot_be_sent_again",
+            Self { replayed_error: true, .. } => "replayed_server_error",
+            _ => "no_certain_answer",
+        }
+    }
 }
 
 /// A PaymentIntent as it was read.

@@ -259,3 +259,82 @@ pub enum Rejection {
     #[error("the shop cannot reach its records just now; try again in a moment")]
     Unavailable,
 }
+
+impl Rejection {
+    /// Its kind, for the log and for timelines.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::StaleRevision { .. } => "stale_revision",
+            Self::RevisionMissing => "revision_missing",
+            Self::NotPayable(_) => "not_payable",
+            Self::QuoteExpired => "quote_expired",
+            Self::Ended(_) => "ended",
+            Self::UnknownItem(_) => "unknown_item",
+            Self::Undecided => "undecided",
+            Self::PageOpen => "page_open",
+            Self::NotOffered(_) => "not_offered",
+            Self::TokenUsedElsewhere => "token_used_elsewhere",
+            Self::Token(_) => "token",
+            Self::Suspended => "suspended",
+            Self::AccountUnknown => "account_unknown",
+            Self::PaymentsOff => "payments_off",
+            Self::ClockDiffers => "clock_differs",
+            Self::TokenUnread => "token_unread",
+            Self::TooManyPayments => "too_many_payments",
+            Self::NotPaid(_) => "not_paid",
+            Self::RefundTooLarge { .. } => "refund_too_large",
+            Self::GoneBack => "gone_back",
+            Self::RefundUnderWay => "refund_under_way",
+            Self::ReferenceTaken(_) => "reference_taken",
+            Self::NotThatMany { .. } => "not_that_many",
+            Self::NothingToSend => "nothing_to_send",
+            Self::NotFrozen(_) => "not_frozen",
+            Self::Unverified(_) => "unverified",
+            Self::Busy => "busy",
+            Self::NoRoom => "no_room",
+            Self::Unreconciled => "unreconciled",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// Whether a payment was not begun for a reason that lies with the shop, the gateway or Stripe, and not with who pays.
+    /// What the records are silent about is not among them: then nothing can be written either.
+    #[must_use]
+    pub const fn keeps_from_paying(&self) -> bool {
+        match self {
+            Self::Suspended
+            | Self::AccountUnknown
+            | Self::PaymentsOff
+            | Self::ClockDiffers
+            | Self::TokenUnread
+            | Self::TooManyPayments
+            | Self::Unreconciled => true,
+            Self::NotFound
+            | Self::StaleRevision { .. }
+            | Self::RevisionMissing
+            | Self::NotPayable(_)
+            | Self::QuoteExpired
+            | Self::Ended(_)
+            | Self::UnknownItem(_)
+            | Self::Undecided
+            | Self::PageOpen
+            | Self::NotOffered(_)
+            | Self::TokenUsedElsewhere
+            | Self::Token(_)
+            | Self::NotPaid(_)
+            | Self::RefundTooLarge { .. }
+            | Self::GoneBack
+            | Self::RefundUnderWay
+            | Self::ReferenceTaken(_)
+            | Self::NotThatMany { .. }
+            | Self::NothingToSend
+            | Self::NotFrozen(_)
+            | Self::Unverified(_)
+            | Self::Busy
+            | Self::NoRoom
+            | Self::Unavailable => false,
+        }
+    }
+}

@@ -32,6 +32,26 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// The decision's name, as it is asked for.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Charged { .. } => "charged",
+            Self::NotCharged { .. } => "not_charged",
+        }
+    }
+
+    /// The payment that it names.
+    #[must_use]
+    pub const fn payment(&self) -> Option<&PaymentIntentId> {
+        match self {
+            Self::Charged { payment_intent } => Some(payment_intent),
+            Self::NotCharged { .. } => None,
+        }
+    }
+}
+
 /// What is looked at before a decision counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {

@@ -345,6 +345,18 @@ pub enum FreezeReason {
     Unreadable,
 }
 
+impl FreezeReason {
+    /// The reason as it is told.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PaymentDisagrees => "payment_disagrees",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 /// Why a session ended unpaid on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -16,7 +16,7 @@ use crate::domain::ids::{
 };
 use crate::domain::money::Money;
 use crate::domain::order::{Book, RefundState};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// How many of a session's first edits its timeline keeps, and how many of its last. Whoever edits without end writes no more
 /// than these; what concerns money is never left out. The numbers of the revisions show the gap.
@@ -71,6 +71,8 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         times: Option<u32>,
     },
+    /// Payments were not begun, for one reason.
+    PaymentNotBegun(NotBegun),
     /// An attempt was decided.
     AttemptEnded {
         /// Which.
@@ -126,6 +128,49 @@ pub enum Happening {
     },
     /// The buyer's name and address were erased.
     PersonalDataErased,
+}
+
+/// Payments that were not begun, for one reason. However many they are, they are one entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotBegun {
+    /// The reason's name.
+    pub reason: String,
+    /// What lay behind it, in words, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// When it last came up.
+    pub last: Timestamp,
+    /// How often, at least.
+    pub times: u32,
+}
+
+impl NotBegun {
+    /// It is written once in so many minutes at most.
+    pub const PAUSE_MINUTES: u64 = 1;
+
+    const PAUSE: Span = Span::minutes(Self::PAUSE_MINUTES.cast_signed());
+}
+
+impl Entry {
+    /// The entry of payments that were not begun.
+    #[must_use]
+    pub const fn not_begun(note: NotBegun) -> Self {
+        Self { at: note.last, what: Happening::PaymentNotBegun(note) }
+    }
+
+    /// Counts more of what it tells of: `None` where it tells of something else, else whether it is to be written again.
+    pub fn count(&mut self, note: &NotBegun) -> Option<bool> {
+        let Happening::PaymentNotBegun(known) = &mut self.what else { return None };
+        if known.reason != note.reason {
+            return None;
+        }
+        if note.last < known.last + NotBegun::PAUSE {
+            return Some(false);
+        }
+        let times = known.times.saturating_add(note.times);
+        *known = NotBegun { times, ..note.clone() };
+        Some(true)
+    }
 }
 
 impl Happening {

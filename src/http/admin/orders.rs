@@ -117,9 +117,13 @@ async fn refund(
     let placed = find(&merchant, &path).await?;
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
     let wish = RefundWish { reference: reference.clone(), amount, reason };
-    tracing::warn!(merchant = %tenant, %order, %reference, amount, ?reason, "refund_wanted");
+    let (session, because) = (&placed.order.session, reason.map(RefundReason::as_str));
+    tracing::warn!(
+        merchant = %tenant, %session, %order, %reference, amount_minor = amount, reason = because, "refund_wanted"
+    );
     let told = merchant.ask(&placed.order.session, Command::Refund(wish)).await.inspect_err(|rejection| {
-        tracing::warn!(merchant = %tenant, %order, %reference, %rejection, "refund_not_begun");
+        let code = rejection.code();
+        tracing::warn!(merchant = %tenant, %session, %order, %reference, code, %rejection, "refund_not_begun");
     })?;
     let known = told.session.book.refund_of(&reference);
     let Some(known) = known else {
@@ -185,7 +189,8 @@ async fn fulfill(
     let placed = find(&merchant, &path).await?;
     let told = merchant.ask(&placed.order.session, Command::Fulfill(fulfillment)).await?;
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
-    tracing::info!(merchant = %tenant, %order, %reference, "order_fulfilled");
+    let session = &placed.order.session;
+    tracing::info!(merchant = %tenant, %session, %order, %reference, "order_fulfilled");
     Ok(answer(&whole(&placed, &told)))
 }
 
@@ -209,7 +214,8 @@ async fn erase(
     };
     let pending: Vec<_> = merchant.deliveries(waiting).await?.into_iter().map(|event| event.id).collect();
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
-    tracing::warn!(merchant = %tenant, %order, erased, pending = pending.len(), "buyer_erased");
+    let session = &placed.order.session;
+    tracing::warn!(merchant = %tenant, %session, %order, erased, pending = pending.len(), "buyer_erased");
     Ok(answer(&json!({ "order": order, "erased": erased, "pending_deliveries": pending })))
 }
 

@@ -12,7 +12,7 @@ use crate::domain::checkout::command::{Answer, Command};
 use crate::domain::checkout::decision::Decision;
 use crate::domain::checkout::session::State;
 use crate::domain::checkout::timeline::Entry;
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::money::Money;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -50,9 +50,13 @@ async fn decide(
     )?;
     let tenant = &merchant.tenant().merchant;
     merchant.ask(&id, Command::Decide(decision.clone())).await.inspect_err(|rejection| {
-        tracing::warn!(merchant = %tenant, session = %id, ?decision, %rejection, "decision_refused");
+        let code = rejection.code();
+        tracing::warn!(
+            merchant = %tenant, session = %id, decision = decision.as_str(), code, %rejection, "decision_refused"
+        );
     })?;
-    tracing::warn!(merchant = %tenant, session = %id, ?decision, "session_decided");
+    let intent = decision.payment().map(PaymentIntentId::as_str);
+    tracing::warn!(merchant = %tenant, session = %id, decision = decision.as_str(), intent, "session_decided");
     let answer = merchant.ask(&id, Command::Read).await?;
     told(&merchant, &answer).await
 }

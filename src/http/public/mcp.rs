@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use tokio::time::Instant;
 
 use super::Public;
 use super::body::{self, Unread};
+use super::mcp_line::{Line, RATE_LIMITED, millis_since};
 use super::visit::{Stranger, Visit, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Command, Patch, Rejection};
+use crate::domain::ids::SessionId;
 use crate::protocol::capability::Capability;
 use crate::protocol::mcp::{
     Accepted, Caller, HeaderValue, Headers, Outcome, Parts, Response, SessionCall, Target, ToolCall,
@@ -51,42 +54,52 @@ pub(super) async fn not_allowed(request: HttpRequest, public: web::Data<Public>)
 
 /// One message in, one response out.
 async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Response {
+    let began = Instant::now();
     let view = merchant.view();
     match accept(parts, body, &view) {
         Accepted::Reply(response, caller) => {
             if let Err(too_many) = merchant.limiter().take(Budget::Request, caller.subject())
                 && !is_handshake(&caller, &response)
             {
-                record(merchant, &caller, None, 429);
+                let line = Line { outcome: RATE_LIMITED, status: 429, ..Line::of(merchant, &caller, began) };
+                line.write();
                 return rate_limited(&caller, seconds(too_many.retry_after));
             }
-            record(merchant, &caller, None, response.status);
+            Line::of(merchant, &caller, began).answered(&response).write();
             response
         }
         Accepted::Call(call, context) => {
             let caller = context.caller().clone();
             let tool = context.tool();
+            let line = Line {
+                tool: Some(tool),
+                session: named(merchant, &call),
+                ..Line::of(merchant, &caller, began)
+            };
             if let Err(too_many) = merchant.limiter().take(budget(merchant, &call), caller.subject()) {
                 if let Some(held) = payment_of(merchant, &call) {
                     // It may be the repeat of a payment that is under way or done, and was not looked at.
                     let response = finish(*context, Outcome::InProgress(held), merchant.capabilities());
-                    record(merchant, &caller, Some(tool), response.status);
+                    let code = Some("too_many_requests");
+                    Line { code, ..line.answered(&response) }.write();
                     return response;
                 }
-                record(merchant, &caller, Some(tool), 429);
+                Line { outcome: RATE_LIMITED, status: 429, ..line }.write();
                 return rate_limited(&caller, seconds(too_many.retry_after));
             }
             let outcome = match *call {
                 ToolCall::Read(read) => answer_from_view(&read, &view),
                 ToolCall::Session(call) => {
-                    let waiting = Waiting { merchant, tool };
+                    let waiting =
+                        Waiting { merchant, tool, session: line.session.clone(), began, hung_up: true };
                     let outcome = run(merchant, *call, caller.subject()).await;
                     waiting.answered();
                     outcome
                 }
             };
+            let line = line.of_outcome(&outcome);
             let response = finish(*context, outcome, merchant.capabilities());
-            record(merchant, &caller, Some(tool), response.status);
+            line.answered(&response).write();
             response
         }
     }
@@ -119,6 +132,15 @@ fn payment_of(merchant: &MerchantHandle, call: &ToolCall) -> Option<Capability> 
             merchant.opened(claimed).map(|_| claimed.clone())
         }
         _ => None,
+    }
+}
+
+/// The name of the session that a call is about, where the caller holds it.
+fn named(merchant: &MerchantHandle, call: &ToolCall) -> Option<SessionId> {
+    let ToolCall::Session(call) = call else { return None };
+    match &call.target {
+        Target::Existing(claimed) => merchant.opened(claimed).cloned(),
+        Target::New => None,
     }
 }
 
@@ -155,36 +177,31 @@ async fn run(
 struct Waiting<'a> {
     merchant: &'a MerchantHandle,
     tool: ToolName,
+    session: Option<SessionId>,
+    began: Instant,
+    hung_up: bool,
 }
 
 impl Waiting<'_> {
     /// It did not hang up.
-    fn answered(self) {
-        std::mem::forget(self);
+    fn answered(mut self) {
+        self.hung_up = false;
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        tracing::info!(merchant = %self.merchant.tenant().merchant, tool = self.tool.as_str(), "mcp_abandoned");
+        if !self.hung_up {
+            return;
+        }
+        tracing::info!(
+            merchant = %self.merchant.tenant().merchant,
+            session = self.session.as_ref().map(SessionId::as_str),
+            tool = self.tool.as_str(),
+            duration_ms = millis_since(self.began),
+            "mcp_abandoned"
+        );
     }
-}
-
-/// One line per message: who speaks which revision, what for, and how it was answered.
-fn record(merchant: &MerchantHandle, caller: &Caller, tool: Option<ToolName>, status: u16) {
-    let client = caller.client();
-    tracing::info!(
-        merchant = %merchant.tenant().merchant,
-        era = ?caller.era(),
-        version = %caller.version().as_str(),
-        method = caller.method(),
-        tool = tool.map(ToolName::as_str),
-        client = client.map(|client| client.name.as_str()),
-        client_version = client.map(|client| client.version.as_str()),
-        trace_id = caller.trace_id(),
-        status,
-        "mcp_answered"
-    );
 }
 
 fn seconds(wait: Duration) -> u32 {

@@ -8,6 +8,7 @@ mod challenge;
 mod checkout;
 mod html;
 mod mcp;
+mod mcp_line;
 mod orders;
 mod visit;
 mod webhooks;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::Public;
 use super::html::{self, Kind, escape};
 use super::visit::{self, Visit, not_found};
+use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Command, PlacedOrder};
 use crate::domain::ids::{ItemId, OrderId};
 use crate::domain::merchant::MerchantView;
@@ -41,7 +42,7 @@ pub(super) async fn page(
     let placed = match visitor.merchant.order(&id).await {
         Ok(Some(placed)) => placed,
         Ok(None) => return not_found(),
-        Err(error) => return failed(&id, &error),
+        Err(error) => return failed((&visitor.merchant, &id), &error),
     };
     match visitor.merchant.ask(&placed.order.session, Command::Read).await {
         Ok(answer) => {
@@ -49,12 +50,13 @@ pub(super) async fn page(
             let page = render(&placed, &answer.session.book, &view);
             html::answer(StatusCode::OK, Kind::Text, &view).body(page)
         }
-        Err(rejection) => failed(&id, &rejection),
+        Err(rejection) => failed((&visitor.merchant, &id), &rejection),
     }
 }
 
-fn failed(order: &OrderId, error: &dyn std::fmt::Display) -> HttpResponse {
-    tracing::error!(%order, %error, "order_page_failed");
+fn failed((merchant, order): (&MerchantHandle, &OrderId), error: &dyn std::fmt::Display) -> HttpResponse {
+    let merchant = &merchant.tenant().merchant;
+    tracing::error!(%merchant, %order, %error, "order_page_failed");
     HttpResponse::ServiceUnavailable()
         .content_type("text/plain; charset=utf-8")
         .body("The order cannot be shown just now. Please try again in a moment.\n")

@@ -14,7 +14,7 @@ use super::headers::{self, HeaderValue, Headers, Parts, VERSION};
 use super::message::{self, Envelope, Kind, StrictError};
 use super::method::Method;
 use super::opening::{Opening, legacy_version};
-use super::response::{Cache, Response, tail};
+use super::response::{Cache, Ended, Response, tail};
 use super::tools::{self, Outcome, ToolCall, ToolName, ToolResult};
 use super::{discovery, resources};
 use crate::domain::merchant::MerchantView;
@@ -133,8 +133,9 @@ pub fn finish(context: ReplyContext, outcome: Outcome, capabilities: &Capabiliti
 fn tool_response(era: Era, id: &RawValue, result: Option<ToolResult>) -> Response {
     match result {
         Some(result) => {
+            let ended = if result.is_error() { Ended::ToolError } else { Ended::Well };
             let (head, meta) = result.into_json();
-            Response::result(id, &[&head, &tail(era, Cache::No, &meta)])
+            Response { ended, ..Response::result(id, &[&head, &tail(era, Cache::No, &meta)]) }
         }
         None => Response::error(era, Some(id), &Fault::Internal),
     }

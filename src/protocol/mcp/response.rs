@@ -24,6 +24,31 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// Body; empty for 202.
     pub body: Vec<u8>,
+    /// How it ended, for the log.
+    pub ended: Ended,
+}
+
+/// How a request ended, whatever its HTTP status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was done.
+    Well,
+    /// A tool answered that it did not do it: `isError`.
+    ToolError,
+    /// The message was turned away, before any tool.
+    Refused,
+}
+
+impl Ended {
+    /// Its name, for the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Well => "ok",
+            Self::ToolError => "tool_error",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// `{"name": …, "version": …}`.
@@ -75,7 +100,8 @@ impl Response {
     fn json(status: u16, body: Vec<u8>) -> Self {
         let headers =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-        Self { status, headers, body }
+        let ended = if status < 400 { Ended::Well } else { Ended::Refused };
+        Self { status, headers, body, ended }
     }
 
     /// A result: the id between two halves that are known beforehand.
@@ -100,12 +126,12 @@ impl Response {
         if let (Some(data), Some(object)) = (fault.data(), error.as_object_mut()) {
             object.insert("data".to_owned(), data);
         }
-        Self::json(fault.status(era), error_body(id, &error))
+        Self { ended: Ended::Refused, ..Self::json(fault.status(era), error_body(id, &error)) }
     }
 
     /// 202 to an accepted notification, without a body.
     pub(super) const fn accepted() -> Self {
-        Self { status: 202, headers: Vec::new(), body: Vec::new() }
+        Self { status: 202, headers: Vec::new(), body: Vec::new(), ended: Ended::Well }
     }
 
     fn plain_error(status: u16, id: Option<&RawValue>, message: &str) -> Self {

@@ -6,7 +6,7 @@ use super::apply::Failure;
 use super::reader::failed;
 use super::rows::{self, FlagRecord};
 use crate::domain::checkout::attempt::Flag;
-use crate::domain::checkout::timeline::{EDITS_KEPT, Entry};
+use crate::domain::checkout::timeline::{EDITS_KEPT, Entry, NotBegun};
 use crate::domain::ids::{FlagId, SessionId, Tenant};
 use crate::store::{KeptFlag, Resolution, StoreError, WhichFlags, name};
 
@@ -73,6 +73,56 @@ pub(super) async fn tell<E: From<StoreError>>(
             .await?;
     }
     Ok(())
+}
+
+/// Counts payments that were not begun in the entry of their reason, or adds it; nothing where there is no such session.
+pub(super) async fn not_begun<E: From<StoreError>>(
+    connection: &mut SqliteConnection,
+    (tenant, session): (&Tenant, &SessionId),
+    note: &NotBegun,
+) -> Result<(), Failure<E>> {
+    let known: Option<(i64, String)> = sqlx::query_as(
+        "SELECT number, entry FROM timeline
+         WHERE tenant = ?1 AND mode = ?2 AND session = ?3
+           AND entry ->> 'event' = 'payment_not_begun' AND entry ->> 'reason' = ?4",
+    )
+    .bind(tenant.merchant.as_str())
+    .bind(tenant.mode.as_str())
+    .bind(session.as_str())
+    .bind(&note.reason)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some((number, entry)) = known else {
+        let there: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM sessions WHERE tenant = ?1 AND mode = ?2 AND id = ?3)",
+        )
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(session.as_str())
+        .fetch_one(&mut *connection)
+        .await?;
+        let entry = text(&Entry::not_begun(note.clone()))?;
+        return if there { tell(connection, (tenant, session), &entry).await } else { Ok(()) };
+    };
+    let what = format!("the timeline of {session} of {}", name(tenant));
+    let mut entry: Entry = rows::json(&what, &entry).map_err(|error| Failure::Refused(error.into()))?;
+    if entry.count(note) == Some(true) {
+        sqlx::query(
+            "UPDATE timeline SET entry = ?5 WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
+        )
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(session.as_str())
+        .bind(number)
+        .bind(text(&entry)?)
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+fn text<E: From<StoreError>>(entry: &Entry) -> Result<String, Failure<E>> {
+    rows::text("an entry of a timeline", entry).map_err(|error| Failure::Refused(error.into()))
 }
 
 /// Resolves a flag, unless it is resolved already; the row as it then stands.

@@ -19,7 +19,8 @@ use super::writing::{self, Writing};
 use super::{inbox, journal, keys, outbox, restores, retention};
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::session::Version;
-use crate::domain::ids::{AccountId, FlagId, OrderEventId, StripeEventId, Tenant};
+use crate::domain::checkout::timeline::NotBegun;
+use crate::domain::ids::{AccountId, FlagId, OrderEventId, SessionId, StripeEventId, Tenant};
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::{
@@ -50,6 +51,8 @@ pub(super) enum Write {
     Resolution(Box<(Tenant, FlagId, Resolution)>, Asked<Option<KeptFlag>, StoreError>),
     /// A flag beside any session.
     Flag(Box<(Tenant, Flag)>, Asked<(), StoreError>),
+    /// Payments that were not begun.
+    NotBegun(Box<(Tenant, SessionId, NotBegun)>, Asked<(), StoreError>),
     /// A restore accounted for.
     Reconciled(Box<(Tenant, String)>, Asked<(), StoreError>),
     /// Order numbers that may have been given already because of a restore.
@@ -139,13 +142,13 @@ impl Writer {
             }
             if !writes.is_empty() && self.write(writes).await == Health::Lost {
                 // What a failed write left behind is not known: only a process that reads the file anew may go on.
-                tracing::error!("the database cannot be trusted to write any more; the store stops");
+                tracing::error!("store_stops_in_doubt");
                 self.connection = None;
                 break;
             }
         }
         if let Err(error) = self.finish().await {
-            tracing::warn!(%error, "the database was not closed in order; its log is read again at the next start");
+            tracing::warn!(%error, "database_not_closed_in_order");
         }
         drop(self.lock);
         for done in closers {
@@ -158,7 +161,7 @@ impl Writer {
         let written = self.transaction(&mut writes).await;
         self.writing.note(&written);
         if let Err(error) = &written {
-            tracing::error!(%error, writes = writes.len(), "a transaction of the store failed");
+            tracing::error!(%error, writes = writes.len(), "store_transaction_failed");
             // What state the connection is in is anyone's guess. Closing it rolls back what it may hold.
             if let Some(connection) = self.connection.take() {
                 drop(connection.close().await);
@@ -173,6 +176,7 @@ impl Writer {
                 Write::Account(_, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
                 Write::Flag(_, asked)
+                | Write::NotBegun(_, asked)
                 | Write::Reconciled(_, asked)
                 | Write::NumbersGiven(_, asked)
                 | Write::Followed(_, asked)
@@ -218,6 +222,11 @@ impl Writer {
                 Write::Flag(flagging, asked) => {
                     let (tenant, flag) = flagging.as_ref();
                     let applied = journal::raise(&mut savepoint, tenant, flag).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::NotBegun(noting, asked) => {
+                    let (tenant, session, note) = noting.as_ref();
+                    let applied = journal::not_begun(&mut savepoint, (tenant, session), note).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Reconciled(reconciled, asked) => {

@@ -19,7 +19,7 @@ use merchant_gateway::domain::order::RefundRequest;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, KeyNews, KeyWatch, Listing, Observation, SellerAccount, StoredCharge, StoredPage,
+    AccountError, KeyNews, KeyWatch, Listing, Noted, Observation, SellerAccount, StoredCharge, StoredPage,
     StoredRefund, Stripe, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -149,17 +149,17 @@ impl SellerAccount for ModelSeller {
     }
 
     async fn account_id(&self) -> Result<AccountId, AccountError> {
-        let unread = || AccountError::Unread("the weather".to_owned());
+        let unread = || AccountError::Unread(Box::default());
         let id = self.request(|_, _| format!("acct_{}", &self.key[8..]).parse()).await.ok_or_else(unread)?;
         id.map_err(|_| unread())
     }
 
-    async fn token_facts(&self, token: &SharedPaymentToken) -> Result<TokenFacts, GatherError> {
+    async fn token_facts(&self, token: &SharedPaymentToken) -> Observation<Result<TokenFacts, GatherError>> {
         if self.is_limited() {
-            return Err(GatherError::Limited);
+            return Err(GatherError::Limited).into();
         }
         let facts = self.request(|account, now| account.facts(token.expose(), now)).await;
-        facts.unwrap_or(Err(GatherError::Unread))
+        facts.unwrap_or(Err(GatherError::Unread)).into()
     }
 
     async fn charge(&self, stored: &StoredCharge<'_>) -> Observation {
@@ -238,15 +238,15 @@ impl SellerAccount for ModelSeller {
             .into()
     }
 
-    async fn pages_within(&self, _: &MerchantId, _: Window) -> Option<Vec<PageSeen>> {
+    async fn pages_within(&self, _: &MerchantId, _: Window) -> Result<Vec<PageSeen>, Noted> {
         panic!("nothing in memory was ever restored")
     }
 
-    async fn payments_within(&self, _: &MerchantId, _: Window) -> Option<Vec<IntentSeen>> {
+    async fn payments_within(&self, _: &MerchantId, _: Window) -> Result<Vec<IntentSeen>, Noted> {
         panic!("nothing in memory was ever restored")
     }
 
-    async fn touched_within(&self, _: Window) -> Option<BTreeSet<PaymentIntentId>> {
+    async fn touched_within(&self, _: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
         panic!("nothing in memory was ever restored")
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use merchant_gateway::domain::checkout::command::PlacedOrder;
 use merchant_gateway::domain::checkout::due::Priority;
 use merchant_gateway::domain::checkout::session::Version;
-use merchant_gateway::domain::checkout::timeline::Entry;
+use merchant_gateway::domain::checkout::timeline::{Entry, NotBegun};
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderId, RefundNumber, SessionId, SptHash, Tenant,
 };
@@ -173,6 +173,15 @@ impl Store for MoodyStore {
 
     async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
         self.answer(self.rows.timeline(tenant, session)).await
+    }
+
+    async fn note_not_begun(
+        &self,
+        tenant: &Tenant,
+        session: &SessionId,
+        note: NotBegun,
+    ) -> Result<(), StoreError> {
+        self.rows.note_not_begun(tenant, session, note).await
     }
 
     async fn tenants_with_due_sessions(

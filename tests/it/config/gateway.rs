@@ -46,7 +46,10 @@ fn the_default_alone_is_a_whole_configuration() {
     assert_eq!(config.stripe.version, "2026-09-30.preview");
     assert_eq!(config.stripe.request_timeout, Duration::from_secs(30));
     assert_eq!(config.secrets.master_key, GatewaySecretRef::Env("GATEWAY_MASTER_KEY".to_owned()));
-    assert_eq!((config.log.format, config.log.filter.as_str()), (LogFormat::Text, "info"));
+    assert_eq!(
+        (config.log.format, config.log.filter.as_str()),
+        (LogFormat::Text, "warn,merchant_gateway=info")
+    );
 }
 
 #[test]

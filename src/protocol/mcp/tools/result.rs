@@ -23,6 +23,11 @@ impl ToolResult {
         Self { texts: vec![text], structured: None, is_error: true, meta: Map::new() }
     }
 
+    /// Whether it is a failure.
+    pub(in super::super) const fn is_error(&self) -> bool {
+        self.is_error
+    }
+
     /// A result in a sentence and as data. The data is also a text block, for clients that know no other.
     pub(super) fn data(sentence: String, content: &impl Serialize) -> Option<Self> {
         let json = serde_json::to_string(content).ok()?;

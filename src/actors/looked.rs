@@ -1,0 +1,172 @@
+//! What the log tells of looks at Stripe: one line for each, loud where an operator should look.
+//!
+//! Invariant: a look that showed nothing names its cause here, and nowhere else.
+
+use tokio::time::Instant;
+
+use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
+use crate::domain::checkout::attempt::Seen;
+use crate::domain::ids::{AttemptNumber, PaymentIntentId, SessionId, Tenant};
+use crate::stripe::{Noted, Observation};
+
+/// Who was looked for, and since when.
+#[derive(Clone, Copy)]
+pub(super) struct Looked<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) session: &'a SessionId,
+    /// Waiting for a place at Stripe counts.
+    pub(super) began: Instant,
+}
+
+/// Milliseconds since a moment.
+pub(super) fn millis_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A cause for a line, whoever could not name one.
+fn cause_of(noted: &Noted) -> &str {
+    noted.cause.as_deref().unwrap_or("the answer does not tell")
+}
+
+impl Looked<'_> {
+    /// Says what was seen of an attempt.
+    pub(super) fn at_attempt(self, attempt: AttemptNumber, observed: &Observation) {
+        let (merchant, session) = (&self.tenant.merchant, self.session);
+        let (attempt, duration_ms) = (attempt.0, millis_since(self.began));
+        let Observation { seen, request_id, noted } = observed;
+        let Noted { status, code, decline_code, address, .. } = noted;
+        match seen {
+            Seen::Intent(intent) => {
+                let (intent, status) = (&intent.id, intent.status.as_str());
+                tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %intent, status, "payment_seen");
+            }
+            Seen::Page(page) => {
+                let (page, status) = (&page.id, page.status.as_str());
+                tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %page, status, "payment_page_seen");
+            }
+            Seen::Declined { requires_3ds, .. } => {
+                tracing::info!(
+                    %merchant, %session, attempt, request_id, duration_ms, code, decline_code, requires_3ds,
+                    "payment_declined"
+                );
+            }
+            Seen::PutOff { after } => {
+                let after_ms = after.as_millis();
+                tracing::debug!(%merchant, %session, attempt, after_ms, "payment_reading_put_off");
+            }
+            Seen::Absent { .. } => {
+                tracing::info!(%merchant, %session, attempt, request_id, duration_ms, "payment_not_found");
+            }
+            Seen::Unread | Seen::Unknown(_) => {
+                tracing::warn!(
+                    %merchant, %session, attempt, request_id, duration_ms, outcome = seen.as_str(), status, code,
+                    address, cause = cause_of(noted), "payment_unknown"
+                );
+            }
+            Seen::TokenRefused { maybe_consumed, detail } => {
+                tracing::warn!(
+                    %merchant, %session, attempt, request_id, duration_ms, maybe_consumed, detail,
+                    "payment_token_refused"
+                );
+            }
+            Seen::RequestRefused { detail } => {
+                tracing::error!(%merchant, %session, attempt, request_id, duration_ms, detail, "payment_request_refused");
+            }
+            Seen::RefusedForGood { detail } => {
+                tracing::warn!(%merchant, %session, attempt, request_id, duration_ms, detail, "payment_refused_for_good");
+            }
+            Seen::IdempotencyConflict => {
+                tracing::error!(%merchant, %session, attempt, request_id, duration_ms, "payment_idempotency_conflict");
+            }
+            Seen::KeyRefused => {
+                tracing::warn!(%merchant, %session, attempt, request_id, duration_ms, "attempt_waits_for_a_good_key");
+            }
+            Seen::OtherAccount => {
+                tracing::error!(%merchant, %session, attempt, request_id, duration_ms, "attempt_waits_for_its_account");
+            }
+            Seen::Beside { seen, paid } => {
+                let intents = listed(paid);
+                let outcome = seen.as_str();
+                tracing::error!(
+                    %merchant, %session, attempt, request_id, duration_ms, outcome, intents, "further_payments_seen"
+                );
+            }
+        }
+    }
+
+    /// Says what was seen of a payment that its session cannot account for.
+    pub(super) fn at_unexplained(self, payment: &PaymentIntentId, observed: &Observation) {
+        let (merchant, session, duration_ms) =
+            (&self.tenant.merchant, self.session, millis_since(self.began));
+        let Observation { seen, request_id, noted: Noted { status, code, address, cause, .. } } = observed;
+        tracing::info!(
+            %merchant, %session, %payment, request_id, duration_ms, outcome = seen.as_str(), status, code, address, cause,
+            "unexplained_payment_read"
+        );
+    }
+
+    /// Says what was seen of a paid order.
+    pub(super) fn at_order(self, observed: &Observation<OrderSeen>) {
+        let (merchant, session, duration_ms) =
+            (&self.tenant.merchant, self.session, millis_since(self.began));
+        let Observation { seen, request_id, noted } = observed;
+        let Noted { status, code, address, .. } = noted;
+        let refund = match seen {
+            OrderSeen::Asked { number, .. } => Some(number.0),
+            OrderSeen::Read { .. } | OrderSeen::PutOff { .. } | OrderSeen::Unread => None,
+        };
+        match seen {
+            OrderSeen::Asked { answer, .. } => match answer {
+                RefundAnswer::Made(seen) => {
+                    let (id, status) = (&seen.id, seen.status.as_str());
+                    tracing::info!(%merchant, %session, refund, request_id, duration_ms, %id, status, "refund_made");
+                }
+                RefundAnswer::Refused { why, stored } => {
+                    tracing::warn!(
+                        %merchant, %session, refund, request_id, duration_ms, code, why, stored, "refund_refused"
+                    );
+                }
+                RefundAnswer::Conflict => {
+                    tracing::error!(
+                        %merchant, %session, refund, request_id, duration_ms, "refund_idempotency_conflict"
+                    );
+                }
+                RefundAnswer::KeyRefused => {
+                    tracing::warn!(
+                        %merchant, %session, refund, request_id, duration_ms, "refund_waits_for_a_good_key"
+                    );
+                }
+                RefundAnswer::Unverified => {
+                    tracing::warn!(%merchant, %session, refund, "refund_waits_until_the_account_is_known");
+                }
+                RefundAnswer::OtherAccount => {
+                    tracing::error!(%merchant, %session, refund, "refund_waits_for_its_account");
+                }
+                RefundAnswer::Unknown(unknown) => {
+                    tracing::warn!(
+                        %merchant, %session, refund, request_id, duration_ms, outcome = unknown.as_str(), status, code,
+                        address, cause = cause_of(noted), "refund_unknown"
+                    );
+                }
+            },
+            OrderSeen::Read { refunds, disputes, .. } => {
+                let (refunds, disputes) = (refunds.len(), disputes.as_ref().map(Vec::len));
+                tracing::info!(%merchant, %session, request_id, duration_ms, refunds, disputes, "order_seen");
+            }
+            OrderSeen::PutOff { after } => {
+                tracing::debug!(%merchant, %session, after_ms = after.as_millis(), "order_reading_put_off");
+            }
+            OrderSeen::Unread => {
+                tracing::warn!(
+                    %merchant, %session, request_id, duration_ms, status, code, address, cause = cause_of(noted),
+                    "order_unread"
+                );
+            }
+        }
+    }
+}
+
+/// Ids as one field.
+pub(super) fn listed<T: ToString>(ids: &[T]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}

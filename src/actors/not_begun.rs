@@ -1,0 +1,110 @@
+//! Payments that were turned away before anything was asked to be charged: one line in the log each, and in the session's
+//! timeline one entry for each reason.
+//!
+//! Invariant: a session's timeline is written at most once a minute for each reason, however often somebody asks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::merchant::Shared;
+use super::services::Services;
+use crate::domain::checkout::timeline::NotBegun;
+use crate::domain::ids::SessionId;
+use crate::stripe::{Noted, in_words};
+
+/// How often the timeline is written for one reason at most.
+const PAUSE: Duration = Duration::from_mins(NotBegun::PAUSE_MINUTES);
+
+/// What became of asking Stripe about a payment's token; nothing where it was not asked.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) noted: Noted,
+    pub(super) request_id: Option<String>,
+    pub(super) duration_ms: Option<u64>,
+}
+
+/// A payment that was not begun.
+pub(super) struct TurnedAway<'a> {
+    pub(super) reason: &'static str,
+    pub(super) told: &'a Told,
+}
+
+/// What one session's timeline was told.
+#[derive(Debug, Default)]
+pub(super) struct NotBegunNotes(BTreeMap<&'static str, Written>);
+
+/// When one reason was last written, and how often it came up since.
+#[derive(Debug)]
+struct Written {
+    at: Instant,
+    since: u32,
+}
+
+impl NotBegunNotes {
+    /// Logs that a payment was not begun, and has the timeline tell of it.
+    pub(super) fn note(
+        &mut self,
+        (services, merchant, session): (&Arc<Services>, &Shared, &SessionId),
+        turned_away: &TurnedAway<'_>,
+    ) {
+        let TurnedAway { reason, told: Told { noted, request_id, duration_ms } } = turned_away;
+        let Noted { status, code, address, cause, .. } = noted;
+        let tenant = merchant.tenant.clone();
+        tracing::warn!(
+            merchant = %tenant.merchant, %session, reason, request_id, duration_ms, status, code, address, cause,
+            "payment_not_begun"
+        );
+        let Some(times) = self.due(reason) else { return };
+        let last = services.clock.now();
+        let cause = cause.as_ref().map(|_| noted.to_string());
+        let note = NotBegun { reason: (*reason).to_owned(), cause, last, times };
+        let (stores, session) = (Arc::clone(services), session.clone());
+        services.io.start(async move {
+            if let Err(error) = stores.store.note_not_begun(&tenant, &session, note).await {
+                let merchant = &tenant.merchant;
+                tracing::error!(%merchant, %session, cause = in_words(&error), "timeline_not_written");
+            }
+        });
+    }
+
+    /// How many are to be written now; `None` while it was written shortly before.
+    fn due(&mut self, reason: &'static str) -> Option<u32> {
+        let now = Instant::now();
+        match self.0.get_mut(reason) {
+            Some(written) if now < written.at + PAUSE => {
+                written.since = written.since.saturating_add(1);
+                None
+            }
+            Some(written) => {
+                let times = written.since.saturating_add(1);
+                *written = Written { at: now, since: 0 };
+                Some(times)
+            }
+            None => {
+                self.0.insert(reason, Written { at: now, since: 0 });
+                Some(1)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reason_is_written_once_a_minute_with_how_often_it_came_up() {
+        let mut notes = NotBegunNotes::default();
+        assert_eq!(notes.due("token_unread"), Some(1));
+        for _ in 0..1000 {
+            assert_eq!(notes.due("token_unread"), None);
+        }
+        assert_eq!(notes.due("payments_off"), Some(1), "another reason is told at once");
+        tokio::time::advance(PAUSE).await;
+        assert_eq!(notes.due("token_unread"), Some(1001));
+        assert_eq!(notes.due("token_unread"), None);
+    }
+}

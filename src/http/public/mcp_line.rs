@@ -1,0 +1,92 @@
+//! The log's line of one MCP message: who speaks which revision, what for, and what came of it.
+//!
+//! Invariant: a session is told by its name, and never by the capability that opens it.
+
+use tokio::time::Instant;
+
+use crate::actors::MerchantHandle;
+use crate::domain::ids::SessionId;
+use crate::protocol::mcp::{Caller, Ended, Outcome, Response, ToolName};
+
+/// The outcome of a message for which there was no room in the limits.
+pub(super) const RATE_LIMITED: &str = "rate_limited";
+
+/// What the line tells.
+pub(super) struct Line<'a> {
+    pub(super) merchant: &'a MerchantHandle,
+    pub(super) caller: &'a Caller,
+    pub(super) began: Instant,
+    pub(super) tool: Option<ToolName>,
+    pub(super) session: Option<SessionId>,
+    /// The session's state, as it was answered.
+    pub(super) state: Option<&'static str>,
+    /// How the message ended.
+    pub(super) outcome: &'static str,
+    /// Why it was not done, or what the shopper was told of a payment.
+    pub(super) code: Option<&'static str>,
+    pub(super) status: u16,
+}
+
+impl<'a> Line<'a> {
+    /// A message that came at `began`.
+    pub(super) fn of(merchant: &'a MerchantHandle, caller: &'a Caller, began: Instant) -> Self {
+        let outcome = Ended::Well.as_str();
+        Self {
+            merchant,
+            caller,
+            began,
+            tool: None,
+            session: None,
+            state: None,
+            outcome,
+            code: None,
+            status: 200,
+        }
+    }
+
+    /// The same, with what came of a call.
+    pub(super) fn of_outcome(self, outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Read(_) => self,
+            Outcome::Session(answer) => Self {
+                session: Some(answer.session.id.clone()),
+                state: Some(answer.session.state.name()),
+                code: answer.notice.as_ref().map(|notice| notice.code.as_str()),
+                ..self
+            },
+            Outcome::Refused(rejection) => Self { code: Some(rejection.code()), ..self },
+            Outcome::InProgress(_) => Self { code: Some("undecided"), ..self },
+        }
+    }
+
+    /// The same, with the answer.
+    pub(super) fn answered(self, response: &Response) -> Self {
+        Self { status: response.status, outcome: response.ended.as_str(), ..self }
+    }
+
+    pub(super) fn write(self) {
+        let client = self.caller.client();
+        tracing::info!(
+            merchant = %self.merchant.tenant().merchant,
+            session = self.session.as_ref().map(SessionId::as_str),
+            era = self.caller.era().as_str(),
+            version = self.caller.version().as_str(),
+            method = self.caller.method(),
+            tool = self.tool.map(ToolName::as_str),
+            client = client.map(|client| client.name.as_str()),
+            client_version = client.map(|client| client.version.as_str()),
+            trace_id = self.caller.trace_id(),
+            status = self.status,
+            outcome = self.outcome,
+            code = self.code,
+            state = self.state,
+            duration_ms = millis_since(self.began),
+            "mcp_answered"
+        );
+    }
+}
+
+/// Milliseconds since a moment.
+pub(super) fn millis_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

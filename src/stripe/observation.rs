@@ -1,0 +1,114 @@
+//! What one look at Stripe showed, and what the log tells of it beside that.
+//!
+//! Invariant: nothing of a body but Stripe's own codes is kept, and no text that quotes what was sent.
+
+use std::fmt;
+
+use super::answers::ErrorBody;
+use super::transport::{Reply, TransportError};
+use crate::domain::checkout::attempt::Seen;
+
+/// As much of one of Stripe's codes as is kept.
+const LONGEST_CODE: usize = 64;
+
+/// What one look at Stripe showed, and the `Request-Id` under which Stripe knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation<T = Seen> {
+    /// What was seen.
+    pub seen: T,
+    /// `req_…`; `None` where no answer came.
+    pub request_id: Option<String>,
+    /// What else the log tells of it.
+    pub noted: Noted,
+}
+
+/// What the log tells of an answer, or of why there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// The answer's HTTP status.
+    pub status: Option<u16>,
+    /// Stripe's `code`, or the type of an error without one.
+    pub code: Option<String>,
+    /// Stripe's `decline_code`.
+    pub decline_code: Option<String>,
+    /// Host and port that gave no answer.
+    pub address: Option<String>,
+    /// Why nothing was learned, in words.
+    pub cause: Option<String>,
+}
+
+impl<T> From<T> for Observation<T> {
+    fn from(seen: T) -> Self {
+        Self { seen, request_id: None, noted: Noted::default() }
+    }
+}
+
+impl<T> Observation<T> {
+    /// What an answer says.
+    pub(super) fn of(seen: T, reply: &Reply) -> Self {
+        Self { seen, request_id: reply.request_id.clone(), noted: Noted::of(reply) }
+    }
+
+    /// Nothing was asked, for a reason that the log tells.
+    #[must_use]
+    pub fn not_asked(seen: T, cause: &str) -> Self {
+        let noted = Noted { cause: Some(cause.to_owned()), ..Noted::default() };
+        Self { seen, request_id: None, noted }
+    }
+
+    /// No answer came.
+    pub(super) fn unanswered(seen: T, error: &TransportError) -> Self {
+        Self { seen, request_id: None, noted: error.into() }
+    }
+}
+
+impl Noted {
+    /// Something in a listing cannot be read.
+    pub(super) fn unreadable() -> Self {
+        let cause = Some("a part of what Stripe lists cannot be understood".to_owned());
+        Self { cause, ..Self::default() }
+    }
+
+    /// What an answer tells, whatever it means.
+    pub(super) fn of(reply: &Reply) -> Self {
+        let error = if reply.status >= 400 { reply.json::<ErrorBody>() } else { None };
+        let cut = |text: String| text.chars().take(LONGEST_CODE).collect::<String>();
+        let (code, decline_code) = match error {
+            Some(ErrorBody { error }) => (error.code.or(Some(error.kind)), error.decline_code),
+            None => (None, None),
+        };
+        let cause = match reply.status {
+            _ if !reply.clock_agrees => Some("Stripe's clock differs from this machine's".to_owned()),
+            ..300 => None,
+            status => Some(format!("Stripe answered with status {status}")),
+        };
+        Self {
+            status: Some(reply.status),
+            code: code.map(cut),
+            decline_code: decline_code.map(cut),
+            address: None,
+            cause,
+        }
+    }
+}
+
+impl fmt::Display for Noted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(address) = &self.address {
+            write!(f, "{address}: ")?;
+        }
+        f.write_str(self.cause.as_deref().unwrap_or("the answer does not tell"))
+    }
+}
+
+impl From<&TransportError> for Noted {
+    fn from(error: &TransportError) -> Self {
+        let (address, cause) = match error {
+            TransportError::NoAnswer { address, why } => (Some(address.clone()), why.clone()),
+            TransportError::Setup(_) | TransportError::Key | TransportError::TooLarge => {
+                (None, error.to_string())
+            }
+        };
+        Self { address, cause: Some(cause), ..Self::default() }
+    }
+}
