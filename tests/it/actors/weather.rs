@@ -29,6 +29,7 @@ struct Sky {
 }
 
 /// What a test wants to happen.
+#[expect(clippy::struct_excessive_bools, reason = "each is a mishap of its own")]
 #[derive(Clone, Copy, Default)]
 pub struct Script {
     pub loads_take: Duration,
