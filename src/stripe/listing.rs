@@ -1,0 +1,157 @@
+//! Listings of one account, read page by page (Stripe's cursor pagination, `starting_after`).
+//!
+//! Invariant: a listing that did not come to its end is never taken for one that did.
+
+use serde::de::DeserializeOwned;
+
+use super::StripeAccount;
+use super::answers::{Identified, List, PaymentIntent};
+use super::observation::{Noted, Observation};
+use super::seller::Window;
+use super::transport::Reply;
+use crate::domain::checkout::attempt::Seen;
+use crate::domain::time::Timestamp;
+
+/// The most pages of a listing that are read: 20 000 payments of one account.
+pub(super) const MOST_PAGES: u32 = 200;
+
+/// How often one page of a long listing is asked for.
+const PAGE_TRIES: u32 = 3;
+
+/// The payments of a listing that came to its end.
+pub(super) struct ListedSince {
+    pub(super) found: Vec<PaymentIntent>,
+    pub(super) clocks_agree: bool,
+    /// Of its last page.
+    pub(super) request_id: Option<String>,
+}
+
+/// A listing: where, of what, and how far it is read.
+pub(super) struct Listed<'a> {
+    pub(super) path: &'a str,
+    /// What it is cut by.
+    pub(super) wanted: &'a [(&'a str, &'a str)],
+    /// The most pages that are read.
+    pub(super) most: u32,
+    /// How often each is asked for.
+    pub(super) tries: u32,
+}
+
+impl StripeAccount {
+    /// Every payment made since, that `keep` wants; what was seen instead where that did not come to its end.
+    pub(super) async fn made_since(
+        &self,
+        from: Timestamp,
+        keep: impl Fn(&PaymentIntent) -> bool + Send + Sync,
+    ) -> Result<ListedSince, Observation> {
+        let from = from.as_seconds().to_string();
+        let mut found: Vec<PaymentIntent> = Vec::new();
+        let mut after: Option<String> = None;
+        let mut clocks_agree = true;
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![("created[gte]", from.as_str()), ("limit", "100")];
+            if let Some(after) = &after {
+                query.push(("starting_after", after));
+            }
+            let reply = match self.get("/v1/payment_intents", &query).await {
+                Ok(reply) => reply,
+                Err(error) => return Err(Observation::unanswered(Seen::Unread, &error)),
+            };
+            if matches!(reply.status, 401 | 403) {
+                return Err(Observation::of(Seen::KeyRefused, &reply));
+            }
+            clocks_agree &= reply.clock_agrees;
+            let page = if reply.status == 200 { reply.json::<List<PaymentIntent>>() } else { None };
+            let Some(List { data, has_more }) = page else {
+                return Err(Observation::of(Seen::Unread, &reply));
+            };
+            let last = data.last().map(|intent| intent.id.clone());
+            found.extend(data.into_iter().filter(&keep));
+            if !has_more {
+                return Ok(ListedSince { found, clocks_agree, request_id: reply.request_id });
+            }
+            // More is promised, and nothing new to go on from: this is no complete reading.
+            if last.is_none() || last == after {
+                break;
+            }
+            after = last;
+        }
+        Err(Seen::Unread.into())
+    }
+
+    /// Everything of a kind that was made within a time and that `keep` wants, the oldest first. However much that is, it is
+    /// read to its end; a page that fails is asked for again.
+    pub(super) async fn made_within<T>(
+        &self,
+        path: &str,
+        within: Window,
+        keep: impl Fn(&T) -> bool + Send + Sync,
+    ) -> Result<Vec<T>, Noted>
+    where
+        T: DeserializeOwned + Identified + Send,
+    {
+        let (from, to) = (within.from.as_seconds().to_string(), (within.to.as_seconds() + 1).to_string());
+        let wanted = [("created[gte]", from.as_str()), ("created[lte]", to.as_str())];
+        let listed = Listed { path, wanted: &wanted, most: u32::MAX, tries: PAGE_TRIES };
+        Ok(self.every(&listed, keep).await?.0)
+    }
+
+    /// Everything that a listing shows and that `keep` wants, the oldest first, with the last answer; else why it did not
+    /// come to its end. Where the clocks differ no time of it can be relied on.
+    pub(super) async fn every<T>(
+        &self,
+        listed: &Listed<'_>,
+        keep: impl Fn(&T) -> bool + Send + Sync,
+    ) -> Result<(Vec<T>, Reply), Noted>
+    where
+        T: DeserializeOwned + Identified + Send,
+    {
+        let mut found: Vec<T> = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..listed.most {
+            let (List { data, has_more }, reply) = self.page_of::<T>(listed, after.as_deref()).await?;
+            let last = data.last().map(|last| last.id().to_owned());
+            found.extend(data.into_iter().filter(&keep));
+            if !has_more {
+                found.reverse();
+                return Ok((found, reply));
+            }
+            // More is promised, and nothing new to go on from: this is no complete reading.
+            if last.is_none() || last == after {
+                break;
+            }
+            after = last;
+        }
+        let cause = Some("the listing did not come to its end".to_owned());
+        Err(Noted { cause, ..Noted::default() })
+    }
+
+    /// One page of a listing, behind `after`.
+    async fn page_of<T: DeserializeOwned>(
+        &self,
+        listed: &Listed<'_>,
+        after: Option<&str>,
+    ) -> Result<(List<T>, Reply), Noted> {
+        let behind = after.map(|after| ("starting_after", after));
+        let query: Vec<(&str, &str)> =
+            listed.wanted.iter().copied().chain([("limit", "100")]).chain(behind).collect();
+        let mut noted = Noted::default();
+        for _ in 0..listed.tries {
+            let reply = match self.get(listed.path, &query).await {
+                Ok(reply) => reply,
+                Err(error) => {
+                    noted = (&error).into();
+                    continue;
+                }
+            };
+            if reply.status == 200
+                && reply.clock_agrees
+                && let Some(list) = reply.json::<List<T>>()
+            {
+                return Ok((list, reply));
+            }
+            noted = Noted::of(&reply);
+        }
+        Err(noted)
+    }
+}
