@@ -81,10 +81,11 @@ impl Unlearned {
         match self {
             Self::Stripe(AccountError::KeyRefused(_)) => Some(PaymentsOff::KeyRefused),
             Self::Stripe(AccountError::ClockDiffers) => Some(PaymentsOff::ClockDiffers),
-            Self::Disagrees { .. } | Self::Taken(_) => Some(PaymentsOff::OtherAccount),
+            Self::Disagrees { .. } => Some(PaymentsOff::OtherAccount),
+            Self::Taken(_) => Some(PaymentsOff::AccountTaken),
+            Self::Restored(_) => Some(PaymentsOff::Unreconciled),
             Self::Stripe(AccountError::NotPermitted(_) | AccountError::Unread(_))
             | Self::Store(_)
-            | Self::Restored(_)
             | Self::Lost => None,
         }
     }
@@ -116,7 +117,6 @@ pub(super) async fn learn(
     given: Option<AccountId>,
 ) -> Result<Learned, Unlearned> {
     let learned = verify(services, merchant, given).await?;
-    claim(services, merchant, &learned.account)?;
     reconcile(services, merchant, (&learned.account, learned.proved)).await?;
     Ok(learned)
 }
@@ -146,6 +146,12 @@ async fn verify(
     if let Some(known) = given.filter(|given| *given != opened) {
         return Err(Unlearned::Disagrees { opened, known });
     }
+    let kept = services.store.account(&merchant.tenant).await?;
+    if let Some(KeptAccount { account: known, .. }) = kept.filter(|kept| kept.account != opened) {
+        return Err(Unlearned::Disagrees { opened, known });
+    }
+    // Before it is kept: an account that is another merchant's must not become this one's at the next start.
+    claim(services, merchant, &opened)?;
     let fingerprint = services.keyring.key_fingerprint(&merchant.tenant, &merchant.key);
     let key = VerifiedKey { fingerprint, proved };
     let known = services.store.remember_account(&merchant.tenant, &opened, &key).await?;

@@ -388,7 +388,10 @@ impl Handler<Wake> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, Wake { resting }: Wake, ctx: &mut Self::Context) {
-        self.wakers.push(resting);
+        // A caller's own work is not the sweeper's: it takes none of the room of others.
+        if !self.visited {
+            self.wakers.push(resting);
+        }
         self.feed(Input::Woken, ctx);
     }
 }

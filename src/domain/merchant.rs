@@ -91,6 +91,12 @@ pub enum PaymentsOff {
     /// The key opens another account than the merchant's.
     #[error("its key opens another Stripe account")]
     OtherAccount,
+    /// Another merchant is paid into the account that the key opens.
+    #[error("another merchant is paid into its Stripe account")]
+    AccountTaken,
+    /// The database was restored, and what was paid since is not accounted for yet.
+    #[error("what was paid since the restored backup is being read from Stripe")]
+    Unreconciled,
     /// Stripe's clock is far from this machine's.
     #[error("the clock of this machine differs from Stripe's")]
     ClockDiffers,

@@ -88,10 +88,9 @@ impl Reading {
     /// How much of all room it leaves to others.
     const fn leaves_of_all(self) -> f64 {
         match self {
-            Self::Charge => 0.0,
-            Self::AwaitedPage | Self::Page | Self::Refund | Self::Order | Self::Listing => {
-                FOR_CHARGES + self.leaves()
-            }
+            // A listing decides charges, too, and its own room is small.
+            Self::Charge | Self::Listing => 0.0,
+            Self::AwaitedPage | Self::Page | Self::Refund | Self::Order => FOR_CHARGES + self.leaves(),
         }
     }
 
@@ -121,7 +120,7 @@ impl Lane {
     /// The most of all room that it takes.
     const fn rate(self) -> Rate {
         match self {
-            Self::Charges => ALL,
+            Self::Charges => Rate { per_second: 7.0, burst: 14.0 },
             Self::Pages => Rate { per_second: 7.0, burst: 14.0 },
             Self::Orders => Rate { per_second: 2.0, burst: 4.0 },
             Self::Listings => Rate { per_second: 1.0, burst: 2.0 },
@@ -327,7 +326,7 @@ mod tests {
         }
         let open = now + Duration::from_secs(7);
         assert!(pace.take(Reading::Charge, open - Duration::from_millis(1)).is_err());
-        assert_eq!(granted(&mut pace, Reading::Charge, (open, 2)), 19, "nothing has gathered meanwhile");
+        assert_eq!(granted(&mut pace, Reading::Charge, (open, 2)), 13, "nothing has gathered meanwhile");
     }
 
     #[test]

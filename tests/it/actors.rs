@@ -27,7 +27,7 @@ use weather::Counts;
 use crate::support::shop;
 
 /// How many histories the suite runs.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 500;
 
 /// As long as a caller is kept waiting, and as long again for a last look.
 const DEADLINE: Duration = Duration::from_secs(20);

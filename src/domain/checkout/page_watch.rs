@@ -28,10 +28,9 @@ const AFTER_END: Span = Span::seconds(2);
 impl Hosted {
     /// Somebody waits for what the page shows, or says that it was paid: it is looked at now, and often for a while.
     pub(super) fn is_awaited(&mut self, now: Timestamp) {
-        if !self.awaited {
-            self.awaited = true;
-            self.tries = 0;
-        }
+        self.awaited = true;
+        // Also when it is awaited already: an answer that is on its way may be from before what is waited for.
+        self.tries = 0;
         self.next_try = now.min(self.next_try);
     }
 }

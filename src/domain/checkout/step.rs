@@ -291,6 +291,12 @@ pub(super) fn payable(
         return standing;
     }
     seen_revision(session, seen)?;
+    if session.late_payment().is_some() {
+        // An operator looks into it; another payment might be the second one.
+        return Err(Rejection::NotPayable(
+            "a payment for it came in late and is being looked into; please do not pay again".to_owned(),
+        ));
+    }
     let Some(quote) = session.quote() else {
         return Err(Rejection::NotPayable(open_reason(&session.state)));
     };

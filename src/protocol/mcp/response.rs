@@ -169,7 +169,7 @@ pub fn payload_too_large() -> Response {
 #[must_use]
 pub fn rate_limited(caller: &Caller, retry_after_seconds: u32) -> Response {
     let seconds = retry_after_seconds.max(1);
-    let message = format!("Too many requests; nothing was done. Try again in {seconds} s");
+    let message = format!("Too many requests. Try again in {seconds} s; what was begun before goes on");
     let mut response = Response::plain_error(429, caller.id(), &message);
     response.headers.push(("retry-after", seconds.to_string()));
     response

@@ -44,10 +44,14 @@ impl Turns {
     /// How many more sessions of a tenant may be woken for this.
     pub(super) fn room(&self, tenant: &Tenant, priority: Priority) -> usize {
         let awake = self.merchants.get(tenant).map_or(0, |merchant| merchant.awake.len());
-        // What nobody waits for leaves room for what somebody may.
-        let share = if priority < Priority::Poll { 1 } else { 2 };
-        let own = (PER_MERCHANT / share).saturating_sub(awake);
-        own.min((IN_ALL / share).saturating_sub(self.brisk))
+        let (own, all) = match priority {
+            // Payments that take long must not keep pages and refunds from being looked at for as long.
+            Priority::Payment => (PER_MERCHANT - 2, IN_ALL - 16),
+            Priority::OpenPage | Priority::Refund => (PER_MERCHANT, IN_ALL),
+            // What nobody waits for leaves room for what somebody may.
+            Priority::Poll | Priority::Cart => (PER_MERCHANT / 2, IN_ALL / 2),
+        };
+        own.saturating_sub(awake).min(all.saturating_sub(self.brisk))
     }
 
     /// Behind which session the tenant's next page begins.
@@ -121,7 +125,10 @@ mod tests {
         let (mut turns, harbor) = (Turns::default(), tenant("harbor"));
         assert_eq!(wake_all(&mut turns, &harbor, Priority::Poll), PER_MERCHANT / 2);
         assert_eq!(turns.room(&harbor, Priority::Poll), 0);
-        assert_eq!(turns.room(&harbor, Priority::Payment), PER_MERCHANT / 2);
+        assert_eq!(turns.room(&harbor, Priority::Payment), 2);
+        assert!([100, 101].iter().all(|number| turns.wake(&harbor, &due(*number), Priority::Payment)));
+        assert_eq!(turns.room(&harbor, Priority::Payment), 0);
+        assert_eq!(turns.room(&harbor, Priority::OpenPage), 2, "payments leave room for pages and refunds");
     }
 
     #[test]
@@ -129,17 +136,17 @@ mod tests {
         let mut turns = Turns::default();
         for number in 0..IN_ALL / PER_MERCHANT {
             let hanging = tenant(&format!("hangs-{number}"));
-            assert_eq!(wake_all(&mut turns, &hanging, Priority::Payment), PER_MERCHANT);
+            assert_eq!(wake_all(&mut turns, &hanging, Priority::Refund), PER_MERCHANT);
         }
         let quiet = tenant("quiet");
         assert_eq!(turns.room(&quiet, Priority::Payment), 0);
         for _ in 0..IN_ALL {
             turns.hangs();
         }
-        assert_eq!(turns.room(&quiet, Priority::Payment), PER_MERCHANT);
-        assert_eq!(turns.room(&tenant("hangs-0"), Priority::Payment), 0, "its own room is taken");
+        assert_eq!(turns.room(&quiet, Priority::Refund), PER_MERCHANT);
+        assert_eq!(turns.room(&tenant("hangs-0"), Priority::Refund), 0, "its own room is taken");
         turns.rests(&tenant("hangs-0"), &due(0).id, true);
-        assert_eq!(turns.room(&tenant("hangs-0"), Priority::Payment), 1);
+        assert_eq!(turns.room(&tenant("hangs-0"), Priority::Refund), 1);
     }
 
     #[test]

@@ -143,6 +143,12 @@ pub(super) fn undecided(session: &Capability, rendering: Rendering<'_>) -> Optio
     told(&Completion::undecided(session, rendering))
 }
 
+/// A text with a capital letter in front, as it stands behind a full stop.
+fn as_sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 fn told(completion: &Completion) -> Option<ToolResult> {
     let said =
         completion.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join(" ");
@@ -152,7 +158,7 @@ fn told(completion: &Completion) -> Option<ToolResult> {
         }
         SheetStatus::Completed => "Paid.".to_owned(),
         SheetStatus::ReadyForPayment | SheetStatus::NotReadyForPayment | SheetStatus::Canceled => {
-            format!("Not paid. {said}").trim_end().to_owned()
+            format!("Not paid. {}", as_sentence(&said)).trim_end().to_owned()
         }
     };
     ToolResult::stored(sentence, completion.to_json())

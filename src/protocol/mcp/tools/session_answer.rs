@@ -136,7 +136,8 @@ impl SessionContent {
                 let mut sentence = if said.is_empty() {
                     format!("This checkout is {state}.")
                 } else {
-                    format!("This checkout is {state}: {said}")
+                    let stop = if said.ends_with(['.', '!', '?']) { "" } else { "." };
+                    format!("This checkout is {state}: {said}{stop}")
                 };
                 if let Some(page) = &self.checkout_url {
                     let _ =
