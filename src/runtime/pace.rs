@@ -120,8 +120,7 @@ impl Lane {
     /// The most of all room that it takes.
     const fn rate(self) -> Rate {
         match self {
-            Self::Charges => Rate { per_second: 7.0, burst: 14.0 },
-            Self::Pages => Rate { per_second: 7.0, burst: 14.0 },
+            Self::Charges | Self::Pages => Rate { per_second: 7.0, burst: 14.0 },
             Self::Orders => Rate { per_second: 2.0, burst: 4.0 },
             Self::Listings => Rate { per_second: 1.0, burst: 2.0 },
         }
