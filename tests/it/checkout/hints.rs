@@ -47,6 +47,14 @@ fn a_payment_that_a_session_cannot_account_for_is_read_and_flagged() {
     tell(&mut bench, "pi_1", late);
     assert_eq!(bench.flags[0].reason, FlagReason::PaidByDeadAttempt);
     assert!(matches!(bench.session().state, State::Ready { .. }) && bench.session().unexplained.is_empty());
+    // It was paid once, as far as anybody can tell: another token and a page are refused before Stripe is asked.
+    let charges = bench.attempts.len();
+    let again = bench.pay("spt_again0001");
+    let said = bench.answer(again).unwrap_err();
+    assert!(said.to_string().contains("please do not pay again"), "{said}");
+    let page = bench.ask(Command::OpenPage { revision: Some(bench.session().revision) });
+    assert!(matches!(bench.answer(page), Err(Rejection::NotPayable(_))));
+    assert_eq!((bench.attempts.len(), bench.effects.len()), (charges, 0));
 
     // Given up.
     let (mut bench, _) = Bench::charging();
