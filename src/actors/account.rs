@@ -15,6 +15,7 @@ use crate::domain::merchant::PaymentsOff;
 use crate::runtime::Verification;
 use crate::store::{KeptAccount, StoreError, VerifiedKey};
 use crate::stripe::{AccountError, KeyRefusal, Noted, in_words};
+use crate::telemetry::millis;
 
 /// An account that is known.
 pub(super) struct Learned {
@@ -46,7 +47,7 @@ pub(super) enum Unlearned {
 impl Unlearned {
     /// Says in the log why, under one name for each cause, and when the next try is made.
     pub(super) fn log(&self, merchant: &MerchantId, next_try: Duration) {
-        let next_try_ms = u64::try_from(next_try.as_millis()).unwrap_or(u64::MAX);
+        let next_try_ms = millis(next_try);
         match self {
             Self::Stripe(AccountError::KeyRefused(refusal)) => log_refusal(merchant, refusal, Some(next_try)),
             Self::Stripe(AccountError::NotPermitted(refusal)) => {

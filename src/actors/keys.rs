@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::domain::ids::MerchantId;
 use crate::domain::merchant::PaymentsOff;
 use crate::stripe::{KeyNews, KeyRefusal, KeyUse};
+use crate::telemetry::millis;
 
 /// What was heard of a key and not told yet. Of each use only the newest word is kept, so that however much is heard, it has a
 /// bound.
@@ -107,7 +108,7 @@ impl Refusals {
 
 /// Says what is refused, when the key is tried next, and what to do.
 pub(super) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal, next_try: Option<Duration>) {
-    let next_try_ms = next_try.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+    let next_try_ms = next_try.map(millis);
     let KeyRefusal { usage, status, request_id, code, permission } = refusal;
     let usage = usage.as_str();
     if *status == 401 {

@@ -8,6 +8,7 @@ use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
 use crate::domain::checkout::attempt::Seen;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, SessionId, Tenant};
 use crate::stripe::{Noted, Observation};
+use crate::telemetry::millis;
 
 /// Who was looked for, and since when.
 #[derive(Clone, Copy)]
@@ -20,7 +21,7 @@ pub(super) struct Looked<'a> {
 
 /// Milliseconds since a moment.
 pub(super) fn millis_since(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    millis(began.elapsed())
 }
 
 /// A cause for a line, whoever could not name one.

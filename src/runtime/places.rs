@@ -46,8 +46,7 @@ impl StripePlaces {
     /// The places of a process that may have so many descriptors open; `None` where there is no limit.
     #[must_use]
     pub fn within(descriptors: Option<u64>) -> Self {
-        let share = descriptors.map_or(MOST, |limit| usize::try_from(limit / SHARE).unwrap_or(MOST));
-        let all = share.clamp(FEWEST, MOST);
+        let all = Self::connections_within(descriptors);
         Self {
             all: Semaphore::new(all),
             readings: Semaphore::new(all / 2),
@@ -55,6 +54,13 @@ impl StripePlaces {
             verifications: Semaphore::new(0),
             later: Semaphore::new(LATER_VERIFICATIONS),
         }
+    }
+
+    /// How many connections they come to: what is left of the descriptors is for everything else.
+    #[must_use]
+    pub fn connections_within(descriptors: Option<u64>) -> usize {
+        let share = descriptors.map_or(MOST, |limit| usize::try_from(limit / SHARE).unwrap_or(MOST));
+        share.clamp(FEWEST, MOST)
     }
 
     /// Lets verifications begin: the gateway listens.

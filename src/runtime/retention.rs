@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::config::gateway::RetentionConfig;
 use crate::domain::ids::Tenant;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::ports::Clock;
 use crate::store::{
     DeliveryState, Inbox, Reconciliation, Retention, StoreError, Unpaid, UnpaidEnded, UnpaidOpen,
@@ -31,6 +31,10 @@ const BATCH: u32 = 100;
 
 /// How many writes one kind of thing gets in a round; what is left then waits for the next round.
 const WRITES: u32 = 50;
+
+/// How long after its end a checkout that somebody tried to pay is kept in any case: three days, as long as Stripe sends a
+/// webhook again.
+const LATE_PAYMENTS: Span = Span::hours(3 * 24);
 
 /// What the task asks.
 #[derive(Clone)]
@@ -156,7 +160,12 @@ impl Round<'_> {
             if limit == 0 {
                 break;
             }
-            let which = UnpaidEnded { before: self.now, since: self.since(tenant), limit };
+            let which = UnpaidEnded {
+                before: self.now,
+                tried_before: self.now - LATE_PAYMENTS,
+                since: self.since(tenant),
+                limit,
+            };
             let removing = self.kept.retention.forget_sessions(tenant, which);
             let Some(gone) = alone(tenant.merchant.as_str(), removing).await else { break };
             left -= u64::from(gone);
@@ -176,8 +185,12 @@ impl Round<'_> {
         let mut more = false;
         for Unpaid { tenant, .. } in self.counted().await {
             let merchant = tenant.merchant.as_str();
-            let which =
-                |span| UnpaidEnded { before: self.now - span, since: self.since(&tenant), limit: BATCH };
+            let which = |span| UnpaidEnded {
+                before: self.now - span,
+                tried_before: self.now - span,
+                since: self.since(&tenant),
+                limit: BATCH,
+            };
             let sessions = || retention.forget_sessions(&tenant, which(rules.unpaid_sessions));
             more |= again(merchant, sessions).await;
             more |= self.forget_people(&tenant, which(rules.unpaid_buyers)).await;

@@ -84,6 +84,9 @@ pub struct Unpaid {
 pub struct UnpaidEnded {
     /// Only those that ended, or were to end, before this moment.
     pub before: Timestamp,
+    /// Of those that somebody tried to pay only those that ended before this moment: Stripe may tell of a payment late, and
+    /// without its session nobody would know whose it is.
+    pub tried_before: Timestamp,
     /// Only those that began at this moment or later.
     pub since: Timestamp,
     /// How many at most.

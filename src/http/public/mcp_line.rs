@@ -88,5 +88,5 @@ impl<'a> Line<'a> {
 
 /// Milliseconds since a moment.
 pub(super) fn millis_since(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    crate::telemetry::millis(began.elapsed())
 }

@@ -31,7 +31,10 @@ impl Retention for MemoryStore {
             let flagged = shop.flags.iter().any(|kept| kept.flag.session == *id && kept.resolution.is_none());
             let undecided = shop.attempts.values().any(|row| row.session == *id && row.end.is_none());
             let ordered = shop.orders.values().any(|placed| placed.order.session == *id);
-            !flagged && !undecided && !ordered
+            let ended_before =
+                |moment| shop.sessions.get(id).and_then(|row| row.unpaid_end).is_some_and(|end| end < moment);
+            let untried = shop.attempts.values().all(|row| row.session != *id);
+            !flagged && !undecided && !ordered && (untried || ended_before(which.tried_before))
         });
         ids.truncate(usize::try_from(which.limit).unwrap_or(usize::MAX));
         for id in &ids {

@@ -37,6 +37,9 @@ pub(super) const ENDED: &str = "SELECT id FROM sessions
                          AND attempts.session = sessions.id AND attempts.ended IS NULL)
       AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.tenant = ?1 AND orders.mode = ?2
                          AND orders.session = sessions.id)
+      AND (unpaid_end < ?6
+           OR NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.tenant = ?1 AND attempts.mode = ?2
+                             AND attempts.session = sessions.id))
     ORDER BY unpaid_end LIMIT ?5";
 
 /// The unpaid sessions that name a person.
@@ -97,6 +100,7 @@ async fn sessions(connection: &mut SqliteConnection, tenant: &Tenant, which: Unp
         .bind(which.before.as_millis())
         .bind(which.since.as_millis())
         .bind(which.limit)
+        .bind(which.tried_before.as_millis())
         .fetch_all(&mut *connection)
         .await?;
     if ids.is_empty() {

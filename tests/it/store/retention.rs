@@ -29,7 +29,7 @@ pub(super) fn ended(number: u128) -> Session {
 
 /// What ended before a moment, at most ten.
 fn before(moment: Timestamp) -> UnpaidEnded {
-    UnpaidEnded { before: moment, since: Timestamp::from_millis(i64::MIN), limit: 10 }
+    UnpaidEnded { before: moment, tried_before: moment, since: Timestamp::from_millis(i64::MIN), limit: 10 }
 }
 
 fn any_open(limit: u32) -> UnpaidOpen {
@@ -61,6 +61,14 @@ pub(super) async fn a_session_that_ended_unpaid_goes_with_all_of_it_and_its_toke
     assert_eq!(store.forget_sessions(&kiln, before(NOW + DAY)).await.unwrap(), 0, "it is another's");
     let late = UnpaidEnded { since: NOW + DAY, ..before(NOW + DAY) };
     assert_eq!(store.forget_sessions(&harbor(), late).await.unwrap(), 0, "it began too early");
+    let surplus = UnpaidEnded { tried_before: NOW, ..before(NOW + DAY) };
+    assert_eq!(
+        store.forget_sessions(&harbor(), surplus).await.unwrap(),
+        0,
+        "it was tried, and may be paid late"
+    );
+    store.commit(create(&harbor(), ended(9))).await.unwrap();
+    assert_eq!(store.forget_sessions(&harbor(), surplus).await.unwrap(), 1, "nobody tried to pay this one");
     assert_eq!(store.forget_sessions(&harbor(), before(NOW + DAY)).await.unwrap(), 1);
     assert_eq!(store.forget_sessions(&harbor(), before(NOW + DAY)).await.unwrap(), 0);
 
