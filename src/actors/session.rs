@@ -32,7 +32,7 @@ use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::Change;
 use crate::domain::checkout::step::Moment;
 use crate::domain::ids::SessionId;
-use crate::runtime::Budget;
+use crate::runtime::{Budget, Source};
 use crate::store::CommitError;
 use crate::stripe::{Observation, in_words};
 
@@ -173,7 +173,7 @@ impl SessionActor {
             }
             Output::Gather { request, task, token } => {
                 let merchant = Arc::clone(&self.merchant);
-                let permit = self.may_reach_stripe(request);
+                let permit = self.may_ask_about_token(request);
                 let began = Instant::now();
                 let work = async move {
                     match permit {
@@ -187,6 +187,8 @@ impl SessionActor {
                     if let Some(caller) = actor.callers.get_mut(&request) {
                         caller.told = Told { noted, request_id, duration_ms: Some(millis_since(began)) };
                     }
+                    // A token that Stripe does not know takes nothing from those who pay.
+                    let facts = facts.and_then(|facts| actor.may_pay().map(|()| facts));
                     Input::Gathered { task, facts }
                 });
             }
@@ -250,11 +252,19 @@ impl SessionActor {
         }
     }
 
-    /// Takes from the limits of paying: only what is about to reach Stripe does, after it was looked at.
-    fn may_reach_stripe(&self, request: RequestId) -> Result<(), GatherError> {
-        let shopper = self.callers.get(&request).and_then(|caller| caller.shopper.as_deref());
-        let taken = self.merchant.limiter.take(Budget::Payment(self.id.as_str()), shopper);
-        taken.map_err(|_| GatherError::TooMany)
+    /// Takes from the limit of asking Stripe about tokens: only what was looked at and is about to reach Stripe does.
+    fn may_ask_about_token(&self, request: RequestId) -> Result<(), GatherError> {
+        let subject = self.callers.get(&request).and_then(|caller| caller.shopper.as_deref());
+        self.take(Budget::Token(self.id.as_str()), Source { network: None, subject })
+    }
+
+    /// Takes from the limit of paying, once Stripe knows the token.
+    fn may_pay(&self) -> Result<(), GatherError> {
+        self.take(Budget::Payment(self.id.as_str()), Source::default())
+    }
+
+    fn take(&self, budget: Budget<'_>, source: Source<'_>) -> Result<(), GatherError> {
+        self.merchant.limiter.take(budget, source).map_err(|_| GatherError::TooMany)
     }
 
     /// Arms the timer, unless it goes off sooner anyway.

@@ -192,6 +192,7 @@ fn serve_on_this_thread(
         let settings = PublicSettings {
             base_hosts: config.public.base_hosts.clone(),
             allowed_origins: config.public.allowed_origins.clone(),
+            trusted_proxies: config.public.trusted_proxies.clone(),
             max_body: config.public.max_body_bytes,
             workers: config.public.workers.map_or_else(cores, std::num::NonZeroUsize::get),
             grace_seconds: GRACE.as_secs(),

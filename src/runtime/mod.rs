@@ -20,7 +20,7 @@ pub use disk::{DiskSpace, watch_disk};
 pub use gate::{PutOff, Slot, StripeGate, TurnedAway};
 pub use inbox::follow_up;
 pub use io::{Io, IoLost};
-pub use limiter::{Budget, MerchantLimiter, TooMany};
+pub use limiter::{Budget, MerchantLimiter, Source, TooMany};
 pub use links::PublicLinks;
 pub use pace::Reading;
 pub use places::{Place, StripePlaces, Verification};

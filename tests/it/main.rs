@@ -38,6 +38,7 @@ mod purchase;
 mod restored;
 mod simulation;
 mod store;
+mod strangers;
 mod stripe_client;
 mod support;
 mod throughput;

@@ -14,11 +14,12 @@ pub(super) enum Kind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 31] = [
+pub(super) const KEYS: [(&str, &str, Kind); 32] = [
     ("public", "listen", Kind::Text),
     ("public", "base_hosts", Kind::List),
     ("public", "allowed_origins", Kind::List),
     ("public", "link_base", Kind::Text),
+    ("public", "trusted_proxies", Kind::List),
     ("public", "max_body_bytes", Kind::Number),
     ("public", "workers", Kind::Number),
     ("admin", "listen", Kind::Text),

@@ -6,11 +6,12 @@ mod keys;
 mod layers;
 mod retention;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
 
 use super::diagnostic::{Diagnostic, quoted};
@@ -72,6 +73,8 @@ pub struct PublicConfig {
     pub allowed_origins: Vec<String>,
     /// What links of merchants in test mode begin with, without a slash at the end.
     pub link_base: Option<String>,
+    /// Proxies that are believed when they say whom a request is from.
+    pub trusted_proxies: Vec<IpNet>,
     /// The largest request body.
     pub max_body_bytes: usize,
     /// Threads that answer requests; `None` means one per core.
@@ -250,6 +253,9 @@ fn read_public(layers: &mut Layers) -> Option<PublicConfig> {
         }
         Ok(url.as_str().trim_end_matches('/').to_owned())
     });
+    let proxies = layers.read("public.trusted_proxies", |networks: Vec<String>| {
+        networks.iter().map(|text| network(text)).collect::<Read<Vec<_>>>()
+    });
     let max_body = layers.read("public.max_body_bytes", |number: i64| within(number, 1024, 16 * 1024 * 1024));
     let workers = layers.read("public.workers", |number: i64| within(number, 0, 1024));
     Some(PublicConfig {
@@ -257,6 +263,7 @@ fn read_public(layers: &mut Layers) -> Option<PublicConfig> {
         base_hosts: base_hosts?,
         allowed_origins: origins?,
         link_base,
+        trusted_proxies: proxies?,
         max_body_bytes: usize::try_from(max_body?).ok()?,
         workers: NonZeroUsize::new(usize::try_from(workers?).ok()?),
     })
@@ -305,6 +312,17 @@ fn secret_reference(text: &str) -> Read<GatewaySecretRef> {
 fn address_and_port(text: &str, example: &str) -> Read<SocketAddr> {
     text.parse()
         .or_else(|_| no(format!("is no address and port: {}", quoted(text)), format!("write \"{example}\"")))
+}
+
+/// An address, or a network such as `10.0.0.0/8`.
+fn network(text: &str) -> Read<IpNet> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address.or_else(|_| text.parse::<IpNet>()).or_else(|_| {
+        no(
+            format!("is no address and no network: {}", quoted(text)),
+            "write an address such as \"10.0.0.5\", or a network such as \"10.0.0.0/8\"",
+        )
+    })
 }
 
 fn each(texts: &[String], read: impl Fn(&str) -> Result<String, web::Wrong>) -> Read<Vec<String>> {

@@ -20,7 +20,7 @@ use crate::protocol::mcp::{
     ToolName, accept, answer_from_view, finish, forbidden_origin, method_not_allowed, payload_too_large,
     rate_limited,
 };
-use crate::runtime::Budget;
+use crate::runtime::{Budget, Source};
 
 /// `POST /mcp`.
 pub(super) async fn post(
@@ -40,7 +40,7 @@ pub(super) async fn post(
     };
     let headers = ReceivedHeaders(&request);
     let parts = Parts { headers: &headers, received: public.clock.now() };
-    send(answer(&visit.merchant, &parts, &body).await)
+    send(answer(&visit, &parts, &body).await)
 }
 
 /// Any other method: there is nothing to open or to end.
@@ -53,12 +53,14 @@ pub(super) async fn not_allowed(request: HttpRequest, public: web::Data<Public>)
 }
 
 /// One message in, one response out.
-async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Response {
+async fn answer(visit: &Visit, parts: &Parts<'_>, body: &[u8]) -> Response {
+    let (merchant, network) = (&visit.merchant, visit.network);
     let began = Instant::now();
     let view = merchant.view();
     match accept(parts, body, &view) {
         Accepted::Reply(response, caller) => {
-            if let Err(too_many) = merchant.limiter().take(Budget::Request, caller.subject())
+            let source = Source { network, subject: caller.subject() };
+            if let Err(too_many) = merchant.limiter().take(Budget::Request, source)
                 && !is_handshake(&caller, &response)
             {
                 let line = Line { outcome: RATE_LIMITED, status: 429, ..Line::of(merchant, &caller, began) };
@@ -76,7 +78,8 @@ async fn answer(merchant: &MerchantHandle, parts: &Parts<'_>, body: &[u8]) -> Re
                 session: named(merchant, &call),
                 ..Line::of(merchant, &caller, began)
             };
-            if let Err(too_many) = merchant.limiter().take(budget(merchant, &call), caller.subject()) {
+            let source = Source { network, subject: caller.subject() };
+            if let Err(too_many) = merchant.limiter().take(budget(merchant, &call), source) {
                 if let Some(held) = payment_of(merchant, &call) {
                     // It may be the repeat of a payment that is under way or done, and was not looked at.
                     let response = finish(*context, Outcome::InProgress(held), merchant.capabilities());

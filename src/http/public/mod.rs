@@ -9,6 +9,7 @@ mod checkout;
 mod html;
 mod mcp;
 mod mcp_line;
+mod network;
 mod orders;
 mod visit;
 mod webhooks;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use ipnet::IpNet;
 
 use super::connections;
 use crate::actors::Directory;
@@ -37,6 +39,8 @@ pub struct PublicSettings {
     pub base_hosts: Vec<String>,
     /// Origins that may call besides a merchant's own.
     pub allowed_origins: Vec<String>,
+    /// Proxies that are believed when they say whom a request is from.
+    pub trusted_proxies: Vec<IpNet>,
     /// The largest body that is read, in bytes.
     pub max_body: usize,
     /// Worker threads.

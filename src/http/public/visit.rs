@@ -1,10 +1,12 @@
 //! Which merchant a request is for, and whether its sender may ask.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use actix_web::{HttpRequest, HttpResponse};
 use url::Url;
 
-use super::Public;
+use super::{Public, network};
 use crate::actors::MerchantHandle;
 use crate::domain::ids::Mode;
 use crate::runtime::TooMany;
@@ -13,6 +15,8 @@ use crate::runtime::TooMany;
 pub(super) struct Visit {
     /// The merchant.
     pub(super) merchant: MerchantHandle,
+    /// The network that it comes from.
+    pub(super) network: Option<IpAddr>,
     /// The authority that the request named, port included, lower-case.
     authority: String,
     /// Whether that is one of the gateway's own hosts.
@@ -56,7 +60,8 @@ impl Visit {
             Some(_) => None,
             None => public.directory.by_host(host),
         };
-        let visit = Self { merchant: merchant.ok_or(Stranger::Unknown)?, authority, based };
+        let network = network::of(request, &public.settings.trusted_proxies);
+        let visit = Self { merchant: merchant.ok_or(Stranger::Unknown)?, network, authority, based };
         let allowed = &public.settings.allowed_origins;
         if visit.welcomes(request, allowed) { Ok(visit) } else { Err(Stranger::Origin) }
     }

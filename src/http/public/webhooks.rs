@@ -12,7 +12,7 @@ use super::body::{self, Unread};
 use super::visit::{Visit, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::stripe_event::StripeEvent;
-use crate::runtime::Budget;
+use crate::runtime::{Budget, Source};
 use crate::stripe::webhook::{MAX_BODY, Refusal, Signature};
 
 const SIGNATURE: &str = "stripe-signature";
@@ -74,7 +74,11 @@ async fn received(
 }
 
 fn refused(merchant: &MerchantHandle, refusal: Refusal) -> HttpResponse {
-    let taken = if refusal.is_signed() { Ok(()) } else { merchant.limiter().take(Budget::Unsigned, None) };
+    let taken = if refusal.is_signed() {
+        Ok(())
+    } else {
+        merchant.limiter().take(Budget::Unsigned, Source::default())
+    };
     let mut answer = match taken {
         Ok(()) => HttpResponse::build(status(refusal)),
         Err(too_many) => {

@@ -38,6 +38,10 @@ fn the_default_alone_is_a_whole_configuration() {
     assert_eq!(config.public.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(config.public.base_hosts, ["localhost", "127.0.0.1", "[::1]"]);
     assert_eq!(config.public.allowed_origins, ["https://chatgpt.com", "https://chat.openai.com"]);
+    assert_eq!(
+        config.public.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["127.0.0.0/8", "::1/128"]
+    );
     assert_eq!((config.public.link_base, config.public.workers), (None, None));
     assert_eq!(config.public.max_body_bytes, 128 * 1024);
     assert_eq!(config.tenants.dir, PathBuf::from("tenants"));
@@ -100,6 +104,7 @@ listen = "8080"
 base_hosts = ["localhost:8080"]
 allowed_origins = ["https://chatgpt.com/app"]
 link_base = "http://gateway.example"
+trusted_proxies = ["10.0.0.0/40"]
 max_body_bytes = 12
 [store]
 url = "postgres://user:do_not_show_me@db/gateway"

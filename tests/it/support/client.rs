@@ -54,6 +54,15 @@ impl Client {
         Self { http, url, speaks }
     }
 
+    /// A client whose requests a proxy passes on, and says that they come from this address.
+    #[expect(clippy::disallowed_methods, reason = "a test's own client")]
+    pub fn at(address: &str, url: String, speaks: Speaks) -> Self {
+        let from = [("x-forwarded-for".parse().unwrap(), address.parse().unwrap())];
+        let headers = from.into_iter().collect();
+        let http = reqwest::Client::builder().no_proxy().default_headers(headers).build().unwrap();
+        Self { http, url, speaks }
+    }
+
     /// Sends a body with headers as they are given.
     pub async fn send(&self, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
         let request = self.http.post(&self.url).body(body);

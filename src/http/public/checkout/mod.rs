@@ -22,7 +22,7 @@ use crate::domain::checkout::hint::Hint;
 use crate::domain::checkout::session::State;
 use crate::domain::ids::SessionId;
 use crate::protocol::rendering::Rendering;
-use crate::runtime::{Budget, TooMany};
+use crate::runtime::{Budget, Source, TooMany};
 use form::{Edit, Last, Pay};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -83,7 +83,7 @@ impl Holder {
         if !merchant.opens_checkout(&id, &opening.key) {
             return Err(TurnedAway::Unknown);
         }
-        merchant.limiter().take(Budget::Held(id.as_str()), None).map_err(TurnedAway::TooMany)?;
+        merchant.limiter().take(Budget::Held(id.as_str()), Source::default()).map_err(TurnedAway::TooMany)?;
         Ok(Self { merchant, id })
     }
 
@@ -91,8 +91,8 @@ impl Holder {
     async fn may_pay(&self) -> Result<(), TurnedAway> {
         match self.merchant.ask(&self.id, Command::Read).await {
             Ok(answer) if matches!(answer.session.state, State::Ready { .. }) => {
-                let budget = Budget::Payment(self.id.as_str());
-                self.merchant.limiter().take(budget, None).map_err(TurnedAway::TooMany)
+                let budget = Budget::Page(self.id.as_str());
+                self.merchant.limiter().take(budget, Source::default()).map_err(TurnedAway::TooMany)
             }
             Ok(_) | Err(_) => Ok(()),
         }

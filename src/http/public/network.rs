@@ -1,0 +1,89 @@
+//! Which network a request comes from, for limits that are shared fairly between networks.
+//!
+//! Invariant: only a proxy that the configuration names is believed; whatever others write into the header counts for
+//! nothing.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use actix_web::HttpRequest;
+use ipnet::IpNet;
+
+/// Where proxies write whom they have a request from, each behind the one before.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// How much of an IPv6 address tells a network: what one customer of a provider has at least.
+const NETWORK_OF_IPV6: u128 = !0 << 64;
+
+/// The network of whoever has sent a request to the first proxy that is trusted, or to us.
+pub(super) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    let headers = request.headers().get_all(FORWARDED_FOR);
+    let told: Vec<&str> = headers.filter_map(|header| header.to_str().ok()).collect();
+    Some(network(sender(peer, &told, trusted)))
+}
+
+/// The last one that no trusted proxy is.
+fn sender(peer: IpAddr, told: &[&str], trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+    let mut sender = peer.to_canonical();
+    let hops = told.iter().rev().flat_map(|header| header.rsplit(','));
+    for hop in hops {
+        if !is_trusted(sender) {
+            break;
+        }
+        // A proxy that tells nothing that can be read is the last that is known.
+        let Some(before) = address(hop.trim()) else { break };
+        sender = before;
+    }
+    sender
+}
+
+/// An address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
+    address.ok().map(|address| address.to_canonical())
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(whole) => IpAddr::V6(Ipv6Addr::from_bits(whole.to_bits() & NETWORK_OF_IPV6)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(peer: &str, told: &[&str]) -> String {
+        let trusted = ["127.0.0.0/8", "::1/128", "10.0.0.0/8"].map(|network| network.parse().unwrap());
+        network(sender(peer.parse().unwrap(), told, &trusted)).to_string()
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_whom_a_request_is_from_and_nobody_else_does() {
+        for (peer, told, from) in [
+            ("203.0.113.7", &[][..], "203.0.113.7"),
+            ("203.0.113.7", &["198.51.100.1"], "203.0.113.7"),
+            ("127.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+            ("::ffff:127.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+            ("127.0.0.1", &["192.0.2.9, 198.51.100.1"], "198.51.100.1"),
+            ("127.0.0.1", &["192.0.2.9, 198.51.100.1, 10.1.2.3"], "198.51.100.1"),
+            ("127.0.0.1", &["192.0.2.9", "198.51.100.1", "10.1.2.3"], "198.51.100.1"),
+            ("127.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
+            ("127.0.0.1", &["unknown"], "127.0.0.1"),
+            ("127.0.0.1", &[""], "127.0.0.1"),
+            ("127.0.0.1", &[], "127.0.0.1"),
+        ] {
+            assert_eq!(seen(peer, told), from, "{peer} {told:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_are_one_sender() {
+        assert_eq!(seen("2001:db8:1:2::3", &[]), "2001:db8:1:2::");
+        assert_eq!(seen("::1", &["[2001:db8:1:2:ffff::9]"]), "2001:db8:1:2::");
+        assert_eq!(seen("::1", &["[2001:db8:1:2:ffff::9]:443"]), "2001:db8:1:2::");
+    }
+}
