@@ -282,6 +282,13 @@ pub struct Unknown {
 }
 
 impl Unknown {
+    /// Whether the same request will never get another answer, so that only a reading can tell. Stripe stores the answer to a
+    /// request that has ended, server errors too, and replays it for as long as it knows the key.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.cannot_repeat || self.replayed_error || self.should_retry == Some(false)
+    }
+
     /// Its kind, for the log.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

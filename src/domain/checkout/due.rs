@@ -117,14 +117,12 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
         State::Open { .. } | State::Ready { .. } => Work::Step(Box::new(Event::TimeOut)),
         State::Charging(charging) => match (&charging.phase, &charging.intent) {
             // Due, and never told of: the answer to the first send died with the process that waited for it.
-            (Phase::Sending { .. }, _) if charging.tries == 0 => Work::Step(Box::new(Event::Saw {
+            (Phase::Sending, _) if charging.tries == 0 => Work::Step(Box::new(Event::Saw {
                 attempt: charging.attempt,
                 seen: Seen::Unknown(Unknown::default()),
             })),
-            (Phase::Sending { .. }, _) if now < charging.repeat_until => {
-                Work::Run(Effect::Charge(charging.attempt))
-            }
-            (Phase::Sending { .. }, _) => Work::Step(Box::new(Event::RepeatingEnded)),
+            (Phase::Sending, _) if now < charging.repeat_until => Work::Run(Effect::Charge(charging.attempt)),
+            (Phase::Sending, _) => Work::Step(Box::new(Event::RepeatingEnded)),
             (Phase::Canceling { .. }, Some(intent)) => Work::Run(Effect::Cancel {
                 attempt: charging.attempt,
                 intent: intent.clone(),

@@ -60,7 +60,7 @@ pub(super) fn heard(session: &Session, hint: &Hint, context: &Context<'_>) -> Re
     let mut next = session.clone();
     match &mut next.state {
         // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
-        State::Charging(Charging { phase: Phase::Sending { .. }, .. }) | State::OpeningHosted(_) => {}
+        State::Charging(Charging { phase: Phase::Sending, .. }) | State::OpeningHosted(_) => {}
         State::Charging(Charging { next_try, .. }) => *next_try = now.min(*next_try),
         State::AwaitingHosted { hosted, .. } => hosted.is_awaited(now),
         State::ClosingHosted { hosted, .. } => hosted.next_try = now.min(hosted.next_try),

@@ -264,7 +264,7 @@ pub(super) fn settle_page(
         Seen::RequestRefused { .. } | Seen::RefusedForGood { .. } | Seen::IdempotencyConflict if opening => {
             unopened(session, hosted, context)
         }
-        Seen::Unknown(unknown) if opening && is_hopeless(&unknown) => unopened(session, hosted, context),
+        Seen::Unknown(unknown) if opening && unknown.is_final() => unopened(session, hosted, context),
         Seen::Unknown(unknown) if opening => again(session, hosted, unknown.retry_after, context),
         Seen::KeyRefused | Seen::OtherAccount if opening => again(session, hosted, None, context),
         Seen::KeyRefused
@@ -282,11 +282,6 @@ pub(super) fn settle_page(
         }
         Seen::Beside { seen, .. } => settle_page(session, hosted, *seen, context),
     }
-}
-
-/// Whether the request for a page will never get another answer. Giving up early costs nothing but another page.
-fn is_hopeless(unknown: &Unknown) -> bool {
-    unknown.cannot_repeat || unknown.replayed_error || unknown.should_retry == Some(false)
 }
 
 fn page_seen(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> Transition {

@@ -317,10 +317,7 @@ impl Unread {
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum Phase {
     /// The stored request is sent, the same each time.
-    Sending {
-        /// How many identical replayed server errors came in a row.
-        replayed_errors: u32,
-    },
+    Sending,
     /// The request is not sent any more; Stripe is read until it says what happened.
     Reading {
         /// When the first of two complete readings found nothing.

@@ -18,9 +18,6 @@ use crate::domain::order::Order;
 use crate::domain::sends::ABSENCE_INTERVAL;
 use crate::domain::time::{Span, Timestamp};
 
-/// After this many identical replayed server errors the key will never answer anything else.
-const REPLAYED_ERRORS: u32 = 3;
-
 /// The first pause between tries, and the longest.
 const FIRST_PAUSE: Span = Span::millis(500);
 pub(super) const LONGEST_PAUSE: Span = Span::minutes(1);
@@ -67,7 +64,7 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
     match seen {
         Seen::Intent(intent) => intent_seen(session, charging, &intent, context),
         Seen::Declined { intent: _, requires_3ds, text } => match charging.phase {
-            Phase::Sending { .. } => dead(session, charging, declined(requires_3ds, text)),
+            Phase::Sending => dead(session, charging, declined(requires_3ds, text)),
             Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
         },
         Seen::TokenRefused { maybe_consumed, .. } => {
@@ -79,7 +76,7 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
             refused(session, charging, Some(text), context)
         }
         Seen::RefusedForGood { .. } => match charging.phase {
-            Phase::Sending { .. } => {
+            Phase::Sending => {
                 let text = "The payment was refused. Nothing was charged.".to_owned();
                 dead(session, charging, declined(false, text))
             }
@@ -87,7 +84,7 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
         },
         Seen::IdempotencyConflict => frozen(session, charging, FreezeReason::IdempotencyConflict, context),
         Seen::KeyRefused | Seen::OtherAccount => match charging.phase {
-            Phase::Sending { .. } => again_later(session, charging, None, context),
+            Phase::Sending => again_later(session, charging, None, context),
             Phase::Reading { .. } | Phase::Canceling { .. } => unread(session, charging, context),
         },
         Seen::Unknown(unknown) => unknown_seen(session, charging, &unknown, context),
@@ -105,15 +102,15 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
 /// key, and so holds for every send. Else Stripe is read.
 fn refused(session: &Session, charging: &Charging, text: Option<&str>, context: &Context<'_>) -> Transition {
     match (&charging.phase, text) {
-        (Phase::Sending { .. }, Some(text)) if charging.tries == 0 => {
+        (Phase::Sending, Some(text)) if charging.tries == 0 => {
             dead(session, charging, Notice { code: NoticeCode::PaymentDeclined, text: text.to_owned() })
         }
-        (Phase::Sending { .. }, _) if charging.tries > 0 && !charging.sends.refused => {
+        (Phase::Sending, _) if charging.tries > 0 && !charging.sends.refused => {
             let mut charging = charging.clone();
             charging.sends.refused = true;
             again_later(session, &charging, None, context)
         }
-        (Phase::Sending { .. }, _) => read_from_now_on(session, charging, context),
+        (Phase::Sending, _) => read_from_now_on(session, charging, context),
         (Phase::Reading { .. } | Phase::Canceling { .. }, _) => again_later(session, charging, None, context),
     }
 }
@@ -146,7 +143,7 @@ fn intent_seen(
             match charging.phase {
                 Phase::Canceling { .. } => {}
                 Phase::Reading { .. } => charging.phase = Phase::Reading { absent_since: None },
-                Phase::Sending { .. } => enter(&mut charging, Phase::Reading { absent_since: None }, context),
+                Phase::Sending => enter(&mut charging, Phase::Reading { absent_since: None }, context),
             }
             was_read(&mut charging);
             again_later(session, &charging, None, context)
@@ -155,14 +152,14 @@ fn intent_seen(
             canceling(session, charging, intent, context)
         }
         // Read, and not answered to a send: the send that made it may still be at work on it.
-        IntentStatus::RequiresPaymentMethod if !matches!(charging.phase, Phase::Sending { .. }) => {
+        IntentStatus::RequiresPaymentMethod if !matches!(charging.phase, Phase::Sending) => {
             canceling(session, charging, intent, context)
         }
         IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => {
             let end = match &charging.phase {
                 Phase::Canceling { end: AttemptEnd::Dead { notice } } => notice.clone(),
                 Phase::Canceling { end: AttemptEnd::Succeeded { .. } }
-                | Phase::Sending { .. }
+                | Phase::Sending
                 | Phase::Reading { .. } => declined(false, "The payment was declined.".to_owned()),
             };
             dead(session, charging, end)
@@ -257,26 +254,19 @@ fn unknown_seen(
     unknown: &Unknown,
     context: &Context<'_>,
 ) -> Transition {
-    let Phase::Sending { replayed_errors } = charging.phase else {
+    if charging.phase != Phase::Sending {
         return unread(session, charging, context);
-    };
-    let replayed_errors = if unknown.replayed_error { replayed_errors + 1 } else { 0 };
-    let hopeless = unknown.cannot_repeat
-        || unknown.should_retry == Some(false)
-        || replayed_errors >= REPLAYED_ERRORS
-        || context.moment.now >= charging.repeat_until;
-    if hopeless {
+    }
+    if unknown.is_final() || context.moment.now >= charging.repeat_until {
         return read_from_now_on(session, charging, context);
     }
-    let mut charging = charging.clone();
-    charging.phase = Phase::Sending { replayed_errors };
-    again_later(session, &charging, unknown.retry_after, context)
+    again_later(session, charging, unknown.retry_after, context)
 }
 
 /// Ends the repeating of an attempt's request: from here on Stripe is only read.
 pub(super) fn read_from_now_on(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
-    if matches!(charging.phase, Phase::Sending { .. }) {
+    if matches!(charging.phase, Phase::Sending) {
         enter(&mut charging, Phase::Reading { absent_since: None }, context);
     }
     charging.next_try = context.moment.now;
@@ -343,7 +333,7 @@ fn never_happened(session: &Session, charging: &Charging, now: Timestamp) -> Tra
 /// A reading did not come to its end.
 fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
-    if matches!(charging.phase, Phase::Sending { .. }) {
+    if matches!(charging.phase, Phase::Sending) {
         return again_later(session, &charging, None, context);
     }
     if charging.unread.failed(charging.next_try, context.moment.now) {
@@ -370,7 +360,7 @@ fn again_later(
     charging.next_try = context.moment.now + pause(charging.tries, at_least, context);
     charging.tries = charging.tries.saturating_add(1);
     charging.sends.told_to_wait = at_least.filter(|least| *least > LONGEST_PAUSE).map(|_| context.moment.now);
-    if matches!(charging.phase, Phase::Sending { .. }) {
+    if matches!(charging.phase, Phase::Sending) {
         // When the last moment to send has come, reading begins: no pause outlasts it.
         charging.next_try = charging.next_try.min(charging.repeat_until.max(context.moment.now));
     }
@@ -398,7 +388,7 @@ pub(super) fn doubling((first, longest): (Span, Span), tries: u32, context: &Con
 
 /// The attempt goes on; its token is erased as soon as its request will never be sent again.
 fn stays(session: &Session, charging: Charging, effect: Option<Effect>) -> Transition {
-    let sending = matches!(charging.phase, Phase::Sending { .. });
+    let sending = matches!(charging.phase, Phase::Sending);
     let attempt = if sending { None } else { Some(never_sent_again(&charging)) };
     let mut next = session.clone();
     next.state = State::Charging(charging);

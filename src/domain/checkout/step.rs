@@ -389,7 +389,7 @@ fn pay(
         repeat_until,
         charge: charge.clone(),
         intent: None,
-        phase: Phase::Sending { replayed_errors: 0 },
+        phase: Phase::Sending,
         tries: 0,
         sends: Sends::default(),
         unread: Unread::default(),

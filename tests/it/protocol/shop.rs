@@ -225,7 +225,7 @@ pub(super) fn charging() -> Session {
         repeat_until: NOW + Span::minutes(20),
         charge,
         intent: None,
-        phase: Phase::Sending { replayed_errors: 0 },
+        phase: Phase::Sending,
         tries: 1,
         sends: merchant_gateway::domain::sends::Sends::default(),
         unread: Unread::default(),

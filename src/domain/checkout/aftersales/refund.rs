@@ -22,9 +22,6 @@ use crate::domain::time::{Span, Timestamp};
 /// How long the request for a refund is repeated; Stripe would remember its key for a day.
 const REPEAT: Span = Span::hours(1);
 
-/// After this many tries a replayed server error is all that its key will ever answer.
-const REPLAYED_ERRORS: u32 = 3;
-
 /// A refund that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundWish {
@@ -308,10 +305,7 @@ pub(super) fn answered(
             again(asking, None, context);
         }
         RefundAnswer::Unknown(unknown) if !asking.looking => {
-            let hopeless = unknown.cannot_repeat
-                || unknown.replayed_error && asking.tries >= REPLAYED_ERRORS
-                || unknown.should_retry == Some(false)
-                || context.moment.now >= asking.repeat_until;
+            let hopeless = unknown.is_final() || context.moment.now >= asking.repeat_until;
             if hopeless { look_for(asking, context) } else { again(asking, unknown.retry_after, context) }
         }
         RefundAnswer::Refused { .. } | RefundAnswer::Conflict => look_for(asking, context),
