@@ -9,7 +9,10 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::{AccountError, KeyWatch, Listing, Noted, Observation, StoredCharge, StoredPage, StoredRefund};
+use super::{
+    AccountError, KeyWatch, Noted, Observation, Search, Searched, Stopped, StoredCharge, StoredPage,
+    StoredRefund,
+};
 use crate::domain::checkout::aftersales::OrderSeen;
 use crate::domain::checkout::attempt::IntentSeen;
 use crate::domain::checkout::driver::GatherError;
@@ -79,7 +82,7 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// to its end.
     async fn touched_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted>;
 
-    /// Looks for the PaymentIntents of attempts among all that were made since the first of them, by one listing; what was
-    /// seen of each, in their order.
-    async fn find_intents(&self, wanted: &[Listing<'_>]) -> Vec<Observation>;
+    /// Reads the next page of a search for the PaymentIntents of attempts. Where it is not waited for to its end, or does not
+    /// come to it, the search is as before.
+    async fn search(&self, search: &mut Search) -> Result<Searched, Stopped>;
 }

@@ -19,8 +19,8 @@ use merchant_gateway::domain::order::RefundRequest;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, KeyNews, KeyWatch, Listing, Noted, Observation, SellerAccount, StoredCharge, StoredPage,
-    StoredRefund, Stripe, Window,
+    AccountError, KeyNews, KeyWatch, Noted, Observation, Search, Searched, SellerAccount, Sought, Stopped,
+    StoredCharge, StoredPage, StoredRefund, Stripe, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
@@ -250,16 +250,17 @@ impl SellerAccount for ModelSeller {
         panic!("nothing in memory was ever restored")
     }
 
-    async fn find_intents(&self, wanted: &[Listing<'_>]) -> Vec<Observation> {
-        self.sellers.weather.note("listing");
-        sleep(self.sellers.weather.script().readings_take).await;
+    async fn search(&self, search: &mut Search) -> Result<Searched, Stopped> {
+        let weather = &self.sellers.weather;
+        weather.note("listing");
+        sleep(weather.script().readings_take).await;
         let found = self.request(|account, now| {
-            let find = |wanted: &Listing<'_>| {
-                account.find(wanted.session, wanted.attempt, wanted.started, now).into()
-            };
-            wanted.iter().map(find).collect()
+            let find =
+                |sought: &Sought| account.find(&sought.session, sought.attempt, sought.started, now).into();
+            search.sought().iter().map(find).collect()
         });
-        found.await.unwrap_or_else(|| vec![Seen::Unread.into(); wanted.len()])
+        let stopped = || Stopped { observed: Seen::Unread.into(), may_go_on: true };
+        found.await.map(Searched::Whole).ok_or_else(stopped)
     }
 }
 
