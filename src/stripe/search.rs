@@ -167,3 +167,85 @@ impl StripeAccount {
         Err(Stopped { observed: Observation::of(seen, &reply), may_go_on })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn sought(number: u128, made_by: Option<Timestamp>) -> Sought {
+        let session = SessionId::from_random(number);
+        Sought { session, attempt: AttemptNumber(1), started: NOW - Span::hours(1), made_by }
+    }
+
+    fn reply() -> Reply {
+        Reply {
+            status: 200,
+            body: Vec::new(),
+            clock_agrees: true,
+            request_id: None,
+            retry_after: None,
+            should_retry: None,
+            replayed: false,
+        }
+    }
+
+    /// A page with one payment of a session.
+    fn page(id: &str, session: u128, has_more: bool) -> List<PaymentIntent> {
+        let payment = json!({
+            "id": id, "status": "succeeded", "amount": 4361, "currency": "usd", "livemode": false,
+            "created": 1_789_999_000,
+            "metadata": { "checkout_session": SessionId::from_random(session), "checkout_attempt": "1" },
+        });
+        serde_json::from_value(json!({ "data": [payment], "has_more": has_more })).unwrap()
+    }
+
+    fn seen(searched: Result<Searched, Stopped>) -> Vec<Seen> {
+        let Ok(Searched::Whole(observed)) = searched else { panic!("{searched:?}") };
+        observed.into_iter().map(|observed| observed.seen).collect()
+    }
+
+    #[test]
+    fn what_the_first_page_showed_is_still_known_at_the_last_and_an_absence_is_as_of_the_begin() {
+        let mut search = Search::new(vec![sought(1, None), sought(2, None)], NOW);
+        assert!(matches!(search.take(page("pi_1", 1, true), &reply()), Ok(Searched::More)));
+        let seen = seen(search.take(page("pi_2", 9, false), &reply()));
+        assert!(matches!(&seen[0], Seen::Intent(intent) if intent.id.as_str() == "pi_1"), "{seen:?}");
+        assert_eq!(seen[1], Seen::Absent { asked: NOW });
+    }
+
+    #[test]
+    fn where_the_clocks_differ_on_any_page_no_absence_is_known() {
+        let mut search = Search::new(vec![sought(2, None)], NOW);
+        let differs = Reply { clock_agrees: false, ..reply() };
+        assert!(matches!(search.take(page("pi_1", 1, true), &differs), Ok(Searched::More)));
+        assert_eq!(seen(search.take(page("pi_2", 9, false), &reply())), [Seen::Unread]);
+    }
+
+    #[test]
+    fn a_search_that_goes_round_in_a_circle_is_not_gone_on_with() {
+        let mut search = Search::new(vec![sought(1, None)], NOW);
+        assert!(search.take(page("pi_1", 9, true), &reply()).is_ok());
+        let stopped = search.take(page("pi_1", 9, true), &reply()).unwrap_err();
+        assert!(!stopped.may_go_on && stopped.observed.seen == Seen::Unread);
+    }
+
+    #[test]
+    fn a_search_has_an_end_in_time_only_where_that_of_each_attempt_is_known() {
+        let (early, late) = (NOW - Span::minutes(10), NOW);
+        let search = |ends: &[Option<Timestamp>]| {
+            let sought = (1..).zip(ends).map(|(number, made_by)| sought(number, *made_by)).collect();
+            Search::new(sought, NOW)
+        };
+        assert_eq!(search(&[Some(early), Some(late)]).to, Some(late));
+        assert_eq!(search(&[Some(early), None]).to, None);
+        assert!(search(&[Some(early)]).covers(&sought(1, Some(early))));
+        assert!(search(&[None]).covers(&sought(1, Some(late))));
+        assert!(!search(&[Some(early)]).covers(&sought(1, Some(late))), "it ends too early");
+        assert!(!search(&[Some(early)]).covers(&sought(1, None)), "it ends too early");
+        assert!(!search(&[None]).covers(&sought(2, None)), "its first pages were not looked at for this one");
+    }
+}

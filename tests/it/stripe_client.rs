@@ -184,3 +184,17 @@ async fn further_payments_of_a_session_are_told_beside_the_one_that_is_looked_fo
         "attempt 2 was not paid, attempt 1 was"
     );
 }
+
+#[tokio::test]
+async fn a_payment_is_looked_for_until_the_last_moment_at_which_it_can_have_been_made() {
+    let mut shop = Shop::open();
+    let started = SystemClock.now();
+    shop.clock.advance(Span::hours(22));
+    shop.pay("pm_card_visa").await;
+    for (hours, found) in [(21, None), (22, Some(IntentStatus::Succeeded))] {
+        let made_by = Some(started + Span::hours(hours) + Span::seconds(2));
+        let sought = Sought { session: shop.session.clone(), attempt: AttemptNumber(1), started, made_by };
+        let seen = shop.whole(&mut Search::new(vec![sought], started)).await;
+        assert_eq!(status(&seen), found, "{seen:?}");
+    }
+}
