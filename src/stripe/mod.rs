@@ -239,6 +239,24 @@ impl SellerAccount for StripeAccount {
         }
     }
 
+    /// Reads one PaymentIntent and whose it is (`GET /v1/payment_intents/{id}`).
+    async fn own_payment(
+        &self,
+        merchant: &MerchantId,
+        intent: &PaymentIntentId,
+    ) -> Result<Option<IntentSeen>, Noted> {
+        let reply = self.get(&format!("/v1/payment_intents/{intent}"), &[]).await;
+        let reply = reply.map_err(|error| Noted::from(&error))?;
+        if reply.status != 200 {
+            return Err(Noted::of(&reply));
+        }
+        let intent: PaymentIntent = reply.json().ok_or_else(Noted::unreadable)?;
+        if !intent.is_of_merchant(merchant) {
+            return Ok(None);
+        }
+        intent.seen().map(Some).ok_or_else(Noted::unreadable)
+    }
+
     /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`), then reads it unless the answer shows it.
     /// Every try has a key of its own, ending in `distinction`, since Stripe replays a failure that it has stored.
     async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation {

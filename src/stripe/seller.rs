@@ -54,6 +54,13 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// Reads one PaymentIntent.
     async fn read_intent(&self, intent: &PaymentIntentId) -> Observation;
 
+    /// Reads one PaymentIntent; `None` where it is not of a checkout of this merchant's, why where it could not be read.
+    async fn own_payment(
+        &self,
+        merchant: &MerchantId,
+        intent: &PaymentIntentId,
+    ) -> Result<Option<IntentSeen>, Noted>;
+
     /// Cancels one PaymentIntent; every try has a `distinction` of its own.
     async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation;
 

@@ -230,6 +230,17 @@ impl SellerAccount for ModelSeller {
         self.look("payment read", |account, now| account.read(intent, now)).await
     }
 
+    async fn own_payment(
+        &self,
+        _: &MerchantId,
+        intent: &PaymentIntentId,
+    ) -> Result<Option<IntentSeen>, Noted> {
+        match self.read_intent(intent).await.seen {
+            Seen::Intent(seen) => Ok(Some(seen)),
+            _ => Err(Noted::default()),
+        }
+    }
+
     async fn cancel_intent(&self, intent: &PaymentIntentId, _: &str) -> Observation {
         self.look("payment canceled", |account, now| account.cancel(intent, now)).await
     }
