@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::aftersales::opens;
-use super::listings::Wanted;
 use super::looked::Looked;
 use super::merchant::Shared;
 use super::preparation::token_context;
@@ -16,9 +15,10 @@ use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId, Tenant};
+use crate::domain::time::Timestamp;
 use crate::runtime::{PutOff, Reading};
 use crate::store::AttemptRow;
-use crate::stripe::{Observation, SellerAccount, StoredCharge, StoredPage, in_words};
+use crate::stripe::{Observation, SellerAccount, Sought, StoredCharge, StoredPage, in_words};
 
 /// Why nobody is asked while Stripe does not answer, or too much is under way.
 const NOT_ADMITTED: &str = "Stripe has not answered lately, or too much waits for it; it was not asked";
@@ -109,7 +109,7 @@ pub(super) async fn verify(
     session: &SessionId,
     verification: &Verification,
 ) -> Seen {
-    let Verification { attempt, known, decision } = verification;
+    let Verification { attempt, known, made_by, decision } = verification;
     let began = Instant::now();
     let row = match readable(services, merchant, session, *attempt).await {
         Ok(row) => row,
@@ -124,7 +124,7 @@ pub(super) async fn verify(
             let _place = merchant.gate.awaited_reading().await;
             stripe.read_intent(intent).await
         }
-        (Decision::NotCharged { .. }, None) => find(services, merchant, &row, *attempt).await,
+        (Decision::NotCharged { .. }, None) => find(services, merchant, &row, *made_by).await,
     };
     let looked = Looked { tenant: &merchant.tenant, session, began };
     looked.at_attempt(*attempt, &observed);
@@ -195,7 +195,7 @@ async fn ask_stripe(
             learn(merchant, was_answered(&observed.seen));
             observed
         }
-        Effect::Read { attempt, intent: None } => find(services, merchant, row, *attempt).await,
+        Effect::Read { intent: None, made_by, .. } => find(services, merchant, row, *made_by).await,
         Effect::OpenPage(_) => {
             // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
             let Ok(_slot) = merchant.gate.admit().await else {
@@ -235,7 +235,9 @@ async fn look(merchant: &Shared, effect: &Effect) -> Observation {
     let stripe = merchant.stripe.load_full();
     match effect {
         Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
-        Effect::Cancel { intent, tries, .. } => stripe.cancel_intent(intent, &tries.to_string()).await,
+        Effect::Cancel { intent, cause, tries, .. } => {
+            stripe.cancel_intent(intent, &cause.distinction(*tries)).await
+        }
         Effect::ReadPage { page, .. } => stripe.read_page(page).await,
         Effect::ClosePage { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
         Effect::Read { intent: None, .. }
@@ -246,15 +248,15 @@ async fn look(merchant: &Shared, effect: &Effect) -> Observation {
     }
 }
 
-/// Looks for an attempt's payment among all of the account's.
+/// Looks for an attempt's payment among all of the account's that were made in its time.
 async fn find(
     services: &Services,
     merchant: &Shared,
     row: &AttemptRow,
-    attempt: AttemptNumber,
+    made_by: Option<Timestamp>,
 ) -> Observation {
-    let wanted = Wanted { session: row.session.clone(), attempt, started: row.started };
-    let observed = merchant.listings.find(services, merchant, wanted).await;
+    let sought = Sought { session: row.session.clone(), attempt: row.number, started: row.started, made_by };
+    let observed = merchant.listings.find(services, merchant, sought).await;
     let proved = merchant.account_proved.load(Ordering::Acquire);
     // Where only the configuration says which account is read, that it shows no payment proves nothing.
     if proved { observed } else { Observation { seen: observed.seen.without_absence(), ..observed } }

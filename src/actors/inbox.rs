@@ -12,7 +12,8 @@ use secrecy::SecretString;
 use super::directory::Directory;
 use super::handle::MerchantHandle;
 use crate::domain::checkout::command::{Command, Rejection};
-use crate::domain::ids::SessionId;
+use crate::domain::checkout::hint::Hint;
+use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::stripe_event::{Concern, StripeEvent};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{EventState, KeptEvent, StoreError, WaitingEvent};
@@ -44,6 +45,16 @@ impl WebhookDesk {
     fn count(&self, refusal: Refusal) -> Option<&AtomicU64> {
         self.refused.get(Refusal::ALL.iter().position(|known| *known == refusal)?)
     }
+}
+
+/// Whom an event was told to.
+enum Told {
+    /// The session that it is about.
+    Session(SessionId),
+    /// Nobody: it is about nothing of ours. The merchant's account may be paid by other means than this gateway.
+    Nobody,
+    /// It tells that money has come for a session that is not there.
+    NotHere { payment: PaymentIntentId, hint: Hint },
 }
 
 /// Why an event goes on waiting.
@@ -114,18 +125,23 @@ impl MerchantHandle {
     /// Tells the session that an event is about to look at Stripe. The event is followed once that look is durable; until
     /// then it goes on waiting.
     pub async fn follow(&self, event: &StripeEvent) {
-        let merchant = &self.tenant().merchant;
-        let session = match self.session_told_by(event).await {
-            Ok(session) => session,
+        match self.told_by(event).await {
+            Ok(Told::Session(session)) => self.followed(event, Some(&session), EventState::Followed).await,
+            Ok(Told::Nobody) => self.followed(event, None, EventState::Ignored).await,
+            Ok(Told::NotHere { payment, hint }) => self.look_into(event, payment, hint),
             Err(why) => {
+                let merchant = &self.tenant().merchant;
                 tracing::warn!(%merchant, event = %event.id, %why, "stripe_event_not_followed");
-                return;
             }
-        };
-        let state = if session.is_some() { EventState::Followed } else { EventState::Ignored };
+        }
+    }
+
+    /// Records what became of an event.
+    pub(super) async fn followed(&self, event: &StripeEvent, session: Option<&SessionId>, state: EventState) {
+        let merchant = &self.tenant().merchant;
         match self.services.inbox.event_followed(self.tenant(), &event.id, state).await {
             Ok(()) => {
-                let (kind, session) = (&event.kind, session.as_ref().map(SessionId::as_str));
+                let (kind, session) = (&event.kind, session.map(SessionId::as_str));
                 let state = state.as_str();
                 tracing::info!(%merchant, event = %event.id, %kind, session, state, "stripe_event_followed");
             }
@@ -136,18 +152,26 @@ impl MerchantHandle {
         }
     }
 
-    /// Tells the session that an event is about; `None` where that is none of ours: the merchant's account may be paid by
-    /// other means than this gateway.
-    async fn session_told_by(&self, event: &StripeEvent) -> Result<Option<SessionId>, NotFollowed> {
-        let Some(hint) = event.hint() else { return Ok(None) };
-        let Some(session) = self.services.inbox.session_of_event(self.tenant(), event).await? else {
-            return Ok(None);
-        };
-        match self.ask(&session, Command::Hear(hint)).await {
-            Ok(_) => Ok(Some(session)),
-            // A flag may name a session that a restored database never had.
-            Err(Rejection::NotFound) => Ok(None),
-            Err(rejection) => Err(rejection.into()),
+    /// Tells the session that an event is about.
+    async fn told_by(&self, event: &StripeEvent) -> Result<Told, NotFollowed> {
+        let Some(hint) = event.hint() else { return Ok(Told::Nobody) };
+        if let Some(session) = self.services.inbox.session_of_event(self.tenant(), event).await?
+            && self.told(&session, hint.clone()).await?
+        {
+            return Ok(Told::Session(session));
+        }
+        Ok(match (&event.session, hint.payment.clone()) {
+            (Some(_), Some(payment)) => Told::NotHere { payment, hint },
+            (None, _) | (_, None) => Told::Nobody,
+        })
+    }
+
+    /// Tells a session of something; `false` where there is no such session.
+    pub(super) async fn told(&self, session: &SessionId, hint: Hint) -> Result<bool, Rejection> {
+        match self.ask(session, Command::Hear(hint)).await {
+            Ok(_) => Ok(true),
+            Err(Rejection::NotFound) => Ok(false),
+            Err(rejection) => Err(rejection),
         }
     }
 

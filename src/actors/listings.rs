@@ -1,10 +1,11 @@
 //! The listings of one merchant's payments, by which charges are found whose payment has no known id.
 //!
-//! One listing answers everybody who waits for one. Invariants: one is under way at a time; it answers only whoever asked before
-//! it began, so that what it does not show had not been made when it began; an old attempt, whose listing is long, makes no
-//! other's longer.
+//! One listing answers everybody who waits for one. Invariants: one of fresh attempts and one of old ones is under way at a
+//! time, so that an old attempt, whose listing is long, holds up no fresh one and makes no fresh one's longer; every page of
+//! it finds room of its own; it answers only for the attempts that it looked for from its first page on, with what was there
+//! when it began; what it has read by the time that it stops is not read again.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -13,76 +14,161 @@ use tokio::time::Instant;
 use super::merchant::Shared;
 use super::services::Services;
 use crate::domain::checkout::attempt::Seen;
-use crate::domain::ids::{AttemptNumber, SessionId};
-use crate::domain::time::{Span, Timestamp};
-use crate::runtime::{PutOff, Reading};
-use crate::stripe::{Listing, Observation};
+use crate::domain::time::Span;
+use crate::runtime::{PutOff, Reading, Slot};
+use crate::stripe::{Observation, Search, Searched, Sought, Stopped};
 
 /// Attempts that began within so long of each other share a listing.
 const SHARED_WITHIN: Span = Span::hours(1);
 
+/// An attempt that began longer ago than this is an old one.
+const FRESH: Span = Span::hours(1);
+
 /// How long those who wait for a listing wait for room for it before they are put off.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// An attempt whose payment is looked for.
-pub(super) struct Wanted {
-    pub(super) session: SessionId,
-    pub(super) attempt: AttemptNumber,
-    /// When it was committed.
-    pub(super) started: Timestamp,
-}
+/// The most pages of a listing that are read in one go, 20 000 payments of one account; then others have their turn.
+const MOST_PAGES: u32 = 200;
+
+/// How long one that has read so many waits for its next go.
+const NEXT_GO: Span = Span::seconds(1);
+
+/// For how long after its begin a listing that has stopped is gone on with. What it has seen of a payment may have changed
+/// since.
+const KEPT: Span = Span::hours(2);
 
 struct Waiting {
-    wanted: Wanted,
+    sought: Sought,
     tell: oneshot::Sender<Observation>,
 }
 
-/// Who waits for a listing, and the right to begin one.
-#[derive(Default)]
+/// Who waits for listings.
+#[derive(Debug, Default)]
 pub(super) struct Listings {
+    fresh: Queue,
+    old: Queue,
+}
+
+/// Who waits for a listing of one kind, and the right to go on with one: those that have begun and not come to their end.
+#[derive(Default)]
+struct Queue {
     waiting: Mutex<Vec<Waiting>>,
-    under_way: tokio::sync::Mutex<()>,
+    begun: tokio::sync::Mutex<Vec<Search>>,
 }
 
 impl Listings {
-    /// What a listing shows of an attempt: one that began after this was asked.
-    pub(super) async fn find(&self, services: &Services, merchant: &Shared, wanted: Wanted) -> Observation {
+    /// What a listing shows of an attempt.
+    pub(super) async fn find(&self, services: &Services, merchant: &Shared, sought: Sought) -> Observation {
+        let is_fresh = sought.started.is_within(FRESH, services.clock.now());
+        let queue = if is_fresh { &self.fresh } else { &self.old };
+        queue.find(services, merchant, sought).await
+    }
+}
+
+impl Queue {
+    async fn find(&self, services: &Services, merchant: &Shared, sought: Sought) -> Observation {
         let (tell, mut told) = oneshot::channel();
-        let started = wanted.started;
-        self.waiting().push(Waiting { wanted, tell });
-        let _under_way = self.under_way.lock().await;
+        self.waiting().push(Waiting { sought: sought.clone(), tell });
+        let mut begun = self.begun.lock().await;
         match told.try_recv() {
             Ok(observed) => return observed,
             // It was lost with the one that listed.
             Err(oneshot::error::TryRecvError::Closed) => return Seen::Unread.into(),
             Err(oneshot::error::TryRecvError::Empty) => {}
         }
-        let place = room(merchant).await;
-        let near = |waiting: &mut Waiting| waiting.wanted.started.is_within(SHARED_WITHIN, started);
-        let waiting: Vec<Waiting> = self.waiting().extract_if(.., near).collect();
-        let observed = match place {
-            Ok(_place) => {
-                // All of them asked before.
-                let asked = services.clock.now();
-                let listings: Vec<_> = waiting.iter().map(|waiting| waiting.wanted.listing(asked)).collect();
-                merchant.stripe.load_full().find_intents(&listings).await
+        self.waiting().retain(|waiting| !waiting.tell.is_closed());
+        begun.retain(|search| search.began().is_within(KEPT, services.clock.now()));
+        let place = match room(merchant).await {
+            Ok(place) => place,
+            Err(put_off) => {
+                let shares = |other: &Sought| other.started.is_within(SHARED_WITHIN, sought.started);
+                self.answer(shares, |_| of(put_off));
+                return told.try_recv().unwrap_or_else(|_| Seen::Unread.into());
             }
-            Err(PutOff { after }) => vec![Seen::PutOff { after }.into(); waiting.len()],
         };
-        for (waiting, observed) in waiting.into_iter().zip(observed) {
-            // Whoever has gone asks again.
-            let _ = waiting.tell.send(observed);
+        let at = begun.iter().position(|search| search.covers(&sought)).unwrap_or_else(|| {
+            let together = self.together(&sought, &begun);
+            // All of them asked before.
+            begun.push(Search::new(together, services.clock.now()));
+            begun.len() - 1
+        });
+        // Whoever stops waiting for it here leaves it as far as it is read.
+        match go_on(merchant, &mut begun[at], place).await {
+            Ok(observed) => {
+                let search = begun.swap_remove(at);
+                let seen = |wanted: &Sought| {
+                    let place = search.sought().iter().position(|sought| is_same(sought, wanted));
+                    place
+                        .and_then(|place| observed.get(place).cloned())
+                        .unwrap_or_else(|| Seen::Unread.into())
+                };
+                self.answer(|wanted| search.covers(wanted), seen);
+            }
+            Err(Stopped { observed, may_go_on }) => {
+                self.answer(|wanted| begun[at].covers(wanted), |_| observed.clone());
+                if !may_go_on {
+                    begun.swap_remove(at);
+                }
+            }
         }
         told.try_recv().unwrap_or_else(|_| Seen::Unread.into())
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
+    /// The attempts that share a listing with one: those near to it for which none has begun yet. Each once.
+    fn together(&self, first: &Sought, begun: &[Search]) -> Vec<Sought> {
+        let mut together = vec![first.clone()];
+        for Waiting { sought, .. } in self.waiting().iter() {
+            let is_near = sought.started.is_within(SHARED_WITHIN, first.started);
+            let is_looked_for = begun.iter().any(|search| search.covers(sought));
+            if is_near && !is_looked_for && !together.contains(sought) {
+                together.push(sought.clone());
+            }
+        }
+        together
+    }
+
+    /// Tells those who wait for some attempts what was seen of each.
+    fn answer(&self, whom: impl Fn(&Sought) -> bool, seen: impl Fn(&Sought) -> Observation) {
+        let answered: Vec<Waiting> = self.waiting().extract_if(.., |waiting| whom(&waiting.sought)).collect();
+        for Waiting { sought, tell } in answered {
+            // Whoever has gone asks again.
+            let _ = tell.send(seen(&sought));
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Goes on with a listing to its end, with a place for its next page; why where it does not come to it.
+async fn go_on(merchant: &Shared, search: &mut Search, first: Slot<'_>) -> Result<Vec<Observation>, Stopped> {
+    let stripe = merchant.stripe.load_full();
+    let mut place = first;
+    for _ in 0..MOST_PAGES {
+        if let Searched::Whole(observed) = stripe.search(search).await? {
+            return Ok(observed);
+        }
+        drop(place);
+        place = merchant.gate.next_of_many().await.map_err(stopped)?;
+    }
+    Err(stopped(PutOff { after: NEXT_GO }))
+}
+
+fn stopped(put_off: PutOff) -> Stopped {
+    Stopped { observed: of(put_off), may_go_on: true }
+}
+
+fn of(PutOff { after }: PutOff) -> Observation {
+    Seen::PutOff { after }.into()
+}
+
+fn is_same(one: &Sought, other: &Sought) -> bool {
+    one.session == other.session && one.attempt == other.attempt
+}
+
 /// Waits a little for room for a listing.
-async fn room(merchant: &Shared) -> Result<crate::runtime::Slot<'_>, PutOff> {
+async fn room(merchant: &Shared) -> Result<Slot<'_>, PutOff> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match merchant.gate.reading(Reading::Listing).await {
@@ -94,14 +180,8 @@ async fn room(merchant: &Shared) -> Result<crate::runtime::Slot<'_>, PutOff> {
     }
 }
 
-impl Wanted {
-    fn listing(&self, asked: Timestamp) -> Listing<'_> {
-        Listing { session: &self.session, attempt: self.attempt, started: self.started, asked }
-    }
-}
-
-impl std::fmt::Debug for Listings {
+impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listings").field("waiting", &self.waiting().len()).finish_non_exhaustive()
+        f.debug_struct("Queue").field("waiting", &self.waiting().len()).finish_non_exhaustive()
     }
 }

@@ -14,6 +14,7 @@ use super::keys::{KeyBox, Refusals, log_refusal};
 use super::listings::Listings;
 use super::reconciliation::Unreconciled;
 use super::services::Services;
+use super::strays::Strays;
 use crate::domain::ids::{AccountId, Tenant};
 use crate::domain::merchant::{MerchantView, PaymentsOff, Records};
 use crate::runtime::outbox::Receiver;
@@ -55,6 +56,7 @@ pub(super) struct Shared {
     pub(super) limiter: MerchantLimiter,
     pub(super) gate: Arc<StripeGate>,
     pub(super) listings: Listings,
+    pub(super) strays: Strays,
     /// Where order events go; without one they are kept, and sent to nobody.
     pub(super) receiver: Option<Receiver>,
     pub(super) webhooks: WebhookDesk,
@@ -101,6 +103,7 @@ impl Shared {
             limiter: MerchantLimiter::new(&view.limits),
             gate,
             listings: Listings::default(),
+            strays: Strays::default(),
             key: setup.key.clone(),
             receiver: setup.receiver.clone(),
             webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),

@@ -22,6 +22,7 @@ mod preparation;
 mod reconciliation;
 mod services;
 mod session;
+mod strays;
 
 pub use directory::{Arbiters, Directory};
 pub use handle::MerchantHandle;

@@ -13,6 +13,10 @@ pub const ABSENCE_MARGIN: Span = Span::minutes(2);
 /// How far apart the two readings must be that together say that a request had no effect.
 pub const ABSENCE_INTERVAL: Span = Span::seconds(30);
 
+/// How long after the end of the sending the effect of a request may still come about, whatever holds it up on its way. Nothing
+/// is looked for behind it.
+pub const LATEST_ARRIVAL: Span = Span::hours(24);
+
 /// What is known of the sends of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sends {
@@ -39,6 +43,12 @@ impl Sends {
     #[must_use]
     pub fn waits(&self, now: Timestamp) -> bool {
         self.told_to_wait.is_some_and(|told| told <= now)
+    }
+
+    /// The last moment at which the request can have had its effect; `None` while the sending goes on.
+    #[must_use]
+    pub fn effective_by(&self, repeat_until: Timestamp) -> Option<Timestamp> {
+        self.ended.map(|ended| ended.max(repeat_until) + LATEST_ARRIVAL)
     }
 
     /// Whether a complete reading that began at `asked` counts when it does not show what the request was for.

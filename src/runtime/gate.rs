@@ -127,6 +127,12 @@ impl StripeGate {
         }
     }
 
+    /// The same, with a place for it.
+    pub async fn next_of_many(&self) -> Result<Slot<'_>, PutOff> {
+        self.one_of_many().await?;
+        Ok(Slot { _permit: None, _place: self.places.reading().await })
+    }
+
     /// Stripe takes no more requests of this merchant for now: its readings wait as long as it says, and where it says
     /// nothing, longer from time to time.
     pub fn limited(&self, retry_after: Option<Span>) {

@@ -107,13 +107,13 @@ impl Reading {
 impl Lane {
     pub(super) const ALL: [Self; 4] = [Self::Charges, Self::Pages, Self::Orders, Self::Listings];
 
-    /// How many are at Stripe at once. One listing is shared by all who wait for it.
+    /// How many are at Stripe at once. One listing of fresh attempts and one of old ones are shared by all who wait for them.
     pub(super) const fn at_once(self) -> usize {
         match self {
             Self::Charges => 16,
             Self::Pages => 8,
             Self::Orders => 4,
-            Self::Listings => 1,
+            Self::Listings => 2,
         }
     }
 

@@ -30,7 +30,8 @@ pub trait Inbox: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 
     /// The events that wait to be followed and came at or before `until`, the earliest first, at most `limit`, from behind
-    /// `after` on: the last of one page begins the next.
+    /// `after` on: the last of one page begins the next. Fewer than `limit` are all that there are; one that cannot be read is
+    /// passed over.
     async fn waiting_events(
         &self,
         until: Timestamp,

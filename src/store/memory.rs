@@ -290,13 +290,14 @@ impl Reconciliation for MemoryStore {
         Ok(paid.map(|placed| placed.order.session.clone()))
     }
 
-    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError> {
+    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<bool, StoreError> {
         let mut shops = self.shops();
         let shop = shops.entry(tenant.clone()).or_default();
-        if !shop.flags.iter().any(|known| known.flag.intent == flag.intent) {
+        let is_new = !shop.flags.iter().any(|known| known.flag.intent == flag.intent);
+        if is_new {
             shop.flags.push(KeptFlag { flag, resolution: None });
         }
-        Ok(())
+        Ok(is_new)
     }
 }
 

@@ -108,7 +108,8 @@ pub trait Store: Send + Sync + 'static {
         priority: Priority,
     ) -> Result<Vec<Tenant>, StoreError>;
 
-    /// A tenant's sessions that are due, the longest due first.
+    /// A tenant's sessions that are due, the longest due first. Fewer than the limit are all that there are; one whose name
+    /// cannot be read is passed over.
     async fn due_sessions(&self, tenant: &Tenant, query: DueQuery) -> Result<Vec<DueSession>, StoreError>;
 
     /// The Stripe account that was learned for a tenant.

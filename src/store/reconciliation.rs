@@ -45,6 +45,6 @@ pub trait Reconciliation: Send + Sync + 'static {
         payment: &PaymentIntentId,
     ) -> Result<Option<SessionId>, StoreError>;
 
-    /// Flags a payment of a session that the database does not have. One already flagged stays as it is.
-    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError>;
+    /// Flags a payment of a session that the database does not have. One already flagged stays as it is; then `false`.
+    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<bool, StoreError>;
 }

@@ -345,7 +345,7 @@ impl Reconciliation for SqliteStore {
         self.read(restores::session_paid_by(self.readers.clone(), tenant.clone(), payment.clone())).await
     }
 
-    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<(), StoreError> {
+    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<bool, StoreError> {
         let flagging = Box::new((tenant.clone(), flag));
         self.write(|asked| Write::Flag(flagging, asked)).await
     }

@@ -5,26 +5,16 @@
 use serde::de::DeserializeOwned;
 
 use super::StripeAccount;
-use super::answers::{Identified, List, PaymentIntent};
-use super::observation::{Noted, Observation};
+use super::answers::{Identified, List};
+use super::observation::Noted;
 use super::seller::Window;
 use super::transport::Reply;
-use crate::domain::checkout::attempt::Seen;
-use crate::domain::time::Timestamp;
 
 /// The most pages of a listing that are read: 20 000 payments of one account.
 pub(super) const MOST_PAGES: u32 = 200;
 
 /// How often one page of a long listing is asked for.
 const PAGE_TRIES: u32 = 3;
-
-/// The payments of a listing that came to its end.
-pub(super) struct ListedSince {
-    pub(super) found: Vec<PaymentIntent>,
-    pub(super) clocks_agree: bool,
-    /// Of its last page.
-    pub(super) request_id: Option<String>,
-}
 
 /// A listing: where, of what, and how far it is read.
 pub(super) struct Listed<'a> {
@@ -38,47 +28,6 @@ pub(super) struct Listed<'a> {
 }
 
 impl StripeAccount {
-    /// Every payment made since, that `keep` wants; what was seen instead where that did not come to its end.
-    pub(super) async fn made_since(
-        &self,
-        from: Timestamp,
-        keep: impl Fn(&PaymentIntent) -> bool + Send + Sync,
-    ) -> Result<ListedSince, Observation> {
-        let from = from.as_seconds().to_string();
-        let mut found: Vec<PaymentIntent> = Vec::new();
-        let mut after: Option<String> = None;
-        let mut clocks_agree = true;
-        for _ in 0..MOST_PAGES {
-            let mut query = vec![("created[gte]", from.as_str()), ("limit", "100")];
-            if let Some(after) = &after {
-                query.push(("starting_after", after));
-            }
-            let reply = match self.get("/v1/payment_intents", &query).await {
-                Ok(reply) => reply,
-                Err(error) => return Err(Observation::unanswered(Seen::Unread, &error)),
-            };
-            if matches!(reply.status, 401 | 403) {
-                return Err(Observation::of(Seen::KeyRefused, &reply));
-            }
-            clocks_agree &= reply.clock_agrees;
-            let page = if reply.status == 200 { reply.json::<List<PaymentIntent>>() } else { None };
-            let Some(List { data, has_more }) = page else {
-                return Err(Observation::of(Seen::Unread, &reply));
-            };
-            let last = data.last().map(|intent| intent.id.clone());
-            found.extend(data.into_iter().filter(&keep));
-            if !has_more {
-                return Ok(ListedSince { found, clocks_agree, request_id: reply.request_id });
-            }
-            // More is promised, and nothing new to go on from: this is no complete reading.
-            if last.is_none() || last == after {
-                break;
-            }
-            after = last;
-        }
-        Err(Seen::Unread.into())
-    }
-
     /// Everything of a kind that was made within a time and that `keep` wants, the oldest first. However much that is, it is
     /// read to its end; a page that fails is asked for again.
     pub(super) async fn made_within<T>(

@@ -12,6 +12,7 @@ mod outcome;
 mod page;
 mod refund;
 mod refusal;
+mod search;
 mod seller;
 mod transport;
 pub mod webhook;
@@ -22,6 +23,7 @@ pub use observation::{Noted, Observation};
 pub use page::{PageError, PageLinks, PageOffer, encode_page};
 pub use refund::encode_refund;
 pub use refusal::{KeyNews, KeyRefusal, KeyUse, KeyWatch};
+pub use search::{Search, Searched, Sought, Stopped};
 pub use seller::{SellerAccount, Stripe, Window};
 pub use transport::{StripeTransport, TransportConfig, TransportError, why_no_client};
 pub use words::in_words;
@@ -37,18 +39,13 @@ use crate::domain::checkout::attempt::{IdempotencyKey, IntentSeen, Seen, Unknown
 use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::hosted::PageSeen;
 use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{
-    AccountId, AttemptNumber, HostedPageId, MerchantId, PaymentIntentId, RefundNumber, SessionId,
-};
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::ids::{AccountId, HostedPageId, MerchantId, PaymentIntentId, RefundNumber};
+use crate::domain::time::Timestamp;
 use answers::{Account, GrantedToken, PaymentIntent};
-use listing::{Listed, ListedSince, MOST_PAGES};
+use listing::{Listed, MOST_PAGES};
 use page::CheckoutSession;
 use refund::{DisputeObject, RefundObject};
 use transport::{Call, Reply};
-
-/// How far before an attempt's time a listing begins: clocks differ.
-const LISTING_MARGIN: Span = Span::minutes(10);
 
 /// One merchant's Stripe account, seen through its newest key.
 #[derive(Clone, Debug)]
@@ -93,19 +90,6 @@ pub struct StoredRefund<'a> {
     pub idempotency_key: &'a IdempotencyKey,
     /// `Stripe-Version`.
     pub stripe_version: &'a str,
-}
-
-/// An attempt whose PaymentIntent is looked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Listing<'a> {
-    /// The session that the PaymentIntent's metadata must name.
-    pub session: &'a SessionId,
-    /// The attempt, likewise.
-    pub attempt: AttemptNumber,
-    /// When the attempt was committed.
-    pub started: Timestamp,
-    /// When the looking begins.
-    pub asked: Timestamp,
 }
 
 /// Why the account could not be read.
@@ -255,6 +239,24 @@ impl SellerAccount for StripeAccount {
         }
     }
 
+    /// Reads one PaymentIntent and whose it is (`GET /v1/payment_intents/{id}`).
+    async fn own_payment(
+        &self,
+        merchant: &MerchantId,
+        intent: &PaymentIntentId,
+    ) -> Result<Option<IntentSeen>, Noted> {
+        let reply = self.get(&format!("/v1/payment_intents/{intent}"), &[]).await;
+        let reply = reply.map_err(|error| Noted::from(&error))?;
+        if reply.status != 200 {
+            return Err(Noted::of(&reply));
+        }
+        let intent: PaymentIntent = reply.json().ok_or_else(Noted::unreadable)?;
+        if !intent.is_of_merchant(merchant) {
+            return Ok(None);
+        }
+        intent.seen().map(Some).ok_or_else(Noted::unreadable)
+    }
+
     /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`), then reads it unless the answer shows it.
     /// Every try has a key of its own, ending in `distinction`, since Stripe replays a failure that it has stored.
     async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation {
@@ -334,24 +336,9 @@ impl SellerAccount for StripeAccount {
         Ok(of_refunds.chain(of_disputes).filter_map(|id| id.parse().ok()).collect())
     }
 
-    /// Looks for the PaymentIntents of attempts among all that were made since shortly before the first of them
-    /// (`GET /v1/payment_intents`, every page; search lags behind and is not used). There is no upper end: a request
-    /// may arrive late, and clocks differ; where they differ by much, finding nothing means nothing.
-    async fn find_intents(&self, wanted: &[Listing<'_>]) -> Vec<Observation> {
-        let Some(first) = wanted.iter().map(|wanted| wanted.started).min() else { return Vec::new() };
-        let is_wanted = |intent: &PaymentIntent| wanted.iter().any(|wanted| intent.is_of(wanted.session));
-        let ListedSince { found, clocks_agree, request_id } =
-            match self.made_since(first - LISTING_MARGIN, is_wanted).await {
-                Ok(listed) => listed,
-                Err(failed) => return vec![failed; wanted.len()],
-            };
-        let seen = |wanted: &Listing<'_>| {
-            let of_session = found.iter().filter(|intent| intent.is_of(wanted.session));
-            let seen = outcome::of_listing(of_session, wanted.attempt, wanted.asked);
-            let seen = if clocks_agree { seen } else { seen.without_absence() };
-            Observation { seen, request_id: request_id.clone(), noted: Noted::default() }
-        };
-        wanted.iter().map(seen).collect()
+    /// Reads the next page of a search for the PaymentIntents of attempts (`GET /v1/payment_intents`).
+    async fn search(&self, search: &mut Search) -> Result<Searched, Stopped> {
+        self.next_page(search).await
     }
 }
 

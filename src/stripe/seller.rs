@@ -9,7 +9,10 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::{AccountError, KeyWatch, Listing, Noted, Observation, StoredCharge, StoredPage, StoredRefund};
+use super::{
+    AccountError, KeyWatch, Noted, Observation, Search, Searched, Stopped, StoredCharge, StoredPage,
+    StoredRefund,
+};
 use crate::domain::checkout::aftersales::OrderSeen;
 use crate::domain::checkout::attempt::IntentSeen;
 use crate::domain::checkout::driver::GatherError;
@@ -51,6 +54,13 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// Reads one PaymentIntent.
     async fn read_intent(&self, intent: &PaymentIntentId) -> Observation;
 
+    /// Reads one PaymentIntent; `None` where it is not of a checkout of this merchant's, why where it could not be read.
+    async fn own_payment(
+        &self,
+        merchant: &MerchantId,
+        intent: &PaymentIntentId,
+    ) -> Result<Option<IntentSeen>, Noted>;
+
     /// Cancels one PaymentIntent; every try has a `distinction` of its own.
     async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation;
 
@@ -79,7 +89,7 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// to its end.
     async fn touched_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted>;
 
-    /// Looks for the PaymentIntents of attempts among all that were made since the first of them, by one listing; what was
-    /// seen of each, in their order.
-    async fn find_intents(&self, wanted: &[Listing<'_>]) -> Vec<Observation>;
+    /// Reads the next page of a search for the PaymentIntents of attempts. Where it is not waited for to its end, or does not
+    /// come to it, the search is as before.
+    async fn search(&self, search: &mut Search) -> Result<Searched, Stopped>;
 }

@@ -7,6 +7,7 @@
 mod budget;
 mod history;
 mod house;
+mod listings;
 mod seller;
 mod store;
 mod weather;

@@ -9,7 +9,8 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, MintToken};
 use merchant_gateway::ports::{Clock, ManualClock, SystemClock};
 use merchant_gateway::stripe::{
-    AccountError, KeyWatch, Listing, SellerAccount, StripeAccount, StripeTransport, TransportConfig,
+    AccountError, KeyWatch, Search, Searched, SellerAccount, Sought, StripeAccount, StripeTransport,
+    TransportConfig,
 };
 use secrecy::SecretString;
 
@@ -89,11 +90,25 @@ impl Shop {
     }
 
     async fn look(&self, started: Timestamp, asked: Timestamp) -> Seen {
-        self.stripe
-            .find_intents(&[Listing { session: &self.session, attempt: AttemptNumber(1), started, asked }])
-            .await
-            .remove(0)
-            .seen
+        self.whole(&mut self.search(1, started, asked)).await
+    }
+
+    /// A search for an attempt, without an end in time.
+    fn search(&self, attempt: u32, started: Timestamp, asked: Timestamp) -> Search {
+        let attempt = AttemptNumber(attempt);
+        let sought = Sought { session: self.session.clone(), attempt, started, made_by: None };
+        Search::new(vec![sought], asked)
+    }
+
+    /// What a search shows once it has come to its end.
+    async fn whole(&self, search: &mut Search) -> Seen {
+        loop {
+            match self.stripe.search(search).await {
+                Ok(Searched::More) => {}
+                Ok(Searched::Whole(mut seen)) => return seen.remove(0).seen,
+                Err(stopped) => return stopped.observed.seen,
+            }
+        }
     }
 }
 
@@ -160,8 +175,7 @@ async fn further_payments_of_a_session_are_told_beside_the_one_that_is_looked_fo
     assert!(matches!(*seen, Seen::Intent(intent) if intent.id.as_str() == ids[0]), "the oldest decides");
     assert_eq!(paid.iter().map(ToString::to_string).collect::<Vec<_>>(), ids[1..]);
 
-    let other = Listing { session: &shop.session, attempt: AttemptNumber(2), started, asked: started };
-    let Seen::Beside { seen, paid } = shop.stripe.find_intents(&[other]).await.remove(0).seen else {
+    let Seen::Beside { seen, paid } = shop.whole(&mut shop.search(2, started, started)).await else {
         panic!("both are told")
     };
     assert_eq!(
@@ -169,4 +183,18 @@ async fn further_payments_of_a_session_are_told_beside_the_one_that_is_looked_fo
         (Seen::Absent { asked: started }, 2),
         "attempt 2 was not paid, attempt 1 was"
     );
+}
+
+#[tokio::test]
+async fn a_payment_is_looked_for_until_the_last_moment_at_which_it_can_have_been_made() {
+    let mut shop = Shop::open();
+    let started = SystemClock.now();
+    shop.clock.advance(Span::hours(22));
+    shop.pay("pm_card_visa").await;
+    for (hours, found) in [(21, None), (22, Some(IntentStatus::Succeeded))] {
+        let made_by = Some(started + Span::hours(hours) + Span::seconds(2));
+        let sought = Sought { session: shop.session.clone(), attempt: AttemptNumber(1), started, made_by };
+        let seen = shop.whole(&mut Search::new(vec![sought], started)).await;
+        assert_eq!(status(&seen), found, "{seen:?}");
+    }
 }

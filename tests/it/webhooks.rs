@@ -1,6 +1,7 @@
 //! Stripe's webhooks to the real binary, over HTTP: what is taken, what is refused, and that nothing hangs on it.
 
 mod refused;
+mod strays;
 mod taken;
 
 use std::time::Duration;

@@ -383,6 +383,8 @@ pub enum FlagReason {
     PaymentDisagrees,
     /// A restored database does not know what was paid.
     LostByRestore,
+    /// The database does not have the session.
+    NoCheckout,
     /// It was told of, and Stripe has not shown its end in a month.
     NotShown,
 }

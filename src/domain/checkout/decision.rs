@@ -13,6 +13,7 @@ use super::settle::{completed_by, ended, flag, raise};
 use super::step::{Context, Transition};
 use super::unconfirmed::Unconfirmed;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
+use crate::domain::time::Timestamp;
 
 /// A decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,8 @@ pub struct Verification {
     pub attempt: AttemptNumber,
     /// Its PaymentIntent, where one was seen.
     pub known: Option<PaymentIntentId>,
+    /// The last moment at which that can have been made; `None` where it is not known.
+    pub made_by: Option<Timestamp>,
     /// The decision.
     pub decision: Decision,
 }
@@ -69,6 +72,7 @@ pub(super) fn verification(session: &Session, decision: &Decision) -> Result<Ver
         State::Frozen { charging, .. } => Ok(Verification {
             attempt: charging.attempt,
             known: charging.intent.clone(),
+            made_by: charging.sends.effective_by(charging.repeat_until),
             decision: decision.clone(),
         }),
         State::Open { .. }

@@ -2,7 +2,7 @@
 
 use super::aftersales;
 use super::attempt::{Seen, Unknown};
-use super::effect::Effect;
+use super::effect::{CancelCause, Effect};
 use super::event::Event;
 use super::hint;
 use super::hosted::{self, Hosted};
@@ -126,6 +126,7 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
             (Phase::Canceling { .. }, Some(intent)) => Work::Run(Effect::Cancel {
                 attempt: charging.attempt,
                 intent: intent.clone(),
+                cause: CancelCause::Ending,
                 tries: charging.tries,
             }),
             (Phase::Reading { .. } | Phase::Canceling { .. }, _) => Work::Run(reading(charging)),

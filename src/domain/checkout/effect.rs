@@ -3,6 +3,7 @@
 use super::aftersales::{OrderSeen, RefundAnswer};
 use super::attempt::Unknown;
 use crate::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, RefundNumber};
+use crate::domain::time::Timestamp;
 
 /// Something to do at Stripe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Effect {
         attempt: AttemptNumber,
         /// The PaymentIntent, where it is known; else those of the attempt's time are listed.
         intent: Option<PaymentIntentId>,
+        /// The last moment at which that can have been made; `None` where it is not known.
+        made_by: Option<Timestamp>,
     },
     /// Cancel the PaymentIntent of the attempt, and read it where that is refused.
     Cancel {
@@ -22,6 +25,8 @@ pub enum Effect {
         attempt: AttemptNumber,
         /// Its PaymentIntent.
         intent: PaymentIntentId,
+        /// For what it is canceled.
+        cause: CancelCause,
         /// How often it was tried before: each try is a request of its own, since Stripe replays a stored failure.
         tries: u32,
     },
@@ -54,6 +59,26 @@ pub enum Effect {
         /// The account that it is looked for on; `None` while the session has none of its own.
         account: Option<AccountId>,
     },
+}
+
+/// What a payment is canceled for. The tries of each are counted apart, so that they are requests of their own, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelCause {
+    /// Its attempt is to end.
+    Ending,
+    /// An operator has called its attempt unpaid without a reading.
+    Unconfirmed,
+}
+
+impl CancelCause {
+    /// What tells a try for this cause from every other.
+    #[must_use]
+    pub fn distinction(self, tries: u32) -> String {
+        match self {
+            Self::Ending => tries.to_string(),
+            Self::Unconfirmed => format!("unconfirmed-{tries}"),
+        }
+    }
 }
 
 /// Something to do at Stripe for a paid order.

@@ -5,7 +5,7 @@
 
 use super::aftersales::next_look;
 use super::attempt::{AttemptEnd, Flag, FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
-use super::effect::Effect;
+use super::effect::{CancelCause, Effect};
 use super::hosted::{PageSeen, PageStatus, settle_page};
 use super::session::{
     CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
@@ -244,7 +244,8 @@ fn canceling(
     charging.intent = Some(intent.id.clone());
     enter(&mut charging, Phase::Canceling { end: AttemptEnd::Dead { notice } }, context);
     charging.next_try = context.moment.now;
-    let effect = Effect::Cancel { attempt: charging.attempt, intent: intent.id.clone(), tries: 0 };
+    let (attempt, intent) = (charging.attempt, intent.id.clone());
+    let effect = Effect::Cancel { attempt, intent, cause: CancelCause::Ending, tries: 0 };
     stays(session, charging, Some(effect))
 }
 
@@ -276,7 +277,8 @@ pub(super) fn read_from_now_on(session: &Session, charging: &Charging, context: 
 
 /// The reading that may decide an attempt.
 pub(super) fn reading(charging: &Charging) -> Effect {
-    Effect::Read { attempt: charging.attempt, intent: charging.intent.clone() }
+    let made_by = charging.sends.effective_by(charging.repeat_until);
+    Effect::Read { attempt: charging.attempt, intent: charging.intent.clone(), made_by }
 }
 
 /// Another way of deciding the attempt begins: its request is not sent any more, and its tries are counted anew.

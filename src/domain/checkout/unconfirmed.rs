@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::aftersales::LONGEST_WATCH;
 use super::attempt::{IntentSeen, IntentStatus, Seen};
-use super::effect::Effect;
+use super::effect::{CancelCause, Effect};
 use super::hint::pause_after;
 use super::session::{Charging, Session};
 use super::settle::pause;
@@ -65,8 +65,14 @@ pub(super) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
     let unconfirmed = session.unconfirmed.as_ref().filter(|unconfirmed| due(unconfirmed.next_try))?;
     let attempt = unconfirmed.attempt;
     Some(match &unconfirmed.intent {
-        Some(intent) => Effect::Cancel { attempt, intent: intent.clone(), tries: unconfirmed.tries },
-        None => Effect::Read { attempt, intent: None },
+        Some(intent) => {
+            let (intent, tries) = (intent.clone(), unconfirmed.tries);
+            Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries }
+        }
+        None => {
+            let made_by = unconfirmed.sends.effective_by(unconfirmed.repeat_until);
+            Effect::Read { attempt, intent: None, made_by }
+        }
     })
 }
 

@@ -58,33 +58,47 @@ pub(super) async fn tenants(
     Ok(readable.collect())
 }
 
-/// A tenant's due sessions, the longest due first.
+/// A tenant's due sessions, the longest due first: fewer than the limit only where there are no more.
 pub(super) async fn sessions(
     readers: SqlitePool,
     tenant: Tenant,
     query: DueQuery,
 ) -> Result<Vec<DueSession>, StoreError> {
-    let after = query.after.as_ref();
-    let rows: Vec<(String, i64)> = sqlx::query_as(SESSIONS)
-        .bind(rows::priority_number(query.priority))
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
-        .bind(query.now.as_millis())
-        .bind(after.map_or(i64::MIN, |after| after.due_at.as_millis()))
-        .bind(after.map_or("", |after| after.id.as_str()))
-        .bind(query.limit)
-        .fetch_all(&readers)
-        .await
-        .map_err(failed)?;
     let what = || format!("a due session of {}", name(&tenant));
-    let read = |(id, due_at): (String, i64)| {
+    let read = |(id, due_at): (String, i64)| -> Result<DueSession, StoreError> {
         Ok(DueSession { id: rows::id(&what(), &id)?, due_at: Timestamp::from_millis(due_at) })
     };
-    // One unreadable name must not keep the sessions behind it from being woken.
-    let readable = rows.into_iter().map(read).filter_map(|due: Result<_, StoreError>| {
-        due.inspect_err(|error| tracing::error!(%error, "due_session_unreadable")).ok()
-    });
-    Ok(readable.collect())
+    let after = query.after.as_ref();
+    let mut behind = after
+        .map_or((i64::MIN, String::new()), |after| (after.due_at.as_millis(), after.id.as_str().to_owned()));
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let mut due = Vec::new();
+    while due.len() < limit {
+        let wanted = limit - due.len();
+        let page: Vec<(String, i64)> = sqlx::query_as(SESSIONS)
+            .bind(rows::priority_number(query.priority))
+            .bind(tenant.merchant.as_str())
+            .bind(tenant.mode.as_str())
+            .bind(query.now.as_millis())
+            .bind(behind.0)
+            .bind(&behind.1)
+            .bind(i64::try_from(wanted).unwrap_or(i64::MAX))
+            .fetch_all(&readers)
+            .await
+            .map_err(failed)?;
+        let was_last = page.len() < wanted;
+        if let Some((id, due_at)) = page.last() {
+            behind = (*due_at, id.clone());
+        }
+        // One unreadable name must not keep the sessions behind it from being woken.
+        due.extend(page.into_iter().map(read).filter_map(|due| {
+            due.inspect_err(|error| tracing::error!(%error, "due_session_unreadable")).ok()
+        }));
+        if was_last {
+            break;
+        }
+    }
+    Ok(due)
 }
 
 #[cfg(test)]

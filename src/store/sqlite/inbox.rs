@@ -60,42 +60,55 @@ pub(super) async fn followed(
     Ok(())
 }
 
-/// The events that wait, of all tenants.
+/// The events that wait, of all tenants: fewer than the limit only where there are no more.
 pub(super) async fn waiting(
     readers: SqlitePool,
     until: Timestamp,
     after: Option<WaitingEvent>,
     limit: u32,
 ) -> Result<Vec<WaitingEvent>, StoreError> {
-    let (since, tenant, mode, id) = after.as_ref().map_or((i64::MIN, "", "", ""), |after| {
-        let WaitingEvent { tenant, event } = after;
-        (event.received.as_millis(), tenant.merchant.as_str(), tenant.mode.as_str(), event.id.as_str())
+    let mut behind = after.map_or((i64::MIN, String::new(), String::new(), String::new()), |after| {
+        let WaitingEvent { tenant: Tenant { merchant, mode }, event } = after;
+        let (merchant, mode) = (merchant.as_str().to_owned(), mode.as_str().to_owned());
+        (event.received.as_millis(), merchant, mode, event.id.as_str().to_owned())
     });
-    let rows: Vec<EventRecord> = sqlx::query_as(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM stripe_events WHERE state = 'waiting' AND received <= ?1
-            AND (received, tenant, mode, id) > (?2, ?3, ?4, ?5)
-          ORDER BY received, tenant, mode, id LIMIT ?6",
-    ))
-    .bind(until.as_millis())
-    .bind(since)
-    .bind(tenant)
-    .bind(mode)
-    .bind(id)
-    .bind(limit)
-    .fetch_all(&readers)
-    .await
-    .map_err(failed)?;
-    // One tenant's unreadable row must not keep the others' events from being followed.
-    let readable = rows.into_iter().filter_map(|row| match row.read() {
-        Ok((tenant, kept)) => Some(WaitingEvent { tenant, event: kept.event }),
-        Err(error) => {
-            tracing::error!(%error, "stripe_event_unreadable");
-            None
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut waiting = Vec::new();
+    while waiting.len() < limit {
+        let wanted = limit - waiting.len();
+        let page: Vec<EventRecord> = sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM stripe_events WHERE state = 'waiting' AND received <= ?1
+                AND (received, tenant, mode, id) > (?2, ?3, ?4, ?5)
+              ORDER BY received, tenant, mode, id LIMIT ?6",
+        ))
+        .bind(until.as_millis())
+        .bind(behind.0)
+        .bind(&behind.1)
+        .bind(&behind.2)
+        .bind(&behind.3)
+        .bind(i64::try_from(wanted).unwrap_or(i64::MAX))
+        .fetch_all(&readers)
+        .await
+        .map_err(failed)?;
+        let was_last = page.len() < wanted;
+        if let Some(last) = page.last() {
+            behind = (last.received, last.tenant.clone(), last.mode.clone(), last.id.clone());
         }
-    });
-    Ok(readable.collect())
+        // One tenant's unreadable row must not keep the others' events from being followed.
+        waiting.extend(page.into_iter().filter_map(|row| match row.read() {
+            Ok((tenant, kept)) => Some(WaitingEvent { tenant, event: kept.event }),
+            Err(error) => {
+                tracing::error!(%error, "stripe_event_unreadable");
+                None
+            }
+        }));
+        if was_last {
+            break;
+        }
+    }
+    Ok(waiting)
 }
 
 /// The session that an event names, else that of its payment's order or flag.

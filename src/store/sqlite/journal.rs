@@ -10,13 +10,13 @@ use crate::domain::checkout::timeline::{EDITS_KEPT, Entry, NotBegun};
 use crate::domain::ids::{FlagId, SessionId, Tenant};
 use crate::store::{KeptFlag, Resolution, StoreError, WhichFlags, name};
 
-/// Keeps a flag, unless its payment is flagged already.
+/// Keeps a flag, unless its payment is flagged already; whether it is new.
 pub(super) async fn raise<E: From<StoreError>>(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
     flag: &Flag,
-) -> Result<(), Failure<E>> {
-    sqlx::query(
+) -> Result<bool, Failure<E>> {
+    let written = sqlx::query(
         "INSERT INTO flags (tenant, mode, id, session, payment_intent, reason, seen)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
          WHERE NOT EXISTS (SELECT 1 FROM flags WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?5)",
@@ -30,7 +30,7 @@ pub(super) async fn raise<E: From<StoreError>>(
     .bind(flag.seen.as_millis())
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(written.rows_affected() > 0)
 }
 
 /// Leaves out the edits that are neither among a session's first nor among its last.

@@ -259,6 +259,7 @@ pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
         FlagReason::PaidTwice => "paid_twice",
         FlagReason::PaymentDisagrees => "payment_disagrees",
         FlagReason::LostByRestore => "lost_by_restore",
+        FlagReason::NoCheckout => "no_checkout",
         FlagReason::NotShown => "not_shown",
     }
 }
@@ -270,6 +271,7 @@ fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
         FlagReason::PaidTwice,
         FlagReason::PaymentDisagrees,
         FlagReason::LostByRestore,
+        FlagReason::NoCheckout,
         FlagReason::NotShown,
     ]
     .into_iter()

@@ -50,7 +50,7 @@ pub(super) enum Write {
     /// A flag resolved.
     Resolution(Box<(Tenant, FlagId, Resolution)>, Asked<Option<KeptFlag>, StoreError>),
     /// A flag beside any session.
-    Flag(Box<(Tenant, Flag)>, Asked<(), StoreError>),
+    Flag(Box<(Tenant, Flag)>, Asked<bool, StoreError>),
     /// Payments that were not begun.
     NotBegun(Box<(Tenant, SessionId, NotBegun)>, Asked<(), StoreError>),
     /// A restore accounted for.
@@ -175,8 +175,7 @@ impl Writer {
                 Write::Commit(_, asked) => asked.tell(transaction),
                 Write::Account(_, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
-                Write::Flag(_, asked)
-                | Write::NotBegun(_, asked)
+                Write::NotBegun(_, asked)
                 | Write::Reconciled(_, asked)
                 | Write::NumbersGiven(_, asked)
                 | Write::Followed(_, asked)
@@ -186,7 +185,9 @@ impl Writer {
                 }
                 Write::Events(_, _, asked) => asked.tell(transaction),
                 Write::Claim(_, asked) => asked.tell(transaction),
-                Write::Settlement(_, asked) | Write::StripeEvent(_, asked) => asked.tell(transaction),
+                Write::Settlement(_, asked) | Write::StripeEvent(_, asked) | Write::Flag(_, asked) => {
+                    asked.tell(transaction);
+                }
                 Write::Retry(_, asked) => asked.tell(transaction),
                 Write::Removal(_, asked) => asked.tell(transaction),
                 Write::Erasure(_, asked) => asked.tell(transaction),

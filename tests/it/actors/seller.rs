@@ -12,20 +12,20 @@ use merchant_gateway::domain::checkout::driver::GatherError;
 use merchant_gateway::domain::checkout::hosted::PageSeen;
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use merchant_gateway::domain::ids::{
-    AccountId, AttemptNumber, HostedPageId, MerchantId, PaymentIntentId, Revision,
+    AccountId, AttemptNumber, HostedPageId, MerchantId, PaymentIntentId, Revision, SessionId,
 };
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::RefundRequest;
-use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, KeyNews, KeyWatch, Listing, Noted, Observation, SellerAccount, StoredCharge, StoredPage,
-    StoredRefund, Stripe, Window,
+    AccountError, KeyNews, KeyWatch, Noted, Observation, Search, Searched, SellerAccount, Sought, Stopped,
+    StoredCharge, StoredPage, StoredRefund, Stripe, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
 
-use super::weather::{Weather, panics};
+use super::weather::{Script, Weather, panics};
 use crate::support::chance::Chance;
 use crate::support::model_refunds::AskedBack;
 use crate::support::model_stripe::{ModelStripe, Sent};
@@ -40,6 +40,15 @@ pub struct ModelSellers {
     weather: Arc<Weather>,
     clock: Arc<dyn Clock>,
     accounts: Arc<Mutex<BTreeMap<String, ModelStripe>>>,
+    /// How often a page of each listing was asked for.
+    asked: Arc<Mutex<BTreeMap<(Timestamp, SessionId), u32>>>,
+}
+
+/// What comes of asking for one more page of a listing.
+enum Listed {
+    Whole,
+    More,
+    Not,
 }
 
 struct ModelSeller {
@@ -50,7 +59,7 @@ struct ModelSeller {
 
 impl ModelSellers {
     pub fn new(weather: Arc<Weather>, clock: Arc<dyn Clock>) -> Self {
-        Self { weather, clock, accounts: Arc::default() }
+        Self { weather, clock, accounts: Arc::default(), asked: Arc::default() }
     }
 
     fn accounts(&self) -> MutexGuard<'_, BTreeMap<String, ModelStripe>> {
@@ -70,6 +79,23 @@ impl ModelSellers {
         });
         self.weather.tell(&format!("a shopper pays on {page}: {used}"));
         self.weather.note(if used { "page used" } else { "page of no use" });
+    }
+
+    /// Asks for one more page of a listing.
+    fn listed(&self, search: &Search, script: Script) -> Listed {
+        let first = &search.sought()[0];
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = asked.entry((search.began(), first.session.clone())).or_insert(0);
+        if *times == 0 {
+            self.weather.note("listing begun");
+        }
+        *times += 1;
+        if script.listings_fail || (script.listing_pages > 0 && times.is_multiple_of(3)) {
+            return Listed::Not;
+        }
+        let endless =
+            script.old_listings_never_end && !first.started.is_within(Span::hours(1), search.began());
+        if endless || *times - *times / 3 < script.listing_pages { Listed::More } else { Listed::Whole }
     }
 
     fn charge(&self, key: &str, sent: &Arriving) -> Seen {
@@ -204,6 +230,17 @@ impl SellerAccount for ModelSeller {
         self.look("payment read", |account, now| account.read(intent, now)).await
     }
 
+    async fn own_payment(
+        &self,
+        _: &MerchantId,
+        intent: &PaymentIntentId,
+    ) -> Result<Option<IntentSeen>, Noted> {
+        match self.read_intent(intent).await.seen {
+            Seen::Intent(seen) => Ok(Some(seen)),
+            _ => Err(Noted::default()),
+        }
+    }
+
     async fn cancel_intent(&self, intent: &PaymentIntentId, _: &str) -> Observation {
         self.look("payment canceled", |account, now| account.cancel(intent, now)).await
     }
@@ -250,16 +287,22 @@ impl SellerAccount for ModelSeller {
         panic!("nothing in memory was ever restored")
     }
 
-    async fn find_intents(&self, wanted: &[Listing<'_>]) -> Vec<Observation> {
-        self.sellers.weather.note("listing");
-        sleep(self.sellers.weather.script().readings_take).await;
+    async fn search(&self, search: &mut Search) -> Result<Searched, Stopped> {
+        let weather = &self.sellers.weather;
+        weather.note("listing");
+        sleep(weather.script().readings_take).await;
+        match self.sellers.listed(search, weather.script()) {
+            Listed::Whole => {}
+            Listed::More => return Ok(Searched::More),
+            Listed::Not => return Err(Stopped { observed: Seen::Unread.into(), may_go_on: true }),
+        }
         let found = self.request(|account, now| {
-            let find = |wanted: &Listing<'_>| {
-                account.find(wanted.session, wanted.attempt, wanted.started, now).into()
-            };
-            wanted.iter().map(find).collect()
+            let find =
+                |sought: &Sought| account.find(&sought.session, sought.attempt, sought.started, now).into();
+            search.sought().iter().map(find).collect()
         });
-        found.await.unwrap_or_else(|| vec![Seen::Unread.into(); wanted.len()])
+        let stopped = || Stopped { observed: Seen::Unread.into(), may_go_on: true };
+        found.await.map(Searched::Whole).ok_or_else(stopped)
     }
 }
 

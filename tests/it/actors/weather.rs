@@ -38,6 +38,12 @@ pub struct Script {
     pub readings_take: Duration,
     /// Stripe charges and says nothing of it, but that asking again is of no use.
     pub charges_tell_nothing: bool,
+    /// No page of a listing is answered.
+    pub listings_fail: bool,
+    /// So many pages has a listing, of which every third one is answered only when it is asked for again.
+    pub listing_pages: u32,
+    /// The listings of attempts that began more than an hour ago do not come to an end.
+    pub old_listings_never_end: bool,
     /// Stripe answers everything with 429.
     pub too_many: bool,
     /// The next step of a session's actor panics.

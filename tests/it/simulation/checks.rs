@@ -80,6 +80,7 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
             FlagReason::PaidTwice => "flag: paid twice",
             FlagReason::PaymentDisagrees => "flag: payment disagrees",
             FlagReason::LostByRestore => "flag: lost by a restore",
+            FlagReason::NoCheckout => "flag: no checkout",
             FlagReason::NotShown => "flag: not shown",
         });
     }

@@ -6,8 +6,11 @@ use futures_util::FutureExt;
 use merchant_gateway::domain::checkout::due::Priority;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber};
+use merchant_gateway::domain::stripe_event::StripeEvent;
+use merchant_gateway::domain::time::Span;
 use merchant_gateway::store::{
-    Commit, CommitError, KeptFlag, OpenError, SqliteStore, Store, StoreError, WhichFlags,
+    Commit, CommitError, DueQuery, EventState, Inbox as _, KeptFlag, OpenError, SqliteStore, Store,
+    StoreError, WhichFlags,
 };
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -149,6 +152,46 @@ async fn a_message_about_an_unreadable_row_does_not_quote_it() {
     sqlx::query(r#"UPDATE sessions SET body = '"Ada Lovelace"'"#).execute(&mut behind).await.unwrap();
     let error = store.load(&harbor(), &session_id(1), None).await.unwrap_err().to_string();
     assert!(error.contains(session_id(1).as_str()) && !error.contains("Ada"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_whose_names_cannot_be_read_hide_none_behind_them() {
+    let (_folder, path) = folder();
+    let store = open(&path).await;
+    let event = |number: u32| StripeEvent {
+        id: format!("evt_{number}").parse().unwrap(),
+        kind: "payment_intent.succeeded".parse().unwrap(),
+        object: None,
+        session: None,
+        intent: None,
+        received: NOW + Span::seconds(i64::from(number)),
+    };
+    for number in 1..=7 {
+        let due_at = Some(NOW + Span::seconds(i64::from(number)));
+        store.commit(Commit { due_at, ..create(&harbor(), ready(number.into())) }).await.unwrap();
+        assert!(store.keep_event(&harbor(), event(number), EventState::Waiting).await.unwrap());
+    }
+    let mut behind = behind(&path).await;
+    // The second to the fifth: whole pages of two, and a part of one.
+    for (table, column) in [("sessions", "due_at"), ("stripe_events", "received")] {
+        let damage = format!("UPDATE {table} SET id = '?' || {column} WHERE {column} BETWEEN ?1 AND ?2");
+        let damage = sqlx::query(sqlx::AssertSqlSafe(damage))
+            .bind((NOW + Span::seconds(2)).as_millis())
+            .bind((NOW + Span::seconds(5)).as_millis());
+        assert_eq!(damage.execute(&mut behind).await.unwrap().rows_affected(), 4, "{table}");
+    }
+    let now = NOW + Span::minutes(1);
+    let query = DueQuery { now, priority: Priority::Cart, after: None, limit: 2 };
+    let page = store.due_sessions(&harbor(), query.clone()).await.unwrap();
+    assert_eq!(page.iter().map(|due| due.id.clone()).collect::<Vec<_>>(), [session_id(1), session_id(6)]);
+    let query = DueQuery { after: page.last().cloned(), ..query };
+    let rest = store.due_sessions(&harbor(), query).await.unwrap();
+    assert_eq!(rest.iter().map(|due| due.id.clone()).collect::<Vec<_>>(), [session_id(7)]);
+
+    let page = store.waiting_events(now, None, 2).await.unwrap();
+    assert_eq!(page.iter().map(|kept| kept.event.clone()).collect::<Vec<_>>(), [event(1), event(6)]);
+    let rest = store.waiting_events(now, page.last(), 2).await.unwrap();
+    assert_eq!(rest.iter().map(|kept| kept.event.clone()).collect::<Vec<_>>(), [event(7)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

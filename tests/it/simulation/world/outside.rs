@@ -74,7 +74,7 @@ impl World {
     }
 
     fn verify(&mut self, session: &SessionId, verification: &Verification) -> Seen {
-        let Verification { attempt, known, decision } = verification;
+        let Verification { attempt, known, decision, .. } = verification;
         let intent = match (decision, known) {
             (Decision::Charged { payment_intent }, _) => Some(payment_intent.clone()),
             (Decision::NotCharged { .. }, known) => known.clone(),

@@ -1,0 +1,164 @@
+//! Payments that Stripe tells of and whose checkout is not in the database: it was removed, or was lost with what a restore
+//! does not have.
+//!
+//! Invariants: such a payment is flagged only once it was read, is of this merchant's own, has succeeded and has no order;
+//! until that is known its event goes on waiting, across restarts; nobody waits for the reading.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::handle::MerchantHandle;
+use crate::domain::checkout::attempt::{Flag, FlagReason, IntentSeen, IntentStatus};
+use crate::domain::checkout::command::Rejection;
+use crate::domain::checkout::hint::Hint;
+use crate::domain::ids::{FlagId, PaymentIntentId, SessionId, StripeEventId};
+use crate::domain::stripe_event::StripeEvent;
+use crate::domain::time::{Span, Timestamp};
+use crate::runtime::{PutOff, Reading};
+use crate::store::{EventState, StoreError};
+use crate::stripe::Noted;
+
+/// How long after a look in vain the next one is made: at first, and at most.
+const FIRST_PAUSE: Span = Span::seconds(10);
+const LONGEST_PAUSE: Span = Span::hours(1);
+
+/// Which events are looked into, and when each may be looked into again.
+#[derive(Debug, Default)]
+pub(super) struct Strays(Mutex<BTreeMap<StripeEventId, Looks>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Looks {
+    made: u32,
+    last: Timestamp,
+}
+
+/// Why it is not known yet what a payment is.
+#[derive(Debug, thiserror::Error)]
+enum Undecided {
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    #[error("its checkout does not answer: {0}")]
+    Session(#[from] Rejection),
+    #[error("the merchant's Stripe account is not known yet")]
+    NoAccount,
+    #[error(transparent)]
+    PutOff(#[from] PutOff),
+    #[error("payment {payment} could not be read ({noted})")]
+    Unread { payment: PaymentIntentId, noted: Noted },
+    #[error("payment {0} is not decided yet at Stripe")]
+    Open(PaymentIntentId),
+}
+
+impl Strays {
+    /// Whether an event is to be looked into now; then it is not again for a while.
+    fn begin(&self, id: &StripeEventId, now: Timestamp) -> bool {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = match looks.get(id) {
+            // A last look in the future was made before the clock was set back.
+            Some(Looks { made, last }) if now.is_within(pause(*made), *last) => return false,
+            Some(Looks { made, .. }) => *made,
+            None => 0,
+        };
+        looks.insert(id.clone(), Looks { made: made.saturating_add(1), last: now });
+        true
+    }
+
+    fn end(&self, id: &StripeEventId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
+
+/// How long after so many looks the next one is made.
+fn pause(made: u32) -> Span {
+    let doubled = FIRST_PAUSE.as_millis().saturating_mul(1 << made.saturating_sub(1).min(16));
+    Span::millis(doubled).min(LONGEST_PAUSE)
+}
+
+impl MerchantHandle {
+    /// Looks into an event about a payment whose checkout is not there, without being waited for.
+    pub(super) fn look_into(&self, event: &StripeEvent, payment: PaymentIntentId, hint: Hint) {
+        if !self.shared.strays.begin(&event.id, self.now()) {
+            return;
+        }
+        let (handle, event) = (self.clone(), event.clone());
+        self.services.io.start(async move {
+            match handle.whose(&payment, hint).await {
+                Ok(session) => {
+                    let state = if session.is_some() { EventState::Followed } else { EventState::Ignored };
+                    handle.followed(&event, session.as_ref(), state).await;
+                    handle.shared.strays.end(&event.id);
+                }
+                Err(why) => {
+                    let merchant = &handle.tenant().merchant;
+                    tracing::warn!(%merchant, event = %event.id, %why, "stripe_event_not_followed");
+                }
+            }
+        });
+    }
+
+    /// The checkout that a payment is for; where that is not there, the payment is flagged. `None` where the payment is none of
+    /// ours, or none that an operator must know of.
+    async fn whose(&self, payment: &PaymentIntentId, hint: Hint) -> Result<Option<SessionId>, Undecided> {
+        let tenant = self.tenant();
+        let reconciliation = &self.services.reconciliation;
+        if let Some(session) = reconciliation.session_paid_by(tenant, payment).await? {
+            return Ok(Some(session));
+        }
+        let Some(IntentSeen { id, status, session: Some(session), .. }) = self.read_own(payment).await?
+        else {
+            return Ok(None);
+        };
+        // The payment itself may name another checkout than the event did.
+        if self.told(&session, hint).await? {
+            return Ok(Some(session));
+        }
+        match status {
+            IntentStatus::Succeeded => {}
+            IntentStatus::Canceled | IntentStatus::RequiresPaymentMethod => return Ok(None),
+            IntentStatus::Processing
+            | IntentStatus::RequiresAction
+            | IntentStatus::RequiresConfirmation
+            | IntentStatus::RequiresCapture => return Err(Undecided::Open(id)),
+        }
+        let flag = Flag {
+            id: FlagId::from_random(self.services.ids.random_id()),
+            session: session.clone(),
+            intent: id,
+            reason: FlagReason::NoCheckout,
+            seen: self.now(),
+        };
+        if reconciliation.flag(tenant, flag).await? {
+            tracing::error!(merchant = %tenant.merchant, %session, intents = %payment, "payments_flagged");
+        }
+        Ok(Some(session))
+    }
+
+    /// Reads a payment at the merchant's account; `None` where it is not of this merchant's checkouts.
+    async fn read_own(&self, payment: &PaymentIntentId) -> Result<Option<IntentSeen>, Undecided> {
+        if self.view().account.is_none() {
+            return Err(Undecided::NoAccount);
+        }
+        let _place = self.shared.gate.reading(Reading::Order).await?;
+        let stripe = self.shared.stripe.load_full();
+        let unread = |noted| Undecided::Unread { payment: payment.clone(), noted };
+        stripe.own_payment(&self.tenant().merchant, payment).await.map_err(unread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_looked_into_again_after_ever_longer_pauses() {
+        let (strays, id) = (Strays::default(), "evt_1".parse().unwrap());
+        let start = Timestamp::from_seconds(1_790_000_000);
+        let looks: Vec<i64> =
+            (0..3600 * 3).filter(|second| strays.begin(&id, start + Span::seconds(*second))).collect();
+        let pauses: Vec<i64> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(pauses, [11, 21, 41, 81, 161, 321, 641, 1281, 2561, 3601]);
+        assert!(strays.begin(&id, start - Span::hours(2)), "the clock was set back");
+        strays.end(&id);
+        assert!(strays.begin(&id, start - Span::hours(2)));
+    }
+}

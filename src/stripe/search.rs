@@ -1,0 +1,251 @@
+//! The search for the payments of attempts among all that were made at an account in a time, page by page.
+//!
+//! Invariants: a search that did not come to its end answers nothing; whatever is read later, it says what was there when it
+//! began, and says when that was.
+
+use super::answers::{List, PaymentIntent};
+use super::observation::{Noted, Observation};
+use super::transport::Reply;
+use super::{StripeAccount, outcome};
+use crate::domain::checkout::attempt::Seen;
+use crate::domain::ids::{AttemptNumber, SessionId};
+use crate::domain::time::{Span, Timestamp};
+
+/// How far before the first attempt's time a search begins: clocks differ.
+const MARGIN: Span = Span::minutes(10);
+
+/// An attempt whose PaymentIntent is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// The session that the PaymentIntent's metadata must name.
+    pub session: SessionId,
+    /// The attempt, likewise.
+    pub attempt: AttemptNumber,
+    /// When the attempt was committed.
+    pub started: Timestamp,
+    /// The last moment at which the PaymentIntent can have been made; `None` where that is not known.
+    pub made_by: Option<Timestamp>,
+}
+
+/// A search, as far as it is read.
+#[derive(Debug)]
+pub struct Search {
+    sought: Vec<Sought>,
+    began: Timestamp,
+    /// Every page is asked for with these.
+    from: Timestamp,
+    to: Option<Timestamp>,
+    /// The last payment that is read: the next page begins behind it.
+    behind: Option<String>,
+    found: Vec<PaymentIntent>,
+    clocks_agree: bool,
+}
+
+/// What one more page of a search has brought.
+#[derive(Debug)]
+pub enum Searched {
+    /// There are more pages.
+    More,
+    /// It was the last: what was seen of each attempt, in their order.
+    Whole(Vec<Observation>),
+}
+
+/// Why a page was not read.
+#[derive(Debug)]
+pub struct Stopped {
+    /// What was seen instead.
+    pub observed: Observation,
+    /// Whether the same page may be asked for later; else the search leads nowhere, and is to begin anew.
+    pub may_go_on: bool,
+}
+
+impl Search {
+    /// A search for some attempts that begins now.
+    #[must_use]
+    pub fn new(sought: Vec<Sought>, now: Timestamp) -> Self {
+        let first = sought.iter().map(|sought| sought.started).min();
+        // One whose end is not known leaves the whole search without one.
+        let to = sought.iter().map(|sought| sought.made_by).collect::<Option<Vec<_>>>();
+        Self {
+            sought,
+            began: now,
+            from: first.unwrap_or(now) - MARGIN,
+            to: to.and_then(|ends| ends.into_iter().max()),
+            behind: None,
+            found: Vec::new(),
+            clocks_agree: true,
+        }
+    }
+
+    /// The attempts that it looks for.
+    #[must_use]
+    pub fn sought(&self) -> &[Sought] {
+        &self.sought
+    }
+
+    /// Whether it looks for this attempt, in as long a time as is wanted.
+    #[must_use]
+    pub fn covers(&self, wanted: &Sought) -> bool {
+        let is_wanted =
+            |sought: &Sought| sought.session == wanted.session && sought.attempt == wanted.attempt;
+        let long_enough = self.to.is_none_or(|to| wanted.made_by.is_some_and(|made_by| made_by <= to));
+        self.sought.iter().any(is_wanted) && wanted.started - MARGIN >= self.from && long_enough
+    }
+
+    /// When it began.
+    #[must_use]
+    pub const fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    fn is_sought(&self, intent: &PaymentIntent) -> bool {
+        self.sought.iter().any(|sought| intent.is_of(&sought.session))
+    }
+
+    /// Takes a page that was read.
+    fn take(
+        &mut self,
+        List { data, has_more }: List<PaymentIntent>,
+        reply: &Reply,
+    ) -> Result<Searched, Stopped> {
+        let last = data.last().map(|intent| intent.id.clone());
+        // More is promised, and nothing new to go on from: this is no complete reading.
+        if has_more && (last.is_none() || last == self.behind) {
+            let cause = Some("the listing did not come to its end".to_owned());
+            let noted = Noted { cause, ..Noted::default() };
+            let observed = Observation { noted, ..Observation::of(Seen::Unread, reply) };
+            return Err(Stopped { observed, may_go_on: false });
+        }
+        self.clocks_agree &= reply.clock_agrees;
+        let found: Vec<_> = data.into_iter().filter(|intent| self.is_sought(intent)).collect();
+        self.found.extend(found);
+        if has_more {
+            self.behind = last;
+            return Ok(Searched::More);
+        }
+        Ok(Searched::Whole(self.sought.iter().map(|sought| self.seen(sought, reply)).collect()))
+    }
+
+    /// What all pages together show of an attempt.
+    fn seen(&self, sought: &Sought, last: &Reply) -> Observation {
+        let of_session = self.found.iter().filter(|intent| intent.is_of(&sought.session));
+        let seen = outcome::of_listing(of_session, sought.attempt, self.began);
+        let seen = if self.clocks_agree { seen } else { seen.without_absence() };
+        Observation { seen, request_id: last.request_id.clone(), noted: Noted::default() }
+    }
+}
+
+impl StripeAccount {
+    /// Reads the next page of a search (`GET /v1/payment_intents`; Stripe's search lags behind and is not used). The search is
+    /// changed only by a page that was read.
+    pub(super) async fn next_page(&self, search: &mut Search) -> Result<Searched, Stopped> {
+        let from = search.from.as_seconds().to_string();
+        // Stripe counts whole seconds.
+        let to = search.to.map(|to| (to.as_seconds() + 1).to_string());
+        let mut query = vec![("created[gte]", from.as_str()), ("limit", "100")];
+        query.extend(to.as_deref().map(|to| ("created[lte]", to)));
+        query.extend(search.behind.as_deref().map(|behind| ("starting_after", behind)));
+        let reply = match self.get("/v1/payment_intents", &query).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                return Err(Stopped {
+                    observed: Observation::unanswered(Seen::Unread, &error),
+                    may_go_on: true,
+                });
+            }
+        };
+        let seen = match reply.status {
+            200 => match reply.json::<List<PaymentIntent>>() {
+                Some(page) => return search.take(page, &reply),
+                None => Seen::Unread,
+            },
+            401 | 403 => Seen::KeyRefused,
+            _ => Seen::Unread,
+        };
+        // What Stripe cannot go on from now, it never can.
+        let may_go_on = !matches!(reply.status, 400 | 404);
+        Err(Stopped { observed: Observation::of(seen, &reply), may_go_on })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn sought(number: u128, made_by: Option<Timestamp>) -> Sought {
+        let session = SessionId::from_random(number);
+        Sought { session, attempt: AttemptNumber(1), started: NOW - Span::hours(1), made_by }
+    }
+
+    fn reply() -> Reply {
+        Reply {
+            status: 200,
+            body: Vec::new(),
+            clock_agrees: true,
+            request_id: None,
+            retry_after: None,
+            should_retry: None,
+            replayed: false,
+        }
+    }
+
+    /// A page with one payment of a session.
+    fn page(id: &str, session: u128, has_more: bool) -> List<PaymentIntent> {
+        let payment = json!({
+            "id": id, "status": "succeeded", "amount": 4361, "currency": "usd", "livemode": false,
+            "created": 1_789_999_000,
+            "metadata": { "checkout_session": SessionId::from_random(session), "checkout_attempt": "1" },
+        });
+        serde_json::from_value(json!({ "data": [payment], "has_more": has_more })).unwrap()
+    }
+
+    fn seen(searched: Result<Searched, Stopped>) -> Vec<Seen> {
+        let Ok(Searched::Whole(observed)) = searched else { panic!("{searched:?}") };
+        observed.into_iter().map(|observed| observed.seen).collect()
+    }
+
+    #[test]
+    fn what_the_first_page_showed_is_still_known_at_the_last_and_an_absence_is_as_of_the_begin() {
+        let mut search = Search::new(vec![sought(1, None), sought(2, None)], NOW);
+        assert!(matches!(search.take(page("pi_1", 1, true), &reply()), Ok(Searched::More)));
+        let seen = seen(search.take(page("pi_2", 9, false), &reply()));
+        assert!(matches!(&seen[0], Seen::Intent(intent) if intent.id.as_str() == "pi_1"), "{seen:?}");
+        assert_eq!(seen[1], Seen::Absent { asked: NOW });
+    }
+
+    #[test]
+    fn where_the_clocks_differ_on_any_page_no_absence_is_known() {
+        let mut search = Search::new(vec![sought(2, None)], NOW);
+        let differs = Reply { clock_agrees: false, ..reply() };
+        assert!(matches!(search.take(page("pi_1", 1, true), &differs), Ok(Searched::More)));
+        assert_eq!(seen(search.take(page("pi_2", 9, false), &reply())), [Seen::Unread]);
+    }
+
+    #[test]
+    fn a_search_that_goes_round_in_a_circle_is_not_gone_on_with() {
+        let mut search = Search::new(vec![sought(1, None)], NOW);
+        assert!(search.take(page("pi_1", 9, true), &reply()).is_ok());
+        let stopped = search.take(page("pi_1", 9, true), &reply()).unwrap_err();
+        assert!(!stopped.may_go_on && stopped.observed.seen == Seen::Unread);
+    }
+
+    #[test]
+    fn a_search_has_an_end_in_time_only_where_that_of_each_attempt_is_known() {
+        let (early, late) = (NOW - Span::minutes(10), NOW);
+        let search = |ends: &[Option<Timestamp>]| {
+            let sought = (1..).zip(ends).map(|(number, made_by)| sought(number, *made_by)).collect();
+            Search::new(sought, NOW)
+        };
+        assert_eq!(search(&[Some(early), Some(late)]).to, Some(late));
+        assert_eq!(search(&[Some(early), None]).to, None);
+        assert!(search(&[Some(early)]).covers(&sought(1, Some(early))));
+        assert!(search(&[None]).covers(&sought(1, Some(late))));
+        assert!(!search(&[Some(early)]).covers(&sought(1, Some(late))), "it ends too early");
+        assert!(!search(&[Some(early)]).covers(&sought(1, None)), "it ends too early");
+        assert!(!search(&[None]).covers(&sought(2, None)), "its first pages were not looked at for this one");
+    }
+}
