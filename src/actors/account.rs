@@ -53,18 +53,18 @@ impl Unlearned {
             Self::Stripe(AccountError::NotPermitted(refusal)) => {
                 let KeyRefusal { request_id, permission, .. } = refusal;
                 tracing::error!(
-                    %merchant, request_id, permission, next_try_ms, error = %self, "stripe_account_not_permitted"
+                    %merchant, request_id, permission, next_try_ms, cause = %self, "stripe_account_not_permitted"
                 );
             }
             Self::Stripe(AccountError::ClockDiffers) => {
-                tracing::error!(%merchant, next_try_ms, error = %self, "stripe_clock_differs");
+                tracing::error!(%merchant, next_try_ms, cause = %self, "stripe_clock_differs");
             }
             Self::Disagrees { .. } => {
-                tracing::error!(%merchant, next_try_ms, error = %self, "stripe_account_differs");
+                tracing::error!(%merchant, next_try_ms, cause = %self, "stripe_account_differs");
             }
-            Self::Taken(_) => tracing::error!(%merchant, next_try_ms, error = %self, "stripe_account_taken"),
+            Self::Taken(_) => tracing::error!(%merchant, next_try_ms, cause = %self, "stripe_account_taken"),
             Self::Restored(_) => {
-                tracing::warn!(%merchant, next_try_ms, error = %self, "restore_not_reconciled");
+                tracing::warn!(%merchant, next_try_ms, cause = %self, "restore_not_reconciled");
             }
             Self::Stripe(AccountError::Unread(noted)) => {
                 let Noted { status, code, address, cause, .. } = &**noted;

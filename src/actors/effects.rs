@@ -70,7 +70,7 @@ pub(super) async fn read_payment(
     let known = merchant.view.load().account.is_some();
     if !account.map_or(known, |account| opens(merchant, account)) {
         let merchant = &merchant.tenant.merchant;
-        tracing::warn!(%merchant, %session, %payment, "payment_waits_for_its_account");
+        tracing::warn!(%merchant, %session, intent = %payment, "payment_waits_for_its_account");
         return Seen::Unread.into();
     }
     let began = Instant::now();
@@ -304,7 +304,7 @@ fn unseal(services: &Services, tenant: &Tenant, row: &AttemptRow) -> Option<Shar
         Ok(token) => std::str::from_utf8(&token).ok()?.parse().ok(),
         Err(error) => {
             let (merchant, session) = (&tenant.merchant, &row.session);
-            tracing::error!(%merchant, %session, %error, "sealed_token_cannot_be_opened");
+            tracing::error!(%merchant, %session, cause = %error, "sealed_token_cannot_be_opened");
             None
         }
     }

@@ -118,7 +118,7 @@ impl MerchantHandle {
         let session = match self.session_told_by(event).await {
             Ok(session) => session,
             Err(why) => {
-                tracing::warn!(%merchant, event = %event.id, %why, "stripe_event_not_followed");
+                tracing::warn!(%merchant, event = %event.id, cause = %why, "stripe_event_not_followed");
                 return;
             }
         };
@@ -131,7 +131,7 @@ impl MerchantHandle {
             }
             // It is followed once more, which only costs a reading.
             Err(error) => {
-                tracing::error!(%merchant, event = %event.id, %error, "stripe_event_not_recorded");
+                tracing::error!(%merchant, event = %event.id, cause = %error, "stripe_event_not_recorded");
             }
         }
     }

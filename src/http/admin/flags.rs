@@ -78,7 +78,7 @@ async fn resolve(
         let detail = "this flag was resolved before, and keeps its first resolution; flags shows it";
         return Err(Problem::new(StatusCode::CONFLICT, "already_resolved", detail));
     }
-    tracing::warn!(merchant = %merchant.tenant().merchant, flag = %id, text, "flag_resolved");
+    tracing::warn!(merchant = %merchant.tenant().merchant, flag = %id, resolution = text, "flag_resolved");
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(told(&kept)))
 }
 

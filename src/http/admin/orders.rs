@@ -123,7 +123,7 @@ async fn refund(
     );
     let told = merchant.ask(&placed.order.session, Command::Refund(wish)).await.inspect_err(|rejection| {
         let code = rejection.code();
-        tracing::warn!(merchant = %tenant, %session, %order, %reference, code, %rejection, "refund_not_begun");
+        tracing::warn!(merchant = %tenant, %session, %order, %reference, code, cause = %rejection, "refund_not_begun");
     })?;
     let known = told.session.book.refund_of(&reference);
     let Some(known) = known else {

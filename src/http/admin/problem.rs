@@ -109,7 +109,7 @@ pub(super) fn told_as_problem<B>(response: ServiceResponse<B>) -> actix_web::Res
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "admin_store_failed");
+        tracing::error!(cause = %error, "admin_store_failed");
         Self::unavailable("the store did not answer; the log says why")
     }
 }

@@ -52,7 +52,7 @@ async fn decide(
     merchant.ask(&id, Command::Decide(decision.clone())).await.inspect_err(|rejection| {
         let code = rejection.code();
         tracing::warn!(
-            merchant = %tenant, session = %id, decision = decision.as_str(), code, %rejection, "decision_refused"
+            merchant = %tenant, session = %id, decision = decision.as_str(), code, cause = %rejection, "decision_refused"
         );
     })?;
     let intent = decision.payment().map(PaymentIntentId::as_str);
