@@ -117,6 +117,11 @@ impl MerchantHandle {
         let merchant = &self.tenant().merchant;
         let session = match self.session_told_by(event).await {
             Ok(session) => session,
+            // It waits in the store, and the next start follows it.
+            Err(_) if self.is_stopping() => {
+                tracing::info!(%merchant, event = %event.id, "stripe_event_left_to_the_next_start");
+                return;
+            }
             Err(why) => {
                 tracing::warn!(%merchant, event = %event.id, cause = %why, "stripe_event_not_followed");
                 return;
@@ -130,6 +135,9 @@ impl MerchantHandle {
                 tracing::info!(%merchant, event = %event.id, %kind, session, state, "stripe_event_followed");
             }
             // It is followed once more, which only costs a reading.
+            Err(_) if self.is_stopping() => {
+                tracing::info!(%merchant, event = %event.id, "stripe_event_left_to_the_next_start");
+            }
             Err(error) => {
                 tracing::error!(%merchant, event = %event.id, cause = %error, "stripe_event_not_recorded");
             }

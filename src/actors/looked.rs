@@ -25,7 +25,7 @@ pub(super) fn millis_since(began: Instant) -> u64 {
 }
 
 /// A cause for a line, whoever could not name one.
-fn cause_of(noted: &Noted) -> &str {
+pub(super) fn cause_of(noted: &Noted) -> &str {
     noted.cause.as_deref().unwrap_or("the answer does not tell")
 }
 

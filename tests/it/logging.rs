@@ -99,6 +99,31 @@ async fn a_payment_that_cannot_reach_stripe_is_one_line_and_one_entry_with_addre
     let [entry] = told[..] else { panic!("one entry: {told:?}") };
     assert_eq!((&entry["reason"], &entry["times"]), (&json!("token_unread"), &json!(1)), "{entry}");
     assert!(entry["cause"].as_str().unwrap().starts_with("127.0.0.1:1: "), "{entry}");
+    assert_eq!(entry["last"], entry["at"], "a moment has one form: {entry}");
+    assert!(entry["last"].as_str().unwrap().ends_with('Z'), "{entry}");
+}
+
+#[tokio::test]
+async fn when_stripe_is_asked_no_more_one_line_says_where_and_why() {
+    let mut world = World::start();
+    world.terminate();
+    world.settings.push(("GATEWAY__STRIPE__API_BASE", "http://127.0.0.1:1"));
+    world.settings.push(("GATEWAY__LOG__FILTER", DEFAULT_FILTER));
+    world.start_until("stripe_account_remembered", 2);
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    for _ in 0..5 {
+        client.complete(&sheet["id"], &token).await;
+    }
+    let lines = lines(&world.log_so_far());
+    let changed = called(&lines, "stripe_breaker_changed");
+    let [changed] = changed[..] else { panic!("once: {changed:?}") };
+    assert_eq!(
+        (&changed["merchant"], &changed["open"], &changed["address"]),
+        (&json!(SHOP), &json!(true), &json!("127.0.0.1:1"))
+    );
+    assert!(changed["cause"].as_str().unwrap().contains("Connection refused"), "{changed}");
 }
 
 #[tokio::test]

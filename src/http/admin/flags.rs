@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::body::read_body;
 use super::operator::Operator;
-use super::problem::{Problem, read_body};
+use super::problem::Problem;
 use crate::domain::ids::FlagId;
 use crate::store::{KeptFlag, Resolution, WhichFlags};
 
