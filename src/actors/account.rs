@@ -53,18 +53,18 @@ impl Unlearned {
             Self::Stripe(AccountError::NotPermitted(refusal)) => {
                 let KeyRefusal { request_id, permission, .. } = refusal;
                 tracing::error!(
-                    %merchant, request_id, permission, next_try_ms, error = %self, "stripe_account_not_permitted"
+                    %merchant, request_id, permission, next_try_ms, cause = %self, "stripe_account_not_permitted"
                 );
             }
             Self::Stripe(AccountError::ClockDiffers) => {
-                tracing::error!(%merchant, next_try_ms, error = %self, "stripe_clock_differs");
+                tracing::error!(%merchant, next_try_ms, cause = %self, "stripe_clock_differs");
             }
             Self::Disagrees { .. } => {
-                tracing::error!(%merchant, next_try_ms, error = %self, "stripe_account_differs");
+                tracing::error!(%merchant, next_try_ms, cause = %self, "stripe_account_differs");
             }
-            Self::Taken(_) => tracing::error!(%merchant, next_try_ms, error = %self, "stripe_account_taken"),
+            Self::Taken(_) => tracing::error!(%merchant, next_try_ms, cause = %self, "stripe_account_taken"),
             Self::Restored(_) => {
-                tracing::warn!(%merchant, next_try_ms, error = %self, "restore_not_reconciled");
+                tracing::warn!(%merchant, next_try_ms, cause = %self, "restore_not_reconciled");
             }
             Self::Stripe(AccountError::Unread(noted)) => {
                 let Noted { status, code, address, cause, .. } = &**noted;
@@ -89,6 +89,21 @@ impl Unlearned {
             | Self::Store(_)
             | Self::Lost => None,
         }
+    }
+}
+
+/// What the last verification failed by.
+#[derive(Debug, Default)]
+pub(super) struct Missed(Option<String>);
+
+impl Missed {
+    /// Notes a failure; whether the log is to tell it. What a restore waits for is told when it changes: until then every try
+    /// ends alike, and there may be many.
+    pub(super) fn is_news(&mut self, error: &Unlearned) -> bool {
+        let said = error.to_string();
+        let told = matches!(error, Unlearned::Restored(_)) && self.0.as_ref() == Some(&said);
+        self.0 = Some(said);
+        !told
     }
 }
 
@@ -160,5 +175,26 @@ async fn verify(
         Ok(Learned { account: known, proved })
     } else {
         Err(Unlearned::Disagrees { opened, known })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_restore_waits_for_is_told_once_for_each_change() {
+        let mut missed = Missed::default();
+        let unproved = || Unlearned::Restored(Unreconciled::Unproved);
+        let open = |page: &str| Unlearned::Restored(Unreconciled::PageOpen(page.to_owned()));
+        let told: Vec<bool> = [unproved(), unproved(), open("cs_1"), open("cs_1"), open("cs_2"), unproved()]
+            .iter()
+            .map(|error| missed.is_news(error))
+            .collect();
+        assert_eq!(told, [true, false, true, false, true, true]);
+        assert!(
+            missed.is_news(&Unlearned::Lost) && missed.is_news(&Unlearned::Lost),
+            "a failure is told each time"
+        );
     }
 }

@@ -38,7 +38,7 @@ impl MerchantHandle {
         if let Some((session, error)) = failure {
             let merchant = &self.tenant().merchant;
             // What keeps one from being read or written may keep all of them: one line tells of them.
-            tracing::error!(%merchant, %session, %error, "carts_not_expired");
+            tracing::error!(%merchant, %session, cause = %error, "carts_not_expired");
         }
         expired
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::aftersales::opens;
-use super::looked::Looked;
+use super::looked::{Looked, cause_of};
 use super::merchant::Shared;
 use super::preparation::token_context;
 use super::services::Services;
@@ -18,7 +18,7 @@ use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId, T
 use crate::domain::time::Timestamp;
 use crate::runtime::{PutOff, Reading};
 use crate::store::AttemptRow;
-use crate::stripe::{Observation, SellerAccount, Sought, StoredCharge, StoredPage, in_words};
+use crate::stripe::{Noted, Observation, SellerAccount, Sought, StoredCharge, StoredPage, in_words};
 
 /// Why nobody is asked while Stripe does not answer, or too much is under way.
 const NOT_ADMITTED: &str = "Stripe has not answered lately, or too much waits for it; it was not asked";
@@ -57,7 +57,7 @@ pub(super) async fn gather(merchant: &Shared, token: &SharedPaymentToken) -> Gat
     merchant.gate.count();
     let facts = merchant.stripe.load_full().token_facts(token).await;
     // 429 is an answer, and so is a refusal.
-    learn(merchant, !matches!(facts.seen, Err(GatherError::Unread)));
+    learn(merchant, !matches!(facts.seen, Err(GatherError::Unread)), &facts.noted);
     facts
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn read_payment(
     let known = merchant.view.load().account.is_some();
     if !account.map_or(known, |account| opens(merchant, account)) {
         let merchant = &merchant.tenant.merchant;
-        tracing::warn!(%merchant, %session, %payment, "payment_waits_for_its_account");
+        tracing::warn!(%merchant, %session, intent = %payment, "payment_waits_for_its_account");
         return Seen::Unread.into();
     }
     let began = Instant::now();
@@ -93,11 +93,17 @@ const fn was_answered(seen: &Seen) -> bool {
     !matches!(seen, Seen::Unknown(unknown) if !unknown.cannot_repeat && !unknown.limited)
 }
 
-/// Keeps count of whether Stripe answers.
-fn learn(merchant: &Shared, answered: bool) {
+/// Keeps count of whether Stripe answers; `noted` tells how it did not.
+fn learn(merchant: &Shared, answered: bool, noted: &Noted) {
     if merchant.gate.saw(answered) {
-        let (merchant, open) = (&merchant.tenant.merchant, merchant.gate.is_open());
-        tracing::warn!(%merchant, open, "stripe_breaker_changed");
+        let merchant = &merchant.tenant.merchant;
+        if answered {
+            tracing::warn!(%merchant, open = false, "stripe_breaker_changed");
+        } else {
+            let Noted { status, code, address, .. } = noted;
+            let cause = cause_of(noted);
+            tracing::warn!(%merchant, open = true, status, code, address, cause, "stripe_breaker_changed");
+        }
     }
 }
 
@@ -192,7 +198,7 @@ async fn ask_stripe(
                 Ok(row) => charge(services, stripe.as_ref().as_ref(), &merchant.tenant, &row).await,
                 Err(unasked) => return unasked,
             };
-            learn(merchant, was_answered(&observed.seen));
+            learn(merchant, was_answered(&observed.seen), &observed.noted);
             observed
         }
         Effect::Read { intent: None, made_by, .. } => find(services, merchant, row, *made_by).await,
@@ -203,7 +209,7 @@ async fn ask_stripe(
                 return Observation::not_asked(Seen::Unknown(not_now), NOT_ADMITTED);
             };
             let observed = open_page(services, stripe.as_ref().as_ref(), row).await;
-            learn(merchant, was_answered(&observed.seen));
+            learn(merchant, was_answered(&observed.seen), &observed.noted);
             observed
         }
         Effect::Read { intent: Some(_), .. }
@@ -306,7 +312,7 @@ fn unseal(services: &Services, tenant: &Tenant, row: &AttemptRow) -> Option<Shar
         Ok(token) => std::str::from_utf8(&token).ok()?.parse().ok(),
         Err(error) => {
             let (merchant, session) = (&tenant.merchant, &row.session);
-            tracing::error!(%merchant, %session, %error, "sealed_token_cannot_be_opened");
+            tracing::error!(%merchant, %session, cause = %error, "sealed_token_cannot_be_opened");
             None
         }
     }

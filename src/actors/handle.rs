@@ -284,6 +284,11 @@ impl MerchantHandle {
         })
     }
 
+    /// Whether the process stops: the thread of this merchant's actors has ended.
+    pub(super) fn is_stopping(&self) -> bool {
+        !self.thread.spawn_fn(|| {})
+    }
+
     /// What a caller hears whose deadline has passed. A reader, or a payer whose payment got somewhere, hears the
     /// session as the store has it; an edit or a cancel may still come about, so nothing is said of it.
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {

@@ -129,9 +129,14 @@ impl MerchantHandle {
             Ok(Told::Session(session)) => self.followed(event, Some(&session), EventState::Followed).await,
             Ok(Told::Nobody) => self.followed(event, None, EventState::Ignored).await,
             Ok(Told::NotHere { payment, hint }) => self.look_into(event, payment, hint),
+            // It waits in the store, and the next start follows it.
+            Err(_) if self.is_stopping() => {
+                let merchant = &self.tenant().merchant;
+                tracing::info!(%merchant, event = %event.id, "stripe_event_left_to_the_next_start");
+            }
             Err(why) => {
                 let merchant = &self.tenant().merchant;
-                tracing::warn!(%merchant, event = %event.id, %why, "stripe_event_not_followed");
+                tracing::warn!(%merchant, event = %event.id, cause = %why, "stripe_event_not_followed");
             }
         }
     }
@@ -146,8 +151,11 @@ impl MerchantHandle {
                 tracing::info!(%merchant, event = %event.id, %kind, session, state, "stripe_event_followed");
             }
             // It is followed once more, which only costs a reading.
+            Err(_) if self.is_stopping() => {
+                tracing::info!(%merchant, event = %event.id, "stripe_event_left_to_the_next_start");
+            }
             Err(error) => {
-                tracing::error!(%merchant, event = %event.id, %error, "stripe_event_not_recorded");
+                tracing::error!(%merchant, event = %event.id, cause = %error, "stripe_event_not_recorded");
             }
         }
     }

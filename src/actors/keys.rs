@@ -112,12 +112,12 @@ pub(super) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal, next_try:
     let KeyRefusal { usage, status, request_id, code, permission } = refusal;
     let usage = usage.as_str();
     if *status == 401 {
-        let todo = "give the merchant a key that is good, and restart";
-        tracing::error!(%merchant, status, request_id, code, usage, next_try_ms, todo, "stripe_key_refused");
+        let remedy = "give the merchant a key that is good, and restart";
+        tracing::error!(%merchant, status, request_id, code, usage, next_try_ms, remedy, "stripe_key_refused");
     } else {
-        let todo = "grant the key this permission in Stripe's dashboard";
+        let remedy = "grant the key this permission in Stripe's dashboard";
         tracing::error!(
-            %merchant, status, request_id, code, permission, usage, next_try_ms, todo, "stripe_permission_missing"
+            %merchant, status, request_id, code, permission, usage, next_try_ms, remedy, "stripe_permission_missing"
         );
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn millis_since(began: Instant) -> u64 {
 }
 
 /// A cause for a line, whoever could not name one.
-fn cause_of(noted: &Noted) -> &str {
+pub(super) fn cause_of(noted: &Noted) -> &str {
     noted.cause.as_deref().unwrap_or("the answer does not tell")
 }
 
@@ -66,15 +66,15 @@ impl Looked<'_> {
             }
             Seen::TokenRefused { maybe_consumed, detail } => {
                 tracing::warn!(
-                    %merchant, %session, attempt, request_id, duration_ms, maybe_consumed, detail,
+                    %merchant, %session, attempt, request_id, duration_ms, maybe_consumed, cause = detail,
                     "payment_token_refused"
                 );
             }
             Seen::RequestRefused { detail } => {
-                tracing::error!(%merchant, %session, attempt, request_id, duration_ms, detail, "payment_request_refused");
+                tracing::error!(%merchant, %session, attempt, request_id, duration_ms, cause = detail, "payment_request_refused");
             }
             Seen::RefusedForGood { detail } => {
-                tracing::warn!(%merchant, %session, attempt, request_id, duration_ms, detail, "payment_refused_for_good");
+                tracing::warn!(%merchant, %session, attempt, request_id, duration_ms, cause = detail, "payment_refused_for_good");
             }
             Seen::IdempotencyConflict => {
                 tracing::error!(%merchant, %session, attempt, request_id, duration_ms, "payment_idempotency_conflict");
@@ -101,7 +101,7 @@ impl Looked<'_> {
             (&self.tenant.merchant, self.session, millis_since(self.began));
         let Observation { seen, request_id, noted: Noted { status, code, address, cause, .. } } = observed;
         tracing::info!(
-            %merchant, %session, %payment, request_id, duration_ms, outcome = seen.as_str(), status, code, address, cause,
+            %merchant, %session, intent = %payment, request_id, duration_ms, outcome = seen.as_str(), status, code, address, cause,
             "unexplained_payment_read"
         );
     }
@@ -120,11 +120,11 @@ impl Looked<'_> {
             OrderSeen::Asked { answer, .. } => match answer {
                 RefundAnswer::Made(seen) => {
                     let (id, status) = (&seen.id, seen.status.as_str());
-                    tracing::info!(%merchant, %session, refund, request_id, duration_ms, %id, status, "refund_made");
+                    tracing::info!(%merchant, %session, refund, request_id, duration_ms, stripe_refund = %id, status, "refund_made");
                 }
                 RefundAnswer::Refused { why, stored } => {
                     tracing::warn!(
-                        %merchant, %session, refund, request_id, duration_ms, code, why, stored, "refund_refused"
+                        %merchant, %session, refund, request_id, duration_ms, code, cause = why, stored, "refund_refused"
                     );
                 }
                 RefundAnswer::Conflict => {

@@ -8,7 +8,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Stre
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
-use super::account::{Learned, Unlearned, learn, remembered};
+use super::account::{Learned, Missed, Unlearned, learn, remembered};
 use super::inbox::WebhookDesk;
 use super::keys::{KeyBox, Refusals, log_refusal};
 use super::listings::Listings;
@@ -132,6 +132,7 @@ pub(super) struct MerchantActor {
     /// Whether the account is being verified, or will be after a pause.
     verifying: bool,
     pause: Duration,
+    missed: Missed,
 }
 
 impl MerchantActor {
@@ -148,6 +149,7 @@ impl MerchantActor {
             refusals: Refusals::default(),
             verifying: true,
             pause: FIRST_PAUSE,
+            missed: Missed::default(),
         }
     }
 
@@ -174,18 +176,19 @@ impl MerchantActor {
                 view.payments_off = Some(off);
             });
         }
-        // Where it is known when the next try can be the last, it is not made later than then.
-        let jittered = self.next_pause();
         let pause = match error {
-            Unlearned::Restored(Unreconciled::Settling { left }) => jittered.min(left.to_duration()),
+            // What is read before then settles nothing.
+            Unlearned::Restored(Unreconciled::Settling { left }) => left.to_duration(),
             Unlearned::Restored(_)
             | Unlearned::Stripe(_)
             | Unlearned::Store(_)
             | Unlearned::Disagrees { .. }
             | Unlearned::Taken(_)
-            | Unlearned::Lost => jittered,
+            | Unlearned::Lost => self.next_pause(),
         };
-        error.log(&self.shared.tenant.merchant, pause);
+        if self.missed.is_news(error) {
+            error.log(&self.shared.tenant.merchant, pause);
+        }
         ctx.notify_later(LearnAccount, pause);
     }
 
@@ -277,6 +280,7 @@ impl Handler<LearnAccount> for MerchantActor {
                 tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_known");
                 actor.take(learned);
                 actor.verifying = false;
+                actor.missed = Missed::default();
                 // What the key lacked is found out by the next payment that needs it; that one is turned away and put off
                 // for longer.
                 actor.refusals.verified();

@@ -90,7 +90,7 @@ impl MerchantHandle {
                 }
                 Err(why) => {
                     let merchant = &handle.tenant().merchant;
-                    tracing::warn!(%merchant, event = %event.id, %why, "stripe_event_not_followed");
+                    tracing::warn!(%merchant, event = %event.id, cause = %why, "stripe_event_not_followed");
                 }
             }
         });

@@ -30,7 +30,7 @@ use crate::ports::{Clock, Environment, SystemClock, SystemIds, descriptor_limit}
 use crate::runtime::outbox::{Dispatcher, HttpCourier};
 use crate::runtime::{DiskSpace, Io, Kept, PublicLinks, StripePlaces, follow_up, retain, sweep, watch_disk};
 use crate::store::SqliteStore;
-use crate::stripe::{StripeTransport, TransportConfig};
+use crate::stripe::{StripeTransport, TransportConfig, in_words};
 use crate::tenants::{Opened, open_folder};
 
 /// How long open requests may go on after a stop. A checkout that takes longer goes on at the next start.
@@ -245,7 +245,7 @@ fn serve_on_this_thread(
         services.places.begin_verifications();
         actix_web::rt::spawn(admin);
         if let Err(error) = server.await {
-            tracing::error!(%error, "listener_failed");
+            tracing::error!(cause = in_words(&error), "listener_failed");
         }
         let _ = end.send(());
         let _ = stopped.wait_for(|stop| *stop).await;
@@ -291,7 +291,7 @@ async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<SqliteStore>> {
 fn disk(config: &GatewayConfig) -> Arc<DiskSpace> {
     let (space, StoreConfig::Sqlite(path)) = (DiskSpace::default(), &config.store);
     if let Err(error) = space.look(path, config.minimum_free) {
-        tracing::warn!(%error, path = %path.display(), "disk_space_unknown");
+        tracing::warn!(cause = in_words(&error), path = %path.display(), "disk_space_unknown");
     }
     Arc::new(space)
 }

@@ -29,7 +29,7 @@ pub(super) async fn check(
                 path.display(),
             );
         }
-        tracing::warn!(fingerprint = %last, given, "master_key_given_up");
+        tracing::warn!(fingerprint = %last, used_now = given, "master_key_given_up");
     }
     for former in known.iter().skip(1).filter(|former| !keyring.has(former)) {
         tracing::warn!(

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::diagnostic::{Diagnostic, Place, quoted};
+use super::document::place_of;
 use super::tenant::TenantConfig;
 use crate::domain::catalog::{Product, Sellable};
 use crate::domain::money::{Money, Rate};
@@ -31,7 +32,7 @@ pub(super) fn advice(tenant: &TenantConfig) -> Vec<Diagnostic> {
 }
 
 fn at(tenant: &TenantConfig, key: &str) -> Place {
-    Place { key: key.to_owned(), ..Place::whole(tenant.file()) }
+    place_of(tenant.file(), tenant.source(), key)
 }
 
 /// Every price at which something can be bought.

@@ -4,6 +4,7 @@
 //! file is short and cannot steer a terminal.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -80,6 +81,22 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// Why a file, or a folder, could not be read, in words.
+pub(super) fn why_unread(what: &str, kind: ErrorKind) -> String {
+    let is = |known| kind == known;
+    if is(ErrorKind::NotFound) {
+        format!("there is no such {what}")
+    } else if is(ErrorKind::PermissionDenied) {
+        "this program may not read it".to_owned()
+    } else if is(ErrorKind::NotADirectory) {
+        "it, or a part of its path, is no folder".to_owned()
+    } else if is(ErrorKind::IsADirectory) {
+        "it is a folder".to_owned()
+    } else {
+        format!("the system says: {kind}")
+    }
+}
+
 /// A text from a file, safe and short enough to stand in a message.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
@@ -110,6 +127,13 @@ mod tests {
         );
         let whole = Place::whole("tenants/a.toml").problem("cannot be read", "check its permissions");
         assert_eq!(whole.to_string(), "tenants/a.toml: cannot be read; check its permissions");
+    }
+
+    #[test]
+    fn why_something_cannot_be_read_is_told_in_words() {
+        assert_eq!(why_unread("file", ErrorKind::NotFound), "there is no such file");
+        assert_eq!(why_unread("folder", ErrorKind::PermissionDenied), "this program may not read it");
+        assert_eq!(why_unread("file", ErrorKind::TimedOut), "the system says: timed out");
     }
 
     #[test]

@@ -374,13 +374,32 @@ impl<'d> Field<'d> {
     }
 }
 
-/// The known name that a wrong one was most likely meant to be.
+/// The known name that a wrong one was most likely meant to be: one with a few other letters, or one that goes on where the
+/// wrong one ends.
 pub(super) fn nearest<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    const SHORTEST: usize = 3;
     let wrong = wrong.to_ascii_lowercase();
-    let near = known.map(|name| (strsim::jaro_winkler(&wrong, &name.to_ascii_lowercase()), name));
-    near.filter(|(score, _)| *score >= 0.8)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, name)| name)
+    let length = wrong.chars().count();
+    let near = known.filter_map(|name| {
+        let lower = name.to_ascii_lowercase();
+        let other_letters = strsim::damerau_levenshtein(&wrong, &lower);
+        let is_near = lower.starts_with(&wrong) || other_letters <= (length / 4).max(1);
+        (length >= SHORTEST && is_near).then_some((other_letters, name))
+    });
+    near.min_by_key(|(other_letters, _)| *other_letters).map(|(_, name)| name)
+}
+
+/// Where a dotted key stands in the text of a file; where it does not, the table that lacks it.
+pub(super) fn place_of(file: &Path, text: &str, key: &str) -> Place {
+    let source = Source::new(file, text);
+    let Ok(parsed) = DeTable::parse(text) else { return Place { key: key.to_owned(), ..Place::whole(file) } };
+    let (mut table, mut at) = (Some(parsed.get_ref()), 0);
+    for part in key.split('.') {
+        let Some(value) = table.and_then(|table| table.get(part)) else { break };
+        at = value.span().start;
+        table = if let DeValue::Table(inner) = value.get_ref() { Some(inner) } else { None };
+    }
+    source.place(at, key.to_owned())
 }
 
 #[cfg(test)]
@@ -404,6 +423,34 @@ mod tests {
             root.field("currency");
         });
         assert_eq!(found, ["a.toml:2:1: curency: is not a known key; did you mean \"currency\"?"]);
+    }
+
+    #[test]
+    fn only_a_name_that_is_near_is_suggested() {
+        let known = || ["store.url", "public.listen", "log.filter", "store.minimum_free_bytes"].into_iter();
+        for (wrong, meant) in [
+            ("foo", None),
+            ("store.foo", None),
+            ("st", None),
+            ("stor.url", Some("store.url")),
+            ("public_listen", Some("public.listen")),
+            ("LOG.FLITER", Some("log.filter")),
+            ("store.minimum_free", Some("store.minimum_free_bytes")),
+        ] {
+            assert_eq!(nearest(wrong, known()), meant, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_again_where_it_stands_or_where_it_is_missing() {
+        let text = "name = 'A'\n\n[tax]\nprovider = 'fixed'\nshipping = false\n";
+        let at = |key: &str| {
+            let place = place_of(Path::new("a.toml"), text, key);
+            (place.line, place.key)
+        };
+        assert_eq!(at("tax.shipping"), (5, "tax.shipping".to_owned()));
+        assert_eq!(at("tax.rates"), (3, "tax.rates".to_owned()), "the table that lacks it");
+        assert_eq!(at("webhook"), (1, "webhook".to_owned()), "the file that lacks it");
     }
 
     #[test]

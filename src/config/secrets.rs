@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::diagnostic::why_unread;
 use crate::domain::ids::{MerchantId, Mode};
 use crate::ports::Environment;
 
@@ -54,7 +55,7 @@ pub enum SecretError {
     #[error("the file {} does not exist in secrets.dir", .0.display())]
     Missing(PathBuf),
     /// The file could not be read.
-    #[error("the file {} in secrets.dir cannot be read ({})", .0.display(), .1)]
+    #[error("the file {} in secrets.dir cannot be read ({})", .0.display(), why_unread("file", *.1))]
     Unreadable(PathBuf, std::io::ErrorKind),
     /// A symbolic link leads out of the merchant's folder.
     #[error("the file {} in secrets.dir is a link that leads out of the merchant's own folder", .0.display())]

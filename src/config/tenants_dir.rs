@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::{Diagnostic, Place, quoted};
+use super::diagnostic::{Diagnostic, Place, quoted, why_unread};
 use super::tenant::{TenantConfig, parse_tenant};
 use crate::domain::ids::{AccountId, MerchantId};
 
@@ -63,8 +63,9 @@ pub fn read_tenant(file: &Path) -> Result<TenantConfig, Vec<Diagnostic>> {
 /// The merchants' files of a folder, in name order; hidden ones are an editor's and left out.
 pub fn tenant_files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     let failed = |error: &std::io::Error| {
+        let why = why_unread("folder", error.kind());
         Place::whole(dir).problem(
-            format!("the folder of merchants cannot be read ({})", error.kind()),
+            format!("the folder of merchants cannot be read ({why})"),
             "create it, or set tenants.dir to the folder that holds one file per merchant",
         )
     };
@@ -85,7 +86,10 @@ pub fn tenant_files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
 pub(super) fn read_text(file: &Path, most: u64) -> Result<String, Diagnostic> {
     let place = Place::whole(file);
     let failed = |error: std::io::Error| {
-        place.problem(format!("cannot be read ({})", error.kind()), "check the path and its permissions")
+        place.problem(
+            format!("cannot be read ({})", why_unread("file", error.kind())),
+            "check the path and its permissions",
+        )
     };
     // Asked before opening: opening a pipe would wait for its writer.
     if !std::fs::metadata(file).map_err(failed)?.is_file() {

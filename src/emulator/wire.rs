@@ -58,7 +58,7 @@ pub(super) fn deliver(
         }
         (Journey::Lost { reset }, _) => {
             if reset && let Some(Err(error)) = request.conn_data::<Socket>().map(reset_when_closed) {
-                tracing::error!(%error, "connection_cannot_be_reset");
+                tracing::error!(cause = %error, "connection_cannot_be_reset");
             }
             lost()
         }

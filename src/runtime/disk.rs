@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::stripe::in_words;
+
 /// How often it is looked at.
 const PERIOD: Duration = Duration::from_secs(5);
 
@@ -66,7 +68,7 @@ pub async fn watch_disk(
             Ok(()) => seen = true,
             Err(error) if seen => {
                 seen = false;
-                tracing::warn!(%error, path = %path.display(), "disk_space_unknown");
+                tracing::warn!(cause = in_words(&error), path = %path.display(), "disk_space_unknown");
             }
             Err(_) => {}
         }

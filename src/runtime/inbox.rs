@@ -45,7 +45,7 @@ pub async fn follow_up<F: Future<Output = ()> + Send>(
         first = false;
         match AssertUnwindSafe(follow_once(inbox.as_ref(), until, &follow)).catch_unwind().await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "stripe_events_not_followed_up"),
+            Ok(Err(error)) => tracing::error!(cause = %error, "stripe_events_not_followed_up"),
             Err(_) => tracing::error!("following_up_stripe_events_panicked"),
         }
     }

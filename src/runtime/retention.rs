@@ -147,7 +147,7 @@ impl Round<'_> {
             unpaid.open = unpaid.open.saturating_sub(expired);
             unpaid.ended += expired;
             let merchant = &unpaid.tenant.merchant;
-            tracing::warn!(%merchant, expired, open = unpaid.open, "open_checkouts_gave_way");
+            tracing::warn!(%merchant, expired, unpaid = unpaid.open, "open_checkouts_gave_way");
         }
     }
 
@@ -254,7 +254,7 @@ async fn alone<T>(of: &str, step: impl Future<Output = Result<T, StoreError>>) -
     match AssertUnwindSafe(step).catch_unwind().await {
         Ok(Ok(done)) => Some(done),
         Ok(Err(error)) => {
-            tracing::error!(of, %error, "retention_failed");
+            tracing::error!(of, cause = %error, "retention_failed");
             None
         }
         Err(_) => {

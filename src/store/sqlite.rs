@@ -104,7 +104,7 @@ impl SqliteStore {
         let readers = self.readers.clone();
         // The readers first: while one is in a transaction, the log cannot be emptied.
         if let Err(error) = self.runtime.spawn(async move { readers.close().await }).await {
-            tracing::warn!(%error, "store_readers_not_closed");
+            tracing::warn!(cause = %error, "store_readers_not_closed");
         }
         let (done, closed) = oneshot::channel();
         if self.jobs.send(Job::Close(done)).await.is_ok() && closed.await.is_err() {

@@ -68,7 +68,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(
         thread = thread.name(),
         location = panic.location().map(tracing::field::display),
-        why = panic.payload_as_str(),
+        cause = panic.payload_as_str(),
         backtrace,
         "panicked"
     );

@@ -133,6 +133,45 @@ async fn a_refused_key_marks_the_merchant_as_unable_to_take_payments_until_strip
 }
 
 #[tokio::test]
+async fn a_fresh_process_tells_an_account_that_is_not_verified_yet_apart_from_a_refused_key() {
+    let mut world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    world.kill();
+    // A new key, while Stripe cannot be read.
+    let former = world.shops[0].account.clone();
+    world.shops[0].account.secret_keys[0].key = "sk_test_canaryNewKey".to_owned();
+    world.emulator.add_account(&world.shops[0].account).unwrap();
+    world.emulator.set_faults(FaultPlan::none().next(ACCOUNT, Fault::DropBefore, u32::MAX));
+    world.start_until("stripe_account_unread", 2);
+    assert!(!world.log().contains("stripe_key_refused"), "nobody has refused it: {}", world.log());
+    let client = world.client(Speaks::Modern);
+    let pays = async || {
+        let told = client.complete(&sheet["id"], &token).await;
+        assert_eq!(told["isError"], true, "{told}");
+        told["content"][0]["text"].as_str().unwrap().to_owned()
+    };
+    let turned_away = |reason: &str| {
+        let log = world.log_so_far();
+        let lines = log.lines().filter(|line| line.contains("\"payment_not_begun\""));
+        lines.filter(|line| line.contains(&format!("\"reason\":\"{reason}\""))).count()
+    };
+    let said = pays().await;
+    assert!(said.contains("just now; nothing was charged; try again in a moment"), "{said}");
+    assert_eq!((turned_away("account_unknown"), turned_away("payments_off")), (1, 0));
+
+    // Stripe knows that key no more.
+    world.emulator.add_account(&former).unwrap();
+    world.emulator.set_faults(FaultPlan::none());
+    world.wait_for("stripe_key_refused", 1);
+    let said = pays().await;
+    assert!(said.contains("cannot take payments at the moment; nothing was charged"), "{said}");
+    assert_eq!((turned_away("account_unknown"), turned_away("payments_off")), (1, 1));
+    assert!(world.ledger().is_empty());
+}
+
+#[tokio::test]
 async fn a_permission_that_a_restricted_key_lacks_is_named_to_the_operator() {
     let world = World::start();
     let client = world.client(Speaks::Modern);

@@ -128,11 +128,43 @@ async fn nobody_gets_in_without_the_token_and_bad_requests_are_told_what_to_send
         let (answered, problem) = operator.get(&path).await;
         assert_eq!((answered, problem["code"].as_str()), (status, Some(code)), "{path}: {problem}");
     }
-    for decision in [json!({}), json!({ "decision": "maybe" }), json!({ "decision": "charged" }), json!([1])]
-    {
+    for (decision, why) in [
+        (json!({}), "the body: `decision` is missing"),
+        (
+            json!({ "decision": "maybe" }),
+            "decision: `maybe` is not known here, expected `charged` or `not_charged`",
+        ),
+        (json!({ "decision": 1 }), "decision: a word is expected here"),
+        (json!({ "decision": "charged" }), "payment_intent: is missing, and \"charged\" needs it"),
+        (
+            json!({ "decision": "charged", "payment_intent": "in_1" }),
+            "payment_intent: this is not a PaymentIntent id (pi_…)",
+        ),
+        (
+            json!({ "decision": "charged", "payment_intent": "pi_1", "override_unread": true }),
+            "override_unread: belongs to \"not_charged\" only",
+        ),
+        (
+            json!({ "decision": "not_charged", "payment_intent": "pi_1" }),
+            "payment_intent: belongs to \"charged\" only",
+        ),
+        (
+            json!({ "decision": "not_charged", "override_unread": "yes" }),
+            "override_unread: \"yes\" stands where true or false is expected",
+        ),
+        (
+            json!({ "decision": "not_charged", "foo": 1 }),
+            "foo: this field is not known here, expected one of ",
+        ),
+        (json!([1]), "the body is not a JSON object"),
+    ] {
         let (status, problem) = operator.decide(&id, decision).await;
         assert_eq!(status, 400);
-        assert!(problem["detail"].as_str().unwrap().contains("not_charged"), "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.starts_with(why) && detail.contains("; send JSON such as {\"decision\": "),
+            "{problem}"
+        );
     }
     assert_eq!(
         operator.get(&format!("flags?tenant={SHOP}&open=true")).await,

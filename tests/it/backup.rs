@@ -318,6 +318,23 @@ async fn while_stripe_cannot_be_read_a_restored_shop_shows_its_goods_and_takes_n
     assert_eq!(world.ledger().len(), 1, "it was paid before");
 }
 
+#[tokio::test]
+async fn a_restore_that_waits_for_late_requests_says_once_when_it_is_read_again() {
+    let mut world = World::start();
+    let target = backed_up(&world, "copy.sqlite3");
+    assert_eq!(world.terminate(), Some(0));
+    works(&run(&world, "restore", &["--from", &target]));
+    world.start_until("restore_not_reconciled", world.shops.len());
+    let log = world.log_so_far();
+    for line in log.lines().filter(|line| line.contains("restore_not_reconciled")) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let next_try = line["next_try_ms"].as_u64().unwrap();
+        assert!((100_000..=150_000).contains(&next_try), "not before requests can be late: {line}");
+        let told = format!("it is read again in {} s", next_try / 1000);
+        assert!(line["cause"].as_str().unwrap().ends_with(&told), "{line}");
+    }
+}
+
 #[test]
 fn a_backup_that_is_not_there_is_told_once_and_by_its_own_name() {
     let world = World::closed(crate::support::world::usual_shops());

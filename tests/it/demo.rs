@@ -25,6 +25,7 @@ fn demo_buy_prints_a_receipt_for_every_shop_and_exits_well_again_and_again() {
         assert_eq!(said.matches("charged once: pi_").count(), 3, "{said}");
         let log = String::from_utf8_lossy(&bought.stderr);
         assert!(log.contains("stripe_event_kept") && !log.contains("stripe_webhook_refused"), "{log}");
+        assert!(!log.contains("WARN") && !log.contains("ERROR"), "nothing to worry a newcomer: {log}");
     }
     assert!(folder.path().join("demo-data/gateway.sqlite3").is_file(), "one folder holds it all");
 }

@@ -12,6 +12,8 @@ use std::process::Command;
 use merchant_gateway::config::gateway::{GatewayConfig, LogFormat, StoreConfig};
 use merchant_gateway::ports::FixedEnvironment;
 
+use crate::support::logged::{Logged, logged};
+
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -185,15 +187,36 @@ fn every_message_that_operators_are_told_of_is_logged() {
     let page = document("docs/OPERATIONS.md");
     let messages: Vec<&str> = named_in_headings(&page).collect();
     assert!(messages.len() > 3, "{messages:?}");
-    let code: String = crate::architecture::rust_files(&repository().join("src"))
-        .iter()
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
-    let unknown: Vec<&&str> =
-        messages.iter().filter(|message| !code.contains(&format!("\"{message}\""))).collect();
+    let events = logged();
+    let is_logged = |message: &str| events.iter().any(|event| event.name() == message);
+    let unknown: Vec<&str> =
+        messages.into_iter().chain(lines_explained(&page)).filter(|message| !is_logged(message)).collect();
     assert!(unknown.is_empty(), "logged nowhere: {unknown:?}");
     let told = named_in_headings("# One: `a_b`, `c`\n`not_a_heading`\n## Two `d`");
     assert_eq!(told.collect::<Vec<_>>(), ["a_b", "c", "d"]);
+}
+
+/// The log's lines that the tables of a document explain: the first cells below a head that says so.
+fn lines_explained(text: &str) -> impl Iterator<Item = &str> {
+    let tables = text.split("\n\n").filter(|block| block.starts_with("| line |"));
+    let rows = tables.flat_map(|table| table.lines().skip(2)).filter_map(|row| row.split(" | ").next());
+    rows.flat_map(|cell| cell.split('`').skip(1).step_by(2))
+}
+
+#[test]
+fn every_message_that_asks_for_an_operator_is_explained_to_operators() {
+    let page = document("docs/OPERATIONS.md");
+    let named: BTreeSet<&str> = quoted(&page).iter().map(|quoted| quoted.text).collect();
+    let events = logged();
+    let loud: BTreeSet<&str> =
+        events.iter().filter(|event| event.level == "error").map(Logged::name).collect();
+    assert!(loud.len() > 30, "{loud:?}");
+    let unexplained: Vec<&&str> = loud.difference(&named).collect();
+    assert!(unexplained.is_empty(), "explained nowhere: {unexplained:?}");
+    let told = lines_explained(
+        "a\n\n| line | b |\n| --- | --- |\n| `a`, `b` | `c` |\n\n| d | e |\n| - | - |\n| `f` | g |",
+    );
+    assert_eq!(told.collect::<Vec<_>>(), ["a", "b"]);
 }
 
 #[test]

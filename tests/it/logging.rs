@@ -1,13 +1,12 @@
 //! What the log and the timeline tell: every failure once, with its cause, in words.
 
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use merchant_gateway::emulator::{Fault, FaultPlan, RequestKind};
 use serde_json::{Value, json};
 
-use crate::architecture::rust_files;
 use crate::support::client::{Speaks, total};
+use crate::support::logged::{Logged, fields_of, logged, name_of};
 use crate::support::operator::Operator;
 use crate::support::world::{SHOP, World, usual_shops};
 
@@ -100,6 +99,31 @@ async fn a_payment_that_cannot_reach_stripe_is_one_line_and_one_entry_with_addre
     let [entry] = told[..] else { panic!("one entry: {told:?}") };
     assert_eq!((&entry["reason"], &entry["times"]), (&json!("token_unread"), &json!(1)), "{entry}");
     assert!(entry["cause"].as_str().unwrap().starts_with("127.0.0.1:1: "), "{entry}");
+    assert_eq!(entry["last"], entry["at"], "a moment has one form: {entry}");
+    assert!(entry["last"].as_str().unwrap().ends_with('Z'), "{entry}");
+}
+
+#[tokio::test]
+async fn when_stripe_is_asked_no_more_one_line_says_where_and_why() {
+    let mut world = World::start();
+    world.terminate();
+    world.settings.push(("GATEWAY__STRIPE__API_BASE", "http://127.0.0.1:1"));
+    world.settings.push(("GATEWAY__LOG__FILTER", DEFAULT_FILTER));
+    world.start_until("stripe_account_remembered", 2);
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    for _ in 0..5 {
+        client.complete(&sheet["id"], &token).await;
+    }
+    let lines = lines(&world.log_so_far());
+    let changed = called(&lines, "stripe_breaker_changed");
+    let [changed] = changed[..] else { panic!("once: {changed:?}") };
+    assert_eq!(
+        (&changed["merchant"], &changed["open"], &changed["address"]),
+        (&json!(SHOP), &json!(true), &json!("127.0.0.1:1"))
+    );
+    assert!(changed["cause"].as_str().unwrap().contains("Connection refused"), "{changed}");
 }
 
 #[tokio::test]
@@ -227,38 +251,10 @@ fn a_start_that_fails_tells_it_as_a_line_of_the_log() {
     }
 }
 
-/// The text of every logging macro of the source, with where it stands.
-fn events() -> Vec<(String, String)> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut events = Vec::new();
-    for path in rust_files(&source) {
-        let code = fs::read_to_string(&path).unwrap();
-        for level in ["error", "warn", "info"] {
-            for (at, start) in code.match_indices(&format!("tracing::{level}!(")) {
-                let rest = &code[at + start.len()..];
-                let (mut depth, mut quoted, mut escaped) = (1, false, false);
-                let end = rest.find(|letter| {
-                    match letter {
-                        '"' if !escaped => quoted = !quoted,
-                        '(' if !quoted => depth += 1,
-                        ')' if !quoted => depth -= 1,
-                        _ => {}
-                    }
-                    escaped = letter == '\\' && !escaped;
-                    depth == 0
-                });
-                events.push((path.display().to_string(), rest[..end.unwrap()].to_owned()));
-            }
-        }
-    }
-    events
-}
-
 /// What is wrong with the text of a logging macro.
 fn wrong_with(event: &str) -> Option<&'static str> {
     let words: Vec<&str> = event.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).collect();
-    let name =
-        event.trim_end().trim_end_matches(',').trim_end_matches('"').rsplit('"').next().unwrap_or_default();
+    let name = name_of(event);
     let is_name = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'_');
     if name.is_empty() || !name.bytes().all(is_name) {
         return Some("it has no name in snake_case");
@@ -273,11 +269,11 @@ fn wrong_with(event: &str) -> Option<&'static str> {
 
 #[test]
 fn every_event_has_a_name_and_no_debug_form_and_a_session_its_merchant() {
-    let events = events();
+    let events = logged();
     assert!(events.len() > 60, "only {} were found", events.len());
     let wrong: Vec<String> = events
         .iter()
-        .filter_map(|(at, event)| Some(format!("{at}: {}: {event}", wrong_with(event)?)))
+        .filter_map(|event| Some(format!("{}: {}: {}", event.at, wrong_with(&event.text)?, event.text)))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     for bad in [
@@ -300,11 +296,35 @@ fn every_event_that_the_rules_explain_is_logged() {
         table.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split(" | ").next());
     let names: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     assert!(names.len() > 8, "{names:?}");
-    let events = events();
+    let events = logged();
     for name in names {
-        assert!(
-            events.iter().any(|(_, event)| event.contains(&format!("\"{name}\""))),
-            "{name} is logged nowhere"
-        );
+        assert!(events.iter().any(|event| event.name() == name), "{name} is logged nowhere");
     }
+}
+
+#[test]
+fn every_field_has_one_name_and_the_rules_explain_it() {
+    let page = include_str!("../../docs/LOGGING.md");
+    let (_, table) = page.split_once("## Fields").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let cells =
+        table.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split(" | ").next());
+    let names: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let explained: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(explained.len(), names.len(), "one line for each: {names:?}");
+    let events = logged();
+    let used: BTreeSet<String> = events.iter().flat_map(Logged::fields).collect();
+    let unexplained: Vec<String> = events
+        .iter()
+        .flat_map(|event| event.fields().into_iter().map(move |field| (field, event)))
+        .filter(|(field, _)| !explained.contains(field))
+        .map(|(field, event)| format!("{field} of {} in {}", event.name(), event.at))
+        .collect();
+    assert!(unexplained.is_empty(), "no line explains:\n{}", unexplained.join("\n"));
+    let unused: Vec<&String> = explained.difference(&used).collect();
+    assert!(unused.is_empty(), "no event has: {unused:?}");
+    assert_eq!(
+        fields_of("%merchant, cause = in_words(&a, b), reason, next_try = %next, \"a, b\","),
+        ["merchant", "cause", "reason", "next_try"]
+    );
 }

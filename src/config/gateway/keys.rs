@@ -92,10 +92,11 @@ pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'sta
 /// Reads the text of a variable or a flag as the value of a dotted key, such as `public.listen`.
 pub(super) fn read_text(key: &str, text: &str, place: &Place) -> Result<::config::Value, Diagnostic> {
     let Some((.., kind)) = KEYS.iter().find(|(section, name, _)| key == format!("{section}.{name}")) else {
-        let names: Vec<String> =
-            KEYS.iter().map(|(section, name, _)| written(section, name, place)).collect();
-        let remedy = match nearest(&place.key, names.iter().map(String::as_str)) {
-            Some(meant) => format!("did you mean {}?", quoted(meant)),
+        // Compared without the prefix that all variables share.
+        let names: Vec<String> = KEYS.iter().map(|(section, name, _)| format!("{section}.{name}")).collect();
+        let meant = nearest(key, names.iter().map(String::as_str));
+        let remedy = match meant.and_then(|meant| meant.split_once('.')) {
+            Some((section, name)) => format!("did you mean {}?", quoted(&written(section, name, place))),
             None => "remove it; all keys are in the default configuration".to_owned(),
         };
         return Err(place.problem("is not a known setting", remedy));

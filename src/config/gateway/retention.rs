@@ -1,7 +1,7 @@
 //! `[retention]`: how long things are kept that nobody needs for ever, and how many checkouts nobody has paid.
 
 use super::layers::Layers;
-use super::within;
+use super::{Read, no, within};
 use crate::domain::time::Span;
 
 /// The longest that anything is kept, in days: ten years.
@@ -29,28 +29,38 @@ pub struct RetentionConfig {
 }
 
 pub(super) fn read(layers: &mut Layers) -> Option<RetentionConfig> {
-    let mut days = |key, least| {
-        let read = layers.read(key, |number: i64| within(number, least, LONGEST));
-        Some(Span::hours(i64::try_from(read?).ok()? * 24))
+    let mut days = |key, least, check: &dyn Fn(u64) -> Read<u64>| {
+        layers.read(key, |number: i64| within(number, least, LONGEST).and_then(check))
     };
-    let unpaid_sessions = days("retention.unpaid_sessions_days", 1);
-    let unpaid_buyers = days("retention.unpaid_buyers_days", 1);
-    let delivered_events = days("retention.delivered_events_days", 1);
-    let parked_events = days("retention.parked_events_days", 1);
+    let any = |days| Ok(days);
+    let unpaid_sessions = days("retention.unpaid_sessions_days", 1, &any);
+    let unpaid_buyers = days("retention.unpaid_buyers_days", 1, &|days| match unpaid_sessions {
+        Some(kept) if days > kept => no(
+            format!("is {days}, but such a checkout is kept for {kept} days only"),
+            format!("set it to {kept} or less, or set retention.unpaid_sessions_days to {days} or more"),
+        ),
+        Some(_) | None => Ok(days),
+    });
+    let delivered_events = days("retention.delivered_events_days", 1, &any);
+    let parked_events = days("retention.parked_events_days", 1, &any);
     // Stripe sends an event again for three days.
-    let stripe_events = days("retention.stripe_events_days", 4);
+    let stripe_events = days("retention.stripe_events_days", 4, &any);
     let mut most = |key| layers.read(key, |number: i64| within(number, 1, 100_000_000));
     let open_checkouts = most("retention.open_checkouts");
     let open_checkouts_per_merchant = most("retention.open_checkouts_per_merchant");
     let unpaid_sessions_per_merchant = most("retention.unpaid_sessions_per_merchant");
     Some(RetentionConfig {
-        unpaid_sessions: unpaid_sessions?,
-        unpaid_buyers: unpaid_buyers?,
-        delivered_events: delivered_events?,
-        parked_events: parked_events?,
-        stripe_events: stripe_events?,
+        unpaid_sessions: span(unpaid_sessions?)?,
+        unpaid_buyers: span(unpaid_buyers?)?,
+        delivered_events: span(delivered_events?)?,
+        parked_events: span(parked_events?)?,
+        stripe_events: span(stripe_events?)?,
         open_checkouts: open_checkouts?,
         open_checkouts_per_merchant: open_checkouts_per_merchant?,
         unpaid_sessions_per_merchant: unpaid_sessions_per_merchant?,
     })
+}
+
+fn span(days: u64) -> Option<Span> {
+    Some(Span::hours(i64::try_from(days).ok()? * 24))
 }

@@ -193,7 +193,7 @@ pub enum Rejection {
     #[error("this shop does not take orders at the moment")]
     Suspended,
     /// The merchant's Stripe account is not known yet.
-    #[error("this shop cannot take payments just now; try again in a moment")]
+    #[error("this shop cannot take payments just now; nothing was charged; try again in a moment")]
     AccountUnknown,
     /// Stripe takes no payments by the merchant's key at present.
     #[error(
@@ -213,7 +213,10 @@ pub enum Rejection {
     #[error("this checkout is {0}; only a completed one has an order")]
     NotPaid(&'static str),
     /// More than what was paid, or nothing.
-    #[error("a refund is at least {} and at most {left}, which is what has not been refunded yet", left.least())]
+    #[error(
+        "a refund is at least {} and at most {} in minor units of {}, which is what has not been refunded yet",
+        left.least().minor, left.minor, left.currency
+    )]
     RefundTooLarge {
         /// What is left.
         left: Money,

@@ -16,7 +16,7 @@ use super::token::TokenFacts;
 use super::{hint, hosted, restored};
 use crate::domain::address::Buyer;
 use crate::domain::ids::{AttemptNumber, FlagId, ItemId, OrderId, Revision, SessionId};
-use crate::domain::merchant::{MerchantStatus, MerchantView, Records};
+use crate::domain::merchant::{MerchantStatus, MerchantView, PaymentsOff, Records};
 use crate::domain::order::{Book, Order};
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
 use crate::domain::sends::Sends;
@@ -306,12 +306,21 @@ pub(super) fn payable(
     if context.view.status == MerchantStatus::Suspended {
         return Err(Rejection::Suspended);
     }
+    match &context.view.payments_off {
+        None => {}
+        Some(PaymentsOff::Unverified) => return Err(Rejection::AccountUnknown),
+        Some(
+            PaymentsOff::KeyRefused
+            | PaymentsOff::NotPermitted { .. }
+            | PaymentsOff::OtherAccount
+            | PaymentsOff::AccountTaken
+            | PaymentsOff::Unreconciled
+            | PaymentsOff::ClockDiffers,
+        ) => return Err(Rejection::PaymentsOff),
+    }
     let account = context.view.account.as_ref().ok_or(Rejection::AccountUnknown)?;
     if session.account.as_ref().is_some_and(|pinned| pinned != account) {
         return Err(Rejection::AccountUnknown);
-    }
-    if context.view.payments_off.is_some() {
-        return Err(Rejection::PaymentsOff);
     }
     // Last: a page is closed only for what can be done afterwards.
     standing

@@ -21,7 +21,7 @@ pub(in super::super) async fn run(shared: Arc<Shared>) {
     let http = match client() {
         Ok(http) => http,
         Err(error) => {
-            tracing::error!(%error, "webhooks_cannot_be_sent");
+            tracing::error!(cause = %error, "webhooks_cannot_be_sent");
             return;
         }
     };

@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::body::read_body;
 use super::operator::Operator;
-use super::problem::{Problem, read_body};
+use super::problem::Problem;
 use crate::domain::ids::FlagId;
 use crate::store::{KeptFlag, Resolution, WhichFlags};
 
@@ -78,7 +79,7 @@ async fn resolve(
         let detail = "this flag was resolved before, and keeps its first resolution; flags shows it";
         return Err(Problem::new(StatusCode::CONFLICT, "already_resolved", detail));
     }
-    tracing::warn!(merchant = %merchant.tenant().merchant, flag = %id, text, "flag_resolved");
+    tracing::warn!(merchant = %merchant.tenant().merchant, flag = %id, resolution = text, "flag_resolved");
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(told(&kept)))
 }
 

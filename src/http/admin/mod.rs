@@ -3,6 +3,7 @@
 //! `probes` need no token. Everything below `/admin/v1/` needs the one token: its handlers take an `Operator`, who cannot
 //! be made without it. Refusals are `problem` details.
 
+mod body;
 mod deliveries;
 mod flags;
 mod operator;

@@ -4,6 +4,7 @@
 //! neither.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,8 +13,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::body::read_body;
 use super::operator::Operator;
-use super::problem::{Problem, read_body};
+use super::problem::Problem;
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::aftersales::RefundWish;
 use crate::domain::checkout::command::{Answer, Command, PlacedOrder};
@@ -123,7 +125,7 @@ async fn refund(
     );
     let told = merchant.ask(&placed.order.session, Command::Refund(wish)).await.inspect_err(|rejection| {
         let code = rejection.code();
-        tracing::warn!(merchant = %tenant, %session, %order, %reference, code, %rejection, "refund_not_begun");
+        tracing::warn!(merchant = %tenant, %session, %order, %reference, code, cause = %rejection, "refund_not_begun");
     })?;
     let known = told.session.book.refund_of(&reference);
     let Some(known) = known else {
@@ -233,16 +235,12 @@ impl<'de> Deserialize<'de> for HowMuch {
             type Value = HowMuch;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number of minor units, or \"all\"")
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<HowMuch, E> {
-                Ok(HowMuch::Minor(number))
+                f.write_str("a whole number of minor units from 1, or \"all\"")
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<HowMuch, E> {
-                let fits = i64::try_from(number).map(HowMuch::Minor);
-                fits.map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+                let fits = i64::try_from(number).ok().filter(|minor| *minor > 0).map(HowMuch::Minor);
+                fits.ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<HowMuch, E> {
@@ -269,7 +267,7 @@ impl<'de> Deserialize<'de> for Items {
         #[serde(deny_unknown_fields)]
         struct Item {
             item: ItemId,
-            quantity: u32,
+            quantity: NonZeroU32,
         }
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
@@ -290,7 +288,7 @@ impl<'de> Deserialize<'de> for Items {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items, A::Error> {
                 let mut items = Vec::new();
                 while let Some(Item { item, quantity }) = list.next_element()? {
-                    items.push(Fulfilled { item, quantity });
+                    items.push(Fulfilled { item, quantity: quantity.get() });
                 }
                 Ok(Items::Named(items))
             }

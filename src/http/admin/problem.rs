@@ -7,7 +7,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::middleware::ErrorHandlerResponse;
 use actix_web::{HttpResponse, ResponseError};
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::domain::checkout::command::Rejection;
@@ -40,22 +39,6 @@ impl Problem {
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
-}
-
-/// Reads a body of JSON; a wrong one is told with the field that is wrong, why, and an example of a right one.
-pub(super) fn read_body<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Err(Problem::invalid(format!("the body is empty; send JSON such as {example}")));
-    }
-    let wrong = |field: &str, error: &serde_json::Error| {
-        let field = if field == "." { "the body".to_owned() } else { field.escape_debug().to_string() };
-        Problem::invalid(format!("{field}: {error}; send JSON such as {example}"))
-    };
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut reader);
-    let read = read.map_err(|error| wrong(&error.path().to_string(), error.inner()))?;
-    reader.end().map_err(|error| wrong(".", &error))?;
-    Ok(read)
 }
 
 impl fmt::Display for Problem {
@@ -109,7 +92,7 @@ pub(super) fn told_as_problem<B>(response: ServiceResponse<B>) -> actix_web::Res
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "admin_store_failed");
+        tracing::error!(cause = %error, "admin_store_failed");
         Self::unavailable("the store did not answer; the log says why")
     }
 }

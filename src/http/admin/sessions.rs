@@ -3,15 +3,17 @@
 //! Nothing of the shopper is shown: what became of a checkout can be told without their name.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::body::{read_body, refused};
 use super::operator::Operator;
-use super::problem::{Problem, read_body};
+use super::problem::Problem;
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command};
 use crate::domain::checkout::decision::Decision;
 use crate::domain::checkout::session::State;
-use crate::domain::checkout::timeline::Entry;
+use crate::domain::checkout::timeline::{Entry, Happening};
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::money::Money;
 
@@ -44,21 +46,54 @@ async fn decide(
 ) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &[])?;
     let id = session_id(&path)?;
-    let decision: Decision = read_body(
-        &body,
-        "{\"decision\": \"charged\", \"payment_intent\": \"pi_…\"} or {\"decision\": \"not_charged\"}",
-    )?;
+    let decision = read_decision(&body)?;
     let tenant = &merchant.tenant().merchant;
     merchant.ask(&id, Command::Decide(decision.clone())).await.inspect_err(|rejection| {
         let code = rejection.code();
         tracing::warn!(
-            merchant = %tenant, session = %id, decision = decision.as_str(), code, %rejection, "decision_refused"
+            merchant = %tenant, session = %id, decision = decision.as_str(), code, cause = %rejection, "decision_refused"
         );
     })?;
     let intent = decision.payment().map(PaymentIntentId::as_str);
     tracing::warn!(merchant = %tenant, session = %id, decision = decision.as_str(), intent, "session_decided");
     let answer = merchant.ask(&id, Command::Read).await?;
     told(&merchant, &answer).await
+}
+
+/// The decision that a body asks for.
+fn read_decision(body: &[u8]) -> Result<Decision, Problem> {
+    const EXAMPLE: &str =
+        "{\"decision\": \"charged\", \"payment_intent\": \"pi_…\"} or {\"decision\": \"not_charged\"}";
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        Charged,
+        NotCharged,
+    }
+    // A tagged enum would not tell which field is wrong.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        decision: Word,
+        payment_intent: Option<PaymentIntentId>,
+        override_unread: Option<bool>,
+    }
+    let Asked { decision, payment_intent, override_unread } = read_body(body, EXAMPLE)?;
+    match (decision, payment_intent, override_unread) {
+        (Word::Charged, Some(payment_intent), None) => Ok(Decision::Charged { payment_intent }),
+        (Word::Charged, _, Some(_)) => {
+            Err(refused("override_unread: belongs to \"not_charged\" only", EXAMPLE))
+        }
+        (Word::Charged, None, None) => {
+            Err(refused("payment_intent: is missing, and \"charged\" needs it", EXAMPLE))
+        }
+        (Word::NotCharged, None, override_unread) => {
+            Ok(Decision::NotCharged { override_unread: override_unread.unwrap_or_default() })
+        }
+        (Word::NotCharged, Some(_), _) => {
+            Err(refused("payment_intent: belongs to \"charged\" only", EXAMPLE))
+        }
+    }
 }
 
 fn session_id(path: &str) -> Result<SessionId, Problem> {
@@ -120,11 +155,14 @@ fn of_state(state: &State) -> Map<String, Value> {
     if let Value::Object(told) = told { told } else { Map::new() }
 }
 
-/// An entry, with its moment as people read it.
+/// An entry, with its moments as people read them.
 fn entry(entry: &Entry) -> Value {
     let mut told = serde_json::to_value(&entry.what).unwrap_or_default();
     if let Value::Object(told) = &mut told {
         told.insert("at".to_owned(), entry.at.to_string().into());
+        if let Happening::PaymentNotBegun(note) = &entry.what {
+            told.insert("last".to_owned(), note.last.to_string().into());
+        }
     }
     told
 }

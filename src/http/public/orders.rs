@@ -56,7 +56,7 @@ pub(super) async fn page(
 
 fn failed((merchant, order): (&MerchantHandle, &OrderId), error: &dyn std::fmt::Display) -> HttpResponse {
     let merchant = &merchant.tenant().merchant;
-    tracing::error!(%merchant, %order, %error, "order_page_failed");
+    tracing::error!(%merchant, %order, cause = %error, "order_page_failed");
     HttpResponse::ServiceUnavailable()
         .content_type("text/plain; charset=utf-8")
         .body("The order cannot be shown just now. Please try again in a moment.\n")

@@ -44,7 +44,7 @@ pub(super) async fn take(
         Ok(event) => match merchant.take_event(event).await {
             Ok(()) => HttpResponse::Ok().finish(),
             Err(error) => {
-                tracing::error!(merchant = %merchant.tenant().merchant, %error, "stripe_event_not_kept");
+                tracing::error!(merchant = %merchant.tenant().merchant, cause = %error, "stripe_event_not_kept");
                 HttpResponse::ServiceUnavailable().finish()
             }
         },

@@ -159,7 +159,7 @@ impl Dispatcher {
                         });
                     }
                 }
-                Ok(Err(error)) => tracing::error!(%error, "order_events_not_claimed"),
+                Ok(Err(error)) => tracing::error!(cause = %error, "order_events_not_claimed"),
                 Err(_) => tracing::error!("claiming_order_events_panicked"),
             }
         }
@@ -205,7 +205,7 @@ impl Dispatcher {
                 }
                 // The next tenant's events may be readable; this one's are looked for at the next tick.
                 Err(error) => {
-                    tracing::error!(merchant = %tenant.merchant, %error, "order_events_not_claimed");
+                    tracing::error!(merchant = %tenant.merchant, cause = %error, "order_events_not_claimed");
                     waiting.remove(&tenant);
                 }
             }
@@ -230,7 +230,7 @@ impl Dispatcher {
             }
             // Its lease runs out, and it is sent once more.
             Err(error) => {
-                tracing::error!(merchant = %tenant.merchant, event = %delivery.id, %error, "order_event_not_recorded");
+                tracing::error!(merchant = %tenant.merchant, event = %delivery.id, cause = %error, "order_event_not_recorded");
             }
         }
         slot.end(if receiver_is_well(&tried) { Ended::Answered } else { Ended::Failed(Instant::now()) });
@@ -254,7 +254,7 @@ impl Dispatcher {
 
 /// Whose try has ended, if it did so in order.
 fn noticed(ended: Result<Tenant, tokio::task::JoinError>) -> Option<Tenant> {
-    ended.inspect_err(|error| tracing::error!(%error, "order_event_try_broke_off")).ok()
+    ended.inspect_err(|error| tracing::error!(cause = %error, "order_event_try_broke_off")).ok()
 }
 
 /// Says how a try went, once it is recorded.
@@ -267,10 +267,10 @@ fn report(tenant: &Tenant, delivery: &Delivery, settlement: &Settlement) {
             tracing::info!(%merchant, mode, %event, %order, %sequence, tries, status, "order_event_delivered");
         }
         Outcome::Again(next) => {
-            tracing::warn!(%merchant, mode, %event, %order, %sequence, tries, status, error, next_try = %next, "order_event_failed");
+            tracing::warn!(%merchant, mode, %event, %order, %sequence, tries, status, cause = error, next_try = %next, "order_event_failed");
         }
         Outcome::Parked => {
-            tracing::error!(%merchant, mode, %event, %order, %sequence, tries, status, error, "order_event_parked");
+            tracing::error!(%merchant, mode, %event, %order, %sequence, tries, status, cause = error, "order_event_parked");
         }
     }
 }

@@ -52,7 +52,7 @@ pub async fn sweep(
 async fn guarded<T>(round: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
     match AssertUnwindSafe(round).catch_unwind().await {
         Ok(Ok(done)) => return Some(done),
-        Ok(Err(error)) => tracing::error!(%error, "sweep_failed"),
+        Ok(Err(error)) => tracing::error!(cause = %error, "sweep_failed"),
         Err(_) => tracing::error!("sweep_panicked"),
     }
     None

@@ -50,7 +50,7 @@ pub(super) async fn tenants(
         match rows::tenant("the sessions", &merchant, &mode) {
             Ok(tenant) => Some(tenant),
             Err(error) => {
-                tracing::error!(%error, "due_tenant_unreadable");
+                tracing::error!(cause = %error, "due_tenant_unreadable");
                 None
             }
         }
@@ -92,7 +92,7 @@ pub(super) async fn sessions(
         }
         // One unreadable name must not keep the sessions behind it from being woken.
         due.extend(page.into_iter().map(read).filter_map(|due| {
-            due.inspect_err(|error| tracing::error!(%error, "due_session_unreadable")).ok()
+            due.inspect_err(|error| tracing::error!(cause = %error, "due_session_unreadable")).ok()
         }));
         if was_last {
             break;

@@ -100,7 +100,7 @@ pub(super) async fn waiting(
         waiting.extend(page.into_iter().filter_map(|row| match row.read() {
             Ok((tenant, kept)) => Some(WaitingEvent { tenant, event: kept.event }),
             Err(error) => {
-                tracing::error!(%error, "stripe_event_unreadable");
+                tracing::error!(cause = %error, "stripe_event_unreadable");
                 None
             }
         }));

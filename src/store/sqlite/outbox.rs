@@ -322,7 +322,7 @@ pub(super) async fn due_tenants(readers: SqlitePool, now: Timestamp) -> Result<V
         match rows::tenant("the order events", &merchant, &mode) {
             Ok(tenant) => Some(tenant),
             Err(error) => {
-                tracing::error!(%error, "order_events_tenant_unreadable");
+                tracing::error!(cause = %error, "order_events_tenant_unreadable");
                 None
             }
         }

@@ -148,7 +148,7 @@ impl Writer {
             }
         }
         if let Err(error) = self.finish().await {
-            tracing::warn!(%error, "database_not_closed_in_order");
+            tracing::warn!(cause = %error, "database_not_closed_in_order");
         }
         drop(self.lock);
         for done in closers {
@@ -161,7 +161,7 @@ impl Writer {
         let written = self.transaction(&mut writes).await;
         self.writing.note(&written);
         if let Err(error) = &written {
-            tracing::error!(%error, writes = writes.len(), "store_transaction_failed");
+            tracing::error!(cause = %error, writes = writes.len(), "store_transaction_failed");
             // What state the connection is in is anyone's guess. Closing it rolls back what it may hold.
             if let Some(connection) = self.connection.take() {
                 drop(connection.close().await);

@@ -121,6 +121,7 @@ fn a_missing_folder_is_one_problem() {
     let dir = tempfile::tempdir().unwrap();
     let read = read_tenants(&dir.path().join("none"), &[]);
     assert_eq!((read.tenants.len(), read.problems.len()), (0, 1));
+    assert!(read.problems[0].problem.contains("(there is no such folder)"), "{}", shown(&read.problems));
 }
 
 #[test]
@@ -179,6 +180,11 @@ fn check_warns_of_what_is_right_and_looks_wrong() {
     let tax = "provider = \"fixed\"\nshipping = false\nelsewhere = \"5\"\n[[shipping]]\nid = \"post\"\ntitle = \"Post\"\nprice = 700\n";
     told(with("provider = \"none\"\n", tax), "tax.shipping: is false, so shipping is taxed nowhere");
     told(with("provider = \"none\"\n", &tax.replace("700", "7")), "shipping[0].price: is 0.07 USD");
+    let file = SHOP.replace("provider = \"none\"\n", tax);
+    let places: Vec<(String, u32)> =
+        checked(&file).warnings.into_iter().map(|warning| (warning.key, warning.line)).collect();
+    let line = u32::try_from(file.lines().position(|line| line == "shipping = false").unwrap()).unwrap() + 1;
+    assert_eq!(places, [("tax.shipping".to_owned(), line), ("webhook".to_owned(), 1)]);
     let taxed = with("provider = \"none\"\n", &tax.replace("false", "true"));
     assert_eq!(taxed.len(), 1, "{taxed:?}");
 }
@@ -215,7 +221,9 @@ fn every_sample_is_known_as_one() {
 fn check_of_a_path_that_is_not_there_or_an_empty_folder_is_no_success() {
     let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
     let environment = FixedEnvironment::default();
-    assert!(!check(&[PathBuf::from("no-such-file.toml")], &gateway, &environment).ok);
+    let missing = check(&[PathBuf::from("no-such-file.toml")], &gateway, &environment);
+    assert!(!missing.ok);
+    assert!(missing.problems[0].problem.contains("there is no such file"), "{missing}");
     assert!(!check(&[folder(&[]).path().to_path_buf()], &gateway, &environment).ok);
 }
 

@@ -145,6 +145,24 @@ fn what_is_kept_and_how_much_must_be_free_is_refused_with_file_line_key_and_reme
     }
     let told = load(Some("[retention]\nunpaid_session_days = 3\n"), &[], &[]).unwrap_err();
     assert!(told.contains("gateway.toml:2:") && told.contains("unpaid_sessions_days"), "{told}");
+    let told =
+        load(Some("[retention]\nunpaid_sessions_days = 3\nunpaid_buyers_days = 5\n"), &[], &[]).unwrap_err();
+    assert_eq!(
+        told,
+        "gateway.toml:3:22: retention.unpaid_buyers_days: is 5, but such a checkout is kept for 3 days only; set it to 3 or \
+         less, or set retention.unpaid_sessions_days to 5 or more"
+    );
+    let told = load(Some("[retention]\nunpaid_sessions_days = 6\n"), &[], &[]).unwrap_err();
+    assert!(
+        told.contains("retention.unpaid_buyers_days: is 7, but such a checkout is kept for 6 days"),
+        "{told}"
+    );
+    assert!(load(Some("[retention]\nunpaid_sessions_days = 7\n"), &[], &[]).is_ok());
+    let told = load(None, &[("GATEWAY__FOO", "1")], &[]).unwrap_err();
+    assert_eq!(
+        told,
+        "environment: GATEWAY__FOO: is not a known setting; remove it; all keys are in the default configuration"
+    );
     let told = load(None, &[("GATEWAY__RETENTION__OPEN_CHECKOUTS", "many")], &[]).unwrap_err();
     assert!(told.contains("GATEWAY__RETENTION__OPEN_CHECKOUTS"), "{told}");
     let kept = load(Some("[retention]\nunpaid_buyers_days = 1\n[store]\nminimum_free_bytes = 0\n"), &[], &[]);
