@@ -205,8 +205,8 @@ async fn ask_stripe(
         Effect::OpenPage(_) => {
             // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
             let Ok(_slot) = merchant.gate.admit().await else {
-                let not_now = Unknown { should_retry: Some(false), ..Unknown::default() };
-                return Observation::not_asked(Seen::Unknown(not_now), NOT_ADMITTED);
+                let not_sent = Unknown { not_sent: true, ..Unknown::default() };
+                return Observation::not_asked(Seen::Unknown(not_sent), NOT_ADMITTED);
             };
             let observed = open_page(services, stripe.as_ref().as_ref(), row).await;
             learn(merchant, was_answered(&observed.seen), &observed.noted);

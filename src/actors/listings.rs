@@ -15,7 +15,7 @@ use super::merchant::Shared;
 use super::services::Services;
 use crate::domain::checkout::attempt::Seen;
 use crate::domain::time::Span;
-use crate::runtime::{PutOff, Reading, Slot};
+use crate::runtime::{Many, PutOff, Reading, Slot};
 use crate::stripe::{Observation, Search, Searched, Sought, Stopped};
 
 /// Attempts that began within so long of each other share a listing.
@@ -43,15 +43,22 @@ struct Waiting {
 }
 
 /// Who waits for listings.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Listings {
     fresh: Queue,
     old: Queue,
 }
 
+impl Default for Listings {
+    fn default() -> Self {
+        Self { fresh: Queue::of(Many::FreshListing), old: Queue::of(Many::OldListing) }
+    }
+}
+
 /// Who waits for a listing of one kind, and the right to go on with one: those that have begun and not come to their end.
-#[derive(Default)]
 struct Queue {
+    /// What its listings' pages are read as.
+    pages: Many,
     waiting: Mutex<Vec<Waiting>>,
     begun: tokio::sync::Mutex<Vec<Search>>,
 }
@@ -66,6 +73,10 @@ impl Listings {
 }
 
 impl Queue {
+    fn of(pages: Many) -> Self {
+        Self { pages, waiting: Mutex::default(), begun: tokio::sync::Mutex::default() }
+    }
+
     async fn find(&self, services: &Services, merchant: &Shared, sought: Sought) -> Observation {
         let (tell, mut told) = oneshot::channel();
         self.waiting().push(Waiting { sought: sought.clone(), tell });
@@ -93,7 +104,7 @@ impl Queue {
             begun.len() - 1
         });
         // Whoever stops waiting for it here leaves it as far as it is read.
-        match go_on(merchant, &mut begun[at], place).await {
+        match go_on(merchant, &mut begun[at], (self.pages, place)).await {
             Ok(observed) => {
                 let search = begun.swap_remove(at);
                 let seen = |wanted: &Sought| {
@@ -142,7 +153,11 @@ impl Queue {
 }
 
 /// Goes on with a listing to its end, with a place for its next page; why where it does not come to it.
-async fn go_on(merchant: &Shared, search: &mut Search, first: Slot<'_>) -> Result<Vec<Observation>, Stopped> {
+async fn go_on(
+    merchant: &Shared,
+    search: &mut Search,
+    (pages, first): (Many, Slot<'_>),
+) -> Result<Vec<Observation>, Stopped> {
     let stripe = merchant.stripe.load_full();
     let mut place = first;
     for _ in 0..MOST_PAGES {
@@ -150,7 +165,7 @@ async fn go_on(merchant: &Shared, search: &mut Search, first: Slot<'_>) -> Resul
             return Ok(observed);
         }
         drop(place);
-        place = merchant.gate.next_of_many().await.map_err(stopped)?;
+        place = merchant.gate.next_page(pages).await.map_err(stopped)?;
     }
     Err(stopped(PutOff { after: NEXT_GO }))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use super::pace::{Lane, Pace, Reading};
+use super::pace::{Lane, Many, Pace, Reading};
 use super::places::{Place, StripePlaces};
 use crate::domain::time::Span;
 
@@ -116,21 +116,25 @@ impl StripeGate {
     /// Waits until there is room for one more of many readings, of which each waits for the one before; not for as long as
     /// Stripe takes none for a while.
     pub async fn one_of_many(&self) -> Result<(), PutOff> {
+        self.one_of(Many::Accounting).await
+    }
+
+    /// The same for the next page of a listing, with a place for it.
+    pub async fn next_page(&self, listing: Many) -> Result<Slot<'_>, PutOff> {
+        self.one_of(listing).await?;
+        Ok(Slot { _permit: None, _place: self.places.reading().await })
+    }
+
+    async fn one_of(&self, many: Many) -> Result<(), PutOff> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let taken = self.pace().take_one_of_many(Instant::now());
+            let taken = self.pace().take_one_of_many(many, Instant::now());
             let Err(after) = taken else { return Ok(()) };
             if Instant::now() + after.to_duration() > deadline {
                 return Err(PutOff { after });
             }
             tokio::time::sleep(after.to_duration()).await;
         }
-    }
-
-    /// The same, with a place for it.
-    pub async fn next_of_many(&self) -> Result<Slot<'_>, PutOff> {
-        self.one_of_many().await?;
-        Ok(Slot { _permit: None, _place: self.places.reading().await })
     }
 
     /// Stripe takes no more requests of this merchant for now: its readings wait as long as it says, and where it says

@@ -22,7 +22,7 @@ pub use inbox::follow_up;
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, Source, TooMany};
 pub use links::PublicLinks;
-pub use pace::Reading;
+pub use pace::{Many, Reading};
 pub use places::{Place, StripePlaces, Verification};
 pub use retention::{Kept, retain, retain_once};
 pub use sweeper::{DueSessions, sweep};

@@ -22,7 +22,7 @@ const FOR_AWAITED_PAGES: f64 = 4.0;
 /// How much of all room, and of that for orders, is kept for what decides a refund.
 const FOR_REFUNDS: f64 = 1.0;
 
-/// The longest that a reading is put off at a time.
+/// The longest that a reading is put off at a time, from when Stripe takes readings again.
 const LONGEST_TURN: Span = Span::minutes(1);
 
 /// How long readings wait after a 429 that does not say how long: at first, and at most after many in a row.
@@ -47,6 +47,29 @@ pub enum Reading {
     Order,
     /// All payments of a time, for charges whose payment has no known id.
     Listing,
+}
+
+/// Many readings of which each waits for the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Many {
+    /// A restore is accounted for; the merchant takes no payments before.
+    Accounting,
+    /// The pages of a listing of fresh attempts.
+    FreshListing,
+    /// The pages of a listing of old attempts.
+    OldListing,
+}
+
+impl Many {
+    const KINDS: usize = 3;
+
+    /// The most of all room that they take. A listing without end leaves room for every other reading, and for another listing.
+    const fn rate(self) -> Rate {
+        match self {
+            Self::Accounting => ALL,
+            Self::FreshListing | Self::OldListing => Rate { per_second: 3.0, burst: 3.0 },
+        }
+    }
 }
 
 /// Readings that share their room.
@@ -158,6 +181,7 @@ impl Bucket {
 pub(super) struct Pace {
     all: Bucket,
     lanes: [Bucket; Lane::ALL.len()],
+    many: [Bucket; Many::KINDS],
     /// When the next reading that is put off has its turn.
     turns: [Instant; Reading::KINDS],
     /// Until when Stripe takes no readings.
@@ -171,6 +195,8 @@ impl Pace {
         Self {
             all: Bucket::full(ALL, now),
             lanes: Lane::ALL.map(|lane| Bucket::full(lane.rate(), now)),
+            many: [Many::Accounting, Many::FreshListing, Many::OldListing]
+                .map(|many| Bucket::full(many.rate(), now)),
             turns: [now; Reading::KINDS],
             closed_until: now,
             wait: FIRST_WAIT,
@@ -193,14 +219,20 @@ impl Pace {
     }
 
     /// Room for one of many readings that follow each other, or how long that waits.
-    pub(super) fn take_one_of_many(&mut self, now: Instant) -> Result<(), Span> {
+    pub(super) fn take_one_of_many(&mut self, many: Many, now: Instant) -> Result<(), Span> {
         self.all.refill(now);
+        let own = &mut self.many[many as usize];
+        own.refill(now);
         if now < self.closed_until {
             return Err(until(self.closed_until, now).min(LONGEST_TURN));
+        }
+        if own.left < 1.0 {
+            return Err(seconds((1.0 - own.left) / own.rate.per_second));
         }
         if self.all.left < 1.0 + FOR_CHARGES {
             return Err(seconds(1.0 / ALL.per_second));
         }
+        own.left -= 1.0;
         self.all.left -= 1.0;
         Ok(())
     }
@@ -215,15 +247,11 @@ impl Pace {
     pub(super) fn turn(&mut self, reading: Reading, now: Instant) -> Span {
         let step = seconds(1.0 / reading.lane().rate().per_second);
         let turn = &mut self.turns[reading as usize];
-        let first = self.closed_until.max(now) + step.to_duration();
-        *turn = (*turn + step.to_duration()).max(first);
-        let after = until(*turn, now);
-        if after > LONGEST_TURN {
-            // Whoever comes back and finds no room then gets a new turn.
-            *turn = now + LONGEST_TURN.to_duration();
-            return LONGEST_TURN;
-        }
-        after
+        let open = self.closed_until.max(now);
+        // Whoever comes back and finds no room then gets a new turn.
+        let last = open + LONGEST_TURN.to_duration();
+        *turn = (*turn + step.to_duration()).max(open + step.to_duration()).min(last);
+        until(*turn, now)
     }
 
     pub(super) fn limited(&mut self, retry_after: Option<Span>, now: Instant) {
@@ -306,7 +334,7 @@ mod tests {
         let turns: Vec<_> = (0..7).map(|_| pace.turn(Reading::Page, now)).collect();
         assert!(turns.windows(2).all(|pair| pair[0] < pair[1]), "{turns:?}");
         let far = (0..2000).map(|_| pace.turn(Reading::Page, now)).max();
-        assert_eq!(far, Some(LONGEST_TURN));
+        assert_eq!(far, Some(until(now + LONGEST_TURN.to_duration(), now)));
         let awaited = pace.turn(Reading::AwaitedPage, now);
         assert!(
             awaited < Span::seconds(1),
@@ -326,6 +354,38 @@ mod tests {
         let open = now + Duration::from_secs(7);
         assert!(pace.take(Reading::Charge, open - Duration::from_millis(1)).is_err());
         assert_eq!(granted(&mut pace, Reading::Charge, (open, 2)), 13, "nothing has gathered meanwhile");
+    }
+
+    #[test]
+    fn listings_without_end_leave_room_for_every_other_reading() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let mut met = [0; 3];
+        for tenth in 0..600 {
+            let now = start + Duration::from_millis(100) * tenth;
+            for (met, many) in met.iter_mut().zip([Many::OldListing, Many::FreshListing]) {
+                while pace.take_one_of_many(many, now).is_ok() {
+                    *met += 1;
+                }
+            }
+            while pace.take(Reading::Page, now).is_ok() {
+                met[2] += 1;
+            }
+        }
+        let [old, fresh, pages] = met;
+        assert!((170..=190).contains(&old) && (170..=190).contains(&fresh) && pages >= 200, "{met:?}");
+        assert!(pace.take(Reading::Charge, start + Duration::from_mins(1)).is_ok());
+    }
+
+    #[test]
+    fn a_reading_is_put_off_once_until_a_long_retry_after_is_over() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        pace.limited(Some(Span::minutes(45)), now);
+        for _ in 0..2000 {
+            let after = pace.take(Reading::Page, now).unwrap_err();
+            assert!(after > Span::minutes(45) && after < Span::minutes(47), "{after:?}");
+        }
     }
 
     #[test]

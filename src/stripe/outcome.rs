@@ -119,5 +119,6 @@ pub(super) fn unknown_answer(reply: &Reply) -> Unknown {
         replayed_error: reply.status >= 500 && reply.replayed,
         limited: reply.status == 429,
         cannot_repeat: false,
+        not_sent: false,
     }
 }

@@ -103,7 +103,7 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("webhook twice", 2000),
         ("webhook lost", 2000),
         ("webhook followed up", 500),
-        ("unexplained payment read", 500),
+        ("unexplained payment read", 400),
         ("paid on a page", 1000),
         ("frozen: disagrees", 50),
         ("frozen: conflict", 50),

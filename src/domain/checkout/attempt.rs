@@ -279,6 +279,8 @@ pub struct Unknown {
     pub replayed_error: bool,
     /// The stored request could not be sent again: its token cannot be opened.
     pub cannot_repeat: bool,
+    /// Nothing was sent at all: Stripe has not answered lately, or too much waits for it.
+    pub not_sent: bool,
 }
 
 impl Unknown {
@@ -293,6 +295,7 @@ impl Unknown {
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self { not_sent: true, .. } => "not_sent",
             Self { cannot_repeat: true, .. } => "cannot_be_sent_again",
             Self { replayed_error: true, .. } => "replayed_server_error",
             _ => "no_certain_answer",

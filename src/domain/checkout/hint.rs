@@ -58,6 +58,7 @@ pub struct Unexplained {
 pub(super) fn heard(session: &Session, hint: &Hint, context: &Context<'_>) -> Result<Transition, Rejection> {
     let now = context.moment.now;
     let mut next = session.clone();
+    next.hinted = is_looked_at(&session.state);
     match &mut next.state {
         // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
         State::Charging(Charging { phase: Phase::Sending, .. }) | State::OpeningHosted(_) => {}
@@ -83,6 +84,46 @@ pub(super) fn heard(session: &Session, hint: &Hint, context: &Context<'_>) -> Re
         next.unexplained.push(Unexplained { payment: payment.clone(), tries: 0, next_try: now });
     }
     Ok(Transition::to(next))
+}
+
+/// Whether what became of the payment is found by looks.
+const fn is_looked_at(state: &State) -> bool {
+    match state {
+        State::Charging(Charging { phase, .. }) => match phase {
+            Phase::Sending { .. } => false,
+            Phase::Reading { .. } | Phase::Canceling { .. } => true,
+        },
+        State::AwaitingHosted { .. } | State::ClosingHosted { .. } => true,
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::OpeningHosted(_)
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => false,
+    }
+}
+
+/// What came of a look, after a hint: it may be what was there before, and the look that the hint asked for is not put off with
+/// it.
+pub(super) fn look_again_soon(next: &mut Session, context: &Context<'_>) {
+    if !std::mem::take(&mut next.hinted) || !is_looked_at(&next.state) {
+        return;
+    }
+    let soon = context.moment.now + pause(0, None, context);
+    match &mut next.state {
+        State::Charging(Charging { next_try, .. }) => *next_try = soon.min(*next_try),
+        State::AwaitingHosted { hosted, .. } | State::ClosingHosted { hosted, .. } => {
+            hosted.next_try = soon.min(hosted.next_try);
+        }
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::OpeningHosted(_)
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => {}
+    }
 }
 
 /// Whether a payment is the one that the session was paid with, or is being paid with.

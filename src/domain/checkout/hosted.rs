@@ -17,7 +17,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::page_watch::{put_off, watch, watch_pause};
 use super::session::{
-    CancelReason, Charging, FreezeReason, MAX_PAGES, Notice, NoticeCode, Phase, Session, State, Unread,
+    CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
 };
 use super::settle::{LONGEST_PAUSE, completed_by, flag, pause};
 use super::snapshot::AttemptMove;
@@ -162,7 +162,7 @@ pub(super) fn open(
     if !context.view.checkout.method.opens_pages() {
         return Err(Rejection::NotOffered("on a page of its own; pay on the payment sheet instead"));
     }
-    if session.pages >= MAX_PAGES {
+    if session.has_opened_enough() {
         return Err(Rejection::NotOffered("on one more page for this checkout; please begin a new checkout"));
     }
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
@@ -264,6 +264,7 @@ pub(super) fn settle_page(
         Seen::RequestRefused { .. } | Seen::RefusedForGood { .. } | Seen::IdempotencyConflict if opening => {
             unopened(session, hosted, context)
         }
+        Seen::Unknown(unknown) if opening && unknown.not_sent => not_asked_for(session, hosted, context),
         Seen::Unknown(unknown) if opening && unknown.is_final() => unopened(session, hosted, context),
         Seen::Unknown(unknown) if opening => again(session, hosted, unknown.retry_after, context),
         Seen::KeyRefused | Seen::OtherAccount if opening => again(session, hosted, None, context),
@@ -385,6 +386,13 @@ pub(super) fn unopened(session: &Session, hosted: &Hosted, context: &Context<'_>
     let text = "The payment page could not be opened. Nothing was charged; please try again.".to_owned();
     let mut transition = dead(session, hosted, Notice { code: NoticeCode::PaymentDeclined, text }, context);
     transition.next.notice = None;
+    transition
+}
+
+/// Stripe was not asked for the page now. Where it was not asked before either, the page counts as none.
+fn not_asked_for(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
+    let mut transition = unopened(session, hosted, context);
+    transition.next.pages_not_asked += u32::from(hosted.tries == 0);
     transition
 }
 

@@ -4,7 +4,7 @@
 //! and never come back. Invariant: an open page is always looked at again, and when its time is over at the latest.
 
 use super::hosted::{Hosted, standing};
-use super::session::Session;
+use super::session::{Session, State};
 use super::settle::{LONGEST_PAUSE, doubling, pause};
 use super::step::{Context, Transition};
 use crate::domain::time::{Span, Timestamp};
@@ -59,6 +59,8 @@ pub(super) fn watch_pause(hosted: &Hosted, context: &Context<'_>) -> Span {
 /// A look was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
 pub(super) fn put_off(session: &Session, hosted: &Hosted, after: Span, context: &Context<'_>) -> Transition {
     let mut hosted = hosted.clone();
-    hosted.next_try = context.moment.now + after.min(LONGEST_PAUSE);
+    let longest =
+        if matches!(session.state, State::AwaitingHosted { .. }) { LONGEST_WATCH } else { LONGEST_PAUSE };
+    hosted.next_try = context.moment.now + after.min(longest);
     standing(session, hosted)
 }

@@ -28,6 +28,9 @@ pub const MAX_ATTEMPTS: u32 = 5;
 /// The most pages at Stripe that one session may open, each of which is an attempt with its row.
 pub const MAX_PAGES: u32 = 20;
 
+/// The most that it may begin to open, those among them for which Stripe was not asked.
+pub const MAX_OPENINGS: u32 = 200;
+
 /// How long Stripe is read in vain, without a break, before an operator is asked.
 const READING_LIMIT: Span = Span::hours(24);
 
@@ -59,6 +62,9 @@ pub struct Session {
     /// How many of them opened a page at Stripe; these do not count towards [`MAX_ATTEMPTS`].
     #[serde(default)]
     pub pages: u32,
+    /// For how many of these Stripe was never asked; these do not count towards [`MAX_PAGES`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pages_not_asked: u32,
     /// Which tokens it takes, as the merchant had it when it began.
     pub tokens: TokenPolicy,
     /// The Stripe account, pinned by the first attempt.
@@ -73,6 +79,9 @@ pub struct Session {
     /// Payments that it was told of and cannot account for; they are read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexplained: Vec<Unexplained>,
+    /// Whether somebody has said that there is something to see, and no look has come to its end since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hinted: bool,
     /// Whether a payment of it was flagged while it was not paid: nobody is told any more that nothing was charged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paid_late: bool,
@@ -82,6 +91,11 @@ pub struct Session {
     /// An attempt that an operator decided without a reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed: Option<Unconfirmed>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What callers of a session wait for.
@@ -98,6 +112,12 @@ impl Session {
     #[must_use]
     pub fn reference(&self) -> SessionRef {
         SessionRef { id: self.id.clone(), revision: Some(self.revision) }
+    }
+
+    /// Whether it opens no more pages.
+    #[must_use]
+    pub const fn has_opened_enough(&self) -> bool {
+        self.pages.saturating_sub(self.pages_not_asked) >= MAX_PAGES || self.pages >= MAX_OPENINGS
     }
 
     /// Whether all tries that it has on the payment sheet are used up.

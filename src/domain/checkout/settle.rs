@@ -6,6 +6,7 @@
 use super::aftersales::next_look;
 use super::attempt::{AttemptEnd, Flag, FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use super::effect::{CancelCause, Effect};
+use super::hint::look_again_soon;
 use super::hosted::{PageSeen, PageStatus, settle_page};
 use super::session::{
     CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
@@ -54,6 +55,7 @@ pub(super) fn settle(
             transition
         }
     };
+    look_again_soon(&mut transition.next, context);
     for intent in &beside {
         raise(&mut transition, intent, context);
     }

@@ -154,6 +154,8 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         book: Book::default(),
         unexplained: Vec::new(),
         unconfirmed: None,
+        pages_not_asked: 0,
+        hinted: false,
         paid_late: false,
         ended: None,
     })

@@ -4,7 +4,7 @@ use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, Intent
 use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::effect::Effect;
+use merchant_gateway::domain::checkout::effect::{CancelCause, Effect};
 use merchant_gateway::domain::checkout::session::{CancelReason, State};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
@@ -150,7 +150,12 @@ fn what_an_unread_decision_left_payable_is_canceled_at_stripe() {
     bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresPaymentMethod)));
     bench.now = due_at(bench.session()).unwrap();
     bench.wake();
-    assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]), "{:?}", bench.effects);
+    let [Effect::Cancel { cause, tries, .. }] = &bench.effects[..] else { panic!("{:?}", bench.effects) };
+    assert_ne!(
+        cause.distinction(*tries),
+        CancelCause::Ending.distinction(*tries),
+        "it repeats no other cancel"
+    );
     bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
     assert_eq!((due_at(bench.session()), bench.flags.len()), (None, 0));
 }

@@ -11,6 +11,7 @@ use merchant_gateway::domain::checkout::session::{CancelReason, State};
 use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber};
 use merchant_gateway::domain::order::RefundStatus;
 use merchant_gateway::domain::stripe_event::Concern;
+use merchant_gateway::domain::time::Span;
 
 use super::{declined, frozen, succeeded};
 use crate::support::bench::Bench;
@@ -101,7 +102,7 @@ fn a_reading_that_fails_is_made_again_also_by_the_next_process() {
     tell(&mut bench, "pi_1", Seen::Unread);
     assert_eq!(bench.session().state, State::Canceled { reason: CancelReason::Shopper });
     assert_eq!(bench.session().unexplained.len(), 1, "it is durable");
-    bench.pass(merchant_gateway::domain::time::Span::minutes(1));
+    bench.pass(Span::minutes(1));
     bench.crash();
     let late = success(&bench, "pi_1", 1);
     bench.see_payment(late);
@@ -127,6 +128,23 @@ fn a_hint_has_an_undecided_attempt_read_at_once() {
     assert!(bench.effects.is_empty(), "the next reading is not due yet");
     bench.ask(Command::Hear(Hint::payment()));
     assert!(matches!(bench.effects[..], [Effect::Read { .. }]));
+}
+
+#[test]
+fn a_hint_that_comes_while_an_attempt_is_read_is_not_put_off_with_that_reading() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    for _ in 0..10 {
+        bench.see(Seen::Unread);
+        bench.pass(Span::minutes(1));
+        bench.wake();
+        assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{:?}", bench.effects);
+    }
+    bench.ask(Command::Hear(Hint::payment()));
+    bench.see(Seen::PutOff { after: Span::minutes(1) });
+    bench.pass(Span::seconds(2));
+    bench.wake();
+    assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{:?}", bench.effects);
 }
 
 #[test]
@@ -162,7 +180,7 @@ fn what_is_told_of_while_an_order_is_looked_at_is_looked_at_again() {
     let hint = || Command::Hear(Hint { concern: Concern::Order, payment: None });
     bench.ask(hint());
     let asked = bench.now;
-    bench.pass(merchant_gateway::domain::time::Span::seconds(2));
+    bench.pass(Span::seconds(2));
     bench.ask(hint());
     assert_eq!(bench.effects.len(), 1, "one look at a time");
     bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, complete: true });
@@ -170,8 +188,8 @@ fn what_is_told_of_while_an_order_is_looked_at_is_looked_at_again() {
         matches!(bench.effects[..], [Effect::Order(OrderEffect::Read { .. })]),
         "the first may have missed it"
     );
-    let asked = bench.now + merchant_gateway::domain::time::Span::seconds(1);
-    bench.pass(merchant_gateway::domain::time::Span::seconds(2));
+    let asked = bench.now + Span::seconds(1);
+    bench.pass(Span::seconds(2));
     bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, complete: true });
     assert!(bench.effects.is_empty() && bench.driver.is_idle(), "and now it is known");
 }
@@ -205,7 +223,7 @@ fn a_payment_that_is_under_way_is_looked_at_until_it_has_ended() {
     let processing = Seen::Intent(bench.intent(IntentStatus::Processing));
     tell(&mut bench, "pi_1", processing);
     assert_eq!(bench.session().unexplained.len(), 1);
-    bench.pass(merchant_gateway::domain::time::Span::minutes(1));
+    bench.pass(Span::minutes(1));
     bench.wake();
     let late = success(&bench, "pi_1", 1);
     bench.see_payment(late);
@@ -231,7 +249,7 @@ fn an_order_that_was_hinted_at_is_looked_at_until_that_comes_to_its_end() {
     assert!(matches!(bench.effects[..], [Effect::Order(OrderEffect::Read { .. })]));
     bench.see_order(OrderSeen::Unread);
     let next = bench.session().book.next_look.unwrap();
-    assert!(next <= bench.now + merchant_gateway::domain::time::Span::minutes(1), "soon, not in days");
+    assert!(next <= bench.now + Span::minutes(1), "soon, not in days");
 }
 
 #[test]
@@ -243,7 +261,7 @@ fn a_payment_that_stripe_never_shows_becomes_an_operators_after_a_month() {
     while !bench.session().unexplained.is_empty() {
         let looks_at_order = matches!(bench.effects[..], [Effect::Order(_)]);
         if looks_at_order {
-            bench.pass(merchant_gateway::domain::time::Span::seconds(1));
+            bench.pass(Span::seconds(1));
             let asked = bench.now;
             bench.see_order(OrderSeen::Read {
                 refunds: vec![],

@@ -1,10 +1,11 @@
 //! Paying on a page at Stripe, as the machine and its driver see it.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen};
+use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
 use merchant_gateway::domain::checkout::effect::Effect;
+use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
 use merchant_gateway::domain::checkout::session::{FreezeReason, MAX_PAGES, NoticeCode, State};
 use merchant_gateway::domain::checkout::step::Moment;
@@ -215,6 +216,46 @@ fn a_shopper_who_goes_while_the_page_is_being_closed_is_not_charged() {
     let attempt = bench.attempts[0].number;
     let wanted = on(Input::Saw { attempt, seen: Box::new(closed), request_id: None });
     assert!(matches!(wanted[..], [Output::Load(None)]), "nobody's payment comes again: {wanted:?}");
+}
+
+#[test]
+fn an_opening_for_which_stripe_was_not_asked_counts_as_no_page() {
+    let mut bench = Bench::ready();
+    let not_sent = || Seen::Unknown(Unknown { not_sent: true, ..Unknown::default() });
+    for number in 1..=MAX_PAGES + 1 {
+        open_page(&mut bench);
+        bench.see(not_sent());
+        assert!(matches!(bench.session().state, State::Ready { .. }), "{number}");
+    }
+    assert!(!bench.session().has_opened_enough() && !bench.session().is_spent());
+    // One that was sent before, and not heard of, may have been opened.
+    let before = bench.session().pages_not_asked;
+    open_page(&mut bench);
+    bench.see(Seen::Unknown(Unknown::default()));
+    bench.pass(Span::seconds(2));
+    bench.wake();
+    assert!(matches!(bench.effects[..], [Effect::OpenPage(_)]));
+    bench.see(not_sent());
+    assert_eq!(bench.session().pages_not_asked, before);
+}
+
+#[test]
+fn a_hint_that_comes_while_a_page_is_looked_at_is_not_put_off_with_that_look() {
+    for unread in [Seen::PutOff { after: Span::minutes(1) }, Seen::Unread] {
+        let mut bench = awaiting();
+        bench.pass(Span::minutes(5));
+        bench.wake();
+        assert!(matches!(bench.effects[..], [Effect::ReadPage { .. }]));
+        bench.ask(Command::Hear(Hint::payment()));
+        bench.see(unread);
+        bench.pass(Span::seconds(2));
+        bench.wake();
+        assert!(matches!(bench.effects[..], [Effect::ReadPage { .. }]), "{:?}", bench.effects);
+        bench.see(Seen::PutOff { after: Span::minutes(1) });
+        bench.pass(Span::seconds(2));
+        bench.wake();
+        assert!(bench.effects.is_empty(), "that one was asked for by the hint");
+    }
 }
 
 #[test]

@@ -191,6 +191,8 @@ pub(super) fn session(state: State) -> Session {
         book: Book::default(),
         unexplained: Vec::new(),
         unconfirmed: None,
+        pages_not_asked: 0,
+        hinted: false,
         paid_late: false,
         ended: None,
     }
