@@ -8,6 +8,7 @@ mod budget;
 mod history;
 mod house;
 mod seller;
+mod stopping;
 mod store;
 mod weather;
 
