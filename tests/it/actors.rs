@@ -9,6 +9,7 @@ mod history;
 mod house;
 mod listings;
 mod seller;
+mod stopping;
 mod store;
 mod weather;
 

@@ -9,6 +9,7 @@ use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle, MerchantSetu
 use merchant_gateway::config::gateway_secret::GatewaySecretRef;
 use merchant_gateway::config::keyring::Keyring;
 use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::checkout::attempt::Flag;
 use merchant_gateway::domain::checkout::command::{Answer, Command, Payment};
 use merchant_gateway::domain::checkout::session::Session;
 use merchant_gateway::domain::ids::{Revision, SessionId, Tenant};
@@ -55,6 +56,11 @@ impl House {
     }
 
     pub fn open(weather: Weather, seed: u64, views: &[MerchantView]) -> Self {
+        Self::open_on(&Arbiters::on_this_thread(), (weather, seed), views)
+    }
+
+    /// The same with its actors on other threads.
+    pub fn open_on(arbiters: &Arbiters, (weather, seed): (Weather, u64), views: &[MerchantView]) -> Self {
         let weather = Arc::new(weather);
         let clock: Arc<dyn Clock> = Arc::new(PausedClock::new());
         let store = Arc::new(MoodyStore::new(Arc::clone(&weather)));
@@ -63,12 +69,13 @@ impl House {
         let reference = GatewaySecretRef::Env("MASTER".to_owned());
         let keyring = Arc::new(Keyring::load(&reference, &[], &environment).unwrap());
         let disk = Arc::new(DiskSpace::default());
+        let rest = Arc::new(MemoryStore::new());
         let services = Arc::new(Services {
             store: store.clone(),
             outbox: Arc::new(MemoryStore::new()),
-            reconciliation: Arc::new(MemoryStore::new()),
+            reconciliation: rest.clone(),
             settle: Span::seconds(150),
-            inbox: Arc::new(MemoryStore::new()),
+            inbox: rest.clone(),
             retention: Arc::new(MemoryStore::new()),
             disk: Arc::clone(&disk),
             stripe: Arc::new(stripe.clone()),
@@ -82,7 +89,7 @@ impl House {
             requests: AtomicU64::new(1),
         });
         services.places.begin_verifications();
-        let directory = Arc::new(Directory::new(Arc::clone(&services), &Arbiters::on_this_thread()));
+        let directory = Arc::new(Directory::new(Arc::clone(&services), arbiters));
         for view in views {
             let key = SecretString::from(key(&view.tenant()));
             directory.open(&MerchantSetup {
@@ -106,6 +113,11 @@ impl House {
     /// How many session actors live, under whatever address, and pieces of work that they have begun.
     pub fn at_work(&self) -> usize {
         Arc::strong_count(&self.services) - self.holders
+    }
+
+    /// Has a payment flagged as one of this session.
+    pub async fn flag(&self, tenant: &Tenant, flag: Flag) {
+        self.services.reconciliation.flag(tenant, flag).await.unwrap();
     }
 
     /// A session as the store has it.

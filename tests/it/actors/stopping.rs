@@ -1,0 +1,66 @@
+//! What still comes while the process stops.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use merchant_gateway::actors::Arbiters;
+use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
+use merchant_gateway::domain::checkout::command::{Command, Rejection};
+use merchant_gateway::domain::ids::{FlagId, SessionId};
+use merchant_gateway::domain::stripe_event::StripeEvent;
+
+use super::house::House;
+use super::weather::Weather;
+use crate::support::shop;
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_event_that_comes_while_the_process_stops_is_left_to_the_next_start_without_a_warning() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    actix::System::new().block_on(async {
+        let arbiters = Arbiters::start(1);
+        let house = House::open_on(&arbiters, (Weather::calm(), 1), &[shop::view()]);
+        let merchant = house.merchants[0].clone();
+        let session = SessionId::from_random(1);
+        let flag = Flag {
+            id: FlagId::from_random(1),
+            session: session.clone(),
+            intent: "pi_late".parse().unwrap(),
+            reason: FlagReason::PaidAfterEnd,
+            seen: merchant.now(),
+        };
+        house.flag(merchant.tenant(), flag).await;
+        arbiters.stop();
+        while merchant.ask(&session, Command::Read).await.err() != Some(Rejection::Busy) {
+            tokio::task::yield_now().await;
+        }
+        let event = StripeEvent {
+            id: "evt_last".parse().unwrap(),
+            kind: "charge.refunded".parse().unwrap(),
+            object: None,
+            session: None,
+            intent: Some("pi_late".parse().unwrap()),
+            received: merchant.now(),
+        };
+        let _logging = tracing::subscriber::set_default(subscriber);
+        merchant.follow(&event).await;
+    });
+    let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(said.contains("stripe_event_left_to_the_next_start") && said.contains("evt_last"), "{said}");
+    assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
+}
