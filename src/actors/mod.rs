@@ -26,5 +26,5 @@ mod session;
 pub use directory::{Arbiters, Directory};
 pub use handle::MerchantHandle;
 pub use merchant::MerchantSetup;
-pub use payees::Payees;
+pub use payees::{Payee, Payees};
 pub use services::Services;
