@@ -137,14 +137,14 @@ impl MerchantActor {
         Self { shared, services, given_account, verifying: true, next_try: None, pause: FIRST_PAUSE }
     }
 
-    /// From now on payments are taken on this account.
+    /// From now on payments are taken on this account, unless the key is refused.
     fn take(&self, learned: Learned) {
         let Learned { account, proved, heard: _ } = learned;
         self.shared.account_proved.store(proved, Ordering::Release);
-        let records = reliable(&self.services);
+        let (records, off) = (reliable(&self.services), self.shared.keys.off());
         self.publish(|view| {
             view.account = Some(account);
-            view.payments_off = None;
+            view.payments_off = off;
             view.records = records;
         });
     }
@@ -197,7 +197,6 @@ impl MerchantActor {
         self.shared.keys.verified(learned.heard);
         self.take(learned);
         self.verifying = false;
-        self.publish_refusals();
         if self.shared.keys.off().is_some() {
             let pause = self.next_pause();
             self.verify_in(pause, ctx);
@@ -281,7 +280,10 @@ impl Handler<Recall> for MerchantActor {
             io.run(recalling).await.ok().flatten()
         };
         ctx.spawn(work.into_actor(self).map(|remembered, actor, ctx| {
-            if let Some(learned) = remembered {
+            let still = |learned: &Learned| {
+                claim(&actor.services, &actor.shared, (&learned.account, learned.proved)).is_ok()
+            };
+            if let Some(learned) = remembered.filter(still) {
                 let (merchant, account) = (&actor.shared.tenant.merchant, &learned.account);
                 tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_remembered");
                 actor.take(learned);

@@ -233,13 +233,34 @@ async fn a_key_that_is_proved_to_open_an_account_goes_before_one_whose_file_says
     }
 }
 
+/// The usual shop's key opens another account from now on.
+fn move_away(world: &mut World) {
+    let shop = world.shops.iter_mut().find(|shop| shop.id == SHOP).unwrap();
+    shop.account = account("acct_moved", "sk_test_canaryMoved", true, "profile_test_moved");
+    world.emulator.add_account(&shop.account).unwrap();
+}
+
+#[tokio::test]
+async fn an_account_is_not_forgotten_before_what_a_restore_has_lost_of_it_is_accounted_for() {
+    let mut world = World::start();
+    let copy = world.folder.path().join("copy.sqlite3");
+    let copy = copy.to_str().unwrap();
+    assert!(world.command("backup").args(["--to", copy]).status().unwrap().success());
+    world.kill();
+    assert!(world.command("restore").args(["--from", copy]).status().unwrap().success());
+    move_away(&mut world);
+    world.start_until("stripe_account_differs", 1);
+    let forget = json!({ "account": SHOP_ACCOUNT });
+    let path = format!("account/forget?tenant={SHOP}");
+    let (status, told) = Operator::of(&world).post(&path, forget).await;
+    assert_eq!((status, &told["code"]), (409, &json!("unreconciled")), "{told}");
+}
+
 #[tokio::test]
 async fn a_merchant_that_has_moved_is_paid_into_its_new_account_once_the_former_one_is_forgotten() {
     let mut world = World::start();
     world.kill();
-    let shop = world.shops.iter_mut().find(|shop| shop.id == SHOP).unwrap();
-    shop.account = account("acct_moved", "sk_test_canaryMoved", true, "profile_test_moved");
-    world.emulator.add_account(&shop.account.clone()).unwrap();
+    move_away(&mut world);
     world.start_until("stripe_account_differs", 1);
     let line = logged(&world, "stripe_account_differs");
     assert!(line["error"].as_str().unwrap().contains("POST /admin/v1/account/forget?tenant="), "{line}");

@@ -37,6 +37,12 @@ async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> R
                 .to_owned(),
         ));
     }
+    // What was lost by the restore is on the former account, and nobody would look for it there any more.
+    if !merchant.view().records.are_reliable() {
+        let detail = "what was paid since the restored backup is not accounted for yet; give the merchant its former key, \
+                      restart, and ask again after restore_reconciled";
+        return Err(refused("unreconciled", detail.to_owned()));
+    }
     let tenant = &merchant.tenant().merchant;
     match merchant.forget_account(&account).await? {
         Forgetting::Forgotten => {

@@ -99,8 +99,7 @@ const UNDECIDED: &str = "SELECT session FROM (
 /// Forgets a tenant's account, unless the outcome of something on it is not known yet.
 pub(super) async fn forget_account(
     connection: &mut SqliteConnection,
-    tenant: &Tenant,
-    account: &AccountId,
+    (tenant, account): &(Tenant, AccountId),
 ) -> Result<Forgetting, Failure<StoreError>> {
     let kept: Option<String> =
         sqlx::query_scalar("SELECT account FROM accounts WHERE tenant = ?1 AND mode = ?2")

@@ -216,13 +216,11 @@ impl Writer {
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Account(remembering, asked) => {
-                    let (tenant, known) = &**remembering;
-                    let applied = apply::account(&mut savepoint, tenant, known).await;
+                    let applied = apply::account(&mut savepoint, remembering).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::ForgetAccount(forgetting, asked) => {
-                    let (tenant, account) = forgetting.as_ref();
-                    let applied = served::forget_account(&mut savepoint, tenant, account).await;
+                    let applied = served::forget_account(&mut savepoint, forgetting).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Served(served, now, asked) => {
