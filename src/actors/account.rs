@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::keys::log_refusal;
 use super::merchant::Shared;
-use super::payees::AccountTaken;
+use super::payees::{AccountTaken, Payee};
 use super::reconciliation::{Unreconciled, reconcile};
 use super::services::Services;
 use crate::domain::ids::{AccountId, MerchantId};
@@ -22,6 +22,8 @@ pub(super) struct Learned {
     pub(super) account: AccountId,
     /// Stripe said it, not only the configuration.
     pub(super) proved: bool,
+    /// How much had been heard of the key when Stripe was asked.
+    pub(super) heard: u64,
 }
 
 /// Why the account is not known.
@@ -32,10 +34,16 @@ pub(super) enum Unlearned {
     #[error("the store: {0}")]
     Store(#[from] StoreError),
     #[error(
-        "the key opens the Stripe account {opened}, but this merchant's is {known}; \
+        "the key opens the Stripe account {opened}, but this merchant's file names {given}; \
          payments stay off until the key or stripe.account_id is put right"
     )]
-    Disagrees { opened: AccountId, known: AccountId },
+    NotGiven { opened: AccountId, given: AccountId },
+    #[error(
+        "the key opens the Stripe account {opened}, but this merchant was paid into {kept} before; payments stay off until \
+         the key is put right or, where the merchant has moved to {opened} or {kept} never was its own, until {kept} is \
+         forgotten: POST /admin/v1/account/forget?tenant=… with {{\"account\": \"{kept}\"}}"
+    )]
+    NotKept { opened: AccountId, kept: AccountId },
     #[error("{0}; payments stay off until then")]
     Taken(#[from] AccountTaken),
     #[error("the database was restored, and what was paid since is not accounted for yet: {0}")]
@@ -59,7 +67,7 @@ impl Unlearned {
             Self::Stripe(AccountError::ClockDiffers) => {
                 tracing::error!(%merchant, next_try_ms, cause = %self, "stripe_clock_differs");
             }
-            Self::Disagrees { .. } => {
+            Self::NotGiven { .. } | Self::NotKept { .. } => {
                 tracing::error!(%merchant, next_try_ms, cause = %self, "stripe_account_differs");
             }
             Self::Taken(_) => tracing::error!(%merchant, next_try_ms, cause = %self, "stripe_account_taken"),
@@ -82,7 +90,7 @@ impl Unlearned {
         match self {
             Self::Stripe(AccountError::KeyRefused(_)) => Some(PaymentsOff::KeyRefused),
             Self::Stripe(AccountError::ClockDiffers) => Some(PaymentsOff::ClockDiffers),
-            Self::Disagrees { .. } => Some(PaymentsOff::OtherAccount),
+            Self::NotGiven { .. } | Self::NotKept { .. } => Some(PaymentsOff::OtherAccount),
             Self::Taken(_) => Some(PaymentsOff::AccountTaken),
             Self::Restored(_) => Some(PaymentsOff::Unreconciled),
             Self::Stripe(AccountError::NotPermitted(_) | AccountError::Unread(_))
@@ -120,9 +128,10 @@ pub(super) async fn remembered(
     let VerifiedKey { fingerprint, proved } = key?;
     let same_key = services.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint);
     let agrees = given.is_none_or(|given| *given == account);
-    let learned = (same_key && agrees).then_some(Learned { account, proved })?;
+    let heard = merchant.keys.heard();
+    let learned = (same_key && agrees).then_some(Learned { account, proved, heard })?;
     // Where another merchant is paid into it, a verification says so.
-    claim(services, merchant, &learned.account).ok()?;
+    claim(services, merchant, (&learned.account, proved)).ok()?;
     Some(learned)
 }
 
@@ -138,8 +147,13 @@ pub(super) async fn learn(
 }
 
 /// Notes that the merchant is paid into an account.
-fn claim(services: &Services, merchant: &Shared, account: &AccountId) -> Result<(), AccountTaken> {
-    services.payees.claim(account, &merchant.tenant.merchant, merchant.shares_account)
+pub(super) fn claim(
+    services: &Services,
+    merchant: &Shared,
+    (account, proved): (&AccountId, bool),
+) -> Result<(), AccountTaken> {
+    let (merchant, shares) = (merchant.tenant.merchant.clone(), merchant.shares_account);
+    services.payees.claim(account, Payee { merchant, shares, proved })
 }
 
 /// Given, learned and remembered must agree.
@@ -150,31 +164,32 @@ async fn verify(
 ) -> Result<Learned, Unlearned> {
     let payable = merchant.view.load().payments_off.is_none();
     let verification = if payable { Verification::Later } else { Verification::Awaited };
-    let answer = {
+    let (heard, answer) = {
         let _place = services.places.verification(verification).await;
-        merchant.stripe.load_full().account_id().await
+        // What is heard while Stripe is asked may be from later than its answer.
+        (merchant.keys.heard(), merchant.stripe.load_full().account_id().await)
     };
     let (opened, proved) = match (answer, &given) {
         (Ok(opened), _) => (opened, true),
         (Err(AccountError::NotPermitted(_)), Some(given)) => (given.clone(), false),
         (Err(error), _) => return Err(error.into()),
     };
-    if let Some(known) = given.filter(|given| *given != opened) {
-        return Err(Unlearned::Disagrees { opened, known });
+    if let Some(given) = given.filter(|given| *given != opened) {
+        return Err(Unlearned::NotGiven { opened, given });
     }
     let kept = services.store.account(&merchant.tenant).await?;
-    if let Some(KeptAccount { account: known, .. }) = kept.filter(|kept| kept.account != opened) {
-        return Err(Unlearned::Disagrees { opened, known });
+    if let Some(KeptAccount { account: kept, .. }) = kept.filter(|kept| kept.account != opened) {
+        return Err(Unlearned::NotKept { opened, kept });
     }
     // Before it is kept: an account that is another merchant's must not become this one's at the next start.
-    claim(services, merchant, &opened)?;
+    claim(services, merchant, (&opened, proved))?;
     let fingerprint = services.keyring.key_fingerprint(&merchant.tenant, &merchant.key);
     let key = VerifiedKey { fingerprint, proved };
-    let known = services.store.remember_account(&merchant.tenant, &opened, &key).await?;
-    if known == opened {
-        Ok(Learned { account: known, proved })
+    let kept = services.store.remember_account(&merchant.tenant, &opened, &key).await?;
+    if kept == opened {
+        Ok(Learned { account: kept, proved, heard })
     } else {
-        Err(Unlearned::Disagrees { opened, known })
+        Err(Unlearned::NotKept { opened, kept })
     }
 }
 

@@ -70,10 +70,9 @@ impl Directory {
         let Some(thread) = self.threads.get(self.merchants.len() % self.threads.len().max(1)) else {
             return;
         };
-        let (shared, news) = Shared::new(setup, &self.services);
-        let shared = Arc::new(shared);
-        let of_actor = (Arc::clone(&shared), news);
-        let actor = MerchantActor::new(of_actor, Arc::clone(&self.services), setup.given_account.clone());
+        let shared = Arc::new(Shared::new(setup, &self.services));
+        let (of_actor, services) = (Arc::clone(&shared), Arc::clone(&self.services));
+        let actor = MerchantActor::new(of_actor, services, setup.given_account.clone());
         let address = MerchantActor::start_in_arbiter(thread, |_| actor);
         let handle = MerchantHandle::new(
             address,

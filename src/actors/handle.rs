@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::directory::LiveSessions;
-use super::merchant::{MerchantActor, Shared};
+use super::merchant::{MerchantActor, Shared, VerifyNow};
 use super::preparation::rendered;
 use super::services::Services;
 use super::session::{Ask, GiveUp, SessionActor, Wake};
@@ -17,14 +17,15 @@ use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Reje
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::session::State;
 use crate::domain::checkout::timeline::Entry;
-use crate::domain::ids::{FlagId, OrderEventId, OrderId, SessionId, Tenant};
+use crate::domain::ids::{AccountId, FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
 use crate::protocol::capability::{Capabilities, Capability};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter};
 use crate::store::{
-    Delivery, Erasure, KeptFlag, OrdersPage, Resolution, StoreError, Which, WhichFlags, WhichOrders,
+    Delivery, Erasure, Forgetting, KeptFlag, OrdersPage, Resolution, StoreError, Which, WhichFlags,
+    WhichOrders,
 };
 
 /// How long a caller waits for a session; after that it hears how things stand.
@@ -40,7 +41,7 @@ const TRIES: u32 = 3;
 #[derive(Clone)]
 pub struct MerchantHandle {
     /// Keeps the actor alive.
-    _actor: Addr<MerchantActor>,
+    actor: Addr<MerchantActor>,
     pub(super) shared: Arc<Shared>,
     pub(super) services: Arc<Services>,
     sessions: Arc<LiveSessions>,
@@ -54,7 +55,7 @@ impl MerchantHandle {
         services: Arc<Services>,
         (sessions, thread): (Arc<LiveSessions>, ArbiterHandle),
     ) -> Self {
-        Self { _actor: actor, shared, services, sessions, thread }
+        Self { actor, shared, services, sessions, thread }
     }
 
     /// The key of all its rows.
@@ -192,6 +193,19 @@ impl MerchantHandle {
     ) -> Result<Option<KeptFlag>, StoreError> {
         let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
         self.stored(async move { services.store.resolve_flag(&tenant, &id, resolution).await }).await
+    }
+
+    /// Forgets the account that this merchant was paid into before, and verifies the one that its key opens.
+    pub async fn forget_account(&self, account: &AccountId) -> Result<Forgetting, StoreError> {
+        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
+        let account = account.clone();
+        let forgotten =
+            self.stored(async move { services.store.forget_account(&tenant, &account).await }).await?;
+        if forgotten == Forgetting::Forgotten {
+            self.services.payees.release(&self.shared.tenant.merchant);
+            self.actor.do_send(VerifyNow);
+        }
+        Ok(forgotten)
     }
 
     /// Where this merchant's order events go.

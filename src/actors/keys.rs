@@ -13,31 +13,51 @@ use crate::domain::merchant::PaymentsOff;
 use crate::stripe::{KeyNews, KeyRefusal, KeyUse};
 use crate::telemetry::millis;
 
-/// What was heard of a key and not told yet. Of each use only the newest word is kept, so that however much is heard, it has a
-/// bound.
+/// What was heard of a key. Each answer changes what is known of it in the moment in which it is heard, whoever gets to tell
+/// of it when: of two answers the later one counts.
 #[derive(Debug, Default)]
 pub(super) struct KeyBox {
-    words: Mutex<Vec<KeyNews>>,
+    kept: Mutex<Heard>,
     come: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Heard {
+    /// How many answers.
+    answers: u64,
+    refusals: Refusals,
+    /// The answers that changed something and were not told yet; of each use one refusal and one that takes it back at most, so
+    /// that however much is heard, it has a bound.
+    untold: Vec<KeyNews>,
+}
+
 impl KeyBox {
-    /// Keeps a word, in place of an older one of the same use.
-    pub(super) fn put(&self, heard: KeyNews) {
+    /// Stripe has answered.
+    pub(super) fn hear(&self, heard: KeyNews) {
         {
-            let mut words = self.words();
-            words.retain(|older| usage_of(older) != usage_of(&heard));
-            words.push(heard);
+            let mut kept = self.kept();
+            kept.answers += 1;
+            let number = kept.answers;
+            let changed = match &heard {
+                KeyNews::Refused(refusal) => kept.refusals.refused(number, refusal.clone()),
+                KeyNews::Taken(usage) => kept.refusals.taken(*usage),
+                KeyNews::Limited { .. } => false,
+            };
+            if !changed {
+                return;
+            }
+            kept.untold.retain(|older| kind_of(older) != kind_of(&heard));
+            kept.untold.push(heard);
         }
         self.come.notify_one();
     }
 
-    /// Waits for the oldest word.
+    /// Waits for the oldest answer that changed something.
     pub(super) async fn next(&self) -> KeyNews {
         loop {
             let oldest = {
-                let mut words = self.words();
-                (!words.is_empty()).then(|| words.remove(0))
+                let untold = &mut self.kept().untold;
+                (!untold.is_empty()).then(|| untold.remove(0))
             };
             match oldest {
                 Some(heard) => return heard,
@@ -46,62 +66,79 @@ impl KeyBox {
         }
     }
 
-    fn words(&self) -> MutexGuard<'_, Vec<KeyNews>> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-const fn usage_of(heard: &KeyNews) -> Option<KeyUse> {
-    match heard {
-        KeyNews::Taken(usage) | KeyNews::Refused(KeyRefusal { usage, .. }) => Some(*usage),
-        KeyNews::Limited { .. } => None,
-    }
-}
-
-/// What a key was refused for and not taken again since.
-#[derive(Debug, Default)]
-pub(super) struct Refusals(BTreeMap<KeyUse, KeyRefusal>);
-
-impl Refusals {
-    /// Stripe refused the key. Whether that is news.
-    pub(super) fn refused(&mut self, refusal: KeyRefusal) -> bool {
-        let same =
-            |known: &KeyRefusal| (known.status, &known.permission) == (refusal.status, &refusal.permission);
-        if self.0.get(&refusal.usage).is_some_and(same) {
-            return false;
-        }
-        self.0.insert(refusal.usage, refusal);
-        true
+    /// How many answers were heard up to now.
+    pub(super) fn heard(&self) -> u64 {
+        self.kept().answers
     }
 
-    /// Stripe did what was asked. Whether that takes a refusal back; a key that is good for one use is no bad key.
-    pub(super) fn taken(&mut self, usage: KeyUse) -> bool {
-        let before = self.0.len();
-        self.0.retain(|refused, refusal| *refused != usage && refusal.status != 401);
-        before != self.0.len()
-    }
-
-    /// The account was verified with the key: it is good, and what it lacked may have been granted.
-    pub(super) fn verified(&mut self) {
-        self.0.clear();
-    }
-
-    /// Whether nothing is refused.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The account was verified with the key when this much was heard: it was good then, and what it lacked may have been
+    /// granted.
+    pub(super) fn verified(&self, heard: u64) {
+        self.kept().refusals.verified(heard);
     }
 
     /// Why no payment can be begun; `None` where one can.
     pub(super) fn off(&self) -> Option<PaymentsOff> {
-        if self.0.values().any(|refusal| refusal.status == 401) {
-            return Some(PaymentsOff::KeyRefused);
-        }
-        let lacking = self.0.values().find(|refusal| refusal.usage.is_of_payments())?;
-        Some(PaymentsOff::NotPermitted { permission: lacking.permission.clone() })
+        self.kept().refusals.off()
     }
 
     /// Whether a charge was refused, so that payments that are under way tell when it is taken again.
-    pub(super) fn of_charges(&self) -> bool {
+    pub(super) fn refuses_charges(&self) -> bool {
+        self.kept().refusals.of_charges()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Heard> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The use, and whether it was refused.
+const fn kind_of(heard: &KeyNews) -> Option<(KeyUse, bool)> {
+    match heard {
+        KeyNews::Taken(usage) => Some((*usage, false)),
+        KeyNews::Refused(KeyRefusal { usage, .. }) => Some((*usage, true)),
+        KeyNews::Limited { .. } => None,
+    }
+}
+
+/// What a key was refused for and not taken again since, each with the number of the last answer that said so.
+#[derive(Debug, Default)]
+struct Refusals(BTreeMap<KeyUse, (u64, KeyRefusal)>);
+
+impl Refusals {
+    /// Stripe refused the key. Whether that is news.
+    fn refused(&mut self, number: u64, refusal: KeyRefusal) -> bool {
+        let same =
+            |known: &KeyRefusal| (known.status, &known.permission) == (refusal.status, &refusal.permission);
+        if let Some((last, _)) = self.0.get_mut(&refusal.usage).filter(|(_, known)| same(known)) {
+            *last = number;
+            return false;
+        }
+        self.0.insert(refusal.usage, (number, refusal));
+        true
+    }
+
+    /// Stripe did what was asked. Whether that takes a refusal back; a key that is good for one use is no bad key.
+    fn taken(&mut self, usage: KeyUse) -> bool {
+        let before = self.0.len();
+        self.0.retain(|refused, (_, refusal)| *refused != usage && refusal.status != 401);
+        before != self.0.len()
+    }
+
+    fn verified(&mut self, heard: u64) {
+        self.0.retain(|_, (number, _)| *number > heard);
+    }
+
+    fn off(&self) -> Option<PaymentsOff> {
+        let mut refusals = self.0.values().map(|(_, refusal)| refusal);
+        if refusals.clone().any(|refusal| refusal.status == 401) {
+            return Some(PaymentsOff::KeyRefused);
+        }
+        let lacking = refusals.find(|refusal| refusal.usage.is_of_payments())?;
+        Some(PaymentsOff::NotPermitted { permission: lacking.permission.clone() })
+    }
+
+    fn of_charges(&self) -> bool {
         self.0.contains_key(&KeyUse::Charges)
     }
 }
@@ -131,12 +168,16 @@ mod tests {
         KeyRefusal { usage, status, request_id: None, code: None, permission }
     }
 
+    fn refused(usage: KeyUse, status: u16) -> KeyNews {
+        KeyNews::Refused(refusal(usage, status))
+    }
+
     #[test]
     fn a_missing_permission_turns_payments_off_only_where_payments_need_it() {
         let mut refusals = Refusals::default();
-        assert!(refusals.refused(refusal(KeyUse::Refunds, 403)) && refusals.off().is_none());
-        assert!(refusals.refused(refusal(KeyUse::Tokens, 403)));
-        assert!(!refusals.refused(refusal(KeyUse::Tokens, 403)), "it is told once");
+        assert!(refusals.refused(1, refusal(KeyUse::Refunds, 403)) && refusals.off().is_none());
+        assert!(refusals.refused(2, refusal(KeyUse::Tokens, 403)));
+        assert!(!refusals.refused(3, refusal(KeyUse::Tokens, 403)), "it is told once");
         let lacking = PaymentsOff::NotPermitted { permission: Some("rak_Tokens".to_owned()) };
         assert_eq!(refusals.off(), Some(lacking));
         assert!(!refusals.taken(KeyUse::Readings) && refusals.off().is_some());
@@ -144,24 +185,50 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_what_is_heard_of_a_key_only_the_newest_word_of_each_use_waits() {
+    async fn however_much_is_heard_of_a_key_little_of_it_waits_and_nothing_is_told_twice() {
         let kept = KeyBox::default();
         for _ in 0..10_000 {
-            kept.put(KeyNews::Refused(refusal(KeyUse::Tokens, 401)));
-            kept.put(KeyNews::Taken(KeyUse::Readings));
-            kept.put(KeyNews::Taken(KeyUse::Tokens));
+            kept.hear(refused(KeyUse::Tokens, 401));
+            kept.hear(KeyNews::Taken(KeyUse::Readings));
+            kept.hear(KeyNews::Taken(KeyUse::Tokens));
         }
-        assert_eq!(kept.words().len(), 2);
+        assert_eq!(kept.next().await, refused(KeyUse::Tokens, 401));
         assert_eq!(kept.next().await, KeyNews::Taken(KeyUse::Readings));
-        assert_eq!(kept.next().await, KeyNews::Taken(KeyUse::Tokens));
         let silence = tokio::time::timeout(std::time::Duration::from_mins(1), kept.next()).await;
-        assert!(silence.is_err(), "nothing is told twice");
+        assert!(silence.is_err(), "what changes nothing is not told");
+    }
+
+    #[test]
+    fn a_key_that_is_taken_after_it_was_refused_is_good_though_nobody_was_told_of_either() {
+        let kept = KeyBox::default();
+        kept.hear(refused(KeyUse::Tokens, 401));
+        kept.hear(KeyNews::Taken(KeyUse::Tokens));
+        assert_eq!(kept.off(), None);
+        kept.hear(KeyNews::Taken(KeyUse::Tokens));
+        kept.hear(refused(KeyUse::Tokens, 401));
+        assert_eq!(kept.off(), Some(PaymentsOff::KeyRefused));
+    }
+
+    #[test]
+    fn a_verification_takes_back_what_was_refused_before_it_and_nothing_that_was_refused_after_it() {
+        let kept = KeyBox::default();
+        kept.hear(refused(KeyUse::Charges, 403));
+        let verified = kept.heard();
+        kept.hear(refused(KeyUse::Tokens, 401));
+        kept.verified(verified);
+        assert!(!kept.refuses_charges());
+        assert_eq!(kept.off(), Some(PaymentsOff::KeyRefused));
+        kept.hear(refused(KeyUse::Tokens, 401));
+        kept.verified(verified + 1);
+        assert!(kept.off().is_some(), "it was refused again since");
+        kept.verified(kept.heard());
+        assert_eq!(kept.off(), None);
     }
 
     #[test]
     fn a_refused_key_is_good_again_when_it_is_taken_for_anything() {
         let mut refusals = Refusals::default();
-        assert!(refusals.refused(refusal(KeyUse::Readings, 401)));
+        assert!(refusals.refused(1, refusal(KeyUse::Readings, 401)));
         assert_eq!(refusals.off(), Some(PaymentsOff::KeyRefused));
         assert!(refusals.taken(KeyUse::Tokens) && refusals.off().is_none());
     }

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, StreamHandler, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
+};
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
-use super::account::{Learned, Missed, Unlearned, learn, remembered};
+use super::account::{Learned, Missed, Unlearned, claim, learn, remembered};
 use super::inbox::WebhookDesk;
-use super::keys::{KeyBox, Refusals, log_refusal};
+use super::keys::{KeyBox, log_refusal};
 use super::listings::Listings;
+use super::payees::AccountTaken;
 use super::reconciliation::Unreconciled;
 use super::services::Services;
 use super::strays::Strays;
@@ -64,28 +67,24 @@ pub(super) struct Shared {
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
     pub(super) account_proved: AtomicBool,
-    /// Whether the key was refused for something and not taken for it since.
-    refused: Arc<AtomicBool>,
+    /// What Stripe says of the key.
+    pub(super) keys: Arc<KeyBox>,
 }
 
 impl Shared {
-    /// The merchant of a setup, and what Stripe will say of its key.
-    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> (Self, Arc<KeyBox>) {
-        let news = Arc::new(KeyBox::default());
+    /// The merchant of a setup.
+    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> Self {
+        let keys = Arc::new(KeyBox::default());
         let gate = Arc::new(StripeGate::new(Arc::clone(&services.places)));
-        let refused = Arc::new(AtomicBool::new(false));
         let watch = KeyWatch::new({
-            let (refused, gate, news) = (Arc::clone(&refused), Arc::clone(&gate), Arc::clone(&news));
-            move |heard| match heard {
-                KeyNews::Limited { retry_after } => gate.limited(retry_after),
-                KeyNews::Refused(_) => news.put(heard),
-                KeyNews::Taken(_) => {
-                    gate.not_limited();
-                    // That a key is taken is news only where it was refused.
-                    if refused.load(Ordering::Acquire) {
-                        news.put(heard);
-                    }
+            let (gate, keys) = (Arc::clone(&gate), Arc::clone(&keys));
+            move |heard| {
+                match &heard {
+                    KeyNews::Limited { retry_after } => gate.limited(*retry_after),
+                    KeyNews::Taken(_) => gate.not_limited(),
+                    KeyNews::Refused(_) => {}
                 }
+                keys.hear(heard);
             }
         });
         let tenant = setup.view.tenant();
@@ -97,9 +96,9 @@ impl Shared {
             records,
             ..setup.view.clone()
         };
-        let shared = Self {
+        Self {
             tenant,
-            refused,
+            keys,
             limiter: MerchantLimiter::new(&view.limits),
             gate,
             listings: Listings::default(),
@@ -111,8 +110,7 @@ impl Shared {
             shares_account: setup.shares_account,
             view: ArcSwap::from_pointee(view),
             stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone(), watch)),
-        };
-        (shared, news)
+        }
     }
 }
 
@@ -126,18 +124,17 @@ pub(super) struct MerchantActor {
     shared: Arc<Shared>,
     services: Arc<Services>,
     given_account: Option<AccountId>,
-    /// What Stripe says of the key.
-    news: Arc<KeyBox>,
-    refusals: Refusals,
     /// Whether the account is being verified, or will be after a pause.
     verifying: bool,
+    /// The next verification, where it waits for its time.
+    next_try: Option<SpawnHandle>,
     pause: Duration,
     missed: Missed,
 }
 
 impl MerchantActor {
     pub(super) fn new(
-        (shared, news): (Arc<Shared>, Arc<KeyBox>),
+        shared: Arc<Shared>,
         services: Arc<Services>,
         given_account: Option<AccountId>,
     ) -> Self {
@@ -145,22 +142,21 @@ impl MerchantActor {
             shared,
             services,
             given_account,
-            news,
-            refusals: Refusals::default(),
             verifying: true,
+            next_try: None,
             pause: FIRST_PAUSE,
             missed: Missed::default(),
         }
     }
 
-    /// From now on payments are taken on this account.
+    /// From now on payments are taken on this account, unless the key is refused.
     fn take(&self, learned: Learned) {
-        let Learned { account, proved } = learned;
+        let Learned { account, proved, heard: _ } = learned;
         self.shared.account_proved.store(proved, Ordering::Release);
-        let records = reliable(&self.services);
+        let (records, off) = (reliable(&self.services), self.shared.keys.off());
         self.publish(|view| {
             view.account = Some(account);
-            view.payments_off = None;
+            view.payments_off = off;
             view.records = records;
         });
     }
@@ -182,14 +178,43 @@ impl MerchantActor {
             Unlearned::Restored(_)
             | Unlearned::Stripe(_)
             | Unlearned::Store(_)
-            | Unlearned::Disagrees { .. }
+            | Unlearned::NotGiven { .. }
+            | Unlearned::NotKept { .. }
             | Unlearned::Taken(_)
             | Unlearned::Lost => self.next_pause(),
         };
         if self.missed.is_news(error) {
             error.log(&self.shared.tenant.merchant, pause);
         }
-        ctx.notify_later(LearnAccount, pause);
+        self.verify_in(pause, ctx);
+    }
+
+    /// The account is verified after a pause.
+    fn verify_in(&mut self, pause: Duration, ctx: &mut Context<Self>) {
+        self.verifying = true;
+        self.next_try = Some(ctx.notify_later(LearnAccount, pause));
+    }
+
+    /// The account is known: payments are taken, unless the key was refused since Stripe said so.
+    fn verified(&mut self, learned: Learned, ctx: &mut Context<Self>) {
+        let account = (&learned.account, learned.proved);
+        // Another merchant may have been found to be paid into it meanwhile.
+        if let Err(taken) = claim(&self.services, &self.shared, account) {
+            self.missed(&taken.into(), ctx);
+            return;
+        }
+        let (merchant, account) = (&self.shared.tenant.merchant, &learned.account);
+        tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_known");
+        // What the key lacked is found out by the next payment that needs it; that one is turned away and put off
+        // for longer.
+        self.shared.keys.verified(learned.heard);
+        self.take(learned);
+        self.verifying = false;
+        self.missed = Missed::default();
+        if self.shared.keys.off().is_some() {
+            let pause = self.next_pause();
+            self.verify_in(pause, ctx);
+        }
     }
 
     /// How long the next try is put off; the one after it for longer.
@@ -201,7 +226,7 @@ impl MerchantActor {
 
     /// Publishes what the refusals of the key mean to new payments.
     fn publish_refusals(&self) {
-        let off = self.refusals.off();
+        let off = self.shared.keys.off();
         let view = self.shared.view.load();
         // Every other reason is taken back by a verification only.
         let of_key = matches!(
@@ -226,7 +251,13 @@ impl Actor for MerchantActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let next = async |news: Arc<KeyBox>| Some((news.next().await, news));
-        ctx.add_stream(futures_util::stream::unfold(Arc::clone(&self.news), next));
+        ctx.add_stream(futures_util::stream::unfold(Arc::clone(&self.shared.keys), next));
+        let this = ctx.address().downgrade();
+        self.services.payees.watch(self.shared.tenant.merchant.clone(), move |taken| {
+            if let Some(actor) = this.upgrade() {
+                actor.do_send(GaveWay(taken));
+            }
+        });
         ctx.notify(Recall);
     }
 }
@@ -235,6 +266,16 @@ impl Actor for MerchantActor {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Recall;
+
+/// Another merchant's key was proved to open the account that only this one's file names.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct GaveWay(AccountTaken);
+
+/// Verifies the account without waiting for the next try's time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct VerifyNow;
 
 /// Finds out at Stripe which account the key opens; until it is known nothing is charged.
 #[derive(Message)]
@@ -253,7 +294,10 @@ impl Handler<Recall> for MerchantActor {
             io.run(recalling).await.ok().flatten()
         };
         ctx.spawn(work.into_actor(self).map(|remembered, actor, ctx| {
-            if let Some(learned) = remembered {
+            let still = |learned: &Learned| {
+                claim(&actor.services, &actor.shared, (&learned.account, learned.proved)).is_ok()
+            };
+            if let Some(learned) = remembered.filter(still) {
                 let (merchant, account) = (&actor.shared.tenant.merchant, &learned.account);
                 tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_remembered");
                 actor.take(learned);
@@ -267,6 +311,7 @@ impl Handler<LearnAccount> for MerchantActor {
     type Result = ();
 
     fn handle(&mut self, _: LearnAccount, ctx: &mut Self::Context) {
+        self.next_try = None;
         let (services, shared) = (Arc::clone(&self.services), Arc::clone(&self.shared));
         let given = self.given_account.clone();
         let work = async move {
@@ -275,19 +320,34 @@ impl Handler<LearnAccount> for MerchantActor {
             io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
         };
         ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {
-            Ok(learned) => {
-                let (merchant, account) = (&actor.shared.tenant.merchant, &learned.account);
-                tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_known");
-                actor.take(learned);
-                actor.verifying = false;
-                actor.missed = Missed::default();
-                // What the key lacked is found out by the next payment that needs it; that one is turned away and put off
-                // for longer.
-                actor.refusals.verified();
-                actor.shared.refused.store(false, Ordering::Release);
-            }
+            Ok(learned) => actor.verified(learned, ctx),
             Err(error) => actor.missed(&error, ctx),
         }));
+    }
+}
+
+impl Handler<VerifyNow> for MerchantActor {
+    type Result = ();
+
+    fn handle(&mut self, _: VerifyNow, ctx: &mut Self::Context) {
+        if let Some(waiting) = self.next_try.take() {
+            ctx.cancel_future(waiting);
+            self.pause = FIRST_PAUSE;
+            ctx.notify(LearnAccount);
+        }
+    }
+}
+
+impl Handler<GaveWay> for MerchantActor {
+    type Result = ();
+
+    fn handle(&mut self, GaveWay(taken): GaveWay, ctx: &mut Self::Context) {
+        // A verification that is under way, or will be, says so itself.
+        if self.verifying {
+            self.publish(|view| view.payments_off = Some(PaymentsOff::AccountTaken));
+        } else {
+            self.missed(&taken.into(), ctx);
+        }
     }
 }
 
@@ -300,31 +360,26 @@ impl StreamHandler<KeyNews> for MerchantActor {
             // The gate has heard it.
             KeyNews::Limited { .. } => return,
             KeyNews::Taken(usage) => {
-                if !self.refusals.taken(usage) {
-                    return;
-                }
                 let (merchant, usage) = (&self.shared.tenant.merchant, usage.as_str());
                 tracing::info!(%merchant, usage, "stripe_key_taken_again");
                 self.pause = FIRST_PAUSE;
             }
             KeyNews::Refused(refusal) => {
-                if !self.refusals.refused(refusal.clone()) {
-                    return;
-                }
                 let mut next_try = None;
-                if !self.verifying && self.refusals.off().is_some() {
-                    self.verifying = true;
+                if !self.verifying && self.shared.keys.off().is_some() {
                     // A payment that is under way is repeated and tells by itself; another would only join it.
-                    let longest =
-                        if self.refusals.of_charges() { LONGEST_CHARGE_PAUSE } else { Duration::ZERO };
+                    let longest = if self.shared.keys.refuses_charges() {
+                        LONGEST_CHARGE_PAUSE
+                    } else {
+                        Duration::ZERO
+                    };
                     let pause = self.next_pause().max(longest);
-                    ctx.notify_later(LearnAccount, pause);
+                    self.verify_in(pause, ctx);
                     next_try = Some(pause);
                 }
                 log_refusal(&self.shared.tenant.merchant, &refusal, next_try);
             }
         }
-        self.shared.refused.store(!self.refusals.is_empty(), Ordering::Release);
         self.publish_refusals();
     }
 }

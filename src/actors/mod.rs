@@ -27,5 +27,5 @@ mod strays;
 pub use directory::{Arbiters, Directory};
 pub use handle::MerchantHandle;
 pub use merchant::MerchantSetup;
-pub use payees::Payees;
+pub use payees::{Payee, Payees};
 pub use services::Services;

@@ -1,28 +1,50 @@
 //! Who is paid into which Stripe account.
 //!
-//! Invariant: of two merchants whose keys open one account, the later one to learn it takes no payments, unless both files
-//! say that it is meant so.
+//! Invariants: of two merchants whose keys open one account, the later one to learn it takes no payments, unless both files
+//! say that it is meant so. What Stripe itself said goes before what only a file says, whichever came first; whoever has to
+//! give way is told.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::ids::{AccountId, MerchantId};
 
 /// The accounts that are known in this process, each with its merchants.
 #[derive(Debug, Default)]
-pub struct Payees(Mutex<BTreeMap<AccountId, Vec<Payee>>>);
+pub struct Payees(Mutex<Known>);
 
-#[derive(Debug)]
-struct Payee {
-    merchant: MerchantId,
-    shares: bool,
+#[derive(Debug, Default)]
+struct Known {
+    accounts: BTreeMap<AccountId, Vec<Payee>>,
+    watches: BTreeMap<MerchantId, Watch>,
+}
+
+/// A merchant that is paid into an account.
+#[derive(Clone, Debug)]
+pub struct Payee {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// Whether another merchant may be paid into the same account.
+    pub shares: bool,
+    /// Whether Stripe itself said that its key opens the account, not only its file.
+    pub proved: bool,
+}
+
+/// Tells a merchant that it had to give way; it must not wait.
+struct Watch(Box<dyn Fn(AccountTaken) + Send>);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
 }
 
 /// An account that another merchant is paid into.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error(
-    "the key opens the Stripe account {account}, which the merchant {holder} is paid into; give each merchant an account of \
-     its own, or write shared_account = true below [stripe] in both files"
+    "the merchant {holder} is paid into the Stripe account {account}; give each merchant an account of its own, or write \
+     shared_account = true below [stripe] in both files"
 )]
 pub(super) struct AccountTaken {
     account: AccountId,
@@ -30,29 +52,60 @@ pub(super) struct AccountTaken {
 }
 
 impl Payees {
+    /// Notes that a merchant is paid into an account, as it is remembered, where no other is.
+    pub fn remember(&self, account: &AccountId, payee: Payee) {
+        // Whoever comes too late hears so when its account is verified.
+        let _: Result<(), AccountTaken> = self.claim(account, payee);
+    }
+
     /// Notes that a merchant is paid into an account, or says who is already.
-    pub(super) fn claim(
-        &self,
-        account: &AccountId,
-        merchant: &MerchantId,
-        shares: bool,
-    ) -> Result<(), AccountTaken> {
-        let mut accounts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    pub(super) fn claim(&self, account: &AccountId, payee: Payee) -> Result<(), AccountTaken> {
+        let mut known = self.known();
+        let Known { accounts, watches } = &mut *known;
         let payees = accounts.entry(account.clone()).or_default();
-        if payees.iter().any(|payee| payee.merchant == *merchant) {
+        if let Some(own) = payees.iter_mut().find(|own| own.merchant == payee.merchant) {
+            own.proved |= payee.proved;
             return Ok(());
         }
-        if let Some(other) = payees.iter().find(|payee| !(payee.shares && shares)) {
+        let apart = |other: &Payee| !(other.shares && payee.shares);
+        if let Some(other) = payees.iter().find(|other| apart(other) && (other.proved || !payee.proved)) {
             return Err(AccountTaken { account: account.clone(), holder: other.merchant.clone() });
         }
-        payees.push(Payee { merchant: merchant.clone(), shares });
+        for other in payees.extract_if(.., |other| apart(other)) {
+            if let Some(Watch(tell)) = watches.get(&other.merchant) {
+                tell(AccountTaken { account: account.clone(), holder: payee.merchant.clone() });
+            }
+        }
+        payees.push(payee);
         Ok(())
+    }
+
+    /// From now on this is told that the merchant has to give way.
+    pub(super) fn watch(&self, merchant: MerchantId, tell: impl Fn(AccountTaken) + Send + 'static) {
+        self.known().watches.insert(merchant, Watch(Box::new(tell)));
+    }
+
+    /// The merchant is paid into no account that is known.
+    pub(super) fn release(&self, merchant: &MerchantId) {
+        for payees in self.known().accounts.values_mut() {
+            payees.retain(|payee| payee.merchant != *merchant);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+
+    fn payee(id: &str, shares: bool, proved: bool) -> Payee {
+        Payee { merchant: id.parse().unwrap(), shares, proved }
+    }
 
     #[test]
     fn of_two_merchants_on_one_account_the_later_is_refused_unless_both_share_it() {
@@ -61,17 +114,40 @@ mod tests {
             [(false, false, false), (true, false, false), (false, true, false), (true, true, true)]
         {
             let payees = Payees::default();
-            let claim = |id: &str, shares| payees.claim(&account, &id.parse().unwrap(), shares);
+            let claim = |id: &str, shares| payees.claim(&account, payee(id, shares, true));
             assert!(claim("a", first).is_ok());
             let told = claim("b", second);
             assert_eq!(told.is_ok(), fine, "{first} {second}");
             if let Err(told) = told {
-                assert!(
-                    told.to_string().contains("acct_1") && told.to_string().contains("merchant a "),
-                    "{told}"
-                );
+                let told = told.to_string();
+                assert!(told.contains("acct_1") && told.contains("merchant a "), "{told}");
             }
             assert!(claim("a", first).is_ok(), "a merchant may learn its account again");
         }
+    }
+
+    #[test]
+    fn what_stripe_said_goes_before_what_only_a_file_says_and_the_other_one_is_told() {
+        let account: AccountId = "acct_1".parse().unwrap();
+        let (payees, told) = (Payees::default(), Arc::new(Mutex::new(Vec::new())));
+        payees.watch("a".parse().unwrap(), {
+            let told = Arc::clone(&told);
+            move |taken| told.lock().unwrap().push(taken.to_string())
+        });
+        assert!(payees.claim(&account, payee("a", false, false)).is_ok());
+        assert!(
+            payees.claim(&account, payee("b", false, false)).is_err(),
+            "the file of another says no more"
+        );
+        assert!(payees.claim(&account, payee("b", false, true)).is_ok());
+        let told = std::mem::take(&mut *told.lock().unwrap());
+        assert!(told.len() == 1 && told[0].contains("merchant b "), "{told:?}");
+        assert!(payees.claim(&account, payee("a", false, false)).is_err());
+        assert!(
+            payees.claim(&account, payee("a", false, true)).is_err(),
+            "of two that are proved, the first"
+        );
+        payees.release(&"b".parse().unwrap());
+        assert!(payees.claim(&account, payee("a", false, false)).is_ok());
     }
 }

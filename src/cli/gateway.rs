@@ -198,7 +198,14 @@ fn serve_on_this_thread(
             grace_seconds: GRACE.as_secs(),
         };
         // Nobody is served yet, and Stripe is not asked: both wait until all is there.
-        let opened = open_folder(config, needs.environment.as_ref(), &directory);
+        let opening = open_folder(config, needs.environment.as_ref(), (&directory, services)).await;
+        let opened = match opening {
+            Ok(opened) => opened,
+            Err(error) => {
+                let _ = started.send(Err(error.into()));
+                return;
+            }
+        };
         if opened.merchants.is_empty() {
             let _ = started.send(Err(no_merchant(config, &opened)));
             return;

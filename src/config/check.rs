@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::advice::{self, advice};
+use super::claims::{Holders, same_networks};
 use super::diagnostic::Diagnostic;
 use super::gateway::GatewayConfig;
 use super::tenant::TenantConfig;
@@ -59,9 +60,10 @@ pub struct CheckedMerchant {
 pub fn check(paths: &[PathBuf], gateway: &GatewayConfig, environment: &dyn Environment) -> CheckReport {
     let (files, mut problems) = expand(paths, &gateway.tenants.dir);
     let read = read_tenant_files(&files, &gateway.public.base_hosts);
-    problems.extend(read.problems);
-    let warnings = read.tenants.iter().flat_map(advice).collect();
-    let (usable, unusable) = usable(read.tenants, gateway, environment);
+    let mut warnings: Vec<Diagnostic> = read.tenants.iter().flat_map(advice).collect();
+    warnings.extend(same_networks(&read.tenants));
+    // Files are judged by themselves: which of two merchants was there first is a running gateway's to know.
+    let (usable, unusable) = usable(read, gateway, environment, &Holders::default());
     problems.extend(unusable);
     let merchants = usable.iter().map(|merchant| CheckedMerchant::of(&merchant.tenant)).collect();
     if files.is_empty() && problems.is_empty() {

@@ -5,11 +5,12 @@
 //! Reading order: [`diagnostic`] says what is wrong and where, `document` reads TOML that knows its lines; with these
 //! [`tenant`] reads a merchant's file and [`gateway`] the gateway's own. [`secrets`] follows a merchant's references and
 //! [`gateway_secret`] the gateway's own: [`keyring`] holds the master keys, [`admin_token`] the operators' token. [`tenants_dir`] reads a folder of merchants,
-//! [`usable`] says which of them can be served, `advice` what in them is worth a second look, [`check`] explains it to a person; [`schema`] is for their editor.
+//! [`claims`] says who has what two of them claim, [`usable`] which of them can be served, `advice` what in them is worth a second look, [`check`] explains it to a person; [`schema`] is for their editor.
 
 pub mod admin_token;
 mod advice;
 pub mod check;
+pub mod claims;
 pub mod diagnostic;
 mod document;
 pub mod gateway;

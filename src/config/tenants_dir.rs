@@ -1,7 +1,6 @@
 //! A folder of merchants, read whole.
 //!
-//! Invariants: a bad file never hides a good one; of two merchants that claim one host, name or Stripe account, the one first
-//! in name order keeps it.
+//! Invariant: a bad file never hides a good one. Who has what two files claim is decided in `claims`.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -9,17 +8,19 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Place, quoted, why_unread};
 use super::tenant::{TenantConfig, parse_tenant};
-use crate::domain::ids::{AccountId, MerchantId};
+use crate::domain::ids::MerchantId;
 
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What a folder, or a list of files, gave.
 #[derive(Debug, Default)]
 pub struct TenantsRead {
-    /// The merchants without a problem, in name order.
+    /// The merchants whose files are right, in name order.
     pub tenants: Vec<TenantConfig>,
     /// Everything that is wrong with the others.
     pub problems: Vec<Diagnostic>,
+    /// The merchants that have a file, of which something is wrong.
+    pub unread: BTreeMap<MerchantId, PathBuf>,
 }
 
 /// Reads every `*.toml` of a folder, in name order. `reserved` are the gateway's own hosts, which no merchant may have.
@@ -27,31 +28,54 @@ pub struct TenantsRead {
 pub fn read_tenants(dir: &Path, reserved: &[String]) -> TenantsRead {
     match tenant_files(dir) {
         Ok(files) => read_tenant_files(&files, reserved),
-        Err(problem) => TenantsRead { tenants: Vec::new(), problems: vec![problem] },
+        Err(problem) => TenantsRead { problems: vec![problem], ..TenantsRead::default() },
     }
 }
 
-/// Reads these files, in the order given, and judges them against each other like those of one folder.
+/// Reads these files, in the order given.
 #[must_use]
 pub fn read_tenant_files(files: &[PathBuf], reserved: &[String]) -> TenantsRead {
     let mut read = TenantsRead::default();
-    let mut claims = Claims { reserved, ..Claims::default() };
-    let mut parsed = Vec::new();
+    let mut ids: BTreeMap<MerchantId, PathBuf> = BTreeMap::new();
     for file in files {
-        match read_tenant(file) {
-            Ok(tenant) => parsed.push(tenant),
-            Err(problems) => read.problems.extend(problems),
+        let problems = match read_tenant(file) {
+            Ok(tenant) => {
+                let problems = reserved_hosts(&tenant, reserved);
+                let first = ids.entry(tenant.id().clone()).or_insert_with(|| file.clone());
+                if first != file {
+                    let id = quoted(tenant.id().as_str());
+                    let problem = format!("the merchant {id} is already in {}", first.display());
+                    let remedy = "rename one of the two files";
+                    read.problems.push(Place::whole(file).problem(problem, remedy));
+                    continue;
+                }
+                if problems.is_empty() {
+                    read.tenants.push(tenant);
+                }
+                problems
+            }
+            Err(problems) => problems,
+        };
+        let id = file.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        if let Some(id) = id.filter(|_| !problems.is_empty()) {
+            read.unread.insert(id, file.clone());
         }
-    }
-    for tenant in parsed {
-        let problems = claims.claim(&tenant);
-        if problems.is_empty() {
-            read.tenants.push(tenant);
-        } else {
-            read.problems.extend(problems);
-        }
+        read.problems.extend(problems);
     }
     read
+}
+
+/// Hosts of the gateway's own, which no merchant may have.
+fn reserved_hosts(tenant: &TenantConfig, reserved: &[String]) -> Vec<Diagnostic> {
+    let taken = tenant.host_places().filter(|(host, _)| reserved.iter().any(|own| own == host));
+    taken
+        .map(|(host, place)| {
+            place.problem(
+                format!("{} is one of the gateway's own hosts (public.base_hosts)", quoted(host)),
+                "give the merchant a host of its own",
+            )
+        })
+        .collect()
 }
 
 /// Reads one merchant's file.
@@ -101,68 +125,4 @@ pub(super) fn read_text(file: &Path, most: u64) -> Result<String, Diagnostic> {
         return Err(place.problem(format!("is longer than {} MiB", most / 1024 / 1024), "shorten it"));
     }
     String::from_utf8(bytes).map_err(|_| place.problem("is not UTF-8 text", "save it as UTF-8"))
-}
-
-/// Names, hosts and Stripe accounts, and who has them.
-#[derive(Default)]
-struct Claims<'r> {
-    reserved: &'r [String],
-    ids: BTreeMap<MerchantId, PathBuf>,
-    hosts: BTreeMap<String, Place>,
-    accounts: BTreeMap<AccountId, Holder>,
-}
-
-/// The merchant that is paid into an account.
-struct Holder {
-    place: Place,
-    shares: bool,
-}
-
-impl Claims<'_> {
-    /// Gives a merchant its name and hosts, or tells who has them already.
-    fn claim(&mut self, tenant: &TenantConfig) -> Vec<Diagnostic> {
-        if let Some(first) = self.ids.get(tenant.id()) {
-            let problem =
-                format!("the merchant {} is already in {}", quoted(tenant.id().as_str()), first.display());
-            return vec![Place::whole(tenant.file()).problem(problem, "rename one of the two files")];
-        }
-        let mut problems = Vec::new();
-        for (host, place) in tenant.host_places() {
-            if self.reserved.iter().any(|own| own == host) {
-                problems.push(place.problem(
-                    format!("{} is one of the gateway's own hosts (public.base_hosts)", quoted(host)),
-                    "give the merchant a host of its own",
-                ));
-            } else if let Some(first) = self.hosts.get(host) {
-                problems.push(place.problem(
-                    format!("{} already belongs to {first}", quoted(host)),
-                    "give each merchant hosts of its own",
-                ));
-            }
-        }
-        let account = tenant.account().and_then(|account| Some((account, self.accounts.get(account)?)));
-        if let Some((account, first)) = account
-            && !(first.shares && tenant.shared_account())
-        {
-            problems.push(already_paid(tenant, &format!("the Stripe account {account}"), &first.place));
-        }
-        if problems.is_empty() {
-            if let Some(account) = tenant.account() {
-                let holder =
-                    Holder { place: tenant.account_place().clone(), shares: tenant.shared_account() };
-                self.accounts.entry(account.clone()).or_insert(holder);
-            }
-            self.ids.insert(tenant.id().clone(), tenant.file().to_path_buf());
-            self.hosts.extend(tenant.host_places().map(|(host, place)| (host.to_owned(), place.clone())));
-        }
-        problems
-    }
-}
-
-/// Of two merchants on one Stripe account the second is refused, unless both files say that it is meant so.
-pub(super) fn already_paid(tenant: &TenantConfig, account: &str, first: &Place) -> Diagnostic {
-    tenant.account_place().problem(
-        format!("{account} already belongs to {first}"),
-        "give each merchant an account of its own, or write shared_account = true below [stripe] in both files",
-    )
 }

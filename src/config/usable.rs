@@ -1,15 +1,13 @@
-//! Which merchants of those that were read can be served: their secrets are there, and no two are paid into one account
-//! by accident.
+//! Which merchants of those that were read can be served: their secrets are there, and what they claim is theirs.
 //!
-//! Invariants: `check` and `serve` judge alike, because both ask here; a merchant is never left out because of what is
-//! wrong with another one's file or secrets.
+//! Invariants: `check` and `serve` judge alike, because both ask here, and differ in what they remember only; what is wrong
+//! with a merchant's file or secrets gives to nobody else what that merchant had.
 
-use secrecy::ExposeSecret as _;
-
+use super::claims::{Claimant, Holders, judge};
 use super::diagnostic::Diagnostic;
 use super::gateway::GatewayConfig;
 use super::tenant::{TenantConfig, TenantSecrets};
-use super::tenants_dir::already_paid;
+use super::tenants_dir::TenantsRead;
 use crate::ports::Environment;
 
 /// A merchant that can be served.
@@ -21,43 +19,46 @@ pub struct UsableMerchant {
     pub secrets: TenantSecrets,
 }
 
-/// Follows every merchant's secrets; what keeps one from being served is a problem.
+/// Follows every merchant's secrets and judges what they claim; whatever keeps one from being served is a problem, and so is
+/// everything that was found in reading.
 #[must_use]
 pub fn usable(
-    tenants: Vec<TenantConfig>,
+    read: TenantsRead,
     gateway: &GatewayConfig,
     environment: &dyn Environment,
+    holders: &Holders,
 ) -> (Vec<UsableMerchant>, Vec<Diagnostic>) {
-    let (mut merchants, mut problems) = (Vec::<UsableMerchant>::new(), Vec::new());
-    for tenant in tenants {
-        if !gateway.order_events.allow_loopback
-            && let Some(problem) = tenant.plain_webhook()
-        {
-            problems.push(problem);
-            continue;
-        }
-        let secrets = match tenant.resolve_secrets(environment, &gateway.secrets.dir) {
-            Ok(secrets) => secrets,
-            Err(found) => {
-                problems.extend(found);
-                continue;
-            }
-        };
-        let key = secrets.stripe_key.expose_secret();
-        let same = |other: &&UsableMerchant| {
-            other.secrets.stripe_key.expose_secret() == key
-                && !(other.tenant.shared_account() && tenant.shared_account())
-        };
-        match merchants.iter().find(same) {
-            Some(first) => {
-                problems.push(already_paid(
-                    &tenant,
-                    "the account of its Stripe key",
-                    first.tenant.account_place(),
-                ));
-            }
-            None => merchants.push(UsableMerchant { tenant, secrets }),
+    let TenantsRead { tenants, mut problems, unread } = read;
+    let secrets: Vec<_> = tenants.iter().map(|tenant| secrets(tenant, gateway, environment)).collect();
+    let claimants: Vec<Claimant<'_>> = tenants
+        .iter()
+        .zip(&secrets)
+        .map(|(tenant, secrets)| Claimant {
+            tenant,
+            key: secrets.as_ref().ok().map(|found| &found.stripe_key),
+        })
+        .collect();
+    let judged = judge(&claimants, &unread, holders);
+    let mut merchants = Vec::new();
+    for ((tenant, secrets), claims) in tenants.into_iter().zip(secrets).zip(judged) {
+        match secrets {
+            Ok(secrets) if claims.is_empty() => merchants.push(UsableMerchant { tenant, secrets }),
+            Ok(_) => problems.extend(claims),
+            Err(found) => problems.extend(claims.into_iter().chain(found)),
         }
     }
     (merchants, problems)
+}
+
+fn secrets(
+    tenant: &TenantConfig,
+    gateway: &GatewayConfig,
+    environment: &dyn Environment,
+) -> Result<TenantSecrets, Vec<Diagnostic>> {
+    if !gateway.order_events.allow_loopback
+        && let Some(problem) = tenant.plain_webhook()
+    {
+        return Err(vec![problem]);
+    }
+    tenant.resolve_secrets(environment, &gateway.secrets.dir)
 }

@@ -5,16 +5,18 @@
 mod inbox;
 mod outbox;
 mod retention;
+mod served;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use served::ServedHosts;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, KeptAccount,
-    KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, Reconciliation, RefundRow, Resolution, Store,
-    StoreError, TokenUse, VerifiedKey, WhichFlags, WhichOrders, name,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, Forgetting,
+    Holdings, KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, Reconciliation, RefundRow,
+    Resolution, Store, StoreError, TokenUse, VerifiedKey, WhichFlags, WhichOrders, name,
 };
 use crate::domain::checkout::attempt::{AttemptEnd, Flag};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
@@ -32,6 +34,7 @@ use crate::domain::time::Timestamp;
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     shops: Mutex<BTreeMap<Tenant, Shop>>,
+    served: Mutex<ServedHosts>,
 }
 
 /// All rows of one tenant. Nothing of a tenant can be reached but through its own.
@@ -77,6 +80,10 @@ impl MemoryStore {
     /// The rows. A panic elsewhere cannot have left them half changed, so a poisoned lock is as good as any.
     fn shops(&self) -> MutexGuard<'_, BTreeMap<Tenant, Shop>> {
         self.shops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn served(&self) -> MutexGuard<'_, ServedHosts> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -241,6 +248,24 @@ impl Store for MemoryStore {
             kept.key = Some(key.clone());
         }
         Ok(kept.account.clone())
+    }
+
+    async fn forget_account(&self, tenant: &Tenant, account: &AccountId) -> Result<Forgetting, StoreError> {
+        let mut shops = self.shops();
+        Ok(shops.get_mut(tenant).map_or(Forgetting::NotKept(None), |shop| shop.forget_account(account)))
+    }
+
+    async fn holdings(&self) -> Result<Holdings, StoreError> {
+        Ok(self.all_holdings())
+    }
+
+    async fn serve_hosts(
+        &self,
+        served: Vec<(Tenant, Vec<String>)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.serve(served, now);
+        Ok(())
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

@@ -2,8 +2,8 @@
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
 //! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever;
-//! every call names its tenant, except [`Store::tenants_with_due_sessions`], [`Outbox::tenants_with_due_events`],
-//! [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs, and [`Inbox::forget_events`] and
+//! every call names its tenant, except [`Store::tenants_with_due_sessions`], [`Store::holdings`], [`Store::serve_hosts`],
+//! [`Outbox::tenants_with_due_events`], [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs, and [`Inbox::forget_events`] and
 //! [`Retention::forget_contents`].
 
 mod account;
@@ -12,6 +12,7 @@ mod memory;
 mod outbox;
 mod reconciliation;
 mod retention;
+mod served;
 mod sqlite;
 
 pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
@@ -21,6 +22,7 @@ pub use memory::MemoryStore;
 pub use outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Outbox, Outcome, Settlement, Which};
 pub use reconciliation::{Epoch, Reconciliation};
 pub use retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
+pub use served::{Forgetting, Holdings, ServedHost};
 pub use sqlite::{BackupError, OpenError, Restored, SqliteStore, back_up, restore};
 
 use async_trait::async_trait;
@@ -123,6 +125,18 @@ pub trait Store: Send + Sync + 'static {
         account: &AccountId,
         key: &VerifiedKey,
     ) -> Result<AccountId, StoreError>;
+
+    /// Forgets the Stripe account of a tenant, where it is this one and the outcome of nothing on it is unknown: neither of a
+    /// payment or refund, nor of a reading that is still due.
+    async fn forget_account(&self, tenant: &Tenant, account: &AccountId) -> Result<Forgetting, StoreError>;
+
+    /// The hosts on which merchants were last served, and their accounts.
+    async fn holdings(&self) -> Result<Holdings, StoreError>;
+
+    /// Remembers that each of these tenants is served on these hosts from now on, and on no other. A host that it was served
+    /// on already keeps its moment.
+    async fn serve_hosts(&self, served: Vec<(Tenant, Vec<String>)>, now: Timestamp)
+    -> Result<(), StoreError>;
 
     /// Whether writes are durable now: what became of the last one, or of a small one that is made to find out. Of no
     /// tenant.

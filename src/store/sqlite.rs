@@ -8,7 +8,7 @@
 //! - [`backup`] and [`restore`]: copies out of the folder and back; [`folder`]: what it remembers of them; [`restores`]: what a
 //!   database that is a copy cannot know.
 //! - [`writing`]: whether writes reach the disk; [`keys`]: the master keys that the database was served with.
-//! - [`retention`]: what goes away.
+//! - [`served`]: the hosts and accounts of merchants that were served. [`retention`]: what goes away.
 //! - [`rows`]: between texts and the domain.
 //!
 //! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
@@ -28,6 +28,7 @@ mod restore;
 mod restores;
 mod retention;
 mod rows;
+mod served;
 mod writer;
 mod writing;
 
@@ -46,9 +47,9 @@ use self::writer::{Asked, Job, Write, Writer};
 use self::writing::Writing;
 use super::{
     AttemptRow, Claim, Commit, CommitError, Delivery, DeliveryState, DueQuery, DueSession, Epoch, Erasure,
-    EventState, Inbox, KeptAccount, KeptEvent, KeptFlag, Loaded, OrdersPage, Outbox, Reconciliation,
-    RefundRow, Resolution, Retention, Settlement, Store, StoreError, Swept, Unpaid, UnpaidEnded, UnpaidOpen,
-    VerifiedKey, WaitingEvent, Which, WhichFlags, WhichOrders,
+    EventState, Forgetting, Holdings, Inbox, KeptAccount, KeptEvent, KeptFlag, Loaded, OrdersPage, Outbox,
+    Reconciliation, RefundRow, Resolution, Retention, Settlement, Store, StoreError, Swept, Unpaid,
+    UnpaidEnded, UnpaidOpen, VerifiedKey, WaitingEvent, Which, WhichFlags, WhichOrders,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
@@ -255,6 +256,23 @@ impl Store for SqliteStore {
         let known = KeptAccount { account: account.clone(), key: Some(key.clone()) };
         let remembering = Box::new((tenant.clone(), known));
         self.write(|asked| Write::Account(remembering, asked)).await
+    }
+
+    async fn forget_account(&self, tenant: &Tenant, account: &AccountId) -> Result<Forgetting, StoreError> {
+        let forgetting = Box::new((tenant.clone(), account.clone()));
+        self.write(|asked| Write::ForgetAccount(forgetting, asked)).await
+    }
+
+    async fn holdings(&self) -> Result<Holdings, StoreError> {
+        self.read(served::holdings(self.readers.clone())).await
+    }
+
+    async fn serve_hosts(
+        &self,
+        served: Vec<(Tenant, Vec<String>)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(|asked| Write::Served(served, now, asked)).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

@@ -1,13 +1,20 @@
 //! Merchants from files: `tenants/{id}.toml`.
+//!
+//! Invariant: what is remembered of who was served before is read, and written anew, before anybody is served.
 
-use crate::actors::{Directory, MerchantSetup};
+use std::sync::Arc;
+
+use crate::actors::{Directory, MerchantSetup, Payee, Services};
+use crate::config::claims::{HeldAccount, Holders};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::GatewayConfig;
 use crate::config::tenant::{TenantConfig, WebhookSecrets};
 use crate::config::tenants_dir::read_tenants;
 use crate::config::usable::{UsableMerchant, usable};
 use crate::ports::Environment;
+use crate::runtime::IoLost;
 use crate::runtime::outbox::Receiver;
+use crate::store::{Holdings, StoreError};
 
 /// The number of a merchant's first configuration in a process.
 const FIRST_GENERATION: u64 = 1;
@@ -37,12 +44,19 @@ impl Opened {
     }
 }
 
-/// Reads every file of the folder of merchants, follows its secrets, and opens what is whole.
-pub fn open_folder(config: &GatewayConfig, environment: &dyn Environment, directory: &Directory) -> Opened {
+/// Reads every file of the folder of merchants, follows its secrets, and opens what is whole and claims nothing that is
+/// another one's.
+pub async fn open_folder(
+    config: &GatewayConfig,
+    environment: &dyn Environment,
+    (directory, services): (&Directory, &Arc<Services>),
+) -> Result<Opened, StoreError> {
+    let holders = holders(services).await?;
     let read = read_tenants(&config.tenants.dir, &config.public.base_hosts);
-    let (usable, unusable) = usable(read.tenants, config, environment);
-    let mut opened = Opened { merchants: Vec::new(), problems: read.problems };
-    opened.problems.extend(unusable);
+    let (usable, problems) = usable(read, config, environment, &holders);
+    remember(services, &usable).await;
+    claim_accounts(services, &usable, &holders);
+    let mut opened = Opened { merchants: Vec::new(), problems };
     for UsableMerchant { tenant, secrets } in usable {
         directory.open(&MerchantSetup {
             view: tenant.view(FIRST_GENERATION, None),
@@ -54,7 +68,54 @@ pub fn open_folder(config: &GatewayConfig, environment: &dyn Environment, direct
         });
         opened.merchants.push(tenant);
     }
-    opened
+    Ok(opened)
+}
+
+/// Who was served on which host before, and paid into which account.
+async fn holders(services: &Arc<Services>) -> Result<Holders, StoreError> {
+    let store = Arc::clone(&services.store);
+    let reading = services.io.run(async move { store.holdings().await });
+    let Holdings { hosts, accounts } = reading.await.map_err(lost)??;
+    let hosts = hosts.into_iter().map(|served| (served.host, (served.tenant.merchant, served.since)));
+    let accounts = accounts.into_iter().map(|(tenant, kept)| {
+        let (key_fingerprint, proved) =
+            kept.key.map_or((None, false), |key| (Some(key.fingerprint), key.proved));
+        (tenant, HeldAccount { account: kept.account, key_fingerprint, proved })
+    });
+    let keyring = Some(Arc::clone(&services.keyring));
+    Ok(Holders { hosts: hosts.collect(), accounts: accounts.collect(), keyring })
+}
+
+/// Remembers who is served on which host from now on. One moment counts for all of a start: none of them is there first.
+async fn remember(services: &Arc<Services>, usable: &[UsableMerchant]) {
+    let served =
+        usable.iter().map(|UsableMerchant { tenant, .. }| (tenant.tenant(), tenant.hosts().to_vec()));
+    let (served, now) = (served.collect(), services.clock.now());
+    let store = Arc::clone(&services.store);
+    let writing = services.io.run(async move { store.serve_hosts(served, now).await });
+    if let Err(error) = writing.await.map_err(lost).and_then(|written| written) {
+        tracing::warn!(%error, "served_hosts_not_kept");
+    }
+}
+
+/// Every merchant has the account that is remembered of it, before anybody's key is verified; whoever is here for longest
+/// comes first.
+fn claim_accounts(services: &Services, usable: &[UsableMerchant], holders: &Holders) {
+    let mut known: Vec<_> = usable
+        .iter()
+        .filter_map(|UsableMerchant { tenant, .. }| {
+            Some((holders.standing(tenant.id()), tenant, holders.accounts.get(&tenant.tenant())?))
+        })
+        .collect();
+    known.sort_by_key(|(standing, ..)| *standing);
+    for (_, tenant, HeldAccount { account, proved, .. }) in known {
+        let (merchant, shares) = (tenant.id().clone(), tenant.shared_account());
+        services.payees.remember(account, Payee { merchant, shares, proved: *proved });
+    }
+}
+
+fn lost(lost: IoLost) -> StoreError {
+    StoreError::Unavailable(lost.to_string())
 }
 
 fn receiver(found: WebhookSecrets) -> Receiver {

@@ -1,10 +1,13 @@
 //! Which Stripe account each merchant's key opens, and what the shops do until that is known.
 
-use merchant_gateway::emulator::{Fault, FaultPlan, RequestKind};
+use merchant_gateway::emulator::{Fault, FaultPlan, KeySeed, RequestKind};
 use serde_json::json;
 
 use crate::support::client::{Speaks, total};
-use crate::support::world::{SHOP, SHOP_KEY, Shop, World, account};
+use crate::support::operator::Operator;
+use crate::support::world::{
+    OTHER_ACCOUNT, OTHER_KEY, OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, Shop, World, account,
+};
 
 const ACCOUNT: RequestKind = RequestKind::ReadAccount;
 
@@ -202,4 +205,135 @@ async fn a_permission_that_a_restricted_key_lacks_is_named_to_the_operator() {
     let paid = client.complete(&sheet["id"], &token).await;
     assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
     assert_eq!(world.ledger().len(), 1);
+}
+
+/// A shop whose file comes before every other one's, with a key of its own of this account.
+fn newcomer(account_id: &str, other_key: (&str, bool), network_id: &str) -> Shop {
+    let Shop { file, .. } = shop(0);
+    let mut account = account(account_id, "sk_test_canaryNewcomer", true, network_id);
+    let (key, may_read_account) = other_key;
+    account.secret_keys.push(KeySeed { key: key.to_owned(), may_read_account });
+    Shop {
+        id: "aaa".to_owned(),
+        file: file.replace("MERCHANT_SHOP_0__", "MERCHANT_AAA__"),
+        variable: "MERCHANT_AAA__STRIPE_KEY".to_owned(),
+        webhook_variable: None,
+        account,
+    }
+}
+
+/// Writes the file of a shop that comes later, and opens its account at Stripe.
+fn add(world: &mut World, shop: Shop) {
+    std::fs::write(world.folder.path().join("tenants/aaa.toml"), &shop.file).unwrap();
+    world.emulator.add_account(&shop.account).unwrap();
+    world.shops.push(shop);
+}
+
+async fn readiness(world: &World) -> String {
+    let http = world.client(Speaks::Modern).http;
+    let ready = http.get(format!("http://{}/readyz", world.admin_address())).send().await.unwrap();
+    ready.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn an_account_that_is_another_merchants_is_never_kept_for_a_second_key_of_it() {
+    let mut world = World::start();
+    world.kill();
+    add(&mut world, newcomer(SHOP_ACCOUNT, (SHOP_KEY, true), "profile_test_harborcoffee"));
+    world.start_until("stripe_account_taken", 1);
+    world.wait_for("stripe_account_known", 2);
+    let line = logged(&world, "stripe_account_taken");
+    assert_eq!(line["merchant"], "aaa", "{line}");
+    let why = "take no payments: aaa (another merchant is paid into its Stripe account)";
+    assert_eq!(readiness(&world).await, format!("ready\n{why}\n"));
+    world.kill();
+
+    // Alone with it the newcomer is paid there, and only Stripe can have said so.
+    std::fs::remove_file(world.folder.path().join(format!("tenants/{SHOP}.toml"))).unwrap();
+    world.start_until("stripe_account_known", 2);
+    let log = world.log();
+    assert_eq!(log.matches("stripe_account_remembered").count(), 1, "the other shop's alone: {log}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_proved_to_open_an_account_goes_before_one_whose_file_says_so() {
+    let mut world = World::start();
+    world.kill();
+    add(&mut world, newcomer(OTHER_ACCOUNT, (OTHER_KEY, false), "profile_test_kilnworks"));
+    let why = format!("take no payments: {OTHER_SHOP} (another merchant is paid into its Stripe account)");
+    for _ in 0..2 {
+        world.start_until("stripe_account_taken", 1);
+        let line = logged(&world, "stripe_account_taken");
+        assert_eq!(line["merchant"], OTHER_SHOP, "{line}");
+        assert!(line["error"].as_str().unwrap().contains("the merchant aaa is paid into"), "{line}");
+        world.wait_for("stripe_account_known", 2);
+        assert_eq!(readiness(&world).await, format!("ready\n{why}\n"));
+        world.kill();
+    }
+}
+
+/// The usual shop's key opens another account from now on.
+fn move_away(world: &mut World) {
+    let shop = world.shops.iter_mut().find(|shop| shop.id == SHOP).unwrap();
+    shop.account = account("acct_moved", "sk_test_canaryMoved", true, "profile_test_moved");
+    world.emulator.add_account(&shop.account).unwrap();
+}
+
+#[tokio::test]
+async fn an_account_is_not_forgotten_before_what_a_restore_has_lost_of_it_is_accounted_for() {
+    let mut world = World::start();
+    let copy = world.folder.path().join("copy.sqlite3");
+    let copy = copy.to_str().unwrap();
+    assert!(world.command("backup").args(["--to", copy]).status().unwrap().success());
+    world.kill();
+    assert!(world.command("restore").args(["--from", copy]).status().unwrap().success());
+    move_away(&mut world);
+    world.start_until("stripe_account_differs", 1);
+    let forget = json!({ "account": SHOP_ACCOUNT });
+    let path = format!("account/forget?tenant={SHOP}");
+    let (status, told) = Operator::of(&world).post(&path, forget).await;
+    assert_eq!((status, &told["code"]), (409, &json!("unreconciled")), "{told}");
+}
+
+#[tokio::test]
+async fn a_merchant_that_has_moved_is_paid_into_its_new_account_once_the_former_one_is_forgotten() {
+    let mut world = World::start();
+    world.kill();
+    move_away(&mut world);
+    world.start_until("stripe_account_differs", 1);
+    let line = logged(&world, "stripe_account_differs");
+    assert!(line["error"].as_str().unwrap().contains("POST /admin/v1/account/forget?tenant="), "{line}");
+
+    let operator = Operator::of(&world);
+    let forget = async |shop: &str, account: &str| {
+        let (status, told) =
+            operator.post(&format!("account/forget?tenant={shop}"), json!({ "account": account })).await;
+        (status, told["code"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(forget(SHOP, "acct_moved").await, (409, "account_not_kept".to_owned()));
+    world.wait_for("stripe_account_known", 1);
+    assert_eq!(forget(OTHER_SHOP, OTHER_ACCOUNT).await, (409, "account_in_use".to_owned()));
+    assert_eq!(forget(SHOP, SHOP_ACCOUNT).await, (200, String::new()));
+    world.wait_for("stripe_account_known", 2);
+    assert_eq!(forget(SHOP, "acct_moved").await, (409, "account_in_use".to_owned()));
+    assert_eq!(readiness(&world).await, "ready\n");
+}
+
+#[test]
+fn a_copied_host_takes_nothing_from_the_shop_that_was_there_until_its_file_is_gone() {
+    let mut world = World::start();
+    world.kill();
+    let mut copied = newcomer("acct_aaa", ("sk_test_canaryUnused", true), "profile_test_aaa");
+    copied.file = copied.file.replace("shop-0.localhost", "kiln.localhost");
+    add(&mut world, copied);
+    for _ in 0..2 {
+        world.start_until("stripe_account_known", 2);
+        let line = logged(&world, "tenant_left_out");
+        let problem = line["problem"].as_str().unwrap();
+        assert!(problem.contains("aaa.toml:") && problem.contains("kiln-works.toml:"), "{problem}");
+        world.kill();
+    }
+    std::fs::remove_file(world.folder.path().join(format!("tenants/{OTHER_SHOP}.toml"))).unwrap();
+    world.start_until("tenant_opened", 2);
+    assert!(!world.log().contains("tenant_left_out"), "{}", world.log());
 }

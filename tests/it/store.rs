@@ -6,6 +6,7 @@ mod outbox;
 mod restores;
 mod retention;
 mod rounds;
+mod served;
 mod sqlite;
 pub(crate) mod values;
 
@@ -29,6 +30,7 @@ use self::outbox::*;
 use self::restores::*;
 use self::retention::*;
 use self::rounds::*;
+use self::served::*;
 use self::values::*;
 
 /// What was flagged, resolved or not.
@@ -83,6 +85,9 @@ contract!(
     a_timeline_grows_by_what_its_commits_tell,
     payments_not_begun_are_one_entry_for_each_reason_written_once_a_minute,
     the_first_learned_account_stays_with_the_newest_key_that_was_verified,
+    a_host_belongs_to_the_tenant_that_was_served_there_last_and_since_then,
+    an_account_is_forgotten_once_everything_on_it_is_decided,
+    an_account_is_not_forgotten_while_a_reading_of_it_is_due,
     what_many_callers_commit_is_durable_and_gapless,
     an_event_is_written_with_its_order_or_not_at_all,
     the_events_of_an_order_are_numbered_from_one_without_a_gap,

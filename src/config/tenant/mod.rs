@@ -20,7 +20,7 @@ use super::diagnostic::{Diagnostic, Place, quoted};
 use super::document::{Section, Source};
 use super::secrets::{SecretRef, SecretsDir, check_stripe_key};
 use crate::domain::catalog::Catalog;
-use crate::domain::ids::{AccountId, MerchantId, Mode};
+use crate::domain::ids::{AccountId, MerchantId, Mode, Tenant};
 use crate::domain::merchant::{MerchantStatus, MerchantView, Records};
 use crate::domain::money::Currency;
 use crate::ports::Environment;
@@ -76,6 +76,12 @@ impl TenantConfig {
     #[must_use]
     pub fn id(&self) -> &MerchantId {
         &self.seed.id
+    }
+
+    /// The key of all its rows in the store.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        self.seed.tenant()
     }
 
     /// Test or live.

@@ -3,6 +3,7 @@
 //! `probes` need no token. Everything below `/admin/v1/` needs the one token: its handlers take an `Operator`, who cannot
 //! be made without it. Refusals are `problem` details.
 
+mod account;
 mod body;
 mod deliveries;
 mod flags;
@@ -61,7 +62,8 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
                     .configure(flags::routes)
                     .configure(orders::routes)
                     .configure(deliveries::routes)
-                    .configure(stripe_events::routes),
+                    .configure(stripe_events::routes)
+                    .configure(account::routes),
             )
             .default_service(web::to(nothing_here))
     })
@@ -76,7 +78,7 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
 
 async fn nothing_here() -> Result<actix_web::HttpResponse, Problem> {
     Err(Problem::not_found(
-        "nothing answers here; there are /livez and /readyz, and below /admin/v1: orders, sessions, flags, deliveries and \
-         stripe-events, each with ?tenant= and a merchant's id",
+        "nothing answers here; there are /livez and /readyz, and below /admin/v1: orders, sessions, flags, deliveries, \
+         stripe-events and account, each with ?tenant= and a merchant's id",
     ))
 }

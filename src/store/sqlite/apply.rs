@@ -329,8 +329,7 @@ async fn empty_refunds(connection: &mut SqliteConnection, commit: &Commit) -> Ap
 /// Keeps an account and the key that it was verified with, and answers the account that is kept.
 pub(super) async fn account(
     connection: &mut SqliteConnection,
-    tenant: &Tenant,
-    known: &KeptAccount,
+    (tenant, known): &(Tenant, KeptAccount),
 ) -> Result<AccountId, Failure<StoreError>> {
     sqlx::query(
         "INSERT INTO accounts (tenant, mode, account, key_fingerprint, proved) VALUES (?1, ?2, ?3, ?4, ?5)

@@ -16,7 +16,7 @@ use super::open::Opened;
 use super::retention::Removal;
 use super::rows::Encoded;
 use super::writing::{self, Writing};
-use super::{inbox, journal, keys, outbox, restores, retention};
+use super::{inbox, journal, keys, outbox, restores, retention, served};
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::timeline::NotBegun;
@@ -24,8 +24,8 @@ use crate::domain::ids::{AccountId, FlagId, OrderEventId, SessionId, StripeEvent
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::{
-    Claim, CommitError, Delivery, Erasure, EventState, KeptAccount, KeptEvent, KeptFlag, Resolution,
-    Settlement, StoreError, Swept,
+    Claim, CommitError, Delivery, Erasure, EventState, Forgetting, KeptAccount, KeptEvent, KeptFlag,
+    Resolution, Settlement, StoreError, Swept,
 };
 
 /// How many jobs share a transaction at most.
@@ -47,6 +47,10 @@ pub(super) enum Write {
     Commit(Box<Encoded>, Asked<Version, CommitError>),
     /// An account learned.
     Account(Box<(Tenant, KeptAccount)>, Asked<AccountId, StoreError>),
+    /// An account to be forgotten.
+    ForgetAccount(Box<(Tenant, AccountId)>, Asked<Forgetting, StoreError>),
+    /// Hosts that tenants are served on.
+    Served(Vec<(Tenant, Vec<String>)>, Timestamp, Asked<(), StoreError>),
     /// A flag resolved.
     Resolution(Box<(Tenant, FlagId, Resolution)>, Asked<Option<KeptFlag>, StoreError>),
     /// A flag beside any session.
@@ -174,6 +178,8 @@ impl Writer {
             match write {
                 Write::Commit(_, asked) => asked.tell(transaction),
                 Write::Account(_, asked) => asked.tell(transaction),
+                Write::ForgetAccount(_, asked) => asked.tell(transaction),
+                Write::Served(_, _, asked) => asked.tell(transaction),
                 Write::Resolution(_, asked) => asked.tell(transaction),
                 Write::NotBegun(_, asked)
                 | Write::Reconciled(_, asked)
@@ -211,8 +217,15 @@ impl Writer {
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Account(remembering, asked) => {
-                    let (tenant, known) = &**remembering;
-                    let applied = apply::account(&mut savepoint, tenant, known).await;
+                    let applied = apply::account(&mut savepoint, remembering).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::ForgetAccount(forgetting, asked) => {
+                    let applied = served::forget_account(&mut savepoint, forgetting).await;
+                    asked.answer = Some(settle(savepoint, applied).await?);
+                }
+                Write::Served(served, now, asked) => {
+                    let applied = served::serve(&mut savepoint, served, *now).await;
                     asked.answer = Some(settle(savepoint, applied).await?);
                 }
                 Write::Resolution(resolving, asked) => {

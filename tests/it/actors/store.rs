@@ -14,8 +14,9 @@ use merchant_gateway::domain::ids::{
 };
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, DueQuery, DueSession, KeptAccount, KeptFlag, Loaded, MemoryStore,
-    OrdersPage, RefundRow, Resolution, Store, StoreError, VerifiedKey, WhichFlags, WhichOrders,
+    AttemptRow, Commit, CommitError, DueQuery, DueSession, Forgetting, Holdings, KeptAccount, KeptFlag,
+    Loaded, MemoryStore, OrdersPage, RefundRow, Resolution, Store, StoreError, VerifiedKey, WhichFlags,
+    WhichOrders,
 };
 use tokio::time::sleep;
 
@@ -210,6 +211,22 @@ impl Store for MoodyStore {
         key: &VerifiedKey,
     ) -> Result<AccountId, StoreError> {
         self.answer(self.rows.remember_account(tenant, account, key)).await
+    }
+
+    async fn forget_account(&self, tenant: &Tenant, account: &AccountId) -> Result<Forgetting, StoreError> {
+        self.answer(self.rows.forget_account(tenant, account)).await
+    }
+
+    async fn holdings(&self) -> Result<Holdings, StoreError> {
+        self.answer(self.rows.holdings()).await
+    }
+
+    async fn serve_hosts(
+        &self,
+        served: Vec<(Tenant, Vec<String>)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.answer(self.rows.serve_hosts(served, now)).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

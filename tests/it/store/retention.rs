@@ -14,8 +14,8 @@ use merchant_gateway::domain::sends::Sends;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::order_events;
 use merchant_gateway::store::{
-    Claim, Commit, CommitError, DeliveryState, DueQuery, Erasure, Outcome, RefundRow, Resolution, Settlement,
-    TokenUse, UnpaidEnded, UnpaidOpen,
+    Claim, Commit, CommitError, DeliveryState, DueQuery, Erasure, Forgetting, Outcome, RefundRow, Resolution,
+    Settlement, TokenUse, UnpaidEnded, UnpaidOpen,
 };
 
 use super::values::*;
@@ -179,6 +179,10 @@ pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(st
     };
     let from = store.commit(first).await.unwrap();
     assert_eq!(bodies().await, [Some(row(1).body), None]);
+    let own = account("acct_1Harbor");
+    store.remember_account(&harbor(), &own, &verified("f")).await.unwrap();
+    let kept = store.forget_account(&harbor(), &own).await.unwrap();
+    assert_eq!(kept, Forgetting::Undecided(session_id(1)), "its account is needed until then");
     session.book.refunds[0].state = RefundState::Refused { why: "no".to_owned() };
     session.book.refunds.push(refund(2, RefundState::Asking(asking)));
     let second = Commit { refund: Some(Box::new(row(2))), ..change(&harbor(), from, session) };

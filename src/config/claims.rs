@@ -1,0 +1,295 @@
+//! Who has a host, a Stripe account or a Stripe key that more than one merchant's file claims.
+//!
+//! Invariants: the merchant that was there first has it, and what was there first is remembered, never told from the names
+//! of files; where nothing is remembered none of them has it. A merchant that is left out keeps nothing from the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::diagnostic::{Diagnostic, Place, quoted};
+use super::keyring::Keyring;
+use super::tenant::TenantConfig;
+use crate::domain::ids::{AccountId, MerchantId, Tenant};
+use crate::domain::time::Timestamp;
+
+/// What is remembered of merchants that were served before.
+#[derive(Debug, Default)]
+pub struct Holders {
+    /// By host: the merchant that was served there last, and since when.
+    pub hosts: BTreeMap<String, (MerchantId, Timestamp)>,
+    /// The accounts that were verified.
+    pub accounts: BTreeMap<Tenant, HeldAccount>,
+    /// Tells the keys of these accounts.
+    pub keyring: Option<Arc<Keyring>>,
+}
+
+/// The account that a merchant is paid into.
+#[derive(Clone, Debug)]
+pub struct HeldAccount {
+    /// The account.
+    pub account: AccountId,
+    /// What tells the key that it was last verified with.
+    pub key_fingerprint: Option<String>,
+    /// Whether Stripe itself said which account the key opens.
+    pub proved: bool,
+}
+
+/// How long a merchant is here; the longest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Some host leads to it since then.
+    Served(Timestamp),
+    /// Its account is remembered, and no host of its own.
+    Known,
+    /// Nothing is remembered of it.
+    New,
+}
+
+impl Holders {
+    /// How long a merchant is here.
+    #[must_use]
+    pub fn standing(&self, merchant: &MerchantId) -> Standing {
+        let hosts = self.hosts.values().filter(|(holder, _)| holder == merchant);
+        match hosts.map(|(_, since)| *since).min() {
+            Some(since) => Standing::Served(since),
+            None if self.accounts.keys().any(|tenant| tenant.merchant == *merchant) => Standing::Known,
+            None => Standing::New,
+        }
+    }
+
+    /// Whether a tenant had the thing before.
+    fn has(&self, tenant: &Tenant, thing: &Thing<'_>) -> bool {
+        let held = self.accounts.get(tenant);
+        match thing {
+            Thing::Host(host) => self.hosts.get(*host).is_some_and(|(holder, _)| *holder == tenant.merchant),
+            Thing::Account(account) => held.is_some_and(|held| held.account == **account),
+            Thing::Key(key) => {
+                let fingerprint = held.and_then(|held| held.key_fingerprint.as_deref());
+                let told = self.keyring.as_ref().zip(fingerprint);
+                let key = || SecretString::from((*key).to_owned());
+                told.is_some_and(|(keyring, fingerprint)| {
+                    keyring.verify_key_fingerprint(tenant, &key(), fingerprint)
+                })
+            }
+        }
+    }
+}
+
+/// A merchant's file, and its key where it can be had.
+pub(super) struct Claimant<'a> {
+    pub(super) tenant: &'a TenantConfig,
+    pub(super) key: Option<&'a SecretString>,
+}
+
+/// What one merchant alone may have, or several that say so.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Thing<'a> {
+    Host(&'a str),
+    Account(&'a AccountId),
+    Key(&'a str),
+}
+
+impl Thing<'_> {
+    /// Whether two merchants may both have it.
+    fn is_shared(&self, one: &TenantConfig, other: &TenantConfig) -> bool {
+        match self {
+            Thing::Host(_) => false,
+            Thing::Account(_) | Thing::Key(_) => one.shared_account() && other.shared_account(),
+        }
+    }
+
+    /// Where a file claims it.
+    fn place<'t>(&self, tenant: &'t TenantConfig) -> &'t Place {
+        let mut hosts = tenant.host_places();
+        match self {
+            Thing::Host(host) => {
+                hosts.find(|(own, _)| own == host).map_or(tenant.account_place(), |(_, place)| place)
+            }
+            Thing::Account(_) | Thing::Key(_) => tenant.account_place(),
+        }
+    }
+
+    fn problem(&self, tenant: &TenantConfig, what: &str) -> Diagnostic {
+        let (subject, remedy) = match self {
+            Thing::Host(host) => (quoted(host), "give each merchant hosts of its own"),
+            Thing::Account(account) => (format!("the Stripe account {account}"), OF_ACCOUNTS),
+            Thing::Key(_) => ("the account of its Stripe key".to_owned(), OF_ACCOUNTS),
+        };
+        self.place(tenant).problem(format!("{subject} {what}"), remedy)
+    }
+}
+
+const OF_ACCOUNTS: &str =
+    "give each merchant an account of its own, or write shared_account = true below [stripe] in both files";
+
+/// A thing that a merchant loses to another one, unless that one is left out itself.
+struct Loss<'a> {
+    thing: Thing<'a>,
+    to: usize,
+    /// Whether it is known that the other one was there first; else neither was.
+    decided: bool,
+}
+
+/// Judges merchants against each other; for each, in their order, what keeps it from being served. `unread` are the
+/// merchants whose files are there and cannot be read: nobody takes what they had.
+pub(super) fn judge(
+    claimants: &[Claimant<'_>],
+    unread: &BTreeMap<MerchantId, PathBuf>,
+    holders: &Holders,
+) -> Vec<Vec<Diagnostic>> {
+    let claims: Vec<Vec<Thing<'_>>> = claimants.iter().map(things).collect();
+    let without_key = claimants.iter().filter(|claimant| claimant.key.is_none());
+    let keyless =
+        without_key.map(|claimant| (claimant.tenant.id().clone(), claimant.tenant.file().to_path_buf()));
+    let silent = Silent { unread, keyless: keyless.collect() };
+    let mut problems: Vec<Vec<Diagnostic>> = claimants
+        .iter()
+        .zip(&claims)
+        .map(|(claimant, things)| kept_for_silent(claimant.tenant, things, (&silent, holders)))
+        .collect();
+    let losses = losses(claimants, &claims, holders);
+    let served = served(&losses, &problems);
+    for (index, claimant) in claimants.iter().enumerate() {
+        if served.get(index) == Some(&Some(true)) {
+            continue;
+        }
+        let mut told = BTreeSet::new();
+        // One that is left out on account of a third takes nothing from this one.
+        for loss in losses[index].iter().filter(|loss| served[loss.to] != Some(false)) {
+            if !told.insert(loss.thing) {
+                continue;
+            }
+            let other = loss.thing.place(claimants[loss.to].tenant);
+            let what = if loss.decided {
+                format!("already belongs to {other}")
+            } else {
+                format!(
+                    "is claimed by {other} too, and neither is known to have had it before, so neither has it"
+                )
+            };
+            problems[index].push(loss.thing.problem(claimant.tenant, &what));
+        }
+    }
+    problems
+}
+
+fn things<'a>(claimant: &Claimant<'a>) -> Vec<Thing<'a>> {
+    let tenant = claimant.tenant;
+    let hosts = tenant.hosts().iter().map(|host| Thing::Host(host));
+    let account = tenant.account().map(Thing::Account);
+    let key = claimant.key.map(|key| Thing::Key(key.expose_secret()));
+    hosts.chain(account).chain(key).collect()
+}
+
+/// Merchants that are there and do not say what they claim.
+struct Silent<'a> {
+    /// Their files cannot be read.
+    unread: &'a BTreeMap<MerchantId, PathBuf>,
+    /// Their keys cannot be had.
+    keyless: BTreeMap<MerchantId, PathBuf>,
+}
+
+/// What of a merchant's claims belongs to one that does not say what it claims.
+fn kept_for_silent(
+    tenant: &TenantConfig,
+    things: &[Thing<'_>],
+    (silent, holders): (&Silent<'_>, &Holders),
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for thing in things {
+        // Whoever shares it may share it with that one.
+        if thing.is_shared(tenant, tenant) {
+            continue;
+        }
+        let has = |merchant: &MerchantId| {
+            merchant != tenant.id()
+                && holders.has(&Tenant { merchant: merchant.clone(), mode: tenant.mode() }, thing)
+        };
+        let keyless = silent.keyless.iter().filter(|_| matches!(thing, Thing::Key(_)));
+        if let Some((_, file)) = silent.unread.iter().chain(keyless).find(|(merchant, _)| has(merchant)) {
+            let what =
+                format!("already belongs to {}, in which something is wrong at present", file.display());
+            found.push(thing.problem(tenant, &what));
+        }
+    }
+    found
+}
+
+/// For each merchant, what it loses to which others.
+fn losses<'a>(
+    claimants: &[Claimant<'_>],
+    claims: &[Vec<Thing<'a>>],
+    holders: &Holders,
+) -> Vec<Vec<Loss<'a>>> {
+    let mut by_thing: BTreeMap<Thing<'a>, Vec<usize>> = BTreeMap::new();
+    for (index, things) in claims.iter().enumerate() {
+        for thing in things {
+            by_thing.entry(*thing).or_default().push(index);
+        }
+    }
+    let mut losses: Vec<Vec<Loss<'a>>> = claims.iter().map(|_| Vec::new()).collect();
+    for (thing, among) in by_thing.into_iter().filter(|(_, among)| among.len() > 1) {
+        let rank = |index: &usize| {
+            let tenant = claimants[*index].tenant.tenant();
+            (!holders.has(&tenant, &thing), holders.standing(&tenant.merchant))
+        };
+        let ranked: Vec<_> = among.iter().map(|index| (*index, rank(index))).collect();
+        for (index, own) in &ranked {
+            for (to, others) in &ranked {
+                let apart = !thing.is_shared(claimants[*index].tenant, claimants[*to].tenant);
+                if index != to && apart && others <= own {
+                    losses[*index].push(Loss { thing, to: *to, decided: others < own });
+                }
+            }
+        }
+    }
+    losses
+}
+
+/// Who is served: whoever loses nothing to one that is served. `None` for those that keep each other from it.
+fn served(losses: &[Vec<Loss<'_>>], problems: &[Vec<Diagnostic>]) -> Vec<Option<bool>> {
+    let mut served: Vec<Option<bool>> =
+        problems.iter().map(|problems| if problems.is_empty() { None } else { Some(false) }).collect();
+    loop {
+        let mut changed = false;
+        for index in 0..losses.len() {
+            if served[index].is_some() {
+                continue;
+            }
+            let mut others = losses[index].iter().map(|loss| served[loss.to]);
+            let decided = if others.clone().any(|other| other == Some(true)) {
+                Some(false)
+            } else {
+                others.all(|other| other == Some(false)).then_some(true)
+            };
+            changed |= decided.is_some();
+            served[index] = decided;
+        }
+        if !changed {
+            return served;
+        }
+    }
+}
+
+/// Merchants that name one Network ID though they are not paid into one account on purpose: tokens that are granted to one
+/// cannot be charged by the other.
+pub(super) fn same_networks(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
+    let mut first: BTreeMap<&str, &TenantConfig> = BTreeMap::new();
+    let mut found = Vec::new();
+    for tenant in tenants {
+        let network = tenant.seed().network_id.as_str();
+        let known = *first.entry(network).or_insert(tenant);
+        if known.id() == tenant.id() || (known.shared_account() && tenant.shared_account()) {
+            continue;
+        }
+        let place = Place { key: "stripe.network_id".to_owned(), ..Place::whole(tenant.file()) };
+        found.push(place.problem(
+            format!("{} is also the Network ID in {}", quoted(network), known.file().display()),
+            "write each account's own Network ID, since payment tokens are granted to that account alone",
+        ));
+    }
+    found
+}

@@ -1,0 +1,66 @@
+//! `/admin/v1/account/forget`: a merchant has moved to another Stripe account, or the one that is kept never was its own.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::body::read_body;
+use super::operator::Operator;
+use super::problem::Problem;
+use crate::domain::ids::AccountId;
+use crate::domain::merchant::PaymentsOff;
+use crate::store::Forgetting;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/account/forget").route(web::post().to(forget)));
+}
+
+/// Forgets the account that is kept: `{"account": "acct_…"}`, where the merchant's key opens another one and everything on it
+/// is decided. Payments go on as soon as the account that the key opens is verified.
+async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Forget {
+        account: String,
+    }
+    let merchant = operator.merchant(&request, &[])?;
+    let Forget { account } = read_body(&body, "{\"account\": \"acct_…\"}")?;
+    let account: AccountId = account
+        .parse()
+        .map_err(|_| Problem::invalid("account is a Stripe account's id, such as \"acct_1Abc\""))?;
+    let refused = |code, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
+    if merchant.view().payments_off != Some(PaymentsOff::OtherAccount) {
+        return Err(refused(
+            "account_in_use",
+            "an account is forgotten only where the merchant's key is known to open another one; /readyz and the log say how \
+             it stands"
+                .to_owned(),
+        ));
+    }
+    // What was lost by the restore is on the former account, and nobody would look for it there any more.
+    if !merchant.view().records.are_reliable() {
+        let detail = "what was paid since the restored backup is not accounted for yet; give the merchant its former key, \
+                      restart, and ask again after restore_reconciled";
+        return Err(refused("unreconciled", detail.to_owned()));
+    }
+    let tenant = &merchant.tenant().merchant;
+    match merchant.forget_account(&account).await? {
+        Forgetting::Forgotten => {
+            tracing::warn!(merchant = %tenant, %account, "stripe_account_forgotten");
+            let body = json!({ "forgotten": account });
+            Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
+        }
+        Forgetting::NotKept(Some(kept)) => {
+            Err(refused("account_not_kept", format!("the account that is kept is {kept}")))
+        }
+        Forgetting::NotKept(None) => Err(refused("account_not_kept", "no account is kept".to_owned())),
+        Forgetting::Undecided(session) => Err(refused(
+            "account_undecided",
+            format!(
+                "what became of a payment or refund on this account is not known yet, first in the session {session}; give \
+                 the merchant its former key, restart, wait until sessions/{session} says how it ended, and ask again"
+            ),
+        )),
+    }
+}

@@ -1,0 +1,129 @@
+//! What is remembered of merchants that were served: their hosts and accounts.
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::apply::Failure;
+use super::reader::failed;
+use super::rows;
+use crate::domain::ids::{AccountId, Tenant};
+use crate::domain::time::Timestamp;
+use crate::store::{Forgetting, Holdings, KeptAccount, ServedHost, StoreError, VerifiedKey};
+
+#[derive(sqlx::FromRow)]
+struct AccountRecord {
+    tenant: String,
+    mode: String,
+    account: String,
+    key_fingerprint: Option<String>,
+    proved: bool,
+}
+
+/// Every host and account, as they were in one moment or a little after each other.
+pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError> {
+    let hosts: Vec<(String, String, String, i64)> =
+        sqlx::query_as("SELECT host, tenant, mode, since FROM served_hosts ORDER BY host")
+            .fetch_all(&readers)
+            .await
+            .map_err(failed)?;
+    let accounts: Vec<AccountRecord> = sqlx::query_as(
+        "SELECT tenant, mode, account, key_fingerprint, proved FROM accounts ORDER BY tenant, mode",
+    )
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    let mut holdings = Holdings::default();
+    for (host, merchant, mode, since) in hosts {
+        let tenant = rows::tenant("a served host", &merchant, &mode)?;
+        holdings.hosts.push(ServedHost { host, tenant, since: Timestamp::from_millis(since) });
+    }
+    for AccountRecord { tenant, mode, account, key_fingerprint, proved } in accounts {
+        let tenant = rows::tenant("a learned account", &tenant, &mode)?;
+        let key = key_fingerprint.map(|fingerprint| VerifiedKey { fingerprint, proved });
+        let kept = KeptAccount { account: rows::id("a learned account", &account)?, key };
+        holdings.accounts.push((tenant, kept));
+    }
+    Ok(holdings)
+}
+
+/// Each tenant is served on these hosts from now on, and on no other.
+pub(super) async fn serve(
+    connection: &mut SqliteConnection,
+    served: &[(Tenant, Vec<String>)],
+    now: Timestamp,
+) -> Result<(), Failure<StoreError>> {
+    for (tenant, hosts) in served {
+        let known: Vec<String> =
+            sqlx::query_scalar("SELECT host FROM served_hosts WHERE tenant = ?1 AND mode = ?2")
+                .bind(tenant.merchant.as_str())
+                .bind(tenant.mode.as_str())
+                .fetch_all(&mut *connection)
+                .await?;
+        for gone in known.iter().filter(|host| !hosts.contains(host)) {
+            sqlx::query("DELETE FROM served_hosts WHERE host = ?1")
+                .bind(gone)
+                .execute(&mut *connection)
+                .await?;
+        }
+        for host in hosts.iter().filter(|host| !known.contains(host)) {
+            sqlx::query(
+                "INSERT INTO served_hosts (host, tenant, mode, since) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (host) DO UPDATE
+                     SET tenant = excluded.tenant, mode = excluded.mode, since = excluded.since",
+            )
+            .bind(host)
+            .bind(tenant.merchant.as_str())
+            .bind(tenant.mode.as_str())
+            .bind(now.as_millis())
+            .execute(&mut *connection)
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// The session of a payment or refund on an account whose outcome is not known, or of a reading of one that is still due.
+const UNDECIDED: &str = "SELECT session FROM (
+         SELECT session FROM attempts
+          WHERE tenant = ?1 AND mode = ?2 AND account = ?3 AND ended IS NULL
+         UNION
+         SELECT session FROM refunds
+          WHERE tenant = ?1 AND mode = ?2 AND account = ?3 AND body <> ''
+         UNION
+         SELECT attempts.session FROM sessions
+           JOIN attempts ON attempts.tenant = sessions.tenant AND attempts.mode = sessions.mode
+                        AND attempts.session = sessions.id
+          WHERE sessions.tenant = ?1 AND sessions.mode = ?2 AND sessions.due_at IS NOT NULL
+            AND sessions.due_priority = 3 AND sessions.state <> 'completed' AND attempts.account = ?3
+     ) ORDER BY session LIMIT 1";
+
+/// Forgets a tenant's account, unless the outcome of something on it is not known yet.
+pub(super) async fn forget_account(
+    connection: &mut SqliteConnection,
+    (tenant, account): &(Tenant, AccountId),
+) -> Result<Forgetting, Failure<StoreError>> {
+    let kept: Option<String> =
+        sqlx::query_scalar("SELECT account FROM accounts WHERE tenant = ?1 AND mode = ?2")
+            .bind(tenant.merchant.as_str())
+            .bind(tenant.mode.as_str())
+            .fetch_optional(&mut *connection)
+            .await?;
+    if kept.as_deref() != Some(account.as_str()) {
+        let kept = kept.map(|kept| rows::id("a learned account", &kept)).transpose()?;
+        return Ok(Forgetting::NotKept(kept));
+    }
+    let undecided: Option<String> = sqlx::query_scalar(UNDECIDED)
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .bind(account.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(session) = undecided {
+        return Ok(Forgetting::Undecided(rows::id("an attempt or refund", &session)?));
+    }
+    sqlx::query("DELETE FROM accounts WHERE tenant = ?1 AND mode = ?2")
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .execute(&mut *connection)
+        .await?;
+    Ok(Forgetting::Forgotten)
+}

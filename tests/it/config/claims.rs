@@ -1,0 +1,202 @@
+//! Merchants whose files claim the same host, Stripe account or Stripe key.
+
+use std::fs;
+use std::sync::Arc;
+
+use merchant_gateway::config::check::check;
+use merchant_gateway::config::claims::{HeldAccount, Holders};
+use merchant_gateway::config::gateway::GatewayConfig;
+use merchant_gateway::config::gateway_secret::GatewaySecretRef;
+use merchant_gateway::config::keyring::Keyring;
+use merchant_gateway::config::tenants_dir::read_tenants;
+use merchant_gateway::config::usable::usable;
+use merchant_gateway::domain::ids::{Mode, Tenant};
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::ports::FixedEnvironment;
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+use super::folders::{folder, shop};
+use super::shown;
+
+fn tenant(id: &str) -> Tenant {
+    Tenant { merchant: id.parse().unwrap(), mode: Mode::Test }
+}
+
+/// Merchants that were served on these hosts since these moments.
+fn served(hosts: &[(&str, &str, i64)]) -> Holders {
+    let host = |(host, id, since): &(&str, &str, i64)| {
+        ((*host).to_owned(), (id.parse().unwrap(), Timestamp::from_seconds(*since)))
+    };
+    Holders { hosts: hosts.iter().map(host).collect(), ..Holders::default() }
+}
+
+/// The merchants of a folder that can be served, each with a key of its own unless one is given, and what is wrong.
+fn judged(dir: &TempDir, holders: &Holders, keys: &[(&str, &str)]) -> (String, String) {
+    let own = ["A", "B", "C"].map(|id| (format!("MERCHANT_{id}__STRIPE_KEY"), format!("sk_test_of{id}")));
+    let given = keys.iter().map(|(id, key)| (format!("MERCHANT_{id}__STRIPE_KEY"), (*key).to_owned()));
+    let environment = FixedEnvironment::new(own.into_iter().chain(given));
+    let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
+    let (merchants, problems) = usable(read_tenants(dir.path(), &[]), &gateway, &environment, holders);
+    let ids: Vec<&str> = merchants.iter().map(|merchant| merchant.tenant.id().as_str()).collect();
+    (ids.join(" "), shown(&problems).replace(&format!("{}/", dir.path().display()), ""))
+}
+
+fn on_one_host() -> TempDir {
+    folder(&[("a.toml", &shop("a", "One.localhost")), ("b.toml", &shop("b", "one.localhost"))])
+}
+
+#[test]
+fn of_two_merchants_with_one_host_the_one_that_was_served_there_keeps_it() {
+    for (holder, other) in [("a", "b"), ("b", "a")] {
+        let holders = served(&[("one.localhost", holder, 5)]);
+        let (ids, problems) = judged(&on_one_host(), &holders, &[]);
+        assert_eq!(ids, holder);
+        assert_eq!(
+            problems,
+            format!(
+                "{other}.toml:4:10: hosts[0]: \"one.localhost\" already belongs to {holder}.toml:4:10; give each merchant \
+                 hosts of its own"
+            )
+        );
+    }
+}
+
+#[test]
+fn of_two_new_merchants_with_one_host_neither_has_it_and_both_are_told() {
+    let (ids, problems) = judged(&on_one_host(), &Holders::default(), &[]);
+    assert_eq!(ids, "");
+    for (file, other) in [("a", "b"), ("b", "a")] {
+        let told =
+            format!("{file}.toml:4:10: hosts[0]: \"one.localhost\" is claimed by {other}.toml:4:10 too");
+        assert!(problems.contains(&told), "{told}: {problems}");
+    }
+}
+
+#[test]
+fn a_host_that_moves_to_another_merchant_is_free_once_its_file_is_gone_or_names_it_no_more() {
+    let holders = served(&[("one.localhost", "gone", 1), ("two.localhost", "a", 1)]);
+    let dir = folder(&[("a.toml", &shop("a", "one.localhost")), ("b.toml", &shop("b", "two.localhost"))]);
+    assert_eq!(judged(&dir, &holders, &[]), ("a b".to_owned(), String::new()));
+}
+
+#[test]
+fn a_new_merchant_takes_nothing_from_one_that_is_here_though_neither_had_it_before() {
+    let holders = served(&[("old.localhost", "b", 1)]);
+    let (ids, _) = judged(&on_one_host(), &holders, &[]);
+    assert_eq!(ids, "b", "a file that is copied with an edit of the older one");
+    let holders = served(&[("old.localhost", "b", 1), ("other.localhost", "a", 1)]);
+    assert_eq!(judged(&on_one_host(), &holders, &[]).0, "", "both are here for as long");
+}
+
+#[test]
+fn a_file_with_a_mistake_gives_its_host_to_nobody() {
+    let dir = folder(&[("a.toml", &shop("a", "one.localhost")), ("b.toml", "name = ")]);
+    let (ids, problems) = judged(&dir, &served(&[("one.localhost", "b", 1)]), &[]);
+    assert_eq!(ids, "");
+    assert!(
+        problems.contains("\"one.localhost\" already belongs to b.toml, in which something"),
+        "{problems}"
+    );
+    assert_eq!(judged(&dir, &Holders::default(), &[]).0, "a");
+}
+
+#[test]
+fn a_merchant_that_is_left_out_takes_nothing_from_a_third() {
+    let c = shop("c", "two.localhost").replace("hosts = [\"", "hosts = [\"one.localhost\", \"");
+    let dir = folder(&[
+        ("a.toml", &shop("a", "one.localhost")),
+        ("b.toml", &shop("b", "two.localhost")),
+        ("c.toml", &c),
+    ]);
+    let (ids, problems) = judged(&dir, &served(&[("one.localhost", "a", 1)]), &[]);
+    assert_eq!(ids, "a b");
+    assert!(!problems.contains("b.toml:4:10: hosts"), "{problems}");
+}
+
+fn on_one_account(first: bool, second: bool) -> TempDir {
+    let file = |id: &str, shared: bool| {
+        let more = format!("[stripe]\naccount_id = \"acct_1One\"\nshared_account = {shared}");
+        shop(id, &format!("{id}.localhost")).replace("[stripe]", &more)
+    };
+    folder(&[("a.toml", &file("a", first)), ("b.toml", &file("b", second))])
+}
+
+fn paid_into(id: &str, account: &str, fingerprint: Option<String>) -> Holders {
+    let held = HeldAccount { account: account.parse().unwrap(), key_fingerprint: fingerprint, proved: true };
+    Holders { accounts: [(tenant(id), held)].into(), ..Holders::default() }
+}
+
+#[test]
+fn two_merchants_on_one_stripe_account_are_refused_unless_both_say_so() {
+    for (first, second) in [(false, false), (true, false), (false, true)] {
+        let dir = on_one_account(first, second);
+        let (ids, problems) = judged(&dir, &paid_into("b", "acct_1One", None), &[]);
+        assert_eq!(ids, "b");
+        assert_eq!(
+            problems,
+            "a.toml:7:14: stripe.account_id: the Stripe account acct_1One already belongs to b.toml:7:14; give each \
+             merchant an account of its own, or write shared_account = true below [stripe] in both files"
+        );
+        let (ids, problems) = judged(&dir, &Holders::default(), &[]);
+        assert_eq!((ids.as_str(), problems.lines().count()), ("", 2), "{problems}");
+    }
+    assert_eq!(
+        judged(&on_one_account(true, true), &Holders::default(), &[]),
+        ("a b".to_owned(), String::new())
+    );
+}
+
+#[test]
+fn a_stripe_key_that_two_merchants_have_stays_with_the_one_that_it_was_verified_for() {
+    let dir = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
+    let environment = FixedEnvironment::new([("MASTER", "8f3c1d0a5b7e9624".repeat(4))]);
+    let keyring = Keyring::load(&GatewaySecretRef::Env("MASTER".to_owned()), &[], &environment).unwrap();
+    let fingerprint = keyring.key_fingerprint(&tenant("b"), &SecretString::from("sk_test_one"));
+    let mut holders = paid_into("b", "acct_1", Some(fingerprint));
+    holders.keyring = Some(Arc::new(keyring));
+    let one = [("A", "sk_test_one"), ("B", "sk_test_one")];
+    let (ids, problems) = judged(&dir, &holders, &one);
+    assert_eq!(ids, "b");
+    assert!(problems.contains("a.toml:6:1: stripe: the account of its Stripe key already belongs to b.toml"));
+
+    // What is wrong with the other one's secrets gives its key to nobody.
+    let (ids, problems) = judged(&dir, &holders, &[("A", "sk_test_one"), ("B", "not a key")]);
+    assert_eq!(ids, "", "{problems}");
+
+    let (ids, problems) = judged(&dir, &Holders::default(), &one);
+    assert_eq!((ids.as_str(), problems.lines().count()), ("", 2), "{problems}");
+    assert!(!problems.contains("sk_test"), "{problems}");
+}
+
+#[test]
+fn check_reports_every_file_of_a_conflict_whatever_a_gateway_remembers() {
+    let dir = on_one_host();
+    let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
+    let both = [("MERCHANT_A__STRIPE_KEY", "sk_test_abc"), ("MERCHANT_B__STRIPE_KEY", "sk_test_abc")];
+    let report = check(&[dir.path().to_path_buf()], &gateway, &FixedEnvironment::new(both));
+    let told = report.to_string();
+    assert!(!report.ok && report.merchants.is_empty(), "{told}");
+    for file in ["a.toml:4:10: hosts[0]", "b.toml:4:10: hosts[0]", "a.toml:6:1: stripe", "b.toml:6:1: stripe"]
+    {
+        assert!(told.contains(file), "{file}: {told}");
+    }
+    assert!(!told.contains("sk_test"), "{told}");
+}
+
+#[test]
+fn check_warns_of_two_merchants_with_one_network_id_unless_they_share_an_account() {
+    let warned = |dir: &TempDir| {
+        let gateway = GatewayConfig::load(None, &FixedEnvironment::default(), &[]).unwrap();
+        let keys = [("MERCHANT_A__STRIPE_KEY", "sk_test_a"), ("MERCHANT_B__STRIPE_KEY", "sk_test_b")];
+        let report = check(&[dir.path().to_path_buf()], &gateway, &FixedEnvironment::new(keys));
+        assert!(report.ok, "{report}");
+        report.to_string().matches("is also the Network ID in").count()
+    };
+    let apart = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
+    assert_eq!(warned(&apart), 1);
+    let text = fs::read_to_string(apart.path().join("b.toml")).unwrap();
+    fs::write(apart.path().join("b.toml"), text.replace("profile_test_shop", "profile_test_other")).unwrap();
+    assert_eq!(warned(&apart), 0);
+    assert_eq!(warned(&on_one_account(true, true)), 0);
+}
