@@ -116,7 +116,7 @@ impl Queue {
                 self.answer(|wanted| search.covers(wanted), seen);
             }
             Err(Stopped { observed, may_go_on }) => {
-                self.answer(|wanted| begun[at].covers(wanted), |_| observed.clone());
+                self.answer(|wanted| begun[at].covers(wanted), |_| Observation::clone(&observed));
                 if !may_go_on {
                     begun.swap_remove(at);
                 }
@@ -171,7 +171,7 @@ async fn go_on(
 }
 
 fn stopped(put_off: PutOff) -> Stopped {
-    Stopped { observed: of(put_off), may_go_on: true }
+    Stopped { observed: Box::new(of(put_off)), may_go_on: true }
 }
 
 fn of(PutOff { after }: PutOff) -> Observation {

@@ -54,7 +54,7 @@ pub enum Searched {
 #[derive(Debug)]
 pub struct Stopped {
     /// What was seen instead.
-    pub observed: Observation,
+    pub observed: Box<Observation>,
     /// Whether the same page may be asked for later; else the search leads nowhere, and is to begin anew.
     pub may_go_on: bool,
 }
@@ -114,7 +114,7 @@ impl Search {
             let cause = Some("the listing did not come to its end".to_owned());
             let noted = Noted { cause, ..Noted::default() };
             let observed = Observation { noted, ..Observation::of(Seen::Unread, reply) };
-            return Err(Stopped { observed, may_go_on: false });
+            return Err(Stopped { observed: Box::new(observed), may_go_on: false });
         }
         self.clocks_agree &= reply.clock_agrees;
         let found: Vec<_> = data.into_iter().filter(|intent| self.is_sought(intent)).collect();
@@ -148,10 +148,8 @@ impl StripeAccount {
         let reply = match self.get("/v1/payment_intents", &query).await {
             Ok(reply) => reply,
             Err(error) => {
-                return Err(Stopped {
-                    observed: Observation::unanswered(Seen::Unread, &error),
-                    may_go_on: true,
-                });
+                let observed = Box::new(Observation::unanswered(Seen::Unread, &error));
+                return Err(Stopped { observed, may_go_on: true });
             }
         };
         let seen = match reply.status {
@@ -164,7 +162,7 @@ impl StripeAccount {
         };
         // What Stripe cannot go on from now, it never can.
         let may_go_on = !matches!(reply.status, 400 | 404);
-        Err(Stopped { observed: Observation::of(seen, &reply), may_go_on })
+        Err(Stopped { observed: Box::new(Observation::of(seen, &reply)), may_go_on })
     }
 }
 

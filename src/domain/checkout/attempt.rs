@@ -267,6 +267,7 @@ impl Seen {
 }
 
 /// An answer that tells nothing about the payment.
+#[expect(clippy::struct_excessive_bools, reason = "each is told apart from the others")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unknown {
     /// `Retry-After`.

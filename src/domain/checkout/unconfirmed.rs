@@ -64,16 +64,11 @@ pub(super) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
     let due = |at: Timestamp| at <= now || at > now + LONGEST_WATCH;
     let unconfirmed = session.unconfirmed.as_ref().filter(|unconfirmed| due(unconfirmed.next_try))?;
     let attempt = unconfirmed.attempt;
-    Some(match &unconfirmed.intent {
-        Some(intent) => {
-            let (intent, tries) = (intent.clone(), unconfirmed.tries);
-            Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries }
-        }
-        None => {
-            let made_by = unconfirmed.sends.effective_by(unconfirmed.repeat_until);
-            Effect::Read { attempt, intent: None, made_by }
-        }
-    })
+    let Some(intent) = unconfirmed.intent.clone() else {
+        let made_by = unconfirmed.sends.effective_by(unconfirmed.repeat_until);
+        return Some(Effect::Read { attempt, intent: None, made_by });
+    };
+    Some(Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries: unconfirmed.tries })
 }
 
 /// Applies what was seen of it; whoever calls this flags a success.

@@ -235,10 +235,8 @@ impl SellerAccount for ModelSeller {
         _: &MerchantId,
         intent: &PaymentIntentId,
     ) -> Result<Option<IntentSeen>, Noted> {
-        match self.read_intent(intent).await.seen {
-            Seen::Intent(seen) => Ok(Some(seen)),
-            _ => Err(Noted::default()),
-        }
+        let seen = self.read_intent(intent).await.seen;
+        if let Seen::Intent(seen) = seen { Ok(Some(seen)) } else { Err(Noted::default()) }
     }
 
     async fn cancel_intent(&self, intent: &PaymentIntentId, _: &str) -> Observation {
@@ -294,14 +292,14 @@ impl SellerAccount for ModelSeller {
         match self.sellers.listed(search, weather.script()) {
             Listed::Whole => {}
             Listed::More => return Ok(Searched::More),
-            Listed::Not => return Err(Stopped { observed: Seen::Unread.into(), may_go_on: true }),
+            Listed::Not => return Err(Stopped { observed: Box::new(Seen::Unread.into()), may_go_on: true }),
         }
         let found = self.request(|account, now| {
             let find =
                 |sought: &Sought| account.find(&sought.session, sought.attempt, sought.started, now).into();
             search.sought().iter().map(find).collect()
         });
-        let stopped = || Stopped { observed: Seen::Unread.into(), may_go_on: true };
+        let stopped = || Stopped { observed: Box::new(Seen::Unread.into()), may_go_on: true };
         found.await.map(Searched::Whole).ok_or_else(stopped)
     }
 }
