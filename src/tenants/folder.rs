@@ -94,7 +94,7 @@ async fn remember(services: &Arc<Services>, usable: &[UsableMerchant]) {
     let store = Arc::clone(&services.store);
     let writing = services.io.run(async move { store.serve_hosts(served, now).await });
     if let Err(error) = writing.await.map_err(lost).and_then(|written| written) {
-        tracing::warn!(%error, "served_hosts_not_kept");
+        tracing::warn!(cause = %error, "served_hosts_not_kept");
     }
 }
 

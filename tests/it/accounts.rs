@@ -265,7 +265,7 @@ async fn a_key_that_is_proved_to_open_an_account_goes_before_one_whose_file_says
         world.start_until("stripe_account_taken", 1);
         let line = logged(&world, "stripe_account_taken");
         assert_eq!(line["merchant"], OTHER_SHOP, "{line}");
-        assert!(line["error"].as_str().unwrap().contains("the merchant aaa is paid into"), "{line}");
+        assert!(line["cause"].as_str().unwrap().contains("the merchant aaa is paid into"), "{line}");
         world.wait_for("stripe_account_known", 2);
         assert_eq!(readiness(&world).await, format!("ready\n{why}\n"));
         world.kill();
@@ -302,7 +302,7 @@ async fn a_merchant_that_has_moved_is_paid_into_its_new_account_once_the_former_
     move_away(&mut world);
     world.start_until("stripe_account_differs", 1);
     let line = logged(&world, "stripe_account_differs");
-    assert!(line["error"].as_str().unwrap().contains("POST /admin/v1/account/forget?tenant="), "{line}");
+    assert!(line["cause"].as_str().unwrap().contains("POST /admin/v1/account/forget?tenant="), "{line}");
 
     let operator = Operator::of(&world);
     let forget = async |shop: &str, account: &str| {
@@ -329,7 +329,7 @@ fn a_copied_host_takes_nothing_from_the_shop_that_was_there_until_its_file_is_go
     for _ in 0..2 {
         world.start_until("stripe_account_known", 2);
         let line = logged(&world, "tenant_left_out");
-        let problem = line["problem"].as_str().unwrap();
+        let problem = line["cause"].as_str().unwrap();
         assert!(problem.contains("aaa.toml:") && problem.contains("kiln-works.toml:"), "{problem}");
         world.kill();
     }

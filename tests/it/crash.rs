@@ -1,10 +1,13 @@
 //! The real process is killed where it hurts most, and started again.
 
-use merchant_gateway::emulator::HoldPoint;
+use merchant_gateway::emulator::{HoldPoint, KeySeed};
 use serde_json::json;
 
 use crate::support::client::{Speaks, total};
-use crate::support::world::{OTHER_KEY, SHOP_KEY, World};
+use crate::support::world::{SHOP_KEY, World};
+
+/// Another key of the other shop's account.
+const MIXED_UP: &str = "sk_test_canaryMixedUp";
 
 /// The process dies while Stripe has the request, before or after the money has moved; nobody asks again.
 async fn killed_at(point: HoldPoint) {
@@ -110,7 +113,10 @@ async fn a_key_of_another_account_never_decides_what_became_of_a_payment() {
     assert!(lost.is_err());
 
     // Someone mixed up the keys: this one opens the other shop's account.
-    world.settings.push(("MERCHANT_HARBOR_COFFEE__STRIPE_KEY", OTHER_KEY));
+    let mut keys = world.shops[1].account.clone();
+    keys.secret_keys.push(KeySeed { key: MIXED_UP.to_owned(), may_read_account: true });
+    world.emulator.add_account(&keys).unwrap();
+    world.settings.push(("MERCHANT_HARBOR_COFFEE__STRIPE_KEY", MIXED_UP));
     world.start_until("Stripe account is not known yet", 3);
     let client = world.client(Speaks::Modern);
     let seen = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;

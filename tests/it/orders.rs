@@ -297,7 +297,7 @@ async fn no_route_takes_a_query_parameter_that_it_does_not_know() {
     let (status, told) = operator.get("").await;
     let detail = told["detail"].as_str().unwrap();
     assert!(
-        status == 404 && detail.contains("orders, sessions, flags, deliveries and stripe-events"),
+        status == 404 && detail.contains("orders, sessions, flags, deliveries, stripe-events and account"),
         "{told}"
     );
 }

@@ -16,7 +16,7 @@ use store::StoreMistakes;
 use world::{Mistakes, NO_REASON, World};
 
 /// How many histories the suite runs.
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 11_500;
 
 /// Within so many, each mistake must show.
 const SABOTEUR_SEEDS: u64 = 1000;
@@ -103,7 +103,7 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("webhook twice", 2000),
         ("webhook lost", 2000),
         ("webhook followed up", 500),
-        ("unexplained payment read", 400),
+        ("unexplained payment read", 500),
         ("paid on a page", 1000),
         ("frozen: disagrees", 50),
         ("frozen: conflict", 50),

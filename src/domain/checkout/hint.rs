@@ -90,7 +90,7 @@ pub(super) fn heard(session: &Session, hint: &Hint, context: &Context<'_>) -> Re
 const fn is_looked_at(state: &State) -> bool {
     match state {
         State::Charging(Charging { phase, .. }) => match phase {
-            Phase::Sending { .. } => false,
+            Phase::Sending => false,
             Phase::Reading { .. } | Phase::Canceling { .. } => true,
         },
         State::AwaitingHosted { .. } | State::ClosingHosted { .. } => true,
