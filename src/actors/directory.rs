@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Arbiter, ArbiterHandle};
+use actix::{Addr, Arbiter, ArbiterHandle};
 use async_trait::async_trait;
 use dashmap::mapref::entry::Entry;
 use dashmap::{DashMap, DashSet};
@@ -71,9 +71,8 @@ impl Directory {
             return;
         };
         let shared = Arc::new(Shared::new(setup, &self.services));
-        let (of_actor, services) = (Arc::clone(&shared), Arc::clone(&self.services));
-        let actor = MerchantActor::new(of_actor, services, setup.given_account.clone());
-        let address = MerchantActor::start_in_arbiter(thread, |_| actor);
+        let of_actor = (Arc::clone(&shared), Arc::clone(&self.services));
+        let address = MerchantActor::start_on(thread, of_actor, setup.given_account.clone());
         let handle = MerchantHandle::new(
             address,
             shared,

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::directory::LiveSessions;
-use super::merchant::{MerchantActor, Shared, VerifyNow};
+use super::merchant::{MerchantAddress, Shared, VerifyNow};
 use super::preparation::rendered;
 use super::services::Services;
 use super::session::{Ask, GiveUp, SessionActor, Wake};
@@ -41,7 +41,7 @@ const TRIES: u32 = 3;
 #[derive(Clone)]
 pub struct MerchantHandle {
     /// Keeps the actor alive.
-    actor: Addr<MerchantActor>,
+    actor: MerchantAddress,
     pub(super) shared: Arc<Shared>,
     pub(super) services: Arc<Services>,
     sessions: Arc<LiveSessions>,
@@ -50,7 +50,7 @@ pub struct MerchantHandle {
 
 impl MerchantHandle {
     pub(super) fn new(
-        actor: Addr<MerchantActor>,
+        actor: MerchantAddress,
         shared: Arc<Shared>,
         services: Arc<Services>,
         (sessions, thread): (Arc<LiveSessions>, ArbiterHandle),
@@ -203,7 +203,9 @@ impl MerchantHandle {
             self.stored(async move { services.store.forget_account(&tenant, &account).await }).await?;
         if forgotten == Forgetting::Forgotten {
             self.services.payees.release(&self.shared.tenant.merchant);
-            self.actor.do_send(VerifyNow);
+            if let Some(actor) = self.actor.load_full() {
+                actor.do_send(VerifyNow);
+            }
         }
         Ok(forgotten)
     }

@@ -1,13 +1,14 @@
 //! The merchant actor: the single writer of what a merchant is. Readers take the published view without a mailbox.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle,
+    StreamHandler, WrapFuture,
 };
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use secrecy::SecretString;
 
 use super::account::{Learned, Missed, Unlearned, claim, learn, remembered};
@@ -120,10 +121,17 @@ fn reliable(services: &Services) -> Records {
     restored.map_or(Records::Whole, |restored| Records::Reconciled { restored })
 }
 
+/// Where a merchant's actor is reached: one that died of a panic has a successor. Holding this keeps it alive.
+pub(super) type MerchantAddress = Arc<ArcSwapOption<Addr<MerchantActor>>>;
+
 pub(super) struct MerchantActor {
     shared: Arc<Shared>,
     services: Arc<Services>,
     given_account: Option<AccountId>,
+    thread: ArbiterHandle,
+    /// Of this actor, and of its successor; gone once nobody asks it any more.
+    address: Weak<ArcSwapOption<Addr<Self>>>,
+    started: bool,
     /// Whether the account is being verified, or will be after a pause.
     verifying: bool,
     /// The next verification, where it waits for its time.
@@ -133,18 +141,46 @@ pub(super) struct MerchantActor {
 }
 
 impl MerchantActor {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        services: Arc<Services>,
+    /// Starts the actor of a merchant on a thread.
+    pub(super) fn start_on(
+        thread: &ArbiterHandle,
+        (shared, services): (Arc<Shared>, Arc<Services>),
         given_account: Option<AccountId>,
-    ) -> Self {
-        Self {
+    ) -> MerchantAddress {
+        let address = MerchantAddress::default();
+        let actor = Self {
             shared,
             services,
             given_account,
+            thread: thread.clone(),
+            address: Arc::downgrade(&address),
+            started: false,
             verifying: true,
             next_try: None,
             pause: FIRST_PAUSE,
+            missed: Missed::default(),
+        };
+        actor.start_at(&address);
+        address
+    }
+
+    fn start_at(self, address: &MerchantAddress) {
+        let thread = self.thread.clone();
+        address.store(Some(Arc::new(Self::start_in_arbiter(&thread, |_| self))));
+    }
+
+    /// The actor that goes on where this one died. It waits before it verifies, as after any failure.
+    fn successor(&mut self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            services: Arc::clone(&self.services),
+            given_account: self.given_account.clone(),
+            thread: self.thread.clone(),
+            address: Weak::clone(&self.address),
+            started: false,
+            verifying: true,
+            next_try: None,
+            pause: (self.pause * 2).min(LONGEST_PAUSE),
             missed: Missed::default(),
         }
     }
@@ -250,6 +286,7 @@ impl Actor for MerchantActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        self.started = true;
         let next = async |news: Arc<KeyBox>| Some((news.next().await, news));
         ctx.add_stream(futures_util::stream::unfold(Arc::clone(&self.shared.keys), next));
         let this = ctx.address().downgrade();
@@ -258,7 +295,21 @@ impl Actor for MerchantActor {
                 actor.do_send(GaveWay(taken));
             }
         });
-        ctx.notify(Recall);
+        if self.pause == FIRST_PAUSE {
+            ctx.notify(Recall);
+        } else {
+            ctx.notify_later(Recall, self.pause);
+        }
+    }
+}
+
+impl Drop for MerchantActor {
+    /// A panic ends what it meets and nothing else: without its actor a merchant would stay as its key and account were. While
+    /// somebody has its address, an actor ends by a panic alone, or with its thread, on which no successor starts.
+    fn drop(&mut self) {
+        if let Some(address) = self.address.upgrade().filter(|_| self.started) {
+            self.successor().start_at(&address);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod inbox;
 mod outbox;
+mod restores;
 mod retention;
 mod served;
 
@@ -11,21 +12,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use restores::Restores;
 use served::ServedHosts;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, Epoch, Forgetting,
-    Holdings, KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, Reconciliation, RefundRow,
-    Resolution, Store, StoreError, TokenUse, VerifiedKey, WhichFlags, WhichOrders, name,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, Forgetting, Holdings,
+    KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, RefundRow, Resolution, Store,
+    StoreError, TokenUse, VerifiedKey, WhichFlags, WhichOrders, name,
 };
-use crate::domain::checkout::attempt::{AttemptEnd, Flag};
+use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::due::{Priority, priority};
 use crate::domain::checkout::session::{Session, Version};
 use crate::domain::checkout::timeline::{EDITS_KEPT, Entry, NotBegun};
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, PaymentIntentId, RefundNumber,
-    SessionId, SptHash, StripeEventId, Tenant,
+    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash,
+    StripeEventId, Tenant,
 };
 use crate::domain::order::OrderState;
 use crate::domain::time::Timestamp;
@@ -35,10 +37,11 @@ use crate::domain::time::Timestamp;
 pub struct MemoryStore {
     shops: Mutex<BTreeMap<Tenant, Shop>>,
     served: Mutex<ServedHosts>,
+    restores: Mutex<Restores>,
 }
 
 /// All rows of one tenant. Nothing of a tenant can be reached but through its own.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Shop {
     sessions: BTreeMap<SessionId, SessionRow>,
     attempts: BTreeMap<(SessionId, AttemptNumber), AttemptRow>,
@@ -56,7 +59,7 @@ struct Shop {
     given_numbers: BTreeMap<String, (u32, u32)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct SessionRow {
     version: Version,
     session: Session,
@@ -274,58 +277,6 @@ impl Store for MemoryStore {
 }
 
 /// Nothing in memory was ever restored.
-#[async_trait]
-impl Reconciliation for MemoryStore {
-    fn unreconciled(&self, _: &Tenant) -> Vec<Epoch> {
-        Vec::new()
-    }
-
-    fn last_restore(&self) -> Option<Timestamp> {
-        None
-    }
-
-    async fn reconciled(&self, _: &Tenant, _: &Epoch) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn numbers_given(&self, tenant: &Tenant, epoch: &Epoch, count: u32) -> Result<(), StoreError> {
-        let mut shops = self.shops();
-        let shop = shops.entry(tenant.clone()).or_default();
-        let undecided = shop.attempts.values().filter(|row| row.end.is_none()).count();
-        let base = shop.last_number().saturating_add(u32::try_from(undecided).unwrap_or(u32::MAX));
-        let (_, known) = shop.given_numbers.entry(epoch.id.clone()).or_insert((base, count));
-        *known = count.max(*known);
-        Ok(())
-    }
-
-    async fn began_before(&self, tenant: &Tenant, moment: Timestamp) -> Result<bool, StoreError> {
-        let shops = self.shops();
-        let began = |shop: &Shop| shop.sessions.values().any(|row| row.session.created < moment);
-        Ok(shops.get(tenant).is_some_and(began))
-    }
-
-    async fn session_paid_by(
-        &self,
-        tenant: &Tenant,
-        payment: &PaymentIntentId,
-    ) -> Result<Option<SessionId>, StoreError> {
-        let shops = self.shops();
-        let Some(shop) = shops.get(tenant) else { return Ok(None) };
-        let paid = shop.orders.values().find(|placed| placed.order.payment_intent == *payment);
-        Ok(paid.map(|placed| placed.order.session.clone()))
-    }
-
-    async fn flag(&self, tenant: &Tenant, flag: Flag) -> Result<bool, StoreError> {
-        let mut shops = self.shops();
-        let shop = shops.entry(tenant.clone()).or_default();
-        let is_new = !shop.flags.iter().any(|known| known.flag.intent == flag.intent);
-        if is_new {
-            shop.flags.push(KeptFlag { flag, resolution: None });
-        }
-        Ok(is_new)
-    }
-}
-
 /// Leaves out the edits that are neither among a session's first nor among its last.
 fn leave_out_edits(timeline: &mut Vec<Entry>) {
     let kept = usize::try_from(EDITS_KEPT).unwrap_or(usize::MAX);

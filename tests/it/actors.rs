@@ -8,6 +8,7 @@ mod budget;
 mod history;
 mod house;
 mod listings;
+mod restores;
 mod seller;
 mod stopping;
 mod store;
@@ -24,7 +25,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use history::History;
 use house::{House, on_one_thread};
-use weather::Counts;
+use weather::{Counts, Weather};
 
 use crate::support::shop;
 
@@ -48,7 +49,7 @@ fn run(seed: u64) -> Ended {
     on_one_thread(async {
         let history = History::new(seed);
         let result = std::rc::Rc::clone(&history).run().await;
-        let weather = &history.house.weather;
+        let weather = &history.weather;
         Ended { result, counts: weather.counts(), lines: weather.history() }
     })
 }
@@ -304,5 +305,26 @@ fn little_disk_space_turns_new_checkouts_away_and_lets_those_that_began_be_paid(
         assert!(paid.order.is_some());
         house.disk.saw(2, 2);
         house.merchants[0].create(shop::two_mugs()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_merchant_whose_actor_dies_while_its_account_is_verified_is_verified_again() {
+    on_one_thread(async {
+        let house = House::open(Weather::calm(), 1, &[shop::view()]);
+        house.weather.write(|script| {
+            script.account_unread = true;
+            script.next_step_panics = true;
+        });
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(house.weather.counted("actor panicked"), 1, "it has drawn how long it waits");
+        assert_eq!(house.merchants[0].view().account, None);
+        house.weather.write(|script| script.account_unread = false);
+        sleep(Duration::from_secs(5)).await;
+        assert!(house.merchants[0].view().account.is_some());
+        let session = house.ready().await;
+        let paid =
+            house.merchants[0].ask(&session.id, house.payment(&session, "spt_again0001")).await.unwrap();
+        assert!(paid.order.is_some());
     });
 }

@@ -2,18 +2,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use merchant_gateway::actors::MerchantHandle;
+use merchant_gateway::actors::Arbiters;
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::session::{Session, State};
 use merchant_gateway::domain::ids::{HostedPageId, Revision, SessionId, Tenant};
+use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::house::{House, key, pay};
+use super::house::{House, Outside, Rows, key, pay};
 use super::weather::Weather;
 use crate::support::model_stripe::{CARDS, Card};
 use crate::support::shop;
@@ -28,21 +30,31 @@ const PATIENCE: Duration = Duration::from_hours(4);
 const CROWD: usize = 90;
 
 pub struct History {
-    pub house: House,
+    pub weather: Arc<Weather>,
+    /// The process that serves.
+    pub(super) house: RefCell<Rc<House>>,
+    pub(super) views: Vec<MerchantView>,
+    /// Whether a backup is put back in the course of it.
+    pub(super) restores: bool,
     checkouts: RefCell<Vec<Rc<Checkout>>>,
     /// What callers were told of paid sessions.
     told: RefCell<Vec<(SessionId, String)>>,
 }
 
 /// One checkout, as its shoppers know it.
-struct Checkout {
-    merchant: MerchantHandle,
+pub(super) struct Checkout {
+    tenant: Tenant,
     id: SessionId,
     shown: Cell<(Revision, Option<Money>)>,
 }
 
 impl History {
     pub fn new(seed: u64) -> Rc<Self> {
+        Self::of(seed, Rows::default())
+    }
+
+    /// One whose process finds these rows.
+    pub(super) fn of(seed: u64, rows: Rows) -> Rc<Self> {
         let weather = Weather::of_seed(seed);
         let shops = 1 + weather.draw(|chance| chance.below(2));
         let views: Vec<_> = (0..shops)
@@ -53,29 +65,56 @@ impl History {
                 view
             })
             .collect();
-        let house = House::open(weather, seed, &views);
-        Rc::new(Self { house, checkouts: RefCell::default(), told: RefCell::default() })
+        let restores = rows.retention.is_some();
+        let house = House::start(&Arbiters::on_this_thread(), Outside::new(weather, seed), &views, rows);
+        Rc::new(Self {
+            weather: Arc::clone(&house.weather),
+            house: RefCell::new(Rc::new(house)),
+            views,
+            restores,
+            checkouts: RefCell::default(),
+            told: RefCell::default(),
+        })
+    }
+
+    /// The process that serves now.
+    pub(super) fn house(&self) -> Rc<House> {
+        Rc::clone(&self.house.borrow())
     }
 
     /// Runs it to its end; `Err` says what must not be.
     pub async fn run(self: Rc<Self>) -> Result<(), String> {
-        let checkouts = 2 + self.house.weather.draw(|chance| chance.below(3));
+        let restoring = self.restores.then(|| actix::spawn(Rc::clone(&self).restore()));
+        let checkouts = 2 + self.weather.draw(|chance| chance.below(3));
         let shoppers = (0..checkouts).map(|_| actix::spawn(Rc::clone(&self).shop()));
         for ended in join_all(shoppers).await {
             ended.map_err(|error| format!("a caller was lost: {error}"))?;
+        }
+        if let Some(restoring) = restoring {
+            restoring.await.map_err(|error| format!("the restore was lost: {error}"))?;
+        }
+        if self.restores {
+            self.after_the_restore().await?;
         }
         self.checkouts.borrow_mut().clear();
         self.settle().await?;
         // The last late requests arrive.
         sleep(Duration::from_mins(1)).await;
+        if self.restores {
+            self.forget_what_is_old().await;
+        }
         self.check().await;
-        self.house.weather.broken().map_or(Ok(()), Err)
+        self.weather.broken().map_or(Ok(()), Err)
     }
 
     async fn shop(self: Rc<Self>) {
+        if self.restores {
+            // Some come before the backup, some after it, some after the restore.
+            sleep(self.millis(0, 120_000)).await;
+        }
         let Some(checkout) = self.begin().await else { return };
         self.checkouts.borrow_mut().push(Rc::clone(&checkout));
-        let callers = 6 + self.house.weather.draw(|chance| chance.below(9));
+        let callers = 6 + self.weather.draw(|chance| chance.below(9));
         let asking = (0..callers).map(|_| {
             let wait = self.millis(0, 110_000);
             let (history, checkout) = (&self, &checkout);
@@ -87,18 +126,23 @@ impl History {
         join_all(asking).await;
     }
 
+    pub(super) fn all_checkouts(&self) -> Vec<Rc<Checkout>> {
+        self.checkouts.borrow().clone()
+    }
+
     /// Begins a checkout, as often as it takes.
     async fn begin(&self) -> Option<Rc<Checkout>> {
-        let weather = &self.house.weather;
-        let merchant = weather.draw(|chance| chance.pick(&self.house.merchants).clone());
+        let weather = &self.weather;
+        let tenant = weather.draw(|chance| chance.pick(&self.views).tenant());
         for _ in 0..50 {
-            let asked = Instant::now();
-            let answer = merchant.create(shop::two_mugs()).await;
+            let (house, asked) = (self.house(), Instant::now());
+            let merchant = house.merchant(&tenant);
+            let answer = self.of_process(&house, merchant.create(shop::two_mugs())).await;
             self.waited(asked.elapsed());
-            if let Ok(Answer { session, .. }) = answer.map(|answer| *answer) {
+            if let Some(Ok(Answer { session, .. })) = answer.map(|answer| answer.map(|answer| *answer)) {
                 let total = session.quote().map(|quote| quote.total);
                 let shown = Cell::new((session.revision, total));
-                return Some(Rc::new(Checkout { merchant, id: session.id, shown }));
+                return Some(Rc::new(Checkout { tenant, id: session.id, shown }));
             }
             sleep(Duration::from_secs(5)).await;
         }
@@ -107,7 +151,7 @@ impl History {
     }
 
     async fn call(&self, checkout: &Checkout) {
-        let draw = |below| self.house.weather.draw(|chance| chance.below(below));
+        let draw = |below| self.weather.draw(|chance| chance.below(below));
         match draw(100) {
             0..20 => self.ask(checkout, Command::Read).await,
             20..32 => {
@@ -133,13 +177,13 @@ impl History {
 
     /// Whoever is given a page's address may pay there, sooner or later or never.
     fn may_pay(&self, checkout: &Checkout, page: &HostedPageId) {
-        let weather = &self.house.weather;
+        let weather = &self.weather;
         weather.note("page shown");
         if !weather.draw(|chance| chance.per_mille(700)) {
             return;
         }
-        let (key, page) = (key(checkout.merchant.tenant()), page.clone());
-        let (stripe, wait) = (self.house.stripe.clone(), self.millis(500, 60_000));
+        let (key, page) = (key(&checkout.tenant), page.clone());
+        let (stripe, wait) = (self.house().stripe.clone(), self.millis(500, 60_000));
         tokio::task::spawn_local(async move {
             sleep(wait).await;
             stripe.pay_on_page(&key, &page);
@@ -147,8 +191,8 @@ impl History {
     }
 
     /// Pays what was shown last: with a token of this checkout, new or used before, or rarely with one of another.
-    fn payment(&self, checkout: &Checkout) -> Command {
-        let weather = &self.house.weather;
+    pub(super) fn payment(&self, checkout: &Checkout) -> Command {
+        let weather = &self.weather;
         let (revision, total) = checkout.shown.get();
         let all = self.checkouts.borrow();
         let foreign = weather.draw(|chance| chance.per_mille(60));
@@ -159,24 +203,27 @@ impl History {
         let card =
             weather.draw(|chance| if chance.per_mille(550) { Card::Pays } else { *chance.pick(&CARDS) });
         let total = total.unwrap_or_else(|| Money::new(4361, shop::usd()));
-        self.house.grant(owner.merchant.tenant(), &token, (card, total));
+        self.house().grant(&owner.tenant, &token, (card, total));
         pay(&token, revision)
     }
 
     /// Asks, and sometimes goes before the answer.
-    async fn ask(&self, checkout: &Checkout, command: Command) {
+    pub(super) async fn ask(&self, checkout: &Checkout, command: Command) {
         let (asked, died) = (Instant::now(), self.deaths());
-        let asking = checkout.merchant.ask(&checkout.id, command.clone());
-        let leaves = self.house.weather.draw(|chance| chance.per_mille(80));
+        let house = self.house();
+        let merchant = house.merchant(&checkout.tenant);
+        let asking = self.of_process(&house, merchant.ask(&checkout.id, command.clone()));
+        let leaves = self.weather.draw(|chance| chance.per_mille(80));
         let patience = if leaves { self.millis(0, 8000) } else { PATIENCE };
         let answer = timeout(patience, asking).await;
         self.waited(asked.elapsed());
         match answer {
-            Err(_) => self.house.weather.note("caller gave up"),
-            Ok(answer) => {
+            Err(_) => self.weather.note("caller gave up"),
+            Ok(None) => {}
+            Ok(Some(answer)) => {
                 let turned_away = matches!(answer, Err(Rejection::Busy | Rejection::Undecided));
                 if turned_away && asked.elapsed() == Duration::ZERO && died == self.deaths() {
-                    self.house.weather.note("mailbox full");
+                    self.weather.note("mailbox full");
                 }
                 self.answered(checkout, (&command, asked.elapsed()), answer);
             }
@@ -189,7 +236,7 @@ impl History {
         (command, waited): (&Command, Duration),
         answer: Result<Box<Answer>, Rejection>,
     ) {
-        let weather = &self.house.weather;
+        let weather = &self.weather;
         let paying = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
         match answer {
             Ok(answer) => {
@@ -218,29 +265,41 @@ impl History {
         }
     }
 
+    /// Asks a process; `None` when it dies meanwhile.
+    async fn of_process<T>(&self, house: &House, asking: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = house.life.ended() => {
+                self.weather.note("process died under a caller");
+                None
+            }
+            answer = asking => Some(answer),
+        }
+    }
+
     fn deaths(&self) -> u64 {
-        self.house.weather.counted("actor panicked")
+        self.weather.counted("actor panicked")
     }
 
     fn waited(&self, span: Duration) {
         if span >= Duration::from_secs(20) {
-            self.house.weather.note("deadline passed");
+            self.weather.note("deadline passed");
         }
         if span > LONGEST_WAIT {
-            self.house.weather.breaks(format!("a caller waited for {span:?}"));
+            self.weather.breaks(format!("a caller waited for {span:?}"));
         }
     }
 
     fn millis(&self, least: u64, most: u64) -> Duration {
-        Duration::from_millis(self.house.weather.draw(|chance| chance.millis(least, most)).unsigned_abs())
+        Duration::from_millis(self.weather.draw(|chance| chance.millis(least, most)).unsigned_abs())
     }
 
     /// Lets time pass until nothing is undecided and every actor has gone to rest.
     async fn settle(&self) -> Result<(), String> {
         loop {
             let mut under_way = None;
-            for (tenant, id) in self.house.store.sessions() {
-                match self.house.row(&tenant, &id).await.session.map(|(_, session)| session.state) {
+            for (tenant, id) in self.house().store.sessions() {
+                match self.house().row(&tenant, &id).await.session.map(|(_, session)| session.state) {
                     Some(
                         State::Charging(_)
                         | State::OpeningHosted(_)
@@ -258,11 +317,11 @@ impl History {
                     | None => {}
                 }
             }
-            let at_work = self.house.at_work();
-            if under_way.is_none() && at_work == 0 && self.house.weather.is_over() {
+            let at_work = self.house().at_work();
+            if under_way.is_none() && at_work == 0 && self.weather.is_over() {
                 return Ok(());
             }
-            if self.house.weather.passed() > PATIENCE {
+            if self.weather.passed() > PATIENCE {
                 return Err(format!("undecided: {under_way:?}; still at work: {at_work}"));
             }
             sleep(Duration::from_secs(5)).await;
@@ -270,17 +329,20 @@ impl History {
     }
 
     async fn check(&self) {
-        for (tenant, id) in self.house.store.sessions() {
+        for (tenant, id) in self.house().store.sessions() {
             if let Err(broken) = self.check_session(&tenant, &id).await {
-                self.house.weather.breaks(broken);
+                self.weather.breaks(broken);
             }
         }
     }
 
     async fn check_session(&self, tenant: &Tenant, id: &SessionId) -> Result<(), String> {
-        let loaded = self.house.row(tenant, id).await;
-        let Some((_, Session { state, .. })) = loaded.session else { return Ok(()) };
-        self.house.weather.note(match state {
+        let loaded = self.house().row(tenant, id).await;
+        let paid = self.house().paid(tenant, id);
+        let Some((_, Session { state, .. })) = loaded.session else {
+            return self.check_lost(tenant, id, &paid).await;
+        };
+        self.weather.note(match state {
             State::Completed { .. } => "ends completed",
             State::Canceled { .. } => "ends canceled",
             State::Ready { .. } => "ends ready",
@@ -292,7 +354,6 @@ impl History {
             | State::Frozen { .. }
             | State::Expired => "ends otherwise",
         });
-        let paid = self.house.paid(tenant, id);
         if paid.len() > 1 {
             return Err(format!("{id} was charged {} times", paid.len()));
         }
@@ -308,7 +369,12 @@ impl History {
                 }
             }
             (Some(_), None) => return Err(format!("{id} has an order that nobody paid")),
+            (None, Some(payment)) if self.is_flagged(tenant, payment).await => self.weather.note("flagged"),
             (None, Some(payment)) => return Err(format!("{} of {id} has no order", payment.id)),
+        }
+        if self.restores {
+            // An order that is placed once more after a restore is another record of the same payment.
+            return Ok(());
         }
         let told = self.told.borrow();
         let mut told = told.iter().filter(|(of, _)| of == id).map(|(_, text)| text);

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle, MerchantSetup, Payees, Services};
+use merchant_gateway::config::gateway::RetentionConfig;
 use merchant_gateway::config::gateway_secret::GatewaySecretRef;
 use merchant_gateway::config::keyring::Keyring;
 use merchant_gateway::domain::address::Buyer;
@@ -15,9 +16,9 @@ use merchant_gateway::domain::checkout::session::Session;
 use merchant_gateway::domain::ids::{Revision, SessionId, Tenant};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::time::Span;
+use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::{Clock, FixedEnvironment};
-use merchant_gateway::runtime::{DiskSpace, Io, PublicLinks, StripePlaces, sweep};
+use merchant_gateway::runtime::{DiskSpace, Io, Kept, PublicLinks, StripePlaces, retain, sweep};
 use merchant_gateway::store::MemoryStore;
 use merchant_gateway::store::{Loaded, Store};
 use secrecy::SecretString;
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 
 use super::seller::ModelSellers;
 use super::store::MoodyStore;
-use super::weather::{FatalIds, PausedClock, Weather};
+use super::weather::{FatalIds, Life, PausedClock, Weather};
 use crate::support::model_stripe::{Card, Payment as Charged, Token};
 use crate::support::shop;
 
@@ -41,10 +42,35 @@ pub struct House {
     pub stripe: ModelSellers,
     pub merchants: Vec<MerchantHandle>,
     pub disk: Arc<DiskSpace>,
+    pub life: Life,
     services: Arc<Services>,
     /// How many hold the services while no session is live.
     holders: usize,
     _sweeping: watch::Sender<bool>,
+}
+
+/// What is around a process and outlives it.
+pub struct Outside {
+    pub weather: Arc<Weather>,
+    pub clock: Arc<dyn Clock>,
+    pub stripe: ModelSellers,
+    pub seed: u64,
+}
+
+impl Outside {
+    pub fn new(weather: Weather, seed: u64) -> Self {
+        let weather = Arc::new(weather);
+        let clock: Arc<dyn Clock> = Arc::new(PausedClock::new());
+        let stripe = ModelSellers::new(Arc::clone(&weather), Arc::clone(&clock));
+        Self { weather, clock, stripe, seed }
+    }
+}
+
+/// What a process finds, and what of it goes away; `None` where nothing does.
+#[derive(Default)]
+pub struct Rows {
+    pub rows: MemoryStore,
+    pub retention: Option<RetentionConfig>,
 }
 
 impl House {
@@ -61,22 +87,28 @@ impl House {
 
     /// The same with its actors on other threads.
     pub fn open_on(arbiters: &Arbiters, (weather, seed): (Weather, u64), views: &[MerchantView]) -> Self {
-        let weather = Arc::new(weather);
-        let clock: Arc<dyn Clock> = Arc::new(PausedClock::new());
-        let store = Arc::new(MoodyStore::new(Arc::clone(&weather)));
-        let stripe = ModelSellers::new(Arc::clone(&weather), Arc::clone(&clock));
+        Self::start(arbiters, Outside::new(weather, seed), views, Rows::default())
+    }
+
+    /// Starts a process on some rows.
+    pub fn start(arbiters: &Arbiters, outside: Outside, views: &[MerchantView], rows: Rows) -> Self {
+        let Outside { weather, clock, stripe, seed } = outside;
+        let life = Life::begin();
+        let stripe = stripe.of_process(life.clone());
+        let store = MoodyStore::new(Arc::clone(&weather), rows.rows, life.clone(), rows.retention.is_some());
+        let store = Arc::new(store);
         let environment = FixedEnvironment::new([("MASTER", "8f3c1d0a5b7e9624".repeat(4))]);
         let reference = GatewaySecretRef::Env("MASTER".to_owned());
         let keyring = Arc::new(Keyring::load(&reference, &[], &environment).unwrap());
         let disk = Arc::new(DiskSpace::default());
-        let rest = Arc::new(MemoryStore::new());
+        let rest = Arc::clone(&store.rows);
         let services = Arc::new(Services {
             store: store.clone(),
-            outbox: Arc::new(MemoryStore::new()),
+            outbox: rest.clone(),
             reconciliation: rest.clone(),
             settle: Span::seconds(150),
             inbox: rest.clone(),
-            retention: Arc::new(MemoryStore::new()),
+            retention: rest.clone(),
             disk: Arc::clone(&disk),
             stripe: Arc::new(stripe.clone()),
             places: Arc::new(StripePlaces::within(None)),
@@ -106,8 +138,29 @@ impl House {
         // The directory, and of every merchant its actor, its handles here and there.
         let holders = Arc::strong_count(&services);
         let (sweeping, stopped) = watch::channel(false);
-        services.io.start(sweep(store.clone(), clock, directory, stopped));
-        Self { weather, store, stripe, merchants, disk, services, holders, _sweeping: sweeping }
+        services.io.start(sweep(store.clone(), Arc::clone(&clock), directory, stopped.clone()));
+        if let Some(rules) = rows.retention {
+            let kept = Kept { retention: rest.clone(), inbox: rest.clone(), reconciliation: rest };
+            services.io.start(retain(kept, rules, clock, stopped));
+        }
+        Self { weather, store, stripe, merchants, disk, life, services, holders, _sweeping: sweeping }
+    }
+
+    /// What is around the process, for one that follows it. Its ids are others.
+    pub fn outside(&self, seed: u64) -> Outside {
+        let (weather, clock) = (Arc::clone(&self.weather), Arc::clone(&self.services.clock));
+        Outside { weather, clock, stripe: self.stripe.clone(), seed }
+    }
+
+    pub fn merchant(&self, tenant: &Tenant) -> &MerchantHandle {
+        self.merchants
+            .iter()
+            .find(|merchant| merchant.tenant() == tenant)
+            .expect("a merchant of this process")
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.services.clock.now()
     }
 
     /// How many session actors live, under whatever address, and pieces of work that they have begun.

@@ -25,7 +25,7 @@ use merchant_gateway::stripe::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
 
-use super::weather::{Script, Weather, panics};
+use super::weather::{Life, Script, Weather, panics};
 use crate::support::chance::Chance;
 use crate::support::model_refunds::AskedBack;
 use crate::support::model_stripe::{ModelStripe, Sent};
@@ -39,6 +39,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub struct ModelSellers {
     weather: Arc<Weather>,
     clock: Arc<dyn Clock>,
+    /// Of the process that asks.
+    life: Life,
     accounts: Arc<Mutex<BTreeMap<String, ModelStripe>>>,
     /// How often a page of each listing was asked for.
     asked: Arc<Mutex<BTreeMap<(Timestamp, SessionId), u32>>>,
@@ -59,7 +61,13 @@ struct ModelSeller {
 
 impl ModelSellers {
     pub fn new(weather: Arc<Weather>, clock: Arc<dyn Clock>) -> Self {
-        Self { weather, clock, accounts: Arc::default(), asked: Arc::default() }
+        let life = Life::begin();
+        Self { weather, clock, life, accounts: Arc::default(), asked: Arc::default() }
+    }
+
+    /// The same accounts, as another process asks for them.
+    pub fn of_process(&self, life: Life) -> Self {
+        Self { life, ..self.clone() }
     }
 
     fn accounts(&self) -> MutexGuard<'_, BTreeMap<String, ModelStripe>> {
@@ -128,6 +136,7 @@ impl ModelSeller {
         T: Send,
     {
         let weather = &self.sellers.weather;
+        self.sellers.life.goes_on().await;
         weather.pause().await;
         if weather.strikes("stripe panicked", 6) {
             panics();
@@ -176,6 +185,9 @@ impl SellerAccount for ModelSeller {
 
     async fn account_id(&self) -> Result<AccountId, AccountError> {
         let unread = || AccountError::Unread(Box::default());
+        if self.sellers.weather.script().account_unread {
+            return Err(unread());
+        }
         let id = self.request(|_, _| format!("acct_{}", &self.key[8..]).parse()).await.ok_or_else(unread)?;
         id.map_err(|_| unread())
     }
@@ -190,6 +202,7 @@ impl SellerAccount for ModelSeller {
 
     async fn charge(&self, stored: &StoredCharge<'_>) -> Observation {
         let weather = &self.sellers.weather;
+        self.sellers.life.goes_on().await;
         let sent = Arriving::of(stored);
         let unknown = || Observation::from(Seen::Unknown(Unknown::default()));
         sleep(weather.script().charges_take).await;
@@ -273,16 +286,21 @@ impl SellerAccount for ModelSeller {
             .into()
     }
 
-    async fn pages_within(&self, _: &MerchantId, _: Window) -> Result<Vec<PageSeen>, Noted> {
-        panic!("nothing in memory was ever restored")
+    async fn pages_within(&self, _: &MerchantId, within: Window) -> Result<Vec<PageSeen>, Noted> {
+        let read = self.request(|account, now| account.pages_within(within.from, within.to, now)).await;
+        read.ok_or_else(Noted::default)
     }
 
-    async fn payments_within(&self, _: &MerchantId, _: Window) -> Result<Vec<IntentSeen>, Noted> {
-        panic!("nothing in memory was ever restored")
+    async fn payments_within(&self, _: &MerchantId, within: Window) -> Result<Vec<IntentSeen>, Noted> {
+        let read = self.request(|account, now| account.payments_within(within.from, within.to, now)).await;
+        read.ok_or_else(Noted::default)
     }
 
     async fn touched_within(&self, _: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
-        panic!("nothing in memory was ever restored")
+        let refunded = |account: &mut ModelStripe, _| {
+            account.refunds.iter().map(|refund| refund.payment.clone()).collect()
+        };
+        self.request(refunded).await.ok_or_else(Noted::default)
     }
 
     async fn search(&self, search: &mut Search) -> Result<Searched, Stopped> {

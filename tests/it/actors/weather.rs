@@ -1,11 +1,12 @@
 //! What goes wrong in a history and how long things take, by one seed; and all that is written down of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::{Clock, Ids, SeededIds};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::support::chance::Chance;
@@ -44,10 +45,16 @@ pub struct Script {
     pub listing_pages: u32,
     /// The listings of attempts that began more than an hour ago do not come to an end.
     pub old_listings_never_end: bool,
+    /// Nobody can read which account a key opens.
+    pub account_unread: bool,
     /// Stripe answers everything with 429.
     pub too_many: bool,
     /// The next step of a session's actor panics.
     pub next_step_panics: bool,
+    /// A saboteur: a backup is put back as if it were the database that the last process has left.
+    pub hides_restores: bool,
+    /// A saboteur: some sessions that are due are never woken.
+    pub drops_wakes: bool,
     /// Every look for due sessions panics.
     pub sweeps_panic: bool,
 }
@@ -152,6 +159,32 @@ impl Weather {
     }
 }
 
+/// Whether a process lives. What a dead one would still do is never done.
+#[derive(Clone)]
+pub struct Life(Arc<watch::Sender<bool>>);
+
+impl Life {
+    pub fn begin() -> Self {
+        Self(Arc::new(watch::Sender::new(true)))
+    }
+
+    pub fn end(&self) {
+        self.0.send_replace(false);
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&self) {
+        let _ = self.0.subscribe().wait_for(|lives| !lives).await;
+    }
+
+    /// Never comes back once it has ended.
+    pub async fn goes_on(&self) {
+        if !*self.0.borrow() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 impl Sky {
     fn note(&mut self, what: &'static str) {
         *self.counts.entry(what).or_default() += 1;
@@ -190,11 +223,11 @@ impl Clock for PausedClock {
 /// Repeatable randomness. Every step of a session's actor draws its jitter here, and may die of it.
 pub struct FatalIds {
     ids: SeededIds,
-    weather: std::sync::Arc<Weather>,
+    weather: Arc<Weather>,
 }
 
 impl FatalIds {
-    pub fn new(seed: u64, weather: std::sync::Arc<Weather>) -> Self {
+    pub fn new(seed: u64, weather: Arc<Weather>) -> Self {
         Self { ids: SeededIds::new(seed), weather }
     }
 }

@@ -19,6 +19,7 @@ pub struct ModelPage {
     charge: Charge,
     /// What it asks for.
     amount: Money,
+    created: Timestamp,
     expires: Timestamp,
     closed: bool,
     /// The payment that it was used for.
@@ -39,7 +40,8 @@ impl ModelStripe {
         }
         let id: HostedPageId = format!("cs_{}", self.pages.len() + 1).parse().unwrap();
         let amount = charge.total;
-        let page = ModelPage { id, charge: charge.clone(), amount, expires, closed: false, payment: None };
+        let (charge, closed, payment) = (charge.clone(), false, None);
+        let page = ModelPage { id, charge, amount, created: now, expires, closed, payment };
         let seen = Seen::Page(self.page_seen(&page, now));
         self.pages.push(page);
         self.page_keys.insert(key.to_owned(), seen.clone());
@@ -71,6 +73,13 @@ impl ModelStripe {
             revision: Some(page.charge.revision),
             attempt: Some(page.charge.attempt),
         }
+    }
+
+    /// The pages that were opened within a time.
+    pub fn pages_within(&mut self, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<PageSeen> {
+        self.settle(now);
+        let within = self.pages.iter().filter(|page| (from..=to).contains(&page.created));
+        within.map(|page| self.page_seen(page, now)).collect()
     }
 
     pub fn read_page(&mut self, id: &HostedPageId, now: Timestamp) -> Seen {

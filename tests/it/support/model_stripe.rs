@@ -256,6 +256,13 @@ impl ModelStripe {
         if paid.is_empty() { seen } else { Seen::Beside { seen: Box::new(seen), paid } }
     }
 
+    /// The payments that were made within a time.
+    pub fn payments_within(&mut self, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<IntentSeen> {
+        self.settle(now);
+        let within = self.payments.iter().filter(|payment| (from..=to).contains(&payment.created));
+        within.map(|payment| payment.seen.clone()).collect()
+    }
+
     pub fn cancel(&mut self, id: &PaymentIntentId, now: Timestamp) -> Seen {
         self.settle(now);
         if let Some(payment) = self.payments.iter_mut().find(|payment| payment.id == *id)
