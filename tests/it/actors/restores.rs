@@ -17,12 +17,13 @@ use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use merchant_gateway::runtime::{Kept, retain_once};
 use merchant_gateway::store::{Epoch, MemoryStore, Reconciliation as _, Store as _, WhichFlags};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Ended;
 use super::history::History;
 use super::house::{House, Rows, on_one_thread};
 use super::weather::Counts;
+use crate::support::chance::Chance;
 use crate::support::model_stripe::Payment;
 
 /// How many histories the suite runs, and within how many a mistake must show.
@@ -74,7 +75,7 @@ impl History {
             self.weather.note("a checkout was lost");
         }
         sleep(millis(0, 30_000)).await;
-        let outside = house.outside(self.weather.draw(|chance| chance.next()));
+        let outside = house.outside(self.weather.draw(Chance::next));
         let epoch = Epoch { id: "restore-1".to_owned(), taken, restored: house.now() };
         let rows = if self.weather.script().hides_restores { backup } else { backup.restored(epoch) };
         let rows = Rows { rows, retention: Some(RULES) };
@@ -86,10 +87,10 @@ impl History {
 
     /// Waits until the restore is accounted for; then everybody goes on as if nothing had been paid.
     pub(super) async fn after_the_restore(self: &Rc<Self>) -> Result<(), String> {
-        let began = self.weather.passed();
+        let began = Instant::now();
         let house = self.house();
         while self.views.iter().any(|view| !house.store.rows.unreconciled(&view.tenant()).is_empty()) {
-            if self.weather.passed() - began > ACCOUNTED_FOR {
+            if began.elapsed() > ACCOUNTED_FOR {
                 return Err("the restore is not accounted for".to_owned());
             }
             sleep(Duration::from_secs(1)).await;
