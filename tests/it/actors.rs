@@ -328,3 +328,22 @@ fn a_merchant_whose_actor_dies_while_its_account_is_verified_is_verified_again()
         assert!(paid.order.is_some());
     });
 }
+
+#[test]
+fn an_actor_that_only_the_sweeper_woke_is_gone_as_soon_as_it_has_nothing_under_way() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let session = house.ready().await;
+        let revision = Some(session.revision);
+        house.merchants[0].ask(&session.id, Command::OpenPage { revision }).await.unwrap();
+        // Whoever asked may ask again; then its actor goes, too.
+        sleep(Duration::from_mins(2)).await;
+        assert_eq!(house.at_work(), 0);
+        let before = house.weather.counted("page read");
+        for _ in 0..1200 {
+            sleep(Duration::from_millis(500)).await;
+            assert_eq!(house.at_work(), 0, "at {:?}", house.weather.passed());
+        }
+        assert!(house.weather.counted("page read") > before + 3, "the page was looked at meanwhile");
+    });
+}
