@@ -22,16 +22,19 @@ async fn strangers_who_open_connections_and_say_nothing_are_closed_and_a_shopper
     world.start_gateway();
     let address = world.url("").replace("http://", "");
     let idle = join_all((0..TAKEN + 20).map(|_| TcpStream::connect(address.as_str()))).await;
-    let closing = FuturesUnordered::from_iter(idle.into_iter().map(async |stranger| {
-        let mut heard = Vec::new();
-        // Closed with an answer or without one, by a reset or not.
-        let _ = stranger.unwrap().read_to_end(&mut heard).await;
-        assert!(
-            heard.is_empty() || heard.starts_with(b"HTTP/1.1 408 "),
-            "{}",
-            String::from_utf8_lossy(&heard)
-        );
-    }));
+    let closing: FuturesUnordered<_> = idle
+        .into_iter()
+        .map(async |stranger| {
+            let mut heard = Vec::new();
+            // Closed with an answer or without one, by a reset or not.
+            let _ = stranger.unwrap().read_to_end(&mut heard).await;
+            assert!(
+                heard.is_empty() || heard.starts_with(b"HTTP/1.1 408 "),
+                "{}",
+                String::from_utf8_lossy(&heard)
+            );
+        })
+        .collect();
     // All that were there first: whoever came after them has as long again.
     let both = join(closing.take(TAKEN).count(), buys(&world));
     let (closed, _) = tokio::time::timeout(Duration::from_mins(1), both)
