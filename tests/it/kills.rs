@@ -1,5 +1,5 @@
-//! Purchases that go on while Stripe and the shops' receivers have a bad day and the process is killed again and again:
-//! afterwards, orders, ledger and what merchants were told agree, and nothing is left unexplained.
+//! Purchases that go on while Stripe and the shops' receivers have a bad day, carts are abandoned faster than they may stand
+//! about, and the process is killed again and again: afterwards, orders, ledger and what merchants were told agree, and nothing is left unexplained.
 //!
 //! `CRASH_PURCHASES` and `CRASH_KILLS` make it longer (`make crash-test`), `CRASH_SEED` repeats its choices.
 
@@ -22,7 +22,10 @@ use crate::support::receiver::{Does, OrderReceiver};
 use crate::support::samples::Sample;
 use crate::support::stripe_process::StripeProcess;
 use crate::support::world::{Shop, WEBHOOK_SECRET, World};
-use reckoning::{all_are_followed, all_is_explained, disagreements, events_agree, refunds_agree};
+use reckoning::{
+    Abandoned, all_are_followed, all_is_explained, disagreements, events_agree, refunds_agree,
+    the_database_agrees_with_itself,
+};
 use shopper::{DEADLINE, Place, Shopper, patient};
 
 /// How many shoppers buy at once.
@@ -30,6 +33,15 @@ const SHOPPERS: usize = 6;
 
 /// The longest that a process is left alone once it is its turn to be killed.
 const LONGEST_LIFE: u64 = 400;
+
+/// How many carts each shopper abandons before a purchase.
+const CARTS: usize = 4;
+
+/// So few checkouts may be open of one merchant, and so few are kept that ended unpaid: carts give way all the time.
+const LIMITS: [(&str, &str); 2] = [
+    ("GATEWAY__RETENTION__OPEN_CHECKOUTS_PER_MERCHANT", "5"),
+    ("GATEWAY__RETENTION__UNPAID_SESSIONS_PER_MERCHANT", "5"),
+];
 
 fn setting(name: &str, usual: u64) -> u64 {
     SystemEnvironment.var(name).and_then(|text| text.parse().ok()).unwrap_or(usual)
@@ -119,6 +131,7 @@ fn troubled(receiver: &OrderReceiver) -> (usize, usize) {
 fn told_world(receiver: &OrderReceiver) -> World {
     let mut shops: Vec<Shop> = Sample::all().iter().map(Sample::shop).collect();
     let mut settings = vec![("GATEWAY__ORDER_EVENTS__ALLOW_LOOPBACK", "true")];
+    settings.extend(LIMITS);
     for shop in &mut shops {
         let prefix = shop.variable.strip_suffix("_STRIPE_KEY").expect("the samples' keys are named so");
         let variable: &str = format!("{prefix}_WEBHOOK_SECRET").leak();
@@ -165,6 +178,7 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
             loop {
                 let next = queue.lock().unwrap().pop();
                 let Some(Errand { order, means, back }) = next else { return bought };
+                shopper.abandon(order, CARTS).await;
                 let mut one = match means {
                     Means::Tokens(tokens) => shopper.buy(order, &tokens).await,
                     Means::Page(card) => shopper.buy_on_page(order, card).await,
@@ -198,7 +212,7 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     }
     let wrong = disagreements(&bought, &stripe.ledger().await);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    all_is_explained(&shopper, &world, &bought).await;
+    let gave_way = all_is_explained(&shopper, &world, &bought).await;
     refunds_agree(&world, &stripe, &bought).await;
     let events = events_agree(&world, &receiver, &bought).await;
     let (again, unwelcome) = troubled(&receiver);
@@ -210,6 +224,11 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     let sent = stripe.exchanges().await.into_iter().filter(charge).count();
     let page = |seen: &Exchange| seen.method == "POST" && seen.path == "/v1/checkout/sessions";
     let pages = stripe.exchanges().await.into_iter().filter(page).count();
+    let carts = Abandoned::of(&world);
+    println!(
+        "{} carts expired early and {} were removed, by {} processes; {gave_way} purchases gave way with them",
+        carts.expired, carts.removed, carts.processes
+    );
     println!(
         "{} purchases, {paid} paid, {declined} declines, {refunded} refunds, {events} events told, {again} of them \
          again, {unwelcome} refused, {kills} kills, \
@@ -220,8 +239,12 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     assert_eq!(bought.len(), usize::try_from(purchases).unwrap());
     assert!(paid > 0 && declined > 0 && pages > 0 && refunded > 0, "something of each was met");
     assert!(webhooks > 0 && again > 0 && unwelcome > 0, "something of each was met");
+    assert!(carts.expired > 0 && carts.removed > 0, "carts gave way and were removed");
+    assert!(carts.processes > 1, "carts gave way in processes that were killed");
     assert!(
         sent + pages > paid + usize::try_from(declined).unwrap(),
         "payments were under way when something went wrong"
     );
+    assert_eq!(world.terminate(), Some(0));
+    the_database_agrees_with_itself(&world).await;
 }

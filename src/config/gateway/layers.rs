@@ -91,6 +91,11 @@ impl Layers {
         }
     }
 
+    /// Whether somebody set this key: a file, a variable or the command line.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.places.contains_key(key)
+    }
+
     /// Everything that was reported, the file's problems in the order of the file.
     pub(super) fn into_problems(mut self) -> Vec<Diagnostic> {
         self.problems.sort_by_key(|problem| (problem.line, problem.column));

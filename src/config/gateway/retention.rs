@@ -7,12 +7,14 @@ use crate::domain::time::Span;
 /// The longest that anything is kept, in days: ten years.
 const LONGEST: i64 = 3650;
 
+const UNPAID_BUYERS: &str = "retention.unpaid_buyers_days";
+
 /// `[retention]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetentionConfig {
     /// How long checkouts that ended unpaid are kept.
     pub unpaid_sessions: Span,
-    /// How long the buyer and the address of such a checkout are kept.
+    /// How long the buyer and the address of such a checkout are kept: never longer than the checkout.
     pub unpaid_buyers: Span,
     /// How long contents of order events are kept that the receiver has taken.
     pub delivered_events: Span,
@@ -29,12 +31,15 @@ pub struct RetentionConfig {
 }
 
 pub(super) fn read(layers: &mut Layers) -> Option<RetentionConfig> {
+    let buyers_are_set = layers.is_set(UNPAID_BUYERS);
     let mut days = |key, least, check: &dyn Fn(u64) -> Read<u64>| {
         layers.read(key, |number: i64| within(number, least, LONGEST).and_then(check))
     };
     let any = |days| Ok(days);
     let unpaid_sessions = days("retention.unpaid_sessions_days", 1, &any);
-    let unpaid_buyers = days("retention.unpaid_buyers_days", 1, &|days| match unpaid_sessions {
+    let unpaid_buyers = days(UNPAID_BUYERS, 1, &|days| match unpaid_sessions {
+        // Nobody asked for the default: it goes with the checkout.
+        Some(kept) if days > kept && !buyers_are_set => Ok(kept),
         Some(kept) if days > kept => no(
             format!("is {days}, but such a checkout is kept for {kept} days only"),
             format!("set it to {kept} or less, or set retention.unpaid_sessions_days to {days} or more"),

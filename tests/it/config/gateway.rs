@@ -152,12 +152,6 @@ fn what_is_kept_and_how_much_must_be_free_is_refused_with_file_line_key_and_reme
         "gateway.toml:3:22: retention.unpaid_buyers_days: is 5, but such a checkout is kept for 3 days only; set it to 3 or \
          less, or set retention.unpaid_sessions_days to 5 or more"
     );
-    let told = load(Some("[retention]\nunpaid_sessions_days = 6\n"), &[], &[]).unwrap_err();
-    assert!(
-        told.contains("retention.unpaid_buyers_days: is 7, but such a checkout is kept for 6 days"),
-        "{told}"
-    );
-    assert!(load(Some("[retention]\nunpaid_sessions_days = 7\n"), &[], &[]).is_ok());
     let told = load(None, &[("GATEWAY__FOO", "1")], &[]).unwrap_err();
     assert_eq!(
         told,
@@ -168,6 +162,36 @@ fn what_is_kept_and_how_much_must_be_free_is_refused_with_file_line_key_and_reme
     let kept = load(Some("[retention]\nunpaid_buyers_days = 1\n[store]\nminimum_free_bytes = 0\n"), &[], &[]);
     let kept = kept.unwrap();
     assert_eq!((kept.retention.unpaid_buyers, kept.minimum_free), (Span::hours(24), 0));
+}
+
+#[test]
+fn buyers_nobody_set_a_time_for_are_kept_no_longer_than_their_checkout() {
+    let kept = |days| {
+        let config = load(Some(&format!("[retention]\nunpaid_sessions_days = {days}\n")), &[], &[]).unwrap();
+        (config.retention.unpaid_sessions, config.retention.unpaid_buyers)
+    };
+    let days = |count: i64| Span::hours(24 * count);
+    assert_eq!(kept(3), (days(3), days(3)));
+    assert_eq!(kept(7), (days(7), days(7)));
+    assert_eq!(kept(8), (days(8), days(7)));
+    // Somebody asked for as many days as the default has.
+    let file = "[retention]\nunpaid_sessions_days = 3\n";
+    for (file, variables, flags, place) in [
+        (format!("{file}unpaid_buyers_days = 7\n"), &[][..], &[][..], "gateway.toml:3:22"),
+        (
+            file.to_owned(),
+            &[("GATEWAY__RETENTION__UNPAID_BUYERS_DAYS", "7")][..],
+            &[][..],
+            "environment: GATEWAY__RETENTION__UNPAID_BUYERS_DAYS",
+        ),
+        (file.to_owned(), &[][..], &[("retention.unpaid_buyers_days", "7")][..], "command line"),
+    ] {
+        let told = load(Some(&file), variables, flags).unwrap_err();
+        assert!(
+            told.starts_with(place) && told.contains("is 7, but such a checkout is kept for 3"),
+            "{told}"
+        );
+    }
 }
 
 #[test]

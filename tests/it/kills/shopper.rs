@@ -66,6 +66,19 @@ impl Shopper {
         }
     }
 
+    /// Makes checkouts that nobody comes back to.
+    pub async fn abandon(&self, order: &Order, carts: usize) {
+        for _ in 0..carts {
+            self.call(order.merchant, "create_checkout", &order.arguments()).await;
+        }
+    }
+
+    /// Whether a checkout has given way to others: it is over, and perhaps nobody knows it any more.
+    pub async fn gave_way(&self, merchant: &str, held: &Value) -> bool {
+        let seen = self.call(merchant, "get_checkout", &json!({ "checkout_session_id": held })).await;
+        is_forgotten(&seen) || seen["structuredContent"]["checkout_session"]["status"] == "canceled"
+    }
+
     /// Pays on the page at Stripe, for which the shop's own page is the way; gives how it ended. The page's links may
     /// lead to a gateway that is dead by now: what came of the payment is asked where it lives.
     pub async fn buy_on_page(&self, order: &Order, card: &str) -> Bought {
@@ -90,6 +103,9 @@ impl Shopper {
             };
             match location {
                 Some(page) => break page,
+                None if self.gave_way(order.merchant, &sheet["id"]).await => {
+                    return Bought::new(order, sheet, 0, None);
+                }
                 None => tokio::task::yield_now().await,
             }
         };
@@ -167,7 +183,11 @@ impl Shopper {
                         declined += 1;
                         break;
                     }
-                    // Under way, or nobody could look: the same again.
+                    Some("in_progress") => tokio::task::yield_now().await,
+                    Some(_) | None if self.gave_way(order.merchant, &sheet["id"]).await => {
+                        return Bought::new(order, &sheet, declined, None);
+                    }
+                    // Nobody could look: the same again.
                     Some(_) | None => tokio::task::yield_now().await,
                 }
                 assert!(Instant::now() < self.until, "never decided: {paid}");
@@ -175,6 +195,12 @@ impl Shopper {
         }
         Bought::new(order, &sheet, declined, None)
     }
+}
+
+/// Whether a shop says that it has no such checkout.
+pub fn is_forgotten(answer: &Value) -> bool {
+    let said = answer["content"][0]["text"].as_str().unwrap_or_default();
+    answer["isError"] == true && said.contains("no such checkout in this shop")
 }
 
 /// A purchase that has come to its end.

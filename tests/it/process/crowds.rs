@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
+use futures_util::stream::FuturesUnordered;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -20,20 +22,25 @@ async fn strangers_who_open_connections_and_say_nothing_are_closed_and_a_shopper
     world.start_gateway();
     let address = world.url("").replace("http://", "");
     let idle = join_all((0..TAKEN + 20).map(|_| TcpStream::connect(address.as_str()))).await;
-    let until_closed = idle.into_iter().map(async |stranger| {
-        let mut heard = Vec::new();
-        // Closed with an answer or without one, by a reset or not.
-        let _ = stranger.unwrap().read_to_end(&mut heard).await;
-        assert!(
-            heard.is_empty() || heard.starts_with(b"HTTP/1.1 408 "),
-            "{}",
-            String::from_utf8_lossy(&heard)
-        );
-    });
-    let both = join(join_all(until_closed), buys(&world));
-    tokio::time::timeout(Duration::from_mins(1), both)
+    let closing: FuturesUnordered<_> = idle
+        .into_iter()
+        .map(async |stranger| {
+            let mut heard = Vec::new();
+            // Closed with an answer or without one, by a reset or not.
+            let _ = stranger.unwrap().read_to_end(&mut heard).await;
+            assert!(
+                heard.is_empty() || heard.starts_with(b"HTTP/1.1 408 "),
+                "{}",
+                String::from_utf8_lossy(&heard)
+            );
+        })
+        .collect();
+    // All that were there first: whoever came after them has as long again.
+    let both = join(closing.take(TAKEN).count(), buys(&world));
+    let (closed, _) = tokio::time::timeout(Duration::from_mins(1), both)
         .await
         .expect("the strangers are closed, the shopper pays");
+    assert_eq!(closed, TAKEN);
     assert_eq!(world.ledger().len(), 1);
     assert_eq!(world.terminate(), Some(0));
 }

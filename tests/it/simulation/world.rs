@@ -4,6 +4,7 @@
 //! back to a dead process is lost.
 
 mod ends;
+mod event;
 mod inbox;
 mod outside;
 mod post;
@@ -12,8 +13,7 @@ mod shoppers;
 
 use std::collections::{BTreeMap, HashMap};
 
-use merchant_gateway::domain::checkout::aftersales::RefundIntent;
-use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means};
+use merchant_gateway::domain::checkout::attempt::Means;
 use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, change_of};
@@ -21,20 +21,18 @@ use merchant_gateway::domain::checkout::due::{Priority, priority};
 use merchant_gateway::domain::checkout::event::Event as SessionEvent;
 use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::session::{FreezeReason, Session, State, Version};
-use merchant_gateway::domain::checkout::snapshot::Change;
 use merchant_gateway::domain::checkout::step::{Context, Moment};
-use merchant_gateway::domain::ids::{HostedPageId, SessionId};
+use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::stripe_event::Concern;
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::runtime::outbox::Tried;
-use merchant_gateway::store::Delivery;
 
 use super::checks::{Told, book_agrees, broken_at_the_end, broken_by_answer};
 use super::store::{ModelStore, StoreMistakes};
 use crate::support::chance::Chance;
-use crate::support::model_stripe::{Card, ModelStripe};
+use crate::support::model_stripe::ModelStripe;
 use crate::support::shop;
+use event::{Event, Sent};
 use inbox::Inbox;
 use post::Post;
 pub use race::NO_REASON;
@@ -67,75 +65,6 @@ pub struct Mistakes {
     pub settles_before_it_sends: bool,
     /// Pages are said to be closed, and can be paid on.
     pub leaves_pages_open: bool,
-}
-
-/// Something that happens at a moment.
-enum Event {
-    /// A caller comes to a process.
-    Call {
-        process: usize,
-        session: SessionId,
-        command: Box<Command>,
-    },
-    /// Something reaches the store or Stripe, and its answer begins to come back.
-    Arrives(Box<Sent>),
-    /// An answer comes back to the process that waits for it.
-    Back {
-        process: usize,
-        life: u32,
-        session: SessionId,
-        input: Box<Input>,
-    },
-    Sweep {
-        process: usize,
-    },
-    /// The sweeper writes that the time of a cart is over.
-    CartEnds(Box<Change>),
-    Crash {
-        process: usize,
-    },
-    /// Something happens to an order at Stripe, without us.
-    Elsewhere(SessionId),
-    /// A request for a refund arrives whose sender has given up on it.
-    LateRefund(Box<RefundIntent>),
-    /// A request arrives whose sender has given up on it.
-    Late(Box<AttemptIntent>),
-    /// Stripe says of a session that something may have happened.
-    Webhook {
-        session: SessionId,
-        hint: Hint,
-    },
-    /// A process looks whether there is something to tell.
-    Post {
-        process: usize,
-    },
-    /// A claimed order event leaves.
-    Letter {
-        process: usize,
-        life: u32,
-        delivery: Box<Delivery>,
-    },
-    /// What its receiver did comes back.
-    Heard {
-        process: usize,
-        life: u32,
-        delivery: Box<Delivery>,
-        tried: Box<Tried>,
-    },
-    RetriedByHand,
-    /// A shopper who was given a page's address pays there, or tries to.
-    PaysOnPage {
-        page: HostedPageId,
-        card: Card,
-    },
-}
-
-/// What left a process.
-struct Sent {
-    process: usize,
-    life: u32,
-    session: SessionId,
-    output: Output,
 }
 
 struct Process {

@@ -188,6 +188,11 @@ impl World {
         fs::read_to_string(self.log_file(self.starts)).unwrap_or_default()
     }
 
+    /// What each process so far has logged.
+    pub fn logs(&self) -> impl Iterator<Item = String> {
+        (1..=self.starts).map(|start| fs::read_to_string(self.log_file(start)).unwrap_or_default())
+    }
+
     /// What the process has logged up to now. It writes its lines later than it does what they tell of, in their order, so
     /// it is asked for one more.
     pub fn log_so_far(&self) -> String {
