@@ -1,5 +1,6 @@
 //! What a session wants done at Stripe, done once. Repeating is decided by the machine.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
@@ -50,11 +51,14 @@ pub(super) async fn run(
 }
 
 /// Asks about the token of a payment that was not begun yet; while Stripe does not answer, nobody is asked.
-pub(super) async fn gather(merchant: &Shared, token: &SharedPaymentToken) -> Gathered {
-    let Ok(_slot) = merchant.gate.admit().await else {
+pub(super) async fn gather(
+    merchant: &Shared,
+    token: &SharedPaymentToken,
+    network: Option<IpAddr>,
+) -> Gathered {
+    let Ok(_admitted) = merchant.gate.admit(network).await else {
         return Observation::not_asked(Err(GatherError::Unread), NOT_ADMITTED);
     };
-    merchant.gate.count();
     let facts = merchant.stripe.load_full().token_facts(token).await;
     // 429 is an answer, and so is a refusal.
     learn(merchant, !matches!(facts.seen, Err(GatherError::Unread)), &facts.noted);
@@ -204,7 +208,7 @@ async fn ask_stripe(
         Effect::Read { intent: None, made_by, .. } => find(services, merchant, row, *made_by).await,
         Effect::OpenPage(_) => {
             // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
-            let Ok(_slot) = merchant.gate.admit().await else {
+            let Ok(_admitted) = merchant.gate.admit(None).await else {
                 let not_sent = Unknown { not_sent: true, ..Unknown::default() };
                 return Observation::not_asked(Seen::Unknown(not_sent), NOT_ADMITTED);
             };

@@ -22,7 +22,7 @@ use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
 use crate::protocol::capability::{Capabilities, Capability};
 use crate::runtime::outbox::Receiver;
-use crate::runtime::{IoLost, MerchantLimiter};
+use crate::runtime::{IoLost, MerchantLimiter, Source};
 use crate::store::{
     Delivery, Erasure, Forgetting, KeptFlag, OrdersPage, Resolution, StoreError, Which, WhichFlags,
     WhichOrders,
@@ -88,17 +88,17 @@ impl MerchantHandle {
     /// Asks something of a checkout and waits for the answer, at most 20 seconds. After that a payment goes on by
     /// itself and the caller hears how the session stands.
     pub async fn ask(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
-        self.ask_for(id, command, None).await
+        self.ask_from(id, command, Source::default()).await
     }
 
-    /// The same for a shopper, as the host names them.
-    pub async fn ask_for(
+    /// The same in a call from somewhere.
+    pub async fn ask_from(
         &self,
         id: &SessionId,
         command: Command,
-        shopper: Option<&str>,
+        source: Source,
     ) -> Result<Box<Answer>, Rejection> {
-        let mut answer = self.answered(id, command, shopper).await?;
+        let mut answer = self.answered(id, command, source).await?;
         answer.checkout_page = self.checkout_page(id);
         Ok(answer)
     }
@@ -107,16 +107,14 @@ impl MerchantHandle {
         &self,
         id: &SessionId,
         command: Command,
-        shopper: Option<&str>,
+        source: Source,
     ) -> Result<Box<Answer>, Rejection> {
         let deadline = Instant::now() + DEADLINE;
-        let shopper = shopper.map(str::to_owned);
         for _ in 0..TRIES {
             let session = self.session(id);
             let request = self.services.next_request();
             let (reply, answer) = oneshot::channel();
-            match session.try_send(Ask { request, command: command.clone(), shopper: shopper.clone(), reply })
-            {
+            match session.try_send(Ask { request, command: command.clone(), source: source.clone(), reply }) {
                 Ok(()) => {}
                 Err(SendError::Full(_)) => return Err(late(&command)),
                 Err(SendError::Closed(_)) => continue,

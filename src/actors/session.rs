@@ -51,14 +51,14 @@ type ReplyTo = oneshot::Sender<Result<Box<Answer>, Rejection>>;
 pub(super) struct Ask {
     pub(super) request: RequestId,
     pub(super) command: Command,
-    pub(super) shopper: Option<String>,
+    pub(super) source: Source,
     pub(super) reply: ReplyTo,
 }
 
-/// A caller that waits, and the shopper that it says it calls for.
+/// A caller that waits.
 struct Waiting {
     reply: ReplyTo,
-    shopper: Option<String>,
+    source: Source,
     /// Whether a payment is asked for.
     pays: bool,
     /// What became of asking Stripe about its token.
@@ -173,11 +173,13 @@ impl SessionActor {
             }
             Output::Gather { request, task, token } => {
                 let merchant = Arc::clone(&self.merchant);
-                let permit = self.may_ask_about_token(request);
+                let source = self.source_of(request);
+                let permit = self.take(Budget::Token(self.id.as_str()), &source);
+                let network = source.network;
                 let began = Instant::now();
                 let work = async move {
                     match permit {
-                        Ok(()) => effects::gather(&merchant, &token).await,
+                        Ok(()) => effects::gather(&merchant, &token, network).await,
                         Err(error) => Err(error).into(),
                     }
                 };
@@ -188,7 +190,8 @@ impl SessionActor {
                         caller.told = Told { noted, request_id, duration_ms: Some(millis_since(began)) };
                     }
                     // A token that Stripe does not know takes nothing from those who pay.
-                    let facts = facts.and_then(|facts| actor.may_pay().map(|()| facts));
+                    let budget = Budget::Payment(actor.id.as_str());
+                    let facts = facts.and_then(|facts| actor.take(budget, &source).map(|()| facts));
                     Input::Gathered { task, facts }
                 });
             }
@@ -252,18 +255,13 @@ impl SessionActor {
         }
     }
 
-    /// Takes from the limit of asking Stripe about tokens: only what was looked at and is about to reach Stripe does.
-    fn may_ask_about_token(&self, request: RequestId) -> Result<(), GatherError> {
-        let subject = self.callers.get(&request).and_then(|caller| caller.shopper.as_deref());
-        self.take(Budget::Token(self.id.as_str()), Source { network: None, subject })
+    /// Who calls; nobody any more, where they have gone.
+    fn source_of(&self, request: RequestId) -> Source {
+        self.callers.get(&request).map(|caller| caller.source.clone()).unwrap_or_default()
     }
 
-    /// Takes from the limit of paying, once Stripe knows the token.
-    fn may_pay(&self) -> Result<(), GatherError> {
-        self.take(Budget::Payment(self.id.as_str()), Source::default())
-    }
-
-    fn take(&self, budget: Budget<'_>, source: Source<'_>) -> Result<(), GatherError> {
+    /// Takes from the limits of paying: only what was looked at and is about to reach Stripe does.
+    fn take(&self, budget: Budget<'_>, source: &Source) -> Result<(), GatherError> {
         self.merchant.limiter.take(budget, source).map_err(|_| GatherError::TooMany)
     }
 
@@ -377,9 +375,9 @@ impl Actor for SessionActor {
 impl Handler<Ask> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, Ask { request, command, shopper, reply }: Ask, ctx: &mut Self::Context) {
+    fn handle(&mut self, Ask { request, command, source, reply }: Ask, ctx: &mut Self::Context) {
         let pays = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
-        self.callers.insert(request, Waiting { reply, shopper, pays, told: Told::default() });
+        self.callers.insert(request, Waiting { reply, source, pays, told: Told::default() });
         self.visited = true;
         self.feed(Input::Asked { request, command: Box::new(command) }, ctx);
     }

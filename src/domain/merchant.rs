@@ -270,7 +270,7 @@ pub struct Limits {
     pub burst: u32,
     /// New checkouts per minute.
     pub checkouts_per_minute: u32,
-    /// Payments per minute whose token Stripe knows, and pages opened at Stripe; repeats do not count.
+    /// Payments per minute whose token Stripe knows; as many pages at Stripe are opened besides. Repeats do not count.
     pub payments_per_minute: u32,
     /// Calls per minute of one shopper, as the host names them.
     pub per_shopper_per_minute: u32,

@@ -4,17 +4,19 @@
 //! Invariants: a charge or refund that is durable waits for a slot and for nothing else; a reading never takes a payment's
 //! slot, and one that finds no room is put off, not failed; the breaker stops only what was not begun.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use super::newcomers::{Newcomers, Turn};
 use super::pace::{Lane, Many, Pace, Reading};
 use super::places::{Place, StripePlaces};
 use crate::domain::time::Span;
 
-/// How many payments of one merchant are at Stripe at once.
+/// How many payments of one merchant that are begun are at Stripe at once.
 const SLOTS: usize = 16;
 
 /// How long a new payment waits for a slot.
@@ -31,6 +33,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct StripeGate {
     slots: Semaphore,
+    newcomers: Newcomers,
     readings: [Semaphore; Lane::ALL.len()],
     pace: Mutex<Pace>,
     places: Arc<StripePlaces>,
@@ -67,6 +70,7 @@ impl StripeGate {
     pub fn new(places: Arc<StripePlaces>) -> Self {
         Self {
             slots: Semaphore::new(SLOTS),
+            newcomers: Newcomers::default(),
             readings: Lane::ALL.map(|lane| Semaphore::new(lane.at_once())),
             pace: Mutex::new(Pace::new(Instant::now())),
             places,
@@ -74,11 +78,14 @@ impl StripeGate {
         }
     }
 
-    /// Lets a new payment ask Stripe about its token; it keeps its slot while it asks, and says [`StripeGate::saw`] what came
-    /// of it.
-    pub async fn admit(&self) -> Result<Slot<'_>, TurnedAway> {
-        let slot = tokio::time::timeout(PATIENCE, self.slot()).await.map_err(|_| TurnedAway)?;
-        if self.breaker().lets_through(Instant::now()) { Ok(slot) } else { Err(TurnedAway) }
+    /// Lets a payment that is not begun yet ask Stripe; it keeps its place while it asks, and says [`StripeGate::saw`] what came
+    /// of it. No network takes the places of all others, and none of them is one of those that are begun.
+    pub async fn admit(&self, network: Option<IpAddr>) -> Result<Admitted<'_>, TurnedAway> {
+        let admitting = async {
+            Admitted { _place: self.places.payment().await, _turn: self.newcomers.turn(network).await }
+        };
+        let admitted = tokio::time::timeout(PATIENCE, admitting).await.map_err(|_| TurnedAway)?;
+        if self.breaker().lets_through(Instant::now()) { Ok(admitted) } else { Err(TurnedAway) }
     }
 
     /// Waits for a slot for an attempt that is durable: it is sent in any case.
@@ -102,14 +109,9 @@ impl StripeGate {
         Ok(Slot { _permit: Some(permit), _place: self.places.reading().await })
     }
 
-    /// Counts a reading that is made whatever the room: one that a payment which is not begun yet waits for.
-    pub fn count(&self) {
-        self.pace().count(Instant::now());
-    }
-
     /// Waits for a place for a reading that an operator waits for: it counts, and is not put off.
     pub async fn awaited_reading(&self) -> Slot<'_> {
-        self.count();
+        self.pace().count(Instant::now());
         Slot { _permit: None, _place: self.places.reading().await }
     }
 
@@ -169,6 +171,13 @@ impl StripeGate {
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Who asks for a payment that is not begun yet; the place is given back when it is dropped.
+#[derive(Debug)]
+pub struct Admitted<'a> {
+    _turn: Turn<'a>,
+    _place: Place<'a>,
 }
 
 /// A place among the requests that are at Stripe at once; given back when it is dropped.
@@ -232,20 +241,20 @@ mod tests {
         }
         gate.saw(true);
         for _ in 1..FAILURES {
-            assert!(!gate.saw(false) && gate.admit().await.is_ok(), "the count began anew");
+            assert!(!gate.saw(false) && gate.admit(None).await.is_ok(), "the count began anew");
         }
         assert!(gate.saw(false), "it opens");
-        assert!(gate.admit().await.is_err());
+        assert!(gate.admit(None).await.is_err());
         tokio::time::advance(FIRST_PAUSE).await;
-        assert!(gate.admit().await.is_ok(), "one is let through to see");
-        assert!(gate.admit().await.is_err(), "and only one");
+        assert!(gate.admit(None).await.is_ok(), "one is let through to see");
+        assert!(gate.admit(None).await.is_err(), "and only one");
         gate.saw(false);
         tokio::time::advance(FIRST_PAUSE).await;
-        assert!(gate.admit().await.is_err(), "the pause has doubled");
+        assert!(gate.admit(None).await.is_err(), "the pause has doubled");
         tokio::time::advance(FIRST_PAUSE).await;
-        assert!(gate.admit().await.is_ok());
+        assert!(gate.admit(None).await.is_ok());
         assert!(gate.saw(true), "it closes");
-        assert!(gate.admit().await.is_ok() && gate.admit().await.is_ok());
+        assert!(gate.admit(None).await.is_ok() && gate.admit(None).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -255,20 +264,22 @@ mod tests {
             gate.saw(false);
         }
         tokio::time::advance(FIRST_PAUSE).await;
-        drop(gate.admit().await);
+        drop(gate.admit(None).await);
         tokio::time::advance(LONGEST_PAUSE).await;
-        assert!(gate.admit().await.is_ok());
+        assert!(gate.admit(None).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_hanging_stripe_holds_a_bounded_number_of_payments() {
+    async fn a_hanging_stripe_holds_a_bounded_number_of_newcomers_and_none_of_what_is_begun() {
         let gate = gate();
         let mut held = Vec::new();
-        for _ in 0..SLOTS {
-            held.push(gate.admit().await.unwrap());
+        while let Ok(admitted) = gate.admit(None).await {
+            held.push(admitted);
+            assert!(held.len() < 100, "there is an end");
         }
-        assert_eq!(gate.admit().await.err(), Some(TurnedAway));
+        let begun = tokio::time::timeout(Duration::from_millis(1), gate.slot()).await;
+        assert!(begun.is_ok(), "what is begun waits for none of them");
         held.pop();
-        assert!(gate.admit().await.is_ok());
+        assert!(gate.admit(None).await.is_ok());
     }
 }

@@ -10,6 +10,7 @@ mod inbox;
 mod io;
 mod limiter;
 mod links;
+mod newcomers;
 pub mod outbox;
 mod pace;
 mod places;
@@ -17,7 +18,7 @@ mod retention;
 mod sweeper;
 
 pub use disk::{DiskSpace, watch_disk};
-pub use gate::{PutOff, Slot, StripeGate, TurnedAway};
+pub use gate::{Admitted, PutOff, Slot, StripeGate, TurnedAway};
 pub use inbox::follow_up;
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, Source, TooMany};

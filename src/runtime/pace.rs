@@ -237,10 +237,10 @@ impl Pace {
         Ok(())
     }
 
-    /// Counts a call that is made in any case.
+    /// Counts a reading that is made in any case. What is kept for charges stays.
     pub(super) fn count(&mut self, now: Instant) {
         self.all.refill(now);
-        self.all.left = (self.all.left - 1.0).max(-ALL.burst);
+        self.all.left = self.all.left.min((self.all.left - 1.0).max(FOR_CHARGES));
     }
 
     /// How long one that finds no room is put off: each gets a turn behind the others of its kind.

@@ -54,13 +54,13 @@ pub(super) async fn not_allowed(request: HttpRequest, public: web::Data<Public>)
 
 /// One message in, one response out.
 async fn answer(visit: &Visit, parts: &Parts<'_>, body: &[u8]) -> Response {
-    let (merchant, network) = (&visit.merchant, visit.network);
+    let merchant = &visit.merchant;
     let began = Instant::now();
     let view = merchant.view();
     match accept(parts, body, &view) {
         Accepted::Reply(response, caller) => {
-            let source = Source { network, subject: caller.subject() };
-            if let Err(too_many) = merchant.limiter().take(Budget::Request, source)
+            let source = source_of(visit, &caller);
+            if let Err(too_many) = merchant.limiter().take(Budget::Request, &source)
                 && !is_handshake(&caller, &response)
             {
                 let line = Line { outcome: RATE_LIMITED, status: 429, ..Line::of(merchant, &caller, began) };
@@ -78,8 +78,8 @@ async fn answer(visit: &Visit, parts: &Parts<'_>, body: &[u8]) -> Response {
                 session: named(merchant, &call),
                 ..Line::of(merchant, &caller, began)
             };
-            let source = Source { network, subject: caller.subject() };
-            if let Err(too_many) = merchant.limiter().take(budget(merchant, &call), source) {
+            let source = source_of(visit, &caller);
+            if let Err(too_many) = merchant.limiter().take(budget(merchant, &call), &source) {
                 if let Some(held) = payment_of(merchant, &call) {
                     // It may be the repeat of a payment that is under way or done, and was not looked at.
                     let response = finish(*context, Outcome::InProgress(held), merchant.capabilities());
@@ -95,7 +95,7 @@ async fn answer(visit: &Visit, parts: &Parts<'_>, body: &[u8]) -> Response {
                 ToolCall::Session(call) => {
                     let waiting =
                         Waiting { merchant, tool, session: line.session.clone(), began, hung_up: true };
-                    let outcome = run(merchant, *call, caller.subject()).await;
+                    let outcome = run(merchant, *call, source).await;
                     waiting.answered();
                     outcome
                 }
@@ -106,6 +106,11 @@ async fn answer(visit: &Visit, parts: &Parts<'_>, body: &[u8]) -> Response {
             response
         }
     }
+}
+
+/// Where a call comes from, and for whom.
+fn source_of(visit: &Visit, caller: &Caller) -> Source {
+    Source { network: visit.network, subject: caller.subject().map(str::to_owned) }
 }
 
 /// What a call costs. A payment takes from the limits of paying only when it is about to reach Stripe, in its session.
@@ -157,13 +162,20 @@ fn is_handshake(caller: &Caller, response: &Response) -> bool {
 async fn run(
     merchant: &MerchantHandle,
     SessionCall { target, command }: SessionCall,
-    shopper: Option<&str>,
+    source: Source,
 ) -> Outcome {
     let answered = match (&target, command) {
         (Target::New, Command::Create(patch)) => merchant.create(patch).await,
         (Target::New, _) => Err(Rejection::NotFound),
         (Target::Existing(claimed), command) => match merchant.opened(claimed) {
-            Some(session) => merchant.ask_for(session, command, shopper).await,
+            Some(session) => {
+                let pays = matches!(command, Command::Complete(_));
+                let answer = merchant.ask_from(session, command, source.clone()).await;
+                if pays && answer.as_ref().is_ok_and(|answer| answer.order.is_some()) {
+                    merchant.limiter().paid(&source);
+                }
+                answer
+            }
             None => Err(Rejection::NotFound),
         },
     };

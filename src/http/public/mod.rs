@@ -25,6 +25,7 @@ use ipnet::IpNet;
 use super::connections;
 use crate::actors::Directory;
 use crate::ports::Clock;
+use network::Proxies;
 
 /// How long a client may take to send its request's head.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -53,6 +54,7 @@ pub struct PublicSettings {
 pub(crate) struct Public {
     directory: Arc<Directory>,
     settings: PublicSettings,
+    proxies: Proxies,
     clock: Arc<dyn Clock>,
 }
 
@@ -64,7 +66,8 @@ pub fn serve(
     clock: Arc<dyn Clock>,
 ) -> std::io::Result<Server> {
     let (workers, grace) = (settings.workers.max(1), settings.grace_seconds);
-    let public = web::Data::new(Public { directory, settings, clock });
+    let proxies = Proxies::new(settings.trusted_proxies.clone());
+    let public = web::Data::new(Public { directory, settings, proxies, clock });
     let server = HttpServer::new(move || {
         App::new()
             .app_data(public.clone())

@@ -4,6 +4,7 @@
 //! nothing.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::HttpRequest;
 use ipnet::IpNet;
@@ -14,12 +15,38 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// How much of an IPv6 address tells a network: what one customer of a provider has at least.
 const NETWORK_OF_IPV6: u128 = !0 << 64;
 
-/// The network of whoever has sent a request to the first proxy that is trusted, or to us.
-pub(super) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip();
-    let headers = request.headers().get_all(FORWARDED_FOR);
-    let told: Vec<&str> = headers.filter_map(|header| header.to_str().ok()).collect();
-    Some(network(sender(peer, &told, trusted)))
+/// Which proxies are believed.
+#[derive(Debug)]
+pub(super) struct Proxies {
+    trusted: Vec<IpNet>,
+    /// Somebody was told of one that looks like a proxy and is not named.
+    told: AtomicBool,
+}
+
+impl Proxies {
+    pub(super) const fn new(trusted: Vec<IpNet>) -> Self {
+        Self { trusted, told: AtomicBool::new(false) }
+    }
+
+    /// The network of whoever has sent a request to the first proxy that is trusted, or to us.
+    pub(super) fn network_of(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?.ip().to_canonical();
+        let headers = request.headers().get_all(FORWARDED_FOR);
+        let told: Vec<&str> = headers.filter_map(|header| header.to_str().ok()).collect();
+        let sender = sender(peer, &told, &self.trusted);
+        if sender == peer && !told.is_empty() && is_near(peer) && !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(address = %peer, "forwarded_for_not_believed");
+        }
+        Some(network(sender))
+    }
+}
+
+/// Whether an address is of a network of one's own, where proxies are.
+const fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),
+    }
 }
 
 /// The last one that no trusted proxy is.

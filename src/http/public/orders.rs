@@ -13,7 +13,7 @@ use crate::domain::ids::{ItemId, OrderId};
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::{Book, Order, Refund, RefundState, RefundStatus};
 use crate::domain::time::Timestamp;
-use crate::runtime::{Budget, Source};
+use crate::runtime::Budget;
 
 /// The page's query.
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ pub(super) async fn page(
     if !visitor.merchant.opens_order(&id, &opening.key) {
         return not_found();
     }
-    if let Err(too_many) = visitor.merchant.limiter().take(Budget::Held(id.as_str()), Source::default()) {
+    if let Err(too_many) = visitor.merchant.limiter().take(Budget::Held(id.as_str()), &visitor.source()) {
         return visit::too_many(too_many);
     }
     let placed = match visitor.merchant.order(&id).await {

@@ -6,10 +6,10 @@ use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use actix_web::{HttpRequest, HttpResponse};
 use url::Url;
 
-use super::{Public, network};
+use super::Public;
 use crate::actors::MerchantHandle;
 use crate::domain::ids::Mode;
-use crate::runtime::TooMany;
+use crate::runtime::{Source, TooMany};
 
 /// A request that has found its merchant.
 pub(super) struct Visit {
@@ -46,6 +46,11 @@ pub(super) fn too_many(too_many: TooMany) -> HttpResponse {
 }
 
 impl Visit {
+    /// Where it comes from; no host has named a shopper.
+    pub(super) const fn source(&self) -> Source {
+        Source { network: self.network, subject: None }
+    }
+
     /// Finds the merchant by host or prefix, then checks the origin.
     pub(super) fn of(request: &HttpRequest, public: &Public) -> Result<Self, Stranger> {
         let authority = authority(request).ok_or(Stranger::Unknown)?;
@@ -60,7 +65,7 @@ impl Visit {
             Some(_) => None,
             None => public.directory.by_host(host),
         };
-        let network = network::of(request, &public.settings.trusted_proxies);
+        let network = public.proxies.network_of(request);
         let visit = Self { merchant: merchant.ok_or(Stranger::Unknown)?, network, authority, based };
         let allowed = &public.settings.allowed_origins;
         if visit.welcomes(request, allowed) { Ok(visit) } else { Err(Stranger::Origin) }

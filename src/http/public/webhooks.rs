@@ -77,7 +77,7 @@ fn refused(merchant: &MerchantHandle, refusal: Refusal) -> HttpResponse {
     let taken = if refusal.is_signed() {
         Ok(())
     } else {
-        merchant.limiter().take(Budget::Unsigned, Source::default())
+        merchant.limiter().take(Budget::Unsigned, &Source::default())
     };
     let mut answer = match taken {
         Ok(()) => HttpResponse::build(status(refusal)),

@@ -7,16 +7,20 @@
 
 mod shared;
 
-use std::net::IpAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
+use tokio::time::Instant;
+
 use crate::domain::merchant::Limits;
-use shared::{SharedBucket, Size};
+use shared::{CallerShare, Part, SharedBucket, Size};
 
 /// The most shoppers that are remembered at once for one merchant.
 const MAX_SHOPPERS: usize = 10_000;
@@ -28,12 +32,20 @@ const PRUNE_EVERY: u32 = 1000;
 const MAX_SUBJECT: usize = 200;
 
 /// Who calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Source<'a> {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
     /// The network that the call comes from, where that is known.
     pub network: Option<IpAddr>,
     /// The shopper that the host names. It can be forged.
-    pub subject: Option<&'a str>,
+    pub subject: Option<String>,
+}
+
+impl Source {
+    /// The shopper, as that network names them: nobody can use up another network's shopper.
+    fn shopper(&self) -> Option<String> {
+        let subject = self.subject.as_deref().filter(|subject| subject.len() <= MAX_SUBJECT)?;
+        Some(self.network.map_or_else(|| subject.to_owned(), |network| format!("{network} {subject}")))
+    }
 }
 
 /// What a call costs.
@@ -71,20 +83,30 @@ const PAYMENTS_OF_A_SESSION: u32 = 10;
 /// How many tokens Stripe is asked about for each payment that the shop takes.
 const TOKENS_OF_A_PAYMENT: u32 = 2;
 
-/// How much of what is free in a shared bucket one network, one shopper or one session may have taken. Many shoppers of an
-/// assistant come from one network, so that it may take most of a bucket alone.
-const SHARE_OF_A_NETWORK: f64 = 3.0;
-const SHARE_OF_A_SHOPPER: f64 = 1.0;
-const SHARE_OF_A_SESSION: f64 = 0.1;
-
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// How many calls of one session a minute take nothing from the others: more than a shopper makes.
-const CALLS_OF_A_SESSION: u32 = 20;
+/// What one network may take, and one block of networks: many shoppers of an assistant come from one.
+const NETWORK: Part = Part { share: 3.0, besides: 0.0, remembers: MINUTE };
 
-/// How long a session's calls count against it, and how long its payments do.
-const CALLS_COUNT: Duration = MINUTE;
-const PAYMENTS_COUNT: Duration = Duration::from_hours(1);
+/// How many calls to sessions a minute one network may make besides.
+const CALLS_OF_A_NETWORK: f64 = 600.0;
+
+/// What one shopper may take, as a network names them.
+const SHOPPER: Part = Part { share: 1.0, besides: 0.0, remembers: MINUTE };
+
+/// What one session may take. A shopper makes fewer calls in a minute than it may make besides.
+const CALLS_OF_A_SESSION: Part = Part { share: 0.1, besides: 20.0, remembers: MINUTE };
+
+/// What one session may pay and try. It counts against it for long.
+const SESSION: Part = Part { share: 0.1, besides: 0.0, remembers: Duration::from_hours(1) };
+
+/// How much of an address tells a block of networks: what a customer of a provider of servers, or of a line, mostly has at most.
+const BLOCK_OF_IPV4: u32 = !0 << 8;
+const BLOCK_OF_IPV6: u128 = !0 << 80;
+
+/// How many networks are remembered from which somebody has paid, and how long.
+const MAX_KNOWN: usize = 10_000;
+const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
 
 /// A bucket is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,17 +122,45 @@ type Refusal = NotUntil<governor::clock::QuantaInstant>;
 #[derive(Debug)]
 pub struct MerchantLimiter {
     clock: DefaultClock,
-    requests: SharedBucket,
-    checkouts: SharedBucket,
+    requests: Pool,
+    checkouts: Pool,
+    tokens: Pool,
+    pages: Pool,
     held: SharedBucket,
     looks: SharedBucket,
-    tokens: SharedBucket,
     payments: SharedBucket,
     unknown: DefaultDirectRateLimiter,
     unsigned: DefaultDirectRateLimiter,
     paying_sessions: Each,
     shoppers: Each,
     paying_shoppers: Each,
+    /// The networks from which somebody has paid, and when that was last.
+    known: Mutex<HashMap<IpAddr, Instant>>,
+}
+
+/// A bucket for everybody, and one as large for networks from which somebody has paid: a stranger who takes in many networks
+/// does not keep those from buying whose neighbours have bought.
+#[derive(Debug)]
+struct Pool {
+    all: SharedBucket,
+    known: SharedBucket,
+}
+
+impl Pool {
+    fn new(size: Size) -> Self {
+        Self { all: SharedBucket::new(size), known: SharedBucket::new(size) }
+    }
+
+    fn take(
+        &self,
+        is_known: bool,
+        callers: impl Fn(&SharedBucket) -> Vec<CallerShare>,
+    ) -> Result<(), TooMany> {
+        if is_known && self.known.take(&callers(&self.known)).is_ok() {
+            return Ok(());
+        }
+        self.all.take(&callers(&self.all))
+    }
 }
 
 /// A bucket for each shopper, or each session.
@@ -130,51 +180,43 @@ impl MerchantLimiter {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let per_minute = |number: u32| Quota::per_minute(at_least_one(number));
-        let shared = |holds: u32, fills_in: Duration, remembers: Duration| Size {
-            holds: holds.max(1),
-            fills_in,
-            remembers,
-            besides: 0,
-        };
+        let size = |holds: u32, fills_in: Duration| Size { holds: holds.max(1), fills_in };
         let burst_fills = Duration::from_secs(1) * limits.burst.max(1) / limits.requests_per_second.max(1);
-        let calls = Size { besides: CALLS_OF_A_SESSION, ..shared(limits.burst, burst_fills, CALLS_COUNT) };
+        let calls = size(limits.burst, burst_fills);
         let tokens = limits.payments_per_minute.saturating_mul(TOKENS_OF_A_PAYMENT);
         Self {
             clock: DefaultClock::default(),
-            requests: SharedBucket::new(shared(limits.burst, burst_fills, burst_fills)),
-            checkouts: SharedBucket::new(shared(limits.checkouts_per_minute, MINUTE, MINUTE)),
+            requests: Pool::new(calls),
+            checkouts: Pool::new(size(limits.checkouts_per_minute, MINUTE)),
+            tokens: Pool::new(size(tokens, MINUTE)),
+            pages: Pool::new(size(limits.payments_per_minute, MINUTE)),
             held: SharedBucket::new(calls),
             looks: SharedBucket::new(calls),
-            tokens: SharedBucket::new(shared(tokens, MINUTE, PAYMENTS_COUNT)),
-            payments: SharedBucket::new(shared(limits.payments_per_minute, MINUTE, PAYMENTS_COUNT)),
+            payments: SharedBucket::new(size(limits.payments_per_minute, MINUTE)),
             unknown: RateLimiter::direct(per_minute(UNKNOWN_PER_MINUTE)),
             unsigned: RateLimiter::direct(per_minute(UNSIGNED_PER_MINUTE)),
             paying_sessions: Each::new(per_minute(PAYMENTS_OF_A_SESSION)),
             shoppers: Each::new(per_minute(limits.per_shopper_per_minute)),
             paying_shoppers: Each::new(per_minute(limits.per_shopper_per_minute)),
+            known: Mutex::default(),
         }
     }
 
     /// Takes what a call costs from the buckets, or says when to come again.
-    pub fn take(&self, budget: Budget<'_>, source: Source<'_>) -> Result<(), TooMany> {
-        let of_session =
-            |bucket: &SharedBucket, session: &str| bucket.take(&[bucket.caller(session, SHARE_OF_A_SESSION)]);
+    pub fn take(&self, budget: Budget<'_>, source: &Source) -> Result<(), TooMany> {
         match budget {
             Budget::Token(session) => {
                 self.each(&self.paying_sessions, Some(session))?;
-                self.each(&self.paying_shoppers, source.subject)?;
-                of_session(&self.tokens, session)
+                self.each(&self.paying_shoppers, source.shopper().as_deref())?;
+                self.tokens.take(self.is_known(source), |bucket| paying(bucket, source, session))
             }
-            Budget::Payment(session) => of_session(&self.payments, session),
+            Budget::Payment(session) => self.payments.take(&paying(&self.payments, source, session)),
             Budget::Page(session) => {
                 self.each(&self.paying_sessions, Some(session))?;
-                of_session(&self.payments, session)
+                self.pages.take(self.is_known(source), |bucket| paying(bucket, source, session))
             }
-            Budget::Look(session) => of_session(&self.looks, session),
-            Budget::Held(name) => {
-                self.each(&self.shoppers, source.subject)?;
-                of_session(&self.held, name)
-            }
+            Budget::Look(session) => self.looks.take(&holding(&self.looks, source, session)),
+            Budget::Held(name) => self.held.take(&holding(&self.held, source, name)),
             Budget::Unknown => self.unknown.check().map_err(|refusal| self.too_many(&refusal)),
             Budget::Unsigned => self.unsigned.check().map_err(|refusal| self.too_many(&refusal)),
             Budget::Request => self.of_stranger(&self.requests, source),
@@ -182,17 +224,37 @@ impl MerchantLimiter {
         }
     }
 
-    /// Takes from a bucket in the name of whoever calls, who holds nothing yet.
-    fn of_stranger(&self, bucket: &SharedBucket, source: Source<'_>) -> Result<(), TooMany> {
-        self.each(&self.shoppers, source.subject)?;
-        let network = bucket.caller(source.network, SHARE_OF_A_NETWORK);
-        match source.subject {
-            // Another network cannot take in a shopper's name.
-            Some(subject) => {
-                bucket.take(&[network, bucket.caller((source.network, subject), SHARE_OF_A_SHOPPER)])
-            }
-            None => bucket.take(&[network]),
+    /// Notes that somebody has paid from a network.
+    pub fn paid(&self, source: &Source) {
+        let Some(network) = source.network else { return };
+        let mut known = self.known();
+        if known.len() >= MAX_KNOWN {
+            // Half of them stay: those from which somebody has paid last.
+            let mut times: Vec<Instant> = known.values().copied().collect();
+            times.sort_unstable();
+            let middle = times[times.len() / 2];
+            known.retain(|_, paid| *paid > middle);
         }
+        known.insert(network, Instant::now());
+    }
+
+    fn is_known(&self, source: &Source) -> bool {
+        source
+            .network
+            .is_some_and(|network| self.known().get(&network).is_some_and(|paid| paid.elapsed() < KNOWN_FOR))
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<IpAddr, Instant>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes from a pool in the name of whoever calls, who holds nothing yet.
+    fn of_stranger(&self, pool: &Pool, source: &Source) -> Result<(), TooMany> {
+        self.each(&self.shoppers, source.shopper().as_deref())?;
+        pool.take(self.is_known(source), |bucket| {
+            let shopper = source.shopper().map(|shopper| bucket.caller(shopper, SHOPPER));
+            networks(bucket, source, 0.0).into_iter().chain(shopper).collect()
+        })
     }
 
     fn each(&self, each: &Each, name: Option<&str>) -> Result<(), TooMany> {
@@ -202,6 +264,30 @@ impl MerchantLimiter {
     fn too_many(&self, refusal: &Refusal) -> TooMany {
         TooMany { retry_after: refusal.wait_time_from(self.clock.now()).max(Duration::from_secs(1)) }
     }
+}
+
+/// The block that the network of a call is in, and the network: who has many networks has them side by side.
+fn networks(bucket: &SharedBucket, source: &Source, besides: f64) -> [CallerShare; 2] {
+    let block = source.network.map(|network| match network {
+        IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & BLOCK_OF_IPV4)),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & BLOCK_OF_IPV6)),
+    });
+    let part = Part { besides, ..NETWORK };
+    [bucket.caller(("block", block), part), bucket.caller(source.network, part)]
+}
+
+/// Those in whose name a session is looked at or edited.
+fn holding(bucket: &SharedBucket, source: &Source, session: &str) -> Vec<CallerShare> {
+    let mut callers = networks(bucket, source, CALLS_OF_A_NETWORK).to_vec();
+    callers.push(bucket.caller(session, CALLS_OF_A_SESSION));
+    callers
+}
+
+/// Those in whose name a session is paid.
+fn paying(bucket: &SharedBucket, source: &Source, session: &str) -> Vec<CallerShare> {
+    let mut callers = networks(bucket, source, 0.0).to_vec();
+    callers.push(bucket.caller(session, SESSION));
+    callers
 }
 
 impl Each {
@@ -219,7 +305,7 @@ impl Each {
             self.buckets.retain_recent();
         }
         // A name invented per call only meets the merchant's own bucket: it can neither help itself nor fill memory.
-        if subject.len() > MAX_SUBJECT || self.buckets.len() >= MAX_SHOPPERS {
+        if self.buckets.len() >= MAX_SHOPPERS {
             return Ok(());
         }
         self.buckets.check_key(&subject.to_owned())
@@ -230,7 +316,7 @@ impl Each {
 mod tests {
     use super::*;
 
-    const STRANGER: Source<'static> = Source { network: None, subject: None };
+    const STRANGER: &Source = &Source { network: None, subject: None };
 
     fn limits() -> Limits {
         Limits {
@@ -242,12 +328,12 @@ mod tests {
         }
     }
 
-    fn of(network: &str) -> Source<'static> {
+    fn of(network: &str) -> Source {
         Source { network: Some(network.parse().unwrap()), subject: None }
     }
 
     /// How many of so many calls find room.
-    fn taken(limiter: &MerchantLimiter, calls: u32, (budget, source): (Budget<'_>, Source<'_>)) -> usize {
+    fn taken(limiter: &MerchantLimiter, calls: u32, (budget, source): (Budget<'_>, &Source)) -> usize {
         (0..calls).filter(|_| limiter.take(budget, source).is_ok()).count()
     }
 
@@ -308,9 +394,9 @@ mod tests {
     fn one_network_that_begins_checkouts_or_browses_without_end_leaves_room_for_the_others() {
         let limiter = MerchantLimiter::new(&Limits::default());
         for budget in [Budget::Checkout, Budget::Request] {
-            let alone = taken(&limiter, 1000, (budget, of("203.0.113.7")));
-            assert!((70..=95).contains(&alone), "{budget:?}: one alone may take most: {alone}");
-            assert!(taken(&limiter, 10, (budget, of("198.51.100.1"))) == 10, "{budget:?}");
+            let alone = taken(&limiter, 1000, (budget, &of("203.0.113.7")));
+            assert!((60..=95).contains(&alone), "{budget:?}: one alone may take most: {alone}");
+            assert!(taken(&limiter, 10, (budget, &of("198.51.100.1"))) == 10, "{budget:?}");
         }
     }
 
@@ -318,9 +404,9 @@ mod tests {
     fn a_shopper_who_begins_checkouts_without_end_leaves_room_for_the_others_of_the_same_assistant() {
         let limits = Limits { per_shopper_per_minute: 1000, ..Limits::default() };
         let limiter = MerchantLimiter::new(&limits);
-        let from = |subject: &'static str| Source { subject: Some(subject), ..of("203.0.113.7") };
-        taken(&limiter, 1000, (Budget::Checkout, from("a")));
-        assert_eq!(taken(&limiter, 10, (Budget::Checkout, from("b"))), 10);
+        let from = |subject: &str| Source { subject: Some(subject.to_owned()), ..of("203.0.113.7") };
+        taken(&limiter, 1000, (Budget::Checkout, &from("a")));
+        assert_eq!(taken(&limiter, 10, (Budget::Checkout, &from("b"))), 10);
     }
 
     #[test]
@@ -334,18 +420,75 @@ mod tests {
     #[test]
     fn one_shopper_cannot_use_up_the_shop() {
         let limiter = MerchantLimiter::new(&limits());
-        let from = |subject: &'static str| Source { network: None, subject: Some(subject) };
-        assert!(limiter.take(Budget::Request, from("a")).is_ok());
-        assert!(limiter.take(Budget::Request, from("a")).is_err());
-        assert!(limiter.take(Budget::Request, from("b")).is_ok());
+        let from = |subject: &str| Source { network: None, subject: Some(subject.to_owned()) };
+        assert!(limiter.take(Budget::Request, &from("a")).is_ok());
+        assert!(limiter.take(Budget::Request, &from("a")).is_err());
+        assert!(limiter.take(Budget::Request, &from("b")).is_ok());
     }
 
     #[test]
     fn one_shopper_who_pays_without_end_cannot_keep_the_others_from_paying() {
         let limiter = MerchantLimiter::new(&Limits { payments_per_minute: 2, ..limits() });
-        let from = |subject: &'static str| Source { network: None, subject: Some(subject) };
-        assert!(limiter.take(Budget::Token("chk_1"), from("a")).is_ok());
-        assert!(limiter.take(Budget::Token("chk_2"), from("a")).is_err(), "its own bucket is empty");
-        assert!(limiter.take(Budget::Token("chk_3"), from("b")).is_ok(), "the shop's bucket was not touched");
+        let from = |subject: &str| Source { network: None, subject: Some(subject.to_owned()) };
+        assert!(limiter.take(Budget::Token("chk_1"), &from("a")).is_ok());
+        assert!(limiter.take(Budget::Token("chk_2"), &from("a")).is_err(), "its own bucket is empty");
+        assert!(
+            limiter.take(Budget::Token("chk_3"), &from("b")).is_ok(),
+            "the shop's bucket was not touched"
+        );
+    }
+
+    #[test]
+    fn a_stranger_with_many_networks_keeps_nobody_from_buying_whose_neighbours_have_bought() {
+        let limiter = MerchantLimiter::new(&Limits::default());
+        let assistant = of("20.0.0.1");
+        assert!(limiter.take(Budget::Checkout, &assistant).is_ok());
+        limiter.paid(&assistant);
+        let strangers = (0..200).map(|number| of(&format!("203.{}.{}.7", number / 250, number % 250)));
+        for stranger in strangers {
+            for budget in [Budget::Checkout, Budget::Request] {
+                taken(&limiter, 20, (budget, &stranger));
+            }
+        }
+        assert_eq!(taken(&limiter, 40, (Budget::Checkout, &assistant)), 40);
+        assert_eq!(taken(&limiter, 40, (Budget::Request, &assistant)), 40);
+    }
+
+    #[test]
+    fn a_block_of_addresses_is_one_network_more_and_not_many() {
+        let limiter = MerchantLimiter::new(&Limits::default());
+        for number in 0..256 {
+            taken(&limiter, 5, (Budget::Checkout, &of(&format!("2001:db8:1:{number:x}00::"))));
+            taken(&limiter, 5, (Budget::Checkout, &of(&format!("203.0.113.{number}"))));
+        }
+        assert_eq!(taken(&limiter, 5, (Budget::Checkout, &of("198.51.100.1"))), 5);
+    }
+
+    #[test]
+    fn a_network_with_a_thousand_checkouts_leaves_room_for_those_who_pay_from_another() {
+        let limiter = MerchantLimiter::new(&Limits::default());
+        let stranger = of("203.0.113.7");
+        for number in 0..1000 {
+            let session = format!("chk_{number}");
+            for budget in [Budget::Token(&session), Budget::Payment(&session), Budget::Page(&session)] {
+                let _ = limiter.take(budget, &stranger);
+            }
+        }
+        let shopper = of("198.51.100.1");
+        for number in 0..5 {
+            let session = format!("chk_p{number}");
+            for budget in [Budget::Token(&session), Budget::Payment(&session), Budget::Page(&session)] {
+                assert!(limiter.take(budget, &shopper).is_ok(), "{budget:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_forges_a_shoppers_name_uses_up_no_other_networks_shopper() {
+        let limiter = MerchantLimiter::new(&limits());
+        let named = |network| Source { subject: Some("shopper".to_owned()), ..of(network) };
+        taken(&limiter, 100, (Budget::Request, &named("203.0.113.7")));
+        assert!(limiter.take(Budget::Request, &named("198.51.100.1")).is_ok());
+        assert!(limiter.take(Budget::Held("chk_1"), &named("198.51.100.1")).is_ok());
     }
 }

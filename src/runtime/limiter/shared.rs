@@ -23,6 +23,9 @@ const MAX_CALLERS: usize = 20_000;
 /// How much of a bucket must be free so that it is everybody's, whatever they have taken.
 const PLENTY: f64 = 0.5;
 
+/// A caller that has taken less lately counts as one that has taken nothing.
+const QUIET: f64 = 0.5;
+
 /// The longest that a caller is told to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(64);
 
@@ -33,17 +36,24 @@ pub(super) struct Size {
     pub(super) holds: u32,
     /// The time in which an empty one fills.
     pub(super) fills_in: Duration,
-    /// The time in which what a caller has taken fades to about a third.
-    pub(super) remembers: Duration,
-    /// How much each caller may have taken besides, which leaves what the bucket holds alone.
-    pub(super) besides: u32,
 }
 
-/// A caller, and the share of what is free that it may have taken.
+/// What a caller may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// The share of what is free that it may have taken.
+    pub(super) share: f64,
+    /// How much it may have taken besides, which leaves what the bucket holds alone.
+    pub(super) besides: f64,
+    /// The time in which what it has taken fades to about a third.
+    pub(super) remembers: Duration,
+}
+
+/// A caller, and what it may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallerShare {
     key: u64,
-    share: f64,
+    part: Part,
 }
 
 /// The bucket.
@@ -66,12 +76,13 @@ struct State {
 struct Taken {
     amount: f64,
     at: Instant,
+    remembers: Duration,
 }
 
 impl Taken {
-    fn at(self, now: Instant, remembers: Duration) -> f64 {
+    fn at(self, now: Instant) -> f64 {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.amount * (-passed / remembers.as_secs_f64()).exp()
+        self.amount * (-passed / self.remembers.as_secs_f64()).exp()
     }
 }
 
@@ -83,11 +94,11 @@ impl SharedBucket {
     }
 
     /// Whoever calls by this name, which is not kept.
-    pub(super) fn caller(&self, name: impl Hash, share: f64) -> CallerShare {
-        CallerShare { key: self.names.hash_one(name), share }
+    pub(super) fn caller(&self, name: impl Hash, part: Part) -> CallerShare {
+        CallerShare { key: self.names.hash_one(name), part }
     }
 
-    /// Takes one in the name of all of these, or says when to come again.
+    /// Takes one in the name of all of these, the widest first, or says when to come again.
     pub(super) fn take(&self, callers: &[CallerShare]) -> Result<(), TooMany> {
         self.take_at(callers, Instant::now())
     }
@@ -102,15 +113,15 @@ impl SharedBucket {
             let found = waits.find(|wait| self.has_room(&state, callers, now + *wait));
             return Err(TooMany { retry_after: found.unwrap_or(LONGEST_WAIT) });
         }
-        if !self.is_besides(&state, callers, now) {
+        if !is_besides(&state, callers, now) {
             state.used += 1.0;
         }
         for caller in callers {
-            let amount = self.taken_at(&state, *caller, now) + 1.0;
-            state.callers.insert(caller.key, Taken { amount, at: now });
+            let amount = taken_at(&state, *caller, now) + 1.0;
+            state.callers.insert(caller.key, Taken { amount, at: now, remembers: caller.part.remembers });
         }
         if state.callers.len() > MAX_CALLERS {
-            self.forget_some(&mut state, now);
+            forget_some(&mut state, now);
         }
         drop(state);
         Ok(())
@@ -119,17 +130,15 @@ impl SharedBucket {
     fn has_room(&self, state: &State, callers: &[CallerShare], now: Instant) -> bool {
         let holds = f64::from(self.size.holds);
         let free = holds - self.used_at(state, now);
-        let within = |caller: &CallerShare| {
-            self.taken_at(state, *caller, now) - f64::from(self.size.besides) <= caller.share * (free - 1.0)
+        let Some((narrowest, wider)) = callers.split_last() else { return free >= 1.0 };
+        // Of what a network may take, one half is kept for those in it that have taken nothing lately.
+        let is_quiet = taken_at(state, *narrowest, now) < QUIET;
+        let kept = if is_quiet { 1.0 } else { 0.5 };
+        let within = |caller: &CallerShare, kept: f64| {
+            taken_at(state, *caller, now) - caller.part.besides <= caller.part.share * kept * (free - 1.0)
         };
-        let shared = free >= 1.0 && (free >= PLENTY * holds || callers.iter().all(within));
-        shared || self.is_besides(state, callers, now)
-    }
-
-    /// Whether each of these has so much left that it need not take from what is shared.
-    fn is_besides(&self, state: &State, callers: &[CallerShare], now: Instant) -> bool {
-        let besides = f64::from(self.size.besides);
-        callers.iter().all(|caller| self.taken_at(state, *caller, now) + 1.0 <= besides)
+        let are_within = within(narrowest, 1.0) && wider.iter().all(|caller| within(caller, kept));
+        free >= 1.0 && (free >= PLENTY * holds || are_within) || is_besides(state, callers, now)
     }
 
     fn used_at(&self, state: &State, now: Instant) -> f64 {
@@ -137,18 +146,23 @@ impl SharedBucket {
         let filled = passed * f64::from(self.size.holds) / self.size.fills_in.as_secs_f64();
         (state.used - filled).max(0.0)
     }
+}
 
-    fn taken_at(&self, state: &State, caller: CallerShare, now: Instant) -> f64 {
-        state.callers.get(&caller.key).map_or(0.0, |taken| taken.at(now, self.size.remembers))
-    }
+/// Whether each of these has so much left that it need not take from what is shared.
+fn is_besides(state: &State, callers: &[CallerShare], now: Instant) -> bool {
+    callers.iter().all(|caller| taken_at(state, *caller, now) + 1.0 <= caller.part.besides)
+}
 
-    /// Forgets those who have taken least, and all of them where that makes too little room.
-    fn forget_some(&self, state: &mut State, now: Instant) {
-        for least in [0.1, 0.9, 1.5, f64::INFINITY] {
-            state.callers.retain(|_, taken| taken.at(now, self.size.remembers) >= least);
-            if state.callers.len() <= MAX_CALLERS / 4 * 3 {
-                return;
-            }
+fn taken_at(state: &State, caller: CallerShare, now: Instant) -> f64 {
+    state.callers.get(&caller.key).map_or(0.0, |taken| taken.at(now))
+}
+
+/// Forgets those who have taken least, and all of them where that makes too little room.
+fn forget_some(state: &mut State, now: Instant) {
+    for least in [0.1, 0.9, 1.5, f64::INFINITY] {
+        state.callers.retain(|_, taken| taken.at(now) >= least);
+        if state.callers.len() <= MAX_CALLERS / 4 * 3 {
+            return;
         }
     }
 }
@@ -159,19 +173,23 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    fn bucket(holds: u32, remembers: Duration) -> SharedBucket {
-        SharedBucket::new(Size { holds, fills_in: MINUTE, remembers, besides: 0 })
+    fn bucket(holds: u32) -> SharedBucket {
+        SharedBucket::new(Size { holds, fills_in: MINUTE })
+    }
+
+    fn part(share: f64) -> Part {
+        Part { share, besides: 0.0, remembers: Duration::from_hours(1) }
     }
 
     /// How many of so many calls of one caller find room.
     fn taken(bucket: &SharedBucket, name: &str, share: f64, (calls, now): (u32, Instant)) -> usize {
-        let caller = bucket.caller(name, share);
+        let caller = bucket.caller(name, part(share));
         (0..calls).filter(|_| bucket.take_at(&[caller], now).is_ok()).count()
     }
 
     #[test]
     fn a_caller_that_has_taken_little_finds_room_beside_forty_that_take_without_end() {
-        let bucket = bucket(120, Duration::from_hours(1));
+        let bucket = bucket(120);
         let start = Instant::now();
         for second in 0..300 {
             let now = start + Duration::from_secs(second);
@@ -186,7 +204,7 @@ mod tests {
 
     #[test]
     fn one_alone_may_take_most_of_it_and_leaves_room_for_another() {
-        let bucket = bucket(120, MINUTE);
+        let bucket = bucket(120);
         let now = Instant::now();
         assert_eq!(taken(&bucket, "a", 3.0, (1000, now)), 90);
         assert!(taken(&bucket, "b", 3.0, (1000, now)) >= 20);
@@ -196,7 +214,7 @@ mod tests {
 
     #[test]
     fn one_that_is_nearly_full_is_everybodys_whatever_they_have_taken() {
-        let bucket = bucket(1, Duration::from_hours(1));
+        let bucket = bucket(1);
         let now = Instant::now();
         assert_eq!(taken(&bucket, "a", 1.0, (5, now)), 1);
         assert_eq!(taken(&bucket, "a", 1.0, (5, now + MINUTE)), 1);
@@ -204,18 +222,22 @@ mod tests {
 
     #[test]
     fn what_each_caller_may_take_besides_leaves_the_bucket_alone() {
-        let size = Size { holds: 10, fills_in: MINUTE, remembers: MINUTE, besides: 4 };
-        let bucket = SharedBucket::new(size);
+        let bucket = bucket(10);
         let now = Instant::now();
-        assert_eq!(taken(&bucket, "stranger", 3.0, (1000, now)), 11, "four, and most of the ten");
+        let part = Part { besides: 4.0, ..part(3.0) };
+        let taken = |name, calls| {
+            let caller = bucket.caller(name, part);
+            (0..calls).filter(|_| bucket.take_at(&[caller], now).is_ok()).count()
+        };
+        assert_eq!(taken("stranger", 1000), 11, "four, and most of the ten");
         for shopper in ["a", "b", "c", "d"] {
-            assert!(taken(&bucket, shopper, 0.1, (5, now)) >= 4, "{shopper}");
+            assert!(taken(shopper, 5) >= 4, "{shopper}");
         }
     }
 
     #[test]
     fn all_together_take_no_more_than_it_holds_and_fills() {
-        let bucket = bucket(60, MINUTE);
+        let bucket = bucket(60);
         let start = Instant::now();
         let mut all = 0;
         for second in 0..60 {
@@ -228,9 +250,9 @@ mod tests {
 
     #[test]
     fn a_refusal_says_when_there_is_room_again() {
-        let bucket = bucket(60, MINUTE);
+        let bucket = bucket(60);
         let now = Instant::now();
-        let caller = bucket.caller("a", 3.0);
+        let caller = bucket.caller("a", part(3.0));
         while bucket.take_at(&[caller], now).is_ok() {}
         let TooMany { retry_after } = bucket.take_at(&[caller], now).unwrap_err();
         assert!(bucket.take_at(&[caller], now + retry_after).is_ok(), "{retry_after:?}");
@@ -238,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_names_is_forgotten_before_one_who_takes_without_end() {
-        let bucket = bucket(u32::MAX, Duration::from_hours(1));
+        let bucket = bucket(u32::MAX);
         let now = Instant::now();
         taken(&bucket, "stranger", 3.0, (50, now));
         for name in 0..50_000 {
@@ -246,6 +268,22 @@ mod tests {
         }
         let state = bucket.state.lock().unwrap();
         assert!(state.callers.len() <= MAX_CALLERS);
-        assert!(state.callers.contains_key(&bucket.caller("stranger", 3.0).key));
+        assert!(state.callers.contains_key(&bucket.names.hash_one("stranger")));
+    }
+
+    #[test]
+    fn in_a_network_that_takes_without_end_whoever_has_taken_nothing_lately_finds_room() {
+        let bucket = bucket(240);
+        let now = Instant::now();
+        let network = bucket.caller("network", part(3.0));
+        for _ in 0..20 {
+            for number in 0..60 {
+                let _ = bucket.take_at(&[network, bucket.caller(number, part(0.1))], now);
+            }
+        }
+        for shopper in 100..110 {
+            let caller = bucket.caller(shopper, part(0.1));
+            assert!(bucket.take_at(&[network, caller], now).is_ok(), "{shopper}");
+        }
     }
 }

@@ -35,6 +35,11 @@ impl Pay {
     pub(super) const fn command(&self) -> Command {
         Command::OpenPage { revision: Some(Revision(self.revision)) }
     }
+
+    /// Whether it was shown for this revision.
+    pub(super) const fn is_of(&self, revision: Revision) -> bool {
+        self.revision == revision.0
+    }
 }
 
 /// What came of the last form, for the page that is shown again.

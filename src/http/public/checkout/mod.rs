@@ -48,6 +48,7 @@ struct Opening {
 struct Holder {
     merchant: MerchantHandle,
     id: SessionId,
+    source: Source,
 }
 
 /// A visitor who is not let in.
@@ -79,20 +80,24 @@ impl Holder {
         let (Ok(opening), Ok(id)) = (opening, path.session.parse::<SessionId>()) else {
             return Err(TurnedAway::Unknown);
         };
-        let merchant = visit.merchant;
+        let (source, merchant) = (visit.source(), visit.merchant);
         if !merchant.opens_checkout(&id, &opening.key) {
             return Err(TurnedAway::Unknown);
         }
-        merchant.limiter().take(Budget::Held(id.as_str()), Source::default()).map_err(TurnedAway::TooMany)?;
-        Ok(Self { merchant, id })
+        merchant.limiter().take(Budget::Held(id.as_str()), &source).map_err(TurnedAway::TooMany)?;
+        Ok(Self { merchant, id, source })
     }
 
-    /// Takes from the limits of paying where a page at Stripe is still to be opened: one that is open is free.
-    async fn may_pay(&self) -> Result<(), TurnedAway> {
+    /// Takes from the limits of paying where a page at Stripe is still to be opened, as the form asks for it: one that is
+    /// open is free, and so is a form that was shown for what the checkout is no longer.
+    async fn may_pay(&self, form: &Pay) -> Result<(), TurnedAway> {
         match self.merchant.ask(&self.id, Command::Read).await {
-            Ok(answer) if matches!(answer.session.state, State::Ready { .. }) => {
+            Ok(answer)
+                if matches!(answer.session.state, State::Ready { .. })
+                    && form.is_of(answer.session.revision) =>
+            {
                 let budget = Budget::Page(self.id.as_str());
-                self.merchant.limiter().take(budget, Source::default()).map_err(TurnedAway::TooMany)
+                self.merchant.limiter().take(budget, &self.source).map_err(TurnedAway::TooMany)
             }
             Ok(_) | Err(_) => Ok(()),
         }
@@ -161,7 +166,10 @@ async fn came_back(
     let _ = holder.merchant.ask(&holder.id, Command::Hear(Hint::payment())).await;
     match holder.merchant.ask(&holder.id, Command::Read).await {
         Ok(answer) => match (holder.permalink(&answer), &answer.session.state) {
-            (Some(permalink), _) => redirect(permalink),
+            (Some(permalink), _) => {
+                holder.merchant.limiter().paid(&holder.source);
+                redirect(permalink)
+            }
             (None, State::AwaitingHosted { .. }) => {
                 let view = holder.merchant.view();
                 html::answer(StatusCode::OK, Kind::Forms, &view).body(page::waiting(&answer, &view))
@@ -209,7 +217,7 @@ async fn pay(
     let Some(form) = form::read::<Pay>(payload).await else {
         return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
     };
-    if let Err(away) = holder.may_pay().await {
+    if let Err(away) = holder.may_pay(&form).await {
         return away.answer();
     }
     match holder.merchant.ask(&holder.id, form.command()).await {
