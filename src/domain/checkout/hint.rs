@@ -60,6 +60,9 @@ pub(super) fn heard(session: &Session, hint: &Hint, context: &Context<'_>) -> Re
     let mut next = session.clone();
     next.hinted = is_looked_at(&session.state);
     match &mut next.state {
+        State::AwaitingHosted { hosted, .. } if hint.payment.is_none() => {
+            next.hinted = hosted.is_come_back_from(now);
+        }
         // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
         State::Charging(Charging { phase: Phase::Sending, .. }) | State::OpeningHosted(_) => {}
         State::Charging(Charging { next_try, .. }) => *next_try = now.min(*next_try),

@@ -53,6 +53,9 @@ pub struct Hosted {
     /// Whether somebody waits for what the page shows, or says that it was paid.
     #[serde(default)]
     pub awaited: bool,
+    /// How often a shopper came back from the page.
+    #[serde(default)]
+    pub returns: u32,
     /// The readings in a row that did not come to their end.
     #[serde(default)]
     pub unread: Unread,
@@ -187,6 +190,7 @@ pub(super) fn open(
         charge: charge.clone(),
         tries: 0,
         awaited: false,
+        returns: 0,
         unread: Unread::default(),
         next_try: now,
     };

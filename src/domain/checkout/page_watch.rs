@@ -22,6 +22,11 @@ pub(super) const LONGEST_WATCH: Span = Span::minutes(10);
 /// So many looks, in about two minutes, are made quickly once somebody waits for what a page shows.
 const AWAITED_LOOKS: u32 = 8;
 
+/// So often a shopper who comes back has the page looked at at once. Anybody who holds the page can come back from it without
+/// end: after that it is looked at soon.
+const RETURNS: u32 = 3;
+const SOON: Span = Span::seconds(10);
+
 /// How long after its end an open page is looked at to see that it has ended.
 const AFTER_END: Span = Span::seconds(2);
 
@@ -32,6 +37,17 @@ impl Hosted {
         // Also when it is awaited already: an answer that is on its way may be from before what is waited for.
         self.tries = 0;
         self.next_try = now.min(self.next_try);
+    }
+
+    /// A shopper comes back from the page. Whether it is looked at at once.
+    pub(super) fn is_come_back_from(&mut self, now: Timestamp) -> bool {
+        self.returns = self.returns.saturating_add(1);
+        if self.returns <= RETURNS {
+            self.is_awaited(now);
+            return true;
+        }
+        self.next_try = (now + SOON).min(self.next_try);
+        false
     }
 }
 

@@ -259,6 +259,31 @@ fn a_hint_that_comes_while_a_page_is_looked_at_is_not_put_off_with_that_look() {
 }
 
 #[test]
+fn whoever_says_every_second_that_a_page_was_paid_has_it_looked_at_far_less_often() {
+    let mut bench = awaiting();
+    bench.pass(Span::minutes(5));
+    let mut looks = 0;
+    for _ in 0..120 {
+        bench.ask(Command::Hear(Hint::payment()));
+        bench.wake();
+        if matches!(bench.effects[..], [Effect::ReadPage { .. }]) {
+            looks += 1;
+            let open = Seen::Page(page(&bench, PageStatus::Open));
+            bench.see(open);
+        }
+        bench.pass(Span::seconds(1));
+    }
+    assert!((10..=30).contains(&looks), "{looks}");
+    let paid = "pi_1".parse().unwrap();
+    bench.ask(Command::Hear(Hint { payment: Some(paid), ..Hint::payment() }));
+    bench.wake();
+    assert!(
+        matches!(bench.effects[..], [Effect::ReadPage { .. }]),
+        "Stripe is believed to have something to say"
+    );
+}
+
+#[test]
 fn a_checkout_whose_pages_are_opened_and_left_without_end_opens_no_more_of_them() {
     let mut bench = Bench::ready();
     for number in 1..=MAX_PAGES {
