@@ -41,7 +41,7 @@ use crate::domain::checkout::hosted::PageSeen;
 use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, HostedPageId, MerchantId, PaymentIntentId, RefundNumber};
 use crate::domain::time::Timestamp;
-use answers::{Account, GrantedToken, PaymentIntent};
+use answers::{Account, ErrorBody, GrantedToken, PaymentIntent};
 use listing::{Listed, MOST_PAGES};
 use page::CheckoutSession;
 use refund::{DisputeObject, RefundObject};
@@ -160,6 +160,8 @@ impl SellerAccount for StripeAccount {
             404 => Err(GatherError::Foreign),
             401 | 403 => Err(GatherError::KeyRefused),
             429 => Err(GatherError::Limited),
+            // An answer all the same: it is no token that can be used here.
+            400..=499 if reply.json::<ErrorBody>().is_some() => Err(GatherError::Foreign),
             _ => Err(GatherError::Unread),
         };
         Observation::of(facts, &reply)
