@@ -40,7 +40,7 @@ pub(super) enum Unlearned {
     NotGiven { opened: AccountId, given: AccountId },
     #[error(
         "the key opens the Stripe account {opened}, but this merchant was paid into {kept} before; payments stay off until \
-         the key is put right or, where the merchant has moved to {opened} or {kept} never was its own, until {kept} is \
+         the key or stripe.account_id is put right or, where the merchant has moved to {opened} or {kept} never was its own, until {kept} is \
          forgotten: POST /admin/v1/account/forget?tenant=… with {{\"account\": \"{kept}\"}}"
     )]
     NotKept { opened: AccountId, kept: AccountId },
@@ -90,7 +90,8 @@ impl Unlearned {
         match self {
             Self::Stripe(AccountError::KeyRefused(_)) => Some(PaymentsOff::KeyRefused),
             Self::Stripe(AccountError::ClockDiffers) => Some(PaymentsOff::ClockDiffers),
-            Self::NotGiven { .. } | Self::NotKept { .. } => Some(PaymentsOff::OtherAccount),
+            Self::NotGiven { .. } => Some(PaymentsOff::AccountMisnamed),
+            Self::NotKept { .. } => Some(PaymentsOff::OtherAccount),
             Self::Taken(_) => Some(PaymentsOff::AccountTaken),
             Self::Restored(_) => Some(PaymentsOff::Unreconciled),
             Self::Stripe(AccountError::NotPermitted(_) | AccountError::Unread(_))
@@ -178,8 +179,16 @@ async fn verify(
         return Err(Unlearned::NotGiven { opened, given });
     }
     let kept = services.store.account(&merchant.tenant).await?;
-    if let Some(KeptAccount { account: kept, .. }) = kept.filter(|kept| kept.account != opened) {
-        return Err(Unlearned::NotKept { opened, kept });
+    if let Some(KeptAccount { account: kept, key }) = kept.filter(|kept| kept.account != opened) {
+        // Stripe itself has said what this very key opens: only the file says otherwise.
+        let is_known = key.is_some_and(|VerifiedKey { fingerprint, proved }| {
+            proved && services.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint)
+        });
+        return Err(if is_known && !proved {
+            Unlearned::NotGiven { opened: kept, given: opened }
+        } else {
+            Unlearned::NotKept { opened, kept }
+        });
     }
     // Before it is kept: an account that is another merchant's must not become this one's at the next start.
     claim(services, merchant, (&opened, proved))?;

@@ -125,6 +125,9 @@ impl MerchantHandle {
     /// Tells the session that an event is about to look at Stripe. The event is followed once that look is durable; until
     /// then it goes on waiting.
     pub async fn follow(&self, event: &StripeEvent) {
+        if self.shared.strays.rests(&event.id, self.now()) {
+            return;
+        }
         match self.told_by(event).await {
             Ok(Told::Session(session)) => self.followed(event, Some(&session), EventState::Followed).await,
             Ok(Told::Nobody) => self.followed(event, None, EventState::Ignored).await,

@@ -202,7 +202,7 @@ impl MerchantActor {
         if let Some(off) = error.off() {
             self.publish(|view| {
                 // Nothing is asked of another account, whatever waits.
-                if off == PaymentsOff::OtherAccount {
+                if matches!(off, PaymentsOff::OtherAccount | PaymentsOff::AccountMisnamed) {
                     view.account = None;
                 }
                 view.payments_off = Some(off);

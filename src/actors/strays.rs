@@ -5,7 +5,7 @@
 //! until that is known its event goes on waiting, across restarts; nobody waits for the reading.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::handle::MerchantHandle;
 use crate::domain::checkout::attempt::{Flag, FlagReason, IntentSeen, IntentStatus};
@@ -22,14 +22,48 @@ use crate::stripe::Noted;
 const FIRST_PAUSE: Span = Span::seconds(10);
 const LONGEST_PAUSE: Span = Span::hours(1);
 
+/// How long an event is remembered that nobody meets any more: it is not in the inbox. One that waits there is met every few
+/// seconds.
+const REMEMBERED: Span = Span::minutes(10);
+
+/// How many events are remembered at most. Whichever was looked into longest ago then counts as a new one.
+const MOST: usize = 10_000;
+
 /// Which events are looked into, and when each may be looked into again.
 #[derive(Debug, Default)]
-pub(super) struct Strays(Mutex<BTreeMap<StripeEventId, Looks>>);
+pub(super) struct Strays(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    looks: BTreeMap<StripeEventId, Looks>,
+    /// When those were last left out that nobody meets any more.
+    cleared: Option<Timestamp>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Looks {
     made: u32,
     last: Timestamp,
+    met: Timestamp,
+}
+
+impl Looks {
+    /// Whether it is too early for another one.
+    fn rests(self, now: Timestamp) -> bool {
+        // A last look in the future was made before the clock was set back.
+        now.is_within(pause(self.made), self.last)
+    }
+}
+
+impl Remembered {
+    /// Leaves out what nobody meets any more, now and then.
+    fn clear(&mut self, now: Timestamp) {
+        if self.cleared.is_some_and(|cleared| now.is_within(REMEMBERED, cleared)) {
+            return;
+        }
+        self.cleared = Some(now);
+        self.looks.retain(|_, looks| now.is_within(REMEMBERED, looks.met));
+    }
 }
 
 /// Why it is not known yet what a payment is.
@@ -50,21 +84,40 @@ enum Undecided {
 }
 
 impl Strays {
+    /// Whether an event was looked into in vain and is not to be again yet. Whoever meets it asks this first.
+    pub(super) fn rests(&self, id: &StripeEventId, now: Timestamp) -> bool {
+        let mut remembered = self.remembered();
+        let met = remembered.looks.get_mut(id).map(|looks| {
+            looks.met = now;
+            *looks
+        });
+        remembered.clear(now);
+        met.is_some_and(|looks| looks.rests(now))
+    }
+
     /// Whether an event is to be looked into now; then it is not again for a while.
     fn begin(&self, id: &StripeEventId, now: Timestamp) -> bool {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = match looks.get(id) {
-            // A last look in the future was made before the clock was set back.
-            Some(Looks { made, last }) if now.is_within(pause(*made), *last) => return false,
-            Some(Looks { made, .. }) => *made,
-            None => 0,
-        };
-        looks.insert(id.clone(), Looks { made: made.saturating_add(1), last: now });
+        let mut remembered = self.remembered();
+        let known = remembered.looks.get(id).copied();
+        if known.is_some_and(|looks| looks.rests(now)) {
+            return false;
+        }
+        let looks = &mut remembered.looks;
+        if known.is_none() && looks.len() >= MOST {
+            let oldest = looks.iter().min_by_key(|(_, looks)| looks.last).map(|(id, _)| id.clone());
+            oldest.and_then(|oldest| looks.remove(&oldest));
+        }
+        let made = known.map_or(0, |looks| looks.made).saturating_add(1);
+        looks.insert(id.clone(), Looks { made, last: now, met: now });
         true
     }
 
     fn end(&self, id: &StripeEventId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.remembered().looks.remove(id);
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,5 +213,40 @@ mod tests {
         assert!(strays.begin(&id, start - Span::hours(2)), "the clock was set back");
         strays.end(&id);
         assert!(strays.begin(&id, start - Span::hours(2)));
+    }
+
+    #[test]
+    fn an_event_that_is_no_longer_in_the_inbox_is_not_remembered() {
+        let strays = Strays::default();
+        let event = |name: &str| format!("evt_{name}").parse::<StripeEventId>().unwrap();
+        let start = Timestamp::from_seconds(1_790_000_000);
+        // Two wait for two hours, and each minute another one goes after its first look.
+        for second in (0..7200).step_by(5) {
+            let now = start + Span::seconds(second);
+            for id in [event("first"), event("second")] {
+                if !strays.rests(&id, now) {
+                    assert!(strays.begin(&id, now));
+                }
+            }
+            if second % 60 == 0 {
+                assert!(strays.begin(&event(&second.to_string()), now));
+            }
+        }
+        let remembered = strays.remembered();
+        assert!(remembered.looks.len() <= 2 + 20, "{}", remembered.looks.len());
+        assert!(remembered.looks[&event("first")].made >= 9, "what waits keeps its pauses");
+    }
+
+    #[test]
+    fn so_many_events_are_remembered_and_no_more() {
+        let strays = Strays::default();
+        let start = Timestamp::from_seconds(1_790_000_000);
+        for number in 0..MOST + 10 {
+            let now = start + Span::millis(i64::try_from(number).unwrap());
+            assert!(strays.begin(&format!("evt_{number}").parse().unwrap(), now));
+        }
+        let remembered = strays.remembered();
+        assert_eq!(remembered.looks.len(), MOST);
+        assert!(!remembered.looks.contains_key(&"evt_9".parse::<StripeEventId>().unwrap()));
     }
 }

@@ -88,9 +88,12 @@ pub enum PaymentsOff {
         /// The permission as Stripe names it, where it does.
         permission: Option<String>,
     },
-    /// The key opens another account than the merchant's.
+    /// The key opens another account than the merchant was paid into before.
     #[error("its key opens another Stripe account")]
     OtherAccount,
+    /// The key opens another account than the merchant's file names.
+    #[error("its key opens another Stripe account than its file names")]
+    AccountMisnamed,
     /// Another merchant is paid into the account that the key opens.
     #[error("another merchant is paid into its Stripe account")]
     AccountTaken,

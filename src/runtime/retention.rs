@@ -2,8 +2,9 @@
 //!
 //! Invariants: every step is a small write of its own, so that payments are committed in between; whatever fails, also by a
 //! panic, fails for one merchant and for this round only; a session that cannot be read is passed over and told; what a
-//! restored database has still to account for is left alone.
+//! restored database has still to account for is left alone; what was looked for in vain is not looked for every second.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,19 +58,17 @@ pub async fn retain(
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut until_ages = 0_u32;
+    let mut vain = Vain::default();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        let now = clock.now();
+        let mut round = Round { kept: &kept, rules: &rules, now: clock.now(), vain: &mut vain };
         let ages = until_ages == 0;
         let once = async {
-            if ages {
-                return retain_once(&kept, &rules, now).await;
-            }
-            Round { kept: &kept, rules: &rules, now }.hold_down().await;
-            false
+            round.hold_down().await;
+            ages && round.remove_old().await
         };
         let more = tokio::select! {
             more = once => more,
@@ -80,26 +79,47 @@ pub async fn retain(
             (true, false) => AGES_EVERY - 1,
             (false, _) => until_ages - 1,
         };
+        if until_ages == 0 && !ages {
+            vain.is_over();
+        }
     }
 }
 
 /// One round of all of it, as of a moment; whether there is more to remove. What fails is logged.
 pub async fn retain_once(kept: &Kept, rules: &RetentionConfig, now: Timestamp) -> bool {
-    let round = Round { kept, rules, now };
+    let mut round = Round { kept, rules, now, vain: &mut Vain::default() };
     round.hold_down().await;
     round.remove_old().await
+}
+
+/// What was looked for in vain since what is old was last removed.
+#[derive(Debug, Default)]
+struct Vain {
+    /// The merchants whose surplus must stay for now, which was told, and whether that was found out this time.
+    surplus: BTreeMap<Tenant, bool>,
+    /// The sessions of each merchant that cannot be read.
+    unreadable: BTreeMap<Tenant, Vec<String>>,
+}
+
+impl Vain {
+    /// Everything is looked for once more.
+    fn is_over(&mut self) {
+        self.surplus.values_mut().for_each(|lately| *lately = false);
+        self.unreadable.clear();
+    }
 }
 
 struct Round<'a> {
     kept: &'a Kept,
     rules: &'a RetentionConfig,
     now: Timestamp,
+    vain: &'a mut Vain,
 }
 
 impl Round<'_> {
     /// Lets the oldest open checkouts give way where there are too many: of a merchant its own, of all merchants those of
     /// whoever has the most. Then removes ended ones where a merchant has too many.
-    async fn hold_down(&self) {
+    async fn hold_down(&mut self) {
         let mut counted = self.counted().await;
         for unpaid in &mut counted {
             let over = unpaid.open.saturating_sub(self.rules.open_checkouts_per_merchant);
@@ -113,7 +133,7 @@ impl Round<'_> {
         }
         for unpaid in &counted {
             let over = unpaid.ended.saturating_sub(self.rules.unpaid_sessions_per_merchant);
-            self.forget_surplus(unpaid, over).await;
+            self.forget_surplus(&unpaid.tenant, over).await;
         }
     }
 
@@ -123,40 +143,48 @@ impl Round<'_> {
     }
 
     /// Lets so many of a merchant's open checkouts expire, and counts them off.
-    async fn expire(&self, unpaid: &mut Unpaid, over: u64) {
-        let Unpaid { tenant, .. } = &*unpaid;
-        let (mut left, mut passed) = (over, Vec::new());
+    async fn expire(&mut self, unpaid: &mut Unpaid, over: u64) {
+        let tenant = unpaid.tenant.clone();
+        let mut left = over;
         for _ in 0..WRITES {
-            let limit = u32::try_from(left).unwrap_or(u32::MAX).min(BATCH);
+            let limit = at_most(left);
             if limit == 0 {
                 break;
             }
-            let which = UnpaidOpen { since: self.since(tenant), now: self.now, limit };
-            let expiring = self.kept.retention.expire_early(tenant, which, &passed);
+            let which = UnpaidOpen { since: self.since(&tenant), now: self.now, limit };
+            let expiring = self.kept.retention.expire_early(&tenant, which, self.passed(&tenant));
             let Some(swept) = alone(tenant.merchant.as_str(), expiring).await else { break };
             left -= u64::from(swept.changed);
             let seen = swept.seen();
-            passed.extend(swept.unreadable);
+            self.pass_over(&tenant, swept.unreadable);
             if seen < limit {
                 break;
             }
         }
-        tell_unreadable(tenant, &passed);
         if left < over {
             let expired = over - left;
             unpaid.open = unpaid.open.saturating_sub(expired);
             unpaid.ended += expired;
-            let merchant = &unpaid.tenant.merchant;
+            let merchant = &tenant.merchant;
             tracing::warn!(%merchant, expired, unpaid = unpaid.open, "open_checkouts_gave_way");
         }
     }
 
-    /// Removes so many of a merchant's checkouts that ended unpaid.
-    async fn forget_surplus(&self, unpaid: &Unpaid, over: u64) {
-        let Unpaid { tenant, .. } = unpaid;
+    /// Removes so many of a merchant's checkouts that ended unpaid. Where some of them must stay for now, that is told once,
+    /// and nothing is looked for before what is old is removed.
+    async fn forget_surplus(&mut self, tenant: &Tenant, over: u64) {
+        if over == 0 {
+            self.vain.surplus.remove(tenant);
+            return;
+        }
+        if self.vain.surplus.get(tenant) == Some(&true) {
+            return;
+        }
+        let merchant = &tenant.merchant;
         let mut left = over;
+        let mut must_stay = false;
         for _ in 0..WRITES {
-            let limit = u32::try_from(left).unwrap_or(u32::MAX).min(BATCH);
+            let limit = at_most(left);
             if limit == 0 {
                 break;
             }
@@ -167,34 +195,34 @@ impl Round<'_> {
                 limit,
             };
             let removing = self.kept.retention.forget_sessions(tenant, which);
-            let Some(gone) = alone(tenant.merchant.as_str(), removing).await else { break };
+            let Some(gone) = alone(merchant.as_str(), removing).await else { break };
             left -= u64::from(gone);
-            if gone < limit {
+            must_stay = gone < limit;
+            if must_stay {
                 break;
             }
         }
         if left < over {
-            tracing::warn!(merchant = %tenant.merchant, removed = over - left, "unpaid_checkouts_removed_early");
+            tracing::warn!(%merchant, removed = over - left, "unpaid_checkouts_removed_early");
+        }
+        if must_stay && self.vain.surplus.insert(tenant.clone(), true).is_none() {
+            tracing::warn!(%merchant, unpaid = left, "unpaid_checkouts_must_stay");
         }
     }
 
     /// Removes what has become old; whether there is more. One merchant's trouble is not another's.
-    async fn remove_old(&self) -> bool {
-        let Kept { retention, inbox, .. } = self.kept;
+    async fn remove_old(&mut self) -> bool {
         let rules = self.rules;
         let mut more = false;
         for Unpaid { tenant, .. } in self.counted().await {
-            let merchant = tenant.merchant.as_str();
-            let which = |span| UnpaidEnded {
-                before: self.now - span,
-                tried_before: self.now - span,
-                since: self.since(&tenant),
-                limit: BATCH,
-            };
-            let sessions = || retention.forget_sessions(&tenant, which(rules.unpaid_sessions));
-            more |= again(merchant, sessions).await;
+            let (now, since) = (self.now, self.since(&tenant));
+            let which =
+                |span| UnpaidEnded { before: now - span, tried_before: now - span, since, limit: BATCH };
+            let sessions = || self.kept.retention.forget_sessions(&tenant, which(rules.unpaid_sessions));
+            more |= again(tenant.merchant.as_str(), sessions).await;
             more |= self.forget_people(&tenant, which(rules.unpaid_buyers)).await;
         }
+        let Kept { retention, inbox, .. } = self.kept;
         for (state, span) in
             [(DeliveryState::Delivered, rules.delivered_events), (DeliveryState::Parked, rules.parked_events)]
         {
@@ -205,21 +233,31 @@ impl Round<'_> {
     }
 
     /// Erases what a merchant's unpaid checkouts hold of people; whether there is more.
-    async fn forget_people(&self, tenant: &Tenant, which: UnpaidEnded) -> bool {
-        let mut passed = Vec::new();
-        let mut more = true;
+    async fn forget_people(&mut self, tenant: &Tenant, which: UnpaidEnded) -> bool {
         for _ in 0..WRITES {
-            let erasing = self.kept.retention.forget_people(tenant, which, &passed);
+            let erasing = self.kept.retention.forget_people(tenant, which, self.passed(tenant));
             let swept = alone(tenant.merchant.as_str(), erasing).await.unwrap_or_default();
-            more = swept.seen() >= BATCH;
-            passed.extend(swept.unreadable);
-            if !more {
-                break;
+            let is_last = swept.seen() < BATCH;
+            self.pass_over(tenant, swept.unreadable);
+            if is_last {
+                return false;
             }
         }
-        tell_unreadable(tenant, &passed);
-        // What cannot be read now cannot be read at once either.
-        more && passed.len() < (WRITES * BATCH) as usize
+        true
+    }
+
+    /// The sessions of a merchant that cannot be read, as far as they were met.
+    fn passed(&self, tenant: &Tenant) -> &[String] {
+        self.vain.unreadable.get(tenant).map_or(&[], Vec::as_slice)
+    }
+
+    /// Leaves sessions alone that cannot be read, and says so.
+    fn pass_over(&mut self, tenant: &Tenant, unreadable: Vec<String>) {
+        if let Some(first) = unreadable.first() {
+            let count = unreadable.len();
+            tracing::error!(merchant = %tenant.merchant, unreadable = count, %first, "unreadable_sessions_passed_over");
+            self.vain.unreadable.entry(tenant.clone()).or_default().extend(unreadable);
+        }
     }
 
     /// From when on a merchant's checkouts may go: what a restore brought back stays until it is accounted for.
@@ -241,12 +279,9 @@ fn level(counts: &[u64], most: u64) -> u64 {
     low
 }
 
-/// Says which of a merchant's sessions were passed over.
-fn tell_unreadable(tenant: &Tenant, passed: &[String]) {
-    if let Some(first) = passed.first() {
-        let unreadable = passed.len();
-        tracing::error!(merchant = %tenant.merchant, unreadable, %first, "unreadable_sessions_passed_over");
-    }
+/// How many of what is left one write may remove.
+fn at_most(left: u64) -> u32 {
+    u32::try_from(left).unwrap_or(u32::MAX).min(BATCH)
 }
 
 /// What a step gives, unless it fails or panics, which is logged and keeps no other step from being made.

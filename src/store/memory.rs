@@ -65,6 +65,7 @@ struct SessionRow {
     session: Session,
     due_at: Option<Timestamp>,
     unpaid_end: Option<Timestamp>,
+    tried: bool,
 }
 
 impl SessionRow {
@@ -322,6 +323,8 @@ impl Shop {
         self.check_events(&commit)?;
 
         let unpaid_end = commit.unpaid_end();
+        let before = self.sessions.get(&commit.session.id);
+        let tried = commit.tries() || before.is_some_and(|row| row.tried);
         let Commit { tenant, session, due_at, attempt, order, refund, flags, timeline, events, .. } = commit;
         match attempt {
             Some(AttemptChange::Start(row)) => {
@@ -362,7 +365,7 @@ impl Shop {
         told.extend(timeline);
         leave_out_edits(told);
         self.append(&tenant, &events);
-        self.sessions.insert(session.id.clone(), SessionRow { version, session, due_at, unpaid_end });
+        self.sessions.insert(session.id.clone(), SessionRow { version, session, due_at, unpaid_end, tried });
         Ok(version)
     }
 

@@ -195,6 +195,11 @@ impl Commit {
         self.session.unpaid_end(self.timeline.last().map(|entry| entry.at))
     }
 
+    /// Whether it begins to pay its session.
+    const fn tries(&self) -> bool {
+        matches!(self.attempt, Some(AttemptChange::Start(_)))
+    }
+
     /// Refuses a commit whose parts contradict each other; afterwards no row would show what was meant.
     fn check(&self) -> Result<(), StoreError> {
         let refuse = |why: &str| {

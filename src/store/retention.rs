@@ -87,7 +87,7 @@ pub struct UnpaidEnded {
     /// Of those that somebody tried to pay only those that ended before this moment: Stripe may tell of a payment late, and
     /// without its session nobody would know whose it is.
     pub tried_before: Timestamp,
-    /// Only those that began at this moment or later.
+    /// Only those that began at this moment or later, and ended after that.
     pub since: Timestamp,
     /// How many at most.
     pub limit: u32,

@@ -1,7 +1,7 @@
 //! What is remembered of merchants that were served before, and what became of an account that was to be forgotten.
 
 use super::KeptAccount;
-use crate::domain::ids::{AccountId, SessionId, Tenant};
+use crate::domain::ids::{AccountId, SessionId, StripeEventId, Tenant};
 use crate::domain::time::Timestamp;
 
 /// What merchants have, each row with its tenant.
@@ -33,4 +33,7 @@ pub enum Forgetting {
     NotKept(Option<AccountId>),
     /// The outcome of something on it is not known yet; this session is the first of them.
     Undecided(SessionId),
+    /// Stripe has told of something that nobody has looked into yet, and nobody could on another account; this event came
+    /// first.
+    EventsWait(StripeEventId),
 }

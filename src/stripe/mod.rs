@@ -14,6 +14,7 @@ mod refund;
 mod refusal;
 mod search;
 mod seller;
+mod token;
 mod transport;
 pub mod webhook;
 mod words;
@@ -41,7 +42,7 @@ use crate::domain::checkout::hosted::PageSeen;
 use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, HostedPageId, MerchantId, PaymentIntentId, RefundNumber};
 use crate::domain::time::Timestamp;
-use answers::{Account, GrantedToken, PaymentIntent};
+use answers::{Account, PaymentIntent};
 use listing::{Listed, MOST_PAGES};
 use page::CheckoutSession;
 use refund::{DisputeObject, RefundObject};
@@ -154,15 +155,7 @@ impl SellerAccount for StripeAccount {
             Ok(reply) => reply,
             Err(error) => return Observation::unanswered(Err(GatherError::Unread), &error),
         };
-        let facts = match reply.status {
-            _ if !reply.clock_agrees => Err(GatherError::ClockDiffers),
-            200 => reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::Unread),
-            404 => Err(GatherError::Foreign),
-            401 | 403 => Err(GatherError::KeyRefused),
-            429 => Err(GatherError::Limited),
-            _ => Err(GatherError::Unread),
-        };
-        Observation::of(facts, &reply)
+        Observation::of(token::of_reading(&reply), &reply)
     }
 
     /// Sends a stored charge (`POST /v1/payment_intents`), once; repeating is the caller's.
@@ -356,6 +349,7 @@ impl StripeAccount {
                 | GatherError::Limited
                 | GatherError::TooMany
                 | GatherError::ClockDiffers
+                | GatherError::Refused
                 | GatherError::KeyRefused,
             ) => Seen::TokenRefused { maybe_consumed: true, detail },
             // The token was read before its attempt was begun; that it is unknown now means that the key opens another

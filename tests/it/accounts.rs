@@ -296,6 +296,35 @@ async fn an_account_is_not_forgotten_before_what_a_restore_has_lost_of_it_is_acc
 }
 
 #[tokio::test]
+async fn an_account_is_not_forgotten_where_the_key_opens_it_and_only_the_file_names_another() {
+    let mut world = World::start();
+    world.kill();
+    let path = world.folder.path().join(format!("tenants/{SHOP}.toml"));
+    let file = std::fs::read_to_string(&path).unwrap();
+    let named = file.replacen("[stripe]", "[stripe]\naccount_id = \"acct_mistyped\"", 1);
+    assert_ne!(named, file);
+    std::fs::write(&path, named).unwrap();
+    world.start_until("stripe_account_differs", 1);
+    let operator = Operator::of(&world);
+    let is_refused = async || {
+        let forget = json!({ "account": SHOP_ACCOUNT });
+        let (status, told) = operator.post(&format!("account/forget?tenant={SHOP}"), forget).await;
+        assert_eq!((status, &told["code"]), (409, &json!("account_misnamed")), "{told}");
+        assert!(told["detail"].as_str().unwrap().contains("correct the file"), "{told}");
+    };
+    is_refused().await;
+    world.wait_for("stripe_account_known", 1);
+    let why = format!("take no payments: {SHOP} (its key opens another Stripe account than its file names)");
+    assert_eq!(readiness(&world).await, format!("ready\n{why}\n"));
+
+    // The key may not read its account any more; Stripe has said before which one it is.
+    world.emulator.forbid(SHOP_KEY, &[ACCOUNT]);
+    let before = world.log_so_far().matches("stripe_account_differs").count();
+    world.wait_for("stripe_account_differs", before + 2);
+    is_refused().await;
+}
+
+#[tokio::test]
 async fn a_merchant_that_has_moved_is_paid_into_its_new_account_once_the_former_one_is_forgotten() {
     let mut world = World::start();
     world.kill();

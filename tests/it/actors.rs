@@ -12,6 +12,7 @@ mod restores;
 mod seller;
 mod stopping;
 mod store;
+mod strays;
 mod weather;
 
 use std::time::Duration;

@@ -160,6 +160,12 @@ impl Session {
         }
     }
 
+    /// Whether no payment of it is still to be read: neither one that it was told of, nor one that an operator called unpaid.
+    #[must_use]
+    pub const fn is_accounted_for(&self) -> bool {
+        self.unexplained.is_empty() && self.unconfirmed.is_none()
+    }
+
     /// What its shopper is told in the place of all else, where money may have come that its state does not know of.
     #[must_use]
     pub fn late_payment(&self) -> Option<Notice> {

@@ -315,6 +315,7 @@ pub(super) fn payable(
             PaymentsOff::KeyRefused
             | PaymentsOff::NotPermitted { .. }
             | PaymentsOff::OtherAccount
+            | PaymentsOff::AccountMisnamed
             | PaymentsOff::AccountTaken
             | PaymentsOff::Unreconciled
             | PaymentsOff::ClockDiffers,

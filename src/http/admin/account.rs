@@ -30,13 +30,27 @@ async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> R
         .parse()
         .map_err(|_| Problem::invalid("account is a Stripe account's id, such as \"acct_1Abc\""))?;
     let refused = |code, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
-    if merchant.view().payments_off != Some(PaymentsOff::OtherAccount) {
-        return Err(refused(
-            "account_in_use",
-            "an account is forgotten only where the merchant's key is known to open another one; /readyz and the log say how \
-             it stands"
-                .to_owned(),
-        ));
+    match merchant.view().payments_off {
+        Some(PaymentsOff::OtherAccount) => {}
+        // Whether the key opens the one that is kept is known only once the file agrees with the key.
+        Some(PaymentsOff::AccountMisnamed) => {
+            let detail = "the merchant's key opens another account than stripe.account_id in its file names; correct the \
+                          file and restart: where the key opens the account that is kept, there is nothing to forget";
+            return Err(refused("account_misnamed", detail.to_owned()));
+        }
+        None
+        | Some(
+            PaymentsOff::Unverified
+            | PaymentsOff::KeyRefused
+            | PaymentsOff::NotPermitted { .. }
+            | PaymentsOff::AccountTaken
+            | PaymentsOff::Unreconciled
+            | PaymentsOff::ClockDiffers,
+        ) => {
+            let detail = "an account is forgotten only where the merchant's key is known to open another one; /readyz and the \
+                          log say how it stands";
+            return Err(refused("account_in_use", detail.to_owned()));
+        }
     }
     // What was lost by the restore is on the former account, and nobody would look for it there any more.
     if !merchant.view().records.are_reliable() {
@@ -60,6 +74,14 @@ async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> R
             format!(
                 "what became of a payment or refund on this account is not known yet, first in the session {session}; give \
                  the merchant its former key, restart, wait until sessions/{session} says how it ended, and ask again"
+            ),
+        )),
+        Forgetting::EventsWait(event) => Err(refused(
+            "account_undecided",
+            format!(
+                "Stripe has told of something on this account that was not looked into yet, first in the event {event}; give \
+                 the merchant its former key, restart, wait until /admin/v1/stripe-events lists no event as waiting, and ask \
+                 again"
             ),
         )),
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, Shop};
+use super::{MemoryStore, SessionRow, Shop};
 use crate::domain::checkout::session::{State, Version};
 use crate::domain::checkout::timeline::{Entry, Happening};
 use crate::domain::ids::{SessionId, Tenant};
@@ -26,17 +26,14 @@ impl Retention for MemoryStore {
     async fn forget_sessions(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError> {
         let mut shops = self.shops();
         let Some(shop) = shops.get_mut(tenant) else { return Ok(0) };
-        let mut ids = shop.ended(which);
-        ids.retain(|id| {
+        let ended = shop.ended(which, |row, end| !row.tried || end < which.tried_before);
+        let may_go = ended.into_iter().filter(|id| {
             let flagged = shop.flags.iter().any(|kept| kept.flag.session == *id && kept.resolution.is_none());
             let undecided = shop.attempts.values().any(|row| row.session == *id && row.end.is_none());
             let ordered = shop.orders.values().any(|placed| placed.order.session == *id);
-            let ended_before =
-                |moment| shop.sessions.get(id).and_then(|row| row.unpaid_end).is_some_and(|end| end < moment);
-            let untried = shop.attempts.values().all(|row| row.session != *id);
-            !flagged && !undecided && !ordered && (untried || ended_before(which.tried_before))
+            !flagged && !undecided && !ordered
         });
-        ids.truncate(usize::try_from(which.limit).unwrap_or(usize::MAX));
+        let ids: Vec<SessionId> = may_go.take(usize::try_from(which.limit).unwrap_or(usize::MAX)).collect();
         for id in &ids {
             shop.forget(id);
         }
@@ -51,9 +48,8 @@ impl Retention for MemoryStore {
     ) -> Result<Swept, StoreError> {
         let mut shops = self.shops();
         let Some(shop) = shops.get_mut(tenant) else { return Ok(Swept::default()) };
-        let mut ids = shop.ended(which);
+        let mut ids = shop.ended(which, |row, _| row.session.holds_personal_data());
         ids.retain(|id| !is_in(passed, id));
-        ids.retain(|id| shop.sessions.get(id).is_some_and(|row| row.session.holds_personal_data()));
         ids.truncate(usize::try_from(which.limit).unwrap_or(usize::MAX));
         for id in &ids {
             shop.erase_person(id);
@@ -150,11 +146,18 @@ const fn can_be_paid(state: &State) -> bool {
 }
 
 impl Shop {
-    /// The unpaid sessions that ended, the one that ended first in front.
-    fn ended(&self, which: UnpaidEnded) -> Vec<SessionId> {
+    /// The unpaid sessions that ended and are wanted, the one that ended first in front.
+    fn ended(
+        &self,
+        which: UnpaidEnded,
+        is_wanted: impl Fn(&SessionRow, Timestamp) -> bool,
+    ) -> Vec<SessionId> {
         let rows = self.sessions.iter().filter(|(_, row)| row.session.created >= which.since);
         let mut ended: Vec<(Timestamp, SessionId)> = rows
-            .filter_map(|(id, row)| Some((row.unpaid_end.filter(|end| *end < which.before)?, id.clone())))
+            .filter_map(|(id, row)| {
+                let end = row.unpaid_end.filter(|end| (which.since..which.before).contains(end))?;
+                is_wanted(row, end).then(|| (end, id.clone()))
+            })
             .collect();
         ended.sort();
         ended.into_iter().map(|(_, id)| id).collect()

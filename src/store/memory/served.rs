@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{MemoryStore, Shop};
-use crate::domain::checkout::due::{Priority, priority};
-use crate::domain::checkout::session::State;
 use crate::domain::ids::{AccountId, SessionId, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{Forgetting, Holdings, ServedHost};
+use crate::store::{EventState, Forgetting, Holdings, ServedHost};
 
 /// By host.
 pub(super) type ServedHosts = BTreeMap<String, ServedHost>;
@@ -44,6 +42,10 @@ impl Shop {
         if let Some(session) = self.undecided(account) {
             return Forgetting::Undecided(session);
         }
+        let waiting = self.stripe_events.values().filter(|kept| kept.state == EventState::Waiting);
+        if let Some(kept) = waiting.min_by_key(|kept| (kept.event.received, kept.event.id.clone())) {
+            return Forgetting::EventsWait(kept.event.id.clone());
+        }
         self.account = None;
         Forgetting::Forgotten
     }
@@ -53,14 +55,10 @@ impl Shop {
         let of_account = || self.attempts.values().filter(|row| row.account == *account);
         let attempts = of_account().filter(|row| row.end.is_none());
         let refunds = self.refunds.values().filter(|row| row.account == *account && !row.body.is_empty());
-        let read = of_account().filter(|row| {
-            self.sessions.get(&row.session).is_some_and(|kept| {
-                kept.due_at.is_some()
-                    && priority(&kept.session) == Priority::Poll
-                    && !matches!(kept.session.state, State::Completed { .. })
-            })
-        });
-        let sessions = attempts.chain(read).map(|row| &row.session);
+        let elsewhere =
+            |id: &SessionId| self.attempts.values().any(|row| row.session == *id && row.account != *account);
+        let read = self.sessions.iter().filter(|(id, row)| !row.session.is_accounted_for() && !elsewhere(id));
+        let sessions = attempts.map(|row| &row.session).chain(read.map(|(id, _)| id));
         sessions.chain(refunds.map(|row| &row.session)).min().cloned()
     }
 }

@@ -90,8 +90,8 @@ async fn insert_session(connection: &mut SqliteConnection, encoded: &Encoded) ->
     let commit = &encoded.commit;
     let written = sqlx::query(
         "INSERT INTO sessions (tenant, mode, id, version, schema, state, due_at, due_priority, created, body,
-                               unpaid_end, personal)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                               unpaid_end, personal, tried, unaccounted)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (tenant, mode, id) DO NOTHING",
     )
     .bind(commit.tenant.merchant.as_str())
@@ -105,6 +105,8 @@ async fn insert_session(connection: &mut SqliteConnection, encoded: &Encoded) ->
     .bind(encoded.session.as_str())
     .bind(commit.unpaid_end().map(Timestamp::as_millis))
     .bind(commit.session.holds_personal_data())
+    .bind(commit.tries())
+    .bind(!commit.session.is_accounted_for())
     .execute(connection)
     .await?;
     if written.rows_affected() == 0 {
@@ -121,7 +123,7 @@ async fn update_session(
     let commit = &encoded.commit;
     let written = sqlx::query(
         "UPDATE sessions SET version = version + 1, schema = ?5, state = ?6, due_at = ?7, due_priority = ?8,
-                body = ?9, unpaid_end = ?10, personal = ?11
+                body = ?9, unpaid_end = ?10, personal = ?11, tried = tried OR ?12, unaccounted = ?13
          WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND version = ?4",
     )
     .bind(commit.tenant.merchant.as_str())
@@ -135,6 +137,8 @@ async fn update_session(
     .bind(encoded.session.as_str())
     .bind(commit.unpaid_end().map(Timestamp::as_millis))
     .bind(commit.session.holds_personal_data())
+    .bind(commit.tries())
+    .bind(!commit.session.is_accounted_for())
     .execute(connection)
     .await?;
     if written.rows_affected() == 0 {

@@ -28,23 +28,32 @@ pub(super) enum Removal {
     StripeEvents(Timestamp, u32),
 }
 
-/// The ids of unpaid sessions that may go.
-pub(super) const ENDED: &str = "SELECT id FROM sessions
-    WHERE tenant = ?1 AND mode = ?2 AND unpaid_end < ?3 AND created >= ?4
-      AND NOT EXISTS (SELECT 1 FROM flags WHERE flags.tenant = ?1 AND flags.mode = ?2
-                         AND flags.session = sessions.id AND flags.resolved IS NULL)
-      AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.tenant = ?1 AND attempts.mode = ?2
-                         AND attempts.session = sessions.id AND attempts.ended IS NULL)
-      AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.tenant = ?1 AND orders.mode = ?2
-                         AND orders.session = sessions.id)
-      AND (unpaid_end < ?6
-           OR NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.tenant = ?1 AND attempts.mode = ?2
-                             AND attempts.session = sessions.id))
-    ORDER BY unpaid_end LIMIT ?5";
+/// The ids of unpaid sessions that may go, and when each ended: those that nobody tried to pay and those that somebody did,
+/// merged. Only what keeps a single session is looked up beside it: an open flag, and what no unpaid session has.
+macro_rules! may_go {
+    ($tried:literal, $before:literal) => {
+        concat!(
+            "SELECT id, unpaid_end FROM sessions
+             WHERE tenant = ?1 AND mode = ?2 AND tried = ",
+            $tried,
+            " AND unpaid_end < ",
+            $before,
+            " AND unpaid_end >= ?4 AND created >= ?4
+              AND NOT EXISTS (SELECT 1 FROM flags WHERE flags.tenant = ?1 AND flags.mode = ?2
+                                 AND flags.session = sessions.id AND flags.resolved IS NULL)
+              AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.tenant = ?1 AND attempts.mode = ?2
+                                 AND attempts.session = sessions.id AND attempts.ended IS NULL)
+              AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.tenant = ?1 AND orders.mode = ?2
+                                 AND orders.session = sessions.id)"
+        )
+    };
+}
+pub(super) const ENDED: &str =
+    concat!(may_go!("0", "?3"), " UNION ALL ", may_go!("1", "min(?3, ?6)"), " ORDER BY unpaid_end LIMIT ?5");
 
 /// The unpaid sessions that name a person.
 pub(super) const PERSONAL: &str = "SELECT id, body, schema FROM sessions
-    WHERE tenant = ?1 AND mode = ?2 AND unpaid_end < ?3 AND created >= ?4 AND personal = 1
+    WHERE tenant = ?1 AND mode = ?2 AND unpaid_end < ?3 AND unpaid_end >= ?4 AND created >= ?4 AND personal = 1
       AND id NOT IN (SELECT value FROM json_each(?6))
     ORDER BY unpaid_end LIMIT ?5";
 
@@ -94,7 +103,7 @@ fn count(rows: u64) -> Swept {
 
 /// Removes unpaid sessions; the hashes of their tokens stay.
 async fn sessions(connection: &mut SqliteConnection, tenant: &Tenant, which: UnpaidEnded) -> Done<Swept> {
-    let ids: Vec<String> = sqlx::query_scalar(ENDED)
+    let ended: Vec<(String, i64)> = sqlx::query_as(ENDED)
         .bind(tenant.merchant.as_str())
         .bind(tenant.mode.as_str())
         .bind(which.before.as_millis())
@@ -103,6 +112,7 @@ async fn sessions(connection: &mut SqliteConnection, tenant: &Tenant, which: Unp
         .bind(which.tried_before.as_millis())
         .fetch_all(&mut *connection)
         .await?;
+    let ids: Vec<String> = ended.into_iter().map(|(id, _)| id).collect();
     if ids.is_empty() {
         return Ok(Swept::default());
     }
@@ -332,8 +342,19 @@ pub(super) async fn unpaid(readers: SqlitePool) -> Result<Vec<Unpaid>, StoreErro
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use sqlx::Connection as _;
+    use sqlx::migrate::Migrator;
+
     use super::super::open;
     use super::*;
+
+    static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+
+    const DAY: i64 = 24 * 3600 * 1000;
+    const NOW: i64 = 20_000 * DAY;
 
     /// The steps by which SQLite would carry out a statement.
     async fn plan(readers: &SqlitePool, statement: &str) -> Vec<String> {
@@ -348,20 +369,116 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (_opened, readers) = open::open(&folder.path().join("gateway.db")).await.unwrap();
         for (statement, index) in [
-            (ENDED, "sessions_unpaid"),
-            (PERSONAL, "sessions_unpaid_personal"),
-            (OPEN, "sessions_unpaid_open"),
-            (CONTENTS, "outbox_contents"),
-            (STRIPE_EVENTS, "stripe_events_received"),
+            (ENDED, "sessions_unpaid (tenant=? AND mode=? AND tried=? AND unpaid_end>? AND unpaid_end<?)"),
+            (PERSONAL, "sessions_unpaid_personal (tenant=? AND mode=? AND unpaid_end>? AND unpaid_end<?)"),
+            (OPEN, "sessions_unpaid_open (tenant=? AND mode=?"),
+            (CONTENTS, "outbox_contents ("),
+            (STRIPE_EVENTS, "stripe_events_received ("),
         ] {
             let steps = plan(&readers, statement).await;
-            let uses = |step: &String| step.contains(&format!("INDEX {index} ("));
-            assert!(steps.iter().any(uses), "{index}: {steps:?}");
+            let ranges = steps.iter().filter(|step| step.contains(&format!("INDEX {index}"))).count();
+            assert_eq!(ranges, if statement == ENDED { 2 } else { 1 }, "{index}: {steps:?}");
             let ids = |step: &String| step.contains("json_each");
             let slow = |step: &&String| {
                 (step.contains("SCAN") && !ids(step)) || step.contains("TEMP B-TREE FOR ORDER BY")
             };
             assert_eq!(steps.iter().find(slow), None, "{index}: {steps:?}");
+        }
+    }
+
+    /// So many sessions of one merchant that ended a moment ago, each with `attempts` attempts that are dead.
+    async fn add(database: &mut SqliteConnection, (name, ended): (&str, i64), (count, attempts): (u32, u32)) {
+        for insert in [
+            "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?1)
+             INSERT INTO sessions (tenant, mode, id, version, schema, state, created, body, unpaid_end, tried)
+             SELECT 'a', 'test', ?2 || number, 1, 1, 'expired', ?3 - 1000, '{}', ?3, ?4 > 0 FROM numbers",
+            "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?1)
+             INSERT INTO attempts (tenant, mode, session, number, charge, idempotency_key, body, stripe_version, account,
+                                   started, repeat_until, ended)
+             SELECT 'a', 'test', ?2 || number, 1, '{}', ?2 || number, '', 'v', 'acct_1', ?3, ?3, '{}' FROM numbers
+             WHERE ?4 > 0",
+        ] {
+            let insert = sqlx::query(insert).bind(count).bind(name).bind(ended).bind(attempts);
+            insert.execute(&mut *database).await.unwrap();
+        }
+    }
+
+    async fn migrated() -> SqliteConnection {
+        let mut database = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        MIGRATIONS.run(&mut database).await.unwrap();
+        database
+    }
+
+    /// Which sessions may go, and the database's own steps until it has said so.
+    async fn steps(database: &mut SqliteConnection, since: i64) -> (Vec<String>, u32) {
+        let steps = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&steps);
+        database.lock_handle().await.unwrap().set_progress_handler(1, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            true
+        });
+        let ended = sqlx::query_as(ENDED).bind("a").bind("test").bind(NOW).bind(since).bind(100);
+        let ended: Vec<(String, i64)> = ended.bind(NOW - 3 * DAY).fetch_all(&mut *database).await.unwrap();
+        database.lock_handle().await.unwrap().remove_progress_handler();
+        (ended.into_iter().map(|(id, _)| id).collect(), steps.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn what_may_go_is_found_without_looking_at_what_must_stay() {
+        let mut looked = Vec::new();
+        for stay in [10, 10_000] {
+            let mut database = migrated().await;
+            add(&mut database, ("lately", NOW - DAY), (stay, 1)).await;
+            add(&mut database, ("tried", NOW - 4 * DAY), (2, 1)).await;
+            add(&mut database, ("untried", NOW - 2 * DAY), (2, 0)).await;
+            let (ids, all) = steps(&mut database, i64::MIN).await;
+            assert_eq!(
+                ids,
+                ["tried1", "tried2", "untried1", "untried2"],
+                "the one that ended first in front"
+            );
+            let (ids, restored) = steps(&mut database, NOW).await;
+            assert_eq!(ids, [""; 0], "they are from before a restore");
+            looked.push((all, restored));
+        }
+        let ((few, few_restored), (many, many_restored)) = (looked[0], looked[1]);
+        assert!(many <= few + 50 && many_restored <= few_restored + 50, "steps: {looked:?}");
+    }
+
+    #[tokio::test]
+    async fn rows_of_older_versions_are_told_apart_by_what_they_hold() {
+        let mut database = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        for migration in MIGRATIONS.iter() {
+            if migration.version == 70 {
+                for (id, due, body) in [
+                    ("tried", None, "{}"),
+                    ("untried", None, "{}"),
+                    ("told", Some(NOW), "{\"unexplained\": [{\"payment\": \"pi_1\"}]}"),
+                    ("called", Some(NOW), "{\"unconfirmed\": {\"attempt\": 1}}"),
+                    ("looked", Some(NOW), "{}"),
+                    ("damaged", Some(NOW), "{"),
+                    ("gone", None, "{"),
+                ] {
+                    let insert = "INSERT INTO sessions (tenant, mode, id, version, schema, state, created, due_at, body)
+                                  VALUES ('a', 'test', ?1, 1, 1, 'expired', 0, ?2, ?3)";
+                    let insert = sqlx::query(insert).bind(id).bind(due).bind(body);
+                    insert.execute(&mut database).await.unwrap();
+                }
+                let attempt =
+                    "INSERT INTO attempts (tenant, mode, session, number, charge, idempotency_key, body,
+                                                     stripe_version, account, started, repeat_until, ended)
+                               VALUES ('a', 'test', 'tried', 1, '{}', 'k', '', 'v', 'acct_1', 0, 0, '{}')";
+                sqlx::query(attempt).execute(&mut database).await.unwrap();
+            }
+            sqlx::raw_sql(migration.sql.clone()).execute(&mut database).await.unwrap();
+        }
+        for (column, expected) in
+            [("tried", vec!["tried"]), ("unaccounted", vec!["called", "damaged", "told"])]
+        {
+            let query = format!("SELECT id FROM sessions WHERE {column} = 1 ORDER BY id");
+            let ids: Vec<String> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(&mut database).await.unwrap();
+            assert_eq!(ids, expected, "{column}");
         }
     }
 }

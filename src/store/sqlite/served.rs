@@ -81,7 +81,8 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// The session of a payment or refund on an account whose outcome is not known, or of a reading of one that is still due.
+/// The session of a payment or refund on an account whose outcome is not known, or of a payment that is still to be read. Of a
+/// session without an attempt nobody can tell which account it was paid into.
 const UNDECIDED: &str = "SELECT session FROM (
          SELECT session FROM attempts
           WHERE tenant = ?1 AND mode = ?2 AND account = ?3 AND ended IS NULL
@@ -89,14 +90,18 @@ const UNDECIDED: &str = "SELECT session FROM (
          SELECT session FROM refunds
           WHERE tenant = ?1 AND mode = ?2 AND account = ?3 AND body <> ''
          UNION
-         SELECT attempts.session FROM sessions
-           JOIN attempts ON attempts.tenant = sessions.tenant AND attempts.mode = sessions.mode
-                        AND attempts.session = sessions.id
-          WHERE sessions.tenant = ?1 AND sessions.mode = ?2 AND sessions.due_at IS NOT NULL
-            AND sessions.due_priority = 3 AND sessions.state <> 'completed' AND attempts.account = ?3
+         SELECT id FROM sessions
+          WHERE tenant = ?1 AND mode = ?2 AND unaccounted = 1
+            AND NOT EXISTS (SELECT 1 FROM attempts
+                             WHERE attempts.tenant = ?1 AND attempts.mode = ?2
+                               AND attempts.session = sessions.id AND attempts.account <> ?3)
      ) ORDER BY session LIMIT 1";
 
-/// Forgets a tenant's account, unless the outcome of something on it is not known yet.
+/// The first event of Stripe's that was not looked into.
+const WAITING: &str = "SELECT id FROM stripe_events
+    WHERE tenant = ?1 AND mode = ?2 AND state = 'waiting' ORDER BY received, id LIMIT 1";
+
+/// Forgets a tenant's account, unless the outcome of something on it is not known yet, or may come to be asked for.
 pub(super) async fn forget_account(
     connection: &mut SqliteConnection,
     (tenant, account): &(Tenant, AccountId),
@@ -119,6 +124,14 @@ pub(super) async fn forget_account(
         .await?;
     if let Some(session) = undecided {
         return Ok(Forgetting::Undecided(rows::id("an attempt or refund", &session)?));
+    }
+    let waiting: Option<String> = sqlx::query_scalar(WAITING)
+        .bind(tenant.merchant.as_str())
+        .bind(tenant.mode.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(event) = waiting {
+        return Ok(Forgetting::EventsWait(rows::id("a Stripe event", &event)?));
     }
     sqlx::query("DELETE FROM accounts WHERE tenant = ?1 AND mode = ?2")
         .bind(tenant.merchant.as_str())

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 
 use super::seller::ModelSellers;
 use super::store::MoodyStore;
+use super::strays::CountedInbox;
 use super::weather::{FatalIds, Life, PausedClock, Weather};
 use crate::support::model_stripe::{Card, Payment as Charged, Token};
 use crate::support::shop;
@@ -39,6 +40,7 @@ pub fn on_one_thread<T>(work: impl Future<Output = T>) -> T {
 pub struct House {
     pub weather: Arc<Weather>,
     pub store: Arc<MoodyStore>,
+    pub inbox: Arc<CountedInbox>,
     pub stripe: ModelSellers,
     pub merchants: Vec<MerchantHandle>,
     pub disk: Arc<DiskSpace>,
@@ -102,12 +104,13 @@ impl House {
         let keyring = Arc::new(Keyring::load(&reference, &[], &environment).unwrap());
         let disk = Arc::new(DiskSpace::default());
         let rest = Arc::clone(&store.rows);
+        let inbox = Arc::new(CountedInbox::new(rest.clone()));
         let services = Arc::new(Services {
             store: store.clone(),
             outbox: rest.clone(),
             reconciliation: rest.clone(),
             settle: Span::seconds(150),
-            inbox: rest.clone(),
+            inbox: inbox.clone(),
             retention: rest.clone(),
             disk: Arc::clone(&disk),
             stripe: Arc::new(stripe.clone()),
@@ -143,7 +146,7 @@ impl House {
             let kept = Kept { retention: rest.clone(), inbox: rest.clone(), reconciliation: rest };
             services.io.start(retain(kept, rules, clock, stopped));
         }
-        Self { weather, store, stripe, merchants, disk, life, services, holders, _sweeping: sweeping }
+        Self { weather, store, inbox, stripe, merchants, disk, life, services, holders, _sweeping: sweeping }
     }
 
     /// What is around the process, for one that follows it. Its ids are others.

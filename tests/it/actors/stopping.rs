@@ -1,8 +1,5 @@
 //! What still comes while the process stops.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
 use merchant_gateway::actors::Arbiters;
 use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
 use merchant_gateway::domain::checkout::command::{Command, Rejection};
@@ -11,27 +8,12 @@ use merchant_gateway::domain::stripe_event::StripeEvent;
 
 use super::house::House;
 use super::weather::Weather;
+use crate::support::log::Log;
 use crate::support::shop;
-
-/// What is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[test]
 fn an_event_that_comes_while_the_process_stops_is_left_to_the_next_start_without_a_warning() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
     actix::System::new().block_on(async {
         let arbiters = Arbiters::start(1);
         let house = House::open_on(&arbiters, (Weather::calm(), 1), &[shop::view()]);
@@ -57,10 +39,10 @@ fn an_event_that_comes_while_the_process_stops_is_left_to_the_next_start_without
             intent: Some("pi_late".parse().unwrap()),
             received: merchant.now(),
         };
-        let _logging = tracing::subscriber::set_default(subscriber);
+        let _logging = tracing::subscriber::set_default(log.subscriber());
         merchant.follow(&event).await;
     });
-    let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let said = log.said();
     assert!(said.contains("stripe_event_left_to_the_next_start") && said.contains("evt_last"), "{said}");
     assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
 }

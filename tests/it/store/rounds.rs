@@ -22,6 +22,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOp
 use super::retention::{counts, ended, told};
 use super::values::*;
 use super::{AnyStore, loaded, version};
+use crate::support::log::Log;
 
 fn rules() -> RetentionConfig {
     RetentionConfig {
@@ -125,6 +126,8 @@ enum Trouble {
     Panics,
     /// No merchant's can be counted, so often.
     CountPanics(AtomicU32),
+    /// None; every look for sessions to remove is counted.
+    None(AtomicU32),
 }
 
 /// A store that has trouble with one merchant.
@@ -138,7 +141,7 @@ impl Troubled {
         match &self.1 {
             Trouble::Fails => Err(StoreError::Unavailable("the disk is gone".to_owned())),
             Trouble::Panics => panic!("on purpose"),
-            Trouble::CountPanics(_) => Ok(()),
+            Trouble::CountPanics(_) | Trouble::None(_) => Ok(()),
         }
     }
 }
@@ -156,6 +159,9 @@ impl Retention for Troubled {
 
     async fn forget_sessions(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError> {
         self.meet(tenant)?;
+        if let Trouble::None(looks) = &self.1 {
+            looks.fetch_add(1, Ordering::Relaxed);
+        }
         self.0.forget_sessions(tenant, which).await
     }
 
@@ -194,8 +200,12 @@ impl Retention for Troubled {
 }
 
 fn troubled(store: &Arc<MemoryStore>, trouble: Trouble) -> Kept {
-    let retention = Arc::new(Troubled(Arc::clone(store), trouble));
-    Kept { retention, inbox: store.clone(), reconciliation: store.clone() }
+    with_trouble(&Arc::new(Troubled(Arc::clone(store), trouble)))
+}
+
+fn with_trouble(store: &Arc<Troubled>) -> Kept {
+    let rest = &store.0;
+    Kept { retention: store.clone(), inbox: rest.clone(), reconciliation: rest.clone() }
 }
 
 #[tokio::test]
@@ -243,6 +253,44 @@ async fn a_round_that_panics_is_followed_by_the_next_one() {
     assert!(version(&store, 1).await.is_some());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_surplus_that_must_stay_is_told_once_and_looked_for_again_only_when_what_is_old_is_removed() {
+    let rows = Arc::new(MemoryStore::new());
+    for number in 1..=5 {
+        let from = rows.commit(create(&harbor(), ready(number))).await.unwrap();
+        let row = attempt(&harbor(), number, 1, &format!("spt_{number}"));
+        let from = rows.commit(start(from, charging(number), row, &harbor())).await.unwrap();
+        let over = update(from, ended(number), (1, Some(dead())), true);
+        rows.commit(Commit { timeline: told(NOW - Span::seconds(1)), ..over }).await.unwrap();
+    }
+    rows.commit(Commit { timeline: told(NOW - Span::seconds(1)), ..create(&harbor(), ended(6)) })
+        .await
+        .unwrap();
+    let most = RetentionConfig { unpaid_sessions_per_merchant: 2, ..rules() };
+    let store = Arc::new(Troubled(Arc::clone(&rows), Trouble::None(AtomicU32::new(0))));
+    let looks = || {
+        let Trouble::None(looks) = &store.1 else { return 0 };
+        looks.load(Ordering::Relaxed)
+    };
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.subscriber());
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let task = tokio::spawn(retain(with_trouble(&store), most, Arc::new(ManualClock::new(NOW)), stopped));
+    let mut seen = Vec::new();
+    // The time is paused: it goes on as soon as everything waits. Each time what is old is removed is a look of its own.
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_secs(599)).await;
+        seen.push(looks());
+    }
+    assert_eq!(seen, [2, 4, 6]);
+    stop.send(true).unwrap();
+    task.await.unwrap();
+    let rows: AnyStore = rows;
+    assert_eq!(counts(&rows).await, [(0, 5)], "the one that nobody tried to pay is gone");
+    let said = log.said();
+    assert_eq!(said.matches("unpaid_checkouts_must_stay").count(), 1, "{said}");
+}
+
 /// Repeats the one checkout of a day, as the store has written it, under names of their own.
 async fn repeat(behind: &mut SqliteConnection, of: u128, times: u128) {
     let copies = "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?2),
@@ -252,9 +300,9 @@ async fn repeat(behind: &mut SqliteConnection, of: u128, times: u128) {
     for (rows, key) in [
         (
             "INSERT INTO sessions (tenant, mode, id, version, schema, state, due_at, due_priority, created, body,
-                                   unpaid_end, personal)
+                                   unpaid_end, personal, tried)
              SELECT tenant, mode, name, version, schema, state, due_at, due_priority, created,
-                    json_set(body, '$.id', name), unpaid_end, personal",
+                    json_set(body, '$.id', name), unpaid_end, personal, tried",
             "id",
         ),
         ("INSERT INTO timeline (tenant, mode, session, number, entry) SELECT tenant, mode, name, number, entry", "session"),

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod by_hand;
 pub mod chance;
 pub mod client;
+pub mod log;
 pub mod logged;
 pub mod mcp_schema;
 pub mod model_pages;

@@ -98,6 +98,8 @@ pub enum CommitFailed {
 pub enum GatherError {
     /// Stripe knows no such token for this merchant.
     Foreign,
+    /// Stripe answers that it does not tell of this token: it is none that can be used here.
+    Refused,
     /// Stripe did not answer.
     Unread,
     /// Stripe answers, and takes no more requests of this merchant for now.

@@ -108,7 +108,9 @@ pub(super) fn look(
         Some(Ok(facts)) => {
             Look::Step(Box::new(Event::Paid { payment: payment.clone(), facts: facts.clone() }))
         }
-        Some(Err(GatherError::Foreign)) => Look::Answer(Some(token_notice(&TokenProblem::Foreign))),
+        Some(Err(GatherError::Foreign | GatherError::Refused)) => {
+            Look::Answer(Some(token_notice(&TokenProblem::Foreign)))
+        }
         Some(Err(GatherError::TooMany)) => Look::Reject(Rejection::TooManyPayments),
         Some(Err(GatherError::Unread | GatherError::Limited)) => Look::Reject(Rejection::TokenUnread),
         Some(Err(GatherError::KeyRefused)) => Look::Reject(Rejection::PaymentsOff),

@@ -1,0 +1,59 @@
+//! What the reading of a token says.
+
+use super::answers::{ErrorBody, GrantedToken};
+use super::transport::Reply;
+use crate::domain::checkout::driver::GatherError;
+use crate::domain::checkout::token::TokenFacts;
+
+/// What the answer says of the token. Whatever Stripe says in an error of its own is an answer, also where it says nothing that
+/// is known here.
+pub(super) fn of_reading(reply: &Reply) -> Result<TokenFacts, GatherError> {
+    if !reply.clock_agrees {
+        return Err(GatherError::ClockDiffers);
+    }
+    match reply.status {
+        200 => reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::Unread),
+        404 => Err(GatherError::Foreign),
+        401 | 403 => Err(GatherError::KeyRefused),
+        429 => Err(GatherError::Limited),
+        400..=499 if reply.json::<ErrorBody>().is_some() => Err(GatherError::Refused),
+        _ => Err(GatherError::Unread),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_of_stripes_own_is_an_answer_and_nothing_else_is() {
+        let error = r#"{"error": {"type": "invalid_request_error", "code": "parameter_invalid"}}"#;
+        let html = "<html>Bad request</html>";
+        for (status, body, expected) in [
+            (400, error, GatherError::Refused),
+            (402, error, GatherError::Refused),
+            (409, error, GatherError::Refused),
+            (422, error, GatherError::Refused),
+            (400, html, GatherError::Unread),
+            (408, html, GatherError::Unread),
+            (401, error, GatherError::KeyRefused),
+            (403, error, GatherError::KeyRefused),
+            (404, error, GatherError::Foreign),
+            (429, error, GatherError::Limited),
+            (500, error, GatherError::Unread),
+            (200, "{}", GatherError::Unread),
+            (302, html, GatherError::Unread),
+        ] {
+            let reply = Reply {
+                status,
+                body: body.as_bytes().to_vec(),
+                clock_agrees: true,
+                request_id: None,
+                retry_after: None,
+                should_retry: None,
+                replayed: false,
+            };
+            assert_eq!(of_reading(&reply), Err(expected), "{status} {body}");
+        }
+    }
+}

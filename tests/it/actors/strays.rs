@@ -1,0 +1,95 @@
+//! Events of Stripe's about payments whose checkout is not there, and what they cost while they wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use merchant_gateway::domain::ids::{SessionId, StripeEventId, Tenant};
+use merchant_gateway::domain::stripe_event::StripeEvent;
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::{EventState, Inbox, KeptEvent, MemoryStore, StoreError, WaitingEvent};
+
+use super::house::{House, on_one_thread};
+
+/// An inbox that counts how often it is asked whose an event is.
+pub struct CountedInbox {
+    rows: Arc<MemoryStore>,
+    asked: AtomicU32,
+}
+
+impl CountedInbox {
+    pub fn new(rows: Arc<MemoryStore>) -> Self {
+        Self { rows, asked: AtomicU32::new(0) }
+    }
+}
+
+#[async_trait]
+impl Inbox for CountedInbox {
+    async fn keep_event(
+        &self,
+        tenant: &Tenant,
+        event: StripeEvent,
+        state: EventState,
+    ) -> Result<bool, StoreError> {
+        self.rows.keep_event(tenant, event, state).await
+    }
+
+    async fn event_followed(
+        &self,
+        tenant: &Tenant,
+        id: &StripeEventId,
+        state: EventState,
+    ) -> Result<(), StoreError> {
+        self.rows.event_followed(tenant, id, state).await
+    }
+
+    async fn waiting_events(
+        &self,
+        until: Timestamp,
+        after: Option<&WaitingEvent>,
+        limit: u32,
+    ) -> Result<Vec<WaitingEvent>, StoreError> {
+        self.rows.waiting_events(until, after, limit).await
+    }
+
+    async fn session_of_event(
+        &self,
+        tenant: &Tenant,
+        event: &StripeEvent,
+    ) -> Result<Option<SessionId>, StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.rows.session_of_event(tenant, event).await
+    }
+
+    async fn stripe_events(&self, tenant: &Tenant, limit: u32) -> Result<Vec<KeptEvent>, StoreError> {
+        self.rows.stripe_events(tenant, limit).await
+    }
+
+    async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
+        self.rows.forget_events(before, limit).await
+    }
+}
+
+#[test]
+fn an_event_that_was_looked_into_in_vain_asks_nothing_of_the_store_while_it_rests() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let merchant = &house.merchants[0];
+        let event = StripeEvent {
+            id: "evt_gone".parse().unwrap(),
+            kind: "payment_intent.succeeded".parse().unwrap(),
+            object: None,
+            session: Some(SessionId::from_random(9)),
+            intent: Some("pi_gone".parse().unwrap()),
+            received: house.now(),
+        };
+        // As often as what waits is followed up, for ten minutes.
+        for _ in 0..120 {
+            merchant.follow(&event).await;
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        let asked = house.inbox.asked.load(Ordering::Relaxed);
+        assert!((4..=8).contains(&asked), "asked {asked} times");
+    });
+}
