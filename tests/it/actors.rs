@@ -336,9 +336,8 @@ fn a_payment_that_is_turned_away_unasked_is_told_with_what_lies_behind_it() {
         assert!(matches!(refused, Err(Rejection::AccountUnknown)), "{refused:?}");
         sleep(Duration::from_secs(1)).await;
         let timeline = merchant.timeline(&session.id).await.unwrap();
-        let told = timeline.iter().find_map(|entry| match &entry.what {
-            Happening::PaymentNotBegun(note) => Some(note),
-            _ => None,
+        let told = timeline.iter().find_map(|entry| {
+            if let Happening::PaymentNotBegun(note) = &entry.what { Some(note) } else { None }
         });
         assert_eq!(told.unwrap().cause.as_deref(), Some("its Stripe account is not verified yet"));
     });
