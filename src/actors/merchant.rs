@@ -89,8 +89,11 @@ impl Shared {
             }
         });
         let tenant = setup.view.tenant();
-        let owed = !services.reconciliation.unreconciled(&tenant).is_empty();
-        let records = if owed { Records::Unreconciled } else { reliable(services) };
+        let owed = services.reconciliation.unreconciled(&tenant);
+        let records = match owed.iter().map(|epoch| epoch.restored).max() {
+            Some(restored) => Records::Unreconciled { until: restored + services.settle },
+            None => reliable(services),
+        };
         let view = MerchantView {
             account: None,
             payments_off: Some(PaymentsOff::Unverified),

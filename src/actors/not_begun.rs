@@ -11,8 +11,10 @@ use tokio::time::Instant;
 
 use super::merchant::Shared;
 use super::services::Services;
+use crate::domain::checkout::command::Rejection;
 use crate::domain::checkout::timeline::NotBegun;
 use crate::domain::ids::SessionId;
+use crate::domain::merchant::{MerchantView, PaymentsOff};
 use crate::stripe::{Noted, in_words};
 
 /// How often the timeline is written for one reason at most.
@@ -28,7 +30,7 @@ pub(super) struct Told {
 
 /// A payment that was not begun.
 pub(super) struct TurnedAway<'a> {
-    pub(super) reason: &'static str,
+    pub(super) rejection: &'a Rejection,
     pub(super) told: &'a Told,
 }
 
@@ -50,8 +52,10 @@ impl NotBegunNotes {
         (services, merchant, session): (&Arc<Services>, &Shared, &SessionId),
         turned_away: &TurnedAway<'_>,
     ) {
-        let TurnedAway { reason, told: Told { noted, request_id, duration_ms } } = turned_away;
-        let Noted { status, code, address, cause, .. } = noted;
+        let TurnedAway { rejection, told: Told { noted, request_id, duration_ms } } = turned_away;
+        let reason = rejection.code();
+        let Noted { status, code, address, cause: found, .. } = noted;
+        let cause = found.clone().or_else(|| known_cause(rejection, &merchant.view.load()));
         let tenant = merchant.tenant.clone();
         tracing::warn!(
             merchant = %tenant.merchant, %session, reason, request_id, duration_ms, status, code, address, cause,
@@ -59,8 +63,8 @@ impl NotBegunNotes {
         );
         let Some(times) = self.due(reason) else { return };
         let last = services.clock.now();
-        let cause = cause.as_ref().map(|_| noted.to_string());
-        let note = NotBegun { reason: (*reason).to_owned(), cause, last, times };
+        let cause = if found.is_some() { Some(noted.to_string()) } else { cause };
+        let note = NotBegun { reason: reason.to_owned(), cause, last, times };
         let (stores, session) = (Arc::clone(services), session.clone());
         services.io.start(async move {
             if let Err(error) = stores.store.note_not_begun(&tenant, &session, note).await {
@@ -88,6 +92,49 @@ impl NotBegunNotes {
                 Some(1)
             }
         }
+    }
+}
+
+/// What lies behind a payment that was turned away without asking Stripe.
+fn known_cause(rejection: &Rejection, view: &MerchantView) -> Option<String> {
+    let off = || view.payments_off.as_ref().map(ToString::to_string);
+    match rejection {
+        Rejection::AccountUnknown if view.account.is_some() && view.payments_off.is_none() => Some(
+            "the checkout is paid into another Stripe account than the one that its key opens".to_owned(),
+        ),
+        Rejection::AccountUnknown => off().or_else(|| Some(PaymentsOff::Unverified.to_string())),
+        Rejection::PaymentsOff => off().or_else(|| Some(PaymentsOff::KeyRefused.to_string())),
+        Rejection::Unreconciled { .. } => Some(PaymentsOff::Unreconciled.to_string()),
+        Rejection::ClockDiffers => Some(PaymentsOff::ClockDiffers.to_string()),
+        Rejection::Suspended => Some("its file says that it is suspended".to_owned()),
+        Rejection::TooManyPayments => Some("there were more payments than its limits let through".to_owned()),
+        Rejection::TokenUnread
+        | Rejection::NotFound
+        | Rejection::StaleRevision { .. }
+        | Rejection::RevisionMissing
+        | Rejection::NotPayable(_)
+        | Rejection::QuoteExpired
+        | Rejection::Ended(_)
+        | Rejection::UnknownItem(_)
+        | Rejection::Undecided
+        | Rejection::PageOpen
+        | Rejection::NotOffered(_)
+        | Rejection::TokenUsedElsewhere
+        | Rejection::Token(_)
+        | Rejection::NotPaid(_)
+        | Rejection::RefundTooLarge { .. }
+        | Rejection::NothingToRefund
+        | Rejection::GoneBack
+        | Rejection::RefundUnderWay
+        | Rejection::ReferenceTaken(_)
+        | Rejection::NotThatMany { .. }
+        | Rejection::NothingToSend
+        | Rejection::NotFrozen(_)
+        | Rejection::Unverified(_)
+        | Rejection::Busy
+        | Rejection::NoRoom
+        | Rejection::NotWritten
+        | Rejection::Unavailable => None,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::order_event::OrderEvent;
 use crate::protocol::apps::completion::completion;
 use crate::protocol::order_events::{self, OrderEventParts};
 use crate::protocol::rendering::Rendering;
-use crate::store::{AttemptChange, AttemptRow, Commit, CommitError, RefundRow, StoreError};
+use crate::store::{AttemptChange, AttemptRow, Commit, RefundRow, StoreError};
 use crate::stripe::{PageLinks, PageOffer, encode_charge, encode_page, encode_refund};
 
 /// What a sealed token is bound to.
@@ -32,7 +32,7 @@ pub(super) async fn prepare(
     services: &Services,
     merchant: &Shared,
     change: Change,
-) -> Result<Commit, CommitError> {
+) -> Result<Commit, StoreError> {
     let view = merchant.view.load_full();
     let Change { expected, session, due_at, attempt, order, refund, news, flags, timeline } = change;
     let attempt = match attempt {
@@ -104,7 +104,7 @@ fn attempt_row(
 }
 
 fn unencodable(error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(format!("the request to Stripe cannot be encoded: {error}"))
+    StoreError::NotWritten(format!("the request to Stripe cannot be encoded: {error}"))
 }
 
 fn refund_row(

@@ -329,7 +329,7 @@ impl Reading<'_> {
             let Some(change) = change_of((version, &session), event.clone(), &context) else { return Ok(()) };
             let committed = match prepare(services, merchant, change).await {
                 Ok(commit) => services.store.commit(commit).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             };
             match committed {
                 Ok(_) => return Ok(()),

@@ -22,18 +22,19 @@ use super::merchant::Shared;
 use super::not_begun::{NotBegunNotes, Told, TurnedAway};
 use super::services::Services;
 use super::{aftersales, effects, preparation};
-use crate::domain::checkout::attempt::{Seen, Unknown};
+use crate::domain::checkout::attempt::{AttemptEnd, Seen, Unknown};
 use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::driver::{
     CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed,
 };
 use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::session::{FreezeReason, State};
-use crate::domain::checkout::snapshot::Change;
+use crate::domain::checkout::snapshot::{AttemptMove, Change};
 use crate::domain::checkout::step::Moment;
+use crate::domain::checkout::timeline::{Entry, Happening, StripeAnswer};
 use crate::domain::ids::SessionId;
 use crate::runtime::{Budget, Source};
-use crate::store::CommitError;
+use crate::store::{CommitError, StoreError};
 use crate::stripe::{Observation, in_words};
 
 /// How many messages may wait; more is "busy".
@@ -202,8 +203,8 @@ impl SessionActor {
                 let work = async move { aftersales::run(&services, &merchant, &id, &effect).await };
                 self.outside(work, ctx, move |observed, _| {
                     let lost = || Observation::from(unanswered);
-                    let Observation { seen, request_id, .. } = observed.unwrap_or_else(lost);
-                    Input::SawOrder { seen: Box::new(seen), request_id }
+                    let (seen, answer) = observed.unwrap_or_else(lost).apart();
+                    Input::SawOrder { seen: Box::new(seen), answer }
                 });
             }
             Output::Run(Effect::ReadPayment { payment, account }) => {
@@ -213,8 +214,8 @@ impl SessionActor {
                     async move { effects::read_payment(&merchant, &id, (&asked, account.as_ref())).await };
                 self.outside(work, ctx, move |observed, _| {
                     let lost = || Observation::from(Seen::Unread);
-                    let Observation { seen, request_id, .. } = observed.unwrap_or_else(lost);
-                    Input::SawPayment { payment, seen: Box::new(seen), request_id }
+                    let (seen, answer) = observed.unwrap_or_else(lost).apart();
+                    Input::SawPayment { payment, seen: Box::new(seen), answer }
                 });
             }
             Output::Run(effect) => {
@@ -223,8 +224,8 @@ impl SessionActor {
                 let work = async move { effects::run(&services, &merchant, &id, (attempt, &effect)).await };
                 self.outside(work, ctx, move |observed, _| {
                     let lost = || Observation::from(Seen::Unknown(Unknown::default()));
-                    let Observation { seen, request_id, .. } = observed.unwrap_or_else(lost);
-                    Input::Saw { attempt, seen: Box::new(seen), request_id }
+                    let (seen, answer) = observed.unwrap_or_else(lost).apart();
+                    Input::Saw { attempt, seen: Box::new(seen), answer }
                 });
             }
             Output::Verify { task, verification } => {
@@ -242,7 +243,7 @@ impl SessionActor {
                         && !self.absent
                         && rejection.keeps_from_paying()
                     {
-                        let turned_away = TurnedAway { reason: rejection.code(), told: &caller.told };
+                        let turned_away = TurnedAway { rejection, told: &caller.told };
                         self.not_begun.note((&self.services, &self.merchant, &self.id), &turned_away);
                     }
                     // A caller that has gone meanwhile can ask again: the answer is in the store.
@@ -287,11 +288,13 @@ impl SessionActor {
         let revision = change.session.revision.0;
         let frozen = frozen_because(&change.session.state);
         let flagged: Vec<String> = change.flags.iter().map(|flag| flag.intent.to_string()).collect();
+        let unopened = page_not_opened(&change);
         let next_try = change.session.undecided_attempt().and(change.due_at);
         let services = Arc::clone(&self.services);
         let merchant = Arc::clone(&self.merchant);
         let work = async move {
-            let commit = preparation::prepare(&services, &merchant, change).await?;
+            let commit = preparation::prepare(&services, &merchant, change).await;
+            let commit = commit.map_err(StoreError::before_a_write)?;
             services.store.commit(commit).await
         };
         self.outside(work, ctx, move |committed, actor| {
@@ -305,6 +308,12 @@ impl SessionActor {
                         let reason = reason.as_str();
                         tracing::error!(%merchant, %session, reason, intent, "session_waits_for_an_operator");
                     }
+                    if let Some((attempt, answer)) = unopened {
+                        let StripeAnswer { request_id, status, code, address, cause } = answer;
+                        tracing::warn!(
+                            %merchant, %session, attempt, request_id, status, code, address, cause, "payment_page_not_opened"
+                        );
+                    }
                     if !flagged.is_empty() {
                         tracing::error!(%merchant, %session, intents = listed(&flagged), "payments_flagged");
                     }
@@ -314,9 +323,10 @@ impl SessionActor {
                 Some(Err(CommitError::TokenUsed)) => Err(CommitFailed::TokenUsed),
                 Some(Err(CommitError::Store(error))) => {
                     tracing::error!(%merchant, %session, state, cause = in_words(&error), "session_commit_failed");
-                    Err(CommitFailed::Store)
+                    let nothing = error.nothing_was_written();
+                    Err(if nothing { CommitFailed::NotDone } else { CommitFailed::Unheard })
                 }
-                None => Err(CommitFailed::Store),
+                None => Err(CommitFailed::Unheard),
             })
         });
     }
@@ -335,6 +345,17 @@ impl SessionActor {
             actor.feed(input, ctx);
         }));
     }
+}
+
+/// The attempt whose page could not be opened, if this change says so, and what Stripe answered last.
+fn page_not_opened(change: &Change) -> Option<(u32, StripeAnswer)> {
+    let Some(AttemptMove::Update { number, end: Some(AttemptEnd::NotOpened), .. }) = &change.attempt else {
+        return None;
+    };
+    let told = |entry: &Entry| {
+        if let Happening::Stripe { answer, .. } = &entry.what { Some(answer.clone()) } else { None }
+    };
+    Some((number.0, change.timeline.iter().find_map(told).unwrap_or_default()))
 }
 
 /// Why a session is frozen, and with which payment, if it is.

@@ -120,6 +120,11 @@ impl Gateway {
         &self.opened.problems
     }
 
+    /// The same, each with the merchant whose file it is in.
+    pub(super) fn mistakes(&self) -> impl Iterator<Item = (String, &Diagnostic)> {
+        self.opened.mistakes()
+    }
+
     /// Waits until every merchant's Stripe account is known, so that it can be paid; `false` when it takes too long.
     #[cfg(feature = "emulator")]
     pub(super) fn wait_until_payable(&self, limit: Duration) -> bool {

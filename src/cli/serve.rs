@@ -63,8 +63,8 @@ impl Serve {
         let (hangup, master_key_lost) = (Hangup::Ignored, self.master_key_lost);
         let needs = Needs { listener, admin, environment, hangup, master_key_lost };
         let gateway = Gateway::start(config, needs)?;
-        for problem in gateway.problems() {
-            tracing::error!(cause = %problem, "tenant_left_out");
+        for (merchant, problem) in gateway.mistakes() {
+            tracing::error!(merchant, cause = %problem, "tenant_left_out");
         }
         for merchant in gateway.merchants() {
             tracing::info!(merchant = %merchant.id(), hosts = merchant.hosts().join(" "), "tenant_opened");

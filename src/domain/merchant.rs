@@ -116,7 +116,10 @@ pub enum Records {
     Whole,
     /// They were restored from a backup, and what happened at Stripe since is not accounted for: what looks unpaid may be
     /// paid. Nothing of a checkout changes by its shopper or by time until it is.
-    Unreconciled,
+    Unreconciled {
+        /// Before this moment it will not be.
+        until: Timestamp,
+    },
     /// It can again: what happened since is accounted for.
     Reconciled {
         /// When they were last put back. Of a checkout from before, revisions may have been shown that are not in them.
@@ -130,7 +133,7 @@ impl Records {
     pub const fn are_reliable(self) -> bool {
         match self {
             Self::Whole | Self::Reconciled { .. } => true,
-            Self::Unreconciled => false,
+            Self::Unreconciled { .. } => false,
         }
     }
 }

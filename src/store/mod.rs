@@ -402,15 +402,18 @@ pub struct DueSession {
     pub due_at: Timestamp,
 }
 
-/// The store did not do what it was asked. Nothing of it was done, as far as the store can tell.
+/// The store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database is not served from; only opening answers this.
     #[error(transparent)]
     NotOpened(#[from] OpenError),
-    /// The database cannot be reached, is full, or refuses to write.
+    /// The database cannot be reached. Of a write it is not known whether it was done.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// Nothing was written, and that is certain: the disk is full, or the write was given up before it began.
+    #[error("the store cannot be written: {0}")]
+    NotWritten(String),
     /// A row does not say what this version of the program understands, or what is to be written contradicts the
     /// rows that are there. Asking again does not help.
     #[error("the store's rows are not as they must be ({what}): {why}")]
@@ -422,6 +425,26 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// The same of a write that had not begun when it failed.
+    #[must_use]
+    pub fn before_a_write(self) -> Self {
+        match self {
+            Self::Unavailable(why) => Self::NotWritten(why),
+            Self::NotOpened(_) | Self::NotWritten(_) | Self::Corrupt { .. } => self,
+        }
+    }
+
+    /// Whether nothing was written for certain.
+    #[must_use]
+    pub const fn nothing_was_written(&self) -> bool {
+        match self {
+            Self::NotOpened(_) | Self::NotWritten(_) | Self::Corrupt { .. } => true,
+            Self::Unavailable(_) => false,
+        }
+    }
+}
+
 /// Why a commit was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
@@ -431,7 +454,7 @@ pub enum CommitError {
     /// The token has started an attempt already: load it again.
     #[error("the token has already started an attempt")]
     TokenUsed,
-    /// The store failed; whether the commit was done must be found out by loading.
+    /// The store failed. Unless [`StoreError::nothing_was_written`], whether the commit was done must be found out by loading.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

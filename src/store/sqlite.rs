@@ -99,7 +99,7 @@ impl SqliteStore {
     }
 
     /// Finishes every write that was begun, moves the write-ahead log into the file and lets go of it. Afterwards
-    /// every call answers [`StoreError::Unavailable`]. A store that is merely dropped also finishes its writes,
+    /// every read answers [`StoreError::Unavailable`] and every write [`StoreError::NotWritten`]. A store that is merely dropped also finishes its writes,
     /// but nobody can tell when.
     pub async fn close(&self) {
         let readers = self.readers.clone();
@@ -150,15 +150,16 @@ impl SqliteStore {
     async fn write<T, E: From<StoreError>>(&self, write: impl FnOnce(Asked<T, E>) -> Write) -> Result<T, E> {
         let (asked, answer) = Asked::new();
         match self.jobs.send(Job::Write(write(asked))).await {
-            Ok(()) => answer.await.unwrap_or_else(|_| Err(stopped().into())),
-            Err(_) => Err(stopped().into()),
+            // The writer stopped with it: how far it got is not known.
+            Ok(()) => {
+                answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable(STOPPED.to_owned()).into()))
+            }
+            Err(_) => Err(StoreError::NotWritten(STOPPED.to_owned()).into()),
         }
     }
 }
 
-fn stopped() -> StoreError {
-    StoreError::Unavailable("it has been closed, or its writer has stopped".to_owned())
-}
+const STOPPED: &str = "it has been closed, or its writer has stopped";
 
 #[async_trait]
 impl Store for SqliteStore {

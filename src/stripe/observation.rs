@@ -7,6 +7,7 @@ use std::fmt;
 use super::answers::ErrorBody;
 use super::transport::{Reply, TransportError};
 use crate::domain::checkout::attempt::Seen;
+use crate::domain::checkout::timeline::StripeAnswer;
 
 /// As much of one of Stripe's codes as is kept.
 const LONGEST_CODE: usize = 64;
@@ -44,6 +45,13 @@ impl<T> From<T> for Observation<T> {
 }
 
 impl<T> Observation<T> {
+    /// What was seen, and what the answer says of itself.
+    #[must_use]
+    pub fn apart(self) -> (T, StripeAnswer) {
+        let Self { seen, request_id, noted: Noted { status, code, address, cause, .. } } = self;
+        (seen, StripeAnswer { request_id, status, code, address, cause })
+    }
+
     /// What an answer says.
     pub(super) fn of(seen: T, reply: &Reply) -> Self {
         Self { seen, request_id: reply.request_id.clone(), noted: Noted::of(reply) }

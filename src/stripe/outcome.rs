@@ -2,7 +2,7 @@
 
 use super::answers::{ErrorBody, ErrorDetails, PaymentIntent};
 use super::transport::Reply;
-use crate::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
+use crate::domain::checkout::attempt::{AnsweredWith, IntentStatus, Seen, Unknown};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::time::Timestamp;
 
@@ -120,5 +120,6 @@ pub(super) fn unknown_answer(reply: &Reply) -> Unknown {
         limited: reply.status == 429,
         cannot_repeat: false,
         not_sent: false,
+        answered: Some(AnsweredWith { status: reply.status, request_id: reply.request_id.clone() }),
     }
 }

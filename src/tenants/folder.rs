@@ -33,14 +33,20 @@ impl Opened {
     #[must_use]
     pub fn left_out(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for problem in &self.problems {
-            let name = problem.file.file_stem().unwrap_or_default().to_string_lossy();
-            let name = name.escape_debug().to_string();
+        for (name, _) in self.mistakes() {
             if !names.contains(&name) {
                 names.push(name);
             }
         }
         names
+    }
+
+    /// What is wrong, and with the file of which merchant.
+    pub fn mistakes(&self) -> impl Iterator<Item = (String, &Diagnostic)> {
+        self.problems.iter().map(|problem| {
+            let name = problem.file.file_stem().unwrap_or_default().to_string_lossy();
+            (name.escape_debug().to_string(), problem)
+        })
     }
 }
 

@@ -88,7 +88,7 @@ fn a_remembered_account_counts_only_for_the_key_that_it_was_verified_with() {
 }
 
 /// The fields of the first line with this event; it must be there.
-fn logged(world: &World, event: &str) -> serde_json::Value {
+pub(crate) fn logged(world: &World, event: &str) -> serde_json::Value {
     world.wait_for(event, 1);
     let log = world.log();
     let line = log.lines().find(|line| line.contains(event)).unwrap_or_else(|| panic!("no {event}: {log}"));
@@ -358,6 +358,7 @@ fn a_copied_host_takes_nothing_from_the_shop_that_was_there_until_its_file_is_go
     for _ in 0..2 {
         world.start_until("stripe_account_known", 2);
         let line = logged(&world, "tenant_left_out");
+        assert_eq!(line["merchant"], "aaa", "{line}");
         let problem = line["cause"].as_str().unwrap();
         assert!(problem.contains("aaa.toml:") && problem.contains("kiln-works.toml:"), "{problem}");
         world.kill();

@@ -20,6 +20,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::session::{Session, State};
+use merchant_gateway::domain::checkout::timeline::Happening;
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use tokio::time::{Instant, sleep, timeout};
@@ -306,6 +307,40 @@ fn little_disk_space_turns_new_checkouts_away_and_lets_those_that_began_be_paid(
         assert!(paid.order.is_some());
         house.disk.saw(2, 2);
         house.merchants[0].create(shop::two_mugs()).await.unwrap();
+    });
+}
+
+#[test]
+fn on_a_full_disk_a_payment_hears_that_it_was_not_begun_and_can_be_made_again() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let (merchant, session) = (&house.merchants[0], house.ready().await);
+        house.weather.write(|script| script.disk_full = true);
+        let refused = merchant.ask(&session.id, house.payment(&session, "spt_full0001")).await.unwrap_err();
+        assert_eq!(refused, Rejection::NotWritten);
+        assert!(refused.to_string().contains("not begun, and nothing was charged"), "{refused}");
+        let read = merchant.ask(&session.id, Command::Read).await.unwrap();
+        assert!(matches!(read.session.state, State::Ready { .. }));
+        house.weather.write(|script| script.disk_full = false);
+        let paid = merchant.ask(&session.id, house.payment(&session, "spt_full0001")).await.unwrap();
+        assert!(paid.order.is_some());
+    });
+}
+
+#[test]
+fn a_payment_that_is_turned_away_unasked_is_told_with_what_lies_behind_it() {
+    on_one_thread(async {
+        let house = House::open(Weather::calm(), 1, &[shop::view()]);
+        house.weather.write(|script| script.account_unread = true);
+        let (merchant, session) = (&house.merchants[0], house.ready().await);
+        let refused = merchant.ask(&session.id, house.payment(&session, "spt_early0001")).await;
+        assert!(matches!(refused, Err(Rejection::AccountUnknown)), "{refused:?}");
+        sleep(Duration::from_secs(1)).await;
+        let timeline = merchant.timeline(&session.id).await.unwrap();
+        let told = timeline.iter().find_map(|entry| {
+            if let Happening::PaymentNotBegun(note) = &entry.what { Some(note) } else { None }
+        });
+        assert_eq!(told.unwrap().cause.as_deref(), Some("its Stripe account is not verified yet"));
     });
 }
 

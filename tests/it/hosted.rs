@@ -12,9 +12,11 @@ use merchant_gateway::emulator::{Fault, FaultPlan, HostedOutcome, RequestKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::accounts::logged;
 use crate::support::chance::Chance;
-use crate::support::client::{Client, Speaks, payment, total};
-use crate::support::world::{SHOP_ACCOUNT, World};
+use crate::support::client::{Client, Speaks, payment, session_name, total};
+use crate::support::operator::Operator;
+use crate::support::world::{SHOP, SHOP_ACCOUNT, World};
 
 /// Where links of merchants begin in these worlds, as configured.
 const LINKS: &str = "https://links.example";
@@ -283,6 +285,31 @@ async fn a_page_whose_opening_was_not_heard_of_is_asked_for_again_under_its_key(
     assert_eq!(page_status(&world), ["open"], "one page, though three answers were lost");
     let receipt = browser.receipt(&pays(&world, &page, "pm_card_visa")).await;
     assert!(receipt.contains("/orders/") && world.ledger().len() == 1);
+}
+
+#[tokio::test]
+async fn a_page_that_could_not_be_opened_is_one_line_and_no_declined_payment() {
+    let world = World::start();
+    let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
+    let (sheet, link) = ready(&client).await;
+    let fails = Fault::ErrorBefore { should_retry: Some(false) };
+    world.emulator.set_faults(FaultPlan::none().next(RequestKind::CreateSession, fails, 1));
+    let seen = browser.post(&link, "pay", "revision=1").await;
+    assert!(
+        seen.status == 503 && seen.html.contains("could not be opened"),
+        "{}: {}",
+        seen.status,
+        seen.html
+    );
+    let line = logged(&world, "payment_page_not_opened");
+    assert_eq!((&line["status"], &line["attempt"]), (&json!(500), &json!(1)), "{line}");
+    assert!(line["cause"].as_str().is_some_and(|cause| cause.contains("500")), "{line}");
+
+    let name = session_name(&sheet["id"]);
+    let (_, told) = Operator::of(&world).get(&format!("sessions/{name}?tenant={SHOP}")).await;
+    let ended = told["timeline"].as_array().unwrap().iter().find(|entry| entry["event"] == "attempt_ended");
+    assert_eq!(ended.unwrap()["end"], "not_opened", "{told}");
+    assert!(!told.to_string().contains("declined"), "{told}");
 }
 
 #[tokio::test]

@@ -161,7 +161,8 @@ async fn a_charge_without_an_answer_is_one_line_with_its_cause_and_the_next_try(
     );
     assert!(committed.iter().all(|line| line["merchant"] == SHOP), "{committed:?}");
     let timeline = timeline_with(&Operator::of(&world), &session, "stripe").await;
-    assert!(timeline.iter().any(|entry| entry["seen"] == "no certain answer"), "{timeline:?}");
+    let entry = timeline.iter().find(|entry| entry["seen"] == "no certain answer").expect("it is told");
+    assert_eq!((&entry["address"], &entry["cause"]), (&unknown["address"], &unknown["cause"]), "{entry}");
 }
 
 #[tokio::test]
@@ -227,6 +228,44 @@ async fn every_line_of_a_purchase_is_json_with_a_name_and_in_words_and_none_is_a
     );
     let wrong = answers.iter().find(|line| line["outcome"] != "ok").expect("the wrong argument is told");
     assert_eq!((&wrong["outcome"], &wrong["status"]), (&json!("tool_error"), &json!(200)), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_wrong_is_told_with_its_tool_and_what_is_wrong_and_nothing_of_what_was_sent() {
+    let mut world = World::closed(usual_shops());
+    world.settings.push(("GATEWAY__LOG__FILTER", DEFAULT_FILTER));
+    world.start_gateway();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let session = session_of(&sheet);
+    let token = |token: &str| json!({ "token": token, "provider": "stripe" });
+    let wrong = [
+        ("complete_checkout", json!({ "checkout_session_id": sheet["id"], "payment_data": token("canary") })),
+        (
+            "complete_checkout",
+            json!({ "checkout_session_id": "canary", "payment_data": token("spt_canary1") }),
+        ),
+        ("get_checkout", json!({})),
+        ("create_checkout", json!({ "items": [] })),
+        ("search_products", json!({ "canary": 1 })),
+    ];
+    let before = called(&lines(&world.log_so_far()), "mcp_answered").len();
+    for (tool, arguments) in &wrong {
+        client.refuses(tool, arguments.clone()).await;
+    }
+    client.request("tools/call", json!({ "name": "canary", "arguments": {} })).await;
+    let log = world.log_so_far();
+    let lines = lines(&log);
+    let answered = called(&lines, "mcp_answered").split_off(before);
+    assert_eq!(answered.len(), wrong.len() + 1);
+    for (line, (tool, _)) in answered.iter().zip(&wrong) {
+        assert_eq!((&line["tool"], &line["code"]), (&json!(tool), &json!("invalid_arguments")), "{line}");
+        assert!(line["cause"].as_str().is_some_and(|cause| cause.len() > 10), "{line}");
+    }
+    assert_eq!(answered[0]["cause"], "payment_data.token is not a Shared Payment Token");
+    assert_eq!(answered[0]["session"], session.as_str());
+    assert_eq!(answered[5]["code"], "unknown_tool");
+    assert!(!log.contains("canary"), "a word of the caller's is in the log");
 }
 
 #[test]

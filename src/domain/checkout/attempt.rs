@@ -141,6 +141,8 @@ pub enum AttemptEnd {
         /// By this PaymentIntent.
         intent: PaymentIntentId,
     },
+    /// It was to be paid on a page at Stripe, and the page could not be opened. Nobody was asked to pay.
+    NotOpened,
     /// It will never be paid.
     Dead {
         /// What the shopper is told.
@@ -282,6 +284,17 @@ pub struct Unknown {
     pub cannot_repeat: bool,
     /// Nothing was sent at all: Stripe has not answered lately, or too much waits for it.
     pub not_sent: bool,
+    /// The answer, where there was one.
+    pub answered: Option<AnsweredWith>,
+}
+
+/// An answer that says nothing but its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnsweredWith {
+    /// The HTTP status.
+    pub status: u16,
+    /// Stripe's `Request-Id`.
+    pub request_id: Option<String>,
 }
 
 impl Unknown {

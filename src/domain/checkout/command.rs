@@ -221,6 +221,11 @@ pub enum Rejection {
         /// What is left.
         left: Money,
     },
+    /// Nothing is left to refund.
+    #[error(
+        "all that was paid for this order has gone back already, or is on its way back; nothing of it is left to refund"
+    )]
+    NothingToRefund,
     /// Nothing is sent for money that was given back.
     #[error("everything that was paid for this order has gone back, so nothing of it is sent any more")]
     GoneBack,
@@ -256,11 +261,29 @@ pub enum Rejection {
     #[error("this shop cannot begin a new order just now; try again in a few minutes")]
     NoRoom,
     /// The records were restored, and what was paid since is not accounted for yet; nothing was done.
-    #[error("this shop takes no orders just now, and takes them again in about two minutes; try again then")]
-    Unreconciled,
+    #[error("this shop takes no orders just now, and takes them again in {}; try again then", in_minutes(*.left))]
+    Unreconciled {
+        /// How long it takes at least.
+        left: Span,
+    },
+    /// A payment could not be written down, so it was not begun.
+    #[error(
+        "this shop cannot take payments just now; this one was not begun, and nothing was charged; try again in a few minutes"
+    )]
+    NotWritten,
     /// The store did not answer; nothing was done.
     #[error("the shop cannot reach its records just now; try again in a moment")]
     Unavailable,
+}
+
+/// A time to wait, in words: minutes, rounded up.
+fn in_minutes(left: Span) -> String {
+    const MINUTE: i64 = 60_000;
+    match left.as_millis() {
+        ..=0 => "a few minutes".to_owned(),
+        1..=MINUTE => "about a minute".to_owned(),
+        longer => format!("about {} minutes", (longer + MINUTE - 1) / MINUTE),
+    }
 }
 
 impl Rejection {
@@ -288,6 +311,7 @@ impl Rejection {
             Self::TooManyPayments => "too_many_payments",
             Self::NotPaid(_) => "not_paid",
             Self::RefundTooLarge { .. } => "refund_too_large",
+            Self::NothingToRefund => "nothing_to_refund",
             Self::GoneBack => "gone_back",
             Self::RefundUnderWay => "refund_under_way",
             Self::ReferenceTaken(_) => "reference_taken",
@@ -297,13 +321,14 @@ impl Rejection {
             Self::Unverified(_) => "unverified",
             Self::Busy => "busy",
             Self::NoRoom => "no_room",
-            Self::Unreconciled => "unreconciled",
+            Self::Unreconciled { .. } => "unreconciled",
+            Self::NotWritten => "not_written",
             Self::Unavailable => "unavailable",
         }
     }
 
     /// Whether a payment was not begun for a reason that lies with the shop, the gateway or Stripe, and not with who pays.
-    /// What the records are silent about is not among them: then nothing can be written either.
+    /// What the store cannot read or write is not among them: then the timeline cannot be written either.
     #[must_use]
     pub const fn keeps_from_paying(&self) -> bool {
         match self {
@@ -313,7 +338,7 @@ impl Rejection {
             | Self::ClockDiffers
             | Self::TokenUnread
             | Self::TooManyPayments
-            | Self::Unreconciled => true,
+            | Self::Unreconciled { .. } => true,
             Self::NotFound
             | Self::StaleRevision { .. }
             | Self::RevisionMissing
@@ -328,6 +353,7 @@ impl Rejection {
             | Self::Token(_)
             | Self::NotPaid(_)
             | Self::RefundTooLarge { .. }
+            | Self::NothingToRefund
             | Self::GoneBack
             | Self::RefundUnderWay
             | Self::ReferenceTaken(_)
@@ -337,6 +363,7 @@ impl Rejection {
             | Self::Unverified(_)
             | Self::Busy
             | Self::NoRoom
+            | Self::NotWritten
             | Self::Unavailable => false,
         }
     }

@@ -387,10 +387,7 @@ fn declined() -> Notice {
 
 /// The page was never opened.
 pub(super) fn unopened(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
-    let text = "The payment page could not be opened. Nothing was charged; please try again.".to_owned();
-    let mut transition = dead(session, hosted, Notice { code: NoticeCode::PaymentDeclined, text }, context);
-    transition.next.notice = None;
-    transition
+    over(session, hosted, AttemptEnd::NotOpened, context)
 }
 
 /// Stripe was not asked for the page now. Where it was not asked before either, the page counts as none.
@@ -403,15 +400,22 @@ fn not_asked_for(session: &Session, hosted: &Hosted, context: &Context<'_>) -> T
 /// Stripe confirms that the page is closed and unpaid.
 fn closed(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
     let text = "The payment page was closed. Nothing was charged.".to_owned();
-    let mut transition = dead(session, hosted, Notice { code: NoticeCode::Expired, text }, context);
-    transition.next.notice = None;
+    let notice = Notice { code: NoticeCode::Expired, text };
+    over(session, hosted, AttemptEnd::Dead { notice }, context)
+}
+
+/// The payment on the page was refused.
+fn dead(session: &Session, hosted: &Hosted, notice: Notice, context: &Context<'_>) -> Transition {
+    let end = AttemptEnd::Dead { notice: notice.clone() };
+    let mut transition = over(session, hosted, end, context);
+    transition.next.notice = Some(notice);
     transition
 }
 
 /// The attempt is over and nothing was paid: the session is payable again, if it was not given up and there is time left.
-fn dead(session: &Session, hosted: &Hosted, notice: Notice, context: &Context<'_>) -> Transition {
+fn over(session: &Session, hosted: &Hosted, end: AttemptEnd, context: &Context<'_>) -> Transition {
     let mut next = session.clone();
-    next.notice = Some(notice.clone());
+    next.notice = None;
     next.state = if matches!(session.state, State::ClosingHosted { wish: Closing::Cancel, .. }) {
         State::Canceled { reason: CancelReason::Shopper }
     } else if session.expires <= context.moment.now {
@@ -419,7 +423,6 @@ fn dead(session: &Session, hosted: &Hosted, notice: Notice, context: &Context<'_
     } else {
         State::Ready { quote: hosted.quote.clone() }
     };
-    let end = AttemptEnd::Dead { notice };
     let ended = AttemptMove::Update { number: hosted.attempt, end: Some(end), erase_token: true };
     Transition { attempt: Some(ended), ..Transition::to(next) }
 }

@@ -160,7 +160,7 @@ fn intent_seen(
         IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => {
             let end = match &charging.phase {
                 Phase::Canceling { end: AttemptEnd::Dead { notice } } => notice.clone(),
-                Phase::Canceling { end: AttemptEnd::Succeeded { .. } }
+                Phase::Canceling { end: AttemptEnd::Succeeded { .. } | AttemptEnd::NotOpened }
                 | Phase::Sending
                 | Phase::Reading { .. } => declined(false, "The payment was declined.".to_owned()),
             };

@@ -43,7 +43,12 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Refuses what must not be done on records that may be older than what happened.
     pub(super) fn reliable_records(&self) -> Result<(), Rejection> {
-        if self.view.records.are_reliable() { Ok(()) } else { Err(Rejection::Unreconciled) }
+        match self.view.records {
+            Records::Whole | Records::Reconciled { .. } => Ok(()),
+            Records::Unreconciled { until } => {
+                Err(Rejection::Unreconciled { left: until.since(self.moment.now) })
+            }
+        }
     }
 
     /// The number of an edited session's quote: one that nobody was shown another quote under.
@@ -52,7 +57,9 @@ impl Context<'_> {
             Records::Reconciled { restored } if session.created < restored => {
                 Revision(session.revision.0.saturating_add(LOST_REVISIONS))
             }
-            Records::Whole | Records::Unreconciled | Records::Reconciled { .. } => session.revision.next(),
+            Records::Whole | Records::Unreconciled { .. } | Records::Reconciled { .. } => {
+                session.revision.next()
+            }
         }
     }
 }

@@ -64,9 +64,9 @@ pub enum Happening {
         /// The PaymentIntent, where there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment_intent: Option<PaymentIntentId>,
-        /// Stripe's `Request-Id`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        request_id: Option<String>,
+        /// What was answered, or why nothing was.
+        #[serde(flatten)]
+        answer: StripeAnswer,
         /// The how-manieth of its kind in a row this is; of many, only every doubling is written.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         times: Option<u32>,
@@ -128,6 +128,49 @@ pub enum Happening {
     },
     /// The buyer's name and address were erased.
     PersonalDataErased,
+}
+
+/// What an answer of Stripe's says of itself, or why there is none; for those who run the shop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StripeAnswer {
+    /// Stripe's `Request-Id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Stripe's `code`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Host and port that gave no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Why nothing was learned, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl StripeAnswer {
+    /// How many characters of each text are kept.
+    const LONGEST: usize = 200;
+
+    /// The same, short enough to be kept.
+    fn cut(self) -> Self {
+        let cut = |text: Option<String>| text.map(|text| text.chars().take(Self::LONGEST).collect());
+        let Self { request_id, status, code, address, cause } = self;
+        Self {
+            request_id: cut(request_id),
+            status,
+            code: cut(code),
+            address: cut(address),
+            cause: cut(cause),
+        }
+    }
+
+    /// The same of an answer that showed what was asked for: nothing but its name is of use.
+    fn of_success(self) -> Self {
+        Self { request_id: self.request_id, ..Self::default() }
+    }
 }
 
 /// Payments that were not begun, for one reason. However many they are, they are one entry.
@@ -193,7 +236,7 @@ pub(super) enum Cause {
     /// Something that its new state tells.
     Untold,
     /// Stripe was seen.
-    Saw { attempt: AttemptNumber, seen: Box<Seen>, request_id: Option<String> },
+    Saw { attempt: AttemptNumber, seen: Box<Seen>, answer: Box<StripeAnswer> },
     /// An operator decided.
     Decided(Decision),
     /// A paid order was seen; the book tells what is new.
@@ -201,21 +244,18 @@ pub(super) enum Cause {
 }
 
 impl Cause {
-    /// The cause that an event is; `request_id` is that of the look at Stripe which it tells of.
-    pub(super) fn of(event: &Event, request_id: Option<&str>) -> Self {
+    /// The cause that an event is; `answer` is that to the look at Stripe which it tells of.
+    pub(super) fn of(event: &Event, answer: Option<&StripeAnswer>) -> Self {
+        let answer = || answer.cloned().unwrap_or_default().cut();
         match event {
             // Of which attempt a payment is that was not asked about, only it can tell.
             Event::Saw { attempt, seen }
             | Event::SawPayment {
                 seen: seen @ Seen::Intent(IntentSeen { attempt: Some(attempt), .. }),
                 ..
-            } => Self::Saw {
-                attempt: *attempt,
-                seen: Box::new(seen.clone()),
-                request_id: request_id.map(str::to_owned),
-            },
+            } => Self::Saw { attempt: *attempt, seen: Box::new(seen.clone()), answer: Box::new(answer()) },
             Event::Decided { decision, .. } => Self::Decided(decision.clone()),
-            Event::SawOrder(_) => Self::SawOrder { request_id: request_id.map(str::to_owned) },
+            Event::SawOrder(_) => Self::SawOrder { request_id: answer().request_id },
             Event::SawPayment { .. }
             | Event::Heard(_)
             | Event::Edited { .. }
@@ -244,8 +284,8 @@ pub(super) fn entries(
     let mut happened = Vec::new();
     match cause {
         Cause::Untold | Cause::SawOrder { .. } => {}
-        Cause::Saw { attempt, seen, request_id } => {
-            happened.extend(stripe(*attempt, seen, request_id.clone(), tries(next)));
+        Cause::Saw { attempt, seen, answer } => {
+            happened.extend(stripe(*attempt, seen, StripeAnswer::clone(answer), tries(next)));
         }
         Cause::Decided(decision) => happened.push(Happening::Decided { decision: decision.clone() }),
     }
@@ -350,7 +390,7 @@ fn tries(session: &Session) -> Option<u32> {
 fn stripe(
     attempt: AttemptNumber,
     seen: &Seen,
-    request_id: Option<String>,
+    answer: StripeAnswer,
     tries: Option<u32>,
 ) -> Option<Happening> {
     if tries.is_some_and(|tries| tries > 1 && !tries.is_power_of_two()) {
@@ -380,13 +420,15 @@ fn stripe(
         Seen::Unread => ("not read".to_owned(), None),
         // Nothing was asked, so nothing is told.
         Seen::PutOff { .. } => return None,
-        Seen::Beside { seen, .. } => return stripe(attempt, seen, request_id, tries),
+        Seen::Beside { seen, .. } => return stripe(attempt, seen, answer, tries),
     };
+    let shown = matches!(seen, Seen::Intent(_) | Seen::Page(_) | Seen::Absent { .. });
+    let answer = if shown { answer.of_success() } else { answer };
     Some(Happening::Stripe {
         attempt,
         seen: word,
         payment_intent,
-        request_id,
+        answer,
         times: tries.filter(|tries| *tries > 1),
     })
 }

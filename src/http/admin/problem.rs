@@ -105,7 +105,9 @@ impl From<Rejection> for Problem {
             Rejection::NotFrozen(_) => Self::new(StatusCode::CONFLICT, "not_frozen", text),
             Rejection::Unverified(_) => Self::new(StatusCode::CONFLICT, "unverified", text),
             Rejection::NotPaid(_) => Self::new(StatusCode::CONFLICT, "not_paid", text),
-            Rejection::RefundTooLarge { .. } => Self::new(StatusCode::CONFLICT, "refund_too_large", text),
+            Rejection::RefundTooLarge { .. } | Rejection::NothingToRefund => {
+                Self::new(StatusCode::CONFLICT, "refund_too_large", text)
+            }
             Rejection::RefundUnderWay => Self::new(StatusCode::CONFLICT, "refund_under_way", text),
             Rejection::ReferenceTaken(_) => Self::new(StatusCode::CONFLICT, "reference_taken", text),
             Rejection::GoneBack => Self::new(StatusCode::CONFLICT, "order_refunded", text),
@@ -113,9 +115,11 @@ impl From<Rejection> for Problem {
                 Self::new(StatusCode::CONFLICT, "not_that_many", text)
             }
             Rejection::Undecided => Self::unavailable("the session is still at work; look again in a moment"),
-            Rejection::Busy | Rejection::NoRoom | Rejection::Unreconciled | Rejection::Unavailable => {
-                Self::unavailable(text)
-            }
+            Rejection::Busy
+            | Rejection::NoRoom
+            | Rejection::Unreconciled { .. }
+            | Rejection::NotWritten
+            | Rejection::Unavailable => Self::unavailable(text),
             Rejection::AccountUnknown => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "account_unknown",

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::actors::MerchantHandle;
 use crate::domain::ids::SessionId;
-use crate::protocol::mcp::{Caller, Ended, Outcome, Response, ToolName};
+use crate::protocol::mcp::{Caller, Ended, Outcome, Response, ToolName, Why};
 
 /// The outcome of a message for which there was no room in the limits.
 pub(super) const RATE_LIMITED: &str = "rate_limited";
@@ -24,6 +24,8 @@ pub(super) struct Line<'a> {
     pub(super) outcome: &'static str,
     /// Why it was not done, or what the shopper was told of a payment.
     pub(super) code: Option<&'static str>,
+    /// The same in words, where the message was wrong.
+    pub(super) cause: Option<String>,
     pub(super) status: u16,
 }
 
@@ -35,11 +37,12 @@ impl<'a> Line<'a> {
             merchant,
             caller,
             began,
-            tool: None,
-            session: None,
+            tool: caller.tool(),
+            session: caller.claimed().and_then(|claimed| merchant.opened(claimed)).cloned(),
             state: None,
             outcome,
             code: None,
+            cause: None,
             status: 200,
         }
     }
@@ -61,7 +64,13 @@ impl<'a> Line<'a> {
 
     /// The same, with the answer.
     pub(super) fn answered(self, response: &Response) -> Self {
-        Self { status: response.status, outcome: response.ended.as_str(), ..self }
+        let (status, outcome) = (response.status, response.ended.as_str());
+        match &response.why {
+            Some(Why { code, cause }) => {
+                Self { status, outcome, code: Some(code), cause: cause.clone(), ..self }
+            }
+            None => Self { status, outcome, ..self },
+        }
     }
 
     pub(super) fn write(self) {
@@ -79,6 +88,7 @@ impl<'a> Line<'a> {
             status = self.status,
             outcome = self.outcome,
             code = self.code,
+            cause = self.cause,
             state = self.state,
             duration_ms = millis_since(self.began),
             "mcp_answered"

@@ -14,7 +14,7 @@ use super::headers::{self, HeaderValue, Headers, Parts, VERSION};
 use super::message::{self, Envelope, Kind, StrictError};
 use super::method::Method;
 use super::opening::{Opening, legacy_version};
-use super::response::{Cache, Ended, Response, tail};
+use super::response::{Cache, Ended, Response, Why, tail};
 use super::tools::{self, Outcome, ToolCall, ToolName, ToolResult};
 use super::{discovery, resources};
 use crate::domain::merchant::MerchantView;
@@ -279,13 +279,14 @@ fn text<'a>(params: &'a Map<String, Value>, key: &str) -> Result<&'a str, Fault>
 }
 
 fn call(asked: Asked<'_>, mut params: Map<String, Value>) -> Accepted {
-    let Asked { caller, id, view, received } = asked;
+    let Asked { mut caller, id, view, received } = asked;
     let tool =
         text(&params, "name").and_then(|name| ToolName::find(name).ok_or_else(|| Fault::Tool(clip(name))));
     let tool = match tool {
         Ok(tool) => tool,
         Err(fault) => return refuse(caller, &fault),
     };
+    caller.tool = Some(tool);
     let arguments = match params.remove("arguments") {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(arguments)) => arguments,
@@ -299,8 +300,11 @@ fn call(asked: Asked<'_>, mut params: Map<String, Value>) -> Accepted {
             Accepted::Call(Box::new(call), Box::new(context))
         }
         Err(error) => {
+            caller.claimed = tools::claimed(&arguments);
             let result = ToolResult::error(error.to_string());
-            Accepted::Reply(tool_response(caller.era, id, Some(result)), Box::new(caller))
+            let why = Some(Why { code: "invalid_arguments", cause: Some(error.cause()) });
+            let response = Response { why, ..tool_response(caller.era, id, Some(result)) };
+            Accepted::Reply(response, Box::new(caller))
         }
     }
 }

@@ -6,6 +6,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::era::{Era, Version};
+use super::tools::ToolName;
+use crate::protocol::capability::Capability;
 
 /// The longest hint that is kept, in bytes; a longer one is dropped, not cut, so that two never become one.
 const LONGEST: usize = 256;
@@ -18,6 +20,8 @@ pub struct Caller {
     pub(super) method: &'static str,
     pub(super) id: Option<Box<RawValue>>,
     pub(super) hints: Hints,
+    pub(super) tool: Option<ToolName>,
+    pub(super) claimed: Option<Capability>,
 }
 
 /// What `_meta` (and, in the legacy era, `initialize`) tells.
@@ -42,7 +46,7 @@ impl Caller {
     /// The sender of a message that could not be read.
     pub(super) const fn unknown(era: Era, version: Version) -> Self {
         let hints = Hints { client: None, subject: None, locale: None, traceparent: None };
-        Self { era, version, method: "unreadable", id: None, hints }
+        Self { era, version, method: "unreadable", id: None, hints, tool: None, claimed: None }
     }
 
     /// Modern or legacy.
@@ -61,6 +65,18 @@ impl Caller {
     #[must_use]
     pub const fn method(&self) -> &'static str {
         self.method
+    }
+
+    /// The tool that is called, where it is one of ours.
+    #[must_use]
+    pub const fn tool(&self) -> Option<ToolName> {
+        self.tool
+    }
+
+    /// What opens the session that a refused call named, where that can be read; its MAC is not checked.
+    #[must_use]
+    pub const fn claimed(&self) -> Option<&Capability> {
+        self.claimed.as_ref()
     }
 
     /// The client, where it tells.

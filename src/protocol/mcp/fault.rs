@@ -37,7 +37,7 @@ pub enum Fault {
     /// A method that this era does not have here.
     #[error("Method not found: {0}")]
     Method(String),
-    /// `params` of the wrong shape, or a cursor where every list is one page.
+    /// `params` of the wrong shape, or a cursor where every list is one page; in words of ours alone.
     #[error("Invalid params: {0}")]
     Params(String),
     /// No such tool.
@@ -55,6 +55,42 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Its kind, for the log: the words of a fault may be the caller's, and those are in no line.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unparseable(_) => "unparseable",
+            Self::Envelope(_) => "invalid_request",
+            Self::MediaType => "unsupported_media_type",
+            Self::NotAcceptable => "not_acceptable",
+            Self::Header(_) => "header_mismatch",
+            Self::Meta(_) | Self::Params(_) => "invalid_params",
+            Self::Version { .. } => "unsupported_version",
+            Self::Method(_) => "unknown_method",
+            Self::Tool(_) => "unknown_tool",
+            Self::Resource { .. } => "unknown_resource",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// What is wrong, where that is told in words of ours alone.
+    #[must_use]
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::Envelope(why) | Self::Meta(why) => Some((*why).to_owned()),
+            Self::Params(why) => Some(why.clone()),
+            Self::Unparseable(_)
+            | Self::MediaType
+            | Self::NotAcceptable
+            | Self::Header(_)
+            | Self::Version { .. }
+            | Self::Method(_)
+            | Self::Tool(_)
+            | Self::Resource { .. }
+            | Self::Internal => None,
+        }
+    }
+
     /// The JSON-RPC code.
     #[must_use]
     pub const fn code(&self, era: Era) -> i32 {

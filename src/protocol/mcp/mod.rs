@@ -31,7 +31,9 @@ pub use accept::{Accepted, ReplyContext, accept, finish};
 pub use caller::{Caller, Client};
 pub use era::{Era, Version};
 pub use headers::{HeaderValue, Headers, Parts};
-pub use response::{Ended, Response, forbidden_origin, method_not_allowed, payload_too_large, rate_limited};
+pub use response::{
+    Ended, Response, Why, forbidden_origin, method_not_allowed, payload_too_large, rate_limited,
+};
 pub use tools::{
     ArgumentError, Outcome, ReadCall, SessionCall, Target, ToolCall, ToolName, answer_from_view, patch,
 };

@@ -26,6 +26,17 @@ pub struct Response {
     pub body: Vec<u8>,
     /// How it ended, for the log.
     pub ended: Ended,
+    /// Why it was not done, for the log, where that was found before anything was asked.
+    pub why: Option<Why>,
+}
+
+/// Why a message or a call was turned away before anything was asked; nothing of what was sent is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// Its kind.
+    pub code: &'static str,
+    /// In words.
+    pub cause: Option<String>,
 }
 
 /// How a request ended, whatever its HTTP status.
@@ -101,7 +112,7 @@ impl Response {
         let headers =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
         let ended = if status < 400 { Ended::Well } else { Ended::Refused };
-        Self { status, headers, body, ended }
+        Self { status, headers, body, ended, why: None }
     }
 
     /// A result: the id between two halves that are known beforehand.
@@ -126,12 +137,13 @@ impl Response {
         if let (Some(data), Some(object)) = (fault.data(), error.as_object_mut()) {
             object.insert("data".to_owned(), data);
         }
-        Self { ended: Ended::Refused, ..Self::json(fault.status(era), error_body(id, &error)) }
+        let why = Some(Why { code: fault.kind(), cause: fault.cause() });
+        Self { ended: Ended::Refused, why, ..Self::json(fault.status(era), error_body(id, &error)) }
     }
 
     /// 202 to an accepted notification, without a body.
     pub(super) const fn accepted() -> Self {
-        Self { status: 202, headers: Vec::new(), body: Vec::new(), ended: Ended::Well }
+        Self { status: 202, headers: Vec::new(), body: Vec::new(), ended: Ended::Well, why: None }
     }
 
     fn plain_error(status: u16, id: Option<&RawValue>, message: &str) -> Self {

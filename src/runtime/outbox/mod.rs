@@ -35,6 +35,7 @@ pub use judge::{Tried, judge};
 pub use schedule::GIVE_UP;
 
 use crate::domain::ids::Tenant;
+use crate::domain::order_event::Sequence;
 use crate::domain::time::{Span, Timestamp};
 use crate::ports::{Clock, Ids};
 use crate::store::{Claim, Delivery, Outbox, Outcome, Settlement, StoreError};
@@ -260,17 +261,17 @@ fn noticed(ended: Result<Tenant, tokio::task::JoinError>) -> Option<Tenant> {
 /// Says how a try went, once it is recorded.
 fn report(tenant: &Tenant, delivery: &Delivery, settlement: &Settlement) {
     let (merchant, mode) = (&tenant.merchant, tenant.mode.as_str());
-    let Delivery { id: event, order, sequence, tries, .. } = delivery;
+    let Delivery { id: event, order, sequence: Sequence(sequence), tries, .. } = delivery;
     let (status, error) = (settlement.status, settlement.error.as_deref());
     match settlement.outcome {
         Outcome::Delivered => {
-            tracing::info!(%merchant, mode, %event, %order, %sequence, tries, status, "order_event_delivered");
+            tracing::info!(%merchant, mode, %event, %order, sequence, tries, status, "order_event_delivered");
         }
         Outcome::Again(next) => {
-            tracing::warn!(%merchant, mode, %event, %order, %sequence, tries, status, cause = error, next_try = %next, "order_event_failed");
+            tracing::warn!(%merchant, mode, %event, %order, sequence, tries, status, cause = error, next_try = %next, "order_event_failed");
         }
         Outcome::Parked => {
-            tracing::error!(%merchant, mode, %event, %order, %sequence, tries, status, cause = error, "order_event_parked");
+            tracing::error!(%merchant, mode, %event, %order, sequence, tries, status, cause = error, "order_event_parked");
         }
     }
 }

@@ -99,11 +99,11 @@ impl<T, E: From<StoreError>> Asked<T, E> {
 
     /// Answers. A failure of the transaction comes before any refusal: that one may rest on a row that another
     /// job of the same transaction had written.
-    fn tell(self, transaction: Result<(), &str>) {
+    fn tell(self, transaction: Result<(), &Failed>) {
         let answer = match (transaction, self.answer) {
             (Ok(()), Some(answer)) => answer,
-            (Ok(()), None) => Err(StoreError::Unavailable("it was not reached".to_owned()).into()),
-            (Err(why), _) => Err(StoreError::Unavailable(why.to_owned()).into()),
+            (Ok(()), None) => Err(StoreError::NotWritten("it was not reached".to_owned()).into()),
+            (Err(failed), _) => Err(failed.told().into()),
         };
         // A caller that has gone away needs no answer.
         drop(self.caller.send(answer));
@@ -163,17 +163,16 @@ impl Writer {
 
     async fn write(&mut self, mut writes: Vec<Write>) -> Health {
         let written = self.transaction(&mut writes).await;
-        self.writing.note(&written);
-        if let Err(error) = &written {
-            tracing::error!(cause = %error, writes = writes.len(), "store_transaction_failed");
+        self.writing.note(written.as_ref().copied().map_err(Failed::error));
+        if let Err(failed) = &written {
+            tracing::error!(cause = %failed.error(), writes = writes.len(), "store_transaction_failed");
             // What state the connection is in is anyone's guess. Closing it rolls back what it may hold.
             if let Some(connection) = self.connection.take() {
                 drop(connection.close().await);
             }
         }
-        let health = written.as_ref().map_or_else(Health::after, |()| Health::Good);
-        let why = written.map_err(|error| error.to_string());
-        let transaction = why.as_ref().copied().map_err(String::as_str);
+        let health = written.as_ref().map_or_else(|failed| Health::after(failed.error()), |()| Health::Good);
+        let transaction = written.as_ref().copied();
         for write in writes {
             match write {
                 Write::Commit(_, asked) => asked.tell(transaction),
@@ -202,7 +201,12 @@ impl Writer {
         health
     }
 
-    async fn transaction(&mut self, writes: &mut [Write]) -> Result<(), sqlx::Error> {
+    async fn transaction(&mut self, writes: &mut [Write]) -> Result<(), Failed> {
+        self.applied(writes).await.map_err(Failed::Applying)?.commit().await.map_err(Failed::Committing)
+    }
+
+    /// All of it done, and nothing of it committed.
+    async fn applied(&mut self, writes: &mut [Write]) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
         let connection = match self.connection.take() {
             Some(connection) => self.connection.insert(connection),
             None => self.connection.insert(self.options.connect().await?),
@@ -301,7 +305,7 @@ impl Writer {
                 }
             }
         }
-        transaction.commit().await
+        Ok(transaction)
     }
 
     /// Moves the log into the file and empties it.
@@ -310,6 +314,46 @@ impl Writer {
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
         connection.close().await
     }
+}
+
+/// Where a transaction failed.
+#[derive(Debug)]
+enum Failed {
+    /// Before it was asked to be committed: without a commit record nothing of it is ever read.
+    Applying(sqlx::Error),
+    /// While it was committed.
+    Committing(sqlx::Error),
+}
+
+impl Failed {
+    const fn error(&self) -> &sqlx::Error {
+        match self {
+            Self::Applying(error) | Self::Committing(error) => error,
+        }
+    }
+
+    /// What those hear whose writes were in it.
+    fn told(&self) -> StoreError {
+        match self {
+            Self::Applying(error) => StoreError::NotWritten(error.to_string()),
+            Self::Committing(error) if is_certain(code_of(error)) => {
+                StoreError::NotWritten(error.to_string())
+            }
+            Self::Committing(error) => StoreError::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Whether a commit that failed with this was not done for certain. `SQLITE_FULL` is: the disk had no room for the log up
+/// to and with the commit record, which comes last. After a failed sync, or a failure in the log's index, that record
+/// may be in the log, and whoever reads the log anew may find it.
+fn is_certain(code: Option<i64>) -> bool {
+    const FULL: i64 = 13;
+    code.is_some_and(|code| code & 0xff == FULL)
+}
+
+fn code_of(error: &sqlx::Error) -> Option<i64> {
+    error.as_database_error().and_then(|error| error.code()?.parse::<i64>().ok())
 }
 
 /// Whether the database may be written to again.
@@ -322,8 +366,7 @@ enum Health {
 
 impl Health {
     fn after(error: &sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code()?.parse::<i64>().ok());
-        Self::after_code(code)
+        Self::after_code(code_of(error))
     }
 
     /// `SQLITE_IOERR`, `SQLITE_CORRUPT` and `SQLITE_NOTADB`, in the low byte of their extended codes. A full disk or a
@@ -389,6 +432,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_a_commit_that_failed_for_want_of_room_is_known_not_to_be_done() {
+        const FULL: i64 = 13;
+        const FSYNC_FAILED: i64 = 1034;
+        const NO_ROOM_FOR_THE_INDEX: i64 = 4874;
+        assert!(is_certain(Some(FULL)));
+        for in_doubt in [Some(FSYNC_FAILED), Some(NO_ROOM_FOR_THE_INDEX), None] {
+            assert!(!is_certain(in_doubt), "{in_doubt:?}");
+        }
+        assert!(Failed::Applying(sqlx::Error::WorkerCrashed).told().nothing_was_written());
+        assert!(!Failed::Committing(sqlx::Error::WorkerCrashed).told().nothing_was_written());
+    }
+
     #[tokio::test]
     async fn a_full_disk_fails_a_whole_transaction_and_not_the_next_one() {
         let folder = tempfile::tempdir().unwrap();
@@ -404,7 +460,7 @@ mod tests {
         for answer in answers {
             let answer = answer.await.unwrap();
             assert!(
-                matches!(&answer, Err(StoreError::Unavailable(why)) if why.contains("full")),
+                matches!(&answer, Err(StoreError::NotWritten(why)) if why.contains("full")),
                 "{answer:?}"
             );
         }

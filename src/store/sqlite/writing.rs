@@ -30,8 +30,8 @@ pub(super) struct Writing {
 
 impl Writing {
     /// Remembers what became of a transaction.
-    pub(super) fn note(&self, written: &Result<(), sqlx::Error>) {
-        let outcome = written.as_ref().copied().map_err(ToString::to_string);
+    pub(super) fn note(&self, written: Result<(), &sqlx::Error>) {
+        let outcome = written.map_err(ToString::to_string);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), outcome));
     }
 
@@ -79,7 +79,7 @@ mod tests {
             let trial = async {
                 tries.fetch_add(1, Ordering::Relaxed);
                 let written = if works { Ok(()) } else { Err(sqlx::Error::WorkerCrashed) };
-                writing.note(&written);
+                writing.note(written.as_ref().copied());
                 written.map_err(|error| StoreError::Unavailable(error.to_string()))
             };
             (writing.check(trial).await.is_ok(), tries.load(Ordering::Relaxed))
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(ask(true).await, (false, 2));
         tokio::time::advance(PAUSE).await;
         assert_eq!(ask(true).await, (true, 3), "it recovers by itself");
-        writing.note(&Err(sqlx::Error::WorkerCrashed));
+        writing.note(Err(&sqlx::Error::WorkerCrashed));
         assert_eq!(ask(true).await, (false, 3), "a write of somebody's that failed counts");
     }
 

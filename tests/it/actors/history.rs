@@ -260,6 +260,7 @@ impl History {
                 weather.breaks(format!("a payment of {} was called not made, unseen", checkout.id));
             }
             Err(Rejection::Busy) => weather.note("answer: busy"),
+            Err(Rejection::NotWritten) => weather.note("answer: not written"),
             Err(Rejection::Unavailable) => weather.note("answer: unavailable"),
             Err(_) => weather.note("answer: a refusal"),
         }

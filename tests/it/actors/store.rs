@@ -121,7 +121,11 @@ impl Store for MoodyStore {
         if self.weather.strikes("slow commit", 15) {
             sleep(SLOW).await;
         }
-        self.before().await?;
+        if self.weather.script().disk_full {
+            return Err(StoreError::NotWritten("the disk is full".to_owned()).into());
+        }
+        // Nothing of it has begun yet.
+        self.before().await.map_err(StoreError::before_a_write)?;
         let done = self.rows.commit(commit).await;
         self.weather.tell(&format!("{id} is committed as {state}: {done:?}"));
         match &done {

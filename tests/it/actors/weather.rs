@@ -45,6 +45,8 @@ pub struct Script {
     pub listing_pages: u32,
     /// The listings of attempts that began more than an hour ago do not come to an end.
     pub old_listings_never_end: bool,
+    /// The disk is full: nothing can be written, and that is certain.
+    pub disk_full: bool,
     /// Nobody can read which account a key opens.
     pub account_unread: bool,
     /// Stripe answers everything with 429.

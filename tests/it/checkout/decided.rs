@@ -6,6 +6,7 @@ use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::effect::{CancelCause, Effect};
 use merchant_gateway::domain::checkout::session::{CancelReason, State};
+use merchant_gateway::domain::checkout::timeline::StripeAnswer;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
@@ -89,7 +90,7 @@ fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
     bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw {
         attempt,
         seen: late,
-        request_id: None,
+        answer: StripeAnswer::default(),
     });
     assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
     let mut bench = Bench::ready();

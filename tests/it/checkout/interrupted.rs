@@ -2,9 +2,11 @@
 
 use merchant_gateway::domain::checkout::attempt::Seen;
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
+use merchant_gateway::domain::checkout::driver::Input;
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::session::State;
 use merchant_gateway::domain::ids::Revision;
+use merchant_gateway::domain::merchant::CheckoutMethod;
 use merchant_gateway::domain::time::Span;
 
 use crate::support::bench::{Bench, NextCommit};
@@ -29,7 +31,9 @@ fn a_failing_store_stops_a_payment_before_stripe_and_keeps_an_outcome_after_it()
     let paying = bench.pay("spt_first0001");
     bench.next_commit = NextCommit::Fails;
     bench.tell_token(Ok(bench.good_facts()));
-    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Undecided, "what was written is not known");
+    let told = bench.answer(paying).unwrap_err();
+    assert_eq!(told, Rejection::NotWritten, "nothing was written for certain");
+    assert!(told.to_string().contains("nothing was charged"), "{told}");
     assert!(bench.effects.is_empty(), "nothing is sent without a durable attempt");
     bench.wait_and_wake();
     assert!(bench.effects.is_empty() && matches!(bench.session().state, State::Ready { .. }));
@@ -48,6 +52,32 @@ fn a_failing_store_stops_a_payment_before_stripe_and_keeps_an_outcome_after_it()
     }
     assert!(bench.answer(paying).unwrap().order.is_some());
     assert_eq!(bench.attempts.len(), 1);
+}
+
+#[test]
+fn a_page_that_could_not_be_written_down_was_not_begun() {
+    let mut bench = Bench::ready();
+    bench.view.checkout.method = CheckoutMethod::Auto;
+    bench.next_commit = NextCommit::Fails;
+    let opening = bench.ask(Command::OpenPage { revision: Some(Revision(1)) });
+    assert_eq!(bench.answer(opening).unwrap_err(), Rejection::NotWritten);
+    assert!(bench.effects.is_empty() && matches!(bench.session().state, State::Ready { .. }));
+}
+
+#[test]
+fn a_payment_that_could_not_be_written_down_is_not_called_off_while_another_caller_brings_it() {
+    let mut bench = Bench::ready();
+    let first = bench.pay("spt_first0001");
+    let second = bench.pay("spt_first0001");
+    let [asked, asked_too] = bench.gathers[..] else { panic!("both are looked at: {:?}", bench.gathers) };
+    let facts = || Ok(bench.good_facts());
+    let (facts, facts_too) = (facts(), facts());
+    bench.next_commit = NextCommit::Fails;
+    bench.feed(Input::Gathered { task: asked, facts });
+    assert_eq!(bench.answer(first).unwrap_err(), Rejection::Undecided);
+    bench.feed(Input::Gathered { task: asked_too, facts: facts_too });
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(second).unwrap().order.is_some());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
 use merchant_gateway::domain::checkout::session::{FreezeReason, MAX_PAGES, NoticeCode, State};
 use merchant_gateway::domain::checkout::step::Moment;
+use merchant_gateway::domain::checkout::timeline::StripeAnswer;
 use merchant_gateway::domain::checkout::token::TokenFacts;
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;
@@ -214,7 +215,7 @@ fn a_shopper_who_goes_while_the_page_is_being_closed_is_not_charged() {
     );
     let closed = Seen::Page(page(&bench, PageStatus::Expired));
     let attempt = bench.attempts[0].number;
-    let wanted = on(Input::Saw { attempt, seen: Box::new(closed), request_id: None });
+    let wanted = on(Input::Saw { attempt, seen: Box::new(closed), answer: StripeAnswer::default() });
     assert!(matches!(wanted[..], [Output::Load(None)]), "nobody's payment comes again: {wanted:?}");
 }
 
@@ -227,6 +228,8 @@ fn an_opening_for_which_stripe_was_not_asked_counts_as_no_page() {
         bench.see(not_sent());
         assert!(matches!(bench.session().state, State::Ready { .. }), "{number}");
     }
+    let told = serde_json::to_string(&bench.timeline).unwrap();
+    assert!(told.contains(r#""end":"not_opened""#) && !told.contains("declined"), "{told}");
     assert!(!bench.session().has_opened_enough() && !bench.session().is_spent());
     // One that was sent before, and not heard of, may have been opened.
     let before = bench.session().pages_not_asked;

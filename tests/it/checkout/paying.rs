@@ -5,6 +5,7 @@ use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::driver::GatherError;
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::session::{CancelReason, NoticeCode, State};
+use merchant_gateway::domain::checkout::timeline::{Entry, StripeAnswer};
 use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;
@@ -221,7 +222,7 @@ fn a_success_of_an_attempt_taken_for_dead_is_flagged_and_changes_nothing() {
     bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw {
         attempt,
         seen: Box::new(late),
-        request_id: None,
+        answer: StripeAnswer::default(),
     });
     assert_eq!(bench.flags.len(), 1);
     assert_eq!(bench.flags[0].reason, FlagReason::PaidByDeadAttempt);
@@ -323,4 +324,47 @@ fn a_limit_is_told_as_not_begun_and_to_the_repeat_of_a_payment_as_under_way() {
     for request in [first, later] {
         assert!(bench.answer(request).unwrap().order.is_some());
     }
+}
+
+#[test]
+fn an_answer_that_tells_nothing_is_in_the_timeline_with_its_status_and_cause_and_not_at_length() {
+    let (mut bench, _) = Bench::charging();
+    bench.answered = StripeAnswer {
+        status: Some(502),
+        code: Some("api_error".to_owned()),
+        address: Some("stripe.example:443".to_owned()),
+        cause: Some("x".repeat(5000)),
+        request_id: None,
+    };
+    bench.see(Seen::Unknown(Unknown::default()));
+    let told: Vec<serde_json::Value> =
+        bench.timeline.iter().map(|entry| serde_json::to_value(entry).unwrap()).collect();
+    let entry = told.iter().find(|entry| entry["event"] == "stripe").unwrap();
+    assert_eq!(
+        [&entry["seen"], &entry["status"], &entry["code"], &entry["address"]],
+        [
+            &serde_json::json!("no certain answer"),
+            &serde_json::json!(502),
+            &serde_json::json!("api_error"),
+            &serde_json::json!("stripe.example:443")
+        ]
+    );
+    assert_eq!(entry["cause"].as_str().unwrap().len(), 200);
+    for entry in &bench.timeline {
+        let kept = serde_json::to_string(entry).unwrap();
+        assert_eq!(serde_json::from_str::<Entry>(&kept).unwrap(), *entry, "it is read again");
+    }
+
+    bench.wait_and_wake();
+    bench.see(succeeded(&bench));
+    let shown = bench.timeline.iter().map(|entry| serde_json::to_value(entry).unwrap());
+    let shown: Vec<_> = shown.filter(|entry| entry["seen"] == "payment succeeded").collect();
+    assert!(shown.len() == 1 && shown[0].get("cause").is_none(), "a success has no cause: {shown:?}");
+
+    let old = r#"{"at":1700000000000,"event":"stripe","attempt":1,"seen":"not read","request_id":"req_1","times":2}"#;
+    let at = serde_json::to_value(bench.now).unwrap();
+    let mut old: serde_json::Value = serde_json::from_str(old).unwrap();
+    old["at"] = at;
+    let read: Entry = serde_json::from_value(old.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), old, "what was written before stays readable");
 }

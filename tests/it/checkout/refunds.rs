@@ -1,7 +1,7 @@
 //! A refund that is asked for here: what each answer and each silence means to it.
 
 use merchant_gateway::domain::checkout::aftersales::{News, OrderSeen, RefundAnswer, RefundSeen, RefundWish};
-use merchant_gateway::domain::checkout::attempt::Unknown;
+use merchant_gateway::domain::checkout::attempt::{AnsweredWith, Unknown};
 use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::due::due_at;
@@ -118,6 +118,50 @@ fn a_stored_server_error_is_looked_into_within_minutes() {
     }
     let took = looked_for(&mut bench);
     assert!(took >= Span::minutes(2) && took < Span::minutes(5), "{took:?}");
+}
+
+#[test]
+fn a_refund_that_stripe_answered_is_not_said_to_have_never_reached_it() {
+    let (mut bench, _) = asking();
+    let with = AnsweredWith { status: 500, request_id: Some("req_1".to_owned()) };
+    let failed = || RefundAnswer::Unknown(Unknown { answered: Some(with.clone()), ..Unknown::default() });
+    answered(&mut bench, failed());
+    let (_, asked) = bench.session().book.asking().unwrap();
+    assert_eq!(asked.last_answer.as_deref(), Some("status 500, request req_1"));
+    while !looks(&bench) {
+        bench.wait_and_wake();
+        if sends(&bench) {
+            answered(&mut bench, failed());
+        }
+    }
+    looked_for(&mut bench);
+    let RefundState::Refused { why } = &bench.session().book.refunds[0].state else {
+        panic!("it is refused")
+    };
+    assert_eq!(
+        why,
+        "Stripe shows no such refund, so nothing went back; its request had: status 500, request req_1"
+    );
+}
+
+#[test]
+fn of_an_order_whose_money_is_all_on_its_way_back_nothing_is_left_to_refund() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    let all = |reference: &str| {
+        let reference = reference.parse().unwrap();
+        Command::Refund(RefundWish { reference, amount: None, reason: None })
+    };
+    bench.ask(all("first"));
+    let total = bench.session().book.refunds[0].amount;
+    let made = RefundSeen { amount: total, ..seen_refund("re_1", RefundStatus::Succeeded, bench.now) };
+    answered(&mut bench, RefundAnswer::Made(made));
+    let again = bench.ask(all("second"));
+    let refused = bench.answer(again).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "all that was paid for this order has gone back already, or is on its way back; nothing of it is left to refund"
+    );
 }
 
 fn seen_refund(id: &str, status: RefundStatus, created: Timestamp) -> RefundSeen {

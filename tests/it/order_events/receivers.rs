@@ -3,6 +3,7 @@
 use merchant_gateway::domain::ids::Mode;
 use serde_json::{Value, json};
 
+use crate::accounts::logged;
 use crate::support::client::{Client, Speaks, california, total};
 use crate::support::operator::Operator;
 use crate::support::python;
@@ -217,6 +218,7 @@ async fn a_redirect_is_not_followed() {
     let delivery = only_delivery(&Operator::of(&world), SHOP).await;
     let error = "the receiver answered 307, and redirects are not followed";
     assert_eq!((&delivery["last_status"], &delivery["last_error"]), (&json!(307), &json!(error)));
+    assert_eq!(logged(&world, "order_event_failed")["sequence"], 1);
     assert!(receiver.received(1).iter().all(|letter| letter.path.starts_with("/hook")));
 }
 

@@ -79,7 +79,9 @@ fn kind(answer: Result<Version, CommitError>) -> Result<Version, &'static str> {
         CommitError::Conflict => "conflict",
         CommitError::TokenUsed => "token used",
         CommitError::Store(StoreError::Corrupt { .. }) => "corrupt",
-        CommitError::Store(StoreError::NotOpened(_) | StoreError::Unavailable(_)) => "unavailable",
+        CommitError::Store(
+            StoreError::NotOpened(_) | StoreError::Unavailable(_) | StoreError::NotWritten(_),
+        ) => "unavailable",
     })
 }
 

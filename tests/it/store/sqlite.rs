@@ -284,7 +284,7 @@ async fn a_closed_store_answers_that_it_is_unavailable() {
     store.close().await;
     store.close().await;
     let commit = store.commit(create(&harbor(), ready(1))).await;
-    assert!(matches!(commit, Err(CommitError::Store(StoreError::Unavailable(_)))), "{commit:?}");
+    assert!(matches!(commit, Err(CommitError::Store(StoreError::NotWritten(_)))), "{commit:?}");
     let read = store.load(&harbor(), &session_id(1), None).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
 }

@@ -15,7 +15,7 @@ use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::session::{Charging, Session, State, Version};
 use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
 use merchant_gateway::domain::checkout::step::Moment;
-use merchant_gateway::domain::checkout::timeline::Entry;
+use merchant_gateway::domain::checkout::timeline::{Entry, StripeAnswer};
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use merchant_gateway::domain::ids::{OrderNumber, PaymentIntentId, Revision, SessionId, SptHash};
 use merchant_gateway::domain::merchant::MerchantView;
@@ -56,6 +56,8 @@ pub struct Bench {
     /// Looks that decisions wait for.
     pub verifications: Vec<(TaskId, Verification)>,
     pub timeline: Vec<Entry>,
+    /// What Stripe's next answers say of themselves.
+    pub answered: StripeAnswer,
     pub replies: HashMap<u64, Result<Box<Answer>, Rejection>>,
     pub wake: Option<Timestamp>,
     /// Whether webhooks have reached the merchant lately.
@@ -86,6 +88,7 @@ impl Bench {
             gathers: Vec::new(),
             verifications: Vec::new(),
             timeline: Vec::new(),
+            answered: StripeAnswer::default(),
             replies: HashMap::new(),
             wake: None,
             webhooks_arrive: false,
@@ -178,19 +181,20 @@ impl Bench {
     pub fn see(&mut self, seen: Seen) {
         let effect = self.effects.remove(0);
         let request_id = Some(format!("req_{}", self.drawn));
-        self.feed(Input::Saw { attempt: effect.attempt().unwrap(), seen: Box::new(seen), request_id });
+        let answer = StripeAnswer { request_id, ..self.answered.clone() };
+        self.feed(Input::Saw { attempt: effect.attempt().unwrap(), seen: Box::new(seen), answer });
     }
 
     /// Ends the oldest effect, which is a look at a payment that was told of.
     pub fn see_payment(&mut self, seen: Seen) {
         let Effect::ReadPayment { payment, .. } = self.effects.remove(0) else { panic!("another effect") };
-        self.feed(Input::SawPayment { payment, seen: Box::new(seen), request_id: None });
+        self.feed(Input::SawPayment { payment, seen: Box::new(seen), answer: StripeAnswer::default() });
     }
 
     /// Ends the oldest effect, which is one for a paid order.
     pub fn see_order(&mut self, seen: OrderSeen) {
         assert!(matches!(self.effects.remove(0), Effect::Order(_)), "another effect");
-        self.feed(Input::SawOrder { seen: Box::new(seen), request_id: None });
+        self.feed(Input::SawOrder { seen: Box::new(seen), answer: StripeAnswer::default() });
     }
 
     /// Answers the oldest look that a decision waits for.
@@ -282,7 +286,7 @@ impl Bench {
         self.commits += 1;
         let next = std::mem::replace(&mut self.next_commit, NextCommit::Works);
         if self.store_is_down || self.commits_fail || next == NextCommit::Fails {
-            return Err(CommitFailed::Store);
+            return Err(CommitFailed::NotDone);
         }
         if next == NextCommit::Conflicts || change.expected != self.row.as_ref().map(|(version, _)| *version)
         {
@@ -322,7 +326,7 @@ impl Bench {
         self.timeline.extend(change.timeline);
         let version = Version(change.expected.map_or(1, |version| version.0 + 1));
         self.row = Some((version, change.session));
-        if next == NextCommit::FailsButIsDone { Err(CommitFailed::Store) } else { Ok(version) }
+        if next == NextCommit::FailsButIsDone { Err(CommitFailed::Unheard) } else { Ok(version) }
     }
 
     fn end(&mut self, number: u32, end: AttemptEnd) {

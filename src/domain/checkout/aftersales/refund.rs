@@ -5,7 +5,7 @@
 //! Stripe does not show, and nothing for not refunded before two late looks have missed it.
 
 use super::{OrderSeen, paid};
-use crate::domain::checkout::attempt::{IdempotencyKey, Unknown};
+use crate::domain::checkout::attempt::{AnsweredWith, IdempotencyKey, Unknown};
 use crate::domain::checkout::command::Rejection;
 use crate::domain::checkout::due::Work;
 use crate::domain::checkout::effect::{Effect, OrderEffect};
@@ -154,9 +154,12 @@ pub(in crate::domain::checkout) fn refund(
     }
     let paid = session.book.paid.unwrap_or(quote.total);
     let left = paid.minor.saturating_sub(session.book.reserved());
+    if left <= 0 {
+        return Err(Rejection::NothingToRefund);
+    }
     let minor = wish.amount.unwrap_or(left);
     if minor <= 0 || minor > left {
-        return Err(Rejection::RefundTooLarge { left: Money::new(left.max(0), paid.currency) });
+        return Err(Rejection::RefundTooLarge { left: Money::new(left, paid.currency) });
     }
     let now = context.moment.now;
     let number = session.book.next_refund();
@@ -292,7 +295,9 @@ pub(super) fn answered(
 ) -> bool {
     let Some((_, refund)) = asking_mut(book).filter(|(asking, _)| *asking == number) else { return false };
     let RefundState::Asking(asking) = &mut refund.state else { return false };
-    asking.last_answer = Some(answer.told());
+    if let Some(told) = answer.told() {
+        asking.last_answer = Some(told);
+    }
     match answer {
         // No other send of it may have made it: one whose answer was lost.
         RefundAnswer::Refused { why, stored } if stored || asking.tries == 0 && !asking.looking => {
@@ -321,9 +326,9 @@ pub(super) fn answered(
 }
 
 impl RefundAnswer {
-    /// The answer in a few words, for those who run the shop.
-    fn told(&self) -> String {
-        match self {
+    /// The answer in a few words, for those who run the shop; `None` where nothing was asked.
+    fn told(&self) -> Option<String> {
+        Some(match self {
             Self::Made(_) => "made".to_owned(),
             Self::Refused { why, .. } => format!("refused: {why}"),
             Self::Conflict => "its idempotency key stands for another request".to_owned(),
@@ -332,9 +337,22 @@ impl RefundAnswer {
             Self::OtherAccount => {
                 "not sent: the key opens another account than the one that was paid".to_owned()
             }
-            Self::Unknown(_) => "no answer, or none that tells".to_owned(),
-        }
+            Self::Unknown(Unknown { answered: Some(AnsweredWith { status, request_id }), .. }) => {
+                match request_id {
+                    Some(id) => format!("status {status}, request {}", cut(id)),
+                    None => format!("status {status}"),
+                }
+            }
+            Self::Unknown(Unknown { cannot_repeat: true, .. }) => return None,
+            Self::Unknown(_) => "no answer".to_owned(),
+        })
     }
+}
+
+/// As much of an id as is kept.
+fn cut(id: &str) -> String {
+    const LONGEST: usize = 100;
+    id.chars().take(LONGEST).collect()
 }
 
 /// The request is sent no more: from now on it is looked for.
@@ -390,7 +408,8 @@ pub(super) fn missed(book: &mut Book, proof: Option<Timestamp>, context: &Contex
     };
     match asking.absent_since {
         Some(first) if asked >= first + ABSENCE_INTERVAL => {
-            let why = "it never reached Stripe; nothing went back".to_owned();
+            let last = asking.last_answer.as_deref().unwrap_or("no answer");
+            let why = format!("Stripe shows no such refund, so nothing went back; its request had: {last}");
             refund.state = RefundState::Refused { why };
         }
         Some(_) => again(asking, Some(ABSENCE_INTERVAL), context),

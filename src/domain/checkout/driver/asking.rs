@@ -127,7 +127,7 @@ impl Driver {
     }
 
     /// Whether another caller's payment with the same token is on its way.
-    fn is_paying(&self, task: &Task) -> bool {
+    pub(super) fn is_paying(&self, task: &Task) -> bool {
         let gathering = self.gathering.iter().map(|(_, other)| other);
         let parked = self.parked.iter().map(|(_, other)| other);
         let mut others = gathering.chain(parked).chain(&self.queue).chain(self.stuck.tasks());

@@ -7,6 +7,7 @@ use crate::domain::checkout::decision::Verification;
 use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::session::Version;
 use crate::domain::checkout::snapshot::{Change, Loaded};
+use crate::domain::checkout::timeline::StripeAnswer;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, SptHash};
 use crate::domain::time::Span;
@@ -48,15 +49,15 @@ pub enum Input {
         attempt: AttemptNumber,
         /// What was seen.
         seen: Box<Seen>,
-        /// Stripe's `Request-Id`, where it answered.
-        request_id: Option<String>,
+        /// What was answered, or why nothing was.
+        answer: StripeAnswer,
     },
     /// An effect for a paid order came to its end.
     SawOrder {
         /// What was seen.
         seen: Box<OrderSeen>,
-        /// Stripe's `Request-Id`, where it answered.
-        request_id: Option<String>,
+        /// What was answered, or why nothing was.
+        answer: StripeAnswer,
     },
     /// A payment that the session cannot account for was looked at.
     SawPayment {
@@ -64,8 +65,8 @@ pub enum Input {
         payment: PaymentIntentId,
         /// What was seen.
         seen: Box<Seen>,
-        /// Stripe's `Request-Id`, where it answered.
-        request_id: Option<String>,
+        /// What was answered, or why nothing was.
+        answer: StripeAnswer,
     },
     /// What a decision is about was looked at.
     Verified {
@@ -89,8 +90,10 @@ pub enum CommitFailed {
     Conflict,
     /// The token has started an attempt already.
     TokenUsed,
+    /// The store failed, and the commit was not done for certain.
+    NotDone,
     /// The store failed; the commit may or may not have been done.
-    Store,
+    Unheard,
 }
 
 /// Why a token could not be told about.

@@ -76,7 +76,8 @@ pub(super) fn look(
         }
         return match (&used.end, &session.state) {
             (Some(AttemptEnd::Dead { notice }), _) => Look::Answer(Some(notice.clone())),
-            (Some(AttemptEnd::Succeeded { .. }), _) | (None, State::Frozen { .. }) => Look::Answer(None),
+            (Some(AttemptEnd::Succeeded { .. } | AttemptEnd::NotOpened), _)
+            | (None, State::Frozen { .. }) => Look::Answer(None),
             (None, _) => Look::Join(used.attempt),
         };
     }

@@ -25,7 +25,7 @@ use super::event::Event;
 use super::session::{Session, Undertaking, Version};
 use super::snapshot::Loaded;
 use super::step::{Context, Moment, step};
-use super::timeline::Cause;
+use super::timeline::{Cause, StripeAnswer};
 use crate::domain::ids::SessionId;
 use crate::domain::merchant::MerchantView;
 pub use exchange::{CommitFailed, GatherError, Input, Output, RequestId, StoreFailed, TaskId};
@@ -120,12 +120,12 @@ impl Driver {
             Input::Gathered { task, facts } => self.gathered(task, |ask| ask.facts = Some(facts)),
             Input::Verified { task, seen } => self.gathered(task, |ask| ask.verified = Some(seen)),
             Input::Committed(result) => self.committed(&result, &mut turn),
-            Input::Saw { attempt, seen, request_id } => {
-                self.saw(Event::Saw { attempt, seen: *seen }, request_id);
+            Input::Saw { attempt, seen, answer } => {
+                self.saw(Event::Saw { attempt, seen: *seen }, answer);
             }
-            Input::SawOrder { seen, request_id } => self.saw(Event::SawOrder(*seen), request_id),
-            Input::SawPayment { payment, seen, request_id } => {
-                self.saw(Event::SawPayment { payment, seen: *seen }, request_id);
+            Input::SawOrder { seen, answer } => self.saw(Event::SawOrder(*seen), answer),
+            Input::SawPayment { payment, seen, answer } => {
+                self.saw(Event::SawPayment { payment, seen: *seen }, answer);
             }
             Input::Woken => {
                 self.queue.extend(self.stuck.ripe(moment.now));
@@ -157,9 +157,9 @@ impl Driver {
         }
     }
 
-    fn saw(&mut self, event: Event, request_id: Option<String>) {
+    fn saw(&mut self, event: Event, answer: StripeAnswer) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.queue.push_back(Task::new(Kind::Outcome { event: Box::new(event), request_id }));
+        self.queue.push_back(Task::new(Kind::Outcome { event: Box::new(event), answer }));
         if std::mem::take(&mut self.postponed) {
             self.look_when_free();
         }
@@ -195,7 +195,8 @@ impl Driver {
             return;
         }
         let Ok(loaded) = loaded else {
-            self.store_failed(task, Rejection::Unavailable, turn);
+            let rejection = task.not_looked_at(Rejection::Unavailable);
+            self.store_failed(task, rejection, turn);
             return;
         };
         if let Some((_, session)) = &loaded.session {
@@ -210,9 +211,9 @@ impl Driver {
             (Kind::Ask(ask), Some((version, session))) => {
                 self.ask(Task { kind: Kind::Ask(ask), tries }, (*version, session), &loaded, turn);
             }
-            (Kind::Outcome { event, request_id }, Some((version, session))) => {
+            (Kind::Outcome { event, answer }, Some((version, session))) => {
                 let told = Event::clone(&event);
-                let task = Task { kind: Kind::Outcome { event, request_id }, tries };
+                let task = Task { kind: Kind::Outcome { event, answer }, tries };
                 self.apply(task, (*version, session), told, turn);
             }
             (Kind::Due, Some((version, session))) => self.due((*version, session), tries, turn),
@@ -254,7 +255,7 @@ impl Driver {
         event: Event,
         turn: &mut Turn<'_>,
     ) {
-        let cause = Cause::of(&event, task.request_id());
+        let cause = Cause::of(&event, task.answer());
         match (step(session, event, &turn.context), &task.kind) {
             (Ok(transition), _) if transition.changes(session) => {
                 let begun = Begun { before: Some((version, session)), cause, transition };

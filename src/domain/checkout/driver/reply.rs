@@ -50,6 +50,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::TooManyPayments
         | Rejection::NotPaid(_)
         | Rejection::RefundTooLarge { .. }
+        | Rejection::NothingToRefund
         | Rejection::GoneBack
         | Rejection::RefundUnderWay
         | Rejection::ReferenceTaken(_)
@@ -59,7 +60,8 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::Unverified(_)
         | Rejection::Busy
         | Rejection::NoRoom
-        | Rejection::Unreconciled
+        | Rejection::Unreconciled { .. }
+        | Rejection::NotWritten
         | Rejection::Unavailable => return refuse(request, rejection, out),
     };
     tell(request, session, Some(notice), out);

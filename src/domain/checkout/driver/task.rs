@@ -6,6 +6,7 @@ use crate::domain::checkout::command::{Command, Rejection};
 use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::event::Event;
 use crate::domain::checkout::session::{Notice, Session};
+use crate::domain::checkout::timeline::StripeAnswer;
 use crate::domain::checkout::token::TokenFacts;
 use crate::domain::ids::SptHash;
 
@@ -22,7 +23,7 @@ pub(super) enum Kind {
     /// A caller asks.
     Ask(Box<Ask>),
     /// Something was seen at Stripe.
-    Outcome { event: Box<Event>, request_id: Option<String> },
+    Outcome { event: Box<Event>, answer: StripeAnswer },
     /// Something may be due.
     Due,
     /// Callers are told what the store says.
@@ -44,8 +45,12 @@ impl Ask {
     /// What a caller hears whose question was not looked at. For a payment it may be the repeat of one that is under
     /// way or done, so nobody may be told that it was not made.
     pub(super) fn not_looked_at(&self, otherwise: Rejection) -> Rejection {
-        let pays = matches!(self.command, Command::Complete(_) | Command::OpenPage { .. });
-        if pays { Rejection::Undecided } else { otherwise }
+        if self.pays() { Rejection::Undecided } else { otherwise }
+    }
+
+    /// Whether it asks for a payment.
+    const fn pays(&self) -> bool {
+        matches!(self.command, Command::Complete(_) | Command::OpenPage { .. })
     }
 }
 
@@ -86,10 +91,10 @@ impl Task {
         }
     }
 
-    /// The `Request-Id` of the look at Stripe that it tells of.
-    pub(super) fn request_id(&self) -> Option<&str> {
+    /// The answer to the look at Stripe that it tells of.
+    pub(super) const fn answer(&self) -> Option<&StripeAnswer> {
         match &self.kind {
-            Kind::Outcome { request_id, .. } => request_id.as_deref(),
+            Kind::Outcome { answer, .. } => Some(answer),
             Kind::Ask(_) | Kind::Due | Kind::Report { .. } => None,
         }
     }
@@ -97,6 +102,19 @@ impl Task {
     /// Whether it tells what was seen, which may decide what is under way.
     pub(super) const fn is_outcome(&self) -> bool {
         matches!(self.kind, Kind::Outcome { .. })
+    }
+
+    /// Whether somebody asks for a payment.
+    pub(super) const fn pays(&self) -> bool {
+        matches!(&self.kind, Kind::Ask(ask) if ask.pays())
+    }
+
+    /// What its caller hears where it was not looked at.
+    pub(super) fn not_looked_at(&self, otherwise: Rejection) -> Rejection {
+        match &self.kind {
+            Kind::Ask(ask) => ask.not_looked_at(otherwise),
+            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => otherwise,
+        }
     }
 
     /// Who waits for it.

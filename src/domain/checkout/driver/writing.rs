@@ -85,11 +85,20 @@ impl Driver {
             Ok(_) => self.durable(task, *committed, given_up, turn),
             Err(CommitFailed::Conflict | CommitFailed::TokenUsed) if given_up => {}
             Err(CommitFailed::Conflict | CommitFailed::TokenUsed) => self.conflicted(task, turn),
+            // The payment was looked at and has not begun, unless another caller brings the same one.
+            Err(CommitFailed::NotDone) if committed.follow == Follow::Wait && task.pays() => {
+                let rejection =
+                    if self.is_paying(&task) { Rejection::Undecided } else { Rejection::NotWritten };
+                self.store_failed(task, rejection, turn);
+            }
             // Whether an attempt was begun is not known: nobody may be told that nothing was charged.
-            Err(CommitFailed::Store) if committed.follow == Follow::Wait => {
+            Err(CommitFailed::Unheard) if committed.follow == Follow::Wait => {
                 self.store_failed(task, Rejection::Undecided, turn);
             }
-            Err(CommitFailed::Store) => self.store_failed(task, Rejection::Unavailable, turn),
+            Err(CommitFailed::NotDone | CommitFailed::Unheard) => {
+                let rejection = task.not_looked_at(Rejection::Unavailable);
+                self.store_failed(task, rejection, turn);
+            }
         }
     }
 
@@ -151,7 +160,7 @@ impl Driver {
         let Task { kind, tries } = task;
         let kept = match kind {
             Kind::Ask(ask) => {
-                refuse(ask.request, ask.not_looked_at(rejection), turn.out);
+                refuse(ask.request, rejection, turn.out);
                 // If the write was done after all, its effect is due now.
                 Kind::Due
             }

@@ -7,19 +7,31 @@ use serde_json::{Map, Value};
 
 /// A wrong argument, as a model or a developer reads it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path} {problem}. Send {send}.")]
+#[error("{path} {problem}{}. Send {send}.", quoted(.stranger.as_deref()))]
 pub struct ArgumentError {
     /// Where: `items[0].quantity`.
     pub path: String,
     /// What is wrong.
     pub problem: String,
+    /// The name of a member that must not be there. It is the caller's word, so it goes back to the caller and nowhere else.
+    pub stranger: Option<String>,
     /// What to send instead.
     pub send: String,
 }
 
+fn quoted(stranger: Option<&str>) -> String {
+    stranger.map(|stranger| format!(" \"{stranger}\"")).unwrap_or_default()
+}
+
 impl ArgumentError {
     pub(super) fn new(path: impl Into<String>, problem: impl Into<String>, send: impl Into<String>) -> Self {
-        Self { path: path.into(), problem: problem.into(), send: send.into() }
+        Self { path: path.into(), problem: problem.into(), stranger: None, send: send.into() }
+    }
+
+    /// What is wrong, for the log: without any word of the caller's.
+    pub(crate) fn cause(&self) -> String {
+        let member = if self.stranger.is_some() { " a member that is not known" } else { "" };
+        format!("{} {}{member}", self.path, self.problem)
     }
 }
 
@@ -46,13 +58,13 @@ impl<'a> Object<'a> {
             None => Ok(()),
             Some(key) => {
                 let place = if self.path.is_empty() { "the arguments" } else { self.path.as_str() };
-                let shown = super::super::fault::clip(key);
+                let stranger = Some(super::super::fault::clip(key));
                 let send = if known.is_empty() {
                     "no arguments".to_owned()
                 } else {
                     format!("only {}", known.join(", "))
                 };
-                Err(ArgumentError::new(place, format!("may not hold \"{shown}\""), send))
+                Err(ArgumentError { stranger, ..ArgumentError::new(place, "may not hold", send) })
             }
         }
     }

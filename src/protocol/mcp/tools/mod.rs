@@ -181,6 +181,11 @@ pub fn patch(arguments: &Map<String, Value>) -> Result<Patch, ArgumentError> {
     wishes::patch(&arguments::Object::root(arguments))
 }
 
+/// What opens the session that these arguments name, whatever else is wrong with them.
+pub(super) fn claimed(arguments: &Map<String, Value>) -> Option<Capability> {
+    wishes::session(&arguments::Object::root(arguments)).ok()
+}
+
 /// Reads a tool's arguments.
 pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<ToolCall, ArgumentError> {
     let root = arguments::Object::root(arguments);

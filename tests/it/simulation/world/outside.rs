@@ -8,6 +8,7 @@ use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
 use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::checkout::snapshot::Change;
+use merchant_gateway::domain::checkout::timeline::StripeAnswer;
 use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber, SessionId};
 use merchant_gateway::domain::stripe_event::Concern;
 use merchant_gateway::domain::time::Span;
@@ -43,7 +44,7 @@ impl World {
                 self.count("unexplained payment read");
                 let failed = self.goes_wrong();
                 let seen = if failed { Seen::Unread } else { self.stripe.read(&payment, self.now) };
-                (Input::SawPayment { payment, seen: Box::new(seen), request_id: None }, 200)
+                (Input::SawPayment { payment, seen: Box::new(seen), answer: StripeAnswer::default() }, 200)
             }
             Output::Run(effect) => return self.runs(process, life, &session, &effect),
             Output::Reply(..) | Output::WakeAfter(_) => return Ok(()),
@@ -57,11 +58,11 @@ impl World {
         if self.goes_wrong() {
             if self.chance.per_mille(500) {
                 self.count("commit failed");
-                return Ok(Err(CommitFailed::Store));
+                return Ok(Err(CommitFailed::NotDone));
             }
             self.count("commit done unheard");
             self.store.commit(change, self.now)?.ok();
-            return Ok(Err(CommitFailed::Store));
+            return Ok(Err(CommitFailed::Unheard));
         }
         let state = change.session.state.name();
         let id = change.session.id.clone();
@@ -152,7 +153,11 @@ impl World {
         let delay = Span::millis(self.chance.millis(50, 2000));
         let copies = if self.goes_wrong() { 2 } else { 1 };
         for _ in 0..copies {
-            let input = Box::new(Input::Saw { attempt, seen: Box::new(seen.clone()), request_id: None });
+            let input = Box::new(Input::Saw {
+                attempt,
+                seen: Box::new(seen.clone()),
+                answer: StripeAnswer::default(),
+            });
             self.at(delay, Event::Back { process, life, session: session.clone(), input });
         }
         Ok(())
@@ -183,7 +188,8 @@ impl World {
         let delay = Span::millis(self.chance.millis(50, 2000));
         let copies = if self.goes_wrong() { 2 } else { 1 };
         for _ in 0..copies {
-            let input = Box::new(Input::SawOrder { seen: Box::new(seen.clone()), request_id: None });
+            let input =
+                Box::new(Input::SawOrder { seen: Box::new(seen.clone()), answer: StripeAnswer::default() });
             self.at(delay, Event::Back { process, life, session: session.clone(), input });
         }
         Ok(())
