@@ -372,6 +372,9 @@ async fn no_more_is_sent_than_was_bought_however_it_is_counted() {
         let (status, refused) = bought.fulfill(&operator, "p", json!({ "items": items })).await;
         assert_eq!((status, &refused["code"]), (409, &json!("not_that_many")), "{quantities:?}: {refused}");
     }
+    let foreign = json!({ "items": [{ "item": "nope", "quantity": 1 }] });
+    let (status, refused) = bought.fulfill(&operator, "p", foreign).await;
+    assert_eq!((status, &refused["detail"]), (409, &json!("this order has no item \"nope\"")), "{refused}");
     let none = json!({ "items": [{ "item": item, "quantity": 0 }] });
     let (status, refused) = bought.fulfill(&operator, "p", none).await;
     assert_eq!(status, 400);
@@ -531,6 +534,9 @@ async fn a_buyer_is_erased_on_demand_once_and_the_order_stays() {
     let before = bought.shown(&operator).await;
     assert!(bought.page(&world, &client).await.contains("Lovelace"), "there is something to erase");
     let path = bought.path("/erase");
+    let (status, refused) = operator.post(&path, json!({ "dry_run": true })).await;
+    assert_eq!((status, &refused["code"]), (400, &json!("invalid_request")), "{refused}");
+    assert_eq!(bought.shown(&operator).await, before, "a body that asks for something else erases nothing");
     let (status, erased) = operator.post(&path, json!({})).await;
     assert_eq!((status, &erased["erased"]), (200, &json!(true)), "{erased}");
     let (status, again) = operator.post(&path, json!({})).await;
