@@ -43,7 +43,7 @@ enum Command {
     Serve(serve::Serve),
     /// Try it: sample shops, a host to shop in, an emulated Stripe and a database, all on this machine.
     #[cfg(feature = "emulator")]
-    Demo(demo::Demo),
+    Demo(Box<demo::Demo>),
     /// Run the emulated Stripe alone, with an account for every merchant in test mode.
     #[cfg(feature = "emulator")]
     Emulator(emulator::Emulate),

@@ -127,10 +127,10 @@ impl SecretRef {
         match self {
             Self::Env(name) => {
                 let value = environment.var(name).ok_or_else(|| SecretError::Unset(name.clone()))?;
-                trimmed(&SecretString::from(value)).map_err(|error| match error {
-                    SecretError::Empty => SecretError::EmptyVariable(name.clone()),
-                    other => other,
-                })
+                let named = |error| {
+                    if error == SecretError::Empty { SecretError::EmptyVariable(name.clone()) } else { error }
+                };
+                trimmed(&SecretString::from(value)).map_err(named)
             }
             Self::File(path) => dir.read(path),
         }

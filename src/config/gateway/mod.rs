@@ -190,12 +190,12 @@ impl GatewayConfig {
 
     fn read(layers: &mut Layers) -> Option<Self> {
         let public = read_public(layers);
-        let taken = public.as_ref().map(|public| public.listen);
+        let public_listen = public.as_ref().map(|public| public.listen);
         let admin = layers.read("admin.listen", |text: String| {
             let listen = address_and_port(&text, "127.0.0.1:8081")?;
-            match taken.filter(|taken| exclude_each_other(*taken, listen)) {
-                Some(taken) => no(
-                    format!("is taken by public.listen already, which is {taken}"),
+            match public_listen.filter(|other| exclude_each_other(*other, listen)) {
+                Some(other) => no(
+                    format!("is taken by public.listen already, which is {other}"),
                     "give each of the two a port of its own, such as 127.0.0.1:8081",
                 ),
                 None => Ok(listen),

@@ -175,15 +175,16 @@ async fn mark(copy: &mut SqliteConnection, now: Timestamp, epochs: &[Epoch]) -> 
 /// Looks whether a file is a whole backup that this program understands, and when it was taken.
 pub(super) async fn examine_backup(from: &Path) -> Result<Timestamp, BackupError> {
     look_at(from)?;
-    open::examine(from).await.map_err(|error| match error {
-        OpenError::NotOurs { path } => BackupError::Foreign(path),
-        OpenError::Database { path, why, trouble: Some(Trouble::Damaged | Trouble::NotADatabase) } => {
-            BackupError::Damaged { path, why }
+    open::examine(from).await.map_err(|error| {
+        if let OpenError::NotOurs { path } = error {
+            BackupError::Foreign(path)
+        } else if let OpenError::Database { path, why, trouble } = error {
+            unread(path, why, trouble)
+        } else {
+            error.into()
         }
-        OpenError::Database { path, why, .. } => BackupError::Unreadable { path, why },
-        other => other.into(),
     })?;
-    let read = |error: sqlx::Error| unread(from, &error);
+    let read = |error: sqlx::Error| unread(from.to_owned(), error.to_string(), open::trouble(&error));
     let mut copy: SqliteConnection = open::reader_options(from).connect().await.map_err(read)?;
     let sound: String =
         sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut copy).await.map_err(read)?;
@@ -216,9 +217,8 @@ fn look_at(from: &Path) -> Result<(), BackupError> {
 }
 
 /// What a backup that could not be read to its end is: damaged only where SQLite says so.
-fn unread(from: &Path, error: &sqlx::Error) -> BackupError {
-    let (path, why) = (from.to_owned(), error.to_string());
-    match open::trouble(error) {
+fn unread(path: PathBuf, why: String, trouble: Option<Trouble>) -> BackupError {
+    match trouble {
         Some(Trouble::Damaged | Trouble::NotADatabase) => BackupError::Damaged { path, why },
         Some(Trouble::Access | Trouble::Full) | None => BackupError::Unreadable { path, why },
     }

@@ -177,9 +177,11 @@ pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError>
 
 /// Brings a database's schema up to date.
 pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    MIGRATIONS.run(connection).await.map_err(|error| match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => database(path, &error),
-        other => OpenError::Database { path: path.to_owned(), why: other.to_string(), trouble: None },
+    MIGRATIONS.run(connection).await.map_err(|error| {
+        if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = &error {
+            return database(path, error);
+        }
+        OpenError::Database { path: path.to_owned(), why: error.to_string(), trouble: None }
     })
 }
 
