@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Configured, say};
+use super::{Configured, print};
 use crate::config::check::check;
 use crate::ports::SystemEnvironment;
 
@@ -30,9 +30,9 @@ impl Check {
         let config = self.configured.load(&environment)?;
         let report = check(&self.paths, &config, &environment);
         if self.json {
-            say(&serde_json::to_string_pretty(&report)?);
+            print(&serde_json::to_string_pretty(&report)?)?;
         } else {
-            say(&report.to_string());
+            print(&report.to_string())?;
         }
         let well = report.ok && (report.warnings.is_empty() || !self.strict);
         Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -15,12 +15,13 @@ mod master_key;
 mod schema;
 mod serve;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::diagnostic::Diagnostic;
@@ -42,7 +43,7 @@ enum Command {
     Serve(serve::Serve),
     /// Try it: sample shops, a host to shop in, an emulated Stripe and a database, all on this machine.
     #[cfg(feature = "emulator")]
-    Demo(demo::Demo),
+    Demo(Box<demo::Demo>),
     /// Run the emulated Stripe alone, with an account for every merchant in test mode.
     #[cfg(feature = "emulator")]
     Emulator(emulator::Emulate),
@@ -117,7 +118,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
-        Command::Schema(command) => Ok(command.run()),
+        Command::Schema(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
     };
     ran.unwrap_or_else(|error| {
@@ -140,8 +141,22 @@ fn for_a_moment(write: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Writes lines for a person or a script to standard output. A reader that has gone is no failure.
+/// Tells a person or a script of work that is done elsewhere, and that a standard output that takes nothing does not undo.
 fn say(text: &str) {
+    let _ = write_out(text);
+}
+
+/// Writes what a command is asked for to standard output: without it, nothing was done. A reader that has gone wants no more.
+fn print(text: &str) -> anyhow::Result<()> {
+    match write_out(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn write_out(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+    out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())
 }

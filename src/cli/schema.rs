@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::say;
+use super::print;
 use crate::config::schema;
 
 /// Print the JSON Schema of a kind of file, for editors that know the schema of what they edit.
@@ -23,12 +23,12 @@ enum File {
 }
 
 impl Schema {
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let text = match self.file {
             File::Tenant => schema::TENANT,
             File::Gateway => schema::GATEWAY,
         };
-        say(text.trim_end());
-        ExitCode::SUCCESS
+        print(text.trim_end())?;
+        Ok(ExitCode::SUCCESS)
     }
 }

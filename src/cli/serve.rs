@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::gateway::{Gateway, Hangup, Needs};
 use super::{Configured, descriptors, for_a_moment, say};
-use crate::config::gateway::{GatewayConfig, LogFormat as ConfiguredFormat};
+use crate::config::gateway::{GatewayConfig, LogFilter, LogFormat as ConfiguredFormat};
 use crate::ports::SystemEnvironment;
 use crate::stripe::in_words;
 use crate::telemetry::{self, LogFormat};
@@ -33,7 +33,7 @@ impl Serve {
         let config = match self.configured.load(environment.as_ref()) {
             Ok(config) => config,
             Err(error) if for_machines => {
-                let _logging = telemetry::begin(LogFormat::Json, "warn,merchant_gateway=info")?;
+                let _logging = telemetry::begin(LogFormat::Json, &LogFilter::default())?;
                 return Ok(failed(&error));
             }
             Err(error) => return Err(error),

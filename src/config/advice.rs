@@ -21,6 +21,7 @@ const MOST_NAMED: usize = 5;
 pub(super) fn advice(tenant: &TenantConfig) -> Vec<Diagnostic> {
     let mut found = tenant.warnings().to_vec();
     found.extend(far_prices(tenant));
+    found.extend(beyond_reach(tenant));
     found.extend(untaxed_shipping(tenant));
     if !tenant.has_webhook() {
         found.push(at(tenant, "webhook").problem(
@@ -68,6 +69,23 @@ fn far_prices(tenant: &TenantConfig) -> Option<Diagnostic> {
     ))
 }
 
+/// Goods of which not even one can be bought: each costs more than a checkout may.
+fn beyond_reach(tenant: &TenantConfig) -> Option<Diagnostic> {
+    let most = tenant.seed().checkout.max_total?;
+    let prices = prices(tenant);
+    let beyond: BTreeSet<&str> =
+        prices.iter().filter(|(price, _)| price.minor > most.minor).map(|(_, id)| id.as_str()).collect();
+    if beyond.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = beyond.iter().take(MOST_NAMED).map(|id| quoted(id)).collect();
+    let more = if beyond.len() > MOST_NAMED { " and others" } else { "" };
+    Some(at(tenant, "checkout.max_total").problem(
+        format!("is {most}, less than what {}{more} cost, which nobody can buy", shown.join(", ")),
+        "it is in minor units: look whether a factor of a hundred is missing, or raise it",
+    ))
+}
+
 /// Shipping that costs something and is taxed nowhere, in a shop whose goods are taxed.
 fn untaxed_shipping(tenant: &TenantConfig) -> Option<Diagnostic> {
     let TaxRule::Fixed(table) = &tenant.seed().tax else { return None };
@@ -93,6 +111,11 @@ pub(super) fn goods(tenant: &TenantConfig) -> String {
     let least = least.to_string();
     let amount = least.split_once(' ').map_or(least.as_str(), |(amount, _)| amount);
     format!("{products}, {amount} to {most}")
+}
+
+/// The most that a checkout may come to, where that is limited.
+pub(super) fn most(tenant: &TenantConfig) -> Option<String> {
+    tenant.seed().checkout.max_total.map(|most| most.to_string())
 }
 
 /// Where the shop sells.

@@ -47,6 +47,8 @@ pub struct CheckedMerchant {
     pub hosts: Vec<String>,
     /// How many products it sells, and for how much.
     pub sells: String,
+    /// The most that a checkout may come to, where that is limited.
+    pub max_total: Option<String>,
     /// The countries where it sells.
     pub sold_to: Vec<String>,
     /// How its parcels are sent.
@@ -102,6 +104,7 @@ impl CheckedMerchant {
             mode: tenant.mode().as_str(),
             hosts: tenant.hosts().to_vec(),
             sells: advice::goods(tenant),
+            max_total: advice::most(tenant),
             sold_to: advice::sold_to(tenant),
             shipping: advice::shipping(tenant),
             tax: advice::tax(tenant),
@@ -118,10 +121,15 @@ impl fmt::Display for CheckReport {
         for warning in &self.warnings {
             writeln!(f, "warning: {warning}")?;
         }
-        for CheckedMerchant { file, name, mode, hosts, sells, sold_to, shipping, tax, .. } in &self.merchants
-        {
+        for merchant in &self.merchants {
+            let CheckedMerchant { file, name, mode, hosts, sells, max_total, sold_to, shipping, tax, .. } =
+                merchant;
             writeln!(f, "{}: ok: {name}, {mode} mode, {}", file.display(), hosts.join(", "))?;
-            writeln!(f, "  sells {sells}, to {}", sold_to.join(", "))?;
+            write!(f, "  sells {sells}, to {}", sold_to.join(", "))?;
+            match max_total {
+                Some(most) => writeln!(f, ", at most {most} a checkout")?,
+                None => writeln!(f)?,
+            }
             if !shipping.is_empty() {
                 writeln!(f, "  shipping: {}", shipping.join(", "))?;
             }

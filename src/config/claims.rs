@@ -10,6 +10,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::diagnostic::{Diagnostic, Place, quoted};
+use super::document::place_of;
 use super::keyring::Keyring;
 use super::tenant::TenantConfig;
 use crate::domain::ids::{AccountId, MerchantId, Tenant};
@@ -277,17 +278,20 @@ fn served(losses: &[Vec<Loss<'_>>], problems: &[Vec<Diagnostic>]) -> Vec<Option<
 /// Merchants that name one Network ID though they are not paid into one account on purpose: tokens that are granted to one
 /// cannot be charged by the other.
 pub(super) fn same_networks(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
-    let mut first: BTreeMap<&str, &TenantConfig> = BTreeMap::new();
+    let mut by_network: BTreeMap<&str, Vec<&TenantConfig>> = BTreeMap::new();
+    for tenant in tenants {
+        by_network.entry(tenant.seed().network_id.as_str()).or_default().push(tenant);
+    }
     let mut found = Vec::new();
     for tenant in tenants {
         let network = tenant.seed().network_id.as_str();
-        let known = *first.entry(network).or_insert(tenant);
-        if known.id() == tenant.id() || (known.shared_account() && tenant.shared_account()) {
-            continue;
-        }
-        let place = Place { key: "stripe.network_id".to_owned(), ..Place::whole(tenant.file()) };
-        found.push(place.problem(
-            format!("{} is also the Network ID in {}", quoted(network), known.file().display()),
+        let among = by_network.get(network).map(Vec::as_slice).unwrap_or_default();
+        let apart = |other: &&&TenantConfig| {
+            other.id() != tenant.id() && !(other.shared_account() && tenant.shared_account())
+        };
+        let Some(other) = among.iter().find(apart) else { continue };
+        found.push(place_of(tenant.file(), tenant.source(), "stripe.network_id").problem(
+            format!("{} is also the Network ID in {}", quoted(network), other.file().display()),
             "write each account's own Network ID, since payment tokens are granted to that account alone",
         ));
     }

@@ -374,8 +374,8 @@ impl<'d> Field<'d> {
     }
 }
 
-/// The known name that a wrong one was most likely meant to be: one with a few other letters, or one that goes on where the
-/// wrong one ends.
+/// The known name that a wrong one was most likely meant to be: one with a few other letters, one that goes on where the
+/// wrong one ends, or one whose plural that is.
 pub(super) fn nearest<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     const SHORTEST: usize = 3;
     let wrong = wrong.to_ascii_lowercase();
@@ -383,7 +383,9 @@ pub(super) fn nearest<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> 
     let near = known.filter_map(|name| {
         let lower = name.to_ascii_lowercase();
         let other_letters = strsim::damerau_levenshtein(&wrong, &lower);
-        let is_near = lower.starts_with(&wrong) || other_letters <= (length / 4).max(1);
+        // A plural, `taxes`, has two letters more at most.
+        let is_plural = wrong.starts_with(&lower) && lower.chars().count() >= SHORTEST && other_letters <= 2;
+        let is_near = lower.starts_with(&wrong) || is_plural || other_letters <= (length / 4).max(1);
         (length >= SHORTEST && is_near).then_some((other_letters, name))
     });
     near.min_by_key(|(other_letters, _)| *other_letters).map(|(_, name)| name)
@@ -427,7 +429,8 @@ mod tests {
 
     #[test]
     fn only_a_name_that_is_near_is_suggested() {
-        let known = || ["store.url", "public.listen", "log.filter", "store.minimum_free_bytes"].into_iter();
+        let known =
+            || ["store.url", "public.listen", "log.filter", "store.minimum_free_bytes", "tax"].into_iter();
         for (wrong, meant) in [
             ("foo", None),
             ("store.foo", None),
@@ -436,6 +439,8 @@ mod tests {
             ("public_listen", Some("public.listen")),
             ("LOG.FLITER", Some("log.filter")),
             ("store.minimum_free", Some("store.minimum_free_bytes")),
+            ("taxes", Some("tax")),
+            ("taxation", None),
         ] {
             assert_eq!(nearest(wrong, known()), meant, "{wrong}");
         }

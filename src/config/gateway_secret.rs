@@ -3,10 +3,12 @@
 //! Invariant: no variable that a merchant could name is ever one of these.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
+use super::diagnostic::why_unread;
 use super::secrets::{PrivateFileError, read_private};
 use crate::ports::Environment;
 
@@ -69,16 +71,17 @@ impl GatewaySecretRef {
     /// Reads the secret.
     pub(super) fn read(&self, environment: &dyn Environment) -> Result<SecretString, Unreachable> {
         match self {
-            Self::Env(name) => environment.var(name).map(SecretString::from).ok_or(Unreachable::Missing),
+            Self::Env(name) => environment.var(name).map(SecretString::from).ok_or(Unreachable::Unset),
             Self::File(path) => read_private(path).map_err(|error| match error {
-                PrivateFileError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    Unreachable::Missing
-                }
-                PrivateFileError::Io(_) | PrivateFileError::NotAFile => Unreachable::Unreadable,
+                PrivateFileError::Io(error) => Unreachable::Unreadable(error.kind()),
+                PrivateFileError::NotAFile => Unreachable::NotAFile,
                 PrivateFileError::Exposed => Unreachable::Exposed,
                 PrivateFileError::TooLong | PrivateFileError::NotText => Unreachable::Form,
             }),
         }
+        .and_then(|text| {
+            if text.expose_secret().trim().is_empty() { Err(Unreachable::Empty) } else { Ok(text) }
+        })
     }
 }
 
@@ -94,18 +97,47 @@ impl fmt::Display for GatewaySecretRef {
 /// Why a secret could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
-    /// The variable is unset, or the file does not exist.
-    #[error("is missing")]
-    Missing,
-    /// The file cannot be read.
-    #[error("cannot be read")]
-    Unreadable,
+    /// The variable is not set.
+    #[error("is not there: the variable is not set")]
+    Unset,
+    /// The variable or the file holds nothing but white space.
+    #[error("is empty")]
+    Empty,
+    /// The file cannot be read, or does not exist.
+    #[error("cannot be read ({})", why_unread("file", *.0))]
+    Unreadable(ErrorKind),
+    /// A folder, a pipe, a device.
+    #[error("cannot be read (it is not a regular file)")]
+    NotAFile,
     /// Everyone on the machine may read or write the file.
     #[error("may be read or written by everyone on this machine")]
     Exposed,
     /// It is too long, or no text.
     #[error("is not a short text")]
     Form,
+}
+
+impl Unreachable {
+    /// Whether nothing is where the secret should be, so that it may never have been there.
+    #[must_use]
+    pub fn is_absence(self) -> bool {
+        matches!(self, Self::Unset | Self::Empty | Self::Unreadable(ErrorKind::NotFound))
+    }
+
+    /// What to do about it, without making a new secret.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Unset | Self::Empty => "put the secret there",
+            Self::Unreadable(ErrorKind::NotFound) => "put the file there, or correct its path",
+            Self::Unreadable(ErrorKind::PermissionDenied) => {
+                "let the user who runs the gateway read the file and enter its folders"
+            }
+            Self::Unreadable(_) | Self::NotAFile => "refer to a file that can be read",
+            Self::Exposed => "run chmod o-rwx on the file",
+            Self::Form => "keep the secret alone there",
+        }
+    }
 }
 
 #[cfg(test)]

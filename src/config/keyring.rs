@@ -32,7 +32,7 @@ pub const MAC_BYTES: usize = 16;
 
 /// A master key that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the master key in {reference} {problem}; a new one is made by: openssl rand -hex 32")]
+#[error("the master key in {reference} {problem}; {}", problem.remedy())]
 pub struct KeyringError {
     /// Where it was looked for.
     pub reference: GatewaySecretRef,
@@ -43,15 +43,9 @@ pub struct KeyringError {
 /// What is wrong with a master key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {
-    /// The variable is unset, or the file does not exist.
-    #[error("is missing")]
-    Missing,
-    /// The file cannot be read.
-    #[error("cannot be read")]
-    Unreadable,
-    /// Everyone on the machine may read or write the file.
-    #[error("may be read or written by everyone on this machine")]
-    Exposed,
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
     /// Not 32 bytes in hexadecimal or base64.
     #[error("is not 32 bytes in hexadecimal or base64")]
     Form,
@@ -60,13 +54,19 @@ pub enum KeyProblem {
     NotRandom,
 }
 
-impl From<Unreachable> for KeyProblem {
-    fn from(why: Unreachable) -> Self {
-        match why {
-            Unreachable::Missing => Self::Missing,
-            Unreachable::Unreadable => Self::Unreadable,
-            Unreachable::Exposed => Self::Exposed,
-            Unreachable::Form => Self::Form,
+impl KeyProblem {
+    /// What to do about it. A new key is never the remedy where there may have been one: it opens nothing that the former
+    /// one has sealed.
+    fn remedy(self) -> String {
+        const ONLY_A_NEW_ONE: &str =
+            "Only a gateway that has never served makes a new one: openssl rand -hex 32";
+        match self {
+            Self::Unreachable(why) if why.is_absence() => {
+                format!("{}: the key that this gateway was served with. {ONLY_A_NEW_ONE}", why.remedy())
+            }
+            Self::Unreachable(why) => why.remedy().to_owned(),
+            Self::Form => format!("put it there as it was made. {ONLY_A_NEW_ONE}"),
+            Self::NotRandom => "make one by: openssl rand -hex 32".to_owned(),
         }
     }
 }

@@ -48,9 +48,12 @@ pub enum SecretRefError {
 /// Why a reference leads to no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// The variable is not set, or empty.
+    /// The variable is not set.
     #[error("the environment variable {0} is not set")]
     Unset(String),
+    /// The variable holds nothing but white space.
+    #[error("the environment variable {0} is empty")]
+    EmptyVariable(String),
     /// There is no such file.
     #[error("the file {} does not exist in secrets.dir", .0.display())]
     Missing(PathBuf),
@@ -72,6 +75,9 @@ pub enum SecretError {
     /// Nothing but white space.
     #[error("the secret is empty")]
     Empty,
+    /// White space that is no part of it.
+    #[error("the secret has white space before or after it")]
+    Padded,
     /// Not UTF-8 text.
     #[error("the secret is not text")]
     NotText,
@@ -121,10 +127,10 @@ impl SecretRef {
         match self {
             Self::Env(name) => {
                 let value = environment.var(name).ok_or_else(|| SecretError::Unset(name.clone()))?;
-                let unset = |error| {
-                    if error == SecretError::Empty { SecretError::Unset(name.clone()) } else { error }
+                let named = |error| {
+                    if error == SecretError::Empty { SecretError::EmptyVariable(name.clone()) } else { error }
                 };
-                trimmed(&SecretString::from(value)).map_err(unset)
+                trimmed(&SecretString::from(value)).map_err(named)
             }
             Self::File(path) => dir.read(path),
         }
@@ -169,7 +175,9 @@ impl SecretError {
     #[must_use]
     pub fn remedy(&self, example: &str) -> String {
         match self {
-            Self::Unset(name) => format!("set the environment variable {name}, e.g. {name}={example}"),
+            Self::Unset(name) | Self::EmptyVariable(name) => {
+                format!("set the environment variable {name}, e.g. {name}={example}")
+            }
             Self::Missing(path) => {
                 format!("write the secret to {} below the gateway's secrets.dir", path.display())
             }
@@ -177,7 +185,7 @@ impl SecretError {
             Self::LeadsOut(_) => "keep the file itself in the merchant's folder".to_owned(),
             Self::NotAFile(_) => "keep the secret in a regular file".to_owned(),
             Self::Exposed(path) => format!("run chmod o-rwx on {}", path.display()),
-            Self::TooLong | Self::Empty | Self::NotText => {
+            Self::TooLong | Self::Empty | Self::Padded | Self::NotText => {
                 format!("keep the secret alone there, e.g. {example}")
             }
         }
@@ -298,7 +306,11 @@ fn trimmed(secret: &SecretString) -> Result<SecretString, SecretError> {
         return Err(SecretError::TooLong);
     }
     let kept = text.trim_end_matches(['\n', '\r']);
-    if kept.trim().is_empty() { Err(SecretError::Empty) } else { Ok(SecretString::from(kept)) }
+    match kept.trim() {
+        "" => Err(SecretError::Empty),
+        alone if alone.len() < kept.len() => Err(SecretError::Padded),
+        _ => Ok(SecretString::from(kept)),
+    }
 }
 
 /// Why a secret is no Stripe key that this merchant may charge with. Never quotes it.

@@ -80,6 +80,11 @@ fn reserved_hosts(tenant: &TenantConfig, reserved: &[String]) -> Vec<Diagnostic>
 
 /// Reads one merchant's file.
 pub fn read_tenant(file: &Path) -> Result<TenantConfig, Vec<Diagnostic>> {
+    if is_toml(file) && file.extension().is_some_and(|ending| ending != "toml") {
+        let problem = "has a name that does not end with .toml in small letters, so it is not read";
+        let remedy = format!("rename it to {}", file.with_extension("toml").display());
+        return Err(vec![Place::whole(file).problem(problem, remedy)]);
+    }
     let text = read_text(file, MOST_BYTES).map_err(|problem| vec![problem])?;
     parse_tenant(file, &text)
 }
@@ -98,12 +103,17 @@ pub fn tenant_files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     for entry in entries {
         let path = entry.map_err(|error| failed(&error))?.path();
         let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+        if !hidden && is_toml(&path) {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a file's name says that it is TOML, in whatever letters.
+fn is_toml(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"))
 }
 
 /// Reads a text file of bounded size.

@@ -23,7 +23,7 @@ pub use outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Outbox, Outcome,
 pub use reconciliation::{Epoch, Reconciliation};
 pub use retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
 pub use served::{Forgetting, Holdings, ServedHost};
-pub use sqlite::{BackupError, OpenError, Restored, SqliteStore, back_up, restore};
+pub use sqlite::{BackupError, OpenError, Restored, SqliteStore, Trouble, back_up, restore};
 
 use async_trait::async_trait;
 

@@ -64,7 +64,7 @@ use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::Timestamp;
 pub use backup::{BackupError, back_up};
-pub use open::OpenError;
+pub use open::{OpenError, Trouble};
 pub use restore::{Restored, restore};
 
 /// How many writes may wait; further callers wait before theirs is taken up.

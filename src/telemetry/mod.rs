@@ -10,7 +10,11 @@ use std::io::{self, IsTerminal as _};
 use std::panic::PanicHookInfo;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::gateway::LogFilter;
 
 pub use lines::Logging;
 
@@ -29,33 +33,26 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Why logging could not begin.
+/// Something else logs already.
 #[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
-    /// The filter does not parse.
-    #[error("log.filter: {0}")]
-    Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// Something else logs already.
-    #[error("logging has already begun: {0}")]
-    Begun(String),
-}
+#[error("logging has already begun: {0}")]
+pub struct TelemetryError(String);
 
-/// Begins to log on standard error. `filter` is in `tracing`'s `EnvFilter` form, such as `info,sqlx=warn`. The last lines
-/// are written when what this returns is dropped.
-pub fn begin(format: LogFormat, filter: &str) -> Result<Logging, TelemetryError> {
-    let filter = EnvFilter::try_new(filter)?;
+/// Begins to log on standard error. The last lines are written when what this returns is dropped.
+pub fn begin(format: LogFormat, filter: &LogFilter) -> Result<Logging, TelemetryError> {
+    let targets = filter.targets();
     let (writer, logging) = lines::written_elsewhere(io::stderr());
     let subscriber = tracing_subscriber::fmt()
         .with_writer(writer)
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         // Its own errors would be printed on standard error, with a panic where that fails.
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     let begun = match format {
-        LogFormat::Text => subscriber.try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+        LogFormat::Text => subscriber.finish().with(targets).try_init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).finish().with(targets).try_init(),
     };
-    begun.map_err(|error| TelemetryError::Begun(error.to_string()))?;
+    begun.map_err(|error| TelemetryError(error.to_string()))?;
     std::panic::set_hook(Box::new(log_panic));
     Ok(logging)
 }

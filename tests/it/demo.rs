@@ -69,6 +69,14 @@ async fn demo_serves_every_address_that_it_prints() {
 }
 
 #[test]
+fn a_folder_of_merchants_that_is_not_there_is_told_by_the_option_that_named_it() {
+    let folder = TempDir::new().unwrap();
+    let refused = demo(&folder).args(["--buy", "--tenants", "nodir"]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("nodir is no folder; --tenants names one"), "{said}");
+}
+
+#[test]
 fn a_port_in_use_is_told_with_what_to_do() {
     let folder = TempDir::new().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -82,5 +90,9 @@ fn a_port_in_use_is_told_with_what_to_do() {
         let refused = demo(&folder).args(ports).output().unwrap();
         let said = String::from_utf8_lossy(&refused.stderr);
         assert!(!refused.status.success() && said.contains(remedy), "{said}");
+        assert!(
+            said.starts_with("error: cannot listen on") && said.lines().count() == 1,
+            "nothing else: {said}"
+        );
     }
 }

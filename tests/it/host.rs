@@ -1,5 +1,6 @@
 //! The emulated host's servers, asked by a program: who may ask, what is forwarded, what a widget may reach, who pays.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use merchant_gateway::emulator::{Host, HostMerchant, HostOptions};
@@ -53,7 +54,11 @@ impl Desk {
             merchant("gone", "Gone Fishing", unused_address()),
             merchant("mute", "Mute Swan", world.url("/nowhere")),
         ];
-        let options = HostOptions { port: 0, merchants, ids: Arc::new(SeededIds::new(7)) };
+        let options = HostOptions {
+            page: TcpListener::bind("127.0.0.1:0").unwrap(),
+            merchants,
+            ids: Arc::new(SeededIds::new(7)),
+        };
         let host = Host::start(options, &world.emulator).unwrap();
         Self { host, world, http: http() }
     }
@@ -259,7 +264,11 @@ async fn a_merchant_that_does_not_answer_is_told_in_words() {
 fn the_page_tells_that_the_gateway_is_down() {
     let world = World::start();
     let merchant = HostMerchant { id: "gone".into(), name: "Gone Fishing".into(), mcp_url: unused_address() };
-    let options = HostOptions { port: 0, merchants: vec![merchant], ids: Arc::new(SeededIds::new(7)) };
+    let options = HostOptions {
+        page: TcpListener::bind("127.0.0.1:0").unwrap(),
+        merchants: vec![merchant],
+        ids: Arc::new(SeededIds::new(7)),
+    };
     let host = Host::start(options, &world.emulator).unwrap();
     let Some(chromium) = node::chromium() else { return };
     let (url, folder) = (host.url(), world.folder.path().to_str().unwrap());

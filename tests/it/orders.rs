@@ -417,6 +417,9 @@ async fn a_buyer_is_erased_on_demand_once_and_the_order_stays() {
     let before = bought.shown(&operator).await;
     assert!(bought.page(&world, &client).await.contains("Lovelace"), "there is something to erase");
     let path = bought.path("/erase");
+    let (status, refused) = operator.post(&path, json!({ "dry_run": true })).await;
+    assert_eq!((status, &refused["code"]), (400, &json!("invalid_request")), "{refused}");
+    assert_eq!(bought.shown(&operator).await, before, "a body that asks for something else erases nothing");
     let (status, erased) = operator.post(&path, json!({})).await;
     assert_eq!((status, &erased["erased"]), (200, &json!(true)), "{erased}");
     let (status, again) = operator.post(&path, json!({})).await;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use crate::ports::{Ids, SystemIds};
 
@@ -31,7 +31,14 @@ pub(super) struct DemoFolder {
 pub(super) fn prepare(data: &Path, tenants: Option<&Path>) -> anyhow::Result<DemoFolder> {
     fs::create_dir_all(data).with_context(|| format!("cannot make the demo's folder {}", data.display()))?;
     let tenants = match tenants {
-        Some(named) => named.to_owned(),
+        Some(named) => {
+            ensure!(
+                named.is_dir(),
+                "{} is no folder; --tenants names one that holds one file per merchant",
+                named.display()
+            );
+            named.to_owned()
+        }
         None if Path::new(TENANTS).is_dir() => PathBuf::from(TENANTS),
         None => write_samples(data)?,
     };

@@ -17,7 +17,7 @@ use clap::Args;
 
 use super::gateway::{Gateway, Hangup, Needs};
 use super::{say, told};
-use crate::config::gateway::GatewayConfig;
+use crate::config::gateway::{GatewayConfig, LogFilter};
 use crate::config::secrets::SecretRef;
 use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
@@ -50,7 +50,7 @@ pub(super) struct Demo {
     admin_port: u16,
     /// What is logged to standard error, in the form of log.filter.
     #[arg(long, default_value = "warn")]
-    log: String,
+    log: LogFilter,
 }
 
 /// The names of the variables that hold the demo's secrets, in its made-up environment.
@@ -63,6 +63,8 @@ impl Demo {
         let folder = folder::prepare(&self.data, self.tenants.as_deref())?;
         let listener = self.listener(self.port, "--port")?;
         let admin = self.listener(self.admin_port, "--admin-port")?;
+        // Before the gateway starts, which would be torn down with its work begun.
+        let page = self.listener(self.host_port, "--host-port")?;
         let address = listener.local_addr()?;
         let read = read_tenants(&folder.tenants, &[]);
         if !read.problems.is_empty() {
@@ -95,7 +97,9 @@ impl Demo {
         let needs = Needs { listener, admin, environment, hangup: Hangup::Stops, master_key_lost: false };
         let gateway = Gateway::start(config, needs)?;
         if !gateway.problems().is_empty() {
-            return Err(told(gateway.problems()));
+            let problems = told(gateway.problems());
+            gateway.stop()?;
+            return Err(problems);
         }
         send_webhooks(&gateway, &emulator)?;
         if self.buy {
@@ -104,30 +108,12 @@ impl Demo {
             bought?;
             return Ok(ExitCode::SUCCESS);
         }
-        let host = self.host(&gateway, &emulator)?;
+        let host = host(page, &gateway, &emulator).context("the emulated host")?;
         introduce(&gateway, &emulator, &host);
         introduce_admin(&gateway, admin_address, &folder.admin_token);
         say("\nOne whole purchase per shop: merchant-gateway demo --buy");
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
-    }
-
-    /// The page to shop in.
-    fn host(&self, gateway: &Gateway, emulator: &Emulator) -> anyhow::Result<Host> {
-        let merchant = |merchant: &TenantConfig| HostMerchant {
-            id: merchant.id().to_string(),
-            name: merchant.name().to_owned(),
-            mcp_url: mcp_url(gateway, merchant),
-        };
-        let merchants = gateway.merchants().iter().map(merchant).collect();
-        let options = HostOptions { port: self.host_port, merchants, ids: Arc::new(SystemIds) };
-        Host::start(options, emulator).with_context(|| {
-            format!(
-                "cannot serve the emulated host on 127.0.0.1:{}; choose another port with --host-port, or 0 for a \
-                 free one",
-                self.host_port
-            )
-        })
     }
 
     fn listener(&self, port: u16, option: &str) -> anyhow::Result<TcpListener> {
@@ -137,6 +123,17 @@ impl Demo {
             format!("cannot listen on {address}; choose another port with {option}, or 0 for a free one")
         })
     }
+}
+
+/// The page to shop in.
+fn host(page: TcpListener, gateway: &Gateway, emulator: &Emulator) -> std::io::Result<Host> {
+    let merchant = |merchant: &TenantConfig| HostMerchant {
+        id: merchant.id().to_string(),
+        name: merchant.name().to_owned(),
+        mcp_url: mcp_url(gateway, merchant),
+    };
+    let merchants = gateway.merchants().iter().map(merchant).collect();
+    Host::start(HostOptions { page, merchants, ids: Arc::new(SystemIds) }, emulator)
 }
 
 fn overrides(folder: &folder::DemoFolder, address: SocketAddr, emulator: &Emulator) -> Vec<(String, String)> {

@@ -120,11 +120,28 @@ pub(super) fn read_text(key: &str, text: &str, place: &Place) -> Result<::config
     Ok(::config::Value::new(None, kind))
 }
 
+/// What a variable was meant to be that nothing reads: a key's, but for the number of underscores or small letters.
+pub(super) fn near_variable(name: &str) -> Option<String> {
+    let folded = |name: &str| {
+        let words: Vec<&str> = name.split('_').filter(|word| !word.is_empty()).collect();
+        words.join("_").to_ascii_uppercase()
+    };
+    let given = folded(name);
+    let mut names = KEYS.iter().map(|(section, key, _)| {
+        // A secret's own variable may well be named so; the setting only refers to it.
+        let secret = matches!((*section, *key), ("admin", "token") | ("secrets", "master_key"));
+        (variable(section, key), secret)
+    });
+    let (meant, _) = names.find(|(meant, secret)| folded(meant) == given && !(*secret && name == given))?;
+    (meant != name).then_some(meant)
+}
+
+/// The name of the variable that sets a key.
+fn variable(section: &str, key: &str) -> String {
+    format!("{}{section}__{key}", super::PREFIX).to_ascii_uppercase()
+}
+
 /// A key as it is written where `place` is: a variable's name, or dotted.
 fn written(section: &str, name: &str, place: &Place) -> String {
-    if place.key.starts_with(super::PREFIX) {
-        format!("{}{section}__{name}", super::PREFIX).to_ascii_uppercase()
-    } else {
-        format!("{section}.{name}")
-    }
+    if place.key.starts_with(super::PREFIX) { variable(section, name) } else { format!("{section}.{name}") }
 }

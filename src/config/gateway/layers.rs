@@ -22,7 +22,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Merges the layers, unless one of them holds unknown keys or values of the wrong type.
+    /// Merges the layers. What one of them has wrong is told, and the rest of it is judged all the same.
     pub(super) fn merge(
         file: Option<&Path>,
         environment: &dyn Environment,
@@ -34,13 +34,17 @@ impl Layers {
         if let Some(path) = file {
             match read_text(path, MOST_BYTES) {
                 Ok(text) => {
-                    problems.extend(check_file(path, &text, &mut places));
-                    builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+                    let (is_toml, found) = check_file(path, &text, &mut places);
+                    problems.extend(found);
+                    if is_toml {
+                        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+                    }
                 }
                 Err(problem) => problems.push(problem),
             }
         }
         let mut values: Vec<(String, Value)> = Vec::new();
+        problems.extend(near_misses(environment));
         let mut set = |key: String, text: &str, place: Place| match keys::read_text(&key, text, &place) {
             Ok(value) => {
                 places.insert(key.clone(), place);
@@ -55,14 +59,14 @@ impl Layers {
         for (key, text) in overrides {
             set(key.clone(), text, Place { key: key.clone(), ..Place::whole("command line") });
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
         for (key, value) in values {
             builder = builder.set_override(key, value).map_err(|error| unmergeable(&error))?;
         }
-        let merged = builder.build().map_err(|error| unmergeable(&error))?;
-        Ok(Self { merged, places, problems })
+        match builder.build() {
+            Ok(merged) => Ok(Self { merged, places, problems }),
+            Err(_) if !problems.is_empty() => Err(problems),
+            Err(error) => Err(unmergeable(&error)),
+        }
     }
 
     /// The value of a key that every configuration has.
@@ -71,6 +75,9 @@ impl Layers {
         key: &'static str,
         read: impl FnOnce(T) -> Read<R>,
     ) -> Option<R> {
+        if self.is_told(key) {
+            return None;
+        }
         match self.merged.get::<T>(key) {
             Ok(value) => self.judge(key, read(value)),
             Err(_) => {
@@ -85,6 +92,9 @@ impl Layers {
         key: &'static str,
         read: impl FnOnce(String) -> Read<R>,
     ) -> Option<R> {
+        if self.is_told(key) {
+            return None;
+        }
         match self.merged.get::<String>(key) {
             Ok(text) if !text.is_empty() => self.judge(key, read(text)),
             Ok(_) | Err(_) => None,
@@ -102,6 +112,15 @@ impl Layers {
         self.problems
     }
 
+    /// Whether something is wrong already with what a key would be read from: itself, a part of it, or its whole section.
+    fn is_told(&self, key: &str) -> bool {
+        let section = key.split_once('.').map_or(key, |(section, _)| section);
+        self.problems.iter().any(|problem| {
+            let told = problem.key.as_str();
+            told == key || told == section || told.strip_prefix(key).is_some_and(|part| part.starts_with('['))
+        })
+    }
+
     fn judge<R>(&mut self, key: &'static str, read: Read<R>) -> Option<R> {
         match read {
             Ok(value) => Some(value),
@@ -115,16 +134,27 @@ impl Layers {
     }
 }
 
-fn check_file(path: &Path, text: &str, places: &mut BTreeMap<String, Place>) -> Vec<Diagnostic> {
+/// Variables that look like a setting and set nothing.
+fn near_misses(environment: &dyn Environment) -> impl Iterator<Item = Diagnostic> {
+    let others = environment.vars_with_prefix("").into_iter().filter(|(name, _)| !name.starts_with(PREFIX));
+    others.filter_map(|(name, _)| {
+        let remedy = format!("write {}, or unset it", keys::near_variable(&name)?);
+        Some(Place { key: name, ..Place::whole("environment") }.problem("is not read", remedy))
+    })
+}
+
+/// Whether a file's text is TOML at all, and what is wrong with it.
+fn check_file(path: &Path, text: &str, places: &mut BTreeMap<String, Place>) -> (bool, Vec<Diagnostic>) {
     let source = Source::new(path, text);
-    if let Some(table) = source.parse() {
-        let root = source.root(&table);
+    let table = source.parse();
+    if let Some(table) = &table {
+        let root = source.root(table);
         keys::walk(&root, |section, key, place| {
             places.insert(format!("{section}.{key}"), place);
         });
         root.finish();
     }
-    source.into_problems()
+    (table.is_some(), source.into_problems())
 }
 
 /// What the layers' own checks let pass and the merge did not take. The error is left out: it may quote a value.
@@ -142,7 +172,8 @@ mod tests {
     #[test]
     fn the_default_holds_exactly_the_known_keys() {
         let mut places = BTreeMap::new();
-        assert_eq!(check_file(Path::new("gateway.default.toml"), DEFAULT, &mut places), []);
+        let found = check_file(Path::new("gateway.default.toml"), DEFAULT, &mut places);
+        assert_eq!(found, (true, Vec::new()));
         for (section, key, _) in &keys::KEYS {
             let documented =
                 places.contains_key(&format!("{section}.{key}")) || DEFAULT.contains(&format!("# {key} ="));

@@ -4,6 +4,7 @@
 
 mod keys;
 mod layers;
+mod log_filter;
 mod retention;
 
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +24,7 @@ use crate::ports::Environment;
 
 use layers::Layers;
 
+pub use log_filter::{LogFilter, LogFilterError};
 pub use retention::RetentionConfig;
 
 /// The compiled-in default, which is also the documentation of every key.
@@ -156,8 +158,8 @@ impl SecretsConfig {
 pub struct LogConfig {
     /// For whom lines are written.
     pub format: LogFormat,
-    /// Directives of `tracing_subscriber`'s `EnvFilter`.
-    pub filter: String,
+    /// Which events are written.
+    pub filter: LogFilter,
 }
 
 /// For whom log lines are written.
@@ -188,7 +190,17 @@ impl GatewayConfig {
 
     fn read(layers: &mut Layers) -> Option<Self> {
         let public = read_public(layers);
-        let admin = layers.read("admin.listen", |text: String| address_and_port(&text, "127.0.0.1:8081"));
+        let public_listen = public.as_ref().map(|public| public.listen);
+        let admin = layers.read("admin.listen", |text: String| {
+            let listen = address_and_port(&text, "127.0.0.1:8081")?;
+            match public_listen.filter(|other| exclude_each_other(*other, listen)) {
+                Some(other) => no(
+                    format!("is taken by public.listen already, which is {other}"),
+                    "give each of the two a port of its own, such as 127.0.0.1:8081",
+                ),
+                None => Ok(listen),
+            }
+        });
         let token = layers.read_optional("admin.token", |text: String| secret_reference(&text));
         let tenants = layers.read("tenants.dir", |text: String| folder(&text));
         let require_all = layers.read("tenants.require_all", Ok::<bool, _>);
@@ -205,13 +217,9 @@ impl GatewayConfig {
             "json" => Ok(LogFormat::Json),
             _ => no(format!("does not know {}", quoted(&text)), "write \"text\" or \"json\""),
         });
-        let filter =
-            layers.read("log.filter", |text: String| match tracing_subscriber::EnvFilter::try_new(&text) {
-                Ok(_) => Ok(text),
-                Err(error) => {
-                    no(format!("cannot be read: {error}"), "write a level such as \"info\", or directives")
-                }
-            });
+        let filter = layers.read("log.filter", |text: String| {
+            text.parse().map_err(|LogFilterError { problem, remedy }| (problem, remedy))
+        });
         Some(Self {
             public: public?,
             admin: AdminConfig { listen: admin?, token },
@@ -312,6 +320,15 @@ fn secret_reference(text: &str) -> Read<GatewaySecretRef> {
 fn address_and_port(text: &str, example: &str) -> Read<SocketAddr> {
     text.parse()
         .or_else(|_| no(format!("is no address and port: {}", quoted(text)), format!("write \"{example}\"")))
+}
+
+/// Whether no two listeners can have these: one port, on one address or on all of them.
+fn exclude_each_other(one: SocketAddr, other: SocketAddr) -> bool {
+    let takes_in = |wide: IpAddr, ip: IpAddr| wide.is_unspecified() && (wide.is_ipv6() || ip.is_ipv4());
+    let (ip, other_ip) = (one.ip(), other.ip());
+    one.port() != 0
+        && one.port() == other.port()
+        && (ip == other_ip || takes_in(ip, other_ip) || takes_in(other_ip, ip))
 }
 
 /// An address, or a network such as `10.0.0.0/8`.

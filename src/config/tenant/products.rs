@@ -63,9 +63,7 @@ fn read_source(root: &Section<'_>) -> bool {
 fn read_product(section: Section<'_>, amounts: Amounts, ids: &mut Unique) -> Option<Product> {
     let product_id = section.required("id", "give the product an id, such as \"huila-washed\"");
     let product_id = product_id.and_then(|field| id(&field, "huila-washed"));
-    if let Some(product_id) = &product_id {
-        claim(&section, ids, product_id);
-    }
+    let product_id = product_id.filter(|product_id| is_new(&section, ids, product_id));
     let title = section.required("title", "write the name that shoppers read");
     let title = title.and_then(|field| line(&field, TITLE));
     let description = section.field("description").and_then(|field| paragraphs(&field, DESCRIPTION));
@@ -125,9 +123,7 @@ fn read_variant(
 ) -> Option<Variant> {
     let variant_id = section.required("id", "give the variant an id, such as \"huila-250-beans\"");
     let variant_id = variant_id.and_then(|field| id(&field, "huila-250-beans"));
-    if let Some(variant_id) = &variant_id {
-        claim(&section, ids, variant_id);
-    }
+    let variant_id = variant_id.filter(|variant_id| is_new(&section, ids, variant_id));
     let options = read_options(&section);
     let title = section.field("title");
     let titled = title.is_some();
@@ -227,6 +223,6 @@ fn unsupported_keys(section: &Section<'_>) {
     section.unsupported("tax_code", "remove it; [tax] holds for all products");
 }
 
-fn claim(section: &Section<'_>, ids: &mut Unique, id: &crate::domain::ids::ItemId) {
-    ids.claim(section, id.as_str(), "all products and variants of the shop");
+fn is_new(section: &Section<'_>, ids: &mut Unique, id: &crate::domain::ids::ItemId) -> bool {
+    ids.claim(section, id.as_str(), "all products and variants of the shop")
 }

@@ -31,9 +31,8 @@ fn read_rule(
     let rule_id: Option<crate::domain::ids::ShippingId> = section
         .required("id", "give the option an id, such as \"standard\"")
         .and_then(|field| id(&field, "standard"));
-    if let Some(rule_id) = &rule_id {
-        ids.claim(&section, rule_id.as_str(), "all shipping options of the shop");
-    }
+    let rule_id =
+        rule_id.filter(|rule_id| ids.claim(&section, rule_id.as_str(), "all shipping options of the shop"));
     let title = section.required("title", "write what shoppers read").and_then(|field| line(&field, TITLE));
     let carrier = section.field("carrier").and_then(|field| line(&field, TITLE));
     let price = section.required("price", "write minor units, such as 599 for 5.99 USD, or 0");

@@ -8,12 +8,16 @@ use crate::config::diagnostic::quoted;
 use crate::config::document::{Field, Section};
 use crate::domain::address::CountryCode;
 use crate::domain::money::Rate;
+use crate::domain::regions::region;
 use crate::domain::tax::{FixedTax, RegionRate, TaxRule};
 
 /// The key of a country's table that holds for all its other regions.
 const REST: &str = "rest";
 
 const MOST_STATES: usize = 200;
+
+/// In millionths. What is below it is more often a share, `0.0725`, than a percentage.
+const ONE_PERCENT: u32 = 10_000;
 
 #[derive(Clone, Copy)]
 enum Provider {
@@ -119,12 +123,12 @@ fn read_rates(section: &Section<'_>, sold_to: &[CountryCode]) -> Vec<RegionRate>
     rows
 }
 
-/// A state as addresses write it: two letters in the US and Canada.
+/// A state as addresses write it: the letters of one that there is, in the US and Canada.
 fn read_state(field: &Field<'_>, country: CountryCode, state: &str) -> Option<String> {
     let lettered = matches!(country.as_str(), "US" | "CA");
-    let letters = state.len() == 2 && state.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let known = region(country, state).is_ok_and(|code| code.eq_ignore_ascii_case(state));
     let fits = !state.trim().is_empty() && state.chars().count() <= 50;
-    if (lettered && !letters) || !fits {
+    if (lettered && !known) || !fits {
         field.refuse(
             format!("has no region {}", quoted(state)),
             format!("write the state as addresses do, such as CA, or {REST} for all others"),
@@ -147,5 +151,12 @@ fn rate(field: &Field<'_>) -> Option<Rate> {
             "write a number from 0 to 100 with at most four decimals, such as \"8.875\"",
         );
     }
-    rate.ok()
+    let rate = rate.ok()?;
+    if rate > Rate::ZERO && rate.millionths() < ONE_PERCENT {
+        field.warn(
+            format!("is {rate}, less than one percent"),
+            "write the percentage itself, such as \"7.25\" for 7.25 %, where that is meant",
+        );
+    }
+    Some(rate)
 }

@@ -170,13 +170,13 @@ pub(super) fn once<T: PartialEq + Display>(field: &Field<'_>, known: &[T], value
 pub(super) struct Unique(BTreeSet<String>);
 
 impl Unique {
-    /// Reports an id that was there before.
-    pub(super) fn claim(&mut self, section: &Section<'_>, id: &str, among: &str) {
-        if !self.0.insert(id.to_owned())
-            && let Some(field) = section.field("id")
-        {
+    /// Whether an id is new; reports one that was there before.
+    pub(super) fn claim(&mut self, section: &Section<'_>, id: &str, among: &str) -> bool {
+        let is_new = self.0.insert(id.to_owned());
+        if !is_new && let Some(field) = section.field("id") {
             field.refuse(format!("{} is used twice", quoted(id)), format!("give {among} ids that differ"));
         }
+        is_new
     }
 }
 

@@ -237,6 +237,9 @@ pub enum Rejection {
         "\"{0}\" was used for something else of this order before; give every request a reference of its own"
     )]
     ReferenceTaken(Reference),
+    /// Nothing of the kind was bought.
+    #[error("this order has no item \"{0}\"")]
+    NotOrdered(ItemId),
     /// More than what was bought and not sent yet, or nothing.
     #[error("of \"{item}\" {left} can still be sent; quantities begin at 1")]
     NotThatMany {
@@ -315,6 +318,7 @@ impl Rejection {
             Self::GoneBack => "gone_back",
             Self::RefundUnderWay => "refund_under_way",
             Self::ReferenceTaken(_) => "reference_taken",
+            Self::NotOrdered(_) => "not_ordered",
             Self::NotThatMany { .. } => "not_that_many",
             Self::NothingToSend => "nothing_to_send",
             Self::NotFrozen(_) => "not_frozen",
@@ -357,6 +361,7 @@ impl Rejection {
             | Self::GoneBack
             | Self::RefundUnderWay
             | Self::ReferenceTaken(_)
+            | Self::NotOrdered(_)
             | Self::NotThatMany { .. }
             | Self::NothingToSend
             | Self::NotFrozen(_)

@@ -21,6 +21,7 @@ mod trouble;
 mod widget_document;
 
 use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use crate::ports::Ids;
@@ -43,10 +44,9 @@ pub struct HostMerchant {
 }
 
 /// How a host starts.
-#[derive(Clone)]
 pub struct HostOptions {
-    /// The port of the page on 127.0.0.1; 0 takes a free one. The sandbox always takes a free one.
-    pub port: u16,
+    /// Where the page is served, on 127.0.0.1. The sandbox takes a free port.
+    pub page: TcpListener,
     /// The shops to choose from.
     pub merchants: Vec<HostMerchant>,
     /// Where the shopper's anonymous name and the addresses of widgets come from.
@@ -63,8 +63,8 @@ pub struct Host {
 impl Host {
     /// Starts on threads of its own and returns once it accepts connections. Payments are made with tokens of `stripe`.
     pub fn start(options: HostOptions, stripe: &Emulator) -> io::Result<Self> {
-        let HostOptions { port, merchants, ids } = options;
-        let (page, frames) = (loopback::bind(port)?, loopback::bind(0)?);
+        let HostOptions { page, merchants, ids } = options;
+        let frames = loopback::bind(0)?;
         let page_port = page.local_addr()?.port();
         let sandbox = Arc::new(Sandbox::new(page_port, frames.local_addr()?.port()));
         let subject = format!("emulated/{:032x}", ids.random_id());

@@ -8,12 +8,13 @@ use serde_json::json;
 use super::body::read_body;
 use super::operator::Operator;
 use super::problem::Problem;
+use super::routes;
 use crate::domain::ids::AccountId;
 use crate::domain::merchant::PaymentsOff;
 use crate::store::Forgetting;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/account/forget").route(web::post().to(forget)));
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.service(routes::act("/account/forget", forget));
 }
 
 /// Forgets the account that is kept: `{"account": "acct_…"}`, where the merchant's key opens another one and everything on it

@@ -27,6 +27,17 @@ pub(super) fn read_body<T: DeserializeOwned>(body: &[u8], example: &str) -> Resu
     read.map_err(|error| wrong(&told(&error.path().to_string(), error.inner())))
 }
 
+/// Refuses a body that says anything, where nothing can be said: what it means to ask for would be left undone.
+pub(super) fn read_nothing(body: &[u8]) -> Result<(), Problem> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(());
+    }
+    read_body(body, "{}, or no body").map(|Nothing {}| ())
+}
+
 /// What is wrong in a body that is JSON, and where.
 fn told(path: &str, error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -109,6 +120,21 @@ mod tests {
     struct Item {
         item: String,
         quantity: u32,
+    }
+
+    #[test]
+    fn where_nothing_is_asked_a_body_that_asks_is_refused() {
+        for body in ["", " \n", "{}", " { } "] {
+            assert_eq!(read_nothing(body.as_bytes()), Ok(()), "{body}");
+        }
+        for (body, why) in [
+            ("{\"x\": 1}", "x: this field is not known here, there are no fields"),
+            ("[]", "the body is not a JSON object"),
+            ("yes", "the body is not a JSON object"),
+        ] {
+            let told = read_nothing(body.as_bytes()).unwrap_err().to_string();
+            assert_eq!(told, format!("invalid_request: {why}; send JSON such as {{}}, or no body"), "{body}");
+        }
     }
 
     #[test]

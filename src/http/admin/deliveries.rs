@@ -7,8 +7,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::body::read_nothing;
 use super::operator::Operator;
 use super::problem::Problem;
+use super::routes;
 use crate::domain::ids::OrderEventId;
 use crate::domain::time::Timestamp;
 use crate::store::{Delivery, DeliveryState, Which};
@@ -17,11 +19,11 @@ use crate::store::{Delivery, DeliveryState, Which};
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
+pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/deliveries").route(web::get().to(list)))
-        .service(web::resource("/deliveries/{id}").route(web::get().to(show)))
-        .service(web::resource("/deliveries/{id}/retry").route(web::post().to(retry)));
+        .service(routes::read("/deliveries", list))
+        .service(routes::read("/deliveries/{id}", show))
+        .service(routes::act("/deliveries/{id}/retry", retry));
 }
 
 /// What narrows a list down.
@@ -86,8 +88,10 @@ async fn retry(
     operator: Operator,
     path: web::Path<String>,
     request: HttpRequest,
+    body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &[])?;
+    read_nothing(&body)?;
     let found = merchant.retry_delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
     if found.payload.is_empty() {
         return Err(Problem::new(

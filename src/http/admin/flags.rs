@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::body::read_body;
 use super::operator::Operator;
 use super::problem::Problem;
+use super::routes;
 use crate::domain::ids::FlagId;
 use crate::store::{KeptFlag, Resolution, WhichFlags};
 
@@ -18,10 +19,8 @@ const LARGEST_PAGE: u32 = 200;
 /// The most characters of a resolution.
 const LONGEST: usize = 1000;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .service(web::resource("/flags").route(web::get().to(list)))
-        .service(web::resource("/flags/{id}/resolve").route(web::post().to(resolve)));
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.service(routes::read("/flags", list)).service(routes::act("/flags/{id}/resolve", resolve));
 }
 
 /// A merchant's flags, oldest first; those that nobody has dealt with come alone with `open=true`. `next` is the `after` of

@@ -11,6 +11,7 @@ mod operator;
 mod orders;
 mod probes;
 mod problem;
+mod routes;
 mod sessions;
 mod stripe_events;
 
@@ -54,16 +55,16 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
             .app_data(admin.clone())
             .app_data(probes.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
-            .configure(probes::routes)
+            .configure(probes::configure)
             .service(
                 web::scope("/admin/v1")
                     .wrap(ErrorHandlers::new().default_handler(problem::told_as_problem))
-                    .configure(sessions::routes)
-                    .configure(flags::routes)
-                    .configure(orders::routes)
-                    .configure(deliveries::routes)
-                    .configure(stripe_events::routes)
-                    .configure(account::routes),
+                    .configure(sessions::configure)
+                    .configure(flags::configure)
+                    .configure(orders::configure)
+                    .configure(deliveries::configure)
+                    .configure(stripe_events::configure)
+                    .configure(account::configure),
             )
             .default_service(web::to(nothing_here))
     })

@@ -13,9 +13,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::body::read_body;
+use super::body::{read_body, read_nothing};
 use super::operator::Operator;
 use super::problem::Problem;
+use super::routes;
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::aftersales::RefundWish;
 use crate::domain::checkout::command::{Answer, Command, PlacedOrder};
@@ -34,13 +35,13 @@ const ALL: &str = "all";
 /// The longest carrier, tracking number and tracking address.
 const LONGEST: usize = 200;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
+pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/orders").route(web::get().to(list)))
-        .service(web::resource("/orders/{id}").route(web::get().to(show)))
-        .service(web::resource("/orders/{id}/refunds").route(web::post().to(refund)))
-        .service(web::resource("/orders/{id}/fulfillments").route(web::post().to(fulfill)))
-        .service(web::resource("/orders/{id}/erase").route(web::post().to(erase)));
+        .service(routes::read("/orders", list))
+        .service(routes::read("/orders/{id}", show))
+        .service(routes::act("/orders/{id}/refunds", refund))
+        .service(routes::act("/orders/{id}/fulfillments", fulfill))
+        .service(routes::act("/orders/{id}/erase", erase));
 }
 
 /// A merchant's orders, newest first; `state` and `number` narrow them down. `next` is the `before` of the next page, `null`
@@ -202,8 +203,10 @@ async fn erase(
     operator: Operator,
     path: web::Path<String>,
     request: HttpRequest,
+    body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &[])?;
+    read_nothing(&body)?;
     let placed = find(&merchant, &path).await?;
     let Some(erased) = merchant.erase_buyer(&placed).await? else {
         return Err(Problem::not_found("this merchant has no such order"));

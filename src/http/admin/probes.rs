@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 
+use super::routes;
 use crate::actors::{Directory, Services};
 use crate::domain::checkout::due::Priority;
 use crate::domain::time::Timestamp;
@@ -38,13 +39,6 @@ pub struct LeftOut {
     pub merchants: Vec<String>,
     /// Whether the gateway is not ready without them.
     pub required: bool,
-}
-
-impl LeftOut {
-    /// Whether the gateway is not ready for want of them.
-    const fn is_missed(&self) -> bool {
-        self.required && !self.merchants.is_empty()
-    }
 }
 
 impl fmt::Display for LeftOut {
@@ -94,8 +88,8 @@ impl Probes {
     }
 }
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/livez", web::get().to(livez)).route("/readyz", web::get().to(readyz));
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.service(routes::read("/livez", livez)).service(routes::read("/readyz", readyz));
 }
 
 /// The first few of many, and how many more there are.
@@ -123,11 +117,16 @@ async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
         let named: Vec<String> = off.iter().map(|(merchant, why)| format!("{merchant} ({why})")).collect();
         notes.push(format!("take no payments: {}", some_of(&named)));
     }
-    if !probes.left_out.merchants.is_empty() {
-        notes.push(probes.left_out.to_string());
-    }
-    let missed = || probes.left_out.is_missed().then(|| probes.left_out.to_string());
-    let (mut answer, first) = match probes.why_not_ready().await.or_else(missed) {
+    let left_out = (!probes.left_out.merchants.is_empty()).then(|| probes.left_out.to_string());
+    // What is the reason is told first, and as no note.
+    let why = match probes.why_not_ready().await {
+        None if probes.left_out.required => left_out,
+        why => {
+            notes.extend(left_out);
+            why
+        }
+    };
+    let (mut answer, first) = match why {
         Some(why) => (HttpResponse::ServiceUnavailable(), format!("not ready: {why}")),
         None => (HttpResponse::Ok(), "ready".to_owned()),
     };

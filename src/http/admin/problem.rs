@@ -72,7 +72,7 @@ impl ResponseError for Problem {
     }
 }
 
-/// Whatever refuses a request before a handler of ours does (a body too large, a method that is not there) tells it in the
+/// Whatever refuses a request before a handler of ours does (a body too large) tells it in the
 /// same form.
 #[expect(clippy::unnecessary_wraps, reason = "the form that the middleware wants")]
 pub(super) fn told_as_problem<B>(response: ServiceResponse<B>) -> actix_web::Result<ErrorHandlerResponse<B>> {
@@ -83,7 +83,6 @@ pub(super) fn told_as_problem<B>(response: ServiceResponse<B>) -> actix_web::Res
     }
     let (code, detail) = match status {
         StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is larger than any that is taken here"),
-        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this address takes another method"),
         _ => ("refused", "the request could not be taken"),
     };
     let told = Problem::new(status, code, detail).error_response().map_into_right_body();
@@ -111,7 +110,7 @@ impl From<Rejection> for Problem {
             Rejection::RefundUnderWay => Self::new(StatusCode::CONFLICT, "refund_under_way", text),
             Rejection::ReferenceTaken(_) => Self::new(StatusCode::CONFLICT, "reference_taken", text),
             Rejection::GoneBack => Self::new(StatusCode::CONFLICT, "order_refunded", text),
-            Rejection::NotThatMany { .. } | Rejection::NothingToSend => {
+            Rejection::NotOrdered(_) | Rejection::NotThatMany { .. } | Rejection::NothingToSend => {
                 Self::new(StatusCode::CONFLICT, "not_that_many", text)
             }
             Rejection::Undecided => Self::unavailable("the session is still at work; look again in a moment"),

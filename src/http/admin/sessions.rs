@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::body::{read_body, refused};
 use super::operator::Operator;
 use super::problem::Problem;
+use super::routes;
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command};
 use crate::domain::checkout::decision::Decision;
@@ -17,10 +18,10 @@ use crate::domain::checkout::timeline::{Entry, Happening};
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::money::Money;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
+pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/sessions/{id}").route(web::get().to(show)))
-        .service(web::resource("/sessions/{id}/decide").route(web::post().to(decide)));
+        .service(routes::read("/sessions/{id}", show))
+        .service(routes::act("/sessions/{id}/decide", decide));
 }
 
 /// A session, with its timeline.

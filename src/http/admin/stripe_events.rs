@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 
 use super::operator::Operator;
 use super::problem::Problem;
+use super::routes;
 use crate::store::KeptEvent;
 
 /// How many come where the request does not say, and at most.
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/stripe-events").route(web::get().to(list)));
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.service(routes::read("/stripe-events", list));
 }
 
 #[derive(Deserialize)]

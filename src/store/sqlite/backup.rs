@@ -4,16 +4,19 @@
 //! debt goes with the copy to wherever it is put back. Invariant: a backup is whole or not there.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::folder;
-use super::open::{self, OpenError};
+use super::open::{self, OpenError, Trouble};
 use super::restores;
 use crate::domain::time::Timestamp;
 use crate::store::Epoch;
+
+/// How a SQLite database begins (sqlite.org/fileformat.html, section 1.2).
+const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// Why a backup or a restore was not done. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,23 @@ pub enum BackupError {
     /// There is no backup.
     #[error("there is no backup {}; --from names a file that the backup command wrote", .0.display())]
     NoBackup(PathBuf),
+    /// It may be whole, and nobody here can tell.
+    #[error("the backup {} cannot be read ({why}); let the user who runs this command read the file and enter its folder, and keep the file: nothing says that it is damaged", path.display())]
+    Unreadable {
+        /// The backup.
+        path: PathBuf,
+        /// What the system or SQLite says.
+        why: String,
+    },
+    /// A folder, or a device.
+    #[error("{} is no file; --from names a file that the backup command wrote", .0.display())]
+    NotAFile(PathBuf),
+    /// Not SQLite's.
+    #[error("{} is no database; --from names a file that the backup command wrote", .0.display())]
+    NoDatabase(PathBuf),
+    /// SQLite's, and not ours.
+    #[error("{} is a database of another program; --from names a file that the backup command wrote", .0.display())]
+    Foreign(PathBuf),
     /// The target is there already.
     #[error("{} exists already; name a file that does not", .0.display())]
     Exists(PathBuf),
@@ -44,8 +64,16 @@ pub enum BackupError {
         /// What SQLite says.
         why: String,
     },
+    /// The backup cannot be written.
+    #[error("the backup {} cannot be written: {source}; {}", path.display(), remedy(source.kind()))]
+    Unwritable {
+        /// The backup, as it was named.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A file cannot be written or moved.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; {}", path.display(), remedy(source.kind()))]
     File {
         /// Which.
         path: PathBuf,
@@ -53,12 +81,38 @@ pub enum BackupError {
         source: io::Error,
     },
     /// SQLite failed.
-    #[error("the copy failed: {0}")]
-    Database(String),
+    #[error("the copy failed: {why}; {remedy}")]
+    Database {
+        /// What SQLite says.
+        why: String,
+        /// What to do.
+        remedy: &'static str,
+    },
 }
 
-pub(super) fn failed(error: &sqlx::Error) -> BackupError {
-    BackupError::Database(error.to_string())
+fn failed(error: &sqlx::Error) -> BackupError {
+    let remedy = open::trouble(error).map_or("run the command again", |trouble| match trouble {
+        Trouble::NotADatabase | Trouble::Damaged => "the database is damaged: restore a backup",
+        Trouble::Full => "make room on the disk, or name a file on another one",
+        Trouble::Access => "let the user who runs this command read the database and write the copy",
+    });
+    BackupError::Database { why: error.to_string(), remedy }
+}
+
+/// What to do about a file that cannot be written.
+fn remedy(kind: io::ErrorKind) -> &'static str {
+    let is = |known: &[io::ErrorKind]| known.contains(&kind);
+    if is(&[io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]) {
+        "its folder must exist"
+    } else if is(&[io::ErrorKind::PermissionDenied]) {
+        "let the user who runs this command write there"
+    } else if is(&[io::ErrorKind::ReadOnlyFilesystem]) {
+        "that disk is read-only, use another one"
+    } else if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
+        "make room on that disk, or use another one"
+    } else {
+        "that place must be one where files can be written"
+    }
 }
 
 pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> BackupError + '_ {
@@ -67,10 +121,15 @@ pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> BackupError + '_ {
 
 /// Writes a whole copy of a database, as of one moment, while it may be served from. `now` is from before.
 pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), BackupError> {
-    if !path.is_file() {
-        return Err(BackupError::Missing(path.to_owned()));
+    match fs::metadata(path) {
+        Ok(known) if known.is_file() => {}
+        Ok(_) => return Err(OpenError::NotAFile { path: path.to_owned() }.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(BackupError::Missing(path.to_owned()));
+        }
+        Err(source) => return Err(OpenError::File { path: path.to_owned(), source }.into()),
     }
-    if to.exists() {
+    if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
     // What the folder remembers lies beside the database itself, not beside a link to it.
@@ -78,12 +137,13 @@ pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), Backu
     let partial = folder::beside(to, ".partial");
     // Made here, so that it is nobody else's to read from the first byte on.
     drop(fs::remove_file(&partial));
-    open::private(OpenOptions::new().write(true).create_new(true)).open(&partial).map_err(at(&partial))?;
+    let unwritable = |source| BackupError::Unwritable { path: to.to_owned(), source };
+    open::private(OpenOptions::new().write(true).create_new(true)).open(&partial).map_err(unwritable)?;
     let copied = copy(path, &partial, now).await;
     let done = copied.and_then(|()| {
-        File::open(&partial).and_then(|file| file.sync_all()).map_err(at(&partial))?;
+        File::open(&partial).and_then(|file| file.sync_all()).map_err(unwritable)?;
         // Not a rename, which would replace what came to be there meanwhile.
-        fs::hard_link(&partial, to).map_err(at(to))?;
+        fs::hard_link(&partial, to).map_err(unwritable)?;
         sync_folder(to)
     });
     drop(fs::remove_file(&partial));
@@ -114,23 +174,54 @@ async fn mark(copy: &mut SqliteConnection, now: Timestamp, epochs: &[Epoch]) -> 
 
 /// Looks whether a file is a whole backup that this program understands, and when it was taken.
 pub(super) async fn examine_backup(from: &Path) -> Result<Timestamp, BackupError> {
-    let damaged = |why: String| BackupError::Damaged { path: from.to_owned(), why };
+    look_at(from)?;
     open::examine(from).await.map_err(|error| {
-        if let OpenError::Database { why, .. } = error { damaged(why) } else { error.into() }
+        if let OpenError::NotOurs { path } = error {
+            BackupError::Foreign(path)
+        } else if let OpenError::Database { path, why, trouble } = error {
+            unread(path, why, trouble)
+        } else {
+            error.into()
+        }
     })?;
-    let mut copy: SqliteConnection =
-        open::reader_options(from).connect().await.map_err(|error| failed(&error))?;
-    let sound: Result<String, _> = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut copy).await;
-    match sound {
-        Ok(said) if said == "ok" => {}
-        Ok(said) => return Err(damaged(said)),
-        Err(error) => return Err(damaged(error.to_string())),
+    let read = |error: sqlx::Error| unread(from.to_owned(), error.to_string(), open::trouble(&error));
+    let mut copy: SqliteConnection = open::reader_options(from).connect().await.map_err(read)?;
+    let sound: String =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut copy).await.map_err(read)?;
+    if sound != "ok" {
+        return Err(BackupError::Damaged { path: from.to_owned(), why: sound });
     }
     let taken: Result<Option<i64>, _> =
         sqlx::query_scalar("SELECT max(taken) FROM backups").fetch_one(&mut copy).await;
-    copy.close().await.map_err(|error| failed(&error))?;
+    copy.close().await.map_err(read)?;
     let taken = taken.ok().flatten().ok_or_else(|| BackupError::NotABackup(from.to_owned()))?;
     Ok(Timestamp::from_millis(taken))
+}
+
+/// Refuses, before SQLite sees it, what is not a file that may be read and begins as a database does.
+fn look_at(from: &Path) -> Result<(), BackupError> {
+    let unreadable = |error: io::Error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            BackupError::NoBackup(from.to_owned())
+        } else {
+            BackupError::Unreadable { path: from.to_owned(), why: error.to_string() }
+        }
+    };
+    if !fs::metadata(from).map_err(unreadable)?.is_file() {
+        return Err(BackupError::NotAFile(from.to_owned()));
+    }
+    let mut head = Vec::new();
+    let begun = File::open(from).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head));
+    begun.map_err(unreadable)?;
+    if head == MAGIC { Ok(()) } else { Err(BackupError::NoDatabase(from.to_owned())) }
+}
+
+/// What a backup that could not be read to its end is: damaged only where SQLite says so.
+fn unread(path: PathBuf, why: String, trouble: Option<Trouble>) -> BackupError {
+    match trouble {
+        Some(Trouble::Damaged | Trouble::NotADatabase) => BackupError::Damaged { path, why },
+        Some(Trouble::Access | Trouble::Full) | None => BackupError::Unreadable { path, why },
+    }
 }
 
 /// Makes what was renamed in a file's folder outlive a crash.

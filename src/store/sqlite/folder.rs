@@ -111,7 +111,9 @@ pub(super) fn forget_openings(path: &Path) -> io::Result<()> {
 fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     let partial = beside(file, ".partial");
     let mut out = open::private(OpenOptions::new().write(true).create(true).truncate(true)).open(&partial)?;
-    out.write_all(text)?;
-    out.sync_all()?;
-    fs::rename(&partial, file)
+    let written = out.write_all(text).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&partial, file));
+    if written.is_err() {
+        drop(fs::remove_file(&partial));
+    }
+    written
 }

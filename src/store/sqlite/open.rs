@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::folder::{self, beside, restoring};
 use super::restores;
 use crate::store::Epoch;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
@@ -40,6 +40,12 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// A folder, or a device.
+    #[error("{path} is no file, so no database can be there; set store.url to a file's path, such as sqlite:{path}/merchant-gateway.sqlite3", path = path.display())]
+    NotAFile {
+        /// What store.url names.
+        path: PathBuf,
     },
     /// Two processes would each believe to be the only writer.
     #[error("another process is already using the database {}; stop it first, or give this one a file of its own", path.display())]
@@ -78,13 +84,54 @@ pub enum OpenError {
     #[error("{} is older than the database that was last served from here, so what was paid since would look unpaid; put that one back, or restore a file that the backup command wrote: merchant-gateway restore --from FILE", .0.display())]
     Older(PathBuf),
     /// SQLite failed.
-    #[error("the database {} cannot be opened: {why}", path.display())]
+    #[error("the database {} cannot be opened: {why}; {}", path.display(), remedy(*trouble))]
     Database {
         /// The database.
         path: PathBuf,
         /// What SQLite or the migration says.
         why: String,
+        /// What kind of failure that is, where SQLite says so.
+        trouble: Option<Trouble>,
     },
+}
+
+/// Kinds of SQLite's failures, of which each has its own remedy (sqlite.org/rescode.html).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The file or its folder may not be read or written by this user.
+    Access,
+    /// There is no room left.
+    Full,
+    /// The file's content is not as it was written.
+    Damaged,
+    /// The file is not SQLite's.
+    NotADatabase,
+}
+
+/// What kind of failure SQLite tells of.
+pub(super) fn trouble(error: &sqlx::Error) -> Option<Trouble> {
+    let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
+    // The lowest byte of an extended code is the kind.
+    match code & 0xff {
+        3 | 8 | 14 | 23 => Some(Trouble::Access),
+        11 => Some(Trouble::Damaged),
+        13 => Some(Trouble::Full),
+        26 => Some(Trouble::NotADatabase),
+        _ => None,
+    }
+}
+
+fn remedy(trouble: Option<Trouble>) -> &'static str {
+    match trouble {
+        Some(Trouble::Access) => "let the user who runs this program read and write it and its folder",
+        Some(Trouble::Full) => "make room on its disk",
+        Some(Trouble::Damaged | Trouble::NotADatabase) => {
+            "it is damaged: keep it, and restore a backup: merchant-gateway restore --from FILE"
+        }
+        None => {
+            "if its disk is sound and this happens again, restore a backup: merchant-gateway restore --from FILE"
+        }
+    }
 }
 
 /// An open database, as its writer needs it.
@@ -103,6 +150,9 @@ pub(super) struct Opened {
 pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError> {
     let unusable = |source| OpenError::File { path: path.to_owned(), source };
     refuse_half_restored(path)?;
+    if path.is_dir() {
+        return Err(OpenError::NotAFile { path: path.to_owned() });
+    }
     let path = real_file(path).map_err(unusable)?;
     refuse_half_restored(&path)?;
     let lock = lock(&path)?;
@@ -127,10 +177,12 @@ pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError>
 
 /// Brings a database's schema up to date.
 pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    MIGRATIONS
-        .run(connection)
-        .await
-        .map_err(|error| OpenError::Database { path: path.to_owned(), why: error.to_string() })
+    MIGRATIONS.run(connection).await.map_err(|error| {
+        if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = &error {
+            return database(path, error);
+        }
+        OpenError::Database { path: path.to_owned(), why: error.to_string(), trouble: None }
+    })
 }
 
 /// How often the database that belongs here was opened before; of a new one nothing is known.
@@ -314,9 +366,9 @@ pub(super) fn plain_options(path: &Path) -> SqliteConnectOptions {
 }
 
 pub(super) fn database(path: &Path, error: &sqlx::Error) -> OpenError {
-    // SQLITE_NOTADB
-    if error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("26")) {
+    let trouble = trouble(error);
+    if trouble == Some(Trouble::NotADatabase) {
         return OpenError::NotOurs { path: path.to_owned() };
     }
-    OpenError::Database { path: path.to_owned(), why: error.to_string() }
+    OpenError::Database { path: path.to_owned(), why: error.to_string(), trouble }
 }

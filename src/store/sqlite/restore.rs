@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::backup::{BackupError, at, examine_backup, sync_folder};
 use super::folder::{self, beside, restoring};
-use super::open;
+use super::open::{self, OpenError};
 use crate::domain::time::Timestamp;
 use crate::store::Epoch;
 
@@ -33,8 +33,8 @@ pub async fn restore(
     from: &Path,
     (id, now): (String, Timestamp),
 ) -> Result<Restored, BackupError> {
-    if !from.is_file() {
-        return Err(BackupError::NoBackup(from.to_owned()));
+    if path.is_dir() {
+        return Err(OpenError::NotAFile { path: path.to_owned() }.into());
     }
     // The lock and the files lie beside the database itself, not beside a link to it.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -66,14 +66,22 @@ pub async fn restore(
 fn bring(from: &Path, coming: &Path) -> Result<(), BackupError> {
     let partial = beside(coming, ".partial");
     drop(fs::remove_file(&partial));
-    let mut target = open::private(OpenOptions::new().write(true).create_new(true))
-        .open(&partial)
-        .map_err(at(&partial))?;
-    let mut source = File::open(from).map_err(at(from))?;
-    io::copy(&mut source, &mut target).map_err(at(&partial))?;
-    target.sync_all().map_err(at(&partial))?;
-    fs::rename(&partial, coming).map_err(at(coming))?;
+    let brought = copy_whole(from, &partial).and_then(|()| fs::rename(&partial, coming).map_err(at(coming)));
+    if brought.is_err() {
+        drop(fs::remove_file(&partial));
+    }
+    brought?;
     sync_folder(coming)
+}
+
+fn copy_whole(from: &Path, to: &Path) -> Result<(), BackupError> {
+    let mut target =
+        open::private(OpenOptions::new().write(true).create_new(true)).open(to).map_err(at(to))?;
+    let unreadable =
+        |error: io::Error| BackupError::Unreadable { path: from.to_owned(), why: error.to_string() };
+    let mut source = File::open(from).map_err(unreadable)?;
+    io::copy(&mut source, &mut target).map_err(at(to))?;
+    target.sync_all().map_err(at(to))
 }
 
 /// Moves every file of a database, whichever are there: a log that stayed would be taken for the new database's own. Where to,

@@ -33,7 +33,9 @@ async fn what_cannot_be_backed_up_or_restored_is_told_and_left_as_it_is() {
     let middle = torn.len() / 2;
     torn[middle..].fill(0x5a);
     for (from, remedy) in [
-        (file("nothing.sqlite3", b"what is this"), "is not a database of this program"),
+        (file("nothing.sqlite3", b"what is this"), "is no database; --from names a file"),
+        (file("empty.sqlite3", b""), "is no database; --from names a file"),
+        (world.folder.path().join("tenants").to_str().unwrap().to_owned(), "is no file; --from names a file"),
         (file("unmarked.sqlite3", &whole), "use a file that the backup command wrote"),
         (file("torn.sqlite3", &torn), "damaged"),
         (world.folder.path().join("absent").to_str().unwrap().to_owned(), "there is no backup"),

@@ -191,10 +191,19 @@ fn check_warns_of_two_merchants_with_one_network_id_unless_they_share_an_account
         let keys = [("MERCHANT_A__STRIPE_KEY", "sk_test_a"), ("MERCHANT_B__STRIPE_KEY", "sk_test_b")];
         let report = check(&[dir.path().to_path_buf()], &gateway, &FixedEnvironment::new(keys));
         assert!(report.ok, "{report}");
-        report.to_string().matches("is also the Network ID in").count()
+        let warned: Vec<_> = report
+            .warnings
+            .iter()
+            .filter(|warning| warning.problem.contains("is also the Network ID in"))
+            .collect();
+        assert!(
+            warned.iter().all(|warning| warning.line > 1 && warning.column > 1),
+            "each has its place: {report}"
+        );
+        warned.len()
     };
     let apart = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
-    assert_eq!(warned(&apart), 1);
+    assert_eq!(warned(&apart), 2, "both files are named");
     let text = fs::read_to_string(apart.path().join("b.toml")).unwrap();
     fs::write(apart.path().join("b.toml"), text.replace("profile_test_shop", "profile_test_other")).unwrap();
     assert_eq!(warned(&apart), 0);

@@ -72,6 +72,18 @@ fn a_merchant_whose_id_begins_another_ones_cannot_read_its_variables_whatever_th
 }
 
 #[test]
+fn a_file_whose_name_ends_in_capital_letters_is_told_and_hides_no_other() {
+    let dir = folder(&[("shop.toml", &shop("shop", "shop.localhost")), ("blue-door.TOML", "")]);
+    let (ids, problems) = read(&dir);
+    assert_eq!(ids, ["shop"]);
+    assert!(
+        problems.contains("blue-door.TOML: has a name that does not end with .toml in small letters"),
+        "{problems}"
+    );
+    assert!(problems.contains("rename it to ") && problems.ends_with("blue-door.toml"), "{problems}");
+}
+
+#[test]
 fn a_missing_folder_is_one_problem() {
     let dir = tempfile::tempdir().unwrap();
     let read = read_tenants(&dir.path().join("none"), &[]);
@@ -143,6 +155,17 @@ fn check_warns_of_what_is_right_and_looks_wrong() {
     assert_eq!(places, [("tax.shipping".to_owned(), line), ("webhook".to_owned(), 1)]);
     let taxed = with("provider = \"none\"\n", &tax.replace("false", "true"));
     assert_eq!(taxed.len(), 1, "{taxed:?}");
+    let share = tax.replace("false", "true").replace("\"5\"", "\"0.0725\"");
+    told(with("provider = \"none\"\n", &share), "tax.elsewhere: is 0.0725 %, less than one percent");
+    let states = share.replace("elsewhere = \"0.0725\"\n", "")
+        + "[tax.rates.US]\nCA = \"0.0725\"\nNY = \"1\"\nrest = \"0\"\n";
+    let below: Vec<String> = with("provider = \"none\"\n", &states);
+    assert_eq!(below.iter().filter(|warning| warning.contains("one percent")).count(), 1, "{below:?}");
+    told(
+        with("[tax]", "[checkout]\nmax_total = 500\n[tax]"),
+        "checkout.max_total: is 5.00 USD, less than what \"mug\" cost, which nobody can buy; it is in minor units",
+    );
+    assert_eq!(with("[tax]", "[checkout]\nmax_total = 1800\n[tax]").len(), 1);
 }
 
 #[test]
@@ -150,7 +173,12 @@ fn check_says_what_the_shop_sells_where_to_and_with_which_tax() {
     let more = "price = 1850\n[[products]]\nid = \"pot\"\ntitle = \"Pot\"\nprice = 6200";
     let tax = "provider = \"fixed\"\nshipping = true\n[tax.rates.US]\nCA = \"7.25\"\nrest = \"4\"\n[[shipping]]\nid = \"post\"\n\
                title = \"Post\"\nprice = 700\n";
-    let report = checked(&SHOP.replace("price = 1800", more).replace("provider = \"none\"\n", tax));
+    let text = SHOP.replace("price = 1800", more).replace("provider = \"none\"\n", tax);
+    let limited = checked(&text.replace("[tax]", "[checkout]\nmax_total = 50000\n[tax]")).to_string();
+    assert!(
+        limited.contains("  sells 2 products, 18.50 to 62.00 USD, to US, at most 500.00 USD a checkout\n")
+    );
+    let report = checked(&text);
     let told = report.to_string();
     for line in [
         "ok: Shop, test mode, shop.localhost\n",

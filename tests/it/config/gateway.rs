@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use merchant_gateway::config::gateway::{GatewayConfig, LogFormat, StoreConfig};
-use merchant_gateway::config::gateway_secret::GatewaySecretRef;
-use merchant_gateway::config::keyring::KeyProblem;
+use merchant_gateway::config::gateway::{GatewayConfig, LogFilter, LogFormat, StoreConfig};
+use merchant_gateway::config::gateway_secret::{GatewaySecretRef, Unreachable};
+use merchant_gateway::config::keyring::{KeyProblem, Keyring, KeyringError};
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::FixedEnvironment;
 
@@ -50,10 +50,7 @@ fn the_default_alone_is_a_whole_configuration() {
     assert_eq!(config.stripe.version, "2026-09-30.preview");
     assert_eq!(config.stripe.request_timeout, Duration::from_secs(30));
     assert_eq!(config.secrets.master_key, GatewaySecretRef::Env("GATEWAY_MASTER_KEY".to_owned()));
-    assert_eq!(
-        (config.log.format, config.log.filter.as_str()),
-        (LogFormat::Text, "warn,merchant_gateway=info")
-    );
+    assert_eq!((config.log.format, config.log.filter), (LogFormat::Text, LogFilter::default()));
 }
 
 #[test]
@@ -94,6 +91,69 @@ fn every_mistake_is_told_with_the_layer_that_made_it() {
         ("GATEWAY__ADMIN__TOKEN", "x"),
     ];
     insta::assert_snapshot!(load(Some(file), &variables, &[("log.fromat", "json")]).unwrap_err());
+}
+
+#[test]
+fn a_variable_that_looks_like_a_setting_and_is_none_is_refused_with_the_right_name() {
+    for (name, meant) in [
+        ("GATEWAY_PUBLIC_LISTEN", "GATEWAY__PUBLIC__LISTEN"),
+        ("gateway__public__listen", "GATEWAY__PUBLIC__LISTEN"),
+        ("Gateway_Secrets_Dir", "GATEWAY__SECRETS__DIR"),
+        ("gateway__admin__token", "GATEWAY__ADMIN__TOKEN"),
+    ] {
+        let told = load(None, &[(name, "x")], &[]).unwrap_err();
+        assert_eq!(told, format!("environment: {name}: is not read; write {meant}, or unset it"));
+    }
+    let other = [
+        "GATEWAY_ADMIN_TOKEN",
+        "GATEWAY_SECRETS_MASTER_KEY",
+        "GATEWAY_MASTER_KEY",
+        "GATEWAY_PORT",
+        "PUBLIC_LISTEN",
+    ];
+    assert!(load(None, &other.map(|name| (name, "x")), &[]).is_ok());
+}
+
+#[test]
+fn two_listeners_on_one_address_are_told_before_either_is_opened() {
+    for (public, admin) in [
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("0.0.0.0:8080", "127.0.0.1:8080"),
+        ("127.0.0.1:8080", "0.0.0.0:8080"),
+        ("[::]:8080", "127.0.0.1:8080"),
+    ] {
+        let told = load(None, &[], &[("public.listen", public), ("admin.listen", admin)]).unwrap_err();
+        assert!(told.contains("admin.listen: is taken by public.listen already"), "{public} {admin}: {told}");
+    }
+    for (public, admin) in
+        [("127.0.0.1:0", "127.0.0.1:0"), ("10.0.0.1:80", "127.0.0.1:80"), ("0.0.0.0:80", "[::1]:80")]
+    {
+        assert!(
+            load(None, &[], &[("public.listen", public), ("admin.listen", admin)]).is_ok(),
+            "{public} {admin}"
+        );
+    }
+}
+
+#[test]
+fn a_problem_of_one_section_hides_none_of_another() {
+    let file = "[publik]\n[public]\nlisten = 8080\nworkers = 5000\n[store]\nurl = \"memory:\"\n[log]\nformat = \"xml\"\n";
+    let told =
+        load(Some(file), &[("GATEWAY__ADMIN__LISTEN", "8081")], &[("log.fromat", "json")]).unwrap_err();
+    for problem in [
+        "gateway.toml:1:2: publik: is not a known key",
+        "gateway.toml:3:10: public.listen: must be a text",
+        "gateway.toml:4:11: public.workers: is 5000",
+        "gateway.toml:6:7: store.url: would lose every order",
+        "gateway.toml:8:10: log.format: does not know \"xml\"",
+        "environment: GATEWAY__ADMIN__LISTEN: is no address and port",
+        "command line: log.fromat: is not a known setting",
+    ] {
+        assert!(told.contains(problem), "{problem}: {told}");
+    }
+    assert_eq!(told.lines().count(), 7, "each once: {told}");
+    let section = load(Some("public = 5\n[log]\nformat = \"xml\"\n"), &[], &[]).unwrap_err();
+    assert_eq!(section.lines().count(), 2, "{section}");
 }
 
 #[test]
@@ -217,13 +277,49 @@ fn plain_http_to_stripe_passes_only_towards_this_machine() {
 }
 
 #[test]
-fn a_missing_master_key_says_how_to_make_one() {
+fn a_master_key_that_is_not_found_is_asked_for_and_only_a_new_gateway_makes_one() {
     let config = load(None, &[], &[]).unwrap();
     let problems = config.secrets.keyring(&FixedEnvironment::default()).unwrap_err();
-    assert_eq!(problems[0].problem, KeyProblem::Missing);
+    assert_eq!(problems[0].problem, KeyProblem::Unreachable(Unreachable::Unset));
     assert_eq!(
         problems[0].to_string(),
-        "the master key in the environment variable GATEWAY_MASTER_KEY is missing; a new one is made by: openssl rand \
-         -hex 32"
+        "the master key in the environment variable GATEWAY_MASTER_KEY is not there: the variable is not set; put the \
+         secret there: the key that this gateway was served with. Only a gateway that has never served makes a new one: \
+         openssl rand -hex 32"
+    );
+    let empty = FixedEnvironment::new([("GATEWAY_MASTER_KEY", " \n")]);
+    let problems = config.secrets.keyring(&empty).unwrap_err();
+    assert_eq!(problems[0].problem, KeyProblem::Unreachable(Unreachable::Empty));
+}
+
+#[test]
+fn a_master_key_file_says_why_it_cannot_be_read_and_never_to_make_a_new_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let says = |path: &std::path::Path| {
+        let reference = GatewaySecretRef::File(path.to_owned());
+        let problems = Keyring::load(&reference, &[], &FixedEnvironment::default()).unwrap_err();
+        problems[0].to_string()
+    };
+    let absent = says(&dir.path().join("absent"));
+    assert!(absent.contains("there is no such file") && absent.contains("correct its path"), "{absent}");
+    let exposed = dir.path().join("exposed");
+    std::fs::write(&exposed, "k").unwrap();
+    std::fs::set_permissions(&exposed, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    for (path, remedy) in [
+        (dir.path().to_owned(), "it is not a regular file"),
+        (exposed.join("below"), "no folder"),
+        (exposed, "chmod o-rwx"),
+    ] {
+        let said = says(&path);
+        assert!(said.contains(remedy) && !said.contains("openssl"), "{said}");
+    }
+    let barred = KeyringError {
+        reference: GatewaySecretRef::File("/k".into()),
+        problem: Unreachable::Unreadable(std::io::ErrorKind::PermissionDenied).into(),
+    };
+    assert_eq!(
+        barred.to_string(),
+        "the master key in the file /k cannot be read (this program may not read it); let the user who runs the \
+         gateway read the file and enter its folders"
     );
 }

@@ -5,6 +5,7 @@
 mod claims;
 mod folders;
 mod gateway;
+mod log_filter;
 mod schema;
 mod secrets;
 mod tenant;

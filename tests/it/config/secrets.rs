@@ -137,7 +137,13 @@ fn a_key_of_the_wrong_kind_is_a_problem_where_it_is_referred_to_and_is_not_shown
          supported yet; use the account's secret or restricted key for test mode (sk_test_… or rk_test_…)"
     );
     assert!(resolve("pk_test_abc123").unwrap_err().contains("publishable key"));
+    let padded = resolve(" sk_test_abc123").unwrap_err();
+    assert!(
+        padded.contains("the secret has white space before or after it; keep the secret alone"),
+        "{padded}"
+    );
     let unset = resolve("").unwrap_err();
+    assert!(unset.contains("the environment variable MERCHANT_SHOP__STRIPE_KEY is empty; "), "{unset}");
     assert!(
         unset.ends_with(
             "set the environment variable MERCHANT_SHOP__STRIPE_KEY, e.g. MERCHANT_SHOP__STRIPE_KEY=sk_test_…"

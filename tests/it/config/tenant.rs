@@ -163,6 +163,35 @@ fn a_country_may_have_one_rate_for_all_its_other_states() {
 }
 
 #[test]
+fn a_state_that_there_is_not_is_refused_where_states_are_known() {
+    let with = |country: &str, state: &str| {
+        let rates = format!("[tax.rates.{country}]\n{state} = \"4\"\nrest = \"5\"\n");
+        let tax = format!(
+            "provider = \"fixed\"\nshipping = true\n{rates}[checkout]\ncountries = [\"{country}\"]\n"
+        );
+        SHOP.replace("provider = \"none\"\n", &tax)
+    };
+    assert!(
+        only_problem(&with("US", "XX")).starts_with("tax.rates.US.XX: has no region \"XX\"; write the state")
+    );
+    assert!(only_problem(&with("CA", "NY")).contains("has no region"));
+    assert!(
+        parse(&with("US", "dc")).is_ok()
+            && parse(&with("CA", "ON")).is_ok()
+            && parse(&with("DE", "XX")).is_ok()
+    );
+}
+
+#[test]
+fn an_id_that_is_used_twice_is_told_once_and_where() {
+    let twice =
+        format!("{SHOP}[[products]]\nid = \"mug\"\ntitle = \"Cup\"\nprice = 1900\nshippable = false\n");
+    assert!(only_problem(&twice).starts_with("products[1].id: \"mug\" is used twice"));
+    let variant = format!("{SHOP}[[products.variants]]\nid = \"mug\"\ntitle = \"Small\"\n");
+    assert!(only_problem(&variant).starts_with("products[0].variants[0].id: \"mug\" is used twice"));
+}
+
+#[test]
 fn variants_that_cannot_be_told_apart_are_refused() {
     let variants = |second: &str| {
         format!(

@@ -71,6 +71,9 @@ async fn no_more_is_sent_than_was_bought_however_it_is_counted() {
         let (status, refused) = bought.fulfill(&operator, "p", json!({ "items": items })).await;
         assert_eq!((status, &refused["code"]), (409, &json!("not_that_many")), "{quantities:?}: {refused}");
     }
+    let foreign = json!({ "items": [{ "item": "nope", "quantity": 1 }] });
+    let (status, refused) = bought.fulfill(&operator, "p", foreign).await;
+    assert_eq!((status, &refused["detail"]), (409, &json!("this order has no item \"nope\"")), "{refused}");
     let none = json!({ "items": [{ "item": item, "quantity": 0 }] });
     let (status, refused) = bought.fulfill(&operator, "p", none).await;
     assert_eq!(status, 400);

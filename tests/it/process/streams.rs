@@ -89,6 +89,33 @@ async fn no_standard_error_at_all_stops_nothing() {
 }
 
 #[test]
+fn output_that_is_lost_is_an_error_where_it_is_all_that_was_asked_for() {
+    let world = World::closed(usual_shops());
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for (command, arguments) in [("schema", &["tenant"][..]), ("check", &["--json"]), ("check", &[])] {
+        let lost = world.command(command).args(arguments).stdout(full()).output().unwrap();
+        let said = String::from_utf8(lost.stderr).unwrap();
+        assert_eq!(lost.status.code(), Some(1), "{command}: {said}");
+        assert!(said.contains("cannot write to standard output"), "{command}: {said}");
+        let (unread, out) = pipe().unwrap();
+        drop(unread);
+        let left = world.command(command).args(arguments).stdout(out).output().unwrap();
+        assert_eq!(left.status.code(), Some(0), "a reader that has gone wants no more");
+    }
+}
+
+#[test]
+fn a_start_that_fails_tells_why_though_the_filter_is_off() {
+    let world = World::closed(usual_shops());
+    let mut command = world.command("serve");
+    command.env("GATEWAY__LOG__FILTER", "off").env("GATEWAY_MASTER_KEY", "");
+    let failed = command.output().unwrap();
+    let said = String::from_utf8(failed.stderr).unwrap();
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(said.contains("serve_failed") && said.contains("is empty"), "{said}");
+}
+
+#[test]
 fn a_start_that_fails_ends_though_nobody_reads_why() {
     let world = World::closed(usual_shops());
     let (_unread, mut errors) = pipe().unwrap();

@@ -9,8 +9,8 @@ use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::store::{
-    Commit, CommitError, DueQuery, EventState, Inbox as _, KeptFlag, OpenError, SqliteStore, Store,
-    StoreError, WhichFlags,
+    BackupError, Commit, CommitError, DueQuery, EventState, Inbox as _, KeptFlag, OpenError, SqliteStore,
+    Store, StoreError, WhichFlags, back_up, restore,
 };
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -210,8 +210,86 @@ async fn other_files_are_refused_and_left_as_they_are() {
     assert!(matches!(refusal(&foreign).await, OpenError::NotOurs { .. }));
     assert_eq!(std::fs::read(&foreign).unwrap(), before);
 
-    assert!(matches!(refusal(folder.path()).await, OpenError::File { .. }));
+    assert!(matches!(refusal(folder.path()).await, OpenError::NotAFile { .. }));
     assert!(matches!(refusal(&folder.path().join("missing/gateway.db")).await, OpenError::File { .. }));
+}
+
+/// A backup of a new database, beside the place where the database is to be restored.
+async fn backup(folder: &TempDir) -> PathBuf {
+    let (served, copy) = (folder.path().join("served.db"), folder.path().join("backup.db"));
+    open(&served).await.close().await;
+    back_up(&served, &copy, NOW).await.unwrap();
+    copy
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_may_not_be_read_is_never_called_damaged() {
+    let (folder, path) = folder();
+    let copy = backup(&folder).await;
+    let whole = std::fs::read(&copy).unwrap();
+    let why = async |from: &Path| restore(&path, from, ("feed".to_owned(), NOW)).await.unwrap_err();
+
+    // For the system both are the same: the way to the file is barred. Root passes the second one.
+    let around = folder.path().join("around.db");
+    std::os::unix::fs::symlink(&around, &around).unwrap();
+    let mut barred = vec![around];
+    std::fs::set_permissions(&copy, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    if std::fs::File::open(&copy).is_err() {
+        barred.push(copy.clone());
+    }
+    for from in barred {
+        let why = why(&from).await;
+        assert!(matches!(why, BackupError::Unreadable { .. }), "{why:?}");
+        let said = why.to_string();
+        assert!(said.contains("let the user") && said.contains("keep the file"), "{said}");
+    }
+    std::fs::set_permissions(&copy, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let foreign = folder.path().join("foreign.db");
+    let mut other = behind(&foreign).await;
+    sqlx::query("CREATE TABLE songs (title TEXT)").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    assert!(matches!(why(&foreign).await, BackupError::Foreign(_)));
+    assert!(matches!(why(folder.path()).await, BackupError::NotAFile(_)));
+    assert!(matches!(why(&file("empty.db", b"")).await, BackupError::NoDatabase(_)));
+    assert_eq!(std::fs::read(folder.path().join("empty.db")).unwrap(), b"", "it is left as it is");
+    assert!(matches!(why(&file("garbage.db", &[b'x'; 9000])).await, BackupError::NoDatabase(_)));
+    assert!(matches!(why(&file("short.db", &whole[..whole.len() / 2])).await, BackupError::Damaged { .. }));
+    let mut torn = whole.clone();
+    torn[100..4096].fill(0x5a);
+    assert!(matches!(why(&file("torn.db", &torn)).await, BackupError::Damaged { .. }));
+    assert_eq!(std::fs::read(&copy).unwrap(), whole);
+    assert!(restore(&path, &copy, ("feed".to_owned(), NOW)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_cannot_be_made_is_told_by_the_name_it_was_given_and_leaves_no_part_behind() {
+    let (folder, path) = folder();
+    let copy = backup(&folder).await;
+    let served = folder.path().join("served.db");
+    let nowhere = folder.path().join("nowhere/copy.db");
+    let said = back_up(&served, &nowhere, NOW).await.unwrap_err().to_string();
+    assert!(said.contains("its folder must exist") && !said.contains(".partial"), "{said}");
+    let said = back_up(folder.path(), &folder.path().join("b.db"), NOW).await.unwrap_err().to_string();
+    assert!(said.contains("set store.url to a file's path"), "{said}");
+
+    // The copy cannot take its place: a folder is there.
+    let coming = folder.path().join("gateway.db.restoring");
+    std::fs::create_dir(&coming).unwrap();
+    let why = restore(&path, &copy, ("feed".to_owned(), NOW)).await.unwrap_err();
+    assert!(matches!(why, BackupError::File { .. }), "{why:?}");
+    assert!(!folder.path().join("gateway.db.restoring.partial").exists());
+
+    let place = folder.path().join("folder");
+    std::fs::create_dir(&place).unwrap();
+    let why = restore(&place, &copy, ("feed".to_owned(), NOW)).await.unwrap_err();
+    assert!(why.to_string().contains("set store.url to a file's path"), "{why}");
+    assert!(place.is_dir(), "it is not moved aside");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,6 +32,9 @@ pub(in crate::domain::checkout) fn fulfill(
     let left = unsent(quote, book);
     let items = if rest { left.clone() } else { summed(&fulfillment.items) };
     for sent in &items {
+        if !quote.lines.iter().any(|line| line.item == sent.item) {
+            return Err(Rejection::NotOrdered(sent.item.clone()));
+        }
         let available = left.iter().find(|left| left.item == sent.item).map_or(0, |left| left.quantity);
         if sent.quantity == 0 || sent.quantity > available {
             return Err(Rejection::NotThatMany { item: sent.item.clone(), left: available });

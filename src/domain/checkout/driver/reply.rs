@@ -54,6 +54,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::GoneBack
         | Rejection::RefundUnderWay
         | Rejection::ReferenceTaken(_)
+        | Rejection::NotOrdered(_)
         | Rejection::NotThatMany { .. }
         | Rejection::NothingToSend
         | Rejection::NotFrozen(_)
