@@ -67,9 +67,9 @@ impl<'a> Line<'a> {
         let (status, outcome) = (response.status, response.ended.as_str());
         match &response.why {
             Some(Why { code, cause }) => {
-                Self { status, outcome, code: Some(code), cause: cause.clone(), ..self }
+                Self { outcome, code: Some(code), cause: cause.clone(), status, ..self }
             }
-            None => Self { status, outcome, ..self },
+            None => Self { outcome, status, ..self },
         }
     }
 
