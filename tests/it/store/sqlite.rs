@@ -233,7 +233,7 @@ async fn a_backup_that_may_not_be_read_is_never_called_damaged() {
     let around = folder.path().join("around.db");
     std::os::unix::fs::symlink(&around, &around).unwrap();
     let mut barred = vec![around];
-    std::fs::set_permissions(&copy, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&copy, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     if std::fs::File::open(&copy).is_err() {
         barred.push(copy.clone());
     }
