@@ -127,6 +127,7 @@ fn known_cause(rejection: &Rejection, view: &MerchantView) -> Option<String> {
         | Rejection::GoneBack
         | Rejection::RefundUnderWay
         | Rejection::ReferenceTaken(_)
+        | Rejection::NotOrdered(_)
         | Rejection::NotThatMany { .. }
         | Rejection::NothingToSend
         | Rejection::NotFrozen(_)
