@@ -116,6 +116,7 @@ impl Gateway {
     }
 
     /// What kept other merchants out.
+    #[cfg(feature = "emulator")]
     pub(super) fn problems(&self) -> &[Diagnostic] {
         &self.opened.problems
     }

@@ -83,6 +83,7 @@ fn a_remembered_account_counts_only_for_the_key_that_it_was_verified_with() {
     let shop = world.shops.iter_mut().find(|shop| shop.id == SHOP).unwrap();
     shop.account.secret_keys[0].key = "sk_test_canaryNewKey".to_owned();
     world.start_until("stripe_key_refused", 1);
+    world.wait_for("stripe_account_remembered", 1);
     let remembered = world.log().matches("stripe_account_remembered").count();
     assert_eq!(remembered, 1, "only the other shop's: {}", world.log());
 }
