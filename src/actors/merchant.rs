@@ -24,6 +24,7 @@ use crate::domain::merchant::{MerchantView, PaymentsOff, Records};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{MerchantLimiter, StripeGate};
 use crate::stripe::{KeyNews, KeyWatch, SellerAccount};
+use crate::telemetry::millis;
 
 /// The first and the longest pause between tries to learn the account.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -173,7 +174,7 @@ impl MerchantActor {
     }
 
     /// The actor that goes on where this one died. It waits before it verifies, as after any failure.
-    fn successor(&mut self) -> Self {
+    fn successor(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             services: Arc::clone(&self.services),
@@ -301,6 +302,8 @@ impl Actor for MerchantActor {
         if self.pause == FIRST_PAUSE {
             ctx.notify(Recall);
         } else {
+            let next_try_ms = millis(self.pause);
+            tracing::warn!(merchant = %self.shared.tenant.merchant, next_try_ms, "merchant_actor_restarted");
             ctx.notify_later(Recall, self.pause);
         }
     }

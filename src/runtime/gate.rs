@@ -81,8 +81,10 @@ impl StripeGate {
     /// Lets a payment that is not begun yet ask Stripe; it keeps its place while it asks, and says [`StripeGate::saw`] what came
     /// of it. No network takes the places of all others, and none of them is one of those that are begun.
     pub async fn admit(&self, network: Option<IpAddr>) -> Result<Admitted<'_>, TurnedAway> {
+        // The turn first: whoever waits for one of this merchant's holds no place of another's.
         let admitting = async {
-            Admitted { _place: self.places.payment().await, _turn: self.newcomers.turn(network).await }
+            let turn = self.newcomers.turn(network).await;
+            Admitted { _turn: turn, _place: self.places.payment().await }
         };
         let admitted = tokio::time::timeout(PATIENCE, admitting).await.map_err(|_| TurnedAway)?;
         if self.breaker().lets_through(Instant::now()) { Ok(admitted) } else { Err(TurnedAway) }
@@ -267,6 +269,23 @@ mod tests {
         drop(gate.admit(None).await);
         tokio::time::advance(LONGEST_PAUSE).await;
         assert!(gate.admit(None).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn payments_that_wait_for_their_turn_at_one_merchant_hold_no_place_of_another() {
+        let places = Arc::new(StripePlaces::within(Some(0)));
+        let (crowded, other) = (StripeGate::new(Arc::clone(&places)), StripeGate::new(places));
+        let mut held = Vec::new();
+        while let Ok(admitted) = crowded.admit(None).await {
+            held.push(admitted);
+        }
+        let waiting = futures_util::future::join_all((0..50).map(|_| crowded.admit(None)));
+        let elsewhere = async {
+            tokio::task::yield_now().await;
+            tokio::time::timeout(Duration::from_millis(1), other.admit(None)).await
+        };
+        let (_, admitted) = futures_util::future::join(waiting, elsewhere).await;
+        assert!(matches!(admitted, Ok(Ok(_))), "it waits for nobody");
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
-
 use tokio::time::Instant;
 
 use crate::domain::merchant::Limits;
