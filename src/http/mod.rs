@@ -1,5 +1,5 @@
 //! The listeners. Must not decide anything about a checkout: handlers translate, handles answer.
 
 pub mod admin;
-mod connections;
+mod listener;
 pub mod public;

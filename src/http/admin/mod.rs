@@ -21,11 +21,11 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::ErrorHandlers;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 
 pub use probes::{LeftOut, Probes};
 
-use super::connections;
+use super::listener::{self, Listening};
 use crate::actors::Directory;
 use crate::config::admin_token::AdminToken;
 use crate::ports::Clock;
@@ -33,6 +33,9 @@ use problem::Problem;
 
 /// How long a client may take to send its request's head.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// The largest body.
 const MAX_BODY: usize = 64 * 1024;
@@ -50,7 +53,14 @@ pub struct Admin {
 /// Serves on a bound listener until it is stopped.
 pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Result<Server> {
     let (admin, probes) = (web::Data::new(admin), web::Data::new(probes));
-    let server = HttpServer::new(move || {
+    let listening = Listening {
+        workers: 1,
+        connections: listener::OF_ADMIN,
+        head_deadline: HEAD_DEADLINE,
+        keep_alive: KEEP_ALIVE,
+        grace_seconds: 1,
+    };
+    listener::serve(listener, listening, move || {
         App::new()
             .app_data(admin.clone())
             .app_data(probes.clone())
@@ -68,13 +78,6 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
             )
             .default_service(web::to(nothing_here))
     })
-    .workers(1)
-    .max_connections(connections::OF_ADMIN)
-    .client_request_timeout(HEAD_DEADLINE)
-    .shutdown_timeout(1)
-    .disable_signals()
-    .listen(listener)?;
-    Ok(server.run())
 }
 
 async fn nothing_here() -> Result<actix_web::HttpResponse, Problem> {

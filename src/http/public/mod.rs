@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, web};
 use ipnet::IpNet;
 
-use super::connections;
+use super::listener::{self, Listening};
 use crate::actors::Directory;
 use crate::ports::Clock;
 use network::Proxies;
@@ -65,26 +65,23 @@ pub fn serve(
     settings: PublicSettings,
     clock: Arc<dyn Clock>,
 ) -> std::io::Result<Server> {
-    let (workers, grace) = (settings.workers.max(1), settings.grace_seconds);
+    let workers = settings.workers.max(1);
+    let listening = Listening {
+        workers,
+        connections: listener::of_each_worker(workers),
+        head_deadline: HEAD_DEADLINE,
+        keep_alive: KEEP_ALIVE,
+        grace_seconds: settings.grace_seconds,
+    };
     let proxies = Proxies::new(settings.trusted_proxies.clone());
     let public = web::Data::new(Public { directory, settings, proxies, clock });
-    let server = HttpServer::new(move || {
+    listener::serve(listener, listening, move || {
         App::new()
             .app_data(public.clone())
             .service(web::scope("/t/{tenant}").configure(pages))
             .configure(pages)
             .default_service(web::to(not_found))
     })
-    .workers(workers)
-    .max_connections(connections::of_each_worker(workers))
-    .client_request_timeout(HEAD_DEADLINE)
-    // A client that hangs up is noticed at once, and its request is dropped; by default it would be carried on.
-    .h1_allow_half_closed(false)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(grace)
-    .disable_signals()
-    .listen(listener)?;
-    Ok(server.run())
 }
 
 /// What a merchant answers, on its own host or under its prefix.

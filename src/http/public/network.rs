@@ -3,17 +3,16 @@
 //! Invariant: only a proxy that the configuration names is believed; whatever others write into the header counts for
 //! nothing.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::HttpRequest;
 use ipnet::IpNet;
 
+use crate::http::listener::network;
+
 /// Where proxies write whom they have a request from, each behind the one before.
 const FORWARDED_FOR: &str = "x-forwarded-for";
-
-/// How much of an IPv6 address tells a network: what one customer of a provider has at least.
-const NETWORK_OF_IPV6: u128 = !0 << 64;
 
 /// Which proxies are believed.
 #[derive(Debug)]
@@ -70,13 +69,6 @@ fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
     address.ok().map(|address| address.to_canonical())
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(whole) => IpAddr::V6(Ipv6Addr::from_bits(whole.to_bits() & NETWORK_OF_IPV6)),
-    }
 }
 
 #[cfg(test)]

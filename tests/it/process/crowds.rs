@@ -1,11 +1,11 @@
-//! Connections of strangers who say nothing, to a process with few descriptors.
+//! Connections of strangers who say nothing, or not all, to a process with few descriptors.
 
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, join_all, select};
 use futures_util::stream::FuturesUnordered;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::buys;
@@ -14,33 +14,49 @@ use crate::support::world::{World, usual_shops};
 /// How many connections the public listener takes under the limit below.
 const TAKEN: usize = 64;
 
+/// What strangers send: nothing, a request without its end, a request without its body.
+const BEGINNINGS: [&str; 3] = [
+    "",
+    "POST /mcp HTTP/1.1\r\nHost: shop.example\r\nX-Long: ",
+    "POST /t/harbor-coffee/mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+];
+
 #[tokio::test]
-async fn strangers_who_open_connections_and_say_nothing_are_closed_and_a_shopper_pays() {
+async fn strangers_who_never_finish_a_request_give_way_to_a_shopper_at_once_and_are_closed_later() {
     let mut world = World::closed(usual_shops());
     world.wrapper = ["/bin/sh", "-c", "ulimit -n 320; exec \"$@\"", "sh"].map(str::to_owned).to_vec();
     world.settings.push(("GATEWAY__PUBLIC__WORKERS", "1"));
     world.start_gateway();
     let address = world.url("").replace("http://", "");
-    let idle = join_all((0..TAKEN + 20).map(|_| TcpStream::connect(address.as_str()))).await;
-    let closing: FuturesUnordered<_> = idle
+    let strangers = join_all((0..3 * TAKEN).map(async |number| {
+        let mut stranger = TcpStream::connect(address.as_str()).await.unwrap();
+        // One that has given way already hears nothing of what it says.
+        let _ = stranger.write_all(BEGINNINGS[number % BEGINNINGS.len()].as_bytes()).await;
+        stranger
+    }))
+    .await;
+    let closing: FuturesUnordered<_> = strangers
         .into_iter()
-        .map(async |stranger| {
+        .map(async |mut stranger| {
             let mut heard = Vec::new();
             // Closed with an answer or without one, by a reset or not.
-            let _ = stranger.unwrap().read_to_end(&mut heard).await;
-            assert!(
-                heard.is_empty() || heard.starts_with(b"HTTP/1.1 408 "),
-                "{}",
-                String::from_utf8_lossy(&heard)
-            );
+            let _ = stranger.read_to_end(&mut heard).await;
+            String::from_utf8_lossy(&heard).into_owned()
         })
         .collect();
-    // All that were there first: whoever came after them has as long again.
-    let both = join(closing.take(TAKEN).count(), buys(&world));
-    let (closed, _) = tokio::time::timeout(Duration::from_mins(1), both)
-        .await
-        .expect("the strangers are closed, the shopper pays");
-    assert_eq!(closed, TAKEN);
+    // Whoever waited for the strangers' ten seconds would hear of one whose time is over.
+    let mut gave_way = 0;
+    let mut closing = closing.inspect(|heard| gave_way += usize::from(heard.is_empty()));
+    let timed_out = std::pin::pin!(
+        closing.by_ref().skip_while(|heard| std::future::ready(heard.is_empty())).into_future()
+    );
+    assert!(
+        matches!(select(timed_out, std::pin::pin!(buys(&world))).await, Either::Right(_)),
+        "a shopper waited"
+    );
+    let rest = tokio::time::timeout(Duration::from_mins(1), closing.count()).await;
+    assert!(rest.is_ok(), "every stranger is closed in the end");
+    assert!((2 * TAKEN..3 * TAKEN).contains(&gave_way), "{gave_way}");
     assert_eq!(world.ledger().len(), 1);
     assert_eq!(world.terminate(), Some(0));
 }

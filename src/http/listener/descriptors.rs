@@ -10,10 +10,10 @@ const KEPT_BACK: usize = 192;
 const FEWEST: usize = 64;
 
 /// The most connections of the admin listener, in each of its workers.
-pub(super) const OF_ADMIN: usize = 64;
+pub(in crate::http) const OF_ADMIN: usize = 64;
 
 /// The most connections of each of the public listener's workers.
-pub(super) fn of_each_worker(workers: usize) -> usize {
+pub(in crate::http) fn of_each_worker(workers: usize) -> usize {
     share(descriptor_limit(), workers)
 }
 

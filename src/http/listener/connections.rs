@@ -1,0 +1,193 @@
+//! The connections of one worker. When they are as many as it may have, one that waits for its client gives way.
+//!
+//! A connection waits for its client until a request has come whole, and again once it is answered. The one that gives
+//! way is of the network that has the most of them waiting, and of these the one that has waited longest: whoever opens
+//! many closes their own. A connection whose request is being answered never gives way.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use futures_util::future::AbortHandle;
+
+/// The connections of a worker, which has one thread.
+pub(super) struct Connections {
+    most: usize,
+    open: RefCell<Open>,
+    /// Counts connections and waits, so that an earlier one has the smaller number.
+    count: Cell<u64>,
+}
+
+#[derive(Default)]
+struct Open {
+    closing: HashMap<u64, AbortHandle>,
+    /// Those that wait, of each network: since when, and which.
+    waiting: HashMap<IpAddr, BTreeMap<u64, u64>>,
+    /// The networks of those that wait: how many wait, and since when the first.
+    networks: BTreeSet<(usize, Reverse<u64>, IpAddr)>,
+}
+
+/// One connection, for as long as it is open.
+pub(super) struct Connection {
+    id: u64,
+    network: IpAddr,
+    /// Since when it waits for its client; `None` while its request is being answered.
+    waits: Cell<Option<u64>>,
+    all: Rc<Connections>,
+}
+
+impl Connections {
+    /// None yet, and room for so many.
+    pub(super) fn up_to(most: usize) -> Rc<Self> {
+        Rc::new(Self { most, open: RefCell::default(), count: Cell::new(0) })
+    }
+
+    /// Takes a connection in; `closing` closes it. If it fills the last place, another one makes room for the next.
+    pub(super) fn admit(self: &Rc<Self>, network: IpAddr, closing: AbortHandle) -> Rc<Connection> {
+        let connection =
+            Connection { id: self.next(), network, waits: Cell::new(None), all: Rc::clone(self) };
+        let full = {
+            let mut open = self.open.borrow_mut();
+            open.closing.insert(connection.id, closing);
+            open.closing.len() >= self.most
+        };
+        if full {
+            self.make_room();
+        }
+        connection.waits_for_its_client();
+        Rc::new(connection)
+    }
+
+    /// Closes the connection that gives way, if any waits. Its place is free when its future has been dropped.
+    fn make_room(&self) {
+        let open = self.open.borrow();
+        let first = open.networks.last().and_then(|(_, _, network)| open.waiting[network].values().next());
+        if let Some(closing) = first.and_then(|id| open.closing.get(id)) {
+            closing.abort();
+        }
+    }
+
+    fn next(&self) -> u64 {
+        self.count.update(|count| count + 1);
+        self.count.get()
+    }
+}
+
+impl Open {
+    /// Changes who waits of a network, and where the network stands among the others.
+    fn change(&mut self, network: IpAddr, change: impl FnOnce(&mut BTreeMap<u64, u64>)) {
+        let waiting = self.waiting.entry(network).or_default();
+        let place = |waiting: &BTreeMap<u64, u64>| {
+            waiting.keys().next().map(|since| (waiting.len(), Reverse(*since), network))
+        };
+        if let Some(before) = place(waiting) {
+            self.networks.remove(&before);
+        }
+        change(waiting);
+        match place(waiting) {
+            Some(now) => {
+                self.networks.insert(now);
+            }
+            None => {
+                self.waiting.remove(&network);
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// From now on it waits for its client.
+    pub(super) fn waits_for_its_client(&self) {
+        self.stops_waiting();
+        let since = self.all.next();
+        self.waits.set(Some(since));
+        self.all.open.borrow_mut().change(self.network, |waiting| {
+            waiting.insert(since, self.id);
+        });
+    }
+
+    /// From now on its request is being answered.
+    pub(super) fn stops_waiting(&self) {
+        if let Some(since) = self.waits.take() {
+            self.all.open.borrow_mut().change(self.network, |waiting| {
+                waiting.remove(&since);
+            });
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.stops_waiting();
+        self.all.open.borrow_mut().closing.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Client {
+        connection: Rc<Connection>,
+        closing: AbortHandle,
+    }
+
+    fn client(all: &Rc<Connections>, network: &str) -> Client {
+        let (closing, _) = AbortHandle::new_pair();
+        Client { connection: all.admit(network.parse().unwrap(), closing.clone()), closing }
+    }
+
+    fn closed(clients: &[&Client]) -> Vec<bool> {
+        clients.iter().map(|client| client.closing.is_aborted()).collect()
+    }
+
+    #[test]
+    fn the_last_place_is_made_free_by_the_one_that_has_waited_longest() {
+        let all = Connections::up_to(3);
+        let (first, second) = (client(&all, "192.0.2.1"), client(&all, "192.0.2.1"));
+        assert_eq!(closed(&[&first, &second]), [false, false]);
+        first.connection.stops_waiting();
+        first.connection.waits_for_its_client();
+        let third = client(&all, "192.0.2.1");
+        assert_eq!(closed(&[&first, &second, &third]), [false, true, false]);
+        drop(second);
+        let fourth = client(&all, "192.0.2.1");
+        assert_eq!(closed(&[&first, &third, &fourth]), [true, false, false]);
+    }
+
+    #[test]
+    fn a_network_with_many_connections_closes_its_own() {
+        let all = Connections::up_to(4);
+        let shopper = client(&all, "198.51.100.1");
+        let (first, second) = (client(&all, "192.0.2.1"), client(&all, "192.0.2.1"));
+        let third = client(&all, "192.0.2.1");
+        assert_eq!(closed(&[&shopper, &first, &second, &third]), [false, true, false, false]);
+    }
+
+    #[test]
+    fn a_connection_whose_request_is_being_answered_never_gives_way() {
+        let all = Connections::up_to(2);
+        let first = client(&all, "192.0.2.1");
+        first.connection.stops_waiting();
+        let second = client(&all, "192.0.2.1");
+        assert_eq!(closed(&[&first, &second]), [false, false]);
+        first.connection.waits_for_its_client();
+        drop(second);
+        let third = client(&all, "192.0.2.1");
+        assert_eq!(closed(&[&first, &third]), [true, false]);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_connection_that_has_ended() {
+        let all = Connections::up_to(2);
+        for _ in 0..10 {
+            let client = client(&all, "192.0.2.1");
+            client.connection.stops_waiting();
+            client.connection.waits_for_its_client();
+        }
+        let open = all.open.borrow();
+        assert_eq!((open.closing.len(), open.waiting.len(), open.networks.len()), (0, 0, 0));
+    }
+}
