@@ -2,13 +2,14 @@
 
 import { defineConfig } from 'vite';
 import { onePage } from './scripts/one_page.mjs';
+import { tables } from './scripts/tables.mjs';
 
 export default defineConfig({
   // Environment files and public folders would let the surroundings into the bytes.
   envDir: false,
   publicDir: false,
   logLevel: 'warn',
-  plugins: [onePage()],
+  plugins: [tables(), onePage()],
   build: {
     target: ['chrome111', 'safari16.4', 'firefox115'],
     outDir: 'dist',

@@ -123,6 +123,7 @@ fn known_cause(rejection: &Rejection, view: &MerchantView) -> Option<String> {
         | Rejection::Token(_)
         | Rejection::NotPaid(_)
         | Rejection::RefundTooLarge { .. }
+        | Rejection::RefundNotAWholeStep { .. }
         | Rejection::NothingToRefund
         | Rejection::GoneBack
         | Rejection::RefundUnderWay

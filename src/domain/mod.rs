@@ -11,6 +11,7 @@ pub mod address;
 pub mod cart;
 pub mod catalog;
 pub mod checkout;
+mod currency;
 pub mod ids;
 pub mod merchant;
 pub mod money;

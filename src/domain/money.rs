@@ -1,152 +1,10 @@
 //! Money: an integer count of minor units and a currency, with checked arithmetic only.
-//!
-//! Exponents are Stripe's, not ISO 4217's: Stripe charges MGA without decimals and ISK with two.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Stripe's zero-decimal currencies (docs.stripe.com/currencies). UGX is listed both ways there and is refused.
-const ZERO_DECIMAL: [&str; 15] =
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
-
-/// Stripe's three-decimal currencies, whose last digit must be zero.
-const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
-
-/// The other currencies that Stripe charges in; all have two decimals there.
-const TWO_DECIMAL: &str = "usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp \
-    byn bzd cad cdf chf cny cop crc cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl htg \
-    huf idr ils inr isk jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr \
-    mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sos srd std \
-    szl thb tjs top try ttd twd tzs uah uyu uzs wst xcd yer zar zmw";
-
-/// Stripe's least charge, in minor units, where it is published (docs.stripe.com/currencies#minimum-and-maximum).
-const MINIMUM_CHARGES: [(&str, i64); 23] = [
-    ("usd", 50),
-    ("aed", 200),
-    ("aud", 50),
-    ("brl", 50),
-    ("cad", 50),
-    ("chf", 50),
-    ("czk", 1500),
-    ("dkk", 250),
-    ("eur", 50),
-    ("gbp", 30),
-    ("hkd", 400),
-    ("huf", 17_500),
-    ("inr", 50),
-    ("jpy", 50),
-    ("mxn", 1000),
-    ("myr", 200),
-    ("nok", 300),
-    ("nzd", 50),
-    ("pln", 200),
-    ("ron", 200),
-    ("sek", 300),
-    ("sgd", 50),
-    ("thb", 1000),
-];
-
-/// Stripe takes amounts of at most eight digits.
-const MAXIMUM_CHARGE: i64 = 99_999_999;
-
-/// A currency that Stripe charges in; lower-case ISO 4217 code.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Currency([u8; 3]);
-
-/// Why a text is no currency of ours.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CurrencyError {
-    /// Not a code that Stripe charges in.
-    #[error(
-        "\"{0}\" is not a currency that Stripe charges in; use a three-letter ISO 4217 code such as \"usd\""
-    )]
-    Unknown(String),
-    /// UGX: Stripe documents two different exponents for it.
-    #[error("\"ugx\" is not supported: Stripe documents two different minor units for it")]
-    Ambiguous,
-}
-
-impl Currency {
-    /// The code in lower case, as Stripe writes it and as we store it.
-    #[must_use]
-    pub fn code(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("???")
-    }
-
-    /// The code in upper case, as the payment sheet shows it.
-    #[must_use]
-    pub fn upper(&self) -> String {
-        self.code().to_ascii_uppercase()
-    }
-
-    /// How many decimals the major unit has at Stripe: 0, 2 or 3.
-    #[must_use]
-    pub fn exponent(&self) -> u32 {
-        if ZERO_DECIMAL.contains(&self.code()) {
-            0
-        } else if THREE_DECIMAL.contains(&self.code()) {
-            3
-        } else {
-            2
-        }
-    }
-
-    /// Stripe's least charge in this currency; one minor unit where none is published.
-    #[must_use]
-    pub fn minimum_charge(&self) -> Money {
-        let minor =
-            MINIMUM_CHARGES.iter().find(|(code, _)| *code == self.code()).map_or(1, |(_, minor)| *minor);
-        Money { minor, currency: *self }
-    }
-}
-
-impl FromStr for Currency {
-    type Err = CurrencyError;
-
-    /// Reads a code in any case.
-    fn from_str(text: &str) -> Result<Self, CurrencyError> {
-        let lower = text.to_ascii_lowercase();
-        if lower == "ugx" {
-            return Err(CurrencyError::Ambiguous);
-        }
-        let code = lower.as_str();
-        let known = ZERO_DECIMAL.contains(&code)
-            || THREE_DECIMAL.contains(&code)
-            || TWO_DECIMAL.split_ascii_whitespace().any(|known| known == code);
-        match <[u8; 3]>::try_from(lower.as_bytes()) {
-            Ok(bytes) if known => Ok(Self(bytes)),
-            Ok(_) | Err(_) => Err(CurrencyError::Unknown(text.to_owned())),
-        }
-    }
-}
-
-impl TryFrom<String> for Currency {
-    type Error = CurrencyError;
-    fn try_from(text: String) -> Result<Self, CurrencyError> {
-        text.parse()
-    }
-}
-
-impl From<Currency> for String {
-    fn from(currency: Currency) -> Self {
-        currency.code().to_owned()
-    }
-}
-
-impl fmt::Debug for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-impl fmt::Display for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
+pub use super::currency::{Currency, CurrencyError};
 
 /// An amount of money: integer minor units of a currency. May be negative in between, never in a quote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -177,21 +35,18 @@ pub enum MoneyError {
         /// The least that Stripe charges.
         minimum: Money,
     },
-    /// More than Stripe's eight digits.
+    /// More than Stripe's greatest charge.
     #[error("{0} is more than can be charged at once")]
     AboveMaximum(Money),
-    /// A three-decimal amount whose last digit is not zero.
-    #[error("{0} must be a multiple of ten minor units, as Stripe demands of three-decimal currencies")]
-    NotAMultipleOfTen(Money),
+    /// Not a whole step of its currency.
+    #[error(
+        "{0} is no amount that Stripe charges: amounts in {code} are multiples of {step} minor units",
+        code = .0.currency.upper(), step = .0.currency.step().minor
+    )]
+    NotAWholeStep(Money),
 }
 
 impl Money {
-    /// The least amount of this currency that Stripe takes as a part of another.
-    #[must_use]
-    pub fn least(&self) -> Self {
-        Self { minor: if self.currency.exponent() == 3 { 10 } else { 1 }, currency: self.currency }
-    }
-
     /// An amount of minor units.
     #[must_use]
     pub const fn new(minor: i64, currency: Currency) -> Self {
@@ -232,13 +87,12 @@ impl Money {
         Ok(Self { minor, ..self })
     }
 
-    /// The share of the amount that `rate` says, rounded half up to the smallest step the currency is charged in:
-    /// one minor unit, or ten for three-decimal currencies.
+    /// The share of the amount that `rate` says, rounded half up to the smallest step the currency is charged in.
     pub fn share(self, rate: Rate) -> Result<Self, MoneyError> {
         if self.minor < 0 {
             return Err(MoneyError::Negative);
         }
-        let step = if self.currency.exponent() == 3 { 10 } else { 1 };
+        let step = i128::from(self.currency.step().minor);
         let whole = i128::from(Rate::ONE.0) * step;
         let product = i128::from(self.minor) * i128::from(rate.0);
         let minor = (product + whole / 2) / whole * step;
@@ -251,7 +105,7 @@ impl Money {
         if self.minor < minimum.minor {
             return Err(MoneyError::BelowMinimum { amount: self, minimum });
         }
-        if self.minor > MAXIMUM_CHARGE {
+        if self.minor > self.currency.maximum_charge().minor {
             return Err(MoneyError::AboveMaximum(self));
         }
         self.well_formed()
@@ -262,8 +116,8 @@ impl Money {
         if self.minor < 0 {
             return Err(MoneyError::Negative);
         }
-        if self.currency.exponent() == 3 && self.minor % 10 != 0 {
-            return Err(MoneyError::NotAMultipleOfTen(self));
+        if self.minor % self.currency.step().minor != 0 {
+            return Err(MoneyError::NotAWholeStep(self));
         }
         Ok(self)
     }
@@ -349,16 +203,6 @@ mod tests {
     }
 
     #[test]
-    fn exponents_are_stripes_and_not_isos() {
-        for (code, exponent) in [("usd", 2), ("jpy", 0), ("mga", 0), ("isk", 2), ("kwd", 3)] {
-            assert_eq!(code.parse::<Currency>().unwrap().exponent(), exponent, "{code}");
-        }
-        assert_eq!("UGX".parse::<Currency>(), Err(CurrencyError::Ambiguous));
-        assert!("usdollar".parse::<Currency>().is_err());
-        assert!("".parse::<Currency>().is_err());
-    }
-
-    #[test]
     fn sums_never_mix_currencies_or_wrap() {
         assert_eq!(money(1, "usd").plus(money(2, "usd")), Ok(money(3, "usd")));
         assert!(matches!(money(1, "usd").plus(money(2, "eur")), Err(MoneyError::CurrencyMismatch(..))));
@@ -373,6 +217,7 @@ mod tests {
         assert_eq!(money(200, "usd").share(Rate::from_percent("0.25").unwrap()), Ok(money(1, "usd")));
         assert_eq!(money(199, "usd").share(Rate::from_percent("0.25").unwrap()), Ok(money(0, "usd")));
         assert_eq!(money(1000, "kwd").share(rate), Ok(money(90, "kwd")));
+        assert_eq!(money(100_000, "isk").share(rate), Ok(money(8900, "isk")));
         assert_eq!(money(i64::MAX, "usd").share(Rate::ONE), Ok(money(i64::MAX, "usd")));
     }
 
@@ -393,7 +238,10 @@ mod tests {
         assert!(matches!(money(49, "usd").chargeable(), Err(MoneyError::BelowMinimum { .. })));
         assert!(matches!(money(0, "brl").chargeable(), Err(MoneyError::BelowMinimum { .. })));
         assert!(matches!(money(100_000_000, "usd").chargeable(), Err(MoneyError::AboveMaximum(_))));
-        assert!(matches!(money(1001, "kwd").chargeable(), Err(MoneyError::NotAMultipleOfTen(_))));
+        assert!(matches!(money(1001, "kwd").chargeable(), Err(MoneyError::NotAWholeStep(_))));
+        assert!(matches!(money(150_050, "isk").chargeable(), Err(MoneyError::NotAWholeStep(_))));
+        assert!(money(150_000, "isk").chargeable().is_ok());
+        assert!(money(100_000_000, "idr").chargeable().is_ok());
         assert!(money(50, "usd").chargeable().is_ok());
     }
 

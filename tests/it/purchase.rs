@@ -1,6 +1,7 @@
 //! Whole purchases: the real binary, real HTTP, a real database, an emulated Stripe.
 
 mod clients;
+mod currencies;
 
 use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};

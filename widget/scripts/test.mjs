@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'vite';
+import { tables } from './tables.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
 const outDir = join(root, 'node_modules/.cache/tests');
@@ -14,6 +15,7 @@ await build({
   root,
   configFile: false,
   logLevel: 'warn',
+  plugins: [tables()],
   build: {
     ssr: true,
     outDir,

@@ -1,18 +1,11 @@
 // Amounts as a person reads them. An amount is an integer of minor units; nothing here adds, rounds or divides: digits
 // are only placed before and behind the decimal mark, and Intl writes them in the shopper's way.
 
-// How many decimals a major unit has is Stripe's to say, not ISO 4217's: Stripe charges MGA without decimals, ISK with
-// two (docs.stripe.com/currencies).
-const ZERO_DECIMAL = new Set([
-  'BIF', 'CLP', 'DJF', 'GNF', 'JPY', 'KMF', 'KRW', 'MGA', 'PYG', 'RWF', 'VND', 'VUV', 'XAF', 'XOF', 'XPF',
-]);
-const THREE_DECIMAL = new Set(['BHD', 'JOD', 'KWD', 'OMR', 'TND']);
+import digits from 'virtual:digits';
 
-/** How many decimals the currency's major unit has at Stripe. */
+/** How many decimals the currency's major unit has. Stripe says so, not ISO 4217: MGA is charged without, ISK with two. */
 export function exponent(currency: string): 0 | 2 | 3 {
-  const code = currency.toUpperCase();
-  if (ZERO_DECIMAL.has(code)) return 0;
-  return THREE_DECIMAL.has(code) ? 3 : 2;
+  return digits[currency.toUpperCase()] ?? 2;
 }
 
 /** The amount as a decimal number in text: `1850` of USD is `18.50`. */

@@ -323,13 +323,18 @@ fn read_mode(root: &Section<'_>) -> Option<Mode> {
 
 fn read_currency(root: &Section<'_>) -> Option<Currency> {
     let field = root.required("currency", "write a three-letter code, such as \"usd\"")?;
-    let text = field.text()?;
-    let currency = text.parse().ok();
-    if currency.is_none() {
-        field.refuse(
-            format!("names no currency that can be charged: {}", quoted(text)),
-            "write a three-letter ISO 4217 code, such as \"usd\"",
+    let currency: Currency = match field.text()?.parse() {
+        Ok(currency) => currency,
+        Err(error) => {
+            field.refuse(error.to_string(), "write a three-letter ISO 4217 code, such as \"usd\"");
+            return None;
+        }
+    };
+    if let Some(newer) = currency.replaced_by() {
+        field.warn(
+            format!("names the {}, which has been replaced by the {}", currency.name(), newer.name()),
+            format!("write \"{newer}\", with prices in it"),
         );
     }
-    currency
+    Some(currency)
 }

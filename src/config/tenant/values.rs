@@ -190,7 +190,7 @@ impl Amounts {
         let amount = self.read(field)?;
         warn_of_major_units(field, amount);
         match amount.chargeable() {
-            Err(error @ (MoneyError::AboveMaximum(_) | MoneyError::NotAMultipleOfTen(_))) => {
+            Err(error @ (MoneyError::AboveMaximum(_) | MoneyError::NotAWholeStep(_))) => {
                 field.refuse(format!("is no price: {error}"), self.example());
                 None
             }
@@ -239,7 +239,7 @@ impl Amounts {
 
     fn example(self) -> String {
         let Some(currency) = self.0 else { return "write minor units, such as 599 for 5.99 USD".to_owned() };
-        let amount = Money::new(if currency.exponent() == 3 { 5990 } else { 599 }, currency);
+        let amount = Money::new(599 * currency.step().minor, currency);
         format!("write minor units, such as {} for {amount}", amount.minor)
     }
 }

@@ -215,11 +215,17 @@ pub enum Rejection {
     /// More than what was paid, or nothing.
     #[error(
         "a refund is at least {} and at most {} in minor units of {}, which is what has not been refunded yet",
-        left.least().minor, left.minor, left.currency
+        left.currency.step().minor, left.minor, left.currency
     )]
     RefundTooLarge {
         /// What is left.
         left: Money,
+    },
+    /// Not a whole step of the currency.
+    #[error("a refund in {} is a multiple of {} minor units", step.currency.upper(), step.minor)]
+    RefundNotAWholeStep {
+        /// The step.
+        step: Money,
     },
     /// Nothing is left to refund.
     #[error(
@@ -314,6 +320,7 @@ impl Rejection {
             Self::TooManyPayments => "too_many_payments",
             Self::NotPaid(_) => "not_paid",
             Self::RefundTooLarge { .. } => "refund_too_large",
+            Self::RefundNotAWholeStep { .. } => "refund_not_a_whole_step",
             Self::NothingToRefund => "nothing_to_refund",
             Self::GoneBack => "gone_back",
             Self::RefundUnderWay => "refund_under_way",
@@ -357,6 +364,7 @@ impl Rejection {
             | Self::Token(_)
             | Self::NotPaid(_)
             | Self::RefundTooLarge { .. }
+            | Self::RefundNotAWholeStep { .. }
             | Self::NothingToRefund
             | Self::GoneBack
             | Self::RefundUnderWay

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::HostMerchant;
 use super::admission::{own_page_only, standing_headers};
 use super::merchant_client::{MerchantClient, Message, Shopper};
-use super::page::{self, FILES, INDEX, PageFile};
+use super::page::{self, CURRENCIES, FILES, INDEX, PageFile};
 use super::payment::{self, Approval};
 use super::sandbox::{RIGHTS, Sandbox};
 use super::trouble::Trouble;
@@ -65,7 +65,7 @@ pub(super) fn serve(listener: TcpListener, desk: &Arc<Desk>) -> io::Result<actix
             .route("/api/merchants/{merchant}/widgets", web::post().to(prepare_widget))
             .route("/api/merchants/{merchant}/payments", web::post().to(pay))
             .default_service(web::to(async || Err::<HttpResponse, _>(Trouble::NotFound)));
-        for file in [INDEX].into_iter().chain(FILES) {
+        for file in [INDEX, CURRENCIES].into_iter().chain(FILES) {
             app = app.route(file.path, web::get().to(move || async move { serve_file(file) }));
         }
         app

@@ -27,6 +27,13 @@ macro_rules! page_files {
 pub(super) const INDEX: PageFile =
     PageFile { path: "/", content_type: "text/html; charset=utf-8", text: include_str!("page/index.html") };
 
+/// How many decimals a currency has.
+pub(super) const CURRENCIES: PageFile = PageFile {
+    path: "/currencies.json",
+    content_type: "application/json",
+    text: include_str!("../../domain/tables/currencies.json"),
+};
+
 /// What the page loads.
 pub(super) const FILES: [PageFile; 13] = page_files![
     "page.css" as "text/css; charset=utf-8",

@@ -107,6 +107,9 @@ impl From<Rejection> for Problem {
             Rejection::RefundTooLarge { .. } | Rejection::NothingToRefund => {
                 Self::new(StatusCode::CONFLICT, "refund_too_large", text)
             }
+            Rejection::RefundNotAWholeStep { .. } => {
+                Self::new(StatusCode::BAD_REQUEST, "refund_not_a_whole_step", text)
+            }
             Rejection::RefundUnderWay => Self::new(StatusCode::CONFLICT, "refund_under_way", text),
             Rejection::ReferenceTaken(_) => Self::new(StatusCode::CONFLICT, "reference_taken", text),
             Rejection::GoneBack => Self::new(StatusCode::CONFLICT, "order_refunded", text),

@@ -142,11 +142,18 @@ fn prices_follow_the_currencys_own_steps() {
     };
     assert!(parse(&priced("jpy", "1800")).is_ok());
     assert!(parse(&priced("kwd", "1800")).is_ok());
-    assert!(only_problem(&priced("kwd", "1801")).contains("multiple of ten"));
+    assert!(only_problem(&priced("kwd", "1801")).contains("in KWD are multiples of 10 minor units"));
+    assert!(parse(&priced("isk", "180000")).is_ok() && parse(&priced("xcg", "1800")).is_ok());
+    let cents = only_problem(&priced("isk", "180050"));
+    assert!(cents.contains("in ISK are multiples of 100 minor units"), "{cents}");
     assert!(only_problem(&priced("jpy", "1800.0")).contains("write 1800 for 1800 JPY"));
     assert!(only_problem(&priced("usd", "18.00")).contains("write 1800 for 18.00 USD"));
     assert!(only_problem(&priced("usd", "100000000")).contains("more than can be charged"));
-    assert!(only_problem(&priced("ugx", "1800")).starts_with("currency: "));
+    let uncertain = only_problem(&priced("ugx", "1800"));
+    assert!(uncertain.starts_with("currency: names UGX, of which Stripe documents two"), "{uncertain}");
+    assert!(
+        only_problem(&priced("xxx", "1800")).starts_with("currency: names no currency that can be charged")
+    );
 }
 
 #[test]

@@ -84,7 +84,12 @@ impl World {
 
     /// Every sample merchant's shop open instead.
     pub fn of_samples(samples: &[Sample]) -> Self {
-        Self::make(samples.iter().map(Sample::shop).collect(), |_| {}, &[])
+        Self::of_shops(samples.iter().map(Sample::shop).collect())
+    }
+
+    /// These shops open instead.
+    pub fn of_shops(shops: Vec<Shop>) -> Self {
+        Self::make(shops, |_| {}, &[])
     }
 
     /// The same, with more settings, as variables of the environment.

@@ -161,6 +161,10 @@ pub(in crate::domain::checkout) fn refund(
     if minor <= 0 || minor > left {
         return Err(Rejection::RefundTooLarge { left: Money::new(left, paid.currency) });
     }
+    let step = paid.currency.step();
+    if wish.amount.is_some_and(|amount| amount % step.minor != 0) {
+        return Err(Rejection::RefundNotAWholeStep { step });
+    }
     let now = context.moment.now;
     let number = session.book.next_refund();
     let request = RefundRequest { number, reference: wish.reference.clone(), whole: wish.amount.is_none() };

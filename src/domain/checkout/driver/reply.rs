@@ -50,6 +50,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::TooManyPayments
         | Rejection::NotPaid(_)
         | Rejection::RefundTooLarge { .. }
+        | Rejection::RefundNotAWholeStep { .. }
         | Rejection::NothingToRefund
         | Rejection::GoneBack
         | Rejection::RefundUnderWay
