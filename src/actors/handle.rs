@@ -196,11 +196,11 @@ impl MerchantHandle {
     /// Forgets the account that this merchant was paid into before, and verifies the one that its key opens.
     pub async fn forget_account(&self, account: &AccountId) -> Result<Forgetting, StoreError> {
         let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
-        let account = account.clone();
+        let former = account.clone();
         let forgotten =
-            self.stored(async move { services.store.forget_account(&tenant, &account).await }).await?;
+            self.stored(async move { services.store.forget_account(&tenant, &former).await }).await?;
         if forgotten == Forgetting::Forgotten {
-            self.services.payees.release(&self.shared.tenant.merchant);
+            self.services.payees.release(&self.shared.tenant.merchant, account);
             if let Some(actor) = self.actor.load_full() {
                 actor.do_send(VerifyNow);
             }

@@ -85,9 +85,9 @@ impl Payees {
         self.known().watches.insert(merchant, Watch(Box::new(tell)));
     }
 
-    /// The merchant is paid into no account that is known.
-    pub(super) fn release(&self, merchant: &MerchantId) {
-        for payees in self.known().accounts.values_mut() {
+    /// The merchant is no longer paid into an account.
+    pub(super) fn release(&self, merchant: &MerchantId, account: &AccountId) {
+        if let Some(payees) = self.known().accounts.get_mut(account) {
             payees.retain(|payee| payee.merchant != *merchant);
         }
     }
@@ -147,7 +147,19 @@ mod tests {
             payees.claim(&account, payee("a", false, true)).is_err(),
             "of two that are proved, the first"
         );
-        payees.release(&"b".parse().unwrap());
+        payees.release(&"b".parse().unwrap(), &account);
         assert!(payees.claim(&account, payee("a", false, false)).is_ok());
+    }
+
+    #[test]
+    fn whoever_leaves_one_account_keeps_the_other_that_it_is_paid_into_by_then() {
+        let [former, present] = ["acct_1", "acct_2"].map(|id| id.parse::<AccountId>().unwrap());
+        let payees = Payees::default();
+        for account in [&former, &present] {
+            assert!(payees.claim(account, payee("a", false, true)).is_ok());
+        }
+        payees.release(&"a".parse().unwrap(), &former);
+        assert!(payees.claim(&former, payee("b", false, true)).is_ok());
+        assert!(payees.claim(&present, payee("b", false, true)).is_err());
     }
 }

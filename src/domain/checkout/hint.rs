@@ -69,7 +69,7 @@ pub(super) fn heard(session: &Session, hint: &Hint, context: &Context<'_>) -> Re
         State::AwaitingHosted { hosted, .. } => hosted.is_awaited(now),
         State::ClosingHosted { hosted, .. } => hosted.next_try = now.min(hosted.next_try),
         // Of a paid one only its order can change.
-        State::Completed { .. } if hint.concern == Concern::Order => next.book.look_now(now),
+        State::Completed { .. } if hint.concern == Concern::Order => next.book.hear(now),
         State::Completed { .. }
         | State::Open { .. }
         | State::Ready { .. }

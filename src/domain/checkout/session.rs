@@ -160,10 +160,11 @@ impl Session {
         }
     }
 
-    /// Whether no payment of it is still to be read: neither one that it was told of, nor one that an operator called unpaid.
+    /// Whether nothing of it is still to be read: neither a payment that it was told of, nor one that an operator called unpaid,
+    /// nor an order of which Stripe has told something.
     #[must_use]
     pub const fn is_accounted_for(&self) -> bool {
-        self.unexplained.is_empty() && self.unconfirmed.is_none()
+        self.unexplained.is_empty() && self.unconfirmed.is_none() && !self.book.is_told_of
     }
 
     /// What its shopper is told in the place of all else, where money may have come that its state does not know of.

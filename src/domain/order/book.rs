@@ -31,6 +31,9 @@ pub struct Book {
     /// How many looks there were since something was last new.
     #[serde(default)]
     pub looks: u32,
+    /// Whether Stripe has told of something that no look has borne out yet, and one still may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_told_of: bool,
 }
 
 impl Book {
@@ -62,6 +65,12 @@ impl Book {
     pub fn next_refund(&self) -> RefundNumber {
         let numbers = self.refunds.iter().filter_map(|refund| refund.request.as_ref());
         RefundNumber(numbers.map(|request| request.number.0).max().unwrap_or(0).saturating_add(1))
+    }
+
+    /// Stripe has told of something: it is looked at now.
+    pub fn hear(&mut self, now: Timestamp) {
+        self.is_told_of = true;
+        self.look_now(now);
     }
 
     /// Stripe is looked at now, because there may be something to see.

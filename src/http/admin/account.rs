@@ -73,8 +73,8 @@ async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> R
         Forgetting::Undecided(session) => Err(refused(
             "account_undecided",
             format!(
-                "what became of a payment or refund on this account is not known yet, first in the session {session}; give \
-                 the merchant its former key, restart, wait until sessions/{session} says how it ended, and ask again"
+                "what became of a payment, refund or dispute on this account is not known yet, first in the session {session}; \
+                 give the merchant its former key, restart, wait until sessions/{session} says how it ended, and ask again"
             ),
         )),
         Forgetting::EventsWait(event) => Err(refused(

@@ -172,7 +172,7 @@ async fn run(
                 let pays = matches!(command, Command::Complete(_));
                 let answer = merchant.ask_from(session, command, source.clone()).await;
                 if pays && answer.as_ref().is_ok_and(|answer| answer.order.is_some()) {
-                    merchant.limiter().paid(&source);
+                    merchant.limiter().paid(session.as_str(), &source);
                 }
                 answer
             }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
 
 use crate::http::listener::network;
@@ -30,12 +31,12 @@ impl Proxies {
     /// The network of whoever has sent a request to the first proxy that is trusted, or to us.
     pub(super) fn network_of(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
-        let headers = request.headers().get_all(FORWARDED_FOR);
-        let told: Vec<&str> = headers.filter_map(|header| header.to_str().ok()).collect();
-        let sender = sender(peer, &told, &self.trusted);
-        if sender == peer && !told.is_empty() && is_near(peer) && !self.told.swap(true, Ordering::Relaxed) {
+        let told: Vec<&[u8]> = request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+        let believes = is_trusted(peer, &self.trusted);
+        if !believes && !told.is_empty() && is_near(peer) && !self.told.swap(true, Ordering::Relaxed) {
             tracing::warn!(address = %peer, "forwarded_for_not_believed");
         }
+        let sender = sender(peer, &told, &self.trusted);
         Some(network(sender))
     }
 }
@@ -48,17 +49,20 @@ const fn is_near(address: IpAddr) -> bool {
     }
 }
 
-/// The last one that no trusted proxy is.
-fn sender(peer: IpAddr, told: &[&str], trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// The last one that no trusted proxy is. What clients have written before it need not be text.
+fn sender(peer: IpAddr, told: &[&[u8]], trusted: &[IpNet]) -> IpAddr {
     let mut sender = peer.to_canonical();
-    let hops = told.iter().rev().flat_map(|header| header.rsplit(','));
+    let hops = told.iter().rev().flat_map(|header| header.rsplit(|byte| *byte == b','));
     for hop in hops {
-        if !is_trusted(sender) {
+        if !is_trusted(sender, trusted) {
             break;
         }
         // A proxy that tells nothing that can be read is the last that is known.
-        let Some(before) = address(hop.trim()) else { break };
+        let Some(before) = str::from_utf8(hop).ok().and_then(|hop| address(hop.trim())) else { break };
         sender = before;
     }
     sender
@@ -73,11 +77,14 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
 
     fn seen(peer: &str, told: &[&str]) -> String {
         let trusted = ["127.0.0.0/8", "::1/128", "10.0.0.0/8"].map(|network| network.parse().unwrap());
-        network(sender(peer.parse().unwrap(), told, &trusted)).to_string()
+        let told: Vec<&[u8]> = told.iter().map(|header| header.as_bytes()).collect();
+        network(sender(peer.parse().unwrap(), &told, &trusted)).to_string()
     }
 
     #[test]
@@ -96,6 +103,23 @@ mod tests {
             ("127.0.0.1", &[], "127.0.0.1"),
         ] {
             assert_eq!(seen(peer, told), from, "{peer} {told:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_writes_into_the_header_hides_nothing_that_the_proxy_writes_behind_it() {
+        let proxies = Proxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        for (told, from) in [
+            (&[&b"\xff, 198.51.100.1"[..]][..], "198.51.100.1"),
+            (&[b"192.0.2.9", b"\xff, 198.51.100.1"], "198.51.100.1"),
+            (&[b"192.0.2.9", b"\xff"], "127.0.0.1"),
+        ] {
+            let peer = "127.0.0.1:4711".parse().unwrap();
+            let request = told.iter().fold(TestRequest::default().peer_addr(peer), |request, told| {
+                request.append_header((FORWARDED_FOR, HeaderValue::from_bytes(told).unwrap()))
+            });
+            let seen = proxies.network_of(&request.to_http_request());
+            assert_eq!(seen, Some(from.parse().unwrap()), "{told:?}");
         }
     }
 

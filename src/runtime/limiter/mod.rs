@@ -5,20 +5,19 @@
 //! bucket that strangers can take from is shared by what they cannot invent, the address they call from or the sessions
 //! they hold, so that none of them empties it for the others ([`shared`]).
 
+mod known;
 mod shared;
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
-use tokio::time::Instant;
 
 use crate::domain::merchant::Limits;
+use known::KnownNetworks;
 use shared::{CallerShare, Part, SharedBucket, Size};
 
 /// The most shoppers that are remembered at once for one merchant.
@@ -84,14 +83,14 @@ const TOKENS_OF_A_PAYMENT: u32 = 2;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// What one network may take, and one block of networks: many shoppers of an assistant come from one.
-const NETWORK: Part = Part { share: 3.0, besides: 0.0, remembers: MINUTE };
+/// The share that one network may take, and one block of networks: many shoppers of an assistant come from one.
+const NETWORK: f64 = 3.0;
 
-/// How many calls to sessions a minute one network may make besides.
-const CALLS_OF_A_NETWORK: f64 = 600.0;
+/// What one network may take of the calls to sessions, and how many a minute it may make besides.
+const CALLS_OF_A_NETWORK: Part = Part { share: NETWORK, besides: 600.0, remembers: MINUTE };
 
-/// What one shopper may take, as a network names them.
-const SHOPPER: Part = Part { share: 1.0, besides: 0.0, remembers: MINUTE };
+/// The share that one shopper may take, as a network names them.
+const SHOPPER: f64 = 1.0;
 
 /// What one session may take. A shopper makes fewer calls in a minute than it may make besides.
 const CALLS_OF_A_SESSION: Part = Part { share: 0.1, besides: 20.0, remembers: MINUTE };
@@ -102,10 +101,6 @@ const SESSION: Part = Part { share: 0.1, besides: 0.0, remembers: Duration::from
 /// How much of an address tells a block of networks: what a customer of a provider of servers, or of a line, mostly has at most.
 const BLOCK_OF_IPV4: u32 = !0 << 8;
 const BLOCK_OF_IPV6: u128 = !0 << 80;
-
-/// How many networks are remembered from which somebody has paid, and how long.
-const MAX_KNOWN: usize = 10_000;
-const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
 
 /// A bucket is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,8 +128,7 @@ pub struct MerchantLimiter {
     paying_sessions: Each,
     shoppers: Each,
     paying_shoppers: Each,
-    /// The networks from which somebody has paid, and when that was last.
-    known: Mutex<HashMap<IpAddr, Instant>>,
+    known: KnownNetworks,
 }
 
 /// A bucket for everybody, and one as large for networks from which somebody has paid: a stranger who takes in many networks
@@ -197,7 +191,7 @@ impl MerchantLimiter {
             paying_sessions: Each::new(per_minute(PAYMENTS_OF_A_SESSION)),
             shoppers: Each::new(per_minute(limits.per_shopper_per_minute)),
             paying_shoppers: Each::new(per_minute(limits.per_shopper_per_minute)),
-            known: Mutex::default(),
+            known: KnownNetworks::default(),
         }
     }
 
@@ -223,36 +217,23 @@ impl MerchantLimiter {
         }
     }
 
-    /// Notes that somebody has paid from a network.
-    pub fn paid(&self, source: &Source) {
-        let Some(network) = source.network else { return };
-        let mut known = self.known();
-        if known.len() >= MAX_KNOWN {
-            // Half of them stay: those from which somebody has paid last.
-            let mut times: Vec<Instant> = known.values().copied().collect();
-            times.sort_unstable();
-            let middle = times[times.len() / 2];
-            known.retain(|_, paid| *paid > middle);
+    /// Notes that somebody has paid a session from a network.
+    pub fn paid(&self, session: &str, source: &Source) {
+        if let Some(network) = source.network {
+            self.known.paid(session, network);
         }
-        known.insert(network, Instant::now());
     }
 
     fn is_known(&self, source: &Source) -> bool {
-        source
-            .network
-            .is_some_and(|network| self.known().get(&network).is_some_and(|paid| paid.elapsed() < KNOWN_FOR))
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<IpAddr, Instant>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        source.network.is_some_and(|network| self.known.holds(network))
     }
 
     /// Takes from a pool in the name of whoever calls, who holds nothing yet.
     fn of_stranger(&self, pool: &Pool, source: &Source) -> Result<(), TooMany> {
         self.each(&self.shoppers, source.shopper().as_deref())?;
         pool.take(self.is_known(source), |bucket| {
-            let shopper = source.shopper().map(|shopper| bucket.caller(shopper, SHOPPER));
-            networks(bucket, source, 0.0).into_iter().chain(shopper).collect()
+            let shopper = source.shopper().map(|shopper| bucket.caller(shopper, bucket.part(SHOPPER)));
+            networks(bucket, source, bucket.part(NETWORK)).into_iter().chain(shopper).collect()
         })
     }
 
@@ -266,12 +247,11 @@ impl MerchantLimiter {
 }
 
 /// The block that the network of a call is in, and the network: who has many networks has them side by side.
-fn networks(bucket: &SharedBucket, source: &Source, besides: f64) -> [CallerShare; 2] {
+fn networks(bucket: &SharedBucket, source: &Source, part: Part) -> [CallerShare; 2] {
     let block = source.network.map(|network| match network {
         IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & BLOCK_OF_IPV4)),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & BLOCK_OF_IPV6)),
     });
-    let part = Part { besides, ..NETWORK };
     [bucket.caller(("block", block), part), bucket.caller(source.network, part)]
 }
 
@@ -284,7 +264,7 @@ fn holding(bucket: &SharedBucket, source: &Source, session: &str) -> Vec<CallerS
 
 /// Those in whose name a session is paid.
 fn paying(bucket: &SharedBucket, source: &Source, session: &str) -> Vec<CallerShare> {
-    let mut callers = networks(bucket, source, 0.0).to_vec();
+    let mut callers = networks(bucket, source, bucket.part(NETWORK)).to_vec();
     callers.push(bucket.caller(session, SESSION));
     callers
 }
@@ -442,7 +422,7 @@ mod tests {
         let limiter = MerchantLimiter::new(&Limits::default());
         let assistant = of("20.0.0.1");
         assert!(limiter.take(Budget::Checkout, &assistant).is_ok());
-        limiter.paid(&assistant);
+        limiter.paid("chk_1", &assistant);
         let strangers = (0..200).map(|number| of(&format!("203.{}.{}.7", number / 250, number % 250)));
         for stranger in strangers {
             for budget in [Budget::Checkout, Budget::Request] {
@@ -451,6 +431,22 @@ mod tests {
         }
         assert_eq!(taken(&limiter, 40, (Budget::Checkout, &assistant)), 40);
         assert_eq!(taken(&limiter, 40, (Budget::Request, &assistant)), 40);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_of_one_network_that_browses_steadily_has_its_part_beside_a_stranger_without_end() {
+        let limiter = MerchantLimiter::new(&Limits::default());
+        let (crowd, stranger) = (of("20.0.0.1"), of("203.0.113.7"));
+        let mut served = 0;
+        for tenth in 0..1200 {
+            taken(&limiter, 100, (Budget::Request, &stranger));
+            served += taken(&limiter, 2, (Budget::Request, &crowd));
+            if tenth == 600 {
+                served = 0;
+            }
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        assert!(served >= 1000, "of 1200 calls in a minute, where the shop takes 3000: {served}");
     }
 
     #[test]

@@ -26,6 +26,9 @@ const PLENTY: f64 = 0.5;
 /// A caller that has taken less lately counts as one that has taken nothing.
 const QUIET: f64 = 0.5;
 
+/// The shortest time for which what a caller has taken counts.
+const SHORTEST_MEMORY: Duration = Duration::from_secs(1);
+
 /// The longest that a caller is told to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(64);
 
@@ -91,6 +94,12 @@ impl SharedBucket {
     pub(super) fn new(size: Size) -> Self {
         let state = State { used: 0.0, at: Instant::now(), callers: HashMap::new() };
         Self { size, names: RandomState::new(), state: Mutex::new(state) }
+    }
+
+    /// A share of what is free. What is taken counts for as long as an empty bucket fills: were it for longer, those who take
+    /// steadily, and less than their share of what comes in, would find no room beside one who takes without end.
+    pub(super) fn part(&self, share: f64) -> Part {
+        Part { share, besides: 0.0, remembers: self.size.fills_in.max(SHORTEST_MEMORY) }
     }
 
     /// Whoever calls by this name, which is not kept.

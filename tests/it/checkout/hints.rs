@@ -253,6 +253,42 @@ fn an_order_that_was_hinted_at_is_looked_at_until_that_comes_to_its_end() {
 }
 
 #[test]
+fn an_order_that_was_told_of_is_accounted_for_once_it_was_looked_at() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    assert!(bench.session().is_accounted_for());
+    bench.ask(Command::Hear(Hint { concern: Concern::Order, payment: None }));
+    assert!(!bench.session().is_accounted_for(), "money may have gone back");
+    // The key opens another account for now.
+    bench.see_order(OrderSeen::Unread);
+    assert!(!bench.session().is_accounted_for());
+    bench.pass(Span::minutes(2));
+    bench.wake();
+    let asked = bench.now;
+    bench.pass(Span::seconds(1));
+    bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, complete: true });
+    assert!(bench.session().is_accounted_for());
+}
+
+#[test]
+fn an_order_that_nobody_can_look_at_is_not_waited_for_without_end() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    bench.ask(Command::Hear(Hint { concern: Concern::Order, payment: None }));
+    let began = bench.now;
+    for _ in 0..60 {
+        bench.see_order(OrderSeen::Unread);
+        if bench.session().is_accounted_for() {
+            break;
+        }
+        bench.now = bench.session().book.next_look.unwrap();
+        bench.wake();
+    }
+    assert!(bench.session().is_accounted_for());
+    assert!(bench.now > began + Span::hours(24 * 3), "as long as Stripe sends an event");
+}
+
+#[test]
 fn a_payment_that_stripe_never_shows_becomes_an_operators_after_a_month() {
     let (mut bench, _) = Bench::charging();
     bench.see(succeeded(&bench));

@@ -164,6 +164,7 @@ pub(super) fn settle(session: &Session, seen: OrderSeen, context: &Context<'_>) 
             if hinted_since {
                 // What was told of while this look was under way, it may have missed.
             } else if all {
+                next.book.is_told_of = false;
                 schedule(&mut next, !news.is_empty(), context);
             } else {
                 look_again(&mut next, context);
@@ -217,6 +218,7 @@ fn look_again(session: &mut Session, context: &Context<'_>) {
     let looks = session.book.looks;
     session.book.looks = looks.saturating_add(1);
     let soon = looks < LOOKS_IN_VAIN || is_watched(session, now);
+    session.book.is_told_of &= soon;
     session.book.next_look = if soon { Some(now + watch(looks, context)) } else { next_look(session, now) };
 }
 

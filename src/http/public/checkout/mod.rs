@@ -167,7 +167,7 @@ async fn came_back(
     match holder.merchant.ask(&holder.id, Command::Read).await {
         Ok(answer) => match (holder.permalink(&answer), &answer.session.state) {
             (Some(permalink), _) => {
-                holder.merchant.limiter().paid(&holder.source);
+                holder.merchant.limiter().paid(holder.id.as_str(), &holder.source);
                 redirect(permalink)
             }
             (None, State::AwaitingHosted { .. }) => {

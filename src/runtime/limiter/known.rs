@@ -1,0 +1,95 @@
+//! The networks from which somebody has paid.
+//!
+//! Invariants: one payment makes one network known, from however many it is told again; how many networks and payments are
+//! remembered is bounded, and those of last are kept.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How many networks are remembered, and how many payments.
+const MAX_NETWORKS: usize = 10_000;
+const MAX_SESSIONS: usize = 20_000;
+
+/// How long a network is known.
+const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
+
+#[derive(Debug, Default)]
+pub(super) struct KnownNetworks(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// By network: when somebody has paid from it last.
+    networks: HashMap<IpAddr, Instant>,
+    /// The sessions that have made a network known, and when.
+    sessions: HashMap<String, Instant>,
+}
+
+impl KnownNetworks {
+    /// Notes that a session was paid from a network; the first that is told counts.
+    pub(super) fn paid(&self, session: &str, network: IpAddr) {
+        let mut known = self.known();
+        if known.sessions.contains_key(session) {
+            return;
+        }
+        let now = Instant::now();
+        note(&mut known.sessions, (session.to_owned(), now), MAX_SESSIONS);
+        note(&mut known.networks, (network, now), MAX_NETWORKS);
+    }
+
+    pub(super) fn holds(&self, network: IpAddr) -> bool {
+        self.known().networks.get(&network).is_some_and(|paid| paid.elapsed() < KNOWN_FOR)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Notes one more; where there are too many, half of them stay: the last.
+fn note<K: Eq + Hash>(times: &mut HashMap<K, Instant>, (key, now): (K, Instant), most: usize) {
+    if times.len() >= most && !times.contains_key(&key) {
+        let mut all: Vec<Instant> = times.values().copied().collect();
+        all.sort_unstable();
+        let middle = all[all.len() / 2];
+        times.retain(|_, paid| *paid > middle);
+    }
+    times.insert(key, now);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_payment_that_is_told_again_from_many_networks_makes_one_of_them_known() {
+        let known = KnownNetworks::default();
+        let [buyer, elsewhere, neighbour] = [1, 2, 3].map(|last| IpAddr::from([203, 0, 113, last]));
+        for network in [buyer, elsewhere] {
+            known.paid("chk_1", network);
+        }
+        known.paid("chk_2", neighbour);
+        assert_eq!([buyer, elsewhere, neighbour].map(|network| known.holds(network)), [true, false, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_remembered_is_bounded_and_the_last_stay() {
+        let known = KnownNetworks::default();
+        let address = |number: u32| IpAddr::from(number.to_be_bytes());
+        for number in 0..30_000 {
+            known.paid(&format!("chk_{number}"), address(number));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        {
+            let known = known.known();
+            assert!(known.networks.len() <= MAX_NETWORKS && known.sessions.len() <= MAX_SESSIONS);
+        }
+        assert!(known.holds(address(29_999)) && known.holds(address(27_000)) && !known.holds(address(0)));
+        tokio::time::advance(KNOWN_FOR).await;
+        assert!(!known.holds(address(29_999)));
+    }
+}
