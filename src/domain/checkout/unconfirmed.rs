@@ -56,19 +56,21 @@ impl Unconfirmed {
         }
     }
 
-    /// The last look for an attempt that silence calls unpaid now. Stripe's clock has just agreed with this moment, and the
-    /// sending ended before it.
-    pub(super) fn by_silence(charging: &Charging, now: Timestamp) -> Self {
-        let arrived_by = now + LATEST_ARRIVAL;
-        Self {
-            attempt: charging.attempt,
-            intent: charging.intent.clone(),
-            repeat_until: charging.repeat_until,
-            sends: charging.sends,
+    /// The last look for an attempt that silence calls unpaid now, by a reading that began at `asked`; `None` where nothing of
+    /// it could arrive any more by then. Stripe's clock has just agreed with ours, so that the look is timed from now.
+    pub(super) fn by_silence(charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
+        Self::of(charging, context).last_look(asked, context)
+    }
+
+    fn last_look(self, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
+        let last = self.sends.ended.map_or(self.repeat_until, |ended| ended.max(self.repeat_until));
+        let arrived_by = context.moment.now + LATEST_ARRIVAL;
+        (asked < last + LATEST_ARRIVAL).then_some(Self {
             tries: 0,
             next_try: arrived_by,
             arrived_by: Some(arrived_by),
-        }
+            ..self
+        })
     }
 
     /// Whether a complete reading that began at `asked` and found nothing is the last.
@@ -134,22 +136,28 @@ pub(super) fn tries(session: &Session, attempt: AttemptNumber) -> Option<u32> {
 pub(super) fn settle(next: &mut Session, attempt: AttemptNumber, seen: &Seen, context: &Context<'_>) {
     let goes_on =
         |unconfirmed: &mut Unconfirmed| unconfirmed.attempt != attempt || goes_on(unconfirmed, seen, context);
-    if next.unconfirmed.as_mut().is_some_and(|unconfirmed| !goes_on(unconfirmed)) {
-        next.unconfirmed = None;
-    }
     next.last_looks.retain_mut(goes_on);
+    if next.unconfirmed.as_mut().is_some_and(|unconfirmed| !goes_on(unconfirmed)) {
+        let known = next.unconfirmed.take();
+        if let Seen::Absent { asked } = seen {
+            next.last_looks.extend(known.and_then(|known| known.last_look(*asked, context)));
+        }
+    }
 }
 
 /// Whether it is still to be read.
 fn goes_on(unconfirmed: &mut Unconfirmed, seen: &Seen, context: &Context<'_>) -> bool {
+    let now = context.moment.now;
     match seen {
         Seen::Intent(IntentSeen { status: IntentStatus::Succeeded | IntentStatus::Canceled, .. }) => {
             return false;
         }
         Seen::Intent(IntentSeen { id, .. }) => unconfirmed.intent = Some(id.clone()),
+        // The answer to an earlier look.
+        _ if unconfirmed.arrived_by.is_some_and(|by| now < by) => return true,
         Seen::Absent { asked } if unconfirmed.silence_counts(*asked) => return false,
         Seen::PutOff { after } => {
-            unconfirmed.next_try = context.moment.now + *after;
+            unconfirmed.next_try = now + *after;
             return true;
         }
         Seen::Absent { .. }
