@@ -110,6 +110,7 @@ impl MerchantHandle {
         source: Source,
     ) -> Result<Box<Answer>, Rejection> {
         let deadline = Instant::now() + DEADLINE;
+        let mut died = false;
         for _ in 0..TRIES {
             let session = self.session(id);
             let request = self.services.next_request();
@@ -123,10 +124,12 @@ impl MerchantHandle {
             match tokio::time::timeout_at(deadline, answer).await {
                 Ok(Ok(answer)) => {
                     caller.gone = false;
-                    return answer;
+                    return answer.map_err(
+                        |rejection| if died { after_a_death(&command, rejection) } else { rejection },
+                    );
                 }
                 // The actor died with the question: the store knows how far it got, so it can be put again.
-                Ok(Err(_)) => caller.gone = false,
+                Ok(Err(_)) => (caller.gone, died) = (false, true),
                 Err(_) => {
                     caller.gone = !matches!(command, Command::Complete(_));
                     return self.as_it_stands(id, &command).await;
@@ -338,6 +341,22 @@ impl MerchantHandle {
 const fn late(command: &Command) -> Rejection {
     let pays = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
     if pays { Rejection::Undecided } else { Rejection::Busy }
+}
+
+/// What a caller hears of a question that an actor has died with. Its last commit may still come about behind what its successor
+/// has read, so that no payment is called not begun.
+fn after_a_death(command: &Command, rejection: Rejection) -> Rejection {
+    match command {
+        Command::Complete(_) | Command::OpenPage { .. } => Rejection::Undecided,
+        Command::Create(_)
+        | Command::Update { .. }
+        | Command::Cancel
+        | Command::Read
+        | Command::Decide(_)
+        | Command::Hear(_)
+        | Command::Refund(_)
+        | Command::Fulfill(_) => rejection,
+    }
 }
 
 /// A caller that waits. When it goes before it was answered, its session is told, and drops what is not committed.

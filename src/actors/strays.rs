@@ -1,8 +1,8 @@
 //! Payments that Stripe tells of and whose checkout is not in the database: it was removed, or was lost with what a restore
 //! does not have.
 //!
-//! Invariants: such a payment is flagged only once it was read, is of this merchant's own, has succeeded and has no order;
-//! until that is known its event goes on waiting, across restarts; nobody waits for the reading.
+//! Invariants: such a payment is flagged only once it was read, is of this merchant's own, has succeeded and has no order, or if
+//! that could not be known for a month; until then its event goes on waiting, across restarts; nobody waits for the reading.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,9 @@ const LONGEST_PAUSE: Span = Span::hours(1);
 /// How long an event is remembered that nobody meets any more: it is not in the inbox. One that waits there is met every few
 /// seconds.
 const REMEMBERED: Span = Span::minutes(10);
+
+/// How long an event is looked into in vain before an operator is asked instead: a month.
+const LOOKED_FOR: Span = Span::hours(30 * 24);
 
 /// How many events are remembered at most. Whichever was looked into longest ago then counts as a new one.
 const MOST: usize = 10_000;
@@ -135,7 +138,11 @@ impl MerchantHandle {
         }
         let (handle, event) = (self.clone(), event.clone());
         self.services.io.start(async move {
-            match handle.whose(&payment, hint).await {
+            let found = match handle.whose(&payment, hint).await {
+                Err(why) => handle.give_up(&event, payment, why).await,
+                found => found,
+            };
+            match found {
                 Ok(session) => {
                     let state = if session.is_some() { EventState::Followed } else { EventState::Ignored };
                     handle.followed(&event, session.as_ref(), state).await;
@@ -173,17 +180,36 @@ impl MerchantHandle {
             | IntentStatus::RequiresConfirmation
             | IntentStatus::RequiresCapture => return Err(Undecided::Open(id)),
         }
-        let flag = Flag {
-            id: FlagId::from_random(self.services.ids.random_id()),
-            session: session.clone(),
-            intent: id,
-            reason: FlagReason::NoCheckout,
-            seen: self.now(),
-        };
-        if reconciliation.flag(tenant, flag).await? {
+        self.flag(&session, id, FlagReason::NoCheckout).await?;
+        Ok(Some(session))
+    }
+
+    /// Flags a payment that was looked into in vain for too long; until then it stays undecided.
+    async fn give_up(
+        &self,
+        event: &StripeEvent,
+        payment: PaymentIntentId,
+        why: Undecided,
+    ) -> Result<Option<SessionId>, Undecided> {
+        let is_old = self.now().since(event.received) >= LOOKED_FOR;
+        let Some(session) = event.session.as_ref().filter(|_| is_old) else { return Err(why) };
+        self.flag(session, payment, FlagReason::NotShown).await?;
+        Ok(Some(session.clone()))
+    }
+
+    async fn flag(
+        &self,
+        session: &SessionId,
+        intent: PaymentIntentId,
+        reason: FlagReason,
+    ) -> Result<(), StoreError> {
+        let (tenant, payment) = (self.tenant(), intent.clone());
+        let id = FlagId::from_random(self.services.ids.random_id());
+        let flag = Flag { id, session: session.clone(), intent, reason, seen: self.now() };
+        if self.services.reconciliation.flag(tenant, flag).await? {
             tracing::error!(merchant = %tenant.merchant, %session, intents = %payment, "payments_flagged");
         }
-        Ok(Some(session))
+        Ok(())
     }
 
     /// Reads a payment at the merchant's account; `None` where it is not of this merchant's checkouts.

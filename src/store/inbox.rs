@@ -50,7 +50,7 @@ pub trait Inbox: Send + Sync + 'static {
     /// The events of a tenant, the latest first, at most `limit`.
     async fn stripe_events(&self, tenant: &Tenant, limit: u32) -> Result<Vec<KeptEvent>, StoreError>;
 
-    /// Forgets events of every tenant that came before a moment, at most `limit`; how many.
+    /// Forgets events of every tenant that came before a moment and do not wait, at most `limit`; how many.
     async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError>;
 }
 

@@ -328,6 +328,32 @@ fn on_a_full_disk_a_payment_hears_that_it_was_not_begun_and_can_be_made_again() 
 }
 
 #[test]
+fn a_payment_whose_actor_died_is_not_called_not_begun_while_its_commit_may_still_come_about() {
+    on_one_thread(async {
+        let house = House::calm().await;
+        let (merchant, session) = (&house.merchants[0], house.ready().await);
+        house.weather.write(|script| script.commits_take = Duration::from_secs(5));
+        let paying = merchant.ask(&session.id, house.payment(&session, "spt_died0001"));
+        let disturbing = async {
+            sleep(Duration::from_secs(2)).await;
+            house.weather.write(|script| {
+                script.commits_take = Duration::ZERO;
+                script.disk_full = true;
+                script.next_step_panics = true;
+            });
+            let _panics = merchant.wake(&session.id);
+            sleep(Duration::from_secs(1)).await;
+            house.weather.write(|script| script.disk_full = false);
+        };
+        let (told, ()) = tokio::join!(paying, disturbing);
+        assert_eq!(house.weather.counted("actor panicked"), 1);
+        sleep(Duration::from_mins(1)).await;
+        assert_eq!(house.paid(merchant.tenant(), &session.id).len(), 1, "it had begun");
+        assert_eq!(told.unwrap_err(), Rejection::Undecided);
+    });
+}
+
+#[test]
 fn a_payment_that_is_turned_away_unasked_is_told_with_what_lies_behind_it() {
     on_one_thread(async {
         let house = House::open(Weather::calm(), 1, &[shop::view()]);

@@ -110,6 +110,7 @@ contract!(
     a_stripe_event_finds_its_session_by_name_or_by_its_payment,
     a_tenant_never_sees_or_changes_another_tenants_stripe_events,
     old_stripe_events_are_forgotten,
+    a_stripe_event_that_waits_is_never_forgotten,
     numbers_that_may_have_been_given_are_never_given_again,
     a_paid_session_is_found_by_its_payment,
     a_session_that_ended_unpaid_goes_with_all_of_it_and_its_tokens_stay_used,

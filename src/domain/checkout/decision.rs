@@ -225,5 +225,8 @@ fn not_charged(
     next.notice = Some(notice.clone());
     next.state = State::Canceled { reason: CancelReason::Operator };
     next.unconfirmed = (shown != Shown::NoPayment).then(|| Unconfirmed::of(charging, context));
+    if let (Shown::NoPayment, Seen::Absent { asked }) = (&shown, seen) {
+        next.last_looks.extend(Unconfirmed::by_silence(charging, *asked, context));
+    }
     Ok(Transition { attempt: Some(ended(charging, AttemptEnd::Dead { notice })), ..Transition::to(next) })
 }

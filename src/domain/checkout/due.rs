@@ -50,8 +50,12 @@ pub fn priority(session: &Session) -> Priority {
         State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => Priority::Payment,
         State::AwaitingHosted { .. } => Priority::OpenPage,
         State::Completed { .. } if session.book.asking().is_some() => Priority::Refund,
-        // A payment that the session cannot account for is read, which only its actor does.
-        State::Open { .. } | State::Ready { .. } if hint::due(session).is_none() => Priority::Cart,
+        // A payment that the session cannot account for is read, and one looked for, which only its actor does.
+        State::Open { .. } | State::Ready { .. }
+            if hint::due(session).is_none() && unconfirmed::due(session).is_none() =>
+        {
+            Priority::Cart
+        }
         State::Open { .. }
         | State::Ready { .. }
         | State::Completed { .. }

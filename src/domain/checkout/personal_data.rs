@@ -24,7 +24,7 @@ impl Session {
     /// asked about it. `touched` is the moment of the change that brought it here.
     #[must_use]
     pub fn unpaid_end(&self, touched: Option<Timestamp>) -> Option<Timestamp> {
-        if !self.unexplained.is_empty() {
+        if !self.unexplained.is_empty() || !self.last_looks.is_empty() {
             return None;
         }
         match &self.state {

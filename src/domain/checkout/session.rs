@@ -91,6 +91,9 @@ pub struct Session {
     /// An attempt that an operator decided without a reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed: Option<Unconfirmed>,
+    /// Attempts that silence called unpaid; each is looked for once more when nothing of it can arrive any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_looks: Vec<Unconfirmed>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
@@ -161,7 +164,7 @@ impl Session {
     }
 
     /// Whether nothing of it is still to be read: neither a payment that it was told of, nor one that an operator called unpaid,
-    /// nor an order of which Stripe has told something.
+    /// nor an order of which Stripe has told something. A last look is no reason to believe that there is one.
     #[must_use]
     pub const fn is_accounted_for(&self) -> bool {
         self.unexplained.is_empty() && self.unconfirmed.is_none() && !self.book.is_told_of

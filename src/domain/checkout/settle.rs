@@ -13,7 +13,7 @@ use super::session::{
 };
 use super::snapshot::AttemptMove;
 use super::step::{Context, Transition};
-use super::unconfirmed;
+use super::unconfirmed::{self, Unconfirmed};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::order::Order;
 use crate::domain::sends::ABSENCE_INTERVAL;
@@ -308,7 +308,7 @@ fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Co
     }
     match absent_since {
         Some(first) if asked >= first + ABSENCE_INTERVAL => {
-            never_happened(session, &charging, context.moment.now)
+            never_happened(session, &charging, asked, context)
         }
         Some(_) => again_later(session, &charging, Some(ABSENCE_INTERVAL), context),
         None => {
@@ -318,15 +318,22 @@ fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Co
     }
 }
 
-/// The attempt never reached Stripe, and never will: the shopper must be shown the order anew.
-fn never_happened(session: &Session, charging: &Charging, now: Timestamp) -> Transition {
+/// The attempt never reached Stripe, and hardly will: the shopper must be shown the order anew. Once it cannot any more, it is
+/// looked for once more.
+fn never_happened(
+    session: &Session,
+    charging: &Charging,
+    asked: Timestamp,
+    context: &Context<'_>,
+) -> Transition {
     let text = "The payment did not go through. Nothing was charged.".to_owned();
     let notice = Notice { code: NoticeCode::PaymentDeclined, text };
     let mut next = session.clone();
     next.notice = Some(notice.clone());
+    next.last_looks.extend(Unconfirmed::by_silence(charging, asked, context));
     next.state = if session.is_spent() {
         State::Canceled { reason: CancelReason::TooManyAttempts }
-    } else if session.expires <= now {
+    } else if session.expires <= context.moment.now {
         State::Expired
     } else {
         State::Open { problem: None }

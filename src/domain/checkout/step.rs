@@ -161,6 +161,7 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
         book: Book::default(),
         unexplained: Vec::new(),
         unconfirmed: None,
+        last_looks: Vec::new(),
         pages_not_asked: 0,
         hinted: false,
         paid_late: false,

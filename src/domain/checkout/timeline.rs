@@ -11,6 +11,7 @@ use super::event::Event;
 use super::session::{FreezeReason, Session, State};
 use super::snapshot::AttemptMove;
 use super::step::Transition;
+use super::unconfirmed;
 use crate::domain::ids::{
     AccountId, AttemptNumber, DisputeId, PaymentIntentId, Reference, RefundId, RefundNumber, Revision,
 };
@@ -285,7 +286,8 @@ pub(super) fn entries(
     match cause {
         Cause::Untold | Cause::SawOrder { .. } => {}
         Cause::Saw { attempt, seen, answer } => {
-            happened.extend(stripe(*attempt, seen, StripeAnswer::clone(answer), tries(next)));
+            let tries = unconfirmed::tries(next, *attempt).or_else(|| tries(next));
+            happened.extend(stripe(*attempt, seen, StripeAnswer::clone(answer), tries));
         }
         Cause::Decided(decision) => happened.push(Happening::Decided { decision: decision.clone() }),
     }
@@ -381,8 +383,8 @@ fn tries(session: &Session) -> Option<u32> {
         | State::Ready { .. }
         | State::Frozen { .. }
         | State::Completed { .. }
+        | State::Canceled { .. }
         | State::Expired => None,
-        State::Canceled { .. } => session.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.tries),
     }
 }
 

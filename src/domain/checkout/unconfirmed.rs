@@ -1,7 +1,9 @@
-//! An attempt that an operator has called unpaid although Stripe could not be read.
+//! An attempt that was called unpaid although a payment of it may still come to light: by an operator while Stripe could not
+//! be read, or by silence before the time was over in which its request can still arrive.
 //!
-//! Invariant: it is read until one reading has come to its end, however long that takes; what could still be paid is
-//! canceled, and a success that is seen is flagged.
+//! Invariants: the former is read until one reading has come to its end, however long that takes, the latter once more when
+//! nothing of it can arrive any more, in some days' tries; what could still be paid is canceled, and a success that is seen is
+//! flagged.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +15,11 @@ use super::session::{Charging, Session};
 use super::settle::pause;
 use super::step::Context;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
-use crate::domain::sends::Sends;
+use crate::domain::sends::{LATEST_ARRIVAL, Sends};
 use crate::domain::time::Timestamp;
+
+/// After so many last looks in vain, in about four days, no more is made: what Stripe tells of by itself it tells in three.
+const MOST_LAST_LOOKS: u32 = 30;
 
 /// What is still to be read of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +37,9 @@ pub struct Unconfirmed {
     pub tries: u32,
     /// When it is read next.
     pub next_try: Timestamp,
+    /// Where silence called it unpaid: from when on nothing of it can arrive any more. No reading before that is made, or counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived_by: Option<Timestamp>,
 }
 
 impl Unconfirmed {
@@ -44,6 +52,53 @@ impl Unconfirmed {
             sends: charging.sends,
             tries: 0,
             next_try: context.moment.now + pause(0, None, context),
+            arrived_by: None,
+        }
+    }
+
+    /// The last look for an attempt that silence calls unpaid now, by a reading that began at `asked`; `None` where nothing of
+    /// it could arrive any more by then. Stripe's clock has just agreed with ours, so that the look is timed from now.
+    pub(super) fn by_silence(charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
+        Self::of(charging, context).last_look(asked, context)
+    }
+
+    fn last_look(self, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
+        let last = self.sends.ended.map_or(self.repeat_until, |ended| ended.max(self.repeat_until));
+        let arrived_by = context.moment.now + LATEST_ARRIVAL;
+        (asked < last + LATEST_ARRIVAL).then_some(Self {
+            tries: 0,
+            next_try: arrived_by,
+            arrived_by: Some(arrived_by),
+            ..self
+        })
+    }
+
+    /// Whether a complete reading that began at `asked` and found nothing is the last.
+    fn silence_counts(&self, asked: Timestamp) -> bool {
+        self.arrived_by.is_none_or(|by| asked >= by) && self.sends.silence_counts(asked, self.repeat_until)
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        // A moment beyond any pause was written before the clock was set back; the first pause of a last look is a day.
+        let beyond_any_pause =
+            || self.next_try > now + LONGEST_WATCH && self.arrived_by.is_none_or(|by| by <= now);
+        self.next_try <= now || beyond_any_pause()
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.arrived_by.is_some() && self.tries >= MOST_LAST_LOOKS
+    }
+
+    fn look(&self) -> Effect {
+        let attempt = self.attempt;
+        match self.intent.clone() {
+            Some(intent) => {
+                Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries: self.tries }
+            }
+            None => {
+                let made_by = self.sends.effective_by(self.repeat_until).max(self.arrived_by);
+                Effect::Read { attempt, intent: None, made_by }
+            }
         }
     }
 
@@ -53,37 +108,60 @@ impl Unconfirmed {
     }
 }
 
+/// The attempt that is read next. None is while a request of another is on its way: that one is decided first.
+fn next(session: &Session) -> Option<&Unconfirmed> {
+    if session.running().is_some() {
+        return None;
+    }
+    session.unconfirmed.iter().chain(&session.last_looks).min_by_key(|unconfirmed| unconfirmed.next_try)
+}
+
 /// When such an attempt is read next.
 pub(super) fn due(session: &Session) -> Option<Timestamp> {
-    session.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.next_try)
+    next(session).map(|unconfirmed| unconfirmed.next_try)
 }
 
 /// What is to be done about it now.
 pub(super) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
-    // A moment beyond any pause was written before the clock was set back.
-    let due = |at: Timestamp| at <= now || at > now + LONGEST_WATCH;
-    let unconfirmed = session.unconfirmed.as_ref().filter(|unconfirmed| due(unconfirmed.next_try))?;
-    let attempt = unconfirmed.attempt;
-    let Some(intent) = unconfirmed.intent.clone() else {
-        let made_by = unconfirmed.sends.effective_by(unconfirmed.repeat_until);
-        return Some(Effect::Read { attempt, intent: None, made_by });
-    };
-    Some(Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries: unconfirmed.tries })
+    next(session).filter(|unconfirmed| unconfirmed.is_due(now)).map(Unconfirmed::look)
+}
+
+/// How often an attempt was read in vain since it was called unpaid; `None` of one that is not read any more.
+pub(super) fn tries(session: &Session, attempt: AttemptNumber) -> Option<u32> {
+    let mut read = session.unconfirmed.iter().chain(&session.last_looks);
+    read.find(|unconfirmed| unconfirmed.attempt == attempt).map(|unconfirmed| unconfirmed.tries)
 }
 
 /// Applies what was seen of it; whoever calls this flags a success.
 pub(super) fn settle(next: &mut Session, attempt: AttemptNumber, seen: &Seen, context: &Context<'_>) {
-    let Some(unconfirmed) = next.unconfirmed.as_mut().filter(|known| known.attempt == attempt) else {
-        return;
-    };
-    let known = match seen {
-        Seen::Intent(IntentSeen { status: IntentStatus::Succeeded | IntentStatus::Canceled, .. }) => true,
-        Seen::Intent(IntentSeen { id, .. }) => {
-            unconfirmed.intent = Some(id.clone());
-            false
+    let goes_on =
+        |unconfirmed: &mut Unconfirmed| unconfirmed.attempt != attempt || goes_on(unconfirmed, seen, context);
+    next.last_looks.retain_mut(goes_on);
+    if next.unconfirmed.as_mut().is_some_and(|unconfirmed| !goes_on(unconfirmed)) {
+        let known = next.unconfirmed.take();
+        if let Seen::Absent { asked } = seen {
+            next.last_looks.extend(known.and_then(|known| known.last_look(*asked, context)));
         }
-        Seen::Absent { asked } => unconfirmed.sends.silence_counts(*asked, unconfirmed.repeat_until),
-        Seen::Page(_)
+    }
+}
+
+/// Whether it is still to be read.
+fn goes_on(unconfirmed: &mut Unconfirmed, seen: &Seen, context: &Context<'_>) -> bool {
+    let now = context.moment.now;
+    match seen {
+        Seen::Intent(IntentSeen { status: IntentStatus::Succeeded | IntentStatus::Canceled, .. }) => {
+            return false;
+        }
+        Seen::Intent(IntentSeen { id, .. }) => unconfirmed.intent = Some(id.clone()),
+        // The answer to an earlier look.
+        _ if unconfirmed.arrived_by.is_some_and(|by| now < by) => return true,
+        Seen::Absent { asked } if unconfirmed.silence_counts(*asked) => return false,
+        Seen::PutOff { after } => {
+            unconfirmed.next_try = now + *after;
+            return true;
+        }
+        Seen::Absent { .. }
+        | Seen::Page(_)
         | Seen::Declined { .. }
         | Seen::TokenRefused { .. }
         | Seen::RequestRefused { .. }
@@ -93,15 +171,8 @@ pub(super) fn settle(next: &mut Session, attempt: AttemptNumber, seen: &Seen, co
         | Seen::OtherAccount
         | Seen::Unknown(_)
         | Seen::Unread
-        | Seen::Beside { .. } => false,
-        Seen::PutOff { after } => {
-            unconfirmed.next_try = context.moment.now + *after;
-            return;
-        }
-    };
-    if known {
-        next.unconfirmed = None;
-    } else {
-        unconfirmed.again(context);
+        | Seen::Beside { .. } => {}
     }
+    unconfirmed.again(context);
+    !unconfirmed.is_given_up()
 }

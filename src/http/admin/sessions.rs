@@ -15,6 +15,7 @@ use crate::domain::checkout::command::{Answer, Command};
 use crate::domain::checkout::decision::Decision;
 use crate::domain::checkout::session::State;
 use crate::domain::checkout::timeline::{Entry, Happening};
+use crate::domain::checkout::unconfirmed::Unconfirmed;
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::money::Money;
 
@@ -115,9 +116,8 @@ async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse
         "attempts": session.attempts, "account": session.account,
         "total": session.quote().map(|quote| amount(quote.total)),
         "notice": session.notice, "timeline": timeline,
-        "unconfirmed": session.unconfirmed.as_ref().map(|unread| {
-            json!({ "attempt": unread.attempt, "tries": unread.tries, "next_try": unread.next_try.to_string() })
-        }),
+        "unconfirmed": session.unconfirmed.as_ref().map(still_read),
+        "last_looks": session.last_looks.iter().map(still_read).collect::<Vec<_>>(),
     });
     if let Value::Object(body) = &mut body {
         body.extend(of_state(&session.state));
@@ -129,6 +129,11 @@ async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse
         }
     }
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
+}
+
+/// An attempt that was called unpaid and is still to be read.
+fn still_read(unread: &Unconfirmed) -> Value {
+    json!({ "attempt": unread.attempt, "tries": unread.tries, "next_try": unread.next_try.to_string() })
 }
 
 /// What a state tells beside its name.

@@ -91,7 +91,8 @@ impl Inbox for MemoryStore {
         let mut forgotten = 0;
         for shop in self.shops().values_mut() {
             shop.stripe_events.retain(|_, row| {
-                let goes = forgotten < limit && row.event.received < before;
+                let is_over = row.state != EventState::Waiting && row.event.received < before;
+                let goes = forgotten < limit && is_over;
                 forgotten += u32::from(goes);
                 !goes
             });

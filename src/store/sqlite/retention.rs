@@ -68,9 +68,9 @@ pub(super) const CONTENTS: &str = "UPDATE outbox SET payload = '' WHERE rowid IN
     SELECT rowid FROM outbox WHERE payload <> '' AND state = ?1 AND coalesce(last_try, created) < ?2
      ORDER BY coalesce(last_try, created) LIMIT ?3)";
 
-/// Forgets Stripe's events.
+/// Forgets Stripe's events. One that waits may be about money that nobody knows of: it stays until it is followed.
 pub(super) const STRIPE_EVENTS: &str = "DELETE FROM stripe_events WHERE rowid IN (
-    SELECT rowid FROM stripe_events WHERE received < ?1 ORDER BY received LIMIT ?2)";
+    SELECT rowid FROM stripe_events WHERE received < ?1 AND state <> 'waiting' ORDER BY received LIMIT ?2)";
 
 type Done<T> = Result<T, Failure<StoreError>>;
 

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use merchant_gateway::domain::checkout::attempt::FlagReason;
 use merchant_gateway::domain::ids::{SessionId, StripeEventId, Tenant};
 use merchant_gateway::domain::stripe_event::StripeEvent;
-use merchant_gateway::domain::time::Timestamp;
-use merchant_gateway::store::{EventState, Inbox, KeptEvent, MemoryStore, StoreError, WaitingEvent};
+use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::store::{
+    EventState, Inbox, KeptEvent, MemoryStore, StoreError, WaitingEvent, WhichFlags,
+};
 
 use super::house::{House, on_one_thread};
 
@@ -71,19 +74,43 @@ impl Inbox for CountedInbox {
     }
 }
 
+/// An event about a payment that nobody can read, of a checkout that is not there.
+fn gone(received: Timestamp) -> StripeEvent {
+    StripeEvent {
+        id: "evt_gone".parse().unwrap(),
+        kind: "payment_intent.succeeded".parse().unwrap(),
+        object: None,
+        session: Some(SessionId::from_random(9)),
+        intent: Some("pi_gone".parse().unwrap()),
+        received,
+    }
+}
+
+#[test]
+fn a_payment_without_a_checkout_that_nobody_could_read_for_a_month_is_flagged() {
+    for (days, flagged) in [(29, None), (31, Some(FlagReason::NotShown))] {
+        on_one_thread(async {
+            let house = House::calm().await;
+            let merchant = &house.merchants[0];
+            let event = gone(house.now() - Span::hours(days * 24));
+            house.inbox.keep_event(merchant.tenant(), event.clone(), EventState::Waiting).await.unwrap();
+            merchant.follow(&event).await;
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let flags = merchant.flags(WhichFlags::ALL).await.unwrap();
+            assert_eq!(flags.first().map(|kept| kept.flag.reason), flagged, "after {days} days");
+            let state = house.inbox.stripe_events(merchant.tenant(), 1).await.unwrap()[0].state;
+            let over = if flagged.is_some() { EventState::Followed } else { EventState::Waiting };
+            assert_eq!(state, over, "after {days} days");
+        });
+    }
+}
+
 #[test]
 fn an_event_that_was_looked_into_in_vain_asks_nothing_of_the_store_while_it_rests() {
     on_one_thread(async {
         let house = House::calm().await;
         let merchant = &house.merchants[0];
-        let event = StripeEvent {
-            id: "evt_gone".parse().unwrap(),
-            kind: "payment_intent.succeeded".parse().unwrap(),
-            object: None,
-            session: Some(SessionId::from_random(9)),
-            intent: Some("pi_gone".parse().unwrap()),
-            received: house.now(),
-        };
+        let event = gone(house.now());
         // As often as what waits is followed up, for ten minutes.
         for _ in 0..120 {
             merchant.follow(&event).await;

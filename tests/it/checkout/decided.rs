@@ -169,12 +169,37 @@ fn a_reading_just_after_the_last_send_ends_a_session_and_is_made_again() {
     bench.verify(Seen::Absent { asked: bench.now });
     assert!(matches!(bench.answer(deciding).unwrap().session.state, State::Canceled { .. }));
     let ended = bench.now;
-    while let Some(due) = due_at(bench.session()) {
-        bench.now = due;
+    while bench.session().unconfirmed.is_some() {
+        bench.now = due_at(bench.session()).unwrap();
         bench.wake();
         bench.see_nothing();
     }
     assert!(bench.now >= ended + Span::minutes(2) && bench.now < ended + Span::minutes(5), "{}", bench.now);
+}
+
+#[test]
+fn an_attempt_that_silence_bears_an_operator_out_about_is_looked_for_once_more_a_day_later() {
+    for at_once in [true, false] {
+        let (mut bench, _) = Bench::charging();
+        bench.see(Seen::IdempotencyConflict);
+        if !at_once {
+            bench.pass(Span::minutes(30));
+        }
+        let deciding = bench.ask(not_charged(false));
+        bench.verify(Seen::Absent { asked: bench.now });
+        assert!(matches!(bench.answer(deciding).unwrap().session.state, State::Canceled { .. }));
+        let ended = bench.now;
+        while bench.now < ended + Span::hours(24) {
+            bench.now = due_at(bench.session()).expect("its request may still arrive");
+            bench.wake();
+            if bench.now < ended + Span::hours(1) {
+                bench.see_nothing();
+            }
+        }
+        bench.see(succeeded(&bench));
+        assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
+        assert_eq!(due_at(bench.session()), None);
+    }
 }
 
 #[test]

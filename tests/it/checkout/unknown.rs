@@ -1,12 +1,14 @@
 //! An outcome that nobody knows: repeated, read, canceled, waited for, and at last an operator's.
 
-use merchant_gateway::domain::checkout::attempt::{IntentSeen, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::aftersales::OrderSeen;
+use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Patch, Rejection};
+use merchant_gateway::domain::checkout::due::{Priority, due_at, priority};
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, Phase, State};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::time::Span;
+use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::bench::Bench;
 use crate::support::shop;
@@ -116,6 +118,86 @@ fn silence_is_absence_only_after_two_late_and_distant_readings() {
         matches!(bench.answer(too_soon), Err(Rejection::NotPayable(_))),
         "a new revision must be shown first"
     );
+}
+
+/// An attempt whose silence was taken for absence, and when.
+fn never_happened() -> (Bench, Timestamp) {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { replayed_error: true, ..Unknown::default() }));
+    bench.pass(Span::minutes(3));
+    bench.see_nothing();
+    bench.wait_and_wake();
+    bench.see_nothing();
+    assert_eq!(bench.session().state, State::Open { problem: None });
+    let called = bench.now;
+    (bench, called)
+}
+
+/// Lets the schedule wake the session until it asks for a reading.
+fn until_it_reads(bench: &mut Bench) {
+    while bench.effects.is_empty() {
+        let due = due_at(bench.session()).expect("it is still to be read");
+        bench.now = bench.now.max(due);
+        bench.crash();
+    }
+    assert!(matches!(bench.effects[..], [Effect::Read { intent: None, .. }]), "{:?}", bench.effects);
+}
+
+#[test]
+fn an_attempt_that_silence_called_unpaid_is_looked_for_once_more_when_nothing_of_it_can_arrive_any_more() {
+    let (mut bench, called) = never_happened();
+    assert_ne!(priority(bench.session()), Priority::Cart, "only its actor reads");
+    until_it_reads(&mut bench);
+    assert_eq!(bench.session().state, State::Expired);
+    assert!(bench.now >= called + Span::hours(24) && bench.now < called + Span::hours(25), "{}", bench.now);
+    // One that was begun earlier says nothing, and is made again.
+    bench.see(Seen::Absent { asked: called + Span::hours(23) });
+    until_it_reads(&mut bench);
+    bench.see_nothing();
+    assert_eq!((due_at(bench.session()), bench.flags.len()), (None, 0));
+}
+
+#[test]
+fn a_payment_that_the_last_look_finds_is_flagged() {
+    let (mut bench, _) = never_happened();
+    until_it_reads(&mut bench);
+    bench.see(succeeded(&bench));
+    assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
+    assert_eq!(due_at(bench.session()), None);
+
+    // Nor does a second attempt hide it.
+    let (mut bench, _) = never_happened();
+    let late = succeeded(&bench);
+    bench.update(Patch::default());
+    bench.pay("spt_second002");
+    bench.tell_token(Ok(bench.good_facts()));
+    bench.see(succeeded(&bench));
+    while !matches!(bench.effects[..], [Effect::Read { .. }]) {
+        bench.effects.clear();
+        bench.now = bench.now.max(due_at(bench.session()).expect("it is still to be read"));
+        bench.crash();
+        if matches!(bench.effects[..], [Effect::Order(_)]) {
+            bench.see_order(OrderSeen::Unread);
+        }
+    }
+    bench.see(late);
+    assert_eq!(bench.flags[0].reason, FlagReason::PaidTwice);
+}
+
+#[test]
+fn a_last_look_that_cannot_be_made_is_given_up_after_some_days() {
+    let (mut bench, called) = never_happened();
+    let mut looks = 0;
+    while due_at(bench.session()).is_some() {
+        until_it_reads(&mut bench);
+        bench.see(Seen::Unread);
+        looks += 1;
+        assert!(looks < 100, "it ends");
+    }
+    let took = bench.now.since(called);
+    assert!(took > Span::hours(3 * 24) && took < Span::hours(7 * 24), "{took:?}");
+    let told = bench.timeline.iter().filter(|entry| format!("{entry:?}").contains("not read")).count();
+    assert!(told < 10, "it is told in a few lines: {told}");
 }
 
 #[test]

@@ -191,6 +191,7 @@ pub(super) fn session(state: State) -> Session {
         book: Book::default(),
         unexplained: Vec::new(),
         unconfirmed: None,
+        last_looks: Vec::new(),
         pages_not_asked: 0,
         hinted: false,
         paid_late: false,

@@ -149,7 +149,7 @@ pub(super) async fn a_tenant_never_sees_or_changes_another_tenants_stripe_events
 
 pub(super) async fn old_stripe_events_are_forgotten(store: AnyStore) {
     let kiln = tenant("kiln", Mode::Test);
-    keep(&store, &harbor(), &stripe_event(1, 0), EventState::Waiting).await;
+    keep(&store, &harbor(), &stripe_event(1, 0), EventState::Followed).await;
     keep(&store, &kiln, &stripe_event(2, 9), EventState::Followed).await;
     keep(&store, &harbor(), &stripe_event(3, 10), EventState::Ignored).await;
     assert_eq!(store.forget_events(at(10), 1).await.unwrap(), 1, "no more than it may");
@@ -157,4 +157,11 @@ pub(super) async fn old_stripe_events_are_forgotten(store: AnyStore) {
     assert_eq!(store.forget_events(at(10), 9).await.unwrap(), 0);
     assert_eq!(states(&store, &harbor()).await, [("evt_3".to_owned(), EventState::Ignored)]);
     assert_eq!(states(&store, &kiln).await, []);
+}
+
+pub(super) async fn a_stripe_event_that_waits_is_never_forgotten(store: AnyStore) {
+    keep(&store, &harbor(), &stripe_event(1, 0), EventState::Waiting).await;
+    assert_eq!(store.forget_events(at(10), 9).await.unwrap(), 0, "nobody knows yet what it is about");
+    store.event_followed(&harbor(), &"evt_1".parse().unwrap(), EventState::Followed).await.unwrap();
+    assert_eq!(store.forget_events(at(10), 9).await.unwrap(), 1);
 }

@@ -18,6 +18,7 @@ use merchant_gateway::store::{
     Settlement, TokenUse, UnpaidEnded, UnpaidOpen,
 };
 
+use super::served::unread;
 use super::values::*;
 use super::{AnyStore, loaded, token_use, version};
 
@@ -91,6 +92,12 @@ pub(super) async fn what_is_paid_undecided_or_flagged_is_never_removed(store: An
     }
     store.commit(Commit { flags: vec![flag(4, 4, 4)], ..create(&harbor(), ended(4)) }).await.unwrap();
     store.commit(Commit { due_at: Some(NOW), ..create(&harbor(), ended(5)) }).await.unwrap();
+    // An attempt of these is looked for once more.
+    for session in [ready(6), ended(7)] {
+        let last_looks = unread(session.clone()).unconfirmed.into_iter().collect();
+        let session = Session { last_looks, ..session };
+        store.commit(Commit { due_at: Some(NOW + DAY), ..create(&harbor(), session) }).await.unwrap();
+    }
     let later = before(NOW + Span::hours(24 * 365));
     assert_eq!(store.forget_sessions(&harbor(), later).await.unwrap(), 0);
     assert_eq!(store.expire_early(&harbor(), any_open(10), &[]).await.unwrap().changed, 0);

