@@ -85,3 +85,40 @@ impl<W: Write> Write for Counting<W> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that takes nothing before it is let.
+    struct Stuck(mpsc::Receiver<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            // An end of the sender lets it go on, too.
+            let _ = self.0.recv();
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_finds_no_place_in_the_queue_is_lost_and_keeps_nobody_waiting() {
+        let (let_go, stuck) = mpsc::channel();
+        let (mut writer, logging) = written_elsewhere(Stuck(stuck));
+        let (done, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            for _ in 0..2 * QUEUE {
+                writer.write_all(b"a line\n").unwrap();
+            }
+            let _ = done.send(writer.error_counter().dropped_lines());
+        });
+        let lost = ended.recv_timeout(Duration::from_secs(20));
+        drop(let_go);
+        drop(logging);
+        assert!(lost.is_ok_and(|lost| (QUEUE - 2..=QUEUE).contains(&lost)), "{lost:?}");
+    }
+}

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::client::{Speaks, total};
 use crate::support::operator::Operator;
 use crate::support::world::{
-    OTHER_ACCOUNT, OTHER_KEY, OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, Shop, World, account,
+    ADMIN_TOKEN, OTHER_ACCOUNT, OTHER_KEY, OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, Shop, World, account,
 };
 
 const ACCOUNT: RequestKind = RequestKind::ReadAccount;
@@ -192,6 +192,34 @@ async fn a_fresh_process_tells_an_account_that_is_not_verified_yet_apart_from_a_
     assert!(world.ledger().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_under_way_waits_for_the_account_and_calls_no_key_refused() {
+    let mut world = World::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
+    let order = paid["structuredContent"]["order"]["id"].as_str().unwrap().to_owned();
+    world.emulator.set_faults(FaultPlan::none().next(RequestKind::CreateRefund, Fault::DropBefore, u32::MAX));
+    let asking = {
+        let path = format!("orders/{order}/refunds?tenant={SHOP}");
+        let url = format!("http://{}/admin/v1/{path}", world.admin_address());
+        let request = Operator::of(&world).http.post(url).bearer_auth(ADMIN_TOKEN);
+        tokio::spawn(request.header("idempotency-key", "r").body("{\"amount\": 900}").send())
+    };
+    world.wait_for("refund_unknown", 1);
+    world.kill();
+    assert!(asking.await.unwrap().is_err(), "nobody is left to answer");
+    // A new key, while Stripe cannot be read.
+    world.shops[0].account.secret_keys[0].key = "sk_test_canaryNewKey".to_owned();
+    world.emulator.add_account(&world.shops[0].account).unwrap();
+    world.emulator.set_faults(FaultPlan::none().next(ACCOUNT, Fault::DropBefore, u32::MAX));
+    world.start_until("refund_waits_until_the_account_is_known", 1);
+    let log = world.log_so_far();
+    assert!(!log.contains("refund_waits_for_a_good_key") && !log.contains("stripe_key_refused"), "{log}");
+    world.emulator.set_faults(FaultPlan::none());
+    world.wait_for("refund_made", 1);
+}
+
 #[tokio::test]
 async fn a_permission_that_a_restricted_key_lacks_is_named_to_the_operator() {
     let world = World::start();
@@ -271,6 +299,19 @@ async fn an_account_that_is_another_merchants_is_never_kept_for_a_second_key_of_
     world.start_until("stripe_account_known", 2);
     let log = world.log();
     assert_eq!(log.matches("stripe_account_remembered").count(), 1, "the other shop's alone: {log}");
+}
+
+#[tokio::test]
+async fn an_account_stays_with_the_merchant_that_was_paid_there_while_its_new_key_is_not_verified() {
+    const NEW_KEY: &str = "rk_test_canaryNewKey";
+    let mut world = World::start();
+    world.kill();
+    NEW_KEY.clone_into(&mut world.shops[0].account.secret_keys[0].key);
+    add(&mut world, newcomer(SHOP_ACCOUNT, (NEW_KEY, false), "profile_test_harborcoffee"));
+    world.start_until("stripe_account_taken", 1);
+    let line = logged(&world, "stripe_account_taken");
+    assert_eq!(line["merchant"], "aaa", "{line}");
+    assert!(line["cause"].as_str().unwrap().contains(&format!("the merchant {SHOP} is paid into")), "{line}");
 }
 
 #[tokio::test]

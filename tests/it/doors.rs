@@ -199,6 +199,32 @@ async fn a_repeat_is_answered_when_the_limit_of_payments_is_used_up() {
 }
 
 #[tokio::test]
+async fn a_token_that_stripe_does_not_know_takes_nothing_of_the_limit_of_payments() {
+    let world = limited("payments_per_minute = 1");
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    assert_ne!(status(&client, &sheet["id"], "spt_1RjMadeUp00000").await, "completed");
+    let token = world.token("pm_card_visa", total(&sheet));
+    assert_eq!(status(&client, &sheet["id"], &token).await, "completed");
+}
+
+#[tokio::test]
+async fn a_payment_that_is_repeated_too_often_is_called_in_progress_and_never_refused() {
+    let world = limited("requests_per_second = 1\nburst = 2");
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let mut told = Vec::new();
+    for _ in 0..60 {
+        told.push(status(&client, &sheet["id"], &token).await);
+    }
+    assert_eq!(told[0], "completed");
+    assert!(told.contains(&json!("in_progress")), "so many repeats are not looked at: {told:?}");
+    assert!(told.iter().all(|told| told == "completed" || told == "in_progress"), "{told:?}");
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[tokio::test]
 async fn the_name_and_mail_of_the_payment_sheet_are_believed() {
     let world = World::start();
     let client = world.client(Speaks::Modern);

@@ -3,7 +3,7 @@
 
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::attempt::{AttemptEnd, FlagReason, IntentSeen, IntentStatus, Seen};
-use merchant_gateway::domain::checkout::command::{Command, Rejection};
+use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::event::Event;
 use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
 use merchant_gateway::domain::checkout::restored::{Shown, Trace};
@@ -150,6 +150,21 @@ fn a_ready_session_becomes_the_order_that_was_paid_on_the_account_that_was_paid(
     let buyer = Buyer { email: email.clone(), ..Buyer::default() };
     let transition = shown(&bench, Shown::Payment { seen, buyer });
     assert_eq!(transition.order.unwrap().buyer.email, email, "its page asked for it");
+}
+
+#[test]
+fn what_the_page_was_told_by_the_one_who_paid_goes_before_what_was_said_here() {
+    let mut bench = Bench::ready();
+    let said = |email: &str, phone: Option<&str>| Buyer {
+        email: Some(email.to_owned()),
+        phone_number: phone.map(str::to_owned),
+        ..Buyer::default()
+    };
+    let here = said("here@example.com", Some("+1 555 0100"));
+    bench.update(Patch { buyer: Some(here), ..Patch::default() });
+    let (seen, buyer) = (paid(&bench, 1), said("there@example.com", None));
+    let order = shown(&bench, Shown::Payment { seen, buyer }).order.unwrap();
+    assert_eq!(order.buyer, said("there@example.com", Some("+1 555 0100")));
 }
 
 #[test]

@@ -126,18 +126,24 @@ async fn a_reading_that_fails_costs_itself_and_nothing_that_was_read_before() {
     assert_eq!(world.terminate(), Some(0));
     let before = world.emulator.exchanges().len();
 
-    // The listing of all refunds and the second order are read at once; the first, and the third, fail.
+    // The listing of all payments fails at first. That of all refunds and the second order are read at once; the first order,
+    // and the third, fail.
     let (works, fails) = (Fault::DelayBefore { millis: 0 }, Fault::LockTimeout);
     let plan = [works, fails, works, fails, works, fails].into_iter();
-    world.emulator.set_faults(
-        plan.fold(FaultPlan::none(), |plan, fault| plan.next(RequestKind::ListRefunds, fault, 1)),
-    );
+    let payments = FaultPlan::none().next(RequestKind::ListIntents, fails, 1);
+    world
+        .emulator
+        .set_faults(plan.fold(payments, |plan, fault| plan.next(RequestKind::ListRefunds, fault, 1)));
     restored(&mut world, &target);
     assert!(!world.log().contains("restore_not_reconciled"), "{}", world.log());
     let exchanges = world.emulator.exchanges();
     let asked = |path: &str| exchanges[before..].iter().filter(|seen| seen.path == path).count();
-    assert_eq!(asked("/v1/payment_intents"), 1, "nothing is begun anew");
-    assert_eq!(world.emulator.faults_hit()["lock_timeout"], 3);
+    assert_eq!(
+        asked("/v1/payment_intents"),
+        2,
+        "the one that failed is made again, and nothing is begun anew"
+    );
+    assert_eq!(world.emulator.faults_hit()["lock_timeout"], 4);
     for checkout in &checkouts {
         assert_eq!(checkout.order(&world).await["refunded_total"], 500);
     }

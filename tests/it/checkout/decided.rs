@@ -138,6 +138,7 @@ fn a_decision_without_a_reading_is_followed_by_one_and_a_success_seen_then_is_fl
         let said = of_session(&answer.session, answer.notice.as_ref(), bench.now);
         assert!(!said.is_empty() && said[0].content.contains("Do not pay again"), "{said:?}");
         assert!(said.iter().all(|said| !said.content.contains("othing was charged")), "{said:?}");
+        assert_eq!(answer.session.notice, None, "whoever reads the session itself is not told so either");
     }
 }
 

@@ -223,6 +223,23 @@ fn a_total_that_is_told_counts_what_stripe_shows_and_no_more() {
 }
 
 #[test]
+fn a_refund_that_comes_back_after_it_was_told_is_told_once_more() {
+    let (mut bench, _) = asking();
+    answered(&mut bench, RefundAnswer::Made(seen_refund("re_1", RefundStatus::Succeeded, bench.now)));
+    let told = || vec![News::Refunded("re_1".parse().unwrap())];
+    assert_eq!(std::mem::take(&mut bench.news), told());
+    for (status, news) in
+        [(RefundStatus::Succeeded, vec![]), (RefundStatus::Failed, told()), (RefundStatus::Failed, vec![])]
+    {
+        bench.now = due_at(bench.session()).expect("an order is looked at now and then");
+        bench.wake();
+        let seen = seen_refund("re_1", status, bench.now);
+        shows(&mut bench, vec![seen]);
+        assert_eq!(std::mem::take(&mut bench.news), news, "{status:?}");
+    }
+}
+
+#[test]
 fn an_answer_that_stripe_had_stored_does_not_undo_what_a_look_has_shown() {
     let (mut bench, _) = asking();
     answered(&mut bench, nothing_known());

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use merchant_gateway::domain::checkout::aftersales::OrderSeen;
+use merchant_gateway::domain::checkout::aftersales::{News, OrderSeen};
 use merchant_gateway::domain::checkout::attempt::{
     AttemptEnd, AttemptIntent, Flag, IntentSeen, IntentStatus, Seen,
 };
@@ -45,6 +45,8 @@ pub struct Bench {
     pub attempts: Vec<AttemptIntent>,
     ended: HashSet<u32>,
     pub flags: Vec<Flag>,
+    /// What the merchant is told of the order.
+    pub news: Vec<News>,
     pub store_is_down: bool,
     pub commits_fail: bool,
     /// How often a commit was tried.
@@ -80,6 +82,7 @@ impl Bench {
             attempts: Vec::new(),
             ended: HashSet::new(),
             flags: Vec::new(),
+            news: Vec::new(),
             store_is_down: false,
             commits_fail: false,
             commits: 0,
@@ -323,6 +326,7 @@ impl Bench {
             });
         }
         self.flags.extend(change.flags);
+        self.news.extend(change.news);
         self.timeline.extend(change.timeline);
         let version = Version(change.expected.map_or(1, |version| version.0 + 1));
         self.row = Some((version, change.session));
