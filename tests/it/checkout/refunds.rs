@@ -225,7 +225,8 @@ fn a_total_that_is_told_counts_what_stripe_shows_and_no_more() {
 #[test]
 fn a_refund_that_comes_back_after_it_was_told_is_told_once_more() {
     let (mut bench, _) = asking();
-    answered(&mut bench, RefundAnswer::Made(seen_refund("re_1", RefundStatus::Succeeded, bench.now)));
+    let now = bench.now;
+    answered(&mut bench, RefundAnswer::Made(seen_refund("re_1", RefundStatus::Succeeded, now)));
     let told = || vec![News::Refunded("re_1".parse().unwrap())];
     assert_eq!(std::mem::take(&mut bench.news), told());
     for (status, news) in
