@@ -72,9 +72,9 @@ pub struct Address {
     /// Flat, floor, company.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line_two: Option<String>,
-    /// City.
+    /// City; empty where addresses have none.
     pub city: String,
-    /// State, province or region; upper-case letters in the US and Canada. Empty where a country has none.
+    /// State, province or region, as addresses of the country write it (`places`). Empty where a country has none.
     #[serde(default)]
     pub state: String,
     /// Country.

@@ -11,7 +11,8 @@ use super::cart::Cart;
 use super::ids::{ItemId, ShippingId};
 use super::merchant::MerchantView;
 use super::money::{Money, MoneyError};
-use super::tax::TaxRates;
+use super::places;
+use super::tax::{TaxRates, UnknownTax};
 use super::time::Timestamp;
 
 /// The frozen price of a session.
@@ -112,6 +113,9 @@ pub enum PricingProblem {
     /// The shop does not sell to that country.
     #[error("this shop does not deliver to {0}")]
     CountryNotServed(super::address::CountryCode),
+    /// Taxes there go by the region, and the address has none that is known.
+    #[error("the tax for this address depends on its state, which is not known; send {}", .0.regions())]
+    RegionNeeded(super::address::CountryCode),
     /// No shipping option goes there.
     #[error("no shipping option goes to that address")]
     NoShipping,
@@ -150,13 +154,14 @@ pub fn quote(view: &MerchantView, input: PricingInput<'_>, now: Timestamp) -> Re
         return Err(PricingProblem::AddressNeeded);
     }
     if let Some(address) = input.address
-        && !view.checkout.countries.contains(&address.country)
+        && !places::covers(&view.checkout.countries, address.country, &address.state)
     {
         return Err(PricingProblem::CountryNotServed(address.country));
     }
-    let rates = view.tax.rates(input.address).map_err(|_| match input.address {
-        Some(_) => PricingProblem::TaxUnknown,
-        None => PricingProblem::AddressNeeded,
+    let rates = view.tax.rates(input.address).map_err(|unknown| match (unknown, input.address) {
+        (_, None) => PricingProblem::AddressNeeded,
+        (UnknownTax::Region, Some(address)) => PricingProblem::RegionNeeded(address.country),
+        (UnknownTax::Place, Some(_)) => PricingProblem::TaxUnknown,
     })?;
     let lines = lines(view, input.cart, rates)?;
     let zero = Money::zero(view.currency);
@@ -247,7 +252,7 @@ fn options(
     rates: TaxRates,
     now: Timestamp,
 ) -> Result<Vec<QuoteOption>, PricingProblem> {
-    let fitting = view.shipping.iter().filter(|rule| rule.serves(address.country));
+    let fitting = view.shipping.iter().filter(|rule| rule.serves(address));
     let priced = fitting.map(|rule| {
         let subtotal = rule.price_for(goods);
         let tax = subtotal.share(rates.shipping)?;

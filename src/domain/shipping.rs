@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::address::CountryCode;
+use super::address::{Address, CountryCode};
 use super::ids::ShippingId;
 use super::money::Money;
+use super::places::covers;
 use super::time::{Span, Timestamp};
 
 /// One way to send a parcel.
@@ -27,10 +28,10 @@ pub struct ShippingRule {
 }
 
 impl ShippingRule {
-    /// Whether it goes to a country.
+    /// Whether it goes to an address.
     #[must_use]
-    pub fn serves(&self, country: CountryCode) -> bool {
-        self.countries.is_empty() || self.countries.contains(&country)
+    pub fn serves(&self, address: &Address) -> bool {
+        self.countries.is_empty() || covers(&self.countries, address.country, &address.state)
     }
 
     /// What it costs for goods of this value.

@@ -47,8 +47,14 @@ pub struct TaxRates {
 
 /// No rate can be told for this address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the tax for this address is not known, so nothing can be sold to it")]
-pub struct UnknownTax;
+pub enum UnknownTax {
+    /// The table has no rate for it.
+    #[error("the tax for this address is not known, so nothing can be sold to it")]
+    Place,
+    /// The country's rates differ by region, and the address has none that is known.
+    #[error("the tax for this address depends on its region, which is not known")]
+    Region,
+}
 
 impl TaxRule {
     /// The rates for an address; without one, a shop with a table cannot tell.
@@ -56,7 +62,7 @@ impl TaxRule {
         match self {
             Self::None => Ok(TaxRates { goods: Rate::ZERO, shipping: Rate::ZERO }),
             Self::Fixed(table) => {
-                let rate = table.rate(address.ok_or(UnknownTax)?)?;
+                let rate = table.rate(address.ok_or(UnknownTax::Place)?)?;
                 Ok(TaxRates { goods: rate, shipping: if table.on_shipping { rate } else { Rate::ZERO } })
             }
         }
@@ -66,10 +72,12 @@ impl TaxRule {
 impl FixedTax {
     fn rate(&self, address: &Address) -> Result<Rate, UnknownTax> {
         let in_country = || self.rates.iter().filter(|row| row.country == address.country);
-        let of_state = in_country().find(|row| {
-            row.state.as_ref().is_some_and(|state| state.eq_ignore_ascii_case(address.state.trim()))
-        });
+        let region = address.country.region(&address.state);
+        let of_state = in_country().find(|row| row.state.is_some() && row.state.as_deref() == region);
+        if of_state.is_none() && region.is_none() && in_country().any(|row| row.state.is_some()) {
+            return Err(UnknownTax::Region);
+        }
         let of_country = || in_country().find(|row| row.state.is_none());
-        of_state.or_else(of_country).map(|row| row.rate).or(self.elsewhere).ok_or(UnknownTax)
+        of_state.or_else(of_country).map(|row| row.rate).or(self.elsewhere).ok_or(UnknownTax::Place)
     }
 }

@@ -8,7 +8,7 @@ use crate::config::diagnostic::quoted;
 use crate::config::document::{Field, Section};
 use crate::domain::address::CountryCode;
 use crate::domain::money::Rate;
-use crate::domain::regions::region;
+use crate::domain::places::state_of;
 use crate::domain::tax::{FixedTax, RegionRate, TaxRule};
 
 /// The key of a country's table that holds for all its other regions.
@@ -90,7 +90,10 @@ fn read_rates(section: &Section<'_>, sold_to: &[CountryCode]) -> Vec<RegionRate>
     let mut rows: Vec<RegionRate> = Vec::new();
     for (name, field) in section.entries() {
         let Some(code) = country(&field, Some(name)) else { continue };
-        if !sold_to.contains(&code) {
+        let whole = state_of(code);
+        let is_sold_to =
+            |one: &CountryCode| *one == code || Some(*one) == whole || state_of(*one) == Some(code);
+        if !sold_to.iter().any(is_sold_to) {
             field.refuse(
                 "is a country where the shop does not sell",
                 "remove it, or add it to checkout.countries",
@@ -107,35 +110,41 @@ fn read_rates(section: &Section<'_>, sold_to: &[CountryCode]) -> Vec<RegionRate>
         let mut of_country = None;
         for (state, field) in entries.into_iter().take(MOST_STATES) {
             let Some(rate) = rate(&field) else { continue };
-            if state == REST {
-                of_country = Some(RegionRate { country: code, state: None, rate });
-            } else if let Some(state) = read_state(&field, code, state) {
-                let row = RegionRate { country: code, state: Some(state), rate };
-                let same = |other: &RegionRate| other.country == row.country && other.state == row.state;
-                if rows.iter().any(same) {
-                    field.refuse("is there twice", "keep one of the two");
+            let row = match (state, whole) {
+                // A territory that is also a state has one rate, under either name.
+                (REST, Some(country)) => RegionRate { country, state: Some(code.as_str().to_owned()), rate },
+                (REST, None) => {
+                    of_country = Some(RegionRate { country: code, state: None, rate });
+                    continue;
                 }
-                rows.push(row);
+                (state, _) => {
+                    let Some(state) = read_state(&field, code, state) else { continue };
+                    RegionRate { country: code, state: Some(state), rate }
+                }
+            };
+            if rows.iter().any(|other| (other.country, &other.state) == (row.country, &row.state)) {
+                field.refuse("is there twice", "keep one of the two");
             }
+            rows.push(row);
         }
         rows.extend(of_country);
     }
     rows
 }
 
-/// A state as addresses write it: the letters of one that there is, in the US and Canada.
+/// A state as addresses write it, by any of its names.
 fn read_state(field: &Field<'_>, country: CountryCode, state: &str) -> Option<String> {
-    let lettered = matches!(country.as_str(), "US" | "CA");
-    let known = region(country, state).is_ok_and(|code| code.eq_ignore_ascii_case(state));
-    let fits = !state.trim().is_empty() && state.chars().count() <= 50;
-    if (lettered && !known) || !fits {
+    let known = country.region(state).map(str::to_owned);
+    if known.is_none() && !country.has_regions() {
         field.refuse(
-            format!("has no region {}", quoted(state)),
-            format!("write the state as addresses do, such as CA, or {REST} for all others"),
+            format!("is a region of {country}, whose addresses name none"),
+            format!("write {REST}, the rate of the whole country"),
         );
-        return None;
+    } else if known.is_none() {
+        let choices = country.regions();
+        field.refuse(format!("has no region {}", quoted(state)), format!("write {choices}, or {REST} for all others"));
     }
-    Some(if lettered { state.to_ascii_uppercase() } else { state.trim().to_owned() })
+    known
 }
 
 fn rate(field: &Field<'_>) -> Option<Rate> {

@@ -15,6 +15,7 @@ use crate::config::web;
 use crate::domain::address::CountryCode;
 use crate::domain::ids::IdError;
 use crate::domain::money::{Currency, Money, MoneyError};
+use crate::domain::places;
 
 /// A text on one line.
 pub(super) fn line(field: &Field<'_>, most: usize) -> Option<String> {
@@ -136,17 +137,16 @@ pub(super) fn countries(field: &Field<'_>) -> Vec<CountryCode> {
 /// One country code.
 pub(super) fn country(field: &Field<'_>, text: Option<&str>) -> Option<CountryCode> {
     let text = text?;
-    match text.parse::<CountryCode>() {
-        Ok(code) if COUNTRIES.split_ascii_whitespace().any(|known| known == code.as_str()) => Some(code),
-        Ok(_) | Err(_) => {
-            let remedy = match text.to_ascii_uppercase().as_str() {
-                "UK" => "write \"GB\" for the United Kingdom",
-                _ => "write the two letters of ISO 3166-1, such as \"US\"",
-            };
-            field.refuse(format!("has no country {}", quoted(text)), remedy);
-            None
-        }
+    let known = places::country(text);
+    if let Some(code) = known.filter(|code| code.as_str().eq_ignore_ascii_case(text)) {
+        return Some(code);
     }
+    let remedy = known.map_or_else(
+        || "write the two letters of ISO 3166-1, such as \"US\"".to_owned(),
+        |code| format!("write {} for {}", quoted(code.as_str()), code.name().unwrap_or(text)),
+    );
+    field.refuse(format!("has no country {}", quoted(text)), remedy);
+    None
 }
 
 /// Reports a list that is there and empty.
@@ -255,15 +255,6 @@ fn minor_units(decimal: &str, currency: Currency) -> Option<Money> {
     let minor = format!("{whole}{fraction:0<decimals$}").parse().ok()?;
     Money::new(minor, currency).well_formed().ok()
 }
-
-/// ISO 3166-1 alpha-2, the assigned codes.
-const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ \
-    BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER \
-    ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM \
-    IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF \
-    MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK \
-    PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD \
-    TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
 
 /// A price below one dollar, euro or dinar is more often one in whole dollars.
 fn warn_of_major_units(field: &Field<'_>, amount: Money) {

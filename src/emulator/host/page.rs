@@ -27,9 +27,9 @@ macro_rules! page_files {
 pub(super) const INDEX: PageFile =
     PageFile { path: "/", content_type: "text/html; charset=utf-8", text: include_str!("page/index.html") };
 
-/// How many decimals a currency has.
+/// How many decimals a currency has; where the page finds it, no path leads above the root.
 pub(super) const CURRENCIES: PageFile = PageFile {
-    path: "/currencies.json",
+    path: "/domain/tables/currencies.json",
     content_type: "application/json",
     text: include_str!("../../domain/tables/currencies.json"),
 };

@@ -66,7 +66,10 @@ impl From<&PricingProblem> for Message {
             PricingProblem::UnknownItem(_) => (NoticeCode::Invalid, LINES),
             PricingProblem::Unavailable(_) => (NoticeCode::OutOfStock, LINES),
             PricingProblem::AddressNeeded => (NoticeCode::Missing, ADDRESS),
-            PricingProblem::CountryNotServed(_) | PricingProblem::NoShipping | PricingProblem::TaxUnknown => {
+            PricingProblem::CountryNotServed(_)
+            | PricingProblem::NoShipping
+            | PricingProblem::RegionNeeded(_)
+            | PricingProblem::TaxUnknown => {
                 (NoticeCode::Invalid, ADDRESS)
             }
             PricingProblem::OptionNotOffered(_) => (NoticeCode::Invalid, Some("fulfillment_option_id")),

@@ -1,6 +1,7 @@
 // Minor units as a person reads them: digits are moved, nothing is computed. The exponents are Stripe's.
 
-const currencies = await (await fetch("/currencies.json")).json();
+import currencies from "../../../domain/tables/currencies.json" with { type: "json" };
+
 const DIGITS = new Map(currencies.map(({ code, digits }) => [code.toUpperCase(), digits]));
 
 export function money(amount, currency) {

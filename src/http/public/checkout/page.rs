@@ -111,7 +111,7 @@ fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&
     };
     let countries = html::each(&view.checkout.countries, |country| {
         let selected = if chosen_country == country.as_str() { " selected" } else { "" };
-        format!("<option{selected}>{country}</option>")
+        format!("<option value=\"{country}\"{selected}>{}</option>", escape(country.name().unwrap_or("")))
     });
     let known = session.wishes.buyer.email.as_deref();
     let email = typed.map(|typed| typed.email.as_str()).or(known).unwrap_or_default();

@@ -5,11 +5,11 @@
 use serde_json::Value;
 
 use super::arguments::{ArgumentError, Object};
-use crate::domain::address::{Address, Buyer, CountryCode};
+use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::{Cart, CartError, CartLine, MAX_LINES, MAX_QUANTITY};
 use crate::domain::checkout::command::Patch;
 use crate::domain::ids::ShippingId;
-use crate::domain::regions::{UnknownRegion, region};
+use crate::domain::places::{self, PlaceField, Written};
 use crate::protocol::capability::Capability;
 
 /// The longest name, street, city or region.
@@ -173,33 +173,32 @@ fn address(root: &Object<'_>) -> Result<Option<Address>, ArgumentError> {
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
         Some(_) | None => given.text(key, longest),
     };
-    let country: CountryCode = given.needed_text("country", 2)?.parse().map_err(|_| {
-        ArgumentError::new(
-            given.path("country"),
-            "is not a country code",
-            "two letters of ISO 3166-1, such as US",
-        )
-    })?;
-    let state = optional("state", LINE)?.unwrap_or_default();
     let (name, line_one) = (given.needed_text("name", LINE)?, given.needed_text("line_one", LINE)?);
-    let city = given.needed_text("city", LINE)?;
-    // Taxes go by it: one that is not known must not be taxed like the rest of the country.
-    let state = region(country, state).map_err(|UnknownRegion| {
-        let problem = if state.is_empty() { "is missing" } else { "is none of this country's" };
-        ArgumentError::new(
-            given.path("state"),
-            problem,
-            "its two letters, such as CA for California or ON for Ontario",
-        )
+    let city = optional("city", LINE)?.unwrap_or_default();
+    let written = Written {
+        country: given.needed_text("country", LINE)?,
+        region: optional("state", LINE)?.unwrap_or_default(),
+        city,
+        postal_code: optional("postal_code", POSTAL)?.unwrap_or_default(),
+    };
+    // Taxes go by it: a place that is not known must not be taxed like the rest.
+    let place = places::place(written).map_err(|error| {
+        let field = match error.field() {
+            PlaceField::Country => "country",
+            PlaceField::City => "city",
+            PlaceField::Region => "state",
+            PlaceField::PostalCode => "postal_code",
+        };
+        ArgumentError::new(given.path(field), error.to_string(), error.remedy())
     })?;
     Ok(Some(Address {
         name: name.to_owned(),
         line_one: line_one.to_owned(),
         line_two: own(optional("line_two", LINE)?),
         city: city.to_owned(),
-        state: state.to_owned(),
-        country,
-        postal_code: optional("postal_code", POSTAL)?.unwrap_or_default().to_owned(),
+        state: place.region,
+        country: place.country,
+        postal_code: place.postal_code,
         phone_number: own(optional("phone_number", PHONE)?),
     }))
 }

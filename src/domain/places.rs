@@ -1,0 +1,473 @@
+//! Countries and their regions by every usual name, and what an address in each must have.
+//!
+//! The table is made of kept data sets (`tables/make_places.py`); the shops' files, shoppers' addresses and the widget read
+//! it. Names are compared without case, accents, dots and blanks.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, OnceLock};
+
+use regex_lite::Regex;
+use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::address::CountryCode;
+
+/// How many choices a message names.
+const CHOICES: usize = 60;
+
+/// A country or territory.
+#[derive(Deserialize)]
+pub struct Country {
+    code: CountryCode,
+    name: String,
+    #[serde(default)]
+    names: Vec<String>,
+    city: Presence,
+    region: Presence,
+    #[serde(default)]
+    region_name: String,
+    #[serde(default)]
+    regions: Vec<Region>,
+    postal: Presence,
+    #[serde(default)]
+    postal_name: String,
+    pattern: Option<String>,
+    #[serde(default)]
+    example: String,
+    /// Of which country it is also a state, by the same two letters.
+    state_of: Option<CountryCode>,
+    #[serde(skip)]
+    postal_form: OnceLock<Option<Regex>>,
+}
+
+/// A state, province, prefecture or county.
+#[derive(Deserialize)]
+pub struct Region {
+    /// What is written in an address, and what taxes go by.
+    pub key: String,
+    name: String,
+    #[serde(default)]
+    names: Vec<String>,
+    /// How its postal codes begin, where that is certain.
+    postal: Option<String>,
+}
+
+/// Whether addresses of a country have a field.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Presence {
+    Required,
+    Optional,
+    None,
+}
+
+struct Table {
+    countries: Vec<Country>,
+    by_name: HashMap<String, usize>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let countries: Vec<Country> =
+        serde_json::from_str(include_str!("tables/places.json")).unwrap_or_default();
+    let mut by_name = HashMap::new();
+    for (at, country) in countries.iter().enumerate() {
+        let names = [country.code.as_str(), &country.name].into_iter();
+        for name in names.chain(country.names.iter().map(String::as_str)) {
+            by_name.entry(folded(name)).or_insert(at);
+        }
+    }
+    Table { countries, by_name }
+});
+
+/// What a name is compared by: letters and digits, without case and accents.
+fn folded(text: &str) -> String {
+    text.nfkd().flat_map(char::to_lowercase).filter(|char| char.is_alphanumeric()).collect()
+}
+
+/// The part of an address that tells a place, as it was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written<'a> {
+    /// A country or territory, by any name or code.
+    pub country: &'a str,
+    /// A region, by any name or code; may be blank.
+    pub region: &'a str,
+    /// The city; may be blank.
+    pub city: &'a str,
+    /// The postal code; may be blank.
+    pub postal_code: &'a str,
+}
+
+/// A place that parcels go to and taxes go by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The country; of a territory that is also a state, the country whose state it is.
+    pub country: CountryCode,
+    /// The region as addresses write it; empty where none is needed.
+    pub region: String,
+    /// The postal code, trimmed and in capitals.
+    pub postal_code: String,
+}
+
+/// Why what was written is no place, and what would be one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// No such country.
+    #[error("is no country that is known")]
+    Country,
+    /// The country's addresses have a city.
+    #[error("is missing")]
+    City,
+    /// The country's addresses have a region.
+    #[error("is missing")]
+    RegionMissing(CountryCode),
+    /// The country has no such region.
+    #[error("is no {} of {}", .0.row().map_or("region", |row| &row.region_name), .0.row().map_or("it", |row| &row.name))]
+    Region(CountryCode),
+    /// The country's addresses have a postal code.
+    #[error("is missing")]
+    PostalMissing(CountryCode),
+    /// No postal code of the country.
+    #[error("is no {} of {}", .0.row().map_or("postal code", |row| &row.postal_name), .0.row().map_or("it", |row| &row.name))]
+    Postal(CountryCode),
+    /// A postal code of another region.
+    #[error("is not in {1}")]
+    PostalElsewhere(CountryCode, String),
+}
+
+/// The field of an address that an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaceField {
+    /// The country.
+    Country,
+    /// The city.
+    City,
+    /// The region.
+    Region,
+    /// The postal code.
+    PostalCode,
+}
+
+impl PlaceError {
+    /// The field that is wrong.
+    #[must_use]
+    pub const fn field(&self) -> PlaceField {
+        match self {
+            Self::Country => PlaceField::Country,
+            Self::City => PlaceField::City,
+            Self::RegionMissing(_) | Self::Region(_) => PlaceField::Region,
+            Self::PostalMissing(_) | Self::Postal(_) | Self::PostalElsewhere(..) => PlaceField::PostalCode,
+        }
+    }
+
+    /// What to write instead.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Country => "a country by its name or its two letters, such as US".to_owned(),
+            Self::City => "the city".to_owned(),
+            Self::RegionMissing(country) | Self::Region(country) => {
+                country.row().map_or_else(|| "a region".to_owned(), Country::choices)
+            }
+            Self::PostalMissing(country) | Self::Postal(country) => {
+                country.row().map_or_else(|| "a postal code".to_owned(), |row| {
+                    format!("a {} such as {}", row.postal_name, row.example)
+                })
+            }
+            Self::PostalElsewhere(..) => "the postal code and the region of the same address".to_owned(),
+        }
+    }
+}
+
+/// A country by any usual name or code.
+#[must_use]
+pub fn country(text: &str) -> Option<CountryCode> {
+    TABLE.by_name.get(&folded(text)).and_then(|at| TABLE.countries.get(*at)).map(|row| row.code)
+}
+
+/// Every country and territory.
+pub fn countries() -> impl Iterator<Item = &'static Country> {
+    TABLE.countries.iter()
+}
+
+/// The country of which this territory is a state, too.
+#[must_use]
+pub fn state_of(territory: CountryCode) -> Option<CountryCode> {
+    territory.row()?.state_of
+}
+
+/// Whether one of the listed countries is this one, or has this region as a territory of its own name.
+#[must_use]
+pub fn covers(listed: &[CountryCode], country: CountryCode, region: &str) -> bool {
+    let is_it = |one: &CountryCode| {
+        *one == country || (state_of(*one) == Some(country) && one.as_str().eq_ignore_ascii_case(region))
+    };
+    listed.iter().any(is_it)
+}
+
+/// The place that was meant.
+pub fn place(written: Written<'_>) -> Result<Place, PlaceError> {
+    let named = country(written.country).ok_or(PlaceError::Country)?;
+    let row = named.row().ok_or(PlaceError::Country)?;
+    let (row, region) = match row.state_of.and_then(CountryCode::row) {
+        Some(whole) => (whole, named.as_str()),
+        None => (row, written.region),
+    };
+    let region = row.region(region)?;
+    if row.city == Presence::Required && written.city.trim().is_empty() {
+        return Err(PlaceError::City);
+    }
+    let postal_code = row.postal_code(written.postal_code, region.known)?;
+    Ok(Place { country: row.code, region: region.text, postal_code })
+}
+
+/// A region as it was found.
+struct Found {
+    text: String,
+    known: Option<&'static Region>,
+}
+
+impl CountryCode {
+    /// Its line of the table.
+    fn row(self) -> Option<&'static Country> {
+        let at = TABLE.countries.binary_search_by(|row| row.code.cmp(&self));
+        at.ok().and_then(|at| TABLE.countries.get(at))
+    }
+
+    /// Its name in English.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        Some(&self.row()?.name)
+    }
+
+    /// The region of this country that a text names, as addresses write it.
+    #[must_use]
+    pub fn region(self, text: &str) -> Option<&'static str> {
+        Some(&self.row()?.find(text)?.key)
+    }
+
+    /// Whether its regions are known, so that taxes may go by them.
+    #[must_use]
+    pub fn has_regions(self) -> bool {
+        self.row().is_some_and(|row| !row.regions.is_empty())
+    }
+
+    /// Its regions, in words.
+    #[must_use]
+    pub fn regions(self) -> String {
+        self.row().map(Country::choices).unwrap_or_default()
+    }
+}
+
+impl Country {
+    /// Its two letters.
+    #[must_use]
+    pub const fn code(&self) -> CountryCode {
+        self.code
+    }
+
+    fn find(&self, text: &str) -> Option<&Region> {
+        let wanted = folded(text);
+        // The letters of one are never taken for a further name of another.
+        let is = |of: fn(&Region) -> &str| self.regions.iter().find(|region| folded(of(region)) == wanted);
+        let further = || {
+            self.regions.iter().find(|region| region.names.iter().any(|name| folded(name) == wanted))
+        };
+        if wanted.is_empty() {
+            return None;
+        }
+        is(|region| &region.key).or_else(|| is(|region| &region.name)).or_else(further)
+    }
+
+    fn region(&'static self, text: &str) -> Result<Found, PlaceError> {
+        let text = text.trim();
+        let known = self.find(text);
+        match (known, self.region) {
+            (Some(region), _) => Ok(Found { text: region.key.clone(), known }),
+            // A field that these addresses do not have says nothing.
+            (None, Presence::None) => Ok(Found { text: String::new(), known }),
+            (None, Presence::Required) if text.is_empty() => Err(PlaceError::RegionMissing(self.code)),
+            (None, Presence::Required) => Err(PlaceError::Region(self.code)),
+            (None, Presence::Optional) => Ok(Found { text: text.to_owned(), known }),
+        }
+    }
+
+    fn postal_code(&self, text: &str, region: Option<&Region>) -> Result<String, PlaceError> {
+        let code: String = text.nfkc().collect::<String>().trim().to_uppercase();
+        if code.is_empty() {
+            return match self.postal {
+                Presence::Required => Err(PlaceError::PostalMissing(self.code)),
+                Presence::Optional | Presence::None => Ok(code),
+            };
+        }
+        if self.postal == Presence::None {
+            return Ok(code);
+        }
+        if self.postal_form().is_some_and(|form| !form.is_match(&code)) {
+            return Err(PlaceError::Postal(self.code));
+        }
+        let begins = region.and_then(|region| Some((region, region.postal.as_ref()?)));
+        match begins {
+            Some((region, begins)) if !begins_like(begins, &code) => {
+                Err(PlaceError::PostalElsewhere(self.code, region.name.clone()))
+            }
+            Some(_) | None => Ok(code),
+        }
+    }
+
+    /// The form of its postal codes, with or without what stands between their parts.
+    fn postal_form(&self) -> Option<&Regex> {
+        let form = || {
+            let pattern = self.pattern.as_ref()?.replace(" ?", "[ -]?").replace("-?", "[ -]?");
+            Regex::new(&format!("^(?:{pattern})$")).ok()
+        };
+        self.postal_form.get_or_init(form).as_ref()
+    }
+
+    /// Its regions, as a message names them.
+    fn choices(&self) -> String {
+        let named = self.regions.iter().take(CHOICES).map(|region| {
+            if region.key == region.name { region.key.clone() } else { format!("{} ({})", region.key, region.name) }
+        });
+        let named: Vec<String> = named.collect();
+        let more = if self.regions.len() > CHOICES { ", …" } else { "" };
+        format!("a {}: {}{more}", self.region_name, named.join(", "))
+    }
+}
+
+fn begins_like(pattern: &str, code: &str) -> bool {
+    Regex::new(&format!("^(?:{pattern})")).is_ok_and(|begins| begins.is_match(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(country: &str, region: &str, postal_code: &str) -> Result<(String, String, String), PlaceError> {
+        let place = place(Written { country, region, city: "City", postal_code })?;
+        Ok((place.country.as_str().to_owned(), place.region, place.postal_code))
+    }
+
+    fn is(country: &str, region: &str, postal_code: &str) -> Result<(String, String, String), PlaceError> {
+        Ok((country.to_owned(), region.to_owned(), postal_code.to_owned()))
+    }
+
+    #[test]
+    fn a_place_is_known_by_every_usual_name() {
+        for (country, region, postal_code, found) in [
+            ("US", "CA", "90001", is("US", "CA", "90001")),
+            ("United States", "california", "90001-1234", is("US", "CA", "90001-1234")),
+            ("U.S.A.", " Calif. ", "90001", is("US", "CA", "90001")),
+            ("usa", "D.C.", "20001", is("US", "DC", "20001")),
+            ("US", "Washington, D.C.", "20001", is("US", "DC", "20001")),
+            ("US", "US-NY", "10001", is("US", "NY", "10001")),
+            ("US", "U.S. Virgin Islands", "00802", is("US", "VI", "00802")),
+            ("840", "Puerto Rico", "00901", is("US", "PR", "00901")),
+            ("Vereinigte Staaten", "AE", "09001", is("US", "AE", "09001")),
+            ("ca", "Québec", "h3z 2y7", is("CA", "QC", "H3Z 2Y7")),
+            ("Canada", "quebec", "H3Z2Y7", is("CA", "QC", "H3Z2Y7")),
+            ("Canada", "P.E.I.", "C1A 1A1", is("CA", "PE", "C1A 1A1")),
+            ("AU", "New South Wales", "2000", is("AU", "NSW", "2000")),
+            ("Australien", "nsw", "2000", is("AU", "NSW", "2000")),
+            ("Deutschland", "", "10115", is("DE", "", "10115")),
+            ("DE", "Bayern", "80331", is("DE", "", "80331")),
+            ("UK", "", "ec1y 8sy", is("GB", "", "EC1Y 8SY")),
+            ("England", "", "EC1Y8SY", is("GB", "", "EC1Y8SY")),
+            ("日本", "東京都", "１００－０００１", is("JP", "Tokyo", "100-0001")),
+            ("JP", "Kyoto Prefecture", "6048005", is("JP", "Kyoto", "6048005")),
+            ("The Netherlands", "", "1012 AB", is("NL", "", "1012 AB")),
+            ("Cote d'Ivoire", "", "", is("CI", "", "")),
+            ("Ireland", "Dublin", "", is("IE", "Co. Dublin", "")),
+            ("Mexico", "Ciudad de Mexico", "06000", is("MX", "CDMX", "06000")),
+            ("São Tomé & Príncipe", "", "", is("ST", "", "")),
+            ("Trinidad and Tobago", "", "", is("TT", "", "")),
+        ] {
+            assert_eq!(at(country, region, postal_code), found, "{country} {region} {postal_code}");
+        }
+    }
+
+    #[test]
+    fn a_territory_that_is_also_a_state_is_one_place_under_both_names() {
+        for (territory, name, postal_code) in [
+            ("PR", "Puerto Rico", "00901"),
+            ("GU", "Guam", "96910"),
+            ("VI", "Virgin Islands", "00802"),
+            ("AS", "American Samoa", "96799"),
+            ("MP", "Northern Mariana Islands", "96950"),
+        ] {
+            let found = is("US", territory, postal_code);
+            assert_eq!(at(territory, "", postal_code), found, "{territory}");
+            assert_eq!(at(name, "anything", postal_code), found, "{name}");
+            assert_eq!(at("US", name, postal_code), found, "{name}");
+            let (code, us): (CountryCode, CountryCode) = (territory.parse().unwrap(), "US".parse().unwrap());
+            assert!(covers(&[us], us, territory) && covers(&[code], us, territory), "{territory}");
+            assert!(!covers(&[code], us, "NY"), "{territory}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_asked_for_by_its_field() {
+        let code = |text: &str| text.parse::<CountryCode>().unwrap();
+        for (country, region, postal_code, error) in [
+            ("Atlantis", "", "", PlaceError::Country),
+            ("", "", "", PlaceError::Country),
+            ("US", "", "90001", PlaceError::RegionMissing(code("US"))),
+            ("US", "Ontario", "90001", PlaceError::Region(code("US"))),
+            ("US", "CA", "", PlaceError::PostalMissing(code("US"))),
+            ("US", "CA", "ABC", PlaceError::Postal(code("US"))),
+            ("US", "CA", "9000", PlaceError::Postal(code("US"))),
+            ("US", "CA", "10001", PlaceError::PostalElsewhere(code("US"), "California".to_owned())),
+            ("CA", "ON", "90210", PlaceError::Postal(code("CA"))),
+            ("CA", "ON", "H3Z 2Y7", PlaceError::PostalElsewhere(code("CA"), "Ontario".to_owned())),
+            ("AU", "South Wales", "2000", PlaceError::Region(code("AU"))),
+            ("DE", "", "1011", PlaceError::Postal(code("DE"))),
+            ("Puerto Rico", "", "90001", PlaceError::PostalElsewhere(code("US"), "Puerto Rico".to_owned())),
+        ] {
+            assert_eq!(at(country, region, postal_code), Err(error), "{country} {region} {postal_code}");
+        }
+        let nowhere = Written { country: "US", region: "CA", city: " ", postal_code: "90001" };
+        assert_eq!(place(nowhere), Err(PlaceError::City));
+        let singapore = Written { country: "SG", region: "", city: "", postal_code: "546080" };
+        assert!(place(singapore).is_ok(), "a city that is a country");
+    }
+
+    #[test]
+    fn what_to_write_is_named() {
+        let wrong = at("AU", "South Wales", "2000").unwrap_err();
+        assert_eq!(wrong.to_string(), "is no state of Australia");
+        assert!(wrong.remedy().starts_with("a state: ACT (Australian Capital Territory), JBT"), "{}", wrong.remedy());
+        let wrong = at("US", "CA", "ABC").unwrap_err();
+        assert_eq!((wrong.to_string(), wrong.remedy()), ("is no ZIP code of United States".to_owned(), "a ZIP code such as 95014".to_owned()));
+    }
+
+    #[test]
+    fn each_line_of_the_table_holds_together() {
+        let codes: Vec<CountryCode> = countries().map(Country::code).collect();
+        assert_eq!(codes.len(), 250);
+        assert!(codes.is_sorted_by(|one, next| one < next));
+        for row in countries() {
+            assert_eq!(country(row.code.as_str()), Some(row.code), "letters come first");
+            assert_eq!(country(&row.name), Some(row.code), "{}", row.name);
+            for name in &row.names {
+                assert_eq!(country(name), Some(row.code), "{name}");
+            }
+            for region in &row.regions {
+                for name in region.names.iter().chain([&region.key, &region.name]) {
+                    assert_eq!(row.code.region(name), Some(region.key.as_str()), "{} {name}", row.name);
+                }
+                let begins = region.postal.as_ref();
+                assert!(begins.is_none_or(|begins| Regex::new(begins).is_ok()), "{}", region.name);
+            }
+            if row.pattern.is_some() {
+                let form = row.postal_form().unwrap();
+                assert!(form.is_match(&row.example), "{} {}", row.name, row.example);
+            }
+            assert!(row.region != Presence::Required || row.has_regions_to_choose(), "{}", row.name);
+        }
+    }
+
+    impl Country {
+        fn has_regions_to_choose(&self) -> bool {
+            !self.regions.is_empty()
+        }
+    }
+}
