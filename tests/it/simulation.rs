@@ -79,7 +79,6 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
         ("conflict", 500),
         ("answer lost", 1000),
         ("late effect", 200),
-        ("overdue effect", 5),
         ("key refused", 200),
         ("request refused", 200),
         ("caller gave up", 500),

@@ -13,7 +13,7 @@ mod shoppers;
 
 use std::collections::{BTreeMap, HashMap};
 
-use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means};
+use merchant_gateway::domain::checkout::attempt::Means;
 use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, change_of};
@@ -102,8 +102,6 @@ pub struct World {
     settled_at: Option<Timestamp>,
     /// Until when Stripe tells nothing at all.
     silent_until: Timestamp,
-    /// Requests that something holds up for hours.
-    overdue: Vec<AttemptIntent>,
     /// When an operator looks again.
     operator: Timestamp,
     pub told: Vec<Told>,
@@ -148,7 +146,6 @@ impl World {
             mistakes,
             settled_at: None,
             silent_until: now,
-            overdue: Vec::new(),
             operator: now,
             told: Vec::new(),
             waiting: HashMap::new(),

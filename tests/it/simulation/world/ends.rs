@@ -14,10 +14,6 @@ use crate::simulation::checks::broken_at_the_end;
 /// for looks that are made again.
 const EVERYTHING_ENDS: Span = Span::hours(121 * 24);
 
-/// How long after its last send a request arrives at the latest: a day, less the time between the last send and
-/// `repeat_until`.
-const LATEST: Span = Span::hours(23);
-
 /// The most often that the schedule wakes one session in that time: seven looks in any case, five for each of a few refunds,
 /// and those at what is still open.
 const MOST_WAKES: u32 = 100;
@@ -33,7 +29,6 @@ impl World {
         let end = self.trouble_ends + EVERYTHING_ENDS;
         let mut wakes: HashMap<SessionId, u32> = HashMap::new();
         self.now = self.now.max(self.silent_until);
-        self.overdue_arrive();
         while let Some(next) = self.next_due() {
             if next > end {
                 return Err(format!("liveness: something is still to be done at {next}"));
@@ -68,23 +63,6 @@ impl World {
         self.broken_by_events()?;
         self.counts = counts;
         Ok(())
-    }
-
-    /// Requests arrive that something has held up until now, and nobody is told of them. What was paid meanwhile is left out: a
-    /// second charge is then nobody's fault.
-    fn overdue_arrive(&mut self) {
-        for intent in std::mem::take(&mut self.overdue) {
-            let session = &intent.charge.session;
-            let is_paid = self.stripe.succeeded(session).next().is_some();
-            if is_paid || self.now >= intent.repeat_until + LATEST {
-                continue;
-            }
-            let seen = self.stripe.charge(&(&intent).into(), self.now, &mut self.chance);
-            self.tell(|| format!("an overdue request of {session} arrives: {seen:?}"));
-            if self.stripe.succeeded(session).next().is_some() {
-                self.count("overdue effect");
-            }
-        }
     }
 
     /// When the schedule wakes something next.

@@ -306,12 +306,8 @@ impl World {
                 3 => {
                     // The request arrives after its caller has given up on it.
                     self.count("late effect");
-                    if self.chance.per_mille(100) {
-                        self.overdue.push(intent);
-                    } else {
-                        let delay = Span::millis(self.chance.millis(1000, 60_000));
-                        self.at(delay, Event::Late(Box::new(intent)));
-                    }
+                    let delay = Span::millis(self.chance.millis(1000, 60_000));
+                    self.at(delay, Event::Late(Box::new(intent)));
                     Seen::Unknown(Unknown::default())
                 }
                 _ => {
