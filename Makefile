@@ -7,7 +7,7 @@ REQUIREMENTS := tests/python/requirements.txt
 NODE_MODULES := tests/node/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test crash-test bench lint fmt generate setup
+.PHONY: help demo test crash-test bench lint fmt generate places setup
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,13 @@ generate: setup ## Write everything that is made of something else anew: widget,
 	$(CARGO) run --locked -- schema tenant > tenants/schema.json
 	$(CARGO) run --locked -- schema gateway > deploy/gateway.schema.json
 	INSTA_UPDATE=always $(CARGO) test --locked --test it
+
+# Only when the data sets have changed: their versions stand in requirements.txt.
+places: ## Write the table of countries, regions and postal codes anew from the data sets that it is made of.
+	$(PYTHON) -m venv --clear .tools/tables
+	.tools/tables/bin/python -m pip install --quiet --disable-pip-version-check --requirement src/domain/tables/requirements.txt
+	.tools/tables/bin/python src/domain/tables/make_places.py > .tools/places.json
+	mv .tools/places.json src/domain/tables/places.json
 
 setup: $(VENV)/.complete $(NODE_MODULES)/.complete widget/node_modules/.complete browser ## Make what the tests need beside Rust.
 

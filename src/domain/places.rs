@@ -13,7 +13,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::address::CountryCode;
 
 /// How many choices a message names.
-const CHOICES: usize = 60;
+const CHOICES: usize = 65;
 
 /// A country or territory.
 #[derive(Deserialize)]
@@ -50,6 +50,9 @@ pub struct Region {
     names: Vec<String>,
     /// How its postal codes begin, where that is certain.
     postal: Option<String>,
+    /// One of them.
+    #[serde(default)]
+    example: String,
 }
 
 /// Whether addresses of a country have a field.
@@ -165,14 +168,17 @@ impl PlaceError {
         match self {
             Self::Country => "a country by its name or its two letters, such as US".to_owned(),
             Self::City => "the city".to_owned(),
-            Self::RegionMissing(country) | Self::Region(country) => {
-                country.row().map_or_else(|| "a region".to_owned(), Country::choices)
-            }
-            Self::PostalMissing(country) | Self::Postal(country) => {
-                country.row().map_or_else(|| "a postal code".to_owned(), |row| {
-                    format!("a {} such as {}", row.postal_name, row.example)
-                })
-            }
+            Self::RegionMissing(country) => country.row().map_or_else(String::new, |row| {
+                format!(
+                    "the {}, such as {}",
+                    row.region_name,
+                    row.regions.first().map_or("", |first| &first.name)
+                )
+            }),
+            Self::Region(country) => country.regions(),
+            Self::PostalMissing(country) | Self::Postal(country) => country
+                .row()
+                .map_or_else(String::new, |row| format!("the {}, such as {}", row.postal_name, row.example)),
             Self::PostalElsewhere(..) => "the postal code and the region of the same address".to_owned(),
         }
     }
@@ -204,6 +210,16 @@ pub fn covers(listed: &[CountryCode], country: CountryCode, region: &str) -> boo
     listed.iter().any(is_it)
 }
 
+/// A region and a postal code that go together in a country; the region of this name, if one is given.
+#[must_use]
+pub fn example(country: CountryCode, region: Option<&str>) -> (String, String) {
+    let Some(row) = country.row() else { return (String::new(), String::new()) };
+    let needed = (row.region == Presence::Required).then(|| row.regions.first()).flatten();
+    let region = region.and_then(|name| row.find(name)).or(needed);
+    let postal_code = region.map(|region| &region.example).filter(|example| !example.is_empty());
+    (region.map(|region| region.key.clone()).unwrap_or_default(), postal_code.unwrap_or(&row.example).clone())
+}
+
 /// The place that was meant.
 pub fn place(written: Written<'_>) -> Result<Place, PlaceError> {
     let named = country(written.country).ok_or(PlaceError::Country)?;
@@ -212,10 +228,10 @@ pub fn place(written: Written<'_>) -> Result<Place, PlaceError> {
         Some(whole) => (whole, named.as_str()),
         None => (row, written.region),
     };
-    let region = row.region(region)?;
     if row.city == Presence::Required && written.city.trim().is_empty() {
         return Err(PlaceError::City);
     }
+    let region = row.region(region)?;
     let postal_code = row.postal_code(written.postal_code, region.known)?;
     Ok(Place { country: row.code, region: region.text, postal_code })
 }
@@ -269,9 +285,8 @@ impl Country {
         let wanted = folded(text);
         // The letters of one are never taken for a further name of another.
         let is = |of: fn(&Region) -> &str| self.regions.iter().find(|region| folded(of(region)) == wanted);
-        let further = || {
-            self.regions.iter().find(|region| region.names.iter().any(|name| folded(name) == wanted))
-        };
+        let further =
+            || self.regions.iter().find(|region| region.names.iter().any(|name| folded(name) == wanted));
         if wanted.is_empty() {
             return None;
         }
@@ -326,7 +341,11 @@ impl Country {
     /// Its regions, as a message names them.
     fn choices(&self) -> String {
         let named = self.regions.iter().take(CHOICES).map(|region| {
-            if region.key == region.name { region.key.clone() } else { format!("{} ({})", region.key, region.name) }
+            if region.key == region.name {
+                region.key.clone()
+            } else {
+                format!("{} ({})", region.key, region.name)
+            }
         });
         let named: Vec<String> = named.collect();
         let more = if self.regions.len() > CHOICES { ", …" } else { "" };
@@ -434,9 +453,16 @@ mod tests {
     fn what_to_write_is_named() {
         let wrong = at("AU", "South Wales", "2000").unwrap_err();
         assert_eq!(wrong.to_string(), "is no state of Australia");
-        assert!(wrong.remedy().starts_with("a state: ACT (Australian Capital Territory), JBT"), "{}", wrong.remedy());
+        assert!(
+            wrong.remedy().starts_with("a state: ACT (Australian Capital Territory), JBT"),
+            "{}",
+            wrong.remedy()
+        );
         let wrong = at("US", "CA", "ABC").unwrap_err();
-        assert_eq!((wrong.to_string(), wrong.remedy()), ("is no ZIP code of United States".to_owned(), "a ZIP code such as 95014".to_owned()));
+        assert_eq!(
+            (wrong.to_string(), wrong.remedy()),
+            ("is no ZIP code of United States".to_owned(), "the ZIP code, such as 95014".to_owned())
+        );
     }
 
     #[test]
@@ -454,8 +480,14 @@ mod tests {
                 for name in region.names.iter().chain([&region.key, &region.name]) {
                     assert_eq!(row.code.region(name), Some(region.key.as_str()), "{} {name}", row.name);
                 }
-                let begins = region.postal.as_ref();
-                assert!(begins.is_none_or(|begins| Regex::new(begins).is_ok()), "{}", region.name);
+                let (key, postal_code) = example(row.code, Some(&region.key));
+                let there = place(Written {
+                    country: row.code.as_str(),
+                    region: &key,
+                    city: "City",
+                    postal_code: &postal_code,
+                });
+                assert_eq!(there.map(|place| place.region), Ok(key), "{} {postal_code}", row.name);
             }
             if row.pattern.is_some() {
                 let form = row.postal_form().unwrap();

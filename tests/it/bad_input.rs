@@ -278,12 +278,23 @@ async fn a_state_is_taxed_by_whatever_name_and_one_that_is_not_known_is_asked_fo
     };
     let expected = tax("CA").await;
     assert!(expected > 0);
-    for state in ["ca", "California", "california"] {
+    for state in ["ca", "California", "CALIFORNIA", "Calif.", "US-CA"] {
         assert_eq!(tax(state).await, expected, "{state}");
     }
-    for state in ["", "Calif.", "Ontario", "Nowhere"] {
+    for state in ["Ontario", "Nowhere"] {
         let said = client.refuses("create_checkout", order(state)).await;
-        assert!(said.contains("fulfillment_address.state") && said.contains("such as CA"), "{state}: {said}");
+        assert!(said.contains("fulfillment_address.state is no state of United States"), "{state}: {said}");
+        assert!(said.contains("CA (California)") && said.contains("PR (Puerto Rico)"), "{state}: {said}");
+    }
+    let said = client.refuses("create_checkout", order("")).await;
+    assert!(said.contains("fulfillment_address.state is missing. Send the state, such as "), "{said}");
+    for (postal_code, problem) in
+        [("", "is missing"), ("ABC", "is no ZIP code"), ("10001", "is not in California")]
+    {
+        let mut wrong = order("CA");
+        wrong["fulfillment_address"]["postal_code"] = json!(postal_code);
+        let said = client.refuses("create_checkout", wrong).await;
+        assert!(said.contains(&format!("fulfillment_address.postal_code {problem}")), "{said}");
     }
 }
 

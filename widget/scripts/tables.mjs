@@ -2,15 +2,32 @@
 
 import { readFileSync } from 'node:fs';
 
-const CURRENCIES = new URL('../../src/domain/tables/currencies.json', import.meta.url);
+// The countries whose regions are chosen from a list: of the others, the shop knows a region by whatever name is typed.
+const CHOSEN = ['AE', 'AU', 'BR', 'CA', 'HK', 'IN', 'JP', 'KR', 'MX', 'TW', 'US'];
+
+function table(name) {
+  return JSON.parse(readFileSync(new URL(`../../src/domain/tables/${name}.json`, import.meta.url), 'utf8'));
+}
 
 /** How many decimals each currency has at Stripe, where they are not two. */
 function digits() {
-  const rows = JSON.parse(readFileSync(CURRENCIES, 'utf8'));
-  return Object.fromEntries(rows.filter((row) => row.digits !== 2).map((row) => [row.code.toUpperCase(), row.digits]));
+  const rows = table('currencies').filter((row) => row.digits !== 2);
+  return Object.fromEntries(rows.map((row) => [row.code.toUpperCase(), row.digits]));
 }
 
-const MODULES = { 'virtual:digits': digits };
+/** Which fields the addresses of each country must have: `c`ity, `r`egion, `p`ostal code. */
+function needs() {
+  const letters = (row) => ['city', 'region', 'postal'].filter((field) => row[field] === 'required').map((field) => field[0]);
+  return Object.fromEntries(table('places').map((row) => [row.code, letters(row).join('')]));
+}
+
+/** The regions to choose from: `CA=California|…`. */
+function regions() {
+  const text = (row) => row.regions.map(({ key, name }) => (key === name ? key : `${key}=${name}`)).join('|');
+  return Object.fromEntries(table('places').filter(({ code }) => CHOSEN.includes(code)).map((row) => [row.code, text(row)]));
+}
+
+const MODULES = { 'virtual:digits': digits, 'virtual:needs': needs, 'virtual:regions': regions };
 
 /** A Vite plugin. */
 export function tables() {

@@ -5,3 +5,15 @@ declare module 'virtual:digits' {
   const digits: Readonly<Record<string, 0 | 3>>;
   export default digits;
 }
+
+declare module 'virtual:needs' {
+  /** Every country, and which fields its addresses must have: `c`ity, `r`egion, `p`ostal code. */
+  const needs: Readonly<Record<string, string>>;
+  export default needs;
+}
+
+declare module 'virtual:regions' {
+  /** The regions to choose from, by country: `CA=California|…`. */
+  const regions: Readonly<Record<string, string>>;
+  export default regions;
+}

@@ -82,6 +82,7 @@ fn first_item(found: &Value) -> Option<String> {
 
 /// Somewhere that the merchant delivers to and knows the tax of.
 fn address(merchant: &TenantConfig) -> Value {
+    use crate::domain::places;
     use crate::domain::tax::TaxRule;
     let view = merchant.view(0, None);
     let region = match &view.tax {
@@ -90,9 +91,11 @@ fn address(merchant: &TenantConfig) -> Value {
     };
     let elsewhere = || view.checkout.countries.first().map(|country| (*country, None));
     let (country, state) = region.or_else(elsewhere).unzip();
+    let (state, postal_code) =
+        country.map(|country| places::example(country, state.flatten().as_deref())).unwrap_or_default();
     json!({
         "name": "Ada Lovelace", "line_one": "12 Mill Lane", "city": "Springfield",
-        "state": state.flatten().unwrap_or_default(), "country": country, "postal_code": "90001",
+        "state": state, "country": country, "postal_code": postal_code,
     })
 }
 

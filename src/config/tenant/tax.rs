@@ -142,7 +142,10 @@ fn read_state(field: &Field<'_>, country: CountryCode, state: &str) -> Option<St
         );
     } else if known.is_none() {
         let choices = country.regions();
-        field.refuse(format!("has no region {}", quoted(state)), format!("write {choices}, or {REST} for all others"));
+        field.refuse(
+            format!("has no region {}", quoted(state)),
+            format!("write {choices}, or {REST} for all others"),
+        );
     }
     known
 }

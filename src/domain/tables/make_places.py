@@ -95,9 +95,9 @@ def regions(code, row):
     if "%S" not in row.get("fmt", ""):
         return []
     keys = [key for key in row.get("sub_keys", "").split("~") if key]
-    columns = [split(row, name, len(keys)) for name in ("sub_names", "sub_lnames", "sub_isoids", "sub_zips")]
+    columns = [split(row, name, len(keys)) for name in ("sub_names", "sub_lnames", "sub_isoids", "sub_zips", "sub_zipexs")]
     found = []
-    for key, name, latin, iso, zips in zip(keys, *columns):
+    for key, name, latin, iso, zips, examples in zip(keys, *columns):
         shown = next(text for text in (latin, name, key) if text and is_latin(text) or text == key)
         # What stands on a parcel: the letters where there are some, else the name in Latin letters.
         written = key if is_latin(key) else latin or key
@@ -114,8 +114,17 @@ def regions(code, row):
             region["names"] = names
         if zips and code in REGIONS_BY_POSTAL_CODE:
             region["postal"] = zips
+            region["example"] = example(zips, examples.split(",")[0])
         found.append(region)
     return drop_ambiguous(found)
+
+
+def example(pattern, given):
+    """A postal code of a region: the one that is given, or one that is made of how they begin."""
+    if given:
+        return given
+    begins = re.sub(r"\[(.).*?\]", r"\1", pattern.split("|")[0])
+    return begins + "A1A 1A1"[len(begins):]
 
 
 def drop_ambiguous(places):

@@ -69,9 +69,7 @@ impl From<&PricingProblem> for Message {
             PricingProblem::CountryNotServed(_)
             | PricingProblem::NoShipping
             | PricingProblem::RegionNeeded(_)
-            | PricingProblem::TaxUnknown => {
-                (NoticeCode::Invalid, ADDRESS)
-            }
+            | PricingProblem::TaxUnknown => (NoticeCode::Invalid, ADDRESS),
             PricingProblem::OptionNotOffered(_) => (NoticeCode::Invalid, Some("fulfillment_option_id")),
             PricingProblem::Amount(_) => (NoticeCode::Invalid, Some("totals")),
         };

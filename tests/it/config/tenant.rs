@@ -179,14 +179,42 @@ fn a_state_that_there_is_not_is_refused_where_states_are_known() {
         SHOP.replace("provider = \"none\"\n", &tax)
     };
     assert!(
-        only_problem(&with("US", "XX")).starts_with("tax.rates.US.XX: has no region \"XX\"; write the state")
+        only_problem(&with("US", "XX"))
+            .starts_with("tax.rates.US.XX: has no region \"XX\"; write a state: AL (")
     );
     assert!(only_problem(&with("CA", "NY")).contains("has no region"));
-    assert!(
-        parse(&with("US", "dc")).is_ok()
-            && parse(&with("CA", "ON")).is_ok()
-            && parse(&with("DE", "XX")).is_ok()
-    );
+    assert!(only_problem(&with("DE", "XX")).contains("is a region of DE, whose addresses name none"));
+    for (country, written, state) in [
+        ("US", "dc", "DC"),
+        ("CA", "Québec", "QC"),
+        ("AU", "New South Wales", "NSW"),
+        ("JP", "東京都", "Tokyo"),
+        ("US", "Puerto Rico", "PR"),
+    ] {
+        let view = parse(&with(country, &format!("\"{written}\""))).unwrap().view(1, None);
+        let TaxRule::Fixed(tax) = view.tax else { panic!("{:?}", view.tax) };
+        assert_eq!(tax.rates[0].state.as_deref(), Some(state), "{written}");
+    }
+}
+
+#[test]
+fn a_territory_that_is_also_a_state_is_sold_to_and_taxed_under_either_name() {
+    let taxed = |rates: &str, countries: &str| {
+        let tax =
+            format!("provider = \"fixed\"\nshipping = true\n{rates}[checkout]\ncountries = {countries}\n");
+        parse(&SHOP.replace("provider = \"none\"\n", &tax)).unwrap().view(1, None)
+    };
+    for (rates, countries) in [
+        ("[tax.rates.PR]\nrest = \"11.5\"\n", "[\"US\"]"),
+        ("[tax.rates.US]\nPR = \"11.5\"\n", "[\"US\"]"),
+        ("[tax.rates.US]\nPR = \"11.5\"\n", "[\"PR\"]"),
+        ("[tax.rates.PR]\nrest = \"11.5\"\n", "[\"PR\"]"),
+    ] {
+        let view = taxed(rates, countries);
+        let TaxRule::Fixed(tax) = view.tax else { panic!("{:?}", view.tax) };
+        let row = &tax.rates[0];
+        assert_eq!((row.country.as_str(), row.state.as_deref()), ("US", Some("PR")), "{rates} {countries}");
+    }
 }
 
 #[test]

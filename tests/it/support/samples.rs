@@ -9,6 +9,7 @@ use merchant_gateway::config::tenant::TenantConfig;
 use merchant_gateway::config::tenants_dir::read_tenants;
 use merchant_gateway::domain::address::{Address, CountryCode};
 use merchant_gateway::domain::merchant::MerchantView;
+use merchant_gateway::domain::places::example;
 use merchant_gateway::domain::tax::TaxRule;
 use serde_json::{Value, json};
 
@@ -82,14 +83,16 @@ impl Sample {
             view.shipping.is_empty()
                 || rules.any(|rule| rule.countries.is_empty() || rule.countries.contains(country))
         };
-        let mut addresses = regions.chain(anywhere).map(|(country, state)| Address {
+        let places =
+            regions.chain(anywhere).map(|(country, state)| (country, example(country, Some(&state))));
+        let mut addresses = places.map(|(country, (state, postal_code))| Address {
             name: "Ada Lovelace".to_owned(),
             line_one: "12 Mill Lane".to_owned(),
             line_two: None,
             city: "Springfield".to_owned(),
             state,
             country,
-            postal_code: "90001".to_owned(),
+            postal_code,
             phone_number: None,
         });
         let address = addresses

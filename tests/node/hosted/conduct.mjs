@@ -44,7 +44,7 @@ await withTab(async ({ checkout, page, picture, complaints }) => {
   await (await answered).finished();
   await nextPicture(page);
   await page.unroute(MCP);
-  for (const [label, text] of [["Street", "12 Mill Lane"], ["City", "Los Angeles"], ["State", "CA"], ["Postal code", "90001"]]) {
+  for (const [label, text] of [["Street", "12 Mill Lane"], ["City", "Los Angeles"], ["State or region", "CA"], ["Postal code", "90001"]]) {
     await page.getByLabel(label).fill(text);
   }
   must((await page.getByLabel("Name").inputValue()) === "Ada Lovelace", "the name is still there");

@@ -34,10 +34,10 @@ try {
   await page.getByLabel("Mail address").fill("ada@example.com");
   await page.getByLabel("Name").fill("Ada Lovelace");
   await page.getByLabel("Street").fill("12 Mill Lane");
-  await page.getByLabel("State").fill("CA");
+  await page.getByLabel("State or region").fill("CA");
   await page.getByLabel("Postal code").fill("90001");
   await page.getByRole("button", { name: "Update" }).click();
-  await page.getByText("City is empty").waitFor();
+  await page.getByText("City is missing").waitFor();
   await page.getByLabel("City").fill("Los Angeles");
   await page.getByRole("button", { name: "Update" }).click();
   await page.getByRole("button", { name: "Pay now" }).waitFor();

@@ -1,6 +1,6 @@
 // The address form's fields and what is missing in it. Pure.
 
-import { parts } from './places';
+import { needed, parts } from './places';
 import type { Address, AddressField } from './wire';
 
 /** The longest texts that the shop's tools take. */
@@ -8,10 +8,12 @@ export const LONGEST: Readonly<Record<AddressField, number>> = {
   name: 200, line_one: 200, line_two: 200, city: 200, state: 200, postal_code: 20, country: 2, phone_number: 40,
 };
 
-/** The fields that must be filled in for a country. Only where every address has a postal code is one demanded. */
+/** The fields that must be filled in for a country. */
 export function required(country: string): readonly AddressField[] {
-  const always: readonly AddressField[] = ['name', 'line_one', 'city', 'country'];
-  return parts(country).length > 0 ? [...always, 'state', 'postal_code'] : always;
+  const { city, state, postal_code } = needed(country);
+  const always: readonly AddressField[] = ['name', 'line_one', 'country'];
+  return [...always, ...(city ? ['city'] as const : []), ...(state ? ['state'] as const : []),
+    ...(postal_code ? ['postal_code'] as const : [])];
 }
 
 /** The required fields that are blank. */
@@ -27,8 +29,7 @@ export function tidied(address: Address): Address {
 
 /** Another country: a part of the old one means nothing in it. */
 export function inCountry(address: Address, country: string): Address {
-  const known = parts(country).some(({ code }) => code === address.state?.toUpperCase());
-  const { state: _, ...rest } = address;
-  const state = known ? address.state?.toUpperCase() : undefined;
+  const { state: written, ...rest } = address;
+  const state = parts(country).find(({ code }) => code.toUpperCase() === written?.toUpperCase())?.code;
   return state ? { ...rest, country, state } : { ...rest, country };
 }

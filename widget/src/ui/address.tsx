@@ -66,7 +66,7 @@ export function AddressForm({ session }: { session: Session }): JSX.Element {
         <RegionField {...fieldsOf} country={country} />
         <Field
           {...fieldsOf} field="postal_code" autocomplete="postal-code"
-          label={country === 'US' ? text.zip : country === 'CA' ? text.postal_code : text.postal_code_optional}
+          label={country === 'US' ? text.zip : required(country).includes('postal_code') ? text.postal_code : text.postal_code_optional}
         />
       </div>
       {!choosesCountry && <p class="soft only-country">{offered[0]?.name}</p>}
@@ -134,7 +134,7 @@ function RegionField({ country, ...rest }: Omit<FieldProps, 'field' | 'label' | 
   const { text } = useView();
   const listed = parts(country);
   const common = { ...rest, field: 'state', autocomplete: 'address-level1' } as const;
-  if (listed.length === 0) return <Field {...common} label={text.region} />;
+  if (listed.length === 0) return <Field {...common} label={rest.needed.includes('state') ? text.province : text.region} />;
   return (
     <Field {...common} label={country === 'US' ? text.state : text.province}>
       {listed.map(({ code, name }) => <option key={code} value={code}>{name}</option>)}
