@@ -23,7 +23,7 @@ use crate::protocol::capability::Capability;
 use crate::protocol::rendering::Rendering;
 
 pub(super) fn descriptor() -> Value {
-    let nullable = || json!({ "type": ["string", "null"] });
+    let text = || schema::nullable(json!({ "type": "string" }));
     Descriptor {
         name: ToolName::CompleteCheckout,
         title: "Pay a checkout",
@@ -34,22 +34,22 @@ pub(super) fn descriptor() -> Value {
             "type": "object",
             "properties": {
                 "checkout_session_id": schema::session_id("The id of the session that was shown, with its revision."),
-                "buyer": {
-                    "type": ["object", "null"],
+                "buyer": schema::nullable(json!({
+                    "type": "object",
                     "properties": {
-                        "name": nullable(),
-                        "first_name": nullable(),
-                        "last_name": nullable(),
-                        "email": nullable(),
-                        "phone_number": nullable(),
+                        "name": text(),
+                        "first_name": text(),
+                        "last_name": text(),
+                        "email": text(),
+                        "phone_number": text(),
                     },
-                },
+                })),
                 "payment_data": {
                     "type": "object",
                     "properties": {
                         "token": { "type": "string", "description": "Shared Payment Token (spt_…)." },
-                        "provider": { "type": ["string", "null"], "description": "Always stripe." },
-                        "billing_address": { "type": ["object", "null"] },
+                        "provider": schema::nullable(json!({ "type": "string", "description": "Always stripe." })),
+                        "billing_address": schema::nullable(json!({ "type": "object" })),
                     },
                     "required": ["token"],
                 },
