@@ -3,6 +3,7 @@
 //! Invariant: an [`Catalog`] holds each [`ItemId`] once; every price is well-formed money in the shop's currency.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -78,6 +79,55 @@ impl Sellable<'_> {
             Some(variant) => format!("{} ({})", self.product.title, variant.title),
             None => self.product.title.clone(),
         }
+    }
+}
+
+/// Why nothing can be bought under an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSold {
+    /// There is no such item.
+    Unknown(ItemId),
+    /// The product is bought by the id of one of its variants.
+    VariantNeeded(VariantNeeded),
+}
+
+/// A product that is bought by the id of one of its variants, and these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariantNeeded {
+    /// The product.
+    pub product: ItemId,
+    /// Ids and titles; those first that can be bought now, and no more than [`Self::MOST`].
+    pub variants: Vec<(ItemId, String)>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl VariantNeeded {
+    /// How many variants are named at most.
+    pub const MOST: usize = 10;
+
+    fn of(product: &Product) -> Self {
+        let of = |available| product.variants.iter().filter(move |variant| variant.available == available);
+        let variants = of(true).chain(of(false)).take(Self::MOST);
+        Self {
+            product: product.id.clone(),
+            variants: variants.map(|variant| (variant.id.clone(), variant.title.clone())).collect(),
+            more: product.variants.len().saturating_sub(Self::MOST),
+        }
+    }
+}
+
+impl fmt::Display for VariantNeeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" is sold in variants; send the id of one instead: ", self.product)?;
+        for (at, (id, title)) in self.variants.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{id} ({title})")?;
+        }
+        if self.more > 0 {
+            write!(f, ", or one of {} more that search_products lists", self.more)?;
+        }
+        Ok(())
     }
 }
 
@@ -158,6 +208,14 @@ impl Catalog {
         let (product, variant) = *self.items.get(id)?;
         let product = self.products.get(product)?;
         Some(Sellable { product, variant: variant.and_then(|at| product.variants.get(at)) })
+    }
+
+    /// What can be bought under this id, or what to ask for instead.
+    pub fn sold(&self, id: &ItemId) -> Result<Sellable<'_>, NotSold> {
+        self.item(id).ok_or_else(|| match self.by_product.get(id).and_then(|at| self.products.get(*at)) {
+            Some(product) => NotSold::VariantNeeded(VariantNeeded::of(product)),
+            None => NotSold::Unknown(id.clone()),
+        })
     }
 
     /// The product with this id, or the product whose variant has it.
@@ -290,6 +348,26 @@ mod tests {
         assert_eq!(titles(&catalog, "whole bean"), ["Huila Coffee"]);
         assert_eq!(titles(&catalog, "tea"), Vec::<String>::new());
         assert_eq!(titles(&catalog, " ,;"), ["Stoneware mug", "Huila Coffee"]);
+    }
+
+    #[test]
+    fn a_products_own_id_names_the_variants_to_choose_from() {
+        let ids: Vec<String> = (0..12).map(|at| format!("huila-{at}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut many = product("huila", "Huila", "", &ids);
+        many.variants[0].available = false;
+        let catalog = Catalog::new(vec![many, product("mug", "Mug", "", &[])]).unwrap();
+        let Err(NotSold::VariantNeeded(needed)) = catalog.sold(&"huila".parse().unwrap()) else {
+            panic!("it has variants");
+        };
+        assert_eq!((needed.variants.len(), needed.more), (VariantNeeded::MOST, 2));
+        let said = needed.to_string();
+        assert!(said.starts_with(
+            "\"huila\" is sold in variants; send the id of one instead: huila-1 (250 g), huila-2"
+        ));
+        assert!(said.ends_with(", or one of 2 more that search_products lists"), "{said}");
+        assert!(catalog.sold(&"mug".parse().unwrap()).is_ok());
+        assert!(matches!(catalog.sold(&"pot".parse().unwrap()), Err(NotSold::Unknown(_))));
     }
 
     #[test]

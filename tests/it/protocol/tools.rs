@@ -1,8 +1,9 @@
 //! Each tool's arguments and answers, payment apart.
 
 use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::catalog::VariantNeeded;
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::session::{CancelReason, State};
+use merchant_gateway::domain::checkout::session::{CancelReason, Notice, NoticeCode, State};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::time::Span;
@@ -285,6 +286,77 @@ fn what_a_session_refuses_is_a_result_in_a_sentence() {
         assert_eq!(reply.text(), "There is no such checkout in this shop; start one with create_checkout.");
         let session = shop::capability(1, None);
         assert!(host.outcome(Outcome::InProgress(session)).text().contains("get_checkout"));
+    }
+}
+
+#[test]
+fn whatever_a_model_is_refused_says_what_to_do_next() {
+    let item = || "mug".parse().unwrap();
+    let variants = vec![("huila-250".parse().unwrap(), "250 g".to_owned())];
+    let needed = VariantNeeded { product: "huila".parse().unwrap(), variants, more: 0 };
+    let host =
+        Host::tool("get_checkout", &json!({ "checkout_session_id": shop::capability(1, None).expose() }));
+    for (rejection, next) in [
+        (Rejection::NotFound, "create_checkout"),
+        (Rejection::StaleRevision { current: Revision(2) }, "call get_checkout"),
+        (Rejection::RevisionMissing, "get_checkout"),
+        (Rejection::QuoteExpired, "update_checkout"),
+        (Rejection::Ended("canceled"), "create_checkout"),
+        (Rejection::UnknownItem(item()), "search_products"),
+        (Rejection::VariantNeeded(needed), "send the id of one instead: huila-250 (250 g)"),
+        (Rejection::Undecided, "get_checkout"),
+        (Rejection::PageOpen, "try again"),
+        (Rejection::TokenUsedElsewhere, "call complete_checkout"),
+        (Rejection::Suspended, "tell the shopper"),
+        (Rejection::AccountUnknown, "try again"),
+        (Rejection::PaymentsOff, "try again"),
+        (Rejection::ClockDiffers, "try again"),
+        (Rejection::TokenUnread, "try again"),
+        (Rejection::TooManyPayments, "try again"),
+        (Rejection::Busy, "try again"),
+        (Rejection::NoRoom, "try again"),
+        (Rejection::Unreconciled { left: Span::minutes(3) }, "try again"),
+        (Rejection::NotWritten, "try again"),
+        (Rejection::Unavailable, "try again"),
+    ] {
+        let code = rejection.code();
+        let reply = host.outcome(Outcome::Refused(rejection));
+        assert!(reply.is_error() && reply.text().contains(next), "{code}: {}", reply.text());
+    }
+}
+
+#[test]
+fn a_checkout_that_cannot_be_paid_is_told_in_whole_sentences_with_the_next_call() {
+    let open = |problem| shop::session(State::Open { problem });
+    let mut noticed = open(Some(PricingProblem::AddressNeeded));
+    noticed.notice =
+        Some(Notice { code: NoticeCode::OutOfStock, text: "\"mug\" is not available".to_owned() });
+    let mut late = open(Some(PricingProblem::AddressNeeded));
+    late.paid_late = true;
+    for (session, said) in [
+        (
+            open(Some(PricingProblem::AddressNeeded)),
+            "This checkout is not ready for payment. A delivery address is needed. Call update_checkout with \
+             fulfillment_address. It can be completed",
+        ),
+        (
+            noticed,
+            "This checkout is not ready for payment. \"mug\" is not available. A delivery address is needed. Call",
+        ),
+        (
+            open(Some(PricingProblem::Unavailable("mug".parse().unwrap()))),
+            "Call update_checkout with other items;",
+        ),
+        (open(Some(PricingProblem::NoShipping)), "Call update_checkout with another fulfillment_address."),
+        (open(None), "Call update_checkout without changes for fresh prices."),
+        (shop::session(State::Expired), "Call create_checkout to start another."),
+        (shop::charging(), "Call get_checkout in a moment"),
+        (late, "A delivery address is needed. It can be completed"),
+    ] {
+        let mut answer = shop::answer(session);
+        answer.checkout_page = Some("https://shop.example/checkout/1".to_owned());
+        let reply = get().outcome(Ok(answer));
+        assert!(reply.text().contains(said), "{}", reply.text());
     }
 }
 
