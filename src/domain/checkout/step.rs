@@ -350,7 +350,7 @@ pub(super) const fn takes_tokens(context: &Context<'_>) -> Result<(), Rejection>
         Ok(())
     } else {
         Err(Rejection::NotOffered(
-            "on the payment sheet; start_hosted_checkout gives the address of the page to pay on instead",
+            "on the payment sheet; pay on the checkout page, whose address start_hosted_checkout gives",
         ))
     }
 }
