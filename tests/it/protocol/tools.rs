@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::host::Host;
 use super::shop;
+use crate::support::samples::Sample;
 
 fn products(arguments: &Value) -> Value {
     Host::tool("search_products", arguments).send().result()["structuredContent"].clone()
@@ -46,6 +47,38 @@ fn search_filters_by_words_category_price_and_stock() {
     let huila = &products(&json!({ "query": "huila" }))["products"][0];
     assert_eq!(huila["price"], json!({ "amount": 1800, "currency": "USD", "display": "18.00 USD" }));
     assert_eq!((&huila["price_varies"], &huila["variants"][1]["id"]), (&json!(true), &json!("huila-1kg")));
+}
+
+#[test]
+fn the_sample_shops_are_searched_in_plurals_other_forms_and_too_many_words() {
+    let samples = Sample::all();
+    let found = |merchant: &str, query: &str| {
+        let view = samples.iter().find(|sample| sample.id() == merchant).unwrap().view();
+        let reply = Host::tool("search_products", &json!({ "query": query })).at(view).send();
+        (reply.result()["structuredContent"].clone(), reply.text().to_owned())
+    };
+    for (merchant, query, first) in [
+        ("harbor-coffee", "mugs", "stoneware-mug"),
+        ("harbor-coffee", "MUG", "stoneware-mug"),
+        ("harbor-coffee", "whole beans", "huila-washed"),
+        ("harbor-coffee", "grinders", "hand-grinder"),
+        ("harbor-coffee", "hand grinding", "hand-grinder"),
+        ("fern-and-thread", "overshirts", "harvest-overshirt"),
+        ("fern-and-thread", "sock", "creek-socks"),
+        ("fern-and-thread", "gift cards", "gift-card-25"),
+        ("kumo-prints", "print", "rain-over-kamo"),
+        ("kumo-prints", "book", "paper-seasons"),
+    ] {
+        let (content, text) = found(merchant, query);
+        assert_eq!(content["products"][0]["id"], first, "{query}: {text}");
+        assert!(content.get("note").is_none(), "{query}: {text}");
+    }
+    let (content, text) = found("harbor-coffee", "ceramic stoneware mugs please");
+    let note = "No product fits all 4 words; this one fits 2 of them.";
+    assert_eq!((ids(&content), &content["note"]), (vec!["stoneware-mug"], &json!(note)));
+    assert_eq!(text, format!("{note} 1 found."));
+    let (content, text) = found("harbor-coffee", "zebra");
+    assert!(ids(&content).is_empty() && text.contains("Call search_products with other words"), "{text}");
 }
 
 #[test]
