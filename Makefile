@@ -71,7 +71,7 @@ endef
 $(VENV)/.complete: $(REQUIREMENTS)
 	$(call need,$(PYTHON) -c 'import ensurepip; import venv',python3 python3-venv,Another one is named by: make test PYTHON=/path/to/python3)
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(REQUIREMENTS)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement $(REQUIREMENTS)
 	@touch $@
 
 # The Node.js of the tests is itself a package of tests/node: any npm will do to install it.

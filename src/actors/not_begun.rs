@@ -116,6 +116,7 @@ fn known_cause(rejection: &Rejection, view: &MerchantView) -> Option<String> {
         | Rejection::QuoteExpired
         | Rejection::Ended(_)
         | Rejection::UnknownItem(_)
+        | Rejection::VariantNeeded(_)
         | Rejection::Undecided
         | Rejection::PageOpen
         | Rejection::NotOffered(_)

@@ -1,15 +1,15 @@
 //! What a merchant sells: products, their variants, and a word search over them.
 //!
-//! Invariant: an [`Catalog`] holds each [`ItemId`] once; every price is well-formed money in the shop's currency.
+//! Invariant: a [`Catalog`] holds each [`ItemId`] once; every price is well-formed money in the shop's currency.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
 use super::ids::ItemId;
 use super::money::Money;
+use super::search::{self, Index};
 
 /// Something a merchant sells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,55 @@ impl Sellable<'_> {
     }
 }
 
+/// Why nothing can be bought under an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSold {
+    /// There is no such item.
+    Unknown(ItemId),
+    /// The product is bought by the id of one of its variants.
+    VariantNeeded(VariantNeeded),
+}
+
+/// A product that is bought by the id of one of its variants, and these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariantNeeded {
+    /// The product.
+    pub product: ItemId,
+    /// Ids and titles; those first that can be bought now, and no more than [`Self::MOST`].
+    pub variants: Vec<(ItemId, String)>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl VariantNeeded {
+    /// How many variants are named at most.
+    pub const MOST: usize = 10;
+
+    fn of(product: &Product) -> Self {
+        let of = |available| product.variants.iter().filter(move |variant| variant.available == available);
+        let variants = of(true).chain(of(false)).take(Self::MOST);
+        Self {
+            product: product.id.clone(),
+            variants: variants.map(|variant| (variant.id.clone(), variant.title.clone())).collect(),
+            more: product.variants.len().saturating_sub(Self::MOST),
+        }
+    }
+}
+
+impl fmt::Display for VariantNeeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" is sold in variants; send the id of one instead: ", self.product)?;
+        for (at, (id, title)) in self.variants.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{id} ({title})")?;
+        }
+        if self.more > 0 {
+            write!(f, ", or one of {} more that search_products lists", self.more)?;
+        }
+        Ok(())
+    }
+}
+
 /// Why a list of products is no catalog.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
@@ -97,28 +146,43 @@ pub struct Catalog {
     items: HashMap<ItemId, (usize, Option<usize>)>,
     /// Product id → product index, with or without variants.
     by_product: HashMap<ItemId, usize>,
-    /// Per product, the folded words of title, category and options, description.
-    words: Vec<SearchWords>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct SearchWords {
-    title: Vec<String>,
-    labels: Vec<String>,
-    description: Vec<String>,
+    index: Index,
 }
 
 /// What to search for. An empty search finds everything, in the catalog's order.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    /// Words; each must begin some word of a product.
+    /// Words; each fits where it begins a word of a product, or is another form of one.
     pub words: String,
-    /// Only this category, compared without case and accents.
+    /// Only this category, compared without case, accents and the endings of grammar.
     pub category: Option<String>,
     /// Only what can be bought now.
     pub available_only: bool,
     /// Only products of which something costs at most this many minor units.
     pub max_price: Option<i64>,
+}
+
+/// What a search has found.
+#[derive(Clone, Debug)]
+pub struct Found<'a> {
+    /// The products, best first; ties stay in the catalog's order, so the same search answers the same.
+    pub products: Vec<&'a Product>,
+    /// Whether they fit all words of the search.
+    pub fit: Fit,
+}
+
+/// How well what was found fits the words of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// All of them fit; so they do where nothing was found.
+    All,
+    /// No product fits all of them; these fit the most.
+    Most {
+        /// How many words these fit.
+        fitting: usize,
+        /// How many words there are.
+        of: usize,
+    },
 }
 
 impl Catalog {
@@ -140,8 +204,8 @@ impl Catalog {
                     catalog.items.insert(id.clone(), (index, variant));
                 }
             }
-            catalog.words.push(SearchWords::of(product));
         }
+        catalog.index = Index::of(&products);
         catalog.products = products;
         Ok(catalog)
     }
@@ -167,26 +231,39 @@ impl Catalog {
         self.products.get(*index)
     }
 
-    /// The products found, best first; ties stay in the catalog's order, so the same search answers the same.
+    /// What can be bought under this id, or what to ask for instead.
+    pub fn sold(&self, id: &ItemId) -> Result<Sellable<'_>, NotSold> {
+        self.item(id).ok_or_else(|| match self.by_product.get(id).and_then(|at| self.products.get(*at)) {
+            Some(product) => NotSold::VariantNeeded(VariantNeeded::of(product)),
+            None => NotSold::Unknown(id.clone()),
+        })
+    }
+
+    /// The products that fit all words, or else those that fit the most of them.
     #[must_use]
-    pub fn search(&self, search: &Search) -> Vec<&Product> {
-        let wanted = words(&search.words);
-        let category = search.category.as_deref().map(fold);
-        let mut found: Vec<(u32, &Product)> = self
-            .products
-            .iter()
-            .zip(&self.words)
-            .filter(|(product, _)| {
-                category.as_ref().is_none_or(|category| fold(&product.category) == *category)
-            })
-            .filter(|(product, _)| !search.available_only || product.buyable().any(|item| item.available()))
-            .filter(|(product, _)| {
-                search.max_price.is_none_or(|max| product.buyable().any(|item| item.price().minor <= max))
-            })
-            .filter_map(|(product, known)| known.score(&wanted).map(|score| (score, product)))
-            .collect();
-        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-        found.into_iter().map(|(_, product)| product).collect()
+    pub fn search(&self, search: &Search) -> Found<'_> {
+        let wanted = search::wanted(&search.words);
+        let fits = self.index.fits(&wanted);
+        let mut found: Vec<(search::Fitting, &Product)> =
+            fits.into_iter().zip(&self.products).filter(|(_, product)| search.lets(product)).collect();
+        let most = found.iter().map(|(fit, _)| fit.words).max().unwrap_or_default();
+        if most == 0 && !wanted.is_empty() {
+            return Found { products: Vec::new(), fit: Fit::All };
+        }
+        found.retain(|(fit, _)| fit.words == most);
+        found.sort_by_key(|(fit, _)| std::cmp::Reverse(fit.weight));
+        let fit = if most == wanted.len() { Fit::All } else { Fit::Most { fitting: most, of: wanted.len() } };
+        Found { products: found.into_iter().map(|(_, product)| product).collect(), fit }
+    }
+}
+
+impl Search {
+    /// Whether a product passes all that is asked for beside the words.
+    fn lets(&self, product: &Product) -> bool {
+        let category = self.category.as_deref();
+        category.is_none_or(|wanted| search::is_category(&product.category, wanted))
+            && (!self.available_only || product.buyable().any(|item| item.available()))
+            && self.max_price.is_none_or(|max| product.buyable().any(|item| item.price().minor <= max))
     }
 }
 
@@ -197,50 +274,6 @@ impl Product {
         let variants = self.variants.iter().map(|variant| Sellable { product: self, variant: Some(variant) });
         own.into_iter().chain(variants)
     }
-}
-
-impl SearchWords {
-    fn of(product: &Product) -> Self {
-        let mut labels = words(&product.category);
-        for variant in &product.variants {
-            labels.extend(words(&variant.title));
-            labels.extend(variant.options.iter().flat_map(|(_, value)| words(value)));
-        }
-        let mut title = words(&product.title);
-        title.push(fold(product.id.as_str()));
-        Self { title, labels, description: words(&product.description) }
-    }
-
-    /// How well the wanted words fit: each must begin some word, in the title for most. `None` when one fits nowhere.
-    fn score(&self, wanted: &[String]) -> Option<u32> {
-        wanted.iter().try_fold(0, |sum, word| {
-            let begins = |known: &[String]| known.iter().any(|known| known.starts_with(word.as_str()));
-            let weight = if begins(&self.title) {
-                9
-            } else if begins(&self.labels) {
-                3
-            } else if begins(&self.description) {
-                1
-            } else {
-                return None;
-            };
-            Some(sum + weight)
-        })
-    }
-}
-
-/// Text without case, accents and compatibility forms, for comparing.
-fn fold(text: &str) -> String {
-    text.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase).collect()
-}
-
-/// The folded words of a text.
-fn words(text: &str) -> Vec<String> {
-    fold(text)
-        .split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 #[cfg(test)]
@@ -279,7 +312,7 @@ mod tests {
 
     fn titles(catalog: &Catalog, words: &str) -> Vec<String> {
         let search = Search { words: words.to_owned(), ..Search::default() };
-        catalog.search(&search).iter().map(|product| product.title.clone()).collect()
+        catalog.search(&search).products.iter().map(|product| product.title.clone()).collect()
     }
 
     #[test]
@@ -290,6 +323,78 @@ mod tests {
         assert_eq!(titles(&catalog, "whole bean"), ["Huila Coffee"]);
         assert_eq!(titles(&catalog, "tea"), Vec::<String>::new());
         assert_eq!(titles(&catalog, " ,;"), ["Stoneware mug", "Huila Coffee"]);
+    }
+
+    #[test]
+    fn words_fit_in_every_form_and_those_as_written_come_first() {
+        let catalog = Catalog::new(vec![
+            product("mug", "Stoneware Mug", "Hand-thrown, in harbour blue", &[]),
+            product("huila", "Huila Washed", "Notes of cocoa", &["huila-250"]),
+            product("grinder", "Hand Grinder", "Steel burrs for grinding, 36 settings", &[]),
+            product("muhle", "Kaffeemühle", "Für ganze Bohnen", &[]),
+            product("set", "Set of mugs", "Two of the mug", &[]),
+        ])
+        .unwrap();
+        for (words, found) in [
+            ("mug", &["Stoneware Mug", "Set of mugs"][..]),
+            ("mugs", &["Set of mugs", "Stoneware Mug"]),
+            ("MUGS", &["Set of mugs", "Stoneware Mug"]),
+            ("whole beans", &["Huila Washed"]),
+            ("grinders", &["Hand Grinder"]),
+            ("hand grinders", &["Hand Grinder"]),
+            ("bohne", &["Kaffeemühle"]),
+            ("KAFFEEMÜHLEN", &["Kaffeemühle"]),
+            ("kaffeemuhlen", &["Kaffeemühle"]),
+            ("cafés", &["Stoneware Mug", "Huila Washed", "Hand Grinder", "Kaffeemühle", "Set of mugs"]),
+            ("teapots", &[]),
+        ] {
+            assert_eq!(titles(&catalog, words), found, "{words}");
+        }
+    }
+
+    #[test]
+    fn when_no_product_fits_all_words_those_that_fit_most_are_found() {
+        let catalog = catalog();
+        for (words, ids, fit) in [
+            ("stoneware mugs", &["mug"][..], Fit::All),
+            ("blue stoneware mug", &["mug"], Fit::Most { fitting: 2, of: 3 }),
+            ("organic coffee beans", &["huila"], Fit::Most { fitting: 2, of: 3 }),
+            ("coffee coffee zebra", &["huila", "mug"], Fit::Most { fitting: 1, of: 2 }),
+            ("zebra", &[], Fit::All),
+            ("zebra giraffe", &[], Fit::All),
+            ("", &["mug", "huila"], Fit::All),
+        ] {
+            let search = Search { words: words.to_owned(), ..Search::default() };
+            let found = catalog.search(&search);
+            let found_ids: Vec<&str> = found.products.iter().map(|product| product.id.as_str()).collect();
+            assert_eq!((found_ids.as_slice(), found.fit), (ids, fit), "{words}");
+        }
+        let elsewhere = Search { words: "mug".to_owned(), max_price: Some(1), ..Search::default() };
+        assert!(catalog.search(&elsewhere).products.is_empty(), "what the filters leave out fits nothing");
+        for category in ["cafe", "CAFÉS", "Café"] {
+            let search = Search { category: Some(category.to_owned()), ..Search::default() };
+            assert_eq!(catalog.search(&search).products.len(), 2, "{category}");
+        }
+    }
+
+    #[test]
+    fn a_products_own_id_names_the_variants_to_choose_from() {
+        let ids: Vec<String> = (0..12).map(|at| format!("huila-{at}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut many = product("huila", "Huila", "", &ids);
+        many.variants[0].available = false;
+        let catalog = Catalog::new(vec![many, product("mug", "Mug", "", &[])]).unwrap();
+        let Err(NotSold::VariantNeeded(needed)) = catalog.sold(&"huila".parse().unwrap()) else {
+            panic!("it has variants");
+        };
+        assert_eq!((needed.variants.len(), needed.more), (VariantNeeded::MOST, 2));
+        let said = needed.to_string();
+        assert!(said.starts_with(
+            "\"huila\" is sold in variants; send the id of one instead: huila-1 (250 g), huila-2"
+        ));
+        assert!(said.ends_with(", or one of 2 more that search_products lists"), "{said}");
+        assert!(catalog.sold(&"mug".parse().unwrap()).is_ok());
+        assert!(matches!(catalog.sold(&"pot".parse().unwrap()), Err(NotSold::Unknown(_))));
     }
 
     #[test]

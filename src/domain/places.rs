@@ -366,8 +366,8 @@ mod tests {
         Ok((place.country.as_str().to_owned(), place.region, place.postal_code))
     }
 
-    fn is(country: &str, region: &str, postal_code: &str) -> Result<(String, String, String), PlaceError> {
-        Ok((country.to_owned(), region.to_owned(), postal_code.to_owned()))
+    fn is(country: &str, region: &str, postal_code: &str) -> (String, String, String) {
+        (country.to_owned(), region.to_owned(), postal_code.to_owned())
     }
 
     #[test]
@@ -400,7 +400,7 @@ mod tests {
             ("São Tomé & Príncipe", "", "", is("ST", "", "")),
             ("Trinidad and Tobago", "", "", is("TT", "", "")),
         ] {
-            assert_eq!(at(country, region, postal_code), found, "{country} {region} {postal_code}");
+            assert_eq!(at(country, region, postal_code), Ok(found), "{country} {region} {postal_code}");
         }
     }
 
@@ -413,7 +413,7 @@ mod tests {
             ("AS", "American Samoa", "96799"),
             ("MP", "Northern Mariana Islands", "96950"),
         ] {
-            let found = is("US", territory, postal_code);
+            let found = Ok(is("US", territory, postal_code));
             assert_eq!(at(territory, "", postal_code), found, "{territory}");
             assert_eq!(at(name, "anything", postal_code), found, "{name}");
             assert_eq!(at("US", name, postal_code), found, "{name}");

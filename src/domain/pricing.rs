@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use super::cart::Cart;
+use super::catalog::{NotSold, VariantNeeded};
 use super::ids::{ItemId, ShippingId};
 use super::merchant::MerchantView;
 use super::money::{Money, MoneyError};
@@ -104,6 +105,9 @@ pub enum PricingProblem {
     /// The shop has no such item.
     #[error("\"{0}\" is not sold here; search_products lists what is")]
     UnknownItem(ItemId),
+    /// The item is bought by the id of one of its variants.
+    #[error("{0}")]
+    VariantNeeded(VariantNeeded),
     /// The item cannot be bought now.
     #[error("\"{0}\" is not available at the moment")]
     Unavailable(ItemId),
@@ -114,7 +118,7 @@ pub enum PricingProblem {
     #[error("this shop does not deliver to {0}")]
     CountryNotServed(super::address::CountryCode),
     /// Taxes there go by the region, and the address has none that is known.
-    #[error("the tax for this address depends on its state, which is not known; send {}", .0.regions())]
+    #[error("the tax for this address depends on its state, which is not known; it needs {}", .0.regions())]
     RegionNeeded(super::address::CountryCode),
     /// No shipping option goes there.
     #[error("no shipping option goes to that address")]
@@ -128,6 +132,38 @@ pub enum PricingProblem {
     /// The total is below what can be charged, above the shop's limit, or does not fit.
     #[error("{0}")]
     Amount(String),
+}
+
+impl From<NotSold> for PricingProblem {
+    fn from(not_sold: NotSold) -> Self {
+        match not_sold {
+            NotSold::Unknown(item) => Self::UnknownItem(item),
+            NotSold::VariantNeeded(needed) => Self::VariantNeeded(needed),
+        }
+    }
+}
+
+impl PricingProblem {
+    /// What a model is to do next, beside what it tells the shopper.
+    #[must_use]
+    pub const fn next_call(&self) -> &'static str {
+        match self {
+            Self::UnknownItem(_) => "Call update_checkout with items that search_products lists.",
+            Self::VariantNeeded(_) => "Call update_checkout with items that name a variant.",
+            Self::Unavailable(_) => {
+                "Call update_checkout with other items; search_products with available_only lists them."
+            }
+            Self::AddressNeeded => "Call update_checkout with fulfillment_address.",
+            Self::RegionNeeded(_) => "Call update_checkout with a fulfillment_address that has its state.",
+            Self::CountryNotServed(_) | Self::NoShipping | Self::TaxUnknown => {
+                "Call update_checkout with another fulfillment_address."
+            }
+            Self::OptionNotOffered(_) => {
+                "Call update_checkout with the fulfillment_option_id of one of fulfillment_options."
+            }
+            Self::Amount(_) => "Call update_checkout with other items or quantities.",
+        }
+    }
 }
 
 impl From<MoneyError> for PricingProblem {
@@ -213,7 +249,7 @@ pub fn no_longer_sellable(view: &MerchantView, quote: &Quote) -> Option<ItemId> 
 fn needs_shipping(view: &MerchantView, cart: &Cart) -> Result<bool, PricingProblem> {
     let mut shipped = false;
     for line in cart.lines() {
-        let item = view.catalog.item(&line.id).ok_or_else(|| PricingProblem::UnknownItem(line.id.clone()))?;
+        let item = view.catalog.sold(&line.id)?;
         if !item.available() {
             return Err(PricingProblem::Unavailable(line.id.clone()));
         }
@@ -224,7 +260,7 @@ fn needs_shipping(view: &MerchantView, cart: &Cart) -> Result<bool, PricingProbl
 
 fn lines(view: &MerchantView, cart: &Cart, rates: TaxRates) -> Result<Vec<QuoteLine>, PricingProblem> {
     let line = |line: &super::cart::CartLine| {
-        let item = view.catalog.item(&line.id).ok_or_else(|| PricingProblem::UnknownItem(line.id.clone()))?;
+        let item = view.catalog.sold(&line.id)?;
         let base_amount = item.price().times(line.quantity)?;
         let discount = Money::zero(view.currency);
         let subtotal = base_amount.minus(discount)?;

@@ -3,6 +3,7 @@
 //! Invariant: nobody who logs waits for standard error or fails with it ([`lines`]). Nothing else writes there while a
 //! gateway serves, a panic included.
 
+mod clients;
 mod lines;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -16,6 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::gateway::LogFilter;
 
+use clients::OfClients;
 pub use lines::Logging;
 
 /// How log lines are written.
@@ -49,8 +51,10 @@ pub fn begin(format: LogFormat, filter: &LogFilter) -> Result<Logging, Telemetry
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     let begun = match format {
-        LogFormat::Text => subscriber.finish().with(targets).try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).finish().with(targets).try_init(),
+        LogFormat::Text => subscriber.finish().with(targets).with(OfClients).try_init(),
+        LogFormat::Json => {
+            subscriber.json().flatten_event(true).finish().with(targets).with(OfClients).try_init()
+        }
     };
     begun.map_err(|error| TelemetryError(error.to_string()))?;
     std::panic::set_hook(Box::new(log_panic));

@@ -28,6 +28,11 @@ struct Inspector<'a> {
 impl Inspector<'_> {
     /// Runs it, which must end with this code; gives what it says as JSON. `None` when it is not installed.
     fn run(&self, arguments: &[&str], code: i32) -> Option<Value> {
+        self.run_and_hear(arguments, code).map(|(said, _)| said)
+    }
+
+    /// The same, with what it complains of.
+    fn run_and_hear(&self, arguments: &[&str], code: i32) -> Option<(Value, String)> {
         let target = ["--cli", "--server-url", &self.url, "--transport", "http", "--protocol-era", self.era];
         let mut all: Vec<&str> = target.to_vec();
         all.extend(["--format", "json", "--quiet"]);
@@ -38,7 +43,8 @@ impl Inspector<'_> {
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let what = format!("{arguments:?} in the {} era: {said}\n{complained}", self.era);
         assert_eq!(output.status.code(), Some(code), "{what}");
-        Some(serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {what}")))
+        let said = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {what}"));
+        Some((said, complained.into_owned()))
     }
 }
 
@@ -59,7 +65,8 @@ fn in_every_era(look: impl Fn(&Inspector<'_>, &Sample) -> Option<()>) {
 #[test]
 fn the_inspector_lists_the_tools_and_finds_their_schemas_portable() {
     in_every_era(|inspector, _| {
-        let said = inspector.run(&["--method", "tools/list", "--strict"], OK)?;
+        let (said, complained) = inspector.run_and_hear(&["--method", "tools/list", "--strict"], OK)?;
+        assert_eq!((said.get("schemaFindings"), complained.as_str()), (None, ""));
         let names = said.to_string();
         assert!(names.contains("\"search_products\"") && names.contains("\"complete_checkout\""), "{said}");
         Some(())

@@ -85,6 +85,24 @@ async fn the_official_python_client_buys() {
     assert_eq!(world.ledger().len(), ORDERS.len());
 }
 
+#[test]
+fn a_python_framework_for_agents_loads_every_tool_and_buys() {
+    let samples = Sample::all();
+    let world = World::of_samples(&samples);
+    let shops = samples.iter().zip(&ORDERS).map(|(sample, order)| {
+        json!({ "url": world.url(&sample.endpoint()), "key": sample.key(), "order": order.arguments() })
+    });
+    let shops = Value::from_iter(shops).to_string();
+    let Some(output) = python::run("dspy_buys.py", &[&world.emulator.base_url(), &shops]) else { return };
+    let bought: Vec<Value> = serde_json::from_str(&python::said(&output)).unwrap();
+    assert_eq!(bought.len(), ORDERS.len());
+    for ((bought, order), payment) in bought.iter().zip(&ORDERS).zip(world.ledger()) {
+        assert_eq!(bought["tools"].as_array().unwrap().len(), 9, "{bought}");
+        assert_eq!((&bought["status"], &bought["total"]), (&json!("completed"), &json!(order.total)));
+        assert_eq!((payment.amount_received, payment.currency.as_str()), (order.total, order.currency));
+    }
+}
+
 #[tokio::test]
 async fn the_order_page_opens_with_its_key_only() {
     let world = World::start();

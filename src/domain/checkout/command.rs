@@ -7,6 +7,7 @@ use super::session::{Notice, Session, State};
 use super::token::{SharedPaymentToken, TokenProblem};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
+use crate::domain::catalog::{NotSold, VariantNeeded};
 use crate::domain::ids::{ItemId, OrderNumber, Reference, Revision, ShippingId};
 use crate::domain::money::Money;
 use crate::domain::order::{Fulfillment, Order};
@@ -152,13 +153,15 @@ pub enum Rejection {
     #[error("there is no such checkout in this shop; start one with create_checkout")]
     NotFound,
     /// The revision is not the present one.
-    #[error("the order has changed since it was shown (it is now revision {}); show it again before paying or editing", .current.0)]
+    #[error("the order has changed since it was shown (it is now revision {}); call get_checkout and show it again before paying or editing", .current.0)]
     StaleRevision {
         /// The present revision.
         current: Revision,
     },
     /// A payment must name the revision.
-    #[error("checkout_session_id must name the revision that was shown, as in chk_…_…_r1")]
+    #[error(
+        "checkout_session_id must name the revision that was shown, as in chk_…_…_r1; get_checkout tells the present one"
+    )]
     RevisionMissing,
     /// It cannot be paid yet.
     #[error("this checkout cannot be paid yet: {0}")]
@@ -167,30 +170,37 @@ pub enum Rejection {
     #[error("the prices shown have expired; refresh the checkout with update_checkout and show it again")]
     QuoteExpired,
     /// It has ended.
-    #[error("this checkout is {0} and cannot be changed any more")]
+    #[error(
+        "this checkout is {0} and cannot be changed any more; get_checkout tells how it ended, create_checkout starts another"
+    )]
     Ended(&'static str),
     /// The shop has no such item.
     #[error("\"{0}\" is not sold here; search_products lists what is")]
     UnknownItem(ItemId),
+    /// The item is bought by the id of one of its variants.
+    #[error("{0}")]
+    VariantNeeded(VariantNeeded),
     /// A payment is under way and its end is not known yet.
     #[error(
         "a payment for this checkout is being processed; do not pay again; get_checkout tells how it ended"
     )]
     Undecided,
     /// A page at Stripe is open on which it may be paid; that page must be closed before anything else.
-    #[error("a payment page is open for this checkout; close it or pay there")]
+    #[error("a payment page is open for this checkout; pay there, or try again in a moment")]
     PageOpen,
     /// The shop does not take this way of paying.
     #[error("this shop does not take payments {0}")]
     NotOffered(&'static str),
     /// The token belongs to another checkout of this shop.
-    #[error("this payment token was already used for another checkout")]
+    #[error(
+        "this payment token was already used for another checkout; call complete_checkout with a new one of the payment sheet"
+    )]
     TokenUsedElsewhere,
     /// The token cannot pay this.
     #[error("{0}")]
     Token(#[from] TokenProblem),
     /// The shop is suspended.
-    #[error("this shop does not take orders at the moment")]
+    #[error("this shop does not take orders at the moment; tell the shopper to come again later")]
     Suspended,
     /// The merchant's Stripe account is not known yet.
     #[error("this shop cannot take payments just now; nothing was charged; try again in a moment")]
@@ -295,6 +305,15 @@ fn in_minutes(left: Span) -> String {
     }
 }
 
+impl From<NotSold> for Rejection {
+    fn from(not_sold: NotSold) -> Self {
+        match not_sold {
+            NotSold::Unknown(item) => Self::UnknownItem(item),
+            NotSold::VariantNeeded(needed) => Self::VariantNeeded(needed),
+        }
+    }
+}
+
 impl Rejection {
     /// Its kind, for the log and for timelines.
     #[must_use]
@@ -307,6 +326,7 @@ impl Rejection {
             Self::QuoteExpired => "quote_expired",
             Self::Ended(_) => "ended",
             Self::UnknownItem(_) => "unknown_item",
+            Self::VariantNeeded(_) => "variant_needed",
             Self::Undecided => "undecided",
             Self::PageOpen => "page_open",
             Self::NotOffered(_) => "not_offered",
@@ -357,6 +377,7 @@ impl Rejection {
             | Self::QuoteExpired
             | Self::Ended(_)
             | Self::UnknownItem(_)
+            | Self::VariantNeeded(_)
             | Self::Undecided
             | Self::PageOpen
             | Self::NotOffered(_)

@@ -260,11 +260,10 @@ pub(super) fn merged(first: Buyer, second: Buyer) -> Buyer {
 }
 
 fn refuse_unknown_items(wishes: &Wishes, context: &Context<'_>) -> Result<(), Rejection> {
-    let unknown = wishes.cart.lines().iter().find(|line| context.view.catalog.item(&line.id).is_none());
-    match unknown {
-        Some(line) => Err(Rejection::UnknownItem(line.id.clone())),
-        None => Ok(()),
+    for line in wishes.cart.lines() {
+        context.view.catalog.sold(&line.id)?;
     }
+    Ok(())
 }
 
 /// `ready` with a quote, or `open` with what is missing.
@@ -351,13 +350,15 @@ pub(super) const fn takes_tokens(context: &Context<'_>) -> Result<(), Rejection>
     if context.view.checkout.method.takes_tokens() {
         Ok(())
     } else {
-        Err(Rejection::NotOffered("on the payment sheet; pay on the checkout page instead"))
+        Err(Rejection::NotOffered(
+            "on the payment sheet; pay on the checkout page, whose address start_hosted_checkout gives",
+        ))
     }
 }
 
 fn open_reason(state: &State) -> String {
     match state {
-        State::Open { problem: Some(problem) } => problem.to_string(),
+        State::Open { problem: Some(problem) } => format!("{problem}. {}", problem.next_call()),
         State::Open { problem: None } => {
             "the last payment did not go through; refresh the checkout with update_checkout and show it again"
                 .to_owned()

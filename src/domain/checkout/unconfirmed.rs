@@ -91,15 +91,11 @@ impl Unconfirmed {
 
     fn look(&self) -> Effect {
         let attempt = self.attempt;
-        match self.intent.clone() {
-            Some(intent) => {
-                Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries: self.tries }
-            }
-            None => {
-                let made_by = self.sends.effective_by(self.repeat_until).max(self.arrived_by);
-                Effect::Read { attempt, intent: None, made_by }
-            }
+        if let Some(intent) = self.intent.clone() {
+            return Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries: self.tries };
         }
+        let made_by = self.sends.effective_by(self.repeat_until).max(self.arrived_by);
+        Effect::Read { attempt, intent: None, made_by }
     }
 
     fn again(&mut self, context: &Context<'_>) {

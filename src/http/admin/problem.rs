@@ -139,6 +139,7 @@ impl From<Rejection> for Problem {
             | Rejection::QuoteExpired
             | Rejection::Ended(_)
             | Rejection::UnknownItem(_)
+            | Rejection::VariantNeeded(_)
             | Rejection::PageOpen
             | Rejection::NotOffered(_)
             | Rejection::TokenUsedElsewhere

@@ -63,7 +63,7 @@ impl From<&PricingProblem> for Message {
         const ADDRESS: Option<&str> = Some("fulfillment_address");
         const LINES: Option<&str> = Some("line_items");
         let (code, param) = match problem {
-            PricingProblem::UnknownItem(_) => (NoticeCode::Invalid, LINES),
+            PricingProblem::UnknownItem(_) | PricingProblem::VariantNeeded(_) => (NoticeCode::Invalid, LINES),
             PricingProblem::Unavailable(_) => (NoticeCode::OutOfStock, LINES),
             PricingProblem::AddressNeeded => (NoticeCode::Missing, ADDRESS),
             PricingProblem::CountryNotServed(_)

@@ -41,7 +41,7 @@ pub enum Fault {
     #[error("Invalid params: {0}")]
     Params(String),
     /// No such tool.
-    #[error("Unknown tool: {0}")]
+    #[error("Unknown tool: {0}; tools/list names those that there are")]
     Tool(String),
     /// No such resource.
     #[error("Resource not found: {}", clip(uri))]

@@ -1,10 +1,11 @@
-//! Connections of strangers who say nothing, or not all, to a process with few descriptors.
+//! Connections of strangers who say nothing, or not all, to a process with few descriptors, or what is no HTTP.
 
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, join_all, select};
 use futures_util::stream::FuturesUnordered;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -20,6 +21,38 @@ const BEGINNINGS: [&str; 3] = [
     "POST /mcp HTTP/1.1\r\nHost: shop.example\r\nX-Long: ",
     "POST /t/harbor-coffee/mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
 ];
+
+/// What scanners send to a plain port: a TLS greeting, the opening of HTTP/2, a broken request line, a broken header.
+const NO_HTTP: [&[u8]; 4] = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\x00\x01GET / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost shop.example\r\n\r\n",
+];
+
+#[tokio::test]
+async fn what_is_no_http_is_told_at_debug_and_never_as_an_error() {
+    let world = World::start();
+    let address = world.url("").replace("http://", "");
+    for bytes in NO_HTTP {
+        let mut scanner = TcpStream::connect(address.as_str()).await.unwrap();
+        scanner.write_all(bytes).await.unwrap();
+        // Answered or not, by a reset or not: closed.
+        let _ = scanner.read_to_end(&mut Vec::new()).await;
+    }
+    let log = world.log_so_far();
+    let lines = || log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let told: Vec<Value> = lines().filter(|line| line["message"] == "connection_broken").collect();
+    assert_eq!(told.len(), NO_HTTP.len(), "{log}");
+    for line in told {
+        assert_eq!(line["level"], "DEBUG");
+        assert!(line["cause"].as_str().unwrap().contains("stream error"), "{line}");
+    }
+    let of_actix = |line: &Value| line["target"].as_str().unwrap().starts_with("actix");
+    let is_grave = |line: &Value| line["level"] == "ERROR" || (line["level"] == "WARN" && of_actix(line));
+    let grave: Vec<Value> = lines().filter(is_grave).collect();
+    assert_eq!(grave, Vec::<Value>::new());
+}
 
 #[tokio::test]
 async fn strangers_who_never_finish_a_request_give_way_to_a_shopper_at_once_and_are_closed_later() {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::host::{Host, tools};
+use crate::support::samples::Sample;
 
 #[test]
 fn every_tool_has_explicit_hints_both_schemas_and_short_status_texts() {
@@ -34,6 +35,76 @@ fn every_tool_has_explicit_hints_both_schemas_and_short_status_texts() {
             assert!((1..=64).contains(&tool["_meta"][text].as_str().unwrap().chars().count()), "{name}");
         }
         assert_eq!(tool["securitySchemes"], json!([{ "type": "noauth" }]));
+    }
+}
+
+/// What some client cannot read in a schema, each with its path: DSPy and AutoGen load no tool with a list of types,
+/// CrewAI gives nothing for a schema without a type, and hosts that map schemas onto OpenAPI's know no others either.
+fn unreadable(schema: &Value, path: &str) -> Vec<String> {
+    const TYPES: [&str; 7] = ["object", "array", "string", "integer", "number", "boolean", "null"];
+    let Some(members) = schema.as_object() else { return vec![format!("{path} is {schema}, no object")] };
+    let mut wrong = Vec::new();
+    let branches = schema["anyOf"].as_array();
+    match (&schema["type"], branches) {
+        (Value::String(one), None) if TYPES.contains(&one.as_str()) => {}
+        (Value::Null, Some(branches)) if branches.len() > 1 => {}
+        (other, _) => wrong.push(format!("{path} has the type {other}")),
+    }
+    for (at, branch) in branches.into_iter().flatten().enumerate() {
+        wrong.extend(unreadable(branch, &format!("{path}.anyOf[{at}]")));
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        wrong.extend(unreadable(property, &format!("{path}.properties.{name}")));
+    }
+    if schema["type"] == "array" {
+        wrong.extend(unreadable(&schema["items"], &format!("{path}.items")));
+    }
+    // Whatever else holds schemas would go unread here, and does in some client.
+    for holder in ["$ref", "$defs", "allOf", "oneOf", "not", "if", "patternProperties", "prefixItems"] {
+        if members.contains_key(holder) {
+            wrong.push(format!("{path} holds {holder}"));
+        }
+    }
+    if members.get("additionalProperties").is_some_and(|more| !more.is_boolean()) {
+        wrong.push(format!("{path} describes additionalProperties"));
+    }
+    wrong
+}
+
+#[test]
+fn every_schema_of_every_merchant_is_spelt_with_one_type_at_each_place() {
+    for sample in Sample::all() {
+        for host in
+            [Host::modern("tools/list", json!({})), Host::legacy("2025-11-25", "tools/list", &json!({}))]
+        {
+            let listed = host.at(sample.view()).send();
+            for tool in listed.result()["tools"].as_array().unwrap() {
+                for schema in ["inputSchema", "outputSchema"] {
+                    let path = format!("{} {} {schema}", sample.id(), tool["name"]);
+                    assert_eq!(unreadable(&tool[schema], &path), Vec::<String>::new());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_may_be_null_is_taken_as_null() {
+    let nobody =
+        json!({ "name": null, "first_name": null, "last_name": null, "email": null, "phone_number": null });
+    let arguments = json!({
+        "items": [{ "id": "mug", "quantity": 1 }], "buyer": nobody, "fulfillment_address": null,
+        "fulfillment_option_id": null, "discount_codes": null,
+    });
+    let tool = tools().into_iter().find(|tool| tool["name"] == "create_checkout").unwrap();
+    let schema = jsonschema::validator_for(&tool["inputSchema"]).unwrap();
+    assert!(schema.is_valid(&arguments));
+    for (path, wrong) in
+        [("buyer", json!("Ada")), ("buyer", json!({ "mail": "x" })), ("discount_codes", json!(1))]
+    {
+        let mut arguments = arguments.clone();
+        arguments[path] = wrong;
+        assert!(!schema.is_valid(&arguments), "{arguments}");
     }
 }
 

@@ -132,7 +132,11 @@ fn a_decline_is_a_result_of_a_session_that_is_payable_again() {
         let message = json!({ "type": "error", "code": word, "content_type": "plain", "content": "Your card was declined." });
         assert_eq!(content["messages"], json!([message]));
         assert!(content.get("order").is_none());
-        assert_eq!(reply.text(), "Not paid. Your card was declined.");
+        assert_eq!(
+            reply.text(),
+            "Not paid. Your card was declined. To pay after all, call complete_checkout with another token of the \
+             payment sheet."
+        );
     }
 }
 

@@ -1,8 +1,9 @@
 //! Each tool's arguments and answers, payment apart.
 
 use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::catalog::VariantNeeded;
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::session::{CancelReason, State};
+use merchant_gateway::domain::checkout::session::{CancelReason, Notice, NoticeCode, State};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::time::Span;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::host::Host;
 use super::shop;
+use crate::support::samples::Sample;
 
 fn products(arguments: &Value) -> Value {
     Host::tool("search_products", arguments).send().result()["structuredContent"].clone()
@@ -45,6 +47,38 @@ fn search_filters_by_words_category_price_and_stock() {
     let huila = &products(&json!({ "query": "huila" }))["products"][0];
     assert_eq!(huila["price"], json!({ "amount": 1800, "currency": "USD", "display": "18.00 USD" }));
     assert_eq!((&huila["price_varies"], &huila["variants"][1]["id"]), (&json!(true), &json!("huila-1kg")));
+}
+
+#[test]
+fn the_sample_shops_are_searched_in_plurals_other_forms_and_too_many_words() {
+    let samples = Sample::all();
+    let found = |merchant: &str, query: &str| {
+        let view = samples.iter().find(|sample| sample.id() == merchant).unwrap().view();
+        let reply = Host::tool("search_products", &json!({ "query": query })).at(view).send();
+        (reply.result()["structuredContent"].clone(), reply.text().to_owned())
+    };
+    for (merchant, query, first) in [
+        ("harbor-coffee", "mugs", "stoneware-mug"),
+        ("harbor-coffee", "MUG", "stoneware-mug"),
+        ("harbor-coffee", "whole beans", "huila-washed"),
+        ("harbor-coffee", "grinders", "hand-grinder"),
+        ("harbor-coffee", "hand grinding", "hand-grinder"),
+        ("fern-and-thread", "overshirts", "harvest-overshirt"),
+        ("fern-and-thread", "sock", "creek-socks"),
+        ("fern-and-thread", "gift cards", "gift-card-25"),
+        ("kumo-prints", "print", "rain-over-kamo"),
+        ("kumo-prints", "book", "paper-seasons"),
+    ] {
+        let (content, text) = found(merchant, query);
+        assert_eq!(content["products"][0]["id"], first, "{query}: {text}");
+        assert!(content.get("note").is_none(), "{query}: {text}");
+    }
+    let (content, text) = found("harbor-coffee", "ceramic stoneware mugs please");
+    let note = "No product fits all 4 words; this one fits 2 of them.";
+    assert_eq!((ids(&content), &content["note"]), (vec!["stoneware-mug"], &json!(note)));
+    assert_eq!(text, format!("{note} 1 found."));
+    let (content, text) = found("harbor-coffee", "zebra");
+    assert!(ids(&content).is_empty() && text.contains("Call search_products with other words"), "{text}");
 }
 
 #[test]
@@ -284,6 +318,77 @@ fn what_a_session_refuses_is_a_result_in_a_sentence() {
         assert_eq!(reply.text(), "There is no such checkout in this shop; start one with create_checkout.");
         let session = shop::capability(1, None);
         assert!(host.outcome(Outcome::InProgress(session)).text().contains("get_checkout"));
+    }
+}
+
+#[test]
+fn whatever_a_model_is_refused_says_what_to_do_next() {
+    let item = || "mug".parse().unwrap();
+    let variants = vec![("huila-250".parse().unwrap(), "250 g".to_owned())];
+    let needed = VariantNeeded { product: "huila".parse().unwrap(), variants, more: 0 };
+    let host =
+        Host::tool("get_checkout", &json!({ "checkout_session_id": shop::capability(1, None).expose() }));
+    for (rejection, next) in [
+        (Rejection::NotFound, "create_checkout"),
+        (Rejection::StaleRevision { current: Revision(2) }, "call get_checkout"),
+        (Rejection::RevisionMissing, "get_checkout"),
+        (Rejection::QuoteExpired, "update_checkout"),
+        (Rejection::Ended("canceled"), "create_checkout"),
+        (Rejection::UnknownItem(item()), "search_products"),
+        (Rejection::VariantNeeded(needed), "send the id of one instead: huila-250 (250 g)"),
+        (Rejection::Undecided, "get_checkout"),
+        (Rejection::PageOpen, "try again"),
+        (Rejection::TokenUsedElsewhere, "call complete_checkout"),
+        (Rejection::Suspended, "tell the shopper"),
+        (Rejection::AccountUnknown, "try again"),
+        (Rejection::PaymentsOff, "try again"),
+        (Rejection::ClockDiffers, "try again"),
+        (Rejection::TokenUnread, "try again"),
+        (Rejection::TooManyPayments, "try again"),
+        (Rejection::Busy, "try again"),
+        (Rejection::NoRoom, "try again"),
+        (Rejection::Unreconciled { left: Span::minutes(3) }, "try again"),
+        (Rejection::NotWritten, "try again"),
+        (Rejection::Unavailable, "try again"),
+    ] {
+        let code = rejection.code();
+        let reply = host.outcome(Outcome::Refused(rejection));
+        assert!(reply.is_error() && reply.text().contains(next), "{code}: {}", reply.text());
+    }
+}
+
+#[test]
+fn a_checkout_that_cannot_be_paid_is_told_in_whole_sentences_with_the_next_call() {
+    let open = |problem| shop::session(State::Open { problem });
+    let mut noticed = open(Some(PricingProblem::AddressNeeded));
+    noticed.notice =
+        Some(Notice { code: NoticeCode::OutOfStock, text: "\"mug\" is not available".to_owned() });
+    let mut late = open(Some(PricingProblem::AddressNeeded));
+    late.paid_late = true;
+    for (session, said) in [
+        (
+            open(Some(PricingProblem::AddressNeeded)),
+            "This checkout is not ready for payment. A delivery address is needed. Call update_checkout with \
+             fulfillment_address. It can be completed",
+        ),
+        (
+            noticed,
+            "This checkout is not ready for payment. \"mug\" is not available. A delivery address is needed. Call",
+        ),
+        (
+            open(Some(PricingProblem::Unavailable("mug".parse().unwrap()))),
+            "Call update_checkout with other items;",
+        ),
+        (open(Some(PricingProblem::NoShipping)), "Call update_checkout with another fulfillment_address."),
+        (open(None), "Call update_checkout without changes for fresh prices."),
+        (shop::session(State::Expired), "Call create_checkout to start another."),
+        (shop::charging(), "Call get_checkout in a moment"),
+        (late, "A delivery address is needed. It can be completed"),
+    ] {
+        let mut answer = shop::answer(session);
+        answer.checkout_page = Some("https://shop.example/checkout/1".to_owned());
+        let reply = get().outcome(Ok(answer));
+        assert!(reply.text().contains(said), "{}", reply.text());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Other people's clients buy from every sample merchant: TypeScript and Rust, in either era. (The Python one stands
+//! Other people's clients buy from every sample merchant: TypeScript and Rust, in either era. (The Python ones stand
 //! with the purchases.) What they say they bought is held against Stripe's ledger.
 
 use merchant_gateway::emulator::{LedgerEntry, MintToken};

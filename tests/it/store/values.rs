@@ -2,6 +2,7 @@
 
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
+use merchant_gateway::domain::catalog::VariantNeeded;
 use merchant_gateway::domain::checkout::attempt::{AttemptEnd, Charge, Flag, FlagReason, IdempotencyKey};
 use merchant_gateway::domain::checkout::command::NewOrder;
 use merchant_gateway::domain::checkout::session::{
@@ -101,6 +102,13 @@ pub(crate) fn in_every_state(number: u128) -> Vec<Session> {
         State::Open { problem: None },
         State::Open { problem: Some(PricingProblem::AddressNeeded) },
         State::Open { problem: Some(PricingProblem::UnknownItem("gone".parse().unwrap())) },
+        State::Open {
+            problem: Some(PricingProblem::VariantNeeded(VariantNeeded {
+                product: "huila".parse().unwrap(),
+                variants: vec![("huila-250".parse().unwrap(), "250 g".to_owned())],
+                more: 1,
+            })),
+        },
         State::Ready { quote: quote() },
         charging(Phase::Sending),
         charging(Phase::Reading { absent_since: None }),

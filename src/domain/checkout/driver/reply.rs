@@ -39,6 +39,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::QuoteExpired
         | Rejection::Ended(_)
         | Rejection::UnknownItem(_)
+        | Rejection::VariantNeeded(_)
         | Rejection::PageOpen
         | Rejection::NotOffered(_)
         | Rejection::TokenUsedElsewhere

@@ -12,7 +12,9 @@ use crate::domain::checkout::command::{Command, Patch};
 use crate::protocol::apps::widget::Widget;
 
 pub(super) fn descriptor() -> Value {
-    let hint = |what: &str| json!({ "description": format!("{what}; a hint, the shop's own is used.") });
+    // The types are those of the contract; whatever else comes here is passed over all the same.
+    let described = |what: &str| format!("{what}; a hint, the shop's own is used.");
+    let hint = |what: &str| json!({ "type": "string", "description": described(what) });
     Descriptor {
         name: ToolName::CheckoutSession,
         title: "Check out",
@@ -37,7 +39,11 @@ pub(super) fn descriptor() -> Value {
                                     "offerId": hint("Offer"),
                                     "name": hint("Name"),
                                     "description": hint("Description"),
-                                    "images": hint("Pictures"),
+                                    "images": {
+                                        "type": "array",
+                                        "items": { "type": "string" },
+                                        "description": described("Pictures"),
+                                    },
                                     "url": hint("Page"),
                                     "merchant_name": hint("Merchant"),
                                     "price": hint("Price as it was shown"),

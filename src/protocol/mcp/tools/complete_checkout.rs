@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
 use super::result::ToolResult;
-use super::{SessionCall, Target, ToolName, schema, wishes};
+use super::{SessionCall, Target, ToolName, schema, sentences, wishes};
 use crate::domain::checkout::command::{Answer, Command, Payment};
-use crate::domain::checkout::session::State;
+use crate::domain::checkout::session::{NoticeCode, State};
 use crate::domain::checkout::token::SharedPaymentToken;
 use crate::protocol::apps::completion::Completion;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
@@ -23,7 +23,7 @@ use crate::protocol::capability::Capability;
 use crate::protocol::rendering::Rendering;
 
 pub(super) fn descriptor() -> Value {
-    let nullable = || json!({ "type": ["string", "null"] });
+    let text = || schema::nullable(json!({ "type": "string" }));
     Descriptor {
         name: ToolName::CompleteCheckout,
         title: "Pay a checkout",
@@ -34,22 +34,22 @@ pub(super) fn descriptor() -> Value {
             "type": "object",
             "properties": {
                 "checkout_session_id": schema::session_id("The id of the session that was shown, with its revision."),
-                "buyer": {
-                    "type": ["object", "null"],
+                "buyer": schema::nullable(json!({
+                    "type": "object",
                     "properties": {
-                        "name": nullable(),
-                        "first_name": nullable(),
-                        "last_name": nullable(),
-                        "email": nullable(),
-                        "phone_number": nullable(),
+                        "name": text(),
+                        "first_name": text(),
+                        "last_name": text(),
+                        "email": text(),
+                        "phone_number": text(),
                     },
-                },
+                })),
                 "payment_data": {
                     "type": "object",
                     "properties": {
                         "token": { "type": "string", "description": "Shared Payment Token (spt_…)." },
-                        "provider": { "type": ["string", "null"], "description": "Always stripe." },
-                        "billing_address": { "type": ["object", "null"] },
+                        "provider": schema::nullable(json!({ "type": "string", "description": "Always stripe." })),
+                        "billing_address": schema::nullable(json!({ "type": "object" })),
                     },
                     "required": ["token"],
                 },
@@ -143,22 +143,36 @@ pub(super) fn undecided(session: &Capability, rendering: Rendering<'_>) -> Optio
     told(&Completion::undecided(session, rendering))
 }
 
-/// A text with a capital letter in front, as it stands behind a full stop.
-fn as_sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+/// What a model can do next for a payment that did not take place. Nothing where the shop looks into a payment.
+fn next_call(completion: &Completion) -> Option<&'static str> {
+    let is_told = |code: NoticeCode| completion.messages.iter().any(|told| told.code == Some(code.as_str()));
+    if is_told(NoticeCode::Conflict) {
+        return None;
+    }
+    match completion.status {
+        SheetStatus::ReadyForPayment
+            if is_told(NoticeCode::PaymentDeclined) || is_told(NoticeCode::Requires3ds) =>
+        {
+            Some("To pay after all, call complete_checkout with another token of the payment sheet.")
+        }
+        SheetStatus::NotReadyForPayment => Some("Call update_checkout to make it ready for payment."),
+        SheetStatus::ReadyForPayment
+        | SheetStatus::InProgress
+        | SheetStatus::Completed
+        | SheetStatus::Canceled => None,
+    }
 }
 
 fn told(completion: &Completion) -> Option<ToolResult> {
-    let said =
-        completion.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join(" ");
+    let said = sentences(&completion.messages);
     let sentence = match completion.status {
         SheetStatus::InProgress => {
             "The payment is being processed; get_checkout tells when it is done.".to_owned()
         }
         SheetStatus::Completed => "Paid.".to_owned(),
         SheetStatus::ReadyForPayment | SheetStatus::NotReadyForPayment | SheetStatus::Canceled => {
-            format!("Not paid. {}", as_sentence(&said)).trim_end().to_owned()
+            let parts = ["Not paid.", said.as_str(), next_call(completion).unwrap_or_default()];
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
         }
     };
     ToolResult::stored(sentence, completion.to_json())

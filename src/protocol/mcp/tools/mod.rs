@@ -32,6 +32,7 @@ use super::era::Era;
 use super::response::{Cache, tail};
 use crate::domain::checkout::command::{Answer, Command, Patch, Rejection};
 use crate::domain::merchant::{ContractVersion, MerchantView};
+use crate::protocol::apps::messages::Message;
 use crate::protocol::capability::Capability;
 use crate::protocol::rendering::Rendering;
 
@@ -228,7 +229,8 @@ pub(super) fn render(tool: ToolName, outcome: Outcome, rendering: Rendering<'_>)
         },
         Outcome::Session(answer) => match tool {
             ToolName::StartHostedCheckout if answer.checkout_page.is_none() => Some(ToolResult::error(
-                "This shop takes payments on the payment sheet only; it has no page of its own to pay on."
+                "This shop takes payments on the payment sheet only; it has no page of its own to pay on. Call \
+                 complete_checkout with the sheet's token."
                     .to_owned(),
             )),
             ToolName::CompleteCheckout => complete_checkout::render(&answer, rendering),
@@ -254,6 +256,11 @@ fn sentence(text: &str) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+/// Messages as a model reads them: each a sentence, whatever it begins and ends with.
+fn sentences(messages: &[Message]) -> String {
+    messages.iter().map(|message| sentence(&message.content)).collect::<Vec<_>>().join(" ")
 }
 
 /// `tools/list` of a contract version: the same bytes for every merchant, made once per era.

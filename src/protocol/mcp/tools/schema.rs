@@ -1,11 +1,27 @@
 //! JSON Schemas (2020-12) that several tools share.
 //!
 //! Invariants: what a schema requires is always emitted, and everything emitted is described; plain keywords only,
-//! without `$ref`, because some hosts resolve none.
+//! without `$ref`, because some hosts resolve none; every schema has one `type`, or is a choice between some that have,
+//! because many clients read neither a list of types nor a schema without one.
 
 use serde_json::{Value, json};
 
 use crate::domain::cart::{MAX_LINES, MAX_QUANTITY};
+
+/// A schema that `null` fits, too.
+pub(super) fn nullable(mut schema: Value) -> Value {
+    let description = schema.as_object_mut().and_then(|members| members.remove("description"));
+    let mut either = json!({ "anyOf": [schema, { "type": "null" }] });
+    if let Some(description) = description {
+        either["description"] = description;
+    }
+    either
+}
+
+/// A text of at most so many characters, or `null`.
+fn text_or_null(longest: usize) -> Value {
+    nullable(json!({ "type": "string", "maxLength": longest }))
+}
 
 /// The session id argument.
 pub(super) fn session_id(description: &str) -> Value {
@@ -36,57 +52,57 @@ pub(super) fn items() -> Value {
 
 /// The buyer argument of our own tools.
 pub(super) fn buyer_argument() -> Value {
-    json!({
-        "type": ["object", "null"],
+    nullable(json!({
+        "type": "object",
         "description": "Who buys; parts that are left out stay as they are.",
         "properties": {
-            "name": { "type": ["string", "null"], "maxLength": 200 },
-            "first_name": { "type": ["string", "null"], "maxLength": 100 },
-            "last_name": { "type": ["string", "null"], "maxLength": 100 },
-            "email": { "type": ["string", "null"], "maxLength": 320 },
-            "phone_number": { "type": ["string", "null"], "maxLength": 40 },
+            "name": text_or_null(200),
+            "first_name": text_or_null(100),
+            "last_name": text_or_null(100),
+            "email": text_or_null(320),
+            "phone_number": text_or_null(40),
         },
         "additionalProperties": false,
-    })
+    }))
 }
 
 /// The address argument of our own tools.
 pub(super) fn address_argument() -> Value {
-    json!({
-        "type": ["object", "null"],
+    nullable(json!({
+        "type": "object",
         "description": "Where the goods go; replaces the whole address.",
         "properties": {
             "name": { "type": "string", "maxLength": 200, "description": "Recipient." },
             "line_one": { "type": "string", "maxLength": 200, "description": "Street and number." },
-            "line_two": { "type": ["string", "null"], "maxLength": 200 },
-            "city": { "type": "string", "maxLength": 200 },
-            "state": { "type": ["string", "null"], "maxLength": 200, "description": "State, province or region." },
-            "country": { "type": "string", "description": "Two letters of ISO 3166-1, such as US." },
-            "postal_code": { "type": ["string", "null"], "maxLength": 20 },
-            "phone_number": { "type": ["string", "null"], "maxLength": 40 },
+            "line_two": text_or_null(200),
+            "city": nullable(json!({ "type": "string", "maxLength": 200, "description": "City, where addresses have one." })),
+            "state": nullable(json!({ "type": "string", "maxLength": 200, "description": "State, province or region, by name or letters." })),
+            "country": { "type": "string", "maxLength": 200, "description": "Country by its name or its two letters, such as US." },
+            "postal_code": text_or_null(20),
+            "phone_number": text_or_null(40),
         },
-        "required": ["name", "line_one", "city", "country"],
+        "required": ["name", "line_one", "country"],
         "additionalProperties": false,
-    })
+    }))
 }
 
 /// The shipping option argument.
 pub(super) fn option_argument() -> Value {
-    json!({
-        "type": ["string", "null"],
+    nullable(json!({
+        "type": "string",
         "maxLength": 100,
         "description": "Id of one of the session's fulfillment_options; without it the first that fits is taken.",
-    })
+    }))
 }
 
 /// The discount codes argument.
 pub(super) fn codes_argument() -> Value {
-    json!({
-        "type": ["array", "null"],
+    nullable(json!({
+        "type": "array",
         "maxItems": 20,
         "items": { "type": "string", "maxLength": 100 },
         "description": "Discount codes, where the shop takes any.",
-    })
+    }))
 }
 
 /// An integer of minor units.
@@ -203,7 +219,7 @@ fn fulfillment_options() -> Value {
         "items": {
             "type": "object",
             "properties": {
-                "type": { "const": "shipping" },
+                "type": { "type": "string", "const": "shipping" },
                 "id": { "type": "string" },
                 "title": { "type": "string" },
                 "subtitle": { "type": "string" },
@@ -220,8 +236,8 @@ fn fulfillment_options() -> Value {
 }
 
 fn address() -> Value {
-    json!({
-        "type": ["object", "null"],
+    nullable(json!({
+        "type": "object",
         "properties": {
             "name": { "type": "string" },
             "line_one": { "type": "string" },
@@ -233,19 +249,19 @@ fn address() -> Value {
             "phone_number": { "type": "string" },
         },
         "required": ["name", "line_one", "city", "state", "country", "postal_code"],
-    })
+    }))
 }
 
 fn buyer() -> Value {
-    json!({
-        "type": ["object", "null"],
+    nullable(json!({
+        "type": "object",
         "properties": {
-            "name": { "type": ["string", "null"] },
-            "email": { "type": ["string", "null"] },
-            "phone_number": { "type": ["string", "null"] },
+            "name": nullable(json!({ "type": "string" })),
+            "email": nullable(json!({ "type": "string" })),
+            "phone_number": nullable(json!({ "type": "string" })),
         },
         "required": ["name", "email", "phone_number"],
-    })
+    }))
 }
 
 fn messages() -> Value {
@@ -257,7 +273,7 @@ fn messages() -> Value {
                 "type": { "type": "string", "enum": ["error", "info"] },
                 "code": { "type": "string", "description": "Kind of error, such as payment_declined." },
                 "param": { "type": "string" },
-                "content_type": { "const": "plain" },
+                "content_type": { "type": "string", "const": "plain" },
                 "content": { "type": "string" },
             },
             "required": ["type", "content_type", "content"],
@@ -289,7 +305,7 @@ fn order_standing() -> Value {
         "description": "What has gone back; absent while nothing has.",
         "items": {
             "type": "object",
-            "properties": { "type": { "const": "original_payment" }, "amount": amount },
+            "properties": { "type": { "type": "string", "const": "original_payment" }, "amount": amount },
             "required": ["type", "amount"],
         },
     });
@@ -312,7 +328,7 @@ fn payment_sheet() -> Value {
             "payment_provider": {
                 "type": "object",
                 "properties": {
-                    "provider": { "const": "stripe" },
+                    "provider": { "type": "string", "const": "stripe" },
                     "merchant_id": { "type": "string" },
                     "supported_payment_methods": { "type": "array", "items": method },
                 },
@@ -383,7 +399,7 @@ pub(super) fn completion() -> Value {
             "line_items": line_items(),
             "fulfillment_address": address(),
             "fulfillment_options": fulfillment_options(),
-            "fulfillment_option_id": { "type": ["string", "null"] },
+            "fulfillment_option_id": nullable(json!({ "type": "string" })),
             "totals": totals(),
             "order": order(),
             "messages": messages(),

@@ -12,7 +12,7 @@ use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
 use super::result::ToolResult;
 use super::{ToolName, schema};
-use crate::domain::catalog::Search;
+use crate::domain::catalog::{Fit, Search};
 use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::product_card::ProductCard;
 
@@ -39,6 +39,8 @@ struct Content {
     products: Vec<ProductCard>,
     total: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
@@ -55,7 +57,8 @@ pub(super) fn descriptor() -> Value {
                 "query": {
                     "type": "string",
                     "maxLength": LONGEST,
-                    "description": "Words; each must begin a word of the product. Leave out to list everything.",
+                    "description": "Words for what is wanted, in any form: case, accents and plurals do not count. Leave out \
+                                    to list everything.",
                 },
                 "category": { "type": "string", "maxLength": LONGEST, "description": "Only this category." },
                 "available_only": { "type": "boolean", "description": "Only what can be bought now." },
@@ -74,6 +77,7 @@ pub(super) fn descriptor() -> Value {
             "properties": {
                 "products": { "type": "array", "items": schema::product() },
                 "total": { "type": "integer", "minimum": 0, "description": "How many were found in all." },
+                "note": { "type": "string", "description": "There when no product fits all words, and says so." },
                 "next_cursor": { "type": "string", "description": "Absent on the last page." },
             },
             "required": ["products", "total"],
@@ -112,6 +116,8 @@ impl SearchProducts {
 
     pub(super) fn answer(&self, view: &MerchantView) -> ToolResult {
         let found = view.catalog.search(&self.search);
+        let note = note(found.fit, found.products.len());
+        let found = found.products;
         let page: Vec<ProductCard> = found
             .iter()
             .skip(self.offset)
@@ -120,18 +126,34 @@ impl SearchProducts {
             .collect();
         let after = self.offset.saturating_add(page.len());
         let more = after < found.len() && !page.is_empty();
-        let sentence = match (found.len(), page.len()) {
-            (0, _) => "No product fits. Try fewer or other words, or no query to list everything.".to_owned(),
+        let shown = match (found.len(), page.len()) {
+            (0, _) => {
+                "No product fits. Call search_products with other words, or without query to list everything."
+                    .to_owned()
+            }
             (total, shown) if total == shown => format!("{total} found."),
             (total, shown) => format!("{shown} of {total} shown."),
         };
+        let sentence = note.iter().chain([&shown]).map(String::as_str).collect::<Vec<_>>().join(" ");
         let content = Content {
             products: page,
             total: found.len(),
+            note,
             next_cursor: more.then(|| write_cursor(after, &self.search)),
         };
         ToolResult::data(sentence, &content)
             .unwrap_or_else(|| ToolResult::error("The products cannot be shown.".to_owned()))
+    }
+}
+
+/// What is to be said where the products fit only some of the words.
+fn note(fit: Fit, found: usize) -> Option<String> {
+    match fit {
+        Fit::All => None,
+        Fit::Most { fitting, of } => {
+            let these = if found == 1 { "this one fits" } else { "these fit" };
+            Some(format!("No product fits all {of} words; {these} {fitting} of them."))
+        }
     }
 }
 

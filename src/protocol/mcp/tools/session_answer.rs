@@ -8,11 +8,13 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::result::ToolResult;
+use super::sentences;
 use crate::domain::checkout::command::{Answer, PlacedOrder};
-use crate::domain::checkout::session::State;
+use crate::domain::checkout::session::{CancelReason, Session, State};
 use crate::domain::ids::OrderNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Book;
+use crate::domain::time::Timestamp;
 use crate::protocol::apps::completion::OrderLink;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::apps::product_card::ShopCard;
@@ -39,6 +41,35 @@ pub(super) struct SessionContent {
     checkout_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<OrderStanding>,
+    /// What a model can do next, for the sentence.
+    #[serde(skip)]
+    next_call: Option<&'static str>,
+}
+
+/// What a model can do next for a checkout that cannot be paid as it stands.
+fn next_call(session: &Session, now: Timestamp) -> Option<&'static str> {
+    const REFRESH: &str = "Call update_checkout without changes for fresh prices.";
+    if session.late_payment().is_some() {
+        // The shop looks into a payment of it: another might be the second one.
+        return None;
+    }
+    match &session.state {
+        State::Open { problem: Some(problem) } => Some(problem.next_call()),
+        State::Open { problem: None } => Some(REFRESH),
+        State::Ready { quote } if quote.expires <= now => Some(REFRESH),
+        State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
+            Some("Call get_checkout in a moment to see how it went.")
+        }
+        State::AwaitingHosted { .. } => Some("Call get_checkout later to see whether it was paid there."),
+        State::Expired
+        | State::Canceled {
+            reason: CancelReason::Shopper | CancelReason::TooManyAttempts | CancelReason::Operator,
+        } => Some("Call create_checkout to start another."),
+        State::Canceled { reason: CancelReason::Restored }
+        | State::Ready { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. } => None,
+    }
 }
 
 /// An order as it stands now; what `complete_checkout` answered of it stays as it was.
@@ -103,6 +134,7 @@ impl SessionContent {
             payment_methods_offered: offered(rendering.view),
             checkout_url: answer.checkout_page.clone().filter(|_| !session.state.is_terminal()),
             order,
+            next_call: next_call(session, rendering.now),
         }
     }
 
@@ -130,15 +162,12 @@ impl SessionContent {
                 None => "This checkout can be paid in the widget.".to_owned(),
             },
             SheetStatus::NotReadyForPayment | SheetStatus::InProgress | SheetStatus::Canceled => {
-                let said = sheet.messages.iter().map(|message| message.content.as_str());
-                let said = said.collect::<Vec<_>>().join(" ");
                 let state = sheet.status.as_str().replace('_', " ");
-                let mut sentence = if said.is_empty() {
-                    format!("This checkout is {state}.")
-                } else {
-                    let stop = if said.ends_with(['.', '!', '?']) { "" } else { "." };
-                    format!("This checkout is {state}: {said}{stop}")
-                };
+                let said = sentences(&sheet.messages);
+                let mut sentence = format!("This checkout is {state}. {said}").trim_end().to_owned();
+                if let Some(next) = self.next_call {
+                    let _ = write!(sentence, " {next}");
+                }
                 if let Some(page) = &self.checkout_url {
                     let _ =
                         write!(sentence, " It can be completed in the widget, or on the shop's page: {page}");

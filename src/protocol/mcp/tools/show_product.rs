@@ -8,7 +8,7 @@ use super::descriptor::{Callers, Descriptor, Hints};
 use super::result::ToolResult;
 use super::session_answer::SHOP;
 use super::{ToolName, schema};
-use crate::domain::catalog::{Product, Search};
+use crate::domain::catalog::{Fit, Product, Search};
 use crate::domain::ids::ItemId;
 use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::product_card::{Availability, ProductCard, ShopCard};
@@ -106,7 +106,8 @@ impl ShowProduct {
                 return None;
             }
             let search = Search { words: self.product.clone(), ..Search::default() };
-            view.catalog.search(&search).first().copied()
+            let found = view.catalog.search(&search);
+            found.products.first().copied().filter(|_| found.fit == Fit::All)
         })
     }
 }

@@ -21,11 +21,11 @@ pub(super) fn descriptor() -> Value {
                 "checkout_session_id": schema::session_id(
                     "The checkout; with its revision (chk_…_…_r1) an older one than the present is refused.",
                 ),
-                "revision": {
-                    "type": ["integer", "null"],
+                "revision": schema::nullable(json!({
+                    "type": "integer",
                     "minimum": 1,
                     "description": "The revision that was shown; an older one than the present is refused.",
-                },
+                })),
                 "items": schema::items(),
                 "buyer": schema::buyer_argument(),
                 "fulfillment_address": schema::address_argument(),

@@ -1,0 +1,151 @@
+//! Which products fit which words: an index of all words of a catalog.
+//!
+//! Invariant: what a search costs grows with the places where its words stand, and not with words times products.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::catalog::Product;
+use super::words::{fold, stem, words};
+
+/// How much a word counts in a title, in a label (a category, an option) and in a description. Two each, so that the same
+/// in another form counts one less.
+const TITLE: u32 = 18;
+const LABEL: u32 = 6;
+const DESCRIPTION: u32 = 2;
+
+/// Where a word stands: the product's place in the catalog, and the most that it counts there.
+type Place = (usize, u32);
+
+/// The words of a catalog.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    /// Every word once, in order, so that those with one beginning stand together.
+    words: Vec<(String, Vec<Place>)>,
+    /// By stem, the places in `words`.
+    stems: HashMap<String, Vec<usize>>,
+    products: usize,
+}
+
+/// How well a product fits what was wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fitting {
+    /// How many of the wanted words it has.
+    pub(super) words: usize,
+    /// How much they count.
+    pub(super) weight: u32,
+}
+
+impl Index {
+    /// The index of these products.
+    pub(super) fn of(products: &[Product]) -> Self {
+        let mut known: BTreeMap<String, Vec<Place>> = BTreeMap::new();
+        for (at, product) in products.iter().enumerate() {
+            for (word, weight) in weighed(product) {
+                let places = known.entry(word).or_default();
+                match places.last_mut() {
+                    Some((last, most)) if *last == at => *most = weight.max(*most),
+                    Some(_) | None => places.push((at, weight)),
+                }
+            }
+        }
+        let words: Vec<(String, Vec<Place>)> = known.into_iter().collect();
+        let mut stems: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, (word, _)) in words.iter().enumerate() {
+            stems.entry(stem(word)).or_default().push(at);
+        }
+        Self { words, stems, products: products.len() }
+    }
+
+    /// How well each product fits these words. A word fits where it begins a word of the product, or is another form of one.
+    pub(super) fn fits(&self, wanted: &[String]) -> Vec<Fitting> {
+        let mut fits = vec![Fitting::default(); self.products];
+        let mut best: HashMap<usize, u32> = HashMap::new();
+        for word in wanted {
+            best.clear();
+            for (at, weight) in self.places(word) {
+                let most = best.entry(at).or_default();
+                *most = weight.max(*most);
+            }
+            for (at, weight) in &best {
+                if let Some(fit) = fits.get_mut(*at) {
+                    fit.words += 1;
+                    fit.weight += weight;
+                }
+            }
+        }
+        fits
+    }
+
+    fn places(&self, word: &str) -> impl Iterator<Item = Place> {
+        let first = self.words.partition_point(|(known, _)| known.as_str() < word);
+        let from_first = self.words.get(first..).unwrap_or_default().iter();
+        let begun = from_first.take_while(move |(known, _)| known.starts_with(word));
+        let of_stem = self.stems.get(&stem(word)).into_iter().flatten();
+        let other_forms = of_stem.filter_map(|at| self.words.get(*at));
+        let as_written = begun.flat_map(|(_, places)| places.iter().copied());
+        let otherwise =
+            other_forms.flat_map(|(_, places)| places.iter().map(|(at, weight)| (*at, weight - 1)));
+        as_written.chain(otherwise)
+    }
+}
+
+/// The words of a search, each once.
+pub(super) fn wanted(text: &str) -> Vec<String> {
+    let mut known = HashSet::new();
+    words(text).into_iter().filter(|word| known.insert(word.clone())).collect()
+}
+
+/// Whether a category is the one that is meant, in whatever form.
+pub(super) fn is_category(known: &str, wanted: &str) -> bool {
+    let stems = |text: &str| words(text).iter().map(|word| stem(word)).collect::<Vec<_>>();
+    fold(known) == fold(wanted) || (stems(known) == stems(wanted) && !stems(known).is_empty())
+}
+
+/// The words of a product, with how much each counts.
+fn weighed(product: &Product) -> Vec<(String, u32)> {
+    let mut weighed = Vec::new();
+    let mut add = |text: &str, weight| weighed.extend(words(text).into_iter().map(|word| (word, weight)));
+    add(&product.title, TITLE);
+    add(&product.category, LABEL);
+    add(&product.description, DESCRIPTION);
+    for variant in &product.variants {
+        add(&variant.title, LABEL);
+        for (_, value) in &variant.options {
+            add(value, LABEL);
+        }
+    }
+    // Whole, as it is sent: words that a search is parted into begin none of it but the first.
+    weighed.push((fold(product.id.as_str()), TITLE));
+    weighed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::Money;
+
+    #[test]
+    fn a_search_of_ten_thousand_products_looks_only_where_its_words_stand() {
+        let price = Money::new(1800, "usd".parse().unwrap());
+        let product = |at: usize| Product {
+            id: format!("p{at}").parse().unwrap(),
+            title: if at % 5_000 == 7 { "Teapot".to_owned() } else { "Mug".to_owned() },
+            description: "Stoneware, glazed by hand, for the kitchen".to_owned(),
+            images: vec![],
+            category: String::new(),
+            shippable: true,
+            price,
+            available: true,
+            variants: vec![],
+        };
+        let products: Vec<Product> = (0..10_000).map(product).collect();
+        let index = Index::of(&products);
+        let looked_at =
+            |text: &str| wanted(text).iter().map(|word| index.places(word).count()).sum::<usize>();
+        assert_eq!(looked_at("zebra giraffe"), 0);
+        assert_eq!(looked_at("teapots"), 2);
+        assert_eq!(looked_at(&"teapots ".repeat(100)), 2, "a word counts once");
+        // As it is written and by its stem.
+        assert_eq!(looked_at("stoneware mug"), 2 * (10_000 + 9_998));
+    }
+}
