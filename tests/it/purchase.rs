@@ -92,7 +92,7 @@ fn a_python_framework_for_agents_loads_every_tool_and_buys() {
     let shops = samples.iter().zip(&ORDERS).map(|(sample, order)| {
         json!({ "url": world.url(&sample.endpoint()), "key": sample.key(), "order": order.arguments() })
     });
-    let shops = Value::from_iter(shops).to_string();
+    let shops = shops.collect::<Value>().to_string();
     let Some(output) = python::run("dspy_buys.py", &[&world.emulator.base_url(), &shops]) else { return };
     let bought: Vec<Value> = serde_json::from_str(&python::said(&output)).unwrap();
     assert_eq!(bought.len(), ORDERS.len());

@@ -38,8 +38,8 @@ fn every_tool_has_explicit_hints_both_schemas_and_short_status_texts() {
     }
 }
 
-/// What some client cannot read in a schema, each with its path: DSPy and AutoGen load no tool with a list of types,
-/// CrewAI gives nothing for a schema without a type, and hosts that map schemas onto OpenAPI's know no others either.
+/// What some client cannot read in a schema, each with its path: frameworks for agents load no tool with a list of types or
+/// give nothing for a schema without a type, and hosts with single types of their own read no others either.
 fn unreadable(schema: &Value, path: &str) -> Vec<String> {
     const TYPES: [&str; 7] = ["object", "array", "string", "integer", "number", "boolean", "null"];
     let Some(members) = schema.as_object() else { return vec![format!("{path} is {schema}, no object")] };
