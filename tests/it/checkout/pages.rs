@@ -1,13 +1,13 @@
 //! Paying on a page at Stripe, as the machine and its driver see it.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
-use merchant_gateway::domain::checkout::session::{FreezeReason, MAX_PAGES, NoticeCode, State};
+use merchant_gateway::domain::checkout::session::{MAX_PAGES, NoticeCode, State};
 use merchant_gateway::domain::checkout::step::Moment;
 use merchant_gateway::domain::checkout::timeline::StripeAnswer;
 use merchant_gateway::domain::checkout::token::TokenFacts;
@@ -19,13 +19,13 @@ use merchant_gateway::domain::time::Span;
 use crate::support::bench::Bench;
 use crate::support::shop;
 
-fn open_page(bench: &mut Bench) -> RequestId {
+pub(super) fn open_page(bench: &mut Bench) -> RequestId {
     let revision = Some(bench.session().revision);
     bench.ask(Command::OpenPage { revision })
 }
 
 /// The page of the last attempt, as Stripe would show it.
-fn page(bench: &Bench, status: PageStatus) -> PageSeen {
+pub(super) fn page(bench: &Bench, status: PageStatus) -> PageSeen {
     let charge = &bench.attempts.last().expect("an attempt").charge;
     let used = matches!(status, PageStatus::Paid | PageStatus::Unpaid);
     PageSeen {
@@ -114,16 +114,6 @@ fn a_payment_that_is_decided_later_is_waited_for() {
     looks(&mut bench, failed);
     assert!(matches!(bench.session().state, State::Ready { .. }), "payable again");
     assert_eq!(bench.session().notice.as_ref().unwrap().code, NoticeCode::PaymentDeclined);
-}
-
-#[test]
-fn a_page_that_took_another_amount_waits_for_an_operator() {
-    let mut bench = awaiting();
-    let other = Money::new(1, shop::usd());
-    let paid = PageSeen { amount: other, ..page(&bench, PageStatus::Paid) };
-    looks(&mut bench, Seen::Page(paid));
-    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::PaymentDisagrees, .. }));
-    assert_eq!(bench.flags[0].reason, FlagReason::PaymentDisagrees);
 }
 
 #[test]
