@@ -203,7 +203,7 @@ const CASES: [Case; 19] = [
         name: "an open page that nobody comes back from",
         make: awaiting,
         answer: page_is_open,
-        most: (60, 90),
+        most: (80, 90),
         longest: Span::minutes(3),
     },
     Case {
@@ -214,14 +214,14 @@ const CASES: [Case; 19] = [
             bench
         },
         answer: page_is_open,
-        most: (60, 90),
+        most: (80, 90),
         longest: Span::minutes(10),
     },
     Case {
         name: "a page that somebody has come back from",
         make: || hinted_at(awaiting(), Concern::Payment, None),
         answer: page_is_open,
-        most: (60, 90),
+        most: (80, 90),
         longest: Span::minutes(3),
     },
     Case {

@@ -3,6 +3,7 @@
 use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer, RefundSeen, RefundWish};
 use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::driver::Input;
+use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
 use merchant_gateway::domain::checkout::timeline::StripeAnswer;
 use merchant_gateway::domain::ids::{RefundNumber, SessionId};
 use merchant_gateway::domain::money::Money;
@@ -62,7 +63,9 @@ fn a_refund_is_sent_for_an_hour_and_never_after_stripe_has_forgotten_its_key() {
     bench.crash();
     assert!(looks(&bench), "{:?}", bench.effects);
     for _ in 0..20 {
-        shows(&mut bench, vec![]);
+        if looks(&bench) {
+            shows(&mut bench, vec![]);
+        }
         bench.pass(Span::hours(7));
         bench.wake();
         assert!(!sends(&bench));
@@ -80,7 +83,9 @@ fn a_refund_that_is_looked_for_is_sent_no_more_whatever_is_answered_to_it() {
         for _ in 0..3 {
             bench.pass(Span::minutes(1));
             bench.wake();
-            assert!(!sends(&bench) && !bench.session().book.sends(RefundNumber(1)), "{answer:?}");
+            let is_sent = |effect: &Effect| matches!(effect, Effect::Order(OrderEffect::Refund(_)));
+            assert!(!bench.effects.iter().any(is_sent), "{answer:?}");
+            assert!(!bench.session().book.sends(RefundNumber(1)), "{answer:?}");
         }
         assert!(matches!(state(&bench, 0), RefundState::Asking(_)), "{answer:?}");
     }

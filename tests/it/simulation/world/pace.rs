@@ -25,9 +25,4 @@ impl Pace {
         }
         Ok(())
     }
-
-    /// The most that there were of one session in one hour.
-    pub fn most(&self) -> u32 {
-        self.asked.values().copied().max().unwrap_or(0)
-    }
 }
