@@ -221,7 +221,8 @@ mod tests {
                 other => panic!("{status:?}: {other:?}"),
             }
         }
-        for without in [json!({ "type": "card_error" }), json!({ "type": "card_error", "payment_intent": null })]
+        for without in
+            [json!({ "type": "card_error" }), json!({ "type": "card_error", "payment_intent": null })]
         {
             let seen = of_charge(&reply(402, &json!({ "error": without })));
             assert!(matches!(seen, Seen::Declined { intent: None, .. }), "{seen:?}");
@@ -355,9 +356,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_of_the_token_of_the_request_or_of_nothing_that_is_known() {
-        let body = |param: Option<&str>| {
-            json!({ "error": { "type": "invalid_request_error", "code": "c", "param": param } })
-        };
+        let body = |param: Option<&str>| json!({ "error": { "type": "invalid_request_error", "code": "c", "param": param } });
         let token = Some("payment_method_data[shared_payment_granted_token]");
         for (status, param, replayed, expected) in [
             (400, token, false, "token_refused"),

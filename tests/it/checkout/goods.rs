@@ -182,7 +182,8 @@ fn goods_that_are_not_shipped_are_sold_without_a_way_of_shipping() {
 
     // One thing that is shipped has all of it shipped.
     let mut bench = digital();
-    let line = |item: &str| merchant_gateway::domain::cart::CartLine { id: item.parse().unwrap(), quantity: 1 };
+    let line =
+        |item: &str| merchant_gateway::domain::cart::CartLine { id: item.parse().unwrap(), quantity: 1 };
     let cart = merchant_gateway::domain::cart::Cart::new([line("mug"), line("coffee-whole")]).unwrap();
     bench.ask(Command::Create(Patch { cart: Some(cart), ..shop::two_mugs() }));
     assert_eq!(option(&bench), "standard");

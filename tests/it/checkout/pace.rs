@@ -231,7 +231,13 @@ const CASES: [Case; 19] = [
         most: (100, 90),
         longest: MINUTE,
     },
-    Case { name: "a page that cannot be read", make: awaiting, answer: unread, most: (100, 90), longest: MINUTE },
+    Case {
+        name: "a page that cannot be read",
+        make: awaiting,
+        answer: unread,
+        most: (100, 90),
+        longest: MINUTE,
+    },
     Case {
         name: "a page that cannot be closed",
         make: || {

@@ -133,14 +133,7 @@ fn a_reference_stands_for_one_refund_and_each_of_its_parts_alone_makes_another()
     let ends: [Named<Option<RefundAnswer>>; 3] = [
         ("under way", None),
         ("refused", Some(refused(true))),
-        (
-            "made",
-            Some(RefundAnswer::Made(seen_refund(
-                "re_1",
-                RefundStatus::Succeeded,
-                Bench::new().now,
-            ))),
-        ),
+        ("made", Some(RefundAnswer::Made(seen_refund("re_1", RefundStatus::Succeeded, Bench::new().now)))),
     ];
     for (end, answer) in ends {
         let (mut bench, _) = asking();
@@ -169,9 +162,8 @@ fn a_reference_stands_for_one_refund_and_each_of_its_parts_alone_makes_another()
 
 #[test]
 fn an_answer_to_another_refund_decides_nothing_of_the_one_that_is_under_way() {
-    let made = |id: &str, bench: &Bench| {
-        RefundAnswer::Made(seen_refund(id, RefundStatus::Succeeded, bench.now))
-    };
+    let made =
+        |id: &str, bench: &Bench| RefundAnswer::Made(seen_refund(id, RefundStatus::Succeeded, bench.now));
     let (mut bench, _) = asking();
     let first = made("re_1", &bench);
     answered(&mut bench, first);

@@ -17,7 +17,9 @@ use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, 
 use merchant_gateway::domain::checkout::step::Moment;
 use merchant_gateway::domain::checkout::timeline::{Entry, StripeAnswer};
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber, PaymentIntentId, Revision, SessionId, SptHash};
+use merchant_gateway::domain::ids::{
+    AttemptNumber, OrderNumber, PaymentIntentId, Revision, SessionId, SptHash,
+};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
