@@ -9,6 +9,7 @@ use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
 use merchant_gateway::domain::checkout::session::{NoticeCode, State};
 use merchant_gateway::domain::checkout::step::Moment;
+use merchant_gateway::domain::checkout::timeline::StripeAnswer;
 use merchant_gateway::domain::checkout::token::TokenFacts;
 use merchant_gateway::domain::ids::{PaymentIntentId, Revision};
 use merchant_gateway::domain::merchant::{CheckoutMethod, MerchantStatus};
@@ -54,15 +55,27 @@ struct Slow<'a> {
 const CALLER: RequestId = RequestId(1);
 
 impl<'a> Slow<'a> {
+    fn new(bench: &'a Bench) -> Self {
+        Self { bench, driver: Driver::new(bench.id.clone()) }
+    }
+
     /// A payment whose first commit is under way.
     fn committing(bench: &'a Bench) -> Self {
-        let mut slow = Self { bench, driver: Driver::new(bench.id.clone()) };
-        let revision = Some(bench.session().revision);
-        let token = "spt_first0001".parse().unwrap();
-        let payment = Payment { revision, token, buyer: Buyer::default() };
-        slow.on(Input::Asked { request: CALLER, command: Box::new(Command::Complete(payment)) });
+        let mut slow = Self::new(bench);
+        slow.is_asked_to_pay();
         slow.pays();
         slow
+    }
+
+    fn is_asked_to_pay(&mut self) {
+        let revision = Some(self.bench.session().revision);
+        let token = "spt_first0001".parse().unwrap();
+        let payment = Payment { revision, token, buyer: Buyer::default() };
+        self.on(Input::Asked { request: CALLER, command: Box::new(Command::Complete(payment)) });
+    }
+
+    fn loads(&mut self) -> Vec<Output> {
+        self.on(Input::Loaded(Ok(Box::new(self.bench.row()))))
     }
 
     fn on(&mut self, input: Input) -> Vec<Output> {
@@ -72,10 +85,10 @@ impl<'a> Slow<'a> {
 
     /// The payment is looked at, its token is read, and its commit is wanted.
     fn pays(&mut self) {
-        let wanted = self.on(Input::Loaded(Ok(Box::new(self.bench.row()))));
+        let wanted = self.loads();
         let [Output::Gather { task, .. }] = wanted[..] else { panic!("{wanted:?}") };
         self.on(Input::Gathered { task, facts: Ok(self.bench.good_facts()) });
-        let wanted = self.on(Input::Loaded(Ok(Box::new(self.bench.row()))));
+        let wanted = self.loads();
         assert!(wanted.iter().any(|output| matches!(output, Output::Commit(_))), "{wanted:?}");
     }
 }
@@ -105,11 +118,8 @@ fn a_shopper_who_leaves_while_a_commit_is_lost_to_a_conflict_is_not_charged() {
 fn a_shopper_who_leaves_while_the_session_or_the_token_is_read_is_not_charged() {
     let bench = Bench::ready();
     for leaves_at in 0..3 {
-        let mut slow = Slow { bench: &bench, driver: Driver::new(bench.id.clone()) };
-        let revision = Some(bench.session().revision);
-        let token = "spt_first0001".parse().unwrap();
-        let payment = Payment { revision, token, buyer: Buyer::default() };
-        slow.on(Input::Asked { request: CALLER, command: Box::new(Command::Complete(payment)) });
+        let mut slow = Slow::new(&bench);
+        slow.is_asked_to_pay();
         let mut at = 0;
         let mut leave = |slow: &mut Slow<'_>| {
             if at == leaves_at {
@@ -118,17 +128,53 @@ fn a_shopper_who_leaves_while_the_session_or_the_token_is_read_is_not_charged() 
             at += 1;
         };
         leave(&mut slow);
-        let wanted = slow.on(Input::Loaded(Ok(Box::new(bench.row()))));
+        let wanted = slow.loads();
         if let [Output::Gather { task, .. }] = wanted[..] {
             leave(&mut slow);
             let wanted = slow.on(Input::Gathered { task, facts: Ok(bench.good_facts()) });
             if matches!(wanted[..], [Output::Load(_)]) {
                 leave(&mut slow);
-                let wanted = slow.on(Input::Loaded(Ok(Box::new(bench.row()))));
+                let wanted = slow.loads();
                 assert!(wanted.is_empty(), "left at {leaves_at}: {wanted:?}");
             }
         }
         assert!(slow.driver.is_idle(), "left at {leaves_at}");
+    }
+}
+
+#[test]
+fn a_shopper_who_leaves_before_its_turn_is_not_charged() {
+    let bench = Bench::ready();
+    let mut slow = Slow::new(&bench);
+    slow.on(Input::Asked { request: RequestId(2), command: Box::new(Command::Read) });
+    slow.is_asked_to_pay();
+    slow.on(Input::GivenUp(CALLER));
+    let wanted = slow.loads();
+    assert!(matches!(wanted[..], [Output::Reply(RequestId(2), Ok(_))]), "{wanted:?}");
+    assert!(slow.driver.is_idle());
+}
+
+#[test]
+fn a_shopper_who_leaves_while_the_closing_of_a_page_is_written_is_not_charged() {
+    let bench = awaiting();
+    let version = bench.row().session.unwrap().0;
+    for leaves in [false, true] {
+        let mut slow = Slow::committing(&bench);
+        if leaves {
+            slow.on(Input::GivenUp(CALLER));
+        }
+        let wanted = slow.on(Input::Committed(Ok(version)));
+        let closes = |output: &Output| matches!(output, Output::Run(Effect::ClosePage { .. }));
+        assert!(wanted.iter().any(closes), "{wanted:?}");
+        let seen = Box::new(Seen::Page(page(&bench, PageStatus::Expired)));
+        let attempt = bench.attempts[0].number;
+        let wanted = slow.on(Input::Saw { attempt, seen, answer: StripeAnswer::default() });
+        assert!(matches!(wanted[..], [Output::Load(None)]), "{wanted:?}");
+        let wanted = slow.loads();
+        assert!(wanted.iter().any(|output| matches!(output, Output::Commit(_))), "{wanted:?}");
+        let wanted = slow.on(Input::Committed(Ok(version)));
+        let comes_again = wanted.iter().any(|output| matches!(output, Output::Load(Some(_))));
+        assert_eq!(comes_again, !leaves, "{wanted:?}");
     }
 }
 
