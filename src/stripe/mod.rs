@@ -39,7 +39,7 @@ use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
 use crate::domain::checkout::attempt::{IdempotencyKey, IntentSeen, Seen, Unknown};
 use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::hosted::PageSeen;
-use crate::domain::checkout::token::{Deactivation, SharedPaymentToken, TokenFacts};
+use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, HostedPageId, MerchantId, PaymentIntentId, RefundNumber};
 use crate::domain::time::Timestamp;
 use answers::{Account, PaymentIntent};
@@ -338,24 +338,7 @@ impl SellerAccount for StripeAccount {
 impl StripeAccount {
     /// Looks at a token that was refused: it may have been used up by a payment of our own.
     async fn why_refused(&self, token: &SharedPaymentToken, detail: String) -> Seen {
-        match self.token_facts(token).await.seen {
-            Ok(facts) => {
-                let harmless =
-                    matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
-                Seen::TokenRefused { maybe_consumed: !harmless, detail }
-            }
-            Err(
-                GatherError::Unread
-                | GatherError::Limited
-                | GatherError::TooMany
-                | GatherError::ClockDiffers
-                | GatherError::Refused
-                | GatherError::KeyRefused,
-            ) => Seen::TokenRefused { maybe_consumed: true, detail },
-            // The token was read before its attempt was begun; that it is unknown now means that the key opens another
-            // account, whose answers tell nothing of this attempt.
-            Err(GatherError::Foreign) => Seen::OtherAccount,
-        }
+        outcome::of_refused_token(&self.token_facts(token).await.seen, detail)
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, TransportError> {

@@ -3,6 +3,8 @@
 use super::answers::{ErrorBody, ErrorDetails, PaymentIntent};
 use super::transport::Reply;
 use crate::domain::checkout::attempt::{AnsweredWith, IntentStatus, Seen, Unknown};
+use crate::domain::checkout::driver::GatherError;
+use crate::domain::checkout::token::{Deactivation, TokenFacts};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::time::Timestamp;
 
@@ -25,6 +27,28 @@ pub(super) fn of_charge(reply: &Reply) -> Seen {
         }
         (400, Some(ErrorBody { error })) => Seen::RequestRefused { detail: detail(&error) },
         _ => unknown(reply),
+    }
+}
+
+/// What the refusal of a token says, once that was read: it may have been used up by a payment of our own.
+pub(super) fn of_refused_token(read: &Result<TokenFacts, GatherError>, detail: String) -> Seen {
+    match read {
+        Ok(facts) => {
+            let harmless =
+                matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
+            Seen::TokenRefused { maybe_consumed: !harmless, detail }
+        }
+        Err(
+            GatherError::Unread
+            | GatherError::Limited
+            | GatherError::TooMany
+            | GatherError::ClockDiffers
+            | GatherError::Refused
+            | GatherError::KeyRefused,
+        ) => Seen::TokenRefused { maybe_consumed: true, detail },
+        // The token was read before its attempt was begun; that it is unknown now means that the key opens another account,
+        // whose answers tell nothing of this attempt.
+        Err(GatherError::Foreign) => Seen::OtherAccount,
     }
 }
 
@@ -121,5 +145,243 @@ pub(super) fn unknown_answer(reply: &Reply) -> Unknown {
         cannot_repeat: false,
         not_sent: false,
         answered: Some(AnsweredWith { status: reply.status, request_id: reply.request_id.clone() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::ids::SessionId;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    /// Every status, and whether a payment in it can no longer be paid.
+    const STATUSES: [(IntentStatus, bool); 7] = [
+        (IntentStatus::RequiresPaymentMethod, true),
+        (IntentStatus::RequiresConfirmation, false),
+        (IntentStatus::RequiresAction, false),
+        (IntentStatus::Processing, false),
+        (IntentStatus::RequiresCapture, false),
+        (IntentStatus::Canceled, true),
+        (IntentStatus::Succeeded, false),
+    ];
+
+    fn reply(status: u16, body: &Value) -> Reply {
+        Reply {
+            status,
+            body: body.to_string().into_bytes(),
+            clock_agrees: true,
+            request_id: None,
+            retry_after: None,
+            should_retry: None,
+            replayed: false,
+        }
+    }
+
+    fn payment(id: &str, status: &str, (attempt, created): (u32, i64)) -> Value {
+        json!({
+            "id": id, "status": status, "amount": 4361, "currency": "usd", "livemode": false, "created": created,
+            "metadata": {
+                "checkout_session": SessionId::from_random(1), "checkout_revision": "1",
+                "checkout_attempt": attempt.to_string(),
+            },
+        })
+    }
+
+    /// A 402 with this payment in it.
+    fn refusal(nested: &Value) -> Reply {
+        let error = json!({ "type": "card_error", "code": "card_declined", "payment_intent": nested });
+        reply(402, &json!({ "error": error }))
+    }
+
+    fn listed(payments: &[Value]) -> Seen {
+        let payments: Vec<PaymentIntent> =
+            payments.iter().map(|payment| serde_json::from_value(payment.clone()).unwrap()).collect();
+        of_listing(payments.iter(), AttemptNumber(2), NOW)
+    }
+
+    fn ids(ids: &[&str]) -> Vec<PaymentIntentId> {
+        ids.iter().map(|id| id.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_402_is_a_decline_only_where_its_payment_can_no_longer_be_paid() {
+        for (status, is_dead) in STATUSES {
+            match of_charge(&refusal(&payment("pi_1", status.as_str(), (1, 0)))) {
+                Seen::Declined { intent, .. } => {
+                    assert!(is_dead, "{status:?}");
+                    assert_eq!(intent, Some("pi_1".parse().unwrap()), "{status:?}");
+                }
+                Seen::Intent(seen) => {
+                    assert!(!is_dead, "{status:?}");
+                    assert_eq!((seen.status, seen.id.as_str()), (status, "pi_1"));
+                }
+                other => panic!("{status:?}: {other:?}"),
+            }
+        }
+        for without in
+            [json!({ "type": "card_error" }), json!({ "type": "card_error", "payment_intent": null })]
+        {
+            let seen = of_charge(&reply(402, &json!({ "error": without })));
+            assert!(matches!(seen, Seen::Declined { intent: None, .. }), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_402_whose_payment_cannot_be_read_tells_nothing() {
+        let spoilt = |name: &str, value: Value| {
+            let mut payment = payment("pi_1", "requires_payment_method", (1, 0));
+            payment[name] = value;
+            payment
+        };
+        for nested in [
+            spoilt("status", json!("requires_patience")),
+            spoilt("status", json!(7)),
+            spoilt("id", json!("ch_1")),
+            spoilt("currency", json!("shells")),
+            spoilt("amount", json!("all of it")),
+            json!("pi_1"),
+            json!({}),
+        ] {
+            let seen = of_charge(&refusal(&nested));
+            assert!(matches!(seen, Seen::Unknown(_)), "{nested}: {seen:?}");
+        }
+        let seen = of_charge(&Reply { body: b"<html>".to_vec(), ..reply(402, &json!({})) });
+        assert!(matches!(seen, Seen::Unknown(_)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_listing_tells_of_our_attempt_whatever_payments_of_others_come_before_it() {
+        let before = [
+            payment("pi_a", "succeeded", (1, 1)),
+            payment("pi_b", "canceled", (1, 2)),
+            payment("pi_c", "processing", (3, 3)),
+            payment("pi_d", "succeeded", (3, 4)),
+        ];
+        for (status, _) in STATUSES {
+            let ours = payment("pi_ours", status.as_str(), (2, 9));
+            for place in 0..=before.len() {
+                let mut all = before.to_vec();
+                all.insert(place, ours.clone());
+                let Seen::Beside { seen, paid } = listed(&all) else { panic!("{status:?} at {place}") };
+                let Seen::Intent(seen) = *seen else { panic!("{status:?} at {place}: {seen:?}") };
+                assert_eq!((seen.id.as_str(), seen.status), ("pi_ours", status), "at {place}");
+                assert_eq!(paid, ids(&["pi_a", "pi_d"]), "{status:?} at {place}");
+            }
+        }
+        let absent = Seen::Absent { asked: NOW };
+        assert_eq!(listed(&before), absent.clone().beside(ids(&["pi_a", "pi_d"])), "ours is not there");
+        assert_eq!(listed(&before[1..3]), absent, "nothing is told of what was not paid");
+        let nameless = json!({ "checkout_session": SessionId::from_random(1) });
+        let mut unnamed = payment("pi_e", "succeeded", (2, 5));
+        unnamed["metadata"] = nameless;
+        assert_eq!(listed(&[unnamed]), Seen::Absent { asked: NOW }.beside(ids(&["pi_e"])));
+    }
+
+    #[test]
+    fn of_two_payments_of_our_attempt_a_paid_one_decides_before_an_open_one_and_that_before_a_dead_one() {
+        for (first, second, decisive) in [
+            ("requires_payment_method", "succeeded", "pi_2"),
+            ("processing", "succeeded", "pi_2"),
+            ("succeeded", "processing", "pi_1"),
+            ("canceled", "processing", "pi_2"),
+            ("canceled", "requires_action", "pi_2"),
+            ("requires_payment_method", "requires_confirmation", "pi_2"),
+            ("canceled", "requires_capture", "pi_2"),
+            ("processing", "canceled", "pi_1"),
+            ("processing", "requires_action", "pi_1"),
+            ("canceled", "requires_payment_method", "pi_1"),
+        ] {
+            let both = [payment("pi_1", first, (2, 1)), payment("pi_2", second, (2, 2))];
+            for all in [both.to_vec(), both.iter().rev().cloned().collect()] {
+                let Seen::Intent(seen) = listed(&all).apart().0 else { panic!("{first}, {second}") };
+                assert_eq!(seen.id.as_str(), decisive, "{first}, {second}");
+            }
+        }
+        let twice = [payment("pi_2", "succeeded", (2, 2)), payment("pi_1", "succeeded", (2, 1))];
+        let Seen::Beside { seen, paid } = listed(&twice) else { panic!("both are told") };
+        assert!(matches!(*seen, Seen::Intent(seen) if seen.id.as_str() == "pi_1"), "the oldest decides");
+        assert_eq!(paid, ids(&["pi_2"]));
+    }
+
+    #[test]
+    fn a_listing_in_which_a_payment_has_an_unknown_status_leaves_everything_open() {
+        for (of_attempt, beside) in [(1, "succeeded"), (2, "succeeded"), (3, "canceled")] {
+            let strange = payment("pi_strange", "requires_patience", (of_attempt, 3));
+            let known = payment("pi_known", beside, (2, 1));
+            for all in [
+                vec![strange.clone()],
+                vec![strange.clone(), known.clone()],
+                vec![known.clone(), strange.clone()],
+            ] {
+                assert_eq!(listed(&all), Seen::Unread, "attempt {of_attempt}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_token_may_be_used_up_unless_a_reading_says_that_no_payment_has_used_it() {
+        let facts = |deactivated| TokenFacts {
+            livemode: false,
+            deactivated,
+            expires: None,
+            remaining: None,
+            block_recommended: false,
+        };
+        for (deactivated, maybe_consumed) in [
+            (None, false),
+            (Some(Deactivation::Expired), false),
+            (Some(Deactivation::Revoked), false),
+            (Some(Deactivation::Consumed), true),
+            (Some(Deactivation::Other), true),
+        ] {
+            let seen = of_refused_token(&Ok(facts(deactivated)), String::new());
+            assert_eq!(seen, Seen::TokenRefused { maybe_consumed, detail: String::new() }, "{deactivated:?}");
+        }
+        for unread in [
+            GatherError::Unread,
+            GatherError::Limited,
+            GatherError::TooMany,
+            GatherError::ClockDiffers,
+            GatherError::Refused,
+            GatherError::KeyRefused,
+        ] {
+            let seen = of_refused_token(&Err(unread), String::new());
+            assert!(matches!(seen, Seen::TokenRefused { maybe_consumed: true, .. }), "{unread:?}: {seen:?}");
+        }
+        assert_eq!(of_refused_token(&Err(GatherError::Foreign), String::new()), Seen::OtherAccount);
+    }
+
+    #[test]
+    fn a_refusal_is_of_the_token_of_the_request_or_of_nothing_that_is_known() {
+        let body = |param: Option<&str>| json!({ "error": { "type": "invalid_request_error", "code": "c", "param": param } });
+        let token = Some("payment_method_data[shared_payment_granted_token]");
+        for (status, param, replayed, expected) in [
+            (400, token, false, "token_refused"),
+            (404, token, false, "token_refused"),
+            (400, Some("amount"), false, "request_refused"),
+            (400, None, false, "request_refused"),
+            (404, Some("amount"), false, "no_certain_answer"),
+            (404, None, false, "no_certain_answer"),
+            (400, token, true, "refused_for_good"),
+            (404, token, true, "refused_for_good"),
+            (400, Some("amount"), true, "refused_for_good"),
+            (409, token, false, "no_certain_answer"),
+            (429, token, false, "no_certain_answer"),
+            (500, token, false, "no_certain_answer"),
+            (500, token, true, "replayed_server_error"),
+            (401, token, false, "key_refused"),
+            (403, None, true, "key_refused"),
+        ] {
+            let seen = of_charge(&Reply { replayed, ..reply(status, &body(param)) });
+            assert_eq!(seen.as_str(), expected, "{status} {param:?} replayed: {replayed}");
+            if let Seen::TokenRefused { maybe_consumed, .. } = seen {
+                assert!(maybe_consumed, "nothing says that it is not");
+            }
+        }
+        let conflict = json!({ "error": { "type": "idempotency_error" } });
+        assert_eq!(of_charge(&reply(400, &conflict)), Seen::IdempotencyConflict);
     }
 }

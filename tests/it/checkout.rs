@@ -1,11 +1,18 @@
 //! The checkout machine and its driver, without any I/O.
 
+mod absence;
+mod agreement;
+mod callers;
 mod decided;
+mod goods;
 mod hints;
 mod interrupted;
+mod pace;
 mod pages;
 mod paying;
 mod refunds;
+mod requests;
+mod tokens;
 mod unknown;
 
 use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};

@@ -80,6 +80,7 @@ contract!(
     due_sessions_are_told_apart_by_tenant_and_by_what_is_at_stake,
     an_order_is_placed_with_its_session_or_not_at_all,
     a_session_and_a_payment_have_one_order_each,
+    orders_are_numbered_without_a_gap_in_each_shop_and_mode_by_itself,
     a_flag_is_kept_once_per_payment,
     a_flag_is_resolved_once,
     a_timeline_grows_by_what_its_commits_tell,

@@ -405,3 +405,77 @@ pub enum FlagReason {
     /// It was told of, and Stripe has not shown its end in a month.
     NotShown,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Mode;
+
+    #[test]
+    fn a_key_keeps_its_parts_apart() {
+        let lists: [&[&str]; 9] = [
+            &["ab", "c"],
+            &["a", "bc"],
+            &["abc"],
+            &["a", "b", "c"],
+            &["", "abc"],
+            &["abc", ""],
+            &["c", "ab"],
+            &["ab", "c", ""],
+            &[],
+        ];
+        for (at, list) in lists.iter().enumerate() {
+            let key = IdempotencyKey::of_parts(list.iter().copied());
+            assert_eq!(key, IdempotencyKey::of_parts(list.iter().copied()), "{list:?}");
+            for other in &lists[at + 1..] {
+                assert_ne!(key, IdempotencyKey::of_parts(other.iter().copied()), "{list:?} and {other:?}");
+            }
+        }
+    }
+
+    /// Everything that a charge's key is made of.
+    #[derive(Clone)]
+    struct Parts {
+        tenant: Tenant,
+        account: AccountId,
+        token: &'static str,
+        charge: Charge,
+    }
+
+    #[test]
+    fn each_part_of_an_attempt_alone_makes_another_key() {
+        let parts = Parts {
+            tenant: Tenant { merchant: "shop".parse().unwrap(), mode: Mode::Test },
+            account: "acct_1".parse().unwrap(),
+            token: "spt_first0001",
+            charge: Charge {
+                total: Money::new(4361, "usd".parse().unwrap()),
+                session: SessionId::from_random(1),
+                revision: Revision(1),
+                attempt: AttemptNumber(1),
+            },
+        };
+        // The revision is that of a page: a token pays the amount, whatever it was shown under.
+        let changes: [fn(&mut Parts); 9] = [
+            |_| {},
+            |parts| parts.tenant.merchant = "other".parse().unwrap(),
+            |parts| parts.tenant.mode = Mode::Live,
+            |parts| parts.account = "acct_2".parse().unwrap(),
+            |parts| parts.charge.session = SessionId::from_random(2),
+            |parts| parts.charge.attempt = AttemptNumber(2),
+            |parts| parts.charge.total.minor = 4362,
+            |parts| parts.charge.total.currency = "eur".parse().unwrap(),
+            |parts| (parts.token, parts.charge.revision) = ("spt_second002", Revision(2)),
+        ];
+        let mut keys = Vec::new();
+        for change in changes {
+            let mut parts = parts.clone();
+            change(&mut parts);
+            let Parts { tenant, account, token, charge } = &parts;
+            keys.push(IdempotencyKey::of(tenant, account, &SptHash::of(token), charge));
+            keys.push(IdempotencyKey::of_page(tenant, account, charge));
+        }
+        let different: std::collections::HashSet<&str> = keys.iter().map(IdempotencyKey::as_str).collect();
+        assert_eq!(different.len(), keys.len());
+    }
+}

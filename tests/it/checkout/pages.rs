@@ -1,15 +1,13 @@
 //! Paying on a page at Stripe, as the machine and its driver see it.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
+use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
-use merchant_gateway::domain::checkout::session::{FreezeReason, MAX_PAGES, NoticeCode, State};
-use merchant_gateway::domain::checkout::step::Moment;
-use merchant_gateway::domain::checkout::timeline::StripeAnswer;
+use merchant_gateway::domain::checkout::session::{MAX_PAGES, NoticeCode, State};
 use merchant_gateway::domain::checkout::token::TokenFacts;
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;
@@ -19,13 +17,13 @@ use merchant_gateway::domain::time::Span;
 use crate::support::bench::Bench;
 use crate::support::shop;
 
-fn open_page(bench: &mut Bench) -> RequestId {
+pub(super) fn open_page(bench: &mut Bench) -> RequestId {
     let revision = Some(bench.session().revision);
     bench.ask(Command::OpenPage { revision })
 }
 
 /// The page of the last attempt, as Stripe would show it.
-fn page(bench: &Bench, status: PageStatus) -> PageSeen {
+pub(super) fn page(bench: &Bench, status: PageStatus) -> PageSeen {
     let charge = &bench.attempts.last().expect("an attempt").charge;
     let used = matches!(status, PageStatus::Paid | PageStatus::Unpaid);
     PageSeen {
@@ -117,16 +115,6 @@ fn a_payment_that_is_decided_later_is_waited_for() {
 }
 
 #[test]
-fn a_page_that_took_another_amount_waits_for_an_operator() {
-    let mut bench = awaiting();
-    let other = Money::new(1, shop::usd());
-    let paid = PageSeen { amount: other, ..page(&bench, PageStatus::Paid) };
-    looks(&mut bench, Seen::Page(paid));
-    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::PaymentDisagrees, .. }));
-    assert_eq!(bench.flags[0].reason, FlagReason::PaymentDisagrees);
-}
-
-#[test]
 fn what_is_shown_is_honoured_as_long_as_the_page_can_be_paid() {
     let mut bench = awaiting();
     bench.pass(Span::minutes(20));
@@ -188,35 +176,6 @@ fn only_who_was_shown_this_revision_waits_for_its_page() {
     assert!(bench.waits(first) && bench.waits(same));
     bench.see(Seen::Page(page(&bench, PageStatus::Open)));
     assert!(bench.answer(first).is_ok() && bench.answer(same).is_ok());
-}
-
-#[test]
-fn a_shopper_who_goes_while_the_page_is_being_closed_is_not_charged() {
-    let bench = awaiting();
-    let mut driver = Driver::new(bench.id.clone());
-    let moment = Moment { now: bench.now, jitter: 0.5, random: 1, webhooks_arrive: false };
-    let mut on = |input| driver.on(input, moment, &bench.view);
-    let revision = Some(bench.session().revision);
-    let token = "spt_first0001".parse().unwrap();
-    let payment =
-        merchant_gateway::domain::checkout::command::Payment { revision, token, buyer: Buyer::default() };
-    on(Input::Asked { request: RequestId(1), command: Box::new(Command::Complete(payment)) });
-    let wanted = on(Input::Loaded(Ok(Box::new(bench.row()))));
-    let [Output::Gather { task, .. }] = wanted[..] else { panic!("{wanted:?}") };
-    on(Input::Gathered { task, facts: Ok(bench.good_facts()) });
-    let wanted = on(Input::Loaded(Ok(Box::new(bench.row()))));
-    assert!(wanted.iter().any(|output| matches!(output, Output::Commit(_))), "{wanted:?}");
-    on(Input::GivenUp(RequestId(1)));
-    let version = bench.row().session.unwrap().0;
-    let wanted = on(Input::Committed(Ok(version)));
-    assert!(
-        wanted.iter().any(|output| matches!(output, Output::Run(Effect::ClosePage { .. }))),
-        "{wanted:?}"
-    );
-    let closed = Seen::Page(page(&bench, PageStatus::Expired));
-    let attempt = bench.attempts[0].number;
-    let wanted = on(Input::Saw { attempt, seen: Box::new(closed), answer: StripeAnswer::default() });
-    assert!(matches!(wanted[..], [Output::Load(None)]), "nobody's payment comes again: {wanted:?}");
 }
 
 #[test]

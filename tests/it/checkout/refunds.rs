@@ -18,7 +18,7 @@ use crate::support::shop;
 use super::succeeded;
 
 /// A paid session whose refund of one dollar is wanted of Stripe.
-fn asking() -> (Bench, RequestId) {
+pub(super) fn asking() -> (Bench, RequestId) {
     let (mut bench, _) = Bench::charging();
     bench.see(succeeded(&bench));
     let wish = RefundWish { reference: "r".parse().unwrap(), amount: Some(100), reason: None };
@@ -27,23 +27,23 @@ fn asking() -> (Bench, RequestId) {
     (bench, wanted)
 }
 
-fn sends(bench: &Bench) -> bool {
+pub(super) fn sends(bench: &Bench) -> bool {
     matches!(bench.effects[..], [Effect::Order(OrderEffect::Refund(_))])
 }
 
-fn looks(bench: &Bench) -> bool {
+pub(super) fn looks(bench: &Bench) -> bool {
     matches!(bench.effects[..], [Effect::Order(OrderEffect::Read { .. })])
 }
 
-fn answered(bench: &mut Bench, answer: RefundAnswer) {
+pub(super) fn answered(bench: &mut Bench, answer: RefundAnswer) {
     bench.see_order(OrderSeen::Asked { number: RefundNumber(1), answer });
 }
 
-fn refused(stored: bool) -> RefundAnswer {
+pub(super) fn refused(stored: bool) -> RefundAnswer {
     RefundAnswer::Refused { why: "code none, parameter none".to_owned(), stored }
 }
 
-fn nothing_known() -> RefundAnswer {
+pub(super) fn nothing_known() -> RefundAnswer {
     RefundAnswer::Unknown(Unknown::default())
 }
 
@@ -52,7 +52,7 @@ fn nothing_shown(bench: &mut Bench) {
     bench.see_order(OrderSeen::Read { refunds: vec![], disputes: Some(vec![]), asked, complete: true });
 }
 
-fn is_refused(bench: &Bench) -> bool {
+pub(super) fn is_refused(bench: &Bench) -> bool {
     matches!(bench.session().book.refunds[0].state, RefundState::Refused { .. })
 }
 
@@ -164,7 +164,7 @@ fn of_an_order_whose_money_is_all_on_its_way_back_nothing_is_left_to_refund() {
     );
 }
 
-fn seen_refund(id: &str, status: RefundStatus, created: Timestamp) -> RefundSeen {
+pub(super) fn seen_refund(id: &str, status: RefundStatus, created: Timestamp) -> RefundSeen {
     RefundSeen {
         id: id.parse().unwrap(),
         status,
@@ -176,7 +176,7 @@ fn seen_refund(id: &str, status: RefundStatus, created: Timestamp) -> RefundSeen
     }
 }
 
-fn shows(bench: &mut Bench, refunds: Vec<RefundSeen>) {
+pub(super) fn shows(bench: &mut Bench, refunds: Vec<RefundSeen>) {
     let asked = bench.now;
     bench.see_order(OrderSeen::Read { refunds, disputes: Some(vec![]), asked, complete: true });
 }

@@ -1,19 +1,16 @@
 //! An outcome that nobody knows: repeated, read, canceled, waited for, and at last an operator's.
 
 use merchant_gateway::domain::checkout::aftersales::OrderSeen;
-use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Patch, Rejection};
 use merchant_gateway::domain::checkout::due::{Priority, due_at, priority};
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, Phase, State};
-use merchant_gateway::domain::ids::Revision;
-use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::bench::Bench;
-use crate::support::shop;
 
-use super::{Named, fails_until_frozen, nothing_known, succeeded};
+use super::{fails_until_frozen, nothing_known, succeeded};
 
 #[test]
 fn an_unknown_outcome_is_repeated_and_never_called_failed() {
@@ -220,27 +217,6 @@ fn what_cannot_be_read_for_a_day_is_frozen_for_an_operator() {
     assert!(matches!(bench.answer(other).unwrap().session.state, State::Frozen { .. }));
     let edit = bench.update(Patch::default());
     assert_eq!(bench.answer(edit).unwrap().notice.unwrap().code, NoticeCode::Conflict);
-}
-
-#[test]
-fn a_payment_that_disagrees_is_never_an_order() {
-    let spoil: [Named<fn(&mut IntentSeen)>; 4] = [
-        ("amount", |intent| intent.amount = Money::new(1, shop::usd())),
-        ("mode", |intent| intent.livemode = true),
-        ("revision", |intent| intent.revision = Some(Revision(9))),
-        ("session", |intent| intent.session = None),
-    ];
-    for (name, spoil) in spoil {
-        let (mut bench, paying) = Bench::charging();
-        let mut intent = bench.intent(IntentStatus::Succeeded);
-        spoil(&mut intent);
-        bench.see(Seen::Intent(intent));
-        assert!(
-            matches!(bench.session().state, State::Frozen { reason: FreezeReason::PaymentDisagrees, .. }),
-            "{name}"
-        );
-        assert!(bench.answer(paying).unwrap().order.is_none(), "{name}");
-    }
 }
 
 #[test]

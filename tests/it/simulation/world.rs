@@ -7,6 +7,7 @@ mod ends;
 mod event;
 mod inbox;
 mod outside;
+mod pace;
 mod post;
 mod race;
 mod shoppers;
@@ -34,6 +35,7 @@ use crate::support::model_stripe::ModelStripe;
 use crate::support::shop;
 use event::{Event, Sent};
 use inbox::Inbox;
+use pace::Pace;
 use post::Post;
 pub use race::NO_REASON;
 
@@ -105,6 +107,7 @@ pub struct World {
     /// When an operator looks again.
     operator: Timestamp,
     pub told: Vec<Told>,
+    pub pace: Pace,
     waiting: HashMap<u64, (usize, u32)>,
     asked: u64,
     pub counts: BTreeMap<&'static str, u64>,
@@ -148,6 +151,7 @@ impl World {
             silent_until: now,
             operator: now,
             told: Vec::new(),
+            pace: Pace::default(),
             waiting: HashMap::new(),
             asked: 0,
             counts: BTreeMap::new(),
@@ -468,6 +472,9 @@ impl World {
             | Output::Verify { .. }
             | Output::Commit(_)
             | Output::Run(_) => {
+                if matches!(output, Output::Run(_)) {
+                    self.pace.asks(session, self.now)?;
+                }
                 let slow = if self.goes_wrong() { 20_000 } else { 50 };
                 let delay = Span::millis(self.chance.millis(1, slow));
                 self.at(

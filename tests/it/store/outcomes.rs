@@ -53,6 +53,19 @@ pub(super) async fn a_session_and_a_payment_have_one_order_each(store: AnyStore)
     assert_eq!(loaded(&store, 2).await.session, Some((Version(1), ready(2))));
 }
 
+pub(super) async fn orders_are_numbered_without_a_gap_in_each_shop_and_mode_by_itself(store: AnyStore) {
+    let shops = [harbor(), tenant("harbor-coffee", Mode::Live), tenant("other-shop", Mode::Test)];
+    for round in 0..3_u32 {
+        for (at, shop) in (1..).zip(&shops) {
+            let session = u128::from(round) * 10 + at;
+            let paid = Commit { order: Some(order(session)), ..create(shop, completed(session)) };
+            store.commit(paid).await.unwrap();
+            let placed = store.order(shop, &OrderId::from_random(session)).await.unwrap().unwrap();
+            assert_eq!(placed.number, OrderNumber(OrderNumber::FIRST.0 + round), "{shop:?}");
+        }
+    }
+}
+
 pub(super) async fn a_flag_is_kept_once_per_payment(store: AnyStore) {
     let mut from = store.commit(create(&harbor(), completed(1))).await.unwrap();
     let earlier =

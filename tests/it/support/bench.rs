@@ -17,7 +17,9 @@ use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, 
 use merchant_gateway::domain::checkout::step::Moment;
 use merchant_gateway::domain::checkout::timeline::{Entry, StripeAnswer};
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use merchant_gateway::domain::ids::{OrderNumber, PaymentIntentId, Revision, SessionId, SptHash};
+use merchant_gateway::domain::ids::{
+    AttemptNumber, OrderNumber, PaymentIntentId, Revision, SessionId, SptHash,
+};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
@@ -44,6 +46,8 @@ pub struct Bench {
     tokens: HashMap<SptHash, TokenUse>,
     pub attempts: Vec<AttemptIntent>,
     ended: HashSet<u32>,
+    /// Attempts whose sealed token is gone.
+    pub erased: HashSet<u32>,
     pub flags: Vec<Flag>,
     /// What the merchant is told of the order.
     pub news: Vec<News>,
@@ -81,6 +85,7 @@ impl Bench {
             tokens: HashMap::new(),
             attempts: Vec::new(),
             ended: HashSet::new(),
+            erased: HashSet::new(),
             flags: Vec::new(),
             news: Vec::new(),
             store_is_down: false,
@@ -186,6 +191,11 @@ impl Bench {
         let request_id = Some(format!("req_{}", self.drawn));
         let answer = StripeAnswer { request_id, ..self.answered.clone() };
         self.feed(Input::Saw { attempt: effect.attempt().unwrap(), seen: Box::new(seen), answer });
+    }
+
+    /// Something comes in of an attempt, whether or not anything was wanted of it.
+    pub fn hears(&mut self, attempt: AttemptNumber, seen: Seen) {
+        self.feed(Input::Saw { attempt, seen: Box::new(seen), answer: StripeAnswer::default() });
     }
 
     /// Ends the oldest effect, which is a look at a payment that was told of.
@@ -306,9 +316,15 @@ impl Bench {
             }
             Some(AttemptMove::Update { number, end: Some(end), erase_token }) => {
                 assert!(erase_token, "a decided attempt keeps no token");
+                self.erased.insert(number.0);
                 self.end(number.0, end);
             }
-            Some(AttemptMove::Update { .. }) | None => {}
+            Some(AttemptMove::Update { number, end: None, erase_token }) => {
+                if erase_token {
+                    self.erased.insert(number.0);
+                }
+            }
+            None => {}
         }
         let completed = matches!(change.session.state, State::Completed { .. });
         assert_eq!(
@@ -345,6 +361,6 @@ impl Bench {
 pub fn token_used_elsewhere(bench: &mut Bench, token: &str) {
     let token: SharedPaymentToken = token.parse().unwrap();
     let session = SessionId::from_random(99);
-    let used = TokenUse { session, attempt: merchant_gateway::domain::ids::AttemptNumber(1), end: None };
+    let used = TokenUse { session, attempt: AttemptNumber(1), end: None };
     bench.tokens.insert(token.hash().clone(), used);
 }
