@@ -102,6 +102,21 @@ function install({ toolOutput, metadata, toolInput, globals, paying, links }) {
   window.openai = openai;
 }
 
+/** Runs in the frame: every text is replaced by elements of the translator's, which keep nothing of the node. */
+function translate() {
+  const walker = document.createTreeWalker(document.getElementById('app'), NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) texts.push(walker.currentNode);
+  const fresh = texts.filter((text) => text.data.trim() !== '' && !text.parentElement.closest('font, [translate=no]'));
+  for (const text of fresh) {
+    const font = document.createElement('font');
+    font.append(document.createElement('font'));
+    font.firstChild.textContent = `⟦${text.data}⟧`;
+    text.replaceWith(font);
+  }
+  return fresh.length;
+}
+
 class Chat {
   sheets = [];
   heard = [];
@@ -162,6 +177,11 @@ class Chat {
       Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state });
       document.dispatchEvent(new Event('visibilitychange'));
     }, visibility);
+  }
+
+  /** Does to the page's texts what a browser's translation does. Tells how many there were. */
+  translate() {
+    return this.frame.evaluate(translate);
   }
 
   async shot(name) {
