@@ -6,6 +6,7 @@ mod interrupted;
 mod pages;
 mod paying;
 mod refunds;
+mod refused_fields;
 mod unknown;
 
 use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};

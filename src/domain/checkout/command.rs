@@ -184,7 +184,9 @@ pub enum Rejection {
     #[error("this shop does not take payments {0}")]
     NotOffered(&'static str),
     /// The token belongs to another checkout of this shop.
-    #[error("this payment token was already used for another checkout")]
+    #[error(
+        "this payment was already used for another checkout; nothing was charged for this one; please pay again"
+    )]
     TokenUsedElsewhere,
     /// The token cannot pay this.
     #[error("{0}")]

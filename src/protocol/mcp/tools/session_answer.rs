@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::result::ToolResult;
 use crate::domain::checkout::command::{Answer, PlacedOrder};
@@ -46,8 +46,8 @@ pub(super) struct SessionContent {
 struct OrderStanding {
     #[serde(flatten)]
     link: OrderLink,
-    /// What people call it, for the sentence.
-    #[serde(skip)]
+    /// What people call it, as ACP writes it.
+    #[serde(rename = "order_number", serialize_with = "as_text")]
     number: OrderNumber,
     /// What has gone back (ACP 2025-09-29 `Refund`); absent while nothing has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -60,6 +60,10 @@ struct RefundTold {
     r#type: &'static str,
     /// Minor units of the order's currency.
     amount: i64,
+}
+
+fn as_text<S: Serializer>(number: &OrderNumber, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
 }
 
 impl OrderStanding {
