@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
+import { translate } from './translate.mjs';
 
 const WIDGET = new URL('../../../widget/dist/buy.html', import.meta.url);
 const POLICY =
@@ -100,21 +101,6 @@ function install({ toolOutput, metadata, toolInput, globals, paying, links }) {
   }
   Object.assign(openai, globals);
   window.openai = openai;
-}
-
-/** Runs in the frame: every text is replaced by elements of the translator's, which keep nothing of the node. */
-function translate() {
-  const walker = document.createTreeWalker(document.getElementById('app'), NodeFilter.SHOW_TEXT);
-  const texts = [];
-  while (walker.nextNode()) texts.push(walker.currentNode);
-  const fresh = texts.filter((text) => text.data.trim() !== '' && !text.parentElement.closest('font, [translate=no]'));
-  for (const text of fresh) {
-    const font = document.createElement('font');
-    font.append(document.createElement('font'));
-    font.firstChild.textContent = `⟦${text.data}⟧`;
-    text.replaceWith(font);
-  }
-  return fresh.length;
 }
 
 class Chat {
