@@ -209,16 +209,13 @@ mod tests {
     #[test]
     fn a_402_is_a_decline_only_where_its_payment_can_no_longer_be_paid() {
         for (status, is_dead) in STATUSES {
-            match of_charge(&refusal(&payment("pi_1", status.as_str(), (1, 0)))) {
-                Seen::Declined { intent, .. } => {
-                    assert!(is_dead, "{status:?}");
-                    assert_eq!(intent, Some("pi_1".parse().unwrap()), "{status:?}");
-                }
-                Seen::Intent(seen) => {
-                    assert!(!is_dead, "{status:?}");
-                    assert_eq!((seen.status, seen.id.as_str()), (status, "pi_1"));
-                }
-                other => panic!("{status:?}: {other:?}"),
+            let seen = of_charge(&refusal(&payment("pi_1", status.as_str(), (1, 0))));
+            if is_dead {
+                let Seen::Declined { intent, .. } = seen else { panic!("{status:?}: {seen:?}") };
+                assert_eq!(intent, Some("pi_1".parse().unwrap()), "{status:?}");
+            } else {
+                let Seen::Intent(intent) = seen else { panic!("{status:?}: {seen:?}") };
+                assert_eq!((intent.status, intent.id.as_str()), (status, "pi_1"));
             }
         }
         for without in

@@ -176,24 +176,29 @@ async fn tokens_that_cannot_pay_are_told_apart_and_cost_nothing() {
         (
             "another account's",
             world.token_of(OTHER_ACCOUNT, "pm_card_visa", "usd", amount),
-            "not one of this shop's",
+            "cannot use the payment",
         ),
         ("another currency", world.token_of(SHOP_ACCOUNT, "pm_card_visa", "eur", amount), "EUR"),
-        ("too small", world.token("pm_card_visa", amount - 1), "good for"),
-        ("too large", world.token("pm_card_visa", amount + 1), "good for"),
-        ("another mode", world.emulator.mint_live_token(&live).unwrap(), "not one of this shop's"),
+        ("too small", world.token("pm_card_visa", amount - 1), "approved for"),
+        ("too large", world.token("pm_card_visa", amount + 1), "approved for"),
+        ("another mode", world.emulator.mint_live_token(&live).unwrap(), "cannot use the payment"),
         ("expired", expired, "expired"),
-        ("revoked", revoked, "revoked"),
-        ("made up", "spt_neverGranted01".to_owned(), "not one of this shop's"),
+        ("revoked", revoked, "taken back"),
+        ("made up", "spt_neverGranted01".to_owned(), "cannot use the payment"),
     ] {
         let told = client.complete(&sheet["id"], &token).await;
         let content = &told["structuredContent"];
         assert_eq!(content["status"], "ready_for_payment", "{name}: {told}");
         let said = content["messages"][0]["content"].as_str().unwrap();
-        assert!(said.contains(says) && said.contains("nothing was charged"), "{name}: {said}");
+        assert!(said.contains(says) && said.contains("Nothing was charged. Please "), "{name}: {said}");
+        assert!(!said.contains("token"), "{name}, in no words of a shopper's: {said}");
+        let page = content["messages"][1]["content"].as_str().unwrap();
+        assert!(page.starts_with("It can also be paid on the shop's own page: http"), "{name}: {page}");
     }
     let said = client.refuses("complete_checkout", payment(&sheet["id"], "tok_visa")).await;
-    assert!(said.contains("spt_"), "{said}");
+    let begins =
+        "This payment could not be taken, and nothing was charged. Please pay on the shop's own page instead";
+    assert!(said.starts_with(begins) && said.contains("spt_"), "{said}");
     assert_eq!(world.charge_requests(), 0, "no charge was even asked for");
     still_payable(&world, &client, &sheet).await;
 }

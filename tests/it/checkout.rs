@@ -11,6 +11,7 @@ mod pace;
 mod pages;
 mod paying;
 mod refunds;
+mod refused_fields;
 mod requests;
 mod tokens;
 mod unknown;

@@ -36,6 +36,7 @@ mod properties;
 mod protocol;
 mod purchase;
 mod restored;
+mod same;
 mod simulation;
 mod store;
 mod strangers;

@@ -9,6 +9,7 @@ import './styles/base.css';
 import './styles/controls.css';
 import './styles/screens.css';
 import { speechFor } from './text/catalogue';
+import { Translation } from './translation';
 import { App } from './ui/app';
 
 /** How long a host may take to show itself before the page says that it needs one. */
@@ -19,6 +20,7 @@ const place = document.getElementById('app');
 const plain = new PlainPage(document);
 const host = detect(window);
 const dark = window.matchMedia('(prefers-color-scheme: dark)');
+const translation = place && new Translation(place);
 let patient = true;
 let told = '';
 
@@ -35,7 +37,8 @@ function draw(): void {
   root.dir = speech.direction;
   applyStyle(root, context, theme, model.shop?.color ?? null);
   const view = { ...speech, model, dispatch, openLink };
-  render(<App view={view} connected={patient || host.isConnected} />, place);
+  const app = <App view={view} connected={patient || host.isConnected} />;
+  translation?.around(() => render(app, place));
   if (focused) place.querySelector('h1')?.focus();
   measure();
 }

@@ -50,7 +50,10 @@ export class Runtime {
         this.dispatch({ type: 'given', answer: readAnswer(result), asked });
       },
       cancelled: () => this.dispatch({ type: 'cancelled' }),
-      changed: () => this.dispatch({ type: 'capable', canPay: this.host.canPay, ownPage: this.host.shopPage !== null }),
+      changed: () => {
+        const { isConnected: connected, canPay, shopPage } = this.host;
+        this.dispatch({ type: 'capable', connected, canPay, ownPage: shopPage !== null });
+      },
     });
   }
 

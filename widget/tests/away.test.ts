@@ -53,7 +53,7 @@ class Widget {
 /** An order that is shown and confirmed. */
 function shown(changes: Parameters<typeof answer>[0] = {}, canPay = false): Widget {
   const given: Event = { type: 'given', answer: answer(changes), asked: null };
-  return new Widget().after({ type: 'capable', canPay, ownPage: false }, given).answered(changes);
+  return new Widget().after({ type: 'capable', connected: true, canPay, ownPage: false }, given).answered(changes);
 }
 
 function away(): Widget {
@@ -133,9 +133,9 @@ test('a look that fails is told and followed by the next one', () => {
 test('what ends the waiting: an order, an end, an error, another revision', () => {
   const look = (changes: Parameters<typeof answer>[0]): Model =>
     away().after({ type: 'seen', visible: true }).answered(changes).model;
-  const order = { order: { id: 'ord_1', permalink_url: 'https://shop.example/orders/ord_1' } };
+  const order = { order: { id: 'ord_1', order_number: '1001', permalink_url: 'https://shop.example/orders/ord_1' } };
   const paid = look({ status: 'completed', beside: order });
-  assert.deepEqual([paid.payment.kind, paid.session?.order?.id], ['idle', 'ord_1']);
+  assert.deepEqual([paid.payment.kind, paid.session?.order?.number], ['idle', '1001']);
   assert.equal(look({ status: 'canceled' }).payment.kind, 'idle');
   const declined = look({ messages: [{ type: 'error', code: 'payment_declined', content: 'Declined.' }] });
   assert.deepEqual([declined.payment.kind, declined.notices], ['idle', [{ kind: 'own', key: 'sheet_closed' }]]);

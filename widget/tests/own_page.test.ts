@@ -37,7 +37,7 @@ class Page {
   constructor() {
     this.after({ type: 'started', saved: readSaved({ version: 1, session: 'chk_1' }) });
     assert.deepEqual(this.asked, ['get_checkout']);
-    this.after({ type: 'capable', canPay: false, ownPage: true });
+    this.after({ type: 'capable', connected: true, canPay: false, ownPage: true });
   }
 
   after(...events: Event[]): this {
@@ -91,9 +91,9 @@ test('back on the page, the shop is asked what became of the order', () => {
   assert.deepEqual(unpaid.after({ type: 'returned' }).effects, [], 'once');
   assert.equal(payable(unpaid.answered().model), true);
   assert.deepEqual(unpaid.model.notices, []);
-  const order = { order: { id: 'ord_1', permalink_url: 'https://shop.example/orders/ord_1' } };
+  const order = { order: { id: 'ord_1', order_number: '1001', permalink_url: 'https://shop.example/orders/ord_1' } };
   const paid = left().after({ type: 'returned' }).answered({ status: 'completed', beside: order });
-  assert.equal(paid.model.session?.order?.id, 'ord_1');
+  assert.equal(paid.model.session?.order?.number, '1001');
   const busy = left().after({ type: 'returned' }).answered({ status: 'in_progress' });
   assert.equal(busy.model.payment.kind, 'confirming');
   const silent = left().after({ type: 'returned' });

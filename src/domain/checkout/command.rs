@@ -193,7 +193,7 @@ pub enum Rejection {
     NotOffered(&'static str),
     /// The token belongs to another checkout of this shop.
     #[error(
-        "this payment token was already used for another checkout; call complete_checkout with a new one of the payment sheet"
+        "this payment was already used for another checkout; nothing was charged for this one; please pay again"
     )]
     TokenUsedElsewhere,
     /// The token cannot pay this.

@@ -15,6 +15,7 @@ use super::command::Rejection;
 use super::due::Work;
 use super::effect::Effect;
 use super::event::Event;
+use super::given::GivenField;
 use super::page_watch::{put_off, watch, watch_pause};
 use super::session::{
     CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
@@ -265,9 +266,13 @@ pub(super) fn settle_page(
     match seen {
         Seen::Page(page) => page_seen(session, hosted, &page, context),
         // Of a page that was asked for, nobody has the address yet: whatever became of it, it will not be paid.
-        Seen::RequestRefused { .. } | Seen::RefusedForGood { .. } | Seen::IdempotencyConflict if opening => {
-            unopened(session, hosted, context)
+        Seen::RequestRefused { detail } | Seen::RefusedForGood { detail } if opening => {
+            let mut transition = unopened(session, hosted, context);
+            transition.next.notice = GivenField::named_in(&detail)
+                .map(|field| Notice { code: NoticeCode::PaymentDeclined, text: field.told() });
+            transition
         }
+        Seen::IdempotencyConflict if opening => unopened(session, hosted, context),
         Seen::Unknown(unknown) if opening && unknown.not_sent => not_asked_for(session, hosted, context),
         Seen::Unknown(unknown) if opening && unknown.is_final() => unopened(session, hosted, context),
         Seen::Unknown(unknown) if opening => again(session, hosted, unknown.retry_after, context),

@@ -15,7 +15,7 @@
 //! - [`timeline`]: what happened to a session, for those who look into it.
 //! - [`personal_data`]: what names a person, and how it is erased.
 //! - [`hosted`]: paying on a page at Stripe; `page_watch`: how often an open one is looked at.
-//! - `settle`: what each answer of Stripe means to an attempt.
+//! - `settle`: what each answer of Stripe means to an attempt; `given`: what a shopper can mend of a refusal.
 //! - [`driver`]: the loop around it without I/O: load, gather, commit, run, reply.
 //!
 //! Invariants kept here: at most one attempt is undecided; an attempt's intent is in a commit before its request
@@ -29,6 +29,7 @@ pub mod driver;
 pub mod due;
 pub mod effect;
 pub mod event;
+pub mod given;
 pub mod hint;
 pub mod hosted;
 mod page_watch;

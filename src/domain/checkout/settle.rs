@@ -6,6 +6,7 @@
 use super::aftersales::next_look;
 use super::attempt::{AttemptEnd, Flag, FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
 use super::effect::{CancelCause, Effect};
+use super::given::GivenField;
 use super::hint::look_again_soon;
 use super::hosted::{PageSeen, PageStatus, settle_page};
 use super::session::{
@@ -70,16 +71,21 @@ fn decide(session: &Session, charging: &Charging, seen: Seen, context: &Context<
             Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
         },
         Seen::TokenRefused { maybe_consumed, .. } => {
-            let text = "The payment was refused: its token is no longer good.";
+            let text =
+                "This payment can no longer be used. Nothing was charged. Please pay again, or another way.";
             refused(session, charging, (!maybe_consumed).then_some(text), context)
         }
-        Seen::RequestRefused { .. } => {
-            let text = "The shop could not take this payment. Nothing was charged.";
+        Seen::RequestRefused { detail } => {
+            let known = GivenField::named_in(&detail).map(GivenField::told);
+            let text =
+                known.as_deref().unwrap_or("The shop could not take this payment. Nothing was charged.");
             refused(session, charging, Some(text), context)
         }
-        Seen::RefusedForGood { .. } => match charging.phase {
+        Seen::RefusedForGood { detail } => match charging.phase {
             Phase::Sending => {
-                let text = "The payment was refused. Nothing was charged.".to_owned();
+                let known = GivenField::named_in(&detail).map(GivenField::told);
+                let text =
+                    known.unwrap_or_else(|| "The payment was refused. Nothing was charged.".to_owned());
                 dead(session, charging, declined(false, text))
             }
             Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),

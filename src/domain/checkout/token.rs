@@ -119,6 +119,34 @@ pub enum TokenProblem {
     Risk,
 }
 
+impl TokenProblem {
+    /// What a shopper is told of it: what happened, and what they can do.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let (what, next) = match self {
+            Self::Foreign | Self::Mode { .. } | Self::NoLimit => (
+                "This shop cannot use the payment that was set up here.".to_owned(),
+                "Please pay another way.",
+            ),
+            Self::Consumed => ("This payment was used before.".to_owned(), "Please pay again."),
+            Self::Expired => (
+                "The approval of this payment has expired, because it took too long.".to_owned(),
+                "Please pay again.",
+            ),
+            Self::Revoked => (
+                "The approval of this payment was taken back.".to_owned(),
+                "Please pay again, or another way.",
+            ),
+            Self::Amount { token, total } => (
+                format!("The payment was approved for {token}, but the order comes to {total}."),
+                "Please look at the order, and pay again.",
+            ),
+            Self::Risk => ("The payment was refused for risk reasons.".to_owned(), "Please pay another way."),
+        };
+        format!("{what} Nothing was charged. {next}")
+    }
+}
+
 const fn mode_word(live: bool) -> &'static str {
     if live { "live" } else { "test" }
 }

@@ -2,7 +2,9 @@
 //!
 //! Invariant: a refusal names the field that is wrong as it stands in the body, and nothing of this program.
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::problem::Problem;
 
@@ -27,9 +29,22 @@ pub(super) fn read_body<T: DeserializeOwned>(body: &[u8], example: &str) -> Resu
     read.map_err(|error| wrong(&told(&error.path().to_string(), error.inner())))
 }
 
+/// Reads an optional field: a blank text is an absent one.
+pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    match Option::<Value>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(value) => T::deserialize(value).map(Some).map_err(D::Error::custom),
+    }
+}
+
 /// Refuses a body that says anything, where nothing can be said: what it means to ask for would be left undone.
 pub(super) fn read_nothing(body: &[u8]) -> Result<(), Problem> {
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Nothing {}
     if body.iter().all(u8::is_ascii_whitespace) {
@@ -94,8 +109,6 @@ fn in_json(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]
@@ -103,7 +116,9 @@ mod tests {
     #[expect(dead_code, reason = "only read into")]
     struct Parcel {
         items: Vec<Item>,
+        #[serde(default, deserialize_with = "optional")]
         carrier: Option<String>,
+        #[serde(default, deserialize_with = "optional")]
         by: Option<By>,
     }
 
@@ -135,6 +150,18 @@ mod tests {
             let told = read_nothing(body.as_bytes()).unwrap_err().to_string();
             assert_eq!(told, format!("invalid_request: {why}; send JSON such as {{}}, or no body"), "{body}");
         }
+    }
+
+    #[test]
+    fn a_blank_optional_field_is_an_absent_one() {
+        for blank in ["\"\"", "\" \\n\"", "null"] {
+            let body = format!("{{\"items\": [], \"carrier\": {blank}, \"by\": {blank}}}");
+            let read = read_body::<Parcel>(body.as_bytes(), "{…}").unwrap();
+            assert!(read.carrier.is_none() && read.by.is_none(), "{body}");
+        }
+        let read =
+            read_body::<Parcel>(b"{\"items\": [], \"carrier\": \"UPS\", \"by\": \"sea\"}", "{…}").unwrap();
+        assert!(read.carrier.as_deref() == Some("UPS") && matches!(read.by, Some(By::Sea)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::ErrorHandlers;
+use actix_web::middleware::{ErrorHandlers, NormalizePath};
 use actix_web::{App, web};
 
 pub use probes::{LeftOut, Probes};
@@ -77,6 +77,7 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
                     .configure(account::configure),
             )
             .default_service(web::to(nothing_here))
+            .wrap(NormalizePath::trim())
     })
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::body::{read_body, read_nothing};
+use super::body::{optional, read_body, read_nothing};
 use super::operator::Operator;
 use super::problem::Problem;
 use super::routes;
@@ -104,6 +104,7 @@ async fn refund(
     #[serde(deny_unknown_fields)]
     struct Asked {
         amount: HowMuch,
+        #[serde(default, deserialize_with = "optional")]
         reason: Option<RefundReason>,
     }
     let merchant = operator.merchant(&request, &[])?;
@@ -161,8 +162,11 @@ async fn fulfill(
     #[serde(deny_unknown_fields)]
     struct Asked {
         items: Items,
+        #[serde(default, deserialize_with = "optional")]
         carrier: Option<String>,
+        #[serde(default, deserialize_with = "optional")]
         tracking_number: Option<String>,
+        #[serde(default, deserialize_with = "optional")]
         tracking_url: Option<String>,
     }
     let merchant = operator.merchant(&request, &[])?;

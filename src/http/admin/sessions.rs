@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::body::{read_body, refused};
+use super::body::{optional, read_body, refused};
 use super::operator::Operator;
 use super::problem::Problem;
 use super::routes;
@@ -77,7 +77,9 @@ fn read_decision(body: &[u8]) -> Result<Decision, Problem> {
     #[serde(deny_unknown_fields)]
     struct Asked {
         decision: Word,
+        #[serde(default, deserialize_with = "optional")]
         payment_intent: Option<PaymentIntentId>,
+        #[serde(default, deserialize_with = "optional")]
         override_unread: Option<bool>,
     }
     let Asked { decision, payment_intent, override_unread } = read_body(body, EXAMPLE)?;

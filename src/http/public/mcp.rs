@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD};
 use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::time::Instant;
 
 use super::Public;
 use super::body::{self, Unread};
+use super::cors;
 use super::mcp_line::{Line, RATE_LIMITED, millis_since};
 use super::visit::{Stranger, Visit, not_found};
 use crate::actors::MerchantHandle;
@@ -33,20 +35,39 @@ pub(super) async fn post(
         Err(Stranger::Unknown) => return not_found(),
         Err(Stranger::Origin) => return send(forbidden_origin()),
     };
-    let body = match body::read(payload, public.settings.max_body).await {
-        Ok(body) => body,
-        Err(Unread::TooLarge) => return send(payload_too_large()),
-        Err(Unread::Lost) => return HttpResponse::RequestTimeout().finish(),
+    let mut told = match body::read(payload, public.settings.max_body).await {
+        Ok(body) => {
+            let headers = ReceivedHeaders(&request);
+            let parts = Parts { headers: &headers, received: public.clock.now() };
+            send(answer(&visit, &parts, &body).await)
+        }
+        Err(Unread::TooLarge) => send(payload_too_large()),
+        Err(Unread::Lost) => HttpResponse::RequestTimeout().finish(),
     };
-    let headers = ReceivedHeaders(&request);
-    let parts = Parts { headers: &headers, received: public.clock.now() };
-    send(answer(&visit, &parts, &body).await)
+    cors::readable(&mut told, visit.origin.as_ref());
+    told
+}
+
+/// `OPTIONS /mcp`: a browser asks whether a page of another origin may call.
+pub(super) async fn preflight(request: HttpRequest, public: web::Data<Public>) -> HttpResponse {
+    let headers = request.headers();
+    let asked = headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    match Visit::of(&request, &public) {
+        Ok(Visit { origin: Some(origin), .. }) if asked => {
+            cors::preflight(&origin, headers.get(ACCESS_CONTROL_REQUEST_HEADERS))
+        }
+        Ok(_) | Err(_) => not_allowed(request, public).await,
+    }
 }
 
 /// Any other method: there is nothing to open or to end.
 pub(super) async fn not_allowed(request: HttpRequest, public: web::Data<Public>) -> HttpResponse {
     match Visit::of(&request, &public) {
-        Ok(_) => send(method_not_allowed()),
+        Ok(visit) => {
+            let mut told = send(method_not_allowed());
+            cors::readable(&mut told, visit.origin.as_ref());
+            told
+        }
         Err(Stranger::Unknown) => not_found(),
         Err(Stranger::Origin) => send(forbidden_origin()),
     }

@@ -1,11 +1,12 @@
 //! The public listener: every merchant's MCP endpoint and pages, and where Stripe's webhooks arrive.
 //!
 //! A merchant is chosen by `Host`; on the gateway's own base hosts the prefix `/t/{tenant}` chooses instead, in test
-//! mode only. Nothing of administration answers here. Keys in URLs are never logged.
+//! mode only. One slash at the end of a path says nothing. Nothing of administration answers here. Keys in URLs are never logged.
 
 mod body;
 mod challenge;
 mod checkout;
+mod cors;
 mod html;
 mod mcp;
 mod mcp_line;
@@ -19,7 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::{App, HttpResponse, web};
+use actix_web::http::Method;
+use actix_web::middleware::NormalizePath;
+use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, Responder, web};
 use ipnet::IpNet;
 
 use super::listener::{self, Listening};
@@ -81,6 +84,7 @@ pub fn serve(
             .service(web::scope("/t/{tenant}").configure(pages))
             .configure(pages)
             .default_service(web::to(not_found))
+            .wrap(NormalizePath::trim())
     })
 }
 
@@ -88,12 +92,25 @@ pub fn serve(
 fn pages(config: &mut web::ServiceConfig) {
     config
         .service(
-            web::resource("/mcp").route(web::post().to(mcp::post)).default_service(web::to(mcp::not_allowed)),
+            web::resource("/mcp")
+                .route(web::post().to(mcp::post))
+                .route(web::method(Method::OPTIONS).to(mcp::preflight))
+                .default_service(web::to(mcp::not_allowed)),
         )
         .configure(checkout::routes)
-        .service(web::resource("/orders/{order}").route(web::get().to(orders::page)))
+        .service(read("/orders/{order}", orders::page))
         .service(web::resource("/webhooks/stripe").route(web::post().to(webhooks::take)))
-        .service(web::resource("/.well-known/openai-apps-challenge").route(web::get().to(challenge::answer)));
+        .service(read("/.well-known/openai-apps-challenge", challenge::answer));
+}
+
+/// An address that tells something, to HEAD as to GET.
+fn read<F, A>(path: &str, handler: F) -> Resource
+where
+    F: Handler<A>,
+    A: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler))
 }
 
 /// The uniform answer to whatever is not here, or not for this caller.

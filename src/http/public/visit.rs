@@ -21,6 +21,8 @@ pub(super) struct Visit {
     authority: String,
     /// Whether that is one of the gateway's own hosts.
     based: bool,
+    /// The origin of the page that sends it, which may; `None` where no browser names one.
+    pub(super) origin: Option<HeaderValue>,
 }
 
 /// Why a request has not.
@@ -66,7 +68,8 @@ impl Visit {
             None => public.directory.by_host(host),
         };
         let network = public.proxies.network_of(request);
-        let visit = Self { merchant: merchant.ok_or(Stranger::Unknown)?, network, authority, based };
+        let origin = request.headers().get(ORIGIN).cloned();
+        let visit = Self { merchant: merchant.ok_or(Stranger::Unknown)?, network, authority, based, origin };
         let allowed = &public.settings.allowed_origins;
         if visit.welcomes(request, allowed) { Ok(visit) } else { Err(Stranger::Origin) }
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::fulfillment::{FulfillmentOption, SheetBuyer};
 use super::line_items::{LineItem, Total, quoted_lines, quoted_totals};
-use super::messages::Message;
+use super::messages::{Message, MessageKind};
 use super::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::domain::address::Address;
 use crate::domain::order::Order;
@@ -104,9 +104,16 @@ impl Completion {
         }
     }
 
-    /// The answer of a session that is not paid: declined, undecided, not payable, ended.
+    /// The answer of a session that is not paid: declined, undecided, not payable, ended. Where a payment failed that can be
+    /// made on the shop's own page, it tells of `page`.
     #[must_use]
-    pub fn unpaid(sheet: PaymentSheet) -> Self {
+    pub fn unpaid(sheet: PaymentSheet, page: Option<&str>) -> Self {
+        let failed = sheet.messages.iter().any(|message| message.kind == MessageKind::Error);
+        let other = page.filter(|_| failed && sheet.status == SheetStatus::ReadyForPayment);
+        let mut messages = sheet.messages;
+        messages.extend(
+            other.map(|page| Message::info(format!("It can also be paid on the shop's own page: {page}"))),
+        );
         Self {
             id: sheet.id,
             status: sheet.status,
@@ -118,7 +125,7 @@ impl Completion {
             fulfillment_option_id: sheet.fulfillment_option_id,
             totals: sheet.totals,
             order: None,
-            messages: sheet.messages,
+            messages,
         }
     }
 

@@ -289,7 +289,10 @@ fn call(asked: Asked<'_>, mut params: Map<String, Value>) -> Accepted {
     caller.tool = Some(tool);
     let arguments = match params.remove("arguments") {
         None | Some(Value::Null) => Map::new(),
-        Some(Value::Object(arguments)) => arguments,
+        Some(Value::Object(mut arguments)) => {
+            tools::tidy(&mut arguments);
+            arguments
+        }
         Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
             return refuse(caller, &Fault::Params("params.arguments must be an object".to_owned()));
         }
@@ -301,7 +304,7 @@ fn call(asked: Asked<'_>, mut params: Map<String, Value>) -> Accepted {
         }
         Err(error) => {
             caller.claimed = tools::claimed(&arguments);
-            let result = ToolResult::error(error.to_string());
+            let result = tools::wrong(tool, &error, view);
             let why = Some(Why { code: "invalid_arguments", cause: Some(error.cause()) });
             let response = Response { why, ..tool_response(caller.era, id, Some(result)) };
             Accepted::Reply(response, Box::new(caller))

@@ -107,7 +107,7 @@ fn a_paid_session_answers_its_stored_result_byte_for_byte_in_every_era() {
     for reply in [modern, legacy] {
         let raw = String::from_utf8(reply.raw.clone()).unwrap();
         assert!(raw.contains(&format!(r#""structuredContent":{stored},"isError":false"#)), "{raw}");
-        assert!(reply.text().starts_with("Paid. Order ord_"));
+        assert!(reply.text().starts_with("Paid. Order 1001: https://"), "{}", reply.text());
         assert!(!reply.result()["content"].to_string().contains("ada@example.com"));
     }
 }

@@ -4,6 +4,7 @@
 //   node with_scripts.mjs CHECKOUT_URL CHROMIUM [SCREENSHOTS]
 
 import { Shopper } from "../host/shopper.mjs";
+import { translate } from "../widget/translate.mjs";
 import { must, payAtStripe, withTab } from "./tab.mjs";
 
 await withTab(async ({ checkout, context, page, picture }) => {
@@ -24,10 +25,14 @@ await withTab(async ({ checkout, context, page, picture }) => {
   await shopper.press("Show shipping and total");
   await shopper.payButton.waitFor();
   const standard = await payable();
-  await page.getByRole("radio", { name: /^Express/ }).check();
+  must((await page.evaluate(translate)) > 20, "the browser has translated the page");
+  await page.getByText(`⟦${standard}⟧`).first().waitFor();
+  await page.getByRole("radio", { name: /Express/ }).check();
   await page.getByRole("button", { name: /^Pay / }).filter({ hasNotText: standard }).waitFor();
   const express = await payable();
   must(/^\$\d+\.\d\d$/.test(express), `the button says what is paid: ${express}`);
+  const shown = await page.locator(".totals .total").innerText();
+  must(shown.includes(express), `translated, the page goes on showing ${shown}, and ${express} is paid`);
   await picture("page-2-payable");
   await shopper.pay();
 

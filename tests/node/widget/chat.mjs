@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
+import { translate } from './translate.mjs';
 
 const WIDGET = new URL('../../../widget/dist/buy.html', import.meta.url);
 const POLICY =
@@ -162,6 +163,11 @@ class Chat {
       Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state });
       document.dispatchEvent(new Event('visibilitychange'));
     }, visibility);
+  }
+
+  /** Does to the page's texts what a browser's translation does. Tells how many there were. */
+  translate() {
+    return this.frame.evaluate(translate);
   }
 
   async shot(name) {

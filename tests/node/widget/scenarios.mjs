@@ -74,7 +74,10 @@ export async function a_whole_purchase(world) {
   assert.deepEqual(chat.sheets, [{ ...shop.sheet(shop.session(chat.sheets[0].id)), status: 'ready_for_payment' }]);
   assert.equal(shop.charges, 1);
   await chat.see('$148.91');
-  world.shown('the host is given the payment sheet untouched, and the receipt names the order');
+  await chat.see('Order 1001');
+  assert.equal(await chat.widget.getByText('ord_').count(), 0);
+  assert.equal(shop.calls.at(-1).name, 'get_checkout');
+  world.shown('the host is given the payment sheet untouched, and the receipt is the shop’s, with its number of the order');
 
   await chat.widget.getByRole('link', { name: 'Order status' }).click();
   assert.match(chat.last('link'), /^https:\/\/harbor\.example\.com\/orders\/chk_/);
@@ -107,7 +110,14 @@ export async function a_decline_and_then_success(world) {
 }
 
 export async function a_closed_sheet(world) {
-  const { chat, shop } = await openPayable(world, { pay: () => { throw new Error('user_cancelled'); } });
+  let offline = false;
+  const { chat, shop } = await openPayable(world, {
+    pay: (_, there) => {
+      if (offline) there.before.push(() => { throw new Error('offline'); });
+      throw new Error('user_cancelled');
+    },
+  });
+  await chat.page.clock.install();
   const calls = shop.calls.length;
   await chat.click('Pay $31.91');
   await chat.see('No payment was taken. You can try again.');
@@ -115,7 +125,7 @@ export async function a_closed_sheet(world) {
   await chat.button('Pay $31.91').and(chat.widget.locator(':enabled')).waitFor();
   world.shown('a closed sheet leads back to the order, once the shop was asked');
 
-  shop.before.push(() => { throw new Error('offline'); });
+  offline = true;
   await chat.click('Pay $31.91');
   await chat.see('We could not find out whether the payment was made.');
   assert.equal(await chat.button(/^Pay/).count(), 0);
@@ -123,9 +133,78 @@ export async function a_closed_sheet(world) {
   world.shown('where the shop cannot be asked, nothing is said about money, and nothing can be paid');
 
   shop.pay(shop.session(chat.sheets[0].id));
-  await chat.click('Check again');
+  await chat.page.clock.fastForward(30_000);
   await chat.see('Thank you. Your order is paid.');
-  world.shown('checking again finds the order that was paid after all');
+  assert.equal(shop.charges, 1);
+  world.shown('an order that was paid after all is found by itself');
+}
+
+export async function an_order_that_the_host_made_up(world) {
+  const made = { id: 'ord_made_up', checkout_session_id: 'chk_1_r1', permalink_url: 'https://host.example.com/ord_made_up' };
+  const luck = [(sheet) => ({ ...sheet, status: 'completed', order: made, messages: [] }), paid];
+  const { chat, shop } = await openPayable(world, { pay: (sheet, there) => luck.shift()(sheet, there) });
+  await chat.click('Pay $31.91');
+  await chat.see('The shop has received no payment for this order.');
+  assert.equal(await chat.widget.getByText('Thank you.').count(), 0);
+  assert.equal(shop.charges, 0);
+  await chat.shot('made-up');
+  world.shown('an order that the shop does not know is no receipt');
+
+  await chat.click('Pay $31.91');
+  await chat.see('Thank you. Your order is paid.');
+  assert.equal(shop.charges, 1);
+  world.shown('and can be paid');
+}
+
+export async function a_sheet_that_pays_after_it_was_closed(world) {
+  const { chat, shop } = await openPayable(world, { pay: () => { throw new Error('timeout'); } });
+  await chat.page.clock.install();
+  await chat.click('Pay $31.91');
+  await chat.see('No payment was taken. You can try again.');
+  shop.pay(shop.session(chat.sheets[0].id));
+  await chat.click('Add another product');
+  await chat.page.clock.fastForward(30_000);
+  await chat.see('Thank you. Your order is paid.');
+  assert.equal(shop.charges, 1);
+  world.shown('a payment that arrives after its sheet was given up is shown by itself');
+}
+
+export async function a_host_that_gives_nothing(world) {
+  for (const toolOutput of [{}, { structuredContent: { weather: 'fine' } }]) {
+    const { chat } = await open(world, { toolOutput });
+    await chat.page.clock.install();
+    await chat.page.clock.fastForward(6000);
+    await chat.see('Stoneware Mug');
+    assert.equal(await chat.widget.getByText('One moment…').count(), 0);
+    await chat.shot('nothing-given');
+  }
+  world.shown('without a result, or with another tool’s, the shop’s products are shown');
+}
+
+export async function a_translated_page(world) {
+  const { chat } = await openPayable(world, { pay: paid });
+  assert(await chat.translate() > 20);
+  await chat.see('⟦Your order⟧');
+  await chat.see('⟦$31.91⟧');
+  await chat.choose(/Express/);
+  await chat.button(/^Pay \$40\.91/).and(chat.widget.locator(':enabled')).waitFor();
+  assert.match(await chat.widget.locator('.totals .total').innerText(), /\$40\.91/);
+  assert.equal(await chat.widget.getByText('$31.91').count(), 0);
+  await chat.shot('translated');
+  world.shown('an amount that changes is the new one, however the browser translated the old one');
+
+  await chat.translate();
+  await chat.turn('visible');
+  await chat.see('⟦$40.91⟧');
+  world.shown('what does not change stays translated');
+
+  await chat.click('One more');
+  await chat.button(/^Pay \$66\.83/).and(chat.widget.locator(':enabled')).waitFor();
+  await chat.translate();
+  await chat.click(/Pay \$66\.83/);
+  await chat.see('Thank you. Your order is paid.');
+  await chat.see('$66.83');
+  world.shown('and a whole purchase goes on translated');
 }
 
 export async function a_payment_in_progress(world) {
@@ -234,7 +313,7 @@ export async function a_double_click(world) {
   finish();
   await chat.see('Thank you. Your order is paid.');
   assert.equal(shop.charges, 1);
-  world.shown('an order that comes late is believed all the same');
+  world.shown('an order that comes late is asked for all the same');
 }
 
 export async function several_lines(world) {

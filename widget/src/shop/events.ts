@@ -6,7 +6,7 @@ import type { Address, Answer } from './wire';
 export type Event =
   // From the host.
   | { readonly type: 'started'; readonly saved: Saved | null }
-  | { readonly type: 'capable'; readonly canPay: boolean; readonly ownPage: boolean }
+  | { readonly type: 'capable'; readonly connected: boolean; readonly canPay: boolean; readonly ownPage: boolean }
   | { readonly type: 'given'; readonly answer: Answer; readonly asked: string | null }
   | { readonly type: 'cancelled' }
   /** The page that holds the widget came into view or went out of it, or the shopper turned to it. */

@@ -29,6 +29,8 @@ export function given(model: Model, answer: Answer, asked: string | null): Step 
   const next: Model = { ...model, given: answer, shop };
   // What the shopper did since the first result counts for more than that result.
   if (first && model.saved?.session) return to(withProducts(next, answer));
+  // It came so late that the shopper has chosen something meanwhile.
+  if (first && !answer.session && (model.selection || model.session)) return to(remember(next, answer.products ?? []));
   return show(next, answer, asked);
 }
 
@@ -40,7 +42,9 @@ function mark({ session, products, isError }: Answer): string {
 /** Begins anew with what the host gave, forgetting the session of before. */
 export function forget(model: Model): Step {
   const next: Model = { ...model, saved: null, session: null, stale: false, notices: [] };
-  return model.given ? show(next, model.given, null) : browse(next);
+  const step = model.given ? show(next, model.given, null) : browse(next);
+  const empty = step.model.screen === 'waiting' || (step.model.screen === 'checkout' && !step.model.session);
+  return empty && step.model.notices.length === 0 ? browse(step.model) : step;
 }
 
 function show(model: Model, answer: Answer, asked: string | null): Step {

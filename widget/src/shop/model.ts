@@ -32,7 +32,7 @@ export interface Listing {
 }
 
 /** Why a session is read. */
-export type Why = 'restore' | 'given' | 'error' | 'expiry' | 'payment' | 'poll' | 'page' | 'asked';
+export type Why = 'restore' | 'given' | 'error' | 'expiry' | 'payment' | 'poll' | 'page' | 'watch' | 'asked';
 
 /** A call to the session. */
 export type Ask =
@@ -70,8 +70,19 @@ export type Payment =
   /** The shop could not be asked. */
   | { readonly kind: 'unsure' };
 
+/** Looking on, beside whatever else happens, at an order that may still be paid. */
+export interface Watch {
+  /** The session, without its revision. */
+  readonly id: string;
+  readonly looks: number;
+  /** What wakes the next look; absent while one is under way, while nobody sees the widget, and after the last one. */
+  readonly timer: number | null;
+  /** The look under way. */
+  readonly call: number | null;
+}
+
 export type OwnNotice =
-  | 'sheet_closed' | 'changed_elsewhere' | 'reread' | 'no_answer' | 'prices_fresh' | 'options_unknown' | 'cart_full'
+  | 'sheet_closed' | 'not_received' | 'changed_elsewhere' | 'reread' | 'no_answer' | 'prices_fresh' | 'options_unknown' | 'cart_full'
   | 'tool_cancelled' | 'no_page';
 
 /** Something to tell. */
@@ -121,6 +132,9 @@ export interface Model {
   readonly saved: Saved | null;
   /** The timer that looks at the session when its prices expire. */
   readonly expiry: { readonly timer: number; readonly id: string } | null;
+  readonly watch: Watch | null;
+  /** The timer that ends the waiting for what the host gives. */
+  readonly patience: number | null;
   /** Numbers given out to calls, attempts and timers. */
   readonly counter: number;
 }
@@ -150,6 +164,8 @@ export const FIRST: Model = {
   given: null,
   saved: null,
   expiry: null,
+  watch: null,
+  patience: null,
   counter: 0,
 };
 

@@ -1,25 +1,23 @@
 // What the host's payment sheet gave back, read liberally: hosts hand on the shop's answer bare, or as the whole tool
 // result, or an error of their own. Pure.
 //
-// Invariant: only an order says paid. Everything else is asked of the shop before a word is said about money.
+// Invariant: this is the host's word, and no receipt. Whatever it is, the shop is asked before a word is said about money.
 
-import { fields, readAnswer, readMessages, readOrder, readSession } from './reading';
-import type { Message, Order, Session } from './wire';
+import { fields, readAnswer, readMessages, readOrder } from './reading';
+import type { Message } from './wire';
 
-export type Outcome =
-  | { readonly kind: 'paid'; readonly order: Order; readonly session: Session | null }
-  | { readonly kind: 'unpaid'; readonly said: readonly Message[] };
+export interface Outcome {
+  /** Whether the host tells of an order. */
+  readonly order: boolean;
+  /** What it says of a failure. */
+  readonly said: readonly Message[];
+}
 
 export function readOutcome(value: unknown): Outcome {
   const inner = fields(value)?.['result'];
   const candidates = [value, fields(value)?.['structuredContent'], inner, fields(inner)?.['structuredContent']];
-  for (const candidate of candidates) {
-    const answer = fields(candidate);
-    const order = readOrder(answer?.['order']);
-    // The whole answer is a receipt: the rows that were charged.
-    if (answer && order) return { kind: 'paid', order, session: readSession(answer, answer, false) };
-  }
-  return { kind: 'unpaid', said: said(value) };
+  const order = candidates.some((candidate) => readOrder(fields(candidate)?.['order']) !== null);
+  return { order, said: order ? [] : said(value) };
 }
 
 function said(value: unknown): readonly Message[] {

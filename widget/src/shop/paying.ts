@@ -1,39 +1,35 @@
 // The payment: opening the host's sheet once, or the shop's page, and finding out what came of it. Pure.
 //
-// Invariants: one sheet or page at a time; nothing is said about money before the shop was asked, unless the sheet brought an
-// order.
+// Invariants: one sheet or page at a time; nothing is said about money before the shop was asked, whatever the host says.
 
 import { AWAY, leave, linger } from './away';
 import { type Step, to } from './events';
-import { type Model, type Notice, type Way, payable, waysToPay } from './model';
+import { type Model, type Notice, type Way, hasEnded, payable, waysToPay } from './model';
 import { readOutcome } from './outcome';
+import { outOfPatience } from './patience';
 import { ask, read } from './session_calls';
+import { lookOn } from './watching';
 
 /** Opens the sheet with the session exactly as the shop made it, or asks the shop for its page. */
 export function pay(model: Model, way: Way): Step {
   if (!payable(model) || !model.session || !waysToPay(model).includes(way)) return to(model);
   if (way === 'page') return ask({ ...model, notices: [], payment: { kind: 'leaving', timer: null } }, { kind: 'start' });
   const attempt = model.counter + 1;
-  const next: Model = { ...model, counter: attempt, notices: [], payment: { kind: 'open', attempt } };
+  const next: Model = { ...model, counter: attempt, notices: [], watch: null, payment: { kind: 'open', attempt } };
   return to(next, { type: 'pay', attempt, sheet: model.session.raw });
 }
 
 /** The sheet gave something back. */
 export function paid(model: Model, attempt: number, value: unknown): Step {
-  const { session } = model;
   const outcome = readOutcome(value);
-  if (outcome.kind === 'paid' && session) {
-    // However late it comes, an order ends the matter; its rows are what was charged.
-    const receipt = outcome.session?.bareId === session.bareId ? outcome.session : session;
-    return to({
-      ...model,
-      session: { ...receipt, links: session.links, status: 'completed', order: outcome.order, messages: [] },
-      payment: { kind: 'idle' }, flight: null, queued: null, review: null, notices: [], stale: false, editingAddress: false,
-    });
+  if (isOpen(model, attempt)) {
+    const said = outcome.said.map((message): Notice => ({ kind: 'message', message }));
+    return check(model, outcome.order ? [{ kind: 'own', key: 'not_received' }] : said);
   }
-  if (!isOpen(model, attempt)) return to(model);
-  const then = outcome.kind === 'unpaid' ? outcome.said.map((message): Notice => ({ kind: 'message', message })) : [];
-  return check(model, then);
+  // However late it comes, an order is a reason to ask.
+  const { kind } = model.payment;
+  const waits = kind === 'idle' || kind === 'unsure';
+  return outcome.order && waits && !hasEnded(model.session) ? check(model) : to(model);
 }
 
 /** The sheet was closed without paying, or the host failed: which, it does not say. */
@@ -68,6 +64,7 @@ export function unopened(model: Model): Step {
 export function seen(model: Model, visible: boolean): Step {
   const next: Model = { ...model, visible };
   const { payment, flight } = next;
+  if (visible && payment.kind !== 'away') return model.visible ? to(next) : lookOn(next);
   if (!visible || payment.kind !== 'away' || flight) return to(next);
   return read({ ...next, payment: { ...AWAY, opened: payment.opened } }, 'page');
 }
@@ -92,6 +89,8 @@ export function returned(model: Model): Step {
 /** A timer rang. */
 export function woken(model: Model, timer: number): Step {
   const { payment, expiry, flight } = model;
+  if (model.watch?.timer === timer) return lookOn(model);
+  if (model.patience === timer) return outOfPatience(model);
   if (payment.kind === 'away' && payment.timer === timer && !flight) {
     return model.visible ? read({ ...model, payment: { ...payment, timer: null } }, 'page') : linger(model);
   }

@@ -174,9 +174,8 @@ function webAddress(value: unknown): string | null {
 
 export function readOrder(value: unknown): Order | null {
   const order = fields(value);
-  const id = text(order?.['id']);
-  if (!id) return null;
-  return { id, url: webAddress(order?.['permalink_url']) };
+  if (!text(order?.['id'])) return null;
+  return { number: text(order?.['order_number']), url: webAddress(order?.['permalink_url']) };
 }
 
 const STATUSES: readonly Status[] = [

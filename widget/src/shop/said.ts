@@ -4,8 +4,8 @@ import type { Model } from './model';
 import { productOf } from './model';
 import type { Message } from './wire';
 
-/** Clauses that name a tool or a field tell a model what to call next. */
-const FOR_MODELS = /\b(?:[a-z]+_(?:products|checkout|session_id|options|session)|show-buy-product-widget)\b/;
+/** Clauses that name a tool or a field tell a model or a host what to send. */
+const FOR_MODELS = /\b(?:[a-z_]+_(?:products|checkout|session_id|options|session|data)|show-buy-product-widget)\b|^Send /;
 
 /** The text without clauses for models, with products called by their names, as a sentence. */
 export function forShopper(content: string, model: Model): string {

@@ -9,6 +9,7 @@ import { confirm } from './confirming';
 import { type Effect, type Step, to } from './events';
 import { type Ask, type Model, type Notice, asksForAddress, hasEnded, isEditable } from './model';
 import { type Review, review } from './review';
+import { watch } from './watching';
 import type { Answer, Session } from './wire';
 
 /** Starts a call; the caller has seen to it that none is under way. */
@@ -84,7 +85,7 @@ export function adopt(model: Model, wanted: Ask, answer: Session): Step {
     ...model,
     session,
     stale: false,
-    ...placeAfter(model, wanted),
+    ...placeAfter(model, wanted, session),
     payment: isAwayAgain(model, wanted) ? AWAY : model.payment,
     review: hasEnded(session) ? null : (news ?? (asked ? null : model.review)),
     notices: noticesAfter(wanted, before, session, news),
@@ -107,9 +108,10 @@ function joined(before: Session, after: Session): Session {
 }
 
 /** Where the shopper is taken: to the order, once what was put into it is in. */
-function placeAfter(model: Model, wanted: Ask): Pick<Model, 'screen' | 'selection' | 'buying'> {
+function placeAfter(model: Model, wanted: Ask, after: Session): Pick<Model, 'screen' | 'selection' | 'buying'> {
   const bought = model.buying && model.queued === null;
-  const restored = wanted.kind === 'read' && wanted.why === 'restore';
+  // Drawn anew; or paid while the shopper was elsewhere.
+  const restored = wanted.kind === 'read' && (wanted.why === 'restore' || (wanted.why === 'watch' && after.status === 'completed'));
   if (bought) return { screen: 'checkout', selection: null, buying: false };
   return { screen: restored ? 'checkout' : model.screen, selection: model.selection, buying: model.buying };
 }
@@ -139,7 +141,8 @@ function noticesAfter(wanted: Ask, before: Session | null, after: Session, news:
     if (moved) return [{ kind: 'own', key: 'changed_elsewhere' }];
     return isPending(after) || hasEnded(after) ? [] : [{ kind: 'own', key: 'sheet_closed' }];
   }
-  if (wanted.why === 'error' && after.status === 'canceled') return [];
+  if ((wanted.why === 'error' || wanted.why === 'watch') && after.status === 'canceled') return [];
+  if (wanted.why === 'watch' && moved) return [{ kind: 'own', key: 'changed_elsewhere' }];
   // A refusal because of a newer revision is told by what it means.
   if (wanted.why === 'error' && moved) {
     const uncertain = wanted.then.some((notice) => notice.kind === 'own');
@@ -161,12 +164,22 @@ function onward(model: Model, wanted: Ask): Step {
   const quiet = model.notices.length === 0 && model.review === null;
   if (payment.kind === 'away' && session && isPending(session) && quiet) return linger(model);
   if (session?.status === 'in_progress') {
-    return confirm({ ...model, queued: null }, wanted.kind === 'read' && wanted.why === 'poll');
+    return confirm({ ...model, queued: null, watch: null }, wanted.kind === 'read' && wanted.why === 'poll');
   }
   const idle: Model = { ...model, payment: { kind: 'idle' }, queued: null };
-  if (hasEnded(session)) return to(idle);
-  if (queued) return send(idle, queued);
-  return watchExpiry(idle);
+  if (hasEnded(session)) return to({ ...idle, watch: null });
+  const step = queued ? send(idle, queued) : watchExpiry(idle);
+  if (wanted.kind !== 'read' || !LOOKED_ON_AFTER.has(wanted.why)) return step;
+  const looks = wanted.why === 'watch' ? (model.watch?.looks ?? 0) : 0;
+  return also(step, watch(step.model, looks));
+}
+
+/** What is read because of a payment that may still be made. */
+const LOOKED_ON_AFTER: ReadonlySet<string> = new Set(['payment', 'page', 'watch']);
+
+/** One step, and another that goes on from its model. */
+function also(first: Step, second: Step): Step {
+  return to(second.model, ...first.effects, ...second.effects);
 }
 
 /** Looks again when the prices expire. Once per revision: this machine's clock may be wrong, the shop's is not. */
@@ -193,10 +206,11 @@ function failed(model: Model, wanted: Ask, why: Notice): Step {
     case 'page':
       return linger({ ...next, notices: [why] });
     case 'payment':
-      return to({ ...next, payment: { kind: 'unsure' }, notices: why.kind === 'refused' ? [why] : [] });
+      return watch({ ...next, payment: { kind: 'unsure' }, notices: why.kind === 'refused' ? [why] : [] });
     case 'given':
     case 'error':
     case 'expiry':
+    case 'watch':
     case 'asked':
       return to({ ...next, stale: true, notices: [...wanted.then, why] });
   }

@@ -7,15 +7,17 @@ import { type Event, type Step, to } from './events';
 import { forget, given, restore, started } from './given';
 import { type Model, type Saved, isEditable, wantedItems } from './model';
 import { variantOf } from './options';
+import { capable } from './patience';
 import { check, openAgain, paid, pay, returned, seen, unopened, unpaid, woken } from './paying';
 import { answered, ask, change, lost, read } from './session_calls';
+import { isLook, lookedOn } from './watching';
 
 export function step(model: Model, event: Event): Step {
   switch (event.type) {
     case 'started':
       return started(model, event.saved);
     case 'capable':
-      return to({ ...model, canPay: event.canPay, ownPage: event.ownPage });
+      return capable({ ...model, canPay: event.canPay, ownPage: event.ownPage }, event.connected);
     case 'given':
       return given(model, event.answer, event.asked);
     case 'cancelled':
@@ -25,8 +27,10 @@ export function step(model: Model, event: Event): Step {
     case 'returned':
       return returned(model);
     case 'answered':
+      if (isLook(model, event.call)) return lookedOn(model, event.answer);
       return isSearch(model, event.call) ? listed(model, event.answer) : answered(model, event.call, event.answer);
     case 'lost':
+      if (isLook(model, event.call)) return lookedOn(model, null);
       return isSearch(model, event.call) ? notListed(model) : lost(model, event.call);
     case 'paid':
       return paid(model, event.attempt, event.value);

@@ -92,7 +92,8 @@ export type Status = 'not_ready_for_payment' | 'ready_for_payment' | 'in_progres
 export type Offer = 'payment_sheet' | 'hosted';
 
 export interface Order {
-  readonly id: string;
+  /** What people call it. */
+  readonly number: string | null;
   readonly url: string | null;
 }
 

@@ -119,6 +119,7 @@ export const de: Messages = {
   sent_to: 'Lieferung an',
 
   sheet_closed: 'Es wurde nichts bezahlt. Du kannst es noch einmal versuchen.',
+  not_received: 'Beim Shop ist keine Zahlung für diese Bestellung angekommen. Du kannst es noch einmal versuchen.',
   changed_elsewhere: 'Die Bestellung wurde anderswo geändert. So sieht sie jetzt aus.',
   reread: 'Die Verbindung war unterbrochen. So sieht die Bestellung jetzt aus.',
   no_answer: 'Der Shop hat nicht geantwortet.',

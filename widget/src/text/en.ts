@@ -122,6 +122,7 @@ export const en = {
   sent_to: 'Delivery to',
 
   sheet_closed: 'No payment was taken. You can try again.',
+  not_received: 'The shop has received no payment for this order. You can try again.',
   changed_elsewhere: 'The order was changed elsewhere. This is how it stands now.',
   reread: 'The connection was interrupted. This is how the order stands now.',
   no_answer: 'The shop did not answer.',

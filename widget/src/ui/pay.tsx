@@ -52,7 +52,7 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
           {model.flight && <Spinner />}
           {words(way)}
         </button>
-        {other && isSheetClosed(model) && (
+        {other && isSheetVain(model, session) && (
           <button type="button" class="quiet" disabled={!payable(model)} onClick={() => dispatch({ type: 'pay', way: other })}>
             {words(other)}
           </button>
@@ -75,8 +75,10 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
 }
 
 /** The sheet came to nothing: it may be one that this shop cannot use. */
-function isSheetClosed({ notices }: Model): boolean {
-  return notices.some((notice) => notice.kind === 'own' && notice.key === 'sheet_closed');
+function isSheetVain({ notices }: Model, { messages }: Session): boolean {
+  const told = notices.some((notice) =>
+    notice.kind === 'message' || (notice.kind === 'own' && (notice.key === 'sheet_closed' || notice.key === 'not_received')));
+  return told || messages.some(({ code }) => code === 'payment_declined' || code === 'requires_3ds');
 }
 
 function Confirming({ waits }: { waits: boolean }): JSX.Element {

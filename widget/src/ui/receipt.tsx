@@ -18,7 +18,7 @@ export function Receipt({ session }: { session: Session }): JSX.Element {
         <span class="done-mark"><Check /></span>
         <div>
           <h1 tabIndex={-1}>{text.paid}</h1>
-          {order && <p class="soft small order-id">{text.order_number} <span>{order.id}</span></p>}
+          {order?.number && <p class="soft small order-id">{text.order_number} <span>{order.number}</span></p>}
         </div>
       </div>
       <Lines session={session} editable={false} onRemoveLast={() => undefined} />

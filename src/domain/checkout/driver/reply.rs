@@ -72,7 +72,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
 
 /// A token that cannot pay is told on the payment sheet, where another way to pay can be chosen.
 pub(super) fn token_notice(problem: &TokenProblem) -> Notice {
-    Notice { code: NoticeCode::PaymentDeclined, text: format!("{problem}; nothing was charged") }
+    Notice { code: NoticeCode::PaymentDeclined, text: problem.told() }
 }
 
 /// Answers callers that waited for an attempt.

@@ -105,7 +105,7 @@ impl Edit {
     /// The command; `Err` says what is wrong with which field.
     pub(super) fn command(&self) -> Result<Command, String> {
         let revision = Some(Revision(self.revision));
-        let patch = patch(&self.arguments()).map_err(|wrong| told(&wrong))?;
+        let patch = patch(self.arguments()).map_err(|wrong| told(&wrong))?;
         Ok(Command::Update { revision, patch })
     }
 

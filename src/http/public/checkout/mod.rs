@@ -13,9 +13,9 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::Public;
 use super::html::{self, Kind};
 use super::visit::{self, Stranger, Visit, not_found};
+use super::{Public, read};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::hint::Hint;
@@ -27,10 +27,10 @@ use form::{Edit, Last, Pay};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/checkout/{session}").route(web::get().to(show)))
+        .service(read("/checkout/{session}", show))
         .service(web::resource("/checkout/{session}/edit").route(web::post().to(edit)))
         .service(web::resource("/checkout/{session}/pay").route(web::post().to(pay)))
-        .service(web::resource("/checkout/{session}/return").route(web::get().to(came_back)));
+        .service(read("/checkout/{session}/return", came_back));
 }
 
 /// The path's parts; the tenant prefix may stand before the session.

@@ -35,7 +35,7 @@ pub(super) fn render(answer: &Answer, rendering: Rendering<'_>, link: &str, last
         if answer.is_closed(now) {
             return format!("<p>Paid. Order {}</p>", placed.number);
         }
-        format!("<p>Paid. <a href=\"{}\">Order {}</a></p>", escape(&placed.permalink), placed.order.id)
+        format!("<p>Paid. <a href=\"{}\">Order {}</a></p>", escape(&placed.permalink), placed.number)
     });
     let body = format!(
         "<h2>Your order</h2>{told}{order}{table}{forms}{links}",

@@ -1,7 +1,7 @@
 //! Reading arguments: each error names the path, what is wrong there and what to send.
 //!
-//! Invariants: texts are bounded and free of control characters before they go anywhere; `null` is the same as
-//! absent; an argument's value is never repeated in an error, since it may be a token.
+//! Invariants: texts are bounded and free of control characters before they go anywhere; `null` and a blank text are the
+//! same as absent; an argument's value is never repeated in an error, since it may be a token.
 
 use serde_json::{Map, Value};
 
@@ -69,21 +69,20 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A member that is there and not null.
+    /// A member that is there, and neither null nor a text of blanks: so forms write a field that was not filled in.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        self.members.get(key).filter(|value| !value.is_null())
+        let blank = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
+        self.members.get(key).filter(|value| !value.is_null() && !blank(value))
     }
 
-    /// A text, trimmed, of at most `longest` characters and at least one.
+    /// A text, trimmed, of at most `longest` characters; there is at least one.
     pub(super) fn text(&self, key: &str, longest: usize) -> Result<Option<&'a str>, ArgumentError> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let wrong = |problem: &str| {
             ArgumentError::new(self.path(key), problem, format!("a text of 1 to {longest} characters"))
         };
         let text = value.as_str().ok_or_else(|| wrong("must be a string"))?.trim();
-        if text.is_empty() {
-            Err(wrong("is empty"))
-        } else if text.chars().count() > longest {
+        if text.chars().count() > longest {
             Err(wrong("is too long"))
         } else if text.chars().any(char::is_control) {
             Err(wrong("holds control characters"))
@@ -212,9 +211,24 @@ mod tests {
 
     #[test]
     fn texts_with_control_characters_are_refused() {
-        for wrong in ["a\u{0}b", "a\nb", "a\u{85}b", "  ", ""] {
+        for wrong in ["a\u{0}b", "a\nb", "a\u{85}b"] {
             let said = error(&json!({ "t": wrong }), |root| root.text("t", 5).err());
             assert!(said.contains("Send a text"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_blank_field_is_an_absent_one() {
+        for blank in ["", "  ", "\t\n"] {
+            let arguments = json!({ "t": blank });
+            let root = Object::root(arguments.as_object().unwrap());
+            assert_eq!(root.text("t", 5), Ok(None));
+            assert_eq!(root.integer("t", 1, 9), Ok(None));
+            assert_eq!(root.boolean("t"), Ok(None));
+            assert!(root.object("t", "an object").unwrap().is_none());
+            assert!(root.objects("t", 9, "a list").unwrap().is_none());
+            let said = root.needed_text("t", 5).unwrap_err().to_string();
+            assert_eq!(said, "t is missing. Send a text of 1 to 5 characters.");
         }
     }
 }

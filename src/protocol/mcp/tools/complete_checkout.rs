@@ -17,6 +17,7 @@ use super::{SessionCall, Target, ToolName, schema, sentences, wishes};
 use crate::domain::checkout::command::{Answer, Command, Payment};
 use crate::domain::checkout::session::{NoticeCode, State};
 use crate::domain::checkout::token::SharedPaymentToken;
+use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::completion::Completion;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::capability::Capability;
@@ -92,6 +93,17 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     Ok(SessionCall { target: Target::Existing(session), command: Command::Complete(payment) })
 }
 
+/// What a shopper is told when a host's call could not even be read: the sheet and the widget show it, and the host's own
+/// words of it follow.
+pub(super) fn not_taken(error: &ArgumentError, view: &MerchantView) -> String {
+    let next = if view.checkout.method.opens_pages() {
+        "Please pay on the shop's own page instead; start_hosted_checkout tells where it is."
+    } else {
+        "Please try again, or ask the shop."
+    };
+    format!("This payment could not be taken, and nothing was charged. {next} {error}")
+}
+
 fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {
     const PATH: &str = "payment_data.token";
     const SEND: &str = "the Shared Payment Token (spt_…) that the payment sheet gave";
@@ -116,7 +128,7 @@ pub(super) fn render(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolRe
             ToolResult::stored(sentence, Completion::long_paid(&placed.order, rendering).to_json())
         }
         (State::Completed { .. }, Some(placed)) => {
-            let sentence = format!("Paid. Order {}: {}", placed.order.id, placed.permalink);
+            let sentence = format!("Paid. Order {}: {}", placed.number, placed.permalink);
             ToolResult::stored(sentence, placed.completion.clone())
         }
         (
@@ -133,7 +145,8 @@ pub(super) fn render(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolRe
             _,
         ) => {
             let sheet = PaymentSheet::of(&answer.session, answer.notice.as_ref(), rendering);
-            told(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }))
+            let page = answer.checkout_page.as_deref();
+            told(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }, page))
         }
     }
 }

@@ -16,6 +16,7 @@ mod search_products;
 mod session_answer;
 mod show_product;
 mod start_hosted_checkout;
+mod tidied;
 mod update_checkout;
 mod wishes;
 
@@ -178,8 +179,9 @@ pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> Outcome {
 }
 
 /// Reads what a shopper wishes of a checkout, from the arguments that `update_checkout` takes.
-pub fn patch(arguments: &Map<String, Value>) -> Result<Patch, ArgumentError> {
-    wishes::patch(&arguments::Object::root(arguments))
+pub fn patch(mut arguments: Map<String, Value>) -> Result<Patch, ArgumentError> {
+    tidied::tidy(&mut arguments);
+    wishes::patch(&arguments::Object::root(&arguments))
 }
 
 /// What opens the session that these arguments name, whatever else is wrong with them.
@@ -206,6 +208,26 @@ pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<To
         ToolName::GetCheckout => get_checkout::parse(&root).map(session),
         ToolName::CancelCheckout => cancel_checkout::parse(&root).map(session),
     }
+}
+
+/// Puts what is written in several ways into the one that is meant, before any of it is read.
+pub(super) fn tidy(arguments: &mut Map<String, Value>) {
+    tidied::tidy(arguments);
+}
+
+/// The answer to arguments that are not in order.
+pub(super) fn wrong(tool: ToolName, error: &ArgumentError, view: &MerchantView) -> ToolResult {
+    ToolResult::error(match tool {
+        ToolName::CompleteCheckout => complete_checkout::not_taken(error, view),
+        ToolName::SearchProducts
+        | ToolName::ShowBuyProductWidget
+        | ToolName::CheckoutSession
+        | ToolName::CreateCheckout
+        | ToolName::UpdateCheckout
+        | ToolName::StartHostedCheckout
+        | ToolName::GetCheckout
+        | ToolName::CancelCheckout => error.to_string(),
+    })
 }
 
 /// Renders an outcome. `None` when a stored answer is not JSON, which no writer of ours makes.

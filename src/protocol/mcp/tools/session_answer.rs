@@ -11,7 +11,6 @@ use super::result::ToolResult;
 use super::sentences;
 use crate::domain::checkout::command::{Answer, PlacedOrder};
 use crate::domain::checkout::session::{CancelReason, Session, State};
-use crate::domain::ids::OrderNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Book;
 use crate::domain::time::Timestamp;
@@ -77,9 +76,9 @@ fn next_call(session: &Session, now: Timestamp) -> Option<&'static str> {
 struct OrderStanding {
     #[serde(flatten)]
     link: OrderLink,
-    /// What people call it, for the sentence.
-    #[serde(skip)]
-    number: OrderNumber,
+    /// What people call it, as ACP writes it.
+    #[serde(rename = "order_number")]
+    number: String,
     /// What has gone back (ACP 2025-09-29 `Refund`); absent while nothing has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refunds: Vec<RefundTold>,
@@ -98,7 +97,7 @@ impl OrderStanding {
         let gone = book.refunds.iter().filter(|refund| refund.has_left());
         Self {
             link,
-            number: placed.number,
+            number: placed.number.to_string(),
             refunds: gone
                 .map(|refund| RefundTold { r#type: "original_payment", amount: refund.amount.minor })
                 .collect(),
