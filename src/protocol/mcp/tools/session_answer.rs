@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::result::ToolResult;
 use crate::domain::checkout::command::{Answer, PlacedOrder};
@@ -23,6 +23,9 @@ pub(super) const FULL_SHEET: &str = "merchant-gateway/checkout_session";
 
 /// The key in a result's `_meta` under which the widget finds the shop's card.
 pub(super) const SHOP: &str = "merchant-gateway/shop";
+
+/// The key in a result's `_meta` under which the widget finds what people call the order.
+pub(super) const ORDER_NUMBER: &str = "merchant-gateway/order_number";
 
 /// `structuredContent` of a session tool.
 #[derive(Clone, Debug, Serialize)]
@@ -46,8 +49,8 @@ pub(super) struct SessionContent {
 struct OrderStanding {
     #[serde(flatten)]
     link: OrderLink,
-    /// What people call it, as ACP writes it.
-    #[serde(rename = "order_number", serialize_with = "as_text")]
+    /// What people call it, for the sentence and the widget.
+    #[serde(skip)]
     number: OrderNumber,
     /// What has gone back (ACP 2025-09-29 `Refund`); absent while nothing has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -60,10 +63,6 @@ struct RefundTold {
     r#type: &'static str,
     /// Minor units of the order's currency.
     amount: i64,
-}
-
-fn as_text<S: Serializer>(number: &OrderNumber, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(number)
 }
 
 impl OrderStanding {
@@ -172,5 +171,9 @@ pub(super) fn for_model(answer: &Answer, rendering: Rendering<'_>) -> Option<Too
     let full = content.checkout_session.clone();
     content.checkout_session = content.checkout_session.without_person();
     let result = ToolResult::data(content.sentence(), &content)?;
-    Some(result.with_meta(FULL_SHEET, &full).with_meta(SHOP, &ShopCard::of(rendering.view)))
+    let result = result.with_meta(FULL_SHEET, &full).with_meta(SHOP, &ShopCard::of(rendering.view));
+    Some(match &content.order {
+        Some(order) => result.with_meta(ORDER_NUMBER, &order.number.to_string()),
+        None => result,
+    })
 }
