@@ -225,7 +225,7 @@ export function readSession(value: unknown, beside: Fields, partial: boolean): S
 export function readAnswer(value: unknown): Answer {
   const result = fields(value) ?? {};
   const meta = fields(result['_meta']) ?? {};
-  const content = { ...(fields(result['structuredContent']) ?? readText(result['content'])), [NUMBER]: meta[NUMBER] };
+  const content: Fields = { ...(fields(result['structuredContent']) ?? readText(result['content'])), [NUMBER]: meta[NUMBER] };
   const product = fields(content['product']);
   const single = product && readProduct(product);
   const products = Array.isArray(content['products']) ? list(content['products'], readProduct) : null;
