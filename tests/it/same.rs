@@ -206,8 +206,8 @@ async fn an_order_is_called_by_its_number_wherever_a_shopper_reads_it() {
     let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
     let said = paid["content"][0]["text"].as_str().unwrap();
     assert!(said.starts_with("Paid. Order 1001: https://"), "{said}");
-    let read = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
-    assert_eq!(read["order"]["order_number"], "1001", "{read}");
+    let read = client.call("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
+    assert_eq!(read["_meta"]["merchant-gateway/order_number"], "1001", "{read}");
     let page =
         client.http.get(here(&world, &started["checkout_url"])).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("Order 1001</a>"), "{page}");

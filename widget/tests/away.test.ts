@@ -12,6 +12,7 @@ const PAGE = 'https://shop.example/checkout/chk_1?key=abc';
 function answer(changes: { revision?: number; status?: string; offered?: string[]; total?: number; messages?: unknown[]; beside?: object } = {}) {
   const { revision = 1, status = 'ready_for_payment', offered = ['payment_sheet', 'hosted'], total = 500, messages = [] } = changes;
   return readAnswer({
+    _meta: { 'merchant-gateway/order_number': '1001' },
     structuredContent: {
       checkout_session: {
         id: `chk_1_r${revision}`, status, currency: 'USD', messages, totals: [{ type: 'total', display_text: 'Total', amount: total }],
@@ -133,7 +134,7 @@ test('a look that fails is told and followed by the next one', () => {
 test('what ends the waiting: an order, an end, an error, another revision', () => {
   const look = (changes: Parameters<typeof answer>[0]): Model =>
     away().after({ type: 'seen', visible: true }).answered(changes).model;
-  const order = { order: { id: 'ord_1', order_number: '1001', permalink_url: 'https://shop.example/orders/ord_1' } };
+  const order = { order: { id: 'ord_1', permalink_url: 'https://shop.example/orders/ord_1' } };
   const paid = look({ status: 'completed', beside: order });
   assert.deepEqual([paid.payment.kind, paid.session?.order?.number], ['idle', '1001']);
   assert.equal(look({ status: 'canceled' }).payment.kind, 'idle');

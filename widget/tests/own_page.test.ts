@@ -19,6 +19,7 @@ const pageOf = (id: string): string => `https://shop.example/checkout/${id}?key=
 /** What the shop answers of a session. */
 function answer({ id = 'chk_1', revision = 1, status = 'ready_for_payment', total = 500, beside = {} }: Told = {}) {
   return readAnswer({
+    _meta: { 'merchant-gateway/order_number': '1001' },
     structuredContent: {
       checkout_session: {
         id: `${id}_r${revision}`, status, currency: 'USD', totals: [{ type: 'total', display_text: 'Total', amount: total }],
@@ -91,7 +92,7 @@ test('back on the page, the shop is asked what became of the order', () => {
   assert.deepEqual(unpaid.after({ type: 'returned' }).effects, [], 'once');
   assert.equal(payable(unpaid.answered().model), true);
   assert.deepEqual(unpaid.model.notices, []);
-  const order = { order: { id: 'ord_1', order_number: '1001', permalink_url: 'https://shop.example/orders/ord_1' } };
+  const order = { order: { id: 'ord_1', permalink_url: 'https://shop.example/orders/ord_1' } };
   const paid = left().after({ type: 'returned' }).answered({ status: 'completed', beside: order });
   assert.equal(paid.model.session?.order?.number, '1001');
   const busy = left().after({ type: 'returned' }).answered({ status: 'in_progress' });

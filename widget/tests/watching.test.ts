@@ -14,11 +14,12 @@ interface Told {
   readonly messages?: readonly unknown[];
 }
 
-const ORDER = { id: 'ord_1', order_number: '1001', permalink_url: 'https://shop.example/orders/ord_1' };
+const ORDER = { id: 'ord_1', permalink_url: 'https://shop.example/orders/ord_1' };
 
 /** What the shop answers of the one session. */
 function answer({ revision = 1, status = 'ready_for_payment', messages = [] }: Told = {}) {
   return readAnswer({
+    _meta: { 'merchant-gateway/order_number': '1001' },
     structuredContent: {
       checkout_session: {
         id: `chk_1_r${revision}`, status, currency: 'USD', messages, totals: [{ type: 'total', display_text: 'Total', amount: 500 }],

@@ -73,23 +73,21 @@ impl Sought {
 
     /// When the first reading that counts began.
     fn absent_since(&self) -> Option<Timestamp> {
-        match &self.bench.session().state {
-            State::Charging(charging) => match charging.phase {
+        let session = self.bench.session();
+        if let State::Charging(charging) = &session.state {
+            return match charging.phase {
                 Phase::Reading { absent_since } => absent_since,
                 Phase::Sending | Phase::Canceling { .. } => None,
-            },
-            _ => self.bench.session().book.asking().and_then(|(_, asking)| asking.absent_since),
+            };
         }
+        session.book.asking().and_then(|(_, asking)| asking.absent_since)
     }
 
     fn is_undecided(&self) -> bool {
-        match &self.bench.session().state {
-            State::Charging(_) => true,
-            State::Completed { .. } => {
-                matches!(self.bench.session().book.refunds[0].state, RefundState::Asking(_))
-            }
-            _ => false,
-        }
+        let session = self.bench.session();
+        let is_refunding = || matches!(session.book.refunds[0].state, RefundState::Asking(_));
+        matches!(session.state, State::Charging(_))
+            || (matches!(session.state, State::Completed { .. }) && is_refunding())
     }
 
     fn is_looked_for(&self) -> bool {

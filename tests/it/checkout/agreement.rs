@@ -244,9 +244,10 @@ const READ: [Named<fn() -> Bench>; 4] = [
 
 /// A reading that comes to its end and decides nothing.
 fn undecided(bench: &Bench) -> Seen {
-    match bench.session().state {
-        State::Charging(_) => Seen::Intent(bench.intent(IntentStatus::Processing)),
-        _ => Seen::Page(page(bench, PageStatus::Open)),
+    if matches!(bench.session().state, State::Charging(_)) {
+        Seen::Intent(bench.intent(IntentStatus::Processing))
+    } else {
+        Seen::Page(page(bench, PageStatus::Open))
     }
 }
 

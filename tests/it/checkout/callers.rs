@@ -22,6 +22,13 @@ use crate::support::shop;
 use super::pages::{awaiting, open_page, page};
 use super::{Named, charged_by, declined, frozen, succeeded};
 
+/// What a look shows, and what the further payments are flagged as.
+type Look = (fn(&mut Bench) -> Seen, FlagReason);
+/// An operator's decision, what its look shows, and what the further payments are flagged as.
+type Decided = (fn() -> Command, fn(&Bench) -> Seen, FlagReason);
+/// What happened before, the revision that the page is asked for with, and why it is refused.
+type Refusal = (fn(&mut Bench), Option<u32>, Rejection);
+
 #[test]
 fn a_shopper_who_leaves_while_the_payment_waits_for_a_page_to_close_is_not_charged() {
     for leaves in [false, true] {
@@ -219,7 +226,7 @@ fn flagged(flags: &[Flag]) -> Vec<(String, FlagReason)> {
 fn every_further_payment_that_one_look_shows_is_flagged() {
     let two = || ["pi_x", "pi_y"].map(|id| id.parse::<PaymentIntentId>().unwrap()).to_vec();
     let both = |reason| vec![("pi_x".to_owned(), reason), ("pi_y".to_owned(), reason)];
-    let looks: [Named<(fn(&mut Bench) -> Seen, FlagReason)>; 4] = [
+    let looks: [Named<Look>; 4] = [
         ("beside its own", (|bench| succeeded(bench), FlagReason::PaidTwice)),
         ("beside a decline", (|_| declined(), FlagReason::PaidByDeadAttempt)),
         (
@@ -244,7 +251,7 @@ fn every_further_payment_that_one_look_shows_is_flagged() {
         assert_eq!(flagged(&bench.flags), both(reason), "{name}");
     }
     // An operator's decision, whose look shows them.
-    let decisions: [Named<(fn() -> Command, fn(&Bench) -> Seen, FlagReason)>; 2] = [
+    let decisions: [Named<Decided>; 2] = [
         ("charged", (|| charged_by("pi_1"), succeeded, FlagReason::PaidTwice)),
         (
             "not charged",
@@ -266,7 +273,7 @@ fn every_further_payment_that_one_look_shows_is_flagged() {
 
 #[test]
 fn a_page_is_opened_only_for_who_was_shown_this_revision_and_only_where_it_can_be_paid() {
-    let refusals: [Named<(fn(&mut Bench), Option<u32>, Rejection)>; 7] = [
+    let refusals: [Named<Refusal>; 7] = [
         ("no revision", (|_| {}, None, Rejection::RevisionMissing)),
         ("an old revision", (|_| {}, Some(1), Rejection::StaleRevision { current: Revision(2) })),
         ("a revision to come", (|_| {}, Some(3), Rejection::StaleRevision { current: Revision(2) })),

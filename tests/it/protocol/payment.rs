@@ -80,7 +80,7 @@ fn what_cannot_be_charged_is_refused_with_what_to_send_and_without_the_token() {
         ("checkout_session_id", json!("nope"), "checkout_session_id"),
     ] {
         let reply = complete(|arguments| arguments[key] = value).send();
-        assert!(reply.is_error() && reply.text().starts_with(path), "{}", reply.text());
+        assert!(reply.is_error() && reply.text().contains(path), "{}", reply.text());
         assert!(!reply.text().contains("tok_secret") && !reply.text().contains(TOKEN));
     }
     // The seed's page reads the token from here; nobody sends it, and nothing is charged by it.

@@ -90,7 +90,7 @@ fn search_goes_page_by_page_and_a_cursor_fits_its_search_only() {
     assert_eq!(ids(&second), ["kettle"]);
     assert!(second.get("next_cursor").is_none());
     assert!(refused("search_products", &json!({ "cursor": cursor, "query": "mug" })).contains("cursor"));
-    for wrong in [json!(""), json!("abc"), json!(5), json!("MS4xMDAw")] {
+    for wrong in [json!("abc"), json!(5), json!("MS4xMDAw")] {
         assert!(refused("search_products", &json!({ "cursor": wrong })).contains("cursor"));
     }
 }

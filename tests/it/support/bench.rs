@@ -319,12 +319,10 @@ impl Bench {
                 self.erased.insert(number.0);
                 self.end(number.0, end);
             }
-            Some(AttemptMove::Update { number, end: None, erase_token }) => {
-                if erase_token {
-                    self.erased.insert(number.0);
-                }
+            Some(AttemptMove::Update { number, end: None, erase_token: true }) => {
+                self.erased.insert(number.0);
             }
-            None => {}
+            Some(AttemptMove::Update { end: None, erase_token: false, .. }) | None => {}
         }
         let completed = matches!(change.session.state, State::Completed { .. });
         assert_eq!(

@@ -295,9 +295,10 @@ export class StandInShop {
     const structuredContent = {
       checkout_session: shown, revision: session.revision, expires_at: new Date(Date.now() + 900_000).toISOString(),
       payment_methods_offered: this.offered, ...(this.offered.includes('hosted') && { checkout_url: this.page(session) }),
-      ...(session.order && { order: { ...session.order, order_number: String(1000 + this.charges) } }),
+      ...(session.order && { order: session.order }),
     };
-    const meta = { 'merchant-gateway/checkout_session': sheet, 'merchant-gateway/shop': this.card };
+    const meta = { 'merchant-gateway/checkout_session': sheet, 'merchant-gateway/shop': this.card,
+      ...(session.order && { 'merchant-gateway/order_number': String(1000 + this.charges) }) };
     return { structuredContent, isError: false, ...(forModel && { _meta: meta }) };
   }
 }

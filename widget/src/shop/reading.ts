@@ -7,6 +7,7 @@ import {
 
 const FULL_SHEET = 'merchant-gateway/checkout_session';
 const SHOP = 'merchant-gateway/shop';
+const NUMBER = 'merchant-gateway/order_number';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -172,10 +173,10 @@ function webAddress(value: unknown): string | null {
   return url && isWebAddress(url) ? url : null;
 }
 
-export function readOrder(value: unknown): Order | null {
+export function readOrder(value: unknown, number: unknown = null): Order | null {
   const order = fields(value);
   if (!text(order?.['id'])) return null;
-  return { number: text(order?.['order_number']), url: webAddress(order?.['permalink_url']) };
+  return { number: text(number), url: webAddress(order?.['permalink_url']) };
 }
 
 const STATUSES: readonly Status[] = [
@@ -215,7 +216,7 @@ export function readSession(value: unknown, beside: Fields, partial: boolean): S
     expiresAt: text(beside['expires_at']),
     offered: readOffered(beside['payment_methods_offered']),
     pageUrl: webAddress(beside['checkout_url']),
-    order: readOrder(beside['order']),
+    order: readOrder(beside['order'], beside[NUMBER]),
     partial,
   };
 }
@@ -223,8 +224,8 @@ export function readSession(value: unknown, beside: Fields, partial: boolean): S
 /** Takes a tool's result apart. */
 export function readAnswer(value: unknown): Answer {
   const result = fields(value) ?? {};
-  const content = fields(result['structuredContent']) ?? readText(result['content']);
   const meta = fields(result['_meta']) ?? {};
+  const content: Fields = { ...(fields(result['structuredContent']) ?? readText(result['content'])), [NUMBER]: meta[NUMBER] };
   const product = fields(content['product']);
   const single = product && readProduct(product);
   const products = Array.isArray(content['products']) ? list(content['products'], readProduct) : null;

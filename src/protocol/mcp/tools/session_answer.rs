@@ -11,6 +11,7 @@ use super::result::ToolResult;
 use super::sentences;
 use crate::domain::checkout::command::{Answer, PlacedOrder};
 use crate::domain::checkout::session::{CancelReason, Session, State};
+use crate::domain::ids::OrderNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Book;
 use crate::domain::time::Timestamp;
@@ -24,6 +25,9 @@ pub(super) const FULL_SHEET: &str = "merchant-gateway/checkout_session";
 
 /// The key in a result's `_meta` under which the widget finds the shop's card.
 pub(super) const SHOP: &str = "merchant-gateway/shop";
+
+/// The key in a result's `_meta` under which the widget finds what people call the order.
+pub(super) const ORDER_NUMBER: &str = "merchant-gateway/order_number";
 
 /// `structuredContent` of a session tool.
 #[derive(Clone, Debug, Serialize)]
@@ -76,9 +80,9 @@ fn next_call(session: &Session, now: Timestamp) -> Option<&'static str> {
 struct OrderStanding {
     #[serde(flatten)]
     link: OrderLink,
-    /// What people call it, as ACP writes it.
-    #[serde(rename = "order_number")]
-    number: String,
+    /// What people call it, for the sentence and the widget.
+    #[serde(skip)]
+    number: OrderNumber,
     /// What has gone back (ACP 2025-09-29 `Refund`); absent while nothing has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refunds: Vec<RefundTold>,
@@ -97,7 +101,7 @@ impl OrderStanding {
         let gone = book.refunds.iter().filter(|refund| refund.has_left());
         Self {
             link,
-            number: placed.number.to_string(),
+            number: placed.number,
             refunds: gone
                 .map(|refund| RefundTold { r#type: "original_payment", amount: refund.amount.minor })
                 .collect(),
@@ -196,5 +200,9 @@ pub(super) fn for_model(answer: &Answer, rendering: Rendering<'_>) -> Option<Too
     let full = content.checkout_session.clone();
     content.checkout_session = content.checkout_session.without_person();
     let result = ToolResult::data(content.sentence(), &content)?;
-    Some(result.with_meta(FULL_SHEET, &full).with_meta(SHOP, &ShopCard::of(rendering.view)))
+    let result = result.with_meta(FULL_SHEET, &full).with_meta(SHOP, &ShopCard::of(rendering.view));
+    Some(match &content.order {
+        Some(order) => result.with_meta(ORDER_NUMBER, &order.number.to_string()),
+        None => result,
+    })
 }
