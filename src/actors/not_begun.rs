@@ -120,6 +120,7 @@ fn known_cause(rejection: &Rejection, view: &MerchantView) -> Option<String> {
         | Rejection::Undecided
         | Rejection::PageOpen
         | Rejection::NotOffered(_)
+        | Rejection::EmailNeeded
         | Rejection::TokenUsedElsewhere
         | Rejection::Token(_)
         | Rejection::NotPaid(_)

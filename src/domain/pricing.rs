@@ -48,6 +48,12 @@ impl Quote {
         self.options.iter().find(|option| Some(&option.id) == self.option_id.as_ref())
     }
 
+    /// Whether anything of it is sent by post.
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        !self.options.is_empty()
+    }
+
     /// Who carries the goods, where the chosen option says it.
     #[must_use]
     pub fn carrier(&self) -> Option<String> {

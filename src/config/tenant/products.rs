@@ -4,7 +4,7 @@
 
 use super::values::{Amounts, Unique, address, id, line, paragraphs};
 use crate::config::diagnostic::quoted;
-use crate::config::document::Section;
+use crate::config::document::{Field, Section};
 use crate::domain::catalog::{Product, Variant};
 use crate::domain::money::Money;
 
@@ -75,7 +75,7 @@ fn read_product(section: Section<'_>, amounts: Amounts, ids: &mut Unique) -> Opt
 
     let own_price = section.field("price");
     let names_price = own_price.is_some();
-    let own_price = own_price.and_then(|field| amounts.price(&field));
+    let own_price = own_price.and_then(|field| sold_for(amounts, &field));
     let variant_sections = section.sections("variants");
     if variant_sections.len() > MOST_VARIANTS {
         section.too_many("variants", variant_sections.len(), MOST_VARIANTS);
@@ -104,6 +104,19 @@ fn read_product(section: Section<'_>, amounts: Amounts, ids: &mut Unique) -> Opt
         available,
         variants,
     })
+}
+
+/// The price of something that is sold. An order that comes to nothing could not be paid.
+fn sold_for(amounts: Amounts, field: &Field<'_>) -> Option<Money> {
+    let price = amounts.price(field)?;
+    if price.minor == 0 {
+        field.refuse(
+            "is nothing, and an order that comes to nothing cannot be paid",
+            "write a price, or remove the product",
+        );
+        return None;
+    }
+    Some(price)
 }
 
 /// What a variant takes from its product.
@@ -144,7 +157,7 @@ fn read_variant(
         section.missing("price", "write one here, or one for the whole product");
     }
     let price = match price {
-        Some(field) => inherited.amounts.price(&field),
+        Some(field) => sold_for(inherited.amounts, &field),
         None => inherited.price,
     };
     let available = read_available(&section);

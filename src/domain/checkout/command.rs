@@ -191,9 +191,14 @@ pub enum Rejection {
     /// The shop does not take this way of paying.
     #[error("this shop does not take payments {0}")]
     NotOffered(&'static str),
+    /// Goods that no parcel brings, and nobody's mail address.
+    #[error(
+        "these goods are delivered by e-mail, and no mail address was given; nothing was charged; give one and pay again; call update_checkout with buyer.email"
+    )]
+    EmailNeeded,
     /// The token belongs to another checkout of this shop.
     #[error(
-        "this payment was already used for another checkout; nothing was charged for this one; please pay again"
+        "this payment was already used for another checkout; nothing was charged for this one; please pay again; call complete_checkout with a new payment"
     )]
     TokenUsedElsewhere,
     /// The token cannot pay this.
@@ -330,6 +335,7 @@ impl Rejection {
             Self::Undecided => "undecided",
             Self::PageOpen => "page_open",
             Self::NotOffered(_) => "not_offered",
+            Self::EmailNeeded => "email_needed",
             Self::TokenUsedElsewhere => "token_used_elsewhere",
             Self::Token(_) => "token",
             Self::Suspended => "suspended",
@@ -381,6 +387,7 @@ impl Rejection {
             | Self::Undecided
             | Self::PageOpen
             | Self::NotOffered(_)
+            | Self::EmailNeeded
             | Self::TokenUsedElsewhere
             | Self::Token(_)
             | Self::NotPaid(_)

@@ -388,6 +388,11 @@ fn pay(
     };
     let now = context.moment.now;
     facts.check(context.view.mode, session.tokens, quote.total, now)?;
+    // The one who pays is believed before what was said earlier.
+    let buyer = merged(payment.buyer.clone(), session.wishes.buyer.clone());
+    if !quote.is_sent() && buyer.email.is_none() {
+        return Err(Rejection::EmailNeeded);
+    }
 
     let number = AttemptNumber(session.attempts).next();
     let charge = Charge {
@@ -398,8 +403,7 @@ fn pay(
     };
     let repeat_until = (quote.expires + REPEAT_AFTER_EXPIRY).min(now + REPEAT_LIMIT);
     let mut next = session.clone();
-    // The one who pays is believed before what was said earlier.
-    next.wishes.buyer = merged(payment.buyer.clone(), session.wishes.buyer.clone());
+    next.wishes.buyer = buyer;
     next.attempts = number.0;
     next.account = Some(account.clone());
     next.notice = None;

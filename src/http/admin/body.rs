@@ -96,7 +96,7 @@ fn in_json(text: &str) -> String {
     };
     let expected = match expected {
         "a string" => "a text",
-        "variant identifier" => "a word",
+        "variant identifier" | "string or map" => "a word",
         "a boolean" => "true or false",
         "a sequence" => "a list",
         "a nonzero u32" => "a whole number from 1",
@@ -193,7 +193,7 @@ mod tests {
             ),
             ("{\"items\": [], \"carrier\": true}", "carrier: true stands where a text is expected"),
             ("{\"items\": [], \"by\": \"air\"}", "by: `air` is not known here, expected `land` or `sea`"),
-            ("{\"items\": [], \"by\": 1}", "by: a word is expected here"),
+            ("{\"items\": [], \"by\": 1}", "by: 1 stands where a word is expected"),
             ("{\"items\": [{}]}", "items[0]: `item` is missing"),
         ] {
             let told = read_body::<Parcel>(body.as_bytes(), "{…}").unwrap_err().to_string();

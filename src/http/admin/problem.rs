@@ -142,6 +142,7 @@ impl From<Rejection> for Problem {
             | Rejection::VariantNeeded(_)
             | Rejection::PageOpen
             | Rejection::NotOffered(_)
+            | Rejection::EmailNeeded
             | Rejection::TokenUsedElsewhere
             | Rejection::Token(_)
             | Rejection::Suspended

@@ -108,6 +108,11 @@ fn of_state(session: &Session, now: Timestamp) -> Option<Message> {
             None,
             "The prices shown have expired. Refresh the checkout to pay.",
         )),
+        State::Ready { quote } if !quote.is_sent() && session.wishes.buyer.email.is_none() => {
+            Some(Message::info(
+                "These goods are delivered by e-mail. Give a mail address with the payment or before it.",
+            ))
+        }
         State::Ready { .. } | State::Completed { .. } => None,
         State::Charging(_) => Some(Message::info("The payment is being processed. Look again in a moment.")),
         State::AwaitingHosted { .. } => Some(Message::info(

@@ -2,7 +2,7 @@
 
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::catalog::Catalog;
-use merchant_gateway::domain::checkout::command::{Command, Patch};
+use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::session::{NoticeCode, State};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::pricing::PricingProblem;
@@ -170,6 +170,13 @@ fn goods_that_are_not_shipped_are_sold_without_a_way_of_shipping() {
     let quote = bench.session().quote().expect("it can be paid").clone();
     assert_eq!((quote.options.len(), &quote.option_id, quote.fulfillment.minor), (0, &None, 0));
     assert_eq!(quote.total.minor, 3861);
+    // Nobody could be sent anything.
+    let paying = bench.pay("spt_first0001");
+    bench.tell_token(Ok(bench.good_facts()));
+    assert_eq!(bench.answer(paying).err(), Some(Rejection::EmailNeeded));
+    assert!(bench.effects.is_empty() && matches!(bench.session().state, State::Ready { .. }));
+    let buyer = Buyer { email: Some("ada@example.com".to_owned()), ..Buyer::default() };
+    bench.update(Patch { buyer: Some(buyer), ..Patch::default() });
     let paying = bench.pay("spt_first0001");
     bench.tell_token(Ok(bench.good_facts()));
     bench.see(succeeded(&bench));

@@ -149,6 +149,7 @@ fn prices_follow_the_currencys_own_steps() {
     assert!(only_problem(&priced("jpy", "1800.0")).contains("write 1800 for 1800 JPY"));
     assert!(only_problem(&priced("usd", "18.00")).contains("write 1800 for 18.00 USD"));
     assert!(only_problem(&priced("usd", "100000000")).contains("more than can be charged"));
+    assert!(only_problem(&priced("usd", "0")).contains("an order that comes to nothing cannot be paid"));
     let uncertain = only_problem(&priced("ugx", "1800"));
     assert!(uncertain.starts_with("currency: names UGX, of which Stripe documents two"), "{uncertain}");
     assert!(

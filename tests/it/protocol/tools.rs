@@ -339,6 +339,7 @@ fn whatever_a_model_is_refused_says_what_to_do_next() {
         (Rejection::Undecided, "get_checkout"),
         (Rejection::PageOpen, "try again"),
         (Rejection::TokenUsedElsewhere, "call complete_checkout"),
+        (Rejection::EmailNeeded, "call update_checkout with buyer.email"),
         (Rejection::Suspended, "tell the shopper"),
         (Rejection::AccountUnknown, "try again"),
         (Rejection::PaymentsOff, "try again"),

@@ -10,7 +10,7 @@ await withHost(async (host, { picture }) => {
   await host.choose(merchant);
 
   // Words go to the shop as they are.
-  await host.ask("no such thing anywhere");
+  await host.ask("zeppelin quasar");
   await host.said(/No product fits/);
   await host.showEverything();
   const title = await host.buyable().first().locator("strong").textContent();

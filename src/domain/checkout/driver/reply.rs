@@ -42,6 +42,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::VariantNeeded(_)
         | Rejection::PageOpen
         | Rejection::NotOffered(_)
+        | Rejection::EmailNeeded
         | Rejection::TokenUsedElsewhere
         | Rejection::Suspended
         | Rejection::AccountUnknown
