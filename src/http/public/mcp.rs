@@ -186,7 +186,13 @@ async fn run(
     source: Source,
 ) -> Outcome {
     let answered = match (&target, command) {
-        (Target::New, Command::Create(patch)) => merchant.create(patch).await,
+        (Target::New, Command::Create(patch)) => {
+            let created = merchant.create(patch).await;
+            if let Ok(answer) = &created {
+                merchant.limiter().began(answer.session.id.as_str(), &source);
+            }
+            created
+        }
         (Target::New, _) => Err(Rejection::NotFound),
         (Target::Existing(claimed), command) => match merchant.opened(claimed) {
             Some(session) => {

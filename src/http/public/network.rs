@@ -24,7 +24,8 @@ pub(super) struct Proxies {
 }
 
 impl Proxies {
-    pub(super) const fn new(trusted: Vec<IpNet>) -> Self {
+    pub(super) fn new(trusted: Vec<IpNet>) -> Self {
+        let trusted = trusted.into_iter().map(plain).collect();
         Self { trusted, told: AtomicBool::new(false) }
     }
 
@@ -38,6 +39,17 @@ impl Proxies {
         }
         let sender = sender(peer, &told, &self.trusted);
         Some(network(sender))
+    }
+}
+
+/// A network of IPv4 that is written as one of IPv6: addresses are compared in their plain form.
+fn plain(network: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    match (network, network.addr().to_canonical(), network.prefix_len().checked_sub(MAPPED)) {
+        (IpNet::V6(_), address @ IpAddr::V4(_), Some(prefix)) => {
+            IpNet::new(address, prefix).unwrap_or(network)
+        }
+        _ => network,
     }
 }
 
@@ -120,6 +132,18 @@ mod tests {
             });
             let seen = proxies.network_of(&request.to_http_request());
             assert_eq!(seen, Some(from.parse().unwrap()), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxys_network_of_ipv4_may_be_written_as_one_of_ipv6() {
+        for (written, meant) in [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(plain(written.parse().unwrap()).to_string(), meant, "{written}");
         }
     }
 

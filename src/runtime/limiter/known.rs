@@ -1,7 +1,7 @@
-//! The networks from which somebody has paid.
+//! The networks from which somebody has paid, or begun a checkout that was paid.
 //!
-//! Invariants: one payment makes one network known, from however many it is told again; how many networks and payments are
-//! remembered is bounded, and those of last are kept.
+//! Invariants: one payment makes two networks known at most, from however many it is told again: the one that its checkout was
+//! begun from, and the first that it is told from. How many are remembered is bounded, and those of last are kept.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 /// How many networks are remembered, and how many payments.
 const MAX_NETWORKS: usize = 10_000;
 const MAX_SESSIONS: usize = 20_000;
+const MAX_BEGUN: usize = 20_000;
 
 /// How long a network is known.
 const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
@@ -27,9 +28,17 @@ struct Known {
     networks: HashMap<IpAddr, Instant>,
     /// The sessions that have made a network known, and when.
     sessions: HashMap<String, Instant>,
+    /// Where sessions that are not paid were begun, and when.
+    begun: HashMap<String, (IpAddr, Instant)>,
 }
 
 impl KnownNetworks {
+    /// Notes that a session was begun from a network: an assistant's, where the shopper pays in a browser.
+    pub(super) fn began(&self, session: &str, network: IpAddr) {
+        let mut known = self.known();
+        note(&mut known.begun, session.to_owned(), (network, Instant::now()), MAX_BEGUN);
+    }
+
     /// Notes that a session was paid from a network; the first that is told counts.
     pub(super) fn paid(&self, session: &str, network: IpAddr) {
         let mut known = self.known();
@@ -37,8 +46,11 @@ impl KnownNetworks {
             return;
         }
         let now = Instant::now();
-        note(&mut known.sessions, (session.to_owned(), now), MAX_SESSIONS);
-        note(&mut known.networks, (network, now), MAX_NETWORKS);
+        note(&mut known.sessions, session.to_owned(), now, MAX_SESSIONS);
+        note(&mut known.networks, network, now, MAX_NETWORKS);
+        if let Some((assistant, _)) = known.begun.remove(session) {
+            note(&mut known.networks, assistant, now, MAX_NETWORKS);
+        }
     }
 
     pub(super) fn holds(&self, network: IpAddr) -> bool {
@@ -51,14 +63,31 @@ impl KnownNetworks {
 }
 
 /// Notes one more; where there are too many, half of them stay: the last.
-fn note<K: Eq + Hash>(times: &mut HashMap<K, Instant>, (key, now): (K, Instant), most: usize) {
-    if times.len() >= most && !times.contains_key(&key) {
-        let mut all: Vec<Instant> = times.values().copied().collect();
+fn note<K: Eq + Hash, V: Noted>(noted: &mut HashMap<K, V>, key: K, value: V, most: usize) {
+    if noted.len() >= most && !noted.contains_key(&key) {
+        let mut all: Vec<Instant> = noted.values().map(Noted::at).collect();
         all.sort_unstable();
         let middle = all[all.len() / 2];
-        times.retain(|_, paid| *paid > middle);
+        noted.retain(|_, value| value.at() > middle);
     }
-    times.insert(key, now);
+    noted.insert(key, value);
+}
+
+/// What was noted at a moment.
+trait Noted {
+    fn at(&self) -> Instant;
+}
+
+impl Noted for Instant {
+    fn at(&self) -> Instant {
+        *self
+    }
+}
+
+impl Noted for (IpAddr, Instant) {
+    fn at(&self) -> Instant {
+        self.1
+    }
 }
 
 #[cfg(test)]
@@ -76,17 +105,30 @@ mod tests {
         assert_eq!([buyer, elsewhere, neighbour].map(|network| known.holds(network)), [true, false, true]);
     }
 
+    #[test]
+    fn the_network_that_a_paid_checkout_was_begun_from_is_known_as_well() {
+        let known = KnownNetworks::default();
+        let [assistant, other, browser] = [1, 2, 3].map(|last| IpAddr::from([203, 0, 113, last]));
+        known.began("chk_1", assistant);
+        known.began("chk_2", other);
+        assert!(!known.holds(assistant), "nothing is paid yet");
+        known.paid("chk_1", browser);
+        assert_eq!([assistant, other, browser].map(|network| known.holds(network)), [true, false, true]);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_is_remembered_is_bounded_and_the_last_stay() {
         let known = KnownNetworks::default();
         let address = |number: u32| IpAddr::from(number.to_be_bytes());
         for number in 0..30_000 {
             known.paid(&format!("chk_{number}"), address(number));
+            known.began(&format!("chk_later_{number}"), address(number));
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         {
             let known = known.known();
             assert!(known.networks.len() <= MAX_NETWORKS && known.sessions.len() <= MAX_SESSIONS);
+            assert!(known.begun.len() <= MAX_BEGUN);
         }
         assert!(known.holds(address(29_999)) && known.holds(address(27_000)) && !known.holds(address(0)));
         tokio::time::advance(KNOWN_FOR).await;

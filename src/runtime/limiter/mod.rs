@@ -217,6 +217,13 @@ impl MerchantLimiter {
         }
     }
 
+    /// Notes that a session was begun from a network.
+    pub fn began(&self, session: &str, source: &Source) {
+        if let Some(network) = source.network {
+            self.known.began(session, network);
+        }
+    }
+
     /// Notes that somebody has paid a session from a network.
     pub fn paid(&self, session: &str, source: &Source) {
         if let Some(network) = source.network {
