@@ -121,6 +121,19 @@ fn a_stored_server_error_is_looked_into_within_minutes() {
 }
 
 #[test]
+fn a_refund_that_the_key_cannot_ask_for_is_asked_for_later_and_not_at_once() {
+    for answer in [RefundAnswer::KeyRefused, RefundAnswer::Unverified, RefundAnswer::OtherAccount] {
+        let (mut bench, _) = asking();
+        answered(&mut bench, answer);
+        assert!(bench.effects.is_empty(), "{:?}", bench.effects);
+        let (_, asked) = bench.session().book.asking().unwrap();
+        assert!(asked.next_try > bench.now);
+        bench.wait_and_wake();
+        assert!(sends(&bench), "{:?}", bench.effects);
+    }
+}
+
+#[test]
 fn a_refund_that_stripe_answered_is_not_said_to_have_never_reached_it() {
     let (mut bench, _) = asking();
     let with = AnsweredWith { status: 500, request_id: Some("req_1".to_owned()) };

@@ -256,7 +256,7 @@ pub(super) async fn unpaid_sessions_are_counted_through_every_change(store: AnyS
         seen.push(counts(&store).await);
     }
     let (open, none, ended) = (vec![(1, 0)], Vec::new(), vec![(0, 1)]);
-    let mut expected = vec![open; 4];
+    let mut expected = vec![open; 5];
     expected.extend(vec![none; 6]);
     expected.extend(vec![ended; 2]);
     assert_eq!(seen, expected);
