@@ -2,7 +2,7 @@
 
 use merchant_gateway::domain::checkout::aftersales::{News, OrderSeen, RefundAnswer, RefundSeen, RefundWish};
 use merchant_gateway::domain::checkout::attempt::{AnsweredWith, Unknown};
-use merchant_gateway::domain::checkout::command::Command;
+use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
@@ -76,6 +76,55 @@ fn a_refusal_that_stripe_has_stored_ends_a_refund_whose_first_send_nobody_heard_
     bench.wait_and_wake();
     answered(&mut bench, refused(true));
     assert!(is_refused(&bench) && !bench.waits(wanted));
+    assert!(looks(&bench), "money may have gone back by other hands");
+}
+
+#[test]
+fn the_last_cent_of_an_order_can_go_back_and_no_cent_more() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    let some = |reference: &str, amount| {
+        Command::Refund(RefundWish {
+            reference: reference.parse().unwrap(),
+            amount: Some(amount),
+            reason: None,
+        })
+    };
+    let total = bench.session().quote().unwrap().total.minor;
+    for (reference, amount) in [("first", total - 1), ("last", 1)] {
+        for wrong in [0, -1, if reference == "first" { total + 1 } else { 2 }] {
+            let refused = bench.ask(some("wrong", wrong));
+            let refused = bench.answer(refused).unwrap_err();
+            assert!(matches!(refused, Rejection::RefundTooLarge { .. }), "{wrong}: {refused:?}");
+        }
+        bench.ask(some(reference, amount));
+        assert!(sends(&bench), "{reference}: {:?}", bench.effects);
+        let amount = Money::new(amount, shop::usd());
+        let id = format!("re_{reference}");
+        answered(
+            &mut bench,
+            RefundAnswer::Made(RefundSeen { amount, ..seen_refund(&id, RefundStatus::Succeeded, bench.now) }),
+        );
+    }
+    assert_eq!(bench.session().book.refunded(), total);
+    let more = bench.ask(some("more", 1));
+    assert!(matches!(bench.answer(more), Err(Rejection::NothingToRefund)));
+}
+
+#[test]
+fn a_look_at_a_refund_that_is_not_decided_goes_before_other_looks_at_orders() {
+    let undecided = |bench: &Bench| match bench.effects[..] {
+        [Effect::Order(OrderEffect::Read { undecided, .. })] => undecided,
+        _ => panic!("{:?}", bench.effects),
+    };
+    let (mut bench, _) = asking();
+    answered(&mut bench, RefundAnswer::Conflict);
+    assert!(undecided(&bench));
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    bench.now = due_at(bench.session()).unwrap();
+    bench.wake();
+    assert!(!undecided(&bench));
 }
 
 #[test]
@@ -247,6 +296,7 @@ fn a_refund_that_comes_back_after_it_was_told_is_told_once_more() {
     {
         bench.now = due_at(bench.session()).expect("an order is looked at now and then");
         bench.wake();
+        bench.pass(Span::millis(1));
         let seen = seen_refund("re_1", status, bench.now);
         shows(&mut bench, vec![seen]);
         assert_eq!(std::mem::take(&mut bench.news), news, "{status:?}");
