@@ -106,6 +106,8 @@ class Build:
 
     def __init__(self):
         self.dropped: set[int] = set()
+        for log in ("cargo.log", "left_out.log"):
+            (ROOT / "target/mutants" / log).unlink(missing_ok=True)
         rust = [path for top in ("src", "tests") for path in sorted((ROOT / top).rglob("*.rs"))]
         paths = sorted({name for part in MONEY_PATH for name in glob.glob(part, root_dir=ROOT, recursive=True)})
         money_path = [(ROOT / path).read_bytes() for path in paths]

@@ -47,6 +47,7 @@ fn a_declined_card_leaves_the_session_payable() {
 
     let again = bench.pay("spt_second002");
     bench.tell_token(Ok(bench.good_facts()));
+    assert_eq!(bench.session().notice, None, "the decline is of the attempt before");
     bench.see(succeeded(&bench));
     assert!(bench.answer(again).unwrap().order.is_some());
     assert_ne!(bench.attempts[0].idempotency_key, bench.attempts[1].idempotency_key);
