@@ -77,6 +77,7 @@ fn a_refusal_that_stripe_has_stored_ends_a_refund_whose_first_send_nobody_heard_
     answered(&mut bench, refused(true));
     assert!(is_refused(&bench) && !bench.waits(wanted));
     assert!(looks(&bench), "money may have gone back by other hands");
+    assert_eq!(bench.session().book.reserved(), 0, "what was refused may be asked for again");
 }
 
 #[test]
@@ -313,7 +314,7 @@ fn an_answer_that_stripe_had_stored_does_not_undo_what_a_look_has_shown() {
     assert!(looks(&bench), "where it stands now is looked at");
     let failed = RefundSeen { status: RefundStatus::Failed, ..stored.clone() };
     shows(&mut bench, vec![failed]);
-    assert_eq!(bench.session().book.refunded(), 0);
+    assert_eq!((bench.session().book.refunded(), bench.session().book.reserved()), (0, 0));
     // The same answer once more, from a send that was slow.
     bench.effects.push(Effect::Order(OrderEffect::Refund(RefundNumber(1))));
     answered(&mut bench, RefundAnswer::Made(stored));
