@@ -7,7 +7,7 @@ REQUIREMENTS := tests/python/requirements.txt
 NODE_MODULES := tests/node/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test crash-test bench lint fmt generate places setup
+.PHONY: help demo test crash-test bench mutants lint fmt generate places setup
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,16 @@ crash-test: ## Buy 500 times while the release binary is killed 50 times, and ho
 # The pace of SQLite is measured in the same run, so the ratio means something on any machine.
 bench: ## Count durable purchases per second beside what SQLite alone commits.
 	BENCH_ROUNDS=7 BENCH_PURCHASES=600 BENCH_SHOPPERS=32 BENCH_LEAST=0.5 $(CARGO) test --locked --release --test it -- throughput --nocapture
+
+# Not part of `test`: it tests the tests. MUTANTS=… is how many are drawn, MUTANTS_SEED=… draws others; docs/RELIABILITY.md.
+mutants: .tools/mutants/.complete ## Change the money path in small ways, hundreds of times, and see that a test fails.
+	.tools/mutants/bin/python tests/mutants/mutants.py
+
+.tools/mutants/.complete: tests/mutants/requirements.txt
+	$(call need,$(PYTHON) -c 'import ensurepip; import venv',python3 python3-venv,Another one is named by: make mutants PYTHON=/path/to/python3)
+	$(PYTHON) -m venv --clear .tools/mutants
+	.tools/mutants/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement $<
+	@touch $@
 
 # The second run of clippy is the build of the shipped image, which has no emulator.
 lint: widget/node_modules/.complete ## Check format and lints, with the emulator and without it, and that the widget is built.

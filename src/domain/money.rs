@@ -211,6 +211,23 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_may_be_negative_and_is_of_one_currency() {
+        assert_eq!(money(1, "usd").minus(money(3, "usd")), Ok(money(-2, "usd")));
+        assert!(matches!(money(1, "usd").minus(money(1, "eur")), Err(MoneyError::CurrencyMismatch(..))));
+        assert_eq!(money(i64::MIN, "usd").minus(money(1, "usd")), Err(MoneyError::Overflow));
+        assert_eq!(money(7, "usd").times(3), Ok(money(21, "usd")));
+    }
+
+    #[test]
+    fn nothing_is_a_price_and_what_is_less_is_not() {
+        let rate = Rate::from_percent("50").unwrap();
+        assert_eq!(money(0, "usd").well_formed(), Ok(money(0, "usd")));
+        assert_eq!(money(0, "usd").share(rate), Ok(money(0, "usd")));
+        assert_eq!(money(-1, "usd").well_formed(), Err(MoneyError::Negative));
+        assert_eq!(money(-1, "usd").share(rate), Err(MoneyError::Negative));
+    }
+
+    #[test]
     fn a_share_is_rounded_half_up_to_the_smallest_charged_step() {
         let rate = Rate::from_percent("8.875").unwrap();
         assert_eq!(money(1000, "usd").share(rate), Ok(money(89, "usd")));
@@ -228,6 +245,10 @@ mod tests {
             assert_eq!(Rate::from_percent(text).unwrap().to_string(), format!("{text} %"));
         }
         assert_eq!(Rate::from_percent("100").unwrap().millionths(), 1_000_000);
+        assert_eq!(Rate::from_percent("12.0345").unwrap().millionths(), 120_345);
+        for wrong in ["0005", "5.00000", "x", "5.x"] {
+            assert!(Rate::from_percent(wrong).is_err(), "{wrong}");
+        }
         for wrong in ["", ".5", "-1", "1e1", "100.0001", "8.87501", "8,5", "1000"] {
             assert!(Rate::from_percent(wrong).is_err(), "{wrong}");
         }
@@ -240,6 +261,7 @@ mod tests {
         assert!(matches!(money(100_000_000, "usd").chargeable(), Err(MoneyError::AboveMaximum(_))));
         assert!(matches!(money(1001, "kwd").chargeable(), Err(MoneyError::NotAWholeStep(_))));
         assert!(matches!(money(150_050, "isk").chargeable(), Err(MoneyError::NotAWholeStep(_))));
+        assert!(money(99_999_999, "usd").chargeable().is_ok());
         assert!(money(150_000, "isk").chargeable().is_ok());
         assert!(money(100_000_000, "idr").chargeable().is_ok());
         assert!(money(50, "usd").chargeable().is_ok());

@@ -58,3 +58,56 @@ impl Sends {
         asked >= last + ABSENCE_MARGIN
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDED: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn ended() -> Sends {
+        let mut sends = Sends { told_to_wait: Some(ENDED), ..Sends::default() };
+        sends.end(ENDED);
+        sends
+    }
+
+    #[test]
+    fn the_first_end_of_the_sending_counts_and_nothing_is_waited_for_any_more() {
+        let mut sends = ended();
+        assert_eq!((sends.ended, sends.told_to_wait), (Some(ENDED), None));
+        sends.end(ENDED + Span::hours(1));
+        assert_eq!(sends.ended, Some(ENDED));
+    }
+
+    #[test]
+    fn what_was_sent_may_arrive_for_a_day_after_the_sending_has_ended_or_could_have() {
+        for repeat_until in [ENDED, ENDED + Span::hours(3)] {
+            assert_eq!(Sends::default().effective_by(repeat_until), None, "it is still sent");
+            assert_eq!(ended().effective_by(repeat_until), Some(repeat_until + LATEST_ARRIVAL));
+        }
+        let early = Timestamp::from_seconds(0);
+        assert_eq!(ended().effective_by(early), Some(ENDED + LATEST_ARRIVAL));
+    }
+
+    #[test]
+    fn silence_counts_from_two_minutes_after_the_last_send() {
+        let just_before = |at: Timestamp| Timestamp::from_seconds(at.as_seconds() - 1);
+        let later = ENDED + Span::hours(3);
+        for (sends, repeat_until, from) in [
+            (ended(), later, ENDED + ABSENCE_MARGIN),
+            (ended(), ENDED, ENDED + ABSENCE_MARGIN),
+            (Sends::default(), later, later + ABSENCE_MARGIN),
+        ] {
+            assert!(sends.silence_counts(from, repeat_until));
+            assert!(!sends.silence_counts(just_before(from), repeat_until));
+        }
+        assert!(ended().silence_counts(Timestamp::from_seconds(120), Timestamp::from_seconds(0)));
+    }
+
+    #[test]
+    fn a_pause_that_stripe_asked_for_is_kept_unless_the_clock_was_set_back() {
+        let told = Sends { told_to_wait: Some(ENDED), ..Sends::default() };
+        assert!(told.waits(ENDED) && told.waits(ENDED + Span::hours(1)));
+        assert!(!told.waits(Timestamp::from_seconds(0)) && !Sends::default().waits(ENDED));
+    }
+}

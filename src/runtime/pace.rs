@@ -307,6 +307,99 @@ mod tests {
         assert!(pace.take(Reading::Charge, start + Duration::from_secs(10)).is_ok());
     }
 
+    /// How many of a kind find room at one moment.
+    fn at_once(pace: &mut Pace, reading: Reading, now: Instant) -> usize {
+        (0..100).take_while(|_| pace.take(reading, now).is_ok()).count()
+    }
+
+    fn accounted(pace: &mut Pace, now: Instant) -> usize {
+        (0..100).take_while(|_| pace.take_one_of_many(Many::Accounting, now).is_ok()).count()
+    }
+
+    #[test]
+    fn each_kind_leaves_at_once_what_is_kept_for_others_and_an_hour_saves_up_no_more() {
+        let start = Instant::now();
+        for now in [start, start + Duration::from_hours(1)] {
+            let kinds =
+                [Reading::Charge, Reading::AwaitedPage, Reading::Page, Reading::Refund, Reading::Order];
+            let room = kinds.map(|reading| at_once(&mut Pace::new(start), reading, now));
+            assert_eq!(room, [14, 14, 10, 4, 3]);
+            assert_eq!(at_once(&mut Pace::new(start), Reading::Listing, now), 2);
+        }
+        let mut pace = Pace::new(start);
+        let kinds = [Reading::Order, Reading::Refund, Reading::Page, Reading::AwaitedPage, Reading::Charge];
+        assert_eq!(kinds.map(|reading| at_once(&mut pace, reading, start)), [3, 1, 7, 4, 5]);
+    }
+
+    #[test]
+    fn what_was_taken_comes_back_at_its_rate_and_once() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        at_once(&mut pace, Reading::Charge, start);
+        let later = start + Duration::from_secs(1);
+        assert_eq!(at_once(&mut pace, Reading::Charge, later), 7);
+        assert_eq!(at_once(&mut pace, Reading::Charge, start), 0, "a moment that is past brings nothing");
+        assert_eq!(at_once(&mut pace, Reading::Charge, later), 0, "nor does it bring a second one twice");
+    }
+
+    #[test]
+    fn however_much_is_accounted_for_or_counted_what_is_kept_for_charges_stays() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        assert_eq!(accounted(&mut pace, now), 15);
+        assert_eq!(pace.take_one_of_many(Many::Accounting, now), Err(Span::millis(100)));
+        assert_eq!(at_once(&mut pace, Reading::AwaitedPage, now), 0);
+        pace.count(now);
+        assert_eq!(at_once(&mut pace, Reading::Charge, now), 5);
+        pace.count(now);
+        assert_eq!(at_once(&mut pace, Reading::Charge, now), 0, "a count gives nothing back");
+        for (counted, left) in [(3, 12), (100, 0)] {
+            let mut pace = Pace::new(now);
+            (0..counted).for_each(|_| pace.count(now));
+            assert_eq!((accounted(&mut pace, now), at_once(&mut pace, Reading::Charge, now)), (left, 5));
+        }
+    }
+
+    #[test]
+    fn a_listing_waits_for_its_own_room_and_until_stripe_takes_readings_again() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        assert!([(); 3].iter().all(|()| pace.take_one_of_many(Many::FreshListing, now).is_ok()));
+        assert_eq!(pace.take_one_of_many(Many::FreshListing, now), Err(Span::millis(334)));
+        pace.limited(Some(Span::seconds(7)), now);
+        assert_eq!(pace.take_one_of_many(Many::Accounting, now), Err(Span::millis(7001)));
+        pace.limited(Some(Span::minutes(7)), now);
+        assert_eq!(pace.take_one_of_many(Many::Accounting, now), Err(LONGEST_TURN));
+        let gathered = [420, 421].map(|later| accounted(&mut pace, now + Duration::from_secs(later)));
+        assert_eq!(gathered, [0, 5], "nothing has gathered meanwhile");
+    }
+
+    #[test]
+    fn turns_come_at_the_rate_of_what_is_read() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        let turns = [(); 3].map(|()| pace.turn(Reading::Order, now).as_millis());
+        assert_eq!(turns, [501, 1001, 1501]);
+        assert_eq!(pace.turn(Reading::Page, now).as_millis(), 144);
+        assert_eq!(pace.turn(Reading::Order, now + Duration::from_hours(1)).as_millis(), 501);
+    }
+
+    #[test]
+    fn a_429_neither_shortens_a_pause_nor_lengthens_the_next_one_while_it_lasts() {
+        let now = Instant::now();
+        let closed = |pace: &Pace| pace.closed_until.duration_since(now).as_secs();
+        let mut pace = Pace::new(now);
+        pace.limited(Some(Span::millis(1)), now);
+        assert_eq!(closed(&pace), 1);
+        (0..2).for_each(|_| pace.limited(None, now));
+        assert_eq!(closed(&pace), 2, "three that were under way at once are not three in a row");
+        pace.limited(Some(Span::seconds(10)), now);
+        pace.limited(Some(Span::millis(1)), now);
+        assert_eq!(closed(&pace), 10);
+        pace.limited(Some(Span::hours(5)), now);
+        assert_eq!(closed(&pace), 3600);
+    }
+
     #[test]
     fn no_kind_takes_the_room_of_the_others() {
         let start = Instant::now();

@@ -378,6 +378,21 @@ mod tests {
                 assert!(maybe_consumed, "nothing says that it is not");
             }
         }
+        for (status, replayed, limited, replayed_error) in [
+            (429, false, true, false),
+            (429, true, true, false),
+            (499, true, false, false),
+            (500, false, false, false),
+            (500, true, false, true),
+            (503, true, false, true),
+        ] {
+            let unknown = unknown_answer(&Reply { replayed, ..reply(status, &json!({})) });
+            assert_eq!(
+                (unknown.limited, unknown.replayed_error),
+                (limited, replayed_error),
+                "{status} replayed: {replayed}"
+            );
+        }
         let conflict = json!({ "error": { "type": "idempotency_error" } });
         assert_eq!(of_charge(&reply(400, &conflict)), Seen::IdempotencyConflict);
     }

@@ -170,6 +170,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_is_refused_by_401_and_403_and_by_nothing_else() {
+        for status in [200, 400, 401, 402, 403, 404, 409, 429, 500] {
+            let reply = Reply {
+                status,
+                body: Vec::new(),
+                clock_agrees: true,
+                request_id: None,
+                retry_after: None,
+                should_retry: None,
+                replayed: false,
+            };
+            let refused = KeyRefusal::of(KeyUse::Charges, &reply);
+            assert_eq!(refused.map(|refusal| refusal.status), [401, 403].contains(&status).then_some(status));
+        }
+    }
+
+    #[test]
     fn the_permission_is_read_out_of_the_sentence_and_nothing_else_of_it() {
         let sentence = "The provided key 'rk_test_****abcd' does not have the required permissions for this endpoint on \
                         account 'acct_1'. Having the 'rak_payment_intent_write' permission would allow this request.";

@@ -13,6 +13,7 @@ mod paying;
 mod refunds;
 mod refused_fields;
 mod requests;
+mod sent;
 mod tokens;
 mod unknown;
 

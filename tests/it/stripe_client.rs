@@ -198,3 +198,16 @@ async fn a_payment_is_looked_for_until_the_last_moment_at_which_it_can_have_been
         assert_eq!(status(&seen), found, "{seen:?}");
     }
 }
+
+#[tokio::test]
+async fn a_payment_behind_the_first_page_of_a_listing_is_found() {
+    let mut shop = Shop::open();
+    let started = SystemClock.now();
+    shop.pay("pm_card_visa").await;
+    shop.clock.advance(Span::seconds(5));
+    for _ in 0..100 {
+        shop.pay("pm_card_chargeDeclined").await;
+    }
+    let seen = shop.look(started, SystemClock.now()).await;
+    assert_eq!(status(&seen), Some(IntentStatus::Succeeded), "{seen:?}");
+}

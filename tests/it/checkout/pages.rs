@@ -268,3 +268,12 @@ fn a_checkout_whose_pages_are_opened_and_left_without_end_opens_no_more_of_them(
     bench.tell_token(Ok(bench.good_facts()));
     assert!(bench.waits(paying), "the payment sheet still takes it");
 }
+
+#[test]
+fn a_page_that_was_to_be_closed_when_the_process_died_is_closed_at_once_by_the_next() {
+    let mut bench = awaiting();
+    bench.ask(Command::Cancel);
+    assert!(matches!(bench.effects[..], [Effect::ClosePage { .. }]), "{:?}", bench.effects);
+    bench.crash();
+    assert!(matches!(bench.effects[..], [Effect::ClosePage { .. }]), "{:?}", bench.effects);
+}

@@ -29,7 +29,9 @@ fn a_payment_ends_in_one_order_that_every_repeat_hears() {
     for (token, revision) in [("spt_first0001", Some(1)), ("spt_second002", Some(7)), ("spt_third0003", None)]
     {
         let again = bench.pay_revision(token, revision.map(Revision));
-        assert_eq!(bench.answer(again).unwrap().order.unwrap(), order, "{token}");
+        let answer = bench.answer(again).unwrap();
+        assert_eq!(answer.order.unwrap(), order, "{token}");
+        assert_eq!(answer.repeats_payment, token == "spt_first0001", "only this token has paid: {token}");
     }
     assert!(bench.effects.is_empty() && bench.gathers.is_empty(), "Stripe is not asked again");
     assert_eq!(bench.attempts.len(), 1);
@@ -45,6 +47,7 @@ fn a_declined_card_leaves_the_session_payable() {
 
     let again = bench.pay("spt_second002");
     bench.tell_token(Ok(bench.good_facts()));
+    assert_eq!(bench.session().notice, None, "the decline is of the attempt before");
     bench.see(succeeded(&bench));
     assert!(bench.answer(again).unwrap().order.is_some());
     assert_ne!(bench.attempts[0].idempotency_key, bench.attempts[1].idempotency_key);

@@ -2,7 +2,7 @@
 
 use merchant_gateway::domain::checkout::aftersales::{News, OrderSeen, RefundAnswer, RefundSeen, RefundWish};
 use merchant_gateway::domain::checkout::attempt::{AnsweredWith, Unknown};
-use merchant_gateway::domain::checkout::command::Command;
+use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
@@ -76,6 +76,56 @@ fn a_refusal_that_stripe_has_stored_ends_a_refund_whose_first_send_nobody_heard_
     bench.wait_and_wake();
     answered(&mut bench, refused(true));
     assert!(is_refused(&bench) && !bench.waits(wanted));
+    assert!(looks(&bench), "money may have gone back by other hands");
+    assert_eq!(bench.session().book.reserved(), 0, "what was refused may be asked for again");
+}
+
+#[test]
+fn the_last_cent_of_an_order_can_go_back_and_no_cent_more() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    let some = |reference: &str, amount| {
+        Command::Refund(RefundWish {
+            reference: reference.parse().unwrap(),
+            amount: Some(amount),
+            reason: None,
+        })
+    };
+    let total = bench.session().quote().unwrap().total.minor;
+    for (reference, amount) in [("first", total - 1), ("last", 1)] {
+        for wrong in [0, -1, if reference == "first" { total + 1 } else { 2 }] {
+            let refused = bench.ask(some("wrong", wrong));
+            let refused = bench.answer(refused).unwrap_err();
+            assert!(matches!(refused, Rejection::RefundTooLarge { .. }), "{wrong}: {refused:?}");
+        }
+        bench.ask(some(reference, amount));
+        assert!(sends(&bench), "{reference}: {:?}", bench.effects);
+        let amount = Money::new(amount, shop::usd());
+        let id = format!("re_{reference}");
+        answered(
+            &mut bench,
+            RefundAnswer::Made(RefundSeen { amount, ..seen_refund(&id, RefundStatus::Succeeded, bench.now) }),
+        );
+    }
+    assert_eq!(bench.session().book.refunded(), total);
+    let more = bench.ask(some("more", 1));
+    assert!(matches!(bench.answer(more), Err(Rejection::NothingToRefund)));
+}
+
+#[test]
+fn a_look_at_a_refund_that_is_not_decided_goes_before_other_looks_at_orders() {
+    let undecided = |bench: &Bench| match bench.effects[..] {
+        [Effect::Order(OrderEffect::Read { undecided, .. })] => undecided,
+        _ => panic!("{:?}", bench.effects),
+    };
+    let (mut bench, _) = asking();
+    answered(&mut bench, RefundAnswer::Conflict);
+    assert!(undecided(&bench));
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    bench.now = due_at(bench.session()).unwrap();
+    bench.wake();
+    assert!(!undecided(&bench));
 }
 
 #[test]
@@ -118,6 +168,19 @@ fn a_stored_server_error_is_looked_into_within_minutes() {
     }
     let took = looked_for(&mut bench);
     assert!(took >= Span::minutes(2) && took < Span::minutes(5), "{took:?}");
+}
+
+#[test]
+fn a_refund_that_the_key_cannot_ask_for_is_asked_for_later_and_not_at_once() {
+    for answer in [RefundAnswer::KeyRefused, RefundAnswer::Unverified, RefundAnswer::OtherAccount] {
+        let (mut bench, _) = asking();
+        answered(&mut bench, answer);
+        assert!(bench.effects.is_empty(), "{:?}", bench.effects);
+        let (_, asked) = bench.session().book.asking().unwrap();
+        assert!(asked.next_try > bench.now);
+        bench.wait_and_wake();
+        assert!(sends(&bench), "{:?}", bench.effects);
+    }
 }
 
 #[test]
@@ -234,6 +297,7 @@ fn a_refund_that_comes_back_after_it_was_told_is_told_once_more() {
     {
         bench.now = due_at(bench.session()).expect("an order is looked at now and then");
         bench.wake();
+        bench.pass(Span::millis(1));
         let seen = seen_refund("re_1", status, bench.now);
         shows(&mut bench, vec![seen]);
         assert_eq!(std::mem::take(&mut bench.news), news, "{status:?}");
@@ -250,7 +314,7 @@ fn an_answer_that_stripe_had_stored_does_not_undo_what_a_look_has_shown() {
     assert!(looks(&bench), "where it stands now is looked at");
     let failed = RefundSeen { status: RefundStatus::Failed, ..stored.clone() };
     shows(&mut bench, vec![failed]);
-    assert_eq!(bench.session().book.refunded(), 0);
+    assert_eq!((bench.session().book.refunded(), bench.session().book.reserved()), (0, 0));
     // The same answer once more, from a send that was slow.
     bench.effects.push(Effect::Order(OrderEffect::Refund(RefundNumber(1))));
     answered(&mut bench, RefundAnswer::Made(stored));

@@ -228,6 +228,15 @@ fn a_bank_that_wants_a_confirmation_has_its_payment_canceled_first() {
     bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
     assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::Requires3ds);
 
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)));
+    bench.crash();
+    assert!(
+        matches!(&bench.effects[..], [Effect::Cancel { intent, .. }] if intent.as_str() == "pi_1"),
+        "the next process cancels the same payment, and at once: {:?}",
+        bench.effects
+    );
+
     let (mut bench, paying) = Bench::charging();
     bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)));
     bench.see(succeeded(&bench));
