@@ -7,8 +7,11 @@ use std::collections::BTreeSet;
 use super::diagnostic::{Diagnostic, Place, quoted};
 use super::document::place_of;
 use super::tenant::TenantConfig;
+use crate::domain::address::CountryCode;
 use crate::domain::catalog::{Product, Sellable};
 use crate::domain::money::{Money, Rate};
+use crate::domain::places::{covers, state_of};
+use crate::domain::shipping::ShippingRule;
 use crate::domain::tax::{FixedTax, TaxRule};
 
 /// How many times less than the middle price, or more, a price must be to look like a mistake.
@@ -23,6 +26,8 @@ pub(super) fn advice(tenant: &TenantConfig) -> Vec<Diagnostic> {
     found.extend(far_prices(tenant));
     found.extend(beyond_reach(tenant));
     found.extend(untaxed_shipping(tenant));
+    found.extend(unreachable_countries(tenant));
+    found.extend(below_the_least_charge(tenant));
     if !tenant.has_webhook() {
         found.push(at(tenant, "webhook").problem(
             "is not there, so nobody is told of an order",
@@ -83,6 +88,65 @@ fn beyond_reach(tenant: &TenantConfig) -> Option<Diagnostic> {
     Some(at(tenant, "checkout.max_total").problem(
         format!("is {most}, less than what {}{more} cost, which nobody can buy", shown.join(", ")),
         "it is in minor units: look whether a factor of a hundred is missing, or raise it",
+    ))
+}
+
+/// Countries of the shop where nothing can be bought: no shipping goes there, or their tax is not known.
+fn unreachable_countries(tenant: &TenantConfig) -> Vec<Diagnostic> {
+    let view = tenant.seed();
+    let is_sent = view.catalog.products().iter().all(|product| product.shippable);
+    let reached = |country: CountryCode| {
+        let goes = |rule: &ShippingRule| rule.countries.is_empty() || covers(&rule.countries, country, "");
+        !is_sent || view.shipping.iter().any(goes)
+    };
+    let taxed = |country: CountryCode| match &view.tax {
+        TaxRule::None => true,
+        TaxRule::Fixed(table) => {
+            let whole = state_of(country);
+            table.elsewhere.is_some()
+                || table.rates.iter().any(|row| row.country == country || Some(row.country) == whole)
+        }
+    };
+    let names = |lacks: &dyn Fn(CountryCode) -> bool| {
+        let lacking = view.checkout.countries.iter().filter(|country| lacks(**country));
+        lacking.map(CountryCode::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let (unreached, untaxed) = (names(&|country| !reached(country)), names(&|country| !taxed(country)));
+    let mut found = Vec::new();
+    if !unreached.is_empty() {
+        found.push(at(tenant, "checkout.countries").problem(
+            format!("names {unreached}, where no [[shipping]] option goes, so nothing can be bought there"),
+            "add an option that goes there, or remove the country",
+        ));
+    }
+    if !untaxed.is_empty() {
+        found.push(at(tenant, "checkout.countries").problem(
+            format!("names {untaxed}, whose tax is not known, so nothing can be bought there"),
+            "add [tax.rates] for it, or tax.elsewhere, or remove the country",
+        ));
+    }
+    found
+}
+
+/// Goods of which one alone comes to less than Stripe charges.
+fn below_the_least_charge(tenant: &TenantConfig) -> Option<Diagnostic> {
+    let view = tenant.seed();
+    let least = view.currency.minimum_charge();
+    let shipping = view.shipping.iter().map(|rule| rule.price.minor).min().unwrap_or_default();
+    let alone = |product: &Product, price: Money| price.minor + if product.shippable { shipping } else { 0 };
+    let buyable = view.catalog.products().iter().flat_map(Product::buyable);
+    let below: BTreeSet<&str> = buyable
+        .filter(|item| alone(item.product, item.price()) < least.minor)
+        .map(|item| item.product.id.as_str())
+        .collect();
+    if below.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = below.iter().take(MOST_NAMED).map(|id| quoted(id)).collect();
+    let more = if below.len() > MOST_NAMED { " and others" } else { "" };
+    Some(at(tenant, "products").problem(
+        format!("have goods that cannot be bought alone: {}{more} come to less than {least}, the least that can be charged", shown.join(", ")),
+        "prices are minor units: look whether a factor of a hundred is missing, or leave them where they are bought with others",
     ))
 }
 

@@ -121,7 +121,7 @@ pub enum PricingProblem {
     #[error("a delivery address is needed")]
     AddressNeeded,
     /// The shop does not sell to that country.
-    #[error("this shop does not deliver to {0}")]
+    #[error("this shop does not deliver to {}", .0.name().unwrap_or(.0.as_str()))]
     CountryNotServed(super::address::CountryCode),
     /// Taxes there go by the region, and the address has none that is known.
     #[error("the tax for this address depends on its state, which is not known; it needs {}", .0.regions())]

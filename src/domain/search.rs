@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::catalog::Product;
-use super::words::{fold, stem, words};
+use super::words::{fold, is_filler, stem, words};
 
 /// How much a word counts in a title, in a label (a category, an option) and in a description. Two each, so that the same
 /// in another form counts one less.
@@ -92,7 +92,10 @@ impl Index {
 /// The words of a search, each once.
 pub(super) fn wanted(text: &str) -> Vec<String> {
     let mut known = HashSet::new();
-    words(text).into_iter().filter(|word| known.insert(word.clone())).collect()
+    let all: Vec<String> = words(text).into_iter().filter(|word| known.insert(word.clone())).collect();
+    let telling: Vec<String> = all.iter().filter(|word| !is_filler(word)).cloned().collect();
+    // A title may be nothing but such words.
+    if telling.is_empty() { all } else { telling }
 }
 
 /// Whether a category is the one that is meant, in whatever form.
@@ -123,6 +126,19 @@ fn weighed(product: &Product) -> Vec<(String, u32)> {
 mod tests {
     use super::*;
     use crate::domain::money::Money;
+
+    #[test]
+    fn words_that_say_nothing_of_what_is_wanted_are_left_out_unless_there_is_nothing_else() {
+        for (text, telling) in [
+            ("coffee or mug", &["coffee", "mug"][..]),
+            ("Do you have a mug for my mother?", &["mug", "mother"]),
+            ("eine Tasse für mich", &["tasse", "mich"]),
+            ("The Who", &["who"]),
+            ("a and the", &["a", "and", "the"]),
+        ] {
+            assert_eq!(wanted(text), telling, "{text}");
+        }
+    }
 
     #[test]
     fn a_search_of_ten_thousand_products_looks_only_where_its_words_stand() {

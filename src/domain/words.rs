@@ -24,6 +24,13 @@ const ENDINGS: [(&str, &str, usize); 13] = [
     ("s", "", 3),
 ];
 
+/// Words that say nothing of what is wanted.
+const FILLERS: [&str; 40] = [
+    "a", "an", "and", "any", "are", "do", "for", "have", "i", "in", "is", "it", "me", "my", "of", "on", "or",
+    "some", "the", "to", "with", "you", "your", "das", "dem", "den", "der", "die", "ein", "eine", "einen",
+    "fur", "ich", "im", "mein", "meine", "mit", "oder", "und", "von",
+];
+
 /// The longest word that has a stem; longer ones are codes, and stand for themselves.
 const LONGEST: usize = 40;
 
@@ -55,6 +62,11 @@ pub(super) fn words(text: &str) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+/// Whether a folded word says nothing of what is wanted.
+pub(super) fn is_filler(word: &str) -> bool {
+    FILLERS.contains(&word)
 }
 
 /// What all forms of a folded word have in common.

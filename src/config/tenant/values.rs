@@ -116,7 +116,8 @@ pub(super) fn warn_of_example(field: &Field<'_>, url: &Url) {
     }
 }
 
-/// Country codes, each once, at least one.
+/// Country codes, each once, at least one. Where one cannot be read, every country: what is said of it is enough, and
+/// nothing more is concluded from the list.
 pub(super) fn countries(field: &Field<'_>) -> Vec<CountryCode> {
     const REMEDY: &str = "write a list of ISO 3166-1 codes, such as [\"US\"]";
     let items = field.items(REMEDY);
@@ -124,12 +125,16 @@ pub(super) fn countries(field: &Field<'_>) -> Vec<CountryCode> {
     if items.is_empty() {
         refuse_empty(field, REMEDY);
     }
-    for item in &items {
-        if let Some(code) = country(item, item.text())
-            && once(item, &codes, &code)
+    let read: Vec<Option<CountryCode>> = items.iter().map(|item| country(item, item.text())).collect();
+    for (item, code) in items.iter().zip(&read) {
+        if let Some(code) = code
+            && once(item, &codes, code)
         {
-            codes.push(code);
+            codes.push(*code);
         }
+    }
+    if codes.is_empty() || read.contains(&None) {
+        return places::countries().map(places::Country::code).collect();
     }
     codes
 }

@@ -169,6 +169,26 @@ fn check_warns_of_what_is_right_and_looks_wrong() {
 }
 
 #[test]
+fn check_warns_of_countries_and_goods_that_nothing_can_be_bought_in_or_of() {
+    let told = |file: &str, words: &str| {
+        let warnings = warnings(file);
+        assert!(warnings.iter().any(|warning| warning.contains(words)), "{words}: {warnings:?}");
+    };
+    let sold_to = "[checkout]\ncountries = [\"US\", \"DE\"]\n[tax]";
+    let post = "[[shipping]]\nid = \"post\"\ntitle = \"Post\"\nprice = 700\ncountries = [\"US\"]\n";
+    let sent = SHOP.replace("shippable = false", "shippable = true").replace("[tax]", sold_to) + post;
+    told(&sent, "checkout.countries: names DE, where no [[shipping]] option goes");
+    let rates = "provider = \"fixed\"\nshipping = true\n[tax.rates.US]\nrest = \"5\"\n";
+    let taxed = SHOP.replace("provider = \"none\"\n", rates).replace("[tax]", sold_to);
+    told(&taxed, "checkout.countries: names DE, whose tax is not known");
+    told(
+        &SHOP.replace("1800", "30"),
+        "products: have goods that cannot be bought alone: \"mug\" come to less than 0.50 USD",
+    );
+    assert_eq!(warnings(&sent.replace(", \"DE\"", "")).len(), 1);
+}
+
+#[test]
 fn check_says_what_the_shop_sells_where_to_and_with_which_tax() {
     let more = "price = 1850\n[[products]]\nid = \"pot\"\ntitle = \"Pot\"\nprice = 6200";
     let tax = "provider = \"fixed\"\nshipping = true\n[tax.rates.US]\nCA = \"7.25\"\nrest = \"4\"\n[[shipping]]\nid = \"post\"\n\

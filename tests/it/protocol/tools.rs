@@ -82,6 +82,24 @@ fn the_sample_shops_are_searched_in_plurals_other_forms_and_too_many_words() {
 }
 
 #[test]
+fn a_search_that_a_filter_empties_says_so_and_not_that_no_words_fit() {
+    for (filter, name) in
+        [(json!({ "max_price": 1 }), "max_price"), (json!({ "category": "Nothing" }), "category")]
+    {
+        let mut arguments = json!({ "query": "mug" });
+        arguments.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
+        let said = Host::tool("search_products", &arguments).send().text().to_owned();
+        assert!(said.contains("the words, but none with this"), "{said}");
+        assert!(said.contains(&format!("Call search_products without {name}")), "{said}");
+    }
+    let said = Host::tool("search_products", &json!({ "query": "zeppelin", "max_price": 1 }))
+        .send()
+        .text()
+        .to_owned();
+    assert!(said.starts_with("No product fits."), "{said}");
+}
+
+#[test]
 fn search_goes_page_by_page_and_a_cursor_fits_its_search_only() {
     let first = products(&json!({ "limit": 3 }));
     assert_eq!((ids(&first).len(), &first["total"]), (3, &json!(4)));

@@ -127,10 +127,7 @@ impl SearchProducts {
         let after = self.offset.saturating_add(page.len());
         let more = after < found.len() && !page.is_empty();
         let shown = match (found.len(), page.len()) {
-            (0, _) => {
-                "No product fits. Call search_products with other words, or without query to list everything."
-                    .to_owned()
-            }
+            (0, _) => none(view, &self.search),
             (total, shown) if total == shown => format!("{total} found."),
             (total, shown) => format!("{shown} of {total} shown."),
         };
@@ -144,6 +141,28 @@ impl SearchProducts {
         ToolResult::data(sentence, &content)
             .unwrap_or_else(|| ToolResult::error("The products cannot be shown.".to_owned()))
     }
+}
+
+/// What is said where nothing was found: the words fit nothing, or what else was asked for leaves nothing of what they fit.
+fn none(view: &MerchantView, search: &Search) -> String {
+    let fit =
+        view.catalog.search(&Search { words: search.words.clone(), ..Search::default() }).products.len();
+    let filters = [
+        ("category", search.category.is_some()),
+        ("available_only", search.available_only),
+        ("max_price", search.max_price.is_some()),
+    ];
+    let asked: Vec<&str> = filters.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
+    if fit == 0 || asked.is_empty() {
+        return "No product fits. Call search_products with other words, or without query to list everything."
+            .to_owned();
+    }
+    let (products, them) = if fit == 1 { ("1 product fits", "it") } else { ("products fit", "them") };
+    let count = if fit == 1 { String::new() } else { format!("{fit} ") };
+    format!(
+        "{count}{products} the words, but none with this {asked}. Call search_products without {asked} to see {them}.",
+        asked = asked.join(" and ")
+    )
 }
 
 /// What is to be said where the products fit only some of the words.

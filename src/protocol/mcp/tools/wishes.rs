@@ -221,7 +221,12 @@ fn no_discounts(root: &Object<'_>) -> Result<(), ArgumentError> {
     const KEY: &str = "discount_codes";
     match root.get(KEY) {
         None => Ok(()),
-        Some(Value::Array(codes)) if codes.is_empty() => Ok(()),
+        // A form that holds a field for a code, and nothing in it.
+        Some(Value::Array(codes))
+            if codes.iter().all(|code| code.as_str().is_some_and(|code| code.trim().is_empty())) =>
+        {
+            Ok(())
+        }
         Some(Value::Array(_)) => Err(ArgumentError::new(
             KEY,
             "cannot be used: this shop takes no discount codes",
