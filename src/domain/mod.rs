@@ -18,6 +18,7 @@ pub mod money;
 pub mod order;
 pub mod order_event;
 pub mod places;
+mod postal_codes;
 pub mod pricing;
 mod search;
 pub mod sends;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{Address, CountryCode};
 use super::money::Rate;
+use super::places::taxed;
 
 /// How a shop's tax is found. Prices are before tax.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,13 +72,43 @@ impl TaxRule {
 
 impl FixedTax {
     fn rate(&self, address: &Address) -> Result<Rate, UnknownTax> {
-        let in_country = || self.rates.iter().filter(|row| row.country == address.country);
-        let region = address.country.region(&address.state);
+        let (country, region) = taxed(address.country, &address.state);
+        let in_country = || self.rates.iter().filter(|row| row.country == country);
         let of_state = in_country().find(|row| row.state.is_some() && row.state.as_deref() == region);
         if of_state.is_none() && region.is_none() && in_country().any(|row| row.state.is_some()) {
             return Err(UnknownTax::Region);
         }
         let of_country = || in_country().find(|row| row.state.is_none());
         of_state.or_else(of_country).map(|row| row.rate).or(self.elsewhere).ok_or(UnknownTax::Place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_territory_that_an_earlier_session_names_as_a_country_is_taxed_as_the_state_that_it_is() {
+        let row = |state: Option<&str>, percent| RegionRate {
+            country: "US".parse().unwrap(),
+            state: state.map(str::to_owned),
+            rate: Rate::from_percent(percent).unwrap(),
+        };
+        let rates = vec![row(Some("PR"), "11.5"), row(Some("CA"), "7.25"), row(None, "0")];
+        let table = FixedTax { rates, elsewhere: Some(Rate::ZERO), on_shipping: false };
+        let address = |country: &str, state: &str| Address {
+            name: "Ada".to_owned(),
+            line_one: "1 Calle Fortaleza".to_owned(),
+            line_two: None,
+            city: "San Juan".to_owned(),
+            state: state.to_owned(),
+            country: country.parse().unwrap(),
+            postal_code: "00901".to_owned(),
+            phone_number: None,
+        };
+        for (country, state) in [("US", "PR"), ("PR", ""), ("PR", "San Juan")] {
+            let rate = table.rate(&address(country, state));
+            assert_eq!(rate, Ok(Rate::from_percent("11.5").unwrap()), "{country} {state}");
+        }
     }
 }

@@ -53,6 +53,8 @@ struct ShippingAddress<'a> {
     line1: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     line2: Option<&'a str>,
+    // Stripe refuses a field that is there and empty.
+    #[serde(skip_serializing_if = "str::is_empty")]
     city: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     state: &'a str,

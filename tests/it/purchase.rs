@@ -2,6 +2,7 @@
 
 mod clients;
 mod currencies;
+mod places;
 
 use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};

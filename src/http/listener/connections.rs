@@ -2,7 +2,8 @@
 //!
 //! A connection waits for its client until a request has come whole, and again once it is answered. The one that gives
 //! way is of the network that has the most of them waiting, and of these the one that has waited longest: whoever opens
-//! many closes their own. A connection whose request is being answered never gives way.
+//! many closes their own. A connection whose request is being answered never gives way. Where all are being answered when
+//! the last place is filled, the first that is answered is not kept.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -51,13 +52,17 @@ impl Connections {
         let full = {
             let mut open = self.open.borrow_mut();
             open.closing.insert(connection.id, closing);
-            open.closing.len() >= self.most
+            self.is_full(&open)
         };
         if full {
             self.make_room();
         }
         connection.waits_for_its_client();
         Rc::new(connection)
+    }
+
+    fn is_full(&self, open: &Open) -> bool {
+        open.closing.len() >= self.most
     }
 
     /// Closes the connection that gives way, if any waits. Its place is free when its future has been dropped.
@@ -106,6 +111,12 @@ impl Connection {
         self.all.open.borrow_mut().change(self.network, |waiting| {
             waiting.insert(since, self.id);
         });
+    }
+
+    /// Its request is answered. `false` where no place is free, so that it is not kept for another.
+    pub(super) fn is_answered(&self) -> bool {
+        self.waits_for_its_client();
+        !self.all.is_full(&self.all.open.borrow())
     }
 
     /// From now on its request is being answered.

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use actix_http::{HttpService, KeepAlive, Payload, Protocol, Request};
+use actix_http::{ConnectionType, HttpService, KeepAlive, Payload, Protocol, Request};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt as _, apply_fn_factory, map_config};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Response, Server, Service, ServiceFactory, fn_factory, fn_service};
@@ -81,9 +81,10 @@ where
                     None => request,
                 });
                 async move {
-                    let answer = answering.await;
-                    if let Some(connection) = connection {
-                        connection.waits_for_its_client();
+                    let mut answer: Result<Response<B>, _> = answering.await.map(Into::into);
+                    let is_kept = connection.is_none_or(|connection| connection.is_answered());
+                    if let (Ok(answer), false) = (&mut answer, is_kept) {
+                        answer.head_mut().set_connection_type(ConnectionType::Close);
                     }
                     answer
                 }
@@ -121,20 +122,23 @@ where
     Ok(builder.run())
 }
 
-/// A request that tells its connection when all of it is here.
+/// A request that tells its connection when all of it is here. The body of one that only reads is awaited by nobody.
 fn heard(mut request: Request, connection: &Rc<Connection>) -> Request {
+    let reads_only = request.method().is_safe();
     let payload: Payload = match request.take_payload() {
-        Payload::None => {
-            connection.stops_waiting();
-            Payload::None
-        }
-        body @ (Payload::H1 { .. } | Payload::Stream { .. }) => {
+        body @ (Payload::H1 { .. } | Payload::Stream { .. }) if !reads_only => {
+            // It has not said nothing for as long as one that is idle.
+            connection.waits_for_its_client();
             let connection = Rc::clone(connection);
             let end = poll_fn(move |_| {
                 connection.stops_waiting();
                 Poll::Ready(None)
             });
             Payload::Stream { payload: Box::pin(body.chain(end)) }
+        }
+        whole => {
+            connection.stops_waiting();
+            whole
         }
     };
     request.replace_payload(payload).0
@@ -145,5 +149,100 @@ pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(whole) => IpAddr::V6(Ipv6Addr::from_bits(whole.to_bits() & NETWORK_OF_IPV6)),
         address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use actix_web::http::Method;
+    use actix_web::{App, HttpResponse, web};
+    use futures_util::stream::pending;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::sync::{Semaphore, mpsc};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    struct Connected {
+        connection: Rc<Connection>,
+        closing: AbortHandle,
+    }
+
+    fn connected(all: &Rc<Connections>) -> Connected {
+        let (closing, _) = AbortHandle::new_pair();
+        Connected { connection: all.admit(Ipv4Addr::LOCALHOST.into(), closing.clone()), closing }
+    }
+
+    fn with_body(method: Method) -> Request {
+        let body: Payload = Payload::Stream { payload: Box::pin(pending()) };
+        let mut request = Request::with_payload(body);
+        request.head_mut().method = method;
+        request
+    }
+
+    #[test]
+    fn a_connection_whose_request_begins_to_arrive_has_waited_less_than_one_that_is_idle() {
+        let all = Connections::up_to(3);
+        let (posting, idle) = (connected(&all), connected(&all));
+        let _arriving = heard(with_body(Method::POST), &posting.connection);
+        let _last = connected(&all);
+        assert_eq!((posting.closing.is_aborted(), idle.closing.is_aborted()), (false, true));
+    }
+
+    #[test]
+    fn a_request_whose_body_nobody_reads_is_being_answered_at_once() {
+        let all = Connections::up_to(2);
+        let asking = connected(&all);
+        let _asked = heard(with_body(Method::GET), &asking.connection);
+        let _last = connected(&all);
+        assert!(!asking.closing.is_aborted());
+    }
+
+    #[actix_web::test]
+    async fn the_first_answer_makes_room_where_the_last_place_was_filled_while_all_were_being_answered() {
+        let bound = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = bound.local_addr().unwrap();
+        let (began, mut begun) = mpsc::unbounded_channel();
+        let answers = Arc::new(Semaphore::new(0));
+        let listening = Listening {
+            workers: 1,
+            connections: 2,
+            head_deadline: Duration::from_mins(1),
+            keep_alive: Duration::from_mins(1),
+            grace_seconds: 0,
+        };
+        let may_answer = Arc::clone(&answers);
+        let server = serve(bound, listening, move || {
+            let (began, answers) = (began.clone(), Arc::clone(&may_answer));
+            App::new().default_service(web::to(move || {
+                let (began, answers) = (began.clone(), Arc::clone(&answers));
+                async move {
+                    began.send(()).unwrap();
+                    answers.acquire().await.unwrap().forget();
+                    HttpResponse::Ok().finish()
+                }
+            }))
+        })
+        .unwrap();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        let ask = async || {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+            client
+        };
+        let mut clients = Vec::new();
+        for _ in 0..2 {
+            clients.push(ask().await);
+            begun.recv().await.unwrap();
+        }
+        answers.add_permits(1);
+        clients.push(ask().await);
+        let served = timeout(Duration::from_secs(10), begun.recv()).await;
+        assert!(served.is_ok(), "a client waits for a connection that says nothing");
+        handle.stop(false).await;
     }
 }

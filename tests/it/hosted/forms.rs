@@ -4,6 +4,7 @@ use merchant_gateway::emulator::HoldPoint;
 use serde_json::json;
 use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
+use crate::support::abroad::abroad;
 use crate::support::client::{Speaks, total};
 use crate::support::world::World;
 
@@ -71,6 +72,35 @@ async fn the_form_keeps_the_carriers_number_and_drops_an_option_of_another_count
     let whole = &read["_meta"]["merchant-gateway/checkout_session"];
     assert_eq!(whole["fulfillment_address"]["phone_number"], "+15035550100", "{whole}");
     assert_eq!(whole["status"], "ready_for_payment", "{whole}");
+}
+
+#[tokio::test]
+async fn the_form_shows_a_territory_as_the_shop_lists_it_and_keeps_the_chosen_option() {
+    let world = World::of_shops(vec![abroad()]);
+    let (client, browser) = (world.client_of("abroad", Speaks::Modern), Browser::of(&world));
+    let wished = json!({
+        "items": [{ "id": "hat", "quantity": 1 }],
+        "fulfillment_address": {
+            "name": "Ada", "line_one": "1 Calle Fortaleza", "city": "San Juan", "country": "PR", "postal_code": "00901",
+        },
+    });
+    let sheet = client.works("create_checkout", wished).await["checkout_session"].clone();
+    let session = json!({ "checkout_session_id": sheet["id"] });
+    let started = client.works("start_hosted_checkout", session.clone()).await;
+    let link = started["checkout_url"].as_str().expect("a page");
+    let page = browser.get(link).await;
+    assert!(page.html.contains("<option value=\"PR\" selected>"), "{}", page.html);
+    let options_of = page.html.split_once("name=options_of value=\"").unwrap().1;
+    let options_of = options_of.split_once('"').unwrap().0;
+    let fields = format!(
+        "revision=1&name=Ada&line_one=1+Calle+Fortaleza&city=San+Juan&state=PR&country=PR&postal_code=00901\
+         &option=express&options_of={options_of}"
+    );
+    let edited = browser.post(link, "edit", &fields).await;
+    assert_eq!(edited.status, 303, "{}", edited.html);
+    let read = client.call("get_checkout", session).await;
+    let whole = &read["_meta"]["merchant-gateway/checkout_session"];
+    assert_eq!(whole["fulfillment_option_id"], "express", "{whole}");
 }
 
 #[tokio::test]

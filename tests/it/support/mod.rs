@@ -1,5 +1,6 @@
 //! What several integration tests stand on.
 
+pub mod abroad;
 pub mod bench;
 pub mod by_hand;
 pub mod chance;

@@ -1,10 +1,11 @@
 //! The checkout page as HTML: the forms, which need no script, and the widget in waiting.
 
 use super::form::{Edit, Last};
-use crate::domain::address::Address;
+use crate::domain::address::{Address, CountryCode};
 use crate::domain::checkout::command::Answer;
 use crate::domain::checkout::session::{Session, State};
 use crate::domain::merchant::MerchantView;
+use crate::domain::places;
 use crate::http::public::html::{self, Kind, escape};
 use crate::protocol::apps::messages;
 use crate::protocol::rendering::Rendering;
@@ -102,7 +103,12 @@ fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&
     let of = |written: fn(&Edit) -> &str, part: fn(&Address) -> &str| {
         typed.map(written).or_else(|| address.map(part)).unwrap_or_default()
     };
-    let chosen_country = of(|typed| &typed.country, |address| address.country.as_str());
+    // A territory may be listed as a country and stored as a state.
+    let known_country = address.map(|address| {
+        places::listed(&view.checkout.countries, address.country, &address.state).unwrap_or(address.country)
+    });
+    let known_country = known_country.as_ref().map(CountryCode::as_str).unwrap_or_default();
+    let chosen_country = typed.map_or(known_country, |typed| &typed.country);
     let field = |label: &str, name: &str, complete: &str, value: &str| {
         format!(
             "<label>{label}<input name={name} autocomplete={complete} value=\"{}\"></label>",
@@ -124,7 +130,7 @@ fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&
         action = action(link, "edit"),
         revision = session.revision.0,
         options = options(session),
-        options_of = address.map_or("", |address| address.country.as_str()),
+        options_of = known_country,
         phone = field(
             "Phone, for the carrier",
             "phone_number",
