@@ -10,7 +10,7 @@ use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::address::CountryCode;
-use super::postal_codes::{PostalForm, bare, begins_like};
+use super::postal_codes::{PostalForm, bare, begins_like, is_like};
 
 /// How many choices a message names.
 const CHOICES: usize = 65;
@@ -36,6 +36,10 @@ pub struct Country {
     example: String,
     /// Of which country it is also a state, by the same two letters.
     state_of: Option<CountryCode>,
+    /// As a part of which country it is written, too, though it has taxes of its own.
+    part_of: Option<CountryCode>,
+    /// The postal codes that tell it there.
+    told_by: Option<String>,
     #[serde(skip)]
     postal_form: OnceLock<Option<PostalForm>>,
 }
@@ -124,7 +128,7 @@ pub enum PlaceError {
     #[error("is missing")]
     RegionMissing(CountryCode),
     /// The country has no such region.
-    #[error("is no {} of {}", .0.row().map_or("region", |row| &row.region_name), .0.row().map_or("it", |row| &row.name))]
+    #[error("is no {} of {}", .0.row().map_or("region", Country::region_name), .0.row().map_or("it", |row| &row.name))]
     Region(CountryCode),
     /// The country's addresses have a postal code.
     #[error("is missing")]
@@ -168,14 +172,7 @@ impl PlaceError {
         match self {
             Self::Country => "a country by its name or its two letters, such as US".to_owned(),
             Self::City => "the city".to_owned(),
-            Self::RegionMissing(country) => country.row().map_or_else(String::new, |row| {
-                format!(
-                    "the {}, such as {}",
-                    row.region_name,
-                    row.regions.first().map_or("", |first| &first.name)
-                )
-            }),
-            Self::Region(country) => country.regions(),
+            Self::RegionMissing(country) | Self::Region(country) => country.regions(),
             Self::PostalMissing(country) | Self::Postal(country) => country
                 .row()
                 .map_or_else(String::new, |row| format!("the {}, such as {}", row.postal_name, row.example)),
@@ -240,9 +237,14 @@ pub fn example(country: CountryCode, region: Option<&str>) -> (String, String) {
 pub fn place(written: Written<'_>) -> Result<Place, PlaceError> {
     let named = country(written.country).ok_or(PlaceError::Country)?;
     let row = named.row().ok_or(PlaceError::Country)?;
-    let (row, region) = match row.state_of.and_then(CountryCode::row) {
-        Some(whole) => (whole, named.as_str()),
-        None => (row, written.region),
+    let (row, region) = match (row.state_of.and_then(CountryCode::row), row.territory(written)) {
+        (Some(whole), _) if whole.find(written.region).is_some_and(|other| other.key != named.as_str()) => {
+            return Err(PlaceError::Region(named));
+        }
+        (Some(whole), _) => (whole, named.as_str()),
+        // What told the territory is no region of it.
+        (None, Some(territory)) => (territory, ""),
+        (None, None) => (row, written.region),
     };
     if row.city == Presence::Required && written.city.trim().is_empty() {
         return Err(PlaceError::City);
@@ -360,8 +362,30 @@ impl Country {
             }
         });
         let named: Vec<String> = named.collect();
+        if named.is_empty() {
+            return format!("nothing there: addresses in {} have none", self.name);
+        }
+        let article = if self.region_name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
         let more = if self.regions.len() > CHOICES { ", …" } else { "" };
-        format!("a {}: {}{more}", self.region_name, named.join(", "))
+        format!("{article} {}: {}{more}", self.region_name, named.join(", "))
+    }
+
+    fn region_name(&self) -> &str {
+        if self.region_name.is_empty() { "region" } else { &self.region_name }
+    }
+
+    /// The territory with taxes of its own that was written as a part of this country: by its name where a region stands, or by
+    /// its postal code.
+    fn territory(&self, written: Written<'_>) -> Option<&'static Self> {
+        let parts = || TABLE.countries.iter().filter(|row| row.part_of == Some(self.code));
+        let is_region = self.find(written.region).is_some() || folded(written.region).chars().count() < 3;
+        let named = country(written.region).filter(|_| !is_region);
+        let by_name = parts().find(|row| Some(row.code) == named);
+        let postal_code = bare(&written.postal_code.to_uppercase());
+        let told = |row: &&Self| row.told_by.as_ref().is_some_and(|pattern| is_like(pattern, &postal_code));
+        // The narrowest pattern tells most.
+        let by_postal_code = || parts().filter(told).min_by_key(|row| row.told_by.as_ref().map(String::len));
+        by_name.or_else(by_postal_code)
     }
 }
 
@@ -407,6 +431,12 @@ mod tests {
             ("Mexico", "Ciudad de Mexico", "06000", is("MX", "CDMX", "06000")),
             ("São Tomé & Príncipe", "", "", is("ST", "", "")),
             ("Trinidad and Tobago", "", "", is("TT", "", "")),
+            ("China", "Beijing", "100096", is("CN", "Beijing Shi", "100096")),
+            ("CN", "北京", "100096", is("CN", "Beijing Shi", "100096")),
+            ("Nigeria", "Lagos State", "", is("NG", "Lagos", "")),
+            ("IT", "Rome", "00144", is("IT", "RM", "00144")),
+            ("IT", "VA", "21100", is("IT", "VA", "21100")),
+            ("EE.UU.", "CA", "90001", is("US", "CA", "90001")),
         ] {
             assert_eq!(at(country, region, postal_code), Ok(found), "{country} {region} {postal_code}");
         }
@@ -423,7 +453,7 @@ mod tests {
         ] {
             let found = Ok(is("US", territory, postal_code));
             assert_eq!(at(territory, "", postal_code), found, "{territory}");
-            assert_eq!(at(name, "anything", postal_code), found, "{name}");
+            assert_eq!(at(name, "San Juan", postal_code), found, "{name}");
             assert_eq!(at("US", name, postal_code), found, "{name}");
             let (code, us): (CountryCode, CountryCode) = (territory.parse().unwrap(), "US".parse().unwrap());
             assert!(covers(&[us], us, territory) && covers(&[code], us, territory), "{territory}");
@@ -444,6 +474,42 @@ mod tests {
     }
 
     #[test]
+    fn a_territory_with_taxes_of_its_own_is_itself_when_it_is_written_as_a_part_of_a_country() {
+        for (country, region, postal_code, territory) in [
+            ("FR", "La Réunion", "97400", "RE"),
+            ("FR", "", "97400", "RE"),
+            ("France", "Guadeloupe", "97110", "GP"),
+            ("FR", "", "97150", "MF"),
+            ("FR", "", "98000", "MC"),
+            ("FR", "", "75001", "FR"),
+            ("GB", "Jersey", "JE2 3AB", "JE"),
+            ("UK", "", "GY1 1AA", "GG"),
+            ("GB", "", "im1 1aa", "IM"),
+            ("GB", "", "EC1Y 8SY", "GB"),
+            ("FI", "Åland", "22100", "AX"),
+            ("FI", "", "00100", "FI"),
+            ("NO", "", "9170", "SJ"),
+            ("CH", "", "9490", "LI"),
+            ("IT", "RN", "47890", "SM"),
+            ("CN", "Hong Kong", "999077", "HK"),
+            ("CN", "Taiwan", "", "TW"),
+        ] {
+            let written = Written { country, region, city: "City", postal_code };
+            let there = match place(written) {
+                Ok(place) => place.country,
+                // Its own addresses have a field that these lack.
+                Err(
+                    PlaceError::RegionMissing(code)
+                    | PlaceError::Postal(code)
+                    | PlaceError::PostalMissing(code),
+                ) => code,
+                Err(other) => panic!("{country} {region} {postal_code}: {other:?}"),
+            };
+            assert_eq!(there.as_str(), territory, "{country} {region} {postal_code}");
+        }
+    }
+
+    #[test]
     fn what_is_not_known_is_asked_for_by_its_field() {
         let code = |text: &str| text.parse::<CountryCode>().unwrap();
         for (country, region, postal_code, error) in [
@@ -459,6 +525,9 @@ mod tests {
             ("CA", "ON", "H3Z 2Y7", PlaceError::PostalElsewhere(code("CA"), "Ontario".to_owned())),
             ("AU", "South Wales", "2000", PlaceError::Region(code("AU"))),
             ("DE", "", "1011", PlaceError::Postal(code("DE"))),
+            ("ES", "Las Palmas", "28001", PlaceError::PostalElsewhere(code("ES"), "Las Palmas".to_owned())),
+            ("ES", "Madrid", "51001", PlaceError::PostalElsewhere(code("ES"), "Madrid".to_owned())),
+            ("PR", "Texas", "00901", PlaceError::Region(code("PR"))),
             ("Puerto Rico", "", "90001", PlaceError::PostalElsewhere(code("US"), "Puerto Rico".to_owned())),
         ] {
             assert_eq!(at(country, region, postal_code), Err(error), "{country} {region} {postal_code}");

@@ -31,6 +31,11 @@ pub(super) fn bare(text: &str) -> String {
     text.chars().filter(|char| char.is_alphanumeric()).collect()
 }
 
+/// Whether the letters and digits of a postal code are like a pattern.
+pub(super) fn is_like(pattern: &str, code: &str) -> bool {
+    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|form| form.is_match(code))
+}
+
 /// Whether a postal code begins as those of a region do.
 pub(super) fn begins_like(pattern: &str, code: &str) -> bool {
     Regex::new(&format!("^(?:{pattern})")).is_ok_and(|begins| begins.is_match(code))

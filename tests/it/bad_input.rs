@@ -298,7 +298,7 @@ async fn a_state_is_taxed_by_whatever_name_and_one_that_is_not_known_is_asked_fo
         assert!(said.contains("CA (California)") && said.contains("PR (Puerto Rico)"), "{state}: {said}");
     }
     let said = client.refuses("create_checkout", order("")).await;
-    assert!(said.contains("fulfillment_address.state is missing. Send the state, such as "), "{said}");
+    assert!(said.contains("fulfillment_address.state is missing. Send a state: AL (Alabama), "), "{said}");
     for (postal_code, problem) in
         [("", "is missing"), ("ABC", "is no ZIP code"), ("10001", "is not in California")]
     {

@@ -26,10 +26,28 @@ STATES_THAT_ARE_COUNTRIES = ["AS", "GU", "MP", "PR", "VI"]
 ASSOCIATED = ["FM", "MH", "PW"]
 
 # Only here is the postal code held against the region: taxes go by the region, and the data is certain.
-REGIONS_BY_POSTAL_CODE = ["US", "CA"]
+REGIONS_BY_POSTAL_CODE = ["US", "CA", "ES"]
+
+# Territories that are written as a part of another country, too, and have taxes of their own: of which country, and the postal
+# codes that tell them there.
+TERRITORIES = {
+    "BL": ("FR", "97133"), "MF": ("FR", "97150"), "GP": ("FR", r"971\d\d"), "MQ": ("FR", r"972\d\d"), "GF": ("FR", r"973\d\d"),
+    "RE": ("FR", r"974\d\d"), "PM": ("FR", r"975\d\d"), "YT": ("FR", r"976\d\d"), "WF": ("FR", r"986\d\d"),
+    "PF": ("FR", r"987\d\d"), "NC": ("FR", r"988\d\d"), "MC": ("FR", r"980\d\d"), "GG": ("GB", "GY.*"), "JE": ("GB", "JE.*"),
+    "IM": ("GB", "IM.*"), "AX": ("FI", r"22\d{3}"), "LI": ("CH", "948[5-9]|949[0-8]"), "SM": ("IT", r"4789\d"),
+    "VA": ("IT", "00120"), "SJ": ("NO", r"917\d"), "HK": ("CN", "999077"), "MO": ("CN", "999078"), "TW": ("CN", None),
+    "AW": ("NL", None), "CW": ("NL", None), "SX": ("NL", None), "BQ": ("NL", None), "GL": ("DK", r"39\d\d"), "FO": ("DK", None),
+}
+
+# Regions of the data that are such territories.
+NO_REGIONS = ["香港", "澳门", "台湾"]
+
+# Words behind the name of a region, which are left out as often as they are written.
+KINDS = ["Province", "State", "Governorate", "City", "County", "Prefecture", "Region", "Sheng", "Shi", "Department", "Oblast", "Krai",
+         "Territory", "D.C."]
 
 COUNTRIES_TOO = {
-    "US": ["USA", "U.S.", "U.S.A.", "America", "United States of America", "the United States"],
+    "US": ["USA", "U.S.", "U.S.A.", "EE.UU.", "America", "United States of America", "the United States"],
     "GB": ["UK", "U.K.", "Great Britain", "Britain", "England", "Scotland", "Wales", "Northern Ireland",
            "United Kingdom of Great Britain and Northern Ireland"],
     "AE": ["UAE", "U.A.E.", "Emirates"],
@@ -45,8 +63,10 @@ COUNTRIES_TOO = {
     "SZ": ["Swaziland"],
     "MM": ["Burma"],
     "CV": ["Cape Verde"],
-    "HK": ["Hong Kong", "Hong Kong SAR"],
-    "MO": ["Macau", "Macao"],
+    "HK": ["Hong Kong", "Hong Kong SAR", "香港"],
+    "DE": ["BRD", "Federal Republic of Germany"],
+    "MO": ["Macau", "Macao", "澳门", "澳門"],
+    "RE": ["La Réunion", "Reunion Island"],
     "TW": ["Taiwan"],
     "VI": ["Virgin Islands", "US Virgin Islands", "U.S. Virgin Islands", "Virgin Islands of the United States"],
     "VG": ["British Virgin Islands"],
@@ -67,10 +87,15 @@ REGIONS_TOO = {
         "AA": ["Armed Forces Americas"], "AE": ["Armed Forces Europe"], "AP": ["Armed Forces Pacific"],
         "CA": ["Calif."], "MA": ["Mass."], "PA": ["Penn.", "Penna."],
     },
-    "CA": {"QC": ["Québec", "PQ"], "NL": ["Newfoundland", "Labrador", "NF"], "PE": ["PEI", "P.E.I.", "Île-du-Prince-Édouard"],
-           "BC": ["Colombie-Britannique"], "NB": ["Nouveau-Brunswick"], "NS": ["Nouvelle-Écosse"],
+    "CA": {"QC": ["Québec", "PQ"], "NL": ["Newfoundland", "Labrador", "NF", "Nfld"], "PE": ["PEI", "P.E.I.", "Île-du-Prince-Édouard"],
+           "ON": ["Ont."], "YT": ["Yukon Territory"], "BC": ["Colombie-Britannique"], "NB": ["Nouveau-Brunswick"], "NS": ["Nouvelle-Écosse"],
            "NT": ["NWT", "Territoires du Nord-Ouest"]},
     "MX": {"CDMX": ["DF", "Distrito Federal", "Mexico City"]},
+    "IT": {"RM": ["Rome"], "MI": ["Milan"], "NA": ["Naples"], "TO": ["Turin"], "FI": ["Florence"], "VE": ["Venice"], "GE": ["Genoa"],
+           "SR": ["Syracuse"], "PD": ["Padua"], "MN": ["Mantua"]},
+    "ES": {"BI": ["Bizkaia", "Biscay"], "SS": ["Gipuzkoa"], "VI": ["Araba"], "TF": ["Tenerife"], "GC": ["Gran Canaria"],
+           "GI": ["Gerona"], "L": ["Lérida"], "C": ["Coruña", "La Coruña"], "PM": ["Mallorca", "Balearic Islands", "Islas Baleares"]},
+    "IN": {"Odisha": ["Orissa"], "Delhi": ["New Delhi"], "Puducherry": ["Pondicherry"], "Uttarakhand": ["Uttaranchal"]},
 }
 
 NAME_OF_REGION = {"state": "state", "province": "province", "prefecture": "prefecture", "county": "county", "emirate": "emirate",
@@ -102,6 +127,8 @@ def regions(code, row):
     columns = [split(row, name, len(keys)) for name in ("sub_names", "sub_lnames", "sub_isoids", "sub_zips", "sub_zipexs")]
     found = []
     for key, name, latin, iso, zips, examples in zip(keys, *columns):
+        if key in NO_REGIONS:
+            continue
         if code == "US" and key in ASSOCIATED:
             continue
         shown = next(text for text in (latin, name, key) if text and is_latin(text) or text == key)
@@ -113,6 +140,10 @@ def regions(code, row):
             more |= {key.rstrip("都府県"), f"{latin} Prefecture", f"{latin}-{suffix}" if suffix else ""}
         if code == "IE":
             more |= {key.removeprefix("Co. "), "County " + key.removeprefix("Co. ")}
+        if code == "CN":
+            more.add(re.sub("(省|市|自治区|壮族自治区|回族自治区|维吾尔自治区)$", "", key))
+        more |= {text.removesuffix(kind).strip() for text in more | {shown} for kind in KINDS if text.endswith(f" {kind}")}
+        more.add(f"{shown} {NAME_OF_REGION.get(row.get('state_name_type', 'province'), 'region').capitalize()}")
         more |= set(REGIONS_TOO.get(code, {}).get(written, []))
         region = {"key": written, "name": shown}
         names = sorted({text for text in more if text and folded(text) not in (folded(written), folded(shown))})
@@ -120,17 +151,17 @@ def regions(code, row):
             region["names"] = names
         if zips and code in REGIONS_BY_POSTAL_CODE:
             region["postal"] = zips
-            region["example"] = example(zips, examples.split(",")[0])
+            region["example"] = example(zips, examples.split(",")[0], "A1A 1A1" if code == "CA" else "00001")
         found.append(region)
     return drop_ambiguous(found)
 
 
-def example(pattern, given):
+def example(pattern, given, rest):
     """A postal code of a region: the one that is given, or one that is made of how they begin."""
     if given:
         return given
     begins = re.sub(r"\[(.).*?\]", r"\1", pattern.split("|")[0])
-    return begins + "A1A 1A1"[len(begins):]
+    return begins + rest[len(begins):]
 
 
 def drop_ambiguous(places):
@@ -212,6 +243,9 @@ def main():
     for place in places:
         if place["code"] in STATES_THAT_ARE_COUNTRIES:
             place["state_of"] = "US"
+        if place["code"] in TERRITORIES:
+            place["part_of"], postal = TERRITORIES[place["code"]]
+            place |= {"told_by": postal} if postal else {}
     print("[\n" + ",\n".join("  " + json.dumps(place, ensure_ascii=False) for place in places) + "\n]")
 
 
