@@ -136,7 +136,7 @@ fn heard(mut request: Request, connection: &Rc<Connection>) -> Request {
             });
             Payload::Stream { payload: Box::pin(body.chain(end)) }
         }
-        whole => {
+        whole @ (Payload::None | Payload::H1 { .. } | Payload::Stream { .. }) => {
             connection.stops_waiting();
             whole
         }
