@@ -1,8 +1,8 @@
 //! The connections of one worker. When they are as many as it may have, one that waits for its client gives way.
 //!
 //! A connection waits for its client until a request has come whole, and again once it is answered. The one that gives
-//! way is of the network that has the most of them waiting, and of these the one that has waited longest: whoever opens
-//! many closes their own. A connection whose request is being answered never gives way. Where all are being answered when
+//! way is of the network that has the most of them waiting; of these one that was never answered comes first, and then the one
+//! that has waited longest. Whoever opens many closes their own, and connections that were of use are kept. A connection whose request is being answered never gives way. Where all are being answered when
 //! the last place is filled, the first that is answered is not kept.
 
 use std::cell::{Cell, RefCell};
@@ -10,8 +10,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use futures_util::future::AbortHandle;
+
+/// How often it is told, at most, that connections give way.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// The connections of a worker, which has one thread.
 pub(super) struct Connections {
@@ -24,18 +28,25 @@ pub(super) struct Connections {
 #[derive(Default)]
 struct Open {
     closing: HashMap<u64, AbortHandle>,
-    /// Those that wait, of each network: since when, and which.
-    waiting: HashMap<IpAddr, BTreeMap<u64, u64>>,
-    /// The networks of those that wait: how many wait, and since when the first.
-    networks: BTreeSet<(usize, Reverse<u64>, IpAddr)>,
+    /// Those that wait, of each network, the one that gives way first; and which.
+    waiting: HashMap<IpAddr, BTreeMap<Wait, u64>>,
+    /// The networks of those that wait: how many wait, and the first of them.
+    networks: BTreeSet<(usize, Reverse<Wait>, IpAddr)>,
+    /// How many have given way since that was told, and when it was.
+    gave_way: u64,
+    told: Option<Instant>,
 }
+
+/// A wait for a client: whether the connection was answered before, and since when.
+type Wait = (bool, u64);
 
 /// One connection, for as long as it is open.
 pub(super) struct Connection {
     id: u64,
     network: IpAddr,
-    /// Since when it waits for its client; `None` while its request is being answered.
-    waits: Cell<Option<u64>>,
+    /// Its wait for its client; `None` while its request is being answered.
+    waits: Cell<Option<Wait>>,
+    was_answered: Cell<bool>,
     all: Rc<Connections>,
 }
 
@@ -47,8 +58,13 @@ impl Connections {
 
     /// Takes a connection in; `closing` closes it. If it fills the last place, another one makes room for the next.
     pub(super) fn admit(self: &Rc<Self>, network: IpAddr, closing: AbortHandle) -> Rc<Connection> {
-        let connection =
-            Connection { id: self.next(), network, waits: Cell::new(None), all: Rc::clone(self) };
+        let connection = Connection {
+            id: self.next(),
+            network,
+            waits: Cell::new(None),
+            was_answered: Cell::new(false),
+            all: Rc::clone(self),
+        };
         let full = {
             let mut open = self.open.borrow_mut();
             open.closing.insert(connection.id, closing);
@@ -67,10 +83,14 @@ impl Connections {
 
     /// Closes the connection that gives way, if any waits. Its place is free when its future has been dropped.
     fn make_room(&self) {
-        let open = self.open.borrow();
+        let mut open = self.open.borrow_mut();
         let first = open.networks.last().and_then(|(_, _, network)| open.waiting[network].values().next());
-        if let Some(closing) = first.and_then(|id| open.closing.get(id)) {
-            closing.abort();
+        let Some(closing) = first.and_then(|id| open.closing.get(id)) else { return };
+        closing.abort();
+        open.gave_way += 1;
+        if open.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            tracing::warn!(closed = open.gave_way, limit = self.most, "connections_gave_way");
+            (open.gave_way, open.told) = (0, Some(Instant::now()));
         }
     }
 
@@ -82,9 +102,9 @@ impl Connections {
 
 impl Open {
     /// Changes who waits of a network, and where the network stands among the others.
-    fn change(&mut self, network: IpAddr, change: impl FnOnce(&mut BTreeMap<u64, u64>)) {
+    fn change(&mut self, network: IpAddr, change: impl FnOnce(&mut BTreeMap<Wait, u64>)) {
         let waiting = self.waiting.entry(network).or_default();
-        let place = |waiting: &BTreeMap<u64, u64>| {
+        let place = |waiting: &BTreeMap<Wait, u64>| {
             waiting.keys().next().map(|since| (waiting.len(), Reverse(*since), network))
         };
         if let Some(before) = place(waiting) {
@@ -106,24 +126,25 @@ impl Connection {
     /// From now on it waits for its client.
     pub(super) fn waits_for_its_client(&self) {
         self.stops_waiting();
-        let since = self.all.next();
-        self.waits.set(Some(since));
+        let wait = (self.was_answered.get(), self.all.next());
+        self.waits.set(Some(wait));
         self.all.open.borrow_mut().change(self.network, |waiting| {
-            waiting.insert(since, self.id);
+            waiting.insert(wait, self.id);
         });
     }
 
     /// Its request is answered. `false` where no place is free, so that it is not kept for another.
     pub(super) fn is_answered(&self) -> bool {
+        self.was_answered.set(true);
         self.waits_for_its_client();
         !self.all.is_full(&self.all.open.borrow())
     }
 
     /// From now on its request is being answered.
     pub(super) fn stops_waiting(&self) {
-        if let Some(since) = self.waits.take() {
+        if let Some(wait) = self.waits.take() {
             self.all.open.borrow_mut().change(self.network, |waiting| {
-                waiting.remove(&since);
+                waiting.remove(&wait);
             });
         }
     }
@@ -166,6 +187,18 @@ mod tests {
         drop(second);
         let fourth = client(&all, "192.0.2.1");
         assert_eq!(closed(&[&first, &third, &fourth]), [true, false, false]);
+    }
+
+    #[test]
+    fn a_connection_that_was_answered_gives_way_after_those_that_never_were() {
+        let all = Connections::up_to(3);
+        let (kept, silent) = (client(&all, "192.0.2.1"), client(&all, "192.0.2.1"));
+        kept.connection.stops_waiting();
+        assert!(kept.connection.is_answered());
+        for _ in 0..5 {
+            let another = client(&all, "192.0.2.1");
+            assert_eq!(closed(&[&kept, &silent, &another]), [false, true, false]);
+        }
     }
 
     #[test]
