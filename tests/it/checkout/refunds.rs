@@ -102,10 +102,8 @@ fn the_last_cent_of_an_order_can_go_back_and_no_cent_more() {
         assert!(sends(&bench), "{reference}: {:?}", bench.effects);
         let amount = Money::new(amount, shop::usd());
         let id = format!("re_{reference}");
-        answered(
-            &mut bench,
-            RefundAnswer::Made(RefundSeen { amount, ..seen_refund(&id, RefundStatus::Succeeded, bench.now) }),
-        );
+        let made = RefundSeen { amount, ..seen_refund(&id, RefundStatus::Succeeded, bench.now) };
+        answered(&mut bench, RefundAnswer::Made(made));
     }
     assert_eq!(bench.session().book.refunded(), total);
     let more = bench.ask(some("more", 1));
