@@ -36,7 +36,8 @@ pub(super) fn looks(bench: &Bench) -> bool {
 }
 
 pub(super) fn answered(bench: &mut Bench, answer: RefundAnswer) {
-    bench.see_order(OrderSeen::Asked { number: RefundNumber(1), answer });
+    let number = bench.session().book.asking().map_or(RefundNumber(1), |(number, _)| number);
+    bench.see_order(OrderSeen::Asked { number, answer });
 }
 
 pub(super) fn refused(stored: bool) -> RefundAnswer {
