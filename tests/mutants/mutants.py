@@ -152,7 +152,10 @@ class Build:
             started = time.monotonic()
             whole, told = self.cargo("build", "--lib")
             if whole:
-                _, told = self.cargo("test", "--no-run", "--lib", "--test", "it")
+                built, told = self.cargo("test", "--no-run", "--lib", "--test", "it")
+                if not built:
+                    rendered = [one["message"]["rendered"] for one in told if one["reason"] == "compiler-message"]
+                    sys.exit("the tests do not compile:\n" + "\n".join(rendered[:5]))
                 say(f"build {turn}: {len(self.mutants())} mutants compiled, {time.monotonic() - started:.0f} s")
                 artifacts = [message for message in told if message.get("executable") and message["profile"]["test"]]
                 return {"it" if one["target"]["name"] == "it" else "lib": one["executable"] for one in artifacts}

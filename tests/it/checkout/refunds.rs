@@ -36,7 +36,8 @@ pub(super) fn looks(bench: &Bench) -> bool {
 }
 
 pub(super) fn answered(bench: &mut Bench, answer: RefundAnswer) {
-    bench.see_order(OrderSeen::Asked { number: RefundNumber(1), answer });
+    let number = bench.session().book.asking().map_or(RefundNumber(1), |(number, _)| number);
+    bench.see_order(OrderSeen::Asked { number, answer });
 }
 
 pub(super) fn refused(stored: bool) -> RefundAnswer {
@@ -102,10 +103,8 @@ fn the_last_cent_of_an_order_can_go_back_and_no_cent_more() {
         assert!(sends(&bench), "{reference}: {:?}", bench.effects);
         let amount = Money::new(amount, shop::usd());
         let id = format!("re_{reference}");
-        answered(
-            &mut bench,
-            RefundAnswer::Made(RefundSeen { amount, ..seen_refund(&id, RefundStatus::Succeeded, bench.now) }),
-        );
+        let made = RefundSeen { amount, ..seen_refund(&id, RefundStatus::Succeeded, bench.now) };
+        answered(&mut bench, RefundAnswer::Made(made));
     }
     assert_eq!(bench.session().book.refunded(), total);
     let more = bench.ask(some("more", 1));
