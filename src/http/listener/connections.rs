@@ -10,9 +10,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::AbortHandle;
+use tokio::time::Instant;
 
 /// How often it is told, at most, that connections give way.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
