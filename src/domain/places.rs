@@ -10,7 +10,7 @@ use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::address::CountryCode;
-use super::postal_codes::{PostalForm, bare, begins_like, is_like};
+use super::postal_codes::{Beginning, PostalForm, bare};
 
 /// How many choices a message names.
 const CHOICES: usize = 65;
@@ -39,9 +39,12 @@ pub struct Country {
     /// As a part of which country it is written, too, though it has taxes of its own.
     part_of: Option<CountryCode>,
     /// The postal codes that tell it there.
-    told_by: Option<String>,
+    told_by: Option<Beginning>,
     #[serde(skip)]
     postal_form: OnceLock<Option<PostalForm>>,
+    /// The regions by every name, in the form in which names are compared.
+    #[serde(skip)]
+    regions_by_name: OnceLock<HashMap<String, usize>>,
 }
 
 /// A state, province, prefecture or county.
@@ -53,7 +56,7 @@ pub struct Region {
     #[serde(default)]
     names: Vec<String>,
     /// How its postal codes begin, where that is certain.
-    postal: Option<String>,
+    postal: Option<Beginning>,
     /// One of them.
     #[serde(default)]
     example: String,
@@ -300,15 +303,23 @@ impl Country {
     }
 
     fn find(&self, text: &str) -> Option<&Region> {
-        let wanted = folded(text);
-        // The letters of one are never taken for a further name of another.
-        let is = |of: fn(&Region) -> &str| self.regions.iter().find(|region| folded(of(region)) == wanted);
-        let further =
-            || self.regions.iter().find(|region| region.names.iter().any(|name| folded(name) == wanted));
-        if wanted.is_empty() {
+        if self.regions.is_empty() || text.is_empty() {
             return None;
         }
-        is(|region| &region.key).or_else(|| is(|region| &region.name)).or_else(further)
+        self.regions.get(*self.regions_by_name.get_or_init(|| self.every_region()).get(&folded(text))?)
+    }
+
+    /// The letters of one are never taken for a name of another.
+    fn every_region(&self) -> HashMap<String, usize> {
+        let regions = || self.regions.iter().enumerate();
+        let keys = regions().map(|(at, region)| (&region.key, at));
+        let names = regions().map(|(at, region)| (&region.name, at));
+        let further = regions().flat_map(|(at, region)| region.names.iter().map(move |name| (name, at)));
+        let mut by_name = HashMap::new();
+        for (name, at) in keys.chain(names).chain(further) {
+            by_name.entry(folded(name)).or_insert(at);
+        }
+        by_name
     }
 
     fn region(&'static self, text: &str) -> Result<Found, PlaceError> {
@@ -341,7 +352,7 @@ impl Country {
         };
         let begins = region.and_then(|region| Some((region, region.postal.as_ref()?)));
         match begins {
-            Some((region, begins)) if !begins_like(begins, &known) => {
+            Some((region, begins)) if !begins.fits(&known) => {
                 Err(PlaceError::PostalElsewhere(self.code, region.name.clone()))
             }
             Some(_) | None => Ok(code),
@@ -382,9 +393,10 @@ impl Country {
         let named = country(written.region).filter(|_| !is_region);
         let by_name = parts().find(|row| Some(row.code) == named);
         let postal_code = bare(&written.postal_code.to_uppercase());
-        let told = |row: &&Self| row.told_by.as_ref().is_some_and(|pattern| is_like(pattern, &postal_code));
-        // The narrowest pattern tells most.
-        let by_postal_code = || parts().filter(told).min_by_key(|row| row.told_by.as_ref().map(String::len));
+        let told = |row: &&Self| row.told_by.as_ref().is_some_and(|told| told.fits(&postal_code));
+        // The narrowest tells most.
+        let by_postal_code =
+            || parts().filter(told).min_by_key(|row| row.told_by.as_ref().map(Beginning::width));
         by_name.or_else(by_postal_code)
     }
 }

@@ -3,7 +3,10 @@
 //! Only letters and digits are compared: people leave out what stands between the parts, write something else there, or put
 //! the country's letters before the code.
 
+use std::sync::OnceLock;
+
 use regex_lite::Regex;
+use serde::Deserialize;
 
 use super::address::CountryCode;
 
@@ -31,14 +34,34 @@ pub(super) fn bare(text: &str) -> String {
     text.chars().filter(|char| char.is_alphanumeric()).collect()
 }
 
-/// Whether the letters and digits of a postal code are like a pattern.
-pub(super) fn is_like(pattern: &str, code: &str) -> bool {
-    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|form| form.is_match(code))
+/// How the postal codes of a region or territory begin. It is read once, when an address is first held against it.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+pub(super) struct Beginning {
+    pattern: String,
+    form: OnceLock<Option<Regex>>,
 }
 
-/// Whether a postal code begins as those of a region do.
-pub(super) fn begins_like(pattern: &str, code: &str) -> bool {
-    Regex::new(&format!("^(?:{pattern})")).is_ok_and(|begins| begins.is_match(code))
+impl From<String> for Beginning {
+    fn from(pattern: String) -> Self {
+        Self { pattern, form: OnceLock::new() }
+    }
+}
+
+impl Beginning {
+    /// Whether the letters and digits of a postal code begin so.
+    pub(super) fn fits(&self, code: &str) -> bool {
+        self.form().is_some_and(|form| form.is_match(code))
+    }
+
+    /// How narrow it is: a code that is written out is shorter than a pattern for many.
+    pub(super) const fn width(&self) -> usize {
+        self.pattern.len()
+    }
+
+    fn form(&self) -> Option<&Regex> {
+        self.form.get_or_init(|| Regex::new(&format!("^(?:{})", self.pattern)).ok()).as_ref()
+    }
 }
 
 fn begins_with_digit(text: &str) -> bool {

@@ -167,7 +167,6 @@ impl Driver {
 
     fn given_up(&mut self, gone: RequestId) {
         self.queue.retain(|task| !task.is_of(gone));
-        self.stuck.retain(|task| !task.is_of(gone));
         self.gathering.retain(|(_, task)| !task.is_of(gone));
         self.waiting.retain(|(_, request)| *request != gone);
         self.parked.retain(|(_, task)| !task.is_of(gone));

@@ -55,10 +55,6 @@ impl Stuck {
         self.0.iter().map(|(_, task)| task)
     }
 
-    pub(super) fn retain(&mut self, keep: impl Fn(&Task) -> bool) {
-        self.0.retain(|(_, task)| keep(task));
-    }
-
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
