@@ -3,6 +3,7 @@
 mod absence;
 mod agreement;
 mod callers;
+mod clock;
 mod decided;
 mod goods;
 mod hints;

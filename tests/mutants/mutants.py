@@ -201,7 +201,10 @@ class Build:
         if kind == "m":
             return {inner.number}
         if kind == "f":
-            return set(file.of_function.get(inner.number, [])) - self.dropped
+            # A return that a switch may skip is the usual reason for an error of borrowing, or of what is initialised.
+            numbers = set(file.of_function.get(inner.number, [])) - self.dropped
+            returns = {m.number for m in file.mutants if m.number in numbers and m.mutated == "(no return)"}
+            return returns or numbers
         # The mutated branches of this very switch: those that are in no smaller one.
         switches = [one for one in spans if one.kind == "s" and one != inner and within(inner, one.start, one.end)]
         branches = [one for one in spans if one.kind == "m" and within(inner, one.start, one.end)]

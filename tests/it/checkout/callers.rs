@@ -357,3 +357,56 @@ fn a_suspended_shop_begins_nothing_and_ends_what_it_has_begun() {
     bench.see(Seen::Page(paid));
     assert!(matches!(bench.session().state, State::Completed { .. }));
 }
+
+#[test]
+fn sixty_four_callers_wait_for_one_attempt_and_the_next_hears_at_once_that_it_is_under_way() {
+    let (mut bench, paying) = Bench::charging();
+    let repeats: Vec<_> = (1..64).map(|_| bench.pay("spt_first0001")).collect();
+    assert!(repeats.iter().all(|repeat| bench.waits(*repeat)));
+    let one_more = bench.pay("spt_first0001");
+    let answer = bench.answer(one_more).unwrap();
+    assert!(answer.order.is_none() && matches!(answer.session.state, State::Charging(_)));
+    bench.see(succeeded(&bench));
+    for caller in repeats.into_iter().chain([paying]) {
+        assert!(bench.answer(caller).unwrap().order.is_some());
+    }
+}
+
+#[test]
+fn of_two_callers_who_wait_for_one_attempt_the_one_who_leaves_hears_nothing() {
+    for leaves_first in [false, true] {
+        let (mut bench, first) = Bench::charging();
+        let second = bench.pay("spt_first0001");
+        let (leaves, stays) = if leaves_first { (first, second) } else { (second, first) };
+        bench.feed(Input::GivenUp(leaves));
+        bench.see(succeeded(&bench));
+        assert!(bench.waits(leaves), "leaves first: {leaves_first}");
+        assert!(bench.answer(stays).unwrap().order.is_some(), "leaves first: {leaves_first}");
+        assert!(bench.driver.is_idle());
+    }
+}
+
+#[test]
+fn of_two_callers_whose_tokens_are_read_the_one_who_leaves_is_not_charged() {
+    let mut bench = Bench::ready();
+    let (leaves, stays) = (bench.pay("spt_first0001"), bench.pay("spt_second002"));
+    bench.feed(Input::GivenUp(leaves));
+    for _ in 0..2 {
+        bench.tell_token(Ok(bench.good_facts()));
+    }
+    assert_eq!(bench.attempts.len(), 1);
+    bench.see(succeeded(&bench));
+    assert!(bench.waits(leaves) && bench.answer(stays).unwrap().order.is_some());
+}
+
+#[test]
+fn a_repeat_of_a_payment_that_a_process_before_began_has_it_gone_on_with() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown::default()));
+    bench.pass(Span::seconds(1));
+    bench.driver = Driver::new(bench.id.clone());
+    let repeat = bench.pay("spt_first0001");
+    assert!(bench.waits(repeat) && matches!(bench.effects[..], [Effect::Charge(_)]), "{:?}", bench.effects);
+    bench.see(succeeded(&bench));
+    assert!(bench.answer(repeat).unwrap().order.is_some());
+}

@@ -12,7 +12,7 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 
 use merchant_gateway::protocol::apps::messages::of_session;
 
-use crate::support::bench::Bench;
+use crate::support::bench::{Bench, NextCommit};
 use crate::support::shop;
 
 use super::{Named, charged_by, declined, fails_until_frozen, frozen, nothing_known, succeeded};
@@ -221,4 +221,16 @@ fn a_timeline_tells_each_state_attempt_answer_and_decision_in_order() {
     assert!((5..25).contains(&tries), "a day of failed readings is told in a few lines: {tries}");
     let others: Vec<&String> = told.iter().filter(|entry| !entry.contains("not read")).collect();
     insta::assert_json_snapshot!(others);
+}
+
+#[test]
+fn a_decision_that_loses_its_commit_to_another_change_reads_the_payment_once_more() {
+    let mut bench = frozen();
+    let deciding = bench.ask(not_charged(false));
+    bench.next_commit = NextCommit::Conflicts;
+    bench.verify(Seen::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
+    assert!(bench.waits(deciding) && bench.verifications.len() == 1, "what was seen is old");
+    bench.verify(succeeded(&bench));
+    assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))));
+    assert!(matches!(bench.session().state, State::Frozen { .. }));
 }

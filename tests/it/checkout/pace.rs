@@ -22,15 +22,15 @@ use super::refunds::{answered, asking, seen_refund};
 use super::{declined, frozen, nothing_known, succeeded};
 
 /// A session that waits for Stripe.
-struct Case {
-    name: &'static str,
-    make: fn() -> Bench,
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) make: fn() -> Bench,
     /// Ends the oldest effect, in a way that decides nothing.
-    answer: fn(&mut Bench),
+    pub(super) answer: fn(&mut Bench),
     /// The most requests in the first hour, and in each hour after the second.
     most: (usize, usize),
     /// The longest time without a request while it is undecided.
-    longest: Span,
+    pub(super) longest: Span,
 }
 
 const DAY: Span = Span::hours(24);
@@ -38,7 +38,7 @@ const DAY: Span = Span::hours(24);
 /// How long each is watched.
 const WATCHED: Span = Span::hours(20);
 
-fn unread(bench: &mut Bench) {
+pub(super) fn unread(bench: &mut Bench) {
     match bench.effects[0] {
         Effect::Order(OrderEffect::Read { .. }) => bench.see_order(OrderSeen::Unread),
         Effect::Order(OrderEffect::Refund(number)) => {
@@ -120,16 +120,16 @@ fn incomplete(bench: &mut Bench) {
     bench.see_order(OrderSeen::Read { refunds: vec![], disputes: None, asked, complete: false });
 }
 
-fn decided_unread() -> Bench {
+pub(super) fn decided_unread() -> Bench {
     let mut bench = frozen();
     bench.ask(Command::Decide(Decision::NotCharged { override_unread: true }));
     bench.verify(Seen::Unread);
     bench
 }
 
-const MINUTE: Span = Span::minutes(1);
+pub(super) const MINUTE: Span = Span::minutes(1);
 
-const CASES: [Case; 19] = [
+pub(super) const CASES: [Case; 19] = [
     Case {
         name: "a charge that is not heard of",
         make: || Bench::charging().0,
@@ -288,7 +288,7 @@ const CASES: [Case; 19] = [
 ];
 
 /// Those that are sent, looked for, or called unpaid, by way of several kinds of requests.
-const MORE: [Case; 5] = [
+pub(super) const MORE: [Case; 5] = [
     Case {
         name: "a refund that is not heard of",
         make: || asking().0,
