@@ -119,6 +119,7 @@ class Build:
             following = self.files[path].next
         self.count = following
         self.spans = {}
+        self.eased: set[tuple[str, int]] = set()
         copy_tree({"src/lib.rs", *self.files})
         lib = (ROOT / "src/lib.rs").read_bytes().decode()
         put(TREE / "src/lib.rs", (PREAMBLE + lib + RUNTIME.replace("COUNT", str(self.count))).encode())
@@ -162,6 +163,7 @@ class Build:
             errors = [message["message"] for message in told if message["reason"] == "compiler-message"]
             errors = [error for error in errors if error["level"] == "error" and error["spans"]]
             before = (len(self.dropped), len(self.const_names))
+            self.eased = set()
             for error in errors:
                 out = set(self.dropped)
                 self.leave_out(error)
@@ -204,7 +206,11 @@ class Build:
             # A return that a switch may skip is the usual reason for an error of borrowing, or of what is initialised.
             numbers = set(file.of_function.get(inner.number, [])) - self.dropped
             returns = {m.number for m in file.mutants if m.number in numbers and m.mutated == "(no return)"}
-            return returns or numbers
+            function = (file.path, inner.number)
+            if returns:
+                self.eased.add(function)
+            # What else is wrong with a function may come of the same.
+            return returns or (set() if function in self.eased else numbers)
         # The mutated branches of this very switch: those that are in no smaller one.
         switches = [one for one in spans if one.kind == "s" and one != inner and within(inner, one.start, one.end)]
         branches = [one for one in spans if one.kind == "m" and within(inner, one.start, one.end)]
