@@ -51,3 +51,60 @@ impl ShippingRule {
         Some((day(earliest), day(latest)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn rule(countries: &[&str]) -> ShippingRule {
+        let usd = "usd".parse().unwrap();
+        ShippingRule {
+            id: "standard".parse().unwrap(),
+            title: "Standard".to_owned(),
+            carrier: String::new(),
+            price: Money::new(500, usd),
+            countries: countries.iter().map(|country| country.parse().unwrap()).collect(),
+            free_over: Some(Money::new(5_000, usd)),
+            days: Some((3, 5)),
+        }
+    }
+
+    fn address(country: &str) -> Address {
+        Address {
+            name: "Ada Lovelace".to_owned(),
+            line_one: "12 Mill Lane".to_owned(),
+            line_two: None,
+            city: "Springfield".to_owned(),
+            state: "CA".to_owned(),
+            country: country.parse().unwrap(),
+            postal_code: "90001".to_owned(),
+            phone_number: None,
+        }
+    }
+
+    #[test]
+    fn an_option_goes_where_it_says_and_everywhere_where_it_says_nothing() {
+        assert!(rule(&["US"]).serves(&address("US")) && !rule(&["US"]).serves(&address("CA")));
+        assert!(rule(&[]).serves(&address("US")) && rule(&[]).serves(&address("CA")));
+    }
+
+    #[test]
+    fn an_option_costs_nothing_from_its_threshold_on() {
+        for (goods, price) in [(4_999, 500), (5_000, 0), (5_001, 0)] {
+            assert_eq!(
+                rule(&[]).price_for(Money::new(goods, "usd".parse().unwrap())).minor,
+                price,
+                "{goods}"
+            );
+        }
+    }
+
+    #[test]
+    fn goods_arrive_between_the_earliest_and_the_latest_day() {
+        let days = |count: i64| Timestamp::from_seconds(NOW.as_seconds() + count * 86_400);
+        assert_eq!(rule(&[]).delivery(NOW), Some((days(3), days(5))));
+        assert_eq!(ShippingRule { days: None, ..rule(&[]) }.delivery(NOW), None);
+    }
+}

@@ -496,4 +496,19 @@ mod tests {
         pace.limited(None, now);
         assert_eq!(pace.closed_until.duration_since(now).as_secs(), 1);
     }
+
+    #[test]
+    fn what_is_not_urgent_leaves_places_at_stripe_to_what_is() {
+        for (reading, places) in [
+            (Reading::Charge, 0),
+            (Reading::AwaitedPage, 0),
+            (Reading::Page, 2),
+            (Reading::Refund, 0),
+            (Reading::Order, 1),
+            (Reading::Listing, 0),
+        ] {
+            assert_eq!(reading.leaves_places(), places, "{reading:?}");
+            assert!(places < reading.lane().at_once(), "{reading:?} has a place of its own");
+        }
+    }
 }

@@ -120,3 +120,43 @@ impl From<&TransportError> for Noted {
         Self { address, cause: Some(cause), ..Self::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, body: &str) -> Reply {
+        Reply {
+            status,
+            body: body.as_bytes().to_vec(),
+            clock_agrees: true,
+            request_id: None,
+            retry_after: None,
+            should_retry: None,
+            replayed: false,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_noted_with_its_code_and_with_what_was_wrong_with_it() {
+        let error =
+            r#"{ "error": { "type": "card_error", "code": "card_declined", "decline_code": "fraudulent" } }"#;
+        for (status, code, cause) in [
+            (200, None, None),
+            (299, None, None),
+            (300, None, Some("Stripe answered with status 300")),
+            (399, None, Some("Stripe answered with status 399")),
+            (400, Some("card_declined"), Some("Stripe answered with status 400")),
+            (500, Some("card_declined"), Some("Stripe answered with status 500")),
+        ] {
+            let noted = Noted::of(&reply(status, error));
+            assert_eq!((noted.status, noted.code.as_deref()), (Some(status), code));
+            assert_eq!(noted.decline_code.as_deref(), code.map(|_| "fraudulent"), "{status}");
+            assert_eq!(noted.cause.as_deref(), cause, "{status}");
+        }
+        let typed = Noted::of(&reply(400, r#"{ "error": { "type": "invalid_request_error" } }"#));
+        assert_eq!(typed.code.as_deref(), Some("invalid_request_error"), "where there is no code");
+        let differs = Noted::of(&Reply { clock_agrees: false, ..reply(200, "{}") });
+        assert_eq!(differs.cause.as_deref(), Some("Stripe's clock differs from this machine's"));
+    }
+}

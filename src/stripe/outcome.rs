@@ -396,4 +396,24 @@ mod tests {
         let conflict = json!({ "error": { "type": "idempotency_error" } });
         assert_eq!(of_charge(&reply(400, &conflict)), Seen::IdempotencyConflict);
     }
+
+    #[test]
+    fn a_bank_that_wants_the_shopper_to_confirm_says_so_by_either_code() {
+        let authentication = "authentication_required";
+        for (code, decline_code, requires_3ds) in [
+            (Some(authentication), None, true),
+            (None, Some(authentication), true),
+            (Some("card_declined"), Some(authentication), true),
+            (Some(authentication), Some("generic_decline"), true),
+            (Some(authentication), Some(authentication), true),
+            (Some("card_declined"), Some("generic_decline"), false),
+            (Some("card_declined"), None, false),
+            (None, None, false),
+        ] {
+            let error = json!({ "type": "card_error", "code": code, "decline_code": decline_code });
+            let seen = of_charge(&reply(402, &json!({ "error": error })));
+            let Seen::Declined { requires_3ds: found, .. } = seen else { panic!("{seen:?}") };
+            assert_eq!(found, requires_3ds, "{code:?}, {decline_code:?}");
+        }
+    }
 }

@@ -349,4 +349,62 @@ mod tests {
         assert_eq!(methods(&[Link]), ["link"]);
         assert_eq!(methods(&[]), ["card"]);
     }
+
+    #[test]
+    fn a_line_of_one_thing_has_its_name_alone() {
+        let one = Row::of_line(&line(1, 500));
+        assert_eq!((one.quantity, one.price_data.unit_amount), (1, 500));
+        assert_eq!(one.price_data.product_data.name, "Mug");
+    }
+
+    /// A page as Stripe shows it, with some parts in other words.
+    fn shown(changes: &serde_json::Value) -> CheckoutSession {
+        let mut page = serde_json::json!({
+            "id": "cs_test_1", "status": "complete", "payment_status": "paid", "livemode": false,
+            "amount_total": 500, "currency": "usd", "url": null, "payment_intent": "pi_1",
+            "metadata": { SESSION_KEY: "chk_1", MERCHANT_KEY: "shop" },
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            page[name] = value.clone();
+        }
+        serde_json::from_value(page).unwrap()
+    }
+
+    #[test]
+    fn a_page_is_a_merchants_that_names_it_and_a_checkout() {
+        let shop: MerchantId = "shop".parse().unwrap();
+        for (metadata, is_of) in [
+            (serde_json::json!({ SESSION_KEY: "chk_1", MERCHANT_KEY: "shop" }), true),
+            (serde_json::json!({ SESSION_KEY: "chk_1", MERCHANT_KEY: "other" }), false),
+            (serde_json::json!({ SESSION_KEY: "chk_1" }), false),
+            (serde_json::json!({ MERCHANT_KEY: "shop" }), false),
+            (serde_json::json!({}), false),
+            (serde_json::json!(null), false),
+        ] {
+            assert_eq!(shown(&serde_json::json!({ "metadata": metadata })).is_of(&shop), is_of, "{metadata}");
+        }
+    }
+
+    #[test]
+    fn what_a_shopper_left_blank_on_the_page_is_not_told() {
+        let told = serde_json::json!({ "name": "Ada", "email": " ", "phone": "" });
+        let seen = shown(&serde_json::json!({ "customer_details": told })).seen().unwrap();
+        let expected = Buyer { name: Some("Ada".to_owned()), ..Buyer::default() };
+        assert_eq!(seen.buyer, expected);
+        assert_eq!(shown(&serde_json::json!({})).seen().unwrap().buyer, Buyer::default());
+    }
+
+    #[test]
+    fn a_page_tells_of_its_payment_and_where_that_stands_if_it_was_read_whole() {
+        let payment = serde_json::json!({
+            "id": "pi_2", "status": "processing", "amount": 500, "currency": "usd", "livemode": false, "created": 1,
+            "metadata": {},
+        });
+        let intent =
+            |payment| shown(&serde_json::json!({ "payment_intent": payment })).seen().unwrap().intent;
+        assert_eq!(intent(serde_json::json!("pi_1")), Some(("pi_1".parse().unwrap(), None)));
+        let processing = Some(crate::domain::checkout::attempt::IntentStatus::Processing);
+        assert_eq!(intent(payment), Some(("pi_2".parse().unwrap(), processing)));
+        assert_eq!(intent(serde_json::json!(null)), None);
+    }
 }

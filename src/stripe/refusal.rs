@@ -193,4 +193,25 @@ mod tests {
         assert_eq!(permission(sentence).as_deref(), Some("rak_payment_intent_write"));
         assert_eq!(permission("Invalid API Key provided: sk_test_****abcd"), None);
     }
+
+    #[test]
+    fn a_429_for_a_lock_says_nothing_of_how_many_requests_there_are() {
+        let (sender, heard) = std::sync::mpsc::channel();
+        let watch = KeyWatch::new(move |news| sender.send(news).unwrap());
+        for (code, limited) in [("lock_timeout", false), ("rate_limit", true)] {
+            let reply = Reply {
+                status: 429,
+                body: format!(r#"{{ "error": {{ "type": "invalid_request_error", "code": "{code}" }} }}"#)
+                    .into(),
+                clock_agrees: true,
+                request_id: None,
+                retry_after: Some(Span::seconds(7)),
+                should_retry: None,
+                replayed: false,
+            };
+            watch.hear(KeyUse::Charges, &reply);
+            let told = limited.then_some(KeyNews::Limited { retry_after: Some(Span::seconds(7)) });
+            assert_eq!(heard.try_recv().ok(), told, "{code}");
+        }
+    }
 }

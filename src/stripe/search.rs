@@ -246,4 +246,14 @@ mod tests {
         assert!(!search(&[Some(early)]).covers(&sought(1, None)), "it ends too early");
         assert!(!search(&[None]).covers(&sought(2, None)), "its first pages were not looked at for this one");
     }
+
+    #[test]
+    fn a_search_covers_who_began_no_earlier_than_it_goes_back() {
+        let search = Search::new(vec![sought(1, None), sought(2, None)], NOW);
+        let began = |earlier: Span| Sought { started: NOW - Span::hours(1) - earlier, ..sought(2, None) };
+        assert!(search.covers(&began(Span::millis(0))));
+        assert!(search.covers(&Sought { started: NOW, ..sought(2, None) }));
+        assert!(!search.covers(&began(Span::millis(1))), "its payment may be older than what is listed");
+        assert!(!search.covers(&sought(3, None)), "it looks for others");
+    }
 }

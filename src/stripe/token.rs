@@ -56,4 +56,55 @@ mod tests {
             assert_eq!(of_reading(&reply), Err(expected), "{status} {body}");
         }
     }
+
+    fn facts(changes: &[(&str, serde_json::Value)]) -> Result<TokenFacts, GatherError> {
+        let mut token = serde_json::json!({ "id": "spt_1", "livemode": false });
+        for (name, value) in changes {
+            token[name] = value.clone();
+        }
+        of_reading(&Reply {
+            status: 200,
+            body: token.to_string().into_bytes(),
+            clock_agrees: true,
+            request_id: None,
+            retry_after: None,
+            should_retry: None,
+            replayed: false,
+        })
+    }
+
+    #[test]
+    fn a_token_that_is_off_says_why() {
+        use crate::domain::checkout::token::Deactivation;
+        for (reason, at, expected) in [
+            (Some("consumed"), Some(1), Some(Deactivation::Consumed)),
+            (Some("expired"), Some(1), Some(Deactivation::Expired)),
+            (Some("revoked"), Some(1), Some(Deactivation::Revoked)),
+            (Some("consumed"), None, Some(Deactivation::Consumed)),
+            (Some("a reason of tomorrow"), None, Some(Deactivation::Other)),
+            (None, Some(1), Some(Deactivation::Other)),
+            (None, None, None),
+        ] {
+            let token = [("deactivated_reason", reason.into()), ("deactivated_at", at.into())];
+            assert_eq!(facts(&token).unwrap().deactivated, expected, "{reason:?}, {at:?}");
+        }
+    }
+
+    #[test]
+    fn a_payment_is_to_be_blocked_where_any_insight_of_the_token_says_so() {
+        for (first, second, block) in [
+            ("block", "block", true),
+            ("block", "continue", true),
+            ("continue", "block", true),
+            ("continue", "manual_review", false),
+        ] {
+            let insights = serde_json::json!({
+                "fraudulent_dispute": { "recommended_action": first }, "stolen_card": { "recommended_action": second },
+                "bot": null,
+            });
+            let token = [("risk_details", serde_json::json!({ "insights": insights }))];
+            assert_eq!(facts(&token).unwrap().block_recommended, block, "{first}, {second}");
+        }
+        assert!(!facts(&[]).unwrap().block_recommended);
+    }
 }

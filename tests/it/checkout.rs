@@ -14,8 +14,10 @@ mod paying;
 mod refunds;
 mod refused_fields;
 mod requests;
+mod schedule;
 mod sent;
 mod tokens;
+mod told;
 mod unknown;
 
 use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
@@ -113,6 +115,7 @@ fn a_session_ends_with_its_time_and_stays_ended() {
 #[test]
 fn a_session_that_was_canceled_is_told_in_full_for_a_day_from_then_on() {
     let mut bench = Bench::ready();
+    bench.pass(Span::minutes(1));
     let canceling = bench.ask(Command::Cancel);
     let answer = bench.answer(canceling).unwrap();
     let canceled = bench.now;

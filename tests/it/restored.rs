@@ -321,3 +321,14 @@ fn an_edit_of_a_session_from_before_a_restore_takes_no_number_that_may_have_been
     let edited = since.update(shop::two_mugs());
     assert_eq!(since.answer(edited).unwrap().session.revision, Revision(2));
 }
+
+#[test]
+fn a_decline_of_before_is_not_told_of_what_proves_to_be_paid() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Declined { intent: None, requires_3ds: false, text: "Declined.".to_owned() });
+    assert!(bench.session().notice.is_some());
+    let seen = paid(&bench, 2);
+    let transition = payment(&bench, &seen);
+    is_ordered(&transition, &seen);
+    assert_eq!(transition.next.notice, None);
+}

@@ -10,11 +10,12 @@ use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed
 use merchant_gateway::ports::{Clock, ManualClock, SystemClock};
 use merchant_gateway::stripe::{
     AccountError, KeyWatch, Search, Searched, SellerAccount, Sought, StripeAccount, StripeTransport,
-    TransportConfig,
+    TransportConfig, Window,
 };
 use secrecy::SecretString;
 
 const ACCOUNT: &str = "acct_shop";
+const MERCHANT: &str = "shop";
 const KEY: &str = "sk_test_shop_000000001111";
 const VERSION: &str = "2026-09-30.preview";
 
@@ -61,7 +62,7 @@ impl Shop {
         let body = format!(
             "amount=4361&currency=usd&confirm=true&automatic_payment_methods[enabled]=true\
              &automatic_payment_methods[allow_redirects]=never&metadata[checkout_session]={}\
-             &metadata[checkout_revision]=1&metadata[checkout_attempt]=1\
+             &metadata[checkout_revision]=1&metadata[checkout_attempt]=1&metadata[merchant]={MERCHANT}\
              &payment_method_data[shared_payment_granted_token]={}",
             self.session, token
         );
@@ -210,4 +211,30 @@ async fn a_payment_behind_the_first_page_of_a_listing_is_found() {
     }
     let seen = shop.look(started, SystemClock.now()).await;
     assert_eq!(status(&seen), Some(IntentStatus::Succeeded), "{seen:?}");
+}
+
+#[tokio::test]
+async fn the_payments_of_a_time_are_those_up_to_the_second_after_its_end() {
+    let mut shop = Shop::open();
+    let made = Timestamp::from_seconds(shop.clock.now().as_seconds());
+    shop.pay("pm_card_visa").await;
+    let merchant = MERCHANT.parse().unwrap();
+    for (early, found) in [(0, 1), (1, 1), (2, 0)] {
+        let within = Window { from: made - Span::hours(1), to: made - Span::seconds(early) };
+        let payments = shop.stripe.payments_within(&merchant, within).await.unwrap();
+        assert_eq!(payments.len(), found, "its end is {early} seconds before the payment");
+    }
+    let within = Window { from: made - Span::hours(1), to: made };
+    let other = "other".parse().unwrap();
+    assert_eq!(shop.stripe.payments_within(&other, within).await.unwrap().len(), 0, "it is another's");
+}
+
+#[tokio::test]
+async fn with_a_wrong_clock_no_listing_of_a_time_is_believed() {
+    let wrong = SystemClock.now() + Span::minutes(3);
+    let mut shop = Shop::with_clock(Arc::new(ManualClock::new(wrong)));
+    shop.pay("pm_card_visa").await;
+    let within = Window { from: wrong - Span::hours(1), to: wrong };
+    let noted = shop.stripe.payments_within(&MERCHANT.parse().unwrap(), within).await.unwrap_err();
+    assert_eq!(noted.cause.as_deref(), Some("Stripe's clock differs from this machine's"));
 }

@@ -443,3 +443,37 @@ impl NoticeCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    /// Fails to read so often, so far apart, each as much later than it was due; whether an operator is asked at last.
+    fn fails(times: u32, apart: Span, late: Span) -> (bool, Unread) {
+        let (mut unread, mut asked, mut now) = (Unread::default(), false, NOW);
+        for _ in 0..times {
+            asked = unread.failed(now - late, now);
+            now = now + apart;
+        }
+        (asked, unread)
+    }
+
+    #[test]
+    fn an_operator_is_asked_after_a_day_and_twenty_readings_in_vain() {
+        let hour = Span::hours(1);
+        assert!(!fails(24, hour, Span::millis(0)).0, "not for 23 hours");
+        assert!(fails(25, hour, Span::millis(0)).0);
+        assert!(!fails(19, Span::hours(2), Span::millis(0)).0, "not for 19 readings");
+        assert!(fails(20, Span::hours(2), Span::millis(0)).0);
+    }
+
+    #[test]
+    fn readings_are_counted_anew_when_nobody_was_there_for_more_than_ten_minutes() {
+        let (_, counted) = fails(5, Span::hours(1), BREAK);
+        assert_eq!(counted, Unread { since: Some(NOW), count: 5 });
+        let (_, counted) = fails(5, Span::hours(1), Span::millis(BREAK.as_millis() + 1));
+        assert_eq!(counted, Unread { since: Some(NOW + Span::hours(4)), count: 1 });
+    }
+}

@@ -184,3 +184,21 @@ impl TokenFacts {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_has_eight_to_two_hundred_and_fifty_five_letters_digits_and_underscores() {
+        let token = |rest: &str| format!("spt_{rest}").parse::<SharedPaymentToken>().is_ok();
+        for (length, valid) in [(7, false), (8, true), (255, true), (256, false)] {
+            assert_eq!(token(&"a".repeat(length)), valid, "{length}");
+        }
+        assert!(token("Az_09Az_09"));
+        for wrong in ["with-dash1", "with space", "ümlaut0001", ""] {
+            assert!(!token(wrong), "{wrong}");
+        }
+        assert!("12345678".parse::<SharedPaymentToken>().is_err());
+    }
+}

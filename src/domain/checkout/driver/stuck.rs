@@ -59,3 +59,57 @@ impl Stuck {
         self.0.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::checkout::driver::RequestId;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn report(request: u64) -> Kind {
+        Kind::Report { requests: vec![RequestId(request)], notice: None }
+    }
+
+    #[test]
+    fn the_pause_doubles_six_times() {
+        let pauses: Vec<_> = (0..9).map(|tries| pause(tries).as_millis()).collect();
+        assert_eq!(pauses, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 12_800, 12_800]);
+    }
+
+    #[test]
+    fn each_task_waits_for_its_own_pause_and_the_next_is_the_shortest() {
+        let mut stuck = Stuck::new();
+        assert!(stuck.is_empty() && stuck.next(NOW).is_none());
+        for (request, tries) in [(1, 6), (2, 0), (3, 2)] {
+            assert_eq!(stuck.keep(report(request), tries, NOW), pause(tries));
+        }
+        assert!(!stuck.is_empty());
+        for (tries, left) in [(0, 2), (2, 1), (6, 0)] {
+            assert_eq!(stuck.next(NOW), Some(pause(tries)));
+            assert!(stuck.ripe(NOW + pause(tries) - Span::millis(1)).is_empty(), "{tries} tries");
+            let ripe = stuck.ripe(NOW + pause(tries));
+            assert_eq!(ripe.iter().map(|task| task.tries).collect::<Vec<_>>(), [tries + 1]);
+            assert_eq!(stuck.tasks().count(), left);
+        }
+        assert!(stuck.is_empty());
+    }
+
+    #[test]
+    fn only_a_clock_that_was_set_back_cuts_a_pause_short() {
+        let mut stuck = Stuck::new();
+        stuck.keep(report(1), DOUBLINGS, NOW);
+        assert!(stuck.ripe(NOW).is_empty());
+        assert_eq!(stuck.ripe(NOW - Span::millis(1)).len(), 1);
+    }
+
+    #[test]
+    fn one_task_that_asks_what_is_due_is_kept_and_every_one_of_another_kind() {
+        let mut stuck = Stuck::new();
+        for kind in [report(1), Kind::Due, report(2), Kind::Due, Kind::Due] {
+            stuck.keep(kind, 0, NOW);
+        }
+        let due = stuck.tasks().filter(|task| matches!(task.kind, Kind::Due)).count();
+        assert_eq!((due, stuck.tasks().count()), (1, 3));
+    }
+}

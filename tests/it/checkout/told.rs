@@ -1,0 +1,470 @@
+//! What stays known of a checkout: its notices, its timeline, the payments that are its own, and its answers.
+
+use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer, RefundSeen, RefundWish};
+use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::command::{Command, Patch, Payment, Rejection};
+use merchant_gateway::domain::checkout::decision::Decision;
+use merchant_gateway::domain::checkout::driver::{Driver, GatherError, Input, Output, RequestId};
+use merchant_gateway::domain::checkout::effect::Effect;
+use merchant_gateway::domain::checkout::event::Event;
+use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::hosted::PageStatus;
+use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, State};
+use merchant_gateway::domain::checkout::step::{Context, Moment, Transition, step};
+use merchant_gateway::domain::checkout::timeline::{Entry, Happening, NotBegun};
+use merchant_gateway::domain::ids::{AttemptNumber, ItemId, Revision};
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::order::{
+    Dispute, DisputeStatus, Fulfillment, Order, OrderState, RefundState, RefundStatus,
+};
+use merchant_gateway::domain::stripe_event::Concern;
+use merchant_gateway::domain::time::Span;
+
+use crate::support::bench::Bench;
+use crate::support::shop;
+
+use super::pages::{awaiting, open_page, page};
+use super::refunds::{answered, asking, seen_refund};
+use super::{charged_by, declined, frozen, succeeded};
+
+/// One transition of the session as it stands, whoever wants it.
+fn stepped(bench: &Bench, event: Event) -> Result<Transition, Rejection> {
+    let moment = Moment { now: bench.now, jitter: 0.5, random: 77, webhooks_arrive: false };
+    step(bench.session(), event, &Context { view: &bench.view, moment })
+}
+
+fn paid() -> Bench {
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench));
+    bench
+}
+
+fn wants_back(bench: &mut Bench, reference: &str, amount: Option<i64>) -> RequestId {
+    let reference = reference.parse().unwrap();
+    bench.ask(Command::Refund(RefundWish { reference, amount, reason: None }))
+}
+
+#[test]
+fn the_machine_itself_refuses_a_payment_of_what_was_not_shown() {
+    let mut bench = Bench::ready();
+    bench.update(Patch::default());
+    for revision in [None, Some(Revision(1)), Some(Revision(3))] {
+        let expected = match revision {
+            None => Rejection::RevisionMissing,
+            Some(_) => Rejection::StaleRevision { current: Revision(2) },
+        };
+        let token = "spt_first0001".parse().unwrap();
+        let payment = Payment { revision, token, buyer: shop::two_mugs().buyer.unwrap_or_default() };
+        let paid = stepped(&bench, Event::Paid { payment, facts: bench.good_facts() });
+        assert_eq!(paid.unwrap_err(), expected, "{revision:?}");
+        let opened = stepped(&bench, Event::PageWanted { revision });
+        assert_eq!(opened.unwrap_err(), expected, "{revision:?}");
+    }
+}
+
+#[test]
+fn a_page_that_is_asked_for_with_an_old_revision_changes_nothing_whatever_is_sold_out() {
+    let mut bench = Bench::ready();
+    bench.update(Patch::default());
+    bench.view.catalog = shop::catalog(false);
+    let before = bench.session().clone();
+    let asked = bench.ask(Command::OpenPage { revision: Some(Revision(1)) });
+    assert_eq!(bench.answer(asked).unwrap_err(), Rejection::StaleRevision { current: Revision(2) });
+    assert_eq!(*bench.session(), before);
+}
+
+#[test]
+fn a_page_pins_the_account_that_is_paid() {
+    let mut bench = Bench::ready();
+    assert_eq!(bench.session().account, None);
+    open_page(&mut bench);
+    assert_eq!(bench.session().account, bench.view.account);
+}
+
+#[test]
+fn a_refund_may_be_sent_for_an_hour_from_when_it_was_asked_for() {
+    let bench = paid();
+    let wish = RefundWish { reference: "r".parse().unwrap(), amount: Some(100), reason: None };
+    let begun = stepped(&bench, Event::RefundWanted(wish)).unwrap();
+    let intent = begun.refund.expect("it is written before it is sent");
+    assert_eq!((intent.started, intent.repeat_until), (bench.now, bench.now + Span::hours(1)));
+    let (number, asked) = begun.next.book.asking().expect("it is asked for");
+    assert_eq!((intent.request.number, intent.repeat_until), (number, asked.repeat_until));
+}
+
+#[test]
+fn a_refund_counts_by_the_amount_that_stripe_has_made_it_of() {
+    let (mut bench, _) = asking();
+    let amount = Money::new(99, shop::usd());
+    let made = RefundSeen { amount, ..seen_refund("re_1", RefundStatus::Succeeded, bench.now) };
+    answered(&mut bench, RefundAnswer::Made(made));
+    assert_eq!(bench.session().book.refunds[0].amount, amount);
+    assert_eq!((bench.session().book.refunded(), bench.session().book.reserved()), (99, 99));
+}
+
+#[test]
+fn no_more_goes_back_than_an_operator_has_found_to_be_paid() {
+    let mut bench = frozen();
+    bench.ask(charged_by("pi_1"));
+    let mut intent = bench.intent(IntentStatus::Succeeded);
+    intent.amount = Money::new(1_000, shop::usd());
+    bench.verify(Seen::Intent(intent));
+    let too_much = wants_back(&mut bench, "more", Some(1_001));
+    let left = Money::new(1_000, shop::usd());
+    assert_eq!(bench.answer(too_much).unwrap_err(), Rejection::RefundTooLarge { left });
+    wants_back(&mut bench, "all", None);
+    assert_eq!(bench.session().book.refunds[0].amount, left);
+}
+
+#[test]
+fn a_refund_that_is_made_is_told_at_once_also_while_another_is_under_way() {
+    let (mut bench, _) = asking();
+    let made = seen_refund("re_1", RefundStatus::Succeeded, bench.now);
+    answered(&mut bench, RefundAnswer::Made(made));
+    let second = wants_back(&mut bench, "second", Some(200));
+    let repeated = wants_back(&mut bench, "r", Some(100));
+    assert!(bench.answer(repeated).unwrap().order.is_some());
+    assert!(bench.waits(second));
+    let repeated = wants_back(&mut bench, "second", Some(200));
+    assert!(bench.waits(repeated), "this one is not made yet");
+}
+
+#[test]
+fn a_payment_of_another_amount_waits_for_an_operator_who_is_told_which_it_is() {
+    let (mut bench, _) = Bench::charging();
+    let mut intent = bench.intent(IntentStatus::Succeeded);
+    intent.amount = Money::new(1, shop::usd());
+    bench.see(Seen::Intent(intent.clone()));
+    let State::Frozen { charging, reason } = &bench.session().state else { panic!("it is frozen") };
+    assert_eq!((*reason, &charging.intent), (FreezeReason::PaymentDisagrees, &Some(intent.id.clone())));
+    assert_eq!(bench.flags.len(), 1);
+    assert_eq!((&bench.flags[0].intent, bench.flags[0].reason), (&intent.id, FlagReason::PaymentDisagrees));
+}
+
+#[test]
+fn a_payment_that_stripe_answers_as_canceled_was_declined() {
+    for status in [IntentStatus::Canceled, IntentStatus::RequiresPaymentMethod] {
+        let (mut bench, paying) = Bench::charging();
+        bench.see(Seen::Intent(bench.intent(status)));
+        let answer = bench.answer(paying).unwrap();
+        assert_eq!(answer.notice.unwrap().code, NoticeCode::PaymentDeclined, "{status:?}");
+        assert!(matches!(answer.session.state, State::Ready { .. }));
+    }
+}
+
+#[test]
+fn a_decline_is_not_told_any_more_once_the_time_is_over() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(declined());
+    assert!(bench.session().notice.is_some());
+    bench.now = bench.session().expires;
+    bench.wake();
+    assert_eq!((&bench.session().state, &bench.session().notice), (&State::Expired, &None));
+}
+
+#[test]
+fn a_decline_is_not_told_any_more_once_the_shopper_has_given_up() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(declined());
+    let canceling = bench.ask(Command::Cancel);
+    let answer = bench.answer(canceling).unwrap();
+    assert_eq!((answer.notice, answer.session.notice), (None, None));
+}
+
+#[test]
+fn a_payment_of_an_open_page_that_a_webhook_tells_of_is_no_further_payment() {
+    let mut bench = awaiting();
+    bench.ask(Command::Hear(Hint { concern: Concern::Payment, payment: Some("pi_1".parse().unwrap()) }));
+    assert_eq!(bench.session().unexplained.len(), 1);
+    bench.ask(Command::Hear(Hint { concern: Concern::Payment, payment: Some("pi_1".parse().unwrap()) }));
+    assert_eq!(bench.session().unexplained.len(), 1, "one payment is read once, however often it is told of");
+    let shown = bench.intent(IntentStatus::Succeeded);
+    assert_eq!(shown.attempt, Some(AttemptNumber(1)));
+    let payment = shown.id.clone();
+    let transition = stepped(&bench, Event::SawPayment { payment, seen: Seen::Intent(shown.clone()) });
+    let transition = transition.unwrap();
+    assert!(transition.flags.is_empty(), "its page will show it");
+    assert!(transition.next.unexplained.is_empty());
+    let second = Seen::Intent(merchant_gateway::domain::checkout::attempt::IntentSeen {
+        attempt: Some(AttemptNumber(7)),
+        ..shown
+    });
+    let event = Event::SawPayment { payment: "pi_1".parse().unwrap(), seen: second };
+    let reasons: Vec<_> = stepped(&bench, event).unwrap().flags.iter().map(|flag| flag.reason).collect();
+    assert_eq!(reasons, [FlagReason::PaidByDeadAttempt], "that of another attempt is");
+}
+
+#[test]
+fn only_who_repeats_a_payment_is_told_that_it_is_a_repeat() {
+    let mut bench = Bench::ready();
+    let edit = bench.update(Patch::default());
+    assert!(!bench.answer(edit).unwrap().repeats_payment);
+    let paying = bench.pay("spt_first0001");
+    bench.tell_token(Ok(bench.good_facts()));
+    bench.see(declined());
+    assert!(!bench.answer(paying).unwrap().repeats_payment);
+    let paying = bench.pay("spt_second002");
+    bench.tell_token(Ok(bench.good_facts()));
+    bench.see(succeeded(&bench));
+    assert!(!bench.answer(paying).unwrap().repeats_payment);
+    let repeat = bench.pay("spt_second002");
+    assert!(bench.answer(repeat).unwrap().repeats_payment);
+}
+
+#[test]
+fn a_payment_for_which_there_is_no_room_is_not_taken_for_a_repeat_of_another_one() {
+    let mut bench = Bench::ready();
+    bench.pay("spt_first0001");
+    let second = bench.pay("spt_second002");
+    bench.gathers.swap(0, 1);
+    bench.tell_token(Err(GatherError::TooMany));
+    assert_eq!(bench.answer(second).unwrap_err(), Rejection::TooManyPayments);
+
+    let mut bench = Bench::ready();
+    bench.pay("spt_first0001");
+    let repeat = bench.pay("spt_first0001");
+    bench.gathers.swap(0, 1);
+    bench.tell_token(Err(GatherError::TooMany));
+    assert_eq!(bench.answer(repeat).unwrap_err(), Rejection::Undecided, "the first one may be made");
+}
+
+#[test]
+fn a_payment_in_whose_way_a_page_comes_again_and_again_gives_way_to_it() {
+    let mut bench = awaiting();
+    let paying = bench.pay("spt_first0001");
+    for opened_again in 0..3 {
+        bench.tell_token(Ok(bench.good_facts()));
+        assert!(matches!(bench.effects[..], [Effect::ClosePage { .. }]) && bench.waits(paying));
+        let closed = Seen::Page(page(&bench, PageStatus::Expired));
+        bench.see(closed);
+        assert_eq!(bench.gathers.len(), 1, "{opened_again}: its token is read anew");
+        open_page(&mut bench);
+        let open = Seen::Page(page(&bench, PageStatus::Open));
+        bench.see(open);
+    }
+    bench.tell_token(Ok(bench.good_facts()));
+    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Busy);
+    assert!(matches!(bench.session().state, State::AwaitingHosted { .. }) && bench.effects.is_empty());
+}
+
+#[test]
+fn a_payment_is_kept_from_beginning_by_the_shop_or_stripe_or_refused_to_who_pays() {
+    let left = Span::seconds(1);
+    for rejection in [
+        Rejection::Suspended,
+        Rejection::AccountUnknown,
+        Rejection::PaymentsOff,
+        Rejection::ClockDiffers,
+        Rejection::TokenUnread,
+        Rejection::TooManyPayments,
+        Rejection::Unreconciled { left },
+    ] {
+        assert!(rejection.keeps_from_paying(), "{rejection:?}");
+    }
+    for rejection in [
+        Rejection::NotFound,
+        Rejection::RevisionMissing,
+        Rejection::QuoteExpired,
+        Rejection::Undecided,
+        Rejection::EmailNeeded,
+        Rejection::TokenUsedElsewhere,
+        Rejection::Busy,
+        Rejection::NotWritten,
+        Rejection::Unavailable,
+    ] {
+        assert!(!rejection.keeps_from_paying(), "{rejection:?}");
+    }
+}
+
+#[test]
+fn a_decision_names_the_payment_that_it_takes_if_it_takes_one() {
+    let payment = "pi_1".parse().unwrap();
+    let charged = Decision::Charged { payment_intent: "pi_1".parse().unwrap() };
+    assert_eq!(charged.payment(), Some(&payment));
+    assert_eq!(Decision::NotCharged { override_unread: true }.payment(), None);
+}
+
+#[test]
+fn what_keeps_payments_from_beginning_is_told_once_a_minute_and_counted() {
+    let now = Bench::new().now;
+    let note = |reason: &str, last, times| NotBegun { reason: reason.to_owned(), cause: None, last, times };
+    let mut entry = Entry::not_begun(note("suspended", now, 1));
+    assert_eq!(entry.count(&note("payments_off", now, 1)), None, "that is another entry");
+    assert_eq!(entry.count(&note("suspended", now + Span::seconds(59), 1)), Some(false));
+    assert_eq!(entry.count(&note("suspended", now + Span::minutes(1), 4)), Some(true));
+    let Happening::PaymentNotBegun(kept) = entry.what else { panic!("it is the same entry") };
+    assert_eq!(kept, note("suspended", now + Span::minutes(1), 5));
+}
+
+#[test]
+fn whoever_is_named_by_a_checkout_or_an_order_is_erased_whole() {
+    let buyer = Buyer { email: Some("ada@example.com".to_owned()), ..Buyer::default() };
+    for (buyer, address) in [(Some(buyer.clone()), None), (None, Some(shop::address("CA"))), (None, None)] {
+        let mut bench = Bench::new();
+        let cart = Some(shop::cart("mug", 1));
+        bench.ask(Command::Create(Patch {
+            cart,
+            buyer: buyer.clone(),
+            address: address.clone(),
+            ..Patch::default()
+        }));
+        let mut session = bench.session().clone();
+        assert_eq!(session.holds_personal_data(), buyer.is_some() || address.is_some());
+        session.erase_personal_data();
+        assert!(!session.holds_personal_data());
+        assert_eq!((session.wishes.buyer, session.wishes.address), (Buyer::default(), None));
+    }
+    let mut bench = paid();
+    let reading = bench.ask(Command::Read);
+    let order = bench.answer(reading).unwrap().order.unwrap().order;
+    for buyer in [Buyer::default(), buyer] {
+        let mut order = Order { buyer, ..order.clone() };
+        assert!(order.holds_personal_data());
+        order.erase_personal_data();
+        assert!(!order.holds_personal_data());
+        assert_eq!((order.buyer, order.address), (Buyer::default(), None));
+    }
+}
+
+#[test]
+fn an_open_dispute_is_where_an_order_stands_whatever_was_sent() {
+    let mut bench = paid();
+    for (status, state) in [("needs_response", OrderState::Disputed), ("won", OrderState::Paid)] {
+        bench.ask(Command::Hear(Hint { concern: Concern::Order, payment: None }));
+        bench.pass(Span::millis(1));
+        let dispute = Dispute {
+            id: "du_1".parse().unwrap(),
+            amount: Money::new(100, shop::usd()),
+            reason: "fraudulent".to_owned(),
+            status: DisputeStatus::new(status.to_owned()),
+            created: bench.now,
+        };
+        let (asked, disputes) = (bench.now, Some(vec![dispute]));
+        bench.see_order(OrderSeen::Read { refunds: vec![], disputes, asked, complete: true });
+        let session = bench.session();
+        assert_eq!(OrderState::of(&session.book, session.quote().unwrap()), state, "{status}");
+    }
+}
+
+#[test]
+fn two_hundred_and_fifty_six_questions_wait_for_their_turn_and_one_more_is_turned_away() {
+    let bench = Bench::ready();
+    let mut driver = Driver::new(bench.id.clone());
+    let moment = Moment { now: bench.now, jitter: 0.5, random: 1, webhooks_arrive: false };
+    let mut asks = |number: u64| {
+        let input = Input::Asked { request: RequestId(number), command: Box::new(Command::Read) };
+        driver.on(input, moment, &bench.view)
+    };
+    assert!(matches!(asks(0)[..], [Output::Load(None)]), "the first has its turn");
+    for number in 1..=256 {
+        let wanted = asks(number);
+        assert!(wanted.is_empty(), "{number}: {wanted:?}");
+    }
+    let wanted = asks(257);
+    assert!(matches!(wanted[..], [Output::Reply(RequestId(257), Err(Rejection::Busy))]), "{wanted:?}");
+}
+
+/// What the timeline has told of an order since, in short.
+fn told(bench: &mut Bench) -> Vec<String> {
+    let entries = std::mem::take(&mut bench.timeline);
+    entries
+        .into_iter()
+        .filter_map(|entry| match entry.what {
+            Happening::Refund { id, status, .. } => {
+                Some(format!("refund {} {status}", id.map_or_else(String::new, |id| id.to_string())))
+            }
+            Happening::Dispute { id, status, .. } => Some(format!("dispute {id} {status}")),
+            Happening::Fulfilled { reference } => Some(format!("sent {reference}")),
+            Happening::State { .. }
+            | Happening::AttemptStarted { .. }
+            | Happening::Stripe { .. }
+            | Happening::PaymentNotBegun(_)
+            | Happening::AttemptEnded { .. }
+            | Happening::Flagged { .. }
+            | Happening::Decided { .. }
+            | Happening::PersonalDataErased => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_timeline_tells_each_step_of_a_refund_a_dispute_and_a_parcel_once() {
+    let mut bench = paid();
+    told(&mut bench);
+    wants_back(&mut bench, "r", Some(100));
+    assert_eq!(told(&mut bench), ["refund  asking"]);
+    let pending = seen_refund("re_1", RefundStatus::Pending, bench.now);
+    answered(&mut bench, RefundAnswer::Made(pending.clone()));
+    assert_eq!(told(&mut bench), ["refund re_1 pending"]);
+
+    let dispute = |status: &str| Dispute {
+        id: "du_1".parse().unwrap(),
+        amount: Money::new(100, shop::usd()),
+        reason: "fraudulent".to_owned(),
+        status: DisputeStatus::new(status.to_owned()),
+        created: pending.created,
+    };
+    for (refund, status, expected) in [
+        (RefundStatus::Pending, "needs_response", &["dispute du_1 needs_response"][..]),
+        (RefundStatus::Pending, "needs_response", &[]),
+        (RefundStatus::Succeeded, "under_review", &["refund re_1 succeeded", "dispute du_1 under_review"]),
+        (RefundStatus::Succeeded, "lost", &["dispute du_1 lost"]),
+        (RefundStatus::Succeeded, "lost", &[]),
+    ] {
+        bench.ask(Command::Hear(Hint { concern: Concern::Order, payment: None }));
+        bench.pass(Span::millis(1));
+        let refunds = vec![RefundSeen { status: refund, ..pending.clone() }];
+        let (asked, disputes) = (bench.now, Some(vec![dispute(status)]));
+        bench.see_order(OrderSeen::Read { refunds, disputes, asked, complete: true });
+        assert_eq!(told(&mut bench), expected, "{refund:?}, {status}");
+    }
+    assert!(matches!(bench.session().book.refunds[0].state, RefundState::Made { .. }));
+
+    let mug: ItemId = bench.session().quote().unwrap().lines[0].item.clone();
+    for reference in ["first", "second"] {
+        let items = vec![merchant_gateway::domain::order::Fulfilled { item: mug.clone(), quantity: 1 }];
+        bench.ask(Command::Fulfill(Fulfillment {
+            reference: reference.parse().unwrap(),
+            items,
+            rest: false,
+            carrier: None,
+            tracking_number: None,
+            tracking_url: None,
+            created: bench.now,
+        }));
+        assert_eq!(told(&mut bench), [format!("sent {reference}")]);
+    }
+}
+
+#[test]
+fn a_timeline_says_how_often_the_same_was_seen_from_the_second_time_on() {
+    let (mut bench, _) = Bench::charging();
+    let mut times = Vec::new();
+    for _ in 0..9 {
+        bench.timeline.clear();
+        bench.see(Seen::Unknown(Unknown::default()));
+        times.push(bench.timeline.iter().find_map(|entry| {
+            if let Happening::Stripe { times, .. } = &entry.what { Some(*times) } else { None }
+        }));
+        bench.wait_and_wake();
+    }
+    let (told, once) = (Some, Some(None));
+    let expected = [once, told(Some(2)), None, told(Some(4)), None, None, None, told(Some(8)), None];
+    assert_eq!(times, expected);
+}
+
+#[test]
+fn goods_are_announced_with_the_carrier_of_the_option_that_was_chosen() {
+    for (option, carrier) in [(None, None), (Some("standard"), None), (Some("express"), Some("DHL"))] {
+        let mut bench = Bench::ready();
+        bench.view.shipping[1].carrier = "DHL".to_owned();
+        let option_id = option.map(|option| option.parse().unwrap());
+        bench.update(Patch { option_id, ..Patch::default() });
+        let chosen = bench.session().quote().unwrap().chosen().unwrap();
+        assert_eq!(chosen.id.as_str(), option.unwrap_or("standard"));
+        bench.pay("spt_first0001");
+        bench.tell_token(Ok(bench.good_facts()));
+        assert_eq!(bench.attempts[0].carrier.as_deref(), carrier, "{option:?}");
+    }
+}
