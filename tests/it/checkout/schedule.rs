@@ -1,7 +1,7 @@
 //! The pauses between two tries, to the millisecond: half of each is drawn by chance, and the workbench draws the middle.
 
 use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
-use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen};
+use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Patch};
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
@@ -76,6 +76,29 @@ fn a_refund_whose_repeat_was_refused_is_not_sent_once_more_without_a_pause() {
     assert_eq!(pause(&bench), 2 * FIRST);
     bench.wait_and_wake();
     assert!(sends(&bench));
+}
+
+#[test]
+fn a_refund_that_the_key_cannot_ask_for_once_more_waits_for_its_pause() {
+    for answer in [RefundAnswer::KeyRefused, RefundAnswer::Unverified, RefundAnswer::OtherAccount] {
+        let (mut bench, _) = asking();
+        answered(&mut bench, nothing_known());
+        bench.wait_and_wake();
+        answered(&mut bench, answer);
+        assert_eq!(pause(&bench), 2 * FIRST);
+    }
+}
+
+#[test]
+fn a_payment_that_is_under_way_is_read_by_its_own_id_from_then_on() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    assert!(matches!(&bench.effects[..], [Effect::Read { intent: None, .. }]), "{:?}", bench.effects);
+    let processing = bench.intent(IntentStatus::Processing);
+    bench.see(Seen::Intent(processing.clone()));
+    bench.wait_and_wake();
+    let [Effect::Read { intent, .. }] = &bench.effects[..] else { panic!("{:?}", bench.effects) };
+    assert_eq!(*intent, Some(processing.id));
 }
 
 #[test]
