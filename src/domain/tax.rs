@@ -111,4 +111,36 @@ mod tests {
             assert_eq!(rate, Ok(Rate::from_percent("11.5").unwrap()), "{country} {state}");
         }
     }
+
+    #[test]
+    fn a_states_row_goes_before_its_countrys_and_a_region_is_asked_for_where_only_it_can_tell() {
+        let row = |country: &str, state: Option<&str>, percent| RegionRate {
+            country: country.parse().unwrap(),
+            state: state.map(str::to_owned),
+            rate: Rate::from_percent(percent).unwrap(),
+        };
+        let rates = vec![row("US", None, "1"), row("US", Some("CA"), "7.25"), row("DE", None, "19")];
+        let table = FixedTax { rates, elsewhere: None, on_shipping: false };
+        let address = |country: &str, state: &str| Address {
+            name: "Ada".to_owned(),
+            line_one: "1 Mill Lane".to_owned(),
+            line_two: None,
+            city: "Springfield".to_owned(),
+            state: state.to_owned(),
+            country: country.parse().unwrap(),
+            postal_code: "90001".to_owned(),
+            phone_number: None,
+        };
+        let percent = |percent| Ok(Rate::from_percent(percent).unwrap());
+        for (country, state, expected) in [
+            ("US", "CA", percent("7.25")),
+            ("US", "OR", percent("1")),
+            ("US", "Narnia", Err(UnknownTax::Region)),
+            ("US", "", Err(UnknownTax::Region)),
+            ("DE", "", percent("19")),
+            ("FR", "", Err(UnknownTax::Place)),
+        ] {
+            assert_eq!(table.rate(&address(country, state)), expected, "{country} {state}");
+        }
+    }
 }

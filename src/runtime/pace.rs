@@ -511,4 +511,14 @@ mod tests {
             assert!(places < reading.lane().at_once(), "{reading:?} has a place of its own");
         }
     }
+
+    #[test]
+    fn what_is_read_in_any_case_is_counted_against_the_room_of_that_moment() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        at_once(&mut pace, Reading::Charge, start);
+        assert!(pace.all.left < ALL.burst - 1.0);
+        pace.count(start + Duration::from_secs(10));
+        assert!((pace.all.left - (ALL.burst - 1.0)).abs() < 0.001, "{}", pace.all.left);
+    }
 }

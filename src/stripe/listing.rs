@@ -104,3 +104,94 @@ impl StripeAccount {
         Err(noted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use secrecy::SecretString;
+    use serde::Deserialize;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::domain::time::Span;
+    use crate::ports::SystemClock;
+    use crate::stripe::{KeyWatch, StripeTransport, TransportConfig};
+
+    #[derive(Deserialize)]
+    struct Thing {
+        id: String,
+    }
+
+    impl Identified for Thing {
+        fn id(&self) -> &str {
+            &self.id
+        }
+    }
+
+    /// A Stripe that answers each request with the next of these pages and then with the last of them, and counts them.
+    async fn stripe(pages: Vec<&'static str>) -> (StripeAccount, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let api_base = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0_u8; 8192];
+                let _length = stream.read(&mut request).await.unwrap();
+                let page = pages[count.fetch_add(1, Ordering::SeqCst).min(pages.len() - 1)];
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", page.len());
+                stream.write_all((head + page).as_bytes()).await.unwrap();
+            }
+        });
+        let timeout = Span::seconds(30);
+        let config = TransportConfig {
+            api_base,
+            version: "2026-09-30.preview".to_owned(),
+            connect_timeout: timeout,
+            charge_timeout: timeout,
+            read_timeout: timeout,
+        };
+        let transport = StripeTransport::new(config, Arc::new(SystemClock)).unwrap();
+        let key = SecretString::from("sk_test_1");
+        (StripeAccount::new(transport, key, KeyWatch::nobody()), asked)
+    }
+
+    async fn listed(stripe: &StripeAccount, most: u32) -> Result<Vec<String>, Option<String>> {
+        let listed = Listed { path: "/v1/things", wanted: &[], most, tries: 1 };
+        match stripe.every(&listed, |_: &Thing| true).await {
+            Ok((things, _)) => Ok(things.into_iter().map(|thing| thing.id).collect()),
+            Err(noted) => Err(noted.cause),
+        }
+    }
+
+    const FIRST: &str = r#"{ "data": [{ "id": "d" }, { "id": "c" }], "has_more": true }"#;
+    const SECOND: &str = r#"{ "data": [{ "id": "b" }, { "id": "a" }], "has_more": false }"#;
+
+    #[tokio::test]
+    async fn a_listing_is_read_page_by_page_and_given_the_oldest_first() {
+        let (account, asked) = stripe(vec![FIRST, SECOND]).await;
+        assert_eq!(listed(&account, 2).await.unwrap(), ["a", "b", "c", "d"]);
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_promises_more_without_end_is_no_complete_one() {
+        let no_end = || Err(Some("the listing did not come to its end".to_owned()));
+        let nothing = r#"{ "data": [], "has_more": true }"#;
+        for (pages, most, requests) in [
+            (vec![FIRST], 9, 2),
+            (vec![FIRST, nothing], 9, 2),
+            (vec![nothing], 9, 1),
+            (vec![FIRST, SECOND], 1, 1),
+        ] {
+            let (account, asked) = stripe(pages.clone()).await;
+            assert_eq!(listed(&account, most).await, no_end(), "{pages:?}");
+            assert_eq!(asked.load(Ordering::SeqCst), requests, "{pages:?}");
+        }
+    }
+}

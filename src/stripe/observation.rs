@@ -159,4 +159,17 @@ mod tests {
         let differs = Noted::of(&Reply { clock_agrees: false, ..reply(200, "{}") });
         assert_eq!(differs.cause.as_deref(), Some("Stripe's clock differs from this machine's"));
     }
+
+    #[test]
+    fn who_did_not_answer_is_noted_with_its_address() {
+        let error = TransportError::NoAnswer { address: "127.0.0.1:9".to_owned(), why: "refused".to_owned() };
+        let noted = Noted::from(&error);
+        assert_eq!(
+            (noted.address.as_deref(), noted.cause.as_deref()),
+            (Some("127.0.0.1:9"), Some("refused"))
+        );
+        assert_eq!(noted.to_string(), "127.0.0.1:9: refused");
+        let noted = Noted::from(&TransportError::TooLarge);
+        assert_eq!((noted.address, noted.cause), (None, Some(TransportError::TooLarge.to_string())));
+    }
 }

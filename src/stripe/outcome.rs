@@ -154,6 +154,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::SessionId;
+    use crate::domain::time::Span;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
@@ -415,5 +416,23 @@ mod tests {
             let Seen::Declined { requires_3ds: found, .. } = seen else { panic!("{seen:?}") };
             assert_eq!(found, requires_3ds, "{code:?}, {decline_code:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_tells_nothing_keeps_its_status_and_its_request() {
+        let told = Reply {
+            request_id: Some("req_1".to_owned()),
+            retry_after: Some(Span::seconds(7)),
+            should_retry: Some(false),
+            replayed: true,
+            ..reply(500, &json!({}))
+        };
+        let unknown = unknown_answer(&told);
+        let answered = AnsweredWith { status: 500, request_id: Some("req_1".to_owned()) };
+        assert_eq!(unknown.answered, Some(answered));
+        assert_eq!((unknown.retry_after, unknown.should_retry), (Some(Span::seconds(7)), Some(false)));
+        assert!(unknown.replayed_error && !unknown.limited && !unknown.cannot_repeat && !unknown.not_sent);
+        let limited = unknown_answer(&Reply { replayed: true, ..reply(429, &json!({})) });
+        assert!(limited.limited && !limited.replayed_error, "only a server error is replayed for good");
     }
 }

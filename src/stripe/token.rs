@@ -24,6 +24,7 @@ pub(super) fn of_reading(reply: &Reply) -> Result<TokenFacts, GatherError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::Money;
 
     #[test]
     fn every_refusal_of_stripes_own_is_an_answer_and_nothing_else_is() {
@@ -106,5 +107,21 @@ mod tests {
             assert_eq!(facts(&token).unwrap().block_recommended, block, "{first}, {second}");
         }
         assert!(!facts(&[]).unwrap().block_recommended);
+    }
+
+    #[test]
+    fn what_was_captured_is_taken_off_a_tokens_limit() {
+        let usd = |minor| Money::new(minor, "usd".parse().unwrap());
+        let remaining = |captured: serde_json::Value| {
+            let limits = serde_json::json!({ "currency": "usd", "max_amount": 5_000 });
+            let details = serde_json::json!({ "amount_captured": captured });
+            facts(&[("usage_limits", limits), ("usage_details", details)]).map(|facts| facts.remaining)
+        };
+        assert_eq!(remaining(serde_json::json!({ "currency": "usd", "value": 1_500 })), Ok(Some(usd(3_500))));
+        assert_eq!(remaining(serde_json::json!({ "currency": "", "value": 0 })), Ok(Some(usd(5_000))));
+        assert_eq!(remaining(serde_json::json!(null)), Ok(Some(usd(5_000))));
+        let contradiction = remaining(serde_json::json!({ "currency": "eur", "value": 1 }));
+        assert_eq!(contradiction, Err(GatherError::Unread));
+        assert_eq!(facts(&[]).unwrap().remaining, None);
     }
 }

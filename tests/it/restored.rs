@@ -332,3 +332,13 @@ fn a_decline_of_before_is_not_told_of_what_proves_to_be_paid() {
     is_ordered(&transition, &seen);
     assert_eq!(transition.next.notice, None);
 }
+
+#[test]
+fn a_decline_of_before_is_not_told_of_what_was_paid_and_is_not_known() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Declined { intent: None, requires_3ds: false, text: "Declined.".to_owned() });
+    let seen = IntentSeen { amount: Money::new(1, shop::usd()), ..paid(&bench, 2) };
+    let transition = payment(&bench, &seen);
+    is_given_up(&transition);
+    assert_eq!(transition.next.notice, None);
+}

@@ -145,6 +145,8 @@ class File:
     def is_no_code(self, node, child, field) -> bool:
         if node.type == "match_pattern":
             return field != "condition"
+        if child.type == "match_pattern":
+            return False
         if node.type == "impl_item" and field == "body":
             of = node.child_by_field_name("trait")
             return of is not None and re.search(r"\b(Display|Debug)\b", text_of(of)) is not None

@@ -1,18 +1,22 @@
 //! The pauses between two tries, to the millisecond: half of each is drawn by chance, and the workbench draws the middle.
 
-use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
+use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer, RefundWish};
 use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
-use merchant_gateway::domain::checkout::command::{Command, Patch};
+use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
+use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
 use merchant_gateway::domain::checkout::hint::Hint;
 use merchant_gateway::domain::checkout::hosted::PageStatus;
 use merchant_gateway::domain::checkout::session::State;
-use merchant_gateway::domain::order::RefundStatus;
+use merchant_gateway::domain::ids::RefundNumber;
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundStatus};
 use merchant_gateway::domain::stripe_event::Concern;
-use merchant_gateway::domain::time::Span;
+use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::bench::Bench;
+use crate::support::shop;
 
 use super::pace::{decided_unread, unread};
 use super::pages::{awaiting, open_page, page};
@@ -300,4 +304,174 @@ fn a_payment_that_must_be_canceled_is_canceled_at_once_also_by_the_next_process(
     assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]));
     bench.crash();
     assert!(matches!(bench.effects[..], [Effect::Cancel { .. }]), "{:?}", bench.effects);
+}
+
+/// An order with a dispute that is open, looked at four times since anything was new.
+fn disputed() -> Bench {
+    let mut bench = hinted_order();
+    for _ in 0..4 {
+        bench.pass(Span::millis(1));
+        dispute_is_shown(&mut bench);
+        bench.now = due_at(bench.session()).unwrap();
+        bench.wake();
+    }
+    bench.pass(Span::millis(1));
+    dispute_is_shown(&mut bench);
+    assert_eq!(pause(&bench), 16 * 45_000);
+    bench
+}
+
+fn dispute_is_shown(bench: &mut Bench) {
+    let dispute = Dispute {
+        id: "du_1".parse().unwrap(),
+        amount: Money::new(100, shop::usd()),
+        reason: "fraudulent".to_owned(),
+        status: DisputeStatus::new("needs_response".to_owned()),
+        created: Timestamp::from_seconds(1_800_000_000),
+    };
+    let (asked, disputes) = (bench.now, Some(vec![dispute]));
+    bench.see_order(OrderSeen::Read { refunds: vec![], disputes, asked, complete: true });
+}
+
+#[test]
+fn a_webhook_has_an_order_looked_at_as_often_as_at_first_from_then_on() {
+    let mut bench = disputed();
+    bench.ask(Command::Hear(Hint { concern: Concern::Order, payment: None }));
+    bench.pass(Span::millis(1));
+    dispute_is_shown(&mut bench);
+    assert_eq!(pause(&bench), 45_000);
+}
+
+#[test]
+fn a_refund_that_is_made_has_its_order_looked_at_as_often_as_at_first_from_then_on() {
+    let mut bench = disputed();
+    let wish = RefundWish { reference: "r".parse().unwrap(), amount: Some(100), reason: None };
+    bench.ask(Command::Refund(wish));
+    let made = seen_refund("re_1", RefundStatus::Pending, bench.now);
+    answered(&mut bench, RefundAnswer::Made(made));
+    assert_eq!(pause(&bench), 45_000);
+}
+
+#[test]
+fn an_order_that_cannot_be_read_is_looked_at_forty_times_before_only_its_days_are_left() {
+    let mut bench = hinted_order();
+    let mut looks = 0;
+    loop {
+        bench.see_order(OrderSeen::Unread);
+        looks += 1;
+        let due = due_at(bench.session()).unwrap();
+        if due.since(bench.now) > Span::hours(6) {
+            break;
+        }
+        bench.now = due;
+        bench.wake();
+    }
+    assert_eq!(looks, 41, "the last of them finds that forty have failed");
+    let days = due_at(bench.session()).unwrap().since(bench.session().created).as_millis();
+    assert_eq!(days % Span::hours(24).as_millis(), 0);
+}
+
+#[test]
+fn a_late_answer_of_a_send_does_not_hurry_the_looks_for_its_refund() {
+    let (mut bench, _) = asking();
+    answered(&mut bench, RefundAnswer::Conflict);
+    bench.pass(Span::millis(1));
+    shows(&mut bench, vec![]);
+    bench.effects.push(Effect::Order(OrderEffect::Refund(RefundNumber(1))));
+    answered(&mut bench, RefundAnswer::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
+    assert!(pause(&bench) >= FIRST);
+}
+
+#[test]
+fn a_webhook_that_comes_while_a_payment_is_read_has_it_read_again_after_a_first_pause() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+    for _ in 0..5 {
+        unread(&mut bench);
+        bench.wait_and_wake();
+    }
+    bench.ask(Command::Hear(Hint::payment()));
+    unread(&mut bench);
+    assert_eq!(pause(&bench), FIRST);
+}
+
+#[test]
+fn a_payment_whose_sending_ends_is_read_as_often_as_at_first() {
+    let (mut bench, _) = Bench::charging();
+    for _ in 0..5 {
+        bench.see(nothing_sure());
+        bench.wait_and_wake();
+    }
+    bench.see(Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
+    assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{:?}", bench.effects);
+    unread(&mut bench);
+    assert_eq!(pause(&bench), FIRST);
+}
+
+fn nothing_sure() -> Seen {
+    Seen::Unknown(Unknown::default())
+}
+
+#[test]
+fn a_payment_that_is_told_of_is_read_for_a_hundred_and_seventy_times_and_then_an_operator_is_asked() {
+    let mut bench = Bench::ready();
+    bench.ask(Command::Hear(Hint { concern: Concern::Payment, payment: Some("pi_x".parse().unwrap()) }));
+    bench.see_payment(Seen::PutOff { after: Span::seconds(20) });
+    assert_eq!(pause(&bench), 20_000, "a look that is not made counts for nothing");
+    let mut readings = 0;
+    while bench.flags.is_empty() {
+        bench.now = due_at(bench.session()).unwrap();
+        bench.wake();
+        if matches!(bench.effects[..], [Effect::ReadPayment { .. }]) {
+            bench.see_payment(Seen::Unread);
+            readings += 1;
+        }
+    }
+    assert_eq!(readings, 170);
+}
+
+#[test]
+fn a_page_that_somebody_comes_back_from_after_many_looks_is_looked_at_as_often_as_at_first() {
+    let mut bench = awaiting();
+    pauses(&mut bench, page_is_open, 9);
+    comes_back(&mut bench);
+    page_is_open(&mut bench);
+    assert_eq!(pause(&bench), FIRST);
+}
+
+#[test]
+fn what_an_operator_called_unpaid_is_read_after_pauses_that_double() {
+    let mut bench = decided_unread();
+    let found = pauses(&mut bench, unread, 4);
+    assert_eq!(found, [FIRST, FIRST, 2 * FIRST, 4 * FIRST]);
+    bench.now = due_at(bench.session()).unwrap();
+    bench.wake();
+    bench.see(Seen::PutOff { after: Span::seconds(20) });
+    assert_eq!(pause(&bench), 20_000);
+}
+
+#[test]
+fn an_attempt_is_looked_for_once_more_until_a_day_after_it_could_last_have_been_sent() {
+    for (early, looks) in [(Span::millis(1), 1), (Span::millis(0), 0)] {
+        let (mut bench, _) = Bench::charging();
+        let last = bench.charging_state().repeat_until;
+        bench.see(Seen::IdempotencyConflict);
+        assert!(bench.now < last, "its sending has ended before that");
+        bench.now = last + Span::hours(24) - early;
+        bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+        let asked = bench.now;
+        bench.verify(Seen::Absent { asked });
+        assert_eq!(bench.session().last_looks.len(), looks, "{early:?}");
+    }
+}
+
+#[test]
+fn a_checkout_whose_time_is_over_is_written_three_times_before_its_caller_hears_that_it_cannot_be() {
+    let mut bench = Bench::ready();
+    bench.now = bench.session().expires;
+    bench.commits = 0;
+    bench.commits_fail = true;
+    let reading = bench.ask(Command::Read);
+    assert_eq!(bench.answer(reading).unwrap_err(), Rejection::Unavailable);
+    assert_eq!(bench.commits, 3);
 }

@@ -82,3 +82,14 @@ fn an_order_counts_as_gone_back_with_its_last_cent_and_then_nothing_of_it_is_sen
     assert_eq!(stands(&bench), OrderState::Refunded);
     assert_eq!(sent(&mut bench, "rest", &[]), Some(Rejection::GoneBack));
 }
+
+#[test]
+fn an_item_that_is_named_twice_with_a_quantity_of_nothing_is_refused() {
+    let (mut bench, mug) = paid();
+    for items in [&[(&mug, 1), (&mug, 0)][..], &[(&mug, 0), (&mug, 1)], &[(&mug, 0), (&mug, 0)]] {
+        let refused = sent(&mut bench, "wrong", items);
+        assert!(matches!(refused, Some(Rejection::NotThatMany { .. })), "{items:?}: {refused:?}");
+    }
+    assert_eq!(sent(&mut bench, "both", &[(&mug, 1), (&mug, 1)]), None);
+    assert_eq!(bench.session().book.sent(&mug), 2);
+}

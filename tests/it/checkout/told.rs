@@ -1,11 +1,14 @@
 //! What stays known of a checkout: its notices, its timeline, the payments that are its own, and its answers.
 
+use std::collections::BTreeMap;
+
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer, RefundSeen, RefundWish};
-use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Means, Seen, Unknown};
 use merchant_gateway::domain::checkout::command::{Command, Patch, Payment, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{Driver, GatherError, Input, Output, RequestId};
+use merchant_gateway::domain::checkout::due::{Priority, due_at, priority};
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::event::Event;
 use merchant_gateway::domain::checkout::hint::Hint;
@@ -18,10 +21,14 @@ use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{
     Dispute, DisputeStatus, Fulfillment, Order, OrderState, RefundState, RefundStatus,
 };
+use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::stripe_event::Concern;
-use merchant_gateway::domain::time::Span;
+use merchant_gateway::domain::tax::TaxRule;
+use merchant_gateway::domain::time::{Span, Timestamp};
 
-use crate::support::bench::Bench;
+use merchant_gateway::stripe::{PageLinks, PageOffer, encode_charge, encode_page};
+
+use crate::support::bench::{Bench, NextCommit};
 use crate::support::shop;
 
 use super::pages::{awaiting, open_page, page};
@@ -466,5 +473,247 @@ fn goods_are_announced_with_the_carrier_of_the_option_that_was_chosen() {
         bench.pay("spt_first0001");
         bench.tell_token(Ok(bench.good_facts()));
         assert_eq!(bench.attempts[0].carrier.as_deref(), carrier, "{option:?}");
+    }
+}
+
+#[test]
+fn who_asks_for_a_checkout_that_is_not_there_hears_so_whatever_they_want() {
+    for command in [Command::Read, Command::Cancel, Command::OpenPage { revision: Some(Revision(1)) }] {
+        let mut bench = Bench::new();
+        let asked = bench.ask(command);
+        assert_eq!(bench.answer(asked).unwrap_err(), Rejection::NotFound);
+    }
+}
+
+#[test]
+fn a_payment_that_could_not_be_written_has_not_begun_and_an_edit_is_unavailable() {
+    let mut bench = Bench::ready();
+    let paying = bench.pay("spt_first0001");
+    bench.next_commit = NextCommit::Fails;
+    bench.tell_token(Ok(bench.good_facts()));
+    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::NotWritten);
+
+    let mut bench = Bench::ready();
+    bench.next_commit = NextCommit::Fails;
+    let edit = bench.update(Patch::default());
+    assert_eq!(bench.answer(edit).unwrap_err(), Rejection::Unavailable);
+
+    let mut bench = awaiting();
+    let paying = bench.pay("spt_first0001");
+    bench.next_commit = NextCommit::Fails;
+    bench.tell_token(Ok(bench.good_facts()));
+    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Undecided, "its page was to be closed first");
+}
+
+#[test]
+fn what_is_at_stake_in_a_checkout_decides_when_it_has_its_turn() {
+    let told_of = || {
+        let mut bench = Bench::ready();
+        bench.ask(Command::Hear(Hint { concern: Concern::Payment, payment: Some("pi_x".parse().unwrap()) }));
+        bench
+    };
+    let cases: [(fn() -> Bench, Priority); 6] = [
+        (|| Bench::charging().0, Priority::Payment),
+        (awaiting, Priority::OpenPage),
+        (|| asking().0, Priority::Refund),
+        (paid, Priority::Poll),
+        (frozen, Priority::Poll),
+        (Bench::ready, Priority::Cart),
+    ];
+    for (make, expected) in cases {
+        let bench = make();
+        assert_eq!(priority(bench.session()), expected, "{}", bench.session().state.name());
+    }
+    assert_eq!(priority(told_of().session()), Priority::Poll);
+}
+
+#[test]
+fn an_operators_word_that_nothing_was_charged_is_told_to_the_shopper() {
+    let mut bench = frozen();
+    bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    bench.verify(Seen::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
+    let reading = bench.ask(Command::Read);
+    let notice = bench.answer(reading).unwrap().notice.unwrap();
+    assert_eq!(notice.code, NoticeCode::PaymentDeclined);
+    assert!(notice.text.contains("nothing was charged"), "{notice:?}");
+}
+
+#[test]
+fn a_page_that_was_refused_for_a_field_says_which() {
+    let street = "code parameter_invalid_string_blank, parameter shipping[address][line1]";
+    for (detail, told) in
+        [(street, Some("The street in the delivery address")), ("code none, parameter none", None)]
+    {
+        let mut bench = Bench::ready();
+        open_page(&mut bench);
+        bench.see(Seen::RequestRefused { detail: detail.to_owned() });
+        let notice = bench.session().notice.as_ref();
+        assert_eq!(notice.is_some(), told.is_some(), "{notice:?}");
+        assert!(notice.is_none_or(|notice| notice.text.starts_with(told.unwrap())), "{notice:?}");
+    }
+}
+
+#[test]
+fn a_checkout_whose_page_closes_with_its_time_has_expired() {
+    for (early, name) in [(Span::millis(1), "ready"), (Span::millis(0), "expired")] {
+        let mut bench = awaiting();
+        bench.now = bench.session().expires - early;
+        bench.wake();
+        let closed = Seen::Page(page(&bench, PageStatus::Expired));
+        bench.see(closed);
+        assert_eq!(bench.session().state.name(), name);
+    }
+}
+
+#[test]
+fn a_checkout_keeps_how_many_pages_it_has_opened_and_how_many_were_never_asked_for() {
+    for not_asked in [0, 1, 7] {
+        let mut session = Bench::ready().session().clone();
+        (session.pages, session.pages_not_asked) = (9, not_asked);
+        let stored = serde_json::to_value(&session).unwrap();
+        assert_eq!(stored.get("pages_not_asked").is_some(), not_asked > 0);
+        let read: merchant_gateway::domain::checkout::session::Session =
+            serde_json::from_value(stored).unwrap();
+        assert_eq!(read, session);
+    }
+}
+
+#[test]
+fn the_attempt_that_is_not_decided_is_known_in_every_state_that_has_one() {
+    let opening = || {
+        let mut bench = Bench::ready();
+        open_page(&mut bench);
+        bench
+    };
+    let closing = || {
+        let mut bench = awaiting();
+        bench.update(Patch::default());
+        bench
+    };
+    let charging = || Bench::charging().0;
+    let undecided: [&dyn Fn() -> Bench; 5] = [&charging, &opening, &awaiting, &closing, &frozen];
+    for make in undecided {
+        let bench = make();
+        let name = bench.session().state.name();
+        assert_eq!(bench.session().undecided_attempt(), Some(AttemptNumber(1)), "{name}");
+    }
+    for bench in [Bench::ready(), paid()] {
+        assert_eq!(bench.session().undecided_attempt(), None);
+    }
+}
+
+#[test]
+fn a_token_that_was_declined_repeats_no_payment_and_an_edit_forgets_the_decline() {
+    let (mut bench, _) = Bench::charging();
+    bench.see(declined());
+    let repeat = bench.pay("spt_first0001");
+    let answer = bench.answer(repeat).unwrap();
+    assert!(!answer.repeats_payment && answer.order.is_none());
+    assert!(bench.session().notice.is_some());
+    bench.update(Patch::default());
+    assert_eq!(bench.session().notice, None);
+}
+
+#[test]
+fn a_timeline_tells_of_a_flag_and_counts_the_looks_at_a_page() {
+    let mut bench = awaiting();
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        bench.timeline.clear();
+        bench.now = due_at(bench.session()).unwrap();
+        bench.wake();
+        bench.see(Seen::Unread);
+        times.push(bench.timeline.iter().find_map(|entry| {
+            if let Happening::Stripe { times, .. } = &entry.what { Some(*times) } else { None }
+        }));
+    }
+    assert_eq!(times, [Some(None), Some(Some(2)), None, Some(Some(4)), None]);
+
+    let (mut bench, _) = Bench::charging();
+    bench.see(succeeded(&bench).beside(vec!["pi_x".parse().unwrap()]));
+    let flagged = bench.timeline.iter().find_map(|entry| {
+        if let Happening::Flagged { payment_intent, reason } = &entry.what {
+            Some((payment_intent.to_string(), *reason))
+        } else {
+            None
+        }
+    });
+    assert_eq!(flagged, Some(("pi_x".to_owned(), FlagReason::PaidTwice)));
+}
+
+#[test]
+fn what_is_sold_out_or_sent_nowhere_has_no_price() {
+    let mut bench = Bench::new();
+    bench.view.tax = TaxRule::None;
+    let cart = Some(shop::cart("mug", 1));
+    bench.ask(Command::Create(Patch { cart, ..Patch::default() }));
+    let state = &bench.session().state;
+    assert_eq!(
+        *state,
+        State::Open { problem: Some(PricingProblem::AddressNeeded) },
+        "also where there is no tax"
+    );
+
+    let mut bench = Bench::new();
+    bench.view.catalog = shop::catalog(false);
+    bench.ask(Command::Create(shop::two_mugs()));
+    let problem = PricingProblem::Unavailable("mug".parse().unwrap());
+    assert_eq!(bench.session().state, State::Open { problem: Some(problem) });
+}
+
+/// The form that a request to Stripe is, as its fields.
+fn fields(body: &str) -> BTreeMap<String, String> {
+    url::form_urlencoded::parse(body.as_bytes()).into_owned().collect()
+}
+
+#[test]
+fn a_charge_asks_stripe_for_just_this_payment_at_once_and_for_no_confirmation() {
+    let (bench, _) = Bench::charging();
+    let body = encode_charge(&bench.attempts[0], &bench.view).unwrap();
+    let session = bench.id.to_string();
+    let expected = [
+        ("amount", "4361"),
+        ("currency", "usd"),
+        ("confirm", "true"),
+        ("error_on_requires_action", "true"),
+        ("automatic_payment_methods[enabled]", "true"),
+        ("automatic_payment_methods[allow_redirects]", "never"),
+        ("capture_method", "automatic"),
+        ("description", &format!("Test Shop {session}")),
+        ("metadata[merchant]", "test-shop"),
+        ("metadata[checkout_session]", &session),
+        ("metadata[checkout_revision]", "1"),
+        ("metadata[checkout_attempt]", "1"),
+        ("shipping[name]", "Ada Lovelace"),
+        ("shipping[address][line1]", "12 Mill Lane"),
+        ("shipping[address][city]", "Springfield"),
+        ("shipping[address][state]", "CA"),
+        ("shipping[address][postal_code]", "90001"),
+        ("shipping[address][country]", "US"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(fields(&body), BTreeMap::from(expected));
+}
+
+#[test]
+fn a_page_has_a_row_for_tax_where_there_is_any() {
+    let links = PageLinks { success: "https://s".to_owned(), cancel: "https://c".to_owned() };
+    for (state, rows) in
+        [("CA", &["Stoneware mug", "Tax", "standard"][..]), ("OR", &["Stoneware mug", "standard"])]
+    {
+        let mut bench = Bench::ready();
+        bench.update(Patch { address: Some(shop::address(state)), ..Patch::default() });
+        open_page(&mut bench);
+        let attempt = &bench.attempts[0];
+        let Means::Page { quote, expires, .. } = &attempt.means else { panic!("it is paid on a page") };
+        let offer = PageOffer { quote, expires: *expires, email: None, links: &links };
+        let body = fields(&encode_page(attempt, &offer, &bench.view).unwrap());
+        let mut names: Vec<_> = body
+            .iter()
+            .filter(|(name, _)| name.ends_with("[product_data][name]"))
+            .map(|(_, name)| name)
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, rows, "{state}");
     }
 }
