@@ -1,6 +1,7 @@
 //! The Stripe client against the emulator, without a gateway around it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use merchant_gateway::domain::checkout::attempt::{IntentSeen, IntentStatus, Seen};
 use merchant_gateway::domain::checkout::driver::GatherError;
@@ -13,6 +14,9 @@ use merchant_gateway::stripe::{
     TransportConfig, Window,
 };
 use secrecy::SecretString;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 const ACCOUNT: &str = "acct_shop";
 const MERCHANT: &str = "shop";
@@ -25,6 +29,19 @@ struct Shop {
     stripe: StripeAccount,
     session: SessionId,
     attempts: u32,
+}
+
+/// The client of an account at this address.
+fn client(api_base: &str, own: Arc<dyn Clock>) -> StripeAccount {
+    let config = TransportConfig {
+        api_base: api_base.parse().unwrap(),
+        version: VERSION.to_owned(),
+        connect_timeout: Span::seconds(10),
+        charge_timeout: Span::seconds(30),
+        read_timeout: Span::seconds(30),
+    };
+    let transport = StripeTransport::new(config, own).unwrap();
+    StripeAccount::new(transport, SecretString::from(KEY.to_owned()), KeyWatch::nobody())
 }
 
 impl Shop {
@@ -43,15 +60,7 @@ impl Shop {
             network_id: "profile_test_shop".to_owned(),
         }];
         let emulator = Emulator::start(options).unwrap();
-        let config = TransportConfig {
-            api_base: emulator.base_url().parse().unwrap(),
-            version: VERSION.to_owned(),
-            connect_timeout: Span::seconds(10),
-            charge_timeout: Span::seconds(30),
-            read_timeout: Span::seconds(30),
-        };
-        let transport = StripeTransport::new(config, own).unwrap();
-        let stripe = StripeAccount::new(transport, SecretString::from(KEY.to_owned()), KeyWatch::nobody());
+        let stripe = client(&emulator.base_url(), own);
         Self { emulator, clock, stripe, session: SessionId::from_random(7), attempts: 0 }
     }
 
@@ -237,4 +246,62 @@ async fn with_a_wrong_clock_no_listing_of_a_time_is_believed() {
     let within = Window { from: wrong - Span::hours(1), to: wrong };
     let noted = shop.stripe.payments_within(&MERCHANT.parse().unwrap(), within).await.unwrap_err();
     assert_eq!(noted.cause.as_deref(), Some("Stripe's clock differs from this machine's"));
+}
+
+/// A Stripe that answers each request with the next of these pages, and from then on with the last, and counts them.
+async fn pages(pages: Vec<String>) -> (StripeAccount, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let api_base = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0_u8; 8192];
+            let _length = stream.read(&mut request).await.unwrap();
+            let page = &pages[count.fetch_add(1, Ordering::SeqCst).min(pages.len() - 1)];
+            let head =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", page.len());
+            stream.write_all((head + page).as_bytes()).await.unwrap();
+        }
+    });
+    (client(&api_base, Arc::new(SystemClock)), asked)
+}
+
+fn listed(ids: &[&str], has_more: bool) -> String {
+    let payment = |id: &&str| {
+        json!({
+            "id": id, "status": "succeeded", "amount": 500, "currency": "usd", "livemode": false, "created": 1,
+            "metadata": { "merchant": MERCHANT, "checkout_session": SessionId::from_random(7) },
+        })
+    };
+    json!({ "data": ids.iter().map(payment).collect::<Vec<_>>(), "has_more": has_more }).to_string()
+}
+
+async fn all(stripe: &StripeAccount) -> Result<Vec<String>, Option<String>> {
+    let within = Window { from: Timestamp::from_seconds(0), to: Timestamp::from_seconds(10) };
+    match stripe.payments_within(&MERCHANT.parse().unwrap(), within).await {
+        Ok(payments) => Ok(payments.iter().map(|payment| payment.id.to_string()).collect()),
+        Err(noted) => Err(noted.cause),
+    }
+}
+
+#[tokio::test]
+async fn a_listing_is_read_page_by_page_and_given_the_oldest_first() {
+    let (stripe, asked) =
+        pages(vec![listed(&["pi_d", "pi_c"], true), listed(&["pi_b", "pi_a"], false)]).await;
+    assert_eq!(all(&stripe).await.unwrap(), ["pi_a", "pi_b", "pi_c", "pi_d"]);
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_listing_that_promises_more_without_end_is_no_complete_one() {
+    let (first, nothing) = (listed(&["pi_d", "pi_c"], true), listed(&[], true));
+    for (answers, requests) in
+        [(vec![first.clone()], 2), (vec![first, nothing.clone()], 2), (vec![nothing], 1)]
+    {
+        let (stripe, asked) = pages(answers).await;
+        assert_eq!(all(&stripe).await, Err(Some("the listing did not come to its end".to_owned())));
+        assert_eq!(asked.load(Ordering::SeqCst), requests);
+    }
 }
