@@ -717,3 +717,32 @@ fn a_page_has_a_row_for_tax_where_there_is_any() {
         assert_eq!(names, rows, "{state}");
     }
 }
+
+#[test]
+fn a_refund_that_may_have_been_written_is_undecided_and_one_that_was_not_is_unavailable() {
+    for (next, expected) in
+        [(NextCommit::FailsButIsDone, Rejection::Undecided), (NextCommit::Fails, Rejection::Unavailable)]
+    {
+        let mut bench = paid();
+        bench.next_commit = next;
+        let wanted = wants_back(&mut bench, "r", Some(100));
+        assert_eq!(bench.answer(wanted).unwrap_err(), expected);
+        assert!(bench.effects.is_empty(), "nothing is sent before it is known to be written");
+    }
+}
+
+#[test]
+fn what_is_seen_of_an_order_changes_no_checkout_that_was_not_paid() {
+    for bench in [Bench::ready(), awaiting(), Bench::charging().0] {
+        let before = bench.session().clone();
+        let (asked, disputes) = (bench.now, Some(vec![]));
+        let refunds = vec![seen_refund("re_1", RefundStatus::Succeeded, asked)];
+        for seen in
+            [OrderSeen::Unread, OrderSeen::Read { refunds: refunds.clone(), disputes, asked, complete: true }]
+        {
+            let transition = stepped(&bench, Event::SawOrder(seen)).unwrap();
+            assert_eq!(transition.next, before);
+            assert!(transition.news.is_empty());
+        }
+    }
+}
