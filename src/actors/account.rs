@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
+use super::dependencies::Dependencies;
 use super::keys::log_refusal;
-use super::merchant::Shared;
+use super::merchant::MerchantState;
 use super::payees::{AccountTaken, Payee};
 use super::reconciliation::{Unreconciled, reconcile};
-use super::services::Services;
 use crate::domain::ids::{AccountId, MerchantId};
 use crate::domain::merchant::PaymentsOff;
 use crate::runtime::Verification;
@@ -18,17 +18,17 @@ use crate::stripe::{AccountError, KeyRefusal, Noted, in_words};
 use crate::telemetry::millis;
 
 /// An account that is known.
-pub(super) struct Learned {
+pub(super) struct VerifiedAccount {
     pub(super) account: AccountId,
     /// Stripe said it, not only the configuration.
-    pub(super) proved: bool,
+    pub(super) verified_by_stripe: bool,
     /// How much had been heard of the key when Stripe was asked.
     pub(super) heard: u64,
 }
 
 /// Why the account is not known.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unlearned {
+pub(super) enum AccountCheckError {
     #[error(transparent)]
     Stripe(#[from] AccountError),
     #[error("the store: {0}")]
@@ -52,7 +52,7 @@ pub(super) enum Unlearned {
     Lost,
 }
 
-impl Unlearned {
+impl AccountCheckError {
     /// Says in the log why, under one name for each cause, and when the next try is made.
     pub(super) fn log(&self, merchant: &MerchantId, next_try: Duration) {
         let next_try_ms = millis(next_try);
@@ -74,7 +74,7 @@ impl Unlearned {
             Self::Restored(_) => {
                 tracing::warn!(%merchant, next_try_ms, cause = %self, "restore_not_reconciled");
             }
-            Self::Stripe(AccountError::Unread(noted)) => {
+            Self::Stripe(AccountError::ReadFailed(noted)) => {
                 let Noted { status, code, address, cause, .. } = &**noted;
                 let cause = cause.as_deref().unwrap_or("the answer is not an account");
                 tracing::warn!(%merchant, status, code, address, cause, next_try_ms, "stripe_account_unread");
@@ -94,7 +94,7 @@ impl Unlearned {
             Self::NotKept { .. } => Some(PaymentsOff::OtherAccount),
             Self::Taken(_) => Some(PaymentsOff::AccountTaken),
             Self::Restored(_) => Some(PaymentsOff::Unreconciled),
-            Self::Stripe(AccountError::NotPermitted(_) | AccountError::Unread(_))
+            Self::Stripe(AccountError::NotPermitted(_) | AccountError::ReadFailed(_))
             | Self::Store(_)
             | Self::Lost => None,
         }
@@ -108,9 +108,9 @@ pub(super) struct Missed(Option<String>);
 impl Missed {
     /// Notes a failure; whether the log is to tell it. What a restore waits for is told when it changes: until then every try
     /// ends alike, and there may be many.
-    pub(super) fn is_news(&mut self, error: &Unlearned) -> bool {
+    pub(super) fn is_news(&mut self, error: &AccountCheckError) -> bool {
         let said = error.to_string();
-        let told = matches!(error, Unlearned::Restored(_)) && self.0.as_ref() == Some(&said);
+        let told = matches!(error, AccountCheckError::Restored(_)) && self.0.as_ref() == Some(&said);
         self.0 = Some(said);
         !told
     }
@@ -118,87 +118,88 @@ impl Missed {
 
 /// The account that was verified with the merchant's present key before; `None` where Stripe must be asked first.
 pub(super) async fn remembered(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     given: Option<&AccountId>,
-) -> Option<Learned> {
-    if !services.reconciliation.unreconciled(&merchant.tenant).is_empty() {
+) -> Option<VerifiedAccount> {
+    if !deps.reconciliation.unreconciled(&merchant.tenant).is_empty() {
         return None;
     }
-    let KeptAccount { account, key } = services.store.account(&merchant.tenant).await.ok()??;
-    let VerifiedKey { fingerprint, proved } = key?;
-    let same_key = services.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint);
+    let KeptAccount { account, key } = deps.store.account(&merchant.tenant).await.ok()??;
+    let VerifiedKey { fingerprint, verified_by_stripe } = key?;
+    let same_key = deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint);
     let agrees = given.is_none_or(|given| *given == account);
     let heard = merchant.keys.heard();
-    let learned = (same_key && agrees).then_some(Learned { account, proved, heard })?;
+    let verified = (same_key && agrees).then_some(VerifiedAccount { account, verified_by_stripe, heard })?;
     // Where another merchant is paid into it, a verification says so.
-    claim(services, merchant, (&learned.account, proved)).ok()?;
-    Some(learned)
+    claim(deps, merchant, (&verified.account, verified_by_stripe)).ok()?;
+    Some(verified)
 }
 
 /// Asks Stripe which account the key opens, and accounts for what a restore of the database has lost of it.
-pub(super) async fn learn(
-    services: &Services,
-    merchant: &Shared,
+pub(super) async fn verify_account(
+    deps: &Dependencies,
+    merchant: &MerchantState,
     given: Option<AccountId>,
-) -> Result<Learned, Unlearned> {
-    let learned = verify(services, merchant, given).await?;
-    reconcile(services, merchant, (&learned.account, learned.proved)).await?;
-    Ok(learned)
+) -> Result<VerifiedAccount, AccountCheckError> {
+    let verified = verify(deps, merchant, given).await?;
+    reconcile(deps, merchant, (&verified.account, verified.verified_by_stripe)).await?;
+    Ok(verified)
 }
 
 /// Notes that the merchant is paid into an account.
 pub(super) fn claim(
-    services: &Services,
-    merchant: &Shared,
-    (account, proved): (&AccountId, bool),
+    deps: &Dependencies,
+    merchant: &MerchantState,
+    (account, verified_by_stripe): (&AccountId, bool),
 ) -> Result<(), AccountTaken> {
     let (merchant, shares) = (merchant.tenant.merchant.clone(), merchant.shares_account);
-    services.payees.claim(account, Payee { merchant, shares, proved })
+    deps.payees.claim(account, Payee { merchant, shares, verified_by_stripe })
 }
 
 /// Given, learned and remembered must agree.
 async fn verify(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     given: Option<AccountId>,
-) -> Result<Learned, Unlearned> {
+) -> Result<VerifiedAccount, AccountCheckError> {
     let payable = merchant.view.load().payments_off.is_none();
     let verification = if payable { Verification::Later } else { Verification::Awaited };
     let (heard, answer) = {
-        let _place = services.places.verification(verification).await;
+        let _place = deps.places.verification(verification).await;
         // What is heard while Stripe is asked may be from later than its answer.
         (merchant.keys.heard(), merchant.stripe.load_full().account_id().await)
     };
-    let (opened, proved) = match (answer, &given) {
+    let (opened, verified_by_stripe) = match (answer, &given) {
         (Ok(opened), _) => (opened, true),
         (Err(AccountError::NotPermitted(_)), Some(given)) => (given.clone(), false),
         (Err(error), _) => return Err(error.into()),
     };
     if let Some(given) = given.filter(|given| *given != opened) {
-        return Err(Unlearned::NotGiven { opened, given });
+        return Err(AccountCheckError::NotGiven { opened, given });
     }
-    let kept = services.store.account(&merchant.tenant).await?;
+    let kept = deps.store.account(&merchant.tenant).await?;
     if let Some(KeptAccount { account: kept, key }) = kept.filter(|kept| kept.account != opened) {
         // Stripe itself has said what this very key opens: only the file says otherwise.
-        let is_known = key.is_some_and(|VerifiedKey { fingerprint, proved }| {
-            proved && services.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint)
+        let is_known = key.is_some_and(|VerifiedKey { fingerprint, verified_by_stripe }| {
+            verified_by_stripe
+                && deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint)
         });
-        return Err(if is_known && !proved {
-            Unlearned::NotGiven { opened: kept, given: opened }
+        return Err(if is_known && !verified_by_stripe {
+            AccountCheckError::NotGiven { opened: kept, given: opened }
         } else {
-            Unlearned::NotKept { opened, kept }
+            AccountCheckError::NotKept { opened, kept }
         });
     }
     // Before it is kept: an account that is another merchant's must not become this one's at the next start.
-    claim(services, merchant, (&opened, proved))?;
-    let fingerprint = services.keyring.key_fingerprint(&merchant.tenant, &merchant.key);
-    let key = VerifiedKey { fingerprint, proved };
-    let kept = services.store.remember_account(&merchant.tenant, &opened, &key).await?;
+    claim(deps, merchant, (&opened, verified_by_stripe))?;
+    let fingerprint = deps.keyring.key_fingerprint(&merchant.tenant, &merchant.key);
+    let key = VerifiedKey { fingerprint, verified_by_stripe };
+    let kept = deps.store.remember_account(&merchant.tenant, &opened, &key).await?;
     if kept == opened {
-        Ok(Learned { account: kept, proved, heard })
+        Ok(VerifiedAccount { account: kept, verified_by_stripe, heard })
     } else {
-        Err(Unlearned::NotKept { opened, kept })
+        Err(AccountCheckError::NotKept { opened, kept })
     }
 }
 
@@ -209,15 +210,15 @@ mod tests {
     #[test]
     fn what_a_restore_waits_for_is_told_once_for_each_change() {
         let mut missed = Missed::default();
-        let unproved = || Unlearned::Restored(Unreconciled::Unproved);
-        let open = |page: &str| Unlearned::Restored(Unreconciled::PageOpen(page.to_owned()));
+        let unproved = || AccountCheckError::Restored(Unreconciled::Unproved);
+        let open = |page: &str| AccountCheckError::Restored(Unreconciled::PageOpen(page.to_owned()));
         let told: Vec<bool> = [unproved(), unproved(), open("cs_1"), open("cs_1"), open("cs_2"), unproved()]
             .iter()
             .map(|error| missed.is_news(error))
             .collect();
         assert_eq!(told, [true, false, true, false, true, true]);
         assert!(
-            missed.is_news(&Unlearned::Lost) && missed.is_news(&Unlearned::Lost),
+            missed.is_news(&AccountCheckError::Lost) && missed.is_news(&AccountCheckError::Lost),
             "a failure is told each time"
         );
     }

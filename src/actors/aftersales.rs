@@ -4,32 +4,32 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
+use super::dependencies::Dependencies;
 use super::effects::NOT_TO_BE_SENT;
 use super::looked::Looked;
-use super::merchant::Shared;
-use super::services::Services;
-use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
-use crate::domain::checkout::attempt::Unknown;
+use super::merchant::MerchantState;
+use crate::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
+use crate::domain::checkout::attempt::Inconclusive;
 use crate::domain::checkout::effect::OrderEffect;
 use crate::domain::checkout::snapshot::Loaded;
 use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId};
 use crate::runtime::{PutOff, Reading};
 use crate::store::StoreError;
-use crate::stripe::{Observation, StoredRefund, in_words};
+use crate::stripe::{CallResult, StoredRefund, in_words};
 
 /// Runs one effect and says what was seen.
 pub(super) async fn run(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     session: &SessionId,
     effect: &OrderEffect,
-) -> Observation<OrderSeen> {
+) -> CallResult<OrderObservation> {
     let began = Instant::now();
     let observed = match effect {
-        OrderEffect::Refund(number) => refund(services, merchant, session, *number).await,
+        OrderEffect::Refund(number) => refund(deps, merchant, session, *number).await,
         OrderEffect::Read { payment, account, undecided } => {
             let reading = if *undecided { Reading::Refund } else { Reading::Order };
-            read(services, merchant, reading, (payment, account.as_ref())).await
+            read(deps, merchant, reading, (payment, account.as_ref())).await
         }
     };
     Looked { tenant: &merchant.tenant, session, began }.at_order(&observed);
@@ -38,47 +38,51 @@ pub(super) async fn run(
 
 /// Looks at an order, on the account that was paid: what another does not show proves nothing.
 async fn read(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     reading: Reading,
     (payment, account): (&PaymentIntentId, Option<&AccountId>),
-) -> Observation<OrderSeen> {
-    if account.is_none_or(|account| !opens(merchant, account)) {
-        return Observation::not_asked(
-            OrderSeen::Unread,
+) -> CallResult<OrderObservation> {
+    if account.is_none_or(|account| !key_matches(merchant, account)) {
+        return CallResult::not_asked(
+            OrderObservation::ReadFailed,
             "the account that it was paid on is not the one that the key opens, or that is not known yet",
         );
     }
     let _look = match merchant.gate.reading(reading).await {
         Ok(place) => place,
-        Err(PutOff { after }) => return OrderSeen::PutOff { after }.into(),
+        Err(PutOff { after }) => return OrderObservation::PutOff { after }.into(),
     };
-    let asked = services.clock.now();
+    let asked = deps.clock.now();
     let mut observed = merchant.stripe.load_full().read_order(payment, asked).await;
-    if let OrderSeen::Read { complete, .. } = &mut observed.seen {
+    if let OrderObservation::Read { complete, .. } = &mut observed.seen {
         // Where only the configuration says which account is read, that it shows no refund proves nothing.
-        *complete &= merchant.account_proved.load(Ordering::Acquire);
+        *complete &= merchant.account_verified_by_stripe.load(Ordering::Acquire);
     }
     observed
 }
 
 /// Sends the stored request for a refund, if it may still be sent, to the account that it was made on.
 async fn refund(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     session: &SessionId,
     number: RefundNumber,
-) -> Observation<OrderSeen> {
-    let told = |answer| Observation::from(OrderSeen::Asked { number, answer });
+) -> CallResult<OrderObservation> {
+    let told = |answer| CallResult::from(OrderObservation::RefundAnswered { number, answer });
     let unknown = |unknown, cause: &str| {
-        let answer = RefundAnswer::Unknown(unknown);
-        Observation::not_asked(OrderSeen::Asked { number, answer }, cause)
+        let answer = RefundAnswer::Inconclusive(unknown);
+        CallResult::not_asked(OrderObservation::RefundAnswered { number, answer }, cause)
     };
-    let cannot_repeat = |cause| unknown(Unknown { cannot_repeat: true, ..Unknown::default() }, cause);
+    let cannot_repeat =
+        |cause| unknown(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }, cause);
     let unread = |error: &StoreError| {
-        unknown(Unknown::default(), &format!("its stored request could not be read: {}", in_words(error)))
+        unknown(
+            Inconclusive::default(),
+            &format!("its stored request could not be read: {}", in_words(error)),
+        )
     };
-    let row = match services.store.refund(&merchant.tenant, session, number).await {
+    let row = match deps.store.refund(&merchant.tenant, session, number).await {
         Ok(Some(row)) => row,
         Ok(None) => return cannot_repeat("its stored request is not there"),
         Err(error) => return unread(&error),
@@ -90,12 +94,12 @@ async fn refund(
     }
     let _slot = merchant.gate.slot().await;
     // Asked at the last moment: the wait for the store and the slot may have been long.
-    match services.store.load(&merchant.tenant, session, None).await {
-        Ok(Loaded { session: Some((_, session)), .. }) if session.book.sends(number) => {}
+    match deps.store.load(&merchant.tenant, session, None).await {
+        Ok(Loaded { session: Some((_, session)), .. }) if session.activity.sends(number) => {}
         Ok(_) => return cannot_repeat("its sending has ended"),
         Err(error) => return unread(&error),
     }
-    if services.clock.now() >= row.repeat_until || row.body.is_empty() {
+    if deps.clock.now() >= row.repeat_until || row.body.is_empty() {
         return cannot_repeat(NOT_TO_BE_SENT);
     }
     let stored = StoredRefund {
@@ -108,6 +112,6 @@ async fn refund(
 }
 
 /// Whether the merchant's key opens this account.
-pub(super) fn opens(merchant: &Shared, account: &AccountId) -> bool {
+pub(super) fn key_matches(merchant: &MerchantState, account: &AccountId) -> bool {
     merchant.view.load().account.as_ref() == Some(account)
 }

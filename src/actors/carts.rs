@@ -44,19 +44,19 @@ impl MerchantHandle {
     }
 
     async fn expire_cart(&self, id: &SessionId) -> Result<Ended, CommitError> {
-        let (services, merchant) = (self.services.as_ref(), self.shared.as_ref());
-        let loaded = services.store.load(&merchant.tenant, id, None).await?;
+        let (deps, merchant) = (self.deps.as_ref(), self.shared.as_ref());
+        let loaded = deps.store.load(&merchant.tenant, id, None).await?;
         let Some((version, session)) = loaded.session else { return Ok(Ended::Changed) };
         if priority(&session) != Priority::Cart {
             return Ok(Ended::Wakes);
         }
-        let (view, moment) = (merchant.view.load_full(), services.moment());
+        let (view, moment) = (merchant.view.load_full(), deps.moment());
         let context = Context { view: &view, moment };
         let Some(change) = change_of((version, &session), Event::TimeOut, &context) else {
             return Ok(Ended::Changed);
         };
-        let commit = prepare(services, merchant, change).await?;
-        match services.store.commit(commit).await {
+        let commit = prepare(deps, merchant, change).await?;
+        match deps.store.commit(commit).await {
             Ok(_) => Ok(Ended::Expired),
             Err(CommitError::Conflict) => Ok(Ended::Changed),
             Err(error) => Err(error),

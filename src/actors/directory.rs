@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use dashmap::mapref::entry::Entry;
 use dashmap::{DashMap, DashSet};
 
+use super::dependencies::Dependencies;
 use super::handle::MerchantHandle;
-use super::merchant::{MerchantActor, MerchantSetup, Shared};
-use super::services::Services;
+use super::merchant::{MerchantActor, MerchantSetup, MerchantState};
 use super::session::SessionActor;
 use crate::domain::ids::{MerchantId, SessionId, Tenant};
 use crate::domain::merchant::PaymentsOff;
@@ -42,7 +42,7 @@ impl Arbiters {
 
 /// Every merchant of this process.
 pub struct Directory {
-    services: Arc<Services>,
+    deps: Arc<Dependencies>,
     threads: Vec<ArbiterHandle>,
     merchants: DashMap<MerchantId, MerchantHandle>,
     hosts: DashMap<String, MerchantId>,
@@ -54,9 +54,9 @@ pub struct Directory {
 impl Directory {
     /// An empty directory whose actors will live on these threads.
     #[must_use]
-    pub fn new(services: Arc<Services>, arbiters: &Arbiters) -> Self {
+    pub fn new(deps: Arc<Dependencies>, arbiters: &Arbiters) -> Self {
         Self {
-            services,
+            deps,
             threads: arbiters.0.clone(),
             merchants: DashMap::new(),
             hosts: DashMap::new(),
@@ -70,13 +70,13 @@ impl Directory {
         let Some(thread) = self.threads.get(self.merchants.len() % self.threads.len().max(1)) else {
             return;
         };
-        let shared = Arc::new(Shared::new(setup, &self.services));
-        let of_actor = (Arc::clone(&shared), Arc::clone(&self.services));
+        let shared = Arc::new(MerchantState::new(setup, &self.deps));
+        let of_actor = (Arc::clone(&shared), Arc::clone(&self.deps));
         let address = MerchantActor::start_on(thread, of_actor, setup.given_account.clone());
         let handle = MerchantHandle::new(
             address,
             shared,
-            Arc::clone(&self.services),
+            Arc::clone(&self.deps),
             (Arc::clone(&self.sessions), thread.clone()),
         );
         for host in &setup.view.hosts {

@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use super::aftersales::opens;
+use super::aftersales::key_matches;
+use super::dependencies::Dependencies;
 use super::looked::{Looked, cause_of};
-use super::merchant::Shared;
+use super::merchant::MerchantState;
 use super::preparation::token_context;
-use super::services::Services;
-use crate::domain::checkout::attempt::{IntentSeen, IntentStatus, Seen, Unknown};
+use crate::domain::checkout::attempt::{
+    Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+};
 use crate::domain::checkout::decision::{Decision, Verification};
 use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::effect::Effect;
@@ -19,7 +21,7 @@ use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId, T
 use crate::domain::time::Timestamp;
 use crate::runtime::{PutOff, Reading};
 use crate::store::AttemptRow;
-use crate::stripe::{Noted, Observation, SellerAccount, Sought, StoredCharge, StoredPage, in_words};
+use crate::stripe::{CallResult, Noted, SellerAccount, Sought, StoredCharge, StoredStripeCheckout, in_words};
 
 /// Why nobody is asked while Stripe does not answer, or too much is under way.
 const NOT_ADMITTED: &str = "Stripe has not answered lately, or too much waits for it; it was not asked";
@@ -28,21 +30,21 @@ const NOT_ADMITTED: &str = "Stripe has not answered lately, or too much waits fo
 pub(super) const NOT_TO_BE_SENT: &str = "the time in which its request may be sent is over";
 
 /// What Stripe told about a token.
-pub(super) type Gathered = Observation<Result<TokenFacts, GatherError>>;
+pub(super) type Gathered = CallResult<Result<TokenFacts, GatherError>>;
 
 /// Runs one effect and says what was seen.
 ///
 /// Only the account that the attempt was made on is asked: the answers of another, by a key that was mixed up, would
 /// call a paid attempt dead.
 pub(super) async fn run(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     session: &SessionId,
     (attempt, effect): (AttemptNumber, &Effect),
-) -> Observation {
+) -> CallResult {
     let began = Instant::now();
-    let observed = match readable(services, merchant, session, attempt).await {
-        Ok(row) => ask_stripe(services, merchant, &row, effect).await,
+    let observed = match readable(deps, merchant, session, attempt).await {
+        Ok(row) => ask_stripe(deps, merchant, &row, effect).await,
         Err(unasked) => unasked,
     };
     let looked = Looked { tenant: &merchant.tenant, session, began };
@@ -52,30 +54,30 @@ pub(super) async fn run(
 
 /// Asks about the token of a payment that was not begun yet; while Stripe does not answer, nobody is asked.
 pub(super) async fn gather(
-    merchant: &Shared,
+    merchant: &MerchantState,
     token: &SharedPaymentToken,
     network: Option<IpAddr>,
 ) -> Gathered {
     let Ok(_admitted) = merchant.gate.admit(network).await else {
-        return Observation::not_asked(Err(GatherError::Unread), NOT_ADMITTED);
+        return CallResult::not_asked(Err(GatherError::ReadFailed), NOT_ADMITTED);
     };
     let facts = merchant.stripe.load_full().token_facts(token).await;
     // 429 is an answer, and so is a refusal.
-    learn(merchant, !matches!(facts.seen, Err(GatherError::Unread)), &facts.noted);
+    note_answer(merchant, !matches!(facts.seen, Err(GatherError::ReadFailed)), &facts.noted);
     facts
 }
 
 /// Reads a payment that a session was told of and cannot account for, on the account that the session is paid on.
 pub(super) async fn read_payment(
-    merchant: &Shared,
+    merchant: &MerchantState,
     session: &SessionId,
     (payment, account): (&PaymentIntentId, Option<&AccountId>),
-) -> Observation {
+) -> CallResult {
     let known = merchant.view.load().account.is_some();
-    if !account.map_or(known, |account| opens(merchant, account)) {
+    if !account.map_or(known, |account| key_matches(merchant, account)) {
         let merchant = &merchant.tenant.merchant;
         tracing::warn!(%merchant, %session, intent = %payment, "payment_waits_for_its_account");
-        return Seen::Unread.into();
+        return Observation::ReadFailed.into();
     }
     let began = Instant::now();
     let _look = match merchant.gate.reading(Reading::Order).await {
@@ -88,17 +90,17 @@ pub(super) async fn read_payment(
 }
 
 /// What is seen where nothing is read.
-fn of(PutOff { after }: PutOff) -> Observation {
-    Seen::PutOff { after }.into()
+fn of(PutOff { after }: PutOff) -> CallResult {
+    Observation::PutOff { after }.into()
 }
 
 /// Whether Stripe answered to something that was sent: that it takes no more requests for now is an answer.
-const fn was_answered(seen: &Seen) -> bool {
-    !matches!(seen, Seen::Unknown(unknown) if !unknown.cannot_repeat && !unknown.limited)
+const fn was_answered(seen: &Observation) -> bool {
+    !matches!(seen, Observation::Inconclusive(unknown) if !unknown.cannot_repeat && !unknown.limited)
 }
 
 /// Keeps count of whether Stripe answers; `noted` tells how it did not.
-fn learn(merchant: &Shared, answered: bool, noted: &Noted) {
+fn note_answer(merchant: &MerchantState, answered: bool, noted: &Noted) {
     if merchant.gate.saw(answered) {
         let merchant = &merchant.tenant.merchant;
         if answered {
@@ -114,14 +116,14 @@ fn learn(merchant: &Shared, answered: bool, noted: &Noted) {
 /// Looks at the payment that an operator's decision is about. One that could still be paid is canceled before it is called
 /// not charged.
 pub(super) async fn verify(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     session: &SessionId,
     verification: &Verification,
-) -> Seen {
+) -> Observation {
     let Verification { attempt, known, made_by, decision } = verification;
     let began = Instant::now();
-    let row = match readable(services, merchant, session, *attempt).await {
+    let row = match readable(deps, merchant, session, *attempt).await {
         Ok(row) => row,
         Err(unasked) => {
             Looked { tenant: &merchant.tenant, session, began }.at_attempt(*attempt, &unasked);
@@ -134,16 +136,17 @@ pub(super) async fn verify(
             let _place = merchant.gate.awaited_reading().await;
             stripe.read_intent(intent).await
         }
-        (Decision::NotCharged { .. }, None) => find(services, merchant, &row, *made_by).await,
+        (Decision::NotCharged { .. }, None) => find(deps, merchant, &row, *made_by).await,
     };
     let looked = Looked { tenant: &merchant.tenant, session, began };
     looked.at_attempt(*attempt, &observed);
-    let (seen, paid) = observed.seen.apart();
+    let (seen, paid) = observed.seen.split();
     let seen = match (decision, seen) {
-        (Decision::NotCharged { .. }, Seen::Intent(IntentSeen { id, status, .. }))
-            if may_be_canceled(status) =>
-        {
-            let distinction = format!("decided-{:032x}", services.ids.random_id());
+        (
+            Decision::NotCharged { .. },
+            Observation::PaymentIntent(PaymentIntentSnapshot { id, status, .. }),
+        ) if may_be_canceled(status) => {
+            let distinction = format!("decided-{:032x}", deps.ids.random_id());
             let _place = merchant.gate.awaited_reading().await;
             let canceled = stripe.cancel_intent(&id, &distinction).await;
             looked.at_attempt(*attempt, &canceled);
@@ -154,87 +157,90 @@ pub(super) async fn verify(
     seen.beside(paid)
 }
 
-const fn may_be_canceled(status: IntentStatus) -> bool {
+const fn may_be_canceled(status: PaymentIntentStatus) -> bool {
     match status {
-        IntentStatus::RequiresPaymentMethod
-        | IntentStatus::RequiresConfirmation
-        | IntentStatus::RequiresAction
-        | IntentStatus::RequiresCapture => true,
-        IntentStatus::Processing | IntentStatus::Canceled | IntentStatus::Succeeded => false,
+        PaymentIntentStatus::RequiresPaymentMethod
+        | PaymentIntentStatus::RequiresConfirmation
+        | PaymentIntentStatus::RequiresAction
+        | PaymentIntentStatus::RequiresCapture => true,
+        PaymentIntentStatus::Processing | PaymentIntentStatus::Canceled | PaymentIntentStatus::Succeeded => {
+            false
+        }
     }
 }
 
 /// The row of an attempt whose account may be asked about it now; else what is known without asking, and why.
 async fn readable(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     session: &SessionId,
     attempt: AttemptNumber,
-) -> Result<AttemptRow, Observation> {
-    match services.store.attempt(&merchant.tenant, session, attempt).await {
+) -> Result<AttemptRow, CallResult> {
+    match deps.store.attempt(&merchant.tenant, session, attempt).await {
         Ok(Some(row)) => match &merchant.view.load().account {
             Some(account) if *account == row.account => Ok(row),
-            Some(_) => Err(Seen::OtherAccount.into()),
-            None => {
-                Err(Observation::not_asked(Seen::Unread, "the merchant's Stripe account is not known yet"))
-            }
+            Some(_) => Err(Observation::OtherAccount.into()),
+            None => Err(CallResult::not_asked(
+                Observation::ReadFailed,
+                "the merchant's Stripe account is not known yet",
+            )),
         },
         Ok(None) => Err(cannot_repeat("its stored request is not there")),
         Err(error) => {
             let cause = format!("its stored request could not be read: {}", in_words(&error));
-            Err(Observation::not_asked(Seen::Unknown(Unknown::default()), &cause))
+            Err(CallResult::not_asked(Observation::Inconclusive(Inconclusive::default()), &cause))
         }
     }
 }
 
 async fn ask_stripe(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     row: &AttemptRow,
     effect: &Effect,
-) -> Observation {
+) -> CallResult {
     let stripe = merchant.stripe.load_full();
     match effect {
         Effect::Charge(_) => {
             let _slot = merchant.gate.slot().await;
             // Read again at the last moment: the wait may have been long, and what ended the sending has erased the token.
-            let observed = match readable(services, merchant, &row.session, row.number).await {
-                Ok(row) => charge(services, stripe.as_ref().as_ref(), &merchant.tenant, &row).await,
+            let observed = match readable(deps, merchant, &row.session, row.number).await {
+                Ok(row) => charge(deps, stripe.as_ref().as_ref(), &merchant.tenant, &row).await,
                 Err(unasked) => return unasked,
             };
-            learn(merchant, was_answered(&observed.seen), &observed.noted);
+            note_answer(merchant, was_answered(&observed.seen), &observed.noted);
             observed
         }
-        Effect::Read { intent: None, made_by, .. } => find(services, merchant, row, *made_by).await,
-        Effect::OpenPage(_) => {
+        Effect::Read { intent: None, made_by, .. } => find(deps, merchant, row, *made_by).await,
+        Effect::CreateStripeCheckout(_) => {
             // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
             let Ok(_admitted) = merchant.gate.admit(None).await else {
-                let not_sent = Unknown { not_sent: true, ..Unknown::default() };
-                return Observation::not_asked(Seen::Unknown(not_sent), NOT_ADMITTED);
+                let not_sent = Inconclusive { not_sent: true, ..Inconclusive::default() };
+                return CallResult::not_asked(Observation::Inconclusive(not_sent), NOT_ADMITTED);
             };
-            let observed = open_page(services, stripe.as_ref().as_ref(), row).await;
-            learn(merchant, was_answered(&observed.seen), &observed.noted);
+            let observed = open_page(deps, stripe.as_ref().as_ref(), row).await;
+            note_answer(merchant, was_answered(&observed.seen), &observed.noted);
             observed
         }
         Effect::Read { intent: Some(_), .. }
         | Effect::Cancel { .. }
-        | Effect::ReadPage { .. }
-        | Effect::ClosePage { .. } => look(merchant, effect).await,
+        | Effect::ReadStripeCheckout { .. }
+        | Effect::ExpireStripeCheckout { .. } => look(merchant, effect).await,
         // Nothing of an attempt.
-        Effect::Order(_) | Effect::ReadPayment { .. } => Seen::Unread.into(),
+        Effect::Order(_) | Effect::ReadPayment { .. } => Observation::ReadFailed.into(),
     }
 }
 
 /// Looks at one payment or page, and ends it where that is wanted, if there is room for it.
-async fn look(merchant: &Shared, effect: &Effect) -> Observation {
+async fn look(merchant: &MerchantState, effect: &Effect) -> CallResult {
     let reading = match effect {
-        Effect::ReadPage { awaited: true, .. } => Reading::AwaitedPage,
-        Effect::ReadPage { awaited: false, .. } => Reading::Page,
+        Effect::ReadStripeCheckout { awaited: true, .. } => Reading::AwaitedStripeCheckout,
+        Effect::ReadStripeCheckout { awaited: false, .. } => Reading::StripeCheckout,
         Effect::Charge(_)
         | Effect::Read { .. }
         | Effect::Cancel { .. }
-        | Effect::OpenPage(_)
-        | Effect::ClosePage { .. }
+        | Effect::CreateStripeCheckout(_)
+        | Effect::ExpireStripeCheckout { .. }
         | Effect::Order(_)
         | Effect::ReadPayment { .. } => Reading::Charge,
     };
@@ -248,43 +254,47 @@ async fn look(merchant: &Shared, effect: &Effect) -> Observation {
         Effect::Cancel { intent, cause, tries, .. } => {
             stripe.cancel_intent(intent, &cause.distinction(*tries)).await
         }
-        Effect::ReadPage { page, .. } => stripe.read_page(page).await,
-        Effect::ClosePage { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
+        Effect::ReadStripeCheckout { page, .. } => stripe.read_page(page).await,
+        Effect::ExpireStripeCheckout { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
         Effect::Read { intent: None, .. }
         | Effect::Charge(_)
-        | Effect::OpenPage(_)
+        | Effect::CreateStripeCheckout(_)
         | Effect::Order(_)
-        | Effect::ReadPayment { .. } => Seen::Unread.into(),
+        | Effect::ReadPayment { .. } => Observation::ReadFailed.into(),
     }
 }
 
 /// Looks for an attempt's payment among all of the account's that were made in its time.
 async fn find(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     row: &AttemptRow,
     made_by: Option<Timestamp>,
-) -> Observation {
+) -> CallResult {
     let sought = Sought { session: row.session.clone(), attempt: row.number, started: row.started, made_by };
-    let observed = merchant.listings.find(services, merchant, sought).await;
-    let proved = merchant.account_proved.load(Ordering::Acquire);
+    let observed = merchant.listings.find(deps, merchant, sought).await;
+    let verified_by_stripe = merchant.account_verified_by_stripe.load(Ordering::Acquire);
     // Where only the configuration says which account is read, that it shows no payment proves nothing.
-    if proved { observed } else { Observation { seen: observed.seen.without_absence(), ..observed } }
+    if verified_by_stripe {
+        observed
+    } else {
+        CallResult { seen: observed.seen.without_absence(), ..observed }
+    }
 }
 
 /// Sends the stored request of an attempt, if it may still be sent.
 async fn charge(
-    services: &Services,
+    deps: &Dependencies,
     stripe: &dyn SellerAccount,
     tenant: &Tenant,
     row: &AttemptRow,
-) -> Observation {
-    let Some(token) = unseal(services, tenant, row) else {
+) -> CallResult {
+    let Some(token) = unseal(deps, tenant, row) else {
         return cannot_repeat("its token cannot be opened");
     };
     // Asked again at the last moment: the wait for the store may have been long. A request that is never to be sent again
     // is not kept.
-    if services.clock.now() >= row.repeat_until || row.body.is_empty() {
+    if deps.clock.now() >= row.repeat_until || row.body.is_empty() {
         return cannot_repeat(NOT_TO_BE_SENT);
     }
     let stored = StoredCharge {
@@ -297,11 +307,11 @@ async fn charge(
 }
 
 /// Sends the stored request for a page, if it may still be sent.
-async fn open_page(services: &Services, stripe: &dyn SellerAccount, row: &AttemptRow) -> Observation {
-    if services.clock.now() >= row.repeat_until || row.body.is_empty() {
+async fn open_page(deps: &Dependencies, stripe: &dyn SellerAccount, row: &AttemptRow) -> CallResult {
+    if deps.clock.now() >= row.repeat_until || row.body.is_empty() {
         return cannot_repeat(NOT_TO_BE_SENT);
     }
-    let stored = StoredPage {
+    let stored = StoredStripeCheckout {
         body: &row.body,
         idempotency_key: &row.idempotency_key,
         stripe_version: &row.stripe_version,
@@ -309,10 +319,10 @@ async fn open_page(services: &Services, stripe: &dyn SellerAccount, row: &Attemp
     stripe.open_page(&stored).await
 }
 
-fn unseal(services: &Services, tenant: &Tenant, row: &AttemptRow) -> Option<SharedPaymentToken> {
+fn unseal(deps: &Dependencies, tenant: &Tenant, row: &AttemptRow) -> Option<SharedPaymentToken> {
     let sealed = row.sealed_token.as_ref()?;
     let number = row.number.0.to_string();
-    match services.keyring.open(&token_context(tenant, &row.session, &number), sealed) {
+    match deps.keyring.open(&token_context(tenant, &row.session, &number), sealed) {
         Ok(token) => std::str::from_utf8(&token).ok()?.parse().ok(),
         Err(error) => {
             let (merchant, session) = (&tenant.merchant, &row.session);
@@ -322,6 +332,9 @@ fn unseal(services: &Services, tenant: &Tenant, row: &AttemptRow) -> Option<Shar
     }
 }
 
-fn cannot_repeat(why: &str) -> Observation {
-    Observation::not_asked(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }), why)
+fn cannot_repeat(why: &str) -> CallResult {
+    CallResult::not_asked(
+        Observation::Inconclusive(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }),
+        why,
+    )
 }

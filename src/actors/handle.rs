@@ -8,15 +8,15 @@ use actix::{Addr, ArbiterHandle};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::dependencies::Dependencies;
 use super::directory::LiveSessions;
-use super::merchant::{MerchantAddress, Shared, VerifyNow};
+use super::merchant::{MerchantAddress, MerchantState, VerifyNow};
 use super::preparation::rendered;
-use super::services::Services;
-use super::session::{Ask, GiveUp, SessionActor, Wake};
+use super::session::{GiveUp, SessionActor, SessionRequest, Wake};
 use crate::domain::checkout::command::{Answer, Command, Patch, PlacedOrder, Rejection};
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::session::State;
-use crate::domain::checkout::timeline::Entry;
+use crate::domain::checkout::timeline::TimelineEntry;
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
@@ -24,8 +24,8 @@ use crate::protocol::capability::{Capabilities, Capability};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter, Source};
 use crate::store::{
-    Delivery, Erasure, Forgetting, KeptFlag, OrdersPage, Resolution, StoreError, Which, WhichFlags,
-    WhichOrders,
+    DeliveriesQuery, Delivery, Erasure, FlagsQuery, Forgetting, KeptFlag, OrdersPage, OrdersQuery,
+    Resolution, StoreError,
 };
 
 /// How long a caller waits for a session; after that it hears how things stand.
@@ -42,8 +42,8 @@ const TRIES: u32 = 3;
 pub struct MerchantHandle {
     /// Keeps the actor alive.
     actor: MerchantAddress,
-    pub(super) shared: Arc<Shared>,
-    pub(super) services: Arc<Services>,
+    pub(super) shared: Arc<MerchantState>,
+    pub(super) deps: Arc<Dependencies>,
     sessions: Arc<LiveSessions>,
     thread: ArbiterHandle,
 }
@@ -51,11 +51,11 @@ pub struct MerchantHandle {
 impl MerchantHandle {
     pub(super) fn new(
         actor: MerchantAddress,
-        shared: Arc<Shared>,
-        services: Arc<Services>,
+        shared: Arc<MerchantState>,
+        deps: Arc<Dependencies>,
         (sessions, thread): (Arc<LiveSessions>, ArbiterHandle),
     ) -> Self {
-        Self { actor, shared, services, sessions, thread }
+        Self { actor, shared, deps, sessions, thread }
     }
 
     /// The key of all its rows.
@@ -78,10 +78,10 @@ impl MerchantHandle {
 
     /// Begins a checkout, where there is room for one.
     pub async fn create(&self, patch: Patch) -> Result<Box<Answer>, Rejection> {
-        if self.services.disk.is_low() {
+        if self.deps.disk.is_low() {
             return Err(Rejection::NoRoom);
         }
-        let id = SessionId::from_random(self.services.ids.random_id());
+        let id = SessionId::from_random(self.deps.ids.random_id());
         self.ask(&id, Command::Create(patch)).await
     }
 
@@ -113,9 +113,14 @@ impl MerchantHandle {
         let mut died = false;
         for _ in 0..TRIES {
             let session = self.session(id);
-            let request = self.services.next_request();
+            let request = self.deps.next_request();
             let (reply, answer) = oneshot::channel();
-            match session.try_send(Ask { request, command: command.clone(), source: source.clone(), reply }) {
+            match session.try_send(SessionRequest {
+                request,
+                command: command.clone(),
+                source: source.clone(),
+                reply,
+            }) {
                 Ok(()) => {}
                 Err(SendError::Full(_)) => return Err(late(&command)),
                 Err(SendError::Closed(_)) => continue,
@@ -154,36 +159,36 @@ impl MerchantHandle {
 
     /// Reads an order of this merchant.
     pub async fn order(&self, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
-        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
-        self.stored(async move { services.store.order(&tenant, &id).await }).await
+        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
+        self.stored(async move { deps.store.order(&tenant, &id).await }).await
     }
 
     /// Orders of this merchant, newest first.
-    pub async fn orders(&self, which: WhichOrders) -> Result<OrdersPage, StoreError> {
-        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
-        self.stored(async move { services.store.orders(&tenant, which).await }).await
+    pub async fn orders(&self, which: OrdersQuery) -> Result<OrdersPage, StoreError> {
+        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
+        self.stored(async move { deps.store.orders(&tenant, which).await }).await
     }
 
     /// Erases what is kept of an order's buyer; whether there was anything, or `None` when there is no such order.
     pub async fn erase_buyer(&self, placed: &PlacedOrder) -> Result<Option<bool>, StoreError> {
-        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
+        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
         let mut order = placed.order.clone();
         order.erase_personal_data();
-        let completion = rendered(&services, &self.view(), (&order, &placed.permalink));
-        let erasure = Erasure { id: order.id.clone(), order, completion, at: services.clock.now() };
-        self.stored(async move { services.retention.erase_buyer(&tenant, erasure).await }).await
+        let completion = rendered(&deps, &self.view(), (&order, &placed.permalink));
+        let erasure = Erasure { id: order.id.clone(), order, completion, at: deps.clock.now() };
+        self.stored(async move { deps.retention.erase_buyer(&tenant, erasure).await }).await
     }
 
     /// What happened to a session, in order.
-    pub async fn timeline(&self, id: &SessionId) -> Result<Vec<Entry>, StoreError> {
-        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
-        self.stored(async move { services.store.timeline(&tenant, &id).await }).await
+    pub async fn timeline(&self, id: &SessionId) -> Result<Vec<TimelineEntry>, StoreError> {
+        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
+        self.stored(async move { deps.store.timeline(&tenant, &id).await }).await
     }
 
     /// Payments of this merchant that fit no order, oldest first.
-    pub async fn flags(&self, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError> {
-        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
-        self.stored(async move { services.store.flags(&tenant, which).await }).await
+    pub async fn flags(&self, which: FlagsQuery) -> Result<Vec<KeptFlag>, StoreError> {
+        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
+        self.stored(async move { deps.store.flags(&tenant, which).await }).await
     }
 
     /// Resolves a flag, once; the flag as it then stands.
@@ -192,18 +197,17 @@ impl MerchantHandle {
         id: &FlagId,
         resolution: Resolution,
     ) -> Result<Option<KeptFlag>, StoreError> {
-        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
-        self.stored(async move { services.store.resolve_flag(&tenant, &id, resolution).await }).await
+        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
+        self.stored(async move { deps.store.resolve_flag(&tenant, &id, resolution).await }).await
     }
 
     /// Forgets the account that this merchant was paid into before, and verifies the one that its key opens.
     pub async fn forget_account(&self, account: &AccountId) -> Result<Forgetting, StoreError> {
-        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
+        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
         let former = account.clone();
-        let forgotten =
-            self.stored(async move { services.store.forget_account(&tenant, &former).await }).await?;
+        let forgotten = self.stored(async move { deps.store.forget_account(&tenant, &former).await }).await?;
         if forgotten == Forgetting::Forgotten {
-            self.services.payees.release(&self.shared.tenant.merchant, account);
+            self.deps.payees.release(&self.shared.tenant.merchant, account);
             if let Some(actor) = self.actor.load_full() {
                 actor.do_send(VerifyNow);
             }
@@ -218,22 +222,22 @@ impl MerchantHandle {
     }
 
     /// What this merchant is told of its orders, newest first.
-    pub async fn deliveries(&self, which: Which) -> Result<Vec<Delivery>, StoreError> {
-        let (services, tenant) = (Arc::clone(&self.services), self.shared.tenant.clone());
-        self.stored(async move { services.outbox.deliveries(&tenant, which).await }).await
+    pub async fn deliveries(&self, which: DeliveriesQuery) -> Result<Vec<Delivery>, StoreError> {
+        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
+        self.stored(async move { deps.outbox.deliveries(&tenant, which).await }).await
     }
 
     /// One thing that this merchant is told.
     pub async fn delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
-        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
-        self.stored(async move { services.outbox.delivery(&tenant, &id).await }).await
+        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
+        self.stored(async move { deps.outbox.delivery(&tenant, &id).await }).await
     }
 
     /// Has an order event sent as if it had never been tried; the event as it then stands.
     pub async fn retry_delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
-        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
-        let now = services.clock.now();
-        self.stored(async move { services.outbox.retry_event(&tenant, &id, now).await }).await
+        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
+        let now = deps.clock.now();
+        self.stored(async move { deps.outbox.retry_event(&tenant, &id, now).await }).await
     }
 
     /// Asks the store on the runtime that owns it.
@@ -241,7 +245,7 @@ impl MerchantHandle {
         &self,
         asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        match self.services.io.run(asking).await {
+        match self.deps.io.run(asking).await {
             Ok(answer) => answer,
             Err(IoLost) => Err(StoreError::Unavailable(IoLost.to_string())),
         }
@@ -250,19 +254,19 @@ impl MerchantHandle {
     /// Whether `key` opens the status page of this order.
     #[must_use]
     pub fn opens_order(&self, id: &OrderId, key: &str) -> bool {
-        self.services.links.opens_order(&self.shared.tenant, id, key)
+        self.deps.links.opens_order(&self.shared.tenant, id, key)
     }
 
     /// The page of a checkout, where the shop takes payments there.
     fn checkout_page(&self, id: &SessionId) -> Option<String> {
         let view = self.view();
-        view.checkout.method.opens_pages().then(|| self.services.links.checkout(&view, id))
+        view.checkout.method.opens_pages().then(|| self.deps.links.checkout(&view, id))
     }
 
     /// Makes capabilities of this merchant's sessions.
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
-        self.services.links.capabilities()
+        self.deps.links.capabilities()
     }
 
     /// The session that a capability opens here; nothing is asked of the store or of an actor.
@@ -274,19 +278,19 @@ impl MerchantHandle {
     /// Whether `key` opens the page of this checkout.
     #[must_use]
     pub fn opens_checkout(&self, id: &SessionId, key: &str) -> bool {
-        self.services.links.opens_checkout(&self.shared.tenant, id, key)
+        self.deps.links.opens_checkout(&self.shared.tenant, id, key)
     }
 
     /// The present, as its sessions see it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.services.clock.now()
+        self.deps.clock.now()
     }
 
     /// Where this merchant's own pages begin.
     #[must_use]
     pub fn link_base(&self) -> String {
-        self.services.links.base(&self.view())
+        self.deps.links.base(&self.view())
     }
 
     fn session(&self, id: &SessionId) -> Arc<Addr<SessionActor>> {
@@ -294,7 +298,7 @@ impl MerchantHandle {
             let actor = SessionActor::new(
                 id.clone(),
                 Arc::clone(&self.shared),
-                Arc::clone(&self.services),
+                Arc::clone(&self.deps),
                 Arc::clone(&self.sessions),
             );
             actor.start_on(&self.thread)
@@ -310,17 +314,17 @@ impl MerchantHandle {
     /// session as the store has it; an edit or a cancel may still come about, so nothing is said of it.
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
         let paying = match command {
-            Command::Complete(_) | Command::OpenPage { .. } => true,
+            Command::Complete(_) | Command::OpenStripeCheckout { .. } => true,
             // What was asked of an order goes on by itself, or can be asked for again under its reference.
             Command::Read | Command::Refund(_) | Command::Fulfill(_) => false,
             Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
                 return Err(Rejection::Undecided);
             }
-            Command::Create(_) | Command::Hear(_) => return Err(late(command)),
+            Command::Create(_) | Command::CheckStripe(_) => return Err(late(command)),
         };
-        let (services, tenant, id) = (Arc::clone(&self.services), self.shared.tenant.clone(), id.clone());
-        let reading = async move { services.store.load(&tenant, &id, None).await };
-        let reading = tokio::time::timeout(LAST_LOOK, self.services.io.run(reading));
+        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
+        let reading = async move { deps.store.load(&tenant, &id, None).await };
+        let reading = tokio::time::timeout(LAST_LOOK, self.deps.io.run(reading));
         let Ok(Ok(Ok(loaded))) = reading.await else {
             return Err(late(command));
         };
@@ -339,7 +343,7 @@ impl MerchantHandle {
 
 /// What a caller hears that nobody got to: of a payment, nothing may be said but that it is not known.
 const fn late(command: &Command) -> Rejection {
-    let pays = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
+    let pays = matches!(command, Command::Complete(_) | Command::OpenStripeCheckout { .. });
     if pays { Rejection::Undecided } else { Rejection::Busy }
 }
 
@@ -347,13 +351,13 @@ const fn late(command: &Command) -> Rejection {
 /// has read, so that no payment is called not begun.
 fn after_a_death(command: &Command, rejection: Rejection) -> Rejection {
     match command {
-        Command::Complete(_) | Command::OpenPage { .. } => Rejection::Undecided,
+        Command::Complete(_) | Command::OpenStripeCheckout { .. } => Rejection::Undecided,
         Command::Create(_)
         | Command::Update { .. }
         | Command::Cancel
         | Command::Read
         | Command::Decide(_)
-        | Command::Hear(_)
+        | Command::CheckStripe(_)
         | Command::Refund(_)
         | Command::Fulfill(_) => rejection,
     }

@@ -12,9 +12,9 @@ use secrecy::SecretString;
 use super::directory::Directory;
 use super::handle::MerchantHandle;
 use crate::domain::checkout::command::{Command, Rejection};
-use crate::domain::checkout::hint::Hint;
+use crate::domain::checkout::notification::StripeNotification;
 use crate::domain::ids::{PaymentIntentId, SessionId};
-use crate::domain::stripe_event::{Concern, StripeEvent};
+use crate::domain::stripe_event::{Affected, StripeEvent};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{EventState, KeptEvent, StoreError, WaitingEvent};
 use crate::stripe::webhook::{Addressee, Refusal, Signature, read_event};
@@ -25,14 +25,14 @@ const LATELY: Span = Span::hours(1);
 
 /// What a merchant knows Stripe's webhooks by, how many it has refused, and whether they arrive.
 #[derive(Debug, Default)]
-pub(super) struct WebhookDesk {
+pub(super) struct WebhookVerifier {
     secrets: Vec<SecretString>,
     /// When the last one about a payment came, in milliseconds; zero before the first.
     last: AtomicI64,
     refused: [AtomicU64; Refusal::ALL.len()],
 }
 
-impl WebhookDesk {
+impl WebhookVerifier {
     pub(super) fn new(secrets: Vec<SecretString>) -> Self {
         Self { secrets, ..Self::default() }
     }
@@ -48,13 +48,13 @@ impl WebhookDesk {
 }
 
 /// Whom an event was told to.
-enum Told {
+enum Recipient {
     /// The session that it is about.
     Session(SessionId),
     /// Nobody: it is about nothing of ours. The merchant's account may be paid by other means than this gateway.
     Nobody,
     /// It tells that money has come for a session that is not there.
-    NotHere { payment: PaymentIntentId, hint: Hint },
+    NotHere { payment: PaymentIntentId, notification: StripeNotification },
 }
 
 /// Why an event goes on waiting.
@@ -102,22 +102,22 @@ impl MerchantHandle {
     /// Takes an event: keeps it, and once it is durable lets it be followed without being waited for. One that was kept
     /// before changes nothing.
     pub async fn take_event(&self, event: StripeEvent) -> Result<(), StoreError> {
-        let concern = Concern::of(&event.kind);
-        if concern == Some(Concern::Payment) {
+        let affected = Affected::of(&event.kind);
+        if affected == Some(Affected::Payment) {
             self.shared.webhooks.last.store(self.now().as_millis(), Ordering::Relaxed);
         }
-        let state = match concern {
+        let state = match affected {
             Some(_) => EventState::Waiting,
             None => EventState::Ignored,
         };
-        let (services, tenant, kept) = (Arc::clone(&self.services), self.tenant().clone(), event.clone());
-        let keeping = async move { services.inbox.keep_event(&tenant, kept, state).await };
+        let (deps, tenant, kept) = (Arc::clone(&self.deps), self.tenant().clone(), event.clone());
+        let keeping = async move { deps.inbox.keep_event(&tenant, kept, state).await };
         let new = self.stored(keeping).await?;
         let (merchant, kind) = (&self.tenant().merchant, &event.kind);
         tracing::info!(%merchant, event = %event.id, %kind, state = state.as_str(), new, "stripe_event_kept");
         if new && state == EventState::Waiting {
             let handle = self.clone();
-            self.services.io.start(async move { handle.follow(&event).await });
+            self.deps.io.start(async move { handle.follow(&event).await });
         }
         Ok(())
     }
@@ -129,9 +129,11 @@ impl MerchantHandle {
             return;
         }
         match self.told_by(event).await {
-            Ok(Told::Session(session)) => self.followed(event, Some(&session), EventState::Followed).await,
-            Ok(Told::Nobody) => self.followed(event, None, EventState::Ignored).await,
-            Ok(Told::NotHere { payment, hint }) => self.look_into(event, payment, hint),
+            Ok(Recipient::Session(session)) => {
+                self.followed(event, Some(&session), EventState::Followed).await;
+            }
+            Ok(Recipient::Nobody) => self.followed(event, None, EventState::Ignored).await,
+            Ok(Recipient::NotHere { payment, notification }) => self.look_into(event, payment, notification),
             // It waits in the store, and the next start follows it.
             Err(_) if self.is_stopping() => {
                 let merchant = &self.tenant().merchant;
@@ -147,7 +149,7 @@ impl MerchantHandle {
     /// Records what became of an event.
     pub(super) async fn followed(&self, event: &StripeEvent, session: Option<&SessionId>, state: EventState) {
         let merchant = &self.tenant().merchant;
-        match self.services.inbox.event_followed(self.tenant(), &event.id, state).await {
+        match self.deps.inbox.event_followed(self.tenant(), &event.id, state).await {
             Ok(()) => {
                 let (kind, session) = (&event.kind, session.map(SessionId::as_str));
                 let state = state.as_str();
@@ -164,22 +166,26 @@ impl MerchantHandle {
     }
 
     /// Tells the session that an event is about.
-    async fn told_by(&self, event: &StripeEvent) -> Result<Told, NotFollowed> {
-        let Some(hint) = event.hint() else { return Ok(Told::Nobody) };
-        if let Some(session) = self.services.inbox.session_of_event(self.tenant(), event).await?
-            && self.told(&session, hint.clone()).await?
+    async fn told_by(&self, event: &StripeEvent) -> Result<Recipient, NotFollowed> {
+        let Some(notification) = event.notification() else { return Ok(Recipient::Nobody) };
+        if let Some(session) = self.deps.inbox.session_of_event(self.tenant(), event).await?
+            && self.told(&session, notification.clone()).await?
         {
-            return Ok(Told::Session(session));
+            return Ok(Recipient::Session(session));
         }
-        Ok(match (&event.session, hint.payment.clone()) {
-            (Some(_), Some(payment)) => Told::NotHere { payment, hint },
-            (None, _) | (_, None) => Told::Nobody,
+        Ok(match (&event.session, notification.payment.clone()) {
+            (Some(_), Some(payment)) => Recipient::NotHere { payment, notification },
+            (None, _) | (_, None) => Recipient::Nobody,
         })
     }
 
     /// Tells a session of something; `false` where there is no such session.
-    pub(super) async fn told(&self, session: &SessionId, hint: Hint) -> Result<bool, Rejection> {
-        match self.ask(session, Command::Hear(hint)).await {
+    pub(super) async fn told(
+        &self,
+        session: &SessionId,
+        notification: StripeNotification,
+    ) -> Result<bool, Rejection> {
+        match self.ask(session, Command::CheckStripe(notification)).await {
             Ok(_) => Ok(true),
             Err(Rejection::NotFound) => Ok(false),
             Err(rejection) => Err(rejection),
@@ -188,8 +194,8 @@ impl MerchantHandle {
 
     /// Stripe's events of this merchant, the latest first.
     pub async fn stripe_events(&self, limit: u32) -> Result<Vec<KeptEvent>, StoreError> {
-        let (services, tenant) = (Arc::clone(&self.services), self.tenant().clone());
-        self.stored(async move { services.inbox.stripe_events(&tenant, limit).await }).await
+        let (deps, tenant) = (Arc::clone(&self.deps), self.tenant().clone());
+        self.stored(async move { deps.inbox.stripe_events(&tenant, limit).await }).await
     }
 }
 

@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::merchant::Shared;
-use super::services::Services;
-use crate::domain::checkout::attempt::Seen;
+use super::dependencies::Dependencies;
+use super::merchant::MerchantState;
+use crate::domain::checkout::attempt::Observation;
 use crate::domain::time::Span;
 use crate::runtime::{Many, PutOff, Reading, Slot};
-use crate::stripe::{Observation, Search, Searched, Sought, Stopped};
+use crate::stripe::{CallResult, Search, Searched, Sought, Stopped};
 
 /// Attempts that began within so long of each other share a listing.
 const SHARED_WITHIN: Span = Span::hours(1);
@@ -39,7 +39,7 @@ const KEPT: Span = Span::hours(2);
 
 struct Waiting {
     sought: Sought,
-    tell: oneshot::Sender<Observation>,
+    tell: oneshot::Sender<CallResult>,
 }
 
 /// Who waits for listings.
@@ -65,10 +65,15 @@ struct Queue {
 
 impl Listings {
     /// What a listing shows of an attempt.
-    pub(super) async fn find(&self, services: &Services, merchant: &Shared, sought: Sought) -> Observation {
-        let is_fresh = sought.started.is_within(FRESH, services.clock.now());
+    pub(super) async fn find(
+        &self,
+        deps: &Dependencies,
+        merchant: &MerchantState,
+        sought: Sought,
+    ) -> CallResult {
+        let is_fresh = sought.started.is_within(FRESH, deps.clock.now());
         let queue = if is_fresh { &self.fresh } else { &self.old };
-        queue.find(services, merchant, sought).await
+        queue.find(deps, merchant, sought).await
     }
 }
 
@@ -77,30 +82,30 @@ impl Queue {
         Self { pages, waiting: Mutex::default(), begun: tokio::sync::Mutex::default() }
     }
 
-    async fn find(&self, services: &Services, merchant: &Shared, sought: Sought) -> Observation {
+    async fn find(&self, deps: &Dependencies, merchant: &MerchantState, sought: Sought) -> CallResult {
         let (tell, mut told) = oneshot::channel();
         self.waiting().push(Waiting { sought: sought.clone(), tell });
         let mut begun = self.begun.lock().await;
         match told.try_recv() {
             Ok(observed) => return observed,
             // It was lost with the one that listed.
-            Err(oneshot::error::TryRecvError::Closed) => return Seen::Unread.into(),
+            Err(oneshot::error::TryRecvError::Closed) => return Observation::ReadFailed.into(),
             Err(oneshot::error::TryRecvError::Empty) => {}
         }
         self.waiting().retain(|waiting| !waiting.tell.is_closed());
-        begun.retain(|search| search.began().is_within(KEPT, services.clock.now()));
+        begun.retain(|search| search.began().is_within(KEPT, deps.clock.now()));
         let place = match room(merchant).await {
             Ok(place) => place,
             Err(put_off) => {
                 let shares = |other: &Sought| other.started.is_within(SHARED_WITHIN, sought.started);
                 self.answer(shares, |_| of(put_off));
-                return told.try_recv().unwrap_or_else(|_| Seen::Unread.into());
+                return told.try_recv().unwrap_or_else(|_| Observation::ReadFailed.into());
             }
         };
         let at = begun.iter().position(|search| search.covers(&sought)).unwrap_or_else(|| {
             let together = self.together(&sought, &begun);
             // All of them asked before.
-            begun.push(Search::new(together, services.clock.now()));
+            begun.push(Search::new(together, deps.clock.now()));
             begun.len() - 1
         });
         // Whoever stops waiting for it here leaves it as far as it is read.
@@ -111,18 +116,18 @@ impl Queue {
                     let place = search.sought().iter().position(|sought| is_same(sought, wanted));
                     place
                         .and_then(|place| observed.get(place).cloned())
-                        .unwrap_or_else(|| Seen::Unread.into())
+                        .unwrap_or_else(|| Observation::ReadFailed.into())
                 };
                 self.answer(|wanted| search.covers(wanted), seen);
             }
             Err(Stopped { observed, may_go_on }) => {
-                self.answer(|wanted| begun[at].covers(wanted), |_| Observation::clone(&observed));
+                self.answer(|wanted| begun[at].covers(wanted), |_| CallResult::clone(&observed));
                 if !may_go_on {
                     begun.swap_remove(at);
                 }
             }
         }
-        told.try_recv().unwrap_or_else(|_| Seen::Unread.into())
+        told.try_recv().unwrap_or_else(|_| Observation::ReadFailed.into())
     }
 
     /// The attempts that share a listing with one: those near to it for which none has begun yet. Each once.
@@ -139,7 +144,7 @@ impl Queue {
     }
 
     /// Tells those who wait for some attempts what was seen of each.
-    fn answer(&self, whom: impl Fn(&Sought) -> bool, seen: impl Fn(&Sought) -> Observation) {
+    fn answer(&self, whom: impl Fn(&Sought) -> bool, seen: impl Fn(&Sought) -> CallResult) {
         let answered: Vec<Waiting> = self.waiting().extract_if(.., |waiting| whom(&waiting.sought)).collect();
         for Waiting { sought, tell } in answered {
             // Whoever has gone asks again.
@@ -154,10 +159,10 @@ impl Queue {
 
 /// Goes on with a listing to its end, with a place for its next page; why where it does not come to it.
 async fn go_on(
-    merchant: &Shared,
+    merchant: &MerchantState,
     search: &mut Search,
     (pages, first): (Many, Slot<'_>),
-) -> Result<Vec<Observation>, Stopped> {
+) -> Result<Vec<CallResult>, Stopped> {
     let stripe = merchant.stripe.load_full();
     let mut place = first;
     for _ in 0..MOST_PAGES {
@@ -174,8 +179,8 @@ fn stopped(put_off: PutOff) -> Stopped {
     Stopped { observed: Box::new(of(put_off)), may_go_on: true }
 }
 
-fn of(PutOff { after }: PutOff) -> Observation {
-    Seen::PutOff { after }.into()
+fn of(PutOff { after }: PutOff) -> CallResult {
+    Observation::PutOff { after }.into()
 }
 
 fn is_same(one: &Sought, other: &Sought) -> bool {
@@ -183,7 +188,7 @@ fn is_same(one: &Sought, other: &Sought) -> bool {
 }
 
 /// Waits a little for room for a listing.
-async fn room(merchant: &Shared) -> Result<Slot<'_>, PutOff> {
+async fn room(merchant: &MerchantState) -> Result<Slot<'_>, PutOff> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match merchant.gate.reading(Reading::Listing).await {

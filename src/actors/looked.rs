@@ -4,10 +4,10 @@
 
 use tokio::time::Instant;
 
-use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
-use crate::domain::checkout::attempt::Seen;
+use crate::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
+use crate::domain::checkout::attempt::Observation;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, SessionId, Tenant};
-use crate::stripe::{Noted, Observation};
+use crate::stripe::{CallResult, Noted};
 use crate::telemetry::millis;
 
 /// Who was looked for, and since when.
@@ -31,61 +31,61 @@ pub(super) fn cause_of(noted: &Noted) -> &str {
 
 impl Looked<'_> {
     /// Says what was seen of an attempt.
-    pub(super) fn at_attempt(self, attempt: AttemptNumber, observed: &Observation) {
+    pub(super) fn at_attempt(self, attempt: AttemptNumber, observed: &CallResult) {
         let (merchant, session) = (&self.tenant.merchant, self.session);
         let (attempt, duration_ms) = (attempt.0, millis_since(self.began));
-        let Observation { seen, request_id, noted } = observed;
+        let CallResult { seen, request_id, noted } = observed;
         let Noted { status, code, decline_code, address, .. } = noted;
         match seen {
-            Seen::Intent(intent) => {
+            Observation::PaymentIntent(intent) => {
                 let (intent, status) = (&intent.id, intent.status.as_str());
                 tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %intent, status, "payment_seen");
             }
-            Seen::Page(page) => {
+            Observation::StripeCheckout(page) => {
                 let (page, status) = (&page.id, page.status.as_str());
                 tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %page, status, "payment_page_seen");
             }
-            Seen::Declined { requires_3ds, .. } => {
+            Observation::Declined { requires_3ds, .. } => {
                 tracing::info!(
                     %merchant, %session, attempt, request_id, duration_ms, code, decline_code, requires_3ds,
                     "payment_declined"
                 );
             }
-            Seen::PutOff { after } => {
+            Observation::PutOff { after } => {
                 let after_ms = after.as_millis();
                 tracing::debug!(%merchant, %session, attempt, after_ms, "payment_reading_put_off");
             }
-            Seen::Absent { .. } => {
+            Observation::Absent { .. } => {
                 tracing::info!(%merchant, %session, attempt, request_id, duration_ms, "payment_not_found");
             }
-            Seen::Unread | Seen::Unknown(_) => {
+            Observation::ReadFailed | Observation::Inconclusive(_) => {
                 tracing::warn!(
                     %merchant, %session, attempt, request_id, duration_ms, outcome = seen.as_str(), status, code,
                     address, cause = cause_of(noted), "payment_unknown"
                 );
             }
-            Seen::TokenRefused { maybe_consumed, detail } => {
+            Observation::TokenRefused { maybe_consumed, detail } => {
                 tracing::warn!(
                     %merchant, %session, attempt, request_id, duration_ms, maybe_consumed, cause = detail,
                     "payment_token_refused"
                 );
             }
-            Seen::RequestRefused { detail } => {
+            Observation::RequestRefused { detail } => {
                 tracing::error!(%merchant, %session, attempt, request_id, duration_ms, cause = detail, "payment_request_refused");
             }
-            Seen::RefusedForGood { detail } => {
+            Observation::RefusedForGood { detail } => {
                 tracing::warn!(%merchant, %session, attempt, request_id, duration_ms, cause = detail, "payment_refused_for_good");
             }
-            Seen::IdempotencyConflict => {
+            Observation::IdempotencyConflict => {
                 tracing::error!(%merchant, %session, attempt, request_id, duration_ms, "payment_idempotency_conflict");
             }
-            Seen::KeyRefused => {
+            Observation::KeyRefused => {
                 tracing::warn!(%merchant, %session, attempt, request_id, duration_ms, "attempt_waits_for_a_good_key");
             }
-            Seen::OtherAccount => {
+            Observation::OtherAccount => {
                 tracing::error!(%merchant, %session, attempt, request_id, duration_ms, "attempt_waits_for_its_account");
             }
-            Seen::Beside { seen, paid } => {
+            Observation::Beside { seen, paid } => {
                 let intents = listed(paid);
                 let outcome = seen.as_str();
                 tracing::error!(
@@ -96,10 +96,10 @@ impl Looked<'_> {
     }
 
     /// Says what was seen of a payment that its session cannot account for.
-    pub(super) fn at_unexplained(self, payment: &PaymentIntentId, observed: &Observation) {
+    pub(super) fn at_unexplained(self, payment: &PaymentIntentId, observed: &CallResult) {
         let (merchant, session, duration_ms) =
             (&self.tenant.merchant, self.session, millis_since(self.began));
-        let Observation { seen, request_id, noted: Noted { status, code, address, cause, .. } } = observed;
+        let CallResult { seen, request_id, noted: Noted { status, code, address, cause, .. } } = observed;
         tracing::info!(
             %merchant, %session, intent = %payment, request_id, duration_ms, outcome = seen.as_str(), status, code, address, cause,
             "unexplained_payment_read"
@@ -107,17 +107,19 @@ impl Looked<'_> {
     }
 
     /// Says what was seen of a paid order.
-    pub(super) fn at_order(self, observed: &Observation<OrderSeen>) {
+    pub(super) fn at_order(self, observed: &CallResult<OrderObservation>) {
         let (merchant, session, duration_ms) =
             (&self.tenant.merchant, self.session, millis_since(self.began));
-        let Observation { seen, request_id, noted } = observed;
+        let CallResult { seen, request_id, noted } = observed;
         let Noted { status, code, address, .. } = noted;
         let refund = match seen {
-            OrderSeen::Asked { number, .. } => Some(number.0),
-            OrderSeen::Read { .. } | OrderSeen::PutOff { .. } | OrderSeen::Unread => None,
+            OrderObservation::RefundAnswered { number, .. } => Some(number.0),
+            OrderObservation::Read { .. }
+            | OrderObservation::PutOff { .. }
+            | OrderObservation::ReadFailed => None,
         };
         match seen {
-            OrderSeen::Asked { answer, .. } => match answer {
+            OrderObservation::RefundAnswered { answer, .. } => match answer {
                 RefundAnswer::Made(seen) => {
                     let (id, status) = (&seen.id, seen.status.as_str());
                     tracing::info!(%merchant, %session, refund, request_id, duration_ms, stripe_refund = %id, status, "refund_made");
@@ -143,21 +145,21 @@ impl Looked<'_> {
                 RefundAnswer::OtherAccount => {
                     tracing::error!(%merchant, %session, refund, "refund_waits_for_its_account");
                 }
-                RefundAnswer::Unknown(unknown) => {
+                RefundAnswer::Inconclusive(unknown) => {
                     tracing::warn!(
                         %merchant, %session, refund, request_id, duration_ms, outcome = unknown.as_str(), status, code,
                         address, cause = cause_of(noted), "refund_unknown"
                     );
                 }
             },
-            OrderSeen::Read { refunds, disputes, .. } => {
+            OrderObservation::Read { refunds, disputes, .. } => {
                 let (refunds, disputes) = (refunds.len(), disputes.as_ref().map(Vec::len));
                 tracing::info!(%merchant, %session, request_id, duration_ms, refunds, disputes, "order_seen");
             }
-            OrderSeen::PutOff { after } => {
+            OrderObservation::PutOff { after } => {
                 tracing::debug!(%merchant, %session, after_ms = after.as_millis(), "order_reading_put_off");
             }
-            OrderSeen::Unread => {
+            OrderObservation::ReadFailed => {
                 tracing::warn!(
                     %merchant, %session, request_id, duration_ms, status, code, address, cause = cause_of(noted),
                     "order_unread"

@@ -11,16 +11,16 @@ use actix::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use secrecy::SecretString;
 
-use super::account::{Learned, Missed, Unlearned, claim, learn, remembered};
-use super::inbox::WebhookDesk;
+use super::account::{AccountCheckError, Missed, VerifiedAccount, claim, remembered, verify_account};
+use super::dependencies::Dependencies;
+use super::inbox::WebhookVerifier;
 use super::keys::{KeyBox, log_refusal};
 use super::listings::Listings;
 use super::payees::AccountTaken;
 use super::reconciliation::Unreconciled;
-use super::services::Services;
 use super::strays::Strays;
 use crate::domain::ids::{AccountId, Tenant};
-use crate::domain::merchant::{MerchantView, PaymentsOff, Records};
+use crate::domain::merchant::{MerchantView, PaymentsOff, Reconciliation};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{MerchantLimiter, StripeGate};
 use crate::stripe::{KeyNews, KeyWatch, SellerAccount};
@@ -52,7 +52,7 @@ pub struct MerchantSetup {
 
 /// What a merchant's actor publishes and its handles read.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct MerchantState {
     pub(super) tenant: Tenant,
     pub(super) view: ArcSwap<MerchantView>,
     pub(super) stripe: ArcSwap<Box<dyn SellerAccount>>,
@@ -64,20 +64,20 @@ pub(super) struct Shared {
     pub(super) strays: Strays,
     /// Where order events go; without one they are kept, and sent to nobody.
     pub(super) receiver: Option<Receiver>,
-    pub(super) webhooks: WebhookDesk,
+    pub(super) webhooks: WebhookVerifier,
     pub(super) shares_account: bool,
     /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
     /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
-    pub(super) account_proved: AtomicBool,
+    pub(super) account_verified_by_stripe: AtomicBool,
     /// What Stripe says of the key.
     pub(super) keys: Arc<KeyBox>,
 }
 
-impl Shared {
+impl MerchantState {
     /// The merchant of a setup.
-    pub(super) fn new(setup: &MerchantSetup, services: &Services) -> Self {
+    pub(super) fn new(setup: &MerchantSetup, deps: &Dependencies) -> Self {
         let keys = Arc::new(KeyBox::default());
-        let gate = Arc::new(StripeGate::new(Arc::clone(&services.places)));
+        let gate = Arc::new(StripeGate::new(Arc::clone(&deps.places)));
         let watch = KeyWatch::new({
             let (gate, keys) = (Arc::clone(&gate), Arc::clone(&keys));
             move |heard| {
@@ -90,10 +90,10 @@ impl Shared {
             }
         });
         let tenant = setup.view.tenant();
-        let owed = services.reconciliation.unreconciled(&tenant);
-        let records = match owed.iter().map(|epoch| epoch.restored).max() {
-            Some(restored) => Records::Unreconciled { until: restored + services.settle },
-            None => reliable(services),
+        let owed = deps.reconciliation.unreconciled(&tenant);
+        let records = match owed.iter().map(|marker| marker.restored).max() {
+            Some(restored) => Reconciliation::Pending { until: restored + deps.drain },
+            None => reliable(deps),
         };
         let view = MerchantView {
             account: None,
@@ -110,27 +110,27 @@ impl Shared {
             strays: Strays::default(),
             key: setup.key.clone(),
             receiver: setup.receiver.clone(),
-            webhooks: WebhookDesk::new(setup.webhook_secrets.clone()),
-            account_proved: AtomicBool::new(false),
+            webhooks: WebhookVerifier::new(setup.webhook_secrets.clone()),
+            account_verified_by_stripe: AtomicBool::new(false),
             shares_account: setup.shares_account,
             view: ArcSwap::from_pointee(view),
-            stripe: ArcSwap::from_pointee(services.stripe.account(setup.key.clone(), watch)),
+            stripe: ArcSwap::from_pointee(deps.stripe.account(setup.key.clone(), watch)),
         }
     }
 }
 
 /// The records of a merchant that has nothing to account for.
-fn reliable(services: &Services) -> Records {
-    let restored = services.reconciliation.last_restore();
-    restored.map_or(Records::Whole, |restored| Records::Reconciled { restored })
+fn reliable(deps: &Dependencies) -> Reconciliation {
+    let restored = deps.reconciliation.last_restore();
+    restored.map_or(Reconciliation::NotRestored, |restored| Reconciliation::Done { restored })
 }
 
 /// Where a merchant's actor is reached: one that died of a panic has a successor. Holding this keeps it alive.
 pub(super) type MerchantAddress = Arc<ArcSwapOption<Addr<MerchantActor>>>;
 
 pub(super) struct MerchantActor {
-    shared: Arc<Shared>,
-    services: Arc<Services>,
+    shared: Arc<MerchantState>,
+    deps: Arc<Dependencies>,
     given_account: Option<AccountId>,
     thread: ArbiterHandle,
     /// Of this actor, and of its successor; gone once nobody asks it any more.
@@ -148,13 +148,13 @@ impl MerchantActor {
     /// Starts the actor of a merchant on a thread.
     pub(super) fn start_on(
         thread: &ArbiterHandle,
-        (shared, services): (Arc<Shared>, Arc<Services>),
+        (shared, deps): (Arc<MerchantState>, Arc<Dependencies>),
         given_account: Option<AccountId>,
     ) -> MerchantAddress {
         let address = MerchantAddress::default();
         let actor = Self {
             shared,
-            services,
+            deps,
             given_account,
             thread: thread.clone(),
             address: Arc::downgrade(&address),
@@ -177,7 +177,7 @@ impl MerchantActor {
     fn successor(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            services: Arc::clone(&self.services),
+            deps: Arc::clone(&self.deps),
             given_account: self.given_account.clone(),
             thread: self.thread.clone(),
             address: Weak::clone(&self.address),
@@ -190,10 +190,10 @@ impl MerchantActor {
     }
 
     /// From now on payments are taken on this account, unless the key is refused.
-    fn take(&self, learned: Learned) {
-        let Learned { account, proved, heard: _ } = learned;
-        self.shared.account_proved.store(proved, Ordering::Release);
-        let (records, off) = (reliable(&self.services), self.shared.keys.off());
+    fn take(&self, verified: VerifiedAccount) {
+        let VerifiedAccount { account, verified_by_stripe, heard: _ } = verified;
+        self.shared.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
+        let (records, off) = (reliable(&self.deps), self.shared.keys.off());
         self.publish(|view| {
             view.account = Some(account);
             view.payments_off = off;
@@ -202,7 +202,7 @@ impl MerchantActor {
     }
 
     /// The account could not be learned: says why, and tries again later. No place at Stripe is held meanwhile.
-    fn missed(&mut self, error: &Unlearned, ctx: &mut Context<Self>) {
+    fn missed(&mut self, error: &AccountCheckError, ctx: &mut Context<Self>) {
         if let Some(off) = error.off() {
             self.publish(|view| {
                 // Nothing is asked of another account, whatever waits.
@@ -214,14 +214,14 @@ impl MerchantActor {
         }
         let pause = match error {
             // What is read before then settles nothing.
-            Unlearned::Restored(Unreconciled::Settling { left }) => left.to_duration(),
-            Unlearned::Restored(_)
-            | Unlearned::Stripe(_)
-            | Unlearned::Store(_)
-            | Unlearned::NotGiven { .. }
-            | Unlearned::NotKept { .. }
-            | Unlearned::Taken(_)
-            | Unlearned::Lost => self.next_pause(),
+            AccountCheckError::Restored(Unreconciled::Settling { left }) => left.to_duration(),
+            AccountCheckError::Restored(_)
+            | AccountCheckError::Stripe(_)
+            | AccountCheckError::Store(_)
+            | AccountCheckError::NotGiven { .. }
+            | AccountCheckError::NotKept { .. }
+            | AccountCheckError::Taken(_)
+            | AccountCheckError::Lost => self.next_pause(),
         };
         if self.missed.is_news(error) {
             error.log(&self.shared.tenant.merchant, pause);
@@ -232,23 +232,23 @@ impl MerchantActor {
     /// The account is verified after a pause.
     fn verify_in(&mut self, pause: Duration, ctx: &mut Context<Self>) {
         self.verifying = true;
-        self.next_try = Some(ctx.notify_later(LearnAccount, pause));
+        self.next_try = Some(ctx.notify_later(VerifyAccount, pause));
     }
 
     /// The account is known: payments are taken, unless the key was refused since Stripe said so.
-    fn verified(&mut self, learned: Learned, ctx: &mut Context<Self>) {
-        let account = (&learned.account, learned.proved);
+    fn verified(&mut self, verified: VerifiedAccount, ctx: &mut Context<Self>) {
+        let account = (&verified.account, verified.verified_by_stripe);
         // Another merchant may have been found to be paid into it meanwhile.
-        if let Err(taken) = claim(&self.services, &self.shared, account) {
+        if let Err(taken) = claim(&self.deps, &self.shared, account) {
             self.missed(&taken.into(), ctx);
             return;
         }
-        let (merchant, account) = (&self.shared.tenant.merchant, &learned.account);
-        tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_known");
+        let (merchant, account) = (&self.shared.tenant.merchant, &verified.account);
+        tracing::info!(%merchant, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_known");
         // What the key lacked is found out by the next payment that needs it; that one is turned away and put off
         // for longer.
-        self.shared.keys.verified(learned.heard);
-        self.take(learned);
+        self.shared.keys.verified(verified.heard);
+        self.take(verified);
         self.verifying = false;
         self.missed = Missed::default();
         if self.shared.keys.off().is_some() {
@@ -261,7 +261,7 @@ impl MerchantActor {
     fn next_pause(&mut self) -> Duration {
         let pause = self.pause;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        pause.mul_f64(0.75 + 0.5 * self.services.ids.fraction())
+        pause.mul_f64(0.75 + 0.5 * self.deps.ids.fraction())
     }
 
     /// Publishes what the refusals of the key mean to new payments.
@@ -294,7 +294,7 @@ impl Actor for MerchantActor {
         let next = async |news: Arc<KeyBox>| Some((news.next().await, news));
         ctx.add_stream(futures_util::stream::unfold(Arc::clone(&self.shared.keys), next));
         let this = ctx.address().downgrade();
-        self.services.payees.watch(self.shared.tenant.merchant.clone(), move |taken| {
+        self.deps.payees.watch(self.shared.tenant.merchant.clone(), move |taken| {
             if let Some(actor) = this.upgrade() {
                 actor.do_send(GaveWay(taken));
             }
@@ -337,47 +337,47 @@ pub(super) struct VerifyNow;
 /// Finds out at Stripe which account the key opens; until it is known nothing is charged.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct LearnAccount;
+struct VerifyAccount;
 
 impl Handler<Recall> for MerchantActor {
     type Result = ();
 
     fn handle(&mut self, _: Recall, ctx: &mut Self::Context) {
-        let (services, shared) = (Arc::clone(&self.services), Arc::clone(&self.shared));
+        let (deps, shared) = (Arc::clone(&self.deps), Arc::clone(&self.shared));
         let given = self.given_account.clone();
         let work = async move {
-            let io = services.io.clone();
-            let recalling = async move { remembered(&services, &shared, given.as_ref()).await };
+            let io = deps.io.clone();
+            let recalling = async move { remembered(&deps, &shared, given.as_ref()).await };
             io.run(recalling).await.ok().flatten()
         };
         ctx.spawn(work.into_actor(self).map(|remembered, actor, ctx| {
-            let still = |learned: &Learned| {
-                claim(&actor.services, &actor.shared, (&learned.account, learned.proved)).is_ok()
+            let still = |verified: &VerifiedAccount| {
+                claim(&actor.deps, &actor.shared, (&verified.account, verified.verified_by_stripe)).is_ok()
             };
-            if let Some(learned) = remembered.filter(still) {
-                let (merchant, account) = (&actor.shared.tenant.merchant, &learned.account);
-                tracing::info!(%merchant, %account, proved = learned.proved, "stripe_account_remembered");
-                actor.take(learned);
+            if let Some(verified) = remembered.filter(still) {
+                let (merchant, account) = (&actor.shared.tenant.merchant, &verified.account);
+                tracing::info!(%merchant, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_remembered");
+                actor.take(verified);
             }
-            ctx.notify(LearnAccount);
+            ctx.notify(VerifyAccount);
         }));
     }
 }
 
-impl Handler<LearnAccount> for MerchantActor {
+impl Handler<VerifyAccount> for MerchantActor {
     type Result = ();
 
-    fn handle(&mut self, _: LearnAccount, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: VerifyAccount, ctx: &mut Self::Context) {
         self.next_try = None;
-        let (services, shared) = (Arc::clone(&self.services), Arc::clone(&self.shared));
+        let (deps, shared) = (Arc::clone(&self.deps), Arc::clone(&self.shared));
         let given = self.given_account.clone();
         let work = async move {
-            let io = services.io.clone();
-            let learning = async move { learn(&services, &shared, given).await };
-            io.run(learning).await.unwrap_or(Err(Unlearned::Lost))
+            let io = deps.io.clone();
+            let learning = async move { verify_account(&deps, &shared, given).await };
+            io.run(learning).await.unwrap_or(Err(AccountCheckError::Lost))
         };
-        ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {
-            Ok(learned) => actor.verified(learned, ctx),
+        ctx.spawn(work.into_actor(self).map(|verified, actor, ctx| match verified {
+            Ok(verified) => actor.verified(verified, ctx),
             Err(error) => actor.missed(&error, ctx),
         }));
     }
@@ -390,7 +390,7 @@ impl Handler<VerifyNow> for MerchantActor {
         if let Some(waiting) = self.next_try.take() {
             ctx.cancel_future(waiting);
             self.pause = FIRST_PAUSE;
-            ctx.notify(LearnAccount);
+            ctx.notify(VerifyAccount);
         }
     }
 }

@@ -8,6 +8,7 @@
 mod account;
 mod aftersales;
 mod carts;
+mod dependencies;
 mod directory;
 mod effects;
 mod handle;
@@ -20,12 +21,11 @@ mod not_begun;
 mod payees;
 mod preparation;
 mod reconciliation;
-mod services;
 mod session;
 mod strays;
 
+pub use dependencies::Dependencies;
 pub use directory::{Arbiters, Directory};
 pub use handle::MerchantHandle;
 pub use merchant::MerchantSetup;
 pub use payees::{Payee, Payees};
-pub use services::Services;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::merchant::Shared;
-use super::services::Services;
+use super::dependencies::Dependencies;
+use super::merchant::MerchantState;
 use crate::domain::checkout::command::Rejection;
 use crate::domain::checkout::timeline::NotBegun;
 use crate::domain::ids::SessionId;
@@ -22,16 +22,16 @@ const PAUSE: Duration = Duration::from_mins(NotBegun::PAUSE_MINUTES);
 
 /// What became of asking Stripe about a payment's token; nothing where it was not asked.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct TokenLookup {
     pub(super) noted: Noted,
     pub(super) request_id: Option<String>,
     pub(super) duration_ms: Option<u64>,
 }
 
 /// A payment that was not begun.
-pub(super) struct TurnedAway<'a> {
+pub(super) struct NotBegunPayment<'a> {
     pub(super) rejection: &'a Rejection,
-    pub(super) told: &'a Told,
+    pub(super) told: &'a TokenLookup,
 }
 
 /// What one session's timeline was told.
@@ -49,10 +49,10 @@ impl NotBegunNotes {
     /// Logs that a payment was not begun, and has the timeline tell of it.
     pub(super) fn note(
         &mut self,
-        (services, merchant, session): (&Arc<Services>, &Shared, &SessionId),
-        turned_away: &TurnedAway<'_>,
+        (deps, merchant, session): (&Arc<Dependencies>, &MerchantState, &SessionId),
+        turned_away: &NotBegunPayment<'_>,
     ) {
-        let TurnedAway { rejection, told: Told { noted, request_id, duration_ms } } = turned_away;
+        let NotBegunPayment { rejection, told: TokenLookup { noted, request_id, duration_ms } } = turned_away;
         let reason = rejection.code();
         let Noted { status, code, address, cause: found, .. } = noted;
         let cause = found.clone().or_else(|| known_cause(rejection, &merchant.view.load()));
@@ -62,11 +62,11 @@ impl NotBegunNotes {
             "payment_not_begun"
         );
         let Some(times) = self.due(reason) else { return };
-        let last = services.clock.now();
+        let last = deps.clock.now();
         let cause = if found.is_some() { Some(noted.to_string()) } else { cause };
         let note = NotBegun { reason: reason.to_owned(), cause, last, times };
-        let (stores, session) = (Arc::clone(services), session.clone());
-        services.io.start(async move {
+        let (stores, session) = (Arc::clone(deps), session.clone());
+        deps.io.start(async move {
             if let Err(error) = stores.store.note_not_begun(&tenant, &session, note).await {
                 let merchant = &tenant.merchant;
                 tracing::error!(%merchant, %session, cause = in_words(&error), "timeline_not_written");
@@ -118,7 +118,7 @@ fn known_cause(rejection: &Rejection, view: &MerchantView) -> Option<String> {
         | Rejection::UnknownItem(_)
         | Rejection::VariantNeeded(_)
         | Rejection::Undecided
-        | Rejection::PageOpen
+        | Rejection::StripeCheckoutOpen
         | Rejection::NotOffered(_)
         | Rejection::EmailNeeded
         | Rejection::TokenUsedElsewhere

@@ -28,7 +28,7 @@ pub struct Payee {
     /// Whether another merchant may be paid into the same account.
     pub shares: bool,
     /// Whether Stripe itself said that its key opens the account, not only its file.
-    pub proved: bool,
+    pub verified_by_stripe: bool,
 }
 
 /// Tells a merchant that it had to give way; it must not wait.
@@ -64,14 +64,17 @@ impl Payees {
         let Known { accounts, watches } = &mut *known;
         let payees = accounts.entry(account.clone()).or_default();
         if let Some(own) = payees.iter_mut().find(|own| own.merchant == payee.merchant) {
-            own.proved |= payee.proved;
+            own.verified_by_stripe |= payee.verified_by_stripe;
             return Ok(());
         }
-        let apart = |other: &Payee| !(other.shares && payee.shares);
-        if let Some(other) = payees.iter().find(|other| apart(other) && (other.proved || !payee.proved)) {
+        let split = |other: &Payee| !(other.shares && payee.shares);
+        if let Some(other) = payees
+            .iter()
+            .find(|other| split(other) && (other.verified_by_stripe || !payee.verified_by_stripe))
+        {
             return Err(AccountTaken { account: account.clone(), holder: other.merchant.clone() });
         }
-        for other in payees.extract_if(.., |other| apart(other)) {
+        for other in payees.extract_if(.., |other| split(other)) {
             if let Some(Watch(tell)) = watches.get(&other.merchant) {
                 tell(AccountTaken { account: account.clone(), holder: payee.merchant.clone() });
             }
@@ -103,8 +106,8 @@ mod tests {
 
     use super::*;
 
-    fn payee(id: &str, shares: bool, proved: bool) -> Payee {
-        Payee { merchant: id.parse().unwrap(), shares, proved }
+    fn payee(id: &str, shares: bool, verified_by_stripe: bool) -> Payee {
+        Payee { merchant: id.parse().unwrap(), shares, verified_by_stripe }
     }
 
     #[test]

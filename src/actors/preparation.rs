@@ -1,10 +1,10 @@
 //! From a change of the machine to a commit of the store: the request is encoded, its token sealed, the order's
 //! answer rendered, so that all of it becomes durable at once.
 
-use super::merchant::Shared;
-use super::services::Services;
+use super::dependencies::Dependencies;
+use super::merchant::MerchantState;
 use crate::domain::checkout::aftersales::RefundIntent;
-use crate::domain::checkout::attempt::{AttemptIntent, Means};
+use crate::domain::checkout::attempt::{AttemptIntent, PaymentSource};
 use crate::domain::checkout::command::NewOrder;
 use crate::domain::checkout::session::State;
 use crate::domain::checkout::snapshot::{AttemptMove, Change};
@@ -16,7 +16,7 @@ use crate::protocol::apps::completion::completion;
 use crate::protocol::order_events::{self, OrderEventParts};
 use crate::protocol::rendering::Rendering;
 use crate::store::{AttemptChange, AttemptRow, Commit, RefundRow, StoreError};
-use crate::stripe::{PageLinks, PageOffer, encode_charge, encode_page, encode_refund};
+use crate::stripe::{PageLinks, StripeCheckoutOffer, encode_charge, encode_page, encode_refund};
 
 /// What a sealed token is bound to.
 pub(super) fn token_context<'a>(
@@ -29,15 +29,15 @@ pub(super) fn token_context<'a>(
 
 /// The commit that makes a change durable.
 pub(super) async fn prepare(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     change: Change,
 ) -> Result<Commit, StoreError> {
     let view = merchant.view.load_full();
     let Change { expected, session, due_at, attempt, order, refund, news, flags, timeline } = change;
     let attempt = match attempt {
         Some(AttemptMove::Start(intent)) => {
-            let row = attempt_row(services, merchant, &view, &intent)?;
+            let row = attempt_row(deps, merchant, &view, &intent)?;
             Some(AttemptChange::Start(Box::new(row)))
         }
         Some(AttemptMove::Update { number, end, erase_token }) => {
@@ -45,18 +45,18 @@ pub(super) async fn prepare(
         }
         None => None,
     };
-    let order = order.map(|order| placed(services, &view, order));
-    let mut events: Vec<OrderEvent> = order.iter().map(|placed| told(services, merchant, placed)).collect();
+    let order = order.map(|order| placed(deps, &view, order));
+    let mut events: Vec<OrderEvent> = order.iter().map(|placed| told(deps, merchant, placed)).collect();
     if let (State::Completed { order: id, .. }, false) = (&session.state, news.is_empty()) {
-        let placed = services.store.order(&merchant.tenant, id).await?;
+        let placed = deps.store.order(&merchant.tenant, id).await?;
         let what = || format!("order {id} of {}", merchant.tenant.merchant);
         let missing = || StoreError::Corrupt { what: what(), why: "it is not there".to_owned() };
         let placed = placed.ok_or_else(missing)?;
-        let now = services.clock.now();
+        let now = deps.clock.now();
         events.extend(news.iter().filter_map(|news| {
-            let id = OrderEventId::from_random(services.ids.random_id());
+            let id = OrderEventId::from_random(deps.ids.random_id());
             let wanted = merchant.receiver.is_some();
-            order_events::news(news, &placed, &session.book, OrderEventParts { id, at: now, wanted })
+            order_events::news(news, &placed, &session.activity, OrderEventParts { id, at: now, wanted })
         }));
     }
     let refund = refund.map(|intent| refund_row(merchant, &view, &intent)).transpose()?.map(Box::new);
@@ -65,25 +65,26 @@ pub(super) async fn prepare(
 }
 
 fn attempt_row(
-    services: &Services,
-    merchant: &Shared,
+    deps: &Dependencies,
+    merchant: &MerchantState,
     view: &MerchantView,
     intent: &AttemptIntent,
 ) -> Result<AttemptRow, StoreError> {
     let session = &intent.charge.session;
     let (body, sealed_token) = match &intent.means {
-        Means::Token(token) => {
+        PaymentSource::Token(token) => {
             let number = intent.number.0.to_string();
             let context = token_context(&merchant.tenant, session, &number);
-            let sealed = services.keyring.seal(&context, token.expose().as_bytes(), services.ids.as_ref());
+            let sealed = deps.keyring.seal(&context, token.expose().as_bytes(), deps.ids.as_ref());
             (encode_charge(intent, view).map_err(|error| unencodable(&error))?, Some(sealed))
         }
-        Means::Page { quote, expires, email } => {
+        PaymentSource::StripeCheckout { quote, expires, email } => {
             let links = PageLinks {
-                success: services.links.checkout_return(view, session),
-                cancel: services.links.checkout(view, session),
+                success: deps.links.checkout_return(view, session),
+                cancel: deps.links.checkout(view, session),
             };
-            let offer = PageOffer { quote, expires: *expires, email: email.as_deref(), links: &links };
+            let offer =
+                StripeCheckoutOffer { quote, expires: *expires, email: email.as_deref(), links: &links };
             (encode_page(intent, &offer, view).map_err(|error| unencodable(&error))?, None)
         }
     };
@@ -108,13 +109,13 @@ fn unencodable(error: &dyn std::fmt::Display) -> StoreError {
 }
 
 fn refund_row(
-    merchant: &Shared,
+    merchant: &MerchantState,
     view: &MerchantView,
     intent: &RefundIntent,
 ) -> Result<RefundRow, StoreError> {
     Ok(RefundRow {
         session: intent.session.clone(),
-        number: intent.request.number,
+        number: intent.origin.number,
         amount: intent.amount,
         idempotency_key: intent.idempotency_key.clone(),
         body: encode_refund(intent, view).map_err(|error| unencodable(&error))?,
@@ -125,24 +126,24 @@ fn refund_row(
     })
 }
 
-fn placed(services: &Services, view: &MerchantView, order: Order) -> NewOrder {
-    let permalink = services.links.order(view, &order.id);
-    let completion = rendered(services, view, (&order, &permalink));
+fn placed(deps: &Dependencies, view: &MerchantView, order: Order) -> NewOrder {
+    let permalink = deps.links.order(view, &order.id);
+    let completion = rendered(deps, view, (&order, &permalink));
     NewOrder { order, permalink, completion }
 }
 
 /// What every repeat of a payment is answered for its order.
 pub(super) fn rendered(
-    services: &Services,
+    deps: &Dependencies,
     view: &MerchantView,
     (order, permalink): (&Order, &str),
 ) -> String {
-    let rendering = Rendering { view, capabilities: services.links.capabilities(), now: order.created };
+    let rendering = Rendering { view, capabilities: deps.links.capabilities(), now: order.created };
     completion(order, permalink, rendering)
 }
 
 /// What the merchant is told of a new order.
-fn told(services: &Services, merchant: &Shared, placed: &NewOrder) -> OrderEvent {
-    let id = OrderEventId::from_random(services.ids.random_id());
+fn told(deps: &Dependencies, merchant: &MerchantState, placed: &NewOrder) -> OrderEvent {
+    let id = OrderEventId::from_random(deps.ids.random_id());
     order_events::created(id, &placed.order, &placed.permalink, merchant.receiver.is_some())
 }

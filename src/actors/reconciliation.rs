@@ -9,22 +9,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::merchant::Shared;
+use super::dependencies::Dependencies;
+use super::merchant::MerchantState;
 use super::preparation::prepare;
-use super::services::Services;
 use crate::domain::address::Buyer;
-use crate::domain::checkout::aftersales::OrderSeen;
-use crate::domain::checkout::attempt::{Flag, FlagReason, IntentSeen, IntentStatus, Seen};
+use crate::domain::checkout::aftersales::OrderObservation;
+use crate::domain::checkout::attempt::{
+    Flag, FlagReason, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+};
 use crate::domain::checkout::driver::change_of;
 use crate::domain::checkout::event::Event;
-use crate::domain::checkout::hosted::{PageSeen, PageStatus};
-use crate::domain::checkout::restored::{Shown, Trace};
+use crate::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
+use crate::domain::checkout::restored::{RestoreEvidence, ShownByStripe};
 use crate::domain::checkout::session::{Session, State};
 use crate::domain::checkout::step::Context;
 use crate::domain::ids::{AccountId, AttemptNumber, FlagId, PaymentIntentId, SessionId};
 use crate::domain::time::Span;
-use crate::store::{CommitError, Epoch, StoreError};
-use crate::stripe::{Noted, Observation, Window};
+use crate::store::{CommitError, RestoreMarker, StoreError};
+use crate::stripe::{CallResult, Noted, Window};
 
 /// How far around what may have happened Stripe is looked at: clocks differ.
 const MARGIN: Span = Span::minutes(10);
@@ -50,7 +52,7 @@ pub(super) enum Unreconciled {
         "Stripe could not be read to its end ({0}); if that goes on, see whether the key may read payments, Checkout \
          Sessions, refunds and disputes"
     )]
-    Unread(Noted),
+    ReadFailed(Noted),
     #[error("payment {0} is not decided yet at Stripe")]
     Undecided(PaymentIntentId),
     #[error("page {0} could not be closed")]
@@ -63,85 +65,86 @@ pub(super) enum Unreconciled {
 
 /// Accounts for every restore that is not accounted for yet, by what this account shows.
 pub(super) async fn reconcile(
-    services: &Services,
-    merchant: &Shared,
-    (account, proved): (&AccountId, bool),
+    deps: &Dependencies,
+    merchant: &MerchantState,
+    (account, verified_by_stripe): (&AccountId, bool),
 ) -> Result<(), Unreconciled> {
-    let epochs = services.reconciliation.unreconciled(&merchant.tenant);
-    if epochs.is_empty() {
+    let markers = deps.reconciliation.unreconciled(&merchant.tenant);
+    if markers.is_empty() {
         return Ok(());
     }
-    let restored = epochs.iter().map(|epoch| epoch.restored).max();
+    let restored = markers.iter().map(|marker| marker.restored).max();
     // Where nothing is kept from before, nothing that is kept can look payable and be paid.
     if let Some(restored) = restored
-        && !proved
-        && services.reconciliation.began_before(&merchant.tenant, restored).await?
+        && !verified_by_stripe
+        && deps.reconciliation.began_before(&merchant.tenant, restored).await?
     {
         return Err(Unreconciled::Unproved);
     }
-    let _place = services.places.accounting().await;
-    let asked = services.clock.now();
-    let reading = Reading { services, merchant, account };
-    let (pages, payments, orders) = reading.account_for_all(&epochs).await?;
-    let settled = restored.map_or(asked, |restored| restored + services.settle);
+    let _place = deps.places.accounting().await;
+    let asked = deps.clock.now();
+    let reading = Reading { deps, merchant, account };
+    let (pages, payments, orders) = reading.account_for_all(&markers).await?;
+    let settled = restored.map_or(asked, |restored| restored + deps.drain);
     if asked < settled {
-        return Err(Unreconciled::Settling {
-            left: settled.since(services.clock.now()).max(Span::millis(1)),
-        });
+        return Err(Unreconciled::Settling { left: settled.since(deps.clock.now()).max(Span::millis(1)) });
     }
     let tenant = &merchant.tenant;
-    for epoch in &epochs {
-        services.reconciliation.reconciled(tenant, epoch).await?;
+    for marker in &markers {
+        deps.reconciliation.reconciled(tenant, marker).await?;
     }
-    tracing::warn!(merchant = %tenant.merchant, restores = epochs.len(), pages, payments, orders, "restore_reconciled");
+    tracing::warn!(merchant = %tenant.merchant, restores = markers.len(), pages, payments, orders, "restore_reconciled");
     Ok(())
 }
 
 /// One reading of everything, on one account.
 struct Reading<'a> {
-    services: &'a Services,
-    merchant: &'a Shared,
+    deps: &'a Dependencies,
+    merchant: &'a MerchantState,
     account: &'a AccountId,
 }
 
 impl Reading<'_> {
     /// Accounts for all that Stripe shows of some restores; how many pages, payments and changed orders that were.
-    async fn account_for_all(&self, epochs: &[Epoch]) -> Result<(usize, usize, usize), Unreconciled> {
-        let window = |epoch: &Epoch| Window {
-            from: epoch.taken - MARGIN,
-            to: epoch.restored + self.services.settle + MARGIN,
+    async fn account_for_all(
+        &self,
+        markers: &[RestoreMarker],
+    ) -> Result<(usize, usize, usize), Unreconciled> {
+        let window = |marker: &RestoreMarker| Window {
+            from: marker.taken - MARGIN,
+            to: marker.restored + self.deps.drain + MARGIN,
         };
         let stripe = self.merchant.stripe.load_full();
         let shop = &self.merchant.tenant.merchant;
         // The pages first: one that is closed can no longer be paid when the payments are listed.
         let (mut pages, mut buyers) = (0, BTreeMap::new());
-        for epoch in epochs {
-            for page in self.persistently(|| stripe.pages_within(shop, window(epoch))).await? {
-                let PageSeen { intent, buyer, .. } = self.close(page).await?;
-                buyers.extend(intent.map(|(intent, _)| (intent, (buyer, epoch))));
+        for marker in markers {
+            for page in self.persistently(|| stripe.stripe_checkouts_within(shop, window(marker))).await? {
+                let StripeCheckoutSnapshot { intent, buyer, .. } = self.close(page).await?;
+                buyers.extend(intent.map(|(intent, _)| (intent, (buyer, marker))));
                 pages += 1;
             }
         }
         // The oldest first, each once.
         let (mut payments, mut known) = (Vec::new(), BTreeSet::new());
         let mut touched = BTreeSet::new();
-        for epoch in epochs {
-            let within = window(epoch);
+        for marker in markers {
+            let within = window(marker);
             let mut found = self.persistently(|| stripe.payments_within(shop, within)).await?;
             // A page's payment is made when its shopper pays, which may have been after this window.
             let listed: BTreeSet<_> = found.iter().map(|seen| seen.id.clone()).collect();
             let of_pages =
-                buyers.iter().filter(|(intent, (_, of))| *of == epoch && !listed.contains(*intent));
+                buyers.iter().filter(|(intent, (_, of))| *of == marker && !listed.contains(*intent));
             for (intent, _) in of_pages {
                 let reading = || async {
-                    let Observation { seen, noted, .. } = stripe.read_intent(intent).await;
-                    if let Seen::Intent(seen) = seen { Ok(seen) } else { Err(noted) }
+                    let CallResult { seen, noted, .. } = stripe.read_intent(intent).await;
+                    if let Observation::PaymentIntent(seen) = seen { Ok(seen) } else { Err(noted) }
                 };
                 found.push(self.persistently(reading).await?);
             }
-            let paid = found.iter().filter(|seen| seen.status == IntentStatus::Succeeded).count();
+            let paid = found.iter().filter(|seen| seen.status == PaymentIntentStatus::Succeeded).count();
             let numbers = u32::try_from(paid).unwrap_or(u32::MAX);
-            self.services.reconciliation.numbers_given(&self.merchant.tenant, epoch, numbers).await?;
+            self.deps.reconciliation.numbers_given(&self.merchant.tenant, marker, numbers).await?;
             payments.extend(found.into_iter().filter(|seen| known.insert(seen.id.clone())));
             touched.extend(self.persistently(|| stripe.touched_within(within)).await?);
         }
@@ -167,30 +170,30 @@ impl Reading<'_> {
             pause *= 2;
         }
         self.room().await?;
-        reading().await.map_err(Unreconciled::Unread)
+        reading().await.map_err(Unreconciled::ReadFailed)
     }
 
     /// Waits until the merchant's account may be asked once more.
     async fn room(&self) -> Result<(), Unreconciled> {
         self.merchant.gate.one_of_many().await.map_err(|_| {
             let cause = Some("too much waits for Stripe; it was not asked".to_owned());
-            Unreconciled::Unread(Noted { cause, ..Noted::default() })
+            Unreconciled::ReadFailed(Noted { cause, ..Noted::default() })
         })
     }
 
     async fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
-        let loaded = self.services.store.load(&self.merchant.tenant, id, None).await?;
+        let loaded = self.deps.store.load(&self.merchant.tenant, id, None).await?;
         Ok(loaded.session.map(|(_, session)| session))
     }
 
     /// Tells one try from every other.
     fn distinction(&self) -> String {
-        format!("restored-{:032x}", self.services.ids.random_id())
+        format!("restored-{:032x}", self.deps.ids.random_id())
     }
 
     /// Closes a page whose address the database does not know, and keeps its attempt's number from being given again. The page
     /// as it then stands.
-    async fn close(&self, mut page: PageSeen) -> Result<PageSeen, Unreconciled> {
+    async fn close(&self, mut page: StripeCheckoutSnapshot) -> Result<StripeCheckoutSnapshot, Unreconciled> {
         let Some(id) = page.session.clone() else { return Ok(page) };
         let session = self.session(&id).await?;
         // Of one that was being opened somebody may have the address: its opening is repeated, and then reads "expired".
@@ -207,24 +210,28 @@ impl Reading<'_> {
             | State::Canceled { .. }
             | State::Expired => false,
         });
-        if page.status == PageStatus::Open && !known {
+        if page.status == StripeCheckoutStatus::Open && !known {
             self.room().await?;
             let stripe = self.merchant.stripe.load_full();
             let closed = stripe.close_page(&page.id, &self.distinction()).await.seen;
-            let now = if let Seen::Page(seen) = closed { Some(seen) } else { None };
-            let Some(now) = now.filter(|seen| seen.status != PageStatus::Open) else {
+            let now = if let Observation::StripeCheckout(seen) = closed { Some(seen) } else { None };
+            let Some(now) = now.filter(|seen| seen.status != StripeCheckoutStatus::Open) else {
                 return Err(Unreconciled::PageOpen(page.id.to_string()));
             };
             page = now;
         }
         if let (Some(_), Some(attempt)) = (session, page.attempt) {
-            self.trace(&id, Shown::Page(attempt)).await?;
+            self.evidence(&id, ShownByStripe::StripeCheckout(attempt)).await?;
         }
         Ok(page)
     }
 
     /// Attaches a payment to its session, or flags it. `buyer` is who paid on a page, where it was made on one.
-    async fn account_for(&self, seen: &IntentSeen, buyer: Option<&Buyer>) -> Result<(), Unreconciled> {
+    async fn account_for(
+        &self,
+        seen: &PaymentIntentSnapshot,
+        buyer: Option<&Buyer>,
+    ) -> Result<(), Unreconciled> {
         let Some(id) = &seen.session else { return Ok(()) };
         let session = self.session(id).await?;
         let seen = self
@@ -232,17 +239,17 @@ impl Reading<'_> {
             .await?;
         if session.is_some() {
             let buyer = buyer.cloned().unwrap_or_default();
-            return self.trace(id, Shown::Payment { seen, buyer }).await;
+            return self.evidence(id, ShownByStripe::Payment { seen, buyer }).await;
         }
-        if seen.status == IntentStatus::Succeeded {
+        if seen.status == PaymentIntentStatus::Succeeded {
             let flag = Flag {
-                id: FlagId::from_random(self.services.ids.random_id()),
+                id: FlagId::from_random(self.deps.ids.random_id()),
                 session: id.clone(),
                 intent: seen.id.clone(),
                 reason: FlagReason::LostByRestore,
-                seen: self.services.clock.now(),
+                seen: self.deps.clock.now(),
             };
-            self.services.reconciliation.flag(&self.merchant.tenant, flag).await?;
+            self.deps.reconciliation.flag(&self.merchant.tenant, flag).await?;
         }
         Ok(())
     }
@@ -251,26 +258,27 @@ impl Reading<'_> {
     /// is left to it.
     async fn decided(
         &self,
-        seen: &IntentSeen,
+        seen: &PaymentIntentSnapshot,
         running: Option<AttemptNumber>,
         on_page: bool,
-    ) -> Result<IntentSeen, Unreconciled> {
+    ) -> Result<PaymentIntentSnapshot, Unreconciled> {
         let undecided = || Unreconciled::Undecided(seen.id.clone());
         match seen.status {
-            IntentStatus::Succeeded | IntentStatus::Canceled => Ok(seen.clone()),
+            PaymentIntentStatus::Succeeded | PaymentIntentStatus::Canceled => Ok(seen.clone()),
             _ if running.is_some() && running == seen.attempt => Ok(seen.clone()),
             // Nobody but its page's shopper can go on with it, and the page is closed.
-            IntentStatus::RequiresPaymentMethod if on_page => Ok(seen.clone()),
-            IntentStatus::Processing => Err(undecided()),
-            IntentStatus::RequiresPaymentMethod
-            | IntentStatus::RequiresAction
-            | IntentStatus::RequiresConfirmation
-            | IntentStatus::RequiresCapture => {
+            PaymentIntentStatus::RequiresPaymentMethod if on_page => Ok(seen.clone()),
+            PaymentIntentStatus::Processing => Err(undecided()),
+            PaymentIntentStatus::RequiresPaymentMethod
+            | PaymentIntentStatus::RequiresAction
+            | PaymentIntentStatus::RequiresConfirmation
+            | PaymentIntentStatus::RequiresCapture => {
                 self.room().await?;
                 let stripe = self.merchant.stripe.load_full();
                 let canceled = stripe.cancel_intent(&seen.id, &self.distinction()).await.seen;
-                let Seen::Intent(now) = canceled else { return Err(undecided()) };
-                let ended = matches!(now.status, IntentStatus::Canceled | IntentStatus::Succeeded);
+                let Observation::PaymentIntent(now) = canceled else { return Err(undecided()) };
+                let ended =
+                    matches!(now.status, PaymentIntentStatus::Canceled | PaymentIntentStatus::Succeeded);
                 if ended { Ok(now) } else { Err(undecided()) }
             }
         }
@@ -281,8 +289,7 @@ impl Reading<'_> {
     async fn look_at_orders(&self, touched: &BTreeSet<PaymentIntentId>) -> Result<usize, Unreconciled> {
         let mut orders = BTreeMap::new();
         for payment in touched {
-            let session =
-                self.services.reconciliation.session_paid_by(&self.merchant.tenant, payment).await?;
+            let session = self.deps.reconciliation.session_paid_by(&self.merchant.tenant, payment).await?;
             orders.extend(session.map(|session| (session, payment)));
         }
         // One that cannot be read costs no other its reading.
@@ -293,10 +300,9 @@ impl Reading<'_> {
             for (session, payment) in left {
                 self.room().await?;
                 let stripe = self.merchant.stripe.load_full();
-                let Observation { seen, noted, .. } =
-                    stripe.read_order(payment, self.services.clock.now()).await;
-                if matches!(&seen, OrderSeen::Read { disputes: Some(_), .. }) {
-                    self.apply(session, Event::SawOrder(seen)).await?;
+                let CallResult { seen, noted, .. } = stripe.read_order(payment, self.deps.clock.now()).await;
+                if matches!(&seen, OrderObservation::Read { disputes: Some(_), .. }) {
+                    self.apply(session, Event::OrderObserved(seen)).await?;
                 } else {
                     unread = noted;
                     failed.push((session, payment));
@@ -309,26 +315,26 @@ impl Reading<'_> {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        Err(Unreconciled::Unread(unread))
+        Err(Unreconciled::ReadFailed(unread))
     }
 
     /// Commits what Stripe shows of a session.
-    async fn trace(&self, id: &SessionId, shown: Shown) -> Result<(), Unreconciled> {
-        let trace = Trace { account: self.account.clone(), shown };
-        self.apply(id, Event::Reconciled(Box::new(trace))).await
+    async fn evidence(&self, id: &SessionId, shown: ShownByStripe) -> Result<(), Unreconciled> {
+        let evidence = RestoreEvidence { account: self.account.clone(), shown };
+        self.apply(id, Event::Reconciled(Box::new(evidence))).await
     }
 
     /// Commits what an event means to a session.
     async fn apply(&self, id: &SessionId, event: Event) -> Result<(), Unreconciled> {
-        let (services, merchant) = (self.services, self.merchant);
+        let (deps, merchant) = (self.deps, self.merchant);
         for _ in 0..TRIES {
-            let loaded = services.store.load(&merchant.tenant, id, None).await?;
+            let loaded = deps.store.load(&merchant.tenant, id, None).await?;
             let Some((version, session)) = loaded.session else { return Ok(()) };
             let view = merchant.view.load_full();
-            let context = Context { view: &view, moment: services.moment() };
+            let context = Context { view: &view, moment: deps.moment() };
             let Some(change) = change_of((version, &session), event.clone(), &context) else { return Ok(()) };
-            let committed = match prepare(services, merchant, change).await {
-                Ok(commit) => services.store.commit(commit).await,
+            let committed = match prepare(deps, merchant, change).await {
+                Ok(commit) => deps.store.commit(commit).await,
                 Err(error) => Err(error.into()),
             };
             match committed {

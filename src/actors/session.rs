@@ -16,13 +16,13 @@ use actix::{
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::dependencies::Dependencies;
 use super::directory::LiveSessions;
 use super::looked::{listed, millis_since};
-use super::merchant::Shared;
-use super::not_begun::{NotBegunNotes, Told, TurnedAway};
-use super::services::Services;
+use super::merchant::MerchantState;
+use super::not_begun::{NotBegunNotes, NotBegunPayment, TokenLookup};
 use super::{aftersales, effects, preparation};
-use crate::domain::checkout::attempt::{AttemptEnd, Seen, Unknown};
+use crate::domain::checkout::attempt::{AttemptEnd, Inconclusive, Observation};
 use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::driver::{
     CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed,
@@ -31,11 +31,11 @@ use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::session::{FreezeReason, State};
 use crate::domain::checkout::snapshot::{AttemptMove, Change};
 use crate::domain::checkout::step::Moment;
-use crate::domain::checkout::timeline::{Entry, Happening, StripeAnswer};
+use crate::domain::checkout::timeline::{StripeAnswer, TimelineEntry, TimelineEvent};
 use crate::domain::ids::SessionId;
 use crate::runtime::{Budget, Source};
 use crate::store::{CommitError, StoreError};
-use crate::stripe::{Observation, in_words};
+use crate::stripe::{CallResult, in_words};
 
 /// How many messages may wait; more is "busy".
 const MAILBOX: usize = 64;
@@ -49,7 +49,7 @@ type ReplyTo = oneshot::Sender<Result<Box<Answer>, Rejection>>;
 /// A caller's question.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Ask {
+pub(super) struct SessionRequest {
     pub(super) request: RequestId,
     pub(super) command: Command,
     pub(super) source: Source,
@@ -63,7 +63,7 @@ struct Waiting {
     /// Whether a payment is asked for.
     pays: bool,
     /// What became of asking Stripe about its token.
-    told: Told,
+    told: TokenLookup,
 }
 
 /// The caller has gone.
@@ -81,8 +81,8 @@ pub(super) struct Wake {
 
 pub(super) struct SessionActor {
     id: SessionId,
-    merchant: Arc<Shared>,
-    services: Arc<Services>,
+    merchant: Arc<MerchantState>,
+    deps: Arc<Dependencies>,
     live: Arc<LiveSessions>,
     driver: Driver,
     /// In the order in which they came; when the actor dies, they are let go in it.
@@ -104,15 +104,15 @@ pub(super) struct SessionActor {
 impl SessionActor {
     pub(super) fn new(
         id: SessionId,
-        merchant: Arc<Shared>,
-        services: Arc<Services>,
+        merchant: Arc<MerchantState>,
+        deps: Arc<Dependencies>,
         live: Arc<LiveSessions>,
     ) -> Self {
         let driver = Driver::new(id.clone());
         Self {
             id,
             merchant,
-            services,
+            deps,
             live,
             driver,
             callers: BTreeMap::new(),
@@ -135,13 +135,13 @@ impl SessionActor {
     }
 
     /// Gives the driver an input and does what it wants.
-    fn feed(&mut self, input: Input, ctx: &mut Context<Self>) {
+    fn handle_input(&mut self, input: Input, ctx: &mut Context<Self>) {
         self.quiet = 0;
-        let moment = self.services.moment();
+        let moment = self.deps.moment();
         let moment = Moment { webhooks_arrive: self.merchant.webhooks.arrive(moment.now), ..moment };
         let view = self.merchant.view.load_full();
         for output in self.driver.on(input, moment, &view) {
-            self.carry_out(output, ctx);
+            self.execute(output, ctx);
         }
         if self.driver.is_idle() {
             self.wakers.clear();
@@ -152,14 +152,14 @@ impl SessionActor {
         }
     }
 
-    fn carry_out(&mut self, output: Output, ctx: &mut Context<Self>) {
-        let services = Arc::clone(&self.services);
+    fn execute(&mut self, output: Output, ctx: &mut Context<Self>) {
+        let deps = Arc::clone(&self.deps);
         let tenant = self.merchant.tenant.clone();
         let id = self.id.clone();
         match output {
             Output::Load(token) => {
-                let work = async move { services.store.load(&tenant, &id, token.as_ref()).await };
-                self.outside(work, ctx, |loaded, actor| match loaded {
+                let work = async move { deps.store.load(&tenant, &id, token.as_ref()).await };
+                self.spawn_io(work, ctx, |loaded, actor| match loaded {
                     Some(Ok(loaded)) => {
                         actor.absent = loaded.session.is_none();
                         Input::Loaded(Ok(Box::new(loaded)))
@@ -184,11 +184,12 @@ impl SessionActor {
                         Err(error) => Err(error).into(),
                     }
                 };
-                self.outside(work, ctx, move |gathered, actor| {
-                    let lost = || Observation::not_asked(Err(GatherError::Unread), "the work was lost");
-                    let Observation { seen: facts, request_id, noted } = gathered.unwrap_or_else(lost);
+                self.spawn_io(work, ctx, move |gathered, actor| {
+                    let lost = || CallResult::not_asked(Err(GatherError::ReadFailed), "the work was lost");
+                    let CallResult { seen: facts, request_id, noted } = gathered.unwrap_or_else(lost);
                     if let Some(caller) = actor.callers.get_mut(&request) {
-                        caller.told = Told { noted, request_id, duration_ms: Some(millis_since(began)) };
+                        caller.told =
+                            TokenLookup { noted, request_id, duration_ms: Some(millis_since(began)) };
                     }
                     // A token that Stripe does not know takes nothing from those who pay.
                     let budget = Budget::Payment(actor.id.as_str());
@@ -200,11 +201,11 @@ impl SessionActor {
             Output::Run(Effect::Order(effect)) => {
                 let merchant = Arc::clone(&self.merchant);
                 let unanswered = effect.unanswered();
-                let work = async move { aftersales::run(&services, &merchant, &id, &effect).await };
-                self.outside(work, ctx, move |observed, _| {
-                    let lost = || Observation::from(unanswered);
-                    let (seen, answer) = observed.unwrap_or_else(lost).apart();
-                    Input::SawOrder { seen: Box::new(seen), answer }
+                let work = async move { aftersales::run(&deps, &merchant, &id, &effect).await };
+                self.spawn_io(work, ctx, move |observed, _| {
+                    let lost = || CallResult::from(unanswered);
+                    let (seen, answer) = observed.unwrap_or_else(lost).split();
+                    Input::OrderObserved { seen: Box::new(seen), answer }
                 });
             }
             Output::Run(Effect::ReadPayment { payment, account }) => {
@@ -212,28 +213,28 @@ impl SessionActor {
                 let asked = payment.clone();
                 let work =
                     async move { effects::read_payment(&merchant, &id, (&asked, account.as_ref())).await };
-                self.outside(work, ctx, move |observed, _| {
-                    let lost = || Observation::from(Seen::Unread);
-                    let (seen, answer) = observed.unwrap_or_else(lost).apart();
-                    Input::SawPayment { payment, seen: Box::new(seen), answer }
+                self.spawn_io(work, ctx, move |observed, _| {
+                    let lost = || CallResult::from(Observation::ReadFailed);
+                    let (seen, answer) = observed.unwrap_or_else(lost).split();
+                    Input::PaymentObserved { payment, seen: Box::new(seen), answer }
                 });
             }
             Output::Run(effect) => {
                 let Some(attempt) = effect.attempt() else { return };
                 let merchant = Arc::clone(&self.merchant);
-                let work = async move { effects::run(&services, &merchant, &id, (attempt, &effect)).await };
-                self.outside(work, ctx, move |observed, _| {
-                    let lost = || Observation::from(Seen::Unknown(Unknown::default()));
-                    let (seen, answer) = observed.unwrap_or_else(lost).apart();
-                    Input::Saw { attempt, seen: Box::new(seen), answer }
+                let work = async move { effects::run(&deps, &merchant, &id, (attempt, &effect)).await };
+                self.spawn_io(work, ctx, move |observed, _| {
+                    let lost = || CallResult::from(Observation::Inconclusive(Inconclusive::default()));
+                    let (seen, answer) = observed.unwrap_or_else(lost).split();
+                    Input::AttemptObserved { attempt, seen: Box::new(seen), answer }
                 });
             }
             Output::Verify { task, verification } => {
                 let merchant = Arc::clone(&self.merchant);
-                let work = async move { effects::verify(&services, &merchant, &id, &verification).await };
-                self.outside(work, ctx, move |seen, _| Input::Verified {
+                let work = async move { effects::verify(&deps, &merchant, &id, &verification).await };
+                self.spawn_io(work, ctx, move |seen, _| Input::Verified {
                     task,
-                    seen: Box::new(seen.unwrap_or(Seen::Unread)),
+                    seen: Box::new(seen.unwrap_or(Observation::ReadFailed)),
                 });
             }
             Output::Reply(request, answer) => {
@@ -243,8 +244,8 @@ impl SessionActor {
                         && !self.absent
                         && rejection.keeps_from_paying()
                     {
-                        let turned_away = TurnedAway { rejection, told: &caller.told };
-                        self.not_begun.note((&self.services, &self.merchant, &self.id), &turned_away);
+                        let turned_away = NotBegunPayment { rejection, told: &caller.told };
+                        self.not_begun.note((&self.deps, &self.merchant, &self.id), &turned_away);
                     }
                     // A caller that has gone meanwhile can ask again: the answer is in the store.
                     let _ = caller.reply.send(answer);
@@ -278,7 +279,7 @@ impl SessionActor {
         }
         let handle = ctx.run_later(pause, |actor, ctx| {
             actor.timer = None;
-            actor.feed(Input::Woken, ctx);
+            actor.handle_input(Input::Woken, ctx);
         });
         self.timer = Some((at, handle));
     }
@@ -290,14 +291,14 @@ impl SessionActor {
         let flagged: Vec<String> = change.flags.iter().map(|flag| flag.intent.to_string()).collect();
         let unopened = page_not_opened(&change);
         let next_try = change.session.undecided_attempt().and(change.due_at);
-        let services = Arc::clone(&self.services);
+        let deps = Arc::clone(&self.deps);
         let merchant = Arc::clone(&self.merchant);
         let work = async move {
-            let commit = preparation::prepare(&services, &merchant, change).await;
+            let commit = preparation::prepare(&deps, &merchant, change).await;
             let commit = commit.map_err(StoreError::before_a_write)?;
-            services.store.commit(commit).await
+            deps.store.commit(commit).await
         };
-        self.outside(work, ctx, move |committed, actor| {
+        self.spawn_io(work, ctx, move |committed, actor| {
             let (merchant, session) = (&actor.merchant.tenant.merchant, &actor.id);
             Input::Committed(match committed {
                 Some(Ok(version)) => {
@@ -332,28 +333,28 @@ impl SessionActor {
     }
 
     /// Runs `work` on the I/O runtime and feeds what comes of it; `None` when it was lost.
-    fn outside<T: Send + 'static>(
+    fn spawn_io<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
         ctx: &mut Context<Self>,
         into_input: impl FnOnce(Option<T>, &mut Self) -> Input + 'static,
     ) {
-        let io = self.services.io.clone();
+        let io = self.deps.io.clone();
         let waiting = async move { io.run(work).await.ok() };
         ctx.spawn(waiting.into_actor(self).map(move |result, actor, ctx| {
             let input = into_input(result, actor);
-            actor.feed(input, ctx);
+            actor.handle_input(input, ctx);
         }));
     }
 }
 
 /// The attempt whose page could not be opened, if this change says so, and what Stripe answered last.
 fn page_not_opened(change: &Change) -> Option<(u32, StripeAnswer)> {
-    let Some(AttemptMove::Update { number, end: Some(AttemptEnd::NotOpened), .. }) = &change.attempt else {
+    let Some(AttemptMove::Update { number, end: Some(AttemptEnd::NotCreated), .. }) = &change.attempt else {
         return None;
     };
-    let told = |entry: &Entry| {
-        if let Happening::Stripe { answer, .. } = &entry.what { Some(answer.clone()) } else { None }
+    let told = |entry: &TimelineEntry| {
+        if let TimelineEvent::Stripe { answer, .. } = &entry.event { Some(answer.clone()) } else { None }
     };
     Some((number.0, change.timeline.iter().find_map(told).unwrap_or_default()))
 }
@@ -393,14 +394,18 @@ impl Actor for SessionActor {
     }
 }
 
-impl Handler<Ask> for SessionActor {
+impl Handler<SessionRequest> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, Ask { request, command, source, reply }: Ask, ctx: &mut Self::Context) {
-        let pays = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
-        self.callers.insert(request, Waiting { reply, source, pays, told: Told::default() });
+    fn handle(
+        &mut self,
+        SessionRequest { request, command, source, reply }: SessionRequest,
+        ctx: &mut Self::Context,
+    ) {
+        let pays = matches!(command, Command::Complete(_) | Command::OpenStripeCheckout { .. });
+        self.callers.insert(request, Waiting { reply, source, pays, told: TokenLookup::default() });
         self.visited = true;
-        self.feed(Input::Asked { request, command: Box::new(command) }, ctx);
+        self.handle_input(Input::Requested { request, command: Box::new(command) }, ctx);
     }
 }
 
@@ -409,7 +414,7 @@ impl Handler<GiveUp> for SessionActor {
 
     fn handle(&mut self, GiveUp(request): GiveUp, ctx: &mut Self::Context) {
         self.callers.remove(&request);
-        self.feed(Input::GivenUp(request), ctx);
+        self.handle_input(Input::GivenUp(request), ctx);
     }
 }
 
@@ -421,6 +426,6 @@ impl Handler<Wake> for SessionActor {
         if !self.visited {
             self.wakers.push(resting);
         }
-        self.feed(Input::Woken, ctx);
+        self.handle_input(Input::Woken, ctx);
     }
 }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::handle::MerchantHandle;
-use crate::domain::checkout::attempt::{Flag, FlagReason, IntentSeen, IntentStatus};
+use crate::domain::checkout::attempt::{Flag, FlagReason, PaymentIntentSnapshot, PaymentIntentStatus};
 use crate::domain::checkout::command::Rejection;
-use crate::domain::checkout::hint::Hint;
+use crate::domain::checkout::notification::StripeNotification;
 use crate::domain::ids::{FlagId, PaymentIntentId, SessionId, StripeEventId};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::{Span, Timestamp};
@@ -81,7 +81,7 @@ enum Undecided {
     #[error(transparent)]
     PutOff(#[from] PutOff),
     #[error("payment {payment} could not be read ({noted})")]
-    Unread { payment: PaymentIntentId, noted: Noted },
+    ReadFailed { payment: PaymentIntentId, noted: Noted },
     #[error("payment {0} is not decided yet at Stripe")]
     Open(PaymentIntentId),
 }
@@ -132,13 +132,18 @@ fn pause(made: u32) -> Span {
 
 impl MerchantHandle {
     /// Looks into an event about a payment whose checkout is not there, without being waited for.
-    pub(super) fn look_into(&self, event: &StripeEvent, payment: PaymentIntentId, hint: Hint) {
+    pub(super) fn look_into(
+        &self,
+        event: &StripeEvent,
+        payment: PaymentIntentId,
+        notification: StripeNotification,
+    ) {
         if !self.shared.strays.begin(&event.id, self.now()) {
             return;
         }
         let (handle, event) = (self.clone(), event.clone());
-        self.services.io.start(async move {
-            let found = match handle.whose(&payment, hint).await {
+        self.deps.io.start(async move {
+            let found = match handle.whose(&payment, notification).await {
                 Err(why) => handle.give_up(&event, payment, why).await,
                 found => found,
             };
@@ -158,27 +163,32 @@ impl MerchantHandle {
 
     /// The checkout that a payment is for; where that is not there, the payment is flagged. `None` where the payment is none of
     /// ours, or none that an operator must know of.
-    async fn whose(&self, payment: &PaymentIntentId, hint: Hint) -> Result<Option<SessionId>, Undecided> {
+    async fn whose(
+        &self,
+        payment: &PaymentIntentId,
+        notification: StripeNotification,
+    ) -> Result<Option<SessionId>, Undecided> {
         let tenant = self.tenant();
-        let reconciliation = &self.services.reconciliation;
+        let reconciliation = &self.deps.reconciliation;
         if let Some(session) = reconciliation.session_paid_by(tenant, payment).await? {
             return Ok(Some(session));
         }
-        let Some(IntentSeen { id, status, session: Some(session), .. }) = self.read_own(payment).await?
+        let Some(PaymentIntentSnapshot { id, status, session: Some(session), .. }) =
+            self.read_own(payment).await?
         else {
             return Ok(None);
         };
         // The payment itself may name another checkout than the event did.
-        if self.told(&session, hint).await? {
+        if self.told(&session, notification).await? {
             return Ok(Some(session));
         }
         match status {
-            IntentStatus::Succeeded => {}
-            IntentStatus::Canceled | IntentStatus::RequiresPaymentMethod => return Ok(None),
-            IntentStatus::Processing
-            | IntentStatus::RequiresAction
-            | IntentStatus::RequiresConfirmation
-            | IntentStatus::RequiresCapture => return Err(Undecided::Open(id)),
+            PaymentIntentStatus::Succeeded => {}
+            PaymentIntentStatus::Canceled | PaymentIntentStatus::RequiresPaymentMethod => return Ok(None),
+            PaymentIntentStatus::Processing
+            | PaymentIntentStatus::RequiresAction
+            | PaymentIntentStatus::RequiresConfirmation
+            | PaymentIntentStatus::RequiresCapture => return Err(Undecided::Open(id)),
         }
         self.flag(&session, id, FlagReason::NoCheckout).await?;
         Ok(Some(session))
@@ -204,22 +214,22 @@ impl MerchantHandle {
         reason: FlagReason,
     ) -> Result<(), StoreError> {
         let (tenant, payment) = (self.tenant(), intent.clone());
-        let id = FlagId::from_random(self.services.ids.random_id());
+        let id = FlagId::from_random(self.deps.ids.random_id());
         let flag = Flag { id, session: session.clone(), intent, reason, seen: self.now() };
-        if self.services.reconciliation.flag(tenant, flag).await? {
+        if self.deps.reconciliation.flag(tenant, flag).await? {
             tracing::error!(merchant = %tenant.merchant, %session, intents = %payment, "payments_flagged");
         }
         Ok(())
     }
 
     /// Reads a payment at the merchant's account; `None` where it is not of this merchant's checkouts.
-    async fn read_own(&self, payment: &PaymentIntentId) -> Result<Option<IntentSeen>, Undecided> {
+    async fn read_own(&self, payment: &PaymentIntentId) -> Result<Option<PaymentIntentSnapshot>, Undecided> {
         if self.view().account.is_none() {
             return Err(Undecided::NoAccount);
         }
         let _place = self.shared.gate.reading(Reading::Order).await?;
         let stripe = self.shared.stripe.load_full();
-        let unread = |noted| Undecided::Unread { payment: payment.clone(), noted };
+        let unread = |noted| Undecided::ReadFailed { payment: payment.clone(), noted };
         stripe.own_payment(&self.tenant().merchant, payment).await.map_err(unread)
     }
 }

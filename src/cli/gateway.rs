@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
 use super::master_key;
-use crate::actors::{Arbiters, Directory, Payees, Services};
+use crate::actors::{Arbiters, Dependencies, Directory, Payees};
 use crate::config::admin_token::AdminToken;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::{GatewayConfig, StoreConfig};
@@ -27,7 +27,7 @@ use crate::domain::time::Span;
 use crate::http::admin::{self, Admin, LeftOut, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds, descriptor_limit};
-use crate::runtime::outbox::{Dispatcher, HttpCourier};
+use crate::runtime::outbox::{Dispatcher, HttpWebhookSender};
 use crate::runtime::{DiskSpace, Io, Kept, PublicLinks, StripePlaces, follow_up, retain, sweep, watch_disk};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig, in_words};
@@ -83,16 +83,15 @@ impl Gateway {
         // Before anybody hears that it serves: whoever then wishes a stop is heard.
         let wish = Box::pin(io.block_on(async { signal(needs.hangup) })?);
         let store = io.block_on(open_store(&config.store))?;
-        let services =
-            Arc::new(services(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
-        io.block_on(master_key::check(&config, &services.keyring, &store, needs.master_key_lost))?;
-        let courier = HttpCourier::new(config.order_events.allow_loopback, Arc::clone(&services.clock))?;
+        let deps = Arc::new(deps(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
+        io.block_on(master_key::check(&config, &deps.keyring, &store, needs.master_key_lost))?;
+        let sender = HttpWebhookSender::new(config.order_events.allow_loopback, Arc::clone(&deps.clock))?;
         let (stop, stopped) = watch::channel(false);
         let (started, starting) = mpsc::channel();
         let token = config.admin.token.as_ref();
         let token = token.map(|token| AdminToken::load(token, needs.environment.as_ref())).transpose()?;
         let on_thread = move || {
-            serve_on_this_thread(&config, (needs, token, courier), &services, (&started, stopped));
+            serve_on_this_thread(&config, (needs, token, sender), &deps, (&started, stopped));
         };
         let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
         let started = starting.recv().context("the gateway's threads could not be started")??;
@@ -187,14 +186,14 @@ struct Started {
 /// The thread of the actix system: actors and listener live as long as it does.
 fn serve_on_this_thread(
     config: &GatewayConfig,
-    (needs, token, courier): (Needs, Option<AdminToken>, HttpCourier),
-    services: &Arc<Services>,
+    (needs, token, sender): (Needs, Option<AdminToken>, HttpWebhookSender),
+    deps: &Arc<Dependencies>,
     (started, mut stopped): (&mpsc::Sender<anyhow::Result<Started>>, watch::Receiver<bool>),
 ) {
     let system = actix_web::rt::System::new();
     system.block_on(async {
         let arbiters = Arbiters::start(cores());
-        let directory = Arc::new(Directory::new(Arc::clone(services), &arbiters));
+        let directory = Arc::new(Directory::new(Arc::clone(deps), &arbiters));
         let settings = PublicSettings {
             base_hosts: config.public.base_hosts.clone(),
             allowed_origins: config.public.allowed_origins.clone(),
@@ -204,7 +203,7 @@ fn serve_on_this_thread(
             grace_seconds: GRACE.as_secs(),
         };
         // Nobody is served yet, and Stripe is not asked: both wait until all is there.
-        let opening = open_folder(config, needs.environment.as_ref(), (&directory, services)).await;
+        let opening = open_folder(config, needs.environment.as_ref(), (&directory, deps)).await;
         let opened = match opening {
             Ok(opened) => opened,
             Err(error) => {
@@ -217,10 +216,9 @@ fn serve_on_this_thread(
             return;
         }
         let left_out = LeftOut { merchants: opened.left_out(), required: config.tenants.require_all };
-        let clock = Arc::clone(&services.clock);
-        let operators =
-            Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&services.clock) };
-        let probes = Probes::new(services, Arc::clone(&directory), left_out);
+        let clock = Arc::clone(&deps.clock);
+        let operators = Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&deps.clock) };
+        let probes = Probes::new(deps, Arc::clone(&directory), left_out);
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
             .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
         let (server, admin) = match serving {
@@ -230,32 +228,32 @@ fn serve_on_this_thread(
                 return;
             }
         };
-        let dispatcher = dispatcher(courier, services, &directory);
-        let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
-        services.io.start(sweep(store, clock, Arc::clone(&directory) as _, stopped.clone()));
-        let (inbox, clock) = (Arc::clone(&services.inbox), Arc::clone(&services.clock));
+        let dispatcher = dispatcher(sender, deps, &directory);
+        let (store, clock) = (Arc::clone(&deps.store), Arc::clone(&deps.clock));
+        deps.io.start(sweep(store, clock, Arc::clone(&directory) as _, stopped.clone()));
+        let (inbox, clock) = (Arc::clone(&deps.inbox), Arc::clone(&deps.clock));
         let told = Arc::clone(&directory);
         let follow = move |waiting| {
             let told = Arc::clone(&told);
             async move { told.follow(waiting).await }
         };
-        services.io.start(follow_up(inbox, clock, follow, stopped.clone()));
+        deps.io.start(follow_up(inbox, clock, follow, stopped.clone()));
         let kept = Kept {
-            retention: Arc::clone(&services.retention),
-            inbox: Arc::clone(&services.inbox),
-            reconciliation: Arc::clone(&services.reconciliation),
+            retention: Arc::clone(&deps.retention),
+            inbox: Arc::clone(&deps.inbox),
+            reconciliation: Arc::clone(&deps.reconciliation),
         };
-        let clock = Arc::clone(&services.clock);
+        let clock = Arc::clone(&deps.clock);
         let StoreConfig::Sqlite(path) = &config.store;
         let room = (path.clone(), config.minimum_free);
-        services.io.start(watch_disk(Arc::clone(&services.disk), room, stopped.clone()));
-        services.io.start(retain(kept, config.retention, clock, stopped.clone()));
-        services.io.start(dispatcher.run(stopped.clone()));
+        deps.io.start(watch_disk(Arc::clone(&deps.disk), room, stopped.clone()));
+        deps.io.start(retain(kept, config.retention, clock, stopped.clone()));
+        deps.io.start(dispatcher.run(stopped.clone()));
         let (end, ended) = oneshot::channel();
         let (handle, admin_handle) = (server.handle(), admin.handle());
         let started_well = Started { server: handle, admin: admin_handle, probes, directory, opened, ended };
         let _ = started.send(Ok(started_well));
-        services.places.begin_verifications();
+        deps.places.begin_verifications();
         actix_web::rt::spawn(admin);
         if let Err(error) = server.await {
             tracing::error!(cause = in_words(&error), "listener_failed");
@@ -280,13 +278,13 @@ fn no_merchant(config: &GatewayConfig, opened: &Opened) -> anyhow::Error {
 }
 
 /// What tells merchants of their orders.
-fn dispatcher(courier: HttpCourier, services: &Services, directory: &Arc<Directory>) -> Arc<Dispatcher> {
+fn dispatcher(sender: HttpWebhookSender, deps: &Dependencies, directory: &Arc<Directory>) -> Arc<Dispatcher> {
     let directory = Arc::clone(directory);
     Arc::new(Dispatcher::new(
-        Arc::clone(&services.outbox),
-        Arc::new(courier),
+        Arc::clone(&deps.outbox),
+        Arc::new(sender),
         Arc::new(move |tenant| directory.receiver(tenant)),
-        (Arc::clone(&services.clock), Arc::clone(&services.ids)),
+        (Arc::clone(&deps.clock), Arc::clone(&deps.ids)),
     ))
 }
 
@@ -309,12 +307,12 @@ fn disk(config: &GatewayConfig) -> Arc<DiskSpace> {
     Arc::new(space)
 }
 
-fn services(
+fn deps(
     config: &GatewayConfig,
     environment: &dyn Environment,
     io: Io,
     store: &Arc<SqliteStore>,
-) -> anyhow::Result<Services> {
+) -> anyhow::Result<Dependencies> {
     let keyring = config.secrets.keyring(environment).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}", lines.join("\n"))
@@ -331,11 +329,11 @@ fn services(
         read_timeout: READ_TIMEOUT.min(charge_timeout),
     };
     let stripe = StripeTransport::new(transport, Arc::clone(&clock))?;
-    Ok(Services {
+    Ok(Dependencies {
         store: Arc::clone(store) as _,
         outbox: Arc::clone(store) as _,
         reconciliation: Arc::clone(store) as _,
-        settle: span(config.restore.settle),
+        drain: span(config.restore.drain),
         inbox: Arc::clone(store) as _,
         retention: Arc::clone(store) as _,
         disk: disk(config),

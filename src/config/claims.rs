@@ -35,7 +35,7 @@ pub struct HeldAccount {
     /// What tells the key that it was last verified with.
     pub key_fingerprint: Option<String>,
     /// Whether Stripe itself said which account the key opens.
-    pub proved: bool,
+    pub verified_by_stripe: bool,
 }
 
 /// How long a merchant is here; the longest first.
@@ -136,7 +136,7 @@ struct Loss<'a> {
 
 /// Judges merchants against each other; for each, in their order, what keeps it from being served. `unread` are the
 /// merchants whose files are there and cannot be read: nobody takes what they had.
-pub(super) fn judge(
+pub(super) fn evaluate_claims(
     claimants: &[Claimant<'_>],
     unread: &BTreeMap<MerchantId, PathBuf>,
     holders: &Holders,
@@ -240,8 +240,8 @@ fn losses<'a>(
         let ranked: Vec<_> = among.iter().map(|index| (*index, rank(index))).collect();
         for (index, own) in &ranked {
             for (to, others) in &ranked {
-                let apart = !thing.is_shared(claimants[*index].tenant, claimants[*to].tenant);
-                if index != to && apart && others <= own {
+                let split = !thing.is_shared(claimants[*index].tenant, claimants[*to].tenant);
+                if index != to && split && others <= own {
                     losses[*index].push(Loss { thing, to: *to, decided: others < own });
                 }
             }
@@ -286,10 +286,10 @@ pub(super) fn same_networks(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
     for tenant in tenants {
         let network = tenant.seed().network_id.as_str();
         let among = by_network.get(network).map(Vec::as_slice).unwrap_or_default();
-        let apart = |other: &&&TenantConfig| {
+        let split = |other: &&&TenantConfig| {
             other.id() != tenant.id() && !(other.shared_account() && tenant.shared_account())
         };
-        let Some(other) = among.iter().find(apart) else { continue };
+        let Some(other) = among.iter().find(split) else { continue };
         found.push(place_of(tenant.file(), tenant.source(), "stripe.network_id").problem(
             format!("{} is also the Network ID in {}", quoted(network), other.file().display()),
             "write each account's own Network ID, since payment tokens are granted to that account alone",

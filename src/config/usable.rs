@@ -3,7 +3,7 @@
 //! Invariants: `check` and `serve` judge alike, because both ask here, and differ in what they remember only; what is wrong
 //! with a merchant's file or secrets gives to nobody else what that merchant had.
 
-use super::claims::{Claimant, Holders, judge};
+use super::claims::{Claimant, Holders, evaluate_claims};
 use super::diagnostic::Diagnostic;
 use super::gateway::GatewayConfig;
 use super::tenant::{TenantConfig, TenantSecrets};
@@ -38,9 +38,9 @@ pub fn usable(
             key: secrets.as_ref().ok().map(|found| &found.stripe_key),
         })
         .collect();
-    let judged = judge(&claimants, &unread, holders);
+    let evaluated = evaluate_claims(&claimants, &unread, holders);
     let mut merchants = Vec::new();
-    for ((tenant, secrets), claims) in tenants.into_iter().zip(secrets).zip(judged) {
+    for ((tenant, secrets), claims) in tenants.into_iter().zip(secrets).zip(evaluated) {
         match secrets {
             Ok(secrets) if claims.is_empty() => merchants.push(UsableMerchant { tenant, secrets }),
             Ok(_) => problems.extend(claims),

@@ -142,7 +142,7 @@ text_id!(
 
 text_id!(
     /// A Stripe Checkout Session, `cs_…`: a page on which a session of ours is paid.
-    HostedPageId, "a Checkout Session id (cs_…)", |text| stripe_form(text, "cs_")
+    StripeCheckoutId, "a Checkout Session id (cs_…)", |text| stripe_form(text, "cs_")
 );
 
 text_id!(

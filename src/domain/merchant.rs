@@ -53,7 +53,7 @@ pub struct MerchantView {
     /// Whether it sells now.
     pub status: MerchantStatus,
     /// Whether what is kept of its checkouts can be relied on.
-    pub records: Records,
+    pub records: Reconciliation,
 }
 
 impl MerchantView {
@@ -111,29 +111,29 @@ fn named(permission: Option<&str>) -> String {
 
 /// Whether what is kept of a merchant's checkouts can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Records {
+pub enum Reconciliation {
     /// It can.
-    Whole,
+    NotRestored,
     /// They were restored from a backup, and what happened at Stripe since is not accounted for: what looks unpaid may be
     /// paid. Nothing of a checkout changes by its shopper or by time until it is.
-    Unreconciled {
+    Pending {
         /// Before this moment it will not be.
         until: Timestamp,
     },
     /// It can again: what happened since is accounted for.
-    Reconciled {
+    Done {
         /// When they were last put back. Of a checkout from before, revisions may have been shown that are not in them.
         restored: Timestamp,
     },
 }
 
-impl Records {
+impl Reconciliation {
     /// Whether checkouts go on.
     #[must_use]
     pub const fn are_reliable(self) -> bool {
         match self {
-            Self::Whole | Self::Reconciled { .. } => true,
-            Self::Unreconciled { .. } => false,
+            Self::NotRestored | Self::Done { .. } => true,
+            Self::Pending { .. } => false,
         }
     }
 }
@@ -163,7 +163,7 @@ pub enum CheckoutMethod {
     /// On the host's payment sheet, with a token.
     PaymentSheet,
     /// On a page at Stripe.
-    Hosted,
+    StripeCheckoutAttempt,
     /// On the payment sheet where the host has one, else on the page.
     Auto,
 }
@@ -178,7 +178,7 @@ impl CheckoutMethod {
     /// Whether pages at Stripe are opened.
     #[must_use]
     pub const fn opens_pages(self) -> bool {
-        matches!(self, Self::Hosted | Self::Auto)
+        matches!(self, Self::StripeCheckoutAttempt | Self::Auto)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no amount and no state of an object is kept of an event; whoever follows one reads Stripe.
 
-use super::checkout::hint::Hint;
+use super::checkout::notification::StripeNotification;
 use super::ids::{PaymentIntentId, SessionId, StripeEventId, StripeEventType, StripeObjectId};
 use super::time::Timestamp;
 
@@ -25,7 +25,7 @@ pub struct StripeEvent {
 
 /// What of ours an event may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Concern {
+pub enum Affected {
     /// Whether a session is paid.
     Payment,
     /// What became of an order afterwards: refunds and disputes.
@@ -37,27 +37,27 @@ const TELL_OF_MONEY: [&str; 3] =
     ["payment_intent.succeeded", "checkout.session.completed", "checkout.session.async_payment_succeeded"];
 
 /// The kinds that are followed; `*` stands for any end.
-const FOLLOWED: [(&str, Concern); 6] = [
-    ("payment_intent.*", Concern::Payment),
-    ("checkout.session.*", Concern::Payment),
-    ("charge.refunded", Concern::Order),
-    ("charge.refund.updated", Concern::Order),
-    ("charge.dispute.*", Concern::Order),
-    ("refund.*", Concern::Order),
+const FOLLOWED: [(&str, Affected); 6] = [
+    ("payment_intent.*", Affected::Payment),
+    ("checkout.session.*", Affected::Payment),
+    ("charge.refunded", Affected::Order),
+    ("charge.refund.updated", Affected::Order),
+    ("charge.dispute.*", Affected::Order),
+    ("refund.*", Affected::Order),
 ];
 
 impl StripeEvent {
     /// What its session is told; `None` where it is nothing of ours.
     #[must_use]
-    pub fn hint(&self) -> Option<Hint> {
-        let concern = Concern::of(&self.kind)?;
+    pub fn notification(&self) -> Option<StripeNotification> {
+        let affected = Affected::of(&self.kind)?;
         // Only of money that may have come is it to be known whose it is.
         let payment = self.intent.clone().filter(|_| TELL_OF_MONEY.contains(&self.kind.as_str()));
-        Some(Hint { concern, payment })
+        Some(StripeNotification { affected, payment })
     }
 }
 
-impl Concern {
+impl Affected {
     /// What a kind of event may have changed; `None` where it is nothing of ours.
     #[must_use]
     pub fn of(kind: &StripeEventType) -> Option<Self> {
@@ -65,7 +65,7 @@ impl Concern {
             Some(group) => kind.as_str().starts_with(group),
             None => kind.as_str() == pattern,
         };
-        FOLLOWED.iter().find(|(pattern, _)| means(pattern)).map(|(_, concern)| *concern)
+        FOLLOWED.iter().find(|(pattern, _)| means(pattern)).map(|(_, affected)| *affected)
     }
 }
 
@@ -75,19 +75,19 @@ mod tests {
 
     #[test]
     fn only_kinds_that_can_change_something_here_are_followed() {
-        for (kind, concern) in [
-            ("payment_intent.succeeded", Some(Concern::Payment)),
-            ("checkout.session.async_payment_failed", Some(Concern::Payment)),
-            ("charge.refunded", Some(Concern::Order)),
-            ("charge.refund.updated", Some(Concern::Order)),
-            ("refund.failed", Some(Concern::Order)),
-            ("charge.dispute.funds_withdrawn", Some(Concern::Order)),
+        for (kind, affected) in [
+            ("payment_intent.succeeded", Some(Affected::Payment)),
+            ("checkout.session.async_payment_failed", Some(Affected::Payment)),
+            ("charge.refunded", Some(Affected::Order)),
+            ("charge.refund.updated", Some(Affected::Order)),
+            ("refund.failed", Some(Affected::Order)),
+            ("charge.dispute.funds_withdrawn", Some(Affected::Order)),
             ("charge.succeeded", None),
             ("charge.refunded.not", None),
             ("payment_intents", None),
             ("customer.created", None),
         ] {
-            assert_eq!(Concern::of(&kind.parse().unwrap()), concern, "{kind}");
+            assert_eq!(Affected::of(&kind.parse().unwrap()), affected, "{kind}");
         }
     }
 }

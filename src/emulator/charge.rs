@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 
 use super::granted_token::empty_billing_details;
-use super::means::Source;
 use super::payment_intent::{PaymentIntent, with_nulls};
+use super::payment_source::Source;
 use super::test_cards::Decline;
 
 /// What a charge shows as `null` here.
@@ -105,7 +105,7 @@ impl Charge {
             "paid": captured,
             "payment_intent": intent.id,
             "payment_method": self.source.payment_method,
-            "payment_method_details": self.source.means.details(),
+            "payment_method_details": self.source.instrument.details(),
             "receipt_email": particulars.receipt_email,
             "refunded": captured && self.refunded == intent.amount,
             "shipping": particulars.shipping,

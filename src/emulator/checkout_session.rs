@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::accounts::Mode;
 use super::error::StripeError;
-use super::means::Means;
-use super::paging::{Listed, Page};
+use super::paging::{Listed, PageParams};
 use super::payment_intent::{PaymentIntent, with_nulls};
+use super::payment_source::PaymentSource;
 use super::requests::{NewLine, NewSession, SessionView};
 use super::turn::Turn;
 
@@ -128,9 +128,9 @@ impl CheckoutSession {
     }
 
     /// Whether its page offers to pay like this.
-    pub(super) fn offers(&self, means: Means) -> bool {
+    pub(super) fn offers(&self, payment_source: PaymentSource) -> bool {
         let allowed = self.order.particulars.allowed_payment_method_types.as_ref();
-        allowed.is_none_or(|types| types.iter().any(|name| name == means.kind()))
+        allowed.is_none_or(|types| types.iter().any(|name| name == payment_source.kind()))
     }
 
     /// Where a shopper who is done is sent.
@@ -139,7 +139,7 @@ impl CheckoutSession {
     }
 
     /// A page of its lines, in their own order.
-    pub(super) fn line_page(&self, page: &Page) -> Result<Value, StripeError> {
+    pub(super) fn line_page(&self, page: &PageParams) -> Result<Value, StripeError> {
         let backwards: Vec<ShownLine> =
             self.lines.iter().rev().map(|line| ShownLine { session: self, line }).collect();
         Ok(page.pick(&backwards, |_| true)?.to_json(&self.lines_address(), ShownLine::to_json))
@@ -228,7 +228,8 @@ impl CheckoutSession {
     fn method_types(&self) -> Vec<String> {
         let allowed = &self.order.particulars.allowed_payment_method_types;
         allowed.clone().unwrap_or_else(|| {
-            let debit = Means::bank_debit(&self.order.currency).map(|means| means.kind().to_owned());
+            let debit = PaymentSource::bank_debit(&self.order.currency)
+                .map(|payment_source| payment_source.kind().to_owned());
             std::iter::once("card".to_owned()).chain(debit).collect()
         })
     }

@@ -11,7 +11,7 @@ use super::Refusal;
 use super::faults::FaultPlan;
 use super::hold::{Hold, HoldPoint};
 use super::hosted::HostedOutcome;
-use super::service::Shared;
+use super::service::EmulatorState;
 use super::webhooks;
 
 /// The endpoints.
@@ -23,7 +23,7 @@ pub(super) fn scope() -> Scope {
         .route("/hold", web::post().to(set_hold))
         .route("/hold", web::get().to(show_hold))
         .route("/release", web::post().to(release))
-        .route("/settle", web::post().to(settle))
+        .route("/settle", web::post().to(finish_processing))
         .route("/refund", web::post().to(finish_refund))
         .route("/dispute", web::post().to(dispute))
         .route("/dispute/close", web::post().to(close_dispute))
@@ -39,12 +39,12 @@ async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-async fn ledger(shared: web::Data<Shared>) -> HttpResponse {
+async fn ledger(shared: web::Data<EmulatorState>) -> HttpResponse {
     let entries = shared.world().ledger();
     HttpResponse::Ok().json(entries)
 }
 
-async fn exchanges(shared: web::Data<Shared>) -> HttpResponse {
+async fn exchanges(shared: web::Data<EmulatorState>) -> HttpResponse {
     let exchanges = shared.world().exchanges();
     HttpResponse::Ok().json(exchanges)
 }
@@ -56,7 +56,7 @@ struct HoldBody {
 }
 
 /// Holds the next payment; an earlier hold that was set here is released.
-async fn set_hold(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn set_hold(body: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let Ok(HoldBody { point }) = serde_json::from_slice(&body) else {
         return refused("the body must be {\"point\": \"before_effect\"} or {\"point\": \"after_effect\"}");
     };
@@ -67,13 +67,13 @@ async fn set_hold(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
     HttpResponse::Ok().json(shown)
 }
 
-async fn show_hold(shared: web::Data<Shared>) -> HttpResponse {
+async fn show_hold(shared: web::Data<EmulatorState>) -> HttpResponse {
     let shown = hold_json(shared.world().remote_hold.as_ref());
     HttpResponse::Ok().json(shown)
 }
 
 /// Releases the hold that was set here; dropping it does that.
-async fn release(shared: web::Data<Shared>) -> HttpResponse {
+async fn release(shared: web::Data<EmulatorState>) -> HttpResponse {
     let released = shared.world().remote_hold.take().is_some();
     HttpResponse::Ok().json(json!({"released": released}))
 }
@@ -85,12 +85,12 @@ struct SettleBody {
     succeeds: bool,
 }
 
-async fn settle(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn finish_processing(body: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let Ok(SettleBody { payment_intent, succeeds }) = serde_json::from_slice(&body) else {
         return refused("the body must be {\"payment_intent\": \"pi_…\", \"succeeds\": true or false}");
     };
     let now = shared.now();
-    let settled = shared.world().settle(&payment_intent, succeeds, now);
+    let settled = shared.world().finish_processing(&payment_intent, succeeds, now);
     match settled {
         Ok(()) => HttpResponse::Ok().json(json!({"settled": payment_intent})),
         Err(refusal) => refused(&refusal.to_string()),
@@ -105,7 +105,7 @@ struct RefundBody {
 }
 
 /// Decides a refund.
-async fn finish_refund(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn finish_refund(body: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let Ok(RefundBody { refund, succeeds }) = serde_json::from_slice(&body) else {
         return refused("the body must be {\"refund\": \"re_…\", \"succeeds\": true or false}");
     };
@@ -124,7 +124,7 @@ struct DisputeBody {
 }
 
 /// Takes a payment back as the shopper's bank does.
-async fn dispute(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn dispute(body: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let Ok(DisputeBody { payment_intent }) = serde_json::from_slice(&body) else {
         return refused("the body must be {\"payment_intent\": \"pi_…\"}");
     };
@@ -144,7 +144,7 @@ struct CloseBody {
 }
 
 /// Decides a dispute.
-async fn close_dispute(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn close_dispute(body: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let Ok(CloseBody { dispute, won }) = serde_json::from_slice(&body) else {
         return refused("the body must be {\"dispute\": \"dp_…\", \"won\": true or false}");
     };
@@ -164,7 +164,7 @@ struct PayBody {
 }
 
 /// Pays on a hosted page.
-async fn pay_hosted(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn pay_hosted(body: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let Ok(PayBody { session, payment_method }) = serde_json::from_slice(&body) else {
         return refused("the body must be {\"session\": \"cs_…\", \"payment_method\": \"pm_card_…\"}");
     };
@@ -179,7 +179,7 @@ struct AuthenticateBody {
 }
 
 /// Authenticates on a hosted page, or fails to.
-async fn authenticate_hosted(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn authenticate_hosted(body: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let Ok(AuthenticateBody { session, succeeds }) = serde_json::from_slice(&body) else {
         return refused("the body must be {\"session\": \"cs_…\", \"succeeds\": true or false}");
     };
@@ -200,7 +200,7 @@ struct AbandonBody {
 }
 
 /// Leaves a hosted page by its link back.
-async fn abandon_hosted(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn abandon_hosted(body: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let Ok(AbandonBody { session }) = serde_json::from_slice(&body) else {
         return refused("the body must be {\"session\": \"cs_…\"}");
     };
@@ -211,7 +211,7 @@ async fn abandon_hosted(body: web::Bytes, shared: web::Data<Shared>) -> HttpResp
 }
 
 /// Lets things go wrong by the plan in the body, and no longer by an earlier one.
-async fn set_faults(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn set_faults(body: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     match serde_json::from_slice::<FaultPlan>(&body) {
         Ok(plan) => shared.world().faults.follow(plan),
         Err(error) => return refused(&format!("the body must be a plan of faults: {error}")),
@@ -219,7 +219,7 @@ async fn set_faults(body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse
     show_faults(shared).await
 }
 
-async fn show_faults(shared: web::Data<Shared>) -> HttpResponse {
+async fn show_faults(shared: web::Data<EmulatorState>) -> HttpResponse {
     let shown = {
         let faults = &shared.world().faults;
         json!({"hit": faults.hit(), "scripted_left": faults.scripted_left()})

@@ -47,7 +47,7 @@ impl Event {
 }
 
 /// Whether a name or a pattern such as `charge.*` means this kind of event.
-pub(super) fn means(pattern: &str, kind: &str) -> bool {
+pub(super) fn matches(pattern: &str, kind: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(group) => kind.starts_with(group),
         None => pattern == kind,

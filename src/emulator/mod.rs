@@ -9,15 +9,14 @@
 //! [`host`].
 //!
 //! Read the Stripe in this order: [`server`] takes the bytes, [`service`] checks them in Stripe's order (`accounts`, `version`,
-//! `form`, `params`, `requests`, `idempotency`), [`world`] executes on the [`books`] of one account and mode
-//! (`granted_token`, `payment_intent`, `charge`, `checkout_session`, `refund`, `dispute`, `event`, `means`, `test_cards`, `currencies`, `paging`), [`records`] is what a test looks at afterwards,
+//! `form`, `params`, `requests`, `idempotency`), [`world`] executes on the [`ledger`] of one account and mode
+//! (`granted_token`, `payment_intent`, `charge`, `checkout_session`, `refund`, `dispute`, `event`, `payment_source`, `test_cards`, `currencies`, `paging`), [`records`] is what a test looks at afterwards,
 //! [`hold`] stops a payment midway, and [`faults`] decides what goes wrong by plan: `service` acts on it at Stripe, [`wire`]
 //! on the way back.
 //!
 //! Must import only `ports`, `domain::time` and outside crates: sharing code with the client would hide its mistakes.
 
 mod accounts;
-mod books;
 mod charge;
 mod checkout_session;
 mod control;
@@ -33,11 +32,12 @@ mod host;
 mod hosted;
 mod idempotency;
 mod ids;
+mod ledger;
 mod loopback;
-mod means;
 mod paging;
 mod params;
 mod payment_intent;
+mod payment_source;
 mod records;
 mod refund;
 mod requests;
@@ -70,7 +70,7 @@ pub use webhooks::{Delivery, DeliveryAttempt, DeliveryState, WebhookEndpoint, We
 use accounts::Mode;
 use ids::IdSource;
 use loopback::Loopback;
-use service::Shared;
+use service::EmulatorState;
 use world::World;
 
 /// How an emulator starts.
@@ -204,7 +204,7 @@ pub enum Refusal {
 
 /// A running emulator. It stops when it is dropped.
 pub struct Emulator {
-    shared: Arc<Shared>,
+    shared: Arc<EmulatorState>,
     server: Loopback,
 }
 
@@ -221,7 +221,7 @@ impl Emulator {
                 .add_account(seed, now)
                 .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal))?;
         }
-        let shared = Arc::new(Shared::new(options.clock, options.slow_payment, world));
+        let shared = Arc::new(EmulatorState::new(options.clock, options.slow_payment, world));
         let serving = Arc::clone(&shared);
         let server =
             Loopback::start("stripe-emulator", listener, move |listener| server::serve(listener, serving))?;
@@ -266,15 +266,15 @@ impl Emulator {
     }
 
     /// Lets a payment that is `processing` succeed.
-    pub fn settle(&self, payment_intent: &str) -> Result<(), Refusal> {
+    pub fn finish_processing(&self, payment_intent: &str) -> Result<(), Refusal> {
         let now = self.shared.now();
-        self.shared.world().settle(payment_intent, true, now)
+        self.shared.world().finish_processing(payment_intent, true, now)
     }
 
     /// Lets a payment that is `processing` be declined.
     pub fn decline_processing(&self, payment_intent: &str) -> Result<(), Refusal> {
         let now = self.shared.now();
-        self.shared.world().settle(payment_intent, false, now)
+        self.shared.world().finish_processing(payment_intent, false, now)
     }
 
     /// Lets a refund that is pending succeed.

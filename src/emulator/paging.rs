@@ -21,7 +21,7 @@ pub(super) trait Listed {
 
 /// Which page is asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Page {
+pub(super) struct PageParams {
     limit: usize,
     starting_after: Option<String>,
     ending_before: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Picked<'a, T> {
     has_more: bool,
 }
 
-impl Page {
+impl PageParams {
     /// Reads `limit` and the cursors.
     pub(super) fn parse(params: &mut Params) -> Result<Self, StripeError> {
         let limit = params.integer_within("limit", 1, 100)?.unwrap_or(10);

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::charge::{Charge, ChargeState};
 use super::error::StripeError;
-use super::means::{Means, Source};
 use super::paging::Listed;
-use super::test_cards::{AUTHENTICATION_REQUIRED, Decline, Outcome};
+use super::payment_source::{PaymentSource, Source};
+use super::test_cards::{AUTHENTICATION_REQUIRED, CardOutcome, Decline};
 use super::turn::Turn;
 
 /// What an intent shows as `null` here.
@@ -159,27 +159,27 @@ impl PaymentIntent {
     ) -> Result<(), StripeError> {
         self.source = Some(source.clone());
         self.last_payment_error = None;
-        match source.means.outcome() {
-            Outcome::Succeeds => {
+        match source.instrument.outcome() {
+            CardOutcome::Succeeds => {
                 self.charge(source, ChargeState::Succeeded, turn);
                 self.status = Status::Succeeded;
                 Ok(())
             }
-            Outcome::Processes => {
+            CardOutcome::Processes => {
                 self.charge(source, ChargeState::Pending, turn);
                 self.status = Status::Processing;
                 Ok(())
             }
-            Outcome::Declines(decline) => {
+            CardOutcome::Declines(decline) => {
                 self.charge(source, ChargeState::Failed(decline), turn);
                 Err(self.refuse(decline, true))
             }
-            Outcome::NeedsAuthentication if may_ask => {
+            CardOutcome::NeedsAuthentication if may_ask => {
                 self.status = Status::RequiresAction;
                 Ok(())
             }
-            Outcome::NeedsAuthentication => Err(self.refuse(AUTHENTICATION_REQUIRED, false)),
-            Outcome::Fails => Err(StripeError::unknown()),
+            CardOutcome::NeedsAuthentication => Err(self.refuse(AUTHENTICATION_REQUIRED, false)),
+            CardOutcome::Fails => Err(StripeError::unknown()),
         }
     }
 
@@ -211,7 +211,7 @@ impl PaymentIntent {
     }
 
     /// Decides a payment that was processing.
-    pub(super) fn settle(&mut self, succeeds: bool) {
+    pub(super) fn finish_processing(&mut self, succeeds: bool) {
         let state = if succeeds { ChargeState::Succeeded } else { ChargeState::Failed(LATE_REFUSAL) };
         if let Some(charge) = self.charges.last_mut() {
             charge.state = state;
@@ -251,7 +251,7 @@ impl PaymentIntent {
             .latest_charge()
             .map(|charge| if expand_charge { charge.to_json(self) } else { Value::from(charge.id.as_str()) });
         let mut method_types = vec!["card"];
-        if let Some(Source { means: Means::BankDebit(kind), .. }) = &self.source {
+        if let Some(Source { instrument: PaymentSource::BankDebit(kind), .. }) = &self.source {
             method_types.push(kind);
         }
         let payment_method = match self.status {
@@ -268,7 +268,8 @@ impl PaymentIntent {
                 "use_stripe_sdk": {"type": "three_d_secure_redirect", "source": format!("src_{}", self.id)},
             })
         });
-        let by_card = self.source.as_ref().is_some_and(|source| matches!(source.means, Means::Card(_)));
+        let by_card =
+            self.source.as_ref().is_some_and(|source| matches!(source.instrument, PaymentSource::Card(_)));
         let processing = (by_card && self.status == Status::Processing)
             .then(|| json!({"card": {"customer_notification": null}, "type": "card"}));
         let canceled = self.canceled.as_ref();

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::means::Means;
 use super::paging::Listed;
 use super::payment_intent::with_nulls;
+use super::payment_source::PaymentSource;
 
 /// What a refund shows as `null` here.
 const NEVER_SET: &[&str] = &[
@@ -68,7 +68,7 @@ pub(super) struct Refund {
     /// Where it stands.
     pub(super) status: RefundStatus,
     /// What was paid with.
-    pub(super) means: Means,
+    pub(super) payment_source: PaymentSource,
 }
 
 impl Refund {
@@ -76,9 +76,9 @@ impl Refund {
     pub(super) fn to_json(&self) -> Value {
         let failed = self.status == RefundStatus::Failed;
         let transaction = || self.id.replacen("re_", "txn_", 1);
-        let destination = match self.means {
-            Means::Card(_) => json!({"card": {"type": "refund"}, "type": "card"}),
-            Means::BankDebit(kind) => json!({"type": kind}),
+        let destination = match self.payment_source {
+            PaymentSource::Card(_) => json!({"card": {"type": "refund"}, "type": "card"}),
+            PaymentSource::BankDebit(kind) => json!({"type": kind}),
         };
         let said = json!({
             "id": self.id,

@@ -17,12 +17,12 @@ use super::control;
 use super::form;
 use super::hosted;
 use super::records::ExchangeHeaders;
-use super::service::{Answer, Arrival, Shared};
+use super::service::{Arrival, EmulatorState, HttpAnswer};
 use super::webhooks;
 use super::wire;
 
 /// The server of a listener, to be run on a thread of its own.
-pub(super) fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<actix_web::dev::Server> {
+pub(super) fn serve(listener: TcpListener, shared: Arc<EmulatorState>) -> io::Result<actix_web::dev::Server> {
     rt::spawn(webhooks::run(Arc::clone(&shared)));
     let server = HttpServer::new(move || {
         App::new()
@@ -43,7 +43,7 @@ pub(super) fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<ac
 async fn answer(
     request: HttpRequest,
     body: Result<web::Bytes, actix_web::Error>,
-    shared: web::Data<Shared>,
+    shared: web::Data<EmulatorState>,
 ) -> HttpResponse {
     let arrival = arrival(&request, body.ok().map(|bytes| bytes.to_vec()));
     let task = rt::spawn(async move { shared.serve(arrival).await });
@@ -90,7 +90,7 @@ fn key(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The head and the body of an answer.
-fn respond(answer: Answer) -> (HttpResponseBuilder, String) {
+fn respond(answer: HttpAnswer) -> (HttpResponseBuilder, String) {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.insert_header(("Request-Id", answer.request_id));

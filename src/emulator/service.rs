@@ -24,7 +24,7 @@ use super::version::ApiVersion;
 use super::world::World;
 
 /// What the server's threads and the handle share.
-pub(super) struct Shared {
+pub(super) struct EmulatorState {
     clock: Arc<dyn Clock>,
     slow_payment: Span,
     world: Mutex<World>,
@@ -48,7 +48,7 @@ pub(super) struct Arrival {
 
 /// What is sent back.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     /// HTTP status.
     pub(super) status: u16,
     /// JSON body.
@@ -69,7 +69,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Sent {
     /// The answer; `None` where the request never arrived.
-    pub(super) answer: Option<Answer>,
+    pub(super) answer: Option<HttpAnswer>,
     /// Its way.
     pub(super) journey: Journey,
 }
@@ -97,9 +97,9 @@ enum Course {
 }
 
 /// Status, body, and the `Request-Id` of the answer that this one repeats.
-type Outcome = (u16, Value, Option<String>);
+type Executed = (u16, Value, Option<String>);
 
-impl Shared {
+impl EmulatorState {
     /// A world, its clock, and how long its slow payments take.
     pub(super) fn new(clock: Arc<dyn Clock>, slow_payment: Span, world: World) -> Self {
         Self { clock, slow_payment, world: Mutex::new(world) }
@@ -129,7 +129,7 @@ impl Shared {
         let (fault, (status, body, repeats)) = match admitted {
             Err(error) => (None, refused(&error)),
             Ok(Admitted { fault, course }) => {
-                let delivered = self.carry_out(course, fault, key.as_deref(), &request_id).await;
+                let delivered = self.take_course(course, fault, key.as_deref(), &request_id).await;
                 let journey = fault.map_or(Journey::Whole, Fault::journey);
                 let Some(outcome) = delivered else { return Sent { answer: None, journey } };
                 (fault, outcome)
@@ -137,7 +137,7 @@ impl Shared {
         };
         // What is stored under a key are status and body: advice is given with the first answer only.
         let advice = fault.filter(|_| repeats.is_none()).map_or_else(Advice::default, Fault::advice);
-        let answer = Answer {
+        let answer = HttpAnswer {
             status,
             body,
             request_id,
@@ -192,13 +192,13 @@ impl Shared {
     }
 
     /// Does what is done with a request; `None` when it never arrived.
-    async fn carry_out(
+    async fn take_course(
         &self,
         course: Course,
         fault: Option<Fault>,
         key: Option<&str>,
         request_id: &str,
-    ) -> Option<Outcome> {
+    ) -> Option<Executed> {
         match course {
             Course::Lost => None,
             Course::TurnedAway(error) => Some(refused(&error)),
@@ -275,7 +275,7 @@ impl Shared {
         arrival: Arrival,
         query: Pairs,
         body_pairs: Pairs,
-        (answer, fault): (&Answer, Option<Fault>),
+        (answer, fault): (&HttpAnswer, Option<Fault>),
     ) {
         let body = form::tree(&body_pairs).map_or(Value::Null, |tree| form::to_json(&tree));
         let headers = ExchangeHeaders { authorization: arrival.key.as_deref().map(mask), ..arrival.headers };
@@ -322,7 +322,7 @@ async fn pause(fault: Option<Fault>, at: HoldPoint) {
     }
 }
 
-fn refused(error: &StripeError) -> Outcome {
+fn refused(error: &StripeError) -> Executed {
     (error.status, error.to_json(), None)
 }
 

@@ -5,7 +5,7 @@
 
 /// What a confirmed payment comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum CardOutcome {
     /// The money moves.
     Succeeds,
     /// The issuer refuses.
@@ -56,7 +56,7 @@ pub(super) struct TestCard {
     /// The number's last four digits.
     pub(super) last4: &'static str,
     /// What a payment with it comes to.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: CardOutcome,
     /// Whether that takes long.
     pub(super) slow: bool,
     /// What happens after it succeeded.
@@ -75,26 +75,26 @@ impl TestCard {
             None => name,
         };
         match name {
-            "pm_card_visa" | "pm_card_us" => visa("4242", Outcome::Succeeds),
-            "pm_card_visa_debit" => visa("5556", Outcome::Succeeds),
-            "pm_card_mastercard" => card("mastercard", "4444", Outcome::Succeeds),
-            "pm_card_amex" => card("amex", "0005", Outcome::Succeeds),
-            "pm_card_discover" => card("discover", "1117", Outcome::Succeeds),
+            "pm_card_visa" | "pm_card_us" => visa("4242", CardOutcome::Succeeds),
+            "pm_card_visa_debit" => visa("5556", CardOutcome::Succeeds),
+            "pm_card_mastercard" => card("mastercard", "4444", CardOutcome::Succeeds),
+            "pm_card_amex" => card("amex", "0005", CardOutcome::Succeeds),
+            "pm_card_discover" => card("discover", "1117", CardOutcome::Succeeds),
             "pm_card_pendingRefund" => {
-                visa("7726", Outcome::Succeeds).map(|card| Self { later: Later::RefundPends, ..card })
+                visa("7726", CardOutcome::Succeeds).map(|card| Self { later: Later::RefundPends, ..card })
             }
             "pm_card_createDispute" => {
-                visa("0259", Outcome::Succeeds).map(|card| Self { later: Later::IsDisputed, ..card })
+                visa("0259", CardOutcome::Succeeds).map(|card| Self { later: Later::IsDisputed, ..card })
             }
             // A refund succeeds, as with any card, and fails when the emulator is told so.
-            "pm_card_refundFail" => visa("5126", Outcome::Succeeds),
-            "pm_card_authenticationRequired" => visa("3184", Outcome::NeedsAuthentication),
-            "pm_emulator_processing" => visa("4242", Outcome::Processes),
-            "pm_emulator_api_error" => visa("4242", Outcome::Fails),
-            "pm_emulator_slow" => visa("4242", Outcome::Succeeds).map(|card| Self { slow: true, ..card }),
+            "pm_card_refundFail" => visa("5126", CardOutcome::Succeeds),
+            "pm_card_authenticationRequired" => visa("3184", CardOutcome::NeedsAuthentication),
+            "pm_emulator_processing" => visa("4242", CardOutcome::Processes),
+            "pm_emulator_api_error" => visa("4242", CardOutcome::Fails),
+            "pm_emulator_slow" => visa("4242", CardOutcome::Succeeds).map(|card| Self { slow: true, ..card }),
             declined => {
                 let (last4, decline) = decline(declined)?;
-                visa(last4, Outcome::Declines(decline))
+                visa(last4, CardOutcome::Declines(decline))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Everything that the emulator knows, and the one place where commands change it.
 //!
 //! Must not import the HTTP server. Invariant: what one account did in one mode cannot be seen from another account
-//! or mode, because each has [`Books`] of its own.
+//! or mode, because each has [`Ledger`] of its own.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use serde_json::Value;
 use crate::domain::time::Timestamp;
 
 use super::accounts::{AccountSeed, Caller, Keyring, Mode, Scope};
-use super::books::Books;
 use super::error::StripeError;
 use super::faults::Choice;
 use super::granted_token::{Grant, TOKEN_PARAM};
 use super::hold::{Gate, Hold, HoldPoint};
 use super::idempotency::IdempotencyKeys;
 use super::ids::IdSource;
+use super::ledger::Ledger;
 use super::payment_intent::Status;
 use super::records::{Exchange, LedgerEntry};
 use super::requests::Command;
@@ -44,7 +44,7 @@ pub(super) struct World {
     /// The hold that was set over HTTP.
     pub(super) remote_hold: Option<Hold>,
     origin: String,
-    books: BTreeMap<Scope, Books>,
+    ledgers: BTreeMap<Scope, Ledger>,
     exchanges: VecDeque<Exchange>,
     gates: VecDeque<Arc<Gate>>,
 }
@@ -60,7 +60,7 @@ impl World {
             webhooks: Webhooks::default(),
             remote_hold: None,
             origin,
-            books: BTreeMap::new(),
+            ledgers: BTreeMap::new(),
             exchanges: VecDeque::new(),
             gates: VecDeque::new(),
         }
@@ -85,38 +85,38 @@ impl World {
                 if let Some(token) = &request.token {
                     self.refuse_token_of_other_mode(caller, token)?;
                 }
-                self.change(&scope, moment, |books, turn| books.create(&request, turn))
+                self.change(&scope, moment, |ledger, turn| ledger.create(&request, turn))
             }
             Command::MintToken(grant) => {
-                self.change(&scope, moment, |books, turn| Ok(books.mint(grant, turn).1))
+                self.change(&scope, moment, |ledger, turn| Ok(ledger.mint(grant, turn).1))
             }
             Command::RevokeToken(id) => {
-                self.change(&scope, moment, |books, turn| books.revoke_token(&id, turn.now))
+                self.change(&scope, moment, |ledger, turn| ledger.revoke_token(&id, turn.now))
             }
             Command::ReadToken(id) => {
-                self.change(&scope, moment, |books, turn| books.read_token(&id, turn.now))
+                self.change(&scope, moment, |ledger, turn| ledger.read_token(&id, turn.now))
             }
             Command::ReadIntent { id, expand_charge } => {
-                self.change(&scope, moment, |books, _| books.read(&id, expand_charge))
+                self.change(&scope, moment, |ledger, _| ledger.read(&id, expand_charge))
             }
-            Command::ListIntents(list) => self.change(&scope, moment, |books, _| books.list(&list)),
+            Command::ListIntents(list) => self.change(&scope, moment, |ledger, _| ledger.list(&list)),
             Command::CancelIntent { id, reason, expand_charge } => {
-                self.change(&scope, moment, |books, turn| {
-                    books.cancel(&id, reason.as_deref(), expand_charge, turn)
+                self.change(&scope, moment, |ledger, turn| {
+                    ledger.cancel(&id, reason.as_deref(), expand_charge, turn)
                 })
             }
             Command::Session(command) => {
                 let origin = self.origin.clone();
-                self.change(&scope, moment, |books, turn| books.do_session(command, &origin, turn))
+                self.change(&scope, moment, |ledger, turn| ledger.do_session(command, &origin, turn))
             }
             Command::Refund(command) => {
-                self.change(&scope, moment, |books, turn| books.do_refund(command, turn))
+                self.change(&scope, moment, |ledger, turn| ledger.do_refund(command, turn))
             }
-            Command::Dispute(command) => self.change(&scope, moment, |books, _| books.do_dispute(&command)),
+            Command::Dispute(command) => self.change(&scope, moment, |ledger, _| ledger.do_dispute(&command)),
             Command::Event(command) => {
-                self.change(&scope, moment, |books, turn| books.do_event(&command, turn.now))
+                self.change(&scope, moment, |ledger, turn| ledger.do_event(&command, turn.now))
             }
-            Command::ReadCharge(id) => self.change(&scope, moment, |books, _| books.read_charge(&id)),
+            Command::ReadCharge(id) => self.change(&scope, moment, |ledger, _| ledger.read_charge(&id)),
         }
     }
 
@@ -125,14 +125,14 @@ impl World {
         &mut self,
         scope: &Scope,
         moment: impl Into<Moment>,
-        act: impl FnOnce(&mut Books, &mut Turn<'_>) -> R,
+        act: impl FnOnce(&mut Ledger, &mut Turn<'_>) -> R,
     ) -> R {
         let Moment { now, cause } = moment.into();
-        let books = self.books.entry(scope.clone()).or_insert_with(|| Books::new(scope.1));
+        let ledger = self.ledgers.entry(scope.clone()).or_insert_with(|| Ledger::new(scope.1));
         let mut turn = Turn { now: now.as_seconds(), cause: &cause, ids: &mut self.ids };
-        books.expire_due(&mut turn);
-        let done = act(books, &mut turn);
-        let news = books.take_news();
+        ledger.expire_due(&mut turn);
+        let done = act(ledger, &mut turn);
+        let news = ledger.take_news();
         if !news.is_empty() {
             self.webhooks.dispatch(scope, news);
         }
@@ -157,27 +157,27 @@ impl World {
     /// Records what came of a try to deliver an event.
     pub(super) fn record_delivery(&mut self, (number, endpoint): (u64, &str), attempt: DeliveryAttempt) {
         let Some((scope, event)) = self.webhooks.record((number, endpoint), attempt) else { return };
-        if let Some(books) = self.books.get_mut(&scope) {
-            books.confirm(&event);
+        if let Some(ledger) = self.ledgers.get_mut(&scope) {
+            ledger.confirm(&event);
         }
     }
 
-    /// The books of one account and mode as they are.
-    pub(super) fn books(&self, scope: &Scope) -> Option<&Books> {
-        self.books.get(scope)
+    /// The ledger of one account and mode as it is.
+    pub(super) fn ledger_of(&self, scope: &Scope) -> Option<&Ledger> {
+        self.ledgers.get(scope)
     }
 
     /// Whose session this is.
     pub(super) fn owner_of_session(&self, id: &str) -> Option<Scope> {
-        let owned = self.books.iter().find(|(_, books)| books.session(id).is_some());
+        let owned = self.ledgers.iter().find(|(_, ledger)| ledger.session(id).is_some());
         owned.map(|(scope, _)| scope.clone())
     }
 
     /// Whether a request is a payment by a card whose issuer takes its time.
     pub(super) fn is_slow(&self, caller: &Caller, command: &Command) -> bool {
         let Command::CreateIntent(request) = command else { return false };
-        let books = self.books.get(&caller.scope());
-        let card = request.token.as_deref().and_then(|token| books?.card_of(token));
+        let ledger = self.ledgers.get(&caller.scope());
+        let card = request.token.as_deref().and_then(|token| ledger?.card_of(token));
         request.confirm && card.is_some_and(|card| card.slow)
     }
 
@@ -191,31 +191,37 @@ impl World {
         let grant = Grant::new(method, currency, token.max_amount, expires_at, now.as_seconds())
             .map_err(|error| Refusal::InvalidToken { message: error.message().to_owned() })?;
         let scope = (token.account_id.clone(), mode);
-        Ok(self.change(&scope, now, |books, turn| books.mint(grant, turn).0))
+        Ok(self.change(&scope, now, |ledger, turn| ledger.mint(grant, turn).0))
     }
 
     /// Decides a payment that was processing.
-    pub(super) fn settle(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
-        let settled = self.find_map(now, |books, turn| books.settle(id, succeeds, turn).then_some(()));
+    pub(super) fn finish_processing(
+        &mut self,
+        id: &str,
+        succeeds: bool,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let settled =
+            self.find_map(now, |ledger, turn| ledger.finish_processing(id, succeeds, turn).then_some(()));
         settled.ok_or_else(|| Refusal::NotProcessing { payment_intent: id.to_owned() })
     }
 
     /// Decides a refund.
     pub(super) fn finish_refund(&mut self, id: &str, succeeds: bool, now: Timestamp) -> Result<(), Refusal> {
         let finished =
-            self.find_map(now, |books, turn| books.finish_refund(id, succeeds, turn).then_some(()));
+            self.find_map(now, |ledger, turn| ledger.finish_refund(id, succeeds, turn).then_some(()));
         finished.ok_or_else(|| Refusal::RefundIsDecided { refund: id.to_owned() })
     }
 
     /// The shopper's bank takes a payment back.
     pub(super) fn dispute(&mut self, intent: &str, now: Timestamp) -> Result<String, Refusal> {
-        let raised = self.find_map(now, |books, turn| books.dispute(intent, turn));
+        let raised = self.find_map(now, |ledger, turn| ledger.dispute(intent, turn));
         raised.ok_or_else(|| Refusal::NotDisputable { payment_intent: intent.to_owned() })
     }
 
     /// Decides a dispute.
     pub(super) fn close_dispute(&mut self, id: &str, won: bool, now: Timestamp) -> Result<(), Refusal> {
-        let closed = self.find_map(now, |books, turn| books.close_dispute(id, won, turn).then_some(()));
+        let closed = self.find_map(now, |ledger, turn| ledger.close_dispute(id, won, turn).then_some(()));
         closed.ok_or_else(|| Refusal::DisputeIsClosed { dispute: id.to_owned() })
     }
 
@@ -223,24 +229,24 @@ impl World {
     fn find_map<R>(
         &mut self,
         now: Timestamp,
-        mut ask: impl FnMut(&mut Books, &mut Turn<'_>) -> Option<R>,
+        mut ask: impl FnMut(&mut Ledger, &mut Turn<'_>) -> Option<R>,
     ) -> Option<R> {
-        let scopes: Vec<Scope> = self.books.keys().cloned().collect();
+        let scopes: Vec<Scope> = self.ledgers.keys().cloned().collect();
         scopes.into_iter().find_map(|scope| self.change(&scope, now, &mut ask))
     }
 
     /// The money that moved, by account and mode, then oldest first.
     pub(super) fn ledger(&self) -> Vec<LedgerEntry> {
         let mut entries = Vec::new();
-        for ((account, _), books) in &self.books {
-            for intent in books.intents().iter().filter(|intent| intent.status == Status::Succeeded) {
+        for ((account, _), ledger) in &self.ledgers {
+            for intent in ledger.intents().iter().filter(|intent| intent.status == Status::Succeeded) {
                 entries.push(LedgerEntry {
                     account: account.clone(),
                     payment_intent: intent.id.clone(),
                     amount: intent.amount,
                     currency: intent.currency.clone(),
                     livemode: intent.livemode,
-                    shared_payment_granted_token: Books::token_of(intent).map(str::to_owned),
+                    shared_payment_granted_token: Ledger::token_of(intent).map(str::to_owned),
                     metadata: intent.particulars.metadata.clone(),
                     created: intent.created,
                     status: intent.status.name().to_owned(),
@@ -253,10 +259,10 @@ impl World {
 
     /// All payments of an account, test mode first, then oldest first.
     pub(super) fn payment_intents(&self, account: &str) -> Vec<Value> {
-        self.books
+        self.ledgers
             .iter()
             .filter(|((owner, _), _)| owner == account)
-            .flat_map(|(_, books)| books.intents().iter().map(|intent| intent.to_json(false)))
+            .flat_map(|(_, ledger)| ledger.intents().iter().map(|intent| intent.to_json(false)))
             .collect()
     }
 
@@ -264,21 +270,21 @@ impl World {
     pub(super) fn checkout_sessions(&mut self, account: &str, now: Timestamp) -> Vec<Value> {
         let of_mode = |mode| {
             let scope = (account.to_owned(), mode);
-            self.change(&scope, now, |books, _| books.sessions().collect::<Vec<_>>())
+            self.change(&scope, now, |ledger, _| ledger.sessions().collect::<Vec<_>>())
         };
         [Mode::Test, Mode::Live].into_iter().flat_map(of_mode).collect()
     }
 
     /// All refunds of an account, test mode first, then oldest first.
     pub(super) fn refunds(&self, account: &str) -> Vec<Value> {
-        let owned = self.books.iter().filter(|((owner, _), _)| owner == account);
-        owned.flat_map(|(_, books)| books.refunds()).collect()
+        let owned = self.ledgers.iter().filter(|((owner, _), _)| owner == account);
+        owned.flat_map(|(_, ledger)| ledger.refunds()).collect()
     }
 
     /// All disputes of an account, test mode first, then oldest first.
     pub(super) fn disputes(&self, account: &str) -> Vec<Value> {
-        let owned = self.books.iter().filter(|((owner, _), _)| owner == account);
-        owned.flat_map(|(_, books)| books.disputes()).collect()
+        let owned = self.ledgers.iter().filter(|((owner, _), _)| owner == account);
+        owned.flat_map(|(_, ledger)| ledger.disputes()).collect()
     }
 
     /// Writes down what took place.
@@ -312,8 +318,8 @@ impl World {
     }
 
     fn refuse_token_of_other_mode(&self, caller: &Caller, token: &str) -> Result<(), StripeError> {
-        let other = self.books.get(&(caller.account.clone(), caller.mode.other()));
-        if !other.is_some_and(|books| books.has_token(token)) {
+        let other = self.ledgers.get(&(caller.account.clone(), caller.mode.other()));
+        if !other.is_some_and(|ledger| ledger.has_token(token)) {
             return Ok(());
         }
         let (similar, used) = match caller.mode {

@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::domain::address::{Address, Buyer};
-use crate::domain::checkout::aftersales::News;
+use crate::domain::checkout::aftersales::OrderChange;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::ids::{OrderEventId, SessionRef};
 use crate::domain::money::Money;
-use crate::domain::order::{Book, Dispute, Fulfillment, Order, Refund, RefundState};
+use crate::domain::order::{Dispute, Fulfillment, Order, OrderActivity, Refund, RefundState};
 use crate::domain::order_event::{EventKind, OrderEvent};
 use crate::domain::pricing::{Quote, QuoteLine, QuoteOption};
 use crate::domain::time::Timestamp;
@@ -42,26 +42,31 @@ pub struct OrderEventParts {
 
 /// The event that tells of something new in an order's book, as the book then stands; `None` when it is not in the book.
 #[must_use]
-pub fn news(news: &News, placed: &PlacedOrder, book: &Book, parts: OrderEventParts) -> Option<OrderEvent> {
+pub fn news(
+    news: &OrderChange,
+    placed: &PlacedOrder,
+    activity: &OrderActivity,
+    parts: OrderEventParts,
+) -> Option<OrderEvent> {
     let (kind, member, told) = match news {
-        News::Refunded(id) => {
+        OrderChange::Refunded(id) => {
             let of =
                 |refund: &&Refund| matches!(&refund.state, RefundState::Made { id: made, .. } if made == id);
-            (EventKind::Refunded, "refund", refund_told(book.refunds.iter().find(of)?))
+            (EventKind::Refunded, "refund", refund_told(activity.refunds.iter().find(of)?))
         }
-        News::Disputed(id) => {
-            let dispute = book.disputes.iter().find(|dispute| dispute.id == *id)?;
+        OrderChange::Disputed(id) => {
+            let dispute = activity.disputes.iter().find(|dispute| dispute.id == *id)?;
             (EventKind::Disputed, "dispute", dispute_told(dispute))
         }
-        News::Fulfilled(reference) => {
-            let sent = book.fulfillments.iter().find(|sent| sent.reference == *reference)?;
+        OrderChange::Fulfilled(reference) => {
+            let sent = activity.fulfillments.iter().find(|sent| sent.reference == *reference)?;
             (EventKind::Fulfilled, "fulfillment", fulfillment_told(sent))
         }
     };
     let mut facts = order_facts(&placed.order, &placed.permalink);
     facts.insert(member.to_owned(), told);
     if kind == EventKind::Refunded {
-        facts.insert("refunded_total".to_owned(), book.refunded().into());
+        facts.insert("refunded_total".to_owned(), activity.refunded().into());
     }
     let OrderEventParts { id, at, wanted } = parts;
     Some(OrderEvent { id, kind, order: placed.order.id.clone(), at, facts, wanted })
@@ -76,7 +81,7 @@ pub fn refund_told(refund: &Refund) -> Value {
         RefundState::Asking(asking) => (None, None, asking.last_answer.as_ref()),
     };
     let mut told = json!({
-        "id": id, "reference": refund.request.as_ref().map(|request| &request.reference),
+        "id": id, "reference": refund.origin.as_ref().map(|origin| &origin.reference),
         "amount": refund.amount.minor, "currency": refund.amount.currency.code(),
         "status": refund.state.as_str(), "reason": refund.reason, "created": refund.created.to_string(),
         "refused_because": why,

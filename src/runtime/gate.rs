@@ -43,7 +43,7 @@ pub struct StripeGate {
 /// A new payment is turned away: Stripe does not answer, or too many are under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no new payment is begun while Stripe does not answer")]
-pub struct TurnedAway;
+pub struct CircuitOpen;
 
 /// A reading finds no room now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,14 +80,14 @@ impl StripeGate {
 
     /// Lets a payment that is not begun yet ask Stripe; it keeps its place while it asks, and says [`StripeGate::saw`] what came
     /// of it. No network takes the places of all others, and none of them is one of those that are begun.
-    pub async fn admit(&self, network: Option<IpAddr>) -> Result<Admitted<'_>, TurnedAway> {
+    pub async fn admit(&self, network: Option<IpAddr>) -> Result<Admitted<'_>, CircuitOpen> {
         // The turn first: whoever waits for one of this merchant's holds no place of another's.
         let admitting = async {
             let turn = self.newcomers.turn(network).await;
             Admitted { _turn: turn, _place: self.places.payment().await }
         };
-        let admitted = tokio::time::timeout(PATIENCE, admitting).await.map_err(|_| TurnedAway)?;
-        if self.breaker().lets_through(Instant::now()) { Ok(admitted) } else { Err(TurnedAway) }
+        let admitted = tokio::time::timeout(PATIENCE, admitting).await.map_err(|_| CircuitOpen)?;
+        if self.breaker().lets_through(Instant::now()) { Ok(admitted) } else { Err(CircuitOpen) }
     }
 
     /// Waits for a slot for an attempt that is durable: it is sent in any case.

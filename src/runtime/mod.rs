@@ -18,7 +18,7 @@ mod retention;
 mod sweeper;
 
 pub use disk::{DiskSpace, watch_disk};
-pub use gate::{Admitted, PutOff, Slot, StripeGate, TurnedAway};
+pub use gate::{Admitted, CircuitOpen, PutOff, Slot, StripeGate};
 pub use inbox::follow_up;
 pub use io::{Io, IoLost};
 pub use limiter::{Budget, MerchantLimiter, Source, TooMany};

@@ -38,9 +38,9 @@ pub enum Reading {
     /// What became of a charge whose outcome is not known, or a page that is being closed.
     Charge,
     /// An open page that somebody waits for.
-    AwaitedPage,
+    AwaitedStripeCheckout,
     /// An open page.
-    Page,
+    StripeCheckout,
     /// What became of a refund whose outcome is not known.
     Refund,
     /// What became of a payment or an order that is decided here.
@@ -91,7 +91,7 @@ impl Reading {
     pub(super) const fn lane(self) -> Lane {
         match self {
             Self::Charge => Lane::Charges,
-            Self::AwaitedPage | Self::Page => Lane::Pages,
+            Self::AwaitedStripeCheckout | Self::StripeCheckout => Lane::Pages,
             Self::Refund | Self::Order => Lane::Orders,
             Self::Listing => Lane::Listings,
         }
@@ -102,9 +102,9 @@ impl Reading {
     /// How much of its lane's room it leaves to others.
     const fn leaves(self) -> f64 {
         match self {
-            Self::Page => FOR_AWAITED_PAGES,
+            Self::StripeCheckout => FOR_AWAITED_PAGES,
             Self::Order => FOR_REFUNDS,
-            Self::Charge | Self::AwaitedPage | Self::Refund | Self::Listing => 0.0,
+            Self::Charge | Self::AwaitedStripeCheckout | Self::Refund | Self::Listing => 0.0,
         }
     }
 
@@ -113,16 +113,18 @@ impl Reading {
         match self {
             // A listing decides charges, too, and its own room is small.
             Self::Charge | Self::Listing => 0.0,
-            Self::AwaitedPage | Self::Page | Self::Refund | Self::Order => FOR_CHARGES + self.leaves(),
+            Self::AwaitedStripeCheckout | Self::StripeCheckout | Self::Refund | Self::Order => {
+                FOR_CHARGES + self.leaves()
+            }
         }
     }
 
     /// How many of its lane's places at Stripe it leaves to others.
     pub(super) const fn leaves_places(self) -> usize {
         match self {
-            Self::Page => 2,
+            Self::StripeCheckout => 2,
             Self::Order => 1,
-            Self::Charge | Self::AwaitedPage | Self::Refund | Self::Listing => 0,
+            Self::Charge | Self::AwaitedStripeCheckout | Self::Refund | Self::Listing => 0,
         }
     }
 }
@@ -301,7 +303,9 @@ mod tests {
     fn what_decides_a_charge_finds_room_however_many_pages_and_orders_are_read() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
-        for reading in [Reading::Page, Reading::AwaitedPage, Reading::Order, Reading::Listing] {
+        for reading in
+            [Reading::StripeCheckout, Reading::AwaitedStripeCheckout, Reading::Order, Reading::Listing]
+        {
             granted(&mut pace, reading, (start, 10));
         }
         assert!(pace.take(Reading::Charge, start + Duration::from_secs(10)).is_ok());
@@ -320,14 +324,25 @@ mod tests {
     fn each_kind_leaves_at_once_what_is_kept_for_others_and_an_hour_saves_up_no_more() {
         let start = Instant::now();
         for now in [start, start + Duration::from_hours(1)] {
-            let kinds =
-                [Reading::Charge, Reading::AwaitedPage, Reading::Page, Reading::Refund, Reading::Order];
+            let kinds = [
+                Reading::Charge,
+                Reading::AwaitedStripeCheckout,
+                Reading::StripeCheckout,
+                Reading::Refund,
+                Reading::Order,
+            ];
             let room = kinds.map(|reading| at_once(&mut Pace::new(start), reading, now));
             assert_eq!(room, [14, 14, 10, 4, 3]);
             assert_eq!(at_once(&mut Pace::new(start), Reading::Listing, now), 2);
         }
         let mut pace = Pace::new(start);
-        let kinds = [Reading::Order, Reading::Refund, Reading::Page, Reading::AwaitedPage, Reading::Charge];
+        let kinds = [
+            Reading::Order,
+            Reading::Refund,
+            Reading::StripeCheckout,
+            Reading::AwaitedStripeCheckout,
+            Reading::Charge,
+        ];
         assert_eq!(kinds.map(|reading| at_once(&mut pace, reading, start)), [3, 1, 7, 4, 5]);
     }
 
@@ -348,7 +363,7 @@ mod tests {
         let mut pace = Pace::new(now);
         assert_eq!(accounted(&mut pace, now), 15);
         assert_eq!(pace.take_one_of_many(Many::Accounting, now), Err(Span::millis(100)));
-        assert_eq!(at_once(&mut pace, Reading::AwaitedPage, now), 0);
+        assert_eq!(at_once(&mut pace, Reading::AwaitedStripeCheckout, now), 0);
         pace.count(now);
         assert_eq!(at_once(&mut pace, Reading::Charge, now), 5);
         pace.count(now);
@@ -380,7 +395,7 @@ mod tests {
         let mut pace = Pace::new(now);
         let turns = [(); 3].map(|()| pace.turn(Reading::Order, now).as_millis());
         assert_eq!(turns, [501, 1001, 1501]);
-        assert_eq!(pace.turn(Reading::Page, now).as_millis(), 144);
+        assert_eq!(pace.turn(Reading::StripeCheckout, now).as_millis(), 144);
         assert_eq!(pace.turn(Reading::Order, now + Duration::from_hours(1)).as_millis(), 501);
     }
 
@@ -407,7 +422,9 @@ mod tests {
         let mut met = [0; 3];
         for tenth in 0..600 {
             let now = start + Duration::from_millis(100) * tenth;
-            for (met, reading) in met.iter_mut().zip([Reading::Page, Reading::Order, Reading::Listing]) {
+            for (met, reading) in
+                met.iter_mut().zip([Reading::StripeCheckout, Reading::Order, Reading::Listing])
+            {
                 while pace.take(reading, now).is_ok() {
                     *met += 1;
                 }
@@ -422,13 +439,13 @@ mod tests {
     fn those_that_are_put_off_have_their_turns_one_after_the_other() {
         let now = Instant::now();
         let mut pace = Pace::new(now);
-        granted(&mut pace, Reading::Page, (now, 1));
+        granted(&mut pace, Reading::StripeCheckout, (now, 1));
         let now = now + Duration::from_secs(1);
-        let turns: Vec<_> = (0..7).map(|_| pace.turn(Reading::Page, now)).collect();
+        let turns: Vec<_> = (0..7).map(|_| pace.turn(Reading::StripeCheckout, now)).collect();
         assert!(turns.windows(2).all(|pair| pair[0] < pair[1]), "{turns:?}");
-        let far = (0..2000).map(|_| pace.turn(Reading::Page, now)).max();
+        let far = (0..2000).map(|_| pace.turn(Reading::StripeCheckout, now)).max();
         assert_eq!(far, Some(until(now + LONGEST_TURN.to_duration(), now)));
-        let awaited = pace.turn(Reading::AwaitedPage, now);
+        let awaited = pace.turn(Reading::AwaitedStripeCheckout, now);
         assert!(
             awaited < Span::seconds(1),
             "one that somebody waits for is behind none of them: {awaited:?}"
@@ -440,7 +457,9 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(now);
         pace.limited(Some(Span::seconds(7)), now);
-        for reading in [Reading::Charge, Reading::AwaitedPage, Reading::Page, Reading::Refund] {
+        for reading in
+            [Reading::Charge, Reading::AwaitedStripeCheckout, Reading::StripeCheckout, Reading::Refund]
+        {
             let after = pace.take(reading, now).unwrap_err();
             assert!(after > Span::seconds(7) && after < Span::seconds(9), "{after:?}");
         }
@@ -461,7 +480,7 @@ mod tests {
                     *met += 1;
                 }
             }
-            while pace.take(Reading::Page, now).is_ok() {
+            while pace.take(Reading::StripeCheckout, now).is_ok() {
                 met[2] += 1;
             }
         }
@@ -476,7 +495,7 @@ mod tests {
         let mut pace = Pace::new(now);
         pace.limited(Some(Span::minutes(45)), now);
         for _ in 0..2000 {
-            let after = pace.take(Reading::Page, now).unwrap_err();
+            let after = pace.take(Reading::StripeCheckout, now).unwrap_err();
             assert!(after > Span::minutes(45) && after < Span::minutes(47), "{after:?}");
         }
     }
@@ -501,8 +520,8 @@ mod tests {
     fn what_is_not_urgent_leaves_places_at_stripe_to_what_is() {
         for (reading, places) in [
             (Reading::Charge, 0),
-            (Reading::AwaitedPage, 0),
-            (Reading::Page, 2),
+            (Reading::AwaitedStripeCheckout, 0),
+            (Reading::StripeCheckout, 2),
             (Reading::Refund, 0),
             (Reading::Order, 1),
             (Reading::Listing, 0),

@@ -18,7 +18,7 @@ use crate::domain::ids::Tenant;
 use crate::domain::time::{Span, Timestamp};
 use crate::ports::Clock;
 use crate::store::{
-    DeliveryState, Inbox, Reconciliation, Retention, StoreError, Unpaid, UnpaidEnded, UnpaidOpen,
+    DeliveryState, Inbox, RestoreMarkers, Retention, StoreError, Unpaid, UnpaidEnded, UnpaidOpen,
 };
 
 /// How often the number of unpaid checkouts is looked at.
@@ -45,7 +45,7 @@ pub struct Kept {
     /// What Stripe has told.
     pub inbox: Arc<dyn Inbox>,
     /// What a restored database has still to account for.
-    pub reconciliation: Arc<dyn Reconciliation>,
+    pub reconciliation: Arc<dyn RestoreMarkers>,
 }
 
 /// Removes what `rules` no longer keep, at once and from then on, until `stop` says so.
@@ -263,7 +263,7 @@ impl Round<'_> {
     /// From when on a merchant's checkouts may go: what a restore brought back stays until it is accounted for.
     fn since(&self, tenant: &Tenant) -> Timestamp {
         let open = self.kept.reconciliation.unreconciled(tenant);
-        let restored = open.iter().map(|epoch| epoch.restored).max();
+        let restored = open.iter().map(|marker| marker.restored).max();
         restored.unwrap_or(Timestamp::from_millis(i64::MIN))
     }
 }

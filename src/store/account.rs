@@ -17,5 +17,5 @@ pub struct VerifiedKey {
     /// What tells it from other keys, and from which it cannot be found out.
     pub fingerprint: String,
     /// Whether Stripe itself said which account the key opens; else the configuration did.
-    pub proved: bool,
+    pub verified_by_stripe: bool,
 }

@@ -16,15 +16,15 @@ use restores::Restores;
 use served::ServedHosts;
 
 use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, Forgetting, Holdings,
-    KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, RefundRow, Resolution, Store,
-    StoreError, TokenUse, VerifiedKey, WhichFlags, WhichOrders, name,
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, FlagsQuery, Forgetting,
+    Holdings, KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, OrdersQuery, RefundRow,
+    Resolution, Store, StoreError, TokenUse, VerifiedKey, name,
 };
 use crate::domain::checkout::attempt::AttemptEnd;
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::due::{Priority, priority};
 use crate::domain::checkout::session::{Session, Version};
-use crate::domain::checkout::timeline::{EDITS_KEPT, Entry, NotBegun};
+use crate::domain::checkout::timeline::{EDITS_KEPT, NotBegun, TimelineEntry};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash,
     StripeEventId, Tenant,
@@ -51,7 +51,7 @@ struct Shop {
     orders: BTreeMap<OrderId, PlacedOrder>,
     refunds: BTreeMap<(SessionId, RefundNumber), RefundRow>,
     flags: Vec<KeptFlag>,
-    timelines: HashMap<SessionId, Vec<Entry>>,
+    timelines: HashMap<SessionId, Vec<TimelineEntry>>,
     events: BTreeMap<OrderEventId, Delivery>,
     stripe_events: BTreeMap<StripeEventId, KeptEvent>,
     account: Option<KeptAccount>,
@@ -128,7 +128,7 @@ impl Store for MemoryStore {
         Ok(self.shops().get(tenant).and_then(|shop| shop.orders.get(id).cloned()))
     }
 
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError> {
+    async fn orders(&self, tenant: &Tenant, which: OrdersQuery) -> Result<OrdersPage, StoreError> {
         let shops = self.shops();
         let Some(shop) = shops.get(tenant) else { return Ok(OrdersPage::default()) };
         let wanted = |placed: &&PlacedOrder| {
@@ -136,8 +136,8 @@ impl Store for MemoryStore {
                 && which.before.is_none_or(|before| placed.number < before)
         };
         let listed = |placed: &PlacedOrder| {
-            let book = shop.sessions.get(&placed.order.session).map(|row| row.session.book.clone());
-            let state = OrderState::of(&book.unwrap_or_default(), &placed.order.quote);
+            let activity = shop.sessions.get(&placed.order.session).map(|row| row.session.activity.clone());
+            let state = OrderState::of(&activity.unwrap_or_default(), &placed.order.quote);
             ListedOrder { placed: placed.clone(), state }
         };
         let mut found: Vec<ListedOrder> = shop.orders.values().filter(wanted).map(listed).collect();
@@ -155,7 +155,7 @@ impl Store for MemoryStore {
         Ok(self.shops().get(tenant).and_then(|shop| shop.refunds.get(&key).cloned()))
     }
 
-    async fn flags(&self, tenant: &Tenant, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError> {
+    async fn flags(&self, tenant: &Tenant, which: FlagsQuery) -> Result<Vec<KeptFlag>, StoreError> {
         let mut flags = self.shops().get(tenant).map(|shop| shop.flags.clone()).unwrap_or_default();
         let place = |kept: &KeptFlag| (kept.flag.seen, kept.flag.id.clone());
         flags.sort_by_key(place);
@@ -184,7 +184,7 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
+    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<TimelineEntry>, StoreError> {
         let shops = self.shops();
         Ok(shops.get(tenant).and_then(|shop| shop.timelines.get(session)).cloned().unwrap_or_default())
     }
@@ -201,7 +201,7 @@ impl Store for MemoryStore {
         };
         let timeline = shop.timelines.entry(session.clone()).or_default();
         if !timeline.iter_mut().any(|entry| entry.count(&note).is_some()) {
-            timeline.push(Entry::not_begun(note));
+            timeline.push(TimelineEntry::not_begun(note));
         }
         Ok(())
     }
@@ -279,12 +279,12 @@ impl Store for MemoryStore {
 
 /// Nothing in memory was ever restored.
 /// Leaves out the edits that are neither among a session's first nor among its last.
-fn leave_out_edits(timeline: &mut Vec<Entry>) {
+fn leave_out_edits(timeline: &mut Vec<TimelineEntry>) {
     let kept = usize::try_from(EDITS_KEPT).unwrap_or(usize::MAX);
-    let edits = timeline.iter().filter(|entry| entry.what.is_edit()).count();
+    let edits = timeline.iter().filter(|entry| entry.event.is_edit()).count();
     let mut seen = 0;
     timeline.retain(|entry| {
-        if !entry.what.is_edit() {
+        if !entry.event.is_edit() {
             return true;
         }
         seen += 1;
@@ -351,8 +351,8 @@ impl Shop {
         if let Some(row) = refund {
             self.refunds.insert((row.session.clone(), row.number), *row);
         }
-        if !session.book.refunds.is_empty() {
-            let asking = session.book.asking().map(|(number, _)| number);
+        if !session.activity.refunds.is_empty() {
+            let asking = session.activity.asking().map(|(number, _)| number);
             let known = self.refunds.values_mut().filter(|row| row.session == session.id);
             known.filter(|row| Some(row.number) != asking).for_each(|row| row.body.clear());
         }

@@ -19,19 +19,21 @@ pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
 pub use account::{KeptAccount, VerifiedKey};
 pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
 pub use memory::MemoryStore;
-pub use outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Outbox, Outcome, Settlement, Which};
-pub use reconciliation::{Epoch, Reconciliation};
+pub use outbox::{
+    Claim, DeliveriesQuery, Delivery, DeliveryOutcome, DeliveryResult, DeliveryState, LONGEST_PAUSE, Outbox,
+};
+pub use reconciliation::{RestoreMarker, RestoreMarkers};
 pub use retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
 pub use served::{Forgetting, Holdings, ServedHost};
-pub use sqlite::{BackupError, OpenError, Restored, SqliteStore, Trouble, back_up, restore};
+pub use sqlite::{BackupError, OpenError, OpenTrouble, Restored, SqliteStore, back_up, restore};
 
 use async_trait::async_trait;
 
-use crate::domain::checkout::attempt::{AttemptEnd, Charge, Flag, IdempotencyKey};
+use crate::domain::checkout::attempt::{AttemptEnd, ExpectedPayment, Flag, IdempotencyKey};
 use crate::domain::checkout::command::{NewOrder, PlacedOrder};
 use crate::domain::checkout::due::Priority;
 use crate::domain::checkout::session::{Session, Version};
-use crate::domain::checkout::timeline::{Entry, NotBegun};
+use crate::domain::checkout::timeline::{NotBegun, TimelineEntry};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
 };
@@ -68,7 +70,7 @@ pub trait Store: Send + Sync + 'static {
     async fn order(&self, tenant: &Tenant, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError>;
 
     /// Orders of a tenant, newest first.
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError>;
+    async fn orders(&self, tenant: &Tenant, which: OrdersQuery) -> Result<OrdersPage, StoreError>;
 
     /// Reads the stored request of one refund.
     async fn refund(
@@ -79,7 +81,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Option<RefundRow>, StoreError>;
 
     /// Flags of a tenant, oldest first.
-    async fn flags(&self, tenant: &Tenant, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError>;
+    async fn flags(&self, tenant: &Tenant, which: FlagsQuery) -> Result<Vec<KeptFlag>, StoreError>;
 
     /// Resolves a flag in an operator's words, once; a resolution already kept stays. The flag as it then stands, or `None`
     /// when there is no such flag.
@@ -91,7 +93,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Option<KeptFlag>, StoreError>;
 
     /// What happened to a session, in order.
-    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError>;
+    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<TimelineEntry>, StoreError>;
 
     /// Tells in a session's timeline of payments that were not begun. There is one entry for each reason, which counts them
     /// and is written once a minute at most. Where there is no such session nothing is written.
@@ -163,7 +165,7 @@ pub struct Commit {
     /// Payments for an operator to look at; one already flagged stays as it is.
     pub flags: Vec<Flag>,
     /// What the session's timeline tells of it.
-    pub timeline: Vec<Entry>,
+    pub timeline: Vec<TimelineEntry>,
     /// What the merchant is told of the session's order, in this order.
     pub events: Vec<OrderEvent>,
 }
@@ -262,7 +264,7 @@ pub struct AttemptRow {
     /// The token's hash, unique within the tenant for good; `None` of an attempt that opens a page at Stripe.
     pub spt_hash: Option<SptHash>,
     /// What is charged.
-    pub charge: Charge,
+    pub charge: ExpectedPayment,
     /// Stripe's `Idempotency-Key`.
     pub idempotency_key: IdempotencyKey,
     /// The form-encoded body, all of it but the token; empty once the request is never sent again.
@@ -306,7 +308,7 @@ pub struct RefundRow {
 
 /// Which orders of a tenant are listed.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct WhichOrders {
+pub struct OrdersQuery {
     /// Only the one of this number.
     pub number: Option<OrderNumber>,
     /// Only those that stand there.
@@ -338,7 +340,7 @@ pub struct OrdersPage {
 /// How many orders one listing by state looks at: where an order stands is read from its session.
 const MOST_LOOKED_AT: u32 = 1000;
 
-impl WhichOrders {
+impl OrdersQuery {
     /// How many orders are looked at for one page.
     fn looked_at(&self) -> u32 {
         if self.state.is_some() { MOST_LOOKED_AT } else { self.limit }
@@ -366,7 +368,7 @@ impl WhichOrders {
 
 /// Which flags of a tenant are listed.
 #[derive(Clone, Debug, Default)]
-pub struct WhichFlags {
+pub struct FlagsQuery {
     /// Only those that nobody has dealt with.
     pub open: bool,
     /// Only those behind this one: the last of one page begins the next.
@@ -375,7 +377,7 @@ pub struct WhichFlags {
     pub limit: u32,
 }
 
-impl WhichFlags {
+impl FlagsQuery {
     /// Every one.
     pub const ALL: Self = Self { open: false, after: None, limit: u32::MAX };
 }

@@ -40,11 +40,11 @@ pub trait Outbox: Send + Sync + 'static {
         &self,
         tenant: &Tenant,
         id: &OrderEventId,
-        settlement: Settlement,
+        settlement: DeliveryResult,
     ) -> Result<bool, StoreError>;
 
     /// Events of a tenant, newest first.
-    async fn deliveries(&self, tenant: &Tenant, which: Which) -> Result<Vec<Delivery>, StoreError>;
+    async fn deliveries(&self, tenant: &Tenant, which: DeliveriesQuery) -> Result<Vec<Delivery>, StoreError>;
 
     /// One event; `None` when there is none.
     async fn delivery(&self, tenant: &Tenant, id: &OrderEventId) -> Result<Option<Delivery>, StoreError>;
@@ -177,11 +177,11 @@ pub struct Claim {
 
 /// How a try went.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement {
+pub struct DeliveryResult {
     /// The lease that the event was claimed with.
     pub lease: Timestamp,
     /// What becomes of the event.
-    pub outcome: Outcome,
+    pub outcome: DeliveryOutcome,
     /// The status that the receiver answered.
     pub status: Option<u16>,
     /// Why it failed.
@@ -190,7 +190,7 @@ pub struct Settlement {
 
 /// What becomes of an event after a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// The receiver has taken it.
     Delivered,
     /// Once more, at this moment.
@@ -199,7 +199,7 @@ pub enum Outcome {
     Parked,
 }
 
-impl Outcome {
+impl DeliveryOutcome {
     /// Whether it stands although the event was retried by hand meanwhile.
     pub(super) const fn is_final(self) -> bool {
         match self {
@@ -220,7 +220,7 @@ impl Outcome {
 
 /// Which events of a tenant are listed.
 #[derive(Clone, Debug, Default)]
-pub struct Which {
+pub struct DeliveriesQuery {
     /// Only those in this state.
     pub state: Option<DeliveryState>,
     /// Only those of this order.

@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 
 /// A restore: between its backup and itself, things may have happened at Stripe that the database does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Epoch {
+pub struct RestoreMarker {
     /// Its id, unguessable and never the same.
     pub id: String,
     /// Before the backup was taken.
@@ -21,19 +21,24 @@ pub struct Epoch {
 
 /// What a store does for telling whether a merchant of a restored database may take payments, beside [`super::Store`].
 #[async_trait]
-pub trait Reconciliation: Send + Sync + 'static {
+pub trait RestoreMarkers: Send + Sync + 'static {
     /// The restores that are not accounted for yet for this tenant, the oldest first. Asks nobody.
-    fn unreconciled(&self, tenant: &Tenant) -> Vec<Epoch>;
+    fn unreconciled(&self, tenant: &Tenant) -> Vec<RestoreMarker>;
 
     /// When the database was last put back from a backup, if it ever was. Asks nobody.
     fn last_restore(&self) -> Option<Timestamp>;
 
     /// Keeps that a restore is accounted for.
-    async fn reconciled(&self, tenant: &Tenant, epoch: &Epoch) -> Result<(), StoreError>;
+    async fn reconciled(&self, tenant: &Tenant, marker: &RestoreMarker) -> Result<(), StoreError>;
 
     /// Keeps that orders may have been given so many numbers that this database does not know: from now on every order is
     /// numbered behind them. Said again of the same restore, the larger count stands.
-    async fn numbers_given(&self, tenant: &Tenant, epoch: &Epoch, count: u32) -> Result<(), StoreError>;
+    async fn numbers_given(
+        &self,
+        tenant: &Tenant,
+        marker: &RestoreMarker,
+        count: u32,
+    ) -> Result<(), StoreError>;
 
     /// Whether the tenant has a checkout from before a moment.
     async fn began_before(&self, tenant: &Tenant, moment: Timestamp) -> Result<bool, StoreError>;

@@ -43,19 +43,20 @@ use tokio::sync::{mpsc, oneshot};
 use self::restores::Restores;
 use self::retention::Removal;
 use self::rows::Encoded;
-use self::writer::{Asked, Job, Write, Writer};
+use self::writer::{Job, PendingReply, Write, Writer};
 use self::writing::Writing;
 use super::{
-    AttemptRow, Claim, Commit, CommitError, Delivery, DeliveryState, DueQuery, DueSession, Epoch, Erasure,
-    EventState, Forgetting, Holdings, Inbox, KeptAccount, KeptEvent, KeptFlag, Loaded, OrdersPage, Outbox,
-    Reconciliation, RefundRow, Resolution, Retention, Settlement, Store, StoreError, Swept, Unpaid,
-    UnpaidEnded, UnpaidOpen, VerifiedKey, WaitingEvent, Which, WhichFlags, WhichOrders,
+    AttemptRow, Claim, Commit, CommitError, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState,
+    DueQuery, DueSession, Erasure, EventState, FlagsQuery, Forgetting, Holdings, Inbox, KeptAccount,
+    KeptEvent, KeptFlag, Loaded, OrdersPage, OrdersQuery, Outbox, RefundRow, Resolution, RestoreMarker,
+    RestoreMarkers, Retention, Store, StoreError, Swept, Unpaid, UnpaidEnded, UnpaidOpen, VerifiedKey,
+    WaitingEvent,
 };
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::checkout::due::Priority;
 use crate::domain::checkout::session::Version;
-use crate::domain::checkout::timeline::{Entry, NotBegun};
+use crate::domain::checkout::timeline::{NotBegun, TimelineEntry};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, PaymentIntentId, RefundNumber, SessionId,
     SptHash, StripeEventId, Tenant,
@@ -64,7 +65,7 @@ use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::Timestamp;
 pub use backup::{BackupError, back_up};
-pub use open::{OpenError, Trouble};
+pub use open::{OpenError, OpenTrouble};
 pub use restore::{Restored, restore};
 
 /// How many writes may wait; further callers wait before theirs is taken up.
@@ -90,7 +91,7 @@ impl SqliteStore {
     /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`, `.openings` and `.restores`.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let (opened, readers) = open::open(path).await?;
-        let restores = Restores::read(opened.epochs.clone(), &readers).await;
+        let restores = Restores::read(opened.markers.clone(), &readers).await;
         let restores = restores.map_err(|error| open::database(path, &error))?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writing = Arc::new(Writing::default());
@@ -147,8 +148,11 @@ impl SqliteStore {
     }
 
     /// Queues a write and waits for its answer.
-    async fn write<T, E: From<StoreError>>(&self, write: impl FnOnce(Asked<T, E>) -> Write) -> Result<T, E> {
-        let (asked, answer) = Asked::new();
+    async fn write<T, E: From<StoreError>>(
+        &self,
+        write: impl FnOnce(PendingReply<T, E>) -> Write,
+    ) -> Result<T, E> {
+        let (asked, answer) = PendingReply::new();
         match self.jobs.send(Job::Write(write(asked))).await {
             // The writer stopped with it: how far it got is not known.
             Ok(()) => {
@@ -191,7 +195,7 @@ impl Store for SqliteStore {
         self.read(reader::order(self.readers.clone(), tenant.clone(), id.clone())).await
     }
 
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError> {
+    async fn orders(&self, tenant: &Tenant, which: OrdersQuery) -> Result<OrdersPage, StoreError> {
         self.read(reader::orders(self.readers.clone(), tenant.clone(), which)).await
     }
 
@@ -204,7 +208,7 @@ impl Store for SqliteStore {
         self.read(reader::refund(self.readers.clone(), tenant.clone(), session.clone(), number)).await
     }
 
-    async fn flags(&self, tenant: &Tenant, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError> {
+    async fn flags(&self, tenant: &Tenant, which: FlagsQuery) -> Result<Vec<KeptFlag>, StoreError> {
         self.read(journal::flags(self.readers.clone(), tenant.clone(), which)).await
     }
 
@@ -218,7 +222,7 @@ impl Store for SqliteStore {
         self.write(|asked| Write::Resolution(resolving, asked)).await
     }
 
-    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
+    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<TimelineEntry>, StoreError> {
         self.read(journal::timeline(self.readers.clone(), tenant.clone(), session.clone())).await
     }
 
@@ -305,13 +309,13 @@ impl Outbox for SqliteStore {
         &self,
         tenant: &Tenant,
         id: &OrderEventId,
-        settlement: Settlement,
+        settlement: DeliveryResult,
     ) -> Result<bool, StoreError> {
         let settling = Box::new((tenant.clone(), id.clone(), settlement));
-        self.write(|asked| Write::Settlement(settling, asked)).await
+        self.write(|asked| Write::DeliveryResult(settling, asked)).await
     }
 
-    async fn deliveries(&self, tenant: &Tenant, which: Which) -> Result<Vec<Delivery>, StoreError> {
+    async fn deliveries(&self, tenant: &Tenant, which: DeliveriesQuery) -> Result<Vec<Delivery>, StoreError> {
         self.read(outbox::list(self.readers.clone(), tenant.clone(), which)).await
     }
 
@@ -331,8 +335,8 @@ impl Outbox for SqliteStore {
 }
 
 #[async_trait]
-impl Reconciliation for SqliteStore {
-    fn unreconciled(&self, tenant: &Tenant) -> Vec<Epoch> {
+impl RestoreMarkers for SqliteStore {
+    fn unreconciled(&self, tenant: &Tenant) -> Vec<RestoreMarker> {
         self.restores.open(tenant)
     }
 
@@ -340,15 +344,20 @@ impl Reconciliation for SqliteStore {
         self.restores.last()
     }
 
-    async fn reconciled(&self, tenant: &Tenant, epoch: &Epoch) -> Result<(), StoreError> {
-        let done = Box::new((tenant.clone(), epoch.id.clone()));
+    async fn reconciled(&self, tenant: &Tenant, marker: &RestoreMarker) -> Result<(), StoreError> {
+        let done = Box::new((tenant.clone(), marker.id.clone()));
         self.write(|asked| Write::Reconciled(done, asked)).await?;
-        self.restores.close(tenant, &epoch.id);
+        self.restores.close(tenant, &marker.id);
         Ok(())
     }
 
-    async fn numbers_given(&self, tenant: &Tenant, epoch: &Epoch, count: u32) -> Result<(), StoreError> {
-        let given = Box::new((tenant.clone(), epoch.id.clone(), count));
+    async fn numbers_given(
+        &self,
+        tenant: &Tenant,
+        marker: &RestoreMarker,
+        count: u32,
+    ) -> Result<(), StoreError> {
+        let given = Box::new((tenant.clone(), marker.id.clone(), count));
         self.write(|asked| Write::NumbersGiven(given, asked)).await
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::charge::{ATTEMPT_KEY, MERCHANT_KEY, REVISION_KEY, SESSION_KEY};
-use crate::domain::checkout::attempt::{IntentSeen, IntentStatus};
+use crate::domain::checkout::attempt::{PaymentIntentSnapshot, PaymentIntentStatus};
 use crate::domain::checkout::token::{Deactivation, TokenFacts};
 use crate::domain::ids::{AttemptNumber, MerchantId, Revision, SessionId};
 use crate::domain::money::Money;
@@ -71,27 +71,27 @@ impl PaymentIntent {
     }
 
     /// What it says of an attempt; `None` when it is not readable.
-    pub(super) fn seen(&self) -> Option<IntentSeen> {
+    pub(super) fn seen(&self) -> Option<PaymentIntentSnapshot> {
         let status = match self.status.as_str() {
-            "requires_payment_method" => IntentStatus::RequiresPaymentMethod,
-            "requires_confirmation" => IntentStatus::RequiresConfirmation,
-            "requires_action" => IntentStatus::RequiresAction,
-            "processing" => IntentStatus::Processing,
-            "requires_capture" => IntentStatus::RequiresCapture,
-            "canceled" => IntentStatus::Canceled,
-            "succeeded" => IntentStatus::Succeeded,
+            "requires_payment_method" => PaymentIntentStatus::RequiresPaymentMethod,
+            "requires_confirmation" => PaymentIntentStatus::RequiresConfirmation,
+            "requires_action" => PaymentIntentStatus::RequiresAction,
+            "processing" => PaymentIntentStatus::Processing,
+            "requires_capture" => PaymentIntentStatus::RequiresCapture,
+            "canceled" => PaymentIntentStatus::Canceled,
+            "succeeded" => PaymentIntentStatus::Succeeded,
             _ => return None,
         };
         let minor = match status {
-            IntentStatus::Succeeded => self.amount_received.unwrap_or(self.amount),
-            IntentStatus::RequiresPaymentMethod
-            | IntentStatus::RequiresConfirmation
-            | IntentStatus::RequiresAction
-            | IntentStatus::Processing
-            | IntentStatus::RequiresCapture
-            | IntentStatus::Canceled => self.amount,
+            PaymentIntentStatus::Succeeded => self.amount_received.unwrap_or(self.amount),
+            PaymentIntentStatus::RequiresPaymentMethod
+            | PaymentIntentStatus::RequiresConfirmation
+            | PaymentIntentStatus::RequiresAction
+            | PaymentIntentStatus::Processing
+            | PaymentIntentStatus::RequiresCapture
+            | PaymentIntentStatus::Canceled => self.amount,
         };
-        Some(IntentSeen {
+        Some(PaymentIntentSnapshot {
             id: self.id.parse().ok()?,
             status,
             amount: Money::new(minor, self.currency.parse().ok()?),

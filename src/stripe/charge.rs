@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::domain::address::Address;
-use crate::domain::checkout::attempt::{AttemptIntent, Charge};
+use crate::domain::checkout::attempt::{AttemptIntent, ExpectedPayment};
 use crate::domain::merchant::MerchantView;
 
 /// The metadata keys by which a payment of ours is recognised.
@@ -83,7 +83,7 @@ impl<'a> Shipping<'a> {
 }
 
 /// What is written into a payment of ours, and into its page, so that it is recognised.
-pub(super) fn metadata(charge: &Charge, view: &MerchantView) -> BTreeMap<&'static str, String> {
+pub(super) fn metadata(charge: &ExpectedPayment, view: &MerchantView) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         (MERCHANT_KEY, view.id.to_string()),
         (SESSION_KEY, charge.session.to_string()),

@@ -20,8 +20,8 @@ pub mod webhook;
 mod words;
 
 pub use charge::{encode_charge, with_token};
-pub use observation::{Noted, Observation};
-pub use page::{PageError, PageLinks, PageOffer, encode_page};
+pub use observation::{CallResult, Noted};
+pub use page::{PageLinks, StripeCheckoutError, StripeCheckoutOffer, encode_page};
 pub use refund::encode_refund;
 pub use refusal::{KeyNews, KeyRefusal, KeyUse, KeyWatch};
 pub use search::{Search, Searched, Sought, Stopped};
@@ -35,12 +35,12 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
-use crate::domain::checkout::attempt::{IdempotencyKey, IntentSeen, Seen, Unknown};
+use crate::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
+use crate::domain::checkout::attempt::{IdempotencyKey, Inconclusive, Observation, PaymentIntentSnapshot};
 use crate::domain::checkout::driver::GatherError;
-use crate::domain::checkout::hosted::PageSeen;
+use crate::domain::checkout::hosted::StripeCheckoutSnapshot;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{AccountId, HostedPageId, MerchantId, PaymentIntentId, RefundNumber};
+use crate::domain::ids::{AccountId, MerchantId, PaymentIntentId, RefundNumber, StripeCheckoutId};
 use crate::domain::time::Timestamp;
 use answers::{Account, PaymentIntent};
 use listing::{Listed, MOST_PAGES};
@@ -71,7 +71,7 @@ pub struct StoredCharge<'a> {
 
 /// A request for a page as it was stored.
 #[derive(Clone, Debug)]
-pub struct StoredPage<'a> {
+pub struct StoredStripeCheckout<'a> {
     /// The body.
     pub body: &'a str,
     /// `Idempotency-Key`.
@@ -109,7 +109,7 @@ pub enum AccountError {
     ClockDiffers,
     /// Stripe did not answer, or not what it should.
     #[error("Stripe could not be read: {}", .0.cause.as_deref().unwrap_or("the answer is not an account"))]
-    Unread(Box<Noted>),
+    ReadFailed(Box<Noted>),
 }
 
 impl StripeAccount {
@@ -131,8 +131,8 @@ impl SellerAccount for StripeAccount {
     async fn account_id(&self) -> Result<AccountId, AccountError> {
         // What it says of the key is the answer itself, and needs no telling.
         let reply = self.transport.send(&self.key, Call::get("/v1/account", &[])).await;
-        let reply = reply.map_err(|error| AccountError::Unread(Box::new((&error).into())))?;
-        let unread = || AccountError::Unread(Box::new(Noted::of(&reply)));
+        let reply = reply.map_err(|error| AccountError::ReadFailed(Box::new((&error).into())))?;
+        let unread = || AccountError::ReadFailed(Box::new(Noted::of(&reply)));
         match reply.status {
             _ if !reply.clock_agrees => Err(AccountError::ClockDiffers),
             200 => {
@@ -149,17 +149,17 @@ impl SellerAccount for StripeAccount {
 
     /// What a token is good for (`GET /v1/shared_payment/granted_tokens/{id}`). That this merchant's own key can
     /// read it is what makes it this merchant's.
-    async fn token_facts(&self, token: &SharedPaymentToken) -> Observation<Result<TokenFacts, GatherError>> {
+    async fn token_facts(&self, token: &SharedPaymentToken) -> CallResult<Result<TokenFacts, GatherError>> {
         let path = format!("/v1/shared_payment/granted_tokens/{}", token.expose());
         let reply = match self.send(KeyUse::Tokens, Call::get(&path, &[])).await {
             Ok(reply) => reply,
-            Err(error) => return Observation::unanswered(Err(GatherError::Unread), &error),
+            Err(error) => return CallResult::unanswered(Err(GatherError::ReadFailed), &error),
         };
-        Observation::of(token::of_reading(&reply), &reply)
+        CallResult::of(token::of_reading(&reply), &reply)
     }
 
     /// Sends a stored charge (`POST /v1/payment_intents`), once; repeating is the caller's.
-    async fn charge(&self, stored: &StoredCharge<'_>) -> Observation {
+    async fn charge(&self, stored: &StoredCharge<'_>) -> CallResult {
         let call = Call {
             idempotency_key: Some(stored.idempotency_key.as_str()),
             version: Some(stored.stripe_version),
@@ -167,68 +167,70 @@ impl SellerAccount for StripeAccount {
         };
         let reply = match self.send(KeyUse::Charges, call).await {
             Ok(reply) => reply,
-            Err(error) => return Observation::unanswered(Seen::Unknown(Unknown::default()), &error),
+            Err(error) => {
+                return CallResult::unanswered(Observation::Inconclusive(Inconclusive::default()), &error);
+            }
         };
         let seen = match outcome::of_charge(&reply) {
-            Seen::TokenRefused { detail, .. } => self.why_refused(stored.token, detail).await,
-            seen @ (Seen::Intent(_)
-            | Seen::Page(_)
-            | Seen::Declined { .. }
-            | Seen::RequestRefused { .. }
-            | Seen::RefusedForGood { .. }
-            | Seen::IdempotencyConflict
-            | Seen::KeyRefused
-            | Seen::OtherAccount
-            | Seen::Unknown(_)
-            | Seen::Absent { .. }
-            | Seen::Unread
-            | Seen::PutOff { .. }
-            | Seen::Beside { .. }) => seen,
+            Observation::TokenRefused { detail, .. } => self.why_refused(stored.token, detail).await,
+            seen @ (Observation::PaymentIntent(_)
+            | Observation::StripeCheckout(_)
+            | Observation::Declined { .. }
+            | Observation::RequestRefused { .. }
+            | Observation::RefusedForGood { .. }
+            | Observation::IdempotencyConflict
+            | Observation::KeyRefused
+            | Observation::OtherAccount
+            | Observation::Inconclusive(_)
+            | Observation::Absent { .. }
+            | Observation::ReadFailed
+            | Observation::PutOff { .. }
+            | Observation::Beside { .. }) => seen,
         };
-        Observation::of(seen, &reply)
+        CallResult::of(seen, &reply)
     }
 
     /// Sends a stored request that opens a page (`POST /v1/checkout/sessions`), once; repeating is the caller's.
-    async fn open_page(&self, stored: &StoredPage<'_>) -> Observation {
+    async fn open_page(&self, stored: &StoredStripeCheckout<'_>) -> CallResult {
         let call = Call {
             idempotency_key: Some(stored.idempotency_key.as_str()),
             version: Some(stored.stripe_version),
             ..Call::post("/v1/checkout/sessions", stored.body.to_owned())
         };
         match self.send(KeyUse::Pages, call).await {
-            Ok(reply) => Observation::of(page::of_opening(&reply), &reply),
-            Err(error) => Observation::unanswered(Seen::Unknown(Unknown::default()), &error),
+            Ok(reply) => CallResult::of(page::of_opening(&reply), &reply),
+            Err(error) => CallResult::unanswered(Observation::Inconclusive(Inconclusive::default()), &error),
         }
     }
 
     /// Reads a page and its payment (`GET /v1/checkout/sessions/{id}`).
-    async fn read_page(&self, id: &HostedPageId) -> Observation {
+    async fn read_page(&self, id: &StripeCheckoutId) -> CallResult {
         let path = format!("/v1/checkout/sessions/{id}");
         match self.get(&path, &[("expand[0]", "payment_intent")]).await {
-            Ok(reply) => Observation::of(page::of_reading(&reply), &reply),
-            Err(error) => Observation::unanswered(Seen::Unread, &error),
+            Ok(reply) => CallResult::of(page::of_reading(&reply), &reply),
+            Err(error) => CallResult::unanswered(Observation::ReadFailed, &error),
         }
     }
 
     /// Closes a page (`POST /v1/checkout/sessions/{id}/expire`), and reads it where that is refused or not answered.
     /// `distinction` tells this try from others, since Stripe replays a stored failure under its key.
-    async fn close_page(&self, id: &HostedPageId, distinction: &str) -> Observation {
+    async fn close_page(&self, id: &StripeCheckoutId, distinction: &str) -> CallResult {
         let key = format!("mg1-expire-{id}-{distinction}");
         let path = format!("/v1/checkout/sessions/{id}/expire");
         let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
         match self.send(KeyUse::Pages, call).await {
             Ok(reply) if (200..=299).contains(&reply.status) => {
-                Observation::of(page::of_reading(&reply), &reply)
+                CallResult::of(page::of_reading(&reply), &reply)
             }
             Ok(_) | Err(_) => self.read_page(id).await,
         }
     }
 
     /// Reads one PaymentIntent (`GET /v1/payment_intents/{id}`).
-    async fn read_intent(&self, intent: &PaymentIntentId) -> Observation {
+    async fn read_intent(&self, intent: &PaymentIntentId) -> CallResult {
         match self.get(&format!("/v1/payment_intents/{intent}"), &[]).await {
-            Ok(reply) => Observation::of(outcome::of_reading(&reply), &reply),
-            Err(error) => Observation::unanswered(Seen::Unread, &error),
+            Ok(reply) => CallResult::of(outcome::of_reading(&reply), &reply),
+            Err(error) => CallResult::unanswered(Observation::ReadFailed, &error),
         }
     }
 
@@ -237,7 +239,7 @@ impl SellerAccount for StripeAccount {
         &self,
         merchant: &MerchantId,
         intent: &PaymentIntentId,
-    ) -> Result<Option<IntentSeen>, Noted> {
+    ) -> Result<Option<PaymentIntentSnapshot>, Noted> {
         let reply = self.get(&format!("/v1/payment_intents/{intent}"), &[]).await;
         let reply = reply.map_err(|error| Noted::from(&error))?;
         if reply.status != 200 {
@@ -252,45 +254,48 @@ impl SellerAccount for StripeAccount {
 
     /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`), then reads it unless the answer shows it.
     /// Every try has a key of its own, ending in `distinction`, since Stripe replays a failure that it has stored.
-    async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation {
+    async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> CallResult {
         let key = format!("mg1-cancel-{intent}-{distinction}");
         let path = format!("/v1/payment_intents/{intent}/cancel");
         let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
         match self.send(KeyUse::Charges, call).await {
             Ok(reply) if (200..=299).contains(&reply.status) => {
-                Observation::of(outcome::of_reading(&reply), &reply)
+                CallResult::of(outcome::of_reading(&reply), &reply)
             }
             Ok(_) | Err(_) => self.read_intent(intent).await,
         }
     }
 
     /// Sends a stored request for a refund (`POST /v1/refunds`), once; repeating is the caller's.
-    async fn refund(&self, stored: &StoredRefund<'_>) -> Observation<OrderSeen> {
+    async fn refund(&self, stored: &StoredRefund<'_>) -> CallResult<OrderObservation> {
         let call = Call {
             idempotency_key: Some(stored.idempotency_key.as_str()),
             version: Some(stored.stripe_version),
             ..Call::post("/v1/refunds", stored.body.to_owned())
         };
         let number = stored.number;
-        let asked = |answer| OrderSeen::Asked { number, answer };
+        let asked = |answer| OrderObservation::RefundAnswered { number, answer };
         let reply = match self.send(KeyUse::Refunds, call).await {
             Ok(reply) => reply,
             Err(error) => {
-                return Observation::unanswered(asked(RefundAnswer::Unknown(Unknown::default())), &error);
+                return CallResult::unanswered(
+                    asked(RefundAnswer::Inconclusive(Inconclusive::default())),
+                    &error,
+                );
             }
         };
-        Observation::of(asked(refund::of_asking(&reply)), &reply)
+        CallResult::of(asked(refund::of_asking(&reply)), &reply)
     }
 
     /// Reads every refund and dispute of a payment (`GET /v1/refunds`, `GET /v1/disputes`, every page).
-    async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> Observation<OrderSeen> {
+    async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> CallResult<OrderObservation> {
         let wanted = [("payment_intent", payment.as_str())];
         let listed = |path| Listed { path, wanted: &wanted, most: MOST_PAGES, tries: 1 };
         let refunds = self.every(&listed("/v1/refunds"), |_: &RefundObject| true).await;
         let disputes = self.every(&listed("/v1/disputes"), |_: &DisputeObject| true).await;
         let (refunds, reply) = match refunds {
             Ok(read) => read,
-            Err(noted) => return Observation { noted, ..OrderSeen::Unread.into() },
+            Err(noted) => return CallResult { noted, ..OrderObservation::ReadFailed.into() },
         };
         let (all, readable) =
             (refunds.len(), refunds.iter().filter_map(RefundObject::seen).collect::<Vec<_>>());
@@ -300,20 +305,28 @@ impl SellerAccount for StripeAccount {
             Ok((disputes, _)) => (Some(disputes.iter().filter_map(DisputeObject::seen).collect()), None),
             Err(noted) => (None, Some(noted)),
         };
-        let seen = OrderSeen::Read { refunds: readable, disputes, asked, complete };
-        let observed = Observation::of(seen, &reply);
-        Observation { noted: unread.unwrap_or_else(|| observed.noted.clone()), ..observed }
+        let seen = OrderObservation::Read { refunds: readable, disputes, asked, complete };
+        let observed = CallResult::of(seen, &reply);
+        CallResult { noted: unread.unwrap_or_else(|| observed.noted.clone()), ..observed }
     }
 
     /// Every page of a merchant's (`GET /v1/checkout/sessions`, every page of the listing).
-    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<PageSeen>, Noted> {
+    async fn stripe_checkouts_within(
+        &self,
+        merchant: &MerchantId,
+        within: Window,
+    ) -> Result<Vec<StripeCheckoutSnapshot>, Noted> {
         let is_ours = |page: &CheckoutSession| page.is_of(merchant);
         let found = self.made_within("/v1/checkout/sessions", within, is_ours).await?;
         found.iter().map(CheckoutSession::seen).collect::<Option<_>>().ok_or_else(Noted::unreadable)
     }
 
     /// Every payment of a merchant's (`GET /v1/payment_intents`, every page of the listing).
-    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<IntentSeen>, Noted> {
+    async fn payments_within(
+        &self,
+        merchant: &MerchantId,
+        within: Window,
+    ) -> Result<Vec<PaymentIntentSnapshot>, Noted> {
         let is_ours = |intent: &PaymentIntent| intent.is_of_merchant(merchant);
         let found = self.made_within("/v1/payment_intents", within, is_ours).await?;
         found.iter().map(PaymentIntent::seen).collect::<Option<_>>().ok_or_else(Noted::unreadable)
@@ -337,7 +350,7 @@ impl SellerAccount for StripeAccount {
 
 impl StripeAccount {
     /// Looks at a token that was refused: it may have been used up by a payment of our own.
-    async fn why_refused(&self, token: &SharedPaymentToken, detail: String) -> Seen {
+    async fn why_refused(&self, token: &SharedPaymentToken, detail: String) -> Observation {
         outcome::of_refused_token(&self.token_facts(token).await.seen, detail)
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::answers::ErrorBody;
 use super::transport::{Reply, TransportError};
-use crate::domain::checkout::attempt::Seen;
+use crate::domain::checkout::attempt::Observation;
 use crate::domain::checkout::timeline::StripeAnswer;
 
 /// As much of one of Stripe's codes as is kept.
@@ -14,7 +14,7 @@ const LONGEST_CODE: usize = 64;
 
 /// What one look at Stripe showed, and the `Request-Id` under which Stripe knows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Observation<T = Seen> {
+pub struct CallResult<T = Observation> {
     /// What was seen.
     pub seen: T,
     /// `req_…`; `None` where no answer came.
@@ -38,16 +38,16 @@ pub struct Noted {
     pub cause: Option<String>,
 }
 
-impl<T> From<T> for Observation<T> {
+impl<T> From<T> for CallResult<T> {
     fn from(seen: T) -> Self {
         Self { seen, request_id: None, noted: Noted::default() }
     }
 }
 
-impl<T> Observation<T> {
+impl<T> CallResult<T> {
     /// What was seen, and what the answer says of itself.
     #[must_use]
-    pub fn apart(self) -> (T, StripeAnswer) {
+    pub fn split(self) -> (T, StripeAnswer) {
         let Self { seen, request_id, noted: Noted { status, code, address, cause, .. } } = self;
         (seen, StripeAnswer { request_id, status, code, address, cause })
     }

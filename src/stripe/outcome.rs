@@ -2,7 +2,7 @@
 
 use super::answers::{ErrorBody, ErrorDetails, PaymentIntent};
 use super::transport::Reply;
-use crate::domain::checkout::attempt::{AnsweredWith, IntentStatus, Seen, Unknown};
+use crate::domain::checkout::attempt::{AnsweredWith, Inconclusive, Observation, PaymentIntentStatus};
 use crate::domain::checkout::driver::GatherError;
 use crate::domain::checkout::token::{Deactivation, TokenFacts};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
@@ -12,52 +12,54 @@ use crate::domain::time::Timestamp;
 const TOKEN_PARAM: &str = "shared_payment_granted_token";
 
 /// What the answer to a charge says. A replayed answer counts like the first.
-pub(super) fn of_charge(reply: &Reply) -> Seen {
+pub(super) fn of_charge(reply: &Reply) -> Observation {
     match (reply.status, reply.json::<ErrorBody>()) {
         (200..=299, _) => intent(reply).unwrap_or_else(|| unknown(reply)),
-        (401 | 403, _) => Seen::KeyRefused,
+        (401 | 403, _) => Observation::KeyRefused,
         (402, Some(ErrorBody { error })) => declined(error).unwrap_or_else(|| unknown(reply)),
-        (400, Some(ErrorBody { error })) if error.kind == "idempotency_error" => Seen::IdempotencyConflict,
+        (400, Some(ErrorBody { error })) if error.kind == "idempotency_error" => {
+            Observation::IdempotencyConflict
+        }
         // What is stored under the key was answered to the send that Stripe has executed, and there is no other.
         (400 | 404, Some(ErrorBody { error })) if reply.replayed => {
-            Seen::RefusedForGood { detail: detail(&error) }
+            Observation::RefusedForGood { detail: detail(&error) }
         }
         (400 | 404, Some(ErrorBody { error })) if names_the_token(&error) => {
-            Seen::TokenRefused { maybe_consumed: true, detail: detail(&error) }
+            Observation::TokenRefused { maybe_consumed: true, detail: detail(&error) }
         }
-        (400, Some(ErrorBody { error })) => Seen::RequestRefused { detail: detail(&error) },
+        (400, Some(ErrorBody { error })) => Observation::RequestRefused { detail: detail(&error) },
         _ => unknown(reply),
     }
 }
 
 /// What the refusal of a token says, once that was read: it may have been used up by a payment of our own.
-pub(super) fn of_refused_token(read: &Result<TokenFacts, GatherError>, detail: String) -> Seen {
+pub(super) fn of_refused_token(read: &Result<TokenFacts, GatherError>, detail: String) -> Observation {
     match read {
         Ok(facts) => {
             let harmless =
                 matches!(facts.deactivated, None | Some(Deactivation::Expired | Deactivation::Revoked));
-            Seen::TokenRefused { maybe_consumed: !harmless, detail }
+            Observation::TokenRefused { maybe_consumed: !harmless, detail }
         }
         Err(
-            GatherError::Unread
+            GatherError::ReadFailed
             | GatherError::Limited
             | GatherError::TooMany
             | GatherError::ClockDiffers
             | GatherError::Refused
             | GatherError::KeyRefused,
-        ) => Seen::TokenRefused { maybe_consumed: true, detail },
+        ) => Observation::TokenRefused { maybe_consumed: true, detail },
         // The token was read before its attempt was begun; that it is unknown now means that the key opens another account,
         // whose answers tell nothing of this attempt.
-        Err(GatherError::Foreign) => Seen::OtherAccount,
+        Err(GatherError::Foreign) => Observation::OtherAccount,
     }
 }
 
 /// What reading or canceling one PaymentIntent says.
-pub(super) fn of_reading(reply: &Reply) -> Seen {
+pub(super) fn of_reading(reply: &Reply) -> Observation {
     match reply.status {
-        200..=299 => intent(reply).unwrap_or(Seen::Unread),
-        401 | 403 => Seen::KeyRefused,
-        _ => Seen::Unread,
+        200..=299 => intent(reply).unwrap_or(Observation::ReadFailed),
+        401 | 403 => Observation::KeyRefused,
+        _ => Observation::ReadFailed,
     }
 }
 
@@ -68,37 +70,37 @@ pub(super) fn of_listing<'a>(
     found: impl Iterator<Item = &'a PaymentIntent>,
     attempt: AttemptNumber,
     asked: Timestamp,
-) -> Seen {
+) -> Observation {
     let Some(mut seen) =
         found.map(|intent| Some((intent.created, intent.seen()?))).collect::<Option<Vec<_>>>()
     else {
-        return Seen::Unread;
+        return Observation::ReadFailed;
     };
     seen.sort_by_key(|(created, intent)| (intent.attempt != Some(attempt), rank(intent.status), *created));
     let mut seen = seen.into_iter().map(|(_, intent)| intent).peekable();
     let decisive = match seen.next_if(|first| first.attempt == Some(attempt)) {
-        Some(intent) => Seen::Intent(intent),
-        None => Seen::Absent { asked },
+        Some(intent) => Observation::PaymentIntent(intent),
+        None => Observation::Absent { asked },
     };
     let paid: Vec<PaymentIntentId> =
-        seen.filter(|other| other.status == IntentStatus::Succeeded).map(|other| other.id).collect();
+        seen.filter(|other| other.status == PaymentIntentStatus::Succeeded).map(|other| other.id).collect();
     decisive.beside(paid)
 }
 
 /// How much a status decides: paid, still open, dead.
-const fn rank(status: IntentStatus) -> u8 {
+const fn rank(status: PaymentIntentStatus) -> u8 {
     match status {
-        IntentStatus::Succeeded => 0,
-        IntentStatus::Processing
-        | IntentStatus::RequiresCapture
-        | IntentStatus::RequiresAction
-        | IntentStatus::RequiresConfirmation => 1,
-        IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => 2,
+        PaymentIntentStatus::Succeeded => 0,
+        PaymentIntentStatus::Processing
+        | PaymentIntentStatus::RequiresCapture
+        | PaymentIntentStatus::RequiresAction
+        | PaymentIntentStatus::RequiresConfirmation => 1,
+        PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled => 2,
     }
 }
 
-fn intent(reply: &Reply) -> Option<Seen> {
-    reply.json::<PaymentIntent>()?.seen().map(Seen::Intent)
+fn intent(reply: &Reply) -> Option<Observation> {
+    reply.json::<PaymentIntent>()?.seen().map(Observation::PaymentIntent)
 }
 
 fn names_the_token(error: &ErrorDetails) -> bool {
@@ -113,31 +115,34 @@ pub(super) fn detail(error: &ErrorDetails) -> String {
 
 /// What a 402 says. The nested PaymentIntent is not trusted to be dead when it says that it is not; `None` when it says what we
 /// cannot read.
-fn declined(error: ErrorDetails) -> Option<Seen> {
+fn declined(error: ErrorDetails) -> Option<Observation> {
     let nested = match &error.payment_intent {
         Some(intent) => Some(intent.seen()?),
         None => None,
     };
     if let Some(nested) = &nested
-        && !matches!(nested.status, IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled)
+        && !matches!(
+            nested.status,
+            PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled
+        )
     {
-        return Some(Seen::Intent(nested.clone()));
+        return Some(Observation::PaymentIntent(nested.clone()));
     }
     let authentication = |code: &Option<String>| code.as_deref() == Some("authentication_required");
-    Some(Seen::Declined {
+    Some(Observation::Declined {
         intent: nested.map(|intent| intent.id),
         requires_3ds: authentication(&error.code) || authentication(&error.decline_code),
         text: error.message.unwrap_or_else(|| "The payment was declined.".to_owned()),
     })
 }
 
-pub(super) fn unknown(reply: &Reply) -> Seen {
-    Seen::Unknown(unknown_answer(reply))
+pub(super) fn unknown(reply: &Reply) -> Observation {
+    Observation::Inconclusive(unknown_answer(reply))
 }
 
 /// An answer that tells nothing.
-pub(super) fn unknown_answer(reply: &Reply) -> Unknown {
-    Unknown {
+pub(super) fn unknown_answer(reply: &Reply) -> Inconclusive {
+    Inconclusive {
         retry_after: reply.retry_after,
         should_retry: reply.should_retry,
         replayed_error: reply.status >= 500 && reply.replayed,
@@ -159,14 +164,14 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
     /// Every status, and whether a payment in it can no longer be paid.
-    const STATUSES: [(IntentStatus, bool); 7] = [
-        (IntentStatus::RequiresPaymentMethod, true),
-        (IntentStatus::RequiresConfirmation, false),
-        (IntentStatus::RequiresAction, false),
-        (IntentStatus::Processing, false),
-        (IntentStatus::RequiresCapture, false),
-        (IntentStatus::Canceled, true),
-        (IntentStatus::Succeeded, false),
+    const STATUSES: [(PaymentIntentStatus, bool); 7] = [
+        (PaymentIntentStatus::RequiresPaymentMethod, true),
+        (PaymentIntentStatus::RequiresConfirmation, false),
+        (PaymentIntentStatus::RequiresAction, false),
+        (PaymentIntentStatus::Processing, false),
+        (PaymentIntentStatus::RequiresCapture, false),
+        (PaymentIntentStatus::Canceled, true),
+        (PaymentIntentStatus::Succeeded, false),
     ];
 
     fn reply(status: u16, body: &Value) -> Reply {
@@ -197,7 +202,7 @@ mod tests {
         reply(402, &json!({ "error": error }))
     }
 
-    fn listed(payments: &[Value]) -> Seen {
+    fn listed(payments: &[Value]) -> Observation {
         let payments: Vec<PaymentIntent> =
             payments.iter().map(|payment| serde_json::from_value(payment.clone()).unwrap()).collect();
         of_listing(payments.iter(), AttemptNumber(2), NOW)
@@ -212,10 +217,10 @@ mod tests {
         for (status, is_dead) in STATUSES {
             let seen = of_charge(&refusal(&payment("pi_1", status.as_str(), (1, 0))));
             if is_dead {
-                let Seen::Declined { intent, .. } = seen else { panic!("{status:?}: {seen:?}") };
+                let Observation::Declined { intent, .. } = seen else { panic!("{status:?}: {seen:?}") };
                 assert_eq!(intent, Some("pi_1".parse().unwrap()), "{status:?}");
             } else {
-                let Seen::Intent(intent) = seen else { panic!("{status:?}: {seen:?}") };
+                let Observation::PaymentIntent(intent) = seen else { panic!("{status:?}: {seen:?}") };
                 assert_eq!((intent.status, intent.id.as_str()), (status, "pi_1"));
             }
         }
@@ -223,7 +228,7 @@ mod tests {
             [json!({ "type": "card_error" }), json!({ "type": "card_error", "payment_intent": null })]
         {
             let seen = of_charge(&reply(402, &json!({ "error": without })));
-            assert!(matches!(seen, Seen::Declined { intent: None, .. }), "{seen:?}");
+            assert!(matches!(seen, Observation::Declined { intent: None, .. }), "{seen:?}");
         }
     }
 
@@ -244,10 +249,10 @@ mod tests {
             json!({}),
         ] {
             let seen = of_charge(&refusal(&nested));
-            assert!(matches!(seen, Seen::Unknown(_)), "{nested}: {seen:?}");
+            assert!(matches!(seen, Observation::Inconclusive(_)), "{nested}: {seen:?}");
         }
         let seen = of_charge(&Reply { body: b"<html>".to_vec(), ..reply(402, &json!({})) });
-        assert!(matches!(seen, Seen::Unknown(_)), "{seen:?}");
+        assert!(matches!(seen, Observation::Inconclusive(_)), "{seen:?}");
     }
 
     #[test]
@@ -263,19 +268,23 @@ mod tests {
             for place in 0..=before.len() {
                 let mut all = before.to_vec();
                 all.insert(place, ours.clone());
-                let Seen::Beside { seen, paid } = listed(&all) else { panic!("{status:?} at {place}") };
-                let Seen::Intent(seen) = *seen else { panic!("{status:?} at {place}: {seen:?}") };
+                let Observation::Beside { seen, paid } = listed(&all) else {
+                    panic!("{status:?} at {place}")
+                };
+                let Observation::PaymentIntent(seen) = *seen else {
+                    panic!("{status:?} at {place}: {seen:?}")
+                };
                 assert_eq!((seen.id.as_str(), seen.status), ("pi_ours", status), "at {place}");
                 assert_eq!(paid, ids(&["pi_a", "pi_d"]), "{status:?} at {place}");
             }
         }
-        let absent = Seen::Absent { asked: NOW };
+        let absent = Observation::Absent { asked: NOW };
         assert_eq!(listed(&before), absent.clone().beside(ids(&["pi_a", "pi_d"])), "ours is not there");
         assert_eq!(listed(&before[1..3]), absent, "nothing is told of what was not paid");
         let nameless = json!({ "checkout_session": SessionId::from_random(1) });
         let mut unnamed = payment("pi_e", "succeeded", (2, 5));
         unnamed["metadata"] = nameless;
-        assert_eq!(listed(&[unnamed]), Seen::Absent { asked: NOW }.beside(ids(&["pi_e"])));
+        assert_eq!(listed(&[unnamed]), Observation::Absent { asked: NOW }.beside(ids(&["pi_e"])));
     }
 
     #[test]
@@ -294,13 +303,18 @@ mod tests {
         ] {
             let both = [payment("pi_1", first, (2, 1)), payment("pi_2", second, (2, 2))];
             for all in [both.to_vec(), both.iter().rev().cloned().collect()] {
-                let Seen::Intent(seen) = listed(&all).apart().0 else { panic!("{first}, {second}") };
+                let Observation::PaymentIntent(seen) = listed(&all).split().0 else {
+                    panic!("{first}, {second}")
+                };
                 assert_eq!(seen.id.as_str(), decisive, "{first}, {second}");
             }
         }
         let twice = [payment("pi_2", "succeeded", (2, 2)), payment("pi_1", "succeeded", (2, 1))];
-        let Seen::Beside { seen, paid } = listed(&twice) else { panic!("both are told") };
-        assert!(matches!(*seen, Seen::Intent(seen) if seen.id.as_str() == "pi_1"), "the oldest decides");
+        let Observation::Beside { seen, paid } = listed(&twice) else { panic!("both are told") };
+        assert!(
+            matches!(*seen, Observation::PaymentIntent(seen) if seen.id.as_str() == "pi_1"),
+            "the oldest decides"
+        );
         assert_eq!(paid, ids(&["pi_2"]));
     }
 
@@ -314,7 +328,7 @@ mod tests {
                 vec![strange.clone(), known.clone()],
                 vec![known.clone(), strange.clone()],
             ] {
-                assert_eq!(listed(&all), Seen::Unread, "attempt {of_attempt}");
+                assert_eq!(listed(&all), Observation::ReadFailed, "attempt {of_attempt}");
             }
         }
     }
@@ -336,10 +350,14 @@ mod tests {
             (Some(Deactivation::Other), true),
         ] {
             let seen = of_refused_token(&Ok(facts(deactivated)), String::new());
-            assert_eq!(seen, Seen::TokenRefused { maybe_consumed, detail: String::new() }, "{deactivated:?}");
+            assert_eq!(
+                seen,
+                Observation::TokenRefused { maybe_consumed, detail: String::new() },
+                "{deactivated:?}"
+            );
         }
         for unread in [
-            GatherError::Unread,
+            GatherError::ReadFailed,
             GatherError::Limited,
             GatherError::TooMany,
             GatherError::ClockDiffers,
@@ -347,9 +365,12 @@ mod tests {
             GatherError::KeyRefused,
         ] {
             let seen = of_refused_token(&Err(unread), String::new());
-            assert!(matches!(seen, Seen::TokenRefused { maybe_consumed: true, .. }), "{unread:?}: {seen:?}");
+            assert!(
+                matches!(seen, Observation::TokenRefused { maybe_consumed: true, .. }),
+                "{unread:?}: {seen:?}"
+            );
         }
-        assert_eq!(of_refused_token(&Err(GatherError::Foreign), String::new()), Seen::OtherAccount);
+        assert_eq!(of_refused_token(&Err(GatherError::Foreign), String::new()), Observation::OtherAccount);
     }
 
     #[test]
@@ -375,7 +396,7 @@ mod tests {
         ] {
             let seen = of_charge(&Reply { replayed, ..reply(status, &body(param)) });
             assert_eq!(seen.as_str(), expected, "{status} {param:?} replayed: {replayed}");
-            if let Seen::TokenRefused { maybe_consumed, .. } = seen {
+            if let Observation::TokenRefused { maybe_consumed, .. } = seen {
                 assert!(maybe_consumed, "nothing says that it is not");
             }
         }
@@ -395,7 +416,7 @@ mod tests {
             );
         }
         let conflict = json!({ "error": { "type": "idempotency_error" } });
-        assert_eq!(of_charge(&reply(400, &conflict)), Seen::IdempotencyConflict);
+        assert_eq!(of_charge(&reply(400, &conflict)), Observation::IdempotencyConflict);
     }
 
     #[test]
@@ -413,7 +434,7 @@ mod tests {
         ] {
             let error = json!({ "type": "card_error", "code": code, "decline_code": decline_code });
             let seen = of_charge(&reply(402, &json!({ "error": error })));
-            let Seen::Declined { requires_3ds: found, .. } = seen else { panic!("{seen:?}") };
+            let Observation::Declined { requires_3ds: found, .. } = seen else { panic!("{seen:?}") };
             assert_eq!(found, requires_3ds, "{code:?}, {decline_code:?}");
         }
     }

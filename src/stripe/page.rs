@@ -11,8 +11,8 @@ use super::charge::{self, ATTEMPT_KEY, MERCHANT_KEY, REVISION_KEY, SESSION_KEY, 
 use super::outcome;
 use super::transport::Reply;
 use crate::domain::address::Buyer;
-use crate::domain::checkout::attempt::{AttemptIntent, Seen};
-use crate::domain::checkout::hosted::{PageSeen, PageStatus};
+use crate::domain::checkout::attempt::{AttemptIntent, Observation};
+use crate::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
 use crate::domain::ids::{AttemptNumber, MerchantId, Revision};
 use crate::domain::merchant::{MerchantView, PaymentMethod};
 use crate::domain::money::Money;
@@ -30,7 +30,7 @@ pub struct PageLinks {
 
 /// What a page shows and until when.
 #[derive(Clone, Copy, Debug)]
-pub struct PageOffer<'a> {
+pub struct StripeCheckoutOffer<'a> {
     /// The quote.
     pub quote: &'a Quote,
     /// Until when it can be paid.
@@ -43,7 +43,7 @@ pub struct PageOffer<'a> {
 
 /// Why a page cannot be asked for.
 #[derive(Debug, thiserror::Error)]
-pub enum PageError {
+pub enum StripeCheckoutError {
     /// The rows do not come to the total.
     #[error("the page's rows come to {0}, and the quote to {1}")]
     Sum(i64, i64),
@@ -134,7 +134,7 @@ impl Row {
     }
 }
 
-fn rows(quote: &Quote) -> Result<Vec<Row>, PageError> {
+fn rows(quote: &Quote) -> Result<Vec<Row>, StripeCheckoutError> {
     let mut rows: Vec<Row> = quote.lines.iter().map(Row::of_line).collect();
     let chosen = quote.options.iter().find(|option| Some(&option.id) == quote.option_id.as_ref());
     if let Some(option) = chosen.filter(|option| option.subtotal.minor > 0) {
@@ -146,15 +146,15 @@ fn rows(quote: &Quote) -> Result<Vec<Row>, PageError> {
         rows.push(Row::new("Tax".to_owned(), 1, Money::new(taxes, quote.total.currency)));
     }
     let sum = untaxed.saturating_add(taxes);
-    if sum == quote.total.minor { Ok(rows) } else { Err(PageError::Sum(sum, quote.total.minor)) }
+    if sum == quote.total.minor { Ok(rows) } else { Err(StripeCheckoutError::Sum(sum, quote.total.minor)) }
 }
 
 /// The form-encoded body that opens a page (`POST /v1/checkout/sessions`).
 pub fn encode_page(
     intent: &AttemptIntent,
-    offer: &PageOffer<'_>,
+    offer: &StripeCheckoutOffer<'_>,
     view: &MerchantView,
-) -> Result<String, PageError> {
+) -> Result<String, StripeCheckoutError> {
     let metadata = charge::metadata(&intent.charge, view);
     Ok(serde_qs::to_string(&Body {
         mode: "payment",
@@ -243,15 +243,15 @@ impl CheckoutSession {
         Buyer { name: text(&told.name), email: text(&told.email), phone_number: text(&told.phone) }
     }
 
-    pub(super) fn seen(&self) -> Option<PageSeen> {
+    pub(super) fn seen(&self) -> Option<StripeCheckoutSnapshot> {
         let named = |key: &str| self.metadata.as_ref()?.get(key);
         let number = |key: &str| named(key)?.parse::<u32>().ok();
         let status = match (self.status.as_deref()?, self.payment_status.as_str()) {
-            ("open", _) => PageStatus::Open,
-            ("expired", _) => PageStatus::Expired,
-            ("complete", "paid") => PageStatus::Paid,
-            ("complete", "unpaid") => PageStatus::Unpaid,
-            ("complete", "no_payment_required") => PageStatus::Free,
+            ("open", _) => StripeCheckoutStatus::Open,
+            ("expired", _) => StripeCheckoutStatus::Expired,
+            ("complete", "paid") => StripeCheckoutStatus::Paid,
+            ("complete", "unpaid") => StripeCheckoutStatus::Unpaid,
+            ("complete", "no_payment_required") => StripeCheckoutStatus::Free,
             _ => return None,
         };
         let intent = match &self.payment_intent {
@@ -262,7 +262,7 @@ impl CheckoutSession {
                 Some((seen.id, Some(seen.status)))
             }
         };
-        Some(PageSeen {
+        Some(StripeCheckoutSnapshot {
             id: self.id.parse().ok()?,
             url: self.url.clone(),
             status,
@@ -278,7 +278,7 @@ impl CheckoutSession {
 }
 
 /// What the answer to the request that opens a page says.
-pub(super) fn of_opening(reply: &Reply) -> Seen {
+pub(super) fn of_opening(reply: &Reply) -> Observation {
     match reply.status {
         200..=299 => page(reply).unwrap_or_else(|| outcome::unknown(reply)),
         _ => outcome::of_charge(reply),
@@ -286,16 +286,16 @@ pub(super) fn of_opening(reply: &Reply) -> Seen {
 }
 
 /// What reading or closing a page says.
-pub(super) fn of_reading(reply: &Reply) -> Seen {
+pub(super) fn of_reading(reply: &Reply) -> Observation {
     match reply.status {
-        200..=299 => page(reply).unwrap_or(Seen::Unread),
-        401 | 403 => Seen::KeyRefused,
-        _ => Seen::Unread,
+        200..=299 => page(reply).unwrap_or(Observation::ReadFailed),
+        401 | 403 => Observation::KeyRefused,
+        _ => Observation::ReadFailed,
     }
 }
 
-fn page(reply: &Reply) -> Option<Seen> {
-    reply.json::<CheckoutSession>()?.seen().map(Seen::Page)
+fn page(reply: &Reply) -> Option<Observation> {
+    reply.json::<CheckoutSession>()?.seen().map(Observation::StripeCheckout)
 }
 
 #[cfg(test)]
@@ -403,7 +403,7 @@ mod tests {
         let intent =
             |payment| shown(&serde_json::json!({ "payment_intent": payment })).seen().unwrap().intent;
         assert_eq!(intent(serde_json::json!("pi_1")), Some(("pi_1".parse().unwrap(), None)));
-        let processing = Some(crate::domain::checkout::attempt::IntentStatus::Processing);
+        let processing = Some(crate::domain::checkout::attempt::PaymentIntentStatus::Processing);
         assert_eq!(intent(payment), Some(("pi_2".parse().unwrap(), processing)));
         assert_eq!(intent(serde_json::json!(null)), None);
     }

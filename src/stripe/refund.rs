@@ -9,11 +9,11 @@ use super::answers::{ErrorBody, Identified};
 use super::charge::{MERCHANT_KEY, SESSION_KEY};
 use super::outcome;
 use super::transport::Reply;
-use crate::domain::checkout::aftersales::{RefundAnswer, RefundIntent, RefundSeen};
+use crate::domain::checkout::aftersales::{RefundAnswer, RefundIntent, RefundSnapshot};
 use crate::domain::ids::RefundNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::money::Money;
-use crate::domain::order::{Dispute, DisputeStatus, RefundReason, RefundRequest, RefundStatus};
+use crate::domain::order::{Dispute, DisputeStatus, RefundOrigin, RefundReason, RefundStatus};
 use crate::domain::time::Timestamp;
 
 /// The metadata key that names a refund of ours among those of its session.
@@ -43,9 +43,9 @@ pub fn encode_refund(intent: &RefundIntent, view: &MerchantView) -> Result<Strin
         metadata: BTreeMap::from([
             (MERCHANT_KEY, view.id.to_string()),
             (SESSION_KEY, intent.session.to_string()),
-            (REFUND_KEY, intent.request.number.0.to_string()),
-            (REFERENCE_KEY, intent.request.reference.to_string()),
-            (WHOLE_KEY, intent.request.whole.to_string()),
+            (REFUND_KEY, intent.origin.number.0.to_string()),
+            (REFERENCE_KEY, intent.origin.reference.to_string()),
+            (WHOLE_KEY, intent.origin.whole.to_string()),
         ]),
     })
 }
@@ -80,29 +80,29 @@ impl Identified for DisputeObject {
 
 impl RefundObject {
     /// What it says; `None` when it is not readable.
-    pub(super) fn seen(&self) -> Option<RefundSeen> {
+    pub(super) fn seen(&self) -> Option<RefundSnapshot> {
         // Stripe names no status where it has nothing to say yet.
         let status = self.status.as_deref().unwrap_or(RefundStatus::Pending.as_str());
         let named = |key: &str| self.metadata.as_ref()?.get(key);
         let reason =
             RefundReason::ALL.into_iter().find(|known| Some(known.as_str()) == self.reason.as_deref());
-        Some(RefundSeen {
+        Some(RefundSnapshot {
             id: self.id.parse().ok()?,
             status: RefundStatus::ALL.into_iter().find(|known| known.as_str() == status)?,
             amount: Money::new(self.amount, self.currency.parse().ok()?),
             created: Timestamp::from_seconds(self.created),
             reason,
             session: named(SESSION_KEY).and_then(|text| text.parse().ok()),
-            request: self.request(),
+            origin: self.origin(),
         })
     }
 }
 
 impl RefundObject {
     /// How it was asked for here, if it was.
-    fn request(&self) -> Option<RefundRequest> {
+    fn origin(&self) -> Option<RefundOrigin> {
         let metadata = self.metadata.as_ref()?;
-        Some(RefundRequest {
+        Some(RefundOrigin {
             number: RefundNumber(metadata.get(REFUND_KEY)?.parse().ok()?),
             reference: metadata.get(REFERENCE_KEY)?.parse().ok()?,
             whole: metadata.get(WHOLE_KEY).is_some_and(|whole| whole == "true"),
@@ -140,13 +140,13 @@ pub(super) fn of_asking(reply: &Reply) -> RefundAnswer {
     match (reply.status, reply.json::<ErrorBody>()) {
         (200..=299, _) => match reply.json::<RefundObject>().and_then(|refund| refund.seen()) {
             Some(seen) => RefundAnswer::Made(seen),
-            None => RefundAnswer::Unknown(outcome::unknown_answer(reply)),
+            None => RefundAnswer::Inconclusive(outcome::unknown_answer(reply)),
         },
         (401 | 403, _) => RefundAnswer::KeyRefused,
         (400, Some(ErrorBody { error })) if error.kind == "idempotency_error" => RefundAnswer::Conflict,
         (400 | 402 | 404, Some(ErrorBody { error })) => {
             RefundAnswer::Refused { why: outcome::detail(&error), stored: reply.replayed }
         }
-        _ => RefundAnswer::Unknown(outcome::unknown_answer(reply)),
+        _ => RefundAnswer::Inconclusive(outcome::unknown_answer(reply)),
     }
 }

@@ -4,10 +4,10 @@
 //! began, and says when that was.
 
 use super::answers::{List, PaymentIntent};
-use super::observation::{Noted, Observation};
+use super::observation::{CallResult, Noted};
 use super::transport::Reply;
 use super::{StripeAccount, outcome};
-use crate::domain::checkout::attempt::Seen;
+use crate::domain::checkout::attempt::Observation;
 use crate::domain::ids::{AttemptNumber, SessionId};
 use crate::domain::time::{Span, Timestamp};
 
@@ -47,14 +47,14 @@ pub enum Searched {
     /// There are more pages.
     More,
     /// It was the last: what was seen of each attempt, in their order.
-    Whole(Vec<Observation>),
+    Whole(Vec<CallResult>),
 }
 
 /// Why a page was not read.
 #[derive(Debug)]
 pub struct Stopped {
     /// What was seen instead.
-    pub observed: Box<Observation>,
+    pub observed: Box<CallResult>,
     /// Whether the same page may be asked for later; else the search leads nowhere, and is to begin anew.
     pub may_go_on: bool,
 }
@@ -113,7 +113,7 @@ impl Search {
         if has_more && (last.is_none() || last == self.behind) {
             let cause = Some("the listing did not come to its end".to_owned());
             let noted = Noted { cause, ..Noted::default() };
-            let observed = Observation { noted, ..Observation::of(Seen::Unread, reply) };
+            let observed = CallResult { noted, ..CallResult::of(Observation::ReadFailed, reply) };
             return Err(Stopped { observed: Box::new(observed), may_go_on: false });
         }
         self.clocks_agree &= reply.clock_agrees;
@@ -127,11 +127,11 @@ impl Search {
     }
 
     /// What all pages together show of an attempt.
-    fn seen(&self, sought: &Sought, last: &Reply) -> Observation {
+    fn seen(&self, sought: &Sought, last: &Reply) -> CallResult {
         let of_session = self.found.iter().filter(|intent| intent.is_of(&sought.session));
         let seen = outcome::of_listing(of_session, sought.attempt, self.began);
         let seen = if self.clocks_agree { seen } else { seen.without_absence() };
-        Observation { seen, request_id: last.request_id.clone(), noted: Noted::default() }
+        CallResult { seen, request_id: last.request_id.clone(), noted: Noted::default() }
     }
 }
 
@@ -148,21 +148,21 @@ impl StripeAccount {
         let reply = match self.get("/v1/payment_intents", &query).await {
             Ok(reply) => reply,
             Err(error) => {
-                let observed = Box::new(Observation::unanswered(Seen::Unread, &error));
+                let observed = Box::new(CallResult::unanswered(Observation::ReadFailed, &error));
                 return Err(Stopped { observed, may_go_on: true });
             }
         };
         let seen = match reply.status {
             200 => match reply.json::<List<PaymentIntent>>() {
                 Some(page) => return search.take(page, &reply),
-                None => Seen::Unread,
+                None => Observation::ReadFailed,
             },
-            401 | 403 => Seen::KeyRefused,
-            _ => Seen::Unread,
+            401 | 403 => Observation::KeyRefused,
+            _ => Observation::ReadFailed,
         };
         // What Stripe cannot go on from now, it never can.
         let may_go_on = !matches!(reply.status, 400 | 404);
-        Err(Stopped { observed: Box::new(Observation::of(seen, &reply)), may_go_on })
+        Err(Stopped { observed: Box::new(CallResult::of(seen, &reply)), may_go_on })
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
         serde_json::from_value(json!({ "data": [payment], "has_more": has_more })).unwrap()
     }
 
-    fn seen(searched: Result<Searched, Stopped>) -> Vec<Seen> {
+    fn seen(searched: Result<Searched, Stopped>) -> Vec<Observation> {
         let Ok(Searched::Whole(observed)) = searched else { panic!("{searched:?}") };
         observed.into_iter().map(|observed| observed.seen).collect()
     }
@@ -211,8 +211,11 @@ mod tests {
         let mut search = Search::new(vec![sought(1, None), sought(2, None)], NOW);
         assert!(matches!(search.take(page("pi_1", 1, true), &reply()), Ok(Searched::More)));
         let seen = seen(search.take(page("pi_2", 9, false), &reply()));
-        assert!(matches!(&seen[0], Seen::Intent(intent) if intent.id.as_str() == "pi_1"), "{seen:?}");
-        assert_eq!(seen[1], Seen::Absent { asked: NOW });
+        assert!(
+            matches!(&seen[0], Observation::PaymentIntent(intent) if intent.id.as_str() == "pi_1"),
+            "{seen:?}"
+        );
+        assert_eq!(seen[1], Observation::Absent { asked: NOW });
     }
 
     #[test]
@@ -220,7 +223,7 @@ mod tests {
         let mut search = Search::new(vec![sought(2, None)], NOW);
         let differs = Reply { clock_agrees: false, ..reply() };
         assert!(matches!(search.take(page("pi_1", 1, true), &differs), Ok(Searched::More)));
-        assert_eq!(seen(search.take(page("pi_2", 9, false), &reply())), [Seen::Unread]);
+        assert_eq!(seen(search.take(page("pi_2", 9, false), &reply())), [Observation::ReadFailed]);
     }
 
     #[test]
@@ -228,7 +231,7 @@ mod tests {
         let mut search = Search::new(vec![sought(1, None)], NOW);
         assert!(search.take(page("pi_1", 9, true), &reply()).is_ok());
         let stopped = search.take(page("pi_1", 9, true), &reply()).unwrap_err();
-        assert!(!stopped.may_go_on && stopped.observed.seen == Seen::Unread);
+        assert!(!stopped.may_go_on && stopped.observed.seen == Observation::ReadFailed);
     }
 
     #[test]

@@ -10,15 +10,15 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::{
-    AccountError, KeyWatch, Noted, Observation, Search, Searched, Stopped, StoredCharge, StoredPage,
-    StoredRefund,
+    AccountError, CallResult, KeyWatch, Noted, Search, Searched, Stopped, StoredCharge, StoredRefund,
+    StoredStripeCheckout,
 };
-use crate::domain::checkout::aftersales::OrderSeen;
-use crate::domain::checkout::attempt::IntentSeen;
+use crate::domain::checkout::aftersales::OrderObservation;
+use crate::domain::checkout::attempt::PaymentIntentSnapshot;
 use crate::domain::checkout::driver::GatherError;
-use crate::domain::checkout::hosted::PageSeen;
+use crate::domain::checkout::hosted::StripeCheckoutSnapshot;
 use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
-use crate::domain::ids::{AccountId, HostedPageId, MerchantId, PaymentIntentId};
+use crate::domain::ids::{AccountId, MerchantId, PaymentIntentId, StripeCheckoutId};
 use crate::domain::time::Timestamp;
 
 /// A time within which something was made at Stripe, both ends included.
@@ -46,44 +46,52 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     async fn account_id(&self) -> Result<AccountId, AccountError>;
 
     /// What a token is good for.
-    async fn token_facts(&self, token: &SharedPaymentToken) -> Observation<Result<TokenFacts, GatherError>>;
+    async fn token_facts(&self, token: &SharedPaymentToken) -> CallResult<Result<TokenFacts, GatherError>>;
 
     /// Sends a stored charge, once.
-    async fn charge(&self, stored: &StoredCharge<'_>) -> Observation;
+    async fn charge(&self, stored: &StoredCharge<'_>) -> CallResult;
 
     /// Reads one PaymentIntent.
-    async fn read_intent(&self, intent: &PaymentIntentId) -> Observation;
+    async fn read_intent(&self, intent: &PaymentIntentId) -> CallResult;
 
     /// Reads one PaymentIntent; `None` where it is not of a checkout of this merchant's, why where it could not be read.
     async fn own_payment(
         &self,
         merchant: &MerchantId,
         intent: &PaymentIntentId,
-    ) -> Result<Option<IntentSeen>, Noted>;
+    ) -> Result<Option<PaymentIntentSnapshot>, Noted>;
 
     /// Cancels one PaymentIntent; every try has a `distinction` of its own.
-    async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> Observation;
+    async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> CallResult;
 
     /// Sends a stored request that opens a page, once.
-    async fn open_page(&self, stored: &StoredPage<'_>) -> Observation;
+    async fn open_page(&self, stored: &StoredStripeCheckout<'_>) -> CallResult;
 
     /// Reads one page, and its payment.
-    async fn read_page(&self, page: &HostedPageId) -> Observation;
+    async fn read_page(&self, page: &StripeCheckoutId) -> CallResult;
 
     /// Closes one page; every try has a `distinction` of its own.
-    async fn close_page(&self, page: &HostedPageId, distinction: &str) -> Observation;
+    async fn close_page(&self, page: &StripeCheckoutId, distinction: &str) -> CallResult;
 
     /// Sends a stored request for a refund, once.
-    async fn refund(&self, stored: &StoredRefund<'_>) -> Observation<OrderSeen>;
+    async fn refund(&self, stored: &StoredRefund<'_>) -> CallResult<OrderObservation>;
 
     /// Reads every refund and dispute of a payment; `asked` is now.
-    async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> Observation<OrderSeen>;
+    async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> CallResult<OrderObservation>;
 
     /// Every page of a merchant's that was made within a time; why where that did not come to its end.
-    async fn pages_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<PageSeen>, Noted>;
+    async fn stripe_checkouts_within(
+        &self,
+        merchant: &MerchantId,
+        within: Window,
+    ) -> Result<Vec<StripeCheckoutSnapshot>, Noted>;
 
     /// Every payment of a merchant's that was made within a time, the oldest first; why where that did not come to its end.
-    async fn payments_within(&self, merchant: &MerchantId, within: Window) -> Result<Vec<IntentSeen>, Noted>;
+    async fn payments_within(
+        &self,
+        merchant: &MerchantId,
+        within: Window,
+    ) -> Result<Vec<PaymentIntentSnapshot>, Noted>;
 
     /// Every payment of the account of which money went back, or was disputed, within a time; why where that did not come
     /// to its end.

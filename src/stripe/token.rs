@@ -12,12 +12,12 @@ pub(super) fn of_reading(reply: &Reply) -> Result<TokenFacts, GatherError> {
         return Err(GatherError::ClockDiffers);
     }
     match reply.status {
-        200 => reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::Unread),
+        200 => reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::ReadFailed),
         404 => Err(GatherError::Foreign),
         401 | 403 => Err(GatherError::KeyRefused),
         429 => Err(GatherError::Limited),
         400..=499 if reply.json::<ErrorBody>().is_some() => Err(GatherError::Refused),
-        _ => Err(GatherError::Unread),
+        _ => Err(GatherError::ReadFailed),
     }
 }
 
@@ -35,15 +35,15 @@ mod tests {
             (402, error, GatherError::Refused),
             (409, error, GatherError::Refused),
             (422, error, GatherError::Refused),
-            (400, html, GatherError::Unread),
-            (408, html, GatherError::Unread),
+            (400, html, GatherError::ReadFailed),
+            (408, html, GatherError::ReadFailed),
             (401, error, GatherError::KeyRefused),
             (403, error, GatherError::KeyRefused),
             (404, error, GatherError::Foreign),
             (429, error, GatherError::Limited),
-            (500, error, GatherError::Unread),
-            (200, "{}", GatherError::Unread),
-            (302, html, GatherError::Unread),
+            (500, error, GatherError::ReadFailed),
+            (200, "{}", GatherError::ReadFailed),
+            (302, html, GatherError::ReadFailed),
         ] {
             let reply = Reply {
                 status,
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(remaining(serde_json::json!({ "currency": "", "value": 0 })), Ok(Some(usd(5_000))));
         assert_eq!(remaining(serde_json::json!(null)), Ok(Some(usd(5_000))));
         let contradiction = remaining(serde_json::json!({ "currency": "eur", "value": 1 }));
-        assert_eq!(contradiction, Err(GatherError::Unread));
+        assert_eq!(contradiction, Err(GatherError::ReadFailed));
         assert_eq!(facts(&[]).unwrap().remaining, None);
     }
 }

@@ -91,9 +91,9 @@ mod tests {
     use super::*;
 
     /// A reader that takes nothing before it is let.
-    struct Stuck(mpsc::Receiver<()>);
+    struct Stalled(mpsc::Receiver<()>);
 
-    impl Write for Stuck {
+    impl Write for Stalled {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
             // An end of the sender lets it go on, too.
             let _ = self.0.recv();
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_line_that_finds_no_place_in_the_queue_is_lost_and_keeps_nobody_waiting() {
         let (let_go, stuck) = mpsc::channel();
-        let (mut writer, logging) = written_elsewhere(Stuck(stuck));
+        let (mut writer, logging) = written_elsewhere(Stalled(stuck));
         let (done, ended) = mpsc::channel();
         std::thread::spawn(move || {
             for _ in 0..2 * QUEUE {

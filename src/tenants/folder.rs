@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::actors::{Directory, MerchantSetup, Payee, Services};
+use crate::actors::{Dependencies, Directory, MerchantSetup, Payee};
 use crate::config::claims::{HeldAccount, Holders};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::GatewayConfig;
@@ -55,13 +55,13 @@ impl Opened {
 pub async fn open_folder(
     config: &GatewayConfig,
     environment: &dyn Environment,
-    (directory, services): (&Directory, &Arc<Services>),
+    (directory, deps): (&Directory, &Arc<Dependencies>),
 ) -> Result<Opened, StoreError> {
-    let holders = holders(services).await?;
+    let holders = holders(deps).await?;
     let read = read_tenants(&config.tenants.dir, &config.public.base_hosts);
     let (usable, problems) = usable(read, config, environment, &holders);
-    remember(services, &usable).await;
-    claim_accounts(services, &usable, &holders);
+    remember(deps, &usable).await;
+    claim_accounts(deps, &usable, &holders);
     let mut opened = Opened { merchants: Vec::new(), problems };
     for UsableMerchant { tenant, secrets } in usable {
         directory.open(&MerchantSetup {
@@ -78,27 +78,27 @@ pub async fn open_folder(
 }
 
 /// Who was served on which host before, and paid into which account.
-async fn holders(services: &Arc<Services>) -> Result<Holders, StoreError> {
-    let store = Arc::clone(&services.store);
-    let reading = services.io.run(async move { store.holdings().await });
+async fn holders(deps: &Arc<Dependencies>) -> Result<Holders, StoreError> {
+    let store = Arc::clone(&deps.store);
+    let reading = deps.io.run(async move { store.holdings().await });
     let Holdings { hosts, accounts } = reading.await.map_err(lost)??;
     let hosts = hosts.into_iter().map(|served| (served.host, (served.tenant.merchant, served.since)));
     let accounts = accounts.into_iter().map(|(tenant, kept)| {
-        let (key_fingerprint, proved) =
-            kept.key.map_or((None, false), |key| (Some(key.fingerprint), key.proved));
-        (tenant, HeldAccount { account: kept.account, key_fingerprint, proved })
+        let (key_fingerprint, verified_by_stripe) =
+            kept.key.map_or((None, false), |key| (Some(key.fingerprint), key.verified_by_stripe));
+        (tenant, HeldAccount { account: kept.account, key_fingerprint, verified_by_stripe })
     });
-    let keyring = Some(Arc::clone(&services.keyring));
+    let keyring = Some(Arc::clone(&deps.keyring));
     Ok(Holders { hosts: hosts.collect(), accounts: accounts.collect(), keyring })
 }
 
 /// Remembers who is served on which host from now on. One moment counts for all of a start: none of them is there first.
-async fn remember(services: &Arc<Services>, usable: &[UsableMerchant]) {
+async fn remember(deps: &Arc<Dependencies>, usable: &[UsableMerchant]) {
     let served =
         usable.iter().map(|UsableMerchant { tenant, .. }| (tenant.tenant(), tenant.hosts().to_vec()));
-    let (served, now) = (served.collect(), services.clock.now());
-    let store = Arc::clone(&services.store);
-    let writing = services.io.run(async move { store.serve_hosts(served, now).await });
+    let (served, now) = (served.collect(), deps.clock.now());
+    let store = Arc::clone(&deps.store);
+    let writing = deps.io.run(async move { store.serve_hosts(served, now).await });
     if let Err(error) = writing.await.map_err(lost).and_then(|written| written) {
         tracing::warn!(cause = %error, "served_hosts_not_kept");
     }
@@ -106,7 +106,7 @@ async fn remember(services: &Arc<Services>, usable: &[UsableMerchant]) {
 
 /// Every merchant has the account that is remembered of it, before anybody's key is verified; whoever is here for longest
 /// comes first.
-fn claim_accounts(services: &Services, usable: &[UsableMerchant], holders: &Holders) {
+fn claim_accounts(deps: &Dependencies, usable: &[UsableMerchant], holders: &Holders) {
     let mut known: Vec<_> = usable
         .iter()
         .filter_map(|UsableMerchant { tenant, .. }| {
@@ -114,9 +114,9 @@ fn claim_accounts(services: &Services, usable: &[UsableMerchant], holders: &Hold
         })
         .collect();
     known.sort_by_key(|(standing, ..)| *standing);
-    for (_, tenant, HeldAccount { account, proved, .. }) in known {
+    for (_, tenant, HeldAccount { account, verified_by_stripe, .. }) in known {
         let (merchant, shares) = (tenant.id().clone(), tenant.shared_account());
-        services.payees.remember(account, Payee { merchant, shares, proved: *proved });
+        deps.payees.remember(account, Payee { merchant, shares, verified_by_stripe: *verified_by_stripe });
     }
 }
 

@@ -5,8 +5,9 @@ use serde_json::json;
 
 use crate::support::client::{Speaks, total};
 use crate::support::operator::Operator;
-use crate::support::world::{
-    ADMIN_TOKEN, OTHER_ACCOUNT, OTHER_KEY, OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, Shop, World, account,
+use crate::support::test_gateway::{
+    ADMIN_TOKEN, OTHER_ACCOUNT, OTHER_KEY, OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, Shop, TestGateway,
+    account,
 };
 
 const ACCOUNT: RequestKind = RequestKind::ReadAccount;
@@ -49,7 +50,7 @@ shippable = false
 async fn a_thousand_merchants_start_under_1024_descriptors_and_are_payable_while_stripe_is_slow() {
     const SHOPS: usize = 1000;
     let slow = Fault::DelayBefore { millis: 2000 };
-    let mut world = World::closed((0..SHOPS).map(shop).collect());
+    let mut world = TestGateway::closed((0..SHOPS).map(shop).collect());
     world.wrapper = ["/bin/sh", "-c", "ulimit -n 1024; exec \"$@\"", "sh"].map(str::to_owned).to_vec();
     world.settings.push(("GATEWAY__LOG__FILTER", "info"));
     world.emulator.set_faults(FaultPlan::none().next(ACCOUNT, slow, u32::MAX));
@@ -79,7 +80,7 @@ async fn a_thousand_merchants_start_under_1024_descriptors_and_are_payable_while
 }
 
 /// A shopper who buys the one thing that these shops sell.
-async fn buys_a_note(world: &World, shop: &str) {
+async fn buys_a_note(world: &TestGateway, shop: &str) {
     let client = world.client_of(shop, Speaks::Modern);
     let note = json!({ "items": [{ "id": "gift-note", "quantity": 1 }] });
     let sheet = client.works("create_checkout", note).await["checkout_session"].clone();
@@ -91,7 +92,7 @@ async fn buys_a_note(world: &World, shop: &str) {
 
 #[test]
 fn a_remembered_account_counts_only_for_the_key_that_it_was_verified_with() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.kill();
     world.start_until("stripe_account_remembered", 2);
     world.kill();
@@ -106,7 +107,7 @@ fn a_remembered_account_counts_only_for_the_key_that_it_was_verified_with() {
 }
 
 /// The fields of the first line with this event; it must be there.
-pub(crate) fn logged(world: &World, event: &str) -> serde_json::Value {
+pub(crate) fn logged(world: &TestGateway, event: &str) -> serde_json::Value {
     world.wait_for(event, 1);
     let log = world.log();
     let line = log.lines().find(|line| line.contains(event)).unwrap_or_else(|| panic!("no {event}: {log}"));
@@ -116,7 +117,7 @@ pub(crate) fn logged(world: &World, event: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_refused_key_marks_the_merchant_as_unable_to_take_payments_until_stripe_takes_it_again() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -155,7 +156,7 @@ async fn a_refused_key_marks_the_merchant_as_unable_to_take_payments_until_strip
 
 #[tokio::test]
 async fn a_fresh_process_tells_an_account_that_is_not_verified_yet_apart_from_a_refused_key() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -194,7 +195,7 @@ async fn a_fresh_process_tells_an_account_that_is_not_verified_yet_apart_from_a_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_under_way_waits_for_the_account_and_calls_no_key_refused() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
@@ -222,7 +223,7 @@ async fn a_refund_under_way_waits_for_the_account_and_calls_no_key_refused() {
 
 #[tokio::test]
 async fn a_permission_that_a_restricted_key_lacks_is_named_to_the_operator() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -269,13 +270,13 @@ fn newcomer(account_id: &str, other_key: (&str, bool), network_id: &str) -> Shop
 }
 
 /// Writes the file of a shop that comes later, and opens its account at Stripe.
-fn add(world: &mut World, shop: Shop) {
+fn add(world: &mut TestGateway, shop: Shop) {
     std::fs::write(world.folder.path().join("tenants/aaa.toml"), &shop.file).unwrap();
     world.emulator.add_account(&shop.account).unwrap();
     world.shops.push(shop);
 }
 
-async fn readiness(world: &World) -> String {
+async fn readiness(world: &TestGateway) -> String {
     let http = world.client(Speaks::Modern).http;
     let ready = http.get(format!("http://{}/readyz", world.admin_address())).send().await.unwrap();
     ready.text().await.unwrap()
@@ -283,7 +284,7 @@ async fn readiness(world: &World) -> String {
 
 #[tokio::test]
 async fn an_account_that_is_another_merchants_is_never_kept_for_a_second_key_of_it() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.kill();
     add(&mut world, newcomer(SHOP_ACCOUNT, (SHOP_KEY, true), "profile_test_harborcoffee"));
     world.start_until("stripe_account_taken", 1);
@@ -304,7 +305,7 @@ async fn an_account_that_is_another_merchants_is_never_kept_for_a_second_key_of_
 #[tokio::test]
 async fn an_account_stays_with_the_merchant_that_was_paid_there_while_its_new_key_is_not_verified() {
     const NEW_KEY: &str = "rk_test_canaryNewKey";
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.kill();
     NEW_KEY.clone_into(&mut world.shops[0].account.secret_keys[0].key);
     add(&mut world, newcomer(SHOP_ACCOUNT, (NEW_KEY, false), "profile_test_harborcoffee"));
@@ -316,7 +317,7 @@ async fn an_account_stays_with_the_merchant_that_was_paid_there_while_its_new_ke
 
 #[tokio::test]
 async fn a_key_that_is_proved_to_open_an_account_goes_before_one_whose_file_says_so() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.kill();
     add(&mut world, newcomer(OTHER_ACCOUNT, (OTHER_KEY, false), "profile_test_kilnworks"));
     let why = format!("take no payments: {OTHER_SHOP} (another merchant is paid into its Stripe account)");
@@ -332,7 +333,7 @@ async fn a_key_that_is_proved_to_open_an_account_goes_before_one_whose_file_says
 }
 
 /// The usual shop's key opens another account from now on.
-fn move_away(world: &mut World) {
+fn move_away(world: &mut TestGateway) {
     let shop = world.shops.iter_mut().find(|shop| shop.id == SHOP).unwrap();
     shop.account = account("acct_moved", "sk_test_canaryMoved", true, "profile_test_moved");
     world.emulator.add_account(&shop.account).unwrap();
@@ -340,7 +341,7 @@ fn move_away(world: &mut World) {
 
 #[tokio::test]
 async fn an_account_is_not_forgotten_before_what_a_restore_has_lost_of_it_is_accounted_for() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let copy = world.folder.path().join("copy.sqlite3");
     let copy = copy.to_str().unwrap();
     assert!(world.command("backup").args(["--to", copy]).status().unwrap().success());
@@ -356,7 +357,7 @@ async fn an_account_is_not_forgotten_before_what_a_restore_has_lost_of_it_is_acc
 
 #[tokio::test]
 async fn an_account_is_not_forgotten_where_the_key_opens_it_and_only_the_file_names_another() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.kill();
     let path = world.folder.path().join(format!("tenants/{SHOP}.toml"));
     let file = std::fs::read_to_string(&path).unwrap();
@@ -385,7 +386,7 @@ async fn an_account_is_not_forgotten_where_the_key_opens_it_and_only_the_file_na
 
 #[tokio::test]
 async fn a_merchant_that_has_moved_is_paid_into_its_new_account_once_the_former_one_is_forgotten() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.kill();
     move_away(&mut world);
     world.start_until("stripe_account_differs", 1);
@@ -409,7 +410,7 @@ async fn a_merchant_that_has_moved_is_paid_into_its_new_account_once_the_former_
 
 #[test]
 fn a_copied_host_takes_nothing_from_the_shop_that_was_there_until_its_file_is_gone() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.kill();
     let mut copied = newcomer("acct_aaa", ("sk_test_canaryUnused", true), "profile_test_aaa");
     copied.file = copied.file.replace("shop-0.localhost", "kiln.localhost");

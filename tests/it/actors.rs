@@ -5,29 +5,29 @@
 //! `ACTORS_SEED=123 cargo test --test it actors::one_seed -- --nocapture`.
 
 mod budget;
+mod faults;
+mod harness;
 mod history;
-mod house;
 mod listings;
 mod restores;
 mod seller;
 mod stopping;
 mod store;
 mod strays;
-mod weather;
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::session::{Session, State};
-use merchant_gateway::domain::checkout::timeline::Happening;
+use merchant_gateway::domain::checkout::timeline::TimelineEvent;
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use tokio::time::{Instant, sleep, timeout};
 
+use faults::{Counts, FaultSchedule};
+use harness::{ActorHarness, on_one_thread};
 use history::History;
-use house::{House, on_one_thread};
-use weather::{Counts, Weather};
 
 use crate::support::shop;
 
@@ -51,8 +51,8 @@ fn run(seed: u64) -> Ended {
     on_one_thread(async {
         let history = History::new(seed);
         let result = std::rc::Rc::clone(&history).run().await;
-        let weather = &history.weather;
-        Ended { result, counts: weather.counts(), lines: weather.history() }
+        let faults = &history.faults;
+        Ended { result, counts: faults.counts(), lines: faults.history() }
     })
 }
 
@@ -117,12 +117,12 @@ fn the_same_seed_is_the_same_history() {
 
 /// So many ask the same at once.
 async fn crowd(
-    house: &House,
+    harness: &ActorHarness,
     id: &SessionId,
     command: &Command,
     size: usize,
 ) -> Vec<Result<Box<Answer>, Rejection>> {
-    join_all((0..size).map(|_| house.merchants[0].ask(id, command.clone()))).await
+    join_all((0..size).map(|_| harness.merchants[0].ask(id, command.clone()))).await
 }
 
 #[test]
@@ -133,17 +133,17 @@ fn an_edit_or_cancel_that_takes_too_long_is_never_called_done() {
     };
     for (command, then) in [(edit, "ready"), (Command::Cancel, "canceled")] {
         on_one_thread(async {
-            let house = House::calm().await;
-            let session = house.ready().await;
-            house.weather.write(|script| script.commits_take = HANGS);
+            let harness = ActorHarness::calm().await;
+            let session = harness.ready().await;
+            harness.faults.write(|script| script.commits_take = HANGS);
             let asked = Instant::now();
-            let answer = house.merchants[0].ask(&session.id, command).await;
+            let answer = harness.merchants[0].ask(&session.id, command).await;
             assert_eq!(answer.unwrap_err(), Rejection::Undecided);
             assert_eq!(asked.elapsed(), DEADLINE);
-            let now = house.merchants[0].ask(&session.id, Command::Read).await.unwrap().session;
+            let now = harness.merchants[0].ask(&session.id, Command::Read).await.unwrap().session;
             assert_eq!(now, session, "nothing is durable yet");
             sleep(HANGS).await;
-            let now = house.merchants[0].ask(&session.id, Command::Read).await.unwrap().session;
+            let now = harness.merchants[0].ask(&session.id, Command::Read).await.unwrap().session;
             assert_eq!(now.state.name(), then, "what was begun is done all the same");
             assert_ne!(now, session);
         });
@@ -153,13 +153,13 @@ fn an_edit_or_cancel_that_takes_too_long_is_never_called_done() {
 #[test]
 fn a_reader_that_waits_too_long_hears_the_session_as_the_store_has_it() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let session = house.ready().await;
-        house.weather.write(|script| script.commits_take = HANGS);
-        let cancel = house.merchants[0].ask(&session.id, Command::Cancel);
+        let harness = ActorHarness::calm().await;
+        let session = harness.ready().await;
+        harness.faults.write(|script| script.commits_take = HANGS);
+        let cancel = harness.merchants[0].ask(&session.id, Command::Cancel);
         let read = async {
             let asked = Instant::now();
-            let answer = house.merchants[0].ask(&session.id, Command::Read).await.unwrap();
+            let answer = harness.merchants[0].ask(&session.id, Command::Read).await.unwrap();
             (answer.session, asked.elapsed())
         };
         let (canceled, read) = tokio::join!(cancel, read);
@@ -171,14 +171,14 @@ fn a_reader_that_waits_too_long_hears_the_session_as_the_store_has_it() {
 #[test]
 fn a_reader_hears_that_the_shop_is_busy_when_the_store_does_not_answer_either() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let session = house.ready().await;
-        house.weather.write(|script| script.loads_take = HANGS);
+        let harness = ActorHarness::calm().await;
+        let session = harness.ready().await;
+        harness.faults.write(|script| script.loads_take = HANGS);
         let asked = Instant::now();
-        let answer = house.merchants[0].ask(&session.id, Command::Read).await;
+        let answer = harness.merchants[0].ask(&session.id, Command::Read).await;
         assert_eq!((answer.unwrap_err(), asked.elapsed()), (Rejection::Busy, DEADLINE + LAST_LOOK));
-        let (asked, payment) = (Instant::now(), house.payment(&session, "spt_slow0001"));
-        let answer = house.merchants[0].ask(&session.id, payment).await;
+        let (asked, payment) = (Instant::now(), harness.payment(&session, "spt_slow0001"));
+        let answer = harness.merchants[0].ask(&session.id, payment).await;
         assert_eq!((answer.unwrap_err(), asked.elapsed()), (Rejection::Undecided, DEADLINE + LAST_LOOK));
     });
 }
@@ -186,110 +186,110 @@ fn a_reader_hears_that_the_shop_is_busy_when_the_store_does_not_answer_either() 
 #[test]
 fn an_actor_that_panics_is_rebuilt_and_the_question_is_put_again() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let session = house.ready().await;
-        house.weather.write(|script| script.next_step_panics = true);
-        let answer = house.merchants[0].ask(&session.id, Command::Read).await.unwrap();
+        let harness = ActorHarness::calm().await;
+        let session = harness.ready().await;
+        harness.faults.write(|script| script.next_step_panics = true);
+        let answer = harness.merchants[0].ask(&session.id, Command::Read).await.unwrap();
         assert_eq!(answer.session, session);
-        assert_eq!((house.weather.counted("actor panicked"), house.at_work()), (1, 1));
+        assert_eq!((harness.faults.counted("actor panicked"), harness.at_work()), (1, 1));
     });
 }
 
 #[test]
 fn a_payment_whose_actor_panics_ends_in_one_order_that_its_caller_hears() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let session = house.ready().await;
-        house.weather.write(|script| script.charges_take = Duration::from_secs(5));
-        let paying = house.merchants[0].ask(&session.id, house.payment(&session, "spt_once0001"));
+        let harness = ActorHarness::calm().await;
+        let session = harness.ready().await;
+        harness.faults.write(|script| script.charges_take = Duration::from_secs(5));
+        let paying = harness.merchants[0].ask(&session.id, harness.payment(&session, "spt_once0001"));
         let disturbing = async {
             sleep(Duration::from_secs(2)).await;
-            house.weather.write(|script| script.next_step_panics = true);
-            house.merchants[0].ask(&session.id, Command::Read).await
+            harness.faults.write(|script| script.next_step_panics = true);
+            harness.merchants[0].ask(&session.id, Command::Read).await
         };
         let (paid, read) = tokio::join!(paying, disturbing);
-        assert_eq!(house.weather.counted("actor panicked"), 1);
+        assert_eq!(harness.faults.counted("actor panicked"), 1);
         assert_eq!(read.unwrap().session.state.name(), "charging");
         let order = paid.unwrap().order.expect("the payment ends in an order");
-        let tenant = house.merchants[0].tenant();
-        let charged = house.paid(tenant, &session.id);
+        let tenant = harness.merchants[0].tenant();
+        let charged = harness.paid(tenant, &session.id);
         assert_eq!(charged.len(), 1);
         assert_eq!(order.order.payment_intent, charged[0].id);
-        assert_eq!(house.row(tenant, &session.id).await.order, Some(order));
+        assert_eq!(harness.row(tenant, &session.id).await.order, Some(order));
     });
 }
 
 /// Leaves a payment under way without an actor and without anybody who asks for it.
-async fn abandon(house: &House, session: &Session) {
-    house.weather.write(|script| script.charges_take = HANGS);
-    let paying = house.merchants[0].ask(&session.id, house.payment(session, "spt_left0001"));
+async fn abandon(harness: &ActorHarness, session: &Session) {
+    harness.faults.write(|script| script.charges_take = HANGS);
+    let paying = harness.merchants[0].ask(&session.id, harness.payment(session, "spt_left0001"));
     assert!(timeout(Duration::from_secs(2), paying).await.is_err(), "the caller goes");
-    house.weather.write(|script| {
+    harness.faults.write(|script| {
         script.charges_take = Duration::ZERO;
         script.next_step_panics = true;
     });
-    let _panics = house.merchants[0].wake(&session.id);
+    let _panics = harness.merchants[0].wake(&session.id);
     sleep(Duration::from_millis(1)).await;
-    assert_eq!(house.weather.counted("actor panicked"), 1);
+    assert_eq!(harness.faults.counted("actor panicked"), 1);
 }
 
 /// Asserts that a session is paid, once, and that its actor has gone to rest.
-async fn is_paid_and_rests(house: &House, session: &Session) {
-    let tenant = house.merchants[0].tenant();
-    let row = house.row(tenant, &session.id).await;
+async fn is_paid_and_rests(harness: &ActorHarness, session: &Session) {
+    let tenant = harness.merchants[0].tenant();
+    let row = harness.row(tenant, &session.id).await;
     assert!(matches!(row.session.unwrap().1.state, State::Completed { .. }));
-    assert_eq!(house.paid(tenant, &session.id).len(), 1);
-    assert_eq!(house.at_work(), 0);
+    assert_eq!(harness.paid(tenant, &session.id).len(), 1);
+    assert_eq!(harness.at_work(), 0);
 }
 
 #[test]
 fn a_payment_whose_actor_died_is_taken_up_though_nobody_asks() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let session = house.ready().await;
-        abandon(&house, &session).await;
+        let harness = ActorHarness::calm().await;
+        let session = harness.ready().await;
+        abandon(&harness, &session).await;
         sleep(Duration::from_mins(3)).await;
-        is_paid_and_rests(&house, &session).await;
+        is_paid_and_rests(&harness, &session).await;
     });
 }
 
 #[test]
 fn a_sweep_that_panics_is_not_the_last() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let session = house.ready().await;
-        house.weather.write(|script| script.sweeps_panic = true);
-        abandon(&house, &session).await;
+        let harness = ActorHarness::calm().await;
+        let session = harness.ready().await;
+        harness.faults.write(|script| script.sweeps_panic = true);
+        abandon(&harness, &session).await;
         sleep(Duration::from_mins(3)).await;
-        assert_eq!(house.at_work(), 0, "nobody wakes it");
-        house.weather.write(|script| script.sweeps_panic = false);
+        assert_eq!(harness.at_work(), 0, "nobody wakes it");
+        harness.faults.write(|script| script.sweeps_panic = false);
         sleep(Duration::from_mins(3)).await;
-        is_paid_and_rests(&house, &session).await;
+        is_paid_and_rests(&harness, &session).await;
     });
 }
 
 #[test]
 fn a_full_mailbox_turns_readers_away_at_once_and_calls_no_payment_failed() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let session = house.ready().await;
+        let harness = ActorHarness::calm().await;
+        let session = harness.ready().await;
         let asked = Instant::now();
-        let read = crowd(&house, &session.id, &Command::Read, 200).await;
+        let read = crowd(&harness, &session.id, &Command::Read, 200).await;
         assert_eq!(asked.elapsed(), Duration::ZERO);
         let turned_away = read.iter().filter(|answer| matches!(answer, Err(Rejection::Busy))).count();
         let answered = read.iter().filter(|answer| answer.is_ok()).count();
         assert_eq!((answered, turned_away), (64, 136));
 
-        let payment = house.payment(&session, "spt_crowd001");
-        let paid = crowd(&house, &session.id, &payment, 200).await;
+        let payment = harness.payment(&session, "spt_crowd001");
+        let paid = crowd(&harness, &session.id, &payment, 200).await;
         let undecided = paid.iter().filter(|answer| matches!(answer, Err(Rejection::Undecided))).count();
         let orders: Vec<_> = paid.iter().flatten().filter_map(|answer| answer.order.clone()).collect();
         assert_eq!((orders.len(), undecided), (64, 136));
         assert!(orders.iter().all(|order| *order == orders[0]));
-        let charged = house.paid(house.merchants[0].tenant(), &session.id);
+        let charged = harness.paid(harness.merchants[0].tenant(), &session.id);
         assert_eq!(charged.len(), 1);
 
-        let again = house.merchants[0].ask(&session.id, payment).await.unwrap();
+        let again = harness.merchants[0].ask(&session.id, payment).await.unwrap();
         assert_eq!(again.order.as_ref(), Some(&orders[0]), "whoever was turned away may ask again");
     });
 }
@@ -297,32 +297,32 @@ fn a_full_mailbox_turns_readers_away_at_once_and_calls_no_payment_failed() {
 #[test]
 fn little_disk_space_turns_new_checkouts_away_and_lets_those_that_began_be_paid() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let session = house.ready().await;
-        house.disk.saw(1, 2);
-        let refused = house.merchants[0].create(shop::two_mugs()).await;
+        let harness = ActorHarness::calm().await;
+        let session = harness.ready().await;
+        harness.disk.saw(1, 2);
+        let refused = harness.merchants[0].create(shop::two_mugs()).await;
         assert!(matches!(refused, Err(Rejection::NoRoom)), "{refused:?}");
         let paid =
-            house.merchants[0].ask(&session.id, house.payment(&session, "spt_room0001")).await.unwrap();
+            harness.merchants[0].ask(&session.id, harness.payment(&session, "spt_room0001")).await.unwrap();
         assert!(paid.order.is_some());
-        house.disk.saw(2, 2);
-        house.merchants[0].create(shop::two_mugs()).await.unwrap();
+        harness.disk.saw(2, 2);
+        harness.merchants[0].create(shop::two_mugs()).await.unwrap();
     });
 }
 
 #[test]
 fn on_a_full_disk_a_payment_hears_that_it_was_not_begun_and_can_be_made_again() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let (merchant, session) = (&house.merchants[0], house.ready().await);
-        house.weather.write(|script| script.disk_full = true);
-        let refused = merchant.ask(&session.id, house.payment(&session, "spt_full0001")).await.unwrap_err();
+        let harness = ActorHarness::calm().await;
+        let (merchant, session) = (&harness.merchants[0], harness.ready().await);
+        harness.faults.write(|script| script.disk_full = true);
+        let refused = merchant.ask(&session.id, harness.payment(&session, "spt_full0001")).await.unwrap_err();
         assert_eq!(refused, Rejection::NotWritten);
         assert!(refused.to_string().contains("not begun, and nothing was charged"), "{refused}");
         let read = merchant.ask(&session.id, Command::Read).await.unwrap();
         assert!(matches!(read.session.state, State::Ready { .. }));
-        house.weather.write(|script| script.disk_full = false);
-        let paid = merchant.ask(&session.id, house.payment(&session, "spt_full0001")).await.unwrap();
+        harness.faults.write(|script| script.disk_full = false);
+        let paid = merchant.ask(&session.id, harness.payment(&session, "spt_full0001")).await.unwrap();
         assert!(paid.order.is_some());
     });
 }
@@ -330,25 +330,25 @@ fn on_a_full_disk_a_payment_hears_that_it_was_not_begun_and_can_be_made_again() 
 #[test]
 fn a_payment_whose_actor_died_is_not_called_not_begun_while_its_commit_may_still_come_about() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let (merchant, session) = (&house.merchants[0], house.ready().await);
-        house.weather.write(|script| script.commits_take = Duration::from_secs(5));
-        let paying = merchant.ask(&session.id, house.payment(&session, "spt_died0001"));
+        let harness = ActorHarness::calm().await;
+        let (merchant, session) = (&harness.merchants[0], harness.ready().await);
+        harness.faults.write(|script| script.commits_take = Duration::from_secs(5));
+        let paying = merchant.ask(&session.id, harness.payment(&session, "spt_died0001"));
         let disturbing = async {
             sleep(Duration::from_secs(2)).await;
-            house.weather.write(|script| {
+            harness.faults.write(|script| {
                 script.commits_take = Duration::ZERO;
                 script.disk_full = true;
                 script.next_step_panics = true;
             });
             let _panics = merchant.wake(&session.id);
             sleep(Duration::from_secs(1)).await;
-            house.weather.write(|script| script.disk_full = false);
+            harness.faults.write(|script| script.disk_full = false);
         };
         let (told, ()) = tokio::join!(paying, disturbing);
-        assert_eq!(house.weather.counted("actor panicked"), 1);
+        assert_eq!(harness.faults.counted("actor panicked"), 1);
         sleep(Duration::from_mins(1)).await;
-        assert_eq!(house.paid(merchant.tenant(), &session.id).len(), 1, "it had begun");
+        assert_eq!(harness.paid(merchant.tenant(), &session.id).len(), 1, "it had begun");
         assert_eq!(told.unwrap_err(), Rejection::Undecided);
     });
 }
@@ -356,15 +356,15 @@ fn a_payment_whose_actor_died_is_not_called_not_begun_while_its_commit_may_still
 #[test]
 fn a_payment_that_is_turned_away_unasked_is_told_with_what_lies_behind_it() {
     on_one_thread(async {
-        let house = House::open(Weather::calm(), 1, &[shop::view()]);
-        house.weather.write(|script| script.account_unread = true);
-        let (merchant, session) = (&house.merchants[0], house.ready().await);
-        let refused = merchant.ask(&session.id, house.payment(&session, "spt_early0001")).await;
+        let harness = ActorHarness::open(FaultSchedule::calm(), 1, &[shop::view()]);
+        harness.faults.write(|script| script.account_unread = true);
+        let (merchant, session) = (&harness.merchants[0], harness.ready().await);
+        let refused = merchant.ask(&session.id, harness.payment(&session, "spt_early0001")).await;
         assert!(matches!(refused, Err(Rejection::AccountUnknown)), "{refused:?}");
         sleep(Duration::from_secs(1)).await;
         let timeline = merchant.timeline(&session.id).await.unwrap();
         let told = timeline.iter().find_map(|entry| {
-            if let Happening::PaymentNotBegun(note) = &entry.what { Some(note) } else { None }
+            if let TimelineEvent::PaymentNotBegun(note) = &entry.event { Some(note) } else { None }
         });
         assert_eq!(told.unwrap().cause.as_deref(), Some("its Stripe account is not verified yet"));
     });
@@ -373,20 +373,20 @@ fn a_payment_that_is_turned_away_unasked_is_told_with_what_lies_behind_it() {
 #[test]
 fn a_merchant_whose_actor_dies_while_its_account_is_verified_is_verified_again() {
     on_one_thread(async {
-        let house = House::open(Weather::calm(), 1, &[shop::view()]);
-        house.weather.write(|script| {
+        let harness = ActorHarness::open(FaultSchedule::calm(), 1, &[shop::view()]);
+        harness.faults.write(|script| {
             script.account_unread = true;
             script.next_step_panics = true;
         });
         sleep(Duration::from_secs(1)).await;
-        assert_eq!(house.weather.counted("actor panicked"), 1, "it has drawn how long it waits");
-        assert_eq!(house.merchants[0].view().account, None);
-        house.weather.write(|script| script.account_unread = false);
+        assert_eq!(harness.faults.counted("actor panicked"), 1, "it has drawn how long it waits");
+        assert_eq!(harness.merchants[0].view().account, None);
+        harness.faults.write(|script| script.account_unread = false);
         sleep(Duration::from_secs(5)).await;
-        assert!(house.merchants[0].view().account.is_some());
-        let session = house.ready().await;
+        assert!(harness.merchants[0].view().account.is_some());
+        let session = harness.ready().await;
         let paid =
-            house.merchants[0].ask(&session.id, house.payment(&session, "spt_again0001")).await.unwrap();
+            harness.merchants[0].ask(&session.id, harness.payment(&session, "spt_again0001")).await.unwrap();
         assert!(paid.order.is_some());
     });
 }
@@ -394,18 +394,18 @@ fn a_merchant_whose_actor_dies_while_its_account_is_verified_is_verified_again()
 #[test]
 fn an_actor_that_only_the_sweeper_woke_is_gone_as_soon_as_it_has_nothing_under_way() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let session = house.ready().await;
+        let harness = ActorHarness::calm().await;
+        let session = harness.ready().await;
         let revision = Some(session.revision);
-        house.merchants[0].ask(&session.id, Command::OpenPage { revision }).await.unwrap();
+        harness.merchants[0].ask(&session.id, Command::OpenStripeCheckout { revision }).await.unwrap();
         // Whoever asked may ask again; then its actor goes, too.
         sleep(Duration::from_mins(2)).await;
-        assert_eq!(house.at_work(), 0);
-        let before = house.weather.counted("page read");
+        assert_eq!(harness.at_work(), 0);
+        let before = harness.faults.counted("page read");
         for _ in 0..1200 {
             sleep(Duration::from_millis(500)).await;
-            assert_eq!(house.at_work(), 0, "at {:?}", house.weather.passed());
+            assert_eq!(harness.at_work(), 0, "at {:?}", harness.faults.passed());
         }
-        assert!(house.weather.counted("page read") > before + 3, "the page was looked at meanwhile");
+        assert!(harness.faults.counted("page read") > before + 3, "the page was looked at meanwhile");
     });
 }

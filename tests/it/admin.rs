@@ -1,6 +1,6 @@
 //! The operator's hand: one session's timeline, a decision on a frozen one, flags.
 
-use merchant_gateway::domain::checkout::attempt::{Charge, IdempotencyKey};
+use merchant_gateway::domain::checkout::attempt::{ExpectedPayment, IdempotencyKey};
 use merchant_gateway::domain::checkout::token::SharedPaymentToken;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, Revision, Tenant};
 use merchant_gateway::domain::money::Money;
@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 use crate::support::by_hand;
 use crate::support::client::{Client, Speaks, session_name, total};
 use crate::support::operator::Operator;
-use crate::support::world::{ADMIN_TOKEN, SHOP, SHOP_ACCOUNT, World};
+use crate::support::test_gateway::{ADMIN_TOKEN, SHOP, SHOP_ACCOUNT, TestGateway};
 
 fn session_of(sheet: &Value) -> String {
     session_name(&sheet["id"])
 }
 
 /// A payment whose idempotency key somebody has used before for something else: no reading tells what became of it.
-async fn frozen(world: &World, client: &Client) -> Value {
+async fn frozen(world: &TestGateway, client: &Client) -> Value {
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
     let spt: SharedPaymentToken = token.parse().unwrap();
-    let charge = Charge {
+    let charge = ExpectedPayment {
         total: Money::new(total(&sheet), "usd".parse().unwrap()),
         session: session_of(&sheet).parse().unwrap(),
         revision: Revision(1),
@@ -37,7 +37,7 @@ async fn frozen(world: &World, client: &Client) -> Value {
 
 #[tokio::test]
 async fn an_operator_sees_what_happened_and_ends_a_frozen_session_unpaid() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let operator = Operator::of(&world);
     let sheet = frozen(&world, &client).await;
@@ -73,7 +73,7 @@ async fn an_operator_sees_what_happened_and_ends_a_frozen_session_unpaid() {
 
 #[tokio::test]
 async fn an_operator_completes_a_frozen_session_with_a_payment_that_stripe_shows() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let operator = Operator::of(&world);
     let sheet = frozen(&world, &client).await;
@@ -100,7 +100,7 @@ async fn an_operator_completes_a_frozen_session_with_a_payment_that_stripe_shows
 
 #[tokio::test]
 async fn nobody_gets_in_without_the_token_and_bad_requests_are_told_what_to_send() {
-    let world = World::start();
+    let world = TestGateway::start();
     let operator = Operator::of(&world);
     let url = format!("http://{}/admin/v1/flags?tenant={SHOP}", world.admin_address());
     for authorization in [None, Some("Bearer wrong"), Some("Basic abc"), Some("Bearer"), Some(ADMIN_TOKEN)] {
@@ -179,7 +179,7 @@ async fn nobody_gets_in_without_the_token_and_bad_requests_are_told_what_to_send
 
 #[tokio::test]
 async fn a_second_payment_is_flagged_until_somebody_has_dealt_with_it() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let session = session_of(&sheet);

@@ -16,24 +16,24 @@ use crate::support::client::{Client, Speaks, session_name};
 use crate::support::operator::Operator;
 use crate::support::orders::{ORDERS, Order};
 use crate::support::samples::Sample;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 /// How many purchases are made between the backup and the restore.
 const MORE: usize = 50;
 
 /// A world whose gateway, once restored, waits for nothing that a process before it may have sent.
-fn world() -> World {
-    let mut world = World::closed(Sample::all().iter().map(Sample::shop).collect());
-    world.settings.push(("GATEWAY__RESTORE__SETTLE_SECONDS", "0"));
+fn world() -> TestGateway {
+    let mut world = TestGateway::closed(Sample::all().iter().map(Sample::shop).collect());
+    world.settings.push(("GATEWAY__RESTORE__DRAIN_SECONDS", "0"));
     world.start_gateway();
     world
 }
 
-fn database(world: &World, ending: &str) -> PathBuf {
+fn database(world: &TestGateway, ending: &str) -> PathBuf {
     world.folder.path().join(format!("merchant-gateway.sqlite3{ending}"))
 }
 
-fn run(world: &World, command: &str, arguments: &[&str]) -> Output {
+fn run(world: &TestGateway, command: &str, arguments: &[&str]) -> Output {
     world.command(command).args(arguments).output().unwrap()
 }
 
@@ -48,14 +48,14 @@ fn refusal(output: &Output) -> String {
 }
 
 /// Backs up into a new file of the world's folder; its path.
-fn backed_up(world: &World, name: &str) -> String {
+fn backed_up(world: &TestGateway, name: &str) -> String {
     let target = world.folder.path().join(name).to_str().unwrap().to_owned();
     works(&run(world, "backup", &["--to", &target]));
     target
 }
 
 /// Restores a file that lies anywhere, and starts the gateway on it.
-fn restored(world: &mut World, from: &str) {
+fn restored(world: &mut TestGateway, from: &str) {
     works(&run(world, "restore", &["--from", from]));
     world.start_gateway();
 }
@@ -73,7 +73,7 @@ struct Checkout {
     page: String,
 }
 
-async fn begin(world: &World, order: &'static Order) -> Checkout {
+async fn begin(world: &TestGateway, order: &'static Order) -> Checkout {
     let client = world.client_of(order.merchant, Speaks::Legacy);
     let made = client.works("create_checkout", order.arguments()).await;
     let page =
@@ -82,24 +82,24 @@ async fn begin(world: &World, order: &'static Order) -> Checkout {
 }
 
 impl Checkout {
-    fn client(&self, world: &World) -> Client {
+    fn client(&self, world: &TestGateway) -> Client {
         world.client_of(self.order.merchant, Speaks::Legacy)
     }
 
     /// What the tool answers to a payment with a token that is good.
-    async fn pay(&self, world: &World) -> Value {
+    async fn pay(&self, world: &TestGateway) -> Value {
         let token =
             world.token_at(self.order.merchant, "pm_card_visa", self.order.currency, self.order.total);
         self.client(world).complete(&self.id, &token).await
     }
 
-    async fn paid(&self, world: &World) {
+    async fn paid(&self, world: &TestGateway) {
         let told = self.pay(world).await;
         assert_eq!(told["structuredContent"]["status"], "completed", "{told}");
     }
 
     /// Opens a page at Stripe; gives its id.
-    async fn open_page(&self, world: &World) -> String {
+    async fn open_page(&self, world: &TestGateway) -> String {
         #[expect(clippy::disallowed_methods, reason = "a test's own client")]
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -118,7 +118,7 @@ impl Checkout {
     }
 
     /// Its order, as the shop's people see it.
-    async fn order(&self, world: &World) -> Value {
+    async fn order(&self, world: &TestGateway) -> Value {
         let operator = Operator::of(world);
         let (_, listed) = operator.get(&format!("orders?tenant={}&limit=100", self.order.merchant)).await;
         let orders = listed["orders"].as_array().unwrap();
@@ -128,25 +128,25 @@ impl Checkout {
     }
 
     /// Gives money of its order back, under a reference.
-    async fn refund(&self, world: &World, reference: &str, amount: i64) -> (u16, Value) {
+    async fn refund(&self, world: &TestGateway, reference: &str, amount: i64) -> (u16, Value) {
         let order = self.order(world).await;
         let path = format!("orders/{}/refunds?tenant={}", order["id"].as_str().unwrap(), self.order.merchant);
         Operator::of(world).post_once(&path, reference, json!({ "amount": amount })).await
     }
 
-    fn account(&self, world: &World) -> String {
+    fn account(&self, world: &TestGateway) -> String {
         let shop = world.shops.iter().find(|shop| shop.id == self.order.merchant).unwrap();
         shop.account.account_id.clone()
     }
 
-    async fn stands(&self, world: &World) -> (u16, Value) {
+    async fn stands(&self, world: &TestGateway) -> (u16, Value) {
         let operator = Operator::of(world);
         operator.get(&format!("sessions/{}?tenant={}", self.session(), self.order.merchant)).await
     }
 }
 
 /// Takes a backup while shoppers pay, one of whom is being charged and one of whom has a page open. Who paid meanwhile.
-async fn backup_of_mid_traffic(world: &World, charged: &Checkout, target: &str) -> Vec<Checkout> {
+async fn backup_of_mid_traffic(world: &TestGateway, charged: &Checkout, target: &str) -> Vec<Checkout> {
     let order = |number: usize| &ORDERS[number % ORDERS.len()];
     let hold = world.emulator.hold_next_payment(HoldPoint::BeforeEffect);
     let traffic = async {
@@ -184,13 +184,13 @@ async fn states(path: &str) -> BTreeMap<String, i64> {
     states.into_iter().collect()
 }
 
-fn pay_page(world: &World, page: &str) {
+fn pay_page(world: &TestGateway, page: &str) {
     let outcome = world.emulator.pay_hosted(page, "pm_card_visa").unwrap();
     assert!(matches!(outcome, HostedOutcome::Completed { .. }));
 }
 
 /// Every payment that is flagged, by its session.
-async fn flagged(world: &World) -> BTreeSet<String> {
+async fn flagged(world: &TestGateway) -> BTreeSet<String> {
     let operator = Operator::of(world);
     let mut flagged = BTreeSet::new();
     for shop in &world.shops {
@@ -203,7 +203,7 @@ async fn flagged(world: &World) -> BTreeSet<String> {
     flagged
 }
 
-fn charged(world: &World) -> BTreeSet<String> {
+fn charged(world: &TestGateway) -> BTreeSet<String> {
     world.ledger().into_iter().map(|entry| entry.payment_intent).collect()
 }
 
@@ -320,7 +320,7 @@ async fn while_stripe_cannot_be_read_a_restored_shop_shows_its_goods_and_takes_n
 
 #[tokio::test]
 async fn a_restore_that_waits_for_late_requests_says_once_when_it_is_read_again() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let target = backed_up(&world, "copy.sqlite3");
     assert_eq!(world.terminate(), Some(0));
     works(&run(&world, "restore", &["--from", &target]));
@@ -337,7 +337,7 @@ async fn a_restore_that_waits_for_late_requests_says_once_when_it_is_read_again(
 
 #[test]
 fn a_backup_that_is_not_there_is_told_once_and_by_its_own_name() {
-    let world = World::closed(crate::support::world::usual_shops());
+    let world = TestGateway::closed(crate::support::test_gateway::usual_shops());
     let refused = run(&world, "restore", &["--from", "none.sqlite3"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(

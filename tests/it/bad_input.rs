@@ -8,7 +8,7 @@ use merchant_gateway::ports::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, Speaks, california, payment, total};
-use crate::support::world::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_ACCOUNT, World};
+use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_ACCOUNT, TestGateway};
 
 const HEADERS: [(&str, &str); 3] = [
     ("content-type", "application/json"),
@@ -17,7 +17,7 @@ const HEADERS: [(&str, &str); 3] = [
 ];
 
 /// The session can still be paid, by a good token, exactly once.
-async fn still_payable(world: &World, client: &Client, sheet: &Value) {
+async fn still_payable(world: &TestGateway, client: &Client, sheet: &Value) {
     assert!(world.ledger().is_empty(), "nothing was charged");
     let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(sheet))).await;
     assert_eq!(paid["structuredContent"]["status"], "completed", "nothing was lost: {paid}");
@@ -26,7 +26,7 @@ async fn still_payable(world: &World, client: &Client, sheet: &Value) {
 
 #[tokio::test]
 async fn bodies_that_are_no_message_are_told_so() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Legacy);
     let deep = format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"get_checkout","arguments":{}1{}}}}}"#,
@@ -58,7 +58,7 @@ async fn bodies_that_are_no_message_are_told_so() {
 
 #[tokio::test]
 async fn wrong_arguments_are_named_with_what_to_send() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let item = |quantity: Value| json!({ "items": [{ "id": "stoneware-mug", "quantity": quantity }] });
     let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
@@ -101,7 +101,7 @@ async fn wrong_arguments_are_named_with_what_to_send() {
 
 #[tokio::test]
 async fn sessions_that_are_not_here_are_not_found_whoever_they_belong_to() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -130,7 +130,7 @@ async fn sessions_that_are_not_here_are_not_found_whoever_they_belong_to() {
 
 #[tokio::test]
 async fn a_stale_revision_is_never_charged() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let shown = client.ready_checkout().await;
     let update =
@@ -154,7 +154,7 @@ async fn a_stale_revision_is_never_charged() {
 
 #[tokio::test]
 async fn tokens_that_cannot_pay_are_told_apart_and_cost_nothing() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let amount = total(&sheet);
@@ -205,7 +205,7 @@ async fn tokens_that_cannot_pay_are_told_apart_and_cost_nothing() {
 
 #[tokio::test]
 async fn a_token_that_started_one_checkout_is_refused_on_another() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let (first, second) = (client.ready_checkout().await, client.ready_checkout().await);
     let token = world.token("pm_card_chargeDeclined", total(&first));
@@ -217,7 +217,7 @@ async fn a_token_that_started_one_checkout_is_refused_on_another() {
 
 #[tokio::test]
 async fn a_product_that_goes_between_quote_and_payment_is_not_charged() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     world.terminate();
@@ -242,7 +242,7 @@ async fn a_product_that_goes_between_quote_and_payment_is_not_charged() {
 
 #[tokio::test]
 async fn strangers_hosts_and_origins_are_turned_away() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Legacy);
     let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
     let status = async |headers: &[(&str, &str)]| {
@@ -275,7 +275,7 @@ async fn strangers_hosts_and_origins_are_turned_away() {
 
 #[tokio::test]
 async fn a_state_is_taxed_by_whatever_name_and_one_that_is_not_known_is_asked_for() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let order = |state: &str| {
         let mut address = crate::support::client::california();
@@ -311,7 +311,7 @@ async fn a_state_is_taxed_by_whatever_name_and_one_that_is_not_known_is_asked_fo
 
 #[tokio::test]
 async fn too_many_calls_are_told_when_to_come_again_and_paying_goes_on() {
-    let world = World::with_files(|tenants| {
+    let world = TestGateway::with_files(|tenants| {
         let file = tenants.join("harbor-coffee.toml");
         let text = fs::read_to_string(&file).unwrap();
         let at = text.find("[limits]").expect("the sample has limits");
@@ -340,7 +340,7 @@ async fn too_many_calls_are_told_when_to_come_again_and_paying_goes_on() {
 
 #[tokio::test]
 async fn a_bad_tenant_file_is_left_out_and_the_others_serve() {
-    let world = World::with_files(|tenants| {
+    let world = TestGateway::with_files(|tenants| {
         fs::write(tenants.join("broken.toml"), "name = \"Broken\"\nmode = \"live\"\n").unwrap();
         fs::write(tenants.join("nonsense.toml"), "name = ").unwrap();
     });

@@ -20,7 +20,7 @@ mod tokens;
 mod told;
 mod unknown;
 
-use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{Inconclusive, Observation, PaymentIntentStatus};
 use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, State};
@@ -28,48 +28,49 @@ use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::time::Span;
 
-use crate::support::bench::Bench;
+use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
 
 /// A case of a test, with its name.
 type Named<T> = (&'static str, T);
 
 /// Makes a payment that must be refused, and gives the refusal.
-type Refusal = fn(&mut Bench) -> Rejection;
+type Refusal = fn(&mut DriverHarness) -> Rejection;
 
-fn declined() -> Seen {
-    Seen::Declined { intent: None, requires_3ds: false, text: "Your card was declined.".to_owned() }
+fn declined() -> Observation {
+    Observation::Declined { intent: None, requires_3ds: false, text: "Your card was declined.".to_owned() }
 }
 
-fn nothing_known() -> Seen {
-    Seen::Unknown(Unknown::default())
+fn nothing_known() -> Observation {
+    Observation::Inconclusive(Inconclusive::default())
 }
 
 /// Reads in vain, again and again, until an operator is asked.
-fn fails_until_frozen(bench: &mut Bench, seen: &Seen) {
+fn fails_until_frozen(harness: &mut DriverHarness, seen: &Observation) {
     for _ in 0..5000 {
-        bench.see(seen.clone());
-        if matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }) {
+        harness.see(seen.clone());
+        if matches!(harness.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. }) {
             return;
         }
-        bench.wait_and_wake();
+        harness.wait_and_wake();
     }
-    panic!("nobody was asked until {}", bench.now);
+    panic!("nobody was asked until {}", harness.now);
 }
 
-fn succeeded(bench: &Bench) -> Seen {
-    Seen::Intent(bench.intent(IntentStatus::Succeeded))
+fn succeeded(harness: &DriverHarness) -> Observation {
+    Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Succeeded))
 }
 
 #[test]
 fn a_session_is_priced_as_soon_as_its_address_is_known() {
-    let mut bench = Bench::new();
-    let created = bench.ask(Command::Create(Patch { cart: Some(shop::cart("mug", 2)), ..Patch::default() }));
-    let answer = bench.answer(created).unwrap();
+    let mut harness = DriverHarness::new();
+    let created =
+        harness.ask(Command::Create(Patch { cart: Some(shop::cart("mug", 2)), ..Patch::default() }));
+    let answer = harness.answer(created).unwrap();
     assert_eq!(answer.session.state, State::Open { problem: Some(PricingProblem::AddressNeeded) });
 
-    let edited = bench.update(Patch { address: Some(shop::address("CA")), ..Patch::default() });
-    let session = bench.answer(edited).unwrap().session;
+    let edited = harness.update(Patch { address: Some(shop::address("CA")), ..Patch::default() });
+    let session = harness.answer(edited).unwrap().session;
     let quote = session.quote().unwrap();
     assert_eq!((quote.subtotal.minor, quote.tax.minor, quote.fulfillment.minor), (3600, 261, 500));
     assert_eq!(quote.total.minor, 4361);
@@ -78,82 +79,82 @@ fn a_session_is_priced_as_soon_as_its_address_is_known() {
 
 #[test]
 fn a_tax_that_is_not_known_is_never_zero() {
-    let mut bench = Bench::ready();
-    let edited = bench.update(Patch { address: Some(shop::address("TX")), ..Patch::default() });
-    let session = bench.answer(edited).unwrap().session;
+    let mut harness = DriverHarness::ready();
+    let edited = harness.update(Patch { address: Some(shop::address("TX")), ..Patch::default() });
+    let session = harness.answer(edited).unwrap().session;
     assert_eq!(session.state, State::Open { problem: Some(PricingProblem::TaxUnknown) });
 }
 
 #[test]
 fn an_expired_quote_is_renewed_by_an_empty_update() {
-    let mut bench = Bench::ready();
-    bench.pass(Span::minutes(16));
-    let looking = bench.ask(Command::Read);
-    assert_eq!(bench.answer(looking).unwrap().notice.unwrap().code, NoticeCode::Expired);
-    bench.update(Patch::default());
-    let paying = bench.pay("spt_first0001");
-    bench.tell_token(Ok(bench.good_facts()));
-    bench.see(succeeded(&bench));
-    assert!(bench.answer(paying).unwrap().order.is_some());
+    let mut harness = DriverHarness::ready();
+    harness.pass(Span::minutes(16));
+    let looking = harness.ask(Command::Read);
+    assert_eq!(harness.answer(looking).unwrap().notice.unwrap().code, NoticeCode::Expired);
+    harness.update(Patch::default());
+    let paying = harness.pay("spt_first0001");
+    harness.tell_token(Ok(harness.good_facts()));
+    harness.see(succeeded(&harness));
+    assert!(harness.answer(paying).unwrap().order.is_some());
 }
 
 #[test]
 fn a_session_ends_with_its_time_and_stays_ended() {
-    let mut bench = Bench::ready();
-    bench.pass(Span::hours(2));
-    let edit = bench.update(Patch::default());
-    assert_eq!(bench.answer(edit).unwrap_err(), Rejection::Ended("expired"));
-    let paying = bench.pay("spt_first0001");
-    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Ended("expired"));
+    let mut harness = DriverHarness::ready();
+    harness.pass(Span::hours(2));
+    let edit = harness.update(Patch::default());
+    assert_eq!(harness.answer(edit).unwrap_err(), Rejection::Ended("expired"));
+    let paying = harness.pay("spt_first0001");
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Ended("expired"));
 
-    let mut bench = Bench::ready();
-    bench.pass(Span::hours(2));
-    bench.wake();
-    assert_eq!(bench.session().state, State::Expired);
+    let mut harness = DriverHarness::ready();
+    harness.pass(Span::hours(2));
+    harness.wake();
+    assert_eq!(harness.session().state, State::Expired);
 }
 
 #[test]
 fn a_session_that_was_canceled_is_told_in_full_for_a_day_from_then_on() {
-    let mut bench = Bench::ready();
-    bench.pass(Span::minutes(1));
-    let canceling = bench.ask(Command::Cancel);
-    let answer = bench.answer(canceling).unwrap();
-    let canceled = bench.now;
+    let mut harness = DriverHarness::ready();
+    harness.pass(Span::minutes(1));
+    let canceling = harness.ask(Command::Cancel);
+    let answer = harness.answer(canceling).unwrap();
+    let canceled = harness.now;
     assert!(answer.session.expires > canceled + Span::minutes(30), "its time was not over");
     assert_eq!(answer.session.ended, Some(canceled));
     assert!(!answer.is_closed(canceled + Span::hours(24) - Span::seconds(1)));
     assert!(answer.is_closed(canceled + Span::hours(24)));
 
-    let mut bench = Bench::ready();
-    bench.pass(Span::hours(30));
-    bench.wake();
-    let reading = bench.ask(Command::Read);
-    let answer = bench.answer(reading).unwrap();
+    let mut harness = DriverHarness::ready();
+    harness.pass(Span::hours(30));
+    harness.wake();
+    let reading = harness.ask(Command::Read);
+    let answer = harness.answer(reading).unwrap();
     assert_eq!(answer.session.state, State::Expired);
     assert!(answer.is_closed(answer.session.expires + Span::hours(24)), "whenever somebody noticed");
 }
 
 #[test]
 fn made_up_items_and_unknown_options_are_told_apart() {
-    let mut bench = Bench::new();
+    let mut harness = DriverHarness::new();
     let created =
-        bench.ask(Command::Create(Patch { cart: Some(shop::cart("teapot", 1)), ..Patch::default() }));
+        harness.ask(Command::Create(Patch { cart: Some(shop::cart("teapot", 1)), ..Patch::default() }));
     assert!(
-        matches!(bench.answer(created).unwrap_err(), Rejection::UnknownItem(item) if item.as_str() == "teapot")
+        matches!(harness.answer(created).unwrap_err(), Rejection::UnknownItem(item) if item.as_str() == "teapot")
     );
 
-    let mut bench = Bench::ready();
-    let edit = bench.update(Patch { option_id: Some("rocket".parse().unwrap()), ..Patch::default() });
-    let session = bench.answer(edit).unwrap().session;
+    let mut harness = DriverHarness::ready();
+    let edit = harness.update(Patch { option_id: Some("rocket".parse().unwrap()), ..Patch::default() });
+    let session = harness.answer(edit).unwrap().session;
     assert!(matches!(session.state, State::Open { problem: Some(PricingProblem::OptionNotOffered(_)) }));
 }
 
 /// A session whose reading failed for a day.
-fn frozen() -> Bench {
-    let (mut bench, _) = Bench::charging();
-    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
-    fails_until_frozen(&mut bench, &Seen::Unread);
-    bench
+fn frozen() -> DriverHarness {
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(Observation::Inconclusive(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }));
+    fails_until_frozen(&mut harness, &Observation::ReadFailed);
+    harness
 }
 
 fn charged_by(intent: &str) -> Command {

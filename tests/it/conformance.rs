@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::client::{Client, Speaks};
 use crate::support::node;
 use crate::support::samples::Sample;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 const PACKAGE: &str = "node_modules/@modelcontextprotocol/conformance";
 const REVISIONS: [&str; 2] = ["2026-07-28", "2025-11-25"];
@@ -30,7 +30,7 @@ type Run = BTreeMap<String, Checks>;
 async fn every_sample_merchant_passes_all_that_needs_no_fixtures() {
     let Some(scenarios) = REVISIONS.map(required).into_iter().collect::<Option<Vec<_>>>() else { return };
     let samples = Sample::all();
-    let world = World::of_samples(&samples);
+    let world = TestGateway::of_samples(&samples);
     let mut wrong = Vec::new();
     for sample in &samples {
         let url = world.url(&sample.endpoint());
@@ -50,7 +50,7 @@ async fn every_sample_merchant_passes_all_that_needs_no_fixtures() {
                 "{} in {revision}: {scenarios} scenarios, {passed} of {checks} checks passed",
                 sample.id()
             );
-            let found = judge(&run, required, &baseline(revision, BASELINE));
+            let found = deviations(&run, required, &baseline(revision, BASELINE));
             wrong.extend(found.into_iter().map(|what| format!("{} in {revision}: {what}", sample.id())));
         }
     }
@@ -140,7 +140,7 @@ fn baseline(revision: &str, text: &str) -> BTreeSet<String> {
 }
 
 /// What is not as it should be with a run.
-fn judge(run: &Run, required: &BTreeSet<String>, known: &BTreeSet<String>) -> Vec<String> {
+fn deviations(run: &Run, required: &BTreeSet<String>, known: &BTreeSet<String>) -> Vec<String> {
     let missing = required.iter().filter(|scenario| !run.contains_key(*scenario));
     let mut wrong: Vec<String> = missing.map(|scenario| format!("{scenario} did not run")).collect();
     let mut failed = BTreeSet::new();
@@ -180,7 +180,7 @@ fn the_judge_notices_every_kind_of_surprise() {
                 2025-11-25 pong:good # it needs a tool\n2026-07-28 ping:doubtful # it needs a tool\n";
     let required = ["ping", "tools-list"].map(str::to_owned).into();
     assert_eq!(
-        judge(&run, &required, &baseline("2025-11-25", text)),
+        deviations(&run, &required, &baseline("2025-11-25", text)),
         [
             "tools-list did not run",
             "empty checked nothing",

@@ -4,14 +4,14 @@ use merchant_gateway::emulator::{HoldPoint, KeySeed};
 use serde_json::json;
 
 use crate::support::client::{Speaks, total};
-use crate::support::world::{SHOP_KEY, World};
+use crate::support::test_gateway::{SHOP_KEY, TestGateway};
 
 /// Another key of the other shop's account.
 const MIXED_UP: &str = "sk_test_canaryMixedUp";
 
 /// The process dies while Stripe has the request, before or after the money has moved; nobody asks again.
 async fn killed_at(point: HoldPoint) {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -53,7 +53,7 @@ async fn killed_after_stripe_acted_the_restarted_gateway_finds_the_one_charge() 
 
 #[tokio::test]
 async fn a_term_signal_finishes_what_is_open_and_exits_well() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     assert_eq!(world.terminate(), Some(0));
@@ -65,7 +65,7 @@ async fn a_term_signal_finishes_what_is_open_and_exits_well() {
 
 #[tokio::test]
 async fn a_payment_under_way_is_finished_and_answered_after_a_term_signal() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -87,7 +87,7 @@ async fn a_payment_under_way_is_finished_and_answered_after_a_term_signal() {
 
 #[tokio::test]
 async fn two_processes_never_share_one_database() {
-    let world = World::start();
+    let world = TestGateway::start();
     let second = world.command("serve").output().unwrap();
     assert!(!second.status.success());
     let said = String::from_utf8_lossy(&second.stderr);
@@ -96,7 +96,7 @@ async fn two_processes_never_share_one_database() {
 
 #[tokio::test]
 async fn a_key_of_another_account_never_decides_what_became_of_a_payment() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Legacy);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -134,7 +134,7 @@ async fn a_key_of_another_account_never_decides_what_became_of_a_payment() {
 
 #[tokio::test]
 async fn a_token_that_is_revoked_at_the_last_moment_is_told_and_never_logged() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));

@@ -211,8 +211,8 @@ fn every_message_that_asks_for_an_operator_is_explained_to_operators() {
     let loud: BTreeSet<&str> =
         events.iter().filter(|event| event.level == "error").map(Logged::name).collect();
     assert!(loud.len() > 30, "{loud:?}");
-    let unexplained: Vec<&&str> = loud.difference(&named).collect();
-    assert!(unexplained.is_empty(), "explained nowhere: {unexplained:?}");
+    let unmatched_payments: Vec<&&str> = loud.difference(&named).collect();
+    assert!(unmatched_payments.is_empty(), "explained nowhere: {unmatched_payments:?}");
     let told = lines_explained(
         "a\n\n| line | b |\n| --- | --- |\n| `a`, `b` | `c` |\n\n| d | e |\n| - | - |\n| `f` | g |",
     );
@@ -221,9 +221,9 @@ fn every_message_that_asks_for_an_operator_is_explained_to_operators() {
 
 #[test]
 fn the_reader_of_documents_notices_every_kind_of_wrong_name() {
-    let text = "`Driver::on` (`x`) `src/nowhere.rs`. `src/domain/checkout/driver/mod.rs`: `Driver::on`, `look`,\n\
+    let text = "`Driver::on` (`x`) `src/nowhere.rs`. `src/domain/checkout/driver/mod.rs`: `Driver::on`, `reply`,\n\
                 `look_away` and `Driver::look`; then `Driver::pump` (`gone`), not `this`. `Driver::jump`, `session`.\n\
-                `src/domain/checkout/driver/exchange.rs`: `Input::Saw`, `Output::Saw`, `outcome`, `Input`, `wildcard`.\n\
+                `src/domain/checkout/driver/exchange.rs`: `Input::AttemptObserved`, `Output::Saw`, `outcome`, `Input`, `wildcard`.\n\
                 `src/domain/checkout/session.rs`: `State::Frozen` and `State::frozen`, in `src/domain/`.\n";
     assert_eq!(
         wrong_names(text),

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::support::client::{Client, Speaks, payment, session_name, total};
 use crate::support::operator::Operator;
 use crate::support::receiver::{Does, OrderReceiver};
-use crate::support::world::{SHOP, WEBHOOK_SECRET, World, usual_shops};
+use crate::support::test_gateway::{SHOP, TestGateway, WEBHOOK_SECRET, usual_shops};
 
 const WEBHOOK_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__WEBHOOK_SECRET";
 
@@ -28,8 +28,8 @@ fn ids_in(text: &str) -> BTreeSet<String> {
 }
 
 /// A world whose usual shop has other limits.
-fn limited(limits: &str) -> World {
-    World::with_files(|tenants| {
+fn limited(limits: &str) -> TestGateway {
+    TestGateway::with_files(|tenants| {
         let file = tenants.join("harbor-coffee.toml");
         let text = fs::read_to_string(&file).unwrap();
         let at = text.find("[limits]").expect("the sample has limits");
@@ -44,7 +44,7 @@ async fn nothing_in_logs_at_stripe_in_order_events_or_in_the_admin_api_opens_a_c
     let mut shops = usual_shops();
     let webhook = format!("\n[webhook]\nurl = \"{}\"\nsecret = \"env:{WEBHOOK_VARIABLE}\"\n", receiver.url());
     shops[0].file.push_str(&webhook);
-    let mut world = World::closed(shops);
+    let mut world = TestGateway::closed(shops);
     world
         .settings
         .extend([(WEBHOOK_VARIABLE, WEBHOOK_SECRET), ("GATEWAY__ORDER_EVENTS__ALLOW_LOOPBACK", "true")]);
@@ -86,7 +86,7 @@ async fn nothing_in_logs_at_stripe_in_order_events_or_in_the_admin_api_opens_a_c
 
 #[tokio::test]
 async fn a_wrong_mac_is_answered_as_a_session_that_does_not_exist() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let held = sheet["id"].as_str().unwrap();
@@ -226,7 +226,7 @@ async fn a_payment_that_is_repeated_too_often_is_called_in_progress_and_never_re
 
 #[tokio::test]
 async fn the_name_and_mail_of_the_payment_sheet_are_believed() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let said = json!({ "name": "Somebody Else", "email": "else@example.com", "phone_number": "+1 555 0100" });

@@ -20,7 +20,7 @@ use crate::store::values::{NOW, charging, create, tenant};
 use crate::support::client::Speaks;
 use crate::support::orders::{ORDERS, Order};
 use crate::support::samples::Sample;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 /// How many carts nobody has paid, and whose time was over while nothing ran.
 const CARTS: i64 = 50_000;
@@ -64,7 +64,7 @@ async fn due_carts(folder: &Path, owner: &str) -> i64 {
 }
 
 /// A purchase at a shop, and how long its payment took.
-async fn purchase(world: &World, order: &Order) -> Duration {
+async fn purchase(world: &TestGateway, order: &Order) -> Duration {
     let client = world.client_of(order.merchant, Speaks::Legacy);
     let made = client.works("create_checkout", order.arguments()).await;
     let token = world.token_at(order.merchant, "pm_card_visa", order.currency, order.total);
@@ -76,7 +76,7 @@ async fn purchase(world: &World, order: &Order) -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_thousand_overdue_carts_of_one_merchant_keep_nobody_at_another_waiting() {
-    let mut world = World::of_samples(&Sample::all());
+    let mut world = TestGateway::of_samples(&Sample::all());
     let [other, crowded, _] = &ORDERS;
     let alone = purchase(&world, other).await;
     world.client_of(crowded.merchant, Speaks::Legacy).works("create_checkout", crowded.arguments()).await;

@@ -7,7 +7,7 @@ use merchant_gateway::emulator::{Exchange, Fault, FaultPlan, RequestKind};
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, Speaks, total};
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 const CHARGE: RequestKind = RequestKind::CreateIntent;
 
@@ -16,7 +16,7 @@ const IMPATIENT: [(&str, &str); 1] = [("GATEWAY__STRIPE__REQUEST_TIMEOUT_SECONDS
 
 /// A shopper about to pay in a world in which something will go wrong.
 struct Purchase {
-    world: World,
+    world: TestGateway,
     client: Client,
     sheet: Value,
     token: String,
@@ -24,10 +24,10 @@ struct Purchase {
 
 impl Purchase {
     async fn begin(plan: FaultPlan) -> Self {
-        Self::begin_in(World::start(), plan, "pm_card_visa").await
+        Self::begin_in(TestGateway::start(), plan, "pm_card_visa").await
     }
 
-    async fn begin_in(world: World, plan: FaultPlan, card: &str) -> Self {
+    async fn begin_in(world: TestGateway, plan: FaultPlan, card: &str) -> Self {
         let client = world.client(Speaks::Modern);
         let sheet = client.ready_checkout().await;
         let token = world.token(card, total(&sheet));
@@ -153,7 +153,7 @@ async fn an_answer_later_than_the_deadline_is_asked_for_again() {
         Fault::SlowDrip { millis: 2000 },
     ] {
         let plan = FaultPlan::none().next(CHARGE, fault, 1);
-        let purchase = Purchase::begin_in(World::with_settings(&IMPATIENT), plan, "pm_card_visa").await;
+        let purchase = Purchase::begin_in(TestGateway::with_settings(&IMPATIENT), plan, "pm_card_visa").await;
         let told = purchase.pay().await;
         purchase.paid_once(&told);
         assert_eq!(purchase.hit(fault), 1);
@@ -190,7 +190,7 @@ async fn a_decline_whose_answer_is_lost_is_told_as_that_decline() {
         ("pm_card_authenticationRequired", "requires_3ds"),
     ] {
         let plan = FaultPlan::none().next(CHARGE, Fault::DropAfter, 1).next(CHARGE, Fault::Truncate, 1);
-        let purchase = Purchase::begin_in(World::start(), plan, card).await;
+        let purchase = Purchase::begin_in(TestGateway::start(), plan, card).await;
         let told = purchase.pay().await;
         assert_eq!(told["status"], "ready_for_payment", "{told}");
         assert_eq!(told["messages"][0]["code"], code, "{told}");
@@ -209,7 +209,7 @@ async fn a_decline_behind_a_500_is_found_canceled_and_told() {
         .next(RequestKind::ListIntents, Fault::Truncate, 1)
         .next(RequestKind::CancelIntent, Fault::DropAfter, 1)
         .next(RequestKind::ReadIntent, Fault::ErrorBefore { should_retry: None }, 1);
-    let purchase = Purchase::begin_in(World::start(), lost, "pm_card_chargeDeclined").await;
+    let purchase = Purchase::begin_in(TestGateway::start(), lost, "pm_card_chargeDeclined").await;
     let told = purchase.pay().await;
     assert_eq!(told["status"], "ready_for_payment", "{told}");
     assert_eq!(told["messages"][0]["code"], "payment_declined", "{told}");
@@ -230,7 +230,7 @@ async fn a_token_that_cannot_be_read_costs_nothing_and_pays_later() {
 
 #[tokio::test]
 async fn an_account_that_cannot_be_read_at_first_is_asked_for_until_it_is_known() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.terminate();
     let plan = FaultPlan::none().next(RequestKind::ReadAccount, Fault::Truncate, 2);
     world.emulator.set_faults(plan);
@@ -244,7 +244,7 @@ async fn an_account_that_cannot_be_read_at_first_is_asked_for_until_it_is_known(
 #[tokio::test]
 async fn on_a_bad_day_every_shopper_is_charged_once_and_told() {
     const SHOPPERS: usize = 24;
-    let world = World::start();
+    let world = TestGateway::start();
     world.emulator.set_faults(FaultPlan::bad_day(4));
     let shopping = (0..SHOPPERS).map(async |_| {
         let client = world.client(Speaks::Modern);

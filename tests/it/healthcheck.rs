@@ -2,15 +2,15 @@
 
 use std::process::Output;
 
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
-fn healthcheck(world: &World, listen: &str) -> Output {
+fn healthcheck(world: &TestGateway, listen: &str) -> Output {
     world.command("healthcheck").args(["--set", &format!("admin.listen={listen}")]).output().unwrap()
 }
 
 #[test]
 fn a_running_gateway_is_ready_and_a_dead_one_is_not() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let address = world.admin_address();
     let well = healthcheck(&world, &address);
     assert!(well.status.success(), "{}", String::from_utf8_lossy(&well.stderr));
@@ -27,7 +27,7 @@ fn a_running_gateway_is_ready_and_a_dead_one_is_not() {
 
 #[tokio::test]
 async fn the_probes_need_no_token_and_tell_nothing_of_merchants_that_are_served() {
-    let world = World::start();
+    let world = TestGateway::start();
     let http = world.client(crate::support::client::Speaks::Modern).http;
     let base = format!("http://{}", world.admin_address());
     for (path, status, text) in [("/livez", 200, "alive\n"), ("/readyz", 200, "ready\n")] {
@@ -63,7 +63,7 @@ async fn the_probes_need_no_token_and_tell_nothing_of_merchants_that_are_served(
 
 #[tokio::test]
 async fn a_gateway_without_a_merchant_that_can_be_served_does_not_start() {
-    let world = World::closed(Vec::new());
+    let world = TestGateway::closed(Vec::new());
     let started = world.command("serve").output().unwrap();
     let said = String::from_utf8_lossy(&started.stderr);
     assert_eq!(started.status.code(), Some(1), "{said}");
@@ -82,7 +82,7 @@ async fn a_gateway_without_a_merchant_that_can_be_served_does_not_start() {
 
 #[tokio::test]
 async fn merchants_that_are_left_out_are_named_and_fail_the_probe_where_all_are_required() {
-    let mut world = World::closed(crate::support::world::usual_shops());
+    let mut world = TestGateway::closed(crate::support::test_gateway::usual_shops());
     std::fs::write(world.folder.path().join("tenants/kiln-works.toml"), "name = ").unwrap();
     for (required, well) in [("false", true), ("true", false)] {
         world.settings = vec![("GATEWAY__TENANTS__REQUIRE_ALL", required)];

@@ -16,13 +16,13 @@ use crate::accounts::logged;
 use crate::support::chance::Chance;
 use crate::support::client::{Client, Speaks, payment, session_name, total};
 use crate::support::operator::Operator;
-use crate::support::world::{SHOP, SHOP_ACCOUNT, World};
+use crate::support::test_gateway::{SHOP, SHOP_ACCOUNT, TestGateway};
 
 /// Where links of merchants begin in these worlds, as configured.
 const LINKS: &str = "https://links.example";
 
 /// A page as a browser gets it.
-struct Seen {
+struct Observation {
     status: u16,
     location: Option<String>,
     /// The Content-Security-Policy; empty where there is none.
@@ -30,7 +30,7 @@ struct Seen {
     html: String,
 }
 
-impl Seen {
+impl Observation {
     /// The sources of one of the policy's rules.
     fn sources(&self, rule: &str) -> Option<&str> {
         self.policy.split("; ").find_map(|stated| stated.strip_prefix(rule)?.strip_prefix(' '))
@@ -53,13 +53,13 @@ impl Seen {
 
 /// A shopper with a browser that follows no redirection by itself.
 struct Browser<'a> {
-    world: &'a World,
+    world: &'a TestGateway,
     http: reqwest::Client,
 }
 
 impl<'a> Browser<'a> {
     #[expect(clippy::disallowed_methods, reason = "a test's own client")]
-    fn of(world: &'a World) -> Self {
+    fn of(world: &'a TestGateway) -> Self {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         Self { world, http: http.build().unwrap() }
     }
@@ -70,7 +70,7 @@ impl<'a> Browser<'a> {
         self.world.url(path)
     }
 
-    async fn seen(&self, request: reqwest::RequestBuilder) -> Seen {
+    async fn seen(&self, request: reqwest::RequestBuilder) -> Observation {
         let answer = request.send().await.unwrap();
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (status, location) = (answer.status().as_u16(), header("location"));
@@ -83,17 +83,17 @@ impl<'a> Browser<'a> {
             assert_eq!(header("x-robots-tag").as_deref(), Some("noindex"));
         }
         let html = answer.text().await.unwrap();
-        let seen = Seen { status, location, policy, html };
+        let seen = Observation { status, location, policy, html };
         seen.script();
         seen
     }
 
-    async fn get(&self, link: &str) -> Seen {
+    async fn get(&self, link: &str) -> Observation {
         self.seen(self.http.get(self.here(link))).await
     }
 
     /// Posts one of a page's forms.
-    async fn post(&self, link: &str, form: &str, fields: &str) -> Seen {
+    async fn post(&self, link: &str, form: &str, fields: &str) -> Observation {
         let (path, query) = link.split_once('?').unwrap();
         let url = format!("{}?{query}", self.here(&format!("{path}/{form}")));
         let form = "application/x-www-form-urlencoded";
@@ -135,21 +135,21 @@ async fn ready(client: &Client) -> (Value, String) {
     (sheet, started["checkout_url"].as_str().expect("a page").to_owned())
 }
 
-fn pays(world: &World, page: &str, card: &str) -> String {
+fn pays(world: &TestGateway, page: &str, card: &str) -> String {
     match world.emulator.pay_hosted(page, card).unwrap() {
         HostedOutcome::Completed { success_url } => success_url,
         other @ (HostedOutcome::Declined { .. } | HostedOutcome::NeedsAuthentication) => panic!("{other:?}"),
     }
 }
 
-fn page_status(world: &World) -> Vec<String> {
+fn page_status(world: &TestGateway) -> Vec<String> {
     let pages = world.emulator.checkout_sessions(SHOP_ACCOUNT);
     pages.iter().map(|page| page["status"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
 async fn a_purchase_without_a_widget_goes_from_a_tools_text_to_the_receipt() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let items = json!([{ "id": "huila-washed-250-beans", "quantity": 2 }]);
     let shown = client.call("checkout_session", json!({ "checkout_session": { "items": items } })).await;
@@ -197,7 +197,7 @@ async fn a_purchase_without_a_widget_goes_from_a_tools_text_to_the_receipt() {
 
 #[tokio::test]
 async fn a_made_up_token_closes_no_page() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (sheet, link) = ready(&client).await;
     let page = browser.opens_page(&link, 1).await;
@@ -209,7 +209,7 @@ async fn a_made_up_token_closes_no_page() {
 
 #[tokio::test]
 async fn an_open_page_is_closed_before_the_sheet_pays() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (sheet, link) = ready(&client).await;
     let page = browser.opens_page(&link, 1).await;
@@ -223,7 +223,7 @@ async fn an_open_page_is_closed_before_the_sheet_pays() {
 
 #[tokio::test]
 async fn a_page_that_is_paid_is_the_order_whatever_the_sheet_brings() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (sheet, link) = ready(&client).await;
     let page = browser.opens_page(&link, 1).await;
@@ -238,7 +238,7 @@ async fn a_page_that_is_paid_is_the_order_whatever_the_sheet_brings() {
 
 #[tokio::test]
 async fn an_edit_or_a_cancel_closes_the_page_first() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (sheet, link) = ready(&client).await;
     browser.opens_page(&link, 1).await;
@@ -257,7 +257,7 @@ async fn an_edit_or_a_cancel_closes_the_page_first() {
 
 #[tokio::test]
 async fn paid_while_the_gateway_was_dead_it_is_found_by_reading() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let (sheet, link) = ready(&client).await;
     let page = Browser::of(&world).opens_page(&link, 1).await;
@@ -274,7 +274,7 @@ async fn paid_while_the_gateway_was_dead_it_is_found_by_reading() {
 
 #[tokio::test]
 async fn a_page_whose_opening_was_not_heard_of_is_asked_for_again_under_its_key() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (_, link) = ready(&client).await;
     let plan = FaultPlan::none()
@@ -290,7 +290,7 @@ async fn a_page_whose_opening_was_not_heard_of_is_asked_for_again_under_its_key(
 
 #[tokio::test]
 async fn a_page_that_could_not_be_opened_is_one_line_and_no_declined_payment() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (sheet, link) = ready(&client).await;
     let fails = Fault::ErrorBefore { should_retry: Some(false) };
@@ -309,7 +309,7 @@ async fn a_page_that_could_not_be_opened_is_one_line_and_no_declined_payment() {
     let name = session_name(&sheet["id"]);
     let (_, told) = Operator::of(&world).get(&format!("sessions/{name}?tenant={SHOP}")).await;
     let ended = told["timeline"].as_array().unwrap().iter().find(|entry| entry["event"] == "attempt_ended");
-    assert_eq!(ended.unwrap()["end"], "not_opened", "{told}");
+    assert_eq!(ended.unwrap()["end"], "not_created", "{told}");
     assert!(!told.to_string().contains("declined"), "{told}");
 }
 
@@ -326,7 +326,7 @@ async fn a_shop_that_takes_no_tokens_says_so_and_one_that_opens_no_page_too() {
         "items": [{ "id": "bowl", "quantity": 1 }],
         "fulfillment_address": crate::support::client::california(),
     });
-    let world = World::with_files(file("hosted"));
+    let world = TestGateway::with_files(file("hosted"));
     let client = world.client_of("kiln-works", Speaks::Modern);
     let made = client.works("create_checkout", order.clone()).await;
     assert_eq!(made["payment_methods_offered"], json!(["hosted"]));
@@ -335,7 +335,7 @@ async fn a_shop_that_takes_no_tokens_says_so_and_one_that_opens_no_page_too() {
     assert!(said.contains("pay on the checkout page"), "{said}");
     drop(world);
 
-    let world = World::with_files(file("payment_sheet"));
+    let world = TestGateway::with_files(file("payment_sheet"));
     let client = world.client_of("kiln-works", Speaks::Modern);
     let made = client.works("create_checkout", order).await;
     assert_eq!(
@@ -350,7 +350,7 @@ async fn a_shop_that_takes_no_tokens_says_so_and_one_that_opens_no_page_too() {
 #[tokio::test]
 async fn both_ways_of_paying_raced_fifty_times_end_in_one_charge_each() {
     const RACES: usize = 50;
-    let world = World::start();
+    let world = TestGateway::start();
     let mut chance = Chance::new(5);
     let (mut by_page, mut by_token) = (0, 0);
     for _ in 0..RACES {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::node;
 use crate::support::samples::Sample;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 const PROGRAM: &str = "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js";
 
@@ -50,7 +50,7 @@ impl Inspector<'_> {
 
 fn in_every_era(look: impl Fn(&Inspector<'_>, &Sample) -> Option<()>) {
     let samples = Sample::all();
-    let world = World::of_samples(&samples);
+    let world = TestGateway::of_samples(&samples);
     for sample in &samples {
         for era in ["modern", "legacy"] {
             let home = TempDir::new().unwrap();

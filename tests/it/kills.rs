@@ -21,7 +21,7 @@ use crate::support::orders::{ORDERS, Order};
 use crate::support::receiver::{Does, OrderReceiver};
 use crate::support::samples::Sample;
 use crate::support::stripe_process::StripeProcess;
-use crate::support::world::{Shop, WEBHOOK_SECRET, World};
+use crate::support::test_gateway::{Shop, TestGateway, WEBHOOK_SECRET};
 use reckoning::{
     Abandoned, all_are_followed, all_is_explained, disagreements, events_agree, refunds_agree,
     the_database_agrees_with_itself,
@@ -59,22 +59,22 @@ const CARDS: [&[&str]; 4] = [
 const PAGE_CARDS: [&str; 3] = ["pm_card_visa", "pm_card_visa", "pm_card_chargeDeclined"];
 
 /// How a purchase to come will be paid.
-enum Means {
+enum PaymentSource {
     /// On the sheet, with one token after the other.
     Tokens(Vec<String>),
     /// On a page at Stripe, with this card.
-    Page(&'static str),
+    StripeCheckout(&'static str),
 }
 
 /// A purchase to come, and what goes back of it: a third and then perhaps the rest, or all.
 struct Errand {
     order: &'static Order,
-    means: Means,
+    means: PaymentSource,
     back: Vec<Option<i64>>,
 }
 
 async fn errands(
-    world: &mut World,
+    world: &mut TestGateway,
     stripe: &StripeProcess,
     purchases: u64,
     chance: &mut Chance,
@@ -90,7 +90,7 @@ async fn errands(
             _ => Vec::new(),
         };
         if chance.below(3) == 0 {
-            let means = Means::Page(chance.pick::<&str>(&PAGE_CARDS));
+            let means = PaymentSource::StripeCheckout(chance.pick::<&str>(&PAGE_CARDS));
             errands.push(Errand { order, means, back });
             continue;
         }
@@ -99,7 +99,7 @@ async fn errands(
             tokens.push(stripe.mint(shop.key(), card, (order.currency, order.total)).await);
         }
         world.canaries.extend_from_slice(&tokens);
-        errands.push(Errand { order, means: Means::Tokens(tokens), back });
+        errands.push(Errand { order, means: PaymentSource::Tokens(tokens), back });
     }
     errands
 }
@@ -117,7 +117,7 @@ fn moody(seed: u64) -> OrderReceiver {
 }
 
 /// How many events were sent more than once, and how many of what was sent was refused.
-fn troubled(receiver: &OrderReceiver) -> (usize, usize) {
+fn faulty(receiver: &OrderReceiver) -> (usize, usize) {
     let mut times: BTreeMap<String, u32> = BTreeMap::new();
     let letters = receiver.received(0);
     for letter in &letters {
@@ -128,7 +128,7 @@ fn troubled(receiver: &OrderReceiver) -> (usize, usize) {
 }
 
 /// The sample shops, each told of its orders by this receiver.
-fn told_world(receiver: &OrderReceiver) -> World {
+fn told_world(receiver: &OrderReceiver) -> TestGateway {
     let mut shops: Vec<Shop> = Sample::all().iter().map(Sample::shop).collect();
     let mut settings = vec![("GATEWAY__ORDER_EVENTS__ALLOW_LOOPBACK", "true")];
     settings.extend(LIMITS);
@@ -139,13 +139,13 @@ fn told_world(receiver: &OrderReceiver) -> World {
         shop.file.push_str(&webhook);
         settings.push((variable, WEBHOOK_SECRET));
     }
-    let mut world = World::closed(shops);
+    let mut world = TestGateway::closed(shops);
     world.settings.extend(settings);
     world
 }
 
 /// Has Stripe send every shop's events to the process that lives now.
-async fn send_webhooks(world: &World, stripe: &StripeProcess) {
+async fn send_webhooks(world: &TestGateway, stripe: &StripeProcess) {
     for shop in &world.shops {
         let url = world.url(&format!("/t/{}/webhooks/stripe", shop.id));
         stripe.send_webhooks(shop, &url).await;
@@ -180,8 +180,8 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
                 let Some(Errand { order, means, back }) = next else { return bought };
                 shopper.abandon(order, CARTS).await;
                 let mut one = match means {
-                    Means::Tokens(tokens) => shopper.buy(order, &tokens).await,
-                    Means::Page(card) => shopper.buy_on_page(order, card).await,
+                    PaymentSource::Tokens(tokens) => shopper.buy(order, &tokens).await,
+                    PaymentSource::StripeCheckout(card) => shopper.buy_on_page(order, card).await,
                 };
                 if let Some(placed) = one.order.clone() {
                     for amount in back {
@@ -215,7 +215,7 @@ async fn however_often_it_is_killed_every_purchase_is_charged_once_or_not_at_all
     let gave_way = all_is_explained(&shopper, &world, &bought).await;
     refunds_agree(&world, &stripe, &bought).await;
     let events = events_agree(&world, &receiver, &bought).await;
-    let (again, unwelcome) = troubled(&receiver);
+    let (again, unwelcome) = faulty(&receiver);
     let refunded: usize = bought.iter().map(|bought| bought.refunds.len()).sum();
     let webhooks = all_are_followed(&world).await;
     let paid = bought.iter().filter(|bought| bought.order.is_some()).count();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Speaks, total};
 use crate::support::logged::{Logged, fields_of, logged, name_of};
 use crate::support::operator::Operator;
-use crate::support::world::{SHOP, World, usual_shops};
+use crate::support::test_gateway::{SHOP, TestGateway, usual_shops};
 
 /// What the gateway's default configuration logs.
 const DEFAULT_FILTER: &str = "warn,merchant_gateway=info";
@@ -51,7 +51,7 @@ async fn timeline_with(operator: &Operator<'_>, session: &str, event: &str) -> V
 
 #[tokio::test]
 async fn a_payment_that_cannot_reach_stripe_is_one_line_and_one_entry_with_address_and_cause() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.terminate();
     // Nothing listens there.
     world.settings.push(("GATEWAY__STRIPE__API_BASE", "http://127.0.0.1:1"));
@@ -105,7 +105,7 @@ async fn a_payment_that_cannot_reach_stripe_is_one_line_and_one_entry_with_addre
 
 #[tokio::test]
 async fn when_stripe_is_asked_no_more_one_line_says_where_and_why() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     world.terminate();
     world.settings.push(("GATEWAY__STRIPE__API_BASE", "http://127.0.0.1:1"));
     world.settings.push(("GATEWAY__LOG__FILTER", DEFAULT_FILTER));
@@ -128,7 +128,7 @@ async fn when_stripe_is_asked_no_more_one_line_says_where_and_why() {
 
 #[tokio::test]
 async fn a_charge_without_an_answer_is_one_line_with_its_cause_and_the_next_try() {
-    let mut world = World::closed(usual_shops());
+    let mut world = TestGateway::closed(usual_shops());
     world.settings.push(("GATEWAY__LOG__FILTER", DEFAULT_FILTER));
     world.start_gateway();
     let client = world.client(Speaks::Modern);
@@ -167,7 +167,7 @@ async fn a_charge_without_an_answer_is_one_line_with_its_cause_and_the_next_try(
 
 #[tokio::test]
 async fn every_line_of_a_purchase_is_json_with_a_name_and_in_words_and_none_is_a_librarys() {
-    let mut world = World::closed(usual_shops());
+    let mut world = TestGateway::closed(usual_shops());
     world.settings.push(("GATEWAY__LOG__FILTER", DEFAULT_FILTER));
     world.start_gateway();
     let client = world.client(Speaks::Legacy);
@@ -232,7 +232,7 @@ async fn every_line_of_a_purchase_is_json_with_a_name_and_in_words_and_none_is_a
 
 #[tokio::test]
 async fn a_call_that_is_wrong_is_told_with_its_tool_and_what_is_wrong_and_nothing_of_what_was_sent() {
-    let mut world = World::closed(usual_shops());
+    let mut world = TestGateway::closed(usual_shops());
     world.settings.push(("GATEWAY__LOG__FILTER", DEFAULT_FILTER));
     world.start_gateway();
     let client = world.client(Speaks::Modern);
@@ -270,7 +270,7 @@ async fn a_call_that_is_wrong_is_told_with_its_tool_and_what_is_wrong_and_nothin
 
 #[test]
 fn a_start_that_fails_tells_it_as_a_line_of_the_log() {
-    let world = World::closed(usual_shops());
+    let world = TestGateway::closed(usual_shops());
     let bad = [
         ("GATEWAY__STORE__URL", "nothing"),
         ("GATEWAY_MASTER_KEY", ""),
@@ -353,13 +353,13 @@ fn every_field_has_one_name_and_the_rules_explain_it() {
     assert_eq!(explained.len(), names.len(), "one line for each: {names:?}");
     let events = logged();
     let used: BTreeSet<String> = events.iter().flat_map(Logged::fields).collect();
-    let unexplained: Vec<String> = events
+    let unmatched_payments: Vec<String> = events
         .iter()
         .flat_map(|event| event.fields().into_iter().map(move |field| (field, event)))
         .filter(|(field, _)| !explained.contains(field))
         .map(|(field, event)| format!("{field} of {} in {}", event.name(), event.at))
         .collect();
-    assert!(unexplained.is_empty(), "no line explains:\n{}", unexplained.join("\n"));
+    assert!(unmatched_payments.is_empty(), "no line explains:\n{}", unmatched_payments.join("\n"));
     let unused: Vec<&String> = explained.difference(&used).collect();
     assert!(unused.is_empty(), "no event has: {unused:?}");
     assert_eq!(

@@ -9,7 +9,7 @@ use crate::support::by_hand;
 use crate::support::client::{Client, Speaks, california, total};
 use crate::support::operator::Operator;
 use crate::support::python;
-use crate::support::world::{ADMIN_TOKEN, OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, World};
+use crate::support::test_gateway::{ADMIN_TOKEN, OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, TestGateway};
 
 /// An order that was just paid: its id, its page's path, and what it came to.
 struct Bought {
@@ -20,7 +20,7 @@ struct Bought {
     total: i64,
 }
 
-async fn buy(world: &World) -> Bought {
+async fn buy(world: &TestGateway) -> Bought {
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let total = total(&sheet);
@@ -53,13 +53,13 @@ impl Bought {
         shown
     }
 
-    async fn page(&self, world: &World, client: &Client) -> String {
+    async fn page(&self, world: &TestGateway, client: &Client) -> String {
         client.http.get(world.url(&self.page)).send().await.unwrap().text().await.unwrap()
     }
 }
 
 /// How much went back at Stripe.
-fn gone_back(world: &World) -> Vec<i64> {
+fn gone_back(world: &TestGateway) -> Vec<i64> {
     let refunds = world.emulator.refunds(SHOP_ACCOUNT);
     let stands = |refund: &&Value| refund["status"] != "failed";
     refunds.iter().filter(stands).map(|refund| refund["amount"].as_i64().unwrap()).collect()
@@ -67,7 +67,7 @@ fn gone_back(world: &World) -> Vec<i64> {
 
 #[tokio::test]
 async fn orders_are_numbered_and_found_by_number_and_page() {
-    let world = World::start();
+    let world = TestGateway::start();
     let mut bought = Vec::new();
     for _ in 0..3 {
         bought.push(buy(&world).await);
@@ -102,7 +102,7 @@ async fn orders_are_numbered_and_found_by_number_and_page() {
 
 #[tokio::test]
 async fn money_goes_back_in_parts_once_each_and_never_more_than_was_paid() {
-    let world = World::start();
+    let world = TestGateway::start();
     let bought = buy(&world).await;
     let operator = Operator::of(&world);
     let part = json!({ "amount": 1000, "reason": "requested_by_customer" });
@@ -152,7 +152,7 @@ async fn money_goes_back_in_parts_once_each_and_never_more_than_was_paid() {
 
 #[tokio::test]
 async fn a_refund_that_cannot_be_asked_for_is_told_what_to_send() {
-    let world = World::start();
+    let world = TestGateway::start();
     let bought = buy(&world).await;
     let operator = Operator::of(&world);
     let (status, nameless) = operator.post(&bought.path("/refunds"), json!({})).await;
@@ -213,7 +213,7 @@ async fn a_refund_that_cannot_be_asked_for_is_told_what_to_send() {
 
 #[tokio::test]
 async fn no_route_takes_a_query_parameter_that_it_does_not_know() {
-    let world = World::start();
+    let world = TestGateway::start();
     let operator = Operator::of(&world);
     for path in [
         "orders",
@@ -255,7 +255,7 @@ async fn no_route_takes_a_query_parameter_that_it_does_not_know() {
 
 #[tokio::test]
 async fn a_refund_that_stripe_refuses_is_told_and_counts_for_nothing() {
-    let world = World::start();
+    let world = TestGateway::start();
     let bought = buy(&world).await;
     let operator = Operator::of(&world);
     let payment = bought.shown(&operator).await["payment_intent"].as_str().unwrap().to_owned();
@@ -269,7 +269,7 @@ async fn a_refund_that_stripe_refuses_is_told_and_counts_for_nothing() {
 
 #[tokio::test]
 async fn after_a_refused_refund_what_went_back_by_other_hands_is_found() {
-    let world = World::start();
+    let world = TestGateway::start();
     let bought = buy(&world).await;
     let operator = Operator::of(&world);
     let payment = bought.shown(&operator).await["payment_intent"].as_str().unwrap().to_owned();
@@ -290,7 +290,7 @@ async fn after_a_refused_refund_what_went_back_by_other_hands_is_found() {
 
 #[tokio::test]
 async fn a_shopper_and_the_model_hear_what_went_back() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -313,7 +313,7 @@ async fn a_shopper_and_the_model_hear_what_went_back() {
 
 #[tokio::test]
 async fn a_refund_whose_answer_is_lost_is_asked_for_again_under_its_key() {
-    let world = World::start();
+    let world = TestGateway::start();
     let bought = buy(&world).await;
     let operator = Operator::of(&world);
     let plan = FaultPlan::none()
@@ -336,7 +336,7 @@ async fn a_refund_whose_answer_is_lost_is_asked_for_again_under_its_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_that_was_under_way_when_the_process_died_is_made_once() {
     for fault in [Fault::DropBefore, Fault::DropAfter] {
-        let mut world = World::start();
+        let mut world = TestGateway::start();
         let bought = buy(&world).await;
         world.emulator.set_faults(FaultPlan::none().next(RequestKind::CreateRefund, fault, 1000));
         let asking = {
@@ -358,7 +358,7 @@ async fn a_refund_that_was_under_way_when_the_process_died_is_made_once() {
 
 #[tokio::test]
 async fn stripes_own_package_reads_back_the_pages_and_refunds_that_were_made() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let items = json!([{ "id": "huila-washed-250-beans", "quantity": 2 }]);
     let wanted = json!({ "items": items, "fulfillment_address": california() });
@@ -410,7 +410,7 @@ async fn stripes_own_package_reads_back_the_pages_and_refunds_that_were_made() {
 
 #[tokio::test]
 async fn a_buyer_is_erased_on_demand_once_and_the_order_stays() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let bought = buy(&world).await;
     let operator = Operator::of(&world);

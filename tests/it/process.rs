@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::client::{Client, Speaks, total};
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 /// An address that was free a moment ago, for a listener that no log tells of.
 fn free_address() -> &'static str {
@@ -27,7 +27,7 @@ async fn probe(client: &Client, admin: &str, path: &str) -> (u16, String) {
 }
 
 /// Buys, as soon as the shop knows its account.
-async fn buys(world: &World) -> Value {
+async fn buys(world: &TestGateway) -> Value {
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));

@@ -4,21 +4,21 @@
 
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::attempt::{
-    AttemptEnd, IntentSeen, IntentStatus, Means, Seen, Unknown,
+    AttemptEnd, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus, PaymentSource,
 };
 use merchant_gateway::domain::checkout::command::{Patch, Payment};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::event::Event;
-use merchant_gateway::domain::checkout::hint::Hint;
-use merchant_gateway::domain::checkout::hosted::{Closing, PageSeen, PageStatus};
+use merchant_gateway::domain::checkout::hosted::{CloseReason, StripeCheckoutSnapshot, StripeCheckoutStatus};
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::session::{MAX_ATTEMPTS, Session, State};
 use merchant_gateway::domain::checkout::snapshot::AttemptMove;
 use merchant_gateway::domain::checkout::step::{Context, Moment, begin, step};
 use merchant_gateway::domain::checkout::token::TokenFacts;
 use merchant_gateway::domain::ids::{AttemptNumber, Revision, SessionId};
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::stripe_event::Concern;
+use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -45,7 +45,7 @@ enum Wish {
 
 #[derive(Clone, Copy, Debug)]
 enum Sight {
-    Payment(IntentStatus, bool),
+    Payment(PaymentIntentStatus, bool),
     Declined,
     TokenRefused(bool),
     RequestRefused,
@@ -53,13 +53,13 @@ enum Sight {
     KeyRefused,
     Unknown { replayed: bool, cannot_repeat: bool },
     Absent,
-    Unread,
+    ReadFailed,
     Beside,
-    Page(PageStatus, bool),
+    Page(StripeCheckoutStatus, bool),
 }
 
 fn sight() -> impl Strategy<Value = Sight> {
-    use IntentStatus::{
+    use PaymentIntentStatus::{
         Canceled, Processing, RequiresAction, RequiresCapture, RequiresConfirmation, RequiresPaymentMethod,
         Succeeded,
     };
@@ -83,7 +83,7 @@ fn sight() -> impl Strategy<Value = Sight> {
         (any::<bool>(), any::<bool>())
             .prop_map(|(replayed, cannot_repeat)| Sight::Unknown { replayed, cannot_repeat }),
         Just(Sight::Absent),
-        Just(Sight::Unread),
+        Just(Sight::ReadFailed),
         Just(Sight::Beside),
         (prop::sample::select(PAGES.to_vec()), prop::bool::weighted(0.8))
             .prop_map(|(status, agrees)| Sight::Page(status, agrees)),
@@ -92,8 +92,13 @@ fn sight() -> impl Strategy<Value = Sight> {
     ]
 }
 
-const PAGES: [PageStatus; 5] =
-    [PageStatus::Open, PageStatus::Expired, PageStatus::Paid, PageStatus::Unpaid, PageStatus::Free];
+const PAGES: [StripeCheckoutStatus; 5] = [
+    StripeCheckoutStatus::Open,
+    StripeCheckoutStatus::Expired,
+    StripeCheckoutStatus::Paid,
+    StripeCheckoutStatus::Unpaid,
+    StripeCheckoutStatus::Free,
+];
 
 fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![
@@ -114,10 +119,10 @@ fn wish() -> impl Strategy<Value = Wish> {
     ]
 }
 
-fn seen(sight: Sight, session: &Session, attempt: AttemptNumber, now: Timestamp) -> Seen {
+fn seen(sight: Sight, session: &Session, attempt: AttemptNumber, now: Timestamp) -> Observation {
     let total = session.quote().map_or(Money::new(4361, shop::usd()), |quote| quote.total);
     let payment = |status, agrees: bool| {
-        Seen::Intent(IntentSeen {
+        Observation::PaymentIntent(PaymentIntentSnapshot {
             id: format!("pi_{}", attempt.0).parse().unwrap(),
             status,
             amount: if agrees { total } else { Money::new(1, total.currency) },
@@ -129,11 +134,11 @@ fn seen(sight: Sight, session: &Session, attempt: AttemptNumber, now: Timestamp)
     };
     match sight {
         Sight::Payment(status, agrees) => payment(status, agrees),
-        Sight::Page(status, agrees) => Seen::Page(PageSeen {
+        Sight::Page(status, agrees) => Observation::StripeCheckout(StripeCheckoutSnapshot {
             id: format!("cs_{}", attempt.0).parse().unwrap(),
-            url: (status == PageStatus::Open).then(|| "https://checkout.example/pay".to_owned()),
+            url: (status == StripeCheckoutStatus::Open).then(|| "https://checkout.example/pay".to_owned()),
             status,
-            intent: matches!(status, PageStatus::Paid | PageStatus::Unpaid)
+            intent: matches!(status, StripeCheckoutStatus::Paid | StripeCheckoutStatus::Unpaid)
                 .then(|| (format!("pi_{}", attempt.0).parse().unwrap(), None)),
             amount: if agrees { total } else { Money::new(1, total.currency) },
             livemode: false,
@@ -142,18 +147,22 @@ fn seen(sight: Sight, session: &Session, attempt: AttemptNumber, now: Timestamp)
             revision: Some(session.revision),
             attempt: Some(attempt),
         }),
-        Sight::Declined => Seen::Declined { intent: None, requires_3ds: false, text: "no".to_owned() },
-        Sight::TokenRefused(maybe_consumed) => Seen::TokenRefused { maybe_consumed, detail: String::new() },
-        Sight::RequestRefused => Seen::RequestRefused { detail: String::new() },
-        Sight::Conflict => Seen::IdempotencyConflict,
-        Sight::KeyRefused => Seen::KeyRefused,
-        Sight::Unknown { replayed, cannot_repeat } => {
-            Seen::Unknown(Unknown { replayed_error: replayed, cannot_repeat, ..Unknown::default() })
+        Sight::Declined => Observation::Declined { intent: None, requires_3ds: false, text: "no".to_owned() },
+        Sight::TokenRefused(maybe_consumed) => {
+            Observation::TokenRefused { maybe_consumed, detail: String::new() }
         }
-        Sight::Absent => Seen::Absent { asked: now },
-        Sight::Unread => Seen::Unread,
-        Sight::Beside => Seen::Beside {
-            seen: Box::new(Seen::Absent { asked: now }),
+        Sight::RequestRefused => Observation::RequestRefused { detail: String::new() },
+        Sight::Conflict => Observation::IdempotencyConflict,
+        Sight::KeyRefused => Observation::KeyRefused,
+        Sight::Unknown { replayed, cannot_repeat } => Observation::Inconclusive(Inconclusive {
+            replayed_error: replayed,
+            cannot_repeat,
+            ..Inconclusive::default()
+        }),
+        Sight::Absent => Observation::Absent { asked: now },
+        Sight::ReadFailed => Observation::ReadFailed,
+        Sight::Beside => Observation::Beside {
+            seen: Box::new(Observation::Absent { asked: now }),
             paid: vec!["pi_other".parse().unwrap()],
         },
     }
@@ -185,7 +194,7 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
         Wish::RepeatingEnded => Event::RepeatingEnded,
         Wish::Saw { attempt, sight } => {
             let attempt = AttemptNumber(if *attempt == 6 { session.attempts } else { *attempt });
-            Event::Saw { attempt, seen: seen(*sight, session, attempt, now) }
+            Event::AttemptObserved { attempt, seen: seen(*sight, session, attempt, now) }
         }
         Wish::Decide { charged, sight } => {
             let attempt = AttemptNumber(session.attempts);
@@ -199,19 +208,19 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
         }
         Wish::OpenPage { stale } => {
             let revision = if *stale { Revision(session.revision.0 + 1) } else { session.revision };
-            Event::PageWanted { revision: Some(revision) }
+            Event::StripeCheckoutRequested { revision: Some(revision) }
         }
         Wish::ClosePage { gives_up } => {
-            Event::PageUnwanted(if *gives_up { Closing::Cancel } else { Closing::Reopen })
+            Event::CloseRequested(if *gives_up { CloseReason::Cancel } else { CloseReason::Reopen })
         }
         Wish::Hear(payment) => {
             let payment = payment.map(|number| format!("pi_{number}").parse().unwrap());
-            Event::Heard(Hint { concern: Concern::Payment, payment })
+            Event::Notified(StripeNotification { affected: Affected::Payment, payment })
         }
         Wish::SeePayment { payment, sight } => {
             let attempt = AttemptNumber(*payment);
             let payment = format!("pi_{payment}").parse().unwrap();
-            Event::SawPayment { payment, seen: seen(*sight, session, attempt, now) }
+            Event::PaymentObserved { payment, seen: seen(*sight, session, attempt, now) }
         }
     }
 }
@@ -235,7 +244,7 @@ proptest! {
 
     #[test]
     fn whatever_happens_to_a_session_it_is_paid_once_or_not_at_all(
-        wishes in prop::collection::vec((wish(), 0..600_i64), 1..60)
+        inputs in prop::collection::vec((wish(), 0..600_i64), 1..60)
     ) {
         let view = shop::view();
         let mut now = Timestamp::from_seconds(1_800_000_000);
@@ -243,39 +252,39 @@ proptest! {
         let context = Context { view: &view, moment: moment(now, 0) };
         let mut session = begin(SessionId::from_random(1), shop::two_mugs(), &context).unwrap();
         let mut written = Written::default();
-        for (number, (wish, seconds)) in wishes.iter().enumerate() {
+        for (number, (wish, seconds)) in inputs.iter().enumerate() {
             now = now + Span::seconds(*seconds);
             let context = Context { view: &view, moment: moment(now, number as u128 + 1) };
             let happens = event(wish, &session, now);
             let paid_by = match &happens {
-                Event::Saw { seen: Seen::Intent(intent), .. }
-                | Event::Decided { seen: Seen::Intent(intent), .. }
-                    if intent.status == IntentStatus::Succeeded =>
+                Event::AttemptObserved { seen: Observation::PaymentIntent(intent), .. }
+                | Event::Decided { seen: Observation::PaymentIntent(intent), .. }
+                    if intent.status == PaymentIntentStatus::Succeeded =>
                 {
                     Some(intent.id.clone())
                 }
-                Event::Saw { seen: Seen::Page(page), .. } if page.status == PageStatus::Paid => {
+                Event::AttemptObserved { seen: Observation::StripeCheckout(page), .. } if page.status == StripeCheckoutStatus::Paid => {
                     page.intent.as_ref().map(|(intent, _)| intent.clone())
                 }
                 Event::Edited { .. }
                 | Event::LineGone(_)
                 | Event::Paid { .. }
-                | Event::PageWanted { .. }
-                | Event::PageUnwanted(_)
+                | Event::StripeCheckoutRequested { .. }
+                | Event::CloseRequested(_)
                 | Event::Canceled
                 | Event::TimeOut
                 | Event::RepeatingEnded
                 | Event::Decided { .. }
-                | Event::Saw { .. }
-                | Event::RefundWanted(_)
+                | Event::AttemptObserved { .. }
+                | Event::RefundRequested(_)
                 | Event::Fulfilled(_)
-                | Event::SawOrder(_)
-                | Event::Heard(_)
-                | Event::SawPayment { .. }
+                | Event::OrderObserved(_)
+                | Event::Notified(_)
+                | Event::PaymentObserved { .. }
                 | Event::Reconciled(_) => None,
             };
-            let told = if let Event::SawPayment { payment, seen: Seen::Intent(seen) } = &happens {
-                (seen.status == IntentStatus::Succeeded).then(|| (payment.clone(), seen.attempt))
+            let told = if let Event::PaymentObserved { payment, seen: Observation::PaymentIntent(seen) } = &happens {
+                (seen.status == PaymentIntentStatus::Succeeded).then(|| (payment.clone(), seen.attempt))
             } else {
                 None
             };
@@ -294,7 +303,7 @@ proptest! {
                     let shown = session.quote().map(|quote| quote.total);
                     prop_assert_eq!(Some(intent.charge.total), shown, "what is charged is what was shown");
                     prop_assert_eq!(intent.charge.revision, session.revision);
-                    written.pages += u32::from(matches!(intent.means, Means::Page { .. }));
+                    written.pages += u32::from(matches!(intent.means, PaymentSource::StripeCheckout { .. }));
                 }
                 Some(AttemptMove::Update { end: Some(end), .. }) => {
                     prop_assert!(written.undecided, "an attempt ends once");
@@ -314,7 +323,7 @@ proptest! {
                 let ordered = matches!(&next.state, State::Completed { intent, .. } if *intent == payment);
                 let expected = written.undecided && attempt == Some(AttemptNumber(written.started));
                 prop_assert!(flagged || ordered || expected, "a success is on the order, flagged, or awaited");
-                prop_assert!(next.unexplained.iter().all(|waiting| waiting.payment != payment));
+                prop_assert!(next.unmatched_payments.iter().all(|waiting| waiting.payment != payment));
             }
             let undecided = matches!(
                 next.state,
@@ -329,7 +338,7 @@ proptest! {
             prop_assert_eq!(completed, written.orders == 1);
             prop_assert!(written.orders <= 1 && written.succeeded == written.orders);
             let waits = !next.state.is_terminal() && !matches!(next.state, State::Frozen { .. });
-            let waits = waits || !next.unexplained.is_empty() && !matches!(next.state, State::Charging(_));
+            let waits = waits || !next.unmatched_payments.is_empty() && !matches!(next.state, State::Charging(_));
             prop_assert!(!waits || due_at(next).is_some(), "whatever waits for something is woken for it");
             session = transition.next;
         }

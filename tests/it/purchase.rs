@@ -11,12 +11,12 @@ use crate::support::client::{Speaks, session_name, total};
 use crate::support::orders::{ORDERS, Order};
 use crate::support::python;
 use crate::support::samples::Sample;
-use crate::support::world::{OTHER_SHOP, SHOP, World};
+use crate::support::test_gateway::{OTHER_SHOP, SHOP, TestGateway};
 
 /// Buys from every sample shop.
 async fn buys(speaks: Speaks) {
     let samples = Sample::all();
-    let world = World::of_samples(&samples);
+    let world = TestGateway::of_samples(&samples);
     assert_eq!(samples.iter().map(Sample::id).collect::<Vec<_>>(), ORDERS.map(|order| order.merchant));
     for (bought, order) in ORDERS.iter().enumerate() {
         buys_from(&world, order, speaks).await;
@@ -24,7 +24,7 @@ async fn buys(speaks: Speaks) {
     }
 }
 
-async fn buys_from(world: &World, order: &Order, speaks: Speaks) {
+async fn buys_from(world: &TestGateway, order: &Order, speaks: Speaks) {
     let client = world.client_of(order.merchant, speaks);
     let opened = client.open().await;
     assert!(opened["instructions"].as_str().unwrap().contains(order.name), "{opened}");
@@ -69,7 +69,7 @@ async fn a_raw_client_of_2026_07_28_buys() {
 #[tokio::test]
 async fn the_official_python_client_buys() {
     let samples = Sample::all();
-    let world = World::of_samples(&samples);
+    let world = TestGateway::of_samples(&samples);
     let stripe = world.emulator.base_url();
     for (sample, order) in samples.iter().zip(&ORDERS) {
         let url = world.url(&sample.endpoint());
@@ -89,7 +89,7 @@ async fn the_official_python_client_buys() {
 #[test]
 fn a_python_framework_for_agents_loads_every_tool_and_buys() {
     let samples = Sample::all();
-    let world = World::of_samples(&samples);
+    let world = TestGateway::of_samples(&samples);
     let shops = samples.iter().zip(&ORDERS).map(|(sample, order)| {
         json!({ "url": world.url(&sample.endpoint()), "key": sample.key(), "order": order.arguments() })
     });
@@ -106,7 +106,7 @@ fn a_python_framework_for_agents_loads_every_tool_and_buys() {
 
 #[tokio::test]
 async fn the_order_page_opens_with_its_key_only() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
@@ -133,7 +133,7 @@ async fn the_order_page_opens_with_its_key_only() {
 
 #[tokio::test]
 async fn a_decline_is_told_and_another_card_pays() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     for (card, code) in [
@@ -155,7 +155,7 @@ async fn a_decline_is_told_and_another_card_pays() {
 
 #[tokio::test]
 async fn a_repeated_payment_is_answered_byte_for_byte_and_charged_once() {
-    let world = World::start();
+    let world = TestGateway::start();
     let modern = world.client(Speaks::Modern);
     let sheet = modern.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -180,7 +180,7 @@ async fn a_repeated_payment_is_answered_byte_for_byte_and_charged_once() {
 
 #[tokio::test]
 async fn many_at_once_with_the_same_token_make_one_charge() {
-    let world = World::start();
+    let world = TestGateway::start();
     let sheet = world.client(Speaks::Modern).ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
     let clients: Vec<_> = (0..12).map(|_| world.client(Speaks::Modern)).collect();
@@ -193,7 +193,7 @@ async fn many_at_once_with_the_same_token_make_one_charge() {
 
 #[tokio::test]
 async fn readers_are_answered_while_stripe_is_slow() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -218,20 +218,20 @@ async fn readers_are_answered_while_stripe_is_slow() {
 
 #[tokio::test]
 async fn a_restricted_key_and_a_note_without_shipping_work_as_well() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client_of(OTHER_SHOP, Speaks::Modern);
     let created =
         client.works("create_checkout", json!({ "items": [{ "id": "gift-note", "quantity": 1 }] })).await;
     let sheet = &created["checkout_session"];
     assert_eq!(sheet["status"], "ready_for_payment", "nothing is sent, so no address is needed: {created}");
-    let token = world.token_of(crate::support::world::OTHER_ACCOUNT, "pm_card_visa", "usd", 300);
+    let token = world.token_of(crate::support::test_gateway::OTHER_ACCOUNT, "pm_card_visa", "usd", 300);
     let paid = client.complete(&sheet["id"], &token).await;
     assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
 }
 
 #[tokio::test]
 async fn a_payment_whose_answer_is_lost_is_repeated_until_it_is_known() {
-    let world = World::with_settings(&[("GATEWAY__STRIPE__REQUEST_TIMEOUT_SECONDS", "1")]);
+    let world = TestGateway::with_settings(&[("GATEWAY__STRIPE__REQUEST_TIMEOUT_SECONDS", "1")]);
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));

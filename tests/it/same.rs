@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Client, Speaks, california, total};
 use crate::support::operator::Operator;
-use crate::support::world::{ADMIN_TOKEN, SHOP, World};
+use crate::support::test_gateway::{ADMIN_TOKEN, SHOP, TestGateway};
 
 const LINKS: &str = "https://links.example";
 const ALLOWED: &str = "https://chatgpt.com";
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 
 /// A link of ours, at the address where this world's gateway really is.
-fn here(world: &World, link: &Value) -> String {
+fn here(world: &TestGateway, link: &Value) -> String {
     world.url(link.as_str().unwrap().strip_prefix(LINKS).unwrap())
 }
 
 /// The pages of a checkout that is paid: its own, and its order's.
-async fn pages(world: &World, client: &Client) -> [String; 2] {
+async fn pages(world: &TestGateway, client: &Client) -> [String; 2] {
     let sheet = client.ready_checkout().await;
     let started = client.works("start_hosted_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
     let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
@@ -31,7 +31,7 @@ async fn ask(client: &Client, method: Method, url: &str) -> Response {
 }
 
 /// The addresses of the admin listener that tell something.
-fn admin_addresses(world: &World) -> Vec<String> {
+fn admin_addresses(world: &TestGateway) -> Vec<String> {
     let address = world.admin_address();
     ["livez", "readyz", "admin/v1/orders", "admin/v1/flags", "admin/v1/deliveries", "admin/v1/stripe-events"]
         .map(|path| {
@@ -43,7 +43,7 @@ fn admin_addresses(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn one_slash_at_the_end_of_a_path_says_nothing() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Legacy);
     let slashed = Client::new(format!("{}/", client.url), Speaks::Legacy);
     let headers = [("content-type", "application/json"), ("mcp-protocol-version", "2025-11-25")];
@@ -70,7 +70,7 @@ async fn one_slash_at_the_end_of_a_path_says_nothing() {
 
 #[tokio::test]
 async fn head_is_answered_as_get_is_without_the_body() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let mut addresses = admin_addresses(&world);
     addresses.extend(pages(&world, &client).await);
@@ -91,7 +91,7 @@ fn told(headers: &HeaderMap) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_browsers_page_of_an_allowed_origin_may_call_and_read() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Legacy);
     let preflight = async |origin: &str, wanted: &str| {
         let request = client.http.request(Method::OPTIONS, &client.url).header("origin", origin);
@@ -130,7 +130,7 @@ const HEADERS: [(&str, &str); 2] =
 
 #[tokio::test]
 async fn a_page_of_another_origin_is_told_nothing() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Legacy);
     for origin in ["https://evil.example", "null", "https://chatgpt.com.evil.example"] {
         let request = client.http.request(Method::OPTIONS, &client.url).header("origin", origin);
@@ -153,7 +153,7 @@ async fn a_page_of_another_origin_is_told_nothing() {
 
 #[tokio::test]
 async fn blanks_line_breaks_and_international_hosts_of_arguments_are_read_as_they_are_meant() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let mut address = california();
     address["line_one"] = json!("12 Mill Lane\r\nFlat\t4\n");
@@ -180,7 +180,7 @@ async fn blanks_line_breaks_and_international_hosts_of_arguments_are_read_as_the
 
 #[tokio::test]
 async fn blank_fields_of_an_operators_body_are_absent_ones() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
@@ -199,7 +199,7 @@ async fn blank_fields_of_an_operators_body_are_absent_ones() {
 
 #[tokio::test]
 async fn an_order_is_called_by_its_number_wherever_a_shopper_reads_it() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let started = client.works("start_hosted_checkout", json!({ "checkout_session_id": sheet["id"] })).await;

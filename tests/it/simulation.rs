@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 
 use store::StoreMistakes;
-use world::{Mistakes, NO_REASON, World};
+use world::{Mistakes, NO_REASON, Simulation};
 
 /// How many histories the suite runs.
 const SEEDS: u64 = 11_500;
@@ -27,7 +27,7 @@ const RACES: u64 = 1000;
 type Counts = BTreeMap<&'static str, u64>;
 
 fn run(seed: u64, mistakes: Mistakes) -> (Result<(), String>, Counts) {
-    let mut world = World::new(seed, mistakes, false);
+    let mut world = Simulation::new(seed, mistakes, false);
     let ended = world.run();
     (ended, world.counts)
 }
@@ -159,7 +159,7 @@ fn whatever_goes_wrong_a_shopper_is_charged_once_or_not_at_all() {
 #[test]
 fn one_seed_can_be_looked_at() {
     let seed = SystemEnvironment.var("SIMULATION_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let mut world = World::new(seed, Mistakes::default(), true);
+    let mut world = Simulation::new(seed, Mistakes::default(), true);
     let ended = world.run();
     println!("{}\n{ended:?}", world.history.take().unwrap().join("\n"));
     assert_eq!(ended, Ok(()));
@@ -217,7 +217,7 @@ fn both_ways_of_paying_raced_end_in_one_charge() {
     let (mut by_page, mut by_token, mut in_peace) = (0, 0, 0);
     let mut unpaid: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in 0..RACES {
-        let mut world = World::race(seed, false);
+        let mut world = Simulation::race(seed, false);
         let ended = world.run();
         assert_eq!(ended, Ok(()), "seed {seed}");
         let count = |what| world.counts.get(what).copied().unwrap_or(0);

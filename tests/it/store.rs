@@ -20,8 +20,8 @@ use merchant_gateway::domain::checkout::session::{Session, Version};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, DueQuery, DueSession, Inbox, KeptAccount, Loaded, MemoryStore, Outbox,
-    Reconciliation, Retention, SqliteStore, Store, StoreError, TokenUse, VerifiedKey, WhichFlags,
+    AttemptRow, Commit, CommitError, DueQuery, DueSession, FlagsQuery, Inbox, KeptAccount, Loaded,
+    MemoryStore, Outbox, RestoreMarkers, Retention, SqliteStore, Store, StoreError, TokenUse, VerifiedKey,
 };
 
 use self::inbox::*;
@@ -35,7 +35,7 @@ use self::values::*;
 
 /// What was flagged, resolved or not.
 async fn raised(store: &(impl std::ops::Deref<Target = impl Store + ?Sized> + Sync)) -> Vec<Flag> {
-    store.flags(&harbor(), WhichFlags::ALL).await.unwrap().into_iter().map(|kept| kept.flag).collect()
+    store.flags(&harbor(), FlagsQuery::ALL).await.unwrap().into_iter().map(|kept| kept.flag).collect()
 }
 
 /// Runs each sentence over each store.
@@ -129,9 +129,9 @@ contract!(
 );
 
 /// All that is durable, in any form.
-trait Durable: Store + Outbox + Inbox + Reconciliation + Retention {}
+trait Durable: Store + Outbox + Inbox + RestoreMarkers + Retention {}
 
-impl<T: Store + Outbox + Inbox + Reconciliation + Retention> Durable for T {}
+impl<T: Store + Outbox + Inbox + RestoreMarkers + Retention> Durable for T {}
 
 type AnyStore = Arc<dyn Durable>;
 
@@ -350,7 +350,7 @@ async fn a_tenant_never_sees_another_tenants_rows(store: AnyStore) {
         assert!(read.session.is_none() && read.order.is_none() && read.token_use.is_none(), "{other:?}");
         assert_eq!(store.attempt(&other, &session_id(1), AttemptNumber(1)).await.unwrap(), None);
         assert_eq!(store.order(&other, &OrderId::from_random(1)).await.unwrap(), None);
-        assert_eq!(store.flags(&other, WhichFlags::ALL).await.unwrap(), []);
+        assert_eq!(store.flags(&other, FlagsQuery::ALL).await.unwrap(), []);
         assert_eq!(store.account(&other).await.unwrap(), None);
         let foreign = store.commit(change(&other, Version(2), ready(1))).await;
         assert!(matches!(foreign, Err(CommitError::Conflict)), "{foreign:?}");
@@ -440,10 +440,12 @@ async fn the_first_learned_account_stays_with_the_newest_key_that_was_verified(s
     let (first, second) = (account("acct_1First"), account("acct_2Second"));
     assert_eq!(store.account(&harbor()).await.unwrap(), None);
     for (number, answer) in [(1, &first), (2, &second), (3, &first)] {
-        let key = VerifiedKey { fingerprint: number.to_string(), proved: number == 3 };
+        let key = VerifiedKey { fingerprint: number.to_string(), verified_by_stripe: number == 3 };
         assert_eq!(store.remember_account(&harbor(), answer, &key).await.unwrap(), first);
-        let kept =
-            VerifiedKey { fingerprint: if number == 3 { "3" } else { "1" }.to_owned(), proved: number == 3 };
+        let kept = VerifiedKey {
+            fingerprint: if number == 3 { "3" } else { "1" }.to_owned(),
+            verified_by_stripe: number == 3,
+        };
         let kept = KeptAccount { account: first.clone(), key: Some(kept) };
         assert_eq!(store.account(&harbor()).await.unwrap(), Some(kept));
     }

@@ -7,7 +7,7 @@ use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, Speaks, payment, total};
-use crate::support::world::{SHOP, World};
+use crate::support::test_gateway::{SHOP, TestGateway};
 
 /// Sends a call of a tool; its status, whatever that is.
 async fn sent(client: &Client, tool: &str, arguments: Value) -> u16 {
@@ -36,7 +36,7 @@ async fn flood(client: &Client, own: &[Value], stop: &AtomicBool) -> BTreeMap<u1
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_who_floods_checkouts_of_its_own_keeps_nobody_from_beginning_looking_and_paying() {
-    let world = World::start();
+    let world = TestGateway::start();
     let url = world.url(&format!("/t/{SHOP}/mcp"));
     let stranger = Client::at("203.0.113.7", url.clone(), Speaks::Modern);
     let shopper = Client::at("198.51.100.1", url, Speaks::Modern);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use merchant_gateway::domain::checkout::attempt::{IntentSeen, IntentStatus, Seen};
+use merchant_gateway::domain::checkout::attempt::{Observation, PaymentIntentSnapshot, PaymentIntentStatus};
 use merchant_gateway::domain::checkout::driver::GatherError;
 use merchant_gateway::domain::ids::{AttemptNumber, SessionId};
 use merchant_gateway::domain::time::{Span, Timestamp};
@@ -99,7 +99,7 @@ impl Shop {
         self.emulator.mint_token(&token).unwrap()
     }
 
-    async fn look(&self, started: Timestamp, asked: Timestamp) -> Seen {
+    async fn look(&self, started: Timestamp, asked: Timestamp) -> Observation {
         self.whole(&mut self.search(1, started, asked)).await
     }
 
@@ -111,7 +111,7 @@ impl Shop {
     }
 
     /// What a search shows once it has come to its end.
-    async fn whole(&self, search: &mut Search) -> Seen {
+    async fn whole(&self, search: &mut Search) -> Observation {
         loop {
             match self.stripe.search(search).await {
                 Ok(Searched::More) => {}
@@ -127,8 +127,12 @@ fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-fn status(seen: &Seen) -> Option<IntentStatus> {
-    if let Seen::Intent(IntentSeen { status, .. }) = seen { Some(*status) } else { None }
+fn status(seen: &Observation) -> Option<PaymentIntentStatus> {
+    if let Observation::PaymentIntent(PaymentIntentSnapshot { status, .. }) = seen {
+        Some(*status)
+    } else {
+        None
+    }
 }
 
 #[tokio::test]
@@ -138,7 +142,7 @@ async fn a_payment_that_arrived_hours_late_is_found_all_the_same() {
     shop.clock.advance(Span::hours(22));
     shop.pay("pm_card_visa").await;
     let seen = shop.look(started, SystemClock.now()).await;
-    assert_eq!(status(&seen), Some(IntentStatus::Succeeded), "{seen:?}");
+    assert_eq!(status(&seen), Some(PaymentIntentStatus::Succeeded), "{seen:?}");
 }
 
 #[tokio::test]
@@ -148,26 +152,26 @@ async fn a_paid_intent_decides_before_the_declined_one_beside_it() {
     shop.pay("pm_card_chargeDeclined").await;
     shop.clock.advance(Span::seconds(5));
     let seen = shop.look(started, SystemClock.now()).await;
-    assert_eq!(status(&seen), Some(IntentStatus::RequiresPaymentMethod));
+    assert_eq!(status(&seen), Some(PaymentIntentStatus::RequiresPaymentMethod));
     shop.pay("pm_card_visa").await;
     shop.clock.advance(Span::seconds(5));
     shop.pay("pm_card_chargeDeclined").await;
     let seen = shop.look(started, SystemClock.now()).await;
-    assert_eq!(status(&seen), Some(IntentStatus::Succeeded));
+    assert_eq!(status(&seen), Some(PaymentIntentStatus::Succeeded));
 }
 
 #[tokio::test]
 async fn with_a_wrong_clock_nothing_is_known_and_nothing_is_begun() {
     for wrong in [SystemClock.now() + Span::minutes(3), SystemClock.now() - Span::minutes(3)] {
         let shop = Shop::with_clock(Arc::new(ManualClock::new(wrong)));
-        assert_eq!(shop.look(wrong, wrong).await, Seen::Unread, "finding nothing proves nothing");
+        assert_eq!(shop.look(wrong, wrong).await, Observation::ReadFailed, "finding nothing proves nothing");
         assert_eq!(shop.stripe.account_id().await, Err(AccountError::ClockDiffers));
         let token = shop.token("pm_card_visa").parse().unwrap();
         assert_eq!(shop.stripe.token_facts(&token).await.seen, Err(GatherError::ClockDiffers));
     }
     let shop = Shop::open();
     let now = SystemClock.now();
-    assert_eq!(shop.look(now, now).await, Seen::Absent { asked: now });
+    assert_eq!(shop.look(now, now).await, Observation::Absent { asked: now });
     assert!(shop.stripe.account_id().await.is_ok());
 }
 
@@ -179,18 +183,21 @@ async fn further_payments_of_a_session_are_told_beside_the_one_that_is_looked_fo
     shop.clock.advance(Span::seconds(5));
     shop.pay("pm_card_visa").await;
     let ids: Vec<String> = shop.emulator.ledger().into_iter().map(|entry| entry.payment_intent).collect();
-    let Seen::Beside { seen, paid } = shop.look(started, SystemClock.now()).await else {
+    let Observation::Beside { seen, paid } = shop.look(started, SystemClock.now()).await else {
         panic!("two are told")
     };
-    assert!(matches!(*seen, Seen::Intent(intent) if intent.id.as_str() == ids[0]), "the oldest decides");
+    assert!(
+        matches!(*seen, Observation::PaymentIntent(intent) if intent.id.as_str() == ids[0]),
+        "the oldest decides"
+    );
     assert_eq!(paid.iter().map(ToString::to_string).collect::<Vec<_>>(), ids[1..]);
 
-    let Seen::Beside { seen, paid } = shop.whole(&mut shop.search(2, started, started)).await else {
+    let Observation::Beside { seen, paid } = shop.whole(&mut shop.search(2, started, started)).await else {
         panic!("both are told")
     };
     assert_eq!(
         (*seen, paid.len()),
-        (Seen::Absent { asked: started }, 2),
+        (Observation::Absent { asked: started }, 2),
         "attempt 2 was not paid, attempt 1 was"
     );
 }
@@ -201,7 +208,7 @@ async fn a_payment_is_looked_for_until_the_last_moment_at_which_it_can_have_been
     let started = SystemClock.now();
     shop.clock.advance(Span::hours(22));
     shop.pay("pm_card_visa").await;
-    for (hours, found) in [(21, None), (22, Some(IntentStatus::Succeeded))] {
+    for (hours, found) in [(21, None), (22, Some(PaymentIntentStatus::Succeeded))] {
         let made_by = Some(started + Span::hours(hours) + Span::seconds(2));
         let sought = Sought { session: shop.session.clone(), attempt: AttemptNumber(1), started, made_by };
         let seen = shop.whole(&mut Search::new(vec![sought], started)).await;
@@ -219,7 +226,7 @@ async fn a_payment_behind_the_first_page_of_a_listing_is_found() {
         shop.pay("pm_card_chargeDeclined").await;
     }
     let seen = shop.look(started, SystemClock.now()).await;
-    assert_eq!(status(&seen), Some(IntentStatus::Succeeded), "{seen:?}");
+    assert_eq!(status(&seen), Some(PaymentIntentStatus::Succeeded), "{seen:?}");
 }
 
 #[tokio::test]

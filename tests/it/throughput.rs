@@ -1,6 +1,6 @@
 //! How many purchases a second become orders, beside how fast SQLite alone writes what they wrote.
 //!
-//! In the suite this shows that the measurement works; `make bench` makes it long enough to mean something
+//! In the suite this shows that the measurement works; `make harness` makes it long enough to mean something
 //! (`BENCH_ROUNDS`, `BENCH_PURCHASES`, `BENCH_SHOPPERS`), on the optimised binary, and fails below half of SQLite's pace.
 
 use std::path::Path;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::support::client::{Speaks, payment};
 use crate::support::orders::ORDERS;
 use crate::support::samples::Sample;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 /// How many commits one purchase takes from the quote to the order: the attempt, and its end.
 const COMMITS: u32 = 2;
@@ -28,7 +28,7 @@ struct Ready {
     token: String,
 }
 
-async fn prepared(world: &World, purchases: u32) -> Vec<Ready> {
+async fn prepared(world: &TestGateway, purchases: u32) -> Vec<Ready> {
     let mut ready = Vec::new();
     for order in ORDERS.iter().cycle().take(usize::try_from(purchases).unwrap()) {
         let client = world.client_of(order.merchant, Speaks::Legacy);
@@ -55,7 +55,7 @@ async fn pay(http: &reqwest::Client, url: &str, ready: &Ready) {
 }
 
 /// So many shoppers pay what there is to pay, each one checkout after the other; how long that takes.
-async fn paid(world: &World, ready: Vec<Ready>, shoppers: u32) -> Duration {
+async fn paid(world: &TestGateway, ready: Vec<Ready>, shoppers: u32) -> Duration {
     let ready = Arc::new(Mutex::new(ready));
     let (base, http) = (world.url(""), world.client(Speaks::Legacy).http);
     let begun = Instant::now();
@@ -154,7 +154,7 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
 
 /// Purchases per second by the gateway, and by SQLite alone.
 async fn round(purchases: u32, shoppers: u32) -> (f64, f64) {
-    let mut world = World::closed(Sample::all().iter().map(Sample::shop).collect());
+    let mut world = TestGateway::closed(Sample::all().iter().map(Sample::shop).collect());
     world.settings.push(("GATEWAY__LOG__FILTER", "info"));
     world.start_gateway();
     let ready = prepared(&world, purchases).await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Client, Speaks, california, payment, total};
 use crate::support::relay::Relay;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 const HEADERS: [(&str, &str); 2] =
@@ -15,7 +15,7 @@ const HEADERS: [(&str, &str); 2] =
 
 #[tokio::test]
 async fn only_post_is_served() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Legacy);
     for method in ["GET", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"] {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
@@ -30,7 +30,7 @@ async fn only_post_is_served() {
 
 #[tokio::test]
 async fn an_answer_is_one_json_object_whatever_the_client_prefers() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Legacy);
     for accept in [
         &["application/json, text/event-stream"][..],
@@ -52,7 +52,7 @@ async fn an_answer_is_one_json_object_whatever_the_client_prefers() {
 
 #[tokio::test]
 async fn sessions_are_neither_given_nor_asked_for() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Legacy);
     let open = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "x", "version": "1" },
@@ -70,7 +70,7 @@ async fn sessions_are_neither_given_nor_asked_for() {
 
 #[tokio::test]
 async fn no_shop_asks_for_authorization_or_passes_any_on() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     for place in ["", "/t/harbor-coffee/mcp", "/mcp"] {
         let place = format!("/.well-known/oauth-protected-resource{place}");
@@ -94,7 +94,7 @@ async fn no_shop_asks_for_authorization_or_passes_any_on() {
 
 /// Each time another client, so another connection, and the era changes with it; the legacy ones never initialize.
 struct Turns<'a> {
-    world: &'a World,
+    world: &'a TestGateway,
     taken: usize,
 }
 
@@ -107,7 +107,7 @@ impl Turns<'_> {
 
 #[tokio::test]
 async fn every_step_of_a_purchase_may_come_over_a_connection_and_in_an_era_of_its_own() {
-    let world = World::start();
+    let world = TestGateway::start();
     let mut turns = Turns { world: &world, taken: 0 };
     let items = json!([{ "id": "stoneware-mug", "quantity": 1 }]);
     let created = turns.next().works("create_checkout", json!({ "items": items })).await;
@@ -127,7 +127,7 @@ async fn every_step_of_a_purchase_may_come_over_a_connection_and_in_an_era_of_it
 #[tokio::test]
 async fn the_hosts_trace_is_found_in_the_shops_log() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let traced = |parent: &str| json!({ "_meta": { "traceparent": parent, "tracestate": "x=1" } });
     client.request("tools/list", traced(&format!("00-{TRACE}-00f067aa0ba902b7-01"))).await;
@@ -143,7 +143,7 @@ async fn the_hosts_trace_is_found_in_the_shops_log() {
 }
 
 /// Sends a payment, hangs up as soon as `until` has come, and waits until the shop has noticed.
-async fn pay_and_hang_up(world: &World, sheet: &Value, token: &str, until: impl Future<Output = ()>) {
+async fn pay_and_hang_up(world: &TestGateway, sheet: &Value, token: &str, until: impl Future<Output = ()>) {
     let client = world.client(Speaks::Modern);
     tokio::select! {
         biased;
@@ -161,7 +161,7 @@ async fn pay_and_hang_up(world: &World, sheet: &Value, token: &str, until: impl 
 
 #[tokio::test]
 async fn a_client_that_hangs_up_before_the_charge_stops_it() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let relay = Relay::to(&world.emulator.base_url());
     world.terminate();
     world.settings.push(("GATEWAY__STRIPE__API_BASE", relay.base_url().leak()));
@@ -181,7 +181,7 @@ async fn a_client_that_hangs_up_before_the_charge_stops_it() {
 
 #[tokio::test]
 async fn a_client_that_hangs_up_after_the_charge_began_changes_nothing() {
-    let world = World::start();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let token = world.token("pm_card_visa", total(&sheet));

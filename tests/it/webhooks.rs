@@ -13,36 +13,38 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::support::operator::Operator;
-use crate::support::world::{OLD_WEBHOOK_SECRET, SHOP, SHOP_ACCOUNT, WEBHOOK_SECRET, World, usual_shops};
+use crate::support::test_gateway::{
+    OLD_WEBHOOK_SECRET, SHOP, SHOP_ACCOUNT, TestGateway, WEBHOOK_SECRET, usual_shops,
+};
 
 const VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__STRIPE_WEBHOOK_SECRET";
 const OLD_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__OLD_STRIPE_WEBHOOK_SECRET";
 
 /// A world whose usual shop knows Stripe's webhooks by the secrets of these variables; its gateway is not started.
-fn closed(variables: &[&str]) -> World {
+fn closed(variables: &[&str]) -> TestGateway {
     let references: Vec<String> = variables.iter().map(|name| format!("\"env:{name}\"")).collect();
     let mut shops = usual_shops();
     let line = format!("[stripe]\nwebhook_secrets = [{}]\n", references.join(", "));
     shops[0].file = shops[0].file.replacen("[stripe]\n", &line, 1);
-    let mut world = World::closed(shops);
+    let mut world = TestGateway::closed(shops);
     world.settings.extend([(VARIABLE, WEBHOOK_SECRET), (OLD_VARIABLE, OLD_WEBHOOK_SECRET)]);
     world
 }
 
 /// A world that serves, whose usual shop knows Stripe's webhooks by one secret.
-fn open() -> World {
+fn open() -> TestGateway {
     let mut world = closed(&[VARIABLE]);
     world.start_gateway();
     world
 }
 
 /// Where the webhooks of a shop arrive.
-fn address(world: &World, shop: &str) -> String {
+fn address(world: &TestGateway, shop: &str) -> String {
     world.url(&format!("/t/{shop}/webhooks/stripe"))
 }
 
 /// Has the emulated Stripe send the usual shop's events to it; gives the endpoint's id.
-fn listen(world: &World, secret: &str) -> String {
+fn listen(world: &TestGateway, secret: &str) -> String {
     let endpoint = WebhookEndpoint::new(SHOP_ACCOUNT, &address(world, SHOP), secret);
     world.emulator.add_webhook_endpoint(&endpoint).unwrap()
 }
@@ -76,14 +78,14 @@ async fn post(url: &str, signature: Option<&str>, body: impl Into<reqwest::Body>
 }
 
 /// What an operator sees of a shop's webhooks.
-async fn seen(world: &World, shop: &str) -> Value {
+async fn seen(world: &TestGateway, shop: &str) -> Value {
     let (status, seen) = Operator::of(world).get(&format!("stripe-events?tenant={shop}&limit=200")).await;
     assert_eq!(status, 200, "{seen}");
     seen
 }
 
 /// How each of the usual shop's events stands, the earliest first: its type and its state.
-async fn stands(world: &World) -> Vec<(String, String)> {
+async fn stands(world: &TestGateway) -> Vec<(String, String)> {
     let seen = seen(world, SHOP).await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let events = seen["events"].as_array().unwrap().iter().rev();
@@ -91,7 +93,7 @@ async fn stands(world: &World) -> Vec<(String, String)> {
 }
 
 /// Waits until none of the usual shop's events waits to be followed.
-async fn followed(world: &World) -> Vec<(String, String)> {
+async fn followed(world: &TestGateway) -> Vec<(String, String)> {
     world.emulator.webhooks_settled().await;
     let all_followed = |stands: &Vec<(String, String)>| stands.iter().all(|(_, state)| state != "waiting");
     until(async || Some(stands(world).await).filter(all_followed)).await

@@ -3,7 +3,7 @@
 
 use crate::support::node;
 use crate::support::samples::Sample;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 #[test]
 fn a_shopper_gets_through_every_turn_of_a_purchase() {
@@ -21,7 +21,7 @@ fn a_host_without_a_payment_sheet_shows_the_servers_totals_and_opens_the_shops_p
         return;
     }
     let samples = Sample::all();
-    let world = World::of_samples(&samples);
+    let world = TestGateway::of_samples(&samples);
     for sample in &samples {
         let endpoint = world.url(&sample.endpoint());
         let Some(output) = node::run("widget/app_bridge.mjs", &[&endpoint, &sample.address().to_string()])

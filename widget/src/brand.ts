@@ -1,4 +1,4 @@
-// The shop's colour and logo, and the host's own style, made safe to use. Pure but for `applyStyle`.
+// Sanitizes the shop's colour and logo and the host's style. Pure, except `applyStyle`.
 
 import type { HostContext } from './host/host';
 
@@ -11,44 +11,44 @@ const SURFACE: Readonly<Record<Theme, Rgb>> = { light: [255, 255, 255], dark: [3
 const WHITE: Rgb = [255, 255, 255];
 const BLACK: Rgb = [13, 13, 13];
 
-/** A button stands out from the card by at least this much (WCAG 2.2, 1.4.11). */
-const STANDS_OUT = 3;
+/** The minimum contrast between a button and the card (WCAG 2.2, 1.4.11). */
+const MIN_CONTRAST = 3;
 
 export interface Accent {
   readonly fill: string;
   readonly text: string;
 }
 
-/** The shop's colour for a theme: turned lighter or darker until it stands out. `null` for what is no `#rrggbb`. */
+/** The shop's colour for a theme, made lighter or darker until it has enough contrast. `null` if it is not `#rrggbb`. */
 export function accentFor(color: string | null, theme: Theme): Accent | null {
-  const given = parse(color);
-  if (!given) return null;
+  const parsed = parseColor(color);
+  if (!parsed) return null;
   const towards = theme === 'dark' ? WHITE : BLACK;
-  let fill = given;
-  for (let share = 0.1; contrast(fill, SURFACE[theme]) < STANDS_OUT && share < 1; share += 0.1) {
-    fill = mixed(given, towards, share);
+  let fill = parsed;
+  for (let share = 0.1; contrast(fill, SURFACE[theme]) < MIN_CONTRAST && share < 1; share += 0.1) {
+    fill = mix(parsed, towards, share);
   }
   const text = contrast(WHITE, fill) >= contrast(BLACK, fill) ? WHITE : BLACK;
-  return { fill: written(fill), text: written(text) };
+  return { fill: toHex(fill), text: toHex(text) };
 }
 
-function parse(color: string | null): Rgb | null {
+function parseColor(color: string | null): Rgb | null {
   const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(color ?? '');
   if (!match) return null;
   const [red = 0, green = 0, blue = 0] = match.slice(1).map((part) => Number.parseInt(part, 16));
   return [red, green, blue];
 }
 
-function written(color: Rgb): string {
+function toHex(color: Rgb): string {
   return `#${color.map((part) => part.toString(16).padStart(2, '0')).join('')}`;
 }
 
-function mixed(one: Rgb, other: Rgb, share: number): Rgb {
+function mix(one: Rgb, other: Rgb, share: number): Rgb {
   const part = (at: 0 | 1 | 2): number => Math.round(one[at] + (other[at] - one[at]) * share);
   return [part(0), part(1), part(2)];
 }
 
-/** WCAG 2.2's contrast ratio. */
+/** The contrast ratio of WCAG 2.2. */
 export function contrast(one: Rgb, other: Rgb): number {
   const [lighter, darker] = [luminance(one), luminance(other)].sort((a, b) => b - a) as [number, number];
   return (lighter + 0.05) / (darker + 0.05);
@@ -62,12 +62,12 @@ function luminance(color: Rgb): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-/** An address that a picture may come from: https, so that the page's policy can name its host. */
+/** The URL of a picture, if it is https. The page's policy can then name its host. */
 export function pictureUrl(url: string | null | undefined): string | null {
   return url && /^https:\/\/[^\s"'<>]+$/i.test(url) ? url : null;
 }
 
-/** The host's style variables that are taken over, and ours that they become. */
+/** The host's style variables that the widget adopts, and the widget's variables that they set. */
 const VARIABLES: Readonly<Record<string, string>> = {
   '--color-background-primary': '--surface',
   '--color-background-secondary': '--surface-soft',
@@ -77,7 +77,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
   '--font-sans': '--font',
 };
 
-/** Values without anything that could load or close something. */
+/** The variables whose values cannot load a resource or close a rule. */
 export function safeStyles(variables: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
   const safe = Object.entries(VARIABLES).flatMap(([theirs, ours]) => {
     const value = variables[theirs];
@@ -87,7 +87,7 @@ export function safeStyles(variables: Readonly<Record<string, string>>): Readonl
   return new Map(safe);
 }
 
-/** Dresses the page: theme, the host's variables, the shop's colour, the room that there is. */
+/** Applies theme, host variables, the shop's colour and the available space to the page. */
 export function applyStyle(root: HTMLElement, context: HostContext, theme: Theme, color: string | null): void {
   root.dataset['theme'] = theme;
   root.dataset['mode'] = context.displayMode ?? 'inline';

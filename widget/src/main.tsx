@@ -8,72 +8,72 @@ import { Runtime, SYSTEM_CLOCK } from './runtime';
 import './styles/base.css';
 import './styles/controls.css';
 import './styles/screens.css';
-import { speechFor } from './text/catalogue';
+import { localizationFor } from './text/catalogue';
 import { Translation } from './translation';
 import { App } from './ui/app';
 
-/** How long a host may take to show itself before the page says that it needs one. */
-const PATIENCE = 8000;
+/** How long a host may take to connect before the page reports that it needs one, in milliseconds. */
+const HOST_TIMEOUT = 8000;
 
 const root = document.documentElement;
-const place = document.getElementById('app');
+const container = document.getElementById('app');
 const plain = new PlainPage(document);
 const host = detect(window);
 const dark = window.matchMedia('(prefers-color-scheme: dark)');
-const translation = place && new Translation(place);
-let patient = true;
-let told = '';
+const translation = container && new Translation(container);
+let awaitsHost = true;
+let reported = '';
 
 const runtime = new Runtime(host, SYSTEM_CLOCK, draw);
 
 function draw(): void {
   const { context } = host;
   const { model, dispatch } = runtime;
-  if (!place || plain.stays(model.screen !== 'waiting')) return;
+  if (!container || plain.stays(model.screen !== 'waiting')) return;
   const focused = plain.giveWay();
-  const speech = speechFor(context.locale ?? navigator.language);
+  const localization = localizationFor(context.locale ?? navigator.language);
   const theme: Theme = context.theme ?? (dark.matches ? 'dark' : 'light');
-  root.lang = speech.language;
-  root.dir = speech.direction;
+  root.lang = localization.language;
+  root.dir = localization.direction;
   applyStyle(root, context, theme, model.shop?.color ?? null);
-  const view = { ...speech, model, dispatch, openLink };
-  const app = <App view={view} connected={patient || host.isConnected} />;
-  translation?.around(() => render(app, place));
-  if (focused) place.querySelector('h1')?.focus();
+  const view = { ...localization, model, dispatch, openLink };
+  const app = <App view={view} connected={awaitsHost || host.isConnected} />;
+  translation?.around(() => render(app, container));
+  if (focused) container.querySelector('h1')?.focus();
   measure();
 }
 
-/** A link of the shop's. Where the host opens none, its address can still be copied. */
+/** Opens a link of the shop. If the host opens none, the shopper can still copy the URL. */
 function openLink(url: string): void {
   host.openLink(url).catch(() => undefined);
 }
 
-/** Tells the host how high the content is, when that changes. */
+/** Reports the height of the content to the host when it changes. */
 function measure(): void {
-  const page = place?.firstElementChild;
+  const page = container?.firstElementChild;
   const now = page ? Math.ceil(page.getBoundingClientRect().height) : 0;
-  // A host that has just come to life has not heard it yet.
-  const news = `${now} ${host.isConnected}`;
-  if (now === 0 || news === told) return;
-  told = news;
+  // A host that connected just now does not know the height yet.
+  const measured = `${now} ${host.isConnected}`;
+  if (now === 0 || measured === reported) return;
+  reported = measured;
   host.resize(now);
 }
 
-/** The shopper looks at the page, or away from it. A frame hears of the focus when the whole window returns, too. */
-function seen(): void {
-  runtime.dispatch({ type: 'seen', visible: document.visibilityState === 'visible' });
+/** Reports whether the page is visible. A frame also receives `focus` when the whole window gets the focus. */
+function reportVisibility(): void {
+  runtime.dispatch({ type: 'visibility', visible: document.visibilityState === 'visible' });
 }
 
 runtime.start();
 draw();
-document.addEventListener('visibilitychange', seen);
-window.addEventListener('focus', seen);
+document.addEventListener('visibilitychange', reportVisibility);
+window.addEventListener('focus', reportVisibility);
 window.addEventListener('pageshow', ({ persisted }) => {
-  if (persisted) runtime.dispatch({ type: 'returned' });
+  if (persisted) runtime.dispatch({ type: 'page_restored' });
 });
 dark.addEventListener('change', draw);
 setTimeout(() => {
-  patient = false;
+  awaitsHost = false;
   draw();
-}, PATIENCE);
-if (place?.firstElementChild) new ResizeObserver(measure).observe(place.firstElementChild);
+}, HOST_TIMEOUT);
+if (container?.firstElementChild) new ResizeObserver(measure).observe(container.firstElementChild);

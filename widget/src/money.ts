@@ -1,9 +1,9 @@
-// Amounts as a person reads them. An amount is an integer of minor units; nothing here adds, rounds or divides: digits
-// are only placed before and behind the decimal mark, and Intl writes them in the shopper's way.
+// Formats amounts for people. An amount is an integer in minor units. This module does no arithmetic on amounts: it only
+// inserts the decimal mark, and Intl formats the result in the shopper's locale.
 
 import digits from 'virtual:digits';
 
-/** How many decimals the currency's major unit has. Stripe says so, not ISO 4217: MGA is charged without, ISK with two. */
+/** The number of decimals of a currency, by Stripe and not by ISO 4217: MGA has none, ISK has two. */
 export function exponent(currency: string): 0 | 2 | 3 {
   return digits[currency.toUpperCase()] ?? 2;
 }
@@ -28,10 +28,10 @@ export function formatMoney(minor: number, currency: string, locale: string): st
       minimumFractionDigits: places,
       maximumFractionDigits: places,
     });
-    // Given as text, so that no binary fraction ever stands for the amount.
+    // The argument is text, so that no binary fraction represents the amount.
     return format.format(text as Intl.StringNumericLiteral);
   } catch {
-    // A locale or currency that this browser cannot write.
+    // The browser does not support this locale or currency.
     return `${text} ${currency}`;
   }
 }

@@ -1,8 +1,8 @@
-// What a document may hold before the widget takes its place: forms that do the essential without a script.
+// The forms that a document may hold before the widget replaces them. They work without a script.
 //
-// Invariant: nothing that was typed into them is ever taken away.
+// Invariant: the widget never discards what the shopper typed into them.
 
-/** The ids of the parts: the forms, their style, and the widget's, which waits. */
+/** The element ids: the forms, their style sheet, and the widget's style sheet, which is inactive at first. */
 const [FORMS, STYLE, OWN_STYLE] = ['plain', 'plain-style', 'app-style'] as const;
 
 export class PlainPage {
@@ -17,12 +17,12 @@ export class PlainPage {
     for (const sign of ['input', 'submit']) this.forms?.addEventListener(sign, use);
   }
 
-  /** Whether the forms stay for now: the widget has nothing to show yet, or somebody has begun to fill them in. */
+  /** Whether the forms stay for now: the widget has nothing to show yet, or the shopper has used a form. */
   stays(ready: boolean): boolean {
     return this.forms !== null && (this.used || !ready);
   }
 
-  /** Leaves the document to the widget. Tells whether the focus went with the forms. */
+  /** Removes the forms in favour of the widget. Returns whether the focus was in the forms. */
   giveWay(): boolean {
     const { forms, document } = this;
     if (!forms) return false;

@@ -1,19 +1,19 @@
-// What `scripts/tables.mjs` makes of the gateway's tables.
+// The modules that `scripts/tables.mjs` generates from the gateway's tables.
 
 declare module 'virtual:digits' {
-  /** How many decimals a currency has at Stripe, by upper-case code, where they are not two. */
+  /** The number of decimals of each currency at Stripe, by upper-case code, where it is not two. */
   const digits: Readonly<Record<string, 0 | 3>>;
   export default digits;
 }
 
 declare module 'virtual:needs' {
-  /** Every country, and which fields its addresses must have: `c`ity, `r`egion, `p`ostal code. */
+  /** The fields that the addresses of each country require: `c`ity, `r`egion, `p`ostal code. */
   const needs: Readonly<Record<string, string>>;
   export default needs;
 }
 
 declare module 'virtual:regions' {
-  /** The regions to choose from, by country: `CA=California|…`. */
+  /** The selectable regions of each country: `CA=California|…`. */
   const regions: Readonly<Record<string, string>>;
   export default regions;
 }

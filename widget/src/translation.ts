@@ -1,8 +1,8 @@
-// A browser's translation puts elements of its own in the place of texts, and Preact goes on writing into the texts that it
-// made: what changes would be written where nobody sees it.
+// A browser's page translation replaces text nodes with its own elements. Preact keeps updating the nodes that it created,
+// so its updates would be invisible.
 //
-// Invariant: whatever others did to the page is undone before Preact draws. Where the drawing changes nothing it is done
-// again; else the translator sees new texts, and translates them.
+// Invariant: this module reverts foreign changes of the page before Preact renders. If the render changes nothing, it
+// applies them again. Otherwise the translator finds the new texts and translates them.
 
 import { options } from 'preact';
 
@@ -14,11 +14,11 @@ export class Translation {
 
   constructor(place: Node) {
     this.observer.observe(place, WATCHED);
-    // Components draw themselves, too.
+    // Components also render on their own.
     options.debounceRendering = (draw) => queueMicrotask(() => this.around(draw));
   }
 
-  /** Draws on the page as Preact left it. */
+  /** Renders onto the page as Preact left it. */
   around(draw: () => void): void {
     const foreign = [...this.done, ...this.observer.takeRecords()];
     for (const { target, addedNodes, removedNodes, nextSibling } of [...foreign].reverse()) {
@@ -36,7 +36,7 @@ export class Translation {
   }
 }
 
-/** Puts nodes of one parent in the place of others. */
+/** Replaces nodes of a parent with others. */
 function exchange(parent: Node, old: NodeList, fresh: NodeList, next: Node | null): void {
   for (const node of old) if (node.parentNode === parent) parent.removeChild(node);
   for (const node of fresh) parent.insertBefore(node, next?.parentNode === parent ? next : null);

@@ -4,35 +4,35 @@ import type { HostListener } from '../src/host/host';
 import { McpAppsHost } from '../src/host/mcp_apps';
 import { OpenAiHost, type OpenAi } from '../src/host/openai';
 
-type Heard = (event: { source: unknown; data: unknown }) => void;
+type MessageHandler = (event: { source: unknown; data: unknown }) => void;
 
-/** A window whose embedder is the test. */
+/** A window that the test embeds. */
 function embedded() {
   const sent: Record<string, unknown>[] = [];
   const parent = { postMessage: (message: Record<string, unknown>) => sent.push(message) };
-  let hear: Heard = () => undefined;
+  let handler: MessageHandler = () => undefined;
   const opened: string[] = [];
   const open = (url: string): object => ({ at: opened.push(url) });
-  const window = { parent, addEventListener: (_: string, listener: Heard) => { hear = listener; }, open };
-  const say = (data: unknown, source: unknown = parent): void => hear({ source, data: { jsonrpc: '2.0', ...(data as object) } });
+  const window = { parent, addEventListener: (_: string, listener: MessageHandler) => { handler = listener; }, open };
+  const say = (data: unknown, source: unknown = parent): void => handler({ source, data: { jsonrpc: '2.0', ...(data as object) } });
   return { window: window as never, sent, say, opened };
 }
 
 function listener() {
-  const told: unknown[] = [];
+  const notified: unknown[] = [];
   const listening: HostListener = {
-    result: (result, input) => told.push(['result', result, input]),
-    cancelled: () => told.push(['cancelled']),
-    changed: () => told.push(['changed']),
+    result: (result, input) => notified.push(['result', result, input]),
+    cancelled: () => notified.push(['cancelled']),
+    changed: () => notified.push(['changed']),
   };
-  return { listening, told };
+  return { listening, notified };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
 
-test('an MCP Apps host is greeted, and its tool result handed on with the arguments', async () => {
+test('an MCP Apps host is initialized, and its tool result reaches the listener with the arguments', async () => {
   const { window, sent, say } = embedded();
-  const { listening, told } = listener();
+  const { listening, notified } = listener();
   const host = new McpAppsHost(window);
   host.start(listening);
   assert.equal(sent[0]?.['method'], 'ui/initialize');
@@ -44,24 +44,24 @@ test('an MCP Apps host is greeted, and its tool result handed on with the argume
   say({ method: 'ui/notifications/tool-input', params: { arguments: { product: 'mug' } } });
   say({ method: 'ui/notifications/tool-result', params: { content: [] } });
   say({ method: 'ui/notifications/host-context-changed', params: { theme: 'light' } });
-  assert.deepEqual(told, [['changed'], ['result', { content: [] }, { product: 'mug' }], ['changed']]);
+  assert.deepEqual(notified, [['changed'], ['result', { content: [] }, { product: 'mug' }], ['changed']]);
   assert.deepEqual([host.context.theme, host.context.locale], ['light', 'de']);
   await assert.rejects(host.pay());
 });
 
-test('only the embedding window is heard, and its unknown requests are answered', async () => {
+test('only messages of the embedding window count, and unknown requests get an error', async () => {
   const { window, sent, say } = embedded();
-  const { listening, told } = listener();
+  const { listening, notified } = listener();
   new McpAppsHost(window).start(listening);
   say({ method: 'ui/notifications/tool-result', params: {} }, {});
-  assert.deepEqual(told, []);
+  assert.deepEqual(notified, []);
   say({ id: 'x', method: 'ui/format-disk' });
   assert.deepEqual((sent.at(-1)?.['error'] as { code: number }).code, -32601);
   say({ id: 'y', method: 'ping' });
   assert.deepEqual(sent.at(-1)?.['result'], {});
 });
 
-test('a tool that the host refuses rejects with its words', async () => {
+test('a tool call that the host refuses rejects with the host’s message', async () => {
   const { window, sent, say } = embedded();
   const host = new McpAppsHost(window);
   host.start(listener().listening);
@@ -73,22 +73,22 @@ test('a tool that the host refuses rejects with its words', async () => {
   await assert.rejects(calling, /not now/);
 });
 
-test('window.openai is read anew each time, and may come late', () => {
+test('the host reads window.openai each time, and the object may appear late', () => {
   const listeners: Record<string, () => void> = {};
   const window = { addEventListener: (name: string, listen: () => void) => { listeners[name] = listen; }, open: () => null } as {
     addEventListener: (name: string, listen: () => void) => void; open: () => null; openai?: OpenAi;
   };
-  const { listening, told } = listener();
+  const { listening, notified } = listener();
   const host = new OpenAiHost(window as never);
   host.start(listening);
-  assert.deepEqual([host.isConnected, host.canPay, told.length], [false, false, 0]);
+  assert.deepEqual([host.isConnected, host.canPay, notified.length], [false, false, 0]);
   window.openai = { toolOutput: { products: [] }, toolInput: { query: 'mug' }, requestCheckout: async () => 'paid', theme: 'blue' };
   listeners['openai:set_globals']?.();
-  assert.equal(told.length, 2);
+  assert.equal(notified.length, 2);
   assert.deepEqual([host.isConnected, host.canPay, host.context.theme], [true, true, null]);
 });
 
-test('an MCP Apps host opens links where it says so, and the browser where it does not', async () => {
+test('an MCP Apps host opens links if it declares that, and else the browser does', async () => {
   const { window, sent, say, opened } = embedded();
   const host = new McpAppsHost(window);
   host.start(listener().listening);
@@ -105,14 +105,14 @@ test('an MCP Apps host opens links where it says so, and the browser where it do
   assert.deepEqual(opened, ['https://shop.example/a', 'https://shop.example/c', 'https://shop.example/d']);
 });
 
-test('a link that nobody opens is told, and ChatGPT gets it to the letter', async () => {
-  const told: unknown[] = [];
+test('a link that nobody opens rejects, and ChatGPT gets the exact URL', async () => {
+  const notified: unknown[] = [];
   const window = { addEventListener: () => undefined, open: () => null } as { addEventListener: () => void; open: () => null; openai?: OpenAi };
   const host = new OpenAiHost(window as never);
   await assert.rejects(host.openLink('https://shop.example/a'), /opens no other page/);
-  window.openai = { openExternal: (target) => told.push(target) };
+  window.openai = { openExternal: (target) => notified.push(target) };
   await host.openLink('https://shop.example/a');
-  assert.deepEqual(told, [{ href: 'https://shop.example/a', redirectUrl: false }]);
+  assert.deepEqual(notified, [{ href: 'https://shop.example/a', redirectUrl: false }]);
   window.openai = { openExternal: () => { throw new Error('not from here'); } };
   await assert.rejects(host.openLink('https://shop.example/a'), /not from here/);
 });

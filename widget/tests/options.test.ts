@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { axesOf, buyable, firstChoice, isOffered } from '../src/shop/options';
+import { axesOf, firstChoice, isOffered, selectedItem } from '../src/shop/options';
 import type { Product, Variant } from '../src/shop/wire';
 
 function variant(id: string, options: Record<string, string>, available = true): Variant {
@@ -19,24 +19,24 @@ const tee = product(
   variant('oat-s', { Colour: 'Oat', Size: 'S' }),
 );
 
-test('variants become one choice per axis, in the order of the shop', () => {
+test('variants become one option per axis, in the order of the shop', () => {
   assert.deepEqual(axesOf(tee), [{ name: 'Colour', values: ['Moss', 'Oat'] }, { name: 'Size', values: ['S', 'M'] }]);
 });
 
-test('the first choice can be bought, unless another variant was asked for', () => {
+test('the initial selection is available, unless another variant was requested', () => {
   assert.deepEqual(firstChoice(tee, null), { Colour: 'Moss', Size: 'M' });
   assert.deepEqual(firstChoice(tee, 'oat-s'), { Colour: 'Oat', Size: 'S' });
 });
 
-test('a combination that does not exist or is gone is not offered', () => {
+test('a combination that does not exist or is unavailable is not offered', () => {
   assert.equal(isOffered(tee, { Colour: 'Oat', Size: 'S' }, 'Size', 'M'), false);
   assert.equal(isOffered(tee, { Colour: 'Moss', Size: 'M' }, 'Size', 'S'), false);
   assert.equal(isOffered(tee, { Colour: 'Moss', Size: 'M' }, 'Colour', 'Moss'), true);
-  assert.equal(buyable(tee, { Colour: 'Oat', Size: 'M' }), null);
-  assert.deepEqual(buyable(tee, { Colour: 'Oat', Size: 'S' })?.id, 'oat-s');
+  assert.equal(selectedItem(tee, { Colour: 'Oat', Size: 'M' }), null);
+  assert.deepEqual(selectedItem(tee, { Colour: 'Oat', Size: 'S' })?.id, 'oat-s');
 });
 
-test('variants that no options tell apart are chosen by their titles', () => {
+test('variants without distinguishing options are selected by their titles', () => {
   const plain = product(variant('a', {}), variant('b', {}));
   assert.deepEqual(axesOf(plain).map((axis) => axis.values), [['a', 'b']]);
   assert.deepEqual(axesOf(product()), []);

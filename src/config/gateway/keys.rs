@@ -6,7 +6,7 @@ use crate::config::document::{Section, nearest};
 
 /// What kind of value a key has.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum KeyKind {
     Text,
     Number,
     List,
@@ -14,39 +14,39 @@ pub(super) enum Kind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, Kind); 32] = [
-    ("public", "listen", Kind::Text),
-    ("public", "base_hosts", Kind::List),
-    ("public", "allowed_origins", Kind::List),
-    ("public", "link_base", Kind::Text),
-    ("public", "trusted_proxies", Kind::List),
-    ("public", "max_body_bytes", Kind::Number),
-    ("public", "workers", Kind::Number),
-    ("admin", "listen", Kind::Text),
-    ("admin", "token", Kind::Text),
-    ("tenants", "dir", Kind::Text),
-    ("tenants", "require_all", Kind::Switch),
-    ("store", "url", Kind::Text),
-    ("store", "minimum_free_bytes", Kind::Number),
-    ("retention", "unpaid_sessions_days", Kind::Number),
-    ("retention", "unpaid_buyers_days", Kind::Number),
-    ("retention", "delivered_events_days", Kind::Number),
-    ("retention", "parked_events_days", Kind::Number),
-    ("retention", "stripe_events_days", Kind::Number),
-    ("retention", "open_checkouts", Kind::Number),
-    ("retention", "open_checkouts_per_merchant", Kind::Number),
-    ("retention", "unpaid_sessions_per_merchant", Kind::Number),
-    ("restore", "settle_seconds", Kind::Number),
-    ("stripe", "api_base", Kind::Text),
-    ("stripe", "version", Kind::Text),
-    ("stripe", "connect_timeout_seconds", Kind::Number),
-    ("stripe", "request_timeout_seconds", Kind::Number),
-    ("order_events", "allow_loopback", Kind::Switch),
-    ("secrets", "dir", Kind::Text),
-    ("secrets", "master_key", Kind::Text),
-    ("secrets", "previous_master_keys", Kind::List),
-    ("log", "format", Kind::Text),
-    ("log", "filter", Kind::Text),
+pub(super) const KEYS: [(&str, &str, KeyKind); 32] = [
+    ("public", "listen", KeyKind::Text),
+    ("public", "base_hosts", KeyKind::List),
+    ("public", "allowed_origins", KeyKind::List),
+    ("public", "link_base", KeyKind::Text),
+    ("public", "trusted_proxies", KeyKind::List),
+    ("public", "max_body_bytes", KeyKind::Number),
+    ("public", "workers", KeyKind::Number),
+    ("admin", "listen", KeyKind::Text),
+    ("admin", "token", KeyKind::Text),
+    ("tenants", "dir", KeyKind::Text),
+    ("tenants", "require_all", KeyKind::Switch),
+    ("store", "url", KeyKind::Text),
+    ("store", "minimum_free_bytes", KeyKind::Number),
+    ("retention", "unpaid_sessions_days", KeyKind::Number),
+    ("retention", "unpaid_buyers_days", KeyKind::Number),
+    ("retention", "delivered_events_days", KeyKind::Number),
+    ("retention", "parked_events_days", KeyKind::Number),
+    ("retention", "stripe_events_days", KeyKind::Number),
+    ("retention", "open_checkouts", KeyKind::Number),
+    ("retention", "open_checkouts_per_merchant", KeyKind::Number),
+    ("retention", "unpaid_sessions_per_merchant", KeyKind::Number),
+    ("restore", "drain_seconds", KeyKind::Number),
+    ("stripe", "api_base", KeyKind::Text),
+    ("stripe", "version", KeyKind::Text),
+    ("stripe", "connect_timeout_seconds", KeyKind::Number),
+    ("stripe", "request_timeout_seconds", KeyKind::Number),
+    ("order_events", "allow_loopback", KeyKind::Switch),
+    ("secrets", "dir", KeyKind::Text),
+    ("secrets", "master_key", KeyKind::Text),
+    ("secrets", "previous_master_keys", KeyKind::List),
+    ("log", "format", KeyKind::Text),
+    ("log", "filter", KeyKind::Text),
 ];
 
 /// Visits every value of a file under its key, and reports unknown keys and wrong types.
@@ -68,16 +68,16 @@ pub(super) fn walk(root: &Section<'_>, mut found: impl FnMut(&'static str, &'sta
         for (_, key, kind) in KEYS.iter().filter(|(of, ..)| *of == name) {
             let Some(field) = section.field(key) else { continue };
             match kind {
-                Kind::Text => {
+                KeyKind::Text => {
                     field.text();
                 }
-                Kind::Number => {
+                KeyKind::Number => {
                     field.whole();
                 }
-                Kind::Switch => {
+                KeyKind::Switch => {
                     field.switch();
                 }
-                Kind::List => {
+                KeyKind::List => {
                     for item in field.items("write a list in square brackets") {
                         item.text();
                     }
@@ -102,16 +102,16 @@ pub(super) fn read_text(key: &str, text: &str, place: &Place) -> Result<::config
         return Err(place.problem("is not a known setting", remedy));
     };
     let kind = match kind {
-        Kind::Text => ::config::ValueKind::from(text),
-        Kind::Number => match text.trim().parse::<i64>() {
+        KeyKind::Text => ::config::ValueKind::from(text),
+        KeyKind::Number => match text.trim().parse::<i64>() {
             Ok(number) => ::config::ValueKind::from(number),
             Err(_) => return Err(place.problem("must be a whole number", "write digits only")),
         },
-        Kind::Switch => match text.trim().parse::<bool>() {
+        KeyKind::Switch => match text.trim().parse::<bool>() {
             Ok(switch) => ::config::ValueKind::from(switch),
             Err(_) => return Err(place.problem("must be true or false", "write true or false")),
         },
-        Kind::List => {
+        KeyKind::List => {
             let items: Vec<String> =
                 text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
             ::config::ValueKind::from(items)

@@ -79,10 +79,9 @@ impl Layers {
             return None;
         }
         match self.merged.get::<T>(key) {
-            Ok(value) => self.judge(key, read(value)),
-            Err(_) => {
-                self.judge(key, Err(("cannot be read".to_owned(), "see the default for its form".to_owned())))
-            }
+            Ok(value) => self.accept(key, read(value)),
+            Err(_) => self
+                .accept(key, Err(("cannot be read".to_owned(), "see the default for its form".to_owned()))),
         }
     }
 
@@ -96,7 +95,7 @@ impl Layers {
             return None;
         }
         match self.merged.get::<String>(key) {
-            Ok(text) if !text.is_empty() => self.judge(key, read(text)),
+            Ok(text) if !text.is_empty() => self.accept(key, read(text)),
             Ok(_) | Err(_) => None,
         }
     }
@@ -121,7 +120,7 @@ impl Layers {
         })
     }
 
-    fn judge<R>(&mut self, key: &'static str, read: Read<R>) -> Option<R> {
+    fn accept<R>(&mut self, key: &'static str, read: Read<R>) -> Option<R> {
         match read {
             Ok(value) => Some(value),
             Err((problem, remedy)) => {

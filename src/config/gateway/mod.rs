@@ -112,7 +112,7 @@ pub enum StoreConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoreConfig {
     /// How long from a restore on what the process before has sent may still arrive at Stripe.
-    pub settle: Duration,
+    pub drain: Duration,
 }
 
 /// `[stripe]`.
@@ -208,7 +208,7 @@ impl GatewayConfig {
         let minimum_free =
             layers.read("store.minimum_free_bytes", |number: i64| within(number, 0, 1_000_000_000_000_000));
         let retention = retention::read(layers);
-        let settle = layers.read("restore.settle_seconds", |number: i64| within(number, 0, 3600));
+        let drain = layers.read("restore.drain_seconds", |number: i64| within(number, 0, 3600));
         let stripe = read_stripe(layers);
         let allow_loopback = layers.read("order_events.allow_loopback", Ok::<bool, _>);
         let secrets = read_secrets(layers);
@@ -227,7 +227,7 @@ impl GatewayConfig {
             store: store?,
             minimum_free: minimum_free?,
             retention: retention?,
-            restore: RestoreConfig { settle: Duration::from_secs(settle?) },
+            restore: RestoreConfig { drain: Duration::from_secs(drain?) },
             stripe: stripe?,
             order_events: OrderEventsConfig { allow_loopback: allow_loopback? },
             secrets: secrets?,

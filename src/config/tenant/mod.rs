@@ -21,7 +21,7 @@ use super::document::{Section, Source};
 use super::secrets::{SecretRef, SecretsDir, check_stripe_key};
 use crate::domain::catalog::Catalog;
 use crate::domain::ids::{AccountId, MerchantId, Mode, Tenant};
-use crate::domain::merchant::{MerchantStatus, MerchantView, Records};
+use crate::domain::merchant::{MerchantStatus, MerchantView, Reconciliation};
 use crate::domain::money::Currency;
 use crate::ports::Environment;
 
@@ -279,7 +279,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
         chatgpt,
         limits,
         status: MerchantStatus::Serving,
-        records: Records::Whole,
+        records: Reconciliation::NotRestored,
     };
     Some(TenantConfig {
         file: source.file().to_path_buf(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::hosted::PageSeen;
+use super::hosted::StripeCheckoutSnapshot;
 use super::session::Notice;
 use super::token::SharedPaymentToken;
 use crate::domain::address::Address;
@@ -14,7 +14,7 @@ use crate::domain::time::{Span, Timestamp};
 
 /// What Stripe is asked to charge, and what must come back unchanged with the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charge {
+pub struct ExpectedPayment {
     /// Amount and currency: the quote's total.
     pub total: Money,
     /// The session, written into the PaymentIntent's metadata.
@@ -31,9 +31,9 @@ pub struct AttemptIntent {
     /// Its number within the session.
     pub number: AttemptNumber,
     /// What is charged.
-    pub charge: Charge,
+    pub charge: ExpectedPayment,
     /// With what.
-    pub means: Means,
+    pub means: PaymentSource,
     /// The Stripe account that is paid.
     pub account: AccountId,
     /// Where Stripe sends its receipt, if it is to send one.
@@ -52,11 +52,11 @@ pub struct AttemptIntent {
 
 /// What an attempt is paid with.
 #[derive(Clone, Debug)]
-pub enum Means {
+pub enum PaymentSource {
     /// A Shared Payment Token, charged at once.
     Token(SharedPaymentToken),
     /// A page at Stripe, on which the shopper chooses.
-    Page {
+    StripeCheckout {
         /// What the page shows.
         quote: Box<Quote>,
         /// Until when it can be paid.
@@ -71,8 +71,8 @@ impl AttemptIntent {
     #[must_use]
     pub fn spt_hash(&self) -> Option<&SptHash> {
         match &self.means {
-            Means::Token(token) => Some(token.hash()),
-            Means::Page { .. } => None,
+            PaymentSource::Token(token) => Some(token.hash()),
+            PaymentSource::StripeCheckout { .. } => None,
         }
     }
 }
@@ -85,17 +85,17 @@ pub struct IdempotencyKey(String);
 impl IdempotencyKey {
     /// `mg1-` and the SHA-256 of the length-prefixed parts of an attempt.
     #[must_use]
-    pub fn of(tenant: &Tenant, account: &AccountId, spt: &SptHash, charge: &Charge) -> Self {
+    pub fn of(tenant: &Tenant, account: &AccountId, spt: &SptHash, charge: &ExpectedPayment) -> Self {
         Self::over(tenant, account, charge, &[spt.as_str()])
     }
 
     /// The same of an attempt that opens a page: `hosted` and the revision stand in the place of the token.
     #[must_use]
-    pub fn of_page(tenant: &Tenant, account: &AccountId, charge: &Charge) -> Self {
+    pub fn of_stripe_checkout(tenant: &Tenant, account: &AccountId, charge: &ExpectedPayment) -> Self {
         Self::over(tenant, account, charge, &["hosted", &charge.revision.0.to_string()])
     }
 
-    fn over(tenant: &Tenant, account: &AccountId, charge: &Charge, means: &[&str]) -> Self {
+    fn over(tenant: &Tenant, account: &AccountId, charge: &ExpectedPayment, means: &[&str]) -> Self {
         let number = charge.attempt.0.to_string();
         let minor = charge.total.minor.to_string();
         let whose = [
@@ -142,9 +142,9 @@ pub enum AttemptEnd {
         intent: PaymentIntentId,
     },
     /// It was to be paid on a page at Stripe, and the page could not be opened. Nobody was asked to pay.
-    NotOpened,
+    NotCreated,
     /// It will never be paid.
-    Dead {
+    Failed {
         /// What the shopper is told.
         notice: Notice,
     },
@@ -152,11 +152,11 @@ pub enum AttemptEnd {
 
 /// What one look at Stripe showed of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum Observation {
     /// A PaymentIntent of this attempt.
-    Intent(IntentSeen),
+    PaymentIntent(PaymentIntentSnapshot),
     /// The page of this attempt.
-    Page(PageSeen),
+    StripeCheckout(StripeCheckoutSnapshot),
     /// 402: the payment was refused.
     Declined {
         /// The PaymentIntent nested in the error.
@@ -190,14 +190,14 @@ pub enum Seen {
     /// The key opens another account than the attempt's: nothing is sent or believed until it is right.
     OtherAccount,
     /// 409, 429, 5xx, timeout, reset, unreadable: nothing is known.
-    Unknown(Unknown),
+    Inconclusive(Inconclusive),
     /// A complete reading, all pages, that found no PaymentIntent of this attempt.
     Absent {
         /// When the reading began: what it says is no younger.
         asked: Timestamp,
     },
     /// A reading that did not come to its end, or was not even begun.
-    Unread,
+    ReadFailed,
     /// Stripe was not asked: this merchant's calls to it have a budget, and there was no room. It says nothing of Stripe.
     PutOff {
         /// When there may be room.
@@ -206,19 +206,19 @@ pub enum Seen {
     /// Something was seen, and beside it further payments of the same session that have succeeded.
     Beside {
         /// What was seen of the attempt.
-        seen: Box<Seen>,
+        seen: Box<Observation>,
         /// The other payments: each is on the session's order, or is flagged.
         paid: Vec<PaymentIntentId>,
     },
 }
 
-impl Seen {
+impl Observation {
     /// Its kind, for the log.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Intent(intent) => intent.status.as_str(),
-            Self::Page(_) => "page",
+            Self::PaymentIntent(intent) => intent.status.as_str(),
+            Self::StripeCheckout(_) => "page",
             Self::Declined { .. } => "declined",
             Self::TokenRefused { .. } => "token_refused",
             Self::RequestRefused { .. } => "request_refused",
@@ -226,17 +226,17 @@ impl Seen {
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::KeyRefused => "key_refused",
             Self::OtherAccount => "other_account",
-            Self::Unknown(unknown) => unknown.as_str(),
+            Self::Inconclusive(unknown) => unknown.as_str(),
             Self::Absent { .. } => "absent",
             Self::PutOff { .. } => "put_off",
-            Self::Unread => "unread",
+            Self::ReadFailed => "unread",
             Self::Beside { .. } => "further_payments",
         }
     }
 
     /// What was seen of the attempt, and the further payments beside it.
     #[must_use]
-    pub fn apart(self) -> (Self, Vec<PaymentIntentId>) {
+    pub fn split(self) -> (Self, Vec<PaymentIntentId>) {
         if let Self::Beside { seen, paid } = self { (*seen, paid) } else { (self, Vec::new()) }
     }
 
@@ -250,10 +250,10 @@ impl Seen {
     #[must_use]
     pub fn without_absence(self) -> Self {
         match self {
-            Self::Absent { .. } => Self::Unread,
+            Self::Absent { .. } => Self::ReadFailed,
             Self::Beside { seen, paid } => Self::Beside { seen: Box::new(seen.without_absence()), paid },
-            Self::Intent(_)
-            | Self::Page(_)
+            Self::PaymentIntent(_)
+            | Self::StripeCheckout(_)
             | Self::Declined { .. }
             | Self::TokenRefused { .. }
             | Self::RequestRefused { .. }
@@ -261,8 +261,8 @@ impl Seen {
             | Self::IdempotencyConflict
             | Self::KeyRefused
             | Self::OtherAccount
-            | Self::Unknown(_)
-            | Self::Unread
+            | Self::Inconclusive(_)
+            | Self::ReadFailed
             | Self::PutOff { .. } => self,
         }
     }
@@ -271,7 +271,7 @@ impl Seen {
 /// An answer that tells nothing about the payment.
 #[expect(clippy::struct_excessive_bools, reason = "each is told apart from the others")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unknown {
+pub struct Inconclusive {
     /// `Retry-After`.
     pub retry_after: Option<Span>,
     /// `Stripe-Should-Retry`.
@@ -297,7 +297,7 @@ pub struct AnsweredWith {
     pub request_id: Option<String>,
 }
 
-impl Unknown {
+impl Inconclusive {
     /// Whether the same request will never get another answer, so that only a reading can tell. Stripe stores the answer to a
     /// request that has ended, server errors too, and replays it for as long as it knows the key.
     #[must_use]
@@ -319,11 +319,11 @@ impl Unknown {
 
 /// A PaymentIntent as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IntentSeen {
+pub struct PaymentIntentSnapshot {
     /// Its id.
     pub id: PaymentIntentId,
     /// Its status.
-    pub status: IntentStatus,
+    pub status: PaymentIntentStatus,
     /// `amount_received` once succeeded, else `amount`.
     pub amount: Money,
     /// Whether it moved real money.
@@ -338,7 +338,7 @@ pub struct IntentSeen {
 
 /// Stripe's statuses of a PaymentIntent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IntentStatus {
+pub enum PaymentIntentStatus {
     /// The payment failed.
     RequiresPaymentMethod,
     /// Not confirmed.
@@ -355,7 +355,7 @@ pub enum IntentStatus {
     Succeeded,
 }
 
-impl IntentStatus {
+impl PaymentIntentStatus {
     /// Stripe's word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -393,7 +393,7 @@ pub enum FlagReason {
     /// The session had ended unpaid.
     PaidAfterEnd,
     /// The session is unpaid and its attempt was taken for dead.
-    PaidByDeadAttempt,
+    PaidByFailedAttempt,
     /// The session was paid by another payment.
     PaidTwice,
     /// The payment differs from what was asked for, and the session waits for an operator.
@@ -439,7 +439,7 @@ mod tests {
         tenant: Tenant,
         account: AccountId,
         token: &'static str,
-        charge: Charge,
+        charge: ExpectedPayment,
     }
 
     #[test]
@@ -448,7 +448,7 @@ mod tests {
             tenant: Tenant { merchant: "shop".parse().unwrap(), mode: Mode::Test },
             account: "acct_1".parse().unwrap(),
             token: "spt_first0001",
-            charge: Charge {
+            charge: ExpectedPayment {
                 total: Money::new(4361, "usd".parse().unwrap()),
                 session: SessionId::from_random(1),
                 revision: Revision(1),
@@ -473,7 +473,7 @@ mod tests {
             change(&mut parts);
             let Parts { tenant, account, token, charge } = &parts;
             keys.push(IdempotencyKey::of(tenant, account, &SptHash::of(token), charge));
-            keys.push(IdempotencyKey::of_page(tenant, account, charge));
+            keys.push(IdempotencyKey::of_stripe_checkout(tenant, account, charge));
         }
         let different: std::collections::HashSet<&str> = keys.iter().map(IdempotencyKey::as_str).collect();
         assert_eq!(different.len(), keys.len());

@@ -1,8 +1,8 @@
 //! What callers ask of a session and what they are answered.
 
-use super::aftersales::RefundWish;
+use super::aftersales::RefundRequest;
 use super::decision::Decision;
-use super::hint::Hint;
+use super::notification::StripeNotification;
 use super::session::{Notice, Session, State};
 use super::token::{SharedPaymentToken, TokenProblem};
 use crate::domain::address::{Address, Buyer};
@@ -28,7 +28,7 @@ pub enum Command {
     /// Pay it with a token.
     Complete(Payment),
     /// Pay it on a page at Stripe: open the page, or tell the one that is open.
-    OpenPage {
+    OpenStripeCheckout {
         /// The revision that the shopper was shown.
         revision: Option<Revision>,
     },
@@ -39,11 +39,11 @@ pub enum Command {
     /// Decide what no reading could tell. Only an operator sends this.
     Decide(Decision),
     /// Give money back. Only an operator sends this.
-    Refund(RefundWish),
+    Refund(RefundRequest),
     /// Tell that goods were sent. Only an operator sends this.
     Fulfill(Fulfillment),
     /// Tell that something may have happened at Stripe.
-    Hear(Hint),
+    CheckStripe(StripeNotification),
 }
 
 /// A change of wishes: what is `None` stays as it is.
@@ -187,7 +187,7 @@ pub enum Rejection {
     Undecided,
     /// A page at Stripe is open on which it may be paid; that page must be closed before anything else.
     #[error("a payment page is open for this checkout; pay there, or try again in a moment")]
-    PageOpen,
+    StripeCheckoutOpen,
     /// The shop does not take this way of paying.
     #[error("this shop does not take payments {0}")]
     NotOffered(&'static str),
@@ -333,7 +333,7 @@ impl Rejection {
             Self::UnknownItem(_) => "unknown_item",
             Self::VariantNeeded(_) => "variant_needed",
             Self::Undecided => "undecided",
-            Self::PageOpen => "page_open",
+            Self::StripeCheckoutOpen => "page_open",
             Self::NotOffered(_) => "not_offered",
             Self::EmailNeeded => "email_needed",
             Self::TokenUsedElsewhere => "token_used_elsewhere",
@@ -385,7 +385,7 @@ impl Rejection {
             | Self::UnknownItem(_)
             | Self::VariantNeeded(_)
             | Self::Undecided
-            | Self::PageOpen
+            | Self::StripeCheckoutOpen
             | Self::NotOffered(_)
             | Self::EmailNeeded
             | Self::TokenUsedElsewhere

@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::{AttemptEnd, FlagReason, IntentSeen, IntentStatus, Seen};
+use super::attempt::{AttemptEnd, FlagReason, Observation, PaymentIntentSnapshot, PaymentIntentStatus};
 use super::command::Rejection;
+use super::outcome::{completed_by, ended, flag, flag_unaccounted};
 use super::session::{CancelReason, Charging, Notice, NoticeCode, Session, State};
-use super::settle::{completed_by, ended, flag, raise};
 use super::step::{Context, Transition};
 use super::unconfirmed::Unconfirmed;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
@@ -112,13 +112,13 @@ pub(super) fn was_made(session: &Session, decision: &Decision) -> bool {
 pub(super) fn decided(
     session: &Session,
     decision: &Decision,
-    seen: Seen,
+    seen: Observation,
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let State::Frozen { charging, .. } = &session.state else {
         return Err(Rejection::NotFrozen(session.state.name()));
     };
-    let (seen, beside) = seen.apart();
+    let (seen, beside) = seen.split();
     let mut transition = match decision {
         Decision::Charged { payment_intent } => charged(session, charging, payment_intent, &seen, context)?,
         Decision::NotCharged { override_unread } => {
@@ -126,7 +126,7 @@ pub(super) fn decided(
         }
     };
     for intent in &beside {
-        raise(&mut transition, intent, context);
+        flag_unaccounted(&mut transition, intent, context);
     }
     Ok(transition)
 }
@@ -135,11 +135,11 @@ fn charged(
     session: &Session,
     charging: &Charging,
     intent: &PaymentIntentId,
-    seen: &Seen,
+    seen: &Observation,
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let not_shown = |why: &str| Err(Rejection::Unverified(format!("payment {intent} {why}")));
-    let Seen::Intent(seen) = seen else {
+    let Observation::PaymentIntent(seen) = seen else {
         return not_shown("could not be read at Stripe with this shop's key; nothing was decided");
     };
     let ours = seen.session.as_ref() == Some(&session.id) || charging.intent.as_ref() == Some(intent);
@@ -149,23 +149,23 @@ fn charged(
     if seen.livemode != context.view.mode.livemode() {
         return not_shown("is of the other mode");
     }
-    if seen.status != IntentStatus::Succeeded {
+    if seen.status != PaymentIntentStatus::Succeeded {
         return not_shown(&format!("is {} and not succeeded", seen.status.as_str()));
     }
     let mut transition = completed_by(session, charging, intent, context);
     // It was paid some time ago: what has become of it since is looked at now.
-    transition.next.book.look_now(context.moment.now);
+    transition.next.activity.poll_now(context.moment.now);
     if seen.amount != charging.charge.total {
         // The operator's word makes the order, and the difference stays to be dealt with.
         flag(&mut transition, intent, FlagReason::PaymentDisagrees, context);
-        transition.next.book.paid = Some(seen.amount);
+        transition.next.activity.paid = Some(seen.amount);
     }
     Ok(transition)
 }
 
 /// What a reading says for an operator who calls an attempt unpaid.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
+enum Finding {
     /// It was not paid and will not be.
     NoPayment,
     /// No payment yet; the last request may still be on its way.
@@ -174,46 +174,51 @@ enum Shown {
     Nothing,
 }
 
-fn shown(charging: &Charging, seen: &Seen) -> Shown {
+fn finding(charging: &Charging, seen: &Observation) -> Finding {
     match seen {
-        Seen::Intent(IntentSeen { status: IntentStatus::Canceled, .. }) => Shown::NoPayment,
-        Seen::Absent { asked } if charging.intent.is_none() => {
+        Observation::PaymentIntent(PaymentIntentSnapshot {
+            status: PaymentIntentStatus::Canceled, ..
+        }) => Finding::NoPayment,
+        Observation::Absent { asked } if charging.intent.is_none() => {
             let late = charging.sends.silence_counts(*asked, charging.repeat_until);
-            if late { Shown::NoPayment } else { Shown::NoPaymentYet }
+            if late { Finding::NoPayment } else { Finding::NoPaymentYet }
         }
-        Seen::Absent { .. }
-        | Seen::Intent(_)
-        | Seen::Page(_)
-        | Seen::Declined { .. }
-        | Seen::TokenRefused { .. }
-        | Seen::RequestRefused { .. }
-        | Seen::RefusedForGood { .. }
-        | Seen::IdempotencyConflict
-        | Seen::KeyRefused
-        | Seen::OtherAccount
-        | Seen::Unknown(_)
-        | Seen::Unread
-        | Seen::PutOff { .. }
-        | Seen::Beside { .. } => Shown::Nothing,
+        Observation::Absent { .. }
+        | Observation::PaymentIntent(_)
+        | Observation::StripeCheckout(_)
+        | Observation::Declined { .. }
+        | Observation::TokenRefused { .. }
+        | Observation::RequestRefused { .. }
+        | Observation::RefusedForGood { .. }
+        | Observation::IdempotencyConflict
+        | Observation::KeyRefused
+        | Observation::OtherAccount
+        | Observation::Inconclusive(_)
+        | Observation::ReadFailed
+        | Observation::PutOff { .. }
+        | Observation::Beside { .. } => Finding::Nothing,
     }
 }
 
 fn not_charged(
     session: &Session,
     charging: &Charging,
-    (seen, override_unread): (&Seen, bool),
+    (seen, override_unread): (&Observation, bool),
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
-    if let Seen::Intent(IntentSeen { id, status, .. }) = seen
-        && *status != IntentStatus::Canceled
+    if let Observation::PaymentIntent(PaymentIntentSnapshot { id, status, .. }) = seen
+        && *status != PaymentIntentStatus::Canceled
     {
-        let remedy =
-            if *status == IntentStatus::Succeeded { "decide charged with it" } else { "try again later" };
-        let shown = format!("Stripe shows payment {id} as {}; {remedy}", status.as_str());
-        return Err(Rejection::Unverified(shown));
+        let remedy = if *status == PaymentIntentStatus::Succeeded {
+            "decide charged with it"
+        } else {
+            "try again later"
+        };
+        let finding = format!("Stripe shows payment {id} as {}; {remedy}", status.as_str());
+        return Err(Rejection::Unverified(finding));
     }
-    let shown = shown(charging, seen);
-    if shown == Shown::Nothing && !override_unread {
+    let finding = finding(charging, seen);
+    if finding == Finding::Nothing && !override_unread {
         let why = "the payment could not be read at Stripe with this shop's key; nothing was decided; try again when \
                    Stripe answers. Only if you know from Stripe's dashboard that nothing was charged, send \
                    \"override_unread\": true with the decision";
@@ -224,9 +229,9 @@ fn not_charged(
     let mut next = session.clone();
     next.notice = Some(notice.clone());
     next.state = State::Canceled { reason: CancelReason::Operator };
-    next.unconfirmed = (shown != Shown::NoPayment).then(|| Unconfirmed::of(charging, context));
-    if let (Shown::NoPayment, Seen::Absent { asked }) = (&shown, seen) {
-        next.last_looks.extend(Unconfirmed::by_silence(charging, *asked, context));
+    next.unconfirmed = (finding != Finding::NoPayment).then(|| Unconfirmed::of(charging, context));
+    if let (Finding::NoPayment, Observation::Absent { asked }) = (&finding, seen) {
+        next.last_polls.extend(Unconfirmed::by_silence(charging, *asked, context));
     }
-    Ok(Transition { attempt: Some(ended(charging, AttemptEnd::Dead { notice })), ..Transition::to(next) })
+    Ok(Transition { attempt: Some(ended(charging, AttemptEnd::Failed { notice })), ..Transition::to(next) })
 }

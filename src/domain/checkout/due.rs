@@ -1,14 +1,14 @@
 //! What a session's own clock asks for, apart from any caller: when it waits for something, and what that is.
 
 use super::aftersales;
-use super::attempt::{Seen, Unknown};
+use super::attempt::{Inconclusive, Observation};
 use super::effect::{CancelCause, Effect};
 use super::event::Event;
-use super::hint;
-use super::hosted::{self, Hosted};
-use super::page_watch;
+use super::hosted::{self, StripeCheckoutAttempt};
+use super::notification;
+use super::outcome::{LONGEST_PAUSE, reading};
 use super::session::{Charging, Phase, Session, State};
-use super::settle::{LONGEST_PAUSE, reading};
+use super::stripe_checkout_polling;
 use super::unconfirmed;
 use crate::domain::time::Timestamp;
 
@@ -49,10 +49,10 @@ pub fn priority(session: &Session) -> Priority {
     match &session.state {
         State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => Priority::Payment,
         State::AwaitingHosted { .. } => Priority::OpenPage,
-        State::Completed { .. } if session.book.asking().is_some() => Priority::Refund,
+        State::Completed { .. } if session.activity.asking().is_some() => Priority::Refund,
         // A payment that the session cannot account for is read, and one looked for, which only its actor does.
         State::Open { .. } | State::Ready { .. }
-            if hint::due(session).is_none() && unconfirmed::due(session).is_none() =>
+            if notification::due(session).is_none() && unconfirmed::due(session).is_none() =>
         {
             Priority::Cart
         }
@@ -68,7 +68,7 @@ pub fn priority(session: &Session) -> Priority {
 /// When a session waits for something next: the sweeper wakes it then.
 #[must_use]
 pub fn due_at(session: &Session) -> Option<Timestamp> {
-    [state_due_at(session), unconfirmed::due(session), hint::due(session)].into_iter().flatten().min()
+    [state_due_at(session), unconfirmed::due(session), notification::due(session)].into_iter().flatten().min()
 }
 
 fn state_due_at(session: &Session) -> Option<Timestamp> {
@@ -78,7 +78,7 @@ fn state_due_at(session: &Session) -> Option<Timestamp> {
         State::OpeningHosted(hosted)
         | State::AwaitingHosted { hosted, .. }
         | State::ClosingHosted { hosted, .. } => Some(hosted.next_try),
-        State::Completed { .. } => aftersales::due(&session.book),
+        State::Completed { .. } => aftersales::due(&session.activity),
         State::Frozen { .. } | State::Canceled { .. } | State::Expired => None,
     }
 }
@@ -89,12 +89,14 @@ fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
         State::Charging(Charging { next_try, sends, .. }) => {
             *next_try > now + LONGEST_PAUSE && !sends.waits(now)
         }
-        State::AwaitingHosted { hosted: Hosted { next_try, .. }, .. } => {
-            *next_try > now + page_watch::LONGEST_WATCH
+        State::AwaitingHosted { hosted: StripeCheckoutAttempt { next_try, .. }, .. } => {
+            *next_try > now + stripe_checkout_polling::LONGEST_POLL_BACKOFF
         }
-        State::OpeningHosted(Hosted { next_try, .. })
-        | State::ClosingHosted { hosted: Hosted { next_try, .. }, .. } => *next_try > now + LONGEST_PAUSE,
-        State::Completed { .. } => aftersales::refund::beyond_any_pause(&session.book, now),
+        State::OpeningHosted(StripeCheckoutAttempt { next_try, .. })
+        | State::ClosingHosted { hosted: StripeCheckoutAttempt { next_try, .. }, .. } => {
+            *next_try > now + LONGEST_PAUSE
+        }
+        State::Completed { .. } => aftersales::refund::beyond_any_pause(&session.activity, now),
         State::Open { .. }
         | State::Ready { .. }
         | State::Frozen { .. }
@@ -112,7 +114,7 @@ pub fn work(session: &Session, now: Timestamp) -> Work {
     }
     // What the state itself waits for goes first: it may account for the payment.
     unconfirmed::work(session, now)
-        .or_else(|| hint::work(session, now))
+        .or_else(|| notification::work(session, now))
         .map_or_else(|| Work::Wait(due_at(session)), Work::Run)
 }
 
@@ -121,9 +123,9 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
         State::Open { .. } | State::Ready { .. } => Work::Step(Box::new(Event::TimeOut)),
         State::Charging(charging) => match (&charging.phase, &charging.intent) {
             // Due, and never told of: the answer to the first send died with the process that waited for it.
-            (Phase::Sending, _) if charging.tries == 0 => Work::Step(Box::new(Event::Saw {
+            (Phase::Sending, _) if charging.tries == 0 => Work::Step(Box::new(Event::AttemptObserved {
                 attempt: charging.attempt,
-                seen: Seen::Unknown(Unknown::default()),
+                seen: Observation::Inconclusive(Inconclusive::default()),
             })),
             (Phase::Sending, _) if now < charging.repeat_until => Work::Run(Effect::Charge(charging.attempt)),
             (Phase::Sending, _) => Work::Step(Box::new(Event::RepeatingEnded)),
@@ -138,9 +140,9 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
         State::OpeningHosted(hosted) => hosted::opening(hosted, now),
         State::AwaitingHosted { hosted, page } => {
             let (attempt, awaited) = (hosted.attempt, hosted.awaited);
-            Work::Run(Effect::ReadPage { attempt, page: page.id.clone(), awaited })
+            Work::Run(Effect::ReadStripeCheckout { attempt, page: page.id.clone(), awaited })
         }
-        State::ClosingHosted { hosted, page, .. } => Work::Run(Effect::ClosePage {
+        State::ClosingHosted { hosted, page, .. } => Work::Run(Effect::ExpireStripeCheckout {
             attempt: hosted.attempt,
             page: page.id.clone(),
             tries: hosted.tries,

@@ -1,8 +1,8 @@
 //! What a session wants done at Stripe, as data. What comes of it returns as an [`Event`](super::event::Event).
 
-use super::aftersales::{OrderSeen, RefundAnswer};
-use super::attempt::Unknown;
-use crate::domain::ids::{AccountId, AttemptNumber, HostedPageId, PaymentIntentId, RefundNumber};
+use super::aftersales::{OrderObservation, RefundAnswer};
+use super::attempt::Inconclusive;
+use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, RefundNumber, StripeCheckoutId};
 use crate::domain::time::Timestamp;
 
 /// Something to do at Stripe.
@@ -31,22 +31,22 @@ pub enum Effect {
         tries: u32,
     },
     /// Send the stored request that opens the attempt's page.
-    OpenPage(AttemptNumber),
+    CreateStripeCheckout(AttemptNumber),
     /// Read the attempt's page.
-    ReadPage {
+    ReadStripeCheckout {
         /// The attempt.
         attempt: AttemptNumber,
         /// Its page.
-        page: HostedPageId,
+        page: StripeCheckoutId,
         /// Whether somebody waits for what it shows, or says that it was paid.
         awaited: bool,
     },
     /// Close the attempt's page, and read it where that is refused.
-    ClosePage {
+    ExpireStripeCheckout {
         /// The attempt.
         attempt: AttemptNumber,
         /// Its page.
-        page: HostedPageId,
+        page: StripeCheckoutId,
         /// How often it was tried before, as of [`Effect::Cancel`].
         tries: u32,
     },
@@ -100,12 +100,13 @@ pub enum OrderEffect {
 impl OrderEffect {
     /// What is known when no answer came.
     #[must_use]
-    pub fn unanswered(&self) -> OrderSeen {
+    pub fn unanswered(&self) -> OrderObservation {
         match self {
-            Self::Refund(number) => {
-                OrderSeen::Asked { number: *number, answer: RefundAnswer::Unknown(Unknown::default()) }
-            }
-            Self::Read { .. } => OrderSeen::Unread,
+            Self::Refund(number) => OrderObservation::RefundAnswered {
+                number: *number,
+                answer: RefundAnswer::Inconclusive(Inconclusive::default()),
+            },
+            Self::Read { .. } => OrderObservation::ReadFailed,
         }
     }
 }
@@ -118,9 +119,9 @@ impl Effect {
             Self::Charge(attempt)
             | Self::Read { attempt, .. }
             | Self::Cancel { attempt, .. }
-            | Self::OpenPage(attempt)
-            | Self::ReadPage { attempt, .. }
-            | Self::ClosePage { attempt, .. } => Some(*attempt),
+            | Self::CreateStripeCheckout(attempt)
+            | Self::ReadStripeCheckout { attempt, .. }
+            | Self::ExpireStripeCheckout { attempt, .. } => Some(*attempt),
             Self::Order(_) | Self::ReadPayment { .. } => None,
         }
     }

@@ -1,12 +1,12 @@
 //! What may happen to a session: what its callers want, what its clock says, what was seen at Stripe.
 
-use super::aftersales::{OrderSeen, RefundWish};
-use super::attempt::Seen;
+use super::aftersales::{OrderObservation, RefundRequest};
+use super::attempt::Observation;
 use super::command::{Patch, Payment};
 use super::decision::Decision;
-use super::hint::Hint;
-use super::hosted::Closing;
-use super::restored::Trace;
+use super::hosted::CloseReason;
+use super::notification::StripeNotification;
+use super::restored::RestoreEvidence;
 use super::token::TokenFacts;
 use crate::domain::ids::{AttemptNumber, ItemId, PaymentIntentId, Revision};
 use crate::domain::order::Fulfillment;
@@ -31,12 +31,12 @@ pub enum Event {
         facts: TokenFacts,
     },
     /// The shopper wants to pay on a page at Stripe.
-    PageWanted {
+    StripeCheckoutRequested {
         /// The revision that was seen.
         revision: Option<Revision>,
     },
     /// Something else is wanted of a session whose page is open.
-    PageUnwanted(Closing),
+    CloseRequested(CloseReason),
     /// The shopper gave up.
     Canceled,
     /// The session's time is over.
@@ -48,32 +48,32 @@ pub enum Event {
         /// What.
         decision: Decision,
         /// What was seen of the payment just before.
-        seen: Seen,
+        seen: Observation,
     },
     /// Stripe was seen to say something of an attempt.
-    Saw {
+    AttemptObserved {
         /// Which attempt was asked about.
         attempt: AttemptNumber,
         /// What was seen.
-        seen: Seen,
+        seen: Observation,
     },
     /// Money is to go back.
-    RefundWanted(RefundWish),
+    RefundRequested(RefundRequest),
     /// Goods were sent.
     Fulfilled(Fulfillment),
     /// Stripe was seen to say something of a paid order.
-    SawOrder(OrderSeen),
+    OrderObserved(OrderObservation),
     /// Somebody says that something has happened at Stripe.
-    Heard(Hint),
+    Notified(StripeNotification),
     /// A payment that the session could not account for was looked at.
-    SawPayment {
+    PaymentObserved {
         /// Which.
         payment: PaymentIntentId,
         /// What was seen.
-        seen: Seen,
+        seen: Observation,
     },
     /// Stripe shows something that a restored database may not know.
-    Reconciled(Box<Trace>),
+    Reconciled(Box<RestoreEvidence>),
 }
 
 impl Event {
@@ -84,18 +84,18 @@ impl Event {
             Self::Edited { .. }
             | Self::LineGone(_)
             | Self::Paid { .. }
-            | Self::PageWanted { .. }
-            | Self::PageUnwanted(_)
+            | Self::StripeCheckoutRequested { .. }
+            | Self::CloseRequested(_)
             | Self::Canceled
             | Self::TimeOut
             | Self::RepeatingEnded
             | Self::Decided { .. }
-            | Self::RefundWanted(_) => true,
-            Self::Saw { .. }
-            | Self::SawOrder(_)
-            | Self::SawPayment { .. }
+            | Self::RefundRequested(_) => true,
+            Self::AttemptObserved { .. }
+            | Self::OrderObserved(_)
+            | Self::PaymentObserved { .. }
             | Self::Fulfilled(_)
-            | Self::Heard(_)
+            | Self::Notified(_)
             | Self::Reconciled(_) => false,
         }
     }

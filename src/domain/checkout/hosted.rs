@@ -9,22 +9,23 @@
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{
-    AttemptEnd, AttemptIntent, Charge, FlagReason, IdempotencyKey, IntentStatus, Means, Seen, Unknown,
+    AttemptEnd, AttemptIntent, ExpectedPayment, FlagReason, IdempotencyKey, Inconclusive, Observation,
+    PaymentIntentStatus, PaymentSource,
 };
 use super::command::Rejection;
 use super::due::Work;
 use super::effect::Effect;
 use super::event::Event;
 use super::given::GivenField;
-use super::page_watch::{put_off, watch, watch_pause};
+use super::outcome::{LONGEST_PAUSE, completed_by, flag, pause};
 use super::session::{
-    CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread,
+    CancelReason, Charging, FailedReads, FreezeReason, Notice, NoticeCode, Phase, Session, State,
 };
-use super::settle::{LONGEST_PAUSE, completed_by, flag, pause};
 use super::snapshot::AttemptMove;
 use super::step::{Context, Transition, merged, payable, receipt_email};
+use super::stripe_checkout_polling::{poll_again, poll_backoff, put_off};
 use crate::domain::address::Buyer;
-use crate::domain::ids::{AttemptNumber, HostedPageId, PaymentIntentId, Revision, SessionId};
+use crate::domain::ids::{AttemptNumber, PaymentIntentId, Revision, SessionId, StripeCheckoutId};
 use crate::domain::money::Money;
 use crate::domain::pricing::Quote;
 use crate::domain::sends::Sends;
@@ -38,7 +39,7 @@ const REPEAT: Span = Span::seconds(60);
 
 /// A page at Stripe, from the wish for it until it is closed or paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hosted {
+pub struct StripeCheckoutAttempt {
     /// The quote being paid.
     pub quote: Quote,
     /// The attempt's number.
@@ -48,7 +49,7 @@ pub struct Hosted {
     /// Until when the page can be paid.
     pub expires: Timestamp,
     /// What is asked for, and what must come back with the page and its payment.
-    pub charge: Charge,
+    pub charge: ExpectedPayment,
     /// How often the present state has been tried without an end.
     pub tries: u32,
     /// Whether somebody waits for what the page shows, or says that it was paid.
@@ -59,16 +60,16 @@ pub struct Hosted {
     pub returns: u32,
     /// The readings in a row that did not come to their end.
     #[serde(default)]
-    pub unread: Unread,
+    pub failed_reads: FailedReads,
     /// When the next look or try is due.
     pub next_try: Timestamp,
 }
 
 /// A page that exists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Page {
+pub struct StripeCheckout {
     /// Stripe's id of it.
-    pub id: HostedPageId,
+    pub id: StripeCheckoutId,
     /// Where the shopper pays.
     pub url: String,
 }
@@ -76,7 +77,7 @@ pub struct Page {
 /// What a page is closed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Closing {
+pub enum CloseReason {
     /// The shopper wants to change the order, or to pay it on the sheet: it is payable again afterwards.
     Reopen,
     /// The shopper gave up.
@@ -85,15 +86,15 @@ pub enum Closing {
 
 /// A page as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageSeen {
+pub struct StripeCheckoutSnapshot {
     /// Its id.
-    pub id: HostedPageId,
+    pub id: StripeCheckoutId,
     /// Where it is paid; Stripe tells it of open pages only.
     pub url: Option<String>,
     /// Where it stands.
-    pub status: PageStatus,
+    pub status: StripeCheckoutStatus,
     /// Its PaymentIntent, once there is one, and that one's status where it was read too.
-    pub intent: Option<(PaymentIntentId, Option<IntentStatus>)>,
+    pub intent: Option<(PaymentIntentId, Option<PaymentIntentStatus>)>,
     /// The total that it asks for.
     pub amount: Money,
     /// Whether it moves real money.
@@ -110,7 +111,7 @@ pub struct PageSeen {
 
 /// Where a page stands: Stripe's `status` and `payment_status` together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageStatus {
+pub enum StripeCheckoutStatus {
     /// It can be paid.
     Open,
     /// It will never be paid.
@@ -123,7 +124,7 @@ pub enum PageStatus {
     Free,
 }
 
-impl PageStatus {
+impl StripeCheckoutStatus {
     /// The status as timelines and logs write it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -137,7 +138,7 @@ impl PageStatus {
     }
 }
 
-impl Hosted {
+impl StripeCheckoutAttempt {
     /// What an operator decides about, when no reading can tell.
     fn frozen_charge(&self, intent: Option<PaymentIntentId>) -> Charging {
         Charging {
@@ -150,7 +151,7 @@ impl Hosted {
             phase: Phase::Reading { absent_since: None },
             tries: 0,
             sends: Sends::default(),
-            unread: self.unread,
+            failed_reads: self.failed_reads,
             next_try: self.next_try,
         }
     }
@@ -174,7 +175,7 @@ pub(super) fn open(
     };
     let now = context.moment.now;
     let number = AttemptNumber(session.attempts).next();
-    let charge = Charge {
+    let charge = ExpectedPayment {
         total: quote.total,
         session: session.id.clone(),
         revision: session.revision,
@@ -183,7 +184,7 @@ pub(super) fn open(
     let expires = now + LIFETIME;
     // What is shown there is honoured as long as it can be paid there, whichever way it is paid in the end.
     let quote = Quote { expires: quote.expires.max(expires), ..quote.clone() };
-    let hosted = Hosted {
+    let hosted = StripeCheckoutAttempt {
         quote: quote.clone(),
         attempt: number,
         started: now,
@@ -192,21 +193,21 @@ pub(super) fn open(
         tries: 0,
         awaited: false,
         returns: 0,
-        unread: Unread::default(),
+        failed_reads: FailedReads::default(),
         next_try: now,
     };
     let intent = AttemptIntent {
         number,
-        idempotency_key: IdempotencyKey::of_page(&context.view.tenant(), account, &charge),
+        idempotency_key: IdempotencyKey::of_stripe_checkout(&context.view.tenant(), account, &charge),
         charge,
-        means: Means::Page {
+        means: PaymentSource::StripeCheckout {
             quote: Box::new(quote.clone()),
             expires: hosted.expires,
-            email: session.wishes.buyer.email.clone(),
+            email: session.inputs.buyer.email.clone(),
         },
         account: account.clone(),
-        receipt_email: receipt_email(&session.wishes.buyer, context),
-        shipping: session.wishes.address.clone(),
+        receipt_email: receipt_email(&session.inputs.buyer, context),
+        shipping: session.inputs.address.clone(),
         carrier: quote.carrier(),
         started: now,
         repeat_until: now + REPEAT,
@@ -220,28 +221,31 @@ pub(super) fn open(
     next.state = State::OpeningHosted(hosted);
     Ok(Transition {
         attempt: Some(AttemptMove::Start(Box::new(intent))),
-        effect: Some(Effect::OpenPage(number)),
+        effect: Some(Effect::CreateStripeCheckout(number)),
         ..Transition::to(next)
     })
 }
 
 /// What is to be done for a page that is being opened, and due.
-pub(super) fn opening(hosted: &Hosted, now: Timestamp) -> Work {
+pub(super) fn opening(hosted: &StripeCheckoutAttempt, now: Timestamp) -> Work {
     let attempt = hosted.attempt;
     if now >= hosted.started + REPEAT {
         Work::Step(Box::new(Event::RepeatingEnded))
     } else if hosted.tries == 0 {
         // Due, and never told of: the answer to the first request died with the process that waited for it.
-        Work::Step(Box::new(Event::Saw { attempt, seen: Seen::Unknown(Unknown::default()) }))
+        Work::Step(Box::new(Event::AttemptObserved {
+            attempt,
+            seen: Observation::Inconclusive(Inconclusive::default()),
+        }))
     } else {
-        Work::Run(Effect::OpenPage(attempt))
+        Work::Run(Effect::CreateStripeCheckout(attempt))
     }
 }
 
 /// Something else is wanted of a session whose page is open: the page is closed first.
 pub(super) fn close(
     session: &Session,
-    wish: Closing,
+    reason: CloseReason,
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let State::AwaitingHosted { hosted, page } = &session.state else {
@@ -249,79 +253,95 @@ pub(super) fn close(
     };
     let mut hosted = hosted.clone();
     enter(&mut hosted, context.moment.now);
-    let effect = Effect::ClosePage { attempt: hosted.attempt, page: page.id.clone(), tries: 0 };
+    let effect = Effect::ExpireStripeCheckout { attempt: hosted.attempt, page: page.id.clone(), tries: 0 };
     let mut next = session.clone();
-    next.state = State::ClosingHosted { hosted, page: page.clone(), wish };
+    next.state = State::ClosingHosted { hosted, page: page.clone(), reason };
     Ok(Transition { effect: Some(effect), ..Transition::to(next) })
 }
 
 /// Applies what was seen of the page of a session in one of the hosted states.
-pub(super) fn settle_page(
+pub(super) fn apply_observation(
     session: &Session,
-    hosted: &Hosted,
-    seen: Seen,
+    hosted: &StripeCheckoutAttempt,
+    seen: Observation,
     context: &Context<'_>,
 ) -> Transition {
     let opening = matches!(session.state, State::OpeningHosted(_));
     match seen {
-        Seen::Page(page) => page_seen(session, hosted, &page, context),
+        Observation::StripeCheckout(page) => stripe_checkout_seen(session, hosted, &page, context),
         // Of a page that was asked for, nobody has the address yet: whatever became of it, it will not be paid.
-        Seen::RequestRefused { detail } | Seen::RefusedForGood { detail } if opening => {
+        Observation::RequestRefused { detail } | Observation::RefusedForGood { detail } if opening => {
             let mut transition = unopened(session, hosted, context);
             transition.next.notice = GivenField::named_in(&detail)
                 .map(|field| Notice { code: NoticeCode::PaymentDeclined, text: field.told() });
             transition
         }
-        Seen::IdempotencyConflict if opening => unopened(session, hosted, context),
-        Seen::Unknown(unknown) if opening && unknown.not_sent => not_asked_for(session, hosted, context),
-        Seen::Unknown(unknown) if opening && unknown.is_final() => unopened(session, hosted, context),
-        Seen::Unknown(unknown) if opening => again(session, hosted, unknown.retry_after, context),
-        Seen::KeyRefused | Seen::OtherAccount if opening => again(session, hosted, None, context),
-        Seen::KeyRefused
-        | Seen::OtherAccount
-        | Seen::Unknown(_)
-        | Seen::Unread
-        | Seen::Absent { .. }
-        | Seen::RequestRefused { .. }
-        | Seen::RefusedForGood { .. }
-        | Seen::IdempotencyConflict => unread(session, hosted, context),
-        Seen::PutOff { after } => put_off(session, hosted, after, context),
-        // Answers to questions that are not asked about a page.
-        Seen::Intent(_) | Seen::Declined { .. } | Seen::TokenRefused { .. } => {
+        Observation::IdempotencyConflict if opening => unopened(session, hosted, context),
+        Observation::Inconclusive(unknown) if opening && unknown.not_sent => {
+            not_asked_for(session, hosted, context)
+        }
+        Observation::Inconclusive(unknown) if opening && unknown.is_final() => {
+            unopened(session, hosted, context)
+        }
+        Observation::Inconclusive(unknown) if opening => again(session, hosted, unknown.retry_after, context),
+        Observation::KeyRefused | Observation::OtherAccount if opening => {
             again(session, hosted, None, context)
         }
-        Seen::Beside { seen, .. } => settle_page(session, hosted, *seen, context),
+        Observation::KeyRefused
+        | Observation::OtherAccount
+        | Observation::Inconclusive(_)
+        | Observation::ReadFailed
+        | Observation::Absent { .. }
+        | Observation::RequestRefused { .. }
+        | Observation::RefusedForGood { .. }
+        | Observation::IdempotencyConflict => failed_reads(session, hosted, context),
+        Observation::PutOff { after } => put_off(session, hosted, after, context),
+        // Answers to questions that are not asked about a page.
+        Observation::PaymentIntent(_) | Observation::Declined { .. } | Observation::TokenRefused { .. } => {
+            again(session, hosted, None, context)
+        }
+        Observation::Beside { seen, .. } => apply_observation(session, hosted, *seen, context),
     }
 }
 
-fn page_seen(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> Transition {
+fn stripe_checkout_seen(
+    session: &Session,
+    hosted: &StripeCheckoutAttempt,
+    page: &StripeCheckoutSnapshot,
+    context: &Context<'_>,
+) -> Transition {
     let mut hosted = hosted.clone();
-    hosted.unread = Unread::default();
+    hosted.failed_reads = FailedReads::default();
     let hosted = &hosted;
     match page.status {
-        PageStatus::Open => still_open(session, hosted, page, context),
-        PageStatus::Expired => closed(session, hosted, context),
-        PageStatus::Paid => paid(session, hosted, page, context),
-        PageStatus::Free => disagrees(session, hosted, page, context),
-        PageStatus::Unpaid => match page.intent.as_ref().and_then(|(_, status)| *status) {
-            Some(IntentStatus::Succeeded) => paid(session, hosted, page, context),
-            Some(IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled) => {
-                dead(session, hosted, declined(), context)
+        StripeCheckoutStatus::Open => still_open(session, hosted, page, context),
+        StripeCheckoutStatus::Expired => closed(session, hosted, context),
+        StripeCheckoutStatus::Paid => paid(session, hosted, page, context),
+        StripeCheckoutStatus::Free => disagrees(session, hosted, page, context),
+        StripeCheckoutStatus::Unpaid => match page.intent.as_ref().and_then(|(_, status)| *status) {
+            Some(PaymentIntentStatus::Succeeded) => paid(session, hosted, page, context),
+            Some(PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled) => {
+                failed(session, hosted, declined(), context)
             }
             Some(
-                IntentStatus::RequiresConfirmation
-                | IntentStatus::RequiresAction
-                | IntentStatus::Processing
-                | IntentStatus::RequiresCapture,
+                PaymentIntentStatus::RequiresConfirmation
+                | PaymentIntentStatus::RequiresAction
+                | PaymentIntentStatus::Processing
+                | PaymentIntentStatus::RequiresCapture,
             )
             | None => again(session, hosted, None, context),
         },
     }
 }
 
-fn still_open(session: &Session, hosted: &Hosted, seen: &PageSeen, context: &Context<'_>) -> Transition {
+fn still_open(
+    session: &Session,
+    hosted: &StripeCheckoutAttempt,
+    seen: &StripeCheckoutSnapshot,
+    context: &Context<'_>,
+) -> Transition {
     match &session.state {
-        State::AwaitingHosted { .. } => return watch(session, hosted, context),
+        State::AwaitingHosted { .. } => return poll_again(session, hosted, context),
         State::OpeningHosted(_) => {}
         State::ClosingHosted { .. }
         | State::Open { .. }
@@ -338,18 +358,23 @@ fn still_open(session: &Session, hosted: &Hosted, seen: &PageSeen, context: &Con
     };
     let mut hosted = hosted.clone();
     enter(&mut hosted, context.moment.now);
-    hosted.next_try = context.moment.now + watch_pause(&hosted, context);
+    hosted.next_try = context.moment.now + poll_backoff(&hosted, context);
     let mut next = session.clone();
-    next.state = State::AwaitingHosted { hosted, page: Page { id: seen.id.clone(), url } };
+    next.state = State::AwaitingHosted { hosted, page: StripeCheckout { id: seen.id.clone(), url } };
     Transition::to(next)
 }
 
-fn paid(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> Transition {
+fn paid(
+    session: &Session,
+    hosted: &StripeCheckoutAttempt,
+    page: &StripeCheckoutSnapshot,
+    context: &Context<'_>,
+) -> Transition {
     match &page.intent {
         Some((intent, _)) if agrees(hosted, page, context) => {
             let mut session = session.clone();
             // The one who pays is believed: what was said there goes before what was said here.
-            session.wishes.buyer = merged(page.buyer.clone(), session.wishes.buyer);
+            session.inputs.buyer = merged(page.buyer.clone(), session.inputs.buyer);
             completed_by(&session, &hosted.frozen_charge(Some(intent.clone())), intent, context)
         }
         Some(_) | None => disagrees(session, hosted, page, context),
@@ -357,7 +382,12 @@ fn paid(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'
 }
 
 /// A page that was used in a way that nobody asked for: an operator decides, and its payment is flagged.
-fn disagrees(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> Transition {
+fn disagrees(
+    session: &Session,
+    hosted: &StripeCheckoutAttempt,
+    page: &StripeCheckoutSnapshot,
+    context: &Context<'_>,
+) -> Transition {
     let intent = page.intent.as_ref().map(|(intent, _)| intent.clone());
     let mut transition = frozen(session, hosted, intent.clone(), FreezeReason::PaymentDisagrees);
     if let Some(intent) = intent {
@@ -368,7 +398,7 @@ fn disagrees(session: &Session, hosted: &Hosted, page: &PageSeen, context: &Cont
 
 fn frozen(
     session: &Session,
-    hosted: &Hosted,
+    hosted: &StripeCheckoutAttempt,
     intent: Option<PaymentIntentId>,
     reason: FreezeReason,
 ) -> Transition {
@@ -377,7 +407,7 @@ fn frozen(
     Transition::to(next)
 }
 
-fn agrees(hosted: &Hosted, page: &PageSeen, context: &Context<'_>) -> bool {
+fn agrees(hosted: &StripeCheckoutAttempt, page: &StripeCheckoutSnapshot, context: &Context<'_>) -> bool {
     let charge = &hosted.charge;
     page.amount == charge.total
         && page.livemode == context.view.mode.livemode()
@@ -391,37 +421,51 @@ fn declined() -> Notice {
 }
 
 /// The page was never opened.
-pub(super) fn unopened(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
-    over(session, hosted, AttemptEnd::NotOpened, context)
+pub(super) fn unopened(
+    session: &Session,
+    hosted: &StripeCheckoutAttempt,
+    context: &Context<'_>,
+) -> Transition {
+    over(session, hosted, AttemptEnd::NotCreated, context)
 }
 
 /// Stripe was not asked for the page now. Where it was not asked before either, the page counts as none.
-fn not_asked_for(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
+fn not_asked_for(session: &Session, hosted: &StripeCheckoutAttempt, context: &Context<'_>) -> Transition {
     let mut transition = unopened(session, hosted, context);
     transition.next.pages_not_asked += u32::from(hosted.tries == 0);
     transition
 }
 
 /// Stripe confirms that the page is closed and unpaid.
-fn closed(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
+fn closed(session: &Session, hosted: &StripeCheckoutAttempt, context: &Context<'_>) -> Transition {
     let text = "The payment page was closed. Nothing was charged.".to_owned();
     let notice = Notice { code: NoticeCode::Expired, text };
-    over(session, hosted, AttemptEnd::Dead { notice }, context)
+    over(session, hosted, AttemptEnd::Failed { notice }, context)
 }
 
 /// The payment on the page was refused.
-fn dead(session: &Session, hosted: &Hosted, notice: Notice, context: &Context<'_>) -> Transition {
-    let end = AttemptEnd::Dead { notice: notice.clone() };
+fn failed(
+    session: &Session,
+    hosted: &StripeCheckoutAttempt,
+    notice: Notice,
+    context: &Context<'_>,
+) -> Transition {
+    let end = AttemptEnd::Failed { notice: notice.clone() };
     let mut transition = over(session, hosted, end, context);
     transition.next.notice = Some(notice);
     transition
 }
 
 /// The attempt is over and nothing was paid: the session is payable again, if it was not given up and there is time left.
-fn over(session: &Session, hosted: &Hosted, end: AttemptEnd, context: &Context<'_>) -> Transition {
+fn over(
+    session: &Session,
+    hosted: &StripeCheckoutAttempt,
+    end: AttemptEnd,
+    context: &Context<'_>,
+) -> Transition {
     let mut next = session.clone();
     next.notice = None;
-    next.state = if matches!(session.state, State::ClosingHosted { wish: Closing::Cancel, .. }) {
+    next.state = if matches!(session.state, State::ClosingHosted { reason: CloseReason::Cancel, .. }) {
         State::Canceled { reason: CancelReason::Shopper }
     } else if session.expires <= context.moment.now {
         State::Expired
@@ -433,16 +477,21 @@ fn over(session: &Session, hosted: &Hosted, end: AttemptEnd, context: &Context<'
 }
 
 /// A look did not come to its end.
-fn unread(session: &Session, hosted: &Hosted, context: &Context<'_>) -> Transition {
+fn failed_reads(session: &Session, hosted: &StripeCheckoutAttempt, context: &Context<'_>) -> Transition {
     let mut hosted = hosted.clone();
-    if hosted.unread.failed(hosted.next_try, context.moment.now) {
+    if hosted.failed_reads.failed(hosted.next_try, context.moment.now) {
         return frozen(session, &hosted, None, FreezeReason::Unreadable);
     }
     again(session, &hosted, None, context)
 }
 
 /// The same again after a pause.
-fn again(session: &Session, hosted: &Hosted, at_least: Option<Span>, context: &Context<'_>) -> Transition {
+fn again(
+    session: &Session,
+    hosted: &StripeCheckoutAttempt,
+    at_least: Option<Span>,
+    context: &Context<'_>,
+) -> Transition {
     let mut hosted = hosted.clone();
     let mut pause = pause(hosted.tries, at_least, context);
     hosted.tries = hosted.tries.saturating_add(1);
@@ -456,12 +505,12 @@ fn again(session: &Session, hosted: &Hosted, at_least: Option<Span>, context: &C
 }
 
 /// The session in the state that it is in, with what changed of its page.
-pub(super) fn standing(session: &Session, hosted: Hosted) -> Transition {
+pub(super) fn standing(session: &Session, hosted: StripeCheckoutAttempt) -> Transition {
     let mut next = session.clone();
     next.state = match &session.state {
         State::AwaitingHosted { page, .. } => State::AwaitingHosted { hosted, page: page.clone() },
-        State::ClosingHosted { page, wish, .. } => {
-            State::ClosingHosted { hosted, page: page.clone(), wish: *wish }
+        State::ClosingHosted { page, reason, .. } => {
+            State::ClosingHosted { hosted, page: page.clone(), reason: *reason }
         }
         State::OpeningHosted(_)
         | State::Open { .. }
@@ -476,9 +525,9 @@ pub(super) fn standing(session: &Session, hosted: Hosted) -> Transition {
 }
 
 /// Another state begins, and its tries are counted anew.
-fn enter(hosted: &mut Hosted, next_try: Timestamp) {
+fn enter(hosted: &mut StripeCheckoutAttempt, next_try: Timestamp) {
     hosted.tries = 0;
     hosted.awaited = false;
-    hosted.unread = Unread::default();
+    hosted.failed_reads = FailedReads::default();
     hosted.next_try = next_try;
 }

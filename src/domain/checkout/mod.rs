@@ -9,13 +9,13 @@
 //! - [`step`]: `step(session, event, context)`, pure and total: the table of transitions.
 //! - [`effect`]: what is to be done at Stripe.
 //! - [`due`]: what a session's own clock asks for.
-//! - [`hint`]: what somebody says has happened at Stripe.
+//! - [`notification`]: what somebody says has happened at Stripe.
 //! - [`decision`]: what an operator decides about a frozen session.
 //! - [`unconfirmed`]: an attempt that was decided without a reading, until there is one.
 //! - [`timeline`]: what happened to a session, for those who look into it.
 //! - [`personal_data`]: what names a person, and how it is erased.
-//! - [`hosted`]: paying on a page at Stripe; `page_watch`: how often an open one is looked at.
-//! - `settle`: what each answer of Stripe means to an attempt; `given`: what a shopper can mend of a refusal.
+//! - [`hosted`]: paying on a page at Stripe; `stripe_checkout_polling`: how often an open one is looked at.
+//! - `outcome`: what each answer of Stripe means to an attempt; `given`: what a shopper can mend of a refusal.
 //! - [`driver`]: the loop around it without I/O: load, gather, commit, run, reply.
 //!
 //! Invariants kept here: at most one attempt is undecided; an attempt's intent is in a commit before its request
@@ -30,15 +30,15 @@ pub mod due;
 pub mod effect;
 pub mod event;
 pub mod given;
-pub mod hint;
 pub mod hosted;
-mod page_watch;
+pub mod notification;
+mod outcome;
 pub mod personal_data;
 pub mod restored;
 pub mod session;
-mod settle;
 pub mod snapshot;
 pub mod step;
+mod stripe_checkout_polling;
 pub mod timeline;
 pub mod token;
 pub mod unconfirmed;

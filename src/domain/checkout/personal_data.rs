@@ -11,20 +11,20 @@ impl Session {
     /// Whether it names a buyer or an address.
     #[must_use]
     pub fn holds_personal_data(&self) -> bool {
-        self.wishes.buyer != Buyer::default() || self.wishes.address.is_some()
+        self.inputs.buyer != Buyer::default() || self.inputs.address.is_some()
     }
 
     /// Erases the buyer and the address.
     pub fn erase_personal_data(&mut self) {
-        self.wishes.buyer = Buyer::default();
-        self.wishes.address = None;
+        self.inputs.buyer = Buyer::default();
+        self.inputs.address = None;
     }
 
     /// When it ends unpaid, or did; `None` while a payment is undecided, once it is paid, and while Stripe has still to be
     /// asked about it. `touched` is the moment of the change that brought it here.
     #[must_use]
     pub fn unpaid_end(&self, touched: Option<Timestamp>) -> Option<Timestamp> {
-        if !self.unexplained.is_empty() || !self.last_looks.is_empty() {
+        if !self.unmatched_payments.is_empty() || !self.last_polls.is_empty() {
             return None;
         }
         match &self.state {

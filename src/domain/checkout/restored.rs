@@ -4,9 +4,9 @@
 //! the order that it was, on the account that was paid; one whose payment does not is never payable again, and the payment is
 //! flagged; the numbers of attempts that Stripe knows are never given again.
 
-use super::attempt::{AttemptEnd, Charge, FlagReason, IntentSeen, IntentStatus};
-use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread};
-use super::settle::{completed_by, flag};
+use super::attempt::{AttemptEnd, ExpectedPayment, FlagReason, PaymentIntentSnapshot, PaymentIntentStatus};
+use super::outcome::{completed_by, flag};
+use super::session::{CancelReason, Charging, FailedReads, Notice, NoticeCode, Phase, Session, State};
 use super::snapshot::AttemptMove;
 use super::step::{Context, Transition, merged};
 use crate::domain::address::Buyer;
@@ -16,47 +16,48 @@ use crate::domain::sends::Sends;
 
 /// Something of a session that Stripe shows, and the restored database may not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trace {
+pub struct RestoreEvidence {
     /// The account that shows it: the only one that this merchant has ever had.
     pub account: AccountId,
     /// What it shows.
-    pub shown: Shown,
+    pub shown: ShownByStripe,
 }
 
 /// What Stripe shows of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum ShownByStripe {
     /// A page was opened for it; it is closed, or known.
-    Page(AttemptNumber),
+    StripeCheckout(AttemptNumber),
     /// It was paid, or tried to be.
     Payment {
         /// The payment.
-        seen: IntentSeen,
+        seen: PaymentIntentSnapshot,
         /// What its page was told of the buyer, where it was made on one.
         buyer: Buyer,
     },
 }
 
 /// Applies what Stripe shows of a session.
-pub(super) fn reconciled(session: &Session, trace: &Trace, context: &Context<'_>) -> Transition {
-    let (attempt, paid) = match &trace.shown {
-        Shown::Page(attempt) => (Some(*attempt), None),
-        Shown::Payment { seen, buyer } => {
-            (seen.attempt, Some((seen, buyer)).filter(|(seen, _)| seen.status == IntentStatus::Succeeded))
-        }
+pub(super) fn reconciled(session: &Session, evidence: &RestoreEvidence, context: &Context<'_>) -> Transition {
+    let (attempt, paid) = match &evidence.shown {
+        ShownByStripe::StripeCheckout(attempt) => (Some(*attempt), None),
+        ShownByStripe::Payment { seen, buyer } => (
+            seen.attempt,
+            Some((seen, buyer)).filter(|(seen, _)| seen.status == PaymentIntentStatus::Succeeded),
+        ),
     };
     let mut known = session.clone();
     // Its first attempt pinned the account, and this database may not have it.
-    known.account.get_or_insert_with(|| trace.account.clone());
+    known.account.get_or_insert_with(|| evidence.account.clone());
     let newer = attempt.map_or(0, |attempt| attempt.0.saturating_sub(session.attempts));
     known.attempts = known.attempts.saturating_add(newer);
-    if matches!(trace.shown, Shown::Page(_)) {
+    if matches!(evidence.shown, ShownByStripe::StripeCheckout(_)) {
         known.pages = known.pages.saturating_add(newer);
     }
     match paid {
         Some((seen, buyer)) => {
             if !known.state.is_terminal() {
-                known.wishes.buyer = merged(buyer.clone(), known.wishes.buyer);
+                known.inputs.buyer = merged(buyer.clone(), known.inputs.buyer);
             }
             account_for(known, seen, context)
         }
@@ -64,7 +65,7 @@ pub(super) fn reconciled(session: &Session, trace: &Trace, context: &Context<'_>
     }
 }
 
-fn account_for(session: Session, seen: &IntentSeen, context: &Context<'_>) -> Transition {
+fn account_for(session: Session, seen: &PaymentIntentSnapshot, context: &Context<'_>) -> Transition {
     match &session.state {
         State::Completed { intent, .. } if *intent == seen.id => Transition::to(session),
         State::Completed { .. } => flagged(session, seen, FlagReason::PaidTwice, context),
@@ -96,7 +97,7 @@ fn under_way(
     session: Session,
     quote: &Quote,
     running: AttemptNumber,
-    (seen, context): (&IntentSeen, &Context<'_>),
+    (seen, context): (&PaymentIntentSnapshot, &Context<'_>),
 ) -> Transition {
     if agrees(&session, quote, seen, context) {
         placed(&session, quote, Some(running), seen, context)
@@ -108,7 +109,7 @@ fn under_way(
     }
 }
 
-fn agrees(session: &Session, quote: &Quote, seen: &IntentSeen, context: &Context<'_>) -> bool {
+fn agrees(session: &Session, quote: &Quote, seen: &PaymentIntentSnapshot, context: &Context<'_>) -> bool {
     seen.amount == quote.total
         && seen.livemode == context.view.mode.livemode()
         && seen.session.as_ref() == Some(&session.id)
@@ -120,7 +121,7 @@ fn placed(
     session: &Session,
     quote: &Quote,
     running: Option<AttemptNumber>,
-    seen: &IntentSeen,
+    seen: &PaymentIntentSnapshot,
     context: &Context<'_>,
 ) -> Transition {
     let attempt = seen.attempt.unwrap_or(AttemptNumber(session.attempts));
@@ -130,7 +131,7 @@ fn placed(
         attempt,
         started: now,
         repeat_until: now,
-        charge: Charge {
+        charge: ExpectedPayment {
             total: quote.total,
             session: session.id.clone(),
             revision: session.revision,
@@ -140,38 +141,43 @@ fn placed(
         phase: Phase::Reading { absent_since: None },
         tries: 0,
         sends: Sends::default(),
-        unread: Unread::default(),
+        failed_reads: FailedReads::default(),
         next_try: now,
     };
     let mut transition = completed_by(session, &charging, &seen.id, context);
     transition.attempt = match running {
         Some(running) if running == attempt => transition.attempt,
-        Some(running) => Some(died(running)),
+        Some(running) => Some(failed(running)),
         None => None,
     };
     transition
 }
 
-fn died(number: AttemptNumber) -> AttemptMove {
+fn failed(number: AttemptNumber) -> AttemptMove {
     let text = "The payment was declined.".to_owned();
     let notice = Notice { code: NoticeCode::PaymentDeclined, text };
-    AttemptMove::Update { number, end: Some(AttemptEnd::Dead { notice }), erase_token: true }
+    AttemptMove::Update { number, end: Some(AttemptEnd::Failed { notice }), erase_token: true }
 }
 
 /// It was paid for something that the database does not know: nobody may pay it again.
 fn given_up(
     mut session: Session,
     running: Option<AttemptNumber>,
-    seen: &IntentSeen,
+    seen: &PaymentIntentSnapshot,
     context: &Context<'_>,
 ) -> Transition {
     session.notice = None;
     session.state = State::Canceled { reason: CancelReason::Restored };
     let transition = flagged(session, seen, FlagReason::LostByRestore, context);
-    Transition { attempt: running.map(died), ..transition }
+    Transition { attempt: running.map(failed), ..transition }
 }
 
-fn flagged(session: Session, seen: &IntentSeen, reason: FlagReason, context: &Context<'_>) -> Transition {
+fn flagged(
+    session: Session,
+    seen: &PaymentIntentSnapshot,
+    reason: FlagReason,
+    context: &Context<'_>,
+) -> Transition {
     let mut transition = Transition::to(session);
     flag(&mut transition, &seen.id, reason, context);
     transition

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::{AttemptEnd, Charge};
-use super::hint::Unexplained;
-use super::hosted::{Closing, Hosted, Page};
+use super::attempt::{AttemptEnd, ExpectedPayment};
+use super::hosted::{CloseReason, StripeCheckout, StripeCheckoutAttempt};
+use super::notification::UnmatchedPayment;
 use super::unconfirmed::Unconfirmed;
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
@@ -13,7 +13,7 @@ use crate::domain::ids::{
     ShippingId,
 };
 use crate::domain::merchant::TokenPolicy;
-use crate::domain::order::Book;
+use crate::domain::order::OrderActivity;
 use crate::domain::pricing::{PricingProblem, Quote};
 use crate::domain::sends::Sends;
 use crate::domain::time::{Span, Timestamp};
@@ -26,7 +26,7 @@ pub struct Version(pub i64);
 pub const MAX_ATTEMPTS: u32 = 5;
 
 /// The most pages at Stripe that one session may open, each of which is an attempt with its row.
-pub const MAX_PAGES: u32 = 20;
+pub const MAX_STRIPE_CHECKOUTS: u32 = 20;
 
 /// The most that it may begin to open, those among them for which Stripe was not asked.
 pub const MAX_OPENINGS: u32 = 200;
@@ -56,13 +56,13 @@ pub struct Session {
     /// The number of its present quote.
     pub revision: Revision,
     /// What is wanted.
-    pub wishes: Wishes,
+    pub inputs: CheckoutInputs,
     /// How many attempts were started.
     pub attempts: u32,
     /// How many of them opened a page at Stripe; these do not count towards [`MAX_ATTEMPTS`].
     #[serde(default)]
     pub pages: u32,
-    /// For how many of these Stripe was never asked; these do not count towards [`MAX_PAGES`].
+    /// For how many of these Stripe was never asked; these do not count towards [`MAX_STRIPE_CHECKOUTS`].
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pages_not_asked: u32,
     /// Which tokens it takes, as the merchant had it when it began.
@@ -75,13 +75,13 @@ pub struct Session {
     pub state: State,
     /// What became of its order, once it is paid.
     #[serde(default)]
-    pub book: Book,
+    pub activity: OrderActivity,
     /// Payments that it was told of and cannot account for; they are read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unexplained: Vec<Unexplained>,
+    pub unmatched_payments: Vec<UnmatchedPayment>,
     /// Whether somebody has said that there is something to see, and no look has come to its end since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub hinted: bool,
+    pub notified: bool,
     /// Whether a payment of it was flagged while it was not paid: nobody is told any more that nothing was charged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paid_late: bool,
@@ -93,7 +93,7 @@ pub struct Session {
     pub unconfirmed: Option<Unconfirmed>,
     /// Attempts that silence called unpaid; each is looked for once more when nothing of it can arrive any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub last_looks: Vec<Unconfirmed>,
+    pub last_polls: Vec<Unconfirmed>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
@@ -103,7 +103,7 @@ const fn is_zero(count: &u32) -> bool {
 
 /// What callers of a session wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undertaking {
+pub enum PendingWork {
     /// An attempt to be paid.
     Attempt(AttemptNumber),
     /// A refund.
@@ -120,7 +120,7 @@ impl Session {
     /// Whether it opens no more pages.
     #[must_use]
     pub const fn has_opened_enough(&self) -> bool {
-        self.pages.saturating_sub(self.pages_not_asked) >= MAX_PAGES || self.pages >= MAX_OPENINGS
+        self.pages.saturating_sub(self.pages_not_asked) >= MAX_STRIPE_CHECKOUTS || self.pages >= MAX_OPENINGS
     }
 
     /// Whether all tries that it has on the payment sheet are used up.
@@ -131,13 +131,13 @@ impl Session {
 
     /// What is undecided and worked on, and whose callers wait; a page that waits for its shopper is not.
     #[must_use]
-    pub fn running(&self) -> Option<Undertaking> {
+    pub fn running(&self) -> Option<PendingWork> {
         match &self.state {
-            State::Charging(charging) => Some(Undertaking::Attempt(charging.attempt)),
+            State::Charging(charging) => Some(PendingWork::Attempt(charging.attempt)),
             State::OpeningHosted(hosted) | State::ClosingHosted { hosted, .. } => {
-                Some(Undertaking::Attempt(hosted.attempt))
+                Some(PendingWork::Attempt(hosted.attempt))
             }
-            State::Completed { .. } => self.book.asking().map(|(number, _)| Undertaking::Refund(number)),
+            State::Completed { .. } => self.activity.asking().map(|(number, _)| PendingWork::Refund(number)),
             State::AwaitingHosted { .. }
             | State::Open { .. }
             | State::Ready { .. }
@@ -167,7 +167,7 @@ impl Session {
     /// nor an order of which Stripe has told something. A last look is no reason to believe that there is one.
     #[must_use]
     pub const fn is_accounted_for(&self) -> bool {
-        self.unexplained.is_empty() && self.unconfirmed.is_none() && !self.book.is_told_of
+        self.unmatched_payments.is_empty() && self.unconfirmed.is_none() && !self.activity.poll_requested
     }
 
     /// What its shopper is told in the place of all else, where money may have come that its state does not know of.
@@ -194,7 +194,7 @@ impl Session {
 
 /// What a shopper wants of a session; every edit replaces some of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wishes {
+pub struct CheckoutInputs {
     /// The goods.
     pub cart: Cart,
     /// Who buys.
@@ -223,22 +223,22 @@ pub enum State {
     /// An attempt is undecided.
     Charging(Charging),
     /// A page at Stripe is being opened; nobody knows its address yet.
-    OpeningHosted(Hosted),
+    OpeningHosted(StripeCheckoutAttempt),
     /// The shopper may pay on a page at Stripe.
     AwaitingHosted {
         /// What is asked for.
-        hosted: Hosted,
+        hosted: StripeCheckoutAttempt,
         /// The page.
-        page: Page,
+        page: StripeCheckout,
     },
     /// The page is being closed, because something else is wanted.
     ClosingHosted {
         /// What is asked for.
-        hosted: Hosted,
+        hosted: StripeCheckoutAttempt,
         /// The page.
-        page: Page,
+        page: StripeCheckout,
         /// What it is closed for.
-        wish: Closing,
+        reason: CloseReason,
     },
     /// The charge cannot be known by any reading; an operator decides.
     Frozen {
@@ -302,7 +302,7 @@ pub struct Charging {
     /// Until when its request may be sent.
     pub repeat_until: Timestamp,
     /// The amount that is asked for, and what must come back with it.
-    pub charge: Charge,
+    pub charge: ExpectedPayment,
     /// The PaymentIntent, once one was seen.
     pub intent: Option<PaymentIntentId>,
     /// What is being done to decide it.
@@ -315,21 +315,21 @@ pub struct Charging {
     pub sends: Sends,
     /// The readings in a row that did not come to their end.
     #[serde(default)]
-    pub unread: Unread,
+    pub failed_reads: FailedReads,
     /// When the next try is due.
     pub next_try: Timestamp,
 }
 
 /// Readings in a row that did not come to their end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unread {
+pub struct FailedReads {
     /// When the first of them was made.
     pub since: Option<Timestamp>,
     /// How many there were.
     pub count: u32,
 }
 
-impl Unread {
+impl FailedReads {
     /// Counts one that failed; whether Stripe has now been silent for so long that an operator must be asked. When it
     /// came much later than it was due, nobody was there to read meanwhile, and the count begins anew.
     pub(super) fn failed(&mut self, due: Timestamp, now: Timestamp) -> bool {
@@ -451,8 +451,8 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
     /// Fails to read so often, so far apart, each as much later than it was due; whether an operator is asked at last.
-    fn fails(times: u32, apart: Span, late: Span) -> (bool, Unread) {
-        let (mut unread, mut asked, mut now) = (Unread::default(), false, NOW);
+    fn fails(times: u32, apart: Span, late: Span) -> (bool, FailedReads) {
+        let (mut unread, mut asked, mut now) = (FailedReads::default(), false, NOW);
         for _ in 0..times {
             asked = unread.failed(now - late, now);
             now = now + apart;
@@ -472,8 +472,8 @@ mod tests {
     #[test]
     fn readings_are_counted_anew_when_nobody_was_there_for_more_than_ten_minutes() {
         let (_, counted) = fails(5, Span::hours(1), BREAK);
-        assert_eq!(counted, Unread { since: Some(NOW), count: 5 });
+        assert_eq!(counted, FailedReads { since: Some(NOW), count: 5 });
         let (_, counted) = fails(5, Span::hours(1), Span::millis(BREAK.as_millis() + 1));
-        assert_eq!(counted, Unread { since: Some(NOW + Span::hours(4)), count: 1 });
+        assert_eq!(counted, FailedReads { since: Some(NOW + Span::hours(4)), count: 1 });
     }
 }

@@ -1,10 +1,10 @@
 //! A session as it was read, and one change of it as data: what goes in and out of the store.
 
-use super::aftersales::{News, RefundIntent};
+use super::aftersales::{OrderChange, RefundIntent};
 use super::attempt::{AttemptEnd, AttemptIntent, Flag};
 use super::command::PlacedOrder;
 use super::session::{Session, Version};
-use super::timeline::Entry;
+use super::timeline::TimelineEntry;
 use crate::domain::ids::{AttemptNumber, SessionId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
@@ -55,11 +55,11 @@ pub struct Change {
     /// The refund that is begun.
     pub refund: Option<Box<RefundIntent>>,
     /// What the merchant is told of the order, beside that it came to be.
-    pub news: Vec<News>,
+    pub news: Vec<OrderChange>,
     /// Payments for an operator to look at.
     pub flags: Vec<Flag>,
     /// What its timeline tells of it.
-    pub timeline: Vec<Entry>,
+    pub timeline: Vec<TimelineEntry>,
 }
 
 /// What a change does to an attempt.

@@ -1,23 +1,25 @@
 //! `step(session, event, context)`: every transition of a checkout, pure and total.
 //!
 //! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
-//! below; those for what Stripe said are in [`settle`](super::settle).
+//! below; those for what Stripe said are in [`outcome`](super::outcome).
 
-use super::aftersales::{self, News, RefundIntent};
-use super::attempt::{AttemptIntent, Charge, Flag, IdempotencyKey, Means};
+use super::aftersales::{self, OrderChange, RefundIntent};
+use super::attempt::{AttemptIntent, ExpectedPayment, Flag, IdempotencyKey, PaymentSource};
 use super::command::{Patch, Payment, Rejection};
 use super::decision::decided;
 use super::effect::Effect;
 use super::event::Event;
-use super::session::{CancelReason, Charging, Notice, NoticeCode, Phase, Session, State, Unread, Wishes};
-use super::settle::{read_from_now_on, settle};
+use super::outcome::{apply_observation, read_from_now_on};
+use super::session::{
+    CancelReason, Charging, CheckoutInputs, FailedReads, Notice, NoticeCode, Phase, Session, State,
+};
 use super::snapshot::AttemptMove;
 use super::token::TokenFacts;
-use super::{hint, hosted, restored};
+use super::{hosted, notification, restored};
 use crate::domain::address::Buyer;
 use crate::domain::ids::{AttemptNumber, FlagId, ItemId, OrderId, Revision, SessionId};
-use crate::domain::merchant::{MerchantStatus, MerchantView, PaymentsOff, Records};
-use crate::domain::order::{Book, Order};
+use crate::domain::merchant::{MerchantStatus, MerchantView, PaymentsOff, Reconciliation};
+use crate::domain::order::{Order, OrderActivity};
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
 use crate::domain::sends::Sends;
 use crate::domain::time::{Span, Timestamp};
@@ -44,8 +46,8 @@ impl Context<'_> {
     /// Refuses what must not be done on records that may be older than what happened.
     pub(super) fn reliable_records(&self) -> Result<(), Rejection> {
         match self.view.records {
-            Records::Whole | Records::Reconciled { .. } => Ok(()),
-            Records::Unreconciled { until } => {
+            Reconciliation::NotRestored | Reconciliation::Done { .. } => Ok(()),
+            Reconciliation::Pending { until } => {
                 Err(Rejection::Unreconciled { left: until.since(self.moment.now) })
             }
         }
@@ -54,10 +56,10 @@ impl Context<'_> {
     /// The number of an edited session's quote: one that nobody was shown another quote under.
     fn next_revision(&self, session: &Session) -> Revision {
         match self.view.records {
-            Records::Reconciled { restored } if session.created < restored => {
+            Reconciliation::Done { restored } if session.created < restored => {
                 Revision(session.revision.0.saturating_add(LOST_REVISIONS))
             }
-            Records::Whole | Records::Unreconciled { .. } | Records::Reconciled { .. } => {
+            Reconciliation::NotRestored | Reconciliation::Pending { .. } | Reconciliation::Done { .. } => {
                 session.revision.next()
             }
         }
@@ -101,7 +103,7 @@ pub struct Transition {
     /// The refund that is begun.
     pub refund: Option<Box<RefundIntent>>,
     /// What the merchant is told of the order, beside that it came to be.
-    pub news: Vec<News>,
+    pub news: Vec<OrderChange>,
     /// Payments for an operator to look at.
     pub flags: Vec<Flag>,
     /// What to do once the change is durable.
@@ -137,33 +139,33 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
     let Some(cart) = patch.cart else {
         return Err(Rejection::NotPayable("items must name at least one item".to_owned()));
     };
-    let wishes = Wishes {
+    let inputs = CheckoutInputs {
         cart,
         buyer: patch.buyer.unwrap_or_default(),
         address: patch.address,
         option_id: patch.option_id,
     };
-    refuse_unknown_items(&wishes, context)?;
-    let state = priced(&wishes, context);
+    refuse_unknown_items(&inputs, context)?;
+    let state = priced(&inputs, context);
     let expires = now + context.view.checkout.session_ttl;
     Ok(Session {
         id,
         created: now,
         expires,
         revision: Revision(1),
-        wishes,
+        inputs,
         attempts: 0,
         pages: 0,
         tokens: context.view.checkout.tokens,
         account: None,
         notice: None,
         state,
-        book: Book::default(),
-        unexplained: Vec::new(),
+        activity: OrderActivity::default(),
+        unmatched_payments: Vec::new(),
         unconfirmed: None,
-        last_looks: Vec::new(),
+        last_polls: Vec::new(),
         pages_not_asked: 0,
-        hinted: false,
+        notified: false,
         paid_late: false,
         ended: None,
     })
@@ -178,19 +180,21 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
         Event::Edited { revision, patch } => edit(session, revision, patch, context),
         Event::LineGone(item) => line_gone(session, item),
         Event::Paid { payment, facts } => pay(session, &payment, &facts, context),
-        Event::PageWanted { revision } => hosted::open(session, revision, context),
-        Event::PageUnwanted(wish) => hosted::close(session, wish, context),
+        Event::StripeCheckoutRequested { revision } => hosted::open(session, revision, context),
+        Event::CloseRequested(request) => hosted::close(session, request, context),
         Event::Canceled => cancel(session),
         Event::TimeOut => time_out(session, context),
         Event::RepeatingEnded => Ok(repeating_ended(session, context)),
         Event::Decided { decision, seen } => decided(session, &decision, seen, context),
-        Event::Saw { attempt, seen } => Ok(settle(session, attempt, seen, context)),
-        Event::RefundWanted(wish) => aftersales::refund::refund(session, &wish, context),
+        Event::AttemptObserved { attempt, seen } => Ok(apply_observation(session, attempt, seen, context)),
+        Event::RefundRequested(request) => aftersales::refund::refund(session, &request, context),
         Event::Fulfilled(fulfillment) => aftersales::fulfillment::fulfill(session, &fulfillment, context),
-        Event::Reconciled(trace) => Ok(restored::reconciled(session, &trace, context)),
-        Event::SawOrder(seen) => Ok(aftersales::settle(session, seen, context)),
-        Event::Heard(hint) => hint::heard(session, &hint, context),
-        Event::SawPayment { payment, seen } => Ok(hint::settle(session, &payment, &seen, context)),
+        Event::Reconciled(evidence) => Ok(restored::reconciled(session, &evidence, context)),
+        Event::OrderObserved(seen) => Ok(aftersales::apply_observation(session, seen, context)),
+        Event::Notified(notification) => notification::notified(session, &notification, context),
+        Event::PaymentObserved { payment, seen } => {
+            Ok(notification::apply_observation(session, &payment, &seen, context))
+        }
     }
 }
 
@@ -198,7 +202,7 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
 fn shoppers(session: &Session) -> Result<(), Rejection> {
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Ok(()),
-        State::AwaitingHosted { .. } => Err(Rejection::PageOpen),
+        State::AwaitingHosted { .. } => Err(Rejection::StripeCheckoutOpen),
         State::Charging(_) | State::Frozen { .. } | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
             Err(Rejection::Undecided)
         }
@@ -217,7 +221,7 @@ fn edit(
     let stale = revision.is_some_and(|seen| seen != session.revision);
     let standing = shoppers(session);
     if let Err(rejection) = &standing
-        && *rejection != Rejection::PageOpen
+        && *rejection != Rejection::StripeCheckoutOpen
     {
         return Err(rejection.clone());
     }
@@ -226,26 +230,26 @@ fn edit(
     }
     let new_cart = patch.cart.is_some();
     let mut next = session.clone();
-    next.wishes = patched(session.wishes.clone(), patch);
+    next.inputs = patched(session.inputs.clone(), patch);
     if new_cart {
-        refuse_unknown_items(&next.wishes, context)?;
+        refuse_unknown_items(&next.inputs, context)?;
     }
     // Last: for an edit that would be refused anyway no page is closed.
     standing?;
     next.revision = context.next_revision(session);
     next.notice = None;
-    next.state = priced(&next.wishes, context);
+    next.state = priced(&next.inputs, context);
     Ok(Transition::to(next))
 }
 
 /// The wishes with a patch laid over them.
-fn patched(wishes: Wishes, patch: Patch) -> Wishes {
+fn patched(inputs: CheckoutInputs, patch: Patch) -> CheckoutInputs {
     // An option belongs to the address that it was offered for: a new address without an option starts afresh.
-    let kept_option = if patch.address.is_some() { None } else { wishes.option_id };
-    Wishes {
-        cart: patch.cart.unwrap_or(wishes.cart),
-        buyer: merged(patch.buyer.unwrap_or_default(), wishes.buyer),
-        address: patch.address.or(wishes.address),
+    let kept_option = if patch.address.is_some() { None } else { inputs.option_id };
+    CheckoutInputs {
+        cart: patch.cart.unwrap_or(inputs.cart),
+        buyer: merged(patch.buyer.unwrap_or_default(), inputs.buyer),
+        address: patch.address.or(inputs.address),
         option_id: patch.option_id.or(kept_option),
     }
 }
@@ -259,19 +263,19 @@ pub(super) fn merged(first: Buyer, second: Buyer) -> Buyer {
     }
 }
 
-fn refuse_unknown_items(wishes: &Wishes, context: &Context<'_>) -> Result<(), Rejection> {
-    for line in wishes.cart.lines() {
+fn refuse_unknown_items(inputs: &CheckoutInputs, context: &Context<'_>) -> Result<(), Rejection> {
+    for line in inputs.cart.lines() {
         context.view.catalog.sold(&line.id)?;
     }
     Ok(())
 }
 
 /// `ready` with a quote, or `open` with what is missing.
-fn priced(wishes: &Wishes, context: &Context<'_>) -> State {
+fn priced(inputs: &CheckoutInputs, context: &Context<'_>) -> State {
     let input = PricingInput {
-        cart: &wishes.cart,
-        address: wishes.address.as_ref(),
-        option_id: wishes.option_id.as_ref(),
+        cart: &inputs.cart,
+        address: inputs.address.as_ref(),
+        option_id: inputs.option_id.as_ref(),
     };
     match quote(context.view, input, context.moment.now) {
         Ok(quote) => State::Ready { quote },
@@ -296,7 +300,7 @@ pub(super) fn payable(
 ) -> Result<(), Rejection> {
     context.reliable_records()?;
     let standing = shoppers(session);
-    if !matches!(standing, Ok(()) | Err(Rejection::PageOpen)) {
+    if !matches!(standing, Ok(()) | Err(Rejection::StripeCheckoutOpen)) {
         return standing;
     }
     seen_revision(session, seen)?;
@@ -389,13 +393,13 @@ fn pay(
     let now = context.moment.now;
     facts.check(context.view.mode, session.tokens, quote.total, now)?;
     // The one who pays is believed before what was said earlier.
-    let buyer = merged(payment.buyer.clone(), session.wishes.buyer.clone());
+    let buyer = merged(payment.buyer.clone(), session.inputs.buyer.clone());
     if !quote.is_sent() && buyer.email.is_none() {
         return Err(Rejection::EmailNeeded);
     }
 
     let number = AttemptNumber(session.attempts).next();
-    let charge = Charge {
+    let charge = ExpectedPayment {
         total: quote.total,
         session: session.id.clone(),
         revision: session.revision,
@@ -403,7 +407,7 @@ fn pay(
     };
     let repeat_until = (quote.expires + REPEAT_AFTER_EXPIRY).min(now + REPEAT_LIMIT);
     let mut next = session.clone();
-    next.wishes.buyer = buyer;
+    next.inputs.buyer = buyer;
     next.attempts = number.0;
     next.account = Some(account.clone());
     next.notice = None;
@@ -417,17 +421,17 @@ fn pay(
         phase: Phase::Sending,
         tries: 0,
         sends: Sends::default(),
-        unread: Unread::default(),
+        failed_reads: FailedReads::default(),
         next_try: now,
     });
     let intent = AttemptIntent {
         number,
         idempotency_key: IdempotencyKey::of(&context.view.tenant(), account, payment.token.hash(), &charge),
         charge,
-        means: Means::Token(payment.token.clone()),
+        means: PaymentSource::Token(payment.token.clone()),
         account: account.clone(),
-        receipt_email: receipt_email(&next.wishes.buyer, context),
-        shipping: session.wishes.address.clone(),
+        receipt_email: receipt_email(&next.inputs.buyer, context),
+        shipping: session.inputs.address.clone(),
         carrier: quote.carrier(),
         started: now,
         repeat_until,

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::{AttemptEnd, FlagReason, IntentSeen, Seen, Unknown};
+use super::attempt::{AttemptEnd, FlagReason, Inconclusive, Observation, PaymentIntentSnapshot};
 use super::decision::Decision;
 use super::event::Event;
 use super::session::{FreezeReason, Session, State};
@@ -16,7 +16,7 @@ use crate::domain::ids::{
     AccountId, AttemptNumber, DisputeId, PaymentIntentId, Reference, RefundId, RefundNumber, Revision,
 };
 use crate::domain::money::Money;
-use crate::domain::order::{Book, RefundState};
+use crate::domain::order::{OrderActivity, RefundState};
 use crate::domain::time::{Span, Timestamp};
 
 /// How many of a session's first edits its timeline keeps, and how many of its last. Whoever edits without end writes no more
@@ -25,18 +25,18 @@ pub const EDITS_KEPT: u32 = 50;
 
 /// One line of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct TimelineEntry {
     /// When it was written.
     pub at: Timestamp,
     /// What happened.
     #[serde(flatten)]
-    pub what: Happening,
+    pub event: TimelineEvent,
 }
 
 /// What may happen to a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Happening {
+pub enum TimelineEvent {
     /// It came to another state, or to another revision of the same.
     State {
         /// The state's name.
@@ -195,16 +195,16 @@ impl NotBegun {
     const PAUSE: Span = Span::minutes(Self::PAUSE_MINUTES.cast_signed());
 }
 
-impl Entry {
+impl TimelineEntry {
     /// The entry of payments that were not begun.
     #[must_use]
     pub const fn not_begun(note: NotBegun) -> Self {
-        Self { at: note.last, what: Happening::PaymentNotBegun(note) }
+        Self { at: note.last, event: TimelineEvent::PaymentNotBegun(note) }
     }
 
     /// Counts more of what it tells of: `None` where it tells of something else, else whether it is to be written again.
     pub fn count(&mut self, note: &NotBegun) -> Option<bool> {
-        let Happening::PaymentNotBegun(known) = &mut self.what else { return None };
+        let TimelineEvent::PaymentNotBegun(known) = &mut self.event else { return None };
         if known.reason != note.reason {
             return None;
         }
@@ -217,7 +217,7 @@ impl Entry {
     }
 }
 
-impl Happening {
+impl TimelineEvent {
     /// Whether it tells no more than that a shopper may go on, as after an edit.
     #[must_use]
     pub fn is_edit(&self) -> bool {
@@ -237,11 +237,11 @@ pub(super) enum Cause {
     /// Something that its new state tells.
     Untold,
     /// Stripe was seen.
-    Saw { attempt: AttemptNumber, seen: Box<Seen>, answer: Box<StripeAnswer> },
+    AttemptObserved { attempt: AttemptNumber, seen: Box<Observation>, answer: Box<StripeAnswer> },
     /// An operator decided.
     Decided(Decision),
     /// A paid order was seen; the book tells what is new.
-    SawOrder { request_id: Option<String> },
+    OrderObserved { request_id: Option<String> },
 }
 
 impl Cause {
@@ -250,22 +250,26 @@ impl Cause {
         let answer = || answer.cloned().unwrap_or_default().cut();
         match event {
             // Of which attempt a payment is that was not asked about, only it can tell.
-            Event::Saw { attempt, seen }
-            | Event::SawPayment {
-                seen: seen @ Seen::Intent(IntentSeen { attempt: Some(attempt), .. }),
+            Event::AttemptObserved { attempt, seen }
+            | Event::PaymentObserved {
+                seen: seen @ Observation::PaymentIntent(PaymentIntentSnapshot { attempt: Some(attempt), .. }),
                 ..
-            } => Self::Saw { attempt: *attempt, seen: Box::new(seen.clone()), answer: Box::new(answer()) },
+            } => Self::AttemptObserved {
+                attempt: *attempt,
+                seen: Box::new(seen.clone()),
+                answer: Box::new(answer()),
+            },
             Event::Decided { decision, .. } => Self::Decided(decision.clone()),
-            Event::SawOrder(_) => Self::SawOrder { request_id: answer().request_id },
-            Event::SawPayment { .. }
-            | Event::Heard(_)
+            Event::OrderObserved(_) => Self::OrderObserved { request_id: answer().request_id },
+            Event::PaymentObserved { .. }
+            | Event::Notified(_)
             | Event::Edited { .. }
             | Event::LineGone(_)
-            | Event::PageWanted { .. }
-            | Event::PageUnwanted(_)
+            | Event::StripeCheckoutRequested { .. }
+            | Event::CloseRequested(_)
             | Event::Paid { .. }
             | Event::Canceled
-            | Event::RefundWanted(_)
+            | Event::RefundRequested(_)
             | Event::Fulfilled(_)
             | Event::Reconciled(_)
             | Event::TimeOut
@@ -280,32 +284,32 @@ pub(super) fn entries(
     cause: &Cause,
     transition: &Transition,
     now: Timestamp,
-) -> Vec<Entry> {
+) -> Vec<TimelineEntry> {
     let next = &transition.next;
     let mut happened = Vec::new();
     match cause {
-        Cause::Untold | Cause::SawOrder { .. } => {}
-        Cause::Saw { attempt, seen, answer } => {
+        Cause::Untold | Cause::OrderObserved { .. } => {}
+        Cause::AttemptObserved { attempt, seen, answer } => {
             let tries = unconfirmed::tries(next, *attempt).or_else(|| tries(next));
             happened.extend(stripe(*attempt, seen, StripeAnswer::clone(answer), tries));
         }
-        Cause::Decided(decision) => happened.push(Happening::Decided { decision: decision.clone() }),
+        Cause::Decided(decision) => happened.push(TimelineEvent::Decided { decision: decision.clone() }),
     }
     match &transition.attempt {
-        Some(AttemptMove::Start(intent)) => happened.push(Happening::AttemptStarted {
+        Some(AttemptMove::Start(intent)) => happened.push(TimelineEvent::AttemptStarted {
             attempt: intent.number,
             amount: intent.charge.total,
             account: intent.account.clone(),
         }),
         Some(AttemptMove::Update { number, end: Some(end), .. }) => {
-            happened.push(Happening::AttemptEnded { attempt: *number, end: end.clone() });
+            happened.push(TimelineEvent::AttemptEnded { attempt: *number, end: end.clone() });
         }
         Some(AttemptMove::Update { end: None, .. }) | None => {}
     }
-    happened.extend(aftersales(before.map(|session| &session.book), &next.book, cause));
+    happened.extend(aftersales(before.map(|session| &session.activity), &next.activity, cause));
     let told = |session: &Session| (session.state.name(), session.revision);
     if before.map(told) != Some(told(next)) {
-        happened.push(Happening::State {
+        happened.push(TimelineEvent::State {
             state: next.state.name().to_owned(),
             revision: next.revision,
             reason: freeze_reason(&next.state),
@@ -315,26 +319,26 @@ pub(super) fn entries(
         transition
             .flags
             .iter()
-            .map(|flag| Happening::Flagged { payment_intent: flag.intent.clone(), reason: flag.reason }),
+            .map(|flag| TimelineEvent::Flagged { payment_intent: flag.intent.clone(), reason: flag.reason }),
     );
-    happened.into_iter().map(|what| Entry { at: now, what }).collect()
+    happened.into_iter().map(|event| TimelineEntry { at: now, event }).collect()
 }
 
 /// What is new in an order's book.
-fn aftersales(before: Option<&Book>, next: &Book, cause: &Cause) -> Vec<Happening> {
+fn aftersales(before: Option<&OrderActivity>, next: &OrderActivity, cause: &Cause) -> Vec<TimelineEvent> {
     let request_id = match cause {
-        Cause::SawOrder { request_id } => request_id.clone(),
-        Cause::Untold | Cause::Saw { .. } | Cause::Decided(_) => None,
+        Cause::OrderObserved { request_id } => request_id.clone(),
+        Cause::Untold | Cause::AttemptObserved { .. } | Cause::Decided(_) => None,
     };
-    let none = Book::default();
+    let none = OrderActivity::default();
     let before = before.unwrap_or(&none);
     let mut happened = Vec::new();
     for (at, refund) in next.refunds.iter().enumerate() {
         let known = before.refunds.get(at).map(|known| known.state.as_str());
         if known != Some(refund.state.as_str()) {
             let id = if let RefundState::Made { id, .. } = &refund.state { Some(id.clone()) } else { None };
-            happened.push(Happening::Refund {
-                refund: refund.request.as_ref().map(|request| request.number),
+            happened.push(TimelineEvent::Refund {
+                refund: refund.origin.as_ref().map(|request| request.number),
                 id,
                 amount: refund.amount,
                 status: refund.state.as_str().to_owned(),
@@ -344,7 +348,7 @@ fn aftersales(before: Option<&Book>, next: &Book, cause: &Cause) -> Vec<Happenin
     }
     for (at, dispute) in next.disputes.iter().enumerate() {
         if before.disputes.get(at).map(|known| &known.status) != Some(&dispute.status) {
-            happened.push(Happening::Dispute {
+            happened.push(TimelineEvent::Dispute {
                 id: dispute.id.clone(),
                 amount: dispute.amount,
                 status: dispute.status.as_str().to_owned(),
@@ -353,7 +357,7 @@ fn aftersales(before: Option<&Book>, next: &Book, cause: &Cause) -> Vec<Happenin
         }
     }
     let sent = next.fulfillments.iter().skip(before.fulfillments.len());
-    happened.extend(sent.map(|sent| Happening::Fulfilled { reference: sent.reference.clone() }));
+    happened.extend(sent.map(|sent| TimelineEvent::Fulfilled { reference: sent.reference.clone() }));
     happened
 }
 
@@ -391,42 +395,49 @@ fn tries(session: &Session) -> Option<u32> {
 /// What was seen, in a word. What changes nothing is told at every doubling only.
 fn stripe(
     attempt: AttemptNumber,
-    seen: &Seen,
+    seen: &Observation,
     answer: StripeAnswer,
     tries: Option<u32>,
-) -> Option<Happening> {
+) -> Option<TimelineEvent> {
     if tries.is_some_and(|tries| tries > 1 && !tries.is_power_of_two()) {
         return None;
     }
     let (word, payment_intent) = match seen {
-        Seen::Intent(IntentSeen { id, status, .. }) => {
+        Observation::PaymentIntent(PaymentIntentSnapshot { id, status, .. }) => {
             (format!("payment {}", status.as_str()), Some(id.clone()))
         }
-        Seen::Page(page) => {
+        Observation::StripeCheckout(page) => {
             (format!("page {}", page.status.as_str()), page.intent.as_ref().map(|(intent, _)| intent.clone()))
         }
-        Seen::Declined { intent, requires_3ds: true, .. } => {
+        Observation::Declined { intent, requires_3ds: true, .. } => {
             ("3D Secure demanded".to_owned(), intent.clone())
         }
-        Seen::Declined { intent, .. } => ("declined".to_owned(), intent.clone()),
-        Seen::TokenRefused { detail, .. } => (format!("token refused: {detail}"), None),
-        Seen::RequestRefused { detail } => (format!("request refused: {detail}"), None),
-        Seen::RefusedForGood { detail } => (format!("refused for good: {detail}"), None),
-        Seen::IdempotencyConflict => ("idempotency conflict".to_owned(), None),
-        Seen::KeyRefused => ("key refused".to_owned(), None),
-        Seen::OtherAccount => ("the key opens another account".to_owned(), None),
-        Seen::Unknown(Unknown { cannot_repeat: true, .. }) => ("cannot be sent again".to_owned(), None),
-        Seen::Unknown(Unknown { replayed_error: true, .. }) => ("replayed server error".to_owned(), None),
-        Seen::Unknown(_) => ("no certain answer".to_owned(), None),
-        Seen::Absent { .. } => ("no payment found".to_owned(), None),
-        Seen::Unread => ("not read".to_owned(), None),
+        Observation::Declined { intent, .. } => ("declined".to_owned(), intent.clone()),
+        Observation::TokenRefused { detail, .. } => (format!("token refused: {detail}"), None),
+        Observation::RequestRefused { detail } => (format!("request refused: {detail}"), None),
+        Observation::RefusedForGood { detail } => (format!("refused for good: {detail}"), None),
+        Observation::IdempotencyConflict => ("idempotency conflict".to_owned(), None),
+        Observation::KeyRefused => ("key refused".to_owned(), None),
+        Observation::OtherAccount => ("the key opens another account".to_owned(), None),
+        Observation::Inconclusive(Inconclusive { cannot_repeat: true, .. }) => {
+            ("cannot be sent again".to_owned(), None)
+        }
+        Observation::Inconclusive(Inconclusive { replayed_error: true, .. }) => {
+            ("replayed server error".to_owned(), None)
+        }
+        Observation::Inconclusive(_) => ("no certain answer".to_owned(), None),
+        Observation::Absent { .. } => ("no payment found".to_owned(), None),
+        Observation::ReadFailed => ("not read".to_owned(), None),
         // Nothing was asked, so nothing is told.
-        Seen::PutOff { .. } => return None,
-        Seen::Beside { seen, .. } => return stripe(attempt, seen, answer, tries),
+        Observation::PutOff { .. } => return None,
+        Observation::Beside { seen, .. } => return stripe(attempt, seen, answer, tries),
     };
-    let shown = matches!(seen, Seen::Intent(_) | Seen::Page(_) | Seen::Absent { .. });
+    let shown = matches!(
+        seen,
+        Observation::PaymentIntent(_) | Observation::StripeCheckout(_) | Observation::Absent { .. }
+    );
     let answer = if shown { answer.of_success() } else { answer };
-    Some(Happening::Stripe {
+    Some(TimelineEvent::Stripe {
         attempt,
         seen: word,
         payment_intent,

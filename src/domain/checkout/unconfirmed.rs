@@ -7,19 +7,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::aftersales::LONGEST_WATCH;
-use super::attempt::{IntentSeen, IntentStatus, Seen};
+use super::aftersales::LONGEST_POLL_BACKOFF;
+use super::attempt::{Observation, PaymentIntentSnapshot, PaymentIntentStatus};
 use super::effect::{CancelCause, Effect};
-use super::hint::pause_after;
+use super::notification::pause_after;
+use super::outcome::pause;
 use super::session::{Charging, Session};
-use super::settle::pause;
 use super::step::Context;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::sends::{LATEST_ARRIVAL, Sends};
 use crate::domain::time::Timestamp;
 
 /// After so many last looks in vain, in about four days, no more is made: what Stripe tells of by itself it tells in three.
-const MOST_LAST_LOOKS: u32 = 30;
+const MOST_LAST_POLLS: u32 = 30;
 
 /// What is still to be read of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,10 +59,10 @@ impl Unconfirmed {
     /// The last look for an attempt that silence calls unpaid now, by a reading that began at `asked`; `None` where nothing of
     /// it could arrive any more by then. Stripe's clock has just agreed with ours, so that the look is timed from now.
     pub(super) fn by_silence(charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
-        Self::of(charging, context).last_look(asked, context)
+        Self::of(charging, context).last_poll(asked, context)
     }
 
-    fn last_look(self, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
+    fn last_poll(self, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
         let last = self.sends.ended.map_or(self.repeat_until, |ended| ended.max(self.repeat_until));
         let arrived_by = context.moment.now + LATEST_ARRIVAL;
         (asked < last + LATEST_ARRIVAL).then_some(Self {
@@ -81,15 +81,15 @@ impl Unconfirmed {
     fn is_due(&self, now: Timestamp) -> bool {
         // A moment beyond any pause was written before the clock was set back; the first pause of a last look is a day.
         let beyond_any_pause =
-            || self.next_try > now + LONGEST_WATCH && self.arrived_by.is_none_or(|by| by <= now);
+            || self.next_try > now + LONGEST_POLL_BACKOFF && self.arrived_by.is_none_or(|by| by <= now);
         self.next_try <= now || beyond_any_pause()
     }
 
     fn is_given_up(&self) -> bool {
-        self.arrived_by.is_some() && self.tries >= MOST_LAST_LOOKS
+        self.arrived_by.is_some() && self.tries >= MOST_LAST_POLLS
     }
 
-    fn look(&self) -> Effect {
+    fn poll(&self) -> Effect {
         let attempt = self.attempt;
         if let Some(intent) = self.intent.clone() {
             return Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries: self.tries };
@@ -109,7 +109,7 @@ fn next(session: &Session) -> Option<&Unconfirmed> {
     if session.running().is_some() {
         return None;
     }
-    session.unconfirmed.iter().chain(&session.last_looks).min_by_key(|unconfirmed| unconfirmed.next_try)
+    session.unconfirmed.iter().chain(&session.last_polls).min_by_key(|unconfirmed| unconfirmed.next_try)
 }
 
 /// When such an attempt is read next.
@@ -119,55 +119,63 @@ pub(super) fn due(session: &Session) -> Option<Timestamp> {
 
 /// What is to be done about it now.
 pub(super) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
-    next(session).filter(|unconfirmed| unconfirmed.is_due(now)).map(Unconfirmed::look)
+    next(session).filter(|unconfirmed| unconfirmed.is_due(now)).map(Unconfirmed::poll)
 }
 
 /// How often an attempt was read in vain since it was called unpaid; `None` of one that is not read any more.
 pub(super) fn tries(session: &Session, attempt: AttemptNumber) -> Option<u32> {
-    let mut read = session.unconfirmed.iter().chain(&session.last_looks);
+    let mut read = session.unconfirmed.iter().chain(&session.last_polls);
     read.find(|unconfirmed| unconfirmed.attempt == attempt).map(|unconfirmed| unconfirmed.tries)
 }
 
 /// Applies what was seen of it; whoever calls this flags a success.
-pub(super) fn settle(next: &mut Session, attempt: AttemptNumber, seen: &Seen, context: &Context<'_>) {
+pub(super) fn apply_observation(
+    next: &mut Session,
+    attempt: AttemptNumber,
+    seen: &Observation,
+    context: &Context<'_>,
+) {
     let goes_on =
         |unconfirmed: &mut Unconfirmed| unconfirmed.attempt != attempt || goes_on(unconfirmed, seen, context);
-    next.last_looks.retain_mut(goes_on);
+    next.last_polls.retain_mut(goes_on);
     if next.unconfirmed.as_mut().is_some_and(|unconfirmed| !goes_on(unconfirmed)) {
         let known = next.unconfirmed.take();
-        if let Seen::Absent { asked } = seen {
-            next.last_looks.extend(known.and_then(|known| known.last_look(*asked, context)));
+        if let Observation::Absent { asked } = seen {
+            next.last_polls.extend(known.and_then(|known| known.last_poll(*asked, context)));
         }
     }
 }
 
 /// Whether it is still to be read.
-fn goes_on(unconfirmed: &mut Unconfirmed, seen: &Seen, context: &Context<'_>) -> bool {
+fn goes_on(unconfirmed: &mut Unconfirmed, seen: &Observation, context: &Context<'_>) -> bool {
     let now = context.moment.now;
     match seen {
-        Seen::Intent(IntentSeen { status: IntentStatus::Succeeded | IntentStatus::Canceled, .. }) => {
+        Observation::PaymentIntent(PaymentIntentSnapshot {
+            status: PaymentIntentStatus::Succeeded | PaymentIntentStatus::Canceled,
+            ..
+        }) => {
             return false;
         }
-        Seen::Intent(IntentSeen { id, .. }) => unconfirmed.intent = Some(id.clone()),
+        Observation::PaymentIntent(PaymentIntentSnapshot { id, .. }) => unconfirmed.intent = Some(id.clone()),
         // The answer to an earlier look.
         _ if unconfirmed.arrived_by.is_some_and(|by| now < by) => return true,
-        Seen::Absent { asked } if unconfirmed.silence_counts(*asked) => return false,
-        Seen::PutOff { after } => {
+        Observation::Absent { asked } if unconfirmed.silence_counts(*asked) => return false,
+        Observation::PutOff { after } => {
             unconfirmed.next_try = now + *after;
             return true;
         }
-        Seen::Absent { .. }
-        | Seen::Page(_)
-        | Seen::Declined { .. }
-        | Seen::TokenRefused { .. }
-        | Seen::RequestRefused { .. }
-        | Seen::RefusedForGood { .. }
-        | Seen::IdempotencyConflict
-        | Seen::KeyRefused
-        | Seen::OtherAccount
-        | Seen::Unknown(_)
-        | Seen::Unread
-        | Seen::Beside { .. } => {}
+        Observation::Absent { .. }
+        | Observation::StripeCheckout(_)
+        | Observation::Declined { .. }
+        | Observation::TokenRefused { .. }
+        | Observation::RequestRefused { .. }
+        | Observation::RefusedForGood { .. }
+        | Observation::IdempotencyConflict
+        | Observation::KeyRefused
+        | Observation::OtherAccount
+        | Observation::Inconclusive(_)
+        | Observation::ReadFailed
+        | Observation::Beside { .. } => {}
     }
     unconfirmed.again(context);
     !unconfirmed.is_given_up()

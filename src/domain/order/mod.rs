@@ -1,11 +1,11 @@
 //! A paid checkout, and what becomes of it afterwards.
 
-mod book;
+mod activity;
 mod state;
 
-pub use book::{
-    Asking, Book, Dispute, DisputeStatus, Fulfilled, Fulfillment, Refund, RefundReason, RefundRequest,
-    RefundState, RefundStatus,
+pub use activity::{
+    Asking, Dispute, DisputeStatus, Fulfilled, Fulfillment, OrderActivity, Refund, RefundOrigin,
+    RefundReason, RefundState, RefundStatus,
 };
 
 pub use state::OrderState;

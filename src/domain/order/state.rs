@@ -1,6 +1,6 @@
 //! Where an order stands, in one word: what whoever sends the goods asks first.
 
-use super::Book;
+use super::OrderActivity;
 use crate::domain::pricing::Quote;
 
 /// Where an order stands. Of what holds at once, the one that matters more for sending comes first.
@@ -24,19 +24,19 @@ impl OrderState {
 
     /// Where an order with this book stands.
     #[must_use]
-    pub fn of(book: &Book, quote: &Quote) -> Self {
-        let gone_back = book.refunds.iter().filter(|refund| refund.has_left());
+    pub fn of(activity: &OrderActivity, quote: &Quote) -> Self {
+        let gone_back = activity.refunds.iter().filter(|refund| refund.has_left());
         let gone_back = gone_back.fold(0_i64, |sum, refund| sum.saturating_add(refund.amount.minor));
-        if gone_back > 0 && gone_back >= book.paid.unwrap_or(quote.total).minor {
+        if gone_back > 0 && gone_back >= activity.paid.unwrap_or(quote.total).minor {
             return Self::Refunded;
         }
-        if book.disputes.iter().any(|dispute| dispute.status.is_open()) {
+        if activity.disputes.iter().any(|dispute| dispute.status.is_open()) {
             return Self::Disputed;
         }
         let count = |quantities: &mut dyn Iterator<Item = u32>| quantities.map(u64::from).sum::<u64>();
         let bought = count(&mut quote.lines.iter().map(|line| line.quantity));
         let sent =
-            count(&mut book.fulfillments.iter().flat_map(|told| &told.items).map(|item| item.quantity));
+            count(&mut activity.fulfillments.iter().flat_map(|told| &told.items).map(|item| item.quantity));
         match sent {
             0 => Self::Paid,
             sent if sent < bought => Self::PartlySent,

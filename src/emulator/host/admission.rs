@@ -11,7 +11,7 @@ use actix_web::http::header::{HOST, ORIGIN};
 use actix_web::middleware::{DefaultHeaders, Next};
 use actix_web::{Error, ResponseError as _, web};
 
-use super::trouble::Trouble;
+use super::host_error::HostError;
 
 /// The port that a server answers on.
 #[derive(Clone, Copy, Debug)]
@@ -31,21 +31,21 @@ pub(super) async fn own_page_only(
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
     match check(&request) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
-        Err(trouble) => Ok(request.into_response(trouble.error_response()).map_into_right_body()),
+        Err(host_error) => Ok(request.into_response(host_error.error_response()).map_into_right_body()),
     }
 }
 
-fn check(request: &ServiceRequest) -> Result<(), Trouble> {
-    let port = request.app_data::<web::Data<OwnPort>>().ok_or(Trouble::ForeignHost)?;
+fn check(request: &ServiceRequest) -> Result<(), HostError> {
+    let port = request.app_data::<web::Data<OwnPort>>().ok_or(HostError::ForeignHost)?;
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let host = header(HOST).unwrap_or_default();
     let own = format!("http://{}", host.to_ascii_lowercase());
     if !port.origins().contains(&own) {
-        return Err(Trouble::ForeignHost);
+        return Err(HostError::ForeignHost);
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     if changes && request.headers().contains_key(ORIGIN) && header(ORIGIN) != Some(own.as_str()) {
-        return Err(Trouble::ForeignOrigin);
+        return Err(HostError::ForeignOrigin);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 use super::HostMerchant;
-use super::trouble::Trouble;
+use super::host_error::HostError;
 
 /// The revision of MCP that is spoken.
 const VERSION: &str = "2026-07-28";
@@ -88,10 +88,10 @@ impl MerchantClient {
         merchant: &HostMerchant,
         message: Message,
         shopper: &Shopper,
-    ) -> Result<RoundTrip, Trouble> {
+    ) -> Result<RoundTrip, HostError> {
         let Message { id, method, mut params } = message;
         if !METHODS.contains(&method.as_str()) {
-            return Err(Trouble::Request(format!("a host sends {}, not {method}", METHODS.join(", "))));
+            return Err(HostError::Request(format!("a host sends {}, not {method}", METHODS.join(", "))));
         }
         self.introduce(&mut params, shopper);
         let name = match method.as_str() {
@@ -111,7 +111,7 @@ impl MerchantClient {
             request = request.header("mcp-name", header_value(name));
         }
         let sent = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        let unreachable = |error: &reqwest::Error| Trouble::Unreachable {
+        let unreachable = |error: &reqwest::Error| HostError::Unreachable {
             merchant: merchant.name.clone(),
             url: merchant.mcp_url.clone(),
             why: cause(error),
@@ -121,7 +121,7 @@ impl MerchantClient {
         let body = response.bytes().await.map_err(|error| unreachable(&error))?;
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
         if answer["jsonrpc"] != "2.0" {
-            return Err(Trouble::NotJsonRpc { merchant: merchant.name.clone(), status });
+            return Err(HostError::NotJsonRpc { merchant: merchant.name.clone(), status });
         }
         Ok(RoundTrip { sent, status, answer })
     }

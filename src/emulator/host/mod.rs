@@ -1,6 +1,6 @@
 //! A host like ChatGPT on loopback: a page on which an assistant without a model shops, and the servers behind it.
 //!
-//! Two servers, because a host keeps what it shows of others on an origin of its own: [`desk`] serves the page and what
+//! Two servers, because a host keeps what it shows of others on an origin of its own: [`backend`] serves the page and what
 //! the page asks of its backend, [`sandbox`] the widgets. Towards the merchants the host is what a real one is, an MCP
 //! client over HTTP ([`merchant_client`]) that holds nobody's key; payment tokens come from the emulated Stripe
 //! ([`payment`]) and never reach the page. Who may ask at all is decided in [`admission`].
@@ -12,12 +12,12 @@
 //! merchants that it was started with and to no other address.
 
 mod admission;
-mod desk;
+mod backend;
+mod host_error;
 mod merchant_client;
 mod page;
 mod payment;
 mod sandbox;
-mod trouble;
 mod widget_document;
 
 use std::io;
@@ -28,7 +28,7 @@ use crate::ports::Ids;
 
 use super::Emulator;
 use super::loopback::{self, Loopback};
-use desk::Desk;
+use backend::HostBackend;
 use merchant_client::MerchantClient;
 use sandbox::Sandbox;
 
@@ -56,7 +56,7 @@ pub struct HostOptions {
 /// A running host. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Host {
-    desk: Loopback,
+    backend: Loopback,
     sandbox: Loopback,
 }
 
@@ -68,7 +68,7 @@ impl Host {
         let page_port = page.local_addr()?.port();
         let sandbox = Arc::new(Sandbox::new(page_port, frames.local_addr()?.port()));
         let subject = format!("emulated/{:032x}", ids.random_id());
-        let desk = Arc::new(Desk {
+        let backend = Arc::new(HostBackend {
             merchants,
             client: MerchantClient::new(subject).map_err(io::Error::other)?,
             stripe: Arc::clone(&stripe.shared),
@@ -77,19 +77,19 @@ impl Host {
         });
         let sandbox =
             Loopback::start("host-sandbox", frames, move |listener| sandbox::serve(listener, &sandbox))?;
-        let desk = Loopback::start("host-page", page, move |listener| desk::serve(listener, &desk))?;
-        Ok(Self { desk, sandbox })
+        let backend = Loopback::start("host-page", page, move |listener| backend::serve(listener, &backend))?;
+        Ok(Self { backend, sandbox })
     }
 
     /// Where the page is, such as `http://127.0.0.1:8090`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.desk.address())
+        format!("http://{}", self.backend.address())
     }
 
     /// Stops serving and closes all connections.
     pub fn stop(&mut self) {
-        self.desk.stop();
+        self.backend.stop();
         self.sandbox.stop();
     }
 }

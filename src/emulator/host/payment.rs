@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::HostMerchant;
+use super::host_error::HostError;
 use super::merchant_client::{MerchantClient, Message, RoundTrip, Shopper};
-use super::trouble::Trouble;
 use crate::domain::time::Span;
 use crate::emulator::MintToken;
 use crate::emulator::accounts::Mode;
-use crate::emulator::service::Shared;
+use crate::emulator::service::EmulatorState;
 
 /// How long a token lives.
 const TOKEN_LIFE: Span = Span::minutes(15);
@@ -87,13 +87,13 @@ pub(super) struct Approval {
 
 impl Approval {
     /// Grants a token and calls `complete_checkout` with it. In what is told of the call the token is masked.
-    pub(super) async fn carry_out(
+    pub(super) async fn execute(
         self,
         merchant: &HostMerchant,
         client: &MerchantClient,
-        stripe: &Shared,
+        stripe: &EmulatorState,
         shopper: &Shopper,
-    ) -> Result<RoundTrip, Trouble> {
+    ) -> Result<RoundTrip, HostError> {
         let token = self.token(stripe)?;
         let arguments = json!({
             "checkout_session_id": self.checkout_session_id,
@@ -112,11 +112,11 @@ impl Approval {
     }
 
     /// A token within the limits of the sheet.
-    fn token(&self, stripe: &Shared) -> Result<String, Trouble> {
+    fn token(&self, stripe: &EmulatorState) -> Result<String, HostError> {
         let card = CARDS.iter().find(|card| card.id == self.card);
-        let card = card.ok_or_else(|| Trouble::Request(format!("there is no test card {}", self.card)))?;
+        let card = card.ok_or_else(|| HostError::Request(format!("there is no test card {}", self.card)))?;
         let account = stripe.world().keyring.account_of_network(&self.merchant_id);
-        let account_id = account.ok_or_else(|| Trouble::UnknownProfile(self.merchant_id.clone()))?;
+        let account_id = account.ok_or_else(|| HostError::UnknownProfile(self.merchant_id.clone()))?;
         let now = stripe.now();
         let granted = if card.id == EXPIRED_TOKEN { now - TOKEN_LIFE - Span::minutes(1) } else { now };
         let token = MintToken {

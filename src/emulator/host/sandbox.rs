@@ -12,7 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 
 use super::admission::{OwnPort, own_page_only, standing_headers};
-use super::trouble::Trouble;
+use super::host_error::HostError;
 use super::widget_document::WidgetDocument;
 
 /// What a widget may do: run and use forms. Without `allow-same-origin` it has no origin, so widgets share nothing with
@@ -74,7 +74,7 @@ pub(super) fn serve(listener: TcpListener, sandbox: &Arc<Sandbox>) -> io::Result
             .wrap(from_fn(own_page_only))
             .wrap(standing_headers())
             .route("/widgets/{name}", web::get().to(show))
-            .default_service(web::to(async || Err::<HttpResponse, _>(Trouble::NotFound)))
+            .default_service(web::to(async || Err::<HttpResponse, _>(HostError::NotFound)))
     })
     .workers(1)
     .disable_signals()
@@ -83,8 +83,8 @@ pub(super) fn serve(listener: TcpListener, sandbox: &Arc<Sandbox>) -> io::Result
     Ok(server.run())
 }
 
-async fn show(name: web::Path<String>, sandbox: web::Data<Sandbox>) -> Result<HttpResponse, Trouble> {
-    let WidgetDocument { html, policy, .. } = sandbox.get(&name).ok_or(Trouble::NotFound)?;
+async fn show(name: web::Path<String>, sandbox: web::Data<Sandbox>) -> Result<HttpResponse, HostError> {
+    let WidgetDocument { html, policy, .. } = sandbox.get(&name).ok_or(HostError::NotFound)?;
     let page = sandbox.page.origins().join(" ");
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")

@@ -15,8 +15,8 @@ use actix_web::{HttpRequest, HttpResponse, Scope, web};
 use serde::Deserialize;
 
 use super::Refusal;
-use super::service::Shared;
-use page::{Page, Stage};
+use super::service::EmulatorState;
+use page::{PayPage, Stage};
 
 /// The pages.
 pub(super) fn scope() -> Scope {
@@ -26,7 +26,7 @@ pub(super) fn scope() -> Scope {
         .route("/authenticate", web::post().to(authenticate))
 }
 
-async fn show(session: web::Path<String>, shared: web::Data<Shared>) -> HttpResponse {
+async fn show(session: web::Path<String>, shared: web::Data<EmulatorState>) -> HttpResponse {
     match shared.hosted_page(&session) {
         Some(page) => respond(&page, None),
         None => not_found(),
@@ -43,7 +43,7 @@ async fn pay(
     request: HttpRequest,
     session: web::Path<String>,
     form: web::Form<PayForm>,
-    shared: web::Data<Shared>,
+    shared: web::Data<EmulatorState>,
 ) -> HttpResponse {
     if comes_from_elsewhere(&request) {
         return HttpResponse::Forbidden().finish();
@@ -65,7 +65,7 @@ async fn authenticate(
     request: HttpRequest,
     session: web::Path<String>,
     form: web::Form<AuthenticateForm>,
-    shared: web::Data<Shared>,
+    shared: web::Data<EmulatorState>,
 ) -> HttpResponse {
     if comes_from_elsewhere(&request) {
         return HttpResponse::Forbidden().finish();
@@ -85,7 +85,7 @@ fn comes_from_elsewhere(request: &HttpRequest) -> bool {
 }
 
 /// The shopper who is done goes back to the seller; everybody else sees the page as it now is.
-fn after(session: &str, outcome: Result<HostedOutcome, Refusal>, shared: &Shared) -> HttpResponse {
+fn after(session: &str, outcome: Result<HostedOutcome, Refusal>, shared: &EmulatorState) -> HttpResponse {
     let Some(page) = shared.hosted_page(session) else { return not_found() };
     match outcome {
         Ok(HostedOutcome::Completed { success_url }) => see_other(success_url),
@@ -105,7 +105,7 @@ fn not_found() -> HttpResponse {
     HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("There is no such page.\n")
 }
 
-fn respond(page: &Page, message: Option<&str>) -> HttpResponse {
+fn respond(page: &PayPage, message: Option<&str>) -> HttpResponse {
     let mut response = match page.stage {
         Stage::Expired => HttpResponse::Gone(),
         Stage::Pay if message.is_some() => HttpResponse::PaymentRequired(),

@@ -10,8 +10,8 @@ use url::Url;
 
 use super::super::checkout_session::{CheckoutSession, SessionStatus};
 use super::super::currencies;
-use super::super::means::{BANK_DEBIT, Means};
 use super::super::payment_intent::{PaymentIntent, Status};
+use super::super::payment_source::{BANK_DEBIT, PaymentSource};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:2rem auto;padding:0 1rem;\
 color:#1a1f36}table{border-collapse:collapse;width:100%}td,th{padding:.4rem 0;text-align:left;border-bottom:1px \
@@ -45,7 +45,7 @@ pub(super) enum Stage {
 
 /// Everything that the page shows.
 #[derive(Clone, Debug)]
-pub(super) struct Page {
+pub(super) struct PayPage {
     /// What it is for just now.
     pub(super) stage: Stage,
     /// Where a shopper who is done is sent.
@@ -60,7 +60,7 @@ pub(super) struct Page {
     methods: Vec<(&'static str, &'static str)>,
 }
 
-impl Page {
+impl PayPage {
     /// The page of a session at this moment.
     pub(super) fn of(session: &CheckoutSession, intent: Option<&PaymentIntent>, merchant: &str) -> Self {
         let order = &session.order;
@@ -81,7 +81,8 @@ impl Page {
         });
         let debit = (BANK_DEBIT, "Bank debit – is decided later");
         let offered = CARDS.into_iter().chain([debit]).filter(|(name, _)| {
-            Means::find(name, &order.currency).is_some_and(|means| session.offers(means))
+            PaymentSource::find(name, &order.currency)
+                .is_some_and(|payment_source| session.offers(payment_source))
         });
         Self {
             stage,

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::super::Refusal;
-use super::super::books::PageOutcome;
 use super::super::checkout_session::SessionStatus;
-use super::super::means::Means;
-use super::super::service::Shared;
-use super::page::Page;
+use super::super::ledger::PageOutcome;
+use super::super::payment_source::PaymentSource;
+use super::super::service::EmulatorState;
+use super::page::PayPage;
 
 /// The shopper's address where the form gives none.
 const SHOPPER: &str = "shopper@example.com";
@@ -30,16 +30,16 @@ pub enum HostedOutcome {
     NeedsAuthentication,
 }
 
-impl Shared {
+impl EmulatorState {
     /// The page as it is now.
-    pub(super) fn hosted_page(&self, session: &str) -> Option<Page> {
+    pub(super) fn hosted_page(&self, session: &str) -> Option<PayPage> {
         let now = self.now();
         let mut world = self.world();
         let owner = world.owner_of_session(session)?;
-        world.change(&owner, now, |books, _| {
-            let session = books.session(session)?;
-            let intent = session.intent.as_deref().and_then(|id| books.intent(id));
-            Some(Page::of(session, intent, &owner.0))
+        world.change(&owner, now, |ledger, _| {
+            let session = ledger.session(session)?;
+            let intent = session.intent.as_deref().and_then(|id| ledger.intent(id));
+            Some(PayPage::of(session, intent, &owner.0))
         })
     }
 
@@ -54,21 +54,21 @@ impl Shared {
         let mut world = self.world();
         let unknown = || Refusal::UnknownSession { session: session.to_owned() };
         let owner = world.owner_of_session(session).ok_or_else(unknown)?;
-        world.change(&owner, now, |books, turn| {
-            let found = books.session(session).ok_or_else(unknown)?;
+        world.change(&owner, now, |ledger, turn| {
+            let found = ledger.session(session).ok_or_else(unknown)?;
             if found.status != SessionStatus::Open {
                 let status = found.status.name();
                 return Err(Refusal::SessionNotOpen { session: session.to_owned(), status });
             }
-            let means = Means::find(payment_method, &found.order.currency)
-                .filter(|means| found.offers(*means))
+            let payment_source = PaymentSource::find(payment_method, &found.order.currency)
+                .filter(|payment_source| found.offers(*payment_source))
                 .ok_or_else(|| Refusal::NotOffered {
                     session: session.to_owned(),
                     payment_method: payment_method.to_owned(),
                 })?;
             let success_url = found.success_url();
             let email = email.unwrap_or(SHOPPER);
-            let paid = books.pay_session(session, means, email, turn).ok_or_else(unknown)?;
+            let paid = ledger.pay_session(session, payment_source, email, turn).ok_or_else(unknown)?;
             Ok(outcome(paid, success_url))
         })
     }
@@ -83,10 +83,10 @@ impl Shared {
         let mut world = self.world();
         let unknown = || Refusal::UnknownSession { session: session.to_owned() };
         let owner = world.owner_of_session(session).ok_or_else(unknown)?;
-        world.change(&owner, now, |books, turn| {
-            let success_url = books.session(session).ok_or_else(unknown)?.success_url();
+        world.change(&owner, now, |ledger, turn| {
+            let success_url = ledger.session(session).ok_or_else(unknown)?.success_url();
             let outcome_of = |paid| outcome(paid, success_url);
-            books
+            ledger
                 .authenticate_session(session, succeeds, turn)
                 .map(outcome_of)
                 .ok_or_else(|| Refusal::NotAuthenticating { session: session.to_owned() })
@@ -98,8 +98,8 @@ impl Shared {
         let world = self.world();
         let unknown = || Refusal::UnknownSession { session: session.to_owned() };
         let owner = world.owner_of_session(session).ok_or_else(unknown)?;
-        let books = world.books(&owner).ok_or_else(unknown)?;
-        Ok(books.session(session).ok_or_else(unknown)?.order.cancel_url.clone())
+        let ledger = world.ledger_of(&owner).ok_or_else(unknown)?;
+        Ok(ledger.session(session).ok_or_else(unknown)?.order.cancel_url.clone())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::error::StripeError;
 use super::super::faults::RequestKind;
-use super::super::paging::Page;
+use super::super::paging::PageParams;
 use super::super::params::Params;
 use super::{Command, no_expansion};
 
@@ -12,7 +12,7 @@ pub(in super::super) enum EventCommand {
     /// `GET /v1/events/{id}`.
     Read(String),
     /// `GET /v1/events`: a page, and the kinds of event that are asked for.
-    List(Page, Option<Vec<String>>),
+    List(PageParams, Option<Vec<String>>),
 }
 
 impl EventCommand {
@@ -36,7 +36,7 @@ pub(super) fn read(id: &str, mut params: Params) -> Result<Command, StripeError>
 
 /// `GET /v1/events`.
 pub(super) fn list(mut params: Params) -> Result<Command, StripeError> {
-    let page = Page::parse_with_created(&mut params)?;
+    let page = PageParams::parse_with_created(&mut params)?;
     let kinds = match (params.text("type")?, params.texts("types")?) {
         (Some(_), Some(_)) => {
             return Err(StripeError::invalid_request(

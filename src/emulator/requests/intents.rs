@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::currencies;
 use super::super::error::StripeError;
 use super::super::granted_token::TOKEN_PARAM;
-use super::super::paging::Page;
+use super::super::paging::PageParams;
 use super::super::params::Params;
 use super::super::payment_intent::Particulars;
 use super::super::version::ApiVersion;
@@ -34,7 +34,7 @@ pub(in super::super) struct NewIntent {
 #[derive(Clone, Debug)]
 pub(in super::super) struct IntentList {
     /// Which page.
-    pub(in super::super) page: Page,
+    pub(in super::super) page: PageParams,
     /// Whether the charges are shown in full.
     pub(in super::super) expand_charge: bool,
 }
@@ -214,7 +214,7 @@ pub(super) fn shipping(mut given: Params) -> Result<Value, StripeError> {
 
 /// `GET /v1/payment_intents`.
 pub(super) fn list(mut params: Params) -> Result<Command, StripeError> {
-    let page = Page::parse_with_created(&mut params)?;
+    let page = PageParams::parse_with_created(&mut params)?;
     let expand_charge = expands(&mut params, &["data.latest_charge"])?.any();
     params.finish(LIST_NOT_EMULATED)?;
     Ok(Command::ListIntents(IntentList { page, expand_charge }))

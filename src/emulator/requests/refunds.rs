@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::error::StripeError;
 use super::super::faults::RequestKind;
-use super::super::paging::Page;
+use super::super::paging::PageParams;
 use super::super::params::Params;
 use super::{Command, no_expansion};
 
@@ -56,7 +56,7 @@ pub(in super::super) struct NewRefund {
 #[derive(Clone, Debug)]
 pub(in super::super) struct OfPayment {
     /// Which page.
-    pub(in super::super) page: Page,
+    pub(in super::super) page: PageParams,
     /// Only those of this payment.
     pub(in super::super) payment_intent: Option<String>,
     /// Only those of this charge.
@@ -66,7 +66,7 @@ pub(in super::super) struct OfPayment {
 impl OfPayment {
     /// Reads the parameters of such a list.
     pub(super) fn parse(mut params: Params) -> Result<Self, StripeError> {
-        let page = Page::parse_with_created(&mut params)?;
+        let page = PageParams::parse_with_created(&mut params)?;
         let payment_intent = params.text("payment_intent")?;
         let charge = params.text("charge")?;
         no_expansion(&mut params)?;

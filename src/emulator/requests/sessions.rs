@@ -12,10 +12,10 @@ use super::super::accounts::Mode;
 use super::super::currencies;
 use super::super::error::StripeError;
 use super::super::faults::RequestKind;
-use super::super::means::Means;
-use super::super::paging::Page;
+use super::super::paging::PageParams;
 use super::super::params::Params;
 use super::super::payment_intent::Particulars;
+use super::super::payment_source::PaymentSource;
 use super::super::version::ApiVersion;
 use super::intents::{refuse_payment_method_types, shipping, statement_descriptor_suffix};
 use super::{Command, Expansions, expands};
@@ -32,7 +32,7 @@ pub(in super::super) enum SessionCommand {
     /// `POST /v1/checkout/sessions/{id}/expire`.
     Expire(String, SessionView),
     /// `GET /v1/checkout/sessions/{id}/line_items`.
-    Lines(String, Page),
+    Lines(String, PageParams),
 }
 
 impl SessionCommand {
@@ -111,7 +111,7 @@ pub(in super::super) struct NewLine {
 #[derive(Clone, Debug)]
 pub(in super::super) struct SessionList {
     /// Which page.
-    pub(in super::super) page: Page,
+    pub(in super::super) page: PageParams,
     /// Only the one that this payment belongs to.
     pub(in super::super) payment_intent: Option<String>,
     /// Only those that stand like this.
@@ -222,7 +222,7 @@ pub(super) fn expire(id: &str, params: Params) -> Result<Command, StripeError> {
 
 /// `GET /v1/checkout/sessions/{id}/line_items`.
 pub(super) fn lines(id: &str, mut params: Params) -> Result<Command, StripeError> {
-    let page = Page::parse(&mut params)?;
+    let page = PageParams::parse(&mut params)?;
     super::no_expansion(&mut params)?;
     params.finish(&[])?;
     Ok(Command::Session(SessionCommand::Lines(id.to_owned(), page)))
@@ -232,7 +232,7 @@ pub(super) fn lines(id: &str, mut params: Params) -> Result<Command, StripeError
 pub(super) fn list(mut params: Params) -> Result<Command, StripeError> {
     let expandable = ["data.payment_intent", "data.payment_intent.latest_charge", "data.line_items"];
     let list = SessionList {
-        page: Page::parse_with_created(&mut params)?,
+        page: PageParams::parse_with_created(&mut params)?,
         payment_intent: params.text("payment_intent")?,
         status: params.one_of("status", &["complete", "expired", "open"])?,
         view: view(&expands(&mut params, &expandable)?, "data."),
@@ -351,7 +351,7 @@ fn total(lines: &[NewLine], currency: &str) -> Result<i64, StripeError> {
 }
 
 fn can_pay(kind: &str, currency: &str) -> bool {
-    kind == "card" || Means::bank_debit(currency).is_some_and(|debit| debit.kind() == kind)
+    kind == "card" || PaymentSource::bank_debit(currency).is_some_and(|debit| debit.kind() == kind)
 }
 
 /// An absolute address that a browser can be sent to.

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use url::{Host, Url};
 
 use super::super::accounts::{Mode, Scope};
-use super::super::event::means;
+use super::super::event::matches;
 
 /// Where the events of an account and mode are sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl WebhookEndpoint {
         let of_mode = if self.livemode { Mode::Live } else { Mode::Test };
         self.account_id == *account
             && of_mode == *mode
-            && self.enabled_events.iter().any(|pattern| means(pattern, kind))
+            && self.enabled_events.iter().any(|pattern| matches(pattern, kind))
     }
 }
 

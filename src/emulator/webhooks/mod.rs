@@ -1,16 +1,16 @@
 //! Webhooks: which endpoint is owed which event, and what became of it.
 //!
 //! Must not import the state or the HTTP server. Read [`plan`] for what can go wrong, [`endpoint`] for the signature,
-//! [`courier`] for the sending. Invariants: a delivery's body never changes, whatever becomes of the event's object; to
+//! [`sender`] for the sending. Invariants: a delivery's body never changes, whatever becomes of the event's object; to
 //! one endpoint one delivery is on its way at a time.
 
-mod courier;
 mod endpoint;
 mod plan;
 mod routes;
+mod sender;
 
-pub(super) use courier::run;
 pub(super) use routes::routes;
+pub(super) use sender::run;
 
 pub use endpoint::WebhookEndpoint;
 pub use plan::WebhookPlan;
@@ -79,7 +79,7 @@ pub struct Delivery {
 
 /// A delivery with what the sending needs.
 #[derive(Debug)]
-struct Entry {
+struct QueuedEvent {
     shown: Delivery,
     scope: Scope,
     goes_behind: bool,
@@ -106,7 +106,7 @@ pub(super) struct Webhooks {
     endpoints: BTreeMap<String, WebhookEndpoint>,
     plan: WebhookPlan,
     seen: BTreeMap<String, u32>,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, QueuedEvent>,
     busy: BTreeSet<String>,
     next: u64,
     changes: watch::Sender<u64>,
@@ -150,14 +150,15 @@ impl Webhooks {
 
     /// Whether nothing waits to be sent or is on its way; what is held does not count.
     pub(super) fn is_quiet(&self) -> bool {
-        let moves =
-            |entry: &Entry| matches!(entry.shown.state, DeliveryState::Waiting | DeliveryState::Sending);
+        let moves = |entry: &QueuedEvent| {
+            matches!(entry.shown.state, DeliveryState::Waiting | DeliveryState::Sending)
+        };
         !self.entries.values().any(moves)
     }
 
     /// Whether, of the deliveries from this number on, all have been tried that an answer waits for.
     pub(super) fn may_answer_since(&self, number: u64) -> bool {
-        let untried = |entry: &Entry| {
+        let untried = |entry: &QueuedEvent| {
             let moves = matches!(
                 entry.shown.state,
                 DeliveryState::Held | DeliveryState::Waiting | DeliveryState::Sending
@@ -211,7 +212,8 @@ impl Webhooks {
         self.next += 1;
         let id = format!("delivery_{number}");
         shown.id.clone_from(&id);
-        self.entries.insert(number, Entry { shown, scope: scope.clone(), goes_behind, due, turn: number });
+        self.entries
+            .insert(number, QueuedEvent { shown, scope: scope.clone(), goes_behind, due, turn: number });
         if self.entries.len() > KEPT {
             self.entries.pop_first();
         }

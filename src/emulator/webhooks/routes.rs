@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::super::service::Shared;
+use super::super::service::EmulatorState;
 use super::{WebhookEndpoint, WebhookPlan};
 
 /// Adds the endpoints.
@@ -27,7 +27,7 @@ fn refused(why: &str) -> HttpResponse {
     HttpResponse::BadRequest().json(json!({"error": why}))
 }
 
-async fn add(bytes: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn add(bytes: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let endpoint = match body::<WebhookEndpoint>(&bytes) {
         Ok(endpoint) => endpoint,
         Err(why) => return refused(&why),
@@ -46,7 +46,7 @@ struct SecretsBody {
     secrets: Vec<String>,
 }
 
-async fn set_secrets(bytes: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn set_secrets(bytes: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     match body(&bytes) {
         Ok(SecretsBody { endpoint, secrets }) => {
             let known = shared.world().webhooks.set_secrets(&endpoint, secrets);
@@ -56,7 +56,7 @@ async fn set_secrets(bytes: web::Bytes, shared: web::Data<Shared>) -> HttpRespon
     }
 }
 
-async fn follow(bytes: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn follow(bytes: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     match body::<WebhookPlan>(&bytes) {
         Ok(plan) => {
             shared.world().webhooks.follow(plan);
@@ -66,7 +66,7 @@ async fn follow(bytes: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
     }
 }
 
-async fn show(shared: web::Data<Shared>) -> HttpResponse {
+async fn show(shared: web::Data<EmulatorState>) -> HttpResponse {
     let deliveries = shared.world().webhooks.deliveries();
     HttpResponse::Ok().json(deliveries)
 }
@@ -78,7 +78,7 @@ struct DeliveryBody {
 }
 
 /// Releases the delivery that is named, or all.
-async fn release(bytes: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn release(bytes: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     match body(&bytes) {
         Ok(DeliveryBody { delivery: Some(id) }) if !shared.world().webhooks.release(&id) => {
             refused("no such delivery is held")
@@ -92,7 +92,7 @@ async fn release(bytes: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
     }
 }
 
-async fn resend(bytes: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+async fn resend(bytes: web::Bytes, shared: web::Data<EmulatorState>) -> HttpResponse {
     let delivery = match body(&bytes) {
         Ok(DeliveryBody { delivery }) => delivery.unwrap_or_default(),
         Err(why) => return refused(&why),

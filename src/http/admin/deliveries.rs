@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::routes;
 use crate::domain::ids::OrderEventId;
 use crate::domain::time::Timestamp;
-use crate::store::{Delivery, DeliveryState, Which};
+use crate::store::{DeliveriesQuery, Delivery, DeliveryState};
 
 /// How many come at once where the request does not say, and at most.
 const PAGE: u32 = 50;
@@ -28,15 +28,15 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 
 /// What narrows a list down.
 #[derive(Deserialize)]
-struct Asked {
+struct ListDeliveriesQuery {
     state: Option<String>,
     order: Option<String>,
     after: Option<String>,
     limit: Option<u32>,
 }
 
-impl Asked {
-    fn which(self) -> Result<Which, Problem> {
+impl ListDeliveriesQuery {
+    fn which(self) -> Result<DeliveriesQuery, Problem> {
         let state = self.state.map(|text| {
             let known = DeliveryState::ALL.into_iter().find(|state| state.as_str() == text);
             known.ok_or_else(|| Problem::invalid("state is pending, delivered or parked"))
@@ -51,14 +51,19 @@ impl Asked {
         if !(1..=LARGEST_PAGE).contains(&limit) {
             return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
         }
-        Ok(Which { state: state.transpose()?, order: order.transpose()?, after: after.transpose()?, limit })
+        Ok(DeliveriesQuery {
+            state: state.transpose()?,
+            order: order.transpose()?,
+            after: after.transpose()?,
+            limit,
+        })
     }
 }
 
 /// A merchant's order events, newest first. `next` is the `after` of the next page, `null` on the last.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &["state", "order", "after", "limit"])?;
-    let asked = web::Query::<Asked>::from_query(request.query_string())
+    let asked = web::Query::<ListDeliveriesQuery>::from_query(request.query_string())
         .map_err(|_| Problem::invalid("limit is a number; state, order and after are words"))?;
     let mut which = asked.into_inner().which()?;
     let page = usize::try_from(which.limit).unwrap_or(usize::MAX);

@@ -10,7 +10,7 @@ use super::operator::Operator;
 use super::problem::Problem;
 use super::routes;
 use crate::domain::ids::FlagId;
-use crate::store::{KeptFlag, Resolution, WhichFlags};
+use crate::store::{FlagsQuery, KeptFlag, Resolution};
 
 /// How many come at once where the request does not say, and at most.
 const PAGE: u32 = 50;
@@ -27,20 +27,20 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 /// the next page, `null` on the last.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
-    struct Asked {
+    struct ListFlagsQuery {
         #[serde(default)]
         open: bool,
         after: Option<FlagId>,
         limit: Option<u32>,
     }
     let merchant = operator.merchant(&request, &["open", "after", "limit"])?;
-    let asked = web::Query::<Asked>::from_query(request.query_string())
+    let asked = web::Query::<ListFlagsQuery>::from_query(request.query_string())
         .map_err(|_| Problem::invalid("open is true or false, after a flag's id, limit a number"))?;
     let limit = asked.limit.unwrap_or(PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
     }
-    let which = WhichFlags { open: asked.open, after: asked.after.clone(), limit: limit + 1 };
+    let which = FlagsQuery { open: asked.open, after: asked.after.clone(), limit: limit + 1 };
     let mut found = merchant.flags(which).await?;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > page;

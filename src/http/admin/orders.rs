@@ -18,12 +18,12 @@ use super::operator::Operator;
 use super::problem::Problem;
 use super::routes;
 use crate::actors::MerchantHandle;
-use crate::domain::checkout::aftersales::RefundWish;
+use crate::domain::checkout::aftersales::RefundRequest;
 use crate::domain::checkout::command::{Answer, Command, PlacedOrder};
 use crate::domain::ids::{ItemId, OrderNumber, Reference};
 use crate::domain::order::{Fulfilled, Fulfillment, OrderState, RefundReason, RefundState};
 use crate::protocol::order_events::{dispute_told, fulfillment_told, order_told, refund_told};
-use crate::store::{DeliveryState, Which, WhichOrders};
+use crate::store::{DeliveriesQuery, DeliveryState, OrdersQuery};
 
 /// How many come at once where the request does not say, and at most.
 const PAGE: u32 = 50;
@@ -48,21 +48,21 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 /// on the last.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
-    struct Asked {
+    struct ListOrdersQuery {
         number: Option<u32>,
         state: Option<String>,
         before: Option<u32>,
         limit: Option<u32>,
     }
     let merchant = operator.merchant(&request, &["number", "state", "before", "limit"])?;
-    let asked = web::Query::<Asked>::from_query(request.query_string())
+    let asked = web::Query::<ListOrdersQuery>::from_query(request.query_string())
         .map_err(|_| Problem::invalid("number, before and limit are numbers"))?
         .into_inner();
     let limit = asked.limit.unwrap_or(PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
     }
-    let which = WhichOrders {
+    let which = OrdersQuery {
         number: asked.number.map(OrderNumber),
         state: asked.state.as_deref().map(order_state).transpose()?,
         before: asked.before.map(OrderNumber),
@@ -102,14 +102,14 @@ async fn refund(
 ) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Asked {
+    struct RefundBody {
         amount: HowMuch,
         #[serde(default, deserialize_with = "optional")]
         reason: Option<RefundReason>,
     }
     let merchant = operator.merchant(&request, &[])?;
     let reference = reference(&request)?;
-    let Asked { amount, reason } = read_body(
+    let RefundBody { amount, reason } = read_body(
         &body,
         "{\"amount\": 1200, \"reason\": \"requested_by_customer\"}, with the amount in minor units of the order's currency, or \
          {\"amount\": \"all\"} for all that is left",
@@ -120,7 +120,7 @@ async fn refund(
     };
     let placed = find(&merchant, &path).await?;
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
-    let wish = RefundWish { reference: reference.clone(), amount, reason };
+    let wish = RefundRequest { reference: reference.clone(), amount, reason };
     let (session, because) = (&placed.order.session, reason.map(RefundReason::as_str));
     tracing::warn!(
         merchant = %tenant, %session, %order, %reference, amount_minor = amount, reason = because, "refund_wanted"
@@ -129,7 +129,7 @@ async fn refund(
         let code = rejection.code();
         tracing::warn!(merchant = %tenant, %session, %order, %reference, code, cause = %rejection, "refund_not_begun");
     })?;
-    let known = told.session.book.refund_of(&reference);
+    let known = told.session.activity.refund_of(&reference);
     let Some(known) = known else {
         return Err(Problem::unavailable(
             "the refund is not begun yet; send it again with the same Idempotency-Key",
@@ -160,7 +160,7 @@ async fn fulfill(
 ) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Asked {
+    struct FulfillmentBody {
         items: Items,
         #[serde(default, deserialize_with = "optional")]
         carrier: Option<String>,
@@ -171,7 +171,7 @@ async fn fulfill(
     }
     let merchant = operator.merchant(&request, &[])?;
     let reference = reference(&request)?;
-    let asked: Asked = read_body(
+    let asked: FulfillmentBody = read_body(
         &body,
         "{\"items\": [{\"item\": \"…\", \"quantity\": 1}], \"carrier\": \"…\", \"tracking_number\": \"…\", \"tracking_url\": \
          \"https://…\"}, or \"items\": \"all\" for all that is left",
@@ -201,7 +201,7 @@ async fn fulfill(
     Ok(answer(&whole(&placed, &told)))
 }
 
-/// Erases what is kept of an order's buyer; amounts, lines and Stripe's ids stay. Asked again, it does nothing more. Events
+/// Erases what is kept of an order's buyer; amounts, lines and Stripe's ids stay. Asked once more, it does nothing more. Events
 /// of the order that are still to be sent keep the buyer until then.
 async fn erase(
     operator: Operator,
@@ -215,11 +215,11 @@ async fn erase(
     let Some(erased) = merchant.erase_buyer(&placed).await? else {
         return Err(Problem::not_found("this merchant has no such order"));
     };
-    let waiting = Which {
+    let waiting = DeliveriesQuery {
         state: Some(DeliveryState::Pending),
         order: Some(placed.order.id.clone()),
         limit: 100,
-        ..Which::default()
+        ..DeliveriesQuery::default()
     };
     let pending: Vec<_> = merchant.deliveries(waiting).await?.into_iter().map(|event| event.id).collect();
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
@@ -338,7 +338,7 @@ async fn find(merchant: &MerchantHandle, path: &str) -> Result<PlacedOrder, Prob
     let unknown = || Problem::not_found("this merchant has no such order; give its id (ord_…) or its number");
     let found = match path.parse::<u32>() {
         Ok(number) => {
-            let which = WhichOrders { number: Some(OrderNumber(number)), limit: 1, ..WhichOrders::default() };
+            let which = OrdersQuery { number: Some(OrderNumber(number)), limit: 1, ..OrdersQuery::default() };
             merchant.orders(which).await?.orders.pop().map(|listed| listed.placed)
         }
         Err(_) => merchant.order(&path.parse().map_err(|_| unknown())?).await?,
@@ -362,17 +362,17 @@ fn head(placed: &PlacedOrder, state: OrderState) -> Value {
 
 /// The head, what order events tell of it, and its book.
 fn whole(placed: &PlacedOrder, told: &Answer) -> Value {
-    let book = &told.session.book;
-    let mut whole = head(placed, OrderState::of(book, &placed.order.quote));
+    let activity = &told.session.activity;
+    let mut whole = head(placed, OrderState::of(activity, &placed.order.quote));
     if let (Value::Object(members), Value::Object(facts)) =
         (&mut whole, order_told(&placed.order, &placed.permalink))
     {
         members.extend(facts);
         let more = [
-            ("refunded_total", json!(book.refunded())),
-            ("refunds", book.refunds.iter().map(refund_told).collect()),
-            ("disputes", book.disputes.iter().map(dispute_told).collect()),
-            ("fulfillments", book.fulfillments.iter().map(fulfillment_told).collect()),
+            ("refunded_total", json!(activity.refunded())),
+            ("refunds", activity.refunds.iter().map(refund_told).collect()),
+            ("disputes", activity.disputes.iter().map(dispute_told).collect()),
+            ("fulfillments", activity.fulfillments.iter().map(fulfillment_told).collect()),
         ];
         members.extend(more.map(|(key, value)| (key.to_owned(), value)));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 
 use super::routes;
-use crate::actors::{Directory, Services};
+use crate::actors::{Dependencies, Directory};
 use crate::domain::checkout::due::Priority;
 use crate::domain::time::Timestamp;
 use crate::runtime::{DiskSpace, Io};
@@ -50,11 +50,11 @@ impl fmt::Display for LeftOut {
 impl Probes {
     /// Probes of a gateway that serves.
     #[must_use]
-    pub fn new(services: &Services, directory: Arc<Directory>, left_out: LeftOut) -> Self {
+    pub fn new(deps: &Dependencies, directory: Arc<Directory>, left_out: LeftOut) -> Self {
         Self {
-            store: Arc::clone(&services.store),
-            io: services.io.clone(),
-            disk: Arc::clone(&services.disk),
+            store: Arc::clone(&deps.store),
+            io: deps.io.clone(),
+            disk: Arc::clone(&deps.disk),
             directory,
             stopping: Arc::new(AtomicBool::new(false)),
             left_out: Arc::new(left_out),

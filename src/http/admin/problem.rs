@@ -140,7 +140,7 @@ impl From<Rejection> for Problem {
             | Rejection::Ended(_)
             | Rejection::UnknownItem(_)
             | Rejection::VariantNeeded(_)
-            | Rejection::PageOpen
+            | Rejection::StripeCheckoutOpen
             | Rejection::NotOffered(_)
             | Rejection::EmailNeeded
             | Rejection::TokenUsedElsewhere

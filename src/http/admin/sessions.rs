@@ -14,7 +14,7 @@ use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command};
 use crate::domain::checkout::decision::Decision;
 use crate::domain::checkout::session::State;
-use crate::domain::checkout::timeline::{Entry, Happening};
+use crate::domain::checkout::timeline::{TimelineEntry, TimelineEvent};
 use crate::domain::checkout::unconfirmed::Unconfirmed;
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::money::Money;
@@ -75,14 +75,14 @@ fn read_decision(body: &[u8]) -> Result<Decision, Problem> {
     // A tagged enum would not tell which field is wrong.
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Asked {
+    struct DecisionBody {
         decision: Word,
         #[serde(default, deserialize_with = "optional")]
         payment_intent: Option<PaymentIntentId>,
         #[serde(default, deserialize_with = "optional")]
         override_unread: Option<bool>,
     }
-    let Asked { decision, payment_intent, override_unread } = read_body(body, EXAMPLE)?;
+    let DecisionBody { decision, payment_intent, override_unread } = read_body(body, EXAMPLE)?;
     match (decision, payment_intent, override_unread) {
         (Word::Charged, Some(payment_intent), None) => Ok(Decision::Charged { payment_intent }),
         (Word::Charged, _, Some(_)) => {
@@ -119,7 +119,7 @@ async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse
         "total": session.quote().map(|quote| amount(quote.total)),
         "notice": session.notice, "timeline": timeline,
         "unconfirmed": session.unconfirmed.as_ref().map(still_read),
-        "last_looks": session.last_looks.iter().map(still_read).collect::<Vec<_>>(),
+        "last_looks": session.last_polls.iter().map(still_read).collect::<Vec<_>>(),
     });
     if let Value::Object(body) = &mut body {
         body.extend(of_state(&session.state));
@@ -164,11 +164,11 @@ fn of_state(state: &State) -> Map<String, Value> {
 }
 
 /// An entry, with its moments as people read them.
-fn entry(entry: &Entry) -> Value {
-    let mut told = serde_json::to_value(&entry.what).unwrap_or_default();
+fn entry(entry: &TimelineEntry) -> Value {
+    let mut told = serde_json::to_value(&entry.event).unwrap_or_default();
     if let Value::Object(told) = &mut told {
         told.insert("at".to_owned(), entry.at.to_string().into());
-        if let Happening::PaymentNotBegun(note) = &entry.what {
+        if let TimelineEvent::PaymentNotBegun(note) = &entry.event {
             told.insert("last".to_owned(), note.last.to_string().into());
         }
     }

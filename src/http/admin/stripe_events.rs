@@ -18,7 +18,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct ListStripeEventsQuery {
     limit: Option<u32>,
 }
 
@@ -26,7 +26,7 @@ struct Asked {
 /// started, by reason. Of what was refused nothing is kept.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &["limit"])?;
-    let limit = web::Query::<Asked>::from_query(request.query_string())
+    let limit = web::Query::<ListStripeEventsQuery>::from_query(request.query_string())
         .map(|asked| asked.limit.unwrap_or(PAGE))
         .ok()
         .filter(|limit| (1..=LARGEST_PAGE).contains(limit))

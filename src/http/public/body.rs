@@ -10,7 +10,7 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(super) enum BodyError {
     /// It has more bytes than the limit.
     TooLarge,
     /// It broke off, or did not come in time.
@@ -18,17 +18,17 @@ pub(super) enum Unread {
 }
 
 /// The whole body, if it has at most `limit` bytes and comes in time.
-pub(super) async fn read(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, Unread> {
+pub(super) async fn read(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, BodyError> {
     let reading = async {
         let mut body = Vec::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Unread::Lost)?;
+            let chunk = chunk.map_err(|_| BodyError::Lost)?;
             if body.len() + chunk.len() > limit {
-                return Err(Unread::TooLarge);
+                return Err(BodyError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body)
     };
-    tokio::time::timeout(BODY_DEADLINE, reading).await.unwrap_or(Err(Unread::Lost))
+    tokio::time::timeout(BODY_DEADLINE, reading).await.unwrap_or(Err(BodyError::Lost))
 }

@@ -3,12 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Public;
-use super::visit::{Visit, not_found};
+use super::tenant_request::{TenantRequest, not_found};
 
 /// Answers the merchant's token as plain text; 404 when it has none.
 pub(super) async fn answer(request: HttpRequest, public: web::Data<Public>) -> HttpResponse {
-    let challenge =
-        Visit::of(&request, &public).ok().and_then(|visit| visit.merchant.view().chatgpt.challenge.clone());
+    let challenge = TenantRequest::of(&request, &public)
+        .ok()
+        .and_then(|tenant_request| tenant_request.merchant.view().chatgpt.challenge.clone());
     match challenge {
         Some(token) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(token),
         None => not_found(),

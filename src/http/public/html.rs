@@ -23,7 +23,7 @@ a{color:inherit;text-decoration:none}tr,li{break-inside:avoid}}";
 
 /// What a page can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PageKind {
     /// Be read.
     Text,
     /// Send forms: to the shop itself, and from there to Stripe's page.
@@ -33,29 +33,29 @@ pub(super) enum Kind {
 }
 
 /// The head of a page's answer: nothing foreign, in no index and no cache.
-pub(super) fn answer(status: StatusCode, kind: Kind, view: &MerchantView) -> HttpResponseBuilder {
+pub(super) fn answer(status: StatusCode, kind: PageKind, view: &MerchantView) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer
         .content_type("text/html; charset=utf-8")
         .insert_header((CONTENT_SECURITY_POLICY, policy(kind, view)))
         // The address holds its key. A form must still tell where it comes from.
-        .insert_header((REFERRER_POLICY, if kind == Kind::Text { "no-referrer" } else { "same-origin" }))
+        .insert_header((REFERRER_POLICY, if kind == PageKind::Text { "no-referrer" } else { "same-origin" }))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((HeaderName::from_static("x-robots-tag"), "noindex"))
         .insert_header((HeaderName::from_static("x-content-type-options"), "nosniff"));
     answer
 }
 
-fn policy(kind: Kind, view: &MerchantView) -> String {
+fn policy(kind: PageKind, view: &MerchantView) -> String {
     let targets = match kind {
-        Kind::Text => "'none'",
-        Kind::Forms | Kind::Widget if view.mode.livemode() => "'self' https:",
+        PageKind::Text => "'none'",
+        PageKind::Forms | PageKind::Widget if view.mode.livemode() => "'self' https:",
         // In test mode Stripe's page may be an emulated one on this machine.
-        Kind::Forms | Kind::Widget => "'self' https: http://127.0.0.1:* http://localhost:*",
+        PageKind::Forms | PageKind::Widget => "'self' https: http://127.0.0.1:* http://localhost:*",
     };
     let widget = match kind {
-        Kind::Text | Kind::Forms => String::new(),
-        Kind::Widget => {
+        PageKind::Text | PageKind::Forms => String::new(),
+        PageKind::Widget => {
             let images: Vec<&str> = image_origins(view).into_iter().collect();
             let images = if images.is_empty() { "'none'".to_owned() } else { images.join(" ") };
             let script = &WidgetParts::get().script_source;

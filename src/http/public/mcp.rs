@@ -9,16 +9,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::time::Instant;
 
 use super::Public;
-use super::body::{self, Unread};
+use super::body::{self, BodyError};
 use super::cors;
 use super::mcp_line::{Line, RATE_LIMITED, millis_since};
-use super::visit::{Stranger, Visit, not_found};
+use super::tenant_request::{RequestRejected, TenantRequest, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Command, Patch, Rejection};
 use crate::domain::ids::SessionId;
 use crate::protocol::capability::Capability;
 use crate::protocol::mcp::{
-    Accepted, Caller, HeaderValue, Headers, Outcome, Parts, Response, SessionCall, Target, ToolCall,
+    Accepted, CallOutcome, Caller, HeaderValue, Headers, Parts, Response, SessionCall, Target, ToolCall,
     ToolName, accept, answer_from_view, finish, forbidden_origin, method_not_allowed, payload_too_large,
     rate_limited,
 };
@@ -30,21 +30,21 @@ pub(super) async fn post(
     payload: web::Payload,
     public: web::Data<Public>,
 ) -> HttpResponse {
-    let visit = match Visit::of(&request, &public) {
-        Ok(visit) => visit,
-        Err(Stranger::Unknown) => return not_found(),
-        Err(Stranger::Origin) => return send(forbidden_origin()),
+    let tenant_request = match TenantRequest::of(&request, &public) {
+        Ok(tenant_request) => tenant_request,
+        Err(RequestRejected::Unknown) => return not_found(),
+        Err(RequestRejected::Origin) => return send(forbidden_origin()),
     };
     let mut told = match body::read(payload, public.settings.max_body).await {
         Ok(body) => {
             let headers = ReceivedHeaders(&request);
             let parts = Parts { headers: &headers, received: public.clock.now() };
-            send(answer(&visit, &parts, &body).await)
+            send(answer(&tenant_request, &parts, &body).await)
         }
-        Err(Unread::TooLarge) => send(payload_too_large()),
-        Err(Unread::Lost) => HttpResponse::RequestTimeout().finish(),
+        Err(BodyError::TooLarge) => send(payload_too_large()),
+        Err(BodyError::Lost) => HttpResponse::RequestTimeout().finish(),
     };
-    cors::readable(&mut told, visit.origin.as_ref());
+    cors::readable(&mut told, tenant_request.origin.as_ref());
     told
 }
 
@@ -52,8 +52,8 @@ pub(super) async fn post(
 pub(super) async fn preflight(request: HttpRequest, public: web::Data<Public>) -> HttpResponse {
     let headers = request.headers();
     let asked = headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    match Visit::of(&request, &public) {
-        Ok(Visit { origin: Some(origin), .. }) if asked => {
+    match TenantRequest::of(&request, &public) {
+        Ok(TenantRequest { origin: Some(origin), .. }) if asked => {
             cors::preflight(&origin, headers.get(ACCESS_CONTROL_REQUEST_HEADERS))
         }
         Ok(_) | Err(_) => not_allowed(request, public).await,
@@ -62,25 +62,25 @@ pub(super) async fn preflight(request: HttpRequest, public: web::Data<Public>) -
 
 /// Any other method: there is nothing to open or to end.
 pub(super) async fn not_allowed(request: HttpRequest, public: web::Data<Public>) -> HttpResponse {
-    match Visit::of(&request, &public) {
-        Ok(visit) => {
+    match TenantRequest::of(&request, &public) {
+        Ok(tenant_request) => {
             let mut told = send(method_not_allowed());
-            cors::readable(&mut told, visit.origin.as_ref());
+            cors::readable(&mut told, tenant_request.origin.as_ref());
             told
         }
-        Err(Stranger::Unknown) => not_found(),
-        Err(Stranger::Origin) => send(forbidden_origin()),
+        Err(RequestRejected::Unknown) => not_found(),
+        Err(RequestRejected::Origin) => send(forbidden_origin()),
     }
 }
 
 /// One message in, one response out.
-async fn answer(visit: &Visit, parts: &Parts<'_>, body: &[u8]) -> Response {
-    let merchant = &visit.merchant;
+async fn answer(tenant_request: &TenantRequest, parts: &Parts<'_>, body: &[u8]) -> Response {
+    let merchant = &tenant_request.merchant;
     let began = Instant::now();
     let view = merchant.view();
     match accept(parts, body, &view) {
         Accepted::Reply(response, caller) => {
-            let source = source_of(visit, &caller);
+            let source = source_of(tenant_request, &caller);
             if let Err(too_many) = merchant.limiter().take(Budget::Request, &source)
                 && !is_handshake(&caller, &response)
             {
@@ -99,11 +99,11 @@ async fn answer(visit: &Visit, parts: &Parts<'_>, body: &[u8]) -> Response {
                 session: named(merchant, &call),
                 ..Line::of(merchant, &caller, began)
             };
-            let source = source_of(visit, &caller);
+            let source = source_of(tenant_request, &caller);
             if let Err(too_many) = merchant.limiter().take(budget(merchant, &call), &source) {
                 if let Some(held) = payment_of(merchant, &call) {
                     // It may be the repeat of a payment that is under way or done, and was not looked at.
-                    let response = finish(*context, Outcome::InProgress(held), merchant.capabilities());
+                    let response = finish(*context, CallOutcome::InProgress(held), merchant.capabilities());
                     let code = Some("too_many_requests");
                     Line { code, ..line.answered(&response) }.write();
                     return response;
@@ -130,8 +130,8 @@ async fn answer(visit: &Visit, parts: &Parts<'_>, body: &[u8]) -> Response {
 }
 
 /// Where a call comes from, and for whom.
-fn source_of(visit: &Visit, caller: &Caller) -> Source {
-    Source { network: visit.network, subject: caller.subject().map(str::to_owned) }
+fn source_of(tenant_request: &TenantRequest, caller: &Caller) -> Source {
+    Source { network: tenant_request.network, subject: caller.subject().map(str::to_owned) }
 }
 
 /// What a call costs. A payment takes from the limits of paying only when it is about to reach Stripe, in its session.
@@ -184,7 +184,7 @@ async fn run(
     merchant: &MerchantHandle,
     SessionCall { target, command }: SessionCall,
     source: Source,
-) -> Outcome {
+) -> CallOutcome {
     let answered = match (&target, command) {
         (Target::New, Command::Create(patch)) => {
             let created = merchant.create(patch).await;
@@ -207,9 +207,9 @@ async fn run(
         },
     };
     match (answered, target) {
-        (Ok(answer), _) => Outcome::Session(answer),
-        (Err(Rejection::Undecided), Target::Existing(session)) => Outcome::InProgress(session),
-        (Err(rejection), _) => Outcome::Refused(rejection),
+        (Ok(answer), _) => CallOutcome::Session(answer),
+        (Err(Rejection::Undecided), Target::Existing(session)) => CallOutcome::InProgress(session),
+        (Err(rejection), _) => CallOutcome::Refused(rejection),
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::actors::MerchantHandle;
 use crate::domain::ids::SessionId;
-use crate::protocol::mcp::{Caller, Ended, Outcome, Response, ToolName, Why};
+use crate::protocol::mcp::{CallOutcome, Caller, Ended, Response, ToolName, Why};
 
 /// The outcome of a message for which there was no room in the limits.
 pub(super) const RATE_LIMITED: &str = "rate_limited";
@@ -48,17 +48,17 @@ impl<'a> Line<'a> {
     }
 
     /// The same, with what came of a call.
-    pub(super) fn of_outcome(self, outcome: &Outcome) -> Self {
+    pub(super) fn of_outcome(self, outcome: &CallOutcome) -> Self {
         match outcome {
-            Outcome::Read(_) => self,
-            Outcome::Session(answer) => Self {
+            CallOutcome::Read(_) => self,
+            CallOutcome::Session(answer) => Self {
                 session: Some(answer.session.id.clone()),
                 state: Some(answer.session.state.name()),
                 code: answer.notice.as_ref().map(|notice| notice.code.as_str()),
                 ..self
             },
-            Outcome::Refused(rejection) => Self { code: Some(rejection.code()), ..self },
-            Outcome::InProgress(_) => Self { code: Some("undecided"), ..self },
+            CallOutcome::Refused(rejection) => Self { code: Some(rejection.code()), ..self },
+            CallOutcome::InProgress(_) => Self { code: Some("undecided"), ..self },
         }
     }
 

@@ -12,7 +12,7 @@ mod mcp;
 mod mcp_line;
 mod network;
 mod orders;
-mod visit;
+mod tenant_request;
 mod webhooks;
 
 use std::net::TcpListener;
@@ -115,5 +115,5 @@ where
 
 /// The uniform answer to whatever is not here, or not for this caller.
 async fn not_found() -> HttpResponse {
-    visit::not_found()
+    tenant_request::not_found()
 }

@@ -5,19 +5,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::Public;
-use super::html::{self, Kind, escape};
-use super::visit::{self, Visit, not_found};
+use super::html::{self, PageKind, escape};
+use super::tenant_request::{self, TenantRequest, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Command, PlacedOrder};
 use crate::domain::ids::{ItemId, OrderId};
 use crate::domain::merchant::MerchantView;
-use crate::domain::order::{Book, Order, Refund, RefundState, RefundStatus};
+use crate::domain::order::{Order, OrderActivity, Refund, RefundState, RefundStatus};
 use crate::domain::time::Timestamp;
 use crate::runtime::Budget;
 
 /// The page's query.
 #[derive(Deserialize)]
-pub(super) struct Opening {
+pub(super) struct LinkQuery {
     key: String,
 }
 
@@ -25,11 +25,11 @@ pub(super) struct Opening {
 pub(super) async fn page(
     request: HttpRequest,
     order: web::Path<OrderPath>,
-    opening: Option<web::Query<Opening>>,
+    opening: Option<web::Query<LinkQuery>>,
     public: web::Data<Public>,
 ) -> HttpResponse {
     let (Ok(visitor), Some(opening), Ok(id)) =
-        (Visit::of(&request, &public), opening, order.order.parse::<OrderId>())
+        (TenantRequest::of(&request, &public), opening, order.order.parse::<OrderId>())
     else {
         return not_found();
     };
@@ -37,7 +37,7 @@ pub(super) async fn page(
         return not_found();
     }
     if let Err(too_many) = visitor.merchant.limiter().take(Budget::Held(id.as_str()), &visitor.source()) {
-        return visit::too_many(too_many);
+        return tenant_request::too_many(too_many);
     }
     let placed = match visitor.merchant.order(&id).await {
         Ok(Some(placed)) => placed,
@@ -47,8 +47,8 @@ pub(super) async fn page(
     match visitor.merchant.ask(&placed.order.session, Command::Read).await {
         Ok(answer) => {
             let view = visitor.merchant.view();
-            let page = render(&placed, &answer.session.book, &view);
-            html::answer(StatusCode::OK, Kind::Text, &view).body(page)
+            let page = render(&placed, &answer.session.activity, &view);
+            html::answer(StatusCode::OK, PageKind::Text, &view).body(page)
         }
         Err(rejection) => failed((&visitor.merchant, &id), &rejection),
     }
@@ -68,7 +68,7 @@ pub(super) struct OrderPath {
     order: String,
 }
 
-fn render(placed: &PlacedOrder, book: &Book, view: &MerchantView) -> String {
+fn render(placed: &PlacedOrder, activity: &OrderActivity, view: &MerchantView) -> String {
     let order = &placed.order;
     let address = order.address.as_ref().map_or_else(String::new, |address| {
         let lines = [
@@ -89,9 +89,9 @@ fn render(placed: &PlacedOrder, book: &Book, view: &MerchantView) -> String {
          <p>Reference: {id}</p>{links}",
         number = placed.number,
         paid = day(order.created),
-        sent = sent(order, book),
+        sent = sent(order, activity),
         rows = html::rows(&order.quote),
-        refunds = html::each(&book.refunds, refund),
+        refunds = html::each(&activity.refunds, refund),
         id = order.id,
         links = html::links(view),
     );
@@ -120,15 +120,15 @@ fn refund(refund: &Refund) -> String {
 }
 
 /// What was sent, and how its way can be followed.
-fn sent(order: &Order, book: &Book) -> String {
-    if book.fulfillments.is_empty() {
+fn sent(order: &Order, activity: &OrderActivity) -> String {
+    if activity.fulfillments.is_empty() {
         return String::new();
     }
     let title = |item: &ItemId| {
         let line = order.quote.lines.iter().find(|line| line.item == *item);
         line.map_or_else(|| escape(item.as_str()), |line| escape(&line.title))
     };
-    let parcels = html::each(&book.fulfillments, |sent| {
+    let parcels = html::each(&activity.fulfillments, |sent| {
         let items: Vec<String> =
             sent.items.iter().map(|sent| format!("{} × {}", sent.quantity, title(&sent.item))).collect();
         let by =

@@ -8,8 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Public;
-use super::body::{self, Unread};
-use super::visit::{Visit, not_found};
+use super::body::{self, BodyError};
+use super::tenant_request::{TenantRequest, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::stripe_event::StripeEvent;
 use crate::runtime::{Budget, Source};
@@ -18,13 +18,13 @@ use crate::stripe::webhook::{MAX_BODY, Refusal, Signature};
 const SIGNATURE: &str = "stripe-signature";
 
 /// Why there is no event.
-enum NotTaken {
+enum WebhookError {
     Refused(Refusal),
     /// The body did not come to its end.
     Lost,
 }
 
-impl From<Refusal> for NotTaken {
+impl From<Refusal> for WebhookError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
@@ -36,7 +36,7 @@ pub(super) async fn take(
     payload: web::Payload,
     public: web::Data<Public>,
 ) -> HttpResponse {
-    let Ok(Visit { merchant, .. }) = Visit::of(&request, &public) else { return not_found() };
+    let Ok(TenantRequest { merchant, .. }) = TenantRequest::of(&request, &public) else { return not_found() };
     if !merchant.takes_webhooks() {
         return not_found();
     }
@@ -48,11 +48,11 @@ pub(super) async fn take(
                 HttpResponse::ServiceUnavailable().finish()
             }
         },
-        Err(NotTaken::Refused(refusal)) => {
+        Err(WebhookError::Refused(refusal)) => {
             merchant.webhook_refused(refusal);
             refused(&merchant, refusal)
         }
-        Err(NotTaken::Lost) => HttpResponse::RequestTimeout().finish(),
+        Err(WebhookError::Lost) => HttpResponse::RequestTimeout().finish(),
     }
 }
 
@@ -61,14 +61,14 @@ async fn received(
     merchant: &MerchantHandle,
     request: &HttpRequest,
     payload: web::Payload,
-) -> Result<StripeEvent, NotTaken> {
+) -> Result<StripeEvent, WebhookError> {
     let mut headers = request.headers().get_all(SIGNATURE);
     let (Some(header), None) = (headers.next(), headers.next()) else { return Err(Refusal::Unsigned.into()) };
     let header = header.to_str().map_err(|_| Refusal::Unsigned)?;
     let signature = Signature::read(header, merchant.now())?;
     let body = body::read(payload, MAX_BODY).await.map_err(|unread| match unread {
-        Unread::TooLarge => NotTaken::Refused(Refusal::TooLarge),
-        Unread::Lost => NotTaken::Lost,
+        BodyError::TooLarge => WebhookError::Refused(Refusal::TooLarge),
+        BodyError::Lost => WebhookError::Lost,
     })?;
     Ok(merchant.open_webhook(&signature, &body)?)
 }

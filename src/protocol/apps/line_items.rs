@@ -131,7 +131,7 @@ pub fn quoted_totals(quote: &Quote) -> Vec<Total> {
 /// the field; nothing can be paid by such a sheet.
 #[must_use]
 pub fn unquoted_lines(session: &Session, view: &MerchantView) -> Vec<LineItem> {
-    let lines = session.wishes.cart.lines().iter();
+    let lines = session.inputs.cart.lines().iter();
     lines
         .filter_map(|line| view.catalog.item(&line.id).and_then(|item| unquoted_line(item, line.quantity)))
         .collect()
@@ -157,7 +157,7 @@ fn unquoted_line(item: Sellable<'_>, quantity: u32) -> Option<LineItem> {
 /// never invented: before the address is known neither can be told.
 #[must_use]
 pub fn unquoted_totals(session: &Session, view: &MerchantView) -> Vec<Total> {
-    let lines = session.wishes.cart.lines().iter();
+    let lines = session.inputs.cart.lines().iter();
     let sum = lines.map(|line| Some(view.catalog.item(&line.id)?.price().times(line.quantity))).try_fold(
         Money::zero(view.currency),
         |sum, line| {

@@ -108,7 +108,7 @@ fn of_state(session: &Session, now: Timestamp) -> Option<Message> {
             None,
             "The prices shown have expired. Refresh the checkout to pay.",
         )),
-        State::Ready { quote } if !quote.is_sent() && session.wishes.buyer.email.is_none() => {
+        State::Ready { quote } if !quote.is_sent() && session.inputs.buyer.email.is_none() => {
             Some(Message::info(
                 "These goods are delivered by e-mail. Give a mail address with the payment or before it.",
             ))

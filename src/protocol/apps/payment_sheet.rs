@@ -162,8 +162,8 @@ impl PaymentSheet {
             fulfillment_option_id: quote
                 .and_then(|quote| quote.option_id.as_ref())
                 .map(|option| option.as_str().to_owned()),
-            fulfillment_address: session.wishes.address.clone(),
-            buyer: SheetBuyer::known(&session.wishes.buyer),
+            fulfillment_address: session.inputs.address.clone(),
+            buyer: SheetBuyer::known(&session.inputs.buyer),
             messages: messages::of_session(session, notice, now),
             links: links(view),
         }

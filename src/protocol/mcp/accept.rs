@@ -11,11 +11,11 @@ use super::caller::{Caller, Client, Hints};
 use super::era::{Era, Version, names_modern};
 use super::fault::{Fault, clip};
 use super::headers::{self, HeaderValue, Headers, Parts, VERSION};
-use super::message::{self, Envelope, Kind, StrictError};
+use super::message::{self, Envelope, MessageKind, StrictError};
 use super::method::Method;
-use super::opening::{Opening, legacy_version};
+use super::negotiation::{VersionNegotiation, legacy_version};
 use super::response::{Cache, Ended, Response, Why, tail};
-use super::tools::{self, Outcome, ToolCall, ToolName, ToolResult};
+use super::tools::{self, CallOutcome, ToolCall, ToolName, ToolResult};
 use super::{discovery, resources};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
@@ -92,7 +92,7 @@ pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accep
     let mut caller = by_header(parts.headers);
     if let Err(fault) = headers::check_media(parts.headers) {
         let id = match message::read(body) {
-            Ok(Envelope { kind: Kind::Request(id), .. }) => Some(id),
+            Ok(Envelope { kind: MessageKind::Request(id), .. }) => Some(id),
             Ok(_) => None,
             Err(unreadable) => unreadable.id,
         };
@@ -107,9 +107,9 @@ pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accep
         }
     };
     match envelope.kind {
-        Kind::Request(id) => request(parts, &envelope, id, view),
-        Kind::Notification => notification(parts.headers, &envelope, caller),
-        Kind::Response => {
+        MessageKind::Request(id) => request(parts, &envelope, id, view),
+        MessageKind::Notification => notification(parts.headers, &envelope, caller),
+        MessageKind::Response => {
             caller.method = "response";
             match caller.era {
                 // "The client MUST NOT send JSON-RPC responses" (2026-07-28); before, one was accepted with 202.
@@ -124,7 +124,7 @@ pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accep
 
 /// Renders what came of a call.
 #[must_use]
-pub fn finish(context: ReplyContext, outcome: Outcome, capabilities: &Capabilities) -> Response {
+pub fn finish(context: ReplyContext, outcome: CallOutcome, capabilities: &Capabilities) -> Response {
     let ReplyContext { caller, tool, id, view, received } = context;
     let result = tools::render(tool, outcome, Rendering { view: &view, capabilities, now: received });
     tool_response(caller.era, &id, result)
@@ -181,7 +181,7 @@ fn request(parts: &Parts<'_>, envelope: &Envelope<'_>, id: &RawValue, view: &Arc
         Err(fault) => return refuse(caller, &fault),
     };
     caller.hints = Hints::of(&params);
-    let opening = Opening { headers: parts.headers, method: &envelope.method, params: &params };
+    let opening = VersionNegotiation { headers: parts.headers, method: &envelope.method, params: &params };
     match opening.version() {
         Ok(version) => {
             caller.version = version;
@@ -203,7 +203,7 @@ fn request(parts: &Parts<'_>, envelope: &Envelope<'_>, id: &RawValue, view: &Arc
         return refuse(caller, &Fault::Method(clip(&envelope.method)));
     };
     caller.method = method.as_str();
-    let asked = Asked { caller, id, view, received: parts.received };
+    let asked = ParsedRequest { caller, id, view, received: parts.received };
     match method {
         Method::ToolsCall => call(asked, params),
         Method::Discover
@@ -233,7 +233,7 @@ fn read_params(envelope: &Envelope<'_>, era: Era) -> Result<Map<String, Value>, 
 }
 
 /// A request whose message is in order.
-struct Asked<'a> {
+struct ParsedRequest<'a> {
     caller: Caller,
     id: &'a RawValue,
     view: &'a Arc<MerchantView>,
@@ -241,8 +241,8 @@ struct Asked<'a> {
 }
 
 /// What is answered from bytes that are at hand.
-fn hot(method: Method, asked: Asked<'_>, params: &Map<String, Value>) -> Accepted {
-    let Asked { caller, id, view, .. } = asked;
+fn hot(method: Method, asked: ParsedRequest<'_>, params: &Map<String, Value>) -> Accepted {
+    let ParsedRequest { caller, id, view, .. } = asked;
     let era = caller.era;
     let one = |text: &str| Response::result(id, &[text]);
     let response = match method {
@@ -278,8 +278,8 @@ fn text<'a>(params: &'a Map<String, Value>, key: &str) -> Result<&'a str, Fault>
     params.get(key).and_then(Value::as_str).ok_or_else(missing)
 }
 
-fn call(asked: Asked<'_>, mut params: Map<String, Value>) -> Accepted {
-    let Asked { mut caller, id, view, received } = asked;
+fn call(asked: ParsedRequest<'_>, mut params: Map<String, Value>) -> Accepted {
+    let ParsedRequest { mut caller, id, view, received } = asked;
     let tool =
         text(&params, "name").and_then(|name| ToolName::find(name).ok_or_else(|| Fault::Tool(clip(name))));
     let tool = match tool {

@@ -158,10 +158,10 @@ fn trace_id(traceparent: &str) -> Option<&str> {
         let hexadecimal = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         fields.next().filter(|field| field.len() == count && field.bytes().all(hexadecimal))
     };
-    let (version, trace, parent, _flags) = (digits(2)?, digits(32)?, digits(16)?, digits(2)?);
+    let (version, evidence, parent, _flags) = (digits(2)?, digits(32)?, digits(16)?, digits(2)?);
     let known = version != "ff" && (version != "00" || fields.next().is_none());
     let zeros = |id: &str| id.bytes().all(|byte| byte == b'0');
-    (known && !zeros(trace) && !zeros(parent)).then_some(trace)
+    (known && !zeros(evidence) && !zeros(parent)).then_some(evidence)
 }
 
 #[cfg(test)]

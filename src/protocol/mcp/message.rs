@@ -7,5 +7,5 @@
 mod envelope;
 mod strict;
 
-pub use envelope::{Envelope, Kind, Unreadable, read};
+pub use envelope::{Envelope, MessageKind, Unreadable, read};
 pub use strict::{MAX_DEPTH, StrictError, parse};

@@ -22,7 +22,7 @@ pub mod fault;
 pub mod headers;
 pub mod message;
 mod method;
-mod opening;
+mod negotiation;
 pub mod resources;
 pub mod response;
 pub mod tools;
@@ -35,5 +35,5 @@ pub use response::{
     Ended, Response, Why, forbidden_origin, method_not_allowed, payload_too_large, rate_limited,
 };
 pub use tools::{
-    ArgumentError, Outcome, ReadCall, SessionCall, Target, ToolCall, ToolName, answer_from_view, patch,
+    ArgumentError, CallOutcome, ReadCall, SessionCall, Target, ToolCall, ToolName, answer_from_view, patch,
 };

@@ -66,7 +66,7 @@ pub enum Budget<'a> {
     /// A payment of this session with a token that Stripe knows.
     Payment(&'a str),
     /// Opening a page at Stripe on which this session is paid.
-    Page(&'a str),
+    StripeCheckout(&'a str),
 }
 
 /// How often a minute what opens no session is looked at.
@@ -204,7 +204,7 @@ impl MerchantLimiter {
                 self.tokens.take(self.is_known(source), |bucket| paying(bucket, source, session))
             }
             Budget::Payment(session) => self.payments.take(&paying(&self.payments, source, session)),
-            Budget::Page(session) => {
+            Budget::StripeCheckout(session) => {
                 self.each(&self.paying_sessions, Some(session))?;
                 self.pages.take(self.is_known(source), |bucket| paying(bucket, source, session))
             }
@@ -360,7 +360,7 @@ mod tests {
                 for budget in [
                     Budget::Token(session),
                     Budget::Payment(session),
-                    Budget::Page(session),
+                    Budget::StripeCheckout(session),
                     Budget::Held(session),
                     Budget::Look(session),
                 ] {
@@ -371,7 +371,7 @@ mod tests {
         for budget in [Budget::Token("chk_p"), Budget::Payment("chk_p"), Budget::Held("chk_p")] {
             assert!(limiter.take(budget, STRANGER).is_ok(), "{budget:?}");
         }
-        for budget in [Budget::Look("chk_q"), Budget::Page("chk_q")] {
+        for budget in [Budget::Look("chk_q"), Budget::StripeCheckout("chk_q")] {
             assert!(limiter.take(budget, STRANGER).is_ok(), "{budget:?}");
         }
     }
@@ -472,14 +472,18 @@ mod tests {
         let stranger = of("203.0.113.7");
         for number in 0..1000 {
             let session = format!("chk_{number}");
-            for budget in [Budget::Token(&session), Budget::Payment(&session), Budget::Page(&session)] {
+            for budget in
+                [Budget::Token(&session), Budget::Payment(&session), Budget::StripeCheckout(&session)]
+            {
                 let _ = limiter.take(budget, &stranger);
             }
         }
         let shopper = of("198.51.100.1");
         for number in 0..5 {
             let session = format!("chk_p{number}");
-            for budget in [Budget::Token(&session), Budget::Payment(&session), Budget::Page(&session)] {
+            for budget in
+                [Budget::Token(&session), Budget::Payment(&session), Budget::StripeCheckout(&session)]
+            {
                 assert!(limiter.take(budget, &shopper).is_ok(), "{budget:?}");
             }
         }

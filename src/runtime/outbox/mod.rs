@@ -1,20 +1,20 @@
 //! Tells merchants of their orders: order events out of the store, signed, to the receivers that their files name.
 //!
 //! - [`schedule`]: when an event that was not taken is tried again.
-//! - [`lanes`]: who may be sent how much at once.
+//! - [`queues`]: who may be sent how much at once.
 //! - [`addresses`]: which addresses may be connected to.
-//! - [`courier`]: one request.
-//! - [`judge`]: what becomes of an event after it.
+//! - [`sender`]: one request.
+//! - [`delivery_outcome`]: what becomes of an event after it.
 //!
 //! Invariants: an event leaves only under a lease of the store; of an order only one is on its way at a time, the earliest;
 //! whatever one tenant's receiver does, the others' events leave as if it were not there. An event may arrive twice and never
 //! gets lost: it is delivered, or it is parked and told of.
 
 mod addresses;
-mod courier;
-mod judge;
-mod lanes;
+mod delivery_outcome;
+mod queues;
 mod schedule;
+mod sender;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,17 +30,17 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use url::Url;
 
-pub use courier::{Answer, Courier, HttpCourier, Letter, Rest, Unanswered};
-pub use judge::{Tried, judge};
+pub use delivery_outcome::{Tried, delivery_outcome};
 pub use schedule::GIVE_UP;
+pub use sender::{HttpWebhookSender, ReceiverAnswer, Rest, SignedRequest, Unanswered, WebhookSender};
 
 use crate::domain::ids::Tenant;
 use crate::domain::order_event::Sequence;
 use crate::domain::time::{Span, Timestamp};
 use crate::ports::{Clock, Ids};
-use crate::store::{Claim, Delivery, Outbox, Outcome, Settlement, StoreError};
-use judge::receiver_is_well;
-use lanes::{Ended, Lanes, Slot};
+use crate::store::{Claim, Delivery, DeliveryOutcome, DeliveryResult, Outbox, StoreError};
+use delivery_outcome::receiver_is_well;
+use queues::{Ended, Slot, TenantQueues};
 
 /// How often the store is asked.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -73,7 +73,7 @@ impl fmt::Debug for Receiver {
 
 impl Receiver {
     /// An event as it is sent at this moment.
-    fn letter(&self, delivery: &Delivery, at: Timestamp) -> Result<Letter, Unanswered> {
+    fn letter(&self, delivery: &Delivery, at: Timestamp) -> Result<SignedRequest, Unanswered> {
         let sign = |secret: &SecretString| {
             let webhook = Webhook::new(secret.expose_secret())?;
             webhook.sign(delivery.id.as_str(), at.as_seconds(), delivery.payload.as_bytes())
@@ -81,7 +81,7 @@ impl Receiver {
         let signatures: Result<Vec<String>, _> = self.secrets.iter().map(sign).collect();
         // The error would quote a byte of the secret.
         let signatures = signatures.map_err(|_| Unanswered("the event cannot be signed".to_owned()))?;
-        Ok(Letter {
+        Ok(SignedRequest {
             url: self.url.clone(),
             id: delivery.id.clone(),
             at,
@@ -97,11 +97,11 @@ pub type Receivers = Arc<dyn Fn(&Tenant) -> Option<Receiver> + Send + Sync>;
 /// Sends what is due.
 pub struct Dispatcher {
     outbox: Arc<dyn Outbox>,
-    courier: Arc<dyn Courier>,
+    sender: Arc<dyn WebhookSender>,
     receivers: Receivers,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
-    lanes: Lanes,
+    queues: TenantQueues,
 }
 
 /// An event that was claimed and is to be tried now.
@@ -116,11 +116,11 @@ impl Dispatcher {
     #[must_use]
     pub fn new(
         outbox: Arc<dyn Outbox>,
-        courier: Arc<dyn Courier>,
+        sender: Arc<dyn WebhookSender>,
         receivers: Receivers,
         (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>),
     ) -> Self {
-        Self { outbox, courier, receivers, clock, ids, lanes: Lanes::default() }
+        Self { outbox, sender, receivers, clock, ids, queues: TenantQueues::default() }
     }
 
     /// Sends what is due, at once and every second, and of a merchant more whenever a try of its own has ended, until `stop`
@@ -184,11 +184,11 @@ impl Dispatcher {
     /// Leases what these tenants have to send, one claim for each that has room, and forgets those that have no more.
     async fn claim_of(&self, waiting: &mut BTreeSet<Tenant>) -> Vec<Claimed> {
         let mut claimed = Vec::new();
-        for tenant in self.lanes.in_turn(waiting.iter().cloned().collect()) {
-            if self.lanes.are_full() {
+        for tenant in self.queues.in_turn(waiting.iter().cloned().collect()) {
+            if self.queues.are_full() {
                 break;
             }
-            let limit = self.lanes.room(&tenant, Instant::now());
+            let limit = self.queues.room(&tenant, Instant::now());
             if limit == 0 {
                 continue;
             }
@@ -199,7 +199,7 @@ impl Dispatcher {
                         waiting.remove(&tenant);
                     }
                     claimed.extend(found.into_iter().map(|delivery| Claimed {
-                        slot: self.lanes.take(&tenant),
+                        slot: self.queues.take(&tenant),
                         tenant: tenant.clone(),
                         delivery,
                     }));
@@ -222,7 +222,7 @@ impl Dispatcher {
             tracing::error!(merchant = %tenant.merchant, event = %delivery.id, "order_event_try_panicked");
             Err(Unanswered("the try broke off".to_owned()))
         });
-        let settlement = judge(&delivery, &tried, self.clock.now(), self.ids.fraction());
+        let settlement = delivery_outcome(&delivery, &tried, self.clock.now(), self.ids.fraction());
         let recorded = self.outbox.settle_event(&tenant, &delivery.id, settlement.clone()).await;
         match recorded {
             Ok(true) => report(&tenant, &delivery, &settlement),
@@ -243,7 +243,7 @@ impl Dispatcher {
             return Err(Unanswered("the merchant is not served, or has no [webhook]".to_owned()));
         };
         let letter = receiver.letter(delivery, self.clock.now())?;
-        let posted = tokio::time::timeout(DEADLINE, self.courier.post(letter)).await;
+        let posted = tokio::time::timeout(DEADLINE, self.sender.post(letter)).await;
         let Ok(posted) = posted else {
             return Err(Unanswered(format!("no answer within {} seconds", DEADLINE.as_secs())));
         };
@@ -259,18 +259,18 @@ fn noticed(ended: Result<Tenant, tokio::task::JoinError>) -> Option<Tenant> {
 }
 
 /// Says how a try went, once it is recorded.
-fn report(tenant: &Tenant, delivery: &Delivery, settlement: &Settlement) {
+fn report(tenant: &Tenant, delivery: &Delivery, settlement: &DeliveryResult) {
     let (merchant, mode) = (&tenant.merchant, tenant.mode.as_str());
     let Delivery { id: event, order, sequence: Sequence(sequence), tries, .. } = delivery;
     let (status, error) = (settlement.status, settlement.error.as_deref());
     match settlement.outcome {
-        Outcome::Delivered => {
+        DeliveryOutcome::Delivered => {
             tracing::info!(%merchant, mode, %event, %order, sequence, tries, status, "order_event_delivered");
         }
-        Outcome::Again(next) => {
+        DeliveryOutcome::Again(next) => {
             tracing::warn!(%merchant, mode, %event, %order, sequence, tries, status, cause = error, next_try = %next, "order_event_failed");
         }
-        Outcome::Parked => {
+        DeliveryOutcome::Parked => {
             tracing::error!(%merchant, mode, %event, %order, sequence, tries, status, cause = error, "order_event_parked");
         }
     }

@@ -6,7 +6,9 @@ use super::{MemoryStore, Shop, corrupt};
 use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
-use crate::store::outbox::{Claim, Delivery, DeliveryState, Outbox, Settlement, Which, holds, is_time};
+use crate::store::outbox::{
+    Claim, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, Outbox, holds, is_time,
+};
 use crate::store::{Commit, CommitError, StoreError, name};
 
 #[async_trait]
@@ -59,7 +61,7 @@ impl Outbox for MemoryStore {
         &self,
         tenant: &Tenant,
         id: &OrderEventId,
-        settlement: Settlement,
+        settlement: DeliveryResult,
     ) -> Result<bool, StoreError> {
         let mut shops = self.shops();
         let Some(shop) = shops.get_mut(tenant) else { return Ok(false) };
@@ -79,7 +81,7 @@ impl Outbox for MemoryStore {
         Ok(true)
     }
 
-    async fn deliveries(&self, tenant: &Tenant, which: Which) -> Result<Vec<Delivery>, StoreError> {
+    async fn deliveries(&self, tenant: &Tenant, which: DeliveriesQuery) -> Result<Vec<Delivery>, StoreError> {
         let shops = self.shops();
         let Some(shop) = shops.get(tenant) else { return Ok(Vec::new()) };
         let place = |event: &Delivery| (event.created, event.id.clone());

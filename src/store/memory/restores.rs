@@ -9,12 +9,12 @@ use super::{KeptFlag, MemoryStore, Shop};
 use crate::domain::checkout::attempt::Flag;
 use crate::domain::ids::{PaymentIntentId, SessionId, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{Epoch, Reconciliation, StoreError};
+use crate::store::{RestoreMarker, RestoreMarkers, StoreError};
 
 /// When backups were put back, and for which tenants that is accounted for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Restores {
-    epochs: Vec<Epoch>,
+    markers: Vec<RestoreMarker>,
     reconciled: BTreeSet<(Tenant, String)>,
 }
 
@@ -31,8 +31,8 @@ impl MemoryStore {
 
     /// This backup, put back.
     #[must_use]
-    pub fn restored(self, epoch: Epoch) -> Self {
-        self.restores().epochs.push(epoch);
+    pub fn restored(self, marker: RestoreMarker) -> Self {
+        self.restores().markers.push(marker);
         self
     }
 
@@ -42,28 +42,33 @@ impl MemoryStore {
 }
 
 #[async_trait]
-impl Reconciliation for MemoryStore {
-    fn unreconciled(&self, tenant: &Tenant) -> Vec<Epoch> {
-        let Restores { epochs, reconciled } = &*self.restores();
-        let open = |epoch: &&Epoch| !reconciled.contains(&(tenant.clone(), epoch.id.clone()));
-        epochs.iter().filter(open).cloned().collect()
+impl RestoreMarkers for MemoryStore {
+    fn unreconciled(&self, tenant: &Tenant) -> Vec<RestoreMarker> {
+        let Restores { markers, reconciled } = &*self.restores();
+        let open = |marker: &&RestoreMarker| !reconciled.contains(&(tenant.clone(), marker.id.clone()));
+        markers.iter().filter(open).cloned().collect()
     }
 
     fn last_restore(&self) -> Option<Timestamp> {
-        self.restores().epochs.iter().map(|epoch| epoch.restored).max()
+        self.restores().markers.iter().map(|marker| marker.restored).max()
     }
 
-    async fn reconciled(&self, tenant: &Tenant, epoch: &Epoch) -> Result<(), StoreError> {
-        self.restores().reconciled.insert((tenant.clone(), epoch.id.clone()));
+    async fn reconciled(&self, tenant: &Tenant, marker: &RestoreMarker) -> Result<(), StoreError> {
+        self.restores().reconciled.insert((tenant.clone(), marker.id.clone()));
         Ok(())
     }
 
-    async fn numbers_given(&self, tenant: &Tenant, epoch: &Epoch, count: u32) -> Result<(), StoreError> {
+    async fn numbers_given(
+        &self,
+        tenant: &Tenant,
+        marker: &RestoreMarker,
+        count: u32,
+    ) -> Result<(), StoreError> {
         let mut shops = self.shops();
         let shop = shops.entry(tenant.clone()).or_default();
         let undecided = shop.attempts.values().filter(|row| row.end.is_none()).count();
         let base = shop.last_number().saturating_add(u32::try_from(undecided).unwrap_or(u32::MAX));
-        let (_, known) = shop.given_numbers.entry(epoch.id.clone()).or_insert((base, count));
+        let (_, known) = shop.given_numbers.entry(marker.id.clone()).or_insert((base, count));
         *known = count.max(*known);
         Ok(())
     }

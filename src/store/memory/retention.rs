@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, SessionRow, Shop};
 use crate::domain::checkout::session::{State, Version};
-use crate::domain::checkout::timeline::{Entry, Happening};
+use crate::domain::checkout::timeline::{TimelineEntry, TimelineEvent};
 use crate::domain::ids::{SessionId, Tenant};
 use crate::domain::time::Timestamp;
 use crate::store::retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
@@ -82,7 +82,7 @@ impl Retention for MemoryStore {
                 row.session.ended = Some(which.now);
                 row.due_at = None;
                 row.unpaid_end = Some(which.now);
-                let entry = Entry { at: which.now, what: Happening::expired(&row.session) };
+                let entry = TimelineEntry { at: which.now, event: TimelineEvent::expired(&row.session) };
                 shop.timelines.entry(id.clone()).or_default().push(entry);
             }
         }
@@ -125,7 +125,7 @@ impl Retention for MemoryStore {
             }
         }
         if changed {
-            let entry = Entry { at: erasure.at, what: Happening::PersonalDataErased };
+            let entry = TimelineEntry { at: erasure.at, event: TimelineEvent::PersonalDataErased };
             shop.timelines.entry(session).or_default().push(entry);
         }
         Ok(Some(changed))

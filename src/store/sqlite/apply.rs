@@ -62,27 +62,27 @@ pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded)
             if let Some(end) = end {
                 decide(connection, target, end, encoded.end.as_deref()).await?;
             } else {
-                touch(connection, target, *erase_token).await?;
+                erase_token_of(connection, target, *erase_token).await?;
             }
         }
         None => {}
     }
     if let Some(placed) = &commit.order {
-        place(connection, &commit.tenant, placed, encoded.order.as_deref()).await?;
+        insert_order(connection, &commit.tenant, placed, encoded.order.as_deref()).await?;
     }
     if let Some(row) = &commit.refund {
-        ask_back(connection, &commit.tenant, row).await?;
+        insert_refund(connection, &commit.tenant, row).await?;
     }
-    if !commit.session.book.refunds.is_empty() {
+    if !commit.session.activity.refunds.is_empty() {
         empty_refunds(connection, commit).await?;
     }
     for flag in &commit.flags {
-        journal::raise(connection, &commit.tenant, flag).await?;
+        journal::insert_flag(connection, &commit.tenant, flag).await?;
     }
     for entry in &encoded.timeline {
-        journal::tell(connection, (&commit.tenant, &commit.session.id), entry).await?;
+        journal::insert_timeline_entry(connection, (&commit.tenant, &commit.session.id), entry).await?;
     }
-    outbox::tell(connection, &commit.tenant, &commit.session.id, &commit.events).await?;
+    outbox::insert_order_events(connection, &commit.tenant, &commit.session.id, &commit.events).await?;
     Ok(version)
 }
 
@@ -243,7 +243,7 @@ async fn decide(
 
 /// Changes nothing about how an attempt stands, but may erase its token, and with it the request that cannot be sent any
 /// more.
-async fn touch(connection: &mut SqliteConnection, target: Target<'_>, erase_token: bool) -> Applied {
+async fn erase_token_of(connection: &mut SqliteConnection, target: Target<'_>, erase_token: bool) -> Applied {
     let written = sqlx::query(
         "UPDATE attempts SET sealed_token = CASE WHEN ?5 THEN NULL ELSE sealed_token END,
                              body = CASE WHEN ?5 THEN '' ELSE body END
@@ -262,7 +262,7 @@ async fn touch(connection: &mut SqliteConnection, target: Target<'_>, erase_toke
     Ok(())
 }
 
-async fn place(
+async fn insert_order(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
     placed: &NewOrder,
@@ -292,7 +292,7 @@ async fn place(
 }
 
 /// Keeps the request for a refund.
-async fn ask_back(connection: &mut SqliteConnection, tenant: &Tenant, row: &RefundRow) -> Applied {
+async fn insert_refund(connection: &mut SqliteConnection, tenant: &Tenant, row: &RefundRow) -> Applied {
     sqlx::query(
         "INSERT INTO refunds (tenant, mode, session, number, amount, currency, idempotency_key, body, stripe_version,
                               account, started, repeat_until)
@@ -317,7 +317,7 @@ async fn ask_back(connection: &mut SqliteConnection, tenant: &Tenant, row: &Refu
 
 /// Empties the requests for refunds whose end is known; none of them is sent again.
 async fn empty_refunds(connection: &mut SqliteConnection, commit: &Commit) -> Applied {
-    let asking = commit.session.book.asking().map(|(number, _)| number.0);
+    let asking = commit.session.activity.asking().map(|(number, _)| number.0);
     sqlx::query(
         "UPDATE refunds SET body = '' WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number IS NOT ?4 AND body <> ''",
     )
@@ -336,16 +336,16 @@ pub(super) async fn account(
     (tenant, known): &(Tenant, KeptAccount),
 ) -> Result<AccountId, Failure<StoreError>> {
     sqlx::query(
-        "INSERT INTO accounts (tenant, mode, account, key_fingerprint, proved) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO accounts (tenant, mode, account, key_fingerprint, verified_by_stripe) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (tenant, mode) DO UPDATE
-             SET key_fingerprint = excluded.key_fingerprint, proved = excluded.proved
+             SET key_fingerprint = excluded.key_fingerprint, verified_by_stripe = excluded.verified_by_stripe
              WHERE account = excluded.account",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
     .bind(known.account.as_str())
     .bind(known.key.as_ref().map(|key| key.fingerprint.as_str()))
-    .bind(known.key.as_ref().is_some_and(|key| key.proved))
+    .bind(known.key.as_ref().is_some_and(|key| key.verified_by_stripe))
     .execute(&mut *connection)
     .await?;
     let kept: String = sqlx::query_scalar("SELECT account FROM accounts WHERE tenant = ?1 AND mode = ?2")

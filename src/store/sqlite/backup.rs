@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::folder;
-use super::open::{self, OpenError, Trouble};
+use super::open::{self, OpenError, OpenTrouble};
 use super::restores;
 use crate::domain::time::Timestamp;
-use crate::store::Epoch;
+use crate::store::RestoreMarker;
 
 /// How a SQLite database begins (sqlite.org/fileformat.html, section 1.2).
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -92,9 +92,9 @@ pub enum BackupError {
 
 fn failed(error: &sqlx::Error) -> BackupError {
     let remedy = open::trouble(error).map_or("run the command again", |trouble| match trouble {
-        Trouble::NotADatabase | Trouble::Damaged => "the database is damaged: restore a backup",
-        Trouble::Full => "make room on the disk, or name a file on another one",
-        Trouble::Access => "let the user who runs this command read the database and write the copy",
+        OpenTrouble::NotADatabase | OpenTrouble::Damaged => "the database is damaged: restore a backup",
+        OpenTrouble::Full => "make room on the disk, or name a file on another one",
+        OpenTrouble::Access => "let the user who runs this command read the database and write the copy",
     });
     BackupError::Database { why: error.to_string(), remedy }
 }
@@ -152,7 +152,7 @@ pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), Backu
 
 async fn copy(path: &Path, partial: &Path, now: Timestamp) -> Result<(), BackupError> {
     open::examine(path).await?;
-    let epochs = folder::epochs(path).map_err(at(path))?;
+    let markers = folder::markers(path).map_err(at(path))?;
     let mut source = open::reader_options(path).connect().await.map_err(|error| failed(&error))?;
     let copied =
         sqlx::query("VACUUM INTO ?").bind(partial.to_string_lossy().into_owned()).execute(&mut source).await;
@@ -160,16 +160,20 @@ async fn copy(path: &Path, partial: &Path, now: Timestamp) -> Result<(), BackupE
     source.close().await.map_err(|error| failed(&error))?;
     let mut copy = open::plain_options(partial).connect().await.map_err(|error| failed(&error))?;
     open::migrate(partial, &mut copy).await?;
-    let marked = mark(&mut copy, now, &epochs).await;
+    let marked = mark(&mut copy, now, &markers).await;
     marked.map_err(|error| failed(&error))?;
     copy.close().await.map_err(|error| failed(&error))
 }
 
 /// Writes into a copy from when it is, and every restore that its folder remembers.
-async fn mark(copy: &mut SqliteConnection, now: Timestamp, epochs: &[Epoch]) -> Result<(), sqlx::Error> {
+async fn mark(
+    copy: &mut SqliteConnection,
+    now: Timestamp,
+    markers: &[RestoreMarker],
+) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM backups").execute(&mut *copy).await?;
     sqlx::query("INSERT INTO backups (taken) VALUES (?1)").bind(now.as_millis()).execute(&mut *copy).await?;
-    restores::add(copy, epochs).await
+    restores::add(copy, markers).await
 }
 
 /// Looks whether a file is a whole backup that this program understands, and when it was taken.
@@ -217,10 +221,10 @@ fn look_at(from: &Path) -> Result<(), BackupError> {
 }
 
 /// What a backup that could not be read to its end is: damaged only where SQLite says so.
-fn unread(path: PathBuf, why: String, trouble: Option<Trouble>) -> BackupError {
+fn unread(path: PathBuf, why: String, trouble: Option<OpenTrouble>) -> BackupError {
     match trouble {
-        Some(Trouble::Damaged | Trouble::NotADatabase) => BackupError::Damaged { path, why },
-        Some(Trouble::Access | Trouble::Full) | None => BackupError::Unreadable { path, why },
+        Some(OpenTrouble::Damaged | OpenTrouble::NotADatabase) => BackupError::Damaged { path, why },
+        Some(OpenTrouble::Access | OpenTrouble::Full) | None => BackupError::Unreadable { path, why },
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::{BackupError, at, sync_folder};
 use super::open;
-use crate::store::Epoch;
+use crate::store::RestoreMarker;
 
 /// A file beside the database.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -37,7 +37,7 @@ fn openings_file(path: &Path) -> PathBuf {
 #[derive(Debug, Serialize, Deserialize)]
 struct Remembered {
     #[serde(flatten)]
-    epoch: Epoch,
+    marker: RestoreMarker,
     /// Whether files are still being moved for it.
     #[serde(default)]
     moving: bool,
@@ -59,19 +59,23 @@ fn remember(path: &Path, all: &[Remembered]) -> Result<(), BackupError> {
 }
 
 /// Every restore of a folder's database.
-pub(super) fn epochs(path: &Path) -> io::Result<Vec<Epoch>> {
-    Ok(remembered(path)?.into_iter().map(|known| known.epoch).collect())
+pub(super) fn markers(path: &Path) -> io::Result<Vec<RestoreMarker>> {
+    Ok(remembered(path)?.into_iter().map(|known| known.marker).collect())
 }
 
 /// Remembers a restore whose files are moved from now on, beside those before it. One that was broken off while files were moved
 /// goes on under its id, so that what it has moved already stays together.
-pub(super) fn begin(path: &Path, epoch: Epoch, broken_off: bool) -> Result<Epoch, BackupError> {
+pub(super) fn begin(
+    path: &Path,
+    marker: RestoreMarker,
+    broken_off: bool,
+) -> Result<RestoreMarker, BackupError> {
     let mut all = remembered(path).map_err(at(&restores(path)))?;
     let former = all.iter().position(|known| known.moving && broken_off).map(|at| all.remove(at));
-    let epoch = Epoch { id: former.map_or(epoch.id, |former| former.epoch.id), ..epoch };
-    all.push(Remembered { epoch: epoch.clone(), moving: true });
+    let marker = RestoreMarker { id: former.map_or(marker.id, |former| former.marker.id), ..marker };
+    all.push(Remembered { marker: marker.clone(), moving: true });
     remember(path, &all)?;
-    Ok(epoch)
+    Ok(marker)
 }
 
 /// Every file is where it belongs.

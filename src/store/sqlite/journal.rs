@@ -6,12 +6,12 @@ use super::apply::Failure;
 use super::reader::failed;
 use super::rows::{self, FlagRecord};
 use crate::domain::checkout::attempt::Flag;
-use crate::domain::checkout::timeline::{EDITS_KEPT, Entry, NotBegun};
+use crate::domain::checkout::timeline::{EDITS_KEPT, NotBegun, TimelineEntry};
 use crate::domain::ids::{FlagId, SessionId, Tenant};
-use crate::store::{KeptFlag, Resolution, StoreError, WhichFlags, name};
+use crate::store::{FlagsQuery, KeptFlag, Resolution, StoreError, name};
 
 /// Keeps a flag, unless its payment is flagged already; whether it is new.
-pub(super) async fn raise<E: From<StoreError>>(
+pub(super) async fn insert_flag<E: From<StoreError>>(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
     flag: &Flag,
@@ -45,7 +45,7 @@ const FEWER_EDITS: &str =
      WHERE from_first > ?4 AND from_last > ?4)";
 
 /// Adds an entry to the session's timeline, which does not grow by edits without end.
-pub(super) async fn tell<E: From<StoreError>>(
+pub(super) async fn insert_timeline_entry<E: From<StoreError>>(
     connection: &mut SqliteConnection,
     (tenant, session): (&Tenant, &SessionId),
     entry: &str,
@@ -101,11 +101,16 @@ pub(super) async fn not_begun<E: From<StoreError>>(
         .bind(session.as_str())
         .fetch_one(&mut *connection)
         .await?;
-        let entry = text(&Entry::not_begun(note.clone()))?;
-        return if there { tell(connection, (tenant, session), &entry).await } else { Ok(()) };
+        let entry = text(&TimelineEntry::not_begun(note.clone()))?;
+        return if there {
+            insert_timeline_entry(connection, (tenant, session), &entry).await
+        } else {
+            Ok(())
+        };
     };
     let what = format!("the timeline of {session} of {}", name(tenant));
-    let mut entry: Entry = rows::json(&what, &entry).map_err(|error| Failure::Refused(error.into()))?;
+    let mut entry: TimelineEntry =
+        rows::json(&what, &entry).map_err(|error| Failure::Refused(error.into()))?;
     if entry.count(note) == Some(true) {
         sqlx::query(
             "UPDATE timeline SET entry = ?5 WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
@@ -121,7 +126,7 @@ pub(super) async fn not_begun<E: From<StoreError>>(
     Ok(())
 }
 
-fn text<E: From<StoreError>>(entry: &Entry) -> Result<String, Failure<E>> {
+fn text<E: From<StoreError>>(entry: &TimelineEntry) -> Result<String, Failure<E>> {
     rows::text("an entry of a timeline", entry).map_err(|error| Failure::Refused(error.into()))
 }
 
@@ -159,7 +164,7 @@ pub(super) async fn resolve(
 pub(super) async fn flags(
     readers: SqlitePool,
     tenant: Tenant,
-    which: WhichFlags,
+    which: FlagsQuery,
 ) -> Result<Vec<KeptFlag>, StoreError> {
     let rows: Vec<FlagRecord> = sqlx::query_as(
         "SELECT id, session, payment_intent, reason, seen, resolution, resolved FROM flags
@@ -184,7 +189,7 @@ pub(super) async fn timeline(
     readers: SqlitePool,
     tenant: Tenant,
     session: SessionId,
-) -> Result<Vec<Entry>, StoreError> {
+) -> Result<Vec<TimelineEntry>, StoreError> {
     let rows: Vec<String> = sqlx::query_scalar(
         "SELECT entry FROM timeline WHERE tenant = ?1 AND mode = ?2 AND session = ?3 ORDER BY number",
     )

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::folder::{self, beside, restoring};
 use super::restores;
-use crate::store::Epoch;
+use crate::store::RestoreMarker;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
@@ -91,13 +91,13 @@ pub enum OpenError {
         /// What SQLite or the migration says.
         why: String,
         /// What kind of failure that is, where SQLite says so.
-        trouble: Option<Trouble>,
+        trouble: Option<OpenTrouble>,
     },
 }
 
 /// Kinds of SQLite's failures, of which each has its own remedy (sqlite.org/rescode.html).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum OpenTrouble {
     /// The file or its folder may not be read or written by this user.
     Access,
     /// There is no room left.
@@ -109,23 +109,23 @@ pub enum Trouble {
 }
 
 /// What kind of failure SQLite tells of.
-pub(super) fn trouble(error: &sqlx::Error) -> Option<Trouble> {
+pub(super) fn trouble(error: &sqlx::Error) -> Option<OpenTrouble> {
     let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
     // The lowest byte of an extended code is the kind.
     match code & 0xff {
-        3 | 8 | 14 | 23 => Some(Trouble::Access),
-        11 => Some(Trouble::Damaged),
-        13 => Some(Trouble::Full),
-        26 => Some(Trouble::NotADatabase),
+        3 | 8 | 14 | 23 => Some(OpenTrouble::Access),
+        11 => Some(OpenTrouble::Damaged),
+        13 => Some(OpenTrouble::Full),
+        26 => Some(OpenTrouble::NotADatabase),
         _ => None,
     }
 }
 
-fn remedy(trouble: Option<Trouble>) -> &'static str {
+fn remedy(trouble: Option<OpenTrouble>) -> &'static str {
     match trouble {
-        Some(Trouble::Access) => "let the user who runs this program read and write it and its folder",
-        Some(Trouble::Full) => "make room on its disk",
-        Some(Trouble::Damaged | Trouble::NotADatabase) => {
+        Some(OpenTrouble::Access) => "let the user who runs this program read and write it and its folder",
+        Some(OpenTrouble::Full) => "make room on its disk",
+        Some(OpenTrouble::Damaged | OpenTrouble::NotADatabase) => {
             "it is damaged: keep it, and restore a backup: merchant-gateway restore --from FILE"
         }
         None => {
@@ -135,7 +135,7 @@ fn remedy(trouble: Option<Trouble>) -> &'static str {
 }
 
 /// An open database, as its writer needs it.
-pub(super) struct Opened {
+pub(super) struct OpenedStore {
     /// How to connect again.
     pub(super) options: SqliteConnectOptions,
     /// The one connection that writes.
@@ -143,11 +143,11 @@ pub(super) struct Opened {
     /// Held for as long as the writer may write.
     pub(super) lock: File,
     /// Every restore of it, the oldest first.
-    pub(super) epochs: Vec<Epoch>,
+    pub(super) markers: Vec<RestoreMarker>,
 }
 
 /// Opens the database, see [`super::SqliteStore::open`]: what the writer needs, and connections that cannot write.
-pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError> {
+pub(super) async fn open(path: &Path) -> Result<(OpenedStore, SqlitePool), OpenError> {
     let unusable = |source| OpenError::File { path: path.to_owned(), source };
     refuse_half_restored(path)?;
     if path.is_dir() {
@@ -156,23 +156,23 @@ pub(super) async fn open(path: &Path) -> Result<(Opened, SqlitePool), OpenError>
     let path = real_file(path).map_err(unusable)?;
     refuse_half_restored(&path)?;
     let lock = lock(&path)?;
-    let epochs = folder::epochs(&path)
+    let markers = folder::markers(&path)
         .map_err(|source| OpenError::File { path: beside(&path, ".restores"), source })?;
     let begun = examine(&path).await?;
     let former = former_openings(&path, begun)?;
     if begun {
-        refuse_misplaced(&path, &epochs, former).await?;
+        refuse_misplaced(&path, &markers, former).await?;
     }
 
     let options = writer_options(&path);
     let mut connection = options.connect().await.map_err(|error| database(&path, &error))?;
     migrate(&path, &mut connection).await?;
-    let epochs = take_over(&path, &mut connection, (&epochs, former)).await?;
+    let markers = take_over(&path, &mut connection, (&markers, former)).await?;
 
     let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
     let readers = readers.test_before_acquire(false).connect_with(reader_options(&path)).await;
     let readers = readers.map_err(|error| database(&path, &error))?;
-    Ok((Opened { options, connection, lock, epochs }, readers))
+    Ok((OpenedStore { options, connection, lock, markers }, readers))
 }
 
 /// Brings a database's schema up to date.
@@ -196,7 +196,7 @@ fn former_openings(path: &Path, begun: bool) -> Result<i64, OpenError> {
 
 /// Refuses a copy that lies in the database's place without having been restored: a backup says so itself, any other was
 /// opened less often than the folder remembers.
-async fn refuse_misplaced(path: &Path, epochs: &[Epoch], former: i64) -> Result<(), OpenError> {
+async fn refuse_misplaced(path: &Path, markers: &[RestoreMarker], former: i64) -> Result<(), OpenError> {
     let failed = |error: sqlx::Error| database(path, &error);
     let options = options_of(path);
     let mut connection = options.connect().await.map_err(failed)?;
@@ -218,7 +218,7 @@ async fn refuse_misplaced(path: &Path, epochs: &[Epoch], former: i64) -> Result<
         opened = count.await.map_err(failed)?;
     }
     connection.close().await.map_err(failed)?;
-    if taken.is_some_and(|taken| !epochs.iter().any(|epoch| epoch.taken.as_millis() == taken)) {
+    if taken.is_some_and(|taken| !markers.iter().any(|marker| marker.taken.as_millis() == taken)) {
         return Err(OpenError::NotRestored(path.to_owned()));
     }
     if opened.unwrap_or(0) < former { Err(OpenError::Older(path.to_owned())) } else { Ok(()) }
@@ -229,12 +229,12 @@ async fn refuse_misplaced(path: &Path, epochs: &[Epoch], former: i64) -> Result<
 async fn take_over(
     path: &Path,
     connection: &mut SqliteConnection,
-    (remembered, former): (&[Epoch], i64),
-) -> Result<Vec<Epoch>, OpenError> {
+    (remembered, former): (&[RestoreMarker], i64),
+) -> Result<Vec<RestoreMarker>, OpenError> {
     let failed = |error: sqlx::Error| database(path, &error);
     let mut transaction = connection.begin().await.map_err(failed)?;
     restores::add(&mut transaction, remembered).await.map_err(failed)?;
-    let epochs = restores::all(&mut transaction).await.map_err(failed)?;
+    let markers = restores::all(&mut transaction).await.map_err(failed)?;
     sqlx::query("DELETE FROM backups").execute(&mut *transaction).await.map_err(failed)?;
     let count: i64 = sqlx::query_scalar("UPDATE openings SET count = max(count, ?1) + 1 RETURNING count")
         .bind(former)
@@ -244,7 +244,7 @@ async fn take_over(
     transaction.commit().await.map_err(failed)?;
     folder::remember_openings(path, count)
         .map_err(|source| OpenError::File { path: beside(path, ".openings"), source })?;
-    Ok(epochs)
+    Ok(markers)
 }
 
 /// While a copy is on its way to the database's place, nobody knows which of the two is whole.
@@ -367,7 +367,7 @@ pub(super) fn plain_options(path: &Path) -> SqliteConnectOptions {
 
 pub(super) fn database(path: &Path, error: &sqlx::Error) -> OpenError {
     let trouble = trouble(error);
-    if trouble == Some(Trouble::NotADatabase) {
+    if trouble == Some(OpenTrouble::NotADatabase) {
         return OpenError::NotOurs { path: path.to_owned() };
     }
     OpenError::Database { path: path.to_owned(), why: error.to_string(), trouble }

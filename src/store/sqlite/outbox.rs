@@ -8,7 +8,7 @@ use super::rows;
 use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, SessionId, Tenant};
 use crate::domain::order_event::{EventKind, OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
-use crate::store::outbox::{Claim, Delivery, DeliveryState, LONGEST_PAUSE, Settlement, Which};
+use crate::store::outbox::{Claim, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, LONGEST_PAUSE};
 use crate::store::{StoreError, name};
 
 /// An event that nobody has, and that waits for none of its order: no pending one before it, and none that is leased.
@@ -72,7 +72,7 @@ macro_rules! columns {
 }
 
 /// Writes the events of a commit, whose session's they must be.
-pub(super) async fn tell<E: From<StoreError>>(
+pub(super) async fn insert_order_events<E: From<StoreError>>(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
     session: &SessionId,
@@ -205,11 +205,11 @@ pub(super) async fn claim(
 }
 
 /// Records how a try went, where its lease still holds.
-pub(super) async fn settle(
+pub(super) async fn record_result(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
     id: &OrderEventId,
-    settlement: &Settlement,
+    settlement: &DeliveryResult,
 ) -> Result<bool, Failure<StoreError>> {
     let (state, next_try) = settlement.outcome.leaves();
     // A row with a lease and no try was retried by hand since it was claimed.
@@ -334,7 +334,7 @@ pub(super) async fn due_tenants(readers: SqlitePool, now: Timestamp) -> Result<V
 pub(super) async fn list(
     readers: SqlitePool,
     tenant: Tenant,
-    which: Which,
+    which: DeliveriesQuery,
 ) -> Result<Vec<Delivery>, StoreError> {
     let rows: Vec<EventRecord> = sqlx::query_as(concat!(
         "SELECT ",

@@ -11,8 +11,8 @@ use super::rows::{
 use crate::domain::checkout::command::PlacedOrder;
 use crate::domain::ids::{AttemptNumber, OrderId, RefundNumber, SessionId, SptHash, Tenant};
 use crate::store::{
-    AttemptRow, KeptAccount, ListedOrder, Loaded, OrdersPage, RefundRow, StoreError, TokenUse, VerifiedKey,
-    WhichOrders,
+    AttemptRow, KeptAccount, ListedOrder, Loaded, OrdersPage, OrdersQuery, RefundRow, StoreError, TokenUse,
+    VerifiedKey,
 };
 
 /// A session, its order and a token's use, in one transaction: all of the same moment.
@@ -107,7 +107,7 @@ pub(super) async fn order(
 pub(super) async fn orders(
     readers: SqlitePool,
     tenant: Tenant,
-    which: WhichOrders,
+    which: OrdersQuery,
 ) -> Result<OrdersPage, StoreError> {
     let rows: Vec<ListedOrderRecord> = sqlx::query_as(
         "SELECT o.id, o.number, o.body, o.permalink, o.completion, s.body AS session
@@ -152,15 +152,15 @@ pub(super) async fn refund(
 /// A tenant's learned account.
 pub(super) async fn account(readers: SqlitePool, tenant: Tenant) -> Result<Option<KeptAccount>, StoreError> {
     let kept: Option<(String, Option<String>, bool)> = sqlx::query_as(
-        "SELECT account, key_fingerprint, proved FROM accounts WHERE tenant = ?1 AND mode = ?2",
+        "SELECT account, key_fingerprint, verified_by_stripe FROM accounts WHERE tenant = ?1 AND mode = ?2",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
     .fetch_optional(&readers)
     .await
     .map_err(failed)?;
-    let Some((account, fingerprint, proved)) = kept else { return Ok(None) };
-    let key = fingerprint.map(|fingerprint| VerifiedKey { fingerprint, proved });
+    let Some((account, fingerprint, verified_by_stripe)) = kept else { return Ok(None) };
+    let key = fingerprint.map(|fingerprint| VerifiedKey { fingerprint, verified_by_stripe });
     Ok(Some(KeptAccount { account: rows::id("a learned account", &account)?, key }))
 }
 

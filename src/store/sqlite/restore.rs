@@ -13,7 +13,7 @@ use super::backup::{BackupError, at, examine_backup, sync_folder};
 use super::folder::{self, beside, restoring};
 use super::open::{self, OpenError};
 use crate::domain::time::Timestamp;
-use crate::store::Epoch;
+use crate::store::RestoreMarker;
 
 /// The files of a database: its log, the log's index, the journal of a database without them, itself.
 const FILES: [&str; 4] = ["-wal", "-shm", "-journal", ""];
@@ -52,8 +52,8 @@ pub async fn restore(
     }
     bring(from, &coming)?;
     // From here on a copy lies beside the database, and nobody serves from either before this is done.
-    let epoch = folder::begin(path, Epoch { id, taken, restored: now }, broken_off)?;
-    let moved_to = move_aside(path, &beside(path, &format!(".before-{}", epoch.id)))?;
+    let marker = folder::begin(path, RestoreMarker { id, taken, restored: now }, broken_off)?;
+    let moved_to = move_aside(path, &beside(path, &format!(".before-{}", marker.id)))?;
     // What it remembered of the database that was here is not so of the one that comes.
     folder::forget_openings(path).map_err(at(path))?;
     fs::rename(&coming, path).map_err(at(path))?;

@@ -10,50 +10,53 @@ use super::reader::failed;
 use super::rows;
 use crate::domain::ids::{OrderNumber, PaymentIntentId, SessionId, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{Epoch, StoreError, name};
+use crate::store::{RestoreMarker, StoreError, name};
 
 /// The restores of a database, and for whom each is accounted for: as in the database, so that asking takes no time.
 #[derive(Debug)]
 pub(super) struct Restores {
-    epochs: Vec<Epoch>,
+    markers: Vec<RestoreMarker>,
     done: Mutex<HashSet<(String, String, String)>>,
 }
 
 impl Restores {
     /// As they stand in a database that was just opened.
-    pub(super) async fn read(epochs: Vec<Epoch>, readers: &SqlitePool) -> Result<Self, sqlx::Error> {
+    pub(super) async fn read(markers: Vec<RestoreMarker>, readers: &SqlitePool) -> Result<Self, sqlx::Error> {
         let done: Vec<(String, String, String)> =
-            sqlx::query_as("SELECT tenant, mode, epoch FROM reconciliations").fetch_all(readers).await?;
-        Ok(Self { epochs, done: Mutex::new(done.into_iter().collect()) })
+            sqlx::query_as("SELECT tenant, mode, marker FROM reconciliations").fetch_all(readers).await?;
+        Ok(Self { markers, done: Mutex::new(done.into_iter().collect()) })
     }
 
     /// Those that are not accounted for yet for this tenant.
-    pub(super) fn open(&self, tenant: &Tenant) -> Vec<Epoch> {
-        if self.epochs.is_empty() {
+    pub(super) fn open(&self, tenant: &Tenant) -> Vec<RestoreMarker> {
+        if self.markers.is_empty() {
             return Vec::new();
         }
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        self.epochs.iter().filter(|epoch| !done.contains(&key(tenant, &epoch.id))).cloned().collect()
+        self.markers.iter().filter(|marker| !done.contains(&key(tenant, &marker.id))).cloned().collect()
     }
 
     /// When the latest was.
     pub(super) fn last(&self) -> Option<Timestamp> {
-        self.epochs.iter().map(|epoch| epoch.restored).max()
+        self.markers.iter().map(|marker| marker.restored).max()
     }
 
     /// One is accounted for, durably.
-    pub(super) fn close(&self, tenant: &Tenant, epoch: &str) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(key(tenant, epoch));
+    pub(super) fn close(&self, tenant: &Tenant, marker: &str) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(key(tenant, marker));
     }
 }
 
-fn key(tenant: &Tenant, epoch: &str) -> (String, String, String) {
-    (tenant.merchant.to_string(), tenant.mode.as_str().to_owned(), epoch.to_owned())
+fn key(tenant: &Tenant, marker: &str) -> (String, String, String) {
+    (tenant.merchant.to_string(), tenant.mode.as_str().to_owned(), marker.to_owned())
 }
 
 /// Keeps restores that the database does not know yet.
-pub(super) async fn add(connection: &mut SqliteConnection, epochs: &[Epoch]) -> Result<(), sqlx::Error> {
-    for Epoch { id, taken, restored } in epochs {
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    markers: &[RestoreMarker],
+) -> Result<(), sqlx::Error> {
+    for RestoreMarker { id, taken, restored } in markers {
         sqlx::query("INSERT INTO restores (id, taken, restored) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
             .bind(id)
             .bind(taken.as_millis())
@@ -65,31 +68,31 @@ pub(super) async fn add(connection: &mut SqliteConnection, epochs: &[Epoch]) -> 
 }
 
 /// Every restore that the database knows, the oldest first.
-pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Epoch>, sqlx::Error> {
+pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<RestoreMarker>, sqlx::Error> {
     let rows: Vec<(String, i64, i64)> =
         sqlx::query_as("SELECT id, taken, restored FROM restores ORDER BY restored, id")
             .fetch_all(connection)
             .await?;
-    let epoch = |(id, taken, restored)| Epoch {
+    let marker = |(id, taken, restored)| RestoreMarker {
         id,
         taken: Timestamp::from_millis(taken),
         restored: Timestamp::from_millis(restored),
     };
-    Ok(rows.into_iter().map(epoch).collect())
+    Ok(rows.into_iter().map(marker).collect())
 }
 
 /// Keeps that a restore is accounted for.
 pub(super) async fn reconciled(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
-    epoch: &str,
+    marker: &str,
 ) -> Result<(), Failure<StoreError>> {
     sqlx::query(
-        "INSERT INTO reconciliations (tenant, mode, epoch) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        "INSERT INTO reconciliations (tenant, mode, marker) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
-    .bind(epoch)
+    .bind(marker)
     .execute(connection)
     .await?;
     Ok(())
@@ -100,20 +103,20 @@ pub(super) async fn reconciled(
 pub(super) async fn numbers_given(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
-    (epoch, count): (&str, u32),
+    (marker, count): (&str, u32),
 ) -> Result<(), Failure<StoreError>> {
     sqlx::query(
-        "INSERT INTO given_numbers (tenant, mode, epoch, base, count)
+        "INSERT INTO given_numbers (tenant, mode, marker, base, count)
          VALUES (?1, ?2, ?3,
                  max((SELECT coalesce(max(number), ?5) FROM orders WHERE tenant = ?1 AND mode = ?2),
                      (SELECT coalesce(max(base + count), 0) FROM given_numbers WHERE tenant = ?1 AND mode = ?2))
                  + (SELECT count(*) FROM attempts WHERE tenant = ?1 AND mode = ?2 AND ended IS NULL),
                  ?4)
-         ON CONFLICT (tenant, mode, epoch) DO UPDATE SET count = max(count, excluded.count)",
+         ON CONFLICT (tenant, mode, marker) DO UPDATE SET count = max(count, excluded.count)",
     )
     .bind(tenant.merchant.as_str())
     .bind(tenant.mode.as_str())
-    .bind(epoch)
+    .bind(marker)
     .bind(count)
     .bind(i64::from(OrderNumber::FIRST.0) - 1)
     .execute(connection)

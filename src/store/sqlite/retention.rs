@@ -6,7 +6,7 @@ use super::apply::Failure;
 use super::reader::failed;
 use super::rows::{self, SESSION_SCHEMA};
 use crate::domain::checkout::session::{Session, State};
-use crate::domain::checkout::timeline::{Entry, Happening};
+use crate::domain::checkout::timeline::{TimelineEntry, TimelineEvent};
 use crate::domain::ids::{OrderId, SessionId, Tenant};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
@@ -238,7 +238,7 @@ async fn time(
         .bind(rows::text("a session", &session)?)
         .execute(&mut *connection)
         .await?;
-        let entry = Entry { at: which.now, what: Happening::expired(&session) };
+        let entry = TimelineEntry { at: which.now, event: TimelineEvent::expired(&session) };
         note(connection, tenant, &session.id, &entry).await?;
     }
     Ok(swept)
@@ -249,10 +249,10 @@ async fn note(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
     session: &SessionId,
-    entry: &Entry,
+    entry: &TimelineEntry,
 ) -> Done<()> {
     let entry = rows::text("an entry of a timeline", entry)?;
-    super::journal::tell(connection, (tenant, session), &entry).await
+    super::journal::insert_timeline_entry(connection, (tenant, session), &entry).await
 }
 
 /// Erases an order's buyer, everywhere but in events that are still to be sent.
@@ -300,7 +300,7 @@ pub(super) async fn erase_buyer(
     .await?;
     changed |= emptied.rows_affected() > 0;
     if changed {
-        let entry = Entry { at: erasure.at, what: Happening::PersonalDataErased };
+        let entry = TimelineEntry { at: erasure.at, event: TimelineEvent::PersonalDataErased };
         note(connection, tenant, &known.id, &entry).await?;
     }
     Ok(Some(changed))
@@ -443,42 +443,5 @@ mod tests {
         }
         let ((few, few_restored), (many, many_restored)) = (looked[0], looked[1]);
         assert!(many <= few + 50 && many_restored <= few_restored + 50, "steps: {looked:?}");
-    }
-
-    #[tokio::test]
-    async fn rows_of_older_versions_are_told_apart_by_what_they_hold() {
-        let mut database = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        for migration in MIGRATIONS.iter() {
-            if migration.version == 70 {
-                for (id, due, body) in [
-                    ("tried", None, "{}"),
-                    ("untried", None, "{}"),
-                    ("told", Some(NOW), "{\"unexplained\": [{\"payment\": \"pi_1\"}]}"),
-                    ("called", Some(NOW), "{\"unconfirmed\": {\"attempt\": 1}}"),
-                    ("looked", Some(NOW), "{}"),
-                    ("damaged", Some(NOW), "{"),
-                    ("gone", None, "{"),
-                ] {
-                    let insert = "INSERT INTO sessions (tenant, mode, id, version, schema, state, created, due_at, body)
-                                  VALUES ('a', 'test', ?1, 1, 1, 'expired', 0, ?2, ?3)";
-                    let insert = sqlx::query(insert).bind(id).bind(due).bind(body);
-                    insert.execute(&mut database).await.unwrap();
-                }
-                let attempt =
-                    "INSERT INTO attempts (tenant, mode, session, number, charge, idempotency_key, body,
-                                                     stripe_version, account, started, repeat_until, ended)
-                               VALUES ('a', 'test', 'tried', 1, '{}', 'k', '', 'v', 'acct_1', 0, 0, '{}')";
-                sqlx::query(attempt).execute(&mut database).await.unwrap();
-            }
-            sqlx::raw_sql(migration.sql.clone()).execute(&mut database).await.unwrap();
-        }
-        for (column, expected) in
-            [("tried", vec!["tried"]), ("unaccounted", vec!["called", "damaged", "told"])]
-        {
-            let query = format!("SELECT id FROM sessions WHERE {column} = 1 ORDER BY id");
-            let ids: Vec<String> =
-                sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(&mut database).await.unwrap();
-            assert_eq!(ids, expected, "{column}");
-        }
     }
 }

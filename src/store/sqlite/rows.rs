@@ -171,7 +171,7 @@ impl ListedOrderRecord {
         let placed = self.order.read(tenant)?;
         let what = format!("session {} of {}", placed.order.session, name(tenant));
         let session: Session = json(&what, &self.session)?;
-        let state = OrderState::of(&session.book, &placed.order.quote);
+        let state = OrderState::of(&session.activity, &placed.order.quote);
         Ok(ListedOrder { placed, state })
     }
 }
@@ -255,7 +255,7 @@ pub(super) const fn priority_number(priority: Priority) -> u8 {
 pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
     match reason {
         FlagReason::PaidAfterEnd => "paid_after_end",
-        FlagReason::PaidByDeadAttempt => "paid_by_dead_attempt",
+        FlagReason::PaidByFailedAttempt => "paid_by_failed_attempt",
         FlagReason::PaidTwice => "paid_twice",
         FlagReason::PaymentDisagrees => "payment_disagrees",
         FlagReason::LostByRestore => "lost_by_restore",
@@ -267,7 +267,7 @@ pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
 fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
     [
         FlagReason::PaidAfterEnd,
-        FlagReason::PaidByDeadAttempt,
+        FlagReason::PaidByFailedAttempt,
         FlagReason::PaidTwice,
         FlagReason::PaymentDisagrees,
         FlagReason::LostByRestore,

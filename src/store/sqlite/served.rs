@@ -15,7 +15,7 @@ struct AccountRecord {
     mode: String,
     account: String,
     key_fingerprint: Option<String>,
-    proved: bool,
+    verified_by_stripe: bool,
 }
 
 /// Every host and account, as they were in one moment or a little after each other.
@@ -26,7 +26,7 @@ pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError
             .await
             .map_err(failed)?;
     let accounts: Vec<AccountRecord> = sqlx::query_as(
-        "SELECT tenant, mode, account, key_fingerprint, proved FROM accounts ORDER BY tenant, mode",
+        "SELECT tenant, mode, account, key_fingerprint, verified_by_stripe FROM accounts ORDER BY tenant, mode",
     )
     .fetch_all(&readers)
     .await
@@ -36,9 +36,9 @@ pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError
         let tenant = rows::tenant("a served host", &merchant, &mode)?;
         holdings.hosts.push(ServedHost { host, tenant, since: Timestamp::from_millis(since) });
     }
-    for AccountRecord { tenant, mode, account, key_fingerprint, proved } in accounts {
+    for AccountRecord { tenant, mode, account, key_fingerprint, verified_by_stripe } in accounts {
         let tenant = rows::tenant("a learned account", &tenant, &mode)?;
-        let key = key_fingerprint.map(|fingerprint| VerifiedKey { fingerprint, proved });
+        let key = key_fingerprint.map(|fingerprint| VerifiedKey { fingerprint, verified_by_stripe });
         let kept = KeptAccount { account: rows::id("a learned account", &account)?, key };
         holdings.accounts.push((tenant, kept));
     }

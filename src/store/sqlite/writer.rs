@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{self, Failure};
-use super::open::Opened;
+use super::open::OpenedStore;
 use super::retention::Removal;
 use super::rows::Encoded;
 use super::writing::{self, Writing};
@@ -24,8 +24,8 @@ use crate::domain::ids::{AccountId, FlagId, OrderEventId, SessionId, StripeEvent
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::{
-    Claim, CommitError, Delivery, Erasure, EventState, Forgetting, KeptAccount, KeptEvent, KeptFlag,
-    Resolution, Settlement, StoreError, Swept,
+    Claim, CommitError, Delivery, DeliveryResult, Erasure, EventState, Forgetting, KeptAccount, KeptEvent,
+    KeptFlag, Resolution, StoreError, Swept,
 };
 
 /// How many jobs share a transaction at most.
@@ -44,53 +44,53 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) enum Write {
     /// A commit.
-    Commit(Box<Encoded>, Asked<Version, CommitError>),
+    Commit(Box<Encoded>, PendingReply<Version, CommitError>),
     /// An account learned.
-    Account(Box<(Tenant, KeptAccount)>, Asked<AccountId, StoreError>),
+    Account(Box<(Tenant, KeptAccount)>, PendingReply<AccountId, StoreError>),
     /// An account to be forgotten.
-    ForgetAccount(Box<(Tenant, AccountId)>, Asked<Forgetting, StoreError>),
+    ForgetAccount(Box<(Tenant, AccountId)>, PendingReply<Forgetting, StoreError>),
     /// Hosts that tenants are served on.
-    Served(Vec<(Tenant, Vec<String>)>, Timestamp, Asked<(), StoreError>),
+    Served(Vec<(Tenant, Vec<String>)>, Timestamp, PendingReply<(), StoreError>),
     /// A flag resolved.
-    Resolution(Box<(Tenant, FlagId, Resolution)>, Asked<Option<KeptFlag>, StoreError>),
+    Resolution(Box<(Tenant, FlagId, Resolution)>, PendingReply<Option<KeptFlag>, StoreError>),
     /// A flag beside any session.
-    Flag(Box<(Tenant, Flag)>, Asked<bool, StoreError>),
+    Flag(Box<(Tenant, Flag)>, PendingReply<bool, StoreError>),
     /// Payments that were not begun.
-    NotBegun(Box<(Tenant, SessionId, NotBegun)>, Asked<(), StoreError>),
+    NotBegun(Box<(Tenant, SessionId, NotBegun)>, PendingReply<(), StoreError>),
     /// A restore accounted for.
-    Reconciled(Box<(Tenant, String)>, Asked<(), StoreError>),
+    Reconciled(Box<(Tenant, String)>, PendingReply<(), StoreError>),
     /// Order numbers that may have been given already because of a restore.
-    NumbersGiven(Box<(Tenant, String, u32)>, Asked<(), StoreError>),
+    NumbersGiven(Box<(Tenant, String, u32)>, PendingReply<(), StoreError>),
     /// Events of orders that are there.
-    Events(Tenant, Vec<OrderEvent>, Asked<Vec<Sequence>, StoreError>),
+    Events(Tenant, Vec<OrderEvent>, PendingReply<Vec<Sequence>, StoreError>),
     /// Events leased.
-    Claim(Box<(Tenant, Claim)>, Asked<Vec<Delivery>, StoreError>),
+    Claim(Box<(Tenant, Claim)>, PendingReply<Vec<Delivery>, StoreError>),
     /// How a try of an event went.
-    Settlement(Box<(Tenant, OrderEventId, Settlement)>, Asked<bool, StoreError>),
+    DeliveryResult(Box<(Tenant, OrderEventId, DeliveryResult)>, PendingReply<bool, StoreError>),
     /// An event to be sent by hand.
-    Retry(Box<(Tenant, OrderEventId, Timestamp)>, Asked<Option<Delivery>, StoreError>),
+    Retry(Box<(Tenant, OrderEventId, Timestamp)>, PendingReply<Option<Delivery>, StoreError>),
     /// An event of Stripe's.
-    StripeEvent(Box<(Tenant, KeptEvent)>, Asked<bool, StoreError>),
+    StripeEvent(Box<(Tenant, KeptEvent)>, PendingReply<bool, StoreError>),
     /// How far an event of Stripe's was followed.
-    Followed(Box<(Tenant, StripeEventId, EventState)>, Asked<(), StoreError>),
+    Followed(Box<(Tenant, StripeEventId, EventState)>, PendingReply<(), StoreError>),
     /// Something to be removed.
-    Removal(Box<Removal>, Asked<Swept, StoreError>),
+    Removal(Box<Removal>, PendingReply<Swept, StoreError>),
     /// A buyer to be erased.
-    Erasure(Box<(Tenant, Erasure)>, Asked<Option<bool>, StoreError>),
+    Erasure(Box<(Tenant, Erasure)>, PendingReply<Option<bool>, StoreError>),
     /// Nothing that anybody needs, to see whether it can be written.
-    Trial(Asked<(), StoreError>),
+    Trial(PendingReply<(), StoreError>),
     /// The fingerprint of the master key that is used from now on.
-    MasterKey(String, Asked<(), StoreError>),
+    MasterKey(String, PendingReply<(), StoreError>),
 }
 
 /// Who waits for a job's answer, and the answer while it is not yet on disk.
 #[derive(Debug)]
-pub(super) struct Asked<T, E> {
+pub(super) struct PendingReply<T, E> {
     answer: Option<Result<T, E>>,
     caller: oneshot::Sender<Result<T, E>>,
 }
 
-impl<T, E: From<StoreError>> Asked<T, E> {
+impl<T, E: From<StoreError>> PendingReply<T, E> {
     /// A question, and where its answer will arrive.
     pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (caller, receiver) = oneshot::channel();
@@ -99,7 +99,7 @@ impl<T, E: From<StoreError>> Asked<T, E> {
 
     /// Answers. A failure of the transaction comes before any refusal: that one may rest on a row that another
     /// job of the same transaction had written.
-    fn tell(self, transaction: Result<(), &Failed>) {
+    fn send(self, transaction: Result<(), &Failed>) {
         let answer = match (transaction, self.answer) {
             (Ok(()), Some(answer)) => answer,
             (Ok(()), None) => Err(StoreError::NotWritten("it was not reached".to_owned()).into()),
@@ -124,8 +124,8 @@ pub(super) struct Writer {
 
 impl Writer {
     /// A writer of these jobs, who holds the database's lock until the last of them is done.
-    pub(super) fn new(opened: Opened, jobs: mpsc::Receiver<Job>, writing: Arc<Writing>) -> Self {
-        let Opened { options, connection, lock, .. } = opened;
+    pub(super) fn new(opened: OpenedStore, jobs: mpsc::Receiver<Job>, writing: Arc<Writing>) -> Self {
+        let OpenedStore { options, connection, lock, .. } = opened;
         Self { options, connection: Some(connection), jobs, lock, writing }
     }
 
@@ -175,27 +175,27 @@ impl Writer {
         let transaction = written.as_ref().copied();
         for write in writes {
             match write {
-                Write::Commit(_, asked) => asked.tell(transaction),
-                Write::Account(_, asked) => asked.tell(transaction),
-                Write::ForgetAccount(_, asked) => asked.tell(transaction),
-                Write::Served(_, _, asked) => asked.tell(transaction),
-                Write::Resolution(_, asked) => asked.tell(transaction),
+                Write::Commit(_, asked) => asked.send(transaction),
+                Write::Account(_, asked) => asked.send(transaction),
+                Write::ForgetAccount(_, asked) => asked.send(transaction),
+                Write::Served(_, _, asked) => asked.send(transaction),
+                Write::Resolution(_, asked) => asked.send(transaction),
                 Write::NotBegun(_, asked)
                 | Write::Reconciled(_, asked)
                 | Write::NumbersGiven(_, asked)
                 | Write::Followed(_, asked)
                 | Write::Trial(asked)
                 | Write::MasterKey(_, asked) => {
-                    asked.tell(transaction);
+                    asked.send(transaction);
                 }
-                Write::Events(_, _, asked) => asked.tell(transaction),
-                Write::Claim(_, asked) => asked.tell(transaction),
-                Write::Settlement(_, asked) | Write::StripeEvent(_, asked) | Write::Flag(_, asked) => {
-                    asked.tell(transaction);
+                Write::Events(_, _, asked) => asked.send(transaction),
+                Write::Claim(_, asked) => asked.send(transaction),
+                Write::DeliveryResult(_, asked) | Write::StripeEvent(_, asked) | Write::Flag(_, asked) => {
+                    asked.send(transaction);
                 }
-                Write::Retry(_, asked) => asked.tell(transaction),
-                Write::Removal(_, asked) => asked.tell(transaction),
-                Write::Erasure(_, asked) => asked.tell(transaction),
+                Write::Retry(_, asked) => asked.send(transaction),
+                Write::Removal(_, asked) => asked.send(transaction),
+                Write::Erasure(_, asked) => asked.send(transaction),
             }
         }
         health
@@ -218,90 +218,90 @@ impl Writer {
             match write {
                 Write::Commit(encoded, asked) => {
                     let applied = apply::commit(&mut savepoint, encoded).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Account(remembering, asked) => {
                     let applied = apply::account(&mut savepoint, remembering).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::ForgetAccount(forgetting, asked) => {
                     let applied = served::forget_account(&mut savepoint, forgetting).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Served(served, now, asked) => {
                     let applied = served::serve(&mut savepoint, served, *now).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Resolution(resolving, asked) => {
                     let (tenant, id, resolution) = resolving.as_ref();
                     let applied = journal::resolve(&mut savepoint, tenant, id, resolution).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Flag(flagging, asked) => {
                     let (tenant, flag) = flagging.as_ref();
-                    let applied = journal::raise(&mut savepoint, tenant, flag).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    let applied = journal::insert_flag(&mut savepoint, tenant, flag).await;
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::NotBegun(noting, asked) => {
                     let (tenant, session, note) = noting.as_ref();
                     let applied = journal::not_begun(&mut savepoint, (tenant, session), note).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Reconciled(reconciled, asked) => {
-                    let (tenant, epoch) = reconciled.as_ref();
-                    let applied = restores::reconciled(&mut savepoint, tenant, epoch).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    let (tenant, marker) = reconciled.as_ref();
+                    let applied = restores::reconciled(&mut savepoint, tenant, marker).await;
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::NumbersGiven(given, asked) => {
-                    let (tenant, epoch, count) = given.as_ref();
-                    let applied = restores::numbers_given(&mut savepoint, tenant, (epoch, *count)).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    let (tenant, marker, count) = given.as_ref();
+                    let applied = restores::numbers_given(&mut savepoint, tenant, (marker, *count)).await;
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Events(tenant, events, asked) => {
                     let applied = outbox::add(&mut savepoint, tenant, events).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Claim(claiming, asked) => {
                     let (tenant, claim) = claiming.as_ref();
                     let applied = outbox::claim(&mut savepoint, tenant, *claim).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
-                Write::Settlement(settling, asked) => {
+                Write::DeliveryResult(settling, asked) => {
                     let (tenant, id, settlement) = settling.as_ref();
-                    let applied = outbox::settle(&mut savepoint, tenant, id, settlement).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    let applied = outbox::record_result(&mut savepoint, tenant, id, settlement).await;
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Retry(retrying, asked) => {
                     let (tenant, id, now) = retrying.as_ref();
                     let applied = outbox::retry(&mut savepoint, tenant, id, *now).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::StripeEvent(keeping, asked) => {
                     let (tenant, kept) = keeping.as_ref();
                     let applied = inbox::keep(&mut savepoint, tenant, kept).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Followed(following, asked) => {
                     let (tenant, id, state) = following.as_ref();
                     let applied = inbox::followed(&mut savepoint, tenant, id, *state).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Removal(removal, asked) => {
                     let applied = retention::remove(&mut savepoint, removal).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Erasure(erasing, asked) => {
                     let (tenant, erasure) = erasing.as_ref();
                     let applied = retention::erase_buyer(&mut savepoint, tenant, erasure).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Trial(asked) => {
                     let applied = writing::trial(&mut savepoint).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::MasterKey(fingerprint, asked) => {
                     let applied = keys::used(&mut savepoint, fingerprint).await;
-                    asked.answer = Some(settle(savepoint, applied).await?);
+                    asked.answer = Some(release(savepoint, applied).await?);
                 }
             }
         }
@@ -382,7 +382,7 @@ impl Health {
 }
 
 /// Keeps what a job did, or undoes it when it was refused.
-async fn settle<T, E>(
+async fn release<T, E>(
     savepoint: Transaction<'_, Sqlite>,
     applied: Result<T, Failure<E>>,
 ) -> Result<Result<T, E>, sqlx::Error> {
@@ -410,7 +410,7 @@ mod tests {
     /// As many accounts to learn as fill some pages of the file.
     fn writes(merchant: &str) -> (Vec<Write>, Answers) {
         let write = |number| {
-            let (asked, answer) = Asked::new();
+            let (asked, answer) = PendingReply::new();
             let merchant = format!("{merchant}-{number}").parse().unwrap();
             let account = format!("acct_{}", "A".repeat(250)).parse().unwrap();
             let known = KeptAccount { account, key: None };

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use merchant_gateway::domain::checkout::command::{Command, Rejection};
-use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::session::{Session, State};
-use merchant_gateway::domain::ids::HostedPageId;
+use merchant_gateway::domain::ids::StripeCheckoutId;
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use tokio::time::{Instant, sleep};
 
-use super::house::{House, key, on_one_thread};
+use super::harness::{ActorHarness, key, on_one_thread};
 
 /// How many pages are open.
 const PAGES: usize = 500;
@@ -25,15 +25,16 @@ const ALL_ENDED: Duration = Duration::from_mins(40);
 /// A checkout that is paid on a page.
 struct Checkout {
     session: Session,
-    page: HostedPageId,
+    page: StripeCheckoutId,
 }
 
-async fn with_pages(house: &House, pages: usize) -> Vec<Checkout> {
+async fn with_pages(harness: &ActorHarness, pages: usize) -> Vec<Checkout> {
     let mut open = Vec::new();
     for _ in 0..pages {
-        let session = house.ready().await;
+        let session = harness.ready().await;
         let revision = Some(session.revision);
-        let answer = house.merchants[0].ask(&session.id, Command::OpenPage { revision }).await.unwrap();
+        let answer =
+            harness.merchants[0].ask(&session.id, Command::OpenStripeCheckout { revision }).await.unwrap();
         let State::AwaitingHosted { page, .. } = &answer.session.state else {
             panic!("a page, not {}", answer.session.state.name())
         };
@@ -42,57 +43,57 @@ async fn with_pages(house: &House, pages: usize) -> Vec<Checkout> {
     open
 }
 
-fn pay(house: &House, checkout: &Checkout) {
-    house.stripe.pay_on_page(&key(house.merchants[0].tenant()), &checkout.page);
+fn pay(harness: &ActorHarness, checkout: &Checkout) {
+    harness.stripe.pay_on_page(&key(harness.merchants[0].tenant()), &checkout.page);
 }
 
 /// The state that the store has of a checkout.
-async fn state(house: &House, checkout: &Checkout) -> &'static str {
-    let row = house.row(house.merchants[0].tenant(), &checkout.session.id).await;
+async fn state(harness: &ActorHarness, checkout: &Checkout) -> &'static str {
+    let row = harness.row(harness.merchants[0].tenant(), &checkout.session.id).await;
     row.session.unwrap().1.state.name()
 }
 
 /// Lets minutes pass, in each of which so many pages are paid by shoppers who never come back. How often pages were read in
 /// each.
-async fn minutes(house: &House, paid_each: &[&[Checkout]]) -> Vec<u64> {
+async fn minutes(harness: &ActorHarness, paid_each: &[&[Checkout]]) -> Vec<u64> {
     let mut read = Vec::new();
     for paid in paid_each {
-        let before = house.weather.counted("page read");
+        let before = harness.faults.counted("page read");
         for checkout in *paid {
-            pay(house, checkout);
+            pay(harness, checkout);
         }
         sleep(Duration::from_mins(1)).await;
-        read.push(house.weather.counted("page read") - before);
+        read.push(harness.faults.counted("page read") - before);
     }
     read
 }
 
 /// Stripe tells the shop of something about a payment, of no session of ours.
-async fn webhook(house: &House) {
+async fn webhook(harness: &ActorHarness) {
     let event = StripeEvent {
         id: "evt_other".parse().unwrap(),
         kind: "checkout.session.completed".parse().unwrap(),
         object: None,
         session: None,
         intent: None,
-        received: house.merchants[0].now(),
+        received: harness.merchants[0].now(),
     };
-    house.merchants[0].take_event(event).await.unwrap();
+    harness.merchants[0].take_event(event).await.unwrap();
 }
 
 #[test]
 fn five_hundred_open_pages_are_read_within_the_budget_and_each_that_is_paid_becomes_an_order() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let open = with_pages(&house, PAGES).await;
+        let harness = ActorHarness::calm().await;
+        let open = with_pages(&harness, PAGES).await;
         let paid: Vec<_> = open[..100].chunks(5).collect();
-        let read = minutes(&house, &paid).await;
+        let read = minutes(&harness, &paid).await;
         assert!(read.iter().all(|read| *read <= A_MINUTE), "{read:?}");
         assert!(read[10..].iter().all(|read| *read <= 260), "ever less often: {read:?}");
         sleep(ALL_ENDED.saturating_sub(Duration::from_mins(20))).await;
         for (number, checkout) in open.iter().enumerate() {
             let expected = if number < 100 { "completed" } else { "ready" };
-            assert_eq!(state(&house, checkout).await, expected, "{number}");
+            assert_eq!(state(&harness, checkout).await, expected, "{number}");
         }
     });
 }
@@ -100,17 +101,17 @@ fn five_hundred_open_pages_are_read_within_the_budget_and_each_that_is_paid_beco
 /// How often the pages are read in ten minutes, where webhooks arrive and where none do. Those that were paid end as orders.
 fn read_in_ten_minutes(webhooks: bool) -> u64 {
     on_one_thread(async {
-        let house = House::calm().await;
+        let harness = ActorHarness::calm().await;
         if webhooks {
-            webhook(&house).await;
+            webhook(&harness).await;
         }
-        let open = with_pages(&house, PAGES).await;
+        let open = with_pages(&harness, PAGES).await;
         let paid: Vec<_> = open[..100].chunks(10).collect();
-        let read = minutes(&house, &paid).await.iter().sum();
+        let read = minutes(&harness, &paid).await.iter().sum();
         // No webhook told of these.
         sleep(ALL_ENDED).await;
         for checkout in &open[..100] {
-            assert_eq!(state(&house, checkout).await, "completed");
+            assert_eq!(state(&harness, checkout).await, "completed");
         }
         read
     })
@@ -125,49 +126,52 @@ fn where_webhooks_arrive_open_pages_are_read_far_less_often_and_still_become_ord
 #[test]
 fn a_hint_is_followed_at_once_and_a_charge_sent_at_once_while_five_hundred_pages_wait_for_readings() {
     on_one_thread(async {
-        let house = House::calm().await;
-        house.weather.write(|script| script.readings_take = Duration::from_millis(200));
-        let open = with_pages(&house, PAGES).await;
+        let harness = ActorHarness::calm().await;
+        harness.faults.write(|script| script.readings_take = Duration::from_millis(200));
+        let open = with_pages(&harness, PAGES).await;
         sleep(Duration::from_secs(5)).await;
-        pay(&house, &open[PAGES - 1]);
-        house.merchants[0].ask(&open[PAGES - 1].session.id, Command::Hear(Hint::payment())).await.unwrap();
-        let session = house.ready().await;
+        pay(&harness, &open[PAGES - 1]);
+        harness.merchants[0]
+            .ask(&open[PAGES - 1].session.id, Command::CheckStripe(StripeNotification::payment()))
+            .await
+            .unwrap();
+        let session = harness.ready().await;
         let asked = Instant::now();
-        let payment = house.payment(&session, "spt_atonce01");
-        let paid = house.merchants[0].ask(&session.id, payment).await.unwrap();
+        let payment = harness.payment(&session, "spt_atonce01");
+        let paid = harness.merchants[0].ask(&session.id, payment).await.unwrap();
         assert!(
             paid.order.is_some() && asked.elapsed() < Duration::from_millis(100),
             "{:?}",
             asked.elapsed()
         );
         sleep(Duration::from_secs(3)).await;
-        assert_eq!(state(&house, &open[PAGES - 1]).await, "completed");
+        assert_eq!(state(&harness, &open[PAGES - 1]).await, "completed");
     });
 }
 
 #[test]
 fn ten_attempts_whose_outcome_is_unknown_share_listings() {
     on_one_thread(async {
-        let house = House::calm().await;
-        house.weather.write(|script| {
+        let harness = ActorHarness::calm().await;
+        harness.faults.write(|script| {
             script.charges_tell_nothing = true;
             script.readings_take = Duration::from_millis(300);
         });
         let mut sessions = Vec::new();
         for _ in 0..10 {
-            sessions.push(house.ready().await);
+            sessions.push(harness.ready().await);
         }
         let paying = sessions.iter().enumerate().map(|(number, session)| {
-            let payment = house.payment(session, &format!("spt_share{number:04}"));
-            house.merchants[0].ask(&session.id, payment)
+            let payment = harness.payment(session, &format!("spt_share{number:04}"));
+            harness.merchants[0].ask(&session.id, payment)
         });
         for paid in join_all(paying).await {
             assert!(paid.unwrap().order.is_some());
         }
-        let listings = house.weather.counted("listing");
+        let listings = harness.faults.counted("listing");
         assert!((1..=2).contains(&listings), "{listings}");
         for session in &sessions {
-            assert_eq!(house.paid(house.merchants[0].tenant(), &session.id).len(), 1);
+            assert_eq!(harness.paid(harness.merchants[0].tenant(), &session.id).len(), 1);
         }
     });
 }
@@ -175,32 +179,32 @@ fn ten_attempts_whose_outcome_is_unknown_share_listings() {
 #[test]
 fn however_often_stripe_answers_429_the_next_payment_is_begun() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let sessions = [house.ready().await, house.ready().await];
-        house.weather.write(|script| script.too_many = true);
+        let harness = ActorHarness::calm().await;
+        let sessions = [harness.ready().await, harness.ready().await];
+        harness.faults.write(|script| script.too_many = true);
         for number in 0..8 {
-            let payment = house.payment(&sessions[0], &format!("spt_many{number:04}"));
-            let refused = house.merchants[0].ask(&sessions[0].id, payment).await;
+            let payment = harness.payment(&sessions[0], &format!("spt_many{number:04}"));
+            let refused = harness.merchants[0].ask(&sessions[0].id, payment).await;
             assert!(matches!(refused, Err(Rejection::TokenUnread)), "{refused:?}");
         }
-        house.weather.write(|script| script.too_many = false);
-        let payment = house.payment(&sessions[1], "spt_after0001");
-        assert!(house.merchants[0].ask(&sessions[1].id, payment).await.unwrap().order.is_some());
+        harness.faults.write(|script| script.too_many = false);
+        let payment = harness.payment(&sessions[1], "spt_after0001");
+        assert!(harness.merchants[0].ask(&sessions[1].id, payment).await.unwrap().order.is_some());
     });
 }
 
 #[test]
 fn after_a_429_pages_are_read_seldom_until_stripe_takes_requests_again() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let open = with_pages(&house, 100).await;
-        house.weather.write(|script| script.too_many = true);
-        let read = minutes(&house, &[&[], &open[..10]]).await;
+        let harness = ActorHarness::calm().await;
+        let open = with_pages(&harness, 100).await;
+        harness.faults.write(|script| script.too_many = true);
+        let read = minutes(&harness, &[&[], &open[..10]]).await;
         assert!(read.iter().all(|read| *read <= 60), "{read:?}");
-        house.weather.write(|script| script.too_many = false);
+        harness.faults.write(|script| script.too_many = false);
         sleep(ALL_ENDED).await;
         for checkout in &open[..10] {
-            assert_eq!(state(&house, checkout).await, "completed");
+            assert_eq!(state(&harness, checkout).await, "completed");
         }
     });
 }

@@ -8,15 +8,15 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use merchant_gateway::actors::Arbiters;
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::session::{Session, State};
-use merchant_gateway::domain::ids::{HostedPageId, Revision, SessionId, Tenant};
+use merchant_gateway::domain::ids::{Revision, SessionId, StripeCheckoutId, Tenant};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::house::{House, Outside, Rows, key, pay};
-use super::weather::Weather;
+use super::faults::FaultSchedule;
+use super::harness::{ActorHarness, Outside, Rows, key, pay};
 use crate::support::model_stripe::{CARDS, Card};
 use crate::support::shop;
 
@@ -30,9 +30,9 @@ const PATIENCE: Duration = Duration::from_hours(4);
 const CROWD: usize = 90;
 
 pub struct History {
-    pub weather: Arc<Weather>,
+    pub faults: Arc<FaultSchedule>,
     /// The process that serves.
-    pub(super) house: RefCell<Rc<House>>,
+    pub(super) harness: RefCell<Rc<ActorHarness>>,
     pub(super) views: Vec<MerchantView>,
     /// Whether a backup is put back in the course of it.
     pub(super) restores: bool,
@@ -55,21 +55,22 @@ impl History {
 
     /// One whose process finds these rows.
     pub(super) fn of(seed: u64, rows: Rows) -> Rc<Self> {
-        let weather = Weather::of_seed(seed);
-        let shops = 1 + weather.draw(|chance| chance.below(2));
+        let faults = FaultSchedule::of_seed(seed);
+        let shops = 1 + faults.draw(|chance| chance.below(2));
         let views: Vec<_> = (0..shops)
             .map(|number| {
                 let mut view = shop::view();
                 view.id = format!("shop-{number}").parse().unwrap();
-                view.checkout.tokens.allow_larger = weather.draw(|chance| chance.per_mille(500));
+                view.checkout.tokens.allow_larger = faults.draw(|chance| chance.per_mille(500));
                 view
             })
             .collect();
         let restores = rows.retention.is_some();
-        let house = House::start(&Arbiters::on_this_thread(), Outside::new(weather, seed), &views, rows);
+        let harness =
+            ActorHarness::start(&Arbiters::on_this_thread(), Outside::new(faults, seed), &views, rows);
         Rc::new(Self {
-            weather: Arc::clone(&house.weather),
-            house: RefCell::new(Rc::new(house)),
+            faults: Arc::clone(&harness.faults),
+            harness: RefCell::new(Rc::new(harness)),
             views,
             restores,
             checkouts: RefCell::default(),
@@ -78,14 +79,14 @@ impl History {
     }
 
     /// The process that serves now.
-    pub(super) fn house(&self) -> Rc<House> {
-        Rc::clone(&self.house.borrow())
+    pub(super) fn harness(&self) -> Rc<ActorHarness> {
+        Rc::clone(&self.harness.borrow())
     }
 
     /// Runs it to its end; `Err` says what must not be.
     pub async fn run(self: Rc<Self>) -> Result<(), String> {
         let restoring = self.restores.then(|| actix::spawn(Rc::clone(&self).restore()));
-        let checkouts = 2 + self.weather.draw(|chance| chance.below(3));
+        let checkouts = 2 + self.faults.draw(|chance| chance.below(3));
         let shoppers = (0..checkouts).map(|_| actix::spawn(Rc::clone(&self).shop()));
         for ended in join_all(shoppers).await {
             ended.map_err(|error| format!("a caller was lost: {error}"))?;
@@ -97,14 +98,14 @@ impl History {
             self.after_the_restore().await?;
         }
         self.checkouts.borrow_mut().clear();
-        self.settle().await?;
+        self.finish_processing().await?;
         // The last late requests arrive.
         sleep(Duration::from_mins(1)).await;
         if self.restores {
             self.forget_what_is_old().await;
         }
         self.check().await;
-        self.weather.broken().map_or(Ok(()), Err)
+        self.faults.broken().map_or(Ok(()), Err)
     }
 
     async fn shop(self: Rc<Self>) {
@@ -114,7 +115,7 @@ impl History {
         }
         let Some(checkout) = self.begin().await else { return };
         self.checkouts.borrow_mut().push(Rc::clone(&checkout));
-        let callers = 6 + self.weather.draw(|chance| chance.below(9));
+        let callers = 6 + self.faults.draw(|chance| chance.below(9));
         let asking = (0..callers).map(|_| {
             let wait = self.millis(0, 110_000);
             let (history, checkout) = (&self, &checkout);
@@ -132,12 +133,12 @@ impl History {
 
     /// Begins a checkout, as often as it takes.
     async fn begin(&self) -> Option<Rc<Checkout>> {
-        let weather = &self.weather;
-        let tenant = weather.draw(|chance| chance.pick(&self.views).tenant());
+        let faults = &self.faults;
+        let tenant = faults.draw(|chance| chance.pick(&self.views).tenant());
         for _ in 0..50 {
-            let (house, asked) = (self.house(), Instant::now());
-            let merchant = house.merchant(&tenant);
-            let answer = self.of_process(&house, merchant.create(shop::two_mugs())).await;
+            let (harness, asked) = (self.harness(), Instant::now());
+            let merchant = harness.merchant(&tenant);
+            let answer = self.of_process(&harness, merchant.create(shop::two_mugs())).await;
             self.waited(asked.elapsed());
             if let Some(Ok(Answer { session, .. })) = answer.map(|answer| answer.map(|answer| *answer)) {
                 let total = session.quote().map(|quote| quote.total);
@@ -146,12 +147,12 @@ impl History {
             }
             sleep(Duration::from_secs(5)).await;
         }
-        weather.breaks("no checkout can be begun".to_owned());
+        faults.breaks("no checkout can be begun".to_owned());
         None
     }
 
     async fn call(&self, checkout: &Checkout) {
-        let draw = |below| self.weather.draw(|chance| chance.below(below));
+        let draw = |below| self.faults.draw(|chance| chance.below(below));
         match draw(100) {
             0..20 => self.ask(checkout, Command::Read).await,
             20..32 => {
@@ -168,22 +169,22 @@ impl History {
             }
             42..58 => {
                 let revision = Some(checkout.shown.get().0);
-                self.ask(checkout, Command::OpenPage { revision }).await;
+                self.ask(checkout, Command::OpenStripeCheckout { revision }).await;
             }
-            58..64 => self.ask(checkout, Command::Hear(Hint::payment())).await,
+            58..64 => self.ask(checkout, Command::CheckStripe(StripeNotification::payment())).await,
             _ => self.ask(checkout, self.payment(checkout)).await,
         }
     }
 
     /// Whoever is given a page's address may pay there, sooner or later or never.
-    fn may_pay(&self, checkout: &Checkout, page: &HostedPageId) {
-        let weather = &self.weather;
-        weather.note("page shown");
-        if !weather.draw(|chance| chance.per_mille(700)) {
+    fn may_pay(&self, checkout: &Checkout, page: &StripeCheckoutId) {
+        let faults = &self.faults;
+        faults.note("page shown");
+        if !faults.draw(|chance| chance.per_mille(700)) {
             return;
         }
         let (key, page) = (key(&checkout.tenant), page.clone());
-        let (stripe, wait) = (self.house().stripe.clone(), self.millis(500, 60_000));
+        let (stripe, wait) = (self.harness().stripe.clone(), self.millis(500, 60_000));
         tokio::task::spawn_local(async move {
             sleep(wait).await;
             stripe.pay_on_page(&key, &page);
@@ -192,38 +193,38 @@ impl History {
 
     /// Pays what was shown last: with a token of this checkout, new or used before, or rarely with one of another.
     pub(super) fn payment(&self, checkout: &Checkout) -> Command {
-        let weather = &self.weather;
+        let faults = &self.faults;
         let (revision, total) = checkout.shown.get();
         let all = self.checkouts.borrow();
-        let foreign = weather.draw(|chance| chance.per_mille(60));
-        let owner = if foreign { weather.draw(|chance| &**chance.pick(&all)) } else { checkout };
+        let foreign = faults.draw(|chance| chance.per_mille(60));
+        let owner = if foreign { faults.draw(|chance| &**chance.pick(&all)) } else { checkout };
         let tail = &owner.id.as_str()[owner.id.as_str().len() - 12..];
-        let number = weather.draw(|chance| chance.below(3));
+        let number = faults.draw(|chance| chance.below(3));
         let token = format!("spt_{tail}{number:04}");
         let card =
-            weather.draw(|chance| if chance.per_mille(550) { Card::Pays } else { *chance.pick(&CARDS) });
+            faults.draw(|chance| if chance.per_mille(550) { Card::Pays } else { *chance.pick(&CARDS) });
         let total = total.unwrap_or_else(|| Money::new(4361, shop::usd()));
-        self.house().grant(&owner.tenant, &token, (card, total));
+        self.harness().grant(&owner.tenant, &token, (card, total));
         pay(&token, revision)
     }
 
     /// Asks, and sometimes goes before the answer.
     pub(super) async fn ask(&self, checkout: &Checkout, command: Command) {
         let (asked, died) = (Instant::now(), self.deaths());
-        let house = self.house();
-        let merchant = house.merchant(&checkout.tenant);
-        let asking = self.of_process(&house, merchant.ask(&checkout.id, command.clone()));
-        let leaves = self.weather.draw(|chance| chance.per_mille(80));
+        let harness = self.harness();
+        let merchant = harness.merchant(&checkout.tenant);
+        let asking = self.of_process(&harness, merchant.ask(&checkout.id, command.clone()));
+        let leaves = self.faults.draw(|chance| chance.per_mille(80));
         let patience = if leaves { self.millis(0, 8000) } else { PATIENCE };
         let answer = timeout(patience, asking).await;
         self.waited(asked.elapsed());
         match answer {
-            Err(_) => self.weather.note("caller gave up"),
+            Err(_) => self.faults.note("caller gave up"),
             Ok(None) => {}
             Ok(Some(answer)) => {
                 let turned_away = matches!(answer, Err(Rejection::Busy | Rejection::Undecided));
                 if turned_away && asked.elapsed() == Duration::ZERO && died == self.deaths() {
-                    self.weather.note("mailbox full");
+                    self.faults.note("mailbox full");
                 }
                 self.answered(checkout, (&command, asked.elapsed()), answer);
             }
@@ -236,16 +237,16 @@ impl History {
         (command, waited): (&Command, Duration),
         answer: Result<Box<Answer>, Rejection>,
     ) {
-        let weather = &self.weather;
-        let paying = matches!(command, Command::Complete(_) | Command::OpenPage { .. });
+        let faults = &self.faults;
+        let paying = matches!(command, Command::Complete(_) | Command::OpenStripeCheckout { .. });
         match answer {
             Ok(answer) => {
                 let Answer { session, order, .. } = *answer;
                 let changing = matches!(command, Command::Update { .. } | Command::Cancel);
                 if changing && waited > Duration::from_secs(20) {
-                    weather.breaks(format!("{} took too long and is called done", session.id));
+                    faults.breaks(format!("{} took too long and is called done", session.id));
                 }
-                weather.note(if order.is_some() { "answer: paid" } else { "answer: a session" });
+                faults.note(if order.is_some() { "answer: paid" } else { "answer: a session" });
                 if session.revision >= checkout.shown.get().0 {
                     checkout.shown.set((session.revision, session.quote().map(|quote| quote.total)));
                 }
@@ -255,23 +256,23 @@ impl History {
                 let completion = order.map(|placed| placed.completion);
                 self.told.borrow_mut().extend(completion.map(|text| (session.id, text)));
             }
-            Err(Rejection::Undecided) => weather.note("answer: undecided"),
+            Err(Rejection::Undecided) => faults.note("answer: undecided"),
             Err(Rejection::Busy) if paying && waited == Duration::ZERO => {
-                weather.breaks(format!("a payment of {} was called not made, unseen", checkout.id));
+                faults.breaks(format!("a payment of {} was called not made, unseen", checkout.id));
             }
-            Err(Rejection::Busy) => weather.note("answer: busy"),
-            Err(Rejection::NotWritten) => weather.note("answer: not written"),
-            Err(Rejection::Unavailable) => weather.note("answer: unavailable"),
-            Err(_) => weather.note("answer: a refusal"),
+            Err(Rejection::Busy) => faults.note("answer: busy"),
+            Err(Rejection::NotWritten) => faults.note("answer: not written"),
+            Err(Rejection::Unavailable) => faults.note("answer: unavailable"),
+            Err(_) => faults.note("answer: a refusal"),
         }
     }
 
     /// Asks a process; `None` when it dies meanwhile.
-    async fn of_process<T>(&self, house: &House, asking: impl Future<Output = T>) -> Option<T> {
+    async fn of_process<T>(&self, harness: &ActorHarness, asking: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            () = house.life.ended() => {
-                self.weather.note("process died under a caller");
+            () = harness.life.ended() => {
+                self.faults.note("process died under a caller");
                 None
             }
             answer = asking => Some(answer),
@@ -279,28 +280,28 @@ impl History {
     }
 
     fn deaths(&self) -> u64 {
-        self.weather.counted("actor panicked")
+        self.faults.counted("actor panicked")
     }
 
     fn waited(&self, span: Duration) {
         if span >= Duration::from_secs(20) {
-            self.weather.note("deadline passed");
+            self.faults.note("deadline passed");
         }
         if span > LONGEST_WAIT {
-            self.weather.breaks(format!("a caller waited for {span:?}"));
+            self.faults.breaks(format!("a caller waited for {span:?}"));
         }
     }
 
     fn millis(&self, least: u64, most: u64) -> Duration {
-        Duration::from_millis(self.weather.draw(|chance| chance.millis(least, most)).unsigned_abs())
+        Duration::from_millis(self.faults.draw(|chance| chance.millis(least, most)).unsigned_abs())
     }
 
     /// Lets time pass until nothing is undecided and every actor has gone to rest.
-    async fn settle(&self) -> Result<(), String> {
+    async fn finish_processing(&self) -> Result<(), String> {
         loop {
             let mut under_way = None;
-            for (tenant, id) in self.house().store.sessions() {
-                match self.house().row(&tenant, &id).await.session.map(|(_, session)| session.state) {
+            for (tenant, id) in self.harness().store.sessions() {
+                match self.harness().row(&tenant, &id).await.session.map(|(_, session)| session.state) {
                     Some(
                         State::Charging(_)
                         | State::OpeningHosted(_)
@@ -318,11 +319,11 @@ impl History {
                     | None => {}
                 }
             }
-            let at_work = self.house().at_work();
-            if under_way.is_none() && at_work == 0 && self.weather.is_over() {
+            let at_work = self.harness().at_work();
+            if under_way.is_none() && at_work == 0 && self.faults.is_over() {
                 return Ok(());
             }
-            if self.weather.passed() > PATIENCE {
+            if self.faults.passed() > PATIENCE {
                 return Err(format!("undecided: {under_way:?}; still at work: {at_work}"));
             }
             sleep(Duration::from_secs(5)).await;
@@ -330,20 +331,20 @@ impl History {
     }
 
     async fn check(&self) {
-        for (tenant, id) in self.house().store.sessions() {
+        for (tenant, id) in self.harness().store.sessions() {
             if let Err(broken) = self.check_session(&tenant, &id).await {
-                self.weather.breaks(broken);
+                self.faults.breaks(broken);
             }
         }
     }
 
     async fn check_session(&self, tenant: &Tenant, id: &SessionId) -> Result<(), String> {
-        let loaded = self.house().row(tenant, id).await;
-        let paid = self.house().paid(tenant, id);
+        let loaded = self.harness().row(tenant, id).await;
+        let paid = self.harness().paid(tenant, id);
         let Some((_, Session { state, .. })) = loaded.session else {
             return self.check_lost(tenant, id, &paid).await;
         };
-        self.weather.note(match state {
+        self.faults.note(match state {
             State::Completed { .. } => "ends completed",
             State::Canceled { .. } => "ends canceled",
             State::Ready { .. } => "ends ready",
@@ -370,7 +371,7 @@ impl History {
                 }
             }
             (Some(_), None) => return Err(format!("{id} has an order that nobody paid")),
-            (None, Some(payment)) if self.is_flagged(tenant, payment).await => self.weather.note("flagged"),
+            (None, Some(payment)) if self.is_flagged(tenant, payment).await => self.faults.note("flagged"),
             (None, Some(payment)) => return Err(format!("{} of {id} has no order", payment.id)),
         }
         if self.restores {

@@ -16,13 +16,13 @@ use merchant_gateway::domain::ids::{SessionId, Tenant};
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use merchant_gateway::runtime::{Kept, retain_once};
-use merchant_gateway::store::{Epoch, MemoryStore, Reconciliation as _, Store as _, WhichFlags};
+use merchant_gateway::store::{FlagsQuery, MemoryStore, RestoreMarker, RestoreMarkers as _, Store as _};
 use tokio::time::{Instant, sleep};
 
 use super::Ended;
+use super::faults::Counts;
+use super::harness::{ActorHarness, Rows, on_one_thread};
 use super::history::History;
-use super::house::{House, Rows, on_one_thread};
-use super::weather::Counts;
 use crate::support::chance::Chance;
 use crate::support::model_stripe::Payment;
 
@@ -59,43 +59,43 @@ impl History {
     /// Takes a backup, lets the process die, and puts the backup back.
     pub(super) async fn restore(self: Rc<Self>) {
         let millis = |least, most| {
-            Duration::from_millis(self.weather.draw(|chance| chance.millis(least, most)).unsigned_abs())
+            Duration::from_millis(self.faults.draw(|chance| chance.millis(least, most)).unsigned_abs())
         };
         sleep(millis(0, 60_000)).await;
-        let house = self.house();
-        let taken = house.now();
-        let backup = house.store.rows.backup();
-        let known = house.store.sessions();
-        self.weather.note("backup taken");
+        let harness = self.harness();
+        let taken = harness.now();
+        let backup = harness.store.rows.backup();
+        let known = harness.store.sessions();
+        self.faults.note("backup taken");
         sleep(millis(1000, 60_000)).await;
-        house.life.end();
-        self.weather.note("process died");
-        let all = house.store.sessions();
+        harness.life.end();
+        self.faults.note("process died");
+        let all = harness.store.sessions();
         if all.len() > known.len() {
-            self.weather.note("a checkout was lost");
+            self.faults.note("a checkout was lost");
         }
         sleep(millis(0, 30_000)).await;
-        let outside = house.outside(self.weather.draw(Chance::next));
-        let epoch = Epoch { id: "restore-1".to_owned(), taken, restored: house.now() };
-        let rows = if self.weather.script().hides_restores { backup } else { backup.restored(epoch) };
+        let outside = harness.outside(self.faults.draw(Chance::next));
+        let marker = RestoreMarker { id: "restore-1".to_owned(), taken, restored: harness.now() };
+        let rows = if self.faults.script().hides_restores { backup } else { backup.restored(marker) };
         let rows = Rows { rows, retention: Some(RULES) };
-        let next = House::start(&Arbiters::on_this_thread(), outside, &self.views, rows);
+        let next = ActorHarness::start(&Arbiters::on_this_thread(), outside, &self.views, rows);
         next.store.is_to_know(all);
-        self.house.replace(Rc::new(next));
-        self.weather.note("backup put back");
+        self.harness.replace(Rc::new(next));
+        self.faults.note("backup put back");
     }
 
     /// Waits until the restore is accounted for; then everybody goes on as if nothing had been paid.
     pub(super) async fn after_the_restore(self: &Rc<Self>) -> Result<(), String> {
         let began = Instant::now();
-        let house = self.house();
-        while self.views.iter().any(|view| !house.store.rows.unreconciled(&view.tenant()).is_empty()) {
+        let harness = self.harness();
+        while self.views.iter().any(|view| !harness.store.rows.unreconciled(&view.tenant()).is_empty()) {
             if began.elapsed() > ACCOUNTED_FOR {
                 return Err("the restore is not accounted for".to_owned());
             }
             sleep(Duration::from_secs(1)).await;
         }
-        self.weather.note("restore accounted for");
+        self.faults.note("restore accounted for");
         join_all(self.all_checkouts().iter().map(|checkout| async {
             self.ask(checkout, Command::Read).await;
             for _ in 0..3 {
@@ -108,27 +108,27 @@ impl History {
 
     /// Removes everything that time will ever remove.
     pub(super) async fn forget_what_is_old(&self) {
-        let house = self.house();
+        let harness = self.harness();
         let before = self.kept().await;
-        let rows = &house.store.rows;
-        for (tenant, id) in house.store.sessions() {
-            let session = house.row(&tenant, &id).await.session;
+        let rows = &harness.store.rows;
+        for (tenant, id) in harness.store.sessions() {
+            let session = harness.row(&tenant, &id).await.session;
             if session.is_some_and(|(_, session)| matches!(session.state, State::Expired)) {
-                self.weather.note("gave way");
+                self.faults.note("gave way");
             }
         }
         let kept = Kept { retention: rows.clone(), inbox: rows.clone(), reconciliation: rows.clone() };
-        while retain_once(&kept, &RULES, house.now() + Span::hours(40 * 24)).await {}
+        while retain_once(&kept, &RULES, harness.now() + Span::hours(40 * 24)).await {}
         if self.kept().await < before {
-            self.weather.note("unpaid checkouts removed");
+            self.faults.note("unpaid checkouts removed");
         }
     }
 
     async fn kept(&self) -> usize {
-        let house = self.house();
+        let harness = self.harness();
         let mut kept = 0;
-        for (tenant, id) in house.store.sessions() {
-            kept += usize::from(house.row(&tenant, &id).await.session.is_some());
+        for (tenant, id) in harness.store.sessions() {
+            kept += usize::from(harness.row(&tenant, &id).await.session.is_some());
         }
         kept
     }
@@ -144,14 +144,14 @@ impl History {
             if !self.is_flagged(tenant, payment).await {
                 return Err(format!("{} of {id}, which is not there, is not flagged", payment.id));
             }
-            self.weather.note("flagged as lost");
+            self.faults.note("flagged as lost");
         }
         Ok(())
     }
 
     pub(super) async fn is_flagged(&self, tenant: &Tenant, payment: &Payment) -> bool {
-        let rows: &MemoryStore = &self.house().store.rows;
-        let flags = rows.flags(tenant, WhichFlags::ALL).await.unwrap();
+        let rows: &MemoryStore = &self.harness().store.rows;
+        let flags = rows.flags(tenant, FlagsQuery::ALL).await.unwrap();
         flags.iter().any(|kept| kept.flag.intent == payment.id)
     }
 }
@@ -160,13 +160,13 @@ fn run(seed: u64, mistake: Mistake) -> Ended {
     on_one_thread(async {
         let rows = Rows { rows: MemoryStore::new(), retention: Some(RULES) };
         let history = History::of(seed, rows);
-        history.weather.write(|script| {
+        history.faults.write(|script| {
             script.hides_restores = mistake == Mistake::HidesRestores;
             script.drops_wakes = mistake == Mistake::DropsWakes;
         });
         let result = Rc::clone(&history).run().await;
-        let weather = &history.weather;
-        Ended { result, counts: weather.counts(), lines: weather.history() }
+        let faults = &history.faults;
+        Ended { result, counts: faults.counts(), lines: faults.history() }
     })
 }
 

@@ -6,26 +6,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
-use merchant_gateway::domain::checkout::attempt::{Charge, IntentSeen, Seen, Unknown};
+use merchant_gateway::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
+use merchant_gateway::domain::checkout::attempt::{
+    ExpectedPayment, Inconclusive, Observation, PaymentIntentSnapshot,
+};
 use merchant_gateway::domain::checkout::driver::GatherError;
-use merchant_gateway::domain::checkout::hosted::PageSeen;
+use merchant_gateway::domain::checkout::hosted::StripeCheckoutSnapshot;
 use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use merchant_gateway::domain::ids::{
-    AccountId, AttemptNumber, HostedPageId, MerchantId, PaymentIntentId, Revision, SessionId,
+    AccountId, AttemptNumber, MerchantId, PaymentIntentId, Revision, SessionId, StripeCheckoutId,
 };
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::order::RefundRequest;
+use merchant_gateway::domain::order::RefundOrigin;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, KeyNews, KeyWatch, Noted, Observation, Search, Searched, SellerAccount, Sought, Stopped,
-    StoredCharge, StoredPage, StoredRefund, Stripe, Window,
+    AccountError, CallResult, KeyNews, KeyWatch, Noted, Search, Searched, SellerAccount, Sought, Stopped,
+    StoredCharge, StoredRefund, StoredStripeCheckout, Stripe, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
 
-use super::weather::{Life, Script, Weather, panics};
+use super::faults::{FaultSchedule, Life, Script, panics};
 use crate::support::chance::Chance;
 use crate::support::model_refunds::AskedBack;
 use crate::support::model_stripe::{ModelStripe, Sent};
@@ -37,7 +39,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// One account for each key.
 #[derive(Clone)]
 pub struct ModelSellers {
-    weather: Arc<Weather>,
+    faults: Arc<FaultSchedule>,
     clock: Arc<dyn Clock>,
     /// Of the process that asks.
     life: Life,
@@ -60,9 +62,9 @@ struct ModelSeller {
 }
 
 impl ModelSellers {
-    pub fn new(weather: Arc<Weather>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(faults: Arc<FaultSchedule>, clock: Arc<dyn Clock>) -> Self {
         let life = Life::begin();
-        Self { weather, clock, life, accounts: Arc::default(), asked: Arc::default() }
+        Self { faults, clock, life, accounts: Arc::default(), asked: Arc::default() }
     }
 
     /// The same accounts, as another process asks for them.
@@ -80,13 +82,13 @@ impl ModelSellers {
     }
 
     /// A shopper pays on a page of the account that this key opens, if it can still be paid there.
-    pub fn pay_on_page(&self, key: &str, page: &HostedPageId) {
-        let mut draws = Chance::new(self.weather.draw(Chance::next));
+    pub fn pay_on_page(&self, key: &str, page: &StripeCheckoutId) {
+        let mut draws = Chance::new(self.faults.draw(Chance::next));
         let used = self.with(key, |account, now| {
             account.pay_on_page(page, crate::support::model_stripe::Card::Pays, now, &mut draws)
         });
-        self.weather.tell(&format!("a shopper pays on {page}: {used}"));
-        self.weather.note(if used { "page used" } else { "page of no use" });
+        self.faults.tell(&format!("a shopper pays on {page}: {used}"));
+        self.faults.note(if used { "page used" } else { "page of no use" });
     }
 
     /// Asks for one more page of a listing.
@@ -95,7 +97,7 @@ impl ModelSellers {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let times = asked.entry((search.began(), first.session.clone())).or_insert(0);
         if *times == 0 {
-            self.weather.note("listing begun");
+            self.faults.note("listing begun");
         }
         *times += 1;
         if script.listings_fail || (script.listing_pages > 0 && times.is_multiple_of(3)) {
@@ -106,13 +108,13 @@ impl ModelSellers {
         if endless || *times - *times / 3 < script.listing_pages { Listed::More } else { Listed::Whole }
     }
 
-    fn charge(&self, key: &str, sent: &Arriving) -> Seen {
-        let mut draws = Chance::new(self.weather.draw(Chance::next));
+    fn charge(&self, key: &str, sent: &Arriving) -> Observation {
+        let mut draws = Chance::new(self.faults.draw(Chance::next));
         let seen = self.with(key, |account, now| {
             let sent = Sent { key: &sent.key, token: &sent.token, charge: &sent.charge };
             account.charge(&sent, now, &mut draws)
         });
-        self.weather.tell(&format!("Stripe is asked to charge {}: {seen:?}", sent.charge.session));
+        self.faults.tell(&format!("Stripe is asked to charge {}: {seen:?}", sent.charge.session));
         seen
     }
 }
@@ -135,28 +137,28 @@ impl ModelSeller {
     where
         T: Send,
     {
-        let weather = &self.sellers.weather;
+        let faults = &self.sellers.faults;
         self.sellers.life.goes_on().await;
-        weather.pause().await;
-        if weather.strikes("stripe panicked", 6) {
+        faults.pause().await;
+        if faults.strikes("stripe panicked", 6) {
             panics();
         }
-        if weather.strikes("request lost", 15) {
+        if faults.strikes("request lost", 15) {
             sleep(DEADLINE).await;
             return None;
         }
         let answer = self.sellers.with(&self.key, what);
-        if weather.strikes("answer lost", 15) {
+        if faults.strikes("answer lost", 15) {
             sleep(DEADLINE).await;
             return None;
         }
-        weather.pause().await;
+        faults.pause().await;
         Some(answer)
     }
 
     /// Whether Stripe takes no more requests now.
     fn is_limited(&self) -> bool {
-        let limited = self.sellers.weather.script().too_many;
+        let limited = self.sellers.faults.script().too_many;
         if limited {
             self.watch.tell(KeyNews::Limited { retry_after: None });
         }
@@ -166,14 +168,14 @@ impl ModelSeller {
     async fn look(
         &self,
         name: &'static str,
-        what: impl FnOnce(&mut ModelStripe, Timestamp) -> Seen + Send,
-    ) -> Observation {
-        self.sellers.weather.note(name);
-        sleep(self.sellers.weather.script().readings_take).await;
+        what: impl FnOnce(&mut ModelStripe, Timestamp) -> Observation + Send,
+    ) -> CallResult {
+        self.sellers.faults.note(name);
+        sleep(self.sellers.faults.script().readings_take).await;
         if self.is_limited() {
-            return Seen::Unread.into();
+            return Observation::ReadFailed.into();
         }
-        self.request(what).await.unwrap_or(Seen::Unread).into()
+        self.request(what).await.unwrap_or(Observation::ReadFailed).into()
     }
 }
 
@@ -184,35 +186,36 @@ impl SellerAccount for ModelSeller {
     }
 
     async fn account_id(&self) -> Result<AccountId, AccountError> {
-        let unread = || AccountError::Unread(Box::default());
-        if self.sellers.weather.script().account_unread {
+        let unread = || AccountError::ReadFailed(Box::default());
+        if self.sellers.faults.script().account_unread {
             return Err(unread());
         }
         let id = self.request(|_, _| format!("acct_{}", &self.key[8..]).parse()).await.ok_or_else(unread)?;
         id.map_err(|_| unread())
     }
 
-    async fn token_facts(&self, token: &SharedPaymentToken) -> Observation<Result<TokenFacts, GatherError>> {
+    async fn token_facts(&self, token: &SharedPaymentToken) -> CallResult<Result<TokenFacts, GatherError>> {
         if self.is_limited() {
             return Err(GatherError::Limited).into();
         }
         let facts = self.request(|account, now| account.facts(token.expose(), now)).await;
-        facts.unwrap_or(Err(GatherError::Unread)).into()
+        facts.unwrap_or(Err(GatherError::ReadFailed)).into()
     }
 
-    async fn charge(&self, stored: &StoredCharge<'_>) -> Observation {
-        let weather = &self.sellers.weather;
+    async fn charge(&self, stored: &StoredCharge<'_>) -> CallResult {
+        let faults = &self.sellers.faults;
         self.sellers.life.goes_on().await;
         let sent = Arriving::of(stored);
-        let unknown = || Observation::from(Seen::Unknown(Unknown::default()));
-        sleep(weather.script().charges_take).await;
+        let unknown = || CallResult::from(Observation::Inconclusive(Inconclusive::default()));
+        sleep(faults.script().charges_take).await;
         if self.is_limited() {
-            return Seen::Unknown(Unknown { limited: true, ..Unknown::default() }).into();
+            return Observation::Inconclusive(Inconclusive { limited: true, ..Inconclusive::default() })
+                .into();
         }
-        weather.pause().await;
-        if weather.strikes("late charge", 20) {
+        faults.pause().await;
+        if faults.strikes("late charge", 20) {
             let (sellers, key) = (self.sellers.clone(), self.key.clone());
-            let late = weather.draw(|chance| chance.millis(1000, 60_000));
+            let late = faults.draw(|chance| chance.millis(1000, 60_000));
             tokio::spawn(async move {
                 sleep(Duration::from_millis(late.unsigned_abs())).await;
                 sellers.charge(&key, &sent);
@@ -220,26 +223,30 @@ impl SellerAccount for ModelSeller {
             sleep(DEADLINE).await;
             return unknown();
         }
-        if weather.strikes("request lost", 15) {
+        if faults.strikes("request lost", 15) {
             sleep(DEADLINE).await;
             return unknown();
         }
         let seen = self.sellers.charge(&self.key, &sent);
-        if weather.script().charges_tell_nothing {
-            return Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }).into();
+        if faults.script().charges_tell_nothing {
+            return Observation::Inconclusive(Inconclusive {
+                should_retry: Some(false),
+                ..Inconclusive::default()
+            })
+            .into();
         }
-        if weather.strikes("stripe panicked after a charge", 15) {
+        if faults.strikes("stripe panicked after a charge", 15) {
             panics();
         }
-        if weather.strikes("answer lost", 15) {
+        if faults.strikes("answer lost", 15) {
             sleep(DEADLINE).await;
             return unknown();
         }
-        weather.pause().await;
+        faults.pause().await;
         seen.into()
     }
 
-    async fn read_intent(&self, intent: &PaymentIntentId) -> Observation {
+    async fn read_intent(&self, intent: &PaymentIntentId) -> CallResult {
         self.look("payment read", |account, now| account.read(intent, now)).await
     }
 
@@ -247,51 +254,60 @@ impl SellerAccount for ModelSeller {
         &self,
         _: &MerchantId,
         intent: &PaymentIntentId,
-    ) -> Result<Option<IntentSeen>, Noted> {
+    ) -> Result<Option<PaymentIntentSnapshot>, Noted> {
         let seen = self.read_intent(intent).await.seen;
-        if let Seen::Intent(seen) = seen { Ok(Some(seen)) } else { Err(Noted::default()) }
+        if let Observation::PaymentIntent(seen) = seen { Ok(Some(seen)) } else { Err(Noted::default()) }
     }
 
-    async fn cancel_intent(&self, intent: &PaymentIntentId, _: &str) -> Observation {
+    async fn cancel_intent(&self, intent: &PaymentIntentId, _: &str) -> CallResult {
         self.look("payment canceled", |account, now| account.cancel(intent, now)).await
     }
 
-    async fn open_page(&self, stored: &StoredPage<'_>) -> Observation {
+    async fn open_page(&self, stored: &StoredStripeCheckout<'_>) -> CallResult {
         let (charge, expires) = page_asked_for(stored.body);
         let key = stored.idempotency_key.as_str();
         let opened = self.request(|account, now| account.open_page(key, &charge, expires, now)).await;
-        opened.unwrap_or(Seen::Unknown(Unknown::default())).into()
+        opened.unwrap_or(Observation::Inconclusive(Inconclusive::default())).into()
     }
 
-    async fn read_page(&self, page: &HostedPageId) -> Observation {
+    async fn read_page(&self, page: &StripeCheckoutId) -> CallResult {
         self.look("page read", |account, now| account.read_page(page, now)).await
     }
 
-    async fn close_page(&self, page: &HostedPageId, _: &str) -> Observation {
+    async fn close_page(&self, page: &StripeCheckoutId, _: &str) -> CallResult {
         self.look("page closed", |account, now| account.close_page(page, now)).await
     }
 
-    async fn refund(&self, stored: &StoredRefund<'_>) -> Observation<OrderSeen> {
+    async fn refund(&self, stored: &StoredRefund<'_>) -> CallResult<OrderObservation> {
         let asked = asked_back(stored);
-        let mut draws = Chance::new(self.sellers.weather.draw(Chance::next));
+        let mut draws = Chance::new(self.sellers.faults.draw(Chance::next));
         let answer = self.request(|account, now| account.refund(&asked, now, &mut draws)).await;
-        let answer = answer.unwrap_or(RefundAnswer::Unknown(Unknown::default()));
-        OrderSeen::Asked { number: stored.number, answer }.into()
+        let answer = answer.unwrap_or(RefundAnswer::Inconclusive(Inconclusive::default()));
+        OrderObservation::RefundAnswered { number: stored.number, answer }.into()
     }
 
-    async fn read_order(&self, payment: &PaymentIntentId, _: Timestamp) -> Observation<OrderSeen> {
+    async fn read_order(&self, payment: &PaymentIntentId, _: Timestamp) -> CallResult<OrderObservation> {
         self.request(|account, now| account.read_order(payment, now))
             .await
-            .unwrap_or(OrderSeen::Unread)
+            .unwrap_or(OrderObservation::ReadFailed)
             .into()
     }
 
-    async fn pages_within(&self, _: &MerchantId, within: Window) -> Result<Vec<PageSeen>, Noted> {
-        let read = self.request(|account, now| account.pages_within(within.from, within.to, now)).await;
+    async fn stripe_checkouts_within(
+        &self,
+        _: &MerchantId,
+        within: Window,
+    ) -> Result<Vec<StripeCheckoutSnapshot>, Noted> {
+        let read =
+            self.request(|account, now| account.stripe_checkouts_within(within.from, within.to, now)).await;
         read.ok_or_else(Noted::default)
     }
 
-    async fn payments_within(&self, _: &MerchantId, within: Window) -> Result<Vec<IntentSeen>, Noted> {
+    async fn payments_within(
+        &self,
+        _: &MerchantId,
+        within: Window,
+    ) -> Result<Vec<PaymentIntentSnapshot>, Noted> {
         let read = self.request(|account, now| account.payments_within(within.from, within.to, now)).await;
         read.ok_or_else(Noted::default)
     }
@@ -304,20 +320,22 @@ impl SellerAccount for ModelSeller {
     }
 
     async fn search(&self, search: &mut Search) -> Result<Searched, Stopped> {
-        let weather = &self.sellers.weather;
-        weather.note("listing");
-        sleep(weather.script().readings_take).await;
-        match self.sellers.listed(search, weather.script()) {
+        let faults = &self.sellers.faults;
+        faults.note("listing");
+        sleep(faults.script().readings_take).await;
+        match self.sellers.listed(search, faults.script()) {
             Listed::Whole => {}
             Listed::More => return Ok(Searched::More),
-            Listed::Not => return Err(Stopped { observed: Box::new(Seen::Unread.into()), may_go_on: true }),
+            Listed::Not => {
+                return Err(Stopped { observed: Box::new(Observation::ReadFailed.into()), may_go_on: true });
+            }
         }
         let found = self.request(|account, now| {
             let find =
                 |sought: &Sought| account.find(&sought.session, sought.attempt, sought.started, now).into();
             search.sought().iter().map(find).collect()
         });
-        let stopped = || Stopped { observed: Box::new(Seen::Unread.into()), may_go_on: true };
+        let stopped = || Stopped { observed: Box::new(Observation::ReadFailed.into()), may_go_on: true };
         found.await.map(Searched::Whole).ok_or_else(stopped)
     }
 }
@@ -326,7 +344,7 @@ impl SellerAccount for ModelSeller {
 struct Arriving {
     key: String,
     token: String,
-    charge: Charge,
+    charge: ExpectedPayment,
 }
 
 /// A request's body, decoded.
@@ -336,9 +354,9 @@ fn decoded(body: &str) -> Fields {
     url::form_urlencoded::parse(body.as_bytes()).into_owned().collect()
 }
 
-fn charge_of(fields: &Fields, total: Money) -> Charge {
+fn charge_of(fields: &Fields, total: Money) -> ExpectedPayment {
     let number = |name: &str| fields[name].parse().unwrap();
-    Charge {
+    ExpectedPayment {
         total,
         session: fields["metadata[checkout_session]"].parse().unwrap(),
         revision: Revision(number("metadata[checkout_revision]")),
@@ -354,7 +372,7 @@ fn asked_back(stored: &StoredRefund<'_>) -> AskedBack {
         payment: fields["payment_intent"].parse().unwrap(),
         amount: Money::new(fields["amount"].parse().unwrap(), shop::usd()),
         session: fields["metadata[checkout_session]"].parse().unwrap(),
-        request: RefundRequest {
+        origin: RefundOrigin {
             number: stored.number,
             reference: fields["metadata[checkout_refund_reference]"].parse().unwrap(),
             whole: false,
@@ -364,7 +382,7 @@ fn asked_back(stored: &StoredRefund<'_>) -> AskedBack {
 }
 
 /// What a request for a page asks for, and until when.
-fn page_asked_for(body: &str) -> (Charge, Timestamp) {
+fn page_asked_for(body: &str) -> (ExpectedPayment, Timestamp) {
     let fields = decoded(body);
     let number = |name: &str| fields[name].parse::<i64>().unwrap();
     let rows = (0..).map_while(|row| {

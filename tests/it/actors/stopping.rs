@@ -6,8 +6,8 @@ use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::ids::{FlagId, SessionId};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 
-use super::house::House;
-use super::weather::Weather;
+use super::faults::FaultSchedule;
+use super::harness::ActorHarness;
 use crate::support::log::Log;
 use crate::support::shop;
 
@@ -16,8 +16,8 @@ fn an_event_that_comes_while_the_process_stops_is_left_to_the_next_start_without
     let log = Log::default();
     actix::System::new().block_on(async {
         let arbiters = Arbiters::start(1);
-        let house = House::open_on(&arbiters, (Weather::calm(), 1), &[shop::view()]);
-        let merchant = house.merchants[0].clone();
+        let harness = ActorHarness::open_on(&arbiters, (FaultSchedule::calm(), 1), &[shop::view()]);
+        let merchant = harness.merchants[0].clone();
         let session = SessionId::from_random(1);
         let flag = Flag {
             id: FlagId::from_random(1),
@@ -26,7 +26,7 @@ fn an_event_that_comes_while_the_process_stops_is_left_to_the_next_start_without
             reason: FlagReason::PaidAfterEnd,
             seen: merchant.now(),
         };
-        house.flag(merchant.tenant(), flag).await;
+        harness.flag(merchant.tenant(), flag).await;
         arbiters.stop();
         while merchant.ask(&session, Command::Read).await.err() != Some(Rejection::Busy) {
             tokio::task::yield_now().await;

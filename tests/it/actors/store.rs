@@ -8,27 +8,27 @@ use async_trait::async_trait;
 use merchant_gateway::domain::checkout::command::PlacedOrder;
 use merchant_gateway::domain::checkout::due::Priority;
 use merchant_gateway::domain::checkout::session::Version;
-use merchant_gateway::domain::checkout::timeline::{Entry, NotBegun};
+use merchant_gateway::domain::checkout::timeline::{NotBegun, TimelineEntry};
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderId, RefundNumber, SessionId, SptHash, Tenant,
 };
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptRow, Commit, CommitError, DueQuery, DueSession, Forgetting, Holdings, KeptAccount, KeptFlag,
-    Loaded, MemoryStore, OrdersPage, RefundRow, Resolution, Store, StoreError, VerifiedKey, WhichFlags,
-    WhichOrders,
+    AttemptRow, Commit, CommitError, DueQuery, DueSession, FlagsQuery, Forgetting, Holdings, KeptAccount,
+    KeptFlag, Loaded, MemoryStore, OrdersPage, OrdersQuery, RefundRow, Resolution, Store, StoreError,
+    VerifiedKey,
 };
 use tokio::time::sleep;
 
-use super::weather::{Life, Weather, panics};
+use super::faults::{FaultSchedule, Life, panics};
 
 /// As long as a slow commit takes: longer than its caller waits.
 const SLOW: Duration = Duration::from_secs(25);
 
-pub struct MoodyStore {
+pub struct FlakyStore {
     /// The rows themselves.
     pub rows: Arc<MemoryStore>,
-    weather: Arc<Weather>,
+    faults: Arc<FaultSchedule>,
     life: Life,
     /// Whether others write beside the sessions' actors: retention, and who accounts for a restore.
     shared: bool,
@@ -38,13 +38,13 @@ pub struct MoodyStore {
 
 /// A commit under way.
 struct Writing<'a> {
-    store: &'a MoodyStore,
+    store: &'a FlakyStore,
     of: (Tenant, SessionId),
 }
 
-impl MoodyStore {
-    pub fn new(weather: Arc<Weather>, rows: MemoryStore, life: Life, shared: bool) -> Self {
-        Self { rows: Arc::new(rows), weather, life, shared, writers: Mutex::default() }
+impl FlakyStore {
+    pub fn new(faults: Arc<FaultSchedule>, rows: MemoryStore, life: Life, shared: bool) -> Self {
+        Self { rows: Arc::new(rows), faults, life, shared, writers: Mutex::default() }
     }
 
     pub fn sessions(&self) -> Vec<(Tenant, SessionId)> {
@@ -61,11 +61,11 @@ impl MoodyStore {
 
     async fn before(&self) -> Result<(), StoreError> {
         self.life.goes_on().await;
-        self.weather.pause().await;
-        if self.weather.strikes("store panicked", 4) {
+        self.faults.pause().await;
+        if self.faults.strikes("store panicked", 4) {
             panics();
         }
-        if self.weather.strikes("store failed", 8) {
+        if self.faults.strikes("store failed", 8) {
             return Err(StoreError::Unavailable("the weather".to_owned()));
         }
         Ok(())
@@ -77,7 +77,7 @@ impl MoodyStore {
     ) -> Result<T, StoreError> {
         self.before().await?;
         let answer = call.await;
-        self.weather.pause().await;
+        self.faults.pause().await;
         answer
     }
 
@@ -87,8 +87,8 @@ impl MoodyStore {
         let writing = writers.entry(of.clone()).or_default();
         *writing += 1;
         // What a dead actor has begun is finished beside its successor.
-        if *writing > 1 && self.weather.counted("actor panicked") == 0 {
-            self.weather.breaks(format!("{} has two writers", of.1));
+        if *writing > 1 && self.faults.counted("actor panicked") == 0 {
+            self.faults.breaks(format!("{} has two writers", of.1));
         }
         drop(writers);
         Writing { store: self, of }
@@ -103,49 +103,49 @@ impl Drop for Writing<'_> {
 }
 
 #[async_trait]
-impl Store for MoodyStore {
+impl Store for FlakyStore {
     async fn load(
         &self,
         tenant: &Tenant,
         id: &SessionId,
         token: Option<&SptHash>,
     ) -> Result<Loaded, StoreError> {
-        sleep(self.weather.script().loads_take).await;
+        sleep(self.faults.script().loads_take).await;
         self.answer(self.rows.load(tenant, id, token)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
         let _writing = self.begin(&commit);
         let (id, state) = (commit.session.id.clone(), commit.session.state.name());
-        sleep(self.weather.script().commits_take).await;
-        if self.weather.strikes("slow commit", 15) {
+        sleep(self.faults.script().commits_take).await;
+        if self.faults.strikes("slow commit", 15) {
             sleep(SLOW).await;
         }
-        if self.weather.script().disk_full {
+        if self.faults.script().disk_full {
             return Err(StoreError::NotWritten("the disk is full".to_owned()).into());
         }
         // Nothing of it has begun yet.
         self.before().await.map_err(StoreError::before_a_write)?;
         let done = self.rows.commit(commit).await;
-        self.weather.tell(&format!("{id} is committed as {state}: {done:?}"));
+        self.faults.tell(&format!("{id} is committed as {state}: {done:?}"));
         match &done {
             Ok(_) => {}
             Err(CommitError::Conflict) => {
-                self.weather.note("conflict");
-                if !self.shared && self.weather.counted("actor panicked") == 0 {
-                    self.weather.breaks(format!("{id} met a writer beside its one actor"));
+                self.faults.note("conflict");
+                if !self.shared && self.faults.counted("actor panicked") == 0 {
+                    self.faults.breaks(format!("{id} met a writer beside its one actor"));
                 }
             }
-            Err(CommitError::TokenUsed) => self.weather.note("token used meanwhile"),
-            Err(CommitError::Store(error)) => self.weather.breaks(format!("{id}: {error}")),
+            Err(CommitError::TokenUsed) => self.faults.note("token used meanwhile"),
+            Err(CommitError::Store(error)) => self.faults.breaks(format!("{id}: {error}")),
         }
-        if self.weather.strikes("store panicked after a commit", 4) {
+        if self.faults.strikes("store panicked after a commit", 4) {
             panics();
         }
-        if self.weather.strikes("commit done unheard", 8) {
+        if self.faults.strikes("commit done unheard", 8) {
             return Err(StoreError::Unavailable("the weather".to_owned()).into());
         }
-        self.weather.pause().await;
+        self.faults.pause().await;
         done
     }
 
@@ -162,7 +162,7 @@ impl Store for MoodyStore {
         self.answer(self.rows.order(tenant, id)).await
     }
 
-    async fn orders(&self, tenant: &Tenant, which: WhichOrders) -> Result<OrdersPage, StoreError> {
+    async fn orders(&self, tenant: &Tenant, which: OrdersQuery) -> Result<OrdersPage, StoreError> {
         self.answer(self.rows.orders(tenant, which)).await
     }
 
@@ -175,7 +175,7 @@ impl Store for MoodyStore {
         self.answer(self.rows.refund(tenant, session, number)).await
     }
 
-    async fn flags(&self, tenant: &Tenant, which: WhichFlags) -> Result<Vec<KeptFlag>, StoreError> {
+    async fn flags(&self, tenant: &Tenant, which: FlagsQuery) -> Result<Vec<KeptFlag>, StoreError> {
         self.answer(self.rows.flags(tenant, which)).await
     }
 
@@ -188,7 +188,7 @@ impl Store for MoodyStore {
         self.answer(self.rows.resolve_flag(tenant, id, resolution)).await
     }
 
-    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
+    async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<TimelineEntry>, StoreError> {
         self.answer(self.rows.timeline(tenant, session)).await
     }
 
@@ -206,7 +206,7 @@ impl Store for MoodyStore {
         now: Timestamp,
         priority: Priority,
     ) -> Result<Vec<Tenant>, StoreError> {
-        if self.weather.script().sweeps_panic {
+        if self.faults.script().sweeps_panic {
             panics();
         }
         self.answer(self.rows.tenants_with_due_sessions(now, priority)).await
@@ -214,7 +214,7 @@ impl Store for MoodyStore {
 
     async fn due_sessions(&self, tenant: &Tenant, query: DueQuery) -> Result<Vec<DueSession>, StoreError> {
         let mut due = self.answer(self.rows.due_sessions(tenant, query)).await?;
-        if self.weather.script().drops_wakes {
+        if self.faults.script().drops_wakes {
             due.retain(|due| !due.id.as_str().ends_with(['0', '2', '4', '6', '8', 'a', 'c', 'e']));
         }
         Ok(due)

@@ -10,10 +10,10 @@ use merchant_gateway::domain::ids::{SessionId, StripeEventId, Tenant};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::store::{
-    EventState, Inbox, KeptEvent, MemoryStore, StoreError, WaitingEvent, WhichFlags,
+    EventState, FlagsQuery, Inbox, KeptEvent, MemoryStore, StoreError, WaitingEvent,
 };
 
-use super::house::{House, on_one_thread};
+use super::harness::{ActorHarness, on_one_thread};
 
 /// An inbox that counts how often it is asked whose an event is.
 pub struct CountedInbox {
@@ -90,15 +90,15 @@ fn gone(received: Timestamp) -> StripeEvent {
 fn a_payment_without_a_checkout_that_nobody_could_read_for_a_month_is_flagged() {
     for (days, flagged) in [(29, None), (31, Some(FlagReason::NotShown))] {
         on_one_thread(async {
-            let house = House::calm().await;
-            let merchant = &house.merchants[0];
-            let event = gone(house.now() - Span::hours(days * 24));
-            house.inbox.keep_event(merchant.tenant(), event.clone(), EventState::Waiting).await.unwrap();
+            let harness = ActorHarness::calm().await;
+            let merchant = &harness.merchants[0];
+            let event = gone(harness.now() - Span::hours(days * 24));
+            harness.inbox.keep_event(merchant.tenant(), event.clone(), EventState::Waiting).await.unwrap();
             merchant.follow(&event).await;
             tokio::time::sleep(Duration::from_secs(5)).await;
-            let flags = merchant.flags(WhichFlags::ALL).await.unwrap();
+            let flags = merchant.flags(FlagsQuery::ALL).await.unwrap();
             assert_eq!(flags.first().map(|kept| kept.flag.reason), flagged, "after {days} days");
-            let state = house.inbox.stripe_events(merchant.tenant(), 1).await.unwrap()[0].state;
+            let state = harness.inbox.stripe_events(merchant.tenant(), 1).await.unwrap()[0].state;
             let over = if flagged.is_some() { EventState::Followed } else { EventState::Waiting };
             assert_eq!(state, over, "after {days} days");
         });
@@ -108,15 +108,15 @@ fn a_payment_without_a_checkout_that_nobody_could_read_for_a_month_is_flagged() 
 #[test]
 fn an_event_that_was_looked_into_in_vain_asks_nothing_of_the_store_while_it_rests() {
     on_one_thread(async {
-        let house = House::calm().await;
-        let merchant = &house.merchants[0];
-        let event = gone(house.now());
+        let harness = ActorHarness::calm().await;
+        let merchant = &harness.merchants[0];
+        let event = gone(harness.now());
         // As often as what waits is followed up, for ten minutes.
         for _ in 0..120 {
             merchant.follow(&event).await;
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
-        let asked = house.inbox.asked.load(Ordering::Relaxed);
+        let asked = harness.inbox.asked.load(Ordering::Relaxed);
         assert!((4..=8).contains(&asked), "asked {asked} times");
     });
 }

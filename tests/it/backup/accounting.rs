@@ -8,13 +8,13 @@ use sqlx::Connection;
 use super::{Checkout, backed_up, begin, behind, database, restored, run, works, world};
 use crate::support::client::{Speaks, total};
 use crate::support::orders::ORDERS;
-use crate::support::world::{OTHER_ACCOUNT, OTHER_SHOP, World};
+use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, TestGateway};
 
-async fn state(world: &World, checkout: &Checkout) -> Value {
+async fn state(world: &TestGateway, checkout: &Checkout) -> Value {
     checkout.stands(world).await.1["state"].clone()
 }
 
-fn intents(world: &World, checkout: &Checkout) -> Vec<Value> {
+fn intents(world: &TestGateway, checkout: &Checkout) -> Vec<Value> {
     world.emulator.payment_intents(&checkout.account(world))
 }
 
@@ -62,13 +62,13 @@ async fn a_session_whose_time_is_over_in_the_backup_is_not_ended_before_its_paym
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_may_not_read_its_account_accounts_for_nothing() {
-    let mut world = World::with_settings(&[("GATEWAY__RESTORE__SETTLE_SECONDS", "0")]);
+    let mut world = TestGateway::with_settings(&[("GATEWAY__RESTORE__DRAIN_SECONDS", "0")]);
     let client = world.client_of(OTHER_SHOP, Speaks::Legacy);
     let made =
         client.works("create_checkout", json!({ "items": [{ "id": "gift-note", "quantity": 1 }] })).await;
     let sheet = made["checkout_session"].clone();
     let target = backed_up(&world, "copy.sqlite3");
-    let token = |world: &World| world.token_of(OTHER_ACCOUNT, "pm_card_visa", "usd", total(&sheet));
+    let token = |world: &TestGateway| world.token_of(OTHER_ACCOUNT, "pm_card_visa", "usd", total(&sheet));
     let told = client.complete(&sheet["id"], &token(&world)).await;
     assert_eq!(told["structuredContent"]["status"], "completed", "{told}");
     assert_eq!(world.terminate(), Some(0));
@@ -81,7 +81,7 @@ async fn a_key_that_may_not_read_its_account_accounts_for_nothing() {
     assert_eq!(world.ledger().len(), 1);
 
     // A shop of which nothing is kept from before has nothing that looks payable.
-    let mut world = World::with_settings(&[("GATEWAY__RESTORE__SETTLE_SECONDS", "0")]);
+    let mut world = TestGateway::with_settings(&[("GATEWAY__RESTORE__DRAIN_SECONDS", "0")]);
     let target = backed_up(&world, "copy.sqlite3");
     assert_eq!(world.terminate(), Some(0));
     restored(&mut world, &target);
@@ -105,7 +105,7 @@ async fn a_charge_that_arrives_after_the_first_reading_is_found_before_anybody_p
         world.kill();
     });
     unheard.unwrap_err();
-    world.settings.push(("GATEWAY__RESTORE__SETTLE_SECONDS", "8"));
+    world.settings.push(("GATEWAY__RESTORE__DRAIN_SECONDS", "8"));
     works(&run(&world, "restore", &["--from", &target]));
     world.start_until("may still arrive at Stripe", world.shops.len());
     assert!(
@@ -132,7 +132,7 @@ async fn a_declined_payment_that_the_backup_does_not_know_is_canceled_for_good()
     let page = begin(&world, &ORDERS[1]).await;
     let declined = page.open_page(&world).await;
     world.emulator.pay_hosted(&declined, "pm_card_chargeDeclined").unwrap();
-    let statuses = |world: &World| -> Vec<String> {
+    let statuses = |world: &TestGateway| -> Vec<String> {
         intents(world, &checkout).iter().map(|intent| intent["status"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(statuses(&world), ["requires_payment_method"; 2]);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{backed_up, begin, behind, database, refusal, restored, run, works, world};
 use crate::support::orders::ORDERS;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_backed_up_or_restored_is_told_and_left_as_it_is() {
@@ -94,7 +94,7 @@ async fn a_restore_that_was_broken_off_is_not_served_from_until_it_is_done_again
 }
 
 /// What the folder remembers of restores.
-fn remembered(world: &World) -> Vec<Value> {
+fn remembered(world: &TestGateway) -> Vec<Value> {
     serde_json::from_slice(&fs::read(database(world, ".restores")).unwrap()).unwrap()
 }
 

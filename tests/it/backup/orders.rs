@@ -9,9 +9,9 @@ use super::{Checkout, backed_up, begin, restored, world};
 use crate::support::operator::Operator;
 use crate::support::orders::ORDERS;
 use crate::support::samples::Sample;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
-fn gone_back(world: &World, checkout: &Checkout) -> i64 {
+fn gone_back(world: &TestGateway, checkout: &Checkout) -> i64 {
     let refunds = world.emulator.refunds(&checkout.account(world));
     refunds.iter().map(|refund| refund["amount"].as_i64().unwrap()).sum()
 }
@@ -74,7 +74,7 @@ async fn what_went_back_or_was_disputed_since_the_backup_is_known_before_anythin
 }
 
 /// Every order of a merchant: its number, by its payment.
-async fn numbers(world: &World, merchant: &str) -> BTreeMap<String, i64> {
+async fn numbers(world: &TestGateway, merchant: &str) -> BTreeMap<String, i64> {
     let (_, listed) = Operator::of(world).get(&format!("orders?tenant={merchant}&limit=100")).await;
     let told = |order: &Value| {
         (order["payment_intent"].as_str().unwrap().to_owned(), order["number"].as_i64().unwrap())
@@ -110,8 +110,8 @@ async fn a_reading_that_fails_costs_itself_and_nothing_that_was_read_before() {
     let order = &ORDERS[1];
     let samples = Sample::all();
     let shops = samples.iter().map(Sample::shop).filter(|shop| shop.id == order.merchant);
-    let mut world = World::closed(shops.collect());
-    world.settings.push(("GATEWAY__RESTORE__SETTLE_SECONDS", "0"));
+    let mut world = TestGateway::closed(shops.collect());
+    world.settings.push(("GATEWAY__RESTORE__DRAIN_SECONDS", "0"));
     world.start_gateway();
     let mut checkouts = Vec::new();
     for _ in 0..4 {

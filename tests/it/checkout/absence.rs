@@ -1,62 +1,65 @@
 //! When a payment or a refund that Stripe does not show is taken for one that was never made.
 
-use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
-use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
+use merchant_gateway::domain::checkout::attempt::{Inconclusive, Observation, PaymentIntentStatus};
 use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::session::{Phase, State};
 use merchant_gateway::domain::order::RefundState;
-use merchant_gateway::domain::stripe_event::Concern;
+use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
-use crate::support::bench::Bench;
+use crate::support::driver_harness::DriverHarness;
 
 use super::refunds;
 use super::{Named, nothing_known};
 
 /// Something whose request may or may not have had its effect, and which is only looked for by now.
 struct Sought {
-    bench: Bench,
+    harness: DriverHarness,
     /// When the last send ended, or could have ended.
     last: Timestamp,
 }
 
 /// A charge that is read before the last moment at which it might have been sent.
 fn charge_before_the_last_moment() -> Sought {
-    let (mut bench, _) = Bench::charging();
-    bench.see(Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
-    let last = bench.now;
-    assert!(last < bench.charging_state().repeat_until);
-    Sought { bench, last }
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(Observation::Inconclusive(Inconclusive {
+        should_retry: Some(false),
+        ..Inconclusive::default()
+    }));
+    let last = harness.now;
+    assert!(last < harness.charging_state().repeat_until);
+    Sought { harness, last }
 }
 
 /// A charge that is read after that moment.
 fn charge_after_the_last_moment() -> Sought {
-    let (mut bench, _) = Bench::charging();
-    bench.see(nothing_known());
-    let last = bench.charging_state().repeat_until;
-    bench.now = last;
-    bench.wake();
-    Sought { bench, last }
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(nothing_known());
+    let last = harness.charging_state().repeat_until;
+    harness.now = last;
+    harness.wake();
+    Sought { harness, last }
 }
 
 fn refund_before_the_last_moment() -> Sought {
-    let (mut bench, _) = refunds::asking();
-    let unknown = Unknown { should_retry: Some(false), ..Unknown::default() };
-    refunds::answered(&mut bench, RefundAnswer::Unknown(unknown));
-    let last = bench.now;
-    assert!(last < bench.session().book.asking().unwrap().1.repeat_until);
-    Sought { bench, last }
+    let (mut harness, _) = refunds::asking();
+    let unknown = Inconclusive { should_retry: Some(false), ..Inconclusive::default() };
+    refunds::answered(&mut harness, RefundAnswer::Inconclusive(unknown));
+    let last = harness.now;
+    assert!(last < harness.session().activity.asking().unwrap().1.repeat_until);
+    Sought { harness, last }
 }
 
 fn refund_after_the_last_moment() -> Sought {
-    let (mut bench, _) = refunds::asking();
-    refunds::answered(&mut bench, refunds::nothing_known());
-    let last = bench.session().book.asking().unwrap().1.repeat_until;
-    bench.now = last;
-    bench.wake();
-    Sought { bench, last }
+    let (mut harness, _) = refunds::asking();
+    refunds::answered(&mut harness, refunds::nothing_known());
+    let last = harness.session().activity.asking().unwrap().1.repeat_until;
+    harness.now = last;
+    harness.wake();
+    Sought { harness, last }
 }
 
 const SOUGHT: [Named<fn() -> Sought>; 4] = [
@@ -68,55 +71,55 @@ const SOUGHT: [Named<fn() -> Sought>; 4] = [
 
 impl Sought {
     fn is_refund(&self) -> bool {
-        matches!(self.bench.session().state, State::Completed { .. })
+        matches!(self.harness.session().state, State::Completed { .. })
     }
 
     /// When the first reading that counts began.
     fn absent_since(&self) -> Option<Timestamp> {
-        let session = self.bench.session();
+        let session = self.harness.session();
         if let State::Charging(charging) = &session.state {
             return match charging.phase {
                 Phase::Reading { absent_since } => absent_since,
                 Phase::Sending | Phase::Canceling { .. } => None,
             };
         }
-        session.book.asking().and_then(|(_, asking)| asking.absent_since)
+        session.activity.asking().and_then(|(_, asking)| asking.absent_since)
     }
 
     fn is_undecided(&self) -> bool {
-        let session = self.bench.session();
-        let is_refunding = || matches!(session.book.refunds[0].state, RefundState::Asking(_));
+        let session = self.harness.session();
+        let is_refunding = || matches!(session.activity.refunds[0].state, RefundState::Asking(_));
         matches!(session.state, State::Charging(_))
             || (matches!(session.state, State::Completed { .. }) && is_refunding())
     }
 
     fn is_looked_for(&self) -> bool {
-        matches!(self.bench.effects[..], [Effect::Read { .. } | Effect::Order(_)])
-            && !refunds::sends(&self.bench)
+        matches!(self.harness.effects[..], [Effect::Read { .. } | Effect::Order(_)])
+            && !refunds::sends(&self.harness)
     }
 
     /// The look that is under way shows nothing; it began at this moment.
     fn shows_nothing_since(&mut self, asked: Timestamp) {
-        assert!(self.is_looked_for(), "{:?}", self.bench.effects);
+        assert!(self.is_looked_for(), "{:?}", self.harness.effects);
         if self.is_refund() {
             let (refunds, disputes) = (vec![], Some(vec![]));
-            self.bench.see_order(OrderSeen::Read { refunds, disputes, asked, complete: true });
+            self.harness.see_order(OrderObservation::Read { refunds, disputes, asked, complete: true });
         } else {
-            self.bench.see(Seen::Absent { asked });
+            self.harness.see(Observation::Absent { asked });
         }
     }
 
     fn looked_at(&mut self, at: Timestamp) {
-        self.bench.now = at;
-        if self.bench.effects.is_empty() {
-            self.bench.wake();
+        self.harness.now = at;
+        if self.harness.effects.is_empty() {
+            self.harness.wake();
         }
     }
 
     /// A webhook says that there is something to see.
-    fn is_told_of(&mut self) {
-        let concern = if self.is_refund() { Concern::Order } else { Concern::Payment };
-        self.bench.ask(Command::Hear(Hint { concern, payment: None }));
+    fn poll_requested(&mut self) {
+        let affected = if self.is_refund() { Affected::Order } else { Affected::Payment };
+        self.harness.ask(Command::CheckStripe(StripeNotification { affected, payment: None }));
     }
 
     /// The first reading that counts has just been made.
@@ -150,12 +153,12 @@ fn a_second_empty_reading_less_than_thirty_seconds_after_the_first_proves_nothin
     for (name, make) in SOUGHT {
         let (mut sought, first) = Sought::missed_once(make);
         sought.looked_at(first + Span::seconds(30));
-        for apart in [Span::millis(0), Span::millis(1), Span::seconds(15), Span::millis(29_999)] {
-            sought.shows_nothing_since(first + apart);
-            assert!(sought.is_undecided(), "{name}: {apart:?}");
+        for split in [Span::millis(0), Span::millis(1), Span::seconds(15), Span::millis(29_999)] {
+            sought.shows_nothing_since(first + split);
+            assert!(sought.is_undecided(), "{name}: {split:?}");
             assert_eq!(sought.absent_since(), Some(first), "{name}: the first one still counts");
-            sought.bench.pass(Span::minutes(2));
-            sought.bench.wake();
+            sought.harness.pass(Span::minutes(2));
+            sought.harness.wake();
         }
         sought.shows_nothing_since(first + Span::seconds(30));
         assert!(!sought.is_undecided(), "{name}: two readings that are far enough apart prove it");
@@ -166,11 +169,11 @@ fn a_second_empty_reading_less_than_thirty_seconds_after_the_first_proves_nothin
 fn a_reading_that_a_webhook_brings_forward_proves_no_more_for_that() {
     for (name, make) in SOUGHT {
         let (mut sought, first) = Sought::missed_once(make);
-        sought.bench.now = first + Span::millis(29_998);
-        sought.is_told_of();
+        sought.harness.now = first + Span::millis(29_998);
+        sought.poll_requested();
         assert!(sought.is_looked_for(), "{name}: it is looked at now");
-        sought.bench.pass(Span::millis(1));
-        let asked = sought.bench.now;
+        sought.harness.pass(Span::millis(1));
+        let asked = sought.harness.now;
         sought.shows_nothing_since(asked);
         assert!(sought.is_undecided(), "{name}");
         assert_eq!(sought.absent_since(), Some(first), "{name}");
@@ -182,11 +185,11 @@ fn webhook_after_webhook_does_not_make_a_first_reading_the_second() {
     for (name, make) in SOUGHT {
         let (mut sought, first) = Sought::missed_once(make);
         for second in 1..30 {
-            sought.bench.now = first + Span::seconds(second);
-            sought.is_told_of();
+            sought.harness.now = first + Span::seconds(second);
+            sought.poll_requested();
             if sought.is_looked_for() {
-                sought.bench.pass(Span::millis(1));
-                let asked = sought.bench.now;
+                sought.harness.pass(Span::millis(1));
+                let asked = sought.harness.now;
                 sought.shows_nothing_since(asked);
             }
             assert!(sought.is_undecided(), "{name}: after {second} seconds");
@@ -198,8 +201,8 @@ fn webhook_after_webhook_does_not_make_a_first_reading_the_second() {
 fn a_payment_that_is_seen_between_two_empty_readings_takes_the_first_one_back() {
     let (mut sought, first) = Sought::missed_once(charge_before_the_last_moment);
     sought.looked_at(first + Span::seconds(30));
-    let processing = Seen::Intent(sought.bench.intent(IntentStatus::Processing));
-    sought.bench.see(processing);
+    let processing = Observation::PaymentIntent(sought.harness.intent(PaymentIntentStatus::Processing));
+    sought.harness.see(processing);
     sought.looked_at(first + Span::minutes(1));
     sought.shows_nothing_since(first + Span::minutes(1));
     assert!(sought.is_undecided());
@@ -215,7 +218,7 @@ fn a_refund_is_not_missed_by_a_look_that_could_not_read_all_there_was() {
             sought.looked_at(asked);
             assert!(sought.is_looked_for());
             let (refunds, disputes) = (vec![], Some(vec![]));
-            sought.bench.see_order(OrderSeen::Read { refunds, disputes, asked, complete: false });
+            sought.harness.see_order(OrderObservation::Read { refunds, disputes, asked, complete: false });
             assert!(sought.is_undecided());
         }
     }

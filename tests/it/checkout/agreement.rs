@@ -1,16 +1,18 @@
 //! What must come back with a payment unchanged, each thing varied alone; and pages that cannot be read or are refused.
 
-use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{
+    FlagReason, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+};
 use merchant_gateway::domain::checkout::command::Patch;
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
+use merchant_gateway::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
 use merchant_gateway::domain::checkout::session::{FreezeReason, State};
 use merchant_gateway::domain::ids::{AttemptNumber, PaymentIntentId, Revision, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Span;
 
-use crate::support::bench::Bench;
+use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
 
 use super::pages::{awaiting, open_page, page};
@@ -39,203 +41,211 @@ const SPOILT: [Named<fn(Brought<'_>)>; 11] = [
     ("no attempt", |brought| *brought.attempt = None),
 ];
 
-fn of_intent(intent: &mut IntentSeen) -> Brought<'_> {
-    let IntentSeen { amount, livemode, session, revision, attempt, .. } = intent;
+fn of_intent(intent: &mut PaymentIntentSnapshot) -> Brought<'_> {
+    let PaymentIntentSnapshot { amount, livemode, session, revision, attempt, .. } = intent;
     Brought { amount, livemode, session, revision, attempt }
 }
 
-fn of_page(page: &mut PageSeen) -> Brought<'_> {
-    let PageSeen { amount, livemode, session, revision, attempt, .. } = page;
+fn of_stripe_checkout(page: &mut StripeCheckoutSnapshot) -> Brought<'_> {
+    let StripeCheckoutSnapshot { amount, livemode, session, revision, attempt, .. } = page;
     Brought { amount, livemode, session, revision, attempt }
 }
 
 /// No order was placed; an operator is asked, and the payment is flagged.
-fn waits_for_an_operator(bench: &Bench, payment: &str, what: &str) {
-    let State::Frozen { charging, reason: FreezeReason::PaymentDisagrees } = &bench.session().state else {
-        panic!("{what}: {}", bench.session().state.name())
+fn waits_for_an_operator(harness: &DriverHarness, payment: &str, what: &str) {
+    let State::Frozen { charging, reason: FreezeReason::PaymentDisagrees } = &harness.session().state else {
+        panic!("{what}: {}", harness.session().state.name())
     };
     let payment: PaymentIntentId = payment.parse().unwrap();
     assert_eq!(charging.intent.as_ref(), Some(&payment), "{what}: an operator decides about it");
-    let flagged: Vec<_> = bench.flags.iter().map(|flag| (&flag.intent, flag.reason)).collect();
+    let flagged: Vec<_> = harness.flags.iter().map(|flag| (&flag.intent, flag.reason)).collect();
     assert_eq!(flagged, [(&payment, FlagReason::PaymentDisagrees)], "{what}");
-    assert!(bench.effects.is_empty(), "{what}");
+    assert!(harness.effects.is_empty(), "{what}");
 }
 
 #[test]
 fn a_payment_that_disagrees_in_any_one_thing_is_never_an_order() {
-    let ways: [Named<fn(&mut Bench)>; 3] = [
+    let ways: [Named<fn(&mut DriverHarness)>; 3] = [
         ("answered", |_| {}),
-        ("read", |bench| {
-            bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+        ("read", |harness| {
+            harness.see(Observation::Inconclusive(Inconclusive {
+                cannot_repeat: true,
+                ..Inconclusive::default()
+            }));
         }),
-        ("met by a cancel", |bench| bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)))),
+        ("met by a cancel", |harness| {
+            harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::RequiresAction)));
+        }),
     ];
     for (way, lead) in ways {
         for (name, spoil) in SPOILT {
-            let (mut bench, paying) = Bench::charging();
-            lead(&mut bench);
-            let mut intent = bench.intent(IntentStatus::Succeeded);
+            let (mut harness, paying) = DriverHarness::charging();
+            lead(&mut harness);
+            let mut intent = harness.intent(PaymentIntentStatus::Succeeded);
             spoil(of_intent(&mut intent));
-            bench.see(Seen::Intent(intent));
+            harness.see(Observation::PaymentIntent(intent));
             let what = format!("{way}: {name}");
-            waits_for_an_operator(&bench, "pi_1", &what);
-            assert!(bench.answer(paying).unwrap().order.is_none(), "{what}");
+            waits_for_an_operator(&harness, "pi_1", &what);
+            assert!(harness.answer(paying).unwrap().order.is_none(), "{what}");
         }
-        let (mut bench, paying) = Bench::charging();
-        lead(&mut bench);
-        bench.see(succeeded(&bench));
-        assert!(bench.answer(paying).unwrap().order.is_some(), "{way}: one that agrees is");
+        let (mut harness, paying) = DriverHarness::charging();
+        lead(&mut harness);
+        harness.see(succeeded(&harness));
+        assert!(harness.answer(paying).unwrap().order.is_some(), "{way}: one that agrees is");
     }
 }
 
 #[test]
 fn a_page_that_was_paid_and_disagrees_in_any_one_thing_is_never_an_order() {
-    let statuses = [(PageStatus::Paid, None), (PageStatus::Unpaid, Some(IntentStatus::Succeeded))];
+    let statuses = [
+        (StripeCheckoutStatus::Paid, None),
+        (StripeCheckoutStatus::Unpaid, Some(PaymentIntentStatus::Succeeded)),
+    ];
     for closing in [false, true] {
         for (status, intent) in statuses {
-            let paid = |bench: &Bench| PageSeen {
+            let paid = |harness: &DriverHarness| StripeCheckoutSnapshot {
                 intent: Some(("pi_1".parse().unwrap(), intent)),
-                ..page(bench, status)
+                ..page(harness, status)
             };
             for (name, spoil) in SPOILT {
-                let mut bench = looked_at(closing);
-                let mut seen = paid(&bench);
-                spoil(of_page(&mut seen));
-                bench.see(Seen::Page(seen));
-                waits_for_an_operator(&bench, "pi_1", &format!("{status:?}, closing {closing}: {name}"));
+                let mut harness = looked_at(closing);
+                let mut seen = paid(&harness);
+                spoil(of_stripe_checkout(&mut seen));
+                harness.see(Observation::StripeCheckout(seen));
+                waits_for_an_operator(&harness, "pi_1", &format!("{status:?}, closing {closing}: {name}"));
             }
-            let mut bench = looked_at(closing);
-            let seen = Seen::Page(paid(&bench));
-            bench.see(seen);
-            assert!(matches!(bench.session().state, State::Completed { .. }), "{status:?}");
+            let mut harness = looked_at(closing);
+            let seen = Observation::StripeCheckout(paid(&harness));
+            harness.see(seen);
+            assert!(matches!(harness.session().state, State::Completed { .. }), "{status:?}");
         }
     }
 }
 
 /// A page that is looked at, or that is being closed for an edit.
-fn looked_at(closing: bool) -> Bench {
-    let mut bench = awaiting();
+fn looked_at(closing: bool) -> DriverHarness {
+    let mut harness = awaiting();
     if closing {
-        bench.update(Patch::default());
-        assert!(matches!(bench.effects[..], [Effect::ClosePage { .. }]));
+        harness.update(Patch::default());
+        assert!(matches!(harness.effects[..], [Effect::ExpireStripeCheckout { .. }]));
     } else {
-        bench.pass(Span::minutes(1));
-        bench.wake();
-        assert!(matches!(bench.effects[..], [Effect::ReadPage { .. }]));
+        harness.pass(Span::minutes(1));
+        harness.wake();
+        assert!(matches!(harness.effects[..], [Effect::ReadStripeCheckout { .. }]));
     }
-    bench
+    harness
 }
 
 #[test]
 fn a_page_on_which_nothing_was_to_be_paid_is_never_an_order() {
-    let mut bench = looked_at(false);
-    let free = PageSeen { intent: None, ..page(&bench, PageStatus::Free) };
-    bench.see(Seen::Page(free));
-    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::PaymentDisagrees, .. }));
-    let mut bench = looked_at(false);
-    let without = PageSeen { intent: None, ..page(&bench, PageStatus::Paid) };
-    bench.see(Seen::Page(without));
-    assert!(matches!(bench.session().state, State::Frozen { reason: FreezeReason::PaymentDisagrees, .. }));
+    let mut harness = looked_at(false);
+    let free = StripeCheckoutSnapshot { intent: None, ..page(&harness, StripeCheckoutStatus::Free) };
+    harness.see(Observation::StripeCheckout(free));
+    assert!(matches!(harness.session().state, State::Frozen { reason: FreezeReason::PaymentDisagrees, .. }));
+    let mut harness = looked_at(false);
+    let without = StripeCheckoutSnapshot { intent: None, ..page(&harness, StripeCheckoutStatus::Paid) };
+    harness.see(Observation::StripeCheckout(without));
+    assert!(matches!(harness.session().state, State::Frozen { reason: FreezeReason::PaymentDisagrees, .. }));
 }
 
 #[test]
 fn nobody_gets_the_address_of_a_page_that_disagrees_in_any_one_thing() {
-    let no_url: Named<fn(&mut PageSeen)> = ("no address", |page| page.url = None);
+    let no_url: Named<fn(&mut StripeCheckoutSnapshot)> = ("no address", |page| page.url = None);
     for at in 0..=SPOILT.len() {
-        let mut bench = Bench::ready();
-        let asked = open_page(&mut bench);
-        let mut seen = page(&bench, PageStatus::Open);
+        let mut harness = DriverHarness::ready();
+        let asked = open_page(&mut harness);
+        let mut seen = page(&harness, StripeCheckoutStatus::Open);
         let name = if let Some((name, spoil)) = SPOILT.get(at) {
-            spoil(of_page(&mut seen));
+            spoil(of_stripe_checkout(&mut seen));
             name
         } else {
             no_url.1(&mut seen);
             no_url.0
         };
-        bench.see(Seen::Page(seen));
-        assert!(matches!(bench.session().state, State::Ready { .. }), "{name}");
-        assert!(matches!(bench.answer(asked).unwrap().session.state, State::Ready { .. }), "{name}");
-        assert!(bench.erased.contains(&1), "{name}: it is decided");
+        harness.see(Observation::StripeCheckout(seen));
+        assert!(matches!(harness.session().state, State::Ready { .. }), "{name}");
+        assert!(matches!(harness.answer(asked).unwrap().session.state, State::Ready { .. }), "{name}");
+        assert!(harness.erased.contains(&1), "{name}: it is decided");
     }
 }
 
 #[test]
 fn a_page_that_is_refused_for_good_was_never_opened_and_one_that_is_open_is_read_again() {
     let refusals = [
-        Seen::RequestRefused { detail: String::new() },
-        Seen::RefusedForGood { detail: String::new() },
-        Seen::IdempotencyConflict,
+        Observation::RequestRefused { detail: String::new() },
+        Observation::RefusedForGood { detail: String::new() },
+        Observation::IdempotencyConflict,
     ];
     for refusal in &refusals {
         for repeated in [false, true] {
-            let mut bench = Bench::ready();
-            let asked = open_page(&mut bench);
+            let mut harness = DriverHarness::ready();
+            let asked = open_page(&mut harness);
             if repeated {
-                bench.see(nothing_known());
-                bench.wait_and_wake();
-                assert!(matches!(bench.effects[..], [Effect::OpenPage(_)]));
+                harness.see(nothing_known());
+                harness.wait_and_wake();
+                assert!(matches!(harness.effects[..], [Effect::CreateStripeCheckout(_)]));
             }
-            bench.see(refusal.clone());
-            assert!(matches!(bench.session().state, State::Ready { .. }), "{refusal:?}");
-            assert!(!bench.waits(asked) && bench.effects.is_empty(), "{refusal:?}");
-            bench.pass(Span::minutes(2));
-            bench.wake();
-            assert!(bench.effects.is_empty(), "{refusal:?}: it is asked for no more");
+            harness.see(refusal.clone());
+            assert!(matches!(harness.session().state, State::Ready { .. }), "{refusal:?}");
+            assert!(!harness.waits(asked) && harness.effects.is_empty(), "{refusal:?}");
+            harness.pass(Span::minutes(2));
+            harness.wake();
+            assert!(harness.effects.is_empty(), "{refusal:?}: it is asked for no more");
         }
         for closing in [false, true] {
-            let mut bench = looked_at(closing);
-            let before = bench.session().state.name();
-            bench.see(refusal.clone());
-            assert_eq!(bench.session().state.name(), before, "{refusal:?}: the address is out");
-            assert!(bench.flags.is_empty() && bench.session().attempts == 1);
-            bench.pass(Span::minutes(10));
-            bench.wake();
-            assert_eq!(bench.effects.len(), 1, "{refusal:?}: it is looked at again");
+            let mut harness = looked_at(closing);
+            let before = harness.session().state.name();
+            harness.see(refusal.clone());
+            assert_eq!(harness.session().state.name(), before, "{refusal:?}: the address is out");
+            assert!(harness.flags.is_empty() && harness.session().attempts == 1);
+            harness.pass(Span::minutes(10));
+            harness.wake();
+            assert_eq!(harness.effects.len(), 1, "{refusal:?}: it is looked at again");
         }
     }
 }
 
-fn until_it_is_looked_at(bench: &mut Bench) {
-    if bench.effects.is_empty() {
-        bench.now = bench.now.max(due_at(bench.session()).expect("it is looked at again"));
-        bench.wake();
+fn until_it_is_looked_at(harness: &mut DriverHarness) {
+    if harness.effects.is_empty() {
+        harness.now = harness.now.max(due_at(harness.session()).expect("it is looked at again"));
+        harness.wake();
     }
-    assert_eq!(bench.effects.len(), 1, "{:?}", bench.effects);
+    assert_eq!(harness.effects.len(), 1, "{:?}", harness.effects);
 }
 
 /// Looks for so long, every look with this end, each of them nine minutes under way.
-fn looks_for(bench: &mut Bench, span: Span, seen: &Seen) {
-    until_it_is_looked_at(bench);
-    let end = bench.now + span;
+fn looks_for(harness: &mut DriverHarness, span: Span, seen: &Observation) {
+    until_it_is_looked_at(harness);
+    let end = harness.now + span;
     loop {
-        bench.see(seen.clone());
-        if bench.now >= end || unreadable(bench) {
+        harness.see(seen.clone());
+        if harness.now >= end || unreadable(harness) {
             return;
         }
-        until_it_is_looked_at(bench);
-        bench.pass(Span::minutes(9));
+        until_it_is_looked_at(harness);
+        harness.pass(Span::minutes(9));
     }
 }
 
-fn unreadable(bench: &Bench) -> bool {
-    matches!(bench.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. })
+fn unreadable(harness: &DriverHarness) -> bool {
+    matches!(harness.session().state, State::Frozen { reason: FreezeReason::Unreadable, .. })
 }
 
 /// A charge that is only read by now.
-fn reading() -> Bench {
-    let (mut bench, _) = Bench::charging();
-    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
-    bench
+fn reading() -> DriverHarness {
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(Observation::Inconclusive(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }));
+    harness
 }
 
 /// A charge whose payment is being canceled.
-fn canceling() -> Bench {
-    let (mut bench, _) = Bench::charging();
-    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)));
-    bench
+fn canceling() -> DriverHarness {
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::RequiresAction)));
+    harness
 }
 
-const READ: [Named<fn() -> Bench>; 4] = [
+const READ: [Named<fn() -> DriverHarness>; 4] = [
     ("reading", reading),
     ("canceling", canceling),
     ("awaiting the shopper", || looked_at(false)),
@@ -243,23 +253,23 @@ const READ: [Named<fn() -> Bench>; 4] = [
 ];
 
 /// A reading that comes to its end and decides nothing.
-fn undecided(bench: &Bench) -> Seen {
-    if matches!(bench.session().state, State::Charging(_)) {
-        Seen::Intent(bench.intent(IntentStatus::Processing))
+fn undecided(harness: &DriverHarness) -> Observation {
+    if matches!(harness.session().state, State::Charging(_)) {
+        Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Processing))
     } else {
-        Seen::Page(page(bench, PageStatus::Open))
+        Observation::StripeCheckout(page(harness, StripeCheckoutStatus::Open))
     }
 }
 
 #[test]
 fn what_cannot_be_read_for_a_day_is_an_operators_and_not_before() {
     for (name, make) in READ {
-        for seen in [Seen::Unread, Seen::KeyRefused, Seen::OtherAccount] {
-            let mut bench = make();
-            looks_for(&mut bench, Span::minutes(23 * 60 + 40), &seen);
-            assert!(!unreadable(&bench), "{name}: {seen:?}");
-            looks_for(&mut bench, Span::minutes(20), &seen);
-            assert!(unreadable(&bench), "{name}: {seen:?}: {}", bench.session().state.name());
+        for seen in [Observation::ReadFailed, Observation::KeyRefused, Observation::OtherAccount] {
+            let mut harness = make();
+            looks_for(&mut harness, Span::minutes(23 * 60 + 40), &seen);
+            assert!(!unreadable(&harness), "{name}: {seen:?}");
+            looks_for(&mut harness, Span::minutes(20), &seen);
+            assert!(unreadable(&harness), "{name}: {seen:?}: {}", harness.session().state.name());
         }
     }
 }
@@ -267,27 +277,27 @@ fn what_cannot_be_read_for_a_day_is_an_operators_and_not_before() {
 #[test]
 fn readings_that_fail_are_counted_anew_after_one_that_came_to_its_end() {
     for (name, make) in READ {
-        let mut bench = make();
-        looks_for(&mut bench, Span::hours(23), &Seen::Unread);
-        until_it_is_looked_at(&mut bench);
-        let good = undecided(&bench);
-        bench.see(good);
-        looks_for(&mut bench, Span::hours(23), &Seen::Unread);
-        assert!(!unreadable(&bench), "{name}: {}", bench.session().state.name());
+        let mut harness = make();
+        looks_for(&mut harness, Span::hours(23), &Observation::ReadFailed);
+        until_it_is_looked_at(&mut harness);
+        let good = undecided(&harness);
+        harness.see(good);
+        looks_for(&mut harness, Span::hours(23), &Observation::ReadFailed);
+        assert!(!unreadable(&harness), "{name}: {}", harness.session().state.name());
         // One that was not made for want of room is neither good nor bad.
-        until_it_is_looked_at(&mut bench);
-        bench.see(Seen::PutOff { after: Span::seconds(1) });
-        looks_for(&mut bench, Span::minutes(30), &Seen::Unread);
-        assert!(!unreadable(&bench), "{name}: {}", bench.session().state.name());
-        looks_for(&mut bench, Span::minutes(40), &Seen::Unread);
-        assert!(unreadable(&bench), "{name}: {}", bench.session().state.name());
+        until_it_is_looked_at(&mut harness);
+        harness.see(Observation::PutOff { after: Span::seconds(1) });
+        looks_for(&mut harness, Span::minutes(30), &Observation::ReadFailed);
+        assert!(!unreadable(&harness), "{name}: {}", harness.session().state.name());
+        looks_for(&mut harness, Span::minutes(40), &Observation::ReadFailed);
+        assert!(unreadable(&harness), "{name}: {}", harness.session().state.name());
     }
     // One that finds nothing is good, too.
-    let mut bench = reading();
-    looks_for(&mut bench, Span::hours(23), &Seen::Unread);
-    until_it_is_looked_at(&mut bench);
-    bench.see_nothing();
-    assert!(matches!(bench.session().state, State::Charging(_)));
-    looks_for(&mut bench, Span::hours(23), &Seen::Unread);
-    assert!(!unreadable(&bench));
+    let mut harness = reading();
+    looks_for(&mut harness, Span::hours(23), &Observation::ReadFailed);
+    until_it_is_looked_at(&mut harness);
+    harness.see_nothing();
+    assert!(matches!(harness.session().state, State::Charging(_)));
+    looks_for(&mut harness, Span::hours(23), &Observation::ReadFailed);
+    assert!(!unreadable(&harness));
 }

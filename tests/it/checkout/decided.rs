@@ -1,6 +1,8 @@
 //! What an operator decides about a frozen session, and what its timeline tells.
 
-use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentSeen, IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{
+    FlagReason, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+};
 use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
@@ -12,90 +14,92 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 
 use merchant_gateway::protocol::apps::messages::of_session;
 
-use crate::support::bench::{Bench, NextCommit};
+use crate::support::driver_harness::{DriverHarness, NextCommit};
 use crate::support::shop;
 
 use super::{Named, charged_by, declined, fails_until_frozen, frozen, nothing_known, succeeded};
 
 #[test]
 fn an_operator_completes_a_frozen_session_with_a_payment_that_is_read_first() {
-    let mut bench = frozen();
-    let deciding = bench.ask(charged_by("pi_1"));
-    assert!(bench.waits(deciding), "nothing is believed before it is read");
-    bench.verify(succeeded(&bench));
-    let order = bench.answer(deciding).unwrap();
+    let mut harness = frozen();
+    let deciding = harness.ask(charged_by("pi_1"));
+    assert!(harness.waits(deciding), "nothing is believed before it is read");
+    harness.verify(succeeded(&harness));
+    let order = harness.answer(deciding).unwrap();
     assert!(matches!(order.session.state, State::Completed { .. }));
-    let again = bench.ask(charged_by("pi_1"));
-    assert!(matches!(bench.answer(again).unwrap().session.state, State::Completed { .. }));
-    let shopper = bench.pay("spt_first0001");
-    assert!(bench.answer(shopper).unwrap().order.is_some());
+    let again = harness.ask(charged_by("pi_1"));
+    assert!(matches!(harness.answer(again).unwrap().session.state, State::Completed { .. }));
+    let shopper = harness.pay("spt_first0001");
+    assert!(harness.answer(shopper).unwrap().order.is_some());
 }
 
 #[test]
 fn a_payment_of_another_amount_that_an_operator_takes_is_flagged() {
-    let mut bench = frozen();
-    let deciding = bench.ask(charged_by("pi_1"));
-    let mut intent = bench.intent(IntentStatus::Succeeded);
+    let mut harness = frozen();
+    let deciding = harness.ask(charged_by("pi_1"));
+    let mut intent = harness.intent(PaymentIntentStatus::Succeeded);
     intent.amount = Money::new(1, shop::usd());
-    bench.verify(Seen::Intent(intent));
-    assert!(matches!(bench.answer(deciding).unwrap().session.state, State::Completed { .. }));
-    assert_eq!(bench.flags[0].reason, FlagReason::PaymentDisagrees);
+    harness.verify(Observation::PaymentIntent(intent));
+    assert!(matches!(harness.answer(deciding).unwrap().session.state, State::Completed { .. }));
+    assert_eq!(harness.flags[0].reason, FlagReason::PaymentDisagrees);
 }
 
 #[test]
 fn a_payment_that_does_not_bear_it_out_decides_nothing() {
-    let spoil: [Named<fn(&mut IntentSeen)>; 4] = [
-        ("not succeeded", |intent| intent.status = IntentStatus::Processing),
+    let spoil: [Named<fn(&mut PaymentIntentSnapshot)>; 4] = [
+        ("not succeeded", |intent| intent.status = PaymentIntentStatus::Processing),
         ("another's", |intent| intent.session = None),
         ("another one", |intent| intent.id = "pi_2".parse().unwrap()),
         ("live", |intent| intent.livemode = true),
     ];
-    let mut bench = frozen();
+    let mut harness = frozen();
     for (name, spoil) in spoil {
-        let deciding = bench.ask(charged_by("pi_1"));
-        let mut intent = bench.intent(IntentStatus::Succeeded);
+        let deciding = harness.ask(charged_by("pi_1"));
+        let mut intent = harness.intent(PaymentIntentStatus::Succeeded);
         spoil(&mut intent);
-        bench.verify(Seen::Intent(intent));
-        assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))), "{name}");
+        harness.verify(Observation::PaymentIntent(intent));
+        assert!(matches!(harness.answer(deciding), Err(Rejection::Unverified(_))), "{name}");
     }
-    let deciding = bench.ask(charged_by("pi_1"));
-    bench.verify(Seen::Unread);
-    assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))));
-    assert!(matches!(bench.session().state, State::Frozen { .. }));
+    let deciding = harness.ask(charged_by("pi_1"));
+    harness.verify(Observation::ReadFailed);
+    assert!(matches!(harness.answer(deciding), Err(Rejection::Unverified(_))));
+    assert!(matches!(harness.session().state, State::Frozen { .. }));
 }
 
 #[test]
 fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
-    for status in [IntentStatus::Succeeded, IntentStatus::Processing, IntentStatus::RequiresAction] {
-        let mut bench = frozen();
-        let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
-        bench.verify(Seen::Intent(bench.intent(status)));
-        let refused = bench.answer(deciding).unwrap_err();
+    for status in
+        [PaymentIntentStatus::Succeeded, PaymentIntentStatus::Processing, PaymentIntentStatus::RequiresAction]
+    {
+        let mut harness = frozen();
+        let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+        harness.verify(Observation::PaymentIntent(harness.intent(status)));
+        let refused = harness.answer(deciding).unwrap_err();
         assert!(refused.to_string().contains("pi_1"), "{refused}");
     }
-    let mut bench = frozen();
-    let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
-    bench.verify(Seen::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
-    let ended = bench.answer(deciding).unwrap().session;
+    let mut harness = frozen();
+    let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    harness.verify(Observation::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
+    let ended = harness.answer(deciding).unwrap().session;
     assert_eq!(ended.state, State::Canceled { reason: CancelReason::Operator });
-    assert_eq!((ended.unconfirmed, bench.effects.len()), (None, 0), "it was read to the end");
-    let again = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
-    assert!(bench.answer(again).is_ok(), "the same decision twice is one");
-    let other = bench.ask(charged_by("pi_1"));
-    assert_eq!(bench.answer(other).unwrap_err(), Rejection::NotFrozen("canceled"));
+    assert_eq!((ended.unconfirmed, harness.effects.len()), (None, 0), "it was read to the end");
+    let again = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    assert!(harness.answer(again).is_ok(), "the same decision twice is one");
+    let other = harness.ask(charged_by("pi_1"));
+    assert_eq!(harness.answer(other).unwrap_err(), Rejection::NotFrozen("canceled"));
 
     // A success that appears afterwards changes nothing and is flagged.
-    let late = Box::new(succeeded(&bench));
-    let attempt = bench.attempts[0].number;
-    bench.feed(merchant_gateway::domain::checkout::driver::Input::Saw {
+    let late = Box::new(succeeded(&harness));
+    let attempt = harness.attempts[0].number;
+    harness.feed(merchant_gateway::domain::checkout::driver::Input::AttemptObserved {
         attempt,
         seen: late,
         answer: StripeAnswer::default(),
     });
-    assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
-    let mut bench = Bench::ready();
-    let deciding = bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
-    assert_eq!(bench.answer(deciding).unwrap_err(), Rejection::NotFrozen("ready"));
+    assert_eq!(harness.flags[0].reason, FlagReason::PaidAfterEnd);
+    let mut harness = DriverHarness::ready();
+    let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    assert_eq!(harness.answer(deciding).unwrap_err(), Rejection::NotFrozen("ready"));
 }
 
 fn not_charged(override_unread: bool) -> Command {
@@ -104,38 +108,38 @@ fn not_charged(override_unread: bool) -> Command {
 
 #[test]
 fn an_operators_word_does_not_replace_a_reading() {
-    for seen in [Seen::Unread, Seen::KeyRefused, nothing_known()] {
-        let mut bench = frozen();
-        let deciding = bench.ask(not_charged(false));
-        bench.verify(seen.clone());
-        let refused = bench.answer(deciding).unwrap_err().to_string();
+    for seen in [Observation::ReadFailed, Observation::KeyRefused, nothing_known()] {
+        let mut harness = frozen();
+        let deciding = harness.ask(not_charged(false));
+        harness.verify(seen.clone());
+        let refused = harness.answer(deciding).unwrap_err().to_string();
         assert!(refused.contains("could not be read") && refused.contains("override_unread"), "{refused}");
-        assert!(matches!(bench.session().state, State::Frozen { .. }), "{seen:?}");
+        assert!(matches!(harness.session().state, State::Frozen { .. }), "{seen:?}");
     }
 }
 
 #[test]
 fn a_decision_without_a_reading_is_followed_by_one_and_a_success_seen_then_is_flagged() {
-    let mut bench = frozen();
-    let deciding = bench.ask(not_charged(true));
-    bench.verify(Seen::Unread);
-    let ended = bench.answer(deciding).unwrap().session;
+    let mut harness = frozen();
+    let deciding = harness.ask(not_charged(true));
+    harness.verify(Observation::ReadFailed);
+    let ended = harness.answer(deciding).unwrap().session;
     assert_eq!(ended.state, State::Canceled { reason: CancelReason::Operator });
     for _ in 0..12 {
-        let due = due_at(bench.session()).expect("it stays due until it was read");
-        bench.now = bench.now.max(due);
-        bench.crash();
-        assert!(matches!(bench.effects[..], [Effect::Read { intent: None, .. }]), "{:?}", bench.effects);
-        bench.see(Seen::Unread);
+        let due = due_at(harness.session()).expect("it stays due until it was read");
+        harness.now = harness.now.max(due);
+        harness.crash();
+        assert!(matches!(harness.effects[..], [Effect::Read { intent: None, .. }]), "{:?}", harness.effects);
+        harness.see(Observation::ReadFailed);
     }
-    bench.now = due_at(bench.session()).unwrap();
-    bench.wake();
-    bench.see(succeeded(&bench));
-    assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
-    assert_eq!(due_at(bench.session()), None, "and then it is known");
-    for asked in [bench.ask(Command::Read), bench.pay("spt_first0001")] {
-        let answer = bench.answer(asked).unwrap();
-        let said = of_session(&answer.session, answer.notice.as_ref(), bench.now);
+    harness.now = due_at(harness.session()).unwrap();
+    harness.wake();
+    harness.see(succeeded(&harness));
+    assert_eq!(harness.flags[0].reason, FlagReason::PaidAfterEnd);
+    assert_eq!(due_at(harness.session()), None, "and then it is known");
+    for asked in [harness.ask(Command::Read), harness.pay("spt_first0001")] {
+        let answer = harness.answer(asked).unwrap();
+        let said = of_session(&answer.session, answer.notice.as_ref(), harness.now);
         assert!(!said.is_empty() && said[0].content.contains("Do not pay again"), "{said:?}");
         assert!(said.iter().all(|said| !said.content.contains("othing was charged")), "{said:?}");
         assert_eq!(answer.session.notice, None, "whoever reads the session itself is not told so either");
@@ -144,79 +148,83 @@ fn a_decision_without_a_reading_is_followed_by_one_and_a_success_seen_then_is_fl
 
 #[test]
 fn what_an_unread_decision_left_payable_is_canceled_at_stripe() {
-    let mut bench = frozen();
-    bench.ask(not_charged(true));
-    bench.verify(Seen::Unread);
-    bench.now = due_at(bench.session()).unwrap();
-    bench.wake();
-    bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresPaymentMethod)));
-    bench.now = due_at(bench.session()).unwrap();
-    bench.wake();
-    let [Effect::Cancel { cause, tries, .. }] = &bench.effects[..] else { panic!("{:?}", bench.effects) };
+    let mut harness = frozen();
+    harness.ask(not_charged(true));
+    harness.verify(Observation::ReadFailed);
+    harness.now = due_at(harness.session()).unwrap();
+    harness.wake();
+    harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::RequiresPaymentMethod)));
+    harness.now = due_at(harness.session()).unwrap();
+    harness.wake();
+    let [Effect::Cancel { cause, tries, .. }] = &harness.effects[..] else { panic!("{:?}", harness.effects) };
     assert_ne!(
         cause.distinction(*tries),
         CancelCause::Ending.distinction(*tries),
         "it repeats no other cancel"
     );
-    bench.see(Seen::Intent(bench.intent(IntentStatus::Canceled)));
-    assert_eq!((due_at(bench.session()), bench.flags.len()), (None, 0));
+    harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Canceled)));
+    assert_eq!((due_at(harness.session()), harness.flags.len()), (None, 0));
 }
 
 #[test]
 fn a_reading_just_after_the_last_send_ends_a_session_and_is_made_again() {
-    let (mut bench, _) = Bench::charging();
-    bench.see(Seen::IdempotencyConflict);
-    let deciding = bench.ask(not_charged(false));
-    bench.verify(Seen::Absent { asked: bench.now });
-    assert!(matches!(bench.answer(deciding).unwrap().session.state, State::Canceled { .. }));
-    let ended = bench.now;
-    while bench.session().unconfirmed.is_some() {
-        bench.now = due_at(bench.session()).unwrap();
-        bench.wake();
-        bench.see_nothing();
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(Observation::IdempotencyConflict);
+    let deciding = harness.ask(not_charged(false));
+    harness.verify(Observation::Absent { asked: harness.now });
+    assert!(matches!(harness.answer(deciding).unwrap().session.state, State::Canceled { .. }));
+    let ended = harness.now;
+    while harness.session().unconfirmed.is_some() {
+        harness.now = due_at(harness.session()).unwrap();
+        harness.wake();
+        harness.see_nothing();
     }
-    assert!(bench.now >= ended + Span::minutes(2) && bench.now < ended + Span::minutes(5), "{}", bench.now);
+    assert!(
+        harness.now >= ended + Span::minutes(2) && harness.now < ended + Span::minutes(5),
+        "{}",
+        harness.now
+    );
 }
 
 #[test]
 fn an_attempt_that_silence_bears_an_operator_out_about_is_looked_for_once_more_a_day_later() {
     for at_once in [true, false] {
-        let (mut bench, _) = Bench::charging();
-        bench.see(Seen::IdempotencyConflict);
+        let (mut harness, _) = DriverHarness::charging();
+        harness.see(Observation::IdempotencyConflict);
         if !at_once {
-            bench.pass(Span::minutes(30));
+            harness.pass(Span::minutes(30));
         }
-        let deciding = bench.ask(not_charged(false));
-        bench.verify(Seen::Absent { asked: bench.now });
-        assert!(matches!(bench.answer(deciding).unwrap().session.state, State::Canceled { .. }));
-        let ended = bench.now;
-        while bench.now < ended + Span::hours(24) {
-            bench.now = due_at(bench.session()).expect("its request may still arrive");
-            bench.wake();
-            if bench.now < ended + Span::hours(1) {
-                bench.see_nothing();
+        let deciding = harness.ask(not_charged(false));
+        harness.verify(Observation::Absent { asked: harness.now });
+        assert!(matches!(harness.answer(deciding).unwrap().session.state, State::Canceled { .. }));
+        let ended = harness.now;
+        while harness.now < ended + Span::hours(24) {
+            harness.now = due_at(harness.session()).expect("its request may still arrive");
+            harness.wake();
+            if harness.now < ended + Span::hours(1) {
+                harness.see_nothing();
             }
         }
-        bench.see(succeeded(&bench));
-        assert_eq!(bench.flags[0].reason, FlagReason::PaidAfterEnd);
-        assert_eq!(due_at(bench.session()), None);
+        harness.see(succeeded(&harness));
+        assert_eq!(harness.flags[0].reason, FlagReason::PaidAfterEnd);
+        assert_eq!(due_at(harness.session()), None);
     }
 }
 
 #[test]
 fn a_timeline_tells_each_state_attempt_answer_and_decision_in_order() {
-    let (mut bench, _) = Bench::charging();
-    bench.see(nothing_known());
-    bench.wait_and_wake();
-    bench.see(declined());
-    bench.pay("spt_second002");
-    bench.tell_token(Ok(bench.good_facts()));
-    bench.see(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
-    fails_until_frozen(&mut bench, &Seen::Unread);
-    bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
-    bench.verify(Seen::Absent { asked: bench.now });
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(nothing_known());
+    harness.wait_and_wake();
+    harness.see(declined());
+    harness.pay("spt_second002");
+    harness.tell_token(Ok(harness.good_facts()));
+    harness.see(Observation::Inconclusive(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }));
+    fails_until_frozen(&mut harness, &Observation::ReadFailed);
+    harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    harness.verify(Observation::Absent { asked: harness.now });
     let told: Vec<String> =
-        bench.timeline.iter().map(|entry| serde_json::to_string(&entry.what).unwrap()).collect();
+        harness.timeline.iter().map(|entry| serde_json::to_string(&entry.event).unwrap()).collect();
     let tries = told.iter().filter(|entry| entry.contains("not read")).count();
     assert!((5..25).contains(&tries), "a day of failed readings is told in a few lines: {tries}");
     let others: Vec<&String> = told.iter().filter(|entry| !entry.contains("not read")).collect();
@@ -225,12 +233,12 @@ fn a_timeline_tells_each_state_attempt_answer_and_decision_in_order() {
 
 #[test]
 fn a_decision_that_loses_its_commit_to_another_change_reads_the_payment_once_more() {
-    let mut bench = frozen();
-    let deciding = bench.ask(not_charged(false));
-    bench.next_commit = NextCommit::Conflicts;
-    bench.verify(Seen::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
-    assert!(bench.waits(deciding) && bench.verifications.len() == 1, "what was seen is old");
-    bench.verify(succeeded(&bench));
-    assert!(matches!(bench.answer(deciding), Err(Rejection::Unverified(_))));
-    assert!(matches!(bench.session().state, State::Frozen { .. }));
+    let mut harness = frozen();
+    let deciding = harness.ask(not_charged(false));
+    harness.next_commit = NextCommit::Conflicts;
+    harness.verify(Observation::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
+    assert!(harness.waits(deciding) && harness.verifications.len() == 1, "what was seen is old");
+    harness.verify(succeeded(&harness));
+    assert!(matches!(harness.answer(deciding), Err(Rejection::Unverified(_))));
+    assert!(matches!(harness.session().state, State::Frozen { .. }));
 }

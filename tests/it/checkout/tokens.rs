@@ -1,6 +1,6 @@
 //! Which tokens are taken, and when what was kept of one is gone.
 
-use merchant_gateway::domain::checkout::attempt::{IntentStatus, Seen, Unknown};
+use merchant_gateway::domain::checkout::attempt::{Inconclusive, Observation, PaymentIntentStatus};
 use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::session::{NoticeCode, Phase, State};
@@ -10,7 +10,7 @@ use merchant_gateway::domain::merchant::{RiskPolicy, TokenPolicy};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
-use crate::support::bench::Bench;
+use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
 
 use super::{Named, declined, nothing_known, succeeded};
@@ -71,162 +71,166 @@ fn a_token_that_is_advised_against_pays_only_where_advice_is_not_asked_for() {
         }
     }
     // The policy of a shop that says nothing about it.
-    let mut bench = Bench::ready();
-    let paying = bench.pay("spt_first0001");
-    bench.tell_token(Ok(TokenFacts { block_recommended: true, ..bench.good_facts() }));
-    assert_eq!(bench.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
-    assert!(bench.effects.is_empty() && bench.attempts.is_empty());
+    let mut harness = DriverHarness::ready();
+    let paying = harness.pay("spt_first0001");
+    harness.tell_token(Ok(TokenFacts { block_recommended: true, ..harness.good_facts() }));
+    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert!(harness.effects.is_empty() && harness.attempts.is_empty());
 
-    let mut bench = Bench::new();
-    bench.view.checkout.tokens.risk = RiskPolicy::Off;
-    bench.ask(Command::Create(shop::two_mugs()));
-    bench.pay("spt_first0001");
-    bench.tell_token(Ok(TokenFacts { block_recommended: true, ..bench.good_facts() }));
-    assert_eq!(bench.attempts.len(), 1, "there the advice is not asked for");
+    let mut harness = DriverHarness::new();
+    harness.view.checkout.tokens.risk = RiskPolicy::Off;
+    harness.ask(Command::Create(shop::two_mugs()));
+    harness.pay("spt_first0001");
+    harness.tell_token(Ok(TokenFacts { block_recommended: true, ..harness.good_facts() }));
+    assert_eq!(harness.attempts.len(), 1, "there the advice is not asked for");
 }
 
-fn unknown(unknown: Unknown) -> Seen {
-    Seen::Unknown(unknown)
+fn unknown(unknown: Inconclusive) -> Observation {
+    Observation::Inconclusive(unknown)
 }
 
 /// How the sending of an attempt ends without its being decided.
-const ENDS: [Named<fn(&mut Bench)>; 8] = [
-    ("it cannot be repeated", |bench| {
-        bench.see(unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+const ENDS: [Named<fn(&mut DriverHarness)>; 8] = [
+    ("it cannot be repeated", |harness| {
+        harness.see(unknown(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }));
     }),
-    ("Stripe asks for no repeat", |bench| {
-        bench.see(unknown(Unknown { should_retry: Some(false), ..Unknown::default() }));
+    ("Stripe asks for no repeat", |harness| {
+        harness.see(unknown(Inconclusive { should_retry: Some(false), ..Inconclusive::default() }));
     }),
-    ("a server error is stored", |bench| {
-        bench.see(unknown(Unknown { replayed_error: true, ..Unknown::default() }));
+    ("a server error is stored", |harness| {
+        harness.see(unknown(Inconclusive { replayed_error: true, ..Inconclusive::default() }));
     }),
-    ("the last moment to send has come", |bench| {
-        bench.see(nothing_known());
-        bench.now = bench.charging_state().repeat_until;
-        bench.wake();
+    ("the last moment to send has come", |harness| {
+        harness.see(nothing_known());
+        harness.now = harness.charging_state().repeat_until;
+        harness.wake();
     }),
-    ("the payment is under way", |bench| bench.see(Seen::Intent(bench.intent(IntentStatus::Processing)))),
-    ("the token may be used up", |bench| {
-        bench.see(Seen::TokenRefused { maybe_consumed: true, detail: String::new() });
+    ("the payment is under way", |harness| {
+        harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Processing)));
     }),
-    ("the bank wants a confirmation", |bench| {
-        bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresAction)));
+    ("the token may be used up", |harness| {
+        harness.see(Observation::TokenRefused { maybe_consumed: true, detail: String::new() });
     }),
-    ("the payment waits to be captured", |bench| {
-        bench.see(Seen::Intent(bench.intent(IntentStatus::RequiresCapture)));
+    ("the bank wants a confirmation", |harness| {
+        harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::RequiresAction)));
+    }),
+    ("the payment waits to be captured", |harness| {
+        harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::RequiresCapture)));
     }),
 ];
 
 #[test]
 fn the_sealed_token_is_gone_as_soon_as_its_attempt_is_only_read_or_canceled() {
     for (name, end) in ENDS {
-        let (mut bench, _) = Bench::charging();
-        assert!(bench.erased.is_empty());
-        end(&mut bench);
-        assert_ne!(bench.charging_state().phase, Phase::Sending, "{name}");
-        assert!(bench.erased.contains(&1), "{name}");
+        let (mut harness, _) = DriverHarness::charging();
+        assert!(harness.erased.is_empty());
+        end(&mut harness);
+        assert_ne!(harness.charging_state().phase, Phase::Sending, "{name}");
+        assert!(harness.erased.contains(&1), "{name}");
     }
-    let (mut bench, _) = Bench::charging();
-    bench.see(Seen::IdempotencyConflict);
-    assert!(matches!(bench.session().state, State::Frozen { .. }) && bench.erased.contains(&1));
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(Observation::IdempotencyConflict);
+    assert!(matches!(harness.session().state, State::Frozen { .. }) && harness.erased.contains(&1));
 }
 
 #[test]
 fn the_sealed_token_is_kept_as_long_as_its_request_may_be_sent_again() {
     for seen in [
         nothing_known(),
-        Seen::KeyRefused,
-        Seen::OtherAccount,
-        unknown(Unknown { not_sent: true, ..Unknown::default() }),
-        unknown(Unknown { limited: true, ..Unknown::default() }),
+        Observation::KeyRefused,
+        Observation::OtherAccount,
+        unknown(Inconclusive { not_sent: true, ..Inconclusive::default() }),
+        unknown(Inconclusive { limited: true, ..Inconclusive::default() }),
     ] {
-        let (mut bench, _) = Bench::charging();
-        bench.see(seen.clone());
-        assert!(bench.erased.is_empty(), "{seen:?}");
-        bench.wait_and_wake();
-        assert!(matches!(bench.effects[..], [Effect::Charge(_)]), "{seen:?}");
+        let (mut harness, _) = DriverHarness::charging();
+        harness.see(seen.clone());
+        assert!(harness.erased.is_empty(), "{seen:?}");
+        harness.wait_and_wake();
+        assert!(matches!(harness.effects[..], [Effect::Charge(_)]), "{seen:?}");
     }
 }
 
 #[test]
 fn a_request_is_sent_no_more_once_its_attempt_is_only_read_or_canceled() {
     for (name, end) in ENDS {
-        let (mut bench, _) = Bench::charging();
-        end(&mut bench);
+        let (mut harness, _) = DriverHarness::charging();
+        end(&mut harness);
         for _ in 0..20 {
-            bench.effects.clear();
-            bench.pass(Span::minutes(2));
-            bench.crash();
-            let sent = bench.effects.iter().any(|effect| matches!(effect, Effect::Charge(_)));
-            assert!(!sent && bench.effects.len() == 1, "{name}: {:?}", bench.effects);
+            harness.effects.clear();
+            harness.pass(Span::minutes(2));
+            harness.crash();
+            let sent = harness.effects.iter().any(|effect| matches!(effect, Effect::Charge(_)));
+            assert!(!sent && harness.effects.len() == 1, "{name}: {:?}", harness.effects);
         }
     }
 }
 
 #[test]
 fn a_token_that_may_be_used_up_is_never_called_dead_before_a_reading_also_of_a_repeat() {
-    let refused = |maybe_consumed| Seen::TokenRefused { maybe_consumed, detail: String::new() };
+    let refused = |maybe_consumed| Observation::TokenRefused { maybe_consumed, detail: String::new() };
     for repeats in 0..3 {
-        let (mut bench, paying) = Bench::charging();
+        let (mut harness, paying) = DriverHarness::charging();
         for _ in 0..repeats {
-            bench.see(nothing_known());
-            bench.wait_and_wake();
+            harness.see(nothing_known());
+            harness.wait_and_wake();
         }
-        while matches!(bench.effects[..], [Effect::Charge(_)]) {
-            bench.see(refused(true));
-            assert!(bench.waits(paying), "{repeats} repeats");
-            if bench.effects.is_empty() {
-                bench.wait_and_wake();
+        while matches!(harness.effects[..], [Effect::Charge(_)]) {
+            harness.see(refused(true));
+            assert!(harness.waits(paying), "{repeats} repeats");
+            if harness.effects.is_empty() {
+                harness.wait_and_wake();
             }
         }
-        assert!(matches!(bench.effects[..], [Effect::Read { .. }]), "{repeats}: {:?}", bench.effects);
-        bench.see(succeeded(&bench));
-        assert!(bench.answer(paying).unwrap().order.is_some(), "{repeats} repeats");
+        assert!(matches!(harness.effects[..], [Effect::Read { .. }]), "{repeats}: {:?}", harness.effects);
+        harness.see(succeeded(&harness));
+        assert!(harness.answer(paying).unwrap().order.is_some(), "{repeats} repeats");
     }
 }
 
 #[test]
 fn an_answer_to_the_first_attempt_decides_nothing_of_the_second() {
-    let (mut bench, _) = Bench::charging();
-    let first = bench.attempts[0].number;
-    let success_of_the_first = succeeded(&bench);
-    bench.see(declined());
-    let second = bench.pay("spt_second002");
-    bench.tell_token(Ok(bench.good_facts()));
-    let before = bench.charging_state().clone();
+    let (mut harness, _) = DriverHarness::charging();
+    let first = harness.attempts[0].number;
+    let success_of_the_first = succeeded(&harness);
+    harness.see(declined());
+    let second = harness.pay("spt_second002");
+    harness.tell_token(Ok(harness.good_facts()));
+    let before = harness.charging_state().clone();
     for seen in [
         declined(),
         nothing_known(),
-        unknown(Unknown { cannot_repeat: true, ..Unknown::default() }),
-        Seen::IdempotencyConflict,
-        Seen::RequestRefused { detail: String::new() },
-        Seen::RefusedForGood { detail: String::new() },
-        Seen::TokenRefused { maybe_consumed: true, detail: String::new() },
-        Seen::KeyRefused,
-        Seen::Unread,
-        Seen::Absent { asked: bench.now },
+        unknown(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }),
+        Observation::IdempotencyConflict,
+        Observation::RequestRefused { detail: String::new() },
+        Observation::RefusedForGood { detail: String::new() },
+        Observation::TokenRefused { maybe_consumed: true, detail: String::new() },
+        Observation::KeyRefused,
+        Observation::ReadFailed,
+        Observation::Absent { asked: harness.now },
     ] {
-        bench.hears(first, seen.clone());
-        assert_eq!(*bench.charging_state(), before, "{seen:?}");
-        assert!(bench.waits(second), "{seen:?}");
+        harness.hears(first, seen.clone());
+        assert_eq!(*harness.charging_state(), before, "{seen:?}");
+        assert!(harness.waits(second), "{seen:?}");
     }
-    bench.hears(first, success_of_the_first);
-    assert_eq!(bench.charging_state().attempt, bench.attempts[1].number);
-    assert_eq!(bench.flags.len(), 1, "what the first one has paid is an operator's");
-    bench.see(succeeded(&bench));
-    assert_eq!(bench.answer(second).unwrap().order.unwrap().order.payment_intent.as_str(), "pi_2");
+    harness.hears(first, success_of_the_first);
+    assert_eq!(harness.charging_state().attempt, harness.attempts[1].number);
+    assert_eq!(harness.flags.len(), 1, "what the first one has paid is an operator's");
+    harness.see(succeeded(&harness));
+    assert_eq!(harness.answer(second).unwrap().order.unwrap().order.payment_intent.as_str(), "pi_2");
 }
 
 #[test]
 fn an_answer_to_the_first_attempt_decides_nothing_of_a_page() {
-    let (mut bench, _) = Bench::charging();
-    let first = bench.attempts[0].number;
-    bench.see(declined());
-    super::pages::open_page(&mut bench);
-    let before = bench.session().state.clone();
+    let (mut harness, _) = DriverHarness::charging();
+    let first = harness.attempts[0].number;
+    harness.see(declined());
+    super::pages::open_page(&mut harness);
+    let before = harness.session().state.clone();
     assert!(matches!(before, State::OpeningHosted(_)));
-    for seen in [declined(), Seen::IdempotencyConflict, Seen::RequestRefused { detail: String::new() }] {
-        bench.hears(first, seen.clone());
-        assert_eq!(bench.session().state, before, "{seen:?}");
+    for seen in
+        [declined(), Observation::IdempotencyConflict, Observation::RequestRefused { detail: String::new() }]
+    {
+        harness.hears(first, seen.clone());
+        assert_eq!(harness.session().state, before, "{seen:?}");
     }
 }

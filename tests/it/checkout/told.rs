@@ -3,59 +3,63 @@
 use std::collections::BTreeMap;
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer, RefundSeen, RefundWish};
-use merchant_gateway::domain::checkout::attempt::{FlagReason, IntentStatus, Means, Seen, Unknown};
+use merchant_gateway::domain::checkout::aftersales::{
+    OrderObservation, RefundAnswer, RefundRequest, RefundSnapshot,
+};
+use merchant_gateway::domain::checkout::attempt::{
+    FlagReason, Inconclusive, Observation, PaymentIntentStatus, PaymentSource,
+};
 use merchant_gateway::domain::checkout::command::{Command, Patch, Payment, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{Driver, GatherError, Input, Output, RequestId};
 use merchant_gateway::domain::checkout::due::{Priority, due_at, priority};
 use merchant_gateway::domain::checkout::effect::Effect;
 use merchant_gateway::domain::checkout::event::Event;
-use merchant_gateway::domain::checkout::hint::Hint;
-use merchant_gateway::domain::checkout::hosted::PageStatus;
+use merchant_gateway::domain::checkout::hosted::StripeCheckoutStatus;
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, State};
 use merchant_gateway::domain::checkout::step::{Context, Moment, Transition, step};
-use merchant_gateway::domain::checkout::timeline::{Entry, Happening, NotBegun};
+use merchant_gateway::domain::checkout::timeline::{NotBegun, TimelineEntry, TimelineEvent};
 use merchant_gateway::domain::ids::{AttemptNumber, ItemId, Revision};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{
     Dispute, DisputeStatus, Fulfillment, Order, OrderState, RefundState, RefundStatus,
 };
 use merchant_gateway::domain::pricing::PricingProblem;
-use merchant_gateway::domain::stripe_event::Concern;
+use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::tax::TaxRule;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
-use merchant_gateway::stripe::{PageLinks, PageOffer, encode_charge, encode_page};
+use merchant_gateway::stripe::{PageLinks, StripeCheckoutOffer, encode_charge, encode_page};
 
-use crate::support::bench::{Bench, NextCommit};
+use crate::support::driver_harness::{DriverHarness, NextCommit};
 use crate::support::shop;
 
 use super::pages::{awaiting, open_page, page};
-use super::refunds::{answered, asking, seen_refund};
+use super::refunds::{answered, asking, refund_snapshot};
 use super::{charged_by, declined, frozen, succeeded};
 
 /// One transition of the session as it stands, whoever wants it.
-fn stepped(bench: &Bench, event: Event) -> Result<Transition, Rejection> {
-    let moment = Moment { now: bench.now, jitter: 0.5, random: 77, webhooks_arrive: false };
-    step(bench.session(), event, &Context { view: &bench.view, moment })
+fn stepped(harness: &DriverHarness, event: Event) -> Result<Transition, Rejection> {
+    let moment = Moment { now: harness.now, jitter: 0.5, random: 77, webhooks_arrive: false };
+    step(harness.session(), event, &Context { view: &harness.view, moment })
 }
 
-fn paid() -> Bench {
-    let (mut bench, _) = Bench::charging();
-    bench.see(succeeded(&bench));
-    bench
+fn paid() -> DriverHarness {
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(succeeded(&harness));
+    harness
 }
 
-fn wants_back(bench: &mut Bench, reference: &str, amount: Option<i64>) -> RequestId {
+fn wants_back(harness: &mut DriverHarness, reference: &str, amount: Option<i64>) -> RequestId {
     let reference = reference.parse().unwrap();
-    bench.ask(Command::Refund(RefundWish { reference, amount, reason: None }))
+    harness.ask(Command::Refund(RefundRequest { reference, amount, reason: None }))
 }
 
 #[test]
 fn the_machine_itself_refuses_a_payment_of_what_was_not_shown() {
-    let mut bench = Bench::ready();
-    bench.update(Patch::default());
+    let mut harness = DriverHarness::ready();
+    harness.update(Patch::default());
     for revision in [None, Some(Revision(1)), Some(Revision(3))] {
         let expected = match revision {
             None => Rejection::RevisionMissing,
@@ -63,98 +67,101 @@ fn the_machine_itself_refuses_a_payment_of_what_was_not_shown() {
         };
         let token = "spt_first0001".parse().unwrap();
         let payment = Payment { revision, token, buyer: shop::two_mugs().buyer.unwrap_or_default() };
-        let paid = stepped(&bench, Event::Paid { payment, facts: bench.good_facts() });
+        let paid = stepped(&harness, Event::Paid { payment, facts: harness.good_facts() });
         assert_eq!(paid.unwrap_err(), expected, "{revision:?}");
-        let opened = stepped(&bench, Event::PageWanted { revision });
+        let opened = stepped(&harness, Event::StripeCheckoutRequested { revision });
         assert_eq!(opened.unwrap_err(), expected, "{revision:?}");
     }
 }
 
 #[test]
 fn a_page_that_is_asked_for_with_an_old_revision_changes_nothing_whatever_is_sold_out() {
-    let mut bench = Bench::ready();
-    bench.update(Patch::default());
-    bench.view.catalog = shop::catalog(false);
-    let before = bench.session().clone();
-    let asked = bench.ask(Command::OpenPage { revision: Some(Revision(1)) });
-    assert_eq!(bench.answer(asked).unwrap_err(), Rejection::StaleRevision { current: Revision(2) });
-    assert_eq!(*bench.session(), before);
+    let mut harness = DriverHarness::ready();
+    harness.update(Patch::default());
+    harness.view.catalog = shop::catalog(false);
+    let before = harness.session().clone();
+    let asked = harness.ask(Command::OpenStripeCheckout { revision: Some(Revision(1)) });
+    assert_eq!(harness.answer(asked).unwrap_err(), Rejection::StaleRevision { current: Revision(2) });
+    assert_eq!(*harness.session(), before);
 }
 
 #[test]
 fn a_page_pins_the_account_that_is_paid() {
-    let mut bench = Bench::ready();
-    assert_eq!(bench.session().account, None);
-    open_page(&mut bench);
-    assert_eq!(bench.session().account, bench.view.account);
+    let mut harness = DriverHarness::ready();
+    assert_eq!(harness.session().account, None);
+    open_page(&mut harness);
+    assert_eq!(harness.session().account, harness.view.account);
 }
 
 #[test]
 fn a_refund_may_be_sent_for_an_hour_from_when_it_was_asked_for() {
-    let bench = paid();
-    let wish = RefundWish { reference: "r".parse().unwrap(), amount: Some(100), reason: None };
-    let begun = stepped(&bench, Event::RefundWanted(wish)).unwrap();
+    let harness = paid();
+    let request = RefundRequest { reference: "r".parse().unwrap(), amount: Some(100), reason: None };
+    let begun = stepped(&harness, Event::RefundRequested(request)).unwrap();
     let intent = begun.refund.expect("it is written before it is sent");
-    assert_eq!((intent.started, intent.repeat_until), (bench.now, bench.now + Span::hours(1)));
-    let (number, asked) = begun.next.book.asking().expect("it is asked for");
-    assert_eq!((intent.request.number, intent.repeat_until), (number, asked.repeat_until));
+    assert_eq!((intent.started, intent.repeat_until), (harness.now, harness.now + Span::hours(1)));
+    let (number, asked) = begun.next.activity.asking().expect("it is asked for");
+    assert_eq!((intent.origin.number, intent.repeat_until), (number, asked.repeat_until));
 }
 
 #[test]
 fn a_refund_counts_by_the_amount_that_stripe_has_made_it_of() {
-    let (mut bench, _) = asking();
+    let (mut harness, _) = asking();
     let amount = Money::new(99, shop::usd());
-    let made = RefundSeen { amount, ..seen_refund("re_1", RefundStatus::Succeeded, bench.now) };
-    answered(&mut bench, RefundAnswer::Made(made));
-    assert_eq!(bench.session().book.refunds[0].amount, amount);
-    assert_eq!((bench.session().book.refunded(), bench.session().book.reserved()), (99, 99));
+    let made = RefundSnapshot { amount, ..refund_snapshot("re_1", RefundStatus::Succeeded, harness.now) };
+    answered(&mut harness, RefundAnswer::Made(made));
+    assert_eq!(harness.session().activity.refunds[0].amount, amount);
+    assert_eq!((harness.session().activity.refunded(), harness.session().activity.reserved()), (99, 99));
 }
 
 #[test]
 fn no_more_goes_back_than_an_operator_has_found_to_be_paid() {
-    let mut bench = frozen();
-    bench.ask(charged_by("pi_1"));
-    let mut intent = bench.intent(IntentStatus::Succeeded);
+    let mut harness = frozen();
+    harness.ask(charged_by("pi_1"));
+    let mut intent = harness.intent(PaymentIntentStatus::Succeeded);
     intent.amount = Money::new(1_000, shop::usd());
-    bench.verify(Seen::Intent(intent));
-    let too_much = wants_back(&mut bench, "more", Some(1_001));
+    harness.verify(Observation::PaymentIntent(intent));
+    let too_much = wants_back(&mut harness, "more", Some(1_001));
     let left = Money::new(1_000, shop::usd());
-    assert_eq!(bench.answer(too_much).unwrap_err(), Rejection::RefundTooLarge { left });
-    wants_back(&mut bench, "all", None);
-    assert_eq!(bench.session().book.refunds[0].amount, left);
+    assert_eq!(harness.answer(too_much).unwrap_err(), Rejection::RefundTooLarge { left });
+    wants_back(&mut harness, "all", None);
+    assert_eq!(harness.session().activity.refunds[0].amount, left);
 }
 
 #[test]
 fn a_refund_that_is_made_is_told_at_once_also_while_another_is_under_way() {
-    let (mut bench, _) = asking();
-    let made = seen_refund("re_1", RefundStatus::Succeeded, bench.now);
-    answered(&mut bench, RefundAnswer::Made(made));
-    let second = wants_back(&mut bench, "second", Some(200));
-    let repeated = wants_back(&mut bench, "r", Some(100));
-    assert!(bench.answer(repeated).unwrap().order.is_some());
-    assert!(bench.waits(second));
-    let repeated = wants_back(&mut bench, "second", Some(200));
-    assert!(bench.waits(repeated), "this one is not made yet");
+    let (mut harness, _) = asking();
+    let made = refund_snapshot("re_1", RefundStatus::Succeeded, harness.now);
+    answered(&mut harness, RefundAnswer::Made(made));
+    let second = wants_back(&mut harness, "second", Some(200));
+    let repeated = wants_back(&mut harness, "r", Some(100));
+    assert!(harness.answer(repeated).unwrap().order.is_some());
+    assert!(harness.waits(second));
+    let repeated = wants_back(&mut harness, "second", Some(200));
+    assert!(harness.waits(repeated), "this one is not made yet");
 }
 
 #[test]
 fn a_payment_of_another_amount_waits_for_an_operator_who_is_told_which_it_is() {
-    let (mut bench, _) = Bench::charging();
-    let mut intent = bench.intent(IntentStatus::Succeeded);
+    let (mut harness, _) = DriverHarness::charging();
+    let mut intent = harness.intent(PaymentIntentStatus::Succeeded);
     intent.amount = Money::new(1, shop::usd());
-    bench.see(Seen::Intent(intent.clone()));
-    let State::Frozen { charging, reason } = &bench.session().state else { panic!("it is frozen") };
+    harness.see(Observation::PaymentIntent(intent.clone()));
+    let State::Frozen { charging, reason } = &harness.session().state else { panic!("it is frozen") };
     assert_eq!((*reason, &charging.intent), (FreezeReason::PaymentDisagrees, &Some(intent.id.clone())));
-    assert_eq!(bench.flags.len(), 1);
-    assert_eq!((&bench.flags[0].intent, bench.flags[0].reason), (&intent.id, FlagReason::PaymentDisagrees));
+    assert_eq!(harness.flags.len(), 1);
+    assert_eq!(
+        (&harness.flags[0].intent, harness.flags[0].reason),
+        (&intent.id, FlagReason::PaymentDisagrees)
+    );
 }
 
 #[test]
 fn a_payment_that_stripe_answers_as_canceled_was_declined() {
-    for status in [IntentStatus::Canceled, IntentStatus::RequiresPaymentMethod] {
-        let (mut bench, paying) = Bench::charging();
-        bench.see(Seen::Intent(bench.intent(status)));
-        let answer = bench.answer(paying).unwrap();
+    for status in [PaymentIntentStatus::Canceled, PaymentIntentStatus::RequiresPaymentMethod] {
+        let (mut harness, paying) = DriverHarness::charging();
+        harness.see(Observation::PaymentIntent(harness.intent(status)));
+        let answer = harness.answer(paying).unwrap();
         assert_eq!(answer.notice.unwrap().code, NoticeCode::PaymentDeclined, "{status:?}");
         assert!(matches!(answer.session.state, State::Ready { .. }));
     }
@@ -162,97 +169,113 @@ fn a_payment_that_stripe_answers_as_canceled_was_declined() {
 
 #[test]
 fn a_decline_is_not_told_any_more_once_the_time_is_over() {
-    let (mut bench, _) = Bench::charging();
-    bench.see(declined());
-    assert!(bench.session().notice.is_some());
-    bench.now = bench.session().expires;
-    bench.wake();
-    assert_eq!((&bench.session().state, &bench.session().notice), (&State::Expired, &None));
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(declined());
+    assert!(harness.session().notice.is_some());
+    harness.now = harness.session().expires;
+    harness.wake();
+    assert_eq!((&harness.session().state, &harness.session().notice), (&State::Expired, &None));
 }
 
 #[test]
 fn a_decline_is_not_told_any_more_once_the_shopper_has_given_up() {
-    let (mut bench, _) = Bench::charging();
-    bench.see(declined());
-    let canceling = bench.ask(Command::Cancel);
-    let answer = bench.answer(canceling).unwrap();
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(declined());
+    let canceling = harness.ask(Command::Cancel);
+    let answer = harness.answer(canceling).unwrap();
     assert_eq!((answer.notice, answer.session.notice), (None, None));
 }
 
 #[test]
 fn a_payment_of_an_open_page_that_a_webhook_tells_of_is_no_further_payment() {
-    let mut bench = awaiting();
-    bench.ask(Command::Hear(Hint { concern: Concern::Payment, payment: Some("pi_1".parse().unwrap()) }));
-    assert_eq!(bench.session().unexplained.len(), 1);
-    bench.ask(Command::Hear(Hint { concern: Concern::Payment, payment: Some("pi_1".parse().unwrap()) }));
-    assert_eq!(bench.session().unexplained.len(), 1, "one payment is read once, however often it is told of");
-    let shown = bench.intent(IntentStatus::Succeeded);
+    let mut harness = awaiting();
+    harness.ask(Command::CheckStripe(StripeNotification {
+        affected: Affected::Payment,
+        payment: Some("pi_1".parse().unwrap()),
+    }));
+    assert_eq!(harness.session().unmatched_payments.len(), 1);
+    harness.ask(Command::CheckStripe(StripeNotification {
+        affected: Affected::Payment,
+        payment: Some("pi_1".parse().unwrap()),
+    }));
+    assert_eq!(
+        harness.session().unmatched_payments.len(),
+        1,
+        "one payment is read once, however often it is told of"
+    );
+    let shown = harness.intent(PaymentIntentStatus::Succeeded);
     assert_eq!(shown.attempt, Some(AttemptNumber(1)));
     let payment = shown.id.clone();
-    let transition = stepped(&bench, Event::SawPayment { payment, seen: Seen::Intent(shown.clone()) });
+    let transition = stepped(
+        &harness,
+        Event::PaymentObserved { payment, seen: Observation::PaymentIntent(shown.clone()) },
+    );
     let transition = transition.unwrap();
     assert!(transition.flags.is_empty(), "its page will show it");
-    assert!(transition.next.unexplained.is_empty());
-    let second = Seen::Intent(merchant_gateway::domain::checkout::attempt::IntentSeen {
-        attempt: Some(AttemptNumber(7)),
-        ..shown
-    });
-    let event = Event::SawPayment { payment: "pi_1".parse().unwrap(), seen: second };
-    let reasons: Vec<_> = stepped(&bench, event).unwrap().flags.iter().map(|flag| flag.reason).collect();
-    assert_eq!(reasons, [FlagReason::PaidByDeadAttempt], "that of another attempt is");
+    assert!(transition.next.unmatched_payments.is_empty());
+    let second =
+        Observation::PaymentIntent(merchant_gateway::domain::checkout::attempt::PaymentIntentSnapshot {
+            attempt: Some(AttemptNumber(7)),
+            ..shown
+        });
+    let event = Event::PaymentObserved { payment: "pi_1".parse().unwrap(), seen: second };
+    let reasons: Vec<_> = stepped(&harness, event).unwrap().flags.iter().map(|flag| flag.reason).collect();
+    assert_eq!(reasons, [FlagReason::PaidByFailedAttempt], "that of another attempt is");
 }
 
 #[test]
 fn only_who_repeats_a_payment_is_told_that_it_is_a_repeat() {
-    let mut bench = Bench::ready();
-    let edit = bench.update(Patch::default());
-    assert!(!bench.answer(edit).unwrap().repeats_payment);
-    let paying = bench.pay("spt_first0001");
-    bench.tell_token(Ok(bench.good_facts()));
-    bench.see(declined());
-    assert!(!bench.answer(paying).unwrap().repeats_payment);
-    let paying = bench.pay("spt_second002");
-    bench.tell_token(Ok(bench.good_facts()));
-    bench.see(succeeded(&bench));
-    assert!(!bench.answer(paying).unwrap().repeats_payment);
-    let repeat = bench.pay("spt_second002");
-    assert!(bench.answer(repeat).unwrap().repeats_payment);
+    let mut harness = DriverHarness::ready();
+    let edit = harness.update(Patch::default());
+    assert!(!harness.answer(edit).unwrap().repeats_payment);
+    let paying = harness.pay("spt_first0001");
+    harness.tell_token(Ok(harness.good_facts()));
+    harness.see(declined());
+    assert!(!harness.answer(paying).unwrap().repeats_payment);
+    let paying = harness.pay("spt_second002");
+    harness.tell_token(Ok(harness.good_facts()));
+    harness.see(succeeded(&harness));
+    assert!(!harness.answer(paying).unwrap().repeats_payment);
+    let repeat = harness.pay("spt_second002");
+    assert!(harness.answer(repeat).unwrap().repeats_payment);
 }
 
 #[test]
 fn a_payment_for_which_there_is_no_room_is_not_taken_for_a_repeat_of_another_one() {
-    let mut bench = Bench::ready();
-    bench.pay("spt_first0001");
-    let second = bench.pay("spt_second002");
-    bench.gathers.swap(0, 1);
-    bench.tell_token(Err(GatherError::TooMany));
-    assert_eq!(bench.answer(second).unwrap_err(), Rejection::TooManyPayments);
+    let mut harness = DriverHarness::ready();
+    harness.pay("spt_first0001");
+    let second = harness.pay("spt_second002");
+    harness.gathers.swap(0, 1);
+    harness.tell_token(Err(GatherError::TooMany));
+    assert_eq!(harness.answer(second).unwrap_err(), Rejection::TooManyPayments);
 
-    let mut bench = Bench::ready();
-    bench.pay("spt_first0001");
-    let repeat = bench.pay("spt_first0001");
-    bench.gathers.swap(0, 1);
-    bench.tell_token(Err(GatherError::TooMany));
-    assert_eq!(bench.answer(repeat).unwrap_err(), Rejection::Undecided, "the first one may be made");
+    let mut harness = DriverHarness::ready();
+    harness.pay("spt_first0001");
+    let repeat = harness.pay("spt_first0001");
+    harness.gathers.swap(0, 1);
+    harness.tell_token(Err(GatherError::TooMany));
+    assert_eq!(harness.answer(repeat).unwrap_err(), Rejection::Undecided, "the first one may be made");
 }
 
 #[test]
 fn a_payment_in_whose_way_a_page_comes_again_and_again_gives_way_to_it() {
-    let mut bench = awaiting();
-    let paying = bench.pay("spt_first0001");
+    let mut harness = awaiting();
+    let paying = harness.pay("spt_first0001");
     for opened_again in 0..3 {
-        bench.tell_token(Ok(bench.good_facts()));
-        assert!(matches!(bench.effects[..], [Effect::ClosePage { .. }]) && bench.waits(paying));
-        let closed = Seen::Page(page(&bench, PageStatus::Expired));
-        bench.see(closed);
-        assert_eq!(bench.gathers.len(), 1, "{opened_again}: its token is read anew");
-        open_page(&mut bench);
-        let open = Seen::Page(page(&bench, PageStatus::Open));
-        bench.see(open);
+        harness.tell_token(Ok(harness.good_facts()));
+        assert!(
+            matches!(harness.effects[..], [Effect::ExpireStripeCheckout { .. }]) && harness.waits(paying)
+        );
+        let closed = Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Expired));
+        harness.see(closed);
+        assert_eq!(harness.gathers.len(), 1, "{opened_again}: its token is read anew");
+        open_page(&mut harness);
+        let open = Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Open));
+        harness.see(open);
     }
-    bench.tell_token(Ok(bench.good_facts()));
-    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Busy);
-    assert!(matches!(bench.session().state, State::AwaitingHosted { .. }) && bench.effects.is_empty());
+    harness.tell_token(Ok(harness.good_facts()));
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Busy);
+    assert!(matches!(harness.session().state, State::AwaitingHosted { .. }) && harness.effects.is_empty());
 }
 
 #[test]
@@ -294,13 +317,13 @@ fn a_decision_names_the_payment_that_it_takes_if_it_takes_one() {
 
 #[test]
 fn what_keeps_payments_from_beginning_is_told_once_a_minute_and_counted() {
-    let now = Bench::new().now;
+    let now = DriverHarness::new().now;
     let note = |reason: &str, last, times| NotBegun { reason: reason.to_owned(), cause: None, last, times };
-    let mut entry = Entry::not_begun(note("suspended", now, 1));
+    let mut entry = TimelineEntry::not_begun(note("suspended", now, 1));
     assert_eq!(entry.count(&note("payments_off", now, 1)), None, "that is another entry");
     assert_eq!(entry.count(&note("suspended", now + Span::seconds(59), 1)), Some(false));
     assert_eq!(entry.count(&note("suspended", now + Span::minutes(1), 4)), Some(true));
-    let Happening::PaymentNotBegun(kept) = entry.what else { panic!("it is the same entry") };
+    let TimelineEvent::PaymentNotBegun(kept) = entry.event else { panic!("it is the same entry") };
     assert_eq!(kept, note("suspended", now + Span::minutes(1), 5));
 }
 
@@ -308,23 +331,23 @@ fn what_keeps_payments_from_beginning_is_told_once_a_minute_and_counted() {
 fn whoever_is_named_by_a_checkout_or_an_order_is_erased_whole() {
     let buyer = Buyer { email: Some("ada@example.com".to_owned()), ..Buyer::default() };
     for (buyer, address) in [(Some(buyer.clone()), None), (None, Some(shop::address("CA"))), (None, None)] {
-        let mut bench = Bench::new();
+        let mut harness = DriverHarness::new();
         let cart = Some(shop::cart("mug", 1));
-        bench.ask(Command::Create(Patch {
+        harness.ask(Command::Create(Patch {
             cart,
             buyer: buyer.clone(),
             address: address.clone(),
             ..Patch::default()
         }));
-        let mut session = bench.session().clone();
+        let mut session = harness.session().clone();
         assert_eq!(session.holds_personal_data(), buyer.is_some() || address.is_some());
         session.erase_personal_data();
         assert!(!session.holds_personal_data());
-        assert_eq!((session.wishes.buyer, session.wishes.address), (Buyer::default(), None));
+        assert_eq!((session.inputs.buyer, session.inputs.address), (Buyer::default(), None));
     }
-    let mut bench = paid();
-    let reading = bench.ask(Command::Read);
-    let order = bench.answer(reading).unwrap().order.unwrap().order;
+    let mut harness = paid();
+    let reading = harness.ask(Command::Read);
+    let order = harness.answer(reading).unwrap().order.unwrap().order;
     for buyer in [Buyer::default(), buyer] {
         let mut order = Order { buyer, ..order.clone() };
         assert!(order.holds_personal_data());
@@ -336,32 +359,32 @@ fn whoever_is_named_by_a_checkout_or_an_order_is_erased_whole() {
 
 #[test]
 fn an_open_dispute_is_where_an_order_stands_whatever_was_sent() {
-    let mut bench = paid();
+    let mut harness = paid();
     for (status, state) in [("needs_response", OrderState::Disputed), ("won", OrderState::Paid)] {
-        bench.ask(Command::Hear(Hint { concern: Concern::Order, payment: None }));
-        bench.pass(Span::millis(1));
+        harness.ask(Command::CheckStripe(StripeNotification { affected: Affected::Order, payment: None }));
+        harness.pass(Span::millis(1));
         let dispute = Dispute {
             id: "du_1".parse().unwrap(),
             amount: Money::new(100, shop::usd()),
             reason: "fraudulent".to_owned(),
             status: DisputeStatus::new(status.to_owned()),
-            created: bench.now,
+            created: harness.now,
         };
-        let (asked, disputes) = (bench.now, Some(vec![dispute]));
-        bench.see_order(OrderSeen::Read { refunds: vec![], disputes, asked, complete: true });
-        let session = bench.session();
-        assert_eq!(OrderState::of(&session.book, session.quote().unwrap()), state, "{status}");
+        let (asked, disputes) = (harness.now, Some(vec![dispute]));
+        harness.see_order(OrderObservation::Read { refunds: vec![], disputes, asked, complete: true });
+        let session = harness.session();
+        assert_eq!(OrderState::of(&session.activity, session.quote().unwrap()), state, "{status}");
     }
 }
 
 #[test]
 fn two_hundred_and_fifty_six_questions_wait_for_their_turn_and_one_more_is_turned_away() {
-    let bench = Bench::ready();
-    let mut driver = Driver::new(bench.id.clone());
-    let moment = Moment { now: bench.now, jitter: 0.5, random: 1, webhooks_arrive: false };
+    let harness = DriverHarness::ready();
+    let mut driver = Driver::new(harness.id.clone());
+    let moment = Moment { now: harness.now, jitter: 0.5, random: 1, webhooks_arrive: false };
     let mut asks = |number: u64| {
-        let input = Input::Asked { request: RequestId(number), command: Box::new(Command::Read) };
-        driver.on(input, moment, &bench.view)
+        let input = Input::Requested { request: RequestId(number), command: Box::new(Command::Read) };
+        driver.on(input, moment, &harness.view)
     };
     assert!(matches!(asks(0)[..], [Output::Load(None)]), "the first has its turn");
     for number in 1..=256 {
@@ -373,37 +396,37 @@ fn two_hundred_and_fifty_six_questions_wait_for_their_turn_and_one_more_is_turne
 }
 
 /// What the timeline has told of an order since, in short.
-fn told(bench: &mut Bench) -> Vec<String> {
-    let entries = std::mem::take(&mut bench.timeline);
+fn told(harness: &mut DriverHarness) -> Vec<String> {
+    let entries = std::mem::take(&mut harness.timeline);
     entries
         .into_iter()
-        .filter_map(|entry| match entry.what {
-            Happening::Refund { id, status, .. } => {
+        .filter_map(|entry| match entry.event {
+            TimelineEvent::Refund { id, status, .. } => {
                 Some(format!("refund {} {status}", id.map_or_else(String::new, |id| id.to_string())))
             }
-            Happening::Dispute { id, status, .. } => Some(format!("dispute {id} {status}")),
-            Happening::Fulfilled { reference } => Some(format!("sent {reference}")),
-            Happening::State { .. }
-            | Happening::AttemptStarted { .. }
-            | Happening::Stripe { .. }
-            | Happening::PaymentNotBegun(_)
-            | Happening::AttemptEnded { .. }
-            | Happening::Flagged { .. }
-            | Happening::Decided { .. }
-            | Happening::PersonalDataErased => None,
+            TimelineEvent::Dispute { id, status, .. } => Some(format!("dispute {id} {status}")),
+            TimelineEvent::Fulfilled { reference } => Some(format!("sent {reference}")),
+            TimelineEvent::State { .. }
+            | TimelineEvent::AttemptStarted { .. }
+            | TimelineEvent::Stripe { .. }
+            | TimelineEvent::PaymentNotBegun(_)
+            | TimelineEvent::AttemptEnded { .. }
+            | TimelineEvent::Flagged { .. }
+            | TimelineEvent::Decided { .. }
+            | TimelineEvent::PersonalDataErased => None,
         })
         .collect()
 }
 
 #[test]
 fn a_timeline_tells_each_step_of_a_refund_a_dispute_and_a_parcel_once() {
-    let mut bench = paid();
-    told(&mut bench);
-    wants_back(&mut bench, "r", Some(100));
-    assert_eq!(told(&mut bench), ["refund  asking"]);
-    let pending = seen_refund("re_1", RefundStatus::Pending, bench.now);
-    answered(&mut bench, RefundAnswer::Made(pending.clone()));
-    assert_eq!(told(&mut bench), ["refund re_1 pending"]);
+    let mut harness = paid();
+    told(&mut harness);
+    wants_back(&mut harness, "r", Some(100));
+    assert_eq!(told(&mut harness), ["refund  asking"]);
+    let pending = refund_snapshot("re_1", RefundStatus::Pending, harness.now);
+    answered(&mut harness, RefundAnswer::Made(pending.clone()));
+    assert_eq!(told(&mut harness), ["refund re_1 pending"]);
 
     let dispute = |status: &str| Dispute {
         id: "du_1".parse().unwrap(),
@@ -419,42 +442,42 @@ fn a_timeline_tells_each_step_of_a_refund_a_dispute_and_a_parcel_once() {
         (RefundStatus::Succeeded, "lost", &["dispute du_1 lost"]),
         (RefundStatus::Succeeded, "lost", &[]),
     ] {
-        bench.ask(Command::Hear(Hint { concern: Concern::Order, payment: None }));
-        bench.pass(Span::millis(1));
-        let refunds = vec![RefundSeen { status: refund, ..pending.clone() }];
-        let (asked, disputes) = (bench.now, Some(vec![dispute(status)]));
-        bench.see_order(OrderSeen::Read { refunds, disputes, asked, complete: true });
-        assert_eq!(told(&mut bench), expected, "{refund:?}, {status}");
+        harness.ask(Command::CheckStripe(StripeNotification { affected: Affected::Order, payment: None }));
+        harness.pass(Span::millis(1));
+        let refunds = vec![RefundSnapshot { status: refund, ..pending.clone() }];
+        let (asked, disputes) = (harness.now, Some(vec![dispute(status)]));
+        harness.see_order(OrderObservation::Read { refunds, disputes, asked, complete: true });
+        assert_eq!(told(&mut harness), expected, "{refund:?}, {status}");
     }
-    assert!(matches!(bench.session().book.refunds[0].state, RefundState::Made { .. }));
+    assert!(matches!(harness.session().activity.refunds[0].state, RefundState::Made { .. }));
 
-    let mug: ItemId = bench.session().quote().unwrap().lines[0].item.clone();
+    let mug: ItemId = harness.session().quote().unwrap().lines[0].item.clone();
     for reference in ["first", "second"] {
         let items = vec![merchant_gateway::domain::order::Fulfilled { item: mug.clone(), quantity: 1 }];
-        bench.ask(Command::Fulfill(Fulfillment {
+        harness.ask(Command::Fulfill(Fulfillment {
             reference: reference.parse().unwrap(),
             items,
             rest: false,
             carrier: None,
             tracking_number: None,
             tracking_url: None,
-            created: bench.now,
+            created: harness.now,
         }));
-        assert_eq!(told(&mut bench), [format!("sent {reference}")]);
+        assert_eq!(told(&mut harness), [format!("sent {reference}")]);
     }
 }
 
 #[test]
 fn a_timeline_says_how_often_the_same_was_seen_from_the_second_time_on() {
-    let (mut bench, _) = Bench::charging();
+    let (mut harness, _) = DriverHarness::charging();
     let mut times = Vec::new();
     for _ in 0..9 {
-        bench.timeline.clear();
-        bench.see(Seen::Unknown(Unknown::default()));
-        times.push(bench.timeline.iter().find_map(|entry| {
-            if let Happening::Stripe { times, .. } = &entry.what { Some(*times) } else { None }
+        harness.timeline.clear();
+        harness.see(Observation::Inconclusive(Inconclusive::default()));
+        times.push(harness.timeline.iter().find_map(|entry| {
+            if let TimelineEvent::Stripe { times, .. } = &entry.event { Some(*times) } else { None }
         }));
-        bench.wait_and_wake();
+        harness.wait_and_wake();
     }
     let (told, once) = (Some, Some(None));
     let expected = [once, told(Some(2)), None, told(Some(4)), None, None, None, told(Some(8)), None];
@@ -464,76 +487,81 @@ fn a_timeline_says_how_often_the_same_was_seen_from_the_second_time_on() {
 #[test]
 fn goods_are_announced_with_the_carrier_of_the_option_that_was_chosen() {
     for (option, carrier) in [(None, None), (Some("standard"), None), (Some("express"), Some("DHL"))] {
-        let mut bench = Bench::ready();
-        bench.view.shipping[1].carrier = "DHL".to_owned();
+        let mut harness = DriverHarness::ready();
+        harness.view.shipping[1].carrier = "DHL".to_owned();
         let option_id = option.map(|option| option.parse().unwrap());
-        bench.update(Patch { option_id, ..Patch::default() });
-        let chosen = bench.session().quote().unwrap().chosen().unwrap();
+        harness.update(Patch { option_id, ..Patch::default() });
+        let chosen = harness.session().quote().unwrap().chosen().unwrap();
         assert_eq!(chosen.id.as_str(), option.unwrap_or("standard"));
-        bench.pay("spt_first0001");
-        bench.tell_token(Ok(bench.good_facts()));
-        assert_eq!(bench.attempts[0].carrier.as_deref(), carrier, "{option:?}");
+        harness.pay("spt_first0001");
+        harness.tell_token(Ok(harness.good_facts()));
+        assert_eq!(harness.attempts[0].carrier.as_deref(), carrier, "{option:?}");
     }
 }
 
 #[test]
 fn who_asks_for_a_checkout_that_is_not_there_hears_so_whatever_they_want() {
-    for command in [Command::Read, Command::Cancel, Command::OpenPage { revision: Some(Revision(1)) }] {
-        let mut bench = Bench::new();
-        let asked = bench.ask(command);
-        assert_eq!(bench.answer(asked).unwrap_err(), Rejection::NotFound);
+    for command in
+        [Command::Read, Command::Cancel, Command::OpenStripeCheckout { revision: Some(Revision(1)) }]
+    {
+        let mut harness = DriverHarness::new();
+        let asked = harness.ask(command);
+        assert_eq!(harness.answer(asked).unwrap_err(), Rejection::NotFound);
     }
 }
 
 #[test]
 fn a_payment_that_could_not_be_written_has_not_begun_and_an_edit_is_unavailable() {
-    let mut bench = Bench::ready();
-    let paying = bench.pay("spt_first0001");
-    bench.next_commit = NextCommit::Fails;
-    bench.tell_token(Ok(bench.good_facts()));
-    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::NotWritten);
+    let mut harness = DriverHarness::ready();
+    let paying = harness.pay("spt_first0001");
+    harness.next_commit = NextCommit::Fails;
+    harness.tell_token(Ok(harness.good_facts()));
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::NotWritten);
 
-    let mut bench = Bench::ready();
-    bench.next_commit = NextCommit::Fails;
-    let edit = bench.update(Patch::default());
-    assert_eq!(bench.answer(edit).unwrap_err(), Rejection::Unavailable);
+    let mut harness = DriverHarness::ready();
+    harness.next_commit = NextCommit::Fails;
+    let edit = harness.update(Patch::default());
+    assert_eq!(harness.answer(edit).unwrap_err(), Rejection::Unavailable);
 
-    let mut bench = awaiting();
-    let paying = bench.pay("spt_first0001");
-    bench.next_commit = NextCommit::Fails;
-    bench.tell_token(Ok(bench.good_facts()));
-    assert_eq!(bench.answer(paying).unwrap_err(), Rejection::Undecided, "its page was to be closed first");
+    let mut harness = awaiting();
+    let paying = harness.pay("spt_first0001");
+    harness.next_commit = NextCommit::Fails;
+    harness.tell_token(Ok(harness.good_facts()));
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Undecided, "its page was to be closed first");
 }
 
 #[test]
 fn what_is_at_stake_in_a_checkout_decides_when_it_has_its_turn() {
     let told_of = || {
-        let mut bench = Bench::ready();
-        bench.ask(Command::Hear(Hint { concern: Concern::Payment, payment: Some("pi_x".parse().unwrap()) }));
-        bench
+        let mut harness = DriverHarness::ready();
+        harness.ask(Command::CheckStripe(StripeNotification {
+            affected: Affected::Payment,
+            payment: Some("pi_x".parse().unwrap()),
+        }));
+        harness
     };
-    let cases: [(fn() -> Bench, Priority); 6] = [
-        (|| Bench::charging().0, Priority::Payment),
+    let cases: [(fn() -> DriverHarness, Priority); 6] = [
+        (|| DriverHarness::charging().0, Priority::Payment),
         (awaiting, Priority::OpenPage),
         (|| asking().0, Priority::Refund),
         (paid, Priority::Poll),
         (frozen, Priority::Poll),
-        (Bench::ready, Priority::Cart),
+        (DriverHarness::ready, Priority::Cart),
     ];
     for (make, expected) in cases {
-        let bench = make();
-        assert_eq!(priority(bench.session()), expected, "{}", bench.session().state.name());
+        let harness = make();
+        assert_eq!(priority(harness.session()), expected, "{}", harness.session().state.name());
     }
     assert_eq!(priority(told_of().session()), Priority::Poll);
 }
 
 #[test]
 fn an_operators_word_that_nothing_was_charged_is_told_to_the_shopper() {
-    let mut bench = frozen();
-    bench.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
-    bench.verify(Seen::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
-    let reading = bench.ask(Command::Read);
-    let notice = bench.answer(reading).unwrap().notice.unwrap();
+    let mut harness = frozen();
+    harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    harness.verify(Observation::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
+    let reading = harness.ask(Command::Read);
+    let notice = harness.answer(reading).unwrap().notice.unwrap();
     assert_eq!(notice.code, NoticeCode::PaymentDeclined);
     assert!(notice.text.contains("nothing was charged"), "{notice:?}");
 }
@@ -544,10 +572,10 @@ fn a_page_that_was_refused_for_a_field_says_which() {
     for (detail, told) in
         [(street, Some("The street in the delivery address")), ("code none, parameter none", None)]
     {
-        let mut bench = Bench::ready();
-        open_page(&mut bench);
-        bench.see(Seen::RequestRefused { detail: detail.to_owned() });
-        let notice = bench.session().notice.as_ref();
+        let mut harness = DriverHarness::ready();
+        open_page(&mut harness);
+        harness.see(Observation::RequestRefused { detail: detail.to_owned() });
+        let notice = harness.session().notice.as_ref();
         assert_eq!(notice.is_some(), told.is_some(), "{notice:?}");
         assert!(notice.is_none_or(|notice| notice.text.starts_with(told.unwrap())), "{notice:?}");
     }
@@ -556,19 +584,19 @@ fn a_page_that_was_refused_for_a_field_says_which() {
 #[test]
 fn a_checkout_whose_page_closes_with_its_time_has_expired() {
     for (early, name) in [(Span::millis(1), "ready"), (Span::millis(0), "expired")] {
-        let mut bench = awaiting();
-        bench.now = bench.session().expires - early;
-        bench.wake();
-        let closed = Seen::Page(page(&bench, PageStatus::Expired));
-        bench.see(closed);
-        assert_eq!(bench.session().state.name(), name);
+        let mut harness = awaiting();
+        harness.now = harness.session().expires - early;
+        harness.wake();
+        let closed = Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Expired));
+        harness.see(closed);
+        assert_eq!(harness.session().state.name(), name);
     }
 }
 
 #[test]
 fn a_checkout_keeps_how_many_pages_it_has_opened_and_how_many_were_never_asked_for() {
     for not_asked in [0, 1, 7] {
-        let mut session = Bench::ready().session().clone();
+        let mut session = DriverHarness::ready().session().clone();
         (session.pages, session.pages_not_asked) = (9, not_asked);
         let stored = serde_json::to_value(&session).unwrap();
         assert_eq!(stored.get("pages_not_asked").is_some(), not_asked > 0);
@@ -581,58 +609,58 @@ fn a_checkout_keeps_how_many_pages_it_has_opened_and_how_many_were_never_asked_f
 #[test]
 fn the_attempt_that_is_not_decided_is_known_in_every_state_that_has_one() {
     let opening = || {
-        let mut bench = Bench::ready();
-        open_page(&mut bench);
-        bench
+        let mut harness = DriverHarness::ready();
+        open_page(&mut harness);
+        harness
     };
     let closing = || {
-        let mut bench = awaiting();
-        bench.update(Patch::default());
-        bench
+        let mut harness = awaiting();
+        harness.update(Patch::default());
+        harness
     };
-    let charging = || Bench::charging().0;
-    let undecided: [&dyn Fn() -> Bench; 5] = [&charging, &opening, &awaiting, &closing, &frozen];
+    let charging = || DriverHarness::charging().0;
+    let undecided: [&dyn Fn() -> DriverHarness; 5] = [&charging, &opening, &awaiting, &closing, &frozen];
     for make in undecided {
-        let bench = make();
-        let name = bench.session().state.name();
-        assert_eq!(bench.session().undecided_attempt(), Some(AttemptNumber(1)), "{name}");
+        let harness = make();
+        let name = harness.session().state.name();
+        assert_eq!(harness.session().undecided_attempt(), Some(AttemptNumber(1)), "{name}");
     }
-    for bench in [Bench::ready(), paid()] {
-        assert_eq!(bench.session().undecided_attempt(), None);
+    for harness in [DriverHarness::ready(), paid()] {
+        assert_eq!(harness.session().undecided_attempt(), None);
     }
 }
 
 #[test]
 fn a_token_that_was_declined_repeats_no_payment_and_an_edit_forgets_the_decline() {
-    let (mut bench, _) = Bench::charging();
-    bench.see(declined());
-    let repeat = bench.pay("spt_first0001");
-    let answer = bench.answer(repeat).unwrap();
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(declined());
+    let repeat = harness.pay("spt_first0001");
+    let answer = harness.answer(repeat).unwrap();
     assert!(!answer.repeats_payment && answer.order.is_none());
-    assert!(bench.session().notice.is_some());
-    bench.update(Patch::default());
-    assert_eq!(bench.session().notice, None);
+    assert!(harness.session().notice.is_some());
+    harness.update(Patch::default());
+    assert_eq!(harness.session().notice, None);
 }
 
 #[test]
 fn a_timeline_tells_of_a_flag_and_counts_the_looks_at_a_page() {
-    let mut bench = awaiting();
+    let mut harness = awaiting();
     let mut times = Vec::new();
     for _ in 0..5 {
-        bench.timeline.clear();
-        bench.now = due_at(bench.session()).unwrap();
-        bench.wake();
-        bench.see(Seen::Unread);
-        times.push(bench.timeline.iter().find_map(|entry| {
-            if let Happening::Stripe { times, .. } = &entry.what { Some(*times) } else { None }
+        harness.timeline.clear();
+        harness.now = due_at(harness.session()).unwrap();
+        harness.wake();
+        harness.see(Observation::ReadFailed);
+        times.push(harness.timeline.iter().find_map(|entry| {
+            if let TimelineEvent::Stripe { times, .. } = &entry.event { Some(*times) } else { None }
         }));
     }
     assert_eq!(times, [Some(None), Some(Some(2)), None, Some(Some(4)), None]);
 
-    let (mut bench, _) = Bench::charging();
-    bench.see(succeeded(&bench).beside(vec!["pi_x".parse().unwrap()]));
-    let flagged = bench.timeline.iter().find_map(|entry| {
-        if let Happening::Flagged { payment_intent, reason } = &entry.what {
+    let (mut harness, _) = DriverHarness::charging();
+    harness.see(succeeded(&harness).beside(vec!["pi_x".parse().unwrap()]));
+    let flagged = harness.timeline.iter().find_map(|entry| {
+        if let TimelineEvent::Flagged { payment_intent, reason } = &entry.event {
             Some((payment_intent.to_string(), *reason))
         } else {
             None
@@ -643,22 +671,22 @@ fn a_timeline_tells_of_a_flag_and_counts_the_looks_at_a_page() {
 
 #[test]
 fn what_is_sold_out_or_sent_nowhere_has_no_price() {
-    let mut bench = Bench::new();
-    bench.view.tax = TaxRule::None;
+    let mut harness = DriverHarness::new();
+    harness.view.tax = TaxRule::None;
     let cart = Some(shop::cart("mug", 1));
-    bench.ask(Command::Create(Patch { cart, ..Patch::default() }));
-    let state = &bench.session().state;
+    harness.ask(Command::Create(Patch { cart, ..Patch::default() }));
+    let state = &harness.session().state;
     assert_eq!(
         *state,
         State::Open { problem: Some(PricingProblem::AddressNeeded) },
         "also where there is no tax"
     );
 
-    let mut bench = Bench::new();
-    bench.view.catalog = shop::catalog(false);
-    bench.ask(Command::Create(shop::two_mugs()));
+    let mut harness = DriverHarness::new();
+    harness.view.catalog = shop::catalog(false);
+    harness.ask(Command::Create(shop::two_mugs()));
     let problem = PricingProblem::Unavailable("mug".parse().unwrap());
-    assert_eq!(bench.session().state, State::Open { problem: Some(problem) });
+    assert_eq!(harness.session().state, State::Open { problem: Some(problem) });
 }
 
 /// The form that a request to Stripe is, as its fields.
@@ -668,9 +696,9 @@ fn fields(body: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn a_charge_asks_stripe_for_just_this_payment_at_once_and_for_no_confirmation() {
-    let (bench, _) = Bench::charging();
-    let body = encode_charge(&bench.attempts[0], &bench.view).unwrap();
-    let session = bench.id.to_string();
+    let (harness, _) = DriverHarness::charging();
+    let body = encode_charge(&harness.attempts[0], &harness.view).unwrap();
+    let session = harness.id.to_string();
     let expected = [
         ("amount", "4361"),
         ("currency", "usd"),
@@ -701,13 +729,15 @@ fn a_page_has_a_row_for_tax_where_there_is_any() {
     for (state, rows) in
         [("CA", &["Stoneware mug", "Tax", "standard"][..]), ("OR", &["Stoneware mug", "standard"])]
     {
-        let mut bench = Bench::ready();
-        bench.update(Patch { address: Some(shop::address(state)), ..Patch::default() });
-        open_page(&mut bench);
-        let attempt = &bench.attempts[0];
-        let Means::Page { quote, expires, .. } = &attempt.means else { panic!("it is paid on a page") };
-        let offer = PageOffer { quote, expires: *expires, email: None, links: &links };
-        let body = fields(&encode_page(attempt, &offer, &bench.view).unwrap());
+        let mut harness = DriverHarness::ready();
+        harness.update(Patch { address: Some(shop::address(state)), ..Patch::default() });
+        open_page(&mut harness);
+        let attempt = &harness.attempts[0];
+        let PaymentSource::StripeCheckout { quote, expires, .. } = &attempt.means else {
+            panic!("it is paid on a page")
+        };
+        let offer = StripeCheckoutOffer { quote, expires: *expires, email: None, links: &links };
+        let body = fields(&encode_page(attempt, &offer, &harness.view).unwrap());
         let mut names: Vec<_> = body
             .iter()
             .filter(|(name, _)| name.ends_with("[product_data][name]"))
@@ -723,24 +753,25 @@ fn a_refund_that_may_have_been_written_is_undecided_and_one_that_was_not_is_unav
     for (next, expected) in
         [(NextCommit::FailsButIsDone, Rejection::Undecided), (NextCommit::Fails, Rejection::Unavailable)]
     {
-        let mut bench = paid();
-        bench.next_commit = next;
-        let wanted = wants_back(&mut bench, "r", Some(100));
-        assert_eq!(bench.answer(wanted).unwrap_err(), expected);
-        assert!(bench.effects.is_empty(), "nothing is sent before it is known to be written");
+        let mut harness = paid();
+        harness.next_commit = next;
+        let wanted = wants_back(&mut harness, "r", Some(100));
+        assert_eq!(harness.answer(wanted).unwrap_err(), expected);
+        assert!(harness.effects.is_empty(), "nothing is sent before it is known to be written");
     }
 }
 
 #[test]
 fn what_is_seen_of_an_order_changes_no_checkout_that_was_not_paid() {
-    for bench in [Bench::ready(), awaiting(), Bench::charging().0] {
-        let before = bench.session().clone();
-        let (asked, disputes) = (bench.now, Some(vec![]));
-        let refunds = vec![seen_refund("re_1", RefundStatus::Succeeded, asked)];
-        for seen in
-            [OrderSeen::Unread, OrderSeen::Read { refunds: refunds.clone(), disputes, asked, complete: true }]
-        {
-            let transition = stepped(&bench, Event::SawOrder(seen)).unwrap();
+    for harness in [DriverHarness::ready(), awaiting(), DriverHarness::charging().0] {
+        let before = harness.session().clone();
+        let (asked, disputes) = (harness.now, Some(vec![]));
+        let refunds = vec![refund_snapshot("re_1", RefundStatus::Succeeded, asked)];
+        for seen in [
+            OrderObservation::ReadFailed,
+            OrderObservation::Read { refunds: refunds.clone(), disputes, asked, complete: true },
+        ] {
+            let transition = stepped(&harness, Event::OrderObserved(seen)).unwrap();
             assert_eq!(transition.next, before);
             assert!(transition.news.is_empty());
         }

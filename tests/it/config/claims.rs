@@ -123,7 +123,11 @@ fn on_one_account(first: bool, second: bool) -> TempDir {
 }
 
 fn paid_into(id: &str, account: &str, fingerprint: Option<String>) -> Holders {
-    let held = HeldAccount { account: account.parse().unwrap(), key_fingerprint: fingerprint, proved: true };
+    let held = HeldAccount {
+        account: account.parse().unwrap(),
+        key_fingerprint: fingerprint,
+        verified_by_stripe: true,
+    };
     Holders { accounts: [(tenant(id), held)].into(), ..Holders::default() }
 }
 
@@ -202,10 +206,10 @@ fn check_warns_of_two_merchants_with_one_network_id_unless_they_share_an_account
         );
         warned.len()
     };
-    let apart = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
-    assert_eq!(warned(&apart), 2, "both files are named");
-    let text = fs::read_to_string(apart.path().join("b.toml")).unwrap();
-    fs::write(apart.path().join("b.toml"), text.replace("profile_test_shop", "profile_test_other")).unwrap();
-    assert_eq!(warned(&apart), 0);
+    let split = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
+    assert_eq!(warned(&split), 2, "both files are named");
+    let text = fs::read_to_string(split.path().join("b.toml")).unwrap();
+    fs::write(split.path().join("b.toml"), text.replace("profile_test_shop", "profile_test_other")).unwrap();
+    assert_eq!(warned(&split), 0);
     assert_eq!(warned(&on_one_account(true, true)), 0);
 }

@@ -51,7 +51,7 @@ async fn an_event_names_its_request_and_keeps_the_object_as_it_was() {
     let paid = stripe.pay(&token).idempotency_key("k1").send().await;
     stripe.pay(&token).idempotency_key("k1").send().await;
     stripe.clock.advance(Span::minutes(1));
-    stripe.emulator.settle(paid.id()).unwrap();
+    stripe.emulator.finish_processing(paid.id()).unwrap();
     let events = stripe.events().await;
     assert_eq!(events.len(), 5, "a replay makes no event: {events:?}");
     let processing = &events[2];
@@ -101,7 +101,7 @@ async fn a_debit_tells_twice_and_an_expiry_needs_nobody_to_ask() {
         assert_eq!(completed["data"]["object"]["payment_status"], "unpaid");
         let intent = completed["data"]["object"]["payment_intent"].as_str().unwrap();
         let settle = if succeeds {
-            stripe.emulator.settle(intent)
+            stripe.emulator.finish_processing(intent)
         } else {
             stripe.emulator.decline_processing(intent)
         };

@@ -159,7 +159,7 @@ async fn a_bank_debit_completes_the_session_unpaid_until_it_is_settled() {
         let read = || stripe.get(&format!("/v1/payment_intents/{payment}?expand[]=latest_charge")).send();
         assert_eq!(read().await.body["payment_method_types"], json!(["card", "us_bank_account"]));
         if succeeds {
-            stripe.emulator.settle(payment).unwrap();
+            stripe.emulator.finish_processing(payment).unwrap();
         } else {
             stripe.emulator.decline_processing(payment).unwrap();
         }

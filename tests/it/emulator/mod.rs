@@ -9,7 +9,6 @@ mod faults;
 mod holds;
 mod hosted_page;
 mod idempotency;
-mod judge;
 mod keys;
 mod lists;
 mod official;
@@ -17,6 +16,7 @@ mod payments;
 mod receiver;
 mod refunds;
 mod requests;
+mod schema_checks;
 mod tokens;
 mod webhooks;
 

@@ -89,11 +89,11 @@ async fn a_processing_payment_moves_money_only_when_it_settles() {
     let cancel = stripe.post(&format!("/v1/payment_intents/{}/cancel", paid.id()), "").send().await;
     assert_eq!(cancel.error().2, Some("payment_intent_unexpected_state"));
 
-    stripe.emulator.settle(paid.id()).unwrap();
+    stripe.emulator.finish_processing(paid.id()).unwrap();
     assert_eq!(stripe.emulator.ledger().len(), 1);
     let read = stripe.get(&format!("/v1/payment_intents/{}", paid.id())).send().await;
     assert_eq!(read.body["status"], "succeeded");
-    assert!(matches!(stripe.emulator.settle(paid.id()), Err(Refusal::NotProcessing { .. })));
+    assert!(matches!(stripe.emulator.finish_processing(paid.id()), Err(Refusal::NotProcessing { .. })));
 }
 
 #[tokio::test]

@@ -168,6 +168,6 @@ async fn a_bank_debit_that_was_settled_goes_back_too() {
     let session = stripe.session_now(opened.id()).await.body;
     let intent = session["payment_intent"]["id"].as_str().unwrap();
     assert_eq!(stripe.refund(&format!("payment_intent={intent}")).await.status, 400, "it is not there yet");
-    stripe.emulator.settle(intent).unwrap();
+    stripe.emulator.finish_processing(intent).unwrap();
     assert_eq!(stripe.refund(&format!("payment_intent={intent}")).await.body["amount"], 3000);
 }

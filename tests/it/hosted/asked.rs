@@ -6,13 +6,13 @@ use merchant_gateway::ports::{Clock as _, SystemClock};
 use serde_json::json;
 
 use crate::support::client::{Speaks, session_name, total};
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 use super::{Browser, ready};
 
 #[tokio::test]
 async fn stripe_is_asked_for_exactly_what_was_shown_and_leads_back_to_the_shop() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (sheet, link) = ready(&client).await;
     let earliest = SystemClock.now().as_seconds();
@@ -66,7 +66,7 @@ async fn stripe_is_asked_for_exactly_what_was_shown_and_leads_back_to_the_shop()
 
 #[tokio::test]
 async fn stripe_sends_its_receipt_where_the_merchant_wants_that() {
-    let world = World::with_files(|tenants: &std::path::Path| {
+    let world = TestGateway::with_files(|tenants: &std::path::Path| {
         let path = tenants.join("kiln-works.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(path, format!("{text}\n[checkout]\nreceipt_email = true\n")).unwrap();

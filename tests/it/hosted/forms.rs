@@ -6,13 +6,13 @@ use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use crate::support::abroad::abroad;
 use crate::support::client::{Speaks, total};
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 use super::{Browser, page_status, pays, ready};
 
 #[tokio::test]
 async fn who_does_not_hold_the_link_sees_nothing() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (_, link) = ready(&client).await;
     let (_, other) = ready(&client).await;
@@ -34,7 +34,7 @@ async fn who_does_not_hold_the_link_sees_nothing() {
 
 #[tokio::test]
 async fn a_form_of_another_site_does_nothing() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (_, link) = ready(&client).await;
     let (path, query) = link.split_once('?').unwrap();
@@ -59,7 +59,7 @@ async fn a_form_of_another_site_does_nothing() {
 
 #[tokio::test]
 async fn the_form_keeps_the_carriers_number_and_drops_an_option_of_another_country() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (sheet, link) = ready(&client).await;
     let page = browser.get(&link).await;
@@ -76,7 +76,7 @@ async fn the_form_keeps_the_carriers_number_and_drops_an_option_of_another_count
 
 #[tokio::test]
 async fn the_form_shows_a_territory_as_the_shop_lists_it_and_keeps_the_chosen_option() {
-    let world = World::of_shops(vec![abroad()]);
+    let world = TestGateway::of_shops(vec![abroad()]);
     let (client, browser) = (world.client_of("abroad", Speaks::Modern), Browser::of(&world));
     let wished = json!({
         "items": [{ "id": "hat", "quantity": 1 }],
@@ -105,7 +105,7 @@ async fn the_form_shows_a_territory_as_the_shop_lists_it_and_keeps_the_chosen_op
 
 #[tokio::test]
 async fn the_checkout_page_runs_the_widget_and_no_other_page_runs_anything() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (_, link) = ready(&client).await;
     let page = browser.get(&link).await;
@@ -136,7 +136,7 @@ async fn the_checkout_page_runs_the_widget_and_no_other_page_runs_anything() {
 
 #[tokio::test]
 async fn a_page_that_waits_looks_again_by_itself_where_no_widget_does() {
-    let world = World::start();
+    let world = TestGateway::start();
     let (client, browser) = (world.client(Speaks::Modern), Browser::of(&world));
     let (sheet, link) = ready(&client).await;
     let token = world.token("pm_card_visa", total(&sheet));
@@ -155,7 +155,7 @@ async fn a_page_that_waits_looks_again_by_itself_where_no_widget_does() {
 }
 
 /// Lets what is kept of every order and ended checkout be of long ago, while nothing runs.
-async fn age(world: &World) {
+async fn age(world: &TestGateway) {
     let file = world.folder.path().join("merchant-gateway.sqlite3");
     let mut database = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
     for statement in [
@@ -169,7 +169,7 @@ async fn age(world: &World) {
 
 #[tokio::test]
 async fn a_day_after_its_end_a_checkouts_page_tells_neither_buyer_nor_address_nor_the_orders_link() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let (sheet, link) = ready(&client).await;
     let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;

@@ -12,7 +12,7 @@ use super::shopper::{Bought, DEADLINE, Shopper, is_forgotten};
 use crate::support::operator::Operator;
 use crate::support::receiver::OrderReceiver;
 use crate::support::stripe_process::StripeProcess;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 /// Where orders and ledger do not agree.
 pub fn disagreements(bought: &[Bought], ledger: &[LedgerEntry]) -> Vec<String> {
@@ -43,7 +43,7 @@ pub fn disagreements(bought: &[Bought], ledger: &[LedgerEntry]) -> Vec<String> {
 
 /// Nobody is left waiting: each session has its order, or can be paid, or gave way to others, and no payment lies about
 /// that fits no order. What somebody tried to pay is remembered. Gives how many gave way.
-pub async fn all_is_explained(shopper: &Shopper, world: &World, bought: &[Bought]) -> usize {
+pub async fn all_is_explained(shopper: &Shopper, world: &TestGateway, bought: &[Bought]) -> usize {
     let mut gave_way = 0;
     for Bought { merchant, held, order, declined, .. } in bought {
         let asked = json!({ "checkout_session_id": held });
@@ -84,7 +84,7 @@ pub struct Abandoned {
 
 impl Abandoned {
     /// As the logs of all processes have it.
-    pub fn of(world: &World) -> Self {
+    pub fn of(world: &TestGateway) -> Self {
         let mut found = Self::default();
         for log in world.logs() {
             let sum = |event: &str, field: &str| -> u64 {
@@ -104,7 +104,7 @@ impl Abandoned {
 }
 
 /// The database of a gateway that has ended counts what is in it, and holds nothing of a checkout that is gone.
-pub async fn the_database_agrees_with_itself(world: &World) {
+pub async fn the_database_agrees_with_itself(world: &TestGateway) {
     let file = world.folder.path().join("merchant-gateway.sqlite3");
     let mut database =
         SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await.unwrap();
@@ -126,7 +126,7 @@ pub async fn the_database_agrees_with_itself(world: &World) {
 }
 
 /// What went back at Stripe is what somebody was told went back, each once, and the orders' books say the same.
-pub async fn refunds_agree(world: &World, stripe: &StripeProcess, bought: &[Bought]) {
+pub async fn refunds_agree(world: &TestGateway, stripe: &StripeProcess, bought: &[Bought]) {
     let mut at_stripe: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for shop in &world.shops {
         for refund in stripe.refunds(shop.key()).await {
@@ -150,7 +150,7 @@ pub async fn refunds_agree(world: &World, stripe: &StripeProcess, bought: &[Boug
 }
 
 /// Every order was told of, and every refund, in the order of their numbers; gives how many events there were.
-pub async fn events_agree(world: &World, receiver: &OrderReceiver, bought: &[Bought]) -> usize {
+pub async fn events_agree(world: &TestGateway, receiver: &OrderReceiver, bought: &[Bought]) -> usize {
     let operator = Operator::of(world);
     for shop in &world.shops {
         let until = Instant::now() + DEADLINE;
@@ -189,7 +189,7 @@ pub async fn events_agree(world: &World, receiver: &OrderReceiver, bought: &[Bou
 }
 
 /// No event that was taken is left behind, and none was refused; gives how many were followed.
-pub async fn all_are_followed(world: &World) -> usize {
+pub async fn all_are_followed(world: &TestGateway) -> usize {
     let operator = Operator::of(world);
     let mut followed = 0;
     for shop in &world.shops {

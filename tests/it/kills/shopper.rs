@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::support::client::{payment, session_name, total};
 use crate::support::orders::Order;
-use crate::support::world::{ADMIN_TOKEN, World};
+use crate::support::test_gateway::{ADMIN_TOKEN, TestGateway};
 
 /// How long one purchase may take, kills and all.
 pub const DEADLINE: Duration = Duration::from_mins(5);
@@ -27,7 +27,7 @@ pub struct Place {
 }
 
 impl Place {
-    pub fn of(world: &World) -> Self {
+    pub fn of(world: &TestGateway) -> Self {
         Self { base: world.url(""), admin: world.admin_address() }
     }
 }

@@ -58,7 +58,7 @@ async fn after_three_days_an_event_is_parked_the_next_one_goes_and_the_gap_shows
     post.pass(Span::hours(3)).await;
     assert_eq!(post.arrived("harbor"), [(OrderId::from_random(1), 2)]);
     post.store.retry_event(&shop("harbor"), &created.id, post.clock.now()).await.unwrap();
-    post.settle().await;
+    post.record_result().await;
     assert_eq!(post.arrived("harbor"), [(OrderId::from_random(1), 2), (OrderId::from_random(1), 1)]);
 }
 
@@ -68,10 +68,10 @@ async fn one_event_that_is_refused_delays_no_other_order_of_its_merchant() {
     post.receiver_does("harbor", Does::Answers(422));
     post.order("harbor", 1).await;
     post.append("harbor", 1, 2, EventKind::Refunded).await;
-    post.settle().await;
+    post.record_result().await;
     post.receiver_does("harbor", Does::Takes);
     post.order("harbor", 2).await;
-    post.settle().await;
+    post.record_result().await;
     assert_eq!(post.arrived("harbor"), [(OrderId::from_random(2), 1)], "the first order waits for its event");
     post.pass(Span::minutes(1)).await;
     let rest = [(OrderId::from_random(1), 1), (OrderId::from_random(1), 2)];
@@ -87,7 +87,7 @@ async fn a_receiver_that_is_gone_for_good_is_believed_and_one_that_asks_for_a_pa
     for merchant in ["gone", "busy", "moved"] {
         post.order(merchant, 1).await;
     }
-    post.settle().await;
+    post.record_result().await;
     let gone = &post.deliveries("gone").await[0];
     assert_eq!((gone.state, gone.last_status), (DeliveryState::Parked, Some(410)));
     let busy = &post.deliveries("busy").await[0];

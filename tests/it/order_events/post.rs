@@ -10,8 +10,10 @@ use merchant_gateway::domain::order_event::{EventKind, OrderEvent};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::{Clock, ManualClock, SeededIds};
 use merchant_gateway::protocol::order_events;
-use merchant_gateway::runtime::outbox::{Answer, Courier, Dispatcher, Letter, Receiver, Rest, Unanswered};
-use merchant_gateway::store::{Commit, Delivery, MemoryStore, Outbox, Store, Which};
+use merchant_gateway::runtime::outbox::{
+    Dispatcher, Receiver, ReceiverAnswer, Rest, SignedRequest, Unanswered, WebhookSender,
+};
+use merchant_gateway::store::{Commit, DeliveriesQuery, Delivery, MemoryStore, Outbox, Store};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -43,14 +45,14 @@ pub struct Town {
 }
 
 #[async_trait]
-impl Courier for Town {
-    async fn post(&self, letter: Letter) -> Result<(Answer, Rest), Unanswered> {
+impl WebhookSender for Town {
+    async fn post(&self, letter: SignedRequest) -> Result<(ReceiverAnswer, Rest), Unanswered> {
         let host = letter.url.host_str().unwrap().to_owned();
         let does = self.does.lock().unwrap().get(&host).copied().unwrap_or(Does::Takes);
         self.tried.lock().unwrap().push(letter.id.clone());
         self.signed.lock().unwrap().push(letter.at);
         let nothing: fn() -> Rest = || Box::pin(async {});
-        let answer = |status, retry_after| Ok((Answer { status, retry_after }, nothing()));
+        let answer = |status, retry_after| Ok((ReceiverAnswer { status, retry_after }, nothing()));
         match does {
             Does::Takes => {
                 let body: Value = serde_json::from_str(&letter.body).unwrap();
@@ -68,7 +70,7 @@ impl Courier for Town {
             }
             Does::Dribbles(after) => {
                 tokio::time::timeout(after, std::future::pending::<()>()).await.unwrap_err();
-                Ok((Answer { status: 200, retry_after: None }, Box::pin(std::future::pending())))
+                Ok((ReceiverAnswer { status: 200, retry_after: None }, Box::pin(std::future::pending())))
             }
             Does::Panics => panic!("as it was told to"),
         }
@@ -131,7 +133,7 @@ impl Post {
     }
 
     /// Sends everything that can be sent now.
-    pub async fn settle(&self) {
+    pub async fn record_result(&self) {
         loop {
             let claimed = self.dispatcher.claim().await.unwrap();
             if claimed.is_empty() {
@@ -145,11 +147,11 @@ impl Post {
     /// Lets so much time pass, looking every minute as the real one does every second.
     pub async fn pass(&self, span: Span) {
         let end = self.clock.now() + span;
-        self.settle().await;
+        self.record_result().await;
         while self.clock.now() < end {
             self.clock.advance(Span::minutes(1));
             tokio::time::advance(Duration::from_mins(1)).await;
-            self.settle().await;
+            self.record_result().await;
         }
     }
 
@@ -169,7 +171,7 @@ impl Post {
     }
 
     pub async fn deliveries(&self, merchant: &str) -> Vec<Delivery> {
-        let which = Which { limit: 1000, ..Which::default() };
+        let which = DeliveriesQuery { limit: 1000, ..DeliveriesQuery::default() };
         self.store.deliveries(&shop(merchant), which).await.unwrap()
     }
 

@@ -8,14 +8,16 @@ use crate::support::client::{Client, Speaks, california, total};
 use crate::support::operator::Operator;
 use crate::support::python;
 use crate::support::receiver::{Does, OrderReceiver, Received};
-use crate::support::world::{OLD_WEBHOOK_SECRET, OTHER_SHOP, SHOP, WEBHOOK_SECRET, World, usual_shops};
+use crate::support::test_gateway::{
+    OLD_WEBHOOK_SECRET, OTHER_SHOP, SHOP, TestGateway, WEBHOOK_SECRET, usual_shops,
+};
 
 const SECRET_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__WEBHOOK_SECRET";
 const OLD_SECRET_VARIABLE: &str = "MERCHANT_HARBOR_COFFEE__OLD_WEBHOOK_SECRET";
 const OTHER_SECRET_VARIABLE: &str = "MERCHANT_KILN_WORKS__WEBHOOK_SECRET";
 
 /// The usual shops, each of which is told of its orders at an address.
-fn world(shop: &str, other: &str) -> World {
+fn world(shop: &str, other: &str) -> TestGateway {
     let mut shops = usual_shops();
     shops[0].file = format!(
         "{}\n[webhook]\nurl = \"{shop}\"\nsecret = \"env:{SECRET_VARIABLE}\"\n\
@@ -26,7 +28,7 @@ fn world(shop: &str, other: &str) -> World {
         "{}\n[webhook]\nurl = \"{other}\"\nsecret = \"env:{OTHER_SECRET_VARIABLE}\"\n",
         shops[1].file
     );
-    let mut world = World::closed(shops);
+    let mut world = TestGateway::closed(shops);
     world.canaries.extend(["canary-hook-key".to_owned(), "canary-webhook-secret".to_owned()]);
     world.settings.extend([
         (SECRET_VARIABLE, WEBHOOK_SECRET),
@@ -37,19 +39,19 @@ fn world(shop: &str, other: &str) -> World {
     world
 }
 
-fn open(mut world: World) -> World {
+fn open(mut world: TestGateway) -> TestGateway {
     world.start_gateway();
     world
 }
 
 /// Buys two bags of coffee; gives the answer of the payment.
-async fn buy(world: &World) -> Value {
+async fn buy(world: &TestGateway) -> Value {
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     paid(&client, &sheet, &world.token("pm_card_visa", total(&sheet))).await
 }
 
-async fn buy_elsewhere(world: &World) -> Value {
+async fn buy_elsewhere(world: &TestGateway) -> Value {
     let client = world.client_of(OTHER_SHOP, Speaks::Modern);
     let items = json!([{ "id": "bowl", "quantity": 1 }]);
     let asked = json!({ "items": items, "fulfillment_address": california() });
@@ -243,7 +245,7 @@ async fn an_address_on_this_machine_is_refused_unless_the_gateway_allows_it() {
 
 #[tokio::test]
 async fn without_a_receiver_an_order_is_kept_as_an_event_that_is_parked() {
-    let world = World::start();
+    let world = TestGateway::start();
     buy(&world).await;
     let delivery = only_delivery(&Operator::of(&world), SHOP).await;
     assert_eq!((&delivery["state"], &delivery["tries"]), (&json!("parked"), &json!(0)), "{delivery}");
@@ -251,7 +253,7 @@ async fn without_a_receiver_an_order_is_kept_as_an_event_that_is_parked() {
 
 #[tokio::test]
 async fn deliveries_are_asked_for_in_pages_and_bad_requests_are_told_what_to_send() {
-    let world = World::start();
+    let world = TestGateway::start();
     for _ in 0..3 {
         buy(&world).await;
     }

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use super::buy;
 use crate::support::client::{Speaks, california};
 use crate::support::operator::Operator;
-use crate::support::world::{SHOP, World};
+use crate::support::test_gateway::{SHOP, TestGateway};
 
 #[tokio::test]
 async fn a_shop_without_a_receiver_has_all_that_it_needs_to_send_an_order() {
-    let world = World::start();
+    let world = TestGateway::start();
     let bought = [buy(&world).await, buy(&world).await, buy(&world).await];
     let operator = Operator::of(&world);
     let order = bought[0].shown(&operator).await;
@@ -61,7 +61,7 @@ async fn a_shop_without_a_receiver_has_all_that_it_needs_to_send_an_order() {
 
 #[tokio::test]
 async fn no_more_is_sent_than_was_bought_however_it_is_counted() {
-    let world = World::start();
+    let world = TestGateway::start();
     let bought = buy(&world).await;
     let operator = Operator::of(&world);
     let item = bought.shown(&operator).await["lines"][0]["item"].clone();
@@ -95,7 +95,7 @@ async fn no_more_is_sent_than_was_bought_however_it_is_counted() {
 
 #[tokio::test]
 async fn what_was_sent_is_kept_once_and_shown_to_the_shopper() {
-    let world = World::start();
+    let world = TestGateway::start();
     let bought = buy(&world).await;
     let operator = Operator::of(&world);
     let item = bought.shown(&operator).await["lines"][0]["item"].clone();

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::buys;
-use crate::support::world::{World, usual_shops};
+use crate::support::test_gateway::{TestGateway, usual_shops};
 
 /// How many connections the public listener takes under the limit below.
 const TAKEN: usize = 64;
@@ -32,7 +32,7 @@ const NO_HTTP: [&[u8]; 4] = [
 
 #[tokio::test]
 async fn what_is_no_http_is_told_at_debug_and_never_as_an_error() {
-    let world = World::start();
+    let world = TestGateway::start();
     let address = world.url("").replace("http://", "");
     for bytes in NO_HTTP {
         let mut scanner = TcpStream::connect(address.as_str()).await.unwrap();
@@ -56,7 +56,7 @@ async fn what_is_no_http_is_told_at_debug_and_never_as_an_error() {
 
 #[tokio::test]
 async fn strangers_who_never_finish_a_request_give_way_to_a_shopper_at_once_and_are_closed_later() {
-    let mut world = World::closed(usual_shops());
+    let mut world = TestGateway::closed(usual_shops());
     world.wrapper = ["/bin/sh", "-c", "ulimit -n 320; exec \"$@\"", "sh"].map(str::to_owned).to_vec();
     world.settings.push(("GATEWAY__PUBLIC__WORKERS", "1"));
     world.start_gateway();

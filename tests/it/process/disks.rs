@@ -12,7 +12,7 @@ use merchant_gateway::ports::{Environment as _, SystemEnvironment};
 
 use super::{buys, probe, refusal};
 use crate::support::client::{Speaks, total};
-use crate::support::world::{World, usual_shops};
+use crate::support::test_gateway::{TestGateway, usual_shops};
 
 /// Everything is read-only but `data` in the folder that it is started in.
 const READ_ONLY: &str = r#"
@@ -54,8 +54,8 @@ fn can_mount() -> bool {
 }
 
 /// A world whose database is in a folder of its own, and whose process runs in that mount namespace.
-fn world(script: &str) -> (World, PathBuf) {
-    let mut world = World::closed(usual_shops());
+fn world(script: &str) -> (TestGateway, PathBuf) {
+    let mut world = TestGateway::closed(usual_shops());
     let folder = world.folder.path().to_owned();
     let data = folder.join("data");
     std::fs::create_dir(&data).unwrap();
@@ -95,7 +95,7 @@ exec "$@"
 "#;
 
 /// Asks `/readyz` until it answers with this status; what it says.
-async fn ready_is(world: &World, admin: &str, status: u16) -> String {
+async fn ready_is(world: &TestGateway, admin: &str, status: u16) -> String {
     let client = world.client(Speaks::Modern);
     let asking = async {
         loop {
@@ -170,7 +170,7 @@ fn without_certificates_of_authorities_it_does_not_start_and_says_what_is_missin
 
 #[test]
 fn with_too_few_descriptors_it_does_not_start_and_says_how_to_raise_them() {
-    let mut world = World::closed(usual_shops());
+    let mut world = TestGateway::closed(usual_shops());
     world.wrapper = ["/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"].map(str::to_owned).to_vec();
     let said = refusal(&mut world.command("serve")).expect("64 are too few");
     for word in ["only 64 files and connections", "LimitNOFILE", "--ulimit"] {

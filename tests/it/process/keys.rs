@@ -4,13 +4,13 @@ use std::process::Command;
 
 use super::{buys, refusal};
 use crate::support::client::Speaks;
-use crate::support::world::{MASTER_KEY, World};
+use crate::support::test_gateway::{MASTER_KEY, TestGateway};
 
 const OTHER: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f91";
 const PREVIOUS: &str = "GATEWAY__SECRETS__PREVIOUS_MASTER_KEYS";
 
 /// The gateway with this key, and those before it.
-fn with_keys(world: &World, key: &str, previous: &[&str]) -> Command {
+fn with_keys(world: &TestGateway, key: &str, previous: &[&str]) -> Command {
     let mut command = world.command("serve");
     let names: Vec<String> = (0..previous.len()).map(|at| format!("env:FORMER_{at}")).collect();
     command.env("GATEWAY_MASTER_KEY", key).env(PREVIOUS, names.join(","));
@@ -18,13 +18,13 @@ fn with_keys(world: &World, key: &str, previous: &[&str]) -> Command {
     command
 }
 
-async fn order_page(world: &World, path: &str) -> u16 {
+async fn order_page(world: &TestGateway, path: &str) -> u16 {
     let client = world.client(Speaks::Modern);
     client.http.get(world.url(path)).send().await.unwrap().status().as_u16()
 }
 
 /// Buys; gives the path of the order's page.
-async fn order(world: &World) -> String {
+async fn order(world: &TestGateway) -> String {
     let bought = buys(world).await;
     let link = bought["order"]["permalink_url"].as_str().unwrap();
     link.strip_prefix("https://links.example").unwrap().to_owned()
@@ -32,7 +32,7 @@ async fn order(world: &World) -> String {
 
 #[tokio::test]
 async fn a_master_key_that_the_database_does_not_know_does_not_start() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let path = order(&world).await;
     assert_eq!(world.terminate(), Some(0));
 
@@ -52,7 +52,7 @@ async fn a_master_key_that_the_database_does_not_know_does_not_start() {
 
 #[tokio::test]
 async fn a_rotated_master_key_starts_beside_the_former_one_and_is_the_one_that_counts_from_then_on() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let path = order(&world).await;
     let copy = world.folder.path().join("copy.sqlite3");
     let copy = copy.to_str().unwrap();

@@ -6,18 +6,18 @@ use std::process::{Command, Stdio};
 
 use super::{buys, free_address, probe};
 use crate::support::client::Speaks;
-use crate::support::world::{World, usual_shops};
+use crate::support::test_gateway::{TestGateway, usual_shops};
 
 /// What a pipe holds before a writer waits.
 const PIPE_BYTES: usize = 64 * 1024;
 
-fn world(admin: &'static str) -> World {
-    let mut world = World::closed(usual_shops());
+fn world(admin: &'static str) -> TestGateway {
+    let mut world = TestGateway::closed(usual_shops());
     world.settings.push(("GATEWAY__ADMIN__LISTEN", admin));
     world
 }
 
-async fn is_up(world: &World, admin: &str) {
+async fn is_up(world: &TestGateway, admin: &str) {
     let client = world.client(Speaks::Modern);
     for path in ["/livez", "/readyz"] {
         assert_eq!(probe(&client, admin, path).await.0, 200, "{path}");
@@ -90,7 +90,7 @@ async fn no_standard_error_at_all_stops_nothing() {
 
 #[test]
 fn output_that_is_lost_is_an_error_where_it_is_all_that_was_asked_for() {
-    let world = World::closed(usual_shops());
+    let world = TestGateway::closed(usual_shops());
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
     for (command, arguments) in [("schema", &["tenant"][..]), ("check", &["--json"]), ("check", &[])] {
         let lost = world.command(command).args(arguments).stdout(full()).output().unwrap();
@@ -106,7 +106,7 @@ fn output_that_is_lost_is_an_error_where_it_is_all_that_was_asked_for() {
 
 #[test]
 fn a_start_that_fails_tells_why_though_the_filter_is_off() {
-    let world = World::closed(usual_shops());
+    let world = TestGateway::closed(usual_shops());
     let mut command = world.command("serve");
     command.env("GATEWAY__LOG__FILTER", "off").env("GATEWAY_MASTER_KEY", "");
     let failed = command.output().unwrap();
@@ -117,7 +117,7 @@ fn a_start_that_fails_tells_why_though_the_filter_is_off() {
 
 #[test]
 fn a_start_that_fails_ends_though_nobody_reads_why() {
-    let world = World::closed(usual_shops());
+    let world = TestGateway::closed(usual_shops());
     let (_unread, mut errors) = pipe().unwrap();
     std::io::Write::write_all(&mut errors, &vec![b' '; PIPE_BYTES]).unwrap();
     let mut process = world.command("serve").env("GATEWAY_MASTER_KEY", "").stderr(errors).spawn().unwrap();
@@ -126,7 +126,7 @@ fn a_start_that_fails_ends_though_nobody_reads_why() {
 
 #[tokio::test]
 async fn the_last_lines_are_written_before_the_process_ends_and_sighup_ends_nothing() {
-    let mut world = World::start();
+    let mut world = TestGateway::start();
     let log = world.log_so_far();
     assert!(log.contains("restart to have files read anew"), "{log}");
     buys(&world).await;

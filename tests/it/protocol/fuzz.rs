@@ -2,7 +2,7 @@
 
 use merchant_gateway::domain::checkout::command::Rejection;
 use merchant_gateway::protocol::mcp::{
-    Accepted, Caller, Era, Outcome, Parts, Response, ToolCall, accept, answer_from_view, finish,
+    Accepted, CallOutcome, Caller, Era, Parts, Response, ToolCall, accept, answer_from_view, finish,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -229,7 +229,7 @@ fn answer(headers: &HeaderList, body: &[u8]) -> (Response, Caller) {
             let caller = context.caller().clone();
             let outcome = match *call {
                 ToolCall::Read(call) => answer_from_view(&call, &view),
-                ToolCall::Session(_) => Outcome::Refused(Rejection::NotFound),
+                ToolCall::Session(_) => CallOutcome::Refused(Rejection::NotFound),
             };
             (finish(*context, outcome, shop::capabilities()), caller)
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::protocol::mcp::{
-    Accepted, Caller, HeaderValue, Headers, Outcome, Parts, Response, SessionCall, ToolCall, accept,
+    Accepted, CallOutcome, Caller, HeaderValue, Headers, Parts, Response, SessionCall, ToolCall, accept,
     answer_from_view, finish,
 };
 use serde_json::{Value, json};
@@ -207,7 +207,7 @@ impl Host {
     }
 
     /// Sends it and lets its call come out like this.
-    pub(super) fn outcome(&self, outcome: impl Into<Outcome>) -> Reply {
+    pub(super) fn outcome(&self, outcome: impl Into<CallOutcome>) -> Reply {
         match self.accept() {
             Accepted::Call(_, context) => {
                 let caller = context.caller().clone();

@@ -6,7 +6,7 @@ use merchant_gateway::domain::checkout::token::TokenProblem;
 use merchant_gateway::domain::ids::{Mode, Revision, SptHash};
 use merchant_gateway::domain::merchant::MethodsForm;
 use merchant_gateway::protocol::apps::payment_sheet::PaymentSheet;
-use merchant_gateway::protocol::mcp::Outcome;
+use merchant_gateway::protocol::mcp::CallOutcome;
 use serde_json::{Value, json};
 
 use super::host::{Host, MODERN};
@@ -143,7 +143,7 @@ fn a_decline_is_a_result_of_a_session_that_is_payable_again() {
 #[test]
 fn an_undecided_payment_is_in_progress_and_never_failed() {
     let session = shop::capability(0xfeed, Some(3));
-    for outcome in [Outcome::from(Ok(shop::answer(shop::charging()))), Outcome::InProgress(session)] {
+    for outcome in [CallOutcome::from(Ok(shop::answer(shop::charging()))), CallOutcome::InProgress(session)] {
         let reply = complete(|_| {}).outcome(outcome);
         let content = &reply.result()["structuredContent"];
         assert!(!reply.is_error());
@@ -175,7 +175,7 @@ fn a_refused_payment_says_what_to_do() {
         (Rejection::Token(TokenProblem::Consumed), "already been used"),
         (Rejection::AccountUnknown, "try again"),
     ] {
-        let reply = complete(|_| {}).outcome(Outcome::Refused(rejection));
+        let reply = complete(|_| {}).outcome(CallOutcome::Refused(rejection));
         assert!(reply.is_error() && reply.text().contains(word), "{}", reply.text());
     }
 }

@@ -7,14 +7,14 @@ use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
 use merchant_gateway::domain::checkout::command::{Answer, PlacedOrder};
-use merchant_gateway::domain::checkout::session::{Session, State, Wishes};
+use merchant_gateway::domain::checkout::session::{CheckoutInputs, Session, State};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Revision, SessionId};
 use merchant_gateway::domain::merchant::{
     Brand, ChatGptSettings, CheckoutMethod, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus,
-    MerchantView, MethodsForm, PaymentMethod, Records, RiskPolicy, TokenPolicy,
+    MerchantView, MethodsForm, PaymentMethod, Reconciliation, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Money, Rate};
-use merchant_gateway::domain::order::{Book, Order};
+use merchant_gateway::domain::order::{Order, OrderActivity};
 use merchant_gateway::domain::pricing::{self, PricingInput, PricingProblem, Quote};
 use merchant_gateway::domain::shipping::ShippingRule;
 use merchant_gateway::domain::tax::{FixedTax, RegionRate, TaxRule};
@@ -130,7 +130,7 @@ pub(super) fn view() -> MerchantView {
         },
         limits: Limits::default(),
         status: MerchantStatus::Serving,
-        records: Records::Whole,
+        records: Reconciliation::NotRestored,
     }
 }
 
@@ -176,7 +176,7 @@ pub(super) fn session(state: State) -> Session {
         created: NOW,
         expires: NOW + Span::hours(2),
         revision: Revision(3),
-        wishes: Wishes {
+        inputs: CheckoutInputs {
             cart: cart(&[("huila-250", 2), ("mug", 1)]),
             buyer: buyer(),
             address: Some(address()),
@@ -188,12 +188,12 @@ pub(super) fn session(state: State) -> Session {
         account: None,
         notice: None,
         state,
-        book: Book::default(),
-        unexplained: Vec::new(),
+        activity: OrderActivity::default(),
+        unmatched_payments: Vec::new(),
         unconfirmed: None,
-        last_looks: Vec::new(),
+        last_polls: Vec::new(),
         pages_not_asked: 0,
-        hinted: false,
+        notified: false,
         paid_late: false,
         ended: None,
     }
@@ -205,17 +205,17 @@ pub(super) fn ready() -> Session {
 
 pub(super) fn without_address() -> Session {
     let mut open = session(State::Open { problem: Some(PricingProblem::AddressNeeded) });
-    open.wishes.address = None;
-    open.wishes.buyer = Buyer::default();
+    open.inputs.address = None;
+    open.inputs.buyer = Buyer::default();
     open
 }
 
 pub(super) fn charging() -> Session {
-    use merchant_gateway::domain::checkout::attempt::Charge;
-    use merchant_gateway::domain::checkout::session::{Charging, Phase, Unread};
+    use merchant_gateway::domain::checkout::attempt::ExpectedPayment;
+    use merchant_gateway::domain::checkout::session::{Charging, FailedReads, Phase};
     let ready = ready();
     let quote = ready.quote().unwrap().clone();
-    let charge = Charge {
+    let charge = ExpectedPayment {
         total: quote.total,
         session: ready.id.clone(),
         revision: ready.revision,
@@ -231,7 +231,7 @@ pub(super) fn charging() -> Session {
         phase: Phase::Sending,
         tries: 1,
         sends: merchant_gateway::domain::sends::Sends::default(),
-        unread: Unread::default(),
+        failed_reads: FailedReads::default(),
         next_try: NOW,
     }))
 }

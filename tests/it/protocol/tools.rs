@@ -7,7 +7,7 @@ use merchant_gateway::domain::checkout::session::{CancelReason, Notice, NoticeCo
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::time::Span;
-use merchant_gateway::protocol::mcp::{Outcome, Target};
+use merchant_gateway::protocol::mcp::{CallOutcome, Target};
 use serde_json::{Value, json};
 
 use super::host::Host;
@@ -321,7 +321,7 @@ fn without_a_quote_only_what_the_catalog_decides_is_told() {
         known["totals"].as_array().unwrap().iter().map(|row| row["type"].as_str().unwrap()).collect();
     assert_eq!(rows, ["items_base_amount", "subtotal"]);
     assert_eq!(known["totals"][1]["amount"], json!(6000));
-    open.wishes.cart = shop::cart(&[("mug", 1), ("gone", 1)]);
+    open.inputs.cart = shop::cart(&[("mug", 1), ("gone", 1)]);
     let partly = sheet(open);
     assert_eq!(partly["totals"], json!([]));
     assert_eq!(partly["line_items"].as_array().unwrap().len(), 1);
@@ -331,11 +331,11 @@ fn without_a_quote_only_what_the_catalog_decides_is_told() {
 fn what_a_session_refuses_is_a_result_in_a_sentence() {
     for tool in ["get_checkout", "update_checkout", "cancel_checkout"] {
         let host = Host::tool(tool, &json!({ "checkout_session_id": shop::capability(1, None).expose() }));
-        let reply = host.outcome(Outcome::Refused(Rejection::NotFound));
+        let reply = host.outcome(CallOutcome::Refused(Rejection::NotFound));
         assert!(reply.is_error());
         assert_eq!(reply.text(), "There is no such checkout in this shop; start one with create_checkout.");
         let session = shop::capability(1, None);
-        assert!(host.outcome(Outcome::InProgress(session)).text().contains("get_checkout"));
+        assert!(host.outcome(CallOutcome::InProgress(session)).text().contains("get_checkout"));
     }
 }
 
@@ -355,7 +355,7 @@ fn whatever_a_model_is_refused_says_what_to_do_next() {
         (Rejection::UnknownItem(item()), "search_products"),
         (Rejection::VariantNeeded(needed), "send the id of one instead: huila-250 (250 g)"),
         (Rejection::Undecided, "get_checkout"),
-        (Rejection::PageOpen, "try again"),
+        (Rejection::StripeCheckoutOpen, "try again"),
         (Rejection::TokenUsedElsewhere, "call complete_checkout"),
         (Rejection::EmailNeeded, "call update_checkout with buyer.email"),
         (Rejection::Suspended, "tell the shopper"),
@@ -371,7 +371,7 @@ fn whatever_a_model_is_refused_says_what_to_do_next() {
         (Rejection::Unavailable, "try again"),
     ] {
         let code = rejection.code();
-        let reply = host.outcome(Outcome::Refused(rejection));
+        let reply = host.outcome(CallOutcome::Refused(rejection));
         assert!(reply.is_error() && reply.text().contains(next), "{code}: {}", reply.text());
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, Speaks, session_name, total};
 use crate::support::node;
 use crate::support::samples::Sample;
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 const MODERN: &str = "2026-07-28";
 const LEGACY: &str = "2025-11-25";
@@ -20,7 +20,7 @@ const LEGACY: &str = "2025-11-25";
 /// A script of `tests/node` buys from every sample merchant, in the revision that its client is known to choose.
 fn all_sell_to(script: &str, mode: &[&str], protocol: &str) {
     let samples = Sample::all();
-    let world = World::of_samples(&samples);
+    let world = TestGateway::of_samples(&samples);
     let stripe = world.emulator.base_url();
     for sample in &samples {
         let address = sample.address().to_string();
@@ -37,7 +37,7 @@ fn all_sell_to(script: &str, mode: &[&str], protocol: &str) {
 }
 
 /// The ledger has one payment of this merchant: for this checkout, in its currency, on its account.
-fn charged_once(world: &World, sample: &Sample, session: &str, amount: i64) {
+fn charged_once(world: &TestGateway, sample: &Sample, session: &str, amount: i64) {
     let shop = sample.shop();
     let of_shop = |entry: &LedgerEntry| entry.account == shop.account.account_id;
     let payments: Vec<LedgerEntry> = world.ledger().into_iter().filter(of_shop).collect();
@@ -83,7 +83,7 @@ impl RustClient {
     }
 
     /// Buys two of the first product for sale; gives the final result.
-    async fn buy(&self, world: &World, sample: &Sample) -> Value {
+    async fn buy(&self, world: &TestGateway, sample: &Sample) -> Value {
         let tools = self.0.list_all_tools().await.unwrap();
         assert!(tools.iter().any(|tool| tool.name == "complete_checkout"));
         let resources = self.0.list_all_resources().await.unwrap();
@@ -120,7 +120,7 @@ impl RustClient {
 
 async fn the_rust_client_buys(lifecycle: ClientLifecycleMode, protocol: &ProtocolVersion) {
     let samples = Sample::all();
-    let world = World::of_samples(&samples);
+    let world = TestGateway::of_samples(&samples);
     for sample in &samples {
         let client = RustClient::open(&world.url(&sample.endpoint()), lifecycle.clone()).await;
         let peer = client.0.peer_info().unwrap();

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::client::{Speaks, total};
 use crate::support::operator::Operator;
-use crate::support::world::{Shop, World, account};
+use crate::support::test_gateway::{Shop, TestGateway, account};
 
 const ICELANDIC: &str = r#"
 name = "Wool and Salt"
@@ -32,7 +32,7 @@ price = 99000
 
 #[tokio::test]
 async fn amounts_in_krona_are_whole_ones_in_quotes_taxes_and_refunds() {
-    let world = World::of_shops(vec![Shop {
+    let world = TestGateway::of_shops(vec![Shop {
         id: "wool".to_owned(),
         file: ICELANDIC.to_owned(),
         variable: "MERCHANT_WOOL__STRIPE_KEY".to_owned(),

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use crate::support::abroad::{ACCOUNT, abroad};
 use crate::support::client::{Speaks, total};
-use crate::support::world::World;
+use crate::support::test_gateway::TestGateway;
 
 #[tokio::test]
 async fn an_address_without_a_city_can_be_paid_for() {
-    let world = World::of_shops(vec![abroad()]);
+    let world = TestGateway::of_shops(vec![abroad()]);
     let client = world.client_of("abroad", Speaks::Modern);
     for address in [
         json!({ "name": "Ada", "line_one": "1 Orchard Road", "country": "SG", "postal_code": "238823" }),

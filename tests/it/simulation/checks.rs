@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use merchant_gateway::domain::checkout::aftersales::News;
-use merchant_gateway::domain::checkout::attempt::{FlagReason, Means};
+use merchant_gateway::domain::checkout::aftersales::OrderChange;
+use merchant_gateway::domain::checkout::attempt::{FlagReason, PaymentSource};
 use merchant_gateway::domain::checkout::command::{Answer, Command, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::session::{CancelReason, NoticeCode, State};
 use merchant_gateway::domain::ids::{OrderId, PaymentIntentId, SessionId};
-use merchant_gateway::domain::order::{RefundRequest, RefundState, RefundStatus};
+use merchant_gateway::domain::order::{RefundOrigin, RefundState, RefundStatus};
 
-use super::world::World;
+use super::world::Simulation;
 use crate::support::model_refunds::{ModelDispute, ModelRefund};
 use crate::support::model_stripe::Payment;
 
@@ -31,10 +31,10 @@ impl Told {
             | Command::Update { .. }
             | Command::Cancel
             | Command::Read
-            | Command::OpenPage { .. }
+            | Command::OpenStripeCheckout { .. }
             | Command::Refund(_)
             | Command::Fulfill(_)
-            | Command::Hear(_)
+            | Command::CheckStripe(_)
             | Command::Decide(_) => None,
         };
         Self { request, session: session.clone(), token, declined: false, order: None }
@@ -43,7 +43,7 @@ impl Told {
 
 /// An answer is held against what is durable at that moment.
 pub fn broken_by_answer(
-    world: &mut World,
+    world: &mut Simulation,
     request: RequestId,
     answer: &Result<Box<Answer>, Rejection>,
 ) -> Result<(), String> {
@@ -67,8 +67,8 @@ pub fn broken_by_answer(
 }
 
 /// What must be true once everything is settled.
-pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
-    world.stripe.settle(world.now);
+pub fn broken_at_the_end(world: &mut Simulation) -> Result<(), String> {
+    world.stripe.advance(world.now);
     let sessions: Vec<SessionId> = world.store.rows.keys().cloned().collect();
     for session in &sessions {
         of_session(world, session)?;
@@ -76,7 +76,7 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
     for flag in world.store.flags.clone() {
         world.count(match flag.reason {
             FlagReason::PaidAfterEnd => "flag: paid after the end",
-            FlagReason::PaidByDeadAttempt => "flag: paid by a dead attempt",
+            FlagReason::PaidByFailedAttempt => "flag: paid by a dead attempt",
             FlagReason::PaidTwice => "flag: paid twice",
             FlagReason::PaymentDisagrees => "flag: payment disagrees",
             FlagReason::LostByRestore => "flag: lost by a restore",
@@ -96,7 +96,7 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
         }
         let Some(token) = told.token.as_ref().filter(|_| told.declined) else { continue };
         let of_token = world.store.attempts.values().filter(
-            |attempt| matches!(&attempt.intent.means, Means::Token(known) if known.expose() == *token),
+            |attempt| matches!(&attempt.intent.means, PaymentSource::Token(known) if known.expose() == *token),
         );
         for attempt in of_token {
             let charge = &attempt.intent.charge;
@@ -115,48 +115,50 @@ pub fn broken_at_the_end(world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-fn is_flagged(world: &World, payment: &Payment) -> bool {
+fn is_flagged(world: &Simulation, payment: &Payment) -> bool {
     world.store.flags.iter().any(|flag| flag.intent == payment.id)
 }
 
 /// Whether an order's book says of refunds and disputes what Stripe says, and the merchant was told of each.
-pub fn book_agrees(world: &World, session: &SessionId, payment: &PaymentIntentId) -> Result<(), String> {
+pub fn book_agrees(world: &Simulation, session: &SessionId, payment: &PaymentIntentId) -> Result<(), String> {
     let (_, row, _) = &world.store.rows[session];
-    let book = &row.book;
-    let told = |news: &News| world.store.news.contains(&(session.clone(), news.clone()));
+    let activity = &row.activity;
+    let told = |news: &OrderChange| world.store.news.contains(&(session.clone(), news.clone()));
     let refunds = world.stripe.refunds.iter().filter(|refund| refund.payment == *payment);
     let mut shown = 0;
     for ModelRefund { seen, .. } in refunds {
         let made = RefundState::Made { id: seen.id.clone(), status: seen.status };
-        let kept = book.refunds.iter().find(|refund| refund.state == made && refund.amount == seen.amount);
-        let number = |request: Option<&RefundRequest>| request.map(|request| request.number);
-        let asked = number(kept.and_then(|kept| kept.request.as_ref()));
-        if kept.is_none() || asked != number(seen.request.as_ref()) {
+        let kept =
+            activity.refunds.iter().find(|refund| refund.state == made && refund.amount == seen.amount);
+        let number = |request: Option<&RefundOrigin>| request.map(|request| request.number);
+        let asked = number(kept.and_then(|kept| kept.origin.as_ref()));
+        if kept.is_none() || asked != number(seen.origin.as_ref()) {
             return Err(format!(
-                "{session}: refund {} ({:?}) is not in the book: {book:?}",
+                "{session}: refund {} ({:?}) is not in the book: {activity:?}",
                 seen.id, seen.status
             ));
         }
-        if !told(&News::Refunded(seen.id.clone())) {
+        if !told(&OrderChange::Refunded(seen.id.clone())) {
             return Err(format!("{session}: nobody was told of refund {}", seen.id));
         }
         shown += 1;
     }
-    let made = book.refunds.iter().filter(|refund| matches!(refund.state, RefundState::Made { .. })).count();
-    if made != shown || book.asking().is_some() {
-        return Err(format!("{session}: the book has refunds that Stripe has not: {book:?}"));
+    let made =
+        activity.refunds.iter().filter(|refund| matches!(refund.state, RefundState::Made { .. })).count();
+    if made != shown || activity.asking().is_some() {
+        return Err(format!("{session}: the book has refunds that Stripe has not: {activity:?}"));
     }
     for ModelDispute { dispute, .. } in world.stripe.disputes.iter().filter(|known| known.payment == *payment)
     {
-        if !book.disputes.contains(dispute) || !told(&News::Disputed(dispute.id.clone())) {
+        if !activity.disputes.contains(dispute) || !told(&OrderChange::Disputed(dispute.id.clone())) {
             return Err(format!(
-                "{session}: dispute {} is not in the book, or not told: {book:?}",
+                "{session}: dispute {} is not in the book, or not told: {activity:?}",
                 dispute.id
             ));
         }
     }
-    for sent in &book.fulfillments {
-        let news = (session.clone(), News::Fulfilled(sent.reference.clone()));
+    for sent in &activity.fulfillments {
+        let news = (session.clone(), OrderChange::Fulfilled(sent.reference.clone()));
         if world.store.news.iter().filter(|known| **known == news).count() != 1 {
             return Err(format!("{session}: {} was not told once", sent.reference));
         }
@@ -165,22 +167,22 @@ pub fn book_agrees(world: &World, session: &SessionId, payment: &PaymentIntentId
 }
 
 /// Nothing was asked back twice, and never more than was paid.
-fn refunds_of(world: &mut World, session: &SessionId) -> Result<(), String> {
+fn refunds_of(world: &mut Simulation, session: &SessionId) -> Result<(), String> {
     let ours = world.stripe.refunds.iter().filter(|refund| refund.seen.session.as_ref() == Some(session));
     let numbers: Vec<_> =
-        ours.map(|refund| refund.seen.request.as_ref().map(|request| request.number)).collect();
+        ours.map(|refund| refund.seen.origin.as_ref().map(|request| request.number)).collect();
     let different: HashSet<_> = numbers.iter().collect();
     if different.len() != numbers.len() {
         return Err(format!("I1: a refund of {session} was made twice"));
     }
     let (_, row, _) = &world.store.rows[session];
     let paid = row.quote().map_or(0, |quote| quote.total.minor);
-    if row.book.reserved() > paid {
-        return Err(format!("{session}: more goes back than was paid: {:?}", row.book));
+    if row.activity.reserved() > paid {
+        return Err(format!("{session}: more goes back than was paid: {:?}", row.activity));
     }
     let State::Completed { intent, .. } = row.state.clone() else { return Ok(()) };
-    for refund in row.book.refunds.clone() {
-        world.count(match (&refund.request, &refund.state) {
+    for refund in row.activity.refunds.clone() {
+        world.count(match (&refund.origin, &refund.state) {
             (None, _) => "refund: made elsewhere",
             (Some(_), RefundState::Made { status: RefundStatus::Failed, .. }) => "refund: failed",
             (Some(_), RefundState::Made { .. }) => "refund: made",
@@ -191,7 +193,7 @@ fn refunds_of(world: &mut World, session: &SessionId) -> Result<(), String> {
     book_agrees(world, session, &intent)
 }
 
-fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
+fn of_session(world: &mut Simulation, session: &SessionId) -> Result<(), String> {
     refunds_of(world, session)?;
     let (_, row, _) = &world.store.rows[session];
     let state = row.state.clone();
@@ -223,7 +225,7 @@ fn of_session(world: &mut World, session: &SessionId) -> Result<(), String> {
         .attempts
         .iter()
         .filter(|((of, _), _)| of == session)
-        .map(|(_, attempt)| matches!(attempt.intent.means, Means::Page { .. }))
+        .map(|(_, attempt)| matches!(attempt.intent.means, PaymentSource::StripeCheckout { .. }))
         .collect();
     means.sort_unstable();
     means.dedup();

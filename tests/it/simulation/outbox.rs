@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::FutureExt as _;
-use merchant_gateway::domain::checkout::aftersales::News;
+use merchant_gateway::domain::checkout::aftersales::OrderChange;
 use merchant_gateway::domain::checkout::command::{NewOrder, PlacedOrder};
 use merchant_gateway::domain::checkout::session::{Session, Version};
 use merchant_gateway::domain::ids::{Mode, OrderEventId, OrderId, SessionId, Tenant};
@@ -13,8 +13,8 @@ use merchant_gateway::domain::order_event::OrderEvent;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::protocol::order_events::{self, OrderEventParts};
 use merchant_gateway::store::{
-    Claim, Commit, Delivery, DeliveryState, MemoryStore, Outbox as _, Settlement, Store as _, StoreError,
-    Which,
+    Claim, Commit, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, MemoryStore, Outbox as _,
+    Store as _, StoreError,
 };
 
 pub struct ModelOutbox {
@@ -49,19 +49,22 @@ impl ModelOutbox {
         &mut self,
         session: &Session,
         (placed, is_new): (&PlacedOrder, bool),
-        news: &[News],
+        news: &[OrderChange],
         at: Timestamp,
     ) -> Result<(), String> {
         let mut events = Vec::new();
         if is_new {
             events.push(order_events::created(self.new_id(), &placed.order, "", true));
         }
-        if session.book.refunded() > placed.order.quote.total.minor {
-            return Err(format!("figures: {} tells of more than was paid: {:?}", session.id, session.book));
+        if session.activity.refunded() > placed.order.quote.total.minor {
+            return Err(format!(
+                "figures: {} tells of more than was paid: {:?}",
+                session.id, session.activity
+            ));
         }
         for news in news {
             let parts = OrderEventParts { id: self.new_id(), at, wanted: true };
-            let event = order_events::news(news, placed, &session.book, parts);
+            let event = order_events::news(news, placed, &session.activity, parts);
             events.push(event.ok_or_else(|| format!("{}: {news:?} is not in the book", session.id))?);
         }
         if events.is_empty() {
@@ -106,7 +109,7 @@ impl ModelOutbox {
         now(self.store.claim_events(&self.tenant, claim))
     }
 
-    pub fn settle(&self, id: &OrderEventId, settlement: Settlement) -> bool {
+    pub fn record_result(&self, id: &OrderEventId, settlement: DeliveryResult) -> bool {
         now(self.store.settle_event(&self.tenant, id, settlement))
     }
 
@@ -121,7 +124,11 @@ impl ModelOutbox {
 
     /// What is still to be sent.
     pub fn pending(&self) -> Vec<Delivery> {
-        let which = Which { state: Some(DeliveryState::Pending), limit: 1000, ..Which::default() };
+        let which = DeliveriesQuery {
+            state: Some(DeliveryState::Pending),
+            limit: 1000,
+            ..DeliveriesQuery::default()
+        };
         now(self.store.deliveries(&self.tenant, which))
     }
 }

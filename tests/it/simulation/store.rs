@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use merchant_gateway::domain::checkout::aftersales::{News, RefundIntent};
+use merchant_gateway::domain::checkout::aftersales::{OrderChange, RefundIntent};
 use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Flag};
 use merchant_gateway::domain::checkout::command::PlacedOrder;
 use merchant_gateway::domain::checkout::driver::CommitFailed;
@@ -44,7 +44,7 @@ pub struct ModelStore {
     pub flags: Vec<Flag>,
     pub refunds: HashMap<(SessionId, RefundNumber), RefundIntent>,
     /// What merchants were told.
-    pub news: Vec<(SessionId, News)>,
+    pub news: Vec<(SessionId, OrderChange)>,
     /// The events by which they are.
     pub outbox: ModelOutbox,
     /// What each revision came to.
@@ -128,7 +128,7 @@ impl ModelStore {
             self.orders.insert(id.clone(), placed);
         }
         if let Some(intent) = change.refund {
-            self.refunds.insert((id.clone(), intent.request.number), *intent);
+            self.refunds.insert((id.clone(), intent.origin.number), *intent);
         }
         if let Some(placed) = self.orders.get(&id) {
             self.outbox.write(&change.session, (placed, is_new), &change.news, now)?;
@@ -148,7 +148,7 @@ impl ModelStore {
             due = None;
         }
         if self.mistakes.forgets_looks {
-            session.book.next_look = None;
+            session.activity.next_poll_at = None;
             due = due_at(&session);
         }
         self.rows.insert(id, (version, session, due));

@@ -14,18 +14,18 @@ mod shoppers;
 
 use std::collections::{BTreeMap, HashMap};
 
-use merchant_gateway::domain::checkout::attempt::Means;
+use merchant_gateway::domain::checkout::attempt::PaymentSource;
 use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, change_of};
 use merchant_gateway::domain::checkout::due::{Priority, priority};
 use merchant_gateway::domain::checkout::event::Event as SessionEvent;
-use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::session::{FreezeReason, Session, State, Version};
 use merchant_gateway::domain::checkout::step::{Context, Moment};
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::domain::merchant::MerchantView;
-use merchant_gateway::domain::stripe_event::Concern;
+use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::checks::{Told, book_agrees, broken_at_the_end, broken_by_answer};
@@ -43,7 +43,7 @@ pub use race::NO_REASON;
 const TROUBLE: Span = Span::minutes(20);
 
 /// How long everything may take to settle afterwards.
-const PEACE: Span = Span::hours(60);
+const NO_FAULTS: Span = Span::hours(60);
 
 /// How long telling the merchant may take after that: its receiver may be gone, and of one order event after event be given
 /// up.
@@ -74,7 +74,7 @@ struct Process {
     drivers: HashMap<SessionId, (Driver, Option<Timestamp>)>,
 }
 
-pub struct World {
+pub struct Simulation {
     pub chance: Chance,
     pub now: Timestamp,
     events: BTreeMap<(i64, u64), Event>,
@@ -86,13 +86,13 @@ pub struct World {
     sessions: Vec<SessionId>,
     trouble_ends: Timestamp,
     /// How often in a thousand something goes wrong, in this history.
-    trouble: u64,
+    fault: u64,
     /// Whether both ways of paying are raced.
     racing: bool,
     /// Whether things happen to orders at Stripe without us.
     elsewhere: bool,
     /// How many tokens a shopper has at most.
-    purse: u64,
+    token_balance: u64,
     /// Whether Stripe sends webhooks.
     webhooks: bool,
     /// Webhooks that were kept, and whether each was followed.
@@ -114,7 +114,7 @@ pub struct World {
     pub history: Option<Vec<String>>,
 }
 
-impl World {
+impl Simulation {
     pub fn new(seed: u64, mistakes: Mistakes, tell: bool) -> Self {
         let mut chance = Chance::new(seed);
         let mut view = shop::view();
@@ -126,7 +126,7 @@ impl World {
         stripe.renews_keys = mistakes.renews_keys;
         stripe.leaves_pages_open = mistakes.leaves_pages_open;
         store.mistakes = mistakes.store;
-        let trouble = *chance.pick(&[0, 50, 150, 300]);
+        let fault = *chance.pick(&[0, 50, 150, 300]);
         let new_process = || Process { life: 0, drivers: HashMap::new() };
         let mut world = Self {
             chance,
@@ -139,13 +139,13 @@ impl World {
             view,
             sessions,
             trouble_ends: now + TROUBLE,
-            trouble,
+            fault,
             racing: false,
             elsewhere: false,
-            purse: 3,
+            token_balance: 3,
             webhooks: false,
             inbox: Inbox::default(),
-            post: Post::new(seed, trouble, now),
+            post: Post::new(seed, fault, now),
             mistakes,
             settled_at: None,
             silent_until: now,
@@ -163,7 +163,7 @@ impl World {
         world.stripe.odd = world.chance.per_mille(100);
         world.elsewhere = world.chance.per_mille(50);
         if world.chance.per_mille(150) {
-            world.purse = 8;
+            world.token_balance = 8;
         }
         world.webhooks = world.chance.per_mille(600);
         world.plan();
@@ -175,7 +175,7 @@ impl World {
     fn plan(&mut self) {
         for process in 0..self.processes.len() {
             self.at(SWEEP, Event::Sweep { process });
-            if self.trouble > 0 {
+            if self.fault > 0 {
                 for _ in 0..self.chance.below(4) {
                     let when = Span::millis(self.chance.millis(0, 600_000));
                     self.at(when, Event::Crash { process });
@@ -186,10 +186,10 @@ impl World {
             self.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
             for _ in 0..self.chance.below(4) {
                 let when = Span::millis(self.chance.millis(100, 600_000));
-                let hint = Hint { concern: Concern::Order, payment: None };
-                self.at(when, Event::Webhook { session: session.clone(), hint });
+                let notification = StripeNotification { affected: Affected::Order, payment: None };
+                self.at(when, Event::Webhook { session: session.clone(), notification });
             }
-            for _ in 0..4 + self.chance.below(8) * self.purse / 3 {
+            for _ in 0..4 + self.chance.below(8) * self.token_balance / 3 {
                 let when = Span::millis(self.chance.millis(100, 240_000));
                 self.call_at(when, &session, Command::Read);
             }
@@ -207,7 +207,7 @@ impl World {
     }
 
     fn goes_wrong(&mut self) -> bool {
-        self.now < self.trouble_ends && self.chance.per_mille(self.trouble)
+        self.now < self.trouble_ends && self.chance.per_mille(self.fault)
     }
 
     pub fn count(&mut self, what: &'static str) {
@@ -226,7 +226,7 @@ impl World {
 
     /// Runs a history to its end; `Err` names the invariant that broke.
     pub fn run(&mut self) -> Result<(), String> {
-        let end = self.trouble_ends + PEACE;
+        let end = self.trouble_ends + NO_FAULTS;
         let mut steps = 0_u32;
         while let Some(((at, _), event)) = self.events.pop_first() {
             self.now = self.now.max(Timestamp::from_millis(at));
@@ -251,7 +251,8 @@ impl World {
         let mut settled = self.inbox.is_followed();
         for session in self.sessions.clone() {
             let row = self.store.rows.get(&session).map(|(_, row, _)| row.clone());
-            settled &= row.as_ref().is_none_or(|row| row.unexplained.is_empty() && row.unconfirmed.is_none());
+            settled &=
+                row.as_ref().is_none_or(|row| row.unmatched_payments.is_empty() && row.unconfirmed.is_none());
             match row.map(|row| row.state) {
                 Some(
                     State::Charging(_)
@@ -270,7 +271,7 @@ impl World {
                         FreezeReason::IdempotencyConflict => "frozen: conflict",
                         FreezeReason::Unreadable => "frozen: unreadable",
                     });
-                    self.stripe.settle(self.now);
+                    self.stripe.advance(self.now);
                     let paid = self.stripe.succeeded(&session).next().map(|payment| payment.id.clone());
                     let decision = match paid {
                         Some(payment_intent) => Decision::Charged { payment_intent },
@@ -322,9 +323,9 @@ impl World {
                 self.crash(process);
                 Ok(())
             }
-            Event::Webhook { session, hint } => self.webhook(&session, hint),
+            Event::Webhook { session, notification } => self.webhook(&session, notification),
             Event::Post { process } => self.post(process),
-            Event::Letter { process, life, delivery } => {
+            Event::SignedRequest { process, life, delivery } => {
                 self.letter(process, life, delivery);
                 Ok(())
             }
@@ -355,8 +356,10 @@ impl World {
             }
             Event::Late(intent) => {
                 let seen = match intent.means {
-                    Means::Token(_) => self.stripe.charge(&(&*intent).into(), self.now, &mut self.chance),
-                    Means::Page { .. } => self.open_page(&intent),
+                    PaymentSource::Token(_) => {
+                        self.stripe.charge(&(&*intent).into(), self.now, &mut self.chance)
+                    }
+                    PaymentSource::StripeCheckout { .. } => self.open_page(&intent),
                 };
                 self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.charge.session));
                 self.send_webhooks(&intent.charge.session);
@@ -417,7 +420,7 @@ impl World {
                 break;
             }
             self.carry_out(process, life, session, output)?;
-            if self.now < self.trouble_ends && self.trouble > 0 && self.chance.per_mille(3) {
+            if self.now < self.trouble_ends && self.fault > 0 && self.chance.per_mille(3) {
                 self.count("crash at an output");
                 self.crash(process);
             }

@@ -7,8 +7,8 @@ use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptChange, AttemptRow, Commit, CommitError, DueQuery, MemoryStore, SqliteStore, Store, StoreError,
-    WhichFlags,
+    AttemptChange, AttemptRow, Commit, CommitError, DueQuery, FlagsQuery, MemoryStore, SqliteStore, Store,
+    StoreError,
 };
 use proptest::prelude::*;
 
@@ -96,7 +96,7 @@ async fn everything(store: &dyn Store) -> Vec<String> {
         }
     }
     for tenant in tenants() {
-        seen.push(format!("{tenant:?} {:?}", store.flags(&tenant, WhichFlags::ALL).await.unwrap()));
+        seen.push(format!("{tenant:?} {:?}", store.flags(&tenant, FlagsQuery::ALL).await.unwrap()));
         for session in SESSIONS {
             for token in TOKENS {
                 let read = store.load(&tenant, &session_id(session), Some(&spt(token))).await.unwrap();

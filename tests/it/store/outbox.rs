@@ -6,8 +6,8 @@ use merchant_gateway::domain::order_event::{EventKind, OrderEvent, Sequence};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::order_events;
 use merchant_gateway::store::{
-    Claim, Commit, CommitError, Delivery, DeliveryState, LONGEST_PAUSE, Outcome, Settlement, StoreError,
-    Which,
+    Claim, Commit, CommitError, DeliveriesQuery, Delivery, DeliveryOutcome, DeliveryResult, DeliveryState,
+    LONGEST_PAUSE, StoreError,
 };
 
 use super::AnyStore;
@@ -37,9 +37,9 @@ async fn claimed(store: &AnyStore, tenant: &Tenant, now: i64) -> Vec<Delivery> {
     store.claim_events(tenant, claim(now, 10)).await.unwrap()
 }
 
-async fn settled(store: &AnyStore, delivery: &Delivery, outcome: Outcome) -> bool {
+async fn settled(store: &AnyStore, delivery: &Delivery, outcome: DeliveryOutcome) -> bool {
     let settlement =
-        Settlement { lease: delivery.leased_until.unwrap(), outcome, status: Some(200), error: None };
+        DeliveryResult { lease: delivery.leased_until.unwrap(), outcome, status: Some(200), error: None };
     store.settle_event(&harbor(), &delivery.id, settlement).await.unwrap()
 }
 
@@ -48,7 +48,7 @@ fn numbers(deliveries: &[Delivery]) -> Vec<(OrderId, u32)> {
 }
 
 async fn all(store: &AnyStore, tenant: &Tenant) -> Vec<Delivery> {
-    store.deliveries(tenant, Which { limit: 100, ..Which::default() }).await.unwrap()
+    store.deliveries(tenant, DeliveriesQuery { limit: 100, ..DeliveriesQuery::default() }).await.unwrap()
 }
 
 pub(super) async fn an_event_is_written_with_its_order_or_not_at_all(store: AnyStore) {
@@ -79,7 +79,8 @@ pub(super) async fn the_events_of_an_order_are_numbered_from_one_without_a_gap(s
         ..change(&harbor(), from, completed(1))
     };
     store.commit(with_a_change).await.unwrap();
-    let which = Which { order: Some(OrderId::from_random(1)), limit: 100, ..Which::default() };
+    let which =
+        DeliveriesQuery { order: Some(OrderId::from_random(1)), limit: 100, ..DeliveriesQuery::default() };
     let mut of_one = store.deliveries(&harbor(), which).await.unwrap();
     of_one.sort_by_key(|delivery| delivery.sequence);
     let kinds: Vec<(u32, EventKind)> =
@@ -120,14 +121,14 @@ pub(super) async fn of_an_order_only_its_earliest_pending_event_can_be_claimed(s
     let first = claimed(&store, &harbor(), 0).await;
     assert_eq!(numbers(&first), [one(1), two(1)]);
     assert_eq!(claimed(&store, &harbor(), 0).await, [], "both are leased, and the others wait for them");
-    assert!(settled(&store, &first[0], Outcome::Again(at(60))).await);
+    assert!(settled(&store, &first[0], DeliveryOutcome::Again(at(60))).await);
     assert_eq!(claimed(&store, &harbor(), 59).await.len(), 1, "the other order's, whose lease ran out");
     let again = claimed(&store, &harbor(), 60).await;
     assert_eq!((numbers(&again), again[0].tries), (vec![one(1)], 2));
-    assert!(settled(&store, &again[0], Outcome::Delivered).await);
+    assert!(settled(&store, &again[0], DeliveryOutcome::Delivered).await);
     let second = claimed(&store, &harbor(), 61).await;
     assert_eq!(numbers(&second), [one(2)]);
-    assert!(settled(&store, &second[0], Outcome::Parked).await);
+    assert!(settled(&store, &second[0], DeliveryOutcome::Parked).await);
     assert_eq!(numbers(&claimed(&store, &harbor(), 61).await), [one(3)], "a parked event is skipped");
 }
 
@@ -137,12 +138,12 @@ pub(super) async fn a_lease_that_was_lost_records_nothing(store: AnyStore) {
     assert_eq!(claimed(&store, &harbor(), 44).await, []);
     let taken = claimed(&store, &harbor(), 45).await;
     assert_eq!(taken.len(), 1);
-    assert!(!settled(&store, &lost[0], Outcome::Parked).await);
+    assert!(!settled(&store, &lost[0], DeliveryOutcome::Parked).await);
     let kept = store.delivery(&harbor(), &taken[0].id).await.unwrap();
     assert_eq!(kept.as_ref(), Some(&taken[0]));
     assert_eq!((taken[0].first_try, taken[0].last_try), (Some(at(0)), Some(at(45))));
-    assert!(settled(&store, &taken[0], Outcome::Delivered).await);
-    assert!(!settled(&store, &taken[0], Outcome::Parked).await, "a lease is good for one outcome");
+    assert!(settled(&store, &taken[0], DeliveryOutcome::Delivered).await);
+    assert!(!settled(&store, &taken[0], DeliveryOutcome::Parked).await, "a lease is good for one outcome");
     let kept = store.delivery(&harbor(), &taken[0].id).await.unwrap().unwrap();
     assert_eq!((kept.state, kept.next_try, kept.last_status), (DeliveryState::Delivered, None, Some(200)));
 }
@@ -186,14 +187,14 @@ pub(super) async fn a_retry_by_hand_begins_anew_and_waits_for_the_try_that_is_un
     store.commit(placed(&harbor(), 1)).await.unwrap();
     for now in [0, 100] {
         let claimed = claimed(&store, &harbor(), now).await;
-        assert!(settled(&store, &claimed[0], Outcome::Again(at(now + 100))).await);
+        assert!(settled(&store, &claimed[0], DeliveryOutcome::Again(at(now + 100))).await);
     }
     let under_way = claimed(&store, &harbor(), 200).await;
     assert_eq!(under_way[0].tries, 3);
     let retried = store.retry_event(&harbor(), &under_way[0].id, at(201)).await.unwrap().unwrap();
     assert_eq!((retried.tries, retried.first_try, retried.next_try), (0, None, Some(at(201))));
     assert_eq!(claimed(&store, &harbor(), 202).await, [], "it is on its way");
-    assert!(settled(&store, &under_way[0], Outcome::Delivered).await);
+    assert!(settled(&store, &under_way[0], DeliveryOutcome::Delivered).await);
     assert_eq!(claimed(&store, &harbor(), 300).await, []);
 
     // Even one that was delivered is sent once more when somebody asks for it.
@@ -204,7 +205,7 @@ pub(super) async fn a_retry_by_hand_begins_anew_and_waits_for_the_try_that_is_un
 
 pub(super) async fn a_try_that_fails_after_a_retry_by_hand_undoes_nothing_of_it(store: AnyStore) {
     store.commit(placed(&harbor(), 1)).await.unwrap();
-    for outcome in [Outcome::Parked, Outcome::Again(at(7000))] {
+    for outcome in [DeliveryOutcome::Parked, DeliveryOutcome::Again(at(7000))] {
         let under_way = claimed(&store, &harbor(), 1000).await.remove(0);
         store.retry_event(&harbor(), &under_way.id, at(1001)).await.unwrap();
         assert!(settled(&store, &under_way, outcome).await, "it is recorded");
@@ -214,7 +215,7 @@ pub(super) async fn a_try_that_fails_after_a_retry_by_hand_undoes_nothing_of_it(
         assert_eq!(kept.last_status, Some(200));
         let anew = claimed(&store, &harbor(), 1001).await.remove(0);
         assert_eq!((anew.tries, anew.first_try), (1, Some(at(1001))));
-        assert!(settled(&store, &anew, Outcome::Again(at(1000))).await);
+        assert!(settled(&store, &anew, DeliveryOutcome::Again(at(1000))).await);
     }
 }
 
@@ -225,17 +226,17 @@ pub(super) async fn a_parked_event_that_is_retried_waits_for_the_one_of_its_orde
     let more = vec![event(101, 1, EventKind::Refunded), event(102, 1, EventKind::Fulfilled)];
     store.append_events(&harbor(), more).await.unwrap();
     let first = claimed(&store, &harbor(), 0).await.remove(0);
-    assert!(settled(&store, &first, Outcome::Parked).await);
+    assert!(settled(&store, &first, DeliveryOutcome::Parked).await);
     let second = claimed(&store, &harbor(), 1).await.remove(0);
     assert_eq!(second.sequence.0, 2);
     store.retry_event(&harbor(), &first.id, at(2)).await.unwrap();
     assert_eq!(claimed(&store, &harbor(), 3).await, [], "of an order only one is on its way");
     assert_eq!(store.tenants_with_due_events(at(3)).await.unwrap(), []);
-    assert!(settled(&store, &second, Outcome::Again(at(4))).await);
+    assert!(settled(&store, &second, DeliveryOutcome::Again(at(4))).await);
     for sequence in [1, 2, 3] {
         let next = claimed(&store, &harbor(), 10).await;
         assert_eq!(numbers(&next), [(OrderId::from_random(1), sequence)]);
-        assert!(settled(&store, &next[0], Outcome::Delivered).await);
+        assert!(settled(&store, &next[0], DeliveryOutcome::Delivered).await);
     }
 }
 
@@ -245,13 +246,13 @@ pub(super) async fn what_a_clock_has_put_off_that_was_set_back_is_due(store: Any
         store.commit(placed(&harbor(), session)).await.unwrap();
     }
     let ahead = claimed(&store, &harbor(), YEAR).await;
-    assert!(settled(&store, &ahead[0], Outcome::Again(at(YEAR + 60))).await);
+    assert!(settled(&store, &ahead[0], DeliveryOutcome::Again(at(YEAR + 60))).await);
     assert_eq!(store.tenants_with_due_events(at(0)).await.unwrap(), [harbor()]);
     let back = claimed(&store, &harbor(), 0).await;
     assert_eq!(back.len(), 2, "one that was to be tried in a year, and one that is leased for that long");
     assert!(back.iter().all(|delivery| delivery.first_try == Some(at(0))), "its three days begin now");
-    assert!(!settled(&store, &ahead[1], Outcome::Parked).await, "the lease is another's by now");
-    assert!(settled(&store, &back[0], Outcome::Again(at(LONGEST_PAUSE.as_millis() / 1000))).await);
+    assert!(!settled(&store, &ahead[1], DeliveryOutcome::Parked).await, "the lease is another's by now");
+    assert!(settled(&store, &back[0], DeliveryOutcome::Again(at(LONGEST_PAUSE.as_millis() / 1000))).await);
     assert_eq!(claimed(&store, &harbor(), 0).await, [], "a pause that can be is kept");
 }
 
@@ -259,15 +260,15 @@ pub(super) async fn an_event_that_waits_for_another_is_due_with_it_and_at_once_a
     store.commit(placed(&harbor(), 1)).await.unwrap();
     store.append_events(&harbor(), vec![event(101, 1, EventKind::Refunded)]).await.unwrap();
     let first = claimed(&store, &harbor(), 0).await.remove(0);
-    assert!(settled(&store, &first, Outcome::Again(at(60))).await);
+    assert!(settled(&store, &first, DeliveryOutcome::Again(at(60))).await);
     store.append_events(&harbor(), vec![event(102, 1, EventKind::Fulfilled)]).await.unwrap();
     let due: Vec<_> = all(&store, &harbor()).await.iter().map(|delivery| delivery.next_try).collect();
     assert_eq!(due, [Some(at(60)); 3], "what waits is not looked at before");
     let first = claimed(&store, &harbor(), 61).await.remove(0);
-    assert!(settled(&store, &first, Outcome::Again(at(3600))).await);
+    assert!(settled(&store, &first, DeliveryOutcome::Again(at(3600))).await);
     store.retry_event(&harbor(), &first.id, at(70)).await.unwrap();
     let first = claimed(&store, &harbor(), 70).await.remove(0);
-    assert!(settled(&store, &first, Outcome::Delivered).await);
+    assert!(settled(&store, &first, DeliveryOutcome::Delivered).await);
     assert_eq!(numbers(&claimed(&store, &harbor(), 70).await), [(OrderId::from_random(1), 2)]);
 }
 
@@ -286,7 +287,10 @@ pub(super) async fn events_are_listed_newest_first_by_state_order_and_page(store
     let mut paged: Vec<Delivery> = Vec::new();
     loop {
         let after = paged.last().map(|last| last.id.clone());
-        let page = store.deliveries(&harbor(), Which { after, limit: 2, ..Which::default() }).await.unwrap();
+        let page = store
+            .deliveries(&harbor(), DeliveriesQuery { after, limit: 2, ..DeliveriesQuery::default() })
+            .await
+            .unwrap();
         if page.is_empty() {
             break;
         }
@@ -295,17 +299,22 @@ pub(super) async fn events_are_listed_newest_first_by_state_order_and_page(store
     assert_eq!(paged, listed);
 
     let first = &claimed(&store, &harbor(), 9).await[0];
-    assert!(settled(&store, first, Outcome::Delivered).await);
-    let in_state = |state| Which { state: Some(state), limit: 100, ..Which::default() };
+    assert!(settled(&store, first, DeliveryOutcome::Delivered).await);
+    let in_state = |state| DeliveriesQuery { state: Some(state), limit: 100, ..DeliveriesQuery::default() };
     for (state, count) in
         [(DeliveryState::Pending, 4), (DeliveryState::Delivered, 1), (DeliveryState::Parked, 0)]
     {
         let found = store.deliveries(&harbor(), in_state(state)).await.unwrap();
         assert_eq!(found.len(), count, "{state:?}");
     }
-    let of_order = Which { order: Some(OrderId::from_random(3)), limit: 9, ..Which::default() };
+    let of_order =
+        DeliveriesQuery { order: Some(OrderId::from_random(3)), limit: 9, ..DeliveriesQuery::default() };
     assert_eq!(store.deliveries(&harbor(), of_order).await.unwrap().len(), 1);
-    let unknown = Which { after: Some(OrderEventId::from_random(999)), limit: 9, ..Which::default() };
+    let unknown = DeliveriesQuery {
+        after: Some(OrderEventId::from_random(999)),
+        limit: 9,
+        ..DeliveriesQuery::default()
+    };
     assert_eq!(store.deliveries(&harbor(), unknown).await.unwrap(), []);
 }
 
@@ -321,7 +330,7 @@ pub(super) async fn a_tenant_never_sees_or_sends_another_tenants_events(store: A
     let of_live = claimed(&store, &live, 0).await;
     assert_eq!(of_live.len(), 1);
     assert!(of_live[0].payload.contains(r#""livemode":true"#), "{}", of_live[0].payload);
-    assert!(!settled(&store, &of_live[0], Outcome::Parked).await, "settled for another tenant");
+    assert!(!settled(&store, &of_live[0], DeliveryOutcome::Parked).await, "settled for another tenant");
     let of_test = claimed(&store, &harbor(), 0).await;
     assert!(of_test[0].payload.contains(r#""livemode":false"#), "{}", of_test[0].payload);
     assert_eq!(store.tenants_with_due_events(NOW).await.unwrap(), []);

@@ -2,11 +2,11 @@
 
 use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
 use merchant_gateway::domain::checkout::session::Version;
-use merchant_gateway::domain::checkout::timeline::{Entry, Happening, NotBegun};
+use merchant_gateway::domain::checkout::timeline::{NotBegun, TimelineEntry, TimelineEvent};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::ids::{Mode, OrderId, OrderNumber};
 use merchant_gateway::domain::time::Timestamp;
-use merchant_gateway::store::{Commit, CommitError, KeptFlag, Resolution, WhichFlags};
+use merchant_gateway::store::{Commit, CommitError, FlagsQuery, KeptFlag, Resolution};
 
 use super::values::*;
 use super::{AnyStore, is_corrupt, loaded, raised, version};
@@ -102,17 +102,17 @@ pub(super) async fn a_flag_is_resolved_once(store: AnyStore) {
         let told = store.resolve_flag(&harbor(), &id, resolution(text, at)).await.unwrap();
         assert_eq!(told, Some(resolved.clone()));
     }
-    assert_eq!(store.flags(&harbor(), WhichFlags::ALL).await.unwrap(), std::slice::from_ref(&resolved));
-    let open = WhichFlags { open: true, ..WhichFlags::ALL };
+    assert_eq!(store.flags(&harbor(), FlagsQuery::ALL).await.unwrap(), std::slice::from_ref(&resolved));
+    let open = FlagsQuery { open: true, ..FlagsQuery::ALL };
     assert_eq!(store.flags(&harbor(), open).await.unwrap(), []);
-    let behind = WhichFlags { after: Some(resolved.flag.id), ..WhichFlags::ALL };
+    let behind = FlagsQuery { after: Some(resolved.flag.id), ..FlagsQuery::ALL };
     assert_eq!(store.flags(&harbor(), behind).await.unwrap(), []);
 }
 
 pub(super) async fn a_timeline_grows_by_what_its_commits_tell(store: AnyStore) {
-    let entry = |at, state: &str| Entry {
+    let entry = |at, state: &str| TimelineEntry {
         at: Timestamp::from_seconds(at),
-        what: Happening::State { state: state.to_owned(), revision: Revision(1), reason: None },
+        event: TimelineEvent::State { state: state.to_owned(), revision: Revision(1), reason: None },
     };
     let (first, second, third) = (entry(1, "open"), entry(2, "ready"), entry(2, "completed"));
     let made = Commit { timeline: vec![first.clone()], ..create(&harbor(), ready(1)) };
@@ -142,18 +142,18 @@ pub(super) async fn payments_not_begun_are_one_entry_for_each_reason_written_onc
     {
         store.note_not_begun(&harbor(), &id, note(reason, at, times)).await.unwrap();
     }
-    let told: Vec<(Timestamp, Happening)> = store
+    let told: Vec<(Timestamp, TimelineEvent)> = store
         .timeline(&harbor(), &id)
         .await
         .unwrap()
         .into_iter()
-        .map(|entry| (entry.at, entry.what))
+        .map(|entry| (entry.at, entry.event))
         .collect();
     assert_eq!(
         told,
         [
-            (Timestamp::from_seconds(0), Happening::PaymentNotBegun(note("token_unread", 60, 4))),
-            (Timestamp::from_seconds(10), Happening::PaymentNotBegun(note("payments_off", 10, 1))),
+            (Timestamp::from_seconds(0), TimelineEvent::PaymentNotBegun(note("token_unread", 60, 4))),
+            (Timestamp::from_seconds(10), TimelineEvent::PaymentNotBegun(note("payments_off", 10, 1))),
         ]
     );
     assert_eq!(store.timeline(&tenant("kiln", Mode::Test), &id).await.unwrap(), []);

@@ -4,18 +4,18 @@ use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::attempt::IdempotencyKey;
 use merchant_gateway::domain::checkout::due::Priority;
 use merchant_gateway::domain::checkout::session::{CancelReason, Session, State, Version};
-use merchant_gateway::domain::checkout::timeline::{Entry, Happening};
+use merchant_gateway::domain::checkout::timeline::{TimelineEntry, TimelineEvent};
 use merchant_gateway::domain::ids::{
     AttemptNumber, FlagId, Mode, OrderEventId, OrderId, RefundNumber, Revision,
 };
-use merchant_gateway::domain::order::{Asking, Refund, RefundRequest, RefundState};
+use merchant_gateway::domain::order::{Asking, Refund, RefundOrigin, RefundState};
 use merchant_gateway::domain::order_event::OrderEvent;
 use merchant_gateway::domain::sends::Sends;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::order_events;
 use merchant_gateway::store::{
-    Claim, Commit, CommitError, DeliveryState, DueQuery, Erasure, Forgetting, Outcome, RefundRow, Resolution,
-    Settlement, TokenUse, UnpaidEnded, UnpaidOpen,
+    Claim, Commit, CommitError, DeliveryOutcome, DeliveryResult, DeliveryState, DueQuery, Erasure,
+    Forgetting, RefundRow, Resolution, TokenUse, UnpaidEnded, UnpaidOpen,
 };
 
 use super::served::unread;
@@ -37,10 +37,10 @@ fn any_open(limit: u32) -> UnpaidOpen {
     UnpaidOpen { since: Timestamp::from_millis(i64::MIN), now: NOW, limit }
 }
 
-pub(super) fn told(at: Timestamp) -> Vec<Entry> {
-    vec![Entry {
+pub(super) fn told(at: Timestamp) -> Vec<TimelineEntry> {
+    vec![TimelineEntry {
         at,
-        what: Happening::State { state: "any".to_owned(), revision: Revision(1), reason: None },
+        event: TimelineEvent::State { state: "any".to_owned(), revision: Revision(1), reason: None },
     }]
 }
 
@@ -94,8 +94,8 @@ pub(super) async fn what_is_paid_undecided_or_flagged_is_never_removed(store: An
     store.commit(Commit { due_at: Some(NOW), ..create(&harbor(), ended(5)) }).await.unwrap();
     // An attempt of these is looked for once more.
     for session in [ready(6), ended(7)] {
-        let last_looks = unread(session.clone()).unconfirmed.into_iter().collect();
-        let session = Session { last_looks, ..session };
+        let last_polls = unread(session.clone()).unconfirmed.into_iter().collect();
+        let session = Session { last_polls, ..session };
         store.commit(Commit { due_at: Some(NOW + DAY), ..create(&harbor(), session) }).await.unwrap();
     }
     let later = before(NOW + Span::hours(24 * 365));
@@ -148,7 +148,7 @@ pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(st
         last_answer: None,
     };
     let refund = |number: u32, state| Refund {
-        request: Some(RefundRequest {
+        origin: Some(RefundOrigin {
             number: RefundNumber(number),
             reference: format!("r-{number}").parse().unwrap(),
             whole: false,
@@ -178,7 +178,7 @@ pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(st
         bodies
     };
     let mut session = completed(1);
-    session.book.refunds.push(refund(1, RefundState::Asking(asking.clone())));
+    session.activity.refunds.push(refund(1, RefundState::Asking(asking.clone())));
     let first = Commit {
         order: Some(order(1)),
         refund: Some(Box::new(row(1))),
@@ -190,8 +190,8 @@ pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(st
     store.remember_account(&harbor(), &own, &verified("f")).await.unwrap();
     let kept = store.forget_account(&harbor(), &own).await.unwrap();
     assert_eq!(kept, Forgetting::Undecided(session_id(1)), "its account is needed until then");
-    session.book.refunds[0].state = RefundState::Refused { why: "no".to_owned() };
-    session.book.refunds.push(refund(2, RefundState::Asking(asking)));
+    session.activity.refunds[0].state = RefundState::Refused { why: "no".to_owned() };
+    session.activity.refunds.push(refund(2, RefundState::Asking(asking)));
     let second = Commit { refund: Some(Box::new(row(2))), ..change(&harbor(), from, session) };
     store.commit(second).await.unwrap();
     assert_eq!(bodies().await, [Some(String::new()), Some(row(2).body)]);
@@ -209,8 +209,8 @@ pub(super) async fn the_buyer_of_an_unpaid_session_is_erased_and_the_rest_stays(
     assert_eq!(store.forget_people(&harbor(), before(NOW + DAY), &[]).await.unwrap().changed, 0);
 
     let mut expected = ended(1);
-    expected.wishes.buyer = Buyer::default();
-    expected.wishes.address = None;
+    expected.inputs.buyer = Buyer::default();
+    expected.inputs.address = None;
     assert_eq!(loaded(&store, 1).await.session, Some((Version(2), expected)));
     assert_eq!(loaded(&store, 2).await.session.unwrap().1, charging(2));
     let stale = store.commit(change(&harbor(), from, ended(1))).await;
@@ -238,7 +238,7 @@ pub(super) async fn the_oldest_open_sessions_give_way_and_what_was_under_way_in_
     let due = store.due_sessions(&harbor(), query).await.unwrap();
     assert!(!due.is_empty() && due.iter().all(|due| due.id != session_id(4)), "{due:?}");
     let last = store.timeline(&harbor(), &session_id(4)).await.unwrap().pop().unwrap();
-    assert!(matches!(last.what, Happening::State { state, .. } if state == "expired"));
+    assert!(matches!(last.event, TimelineEvent::State { state, .. } if state == "expired"));
 
     let row = attempt(&harbor(), 4, 1, "spt_four");
     let paying = store.commit(start(from[3], charging(4), row, &harbor())).await;
@@ -286,7 +286,8 @@ async fn deliver(store: &AnyStore) {
     let claim = Claim { now: NOW, until: NOW + Span::seconds(45), limit: 10 };
     for delivery in store.claim_events(&harbor(), claim).await.unwrap() {
         let lease = delivery.leased_until.unwrap();
-        let settlement = Settlement { lease, outcome: Outcome::Delivered, status: Some(200), error: None };
+        let settlement =
+            DeliveryResult { lease, outcome: DeliveryOutcome::Delivered, status: Some(200), error: None };
         assert!(store.settle_event(&harbor(), &delivery.id, settlement).await.unwrap());
     }
 }
@@ -343,6 +344,6 @@ pub(super) async fn an_orders_buyer_is_erased_once_and_everywhere(store: AnyStor
     assert_eq!(placed.completion, "{\"without\":\"buyer\"}");
     assert!(empty(&store, 1).await);
     let timeline = store.timeline(&harbor(), &session_id(1)).await.unwrap();
-    let noted = timeline.iter().filter(|entry| entry.what == Happening::PersonalDataErased).count();
+    let noted = timeline.iter().filter(|entry| entry.event == TimelineEvent::PersonalDataErased).count();
     assert_eq!(noted, 1);
 }

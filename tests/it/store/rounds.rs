@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use merchant_gateway::config::gateway::RetentionConfig;
 use merchant_gateway::domain::checkout::session::{Session, State};
-use merchant_gateway::domain::checkout::timeline::{EDITS_KEPT, Entry, Happening};
+use merchant_gateway::domain::checkout::timeline::{EDITS_KEPT, TimelineEntry, TimelineEvent};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, Revision, Tenant};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::ManualClock;
@@ -121,7 +121,7 @@ async fn open_checkouts_that_cannot_be_read_keep_no_others_from_giving_way() {
 }
 
 /// Which merchant's rounds come to nothing, and how.
-enum Trouble {
+enum StoreFault {
     Fails,
     Panics,
     /// No merchant's can be counted, so often.
@@ -131,25 +131,25 @@ enum Trouble {
 }
 
 /// A store that has trouble with one merchant.
-struct Troubled(Arc<MemoryStore>, Trouble);
+struct FaultyStore(Arc<MemoryStore>, StoreFault);
 
-impl Troubled {
+impl FaultyStore {
     fn meet(&self, tenant: &Tenant) -> Result<(), StoreError> {
         if tenant.merchant != harbor().merchant {
             return Ok(());
         }
         match &self.1 {
-            Trouble::Fails => Err(StoreError::Unavailable("the disk is gone".to_owned())),
-            Trouble::Panics => panic!("on purpose"),
-            Trouble::CountPanics(_) | Trouble::None(_) => Ok(()),
+            StoreFault::Fails => Err(StoreError::Unavailable("the disk is gone".to_owned())),
+            StoreFault::Panics => panic!("on purpose"),
+            StoreFault::CountPanics(_) | StoreFault::None(_) => Ok(()),
         }
     }
 }
 
 #[async_trait]
-impl Retention for Troubled {
+impl Retention for FaultyStore {
     async fn unpaid(&self) -> Result<Vec<Unpaid>, StoreError> {
-        if let Trouble::CountPanics(left) = &self.1
+        if let StoreFault::CountPanics(left) = &self.1
             && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
         {
             panic!("on purpose");
@@ -159,7 +159,7 @@ impl Retention for Troubled {
 
     async fn forget_sessions(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError> {
         self.meet(tenant)?;
-        if let Trouble::None(looks) = &self.1 {
+        if let StoreFault::None(looks) = &self.1 {
             looks.fetch_add(1, Ordering::Relaxed);
         }
         self.0.forget_sessions(tenant, which).await
@@ -199,18 +199,18 @@ impl Retention for Troubled {
     }
 }
 
-fn troubled(store: &Arc<MemoryStore>, trouble: Trouble) -> Kept {
-    with_trouble(&Arc::new(Troubled(Arc::clone(store), trouble)))
+fn faulty(store: &Arc<MemoryStore>, fault: StoreFault) -> Kept {
+    with_trouble(&Arc::new(FaultyStore(Arc::clone(store), fault)))
 }
 
-fn with_trouble(store: &Arc<Troubled>) -> Kept {
+fn with_trouble(store: &Arc<FaultyStore>) -> Kept {
     let rest = &store.0;
     Kept { retention: store.clone(), inbox: rest.clone(), reconciliation: rest.clone() }
 }
 
 #[tokio::test]
 async fn a_merchant_whose_round_fails_or_panics_stops_no_others() {
-    for trouble in [Trouble::Fails, Trouble::Panics] {
+    for fault in [StoreFault::Fails, StoreFault::Panics] {
         let store = Arc::new(MemoryStore::new());
         let kiln = tenant("kiln", Mode::Test);
         assert!(harbor().merchant.as_str() < kiln.merchant.as_str(), "the one with trouble comes first");
@@ -221,7 +221,7 @@ async fn a_merchant_whose_round_fails_or_panics_stops_no_others() {
             }
         }
         let most = RetentionConfig { open_checkouts_per_merchant: 1, ..rules() };
-        let kept = troubled(&store, trouble);
+        let kept = faulty(&store, fault);
         retain_once(&kept, &most, NOW).await;
         let store: AnyStore = store;
         assert_eq!(counts(&store).await, [(3, 1), (1, 3)]);
@@ -237,7 +237,7 @@ async fn a_round_that_panics_is_followed_by_the_next_one() {
         store.commit(create(&harbor(), ready(number))).await.unwrap();
     }
     let most = RetentionConfig { open_checkouts_per_merchant: 1, ..rules() };
-    let kept = troubled(&store, Trouble::CountPanics(AtomicU32::new(5)));
+    let kept = faulty(&store, StoreFault::CountPanics(AtomicU32::new(5)));
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let task = tokio::spawn(retain(kept, most, Arc::new(ManualClock::new(NOW)), stopped));
     let store: AnyStore = store;
@@ -267,9 +267,9 @@ async fn a_surplus_that_must_stay_is_told_once_and_looked_for_again_only_when_wh
         .await
         .unwrap();
     let most = RetentionConfig { unpaid_sessions_per_merchant: 2, ..rules() };
-    let store = Arc::new(Troubled(Arc::clone(&rows), Trouble::None(AtomicU32::new(0))));
+    let store = Arc::new(FaultyStore(Arc::clone(&rows), StoreFault::None(AtomicU32::new(0))));
     let looks = || {
-        let Trouble::None(looks) = &store.1 else { return 0 };
+        let StoreFault::None(looks) = &store.1 else { return 0 };
         looks.load(Ordering::Relaxed)
     };
     let log = Log::default();
@@ -371,13 +371,13 @@ pub(super) async fn edits_without_end_leave_a_bounded_timeline_and_nothing_of_pa
     store: AnyStore,
 ) {
     let at = |number: u32| NOW + Span::seconds(i64::from(number));
-    let edit = |number: u32| Entry {
+    let edit = |number: u32| TimelineEntry {
         at: at(number),
-        what: Happening::State { state: "ready".to_owned(), revision: Revision(number), reason: None },
+        event: TimelineEvent::State { state: "ready".to_owned(), revision: Revision(number), reason: None },
     };
-    let ending = |number: u32| Entry {
+    let ending = |number: u32| TimelineEntry {
         at: at(number),
-        what: Happening::AttemptEnded { attempt: AttemptNumber(number), end: dead() },
+        event: TimelineEvent::AttemptEnded { attempt: AttemptNumber(number), end: dead() },
     };
     let made = Commit { timeline: vec![edit(1)], ..create(&harbor(), ready(1)) };
     let mut from = store.commit(made).await.unwrap();
@@ -387,13 +387,13 @@ pub(super) async fn edits_without_end_leave_a_bounded_timeline_and_nothing_of_pa
         from = store.commit(Commit { timeline, ..change(&harbor(), from, ready(1)) }).await.unwrap();
     }
     let kept = store.timeline(&harbor(), &session_id(1)).await.unwrap();
-    let (edits, payments): (Vec<_>, Vec<_>) = kept.iter().partition(|entry| entry.what.is_edit());
+    let (edits, payments): (Vec<_>, Vec<_>) = kept.iter().partition(|entry| entry.event.is_edit());
     let bound = usize::try_from(3 * EDITS_KEPT).unwrap();
     assert!(edits.len() <= bound, "{} edits", edits.len());
     assert_eq!(payments.len(), 20);
-    let first: Vec<Entry> = (1..=EDITS_KEPT).map(edit).collect();
+    let first: Vec<TimelineEntry> = (1..=EDITS_KEPT).map(edit).collect();
     assert_eq!(kept[..first.len()], first);
-    let last: Vec<Entry> = (2002 - EDITS_KEPT..2002).map(edit).collect();
+    let last: Vec<TimelineEntry> = (2002 - EDITS_KEPT..2002).map(edit).collect();
     assert_eq!(kept[kept.len() - 1 - last.len()..kept.len() - 1], last);
     assert!(kept.is_sorted_by_key(|entry| entry.at), "the order is as it was told");
 }

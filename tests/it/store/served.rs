@@ -1,6 +1,6 @@
 //! The hosts and accounts of merchants that were served.
 
-use merchant_gateway::domain::checkout::hint::Unexplained;
+use merchant_gateway::domain::checkout::notification::UnmatchedPayment;
 use merchant_gateway::domain::checkout::session::{CancelReason, Session, State};
 use merchant_gateway::domain::checkout::unconfirmed::Unconfirmed;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, StripeEventId, Tenant};
@@ -60,8 +60,8 @@ pub(super) async fn an_account_is_forgotten_once_everything_on_it_is_decided(sto
 
 /// A session of which a payment is still to be read.
 fn told(session: Session) -> Session {
-    let payment = Unexplained { payment: intent(9), tries: 3, next_try: NOW };
-    Session { unexplained: vec![payment], ..session }
+    let payment = UnmatchedPayment { payment: intent(9), tries: 3, next_try: NOW };
+    Session { unmatched_payments: vec![payment], ..session }
 }
 
 /// A session of which an operator called an attempt unpaid that could not be read.

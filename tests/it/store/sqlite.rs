@@ -9,8 +9,8 @@ use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::store::{
-    BackupError, Commit, CommitError, DueQuery, EventState, Inbox as _, KeptFlag, OpenError, SqliteStore,
-    Store, StoreError, WhichFlags, back_up, restore,
+    BackupError, Commit, CommitError, DueQuery, EventState, FlagsQuery, Inbox as _, KeptFlag, OpenError,
+    SqliteStore, Store, StoreError, back_up, restore,
 };
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -66,7 +66,7 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(read.order, Some(order(1).numbered(OrderNumber::FIRST)));
     assert_eq!(read.token_use.unwrap().end, Some(succeeded(1)));
     assert_eq!(
-        store.flags(&harbor(), WhichFlags::ALL).await.unwrap(),
+        store.flags(&harbor(), FlagsQuery::ALL).await.unwrap(),
         [KeptFlag { flag: flag(1, 1, 9), resolution: None }]
     );
     assert_eq!(store.tenants_with_due_sessions(NOW, Priority::Poll).await.unwrap(), [harbor()]);

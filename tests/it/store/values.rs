@@ -3,17 +3,20 @@
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::VariantNeeded;
-use merchant_gateway::domain::checkout::attempt::{AttemptEnd, Charge, Flag, FlagReason, IdempotencyKey};
+use merchant_gateway::domain::checkout::attempt::{
+    AttemptEnd, ExpectedPayment, Flag, FlagReason, IdempotencyKey,
+};
 use merchant_gateway::domain::checkout::command::NewOrder;
 use merchant_gateway::domain::checkout::session::{
-    CancelReason, Charging, FreezeReason, Notice, NoticeCode, Phase, Session, State, Unread, Version, Wishes,
+    CancelReason, Charging, CheckoutInputs, FailedReads, FreezeReason, Notice, NoticeCode, Phase, Session,
+    State, Version,
 };
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, Mode, OrderId, PaymentIntentId, Revision, SessionId, SptHash, Tenant,
 };
 use merchant_gateway::domain::merchant::{RiskPolicy, TokenPolicy};
 use merchant_gateway::domain::money::{Currency, Money};
-use merchant_gateway::domain::order::{Book, Order};
+use merchant_gateway::domain::order::{Order, OrderActivity};
 use merchant_gateway::domain::pricing::{PricingProblem, Quote, QuoteLine, QuoteOption};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{AttemptChange, AttemptRow, Commit, DueSession, KeptAccount, VerifiedKey};
@@ -53,7 +56,7 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         created: NOW,
         expires: Timestamp::from_seconds(1_790_007_200),
         revision: Revision(3),
-        wishes: Wishes {
+        inputs: CheckoutInputs {
             cart: Cart::new([line]).unwrap(),
             buyer: Buyer { name: Some("Ada 'Q' Lovelace \u{1f600}".to_owned()), ..Buyer::default() },
             address: Some(address()),
@@ -65,12 +68,12 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         account: Some(account("acct_1Harbor")),
         notice: Some(declined()),
         state,
-        book: Book::default(),
-        unexplained: Vec::new(),
+        activity: OrderActivity::default(),
+        unmatched_payments: Vec::new(),
         unconfirmed: None,
-        last_looks: Vec::new(),
+        last_polls: Vec::new(),
         pages_not_asked: 0,
-        hinted: false,
+        notified: false,
         paid_late: false,
         ended: None,
     }
@@ -137,13 +140,13 @@ fn under_way(number: u128) -> Charging {
         phase: Phase::Sending,
         tries: 1,
         sends: merchant_gateway::domain::sends::Sends::default(),
-        unread: Unread::default(),
+        failed_reads: FailedReads::default(),
         next_try: Timestamp::from_seconds(1_790_000_030),
     }
 }
 
-pub(crate) fn charge(session: u128, attempt: u32) -> Charge {
-    Charge {
+pub(crate) fn charge(session: u128, attempt: u32) -> ExpectedPayment {
+    ExpectedPayment {
         total: usd(2_499),
         session: session_id(session),
         revision: Revision(3),
@@ -185,7 +188,7 @@ fn declined() -> Notice {
 }
 
 pub(crate) fn dead() -> AttemptEnd {
-    AttemptEnd::Dead { notice: declined() }
+    AttemptEnd::Failed { notice: declined() }
 }
 
 pub(crate) fn succeeded(number: u128) -> AttemptEnd {
@@ -316,7 +319,7 @@ fn quote() -> Quote {
 
 /// A key that was verified; Stripe named its account.
 pub fn verified(fingerprint: &str) -> VerifiedKey {
-    VerifiedKey { fingerprint: fingerprint.to_owned(), proved: true }
+    VerifiedKey { fingerprint: fingerprint.to_owned(), verified_by_stripe: true }
 }
 
 /// The account that is kept once it was verified with that key.

@@ -1,6 +1,6 @@
 //! A shop that sells to a city that is a country, to one whose addresses name no city, and to a territory that is a state.
 
-use super::world::{Shop, account};
+use super::test_gateway::{Shop, account};
 
 pub const ACCOUNT: &str = "acct_abroad";
 

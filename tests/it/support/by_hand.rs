@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::client::Speaks;
-use super::world::{SHOP_KEY, World};
+use super::test_gateway::{SHOP_KEY, TestGateway};
 
 /// Posts a form to Stripe under an idempotency key, and gives the answer.
-pub async fn post(world: &World, path: &str, key: &str, form: String) -> Value {
+pub async fn post(world: &TestGateway, path: &str, key: &str, form: String) -> Value {
     let request = world
         .client(Speaks::Modern)
         .http

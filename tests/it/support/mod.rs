@@ -1,10 +1,10 @@
 //! What several integration tests stand on.
 
 pub mod abroad;
-pub mod bench;
 pub mod by_hand;
 pub mod chance;
 pub mod client;
+pub mod driver_harness;
 pub mod log;
 pub mod logged;
 pub mod mcp_schema;
@@ -21,4 +21,4 @@ pub mod samples;
 pub mod shop;
 pub mod stripe_process;
 pub mod stripe_schema;
-pub mod world;
+pub mod test_gateway;

@@ -1,9 +1,11 @@
 //! The model Stripe's Checkout Sessions: pages that are opened, paid by a shopper who has the address, closed, or left.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::{Charge, IntentSeen, IntentStatus, Seen};
-use merchant_gateway::domain::checkout::hosted::{PageSeen, PageStatus};
-use merchant_gateway::domain::ids::{HostedPageId, PaymentIntentId, SessionId};
+use merchant_gateway::domain::checkout::attempt::{
+    ExpectedPayment, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+};
+use merchant_gateway::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
+use merchant_gateway::domain::ids::{PaymentIntentId, SessionId, StripeCheckoutId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
@@ -15,8 +17,8 @@ const LEAST: Span = Span::minutes(30);
 
 /// A page.
 pub struct ModelPage {
-    id: HostedPageId,
-    charge: Charge,
+    id: StripeCheckoutId,
+    charge: ExpectedPayment,
     /// What it asks for.
     amount: Money,
     created: Timestamp,
@@ -28,42 +30,49 @@ pub struct ModelPage {
 
 impl ModelStripe {
     /// Opens a page and says what is answered, when the answer arrives.
-    pub fn open_page(&mut self, key: &str, charge: &Charge, expires: Timestamp, now: Timestamp) -> Seen {
+    pub fn open_page(
+        &mut self,
+        key: &str,
+        charge: &ExpectedPayment,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Observation {
         let known = self.page_keys.get(key).cloned();
         if let Some(stored) = known {
             return stored;
         }
         if expires < now + LEAST {
-            let refused = Seen::RequestRefused { detail: "expires_at".to_owned() };
+            let refused = Observation::RequestRefused { detail: "expires_at".to_owned() };
             self.page_keys.insert(key.to_owned(), refused.clone());
             return refused;
         }
-        let id: HostedPageId = format!("cs_{}", self.pages.len() + 1).parse().unwrap();
+        let id: StripeCheckoutId = format!("cs_{}", self.pages.len() + 1).parse().unwrap();
         let amount = charge.total;
         let (charge, closed, payment) = (charge.clone(), false, None);
         let page = ModelPage { id, charge, amount, created: now, expires, closed, payment };
-        let seen = Seen::Page(self.page_seen(&page, now));
+        let seen = Observation::StripeCheckout(self.page_seen(&page, now));
         self.pages.push(page);
         self.page_keys.insert(key.to_owned(), seen.clone());
         seen
     }
 
     /// The session that a page is for.
-    pub fn session_of(&self, page: &HostedPageId) -> Option<SessionId> {
+    pub fn session_of(&self, page: &StripeCheckoutId) -> Option<SessionId> {
         self.pages.iter().find(|known| known.id == *page).map(|page| page.charge.session.clone())
     }
 
-    fn page_seen(&self, page: &ModelPage, now: Timestamp) -> PageSeen {
+    fn page_seen(&self, page: &ModelPage, now: Timestamp) -> StripeCheckoutSnapshot {
         let paying = self.payments.iter().find(|payment| Some(&payment.id) == page.payment.as_ref());
         let status = match paying.map(|payment| payment.seen.status) {
-            Some(IntentStatus::Succeeded) => PageStatus::Paid,
-            Some(_) => PageStatus::Unpaid,
-            None if page.closed || page.expires <= now => PageStatus::Expired,
-            None => PageStatus::Open,
+            Some(PaymentIntentStatus::Succeeded) => StripeCheckoutStatus::Paid,
+            Some(_) => StripeCheckoutStatus::Unpaid,
+            None if page.closed || page.expires <= now => StripeCheckoutStatus::Expired,
+            None => StripeCheckoutStatus::Open,
         };
-        PageSeen {
+        StripeCheckoutSnapshot {
             id: page.id.clone(),
-            url: (status == PageStatus::Open).then(|| format!("https://checkout.example/{}", page.id)),
+            url: (status == StripeCheckoutStatus::Open)
+                .then(|| format!("https://checkout.example/{}", page.id)),
             status,
             intent: paying.map(|payment| (payment.id.clone(), Some(payment.seen.status))),
             amount: page.amount,
@@ -76,20 +85,25 @@ impl ModelStripe {
     }
 
     /// The pages that were opened within a time.
-    pub fn pages_within(&mut self, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<PageSeen> {
-        self.settle(now);
+    pub fn stripe_checkouts_within(
+        &mut self,
+        from: Timestamp,
+        to: Timestamp,
+        now: Timestamp,
+    ) -> Vec<StripeCheckoutSnapshot> {
+        self.advance(now);
         let within = self.pages.iter().filter(|page| (from..=to).contains(&page.created));
         within.map(|page| self.page_seen(page, now)).collect()
     }
 
-    pub fn read_page(&mut self, id: &HostedPageId, now: Timestamp) -> Seen {
-        self.settle(now);
+    pub fn read_page(&mut self, id: &StripeCheckoutId, now: Timestamp) -> Observation {
+        self.advance(now);
         let found = self.pages.iter().find(|page| page.id == *id);
-        found.map_or(Seen::Unread, |page| Seen::Page(self.page_seen(page, now)))
+        found.map_or(Observation::ReadFailed, |page| Observation::StripeCheckout(self.page_seen(page, now)))
     }
 
-    pub fn close_page(&mut self, id: &HostedPageId, now: Timestamp) -> Seen {
-        self.settle(now);
+    pub fn close_page(&mut self, id: &StripeCheckoutId, now: Timestamp) -> Observation {
+        self.advance(now);
         let open = |page: &&mut ModelPage| page.id == *id && page.payment.is_none();
         if let Some(page) = self.pages.iter_mut().find(open) {
             page.closed = true;
@@ -110,7 +124,7 @@ impl ModelStripe {
     /// A shopper who has the address pays there; whether the page was used by it.
     pub fn pay_on_page(
         &mut self,
-        id: &HostedPageId,
+        id: &StripeCheckoutId,
         card: Card,
         now: Timestamp,
         chance: &mut Chance,
@@ -118,9 +132,9 @@ impl ModelStripe {
         let fresh = self.new_id();
         let settles = (card == Card::Dawdles).then(|| {
             let end = if chance.per_mille(500) {
-                IntentStatus::Succeeded
+                PaymentIntentStatus::Succeeded
             } else {
-                IntentStatus::RequiresPaymentMethod
+                PaymentIntentStatus::RequiresPaymentMethod
             };
             (now + Span::millis(chance.millis(1000, 600_000)), end)
         });
@@ -129,8 +143,8 @@ impl ModelStripe {
             return false;
         };
         let status = match card {
-            Card::Pays | Card::PaysWith500 | Card::PaysHalf => IntentStatus::Succeeded,
-            Card::Dawdles => IntentStatus::Processing,
+            Card::Pays | Card::PaysWith500 | Card::PaysHalf => PaymentIntentStatus::Succeeded,
+            Card::Dawdles => PaymentIntentStatus::Processing,
             // The page says so, and the shopper may try another card there.
             Card::Declines | Card::Demands3ds | Card::Fails500 => return false,
         };
@@ -138,7 +152,7 @@ impl ModelStripe {
             page.amount = Money::new(page.amount.minor / 2, page.amount.currency);
         }
         page.payment = Some(fresh.clone());
-        let seen = IntentSeen {
+        let seen = PaymentIntentSnapshot {
             id: fresh.clone(),
             status,
             amount: page.amount,

@@ -1,10 +1,12 @@
 //! Refunds and disputes of the model of Stripe.
 
-use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer, RefundIntent, RefundSeen};
-use merchant_gateway::domain::checkout::attempt::Unknown;
+use merchant_gateway::domain::checkout::aftersales::{
+    OrderObservation, RefundAnswer, RefundIntent, RefundSnapshot,
+};
+use merchant_gateway::domain::checkout::attempt::Inconclusive;
 use merchant_gateway::domain::ids::{PaymentIntentId, SessionId};
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundReason, RefundRequest, RefundStatus};
+use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundOrigin, RefundReason, RefundStatus};
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::chance::Chance;
@@ -16,7 +18,7 @@ const MEMORY: Span = Span::hours(24);
 /// A refund as it is kept there.
 pub struct ModelRefund {
     pub payment: PaymentIntentId,
-    pub seen: RefundSeen,
+    pub seen: RefundSnapshot,
     settles: Option<(Timestamp, RefundStatus)>,
 }
 
@@ -41,7 +43,7 @@ pub struct AskedBack {
     pub payment: PaymentIntentId,
     pub amount: Money,
     pub session: SessionId,
-    pub request: RefundRequest,
+    pub origin: RefundOrigin,
     pub reason: Option<RefundReason>,
 }
 
@@ -52,7 +54,7 @@ impl From<&RefundIntent> for AskedBack {
             payment: intent.payment.clone(),
             amount: intent.amount,
             session: intent.session.clone(),
-            request: intent.request.clone(),
+            origin: intent.origin.clone(),
             reason: intent.reason,
         }
     }
@@ -71,9 +73,10 @@ impl ModelStripe {
             if kept.amount != asked.amount {
                 return RefundAnswer::Conflict;
             }
-            let replayed = RefundAnswer::Unknown(Unknown { replayed_error: true, ..Unknown::default() });
+            let replayed =
+                RefundAnswer::Inconclusive(Inconclusive { replayed_error: true, ..Inconclusive::default() });
             return match &kept.answer {
-                RefundAnswer::Unknown(_) => replayed,
+                RefundAnswer::Inconclusive(_) => replayed,
                 RefundAnswer::Refused { why, .. } => RefundAnswer::Refused { why: why.clone(), stored: true },
                 RefundAnswer::Made(_)
                 | RefundAnswer::Conflict
@@ -101,24 +104,24 @@ impl ModelStripe {
             return RefundAnswer::Refused { why: "code none, parameter none".to_owned(), stored: false };
         }
         if kind == 1 {
-            return RefundAnswer::Unknown(Unknown::default());
+            return RefundAnswer::Inconclusive(Inconclusive::default());
         }
         let settles = (kind == 2).then(|| {
             let end = if chance.per_mille(500) { RefundStatus::Succeeded } else { RefundStatus::Failed };
             (now + Span::millis(chance.millis(1000, 7_200_000)), end)
         });
         let status = if settles.is_some() { RefundStatus::Pending } else { RefundStatus::Succeeded };
-        let seen = RefundSeen {
+        let seen = RefundSnapshot {
             id: format!("re_{}", self.refunds.len() + 1).parse().unwrap(),
             status,
             amount: asked.amount,
             created: now,
             reason: asked.reason,
             session: Some(asked.session.clone()),
-            request: Some(asked.request.clone()),
+            origin: Some(asked.origin.clone()),
         };
         self.refunds.push(ModelRefund { payment: asked.payment.clone(), seen: seen.clone(), settles });
-        if kind == 3 { RefundAnswer::Unknown(Unknown::default()) } else { RefundAnswer::Made(seen) }
+        if kind == 3 { RefundAnswer::Inconclusive(Inconclusive::default()) } else { RefundAnswer::Made(seen) }
     }
 
     /// What of a payment has not gone back.
@@ -144,14 +147,14 @@ impl ModelStripe {
         if left < 100 {
             return;
         }
-        let seen = RefundSeen {
+        let seen = RefundSnapshot {
             id: format!("re_{}", self.refunds.len() + 1).parse().unwrap(),
             status: RefundStatus::Succeeded,
             amount: Money::new(100, known.seen.amount.currency),
             created: now,
             reason: None,
             session: None,
-            request: None,
+            origin: None,
         };
         self.refunds.push(ModelRefund { payment: payment.clone(), seen, settles: None });
     }
@@ -175,11 +178,11 @@ impl ModelStripe {
     }
 
     /// Everything of a payment.
-    pub fn read_order(&mut self, payment: &PaymentIntentId, now: Timestamp) -> OrderSeen {
+    pub fn read_order(&mut self, payment: &PaymentIntentId, now: Timestamp) -> OrderObservation {
         self.settle_refunds(now);
         let refunds = self.refunds.iter().filter(|refund| refund.payment == *payment);
         let disputes = self.disputes.iter().filter(|dispute| dispute.payment == *payment);
-        OrderSeen::Read {
+        OrderObservation::Read {
             refunds: refunds.map(|refund| refund.seen.clone()).collect(),
             disputes: Some(disputes.map(|dispute| dispute.dispute.clone()).collect()),
             asked: now,

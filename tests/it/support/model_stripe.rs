@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use merchant_gateway::domain::checkout::attempt::{
-    AttemptIntent, Charge, IntentSeen, IntentStatus, Means, Seen, Unknown,
+    AttemptIntent, ExpectedPayment, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+    PaymentSource,
 };
 use merchant_gateway::domain::checkout::driver::GatherError;
 use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
@@ -55,10 +56,10 @@ pub struct Token {
 pub struct Payment {
     pub id: PaymentIntentId,
     pub session: SessionId,
-    pub seen: IntentSeen,
+    pub seen: PaymentIntentSnapshot,
     pub created: Timestamp,
     /// When a dawdling one comes to its end, and how.
-    pub settles: Option<(Timestamp, IntentStatus)>,
+    pub settles: Option<(Timestamp, PaymentIntentStatus)>,
     /// Whether somebody else made it, under the session's name.
     pub strange: bool,
 }
@@ -68,12 +69,12 @@ pub struct Sent<'a> {
     /// `Idempotency-Key`.
     pub key: &'a str,
     pub token: &'a str,
-    pub charge: &'a Charge,
+    pub charge: &'a ExpectedPayment,
 }
 
 impl<'a> From<&'a AttemptIntent> for Sent<'a> {
     fn from(attempt: &'a AttemptIntent) -> Self {
-        let Means::Token(token) = &attempt.means else { panic!("a page is not charged") };
+        let PaymentSource::Token(token) = &attempt.means else { panic!("a page is not charged") };
         Self { key: attempt.idempotency_key.as_str(), token: token.expose(), charge: &attempt.charge }
     }
 }
@@ -81,7 +82,7 @@ impl<'a> From<&'a AttemptIntent> for Sent<'a> {
 /// What a key is remembered for.
 struct Kept {
     body: String,
-    answer: Seen,
+    answer: Observation,
     at: Timestamp,
 }
 
@@ -91,7 +92,7 @@ pub struct ModelStripe {
     pub payments: Vec<Payment>,
     pub(super) pages: Vec<ModelPage>,
     /// What was answered to each request for a page.
-    pub(super) page_keys: HashMap<String, Seen>,
+    pub(super) page_keys: HashMap<String, Observation>,
     pub refunds: Vec<ModelRefund>,
     pub disputes: Vec<ModelDispute>,
     /// What was answered to each request for a refund.
@@ -108,22 +109,27 @@ pub struct ModelStripe {
 
 impl ModelStripe {
     /// Executes a charge and says what is answered, when the answer arrives.
-    pub fn charge(&mut self, sent: &Sent<'_>, now: Timestamp, chance: &mut Chance) -> Seen {
-        self.settle(now);
+    pub fn charge(&mut self, sent: &Sent<'_>, now: Timestamp, chance: &mut Chance) -> Observation {
+        self.advance(now);
         let key = sent.key.to_owned();
         let key = if self.renews_keys { format!("{key}-{}", self.made) } else { key };
         let body = format!("{:?}", sent.charge);
         if let Some(kept) = self.keys.get(&key).filter(|kept| now < kept.at + MEMORY) {
             if kept.body != body {
-                return Seen::IdempotencyConflict;
+                return Observation::IdempotencyConflict;
             }
-            let replayed = Seen::Unknown(Unknown { replayed_error: true, ..Unknown::default() });
-            return if matches!(kept.answer, Seen::Unknown(_)) { replayed } else { kept.answer.clone() };
+            let replayed =
+                Observation::Inconclusive(Inconclusive { replayed_error: true, ..Inconclusive::default() });
+            return if matches!(kept.answer, Observation::Inconclusive(_)) {
+                replayed
+            } else {
+                kept.answer.clone()
+            };
         }
         if self.odd && chance.per_mille(150) {
             let body = "somebody else's".to_owned();
-            self.keys.insert(key, Kept { body, answer: Seen::Unread, at: now });
-            return Seen::IdempotencyConflict;
+            self.keys.insert(key, Kept { body, answer: Observation::ReadFailed, at: now });
+            return Observation::IdempotencyConflict;
         }
         if self.odd && chance.per_mille(300) {
             self.pay_strangely(sent, now);
@@ -131,24 +137,24 @@ impl ModelStripe {
         let token = self.tokens.get_mut(sent.token).expect("tokens are minted here");
         let total = sent.charge.total;
         if token.used + total.minor > token.limit.minor {
-            return Seen::TokenRefused { maybe_consumed: token.used > 0, detail: "limit".to_owned() };
+            return Observation::TokenRefused { maybe_consumed: token.used > 0, detail: "limit".to_owned() };
         }
         if token.revoked {
             // Found out while it was carried out: that is stored, and told again as what it is.
             let detail = "revoked".to_owned();
-            let answer = Seen::RefusedForGood { detail: detail.clone() };
+            let answer = Observation::RefusedForGood { detail: detail.clone() };
             self.keys.insert(key, Kept { body, answer, at: now });
-            return Seen::TokenRefused { maybe_consumed: false, detail };
+            return Observation::TokenRefused { maybe_consumed: false, detail };
         }
         if token.expires <= now {
-            return Seen::TokenRefused { maybe_consumed: false, detail: "gone".to_owned() };
+            return Observation::TokenRefused { maybe_consumed: false, detail: "gone".to_owned() };
         }
         let card = token.card;
         let status = match card {
-            Card::Pays | Card::PaysWith500 | Card::PaysHalf => IntentStatus::Succeeded,
-            Card::Declines | Card::Fails500 => IntentStatus::RequiresPaymentMethod,
-            Card::Demands3ds => IntentStatus::RequiresAction,
-            Card::Dawdles => IntentStatus::Processing,
+            Card::Pays | Card::PaysWith500 | Card::PaysHalf => PaymentIntentStatus::Succeeded,
+            Card::Declines | Card::Fails500 => PaymentIntentStatus::RequiresPaymentMethod,
+            Card::Demands3ds => PaymentIntentStatus::RequiresAction,
+            Card::Dawdles => PaymentIntentStatus::Processing,
         };
         if matches!(card, Card::Pays | Card::PaysWith500 | Card::PaysHalf | Card::Dawdles) {
             token.used += total.minor;
@@ -156,13 +162,13 @@ impl ModelStripe {
         let id = self.new_id();
         let settles = (card == Card::Dawdles).then(|| {
             let end = if chance.per_mille(500) {
-                IntentStatus::Succeeded
+                PaymentIntentStatus::Succeeded
             } else {
-                IntentStatus::RequiresPaymentMethod
+                PaymentIntentStatus::RequiresPaymentMethod
             };
             (now + Span::millis(chance.millis(1000, 600_000)), end)
         });
-        let seen = IntentSeen {
+        let seen = PaymentIntentSnapshot {
             id: id.clone(),
             status,
             amount: if card == Card::PaysHalf { Money::new(total.minor / 2, total.currency) } else { total },
@@ -181,13 +187,15 @@ impl ModelStripe {
             strange: false,
         });
         let answer = match card {
-            Card::Pays | Card::PaysHalf | Card::Demands3ds | Card::Dawdles => Seen::Intent(seen),
-            Card::Declines => Seen::Declined {
+            Card::Pays | Card::PaysHalf | Card::Demands3ds | Card::Dawdles => {
+                Observation::PaymentIntent(seen)
+            }
+            Card::Declines => Observation::Declined {
                 intent: Some(id),
                 requires_3ds: false,
                 text: "Your card was declined.".to_owned(),
             },
-            Card::PaysWith500 | Card::Fails500 => Seen::Unknown(Unknown::default()),
+            Card::PaysWith500 | Card::Fails500 => Observation::Inconclusive(Inconclusive::default()),
         };
         self.keys.insert(key, Kept { body, answer: answer.clone(), at: now });
         answer
@@ -201,9 +209,9 @@ impl ModelStripe {
     /// Somebody with the merchant's key, or Stripe itself, makes a payment that nobody here asked for.
     fn pay_strangely(&mut self, sent: &Sent<'_>, now: Timestamp) {
         let session = sent.charge.session.clone();
-        let seen = IntentSeen {
+        let seen = PaymentIntentSnapshot {
             id: self.new_id(),
-            status: IntentStatus::Succeeded,
+            status: PaymentIntentStatus::Succeeded,
             amount: sent.charge.total,
             livemode: false,
             session: Some(session.clone()),
@@ -214,10 +222,10 @@ impl ModelStripe {
         self.payments.push(Payment { id, session, seen, created: now, settles: None, strange: true });
     }
 
-    pub fn read(&mut self, id: &PaymentIntentId, now: Timestamp) -> Seen {
-        self.settle(now);
+    pub fn read(&mut self, id: &PaymentIntentId, now: Timestamp) -> Observation {
+        self.advance(now);
         let found = self.payments.iter().find(|payment| payment.id == *id);
-        found.map_or(Seen::Unread, |payment| Seen::Intent(payment.seen.clone()))
+        found.map_or(Observation::ReadFailed, |payment| Observation::PaymentIntent(payment.seen.clone()))
     }
 
     /// A complete listing, as our client reads it.
@@ -227,8 +235,8 @@ impl ModelStripe {
         attempt: AttemptNumber,
         started: Timestamp,
         now: Timestamp,
-    ) -> Seen {
-        self.settle(now);
+    ) -> Observation {
+        self.advance(now);
         let from = started - Span::minutes(10);
         let mut found: Vec<&Payment> = self
             .payments
@@ -236,39 +244,49 @@ impl ModelStripe {
             .filter(|payment| payment.session == *session && payment.created >= from)
             .collect();
         let rank = |status| match status {
-            IntentStatus::Succeeded => 0,
-            IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => 2,
-            IntentStatus::Processing
-            | IntentStatus::RequiresAction
-            | IntentStatus::RequiresCapture
-            | IntentStatus::RequiresConfirmation => 1,
+            PaymentIntentStatus::Succeeded => 0,
+            PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled => 2,
+            PaymentIntentStatus::Processing
+            | PaymentIntentStatus::RequiresAction
+            | PaymentIntentStatus::RequiresCapture
+            | PaymentIntentStatus::RequiresConfirmation => 1,
         };
         found.sort_by_key(|payment| {
             (payment.seen.attempt != Some(attempt), rank(payment.seen.status), payment.created)
         });
         let decisive = found.first().filter(|payment| payment.seen.attempt == Some(attempt));
-        let seen = decisive.map_or(Seen::Absent { asked: now }, |payment| Seen::Intent(payment.seen.clone()));
+        let seen = decisive.map_or(Observation::Absent { asked: now }, |payment| {
+            Observation::PaymentIntent(payment.seen.clone())
+        });
         let others = found.iter().skip(usize::from(decisive.is_some()));
         let paid: Vec<_> = others
-            .filter(|payment| payment.seen.status == IntentStatus::Succeeded)
+            .filter(|payment| payment.seen.status == PaymentIntentStatus::Succeeded)
             .map(|payment| payment.id.clone())
             .collect();
-        if paid.is_empty() { seen } else { Seen::Beside { seen: Box::new(seen), paid } }
+        if paid.is_empty() { seen } else { Observation::Beside { seen: Box::new(seen), paid } }
     }
 
     /// The payments that were made within a time.
-    pub fn payments_within(&mut self, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<IntentSeen> {
-        self.settle(now);
+    pub fn payments_within(
+        &mut self,
+        from: Timestamp,
+        to: Timestamp,
+        now: Timestamp,
+    ) -> Vec<PaymentIntentSnapshot> {
+        self.advance(now);
         let within = self.payments.iter().filter(|payment| (from..=to).contains(&payment.created));
         within.map(|payment| payment.seen.clone()).collect()
     }
 
-    pub fn cancel(&mut self, id: &PaymentIntentId, now: Timestamp) -> Seen {
-        self.settle(now);
+    pub fn cancel(&mut self, id: &PaymentIntentId, now: Timestamp) -> Observation {
+        self.advance(now);
         if let Some(payment) = self.payments.iter_mut().find(|payment| payment.id == *id)
-            && !matches!(payment.seen.status, IntentStatus::Succeeded | IntentStatus::Processing)
+            && !matches!(
+                payment.seen.status,
+                PaymentIntentStatus::Succeeded | PaymentIntentStatus::Processing
+            )
         {
-            payment.seen.status = IntentStatus::Canceled;
+            payment.seen.status = PaymentIntentStatus::Canceled;
         }
         self.read(id, now)
     }
@@ -293,7 +311,7 @@ impl ModelStripe {
     }
 
     /// Lets dawdling payments come to their ends.
-    pub fn settle(&mut self, now: Timestamp) {
+    pub fn advance(&mut self, now: Timestamp) {
         for payment in &mut self.payments {
             if let Some((at, status)) = payment.settles
                 && at <= now
@@ -307,7 +325,7 @@ impl ModelStripe {
     /// The last payment that names a session and has succeeded, whoever asked for it.
     pub fn newest_success(&self, session: &SessionId) -> Option<PaymentIntentId> {
         let paid = |payment: &&Payment| {
-            payment.session == *session && payment.seen.status == IntentStatus::Succeeded
+            payment.session == *session && payment.seen.status == PaymentIntentStatus::Succeeded
         };
         self.payments.iter().rev().find(paid).map(|payment| payment.id.clone())
     }
@@ -315,7 +333,9 @@ impl ModelStripe {
     /// What was paid of what we asked for.
     pub fn succeeded<'a>(&'a self, session: &'a SessionId) -> impl Iterator<Item = &'a Payment> {
         self.payments.iter().filter(move |payment| {
-            payment.session == *session && payment.seen.status == IntentStatus::Succeeded && !payment.strange
+            payment.session == *session
+                && payment.seen.status == PaymentIntentStatus::Succeeded
+                && !payment.strange
         })
     }
 }

@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use super::client::Speaks;
-use super::world::{ADMIN_TOKEN, SHOP, World};
+use super::test_gateway::{ADMIN_TOKEN, SHOP, TestGateway};
 
 pub struct Operator<'a> {
-    world: &'a World,
+    world: &'a TestGateway,
     pub http: reqwest::Client,
 }
 
 impl<'a> Operator<'a> {
-    pub fn of(world: &'a World) -> Self {
+    pub fn of(world: &'a TestGateway) -> Self {
         Self { world, http: world.client(Speaks::Modern).http }
     }
 

@@ -13,7 +13,7 @@ use merchant_gateway::domain::places::example;
 use merchant_gateway::domain::tax::TaxRule;
 use serde_json::{Value, json};
 
-use super::world::{Shop, account};
+use super::test_gateway::{Shop, account};
 
 /// A merchant of `tenants/`.
 pub struct Sample(TenantConfig);

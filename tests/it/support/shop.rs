@@ -6,7 +6,7 @@ use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
 use merchant_gateway::domain::checkout::command::Patch;
 use merchant_gateway::domain::merchant::{
     Brand, ChatGptSettings, CheckoutMethod, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus,
-    MerchantView, MethodsForm, PaymentMethod, Records, RiskPolicy, TokenPolicy,
+    MerchantView, MethodsForm, PaymentMethod, Reconciliation, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Currency, Money, Rate};
 use merchant_gateway::domain::shipping::ShippingRule;
@@ -61,7 +61,7 @@ pub fn view() -> MerchantView {
         },
         limits: Limits::default(),
         status: MerchantStatus::Serving,
-        records: Records::Whole,
+        records: Reconciliation::NotRestored,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::stripe_schema::StripeSchema;
-use super::world::{Shop, WEBHOOK_SECRET, World};
+use super::test_gateway::{Shop, TestGateway, WEBHOOK_SECRET};
 
 pub struct StripeProcess {
     process: Child,
@@ -21,7 +21,7 @@ pub struct StripeProcess {
 impl StripeProcess {
     /// Starts it for the shops of a world, which serves against it from now on; with a bad day by this seed.
     #[expect(clippy::disallowed_methods, reason = "a test's own client")]
-    pub fn beside(world: &mut World, faults: u64) -> Self {
+    pub fn beside(world: &mut TestGateway, faults: u64) -> Self {
         let mut process = world
             .command("emulator")
             .args(["--port", "0", "--faults", &faults.to_string()])

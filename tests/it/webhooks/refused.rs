@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{address, event, listen, open, post, seen, signature, stands};
 use crate::support::client::{Speaks, total};
-use crate::support::world::{OLD_WEBHOOK_SECRET, OTHER_SHOP, SHOP, WEBHOOK_SECRET};
+use crate::support::test_gateway::{OLD_WEBHOOK_SECRET, OTHER_SHOP, SHOP, WEBHOOK_SECRET};
 
 fn body(change: impl FnOnce(&mut Value)) -> String {
     let object = json!({ "id": "pi_1", "object": "payment_intent" });

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::{address, event, followed, open, post, signature};
 use crate::support::by_hand;
 use crate::support::operator::Operator;
-use crate::support::world::{SHOP, WEBHOOK_SECRET, World};
+use crate::support::test_gateway::{SHOP, TestGateway, WEBHOOK_SECRET};
 
 /// A checkout that the database does not have.
 pub(super) const GONE: &str = "chk_0123456789abcdef0123456789abcdef";
 
 /// Has a payment made at the usual shop's account as if by the gateway of a merchant, for a checkout; gives it as Stripe has it.
-pub(super) async fn paid_for(world: &World, merchant: &str, checkout: &str) -> Value {
+pub(super) async fn paid_for(world: &TestGateway, merchant: &str, checkout: &str) -> Value {
     let form = by_hand::payment(checkout, &world.token("pm_card_visa", 4361), 4361);
     let form = format!("{form}&metadata[merchant]={merchant}");
     let payment = by_hand::post(world, "/v1/payment_intents", &format!("by-hand-{merchant}"), form).await;
@@ -20,13 +20,13 @@ pub(super) async fn paid_for(world: &World, merchant: &str, checkout: &str) -> V
 }
 
 /// Sends an event of Stripe's about an object to the usual shop.
-async fn send(world: &World, id: &str, kind: &str, object: &Value) {
+async fn send(world: &TestGateway, id: &str, kind: &str, object: &Value) {
     let body = event(id, kind, object).to_string();
     let signature = signature(WEBHOOK_SECRET, &body, 0);
     assert_eq!(post(&address(world, SHOP), Some(&signature), body).await, (200, String::new()));
 }
 
-async fn flags(world: &World) -> Value {
+async fn flags(world: &TestGateway) -> Value {
     Operator::of(world).get(&format!("flags?tenant={SHOP}")).await.1["flags"].clone()
 }
 

@@ -17,7 +17,9 @@ use crate::support::by_hand;
 use crate::support::client::{Client, Speaks, session_name, total};
 use crate::support::operator::Operator;
 use crate::support::python;
-use crate::support::world::{OLD_WEBHOOK_SECRET, SHOP, SHOP_ACCOUNT, SHOP_KEY, WEBHOOK_SECRET, World};
+use crate::support::test_gateway::{
+    OLD_WEBHOOK_SECRET, SHOP, SHOP_ACCOUNT, SHOP_KEY, TestGateway, WEBHOOK_SECRET,
+};
 
 /// How far off the next reading must be, in seconds, for an order to be the webhook's doing.
 const FAR_OFF: i64 = 6;
@@ -30,7 +32,7 @@ async fn ready(client: &Client) -> (Value, String) {
 }
 
 /// Opens the page at Stripe of a new checkout; gives the session's id and the page's.
-async fn page(world: &World) -> (String, String) {
+async fn page(world: &TestGateway) -> (String, String) {
     let client = world.client(Speaks::Modern);
     let (sheet, session) = ready(&client).await;
     let asked = json!({ "checkout_session_id": sheet["id"] });
@@ -46,23 +48,23 @@ async fn page(world: &World) -> (String, String) {
     (session, to.split('#').next().unwrap().rsplit('/').next().unwrap().to_owned())
 }
 
-fn pays(world: &World, page: &str) {
+fn pays(world: &TestGateway, page: &str) {
     let outcome = world.emulator.pay_hosted(page, "pm_card_visa").unwrap();
     assert!(matches!(outcome, HostedOutcome::Completed { .. }), "{outcome:?}");
 }
 
-async fn session(world: &World, id: &str) -> Value {
+async fn session(world: &TestGateway, id: &str) -> Value {
     let (status, session) = Operator::of(world).get(&format!("sessions/{id}?tenant={SHOP}")).await;
     assert_eq!(status, 200, "{session}");
     session
 }
 
-async fn completed(world: &World, id: &str) -> Value {
+async fn completed(world: &TestGateway, id: &str) -> Value {
     until(async || Some(session(world, id).await).filter(|session| session["state"] == "completed")).await
 }
 
 /// Waits until a session's next reading is far off; gives its moment.
-async fn quiet(world: &World, id: &str) -> jiff::Timestamp {
+async fn quiet(world: &TestGateway, id: &str) -> jiff::Timestamp {
     let next = async || {
         let session = session(world, id).await;
         let next: jiff::Timestamp = session["next_try"].as_str()?.parse().unwrap();
@@ -77,7 +79,7 @@ fn at(session: &Value) -> jiff::Timestamp {
 }
 
 /// Buys on the payment sheet; gives the session's id and the order's.
-async fn buys(world: &World) -> (String, Value) {
+async fn buys(world: &TestGateway) -> (String, Value) {
     let client = world.client(Speaks::Modern);
     let (sheet, session) = ready(&client).await;
     let told = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
@@ -85,7 +87,7 @@ async fn buys(world: &World) -> (String, Value) {
     (session, told["structuredContent"]["order"]["id"].clone())
 }
 
-async fn flags(world: &World) -> Value {
+async fn flags(world: &TestGateway) -> Value {
     Operator::of(world).get(&format!("flags?tenant={SHOP}")).await.1["flags"].clone()
 }
 
@@ -122,7 +124,7 @@ async fn a_payment_that_was_processing_is_an_order_by_webhook_before_any_reading
         let intent = intent.await;
         let next = quiet(&world, &id).await;
         listen(&world, WEBHOOK_SECRET);
-        world.emulator.settle(&intent).unwrap();
+        world.emulator.finish_processing(&intent).unwrap();
         let session = completed(&world, &id).await;
         assert!(at(&session) < next, "completed at {}, and read at {next}", at(&session));
     };
@@ -144,7 +146,7 @@ async fn a_payment_on_a_page_that_is_decided_later_is_an_order_or_payable_again_
         let waiting = intents.iter().find(|intent| intent["status"] == "processing").unwrap();
         let intent = waiting["id"].as_str().unwrap();
         let (kind, ends) = if comes {
-            world.emulator.settle(intent).unwrap();
+            world.emulator.finish_processing(intent).unwrap();
             ("checkout.session.async_payment_succeeded", "completed")
         } else {
             world.emulator.decline_processing(intent).unwrap();

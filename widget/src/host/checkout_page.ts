@@ -1,13 +1,13 @@
-// The shop's own page of a checkout as a host: tools are called at the shop itself, and paying goes on in the same tab.
+// The shop's own checkout page as a host. It calls tools at the shop directly and submits the payment in the same tab.
 //
-// Invariants: nothing but the page's own origin is asked; what can be paid is posted as the page's own form posts it, with
-// the revision that is shown, and checked again there.
+// Invariants: the page sends requests only to its own origin. It posts a payment as the page's own form does, with the
+// revision that it shows, and the server checks that revision again.
 
 import { type Host, type HostContext, type HostListener, NO_CONTEXT, openTab, type ShopPage } from './host';
 
 const PROTOCOL = '2026-07-28';
 
-/** How a document says that it is such a page: `<html data-host="checkout">`. */
+/** The marker of such a document: `<html data-host="checkout">`. */
 const MARK = 'checkout';
 
 export type PageWindow = Pick<Window, 'document' | 'fetch' | 'history' | 'location' | 'navigator' | 'open'>;
@@ -19,24 +19,24 @@ interface Message {
 
 export class CheckoutPageHost implements Host, ShopPage {
   readonly isConnected = true;
-  /** Theme and language are the browser's. */
+  /** The browser determines theme and language. */
   readonly context: HostContext = { ...NO_CONTEXT, displayMode: 'fullscreen' };
   readonly canPay = false;
   readonly shopPage = this;
-  /** The document says which checkout it shows, as if it had been left here. */
+  /** The checkout that the document names, in the form of a saved state. */
   readonly saved: unknown;
   private readonly endpoint: string;
   private lastId = 0;
 
   constructor(private readonly window: PageWindow) {
     const [, shop = ''] = /^(.*)\/checkout\/[^/]+$/.exec(window.location.pathname) ?? [];
-    // The address has only the checkout's name, which no tool takes.
+    // The URL holds only the checkout's public name, which no tool accepts.
     const session = window.document.getElementById('app')?.dataset['session'] ?? null;
     this.endpoint = `${shop}/mcp`;
     this.saved = { version: 1, session };
   }
 
-  /** Whether a document is the shop's page. */
+  /** Whether a document is the shop's checkout page. */
   static owns(document: Document): boolean {
     return document.documentElement.dataset['host'] === MARK;
   }
@@ -45,7 +45,7 @@ export class CheckoutPageHost implements Host, ShopPage {
     listener.changed();
   }
 
-  /** A request of MCP 2026-07-28, which says everything about itself. */
+  /** Sends a self-contained request of MCP 2026-07-28. */
   async callTool(name: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
     this.lastId += 1;
     const meta = {
@@ -66,7 +66,7 @@ export class CheckoutPageHost implements Host, ShopPage {
       body: JSON.stringify({
         jsonrpc: '2.0', id: this.lastId, method: 'tools/call', params: { name, arguments: args, _meta: meta },
       }),
-      // The page's address holds its key.
+      // The page's URL holds its key.
       referrerPolicy: 'no-referrer',
       cache: 'no-store',
       redirect: 'error',
@@ -85,7 +85,7 @@ export class CheckoutPageHost implements Host, ShopPage {
     openTab(this.window, url);
   }
 
-  goOn(page: string, revision: number): void {
+  submitPayment(page: string, revision: number): void {
     const { document } = this.window;
     const action = new URL(page);
     action.pathname += '/pay';
@@ -103,15 +103,15 @@ export class CheckoutPageHost implements Host, ShopPage {
     form.remove();
   }
 
-  become(page: string): void {
+  replacePage(page: string): void {
     const { history, location } = this.window;
-    // The ended checkout's page has nothing left to go back to.
+    // The page of the ended checkout is of no use in the history.
     if (new URL(page).origin === location.origin) history.replaceState(null, '', page);
     else location.assign(page);
   }
 
   save(): void {
-    // The address is what is kept.
+    // The URL already identifies the checkout.
   }
 
   resize(): void {

@@ -1,18 +1,18 @@
-// Finds the host. The shop's own page says that it is one. ChatGPT speaks both bridges, and either may come to life first
-// or bring the first result, so both are listened to; for each thing asked of the host, its own bridge goes before the
-// common one.
+// Detects the host. The shop's own page carries a marker. ChatGPT supports both bridges, and either may connect first or
+// deliver the first result, so the widget listens to both. For each request to the host, its own bridge takes precedence
+// over MCP Apps.
 
 import { CheckoutPageHost } from './checkout_page';
 import type { Host, HostContext, HostListener } from './host';
 import { McpAppsHost } from './mcp_apps';
 import { OpenAiHost, type OpenAiWindow } from './openai';
 
-class EitherHost implements Host {
+class CombinedHost implements Host {
   readonly shopPage = null;
 
   constructor(
     private readonly openai: OpenAiHost,
-    /** `null` for a page that nothing embeds. */
+    /** `null` for a page without an embedding window. */
     private readonly apps: McpAppsHost | null,
   ) {}
 
@@ -73,5 +73,5 @@ class EitherHost implements Host {
 export function detect(window: Window): Host {
   if (CheckoutPageHost.owns(window.document)) return new CheckoutPageHost(window);
   const apps = window.parent === window ? null : new McpAppsHost(window);
-  return new EitherHost(new OpenAiHost(window as OpenAiWindow), apps);
+  return new CombinedHost(new OpenAiHost(window as OpenAiWindow), apps);
 }

@@ -1,7 +1,7 @@
-// The one face of whatever shows the widget: an assistant, or the shop's own page of a checkout.
+// The interface of the host that shows the widget: an assistant, or the shop's own checkout page.
 //
-// Invariant: the widget knows its host through this interface alone; what a host can do is said by `canPay`, `shopPage`,
-// `isConnected` and refusals, never guessed from its name.
+// Invariant: the widget uses its host through this interface only. It learns the host's capabilities from `canPay`,
+// `shopPage`, `isConnected` and rejected promises, and never derives them from the host's name.
 
 /** How the host shows the widget. */
 export interface HostContext {
@@ -9,10 +9,10 @@ export interface HostContext {
   /** BCP 47. */
   readonly locale: string | null;
   readonly displayMode: 'inline' | 'fullscreen' | 'pip' | null;
-  /** Pixels that the widget may be high. */
+  /** The maximum height of the widget in pixels. */
   readonly maxHeight: number | null;
   readonly safeArea: { readonly top: number; readonly right: number; readonly bottom: number; readonly left: number } | null;
-  /** Style variables of MCP Apps, by name. */
+  /** The style variables of MCP Apps, by name. */
   readonly variables: Readonly<Record<string, string>>;
 }
 
@@ -20,22 +20,22 @@ export const NO_CONTEXT: HostContext = {
   theme: null, locale: null, displayMode: null, maxHeight: null, safeArea: null, variables: {},
 };
 
-/** What the host tells the widget. */
+/** Receives the notifications of the host. */
 export interface HostListener {
-  /** The result of the tool that the widget was opened by; hosts repeat it. `input` is that tool's arguments. */
+  /** The result of the tool call that opened the widget. Hosts may repeat it. `input` holds the call's arguments. */
   result(result: unknown, input: unknown): void;
-  /** The tool's call was given up. */
+  /** The host cancelled the tool call. */
   cancelled(): void;
-  /** Context, capabilities or connection are not what they were. */
+  /** The context, the capabilities or the connection changed. */
   changed(): void;
 }
 
-/** What can be done where the widget is the shop's own page of an order, and no guest of an assistant's. */
+/** The capabilities of the shop's own checkout page, which no assistant has. */
 export interface ShopPage {
-  /** Leaves for the payment of a revision, in this tab. `page` is the order's page. */
-  goOn(page: string, revision: number): void;
-  /** Another order is shown from now on: this is its page. */
-  become(page: string): void;
+  /** Submits the payment of a revision in this tab. `page` is the URL of the order's page. */
+  submitPayment(page: string, revision: number): void;
+  /** Replaces this page with the page of another order. `page` is its URL. */
+  replacePage(page: string): void;
 }
 
 export interface Host {
@@ -43,25 +43,25 @@ export interface Host {
   readonly context: HostContext;
   /** Whether the host has a payment sheet. */
   readonly canPay: boolean;
-  /** `null` beside a chat. */
+  /** `null` in an assistant's chat. */
   readonly shopPage: ShopPage | null;
-  /** What `save` was given in an earlier life of this widget; `undefined` where hosts keep nothing. */
+  /** The state that an earlier instance of this widget passed to `save`; `undefined` where the host keeps none. */
   readonly saved: unknown;
   start(listener: HostListener): void;
-  /** Calls a tool of the shop; resolves with its result, rejects when there is none. */
+  /** Calls a tool of the shop. Resolves with its result, and rejects if there is none. */
   callTool(name: string, args: Readonly<Record<string, unknown>>): Promise<unknown>;
-  /** Opens the payment sheet; rejects when it is closed unpaid or the host fails. */
+  /** Opens the payment sheet. Rejects if the shopper closes it without paying, or if the host fails. */
   pay(sheet: unknown): Promise<unknown>;
-  /** Opens a page beside the chat; rejects where the host or the browser does not let it. */
+  /** Opens a page in another tab. Rejects if the host or the browser does not allow it. */
   openLink(url: string): Promise<void>;
   save(state: unknown): void;
-  /** The height that the content wants, in pixels. */
+  /** Reports the height of the content, in pixels. */
   resize(height: number): void;
 }
 
-/** Opens a page beside this one, by the browser alone; throws where it is not let. */
+/** Opens a page in another browser tab. Throws if the browser does not allow it. */
 export function openTab(window: Pick<Window, 'open'>, url: string): void {
-  // With `noopener` the browser would not tell whether it opened anything.
+  // With `noopener`, the browser would not report whether it opened the tab.
   const tab = window.open(url, '_blank');
   if (!tab) throw new Error('the browser opens no other page from here');
   tab.opener = null;

@@ -1,4 +1,4 @@
-// A host of MCP Apps (2026-01-26): the bridge that is not of one vendor. It has no payment sheet.
+// A host of MCP Apps (2026-01-26), the vendor-neutral bridge. It has no payment sheet.
 
 import { type Host, type HostContext, type HostListener, NO_CONTEXT, openTab } from './host';
 import { JsonRpc, type Params, type RpcWindow } from './json_rpc';
@@ -20,9 +20,9 @@ export class McpAppsHost implements Host {
   private readonly rpc: JsonRpc;
 
   constructor(private readonly window: AppsWindow) {
-    // Both calls of the host only want to hear that we are there: nothing here must be finished before an end.
+    // Both requests of the host need only an acknowledgement. The widget has nothing to finish before a teardown.
     const answered = new Set(['ping', 'ui/resource-teardown']);
-    this.rpc = new JsonRpc(window, (method, params) => this.notified(method, params), (method) =>
+    this.rpc = new JsonRpc(window, (method, params) => this.handleNotification(method, params), (method) =>
       answered.has(method) ? {} : undefined);
   }
 
@@ -34,21 +34,21 @@ export class McpAppsHost implements Host {
       appCapabilities: { availableDisplayModes: ['inline', 'fullscreen'] },
     };
     this.rpc.request('ui/initialize', hello).then(
-      (result) => this.greeted((result ?? {}) as Params),
-      // A window that embeds the page and speaks something else.
+      (result) => this.initialized((result ?? {}) as Params),
+      // The embedding window does not support MCP Apps.
       () => undefined,
     );
   }
 
-  private greeted(result: Params): void {
+  private initialized(result: Params): void {
     this.isConnected = true;
     this.canOpenLinks = Boolean((result['hostCapabilities'] as Params | undefined)?.['openLinks']);
-    this.adopt(result['hostContext']);
+    this.mergeContext(result['hostContext']);
     this.rpc.notify('ui/notifications/initialized', {});
     this.listener?.changed();
   }
 
-  private notified(method: string, params: Params): void {
+  private handleNotification(method: string, params: Params): void {
     switch (method) {
       case 'ui/notifications/tool-input':
         this.input = params['arguments'];
@@ -60,17 +60,17 @@ export class McpAppsHost implements Host {
         this.listener?.cancelled();
         break;
       case 'ui/notifications/host-context-changed':
-        this.adopt(params);
+        this.mergeContext(params);
         this.listener?.changed();
         break;
       default:
-        // What a later revision of the protocol says is passed over.
+        // Notifications of later protocol revisions are ignored.
         break;
     }
   }
 
-  /** Lays a context, or the part of it that changed, over what is known. */
-  private adopt(part: unknown): void {
+  /** Merges a context, or the changed part of it, into the known context. */
+  private mergeContext(part: unknown): void {
     if (typeof part !== 'object' || part === null) return;
     this.raw = { ...this.raw, ...part };
     this.context = readContext(this.raw);
@@ -86,12 +86,12 @@ export class McpAppsHost implements Host {
   }
 
   async openLink(url: string): Promise<void> {
-    if (this.canOpenLinks && (await this.opensByHost(url))) return;
+    if (this.canOpenLinks && (await this.openByHost(url))) return;
     openTab(this.window, url);
   }
 
-  /** Whether the host opened it; it may refuse by an error or within its answer. */
-  private opensByHost(url: string): Promise<boolean> {
+  /** Asks the host to open a URL. The host may refuse with an error or in its result. */
+  private openByHost(url: string): Promise<boolean> {
     return this.rpc.request('ui/open-link', { url }).then(
       (result) => (result as Params | null)?.['isError'] !== true,
       () => false,
@@ -99,7 +99,7 @@ export class McpAppsHost implements Host {
   }
 
   save(): void {
-    // MCP Apps keeps nothing for a view; the session is found again by the tool's result.
+    // MCP Apps keeps no state for a view. The tool result identifies the session again.
   }
 
   resize(height: number): void {

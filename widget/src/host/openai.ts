@@ -1,11 +1,11 @@
 // ChatGPT's own bridge, `window.openai` (OpenAI's plugin reference).
 //
-// The object may appear late and its members may change, so it is read anew each time. Its data is what the event
-// `openai:set_globals` announces.
+// The object may appear late and its members may change, so the widget reads it each time. The event `openai:set_globals`
+// announces changes of its data.
 
 import { type Host, type HostContext, type HostListener, NO_CONTEXT, openTab } from './host';
 
-/** The members in use. Each may be missing. */
+/** The members that the widget uses. Each may be missing. */
 export interface OpenAi {
   readonly toolInput?: unknown;
   readonly toolOutput?: unknown;
@@ -77,16 +77,16 @@ export class OpenAiHost implements Host {
   }
 
   start(listener: HostListener): void {
-    const tell = (): void => {
+    const notify = (): void => {
       listener.changed();
       const result = this.result();
       if (result !== null) listener.result(result, this.openai.toolInput);
     };
-    this.window.addEventListener('openai:set_globals', tell);
-    if (this.isConnected) tell();
+    this.window.addEventListener('openai:set_globals', notify);
+    if (this.isConnected) notify();
   }
 
-  /** The tool's result as MCP has it. ChatGPT hands its parts over separately, or whole inside the metadata. */
+  /** The tool result in the form of MCP. ChatGPT passes its parts separately, or the whole result in the metadata. */
   private result(): unknown {
     const metadata = members(this.openai.toolResponseMetadata);
     const whole = members(metadata['mcp_tool_result'] ?? metadata['call_tool_result']);
@@ -110,7 +110,7 @@ export class OpenAiHost implements Host {
 
   async openLink(url: string): Promise<void> {
     const { openai } = this;
-    // Without a way back in it: the address is the shop's own, to the letter.
+    // `redirectUrl: false` keeps ChatGPT from adding a return URL to the shop's URL.
     if (openai.openExternal) await openai.openExternal({ href: url, redirectUrl: false });
     else openTab(this.window, url);
   }

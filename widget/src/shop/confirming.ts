@@ -1,19 +1,19 @@
-// A payment that the shop is still working on. Pure.
+// Polling for a payment that the shop is still processing. Pure.
 //
-// Invariant: looking is bounded; after the last look it is the shopper's to ask again.
+// Invariant: the number of polls is limited. After the last poll, the shopper decides when to check again.
 
-import { type Step, to } from './events';
+import { type Step, toStep } from './events';
 import type { Model } from './model';
 
-/** How long to wait before each look, in milliseconds. */
-export const LOOKS = [1500, 2500, 4000, 6000, 10_000, 15_000, 20_000, 30_000] as const;
+/** The delay before each poll, in milliseconds. */
+export const POLL_DELAYS = [1500, 2500, 4000, 6000, 10_000, 15_000, 20_000, 30_000] as const;
 
-/** The shop does not know yet: wait, then look again. `again` is false when this is news. */
-export function confirm(model: Model, again: boolean): Step {
-  const tries = again && model.payment.kind === 'confirming' ? model.payment.tries : 0;
-  const milliseconds = LOOKS[tries];
-  if (milliseconds === undefined) return to({ ...model, payment: { kind: 'confirming', tries, timer: null } });
+/** Schedules the next poll while the shop does not know the outcome. `again` is false for the first poll. */
+export function scheduleConfirmationPoll(model: Model, again: boolean): Step {
+  const polls = again && model.payment.kind === 'confirming' ? model.payment.polls : 0;
+  const milliseconds = POLL_DELAYS[polls];
+  if (milliseconds === undefined) return toStep({ ...model, payment: { kind: 'confirming', polls, timer: null } });
   const timer = model.counter + 1;
-  const payment = { kind: 'confirming', tries: tries + 1, timer } as const;
-  return to({ ...model, counter: timer, payment }, { type: 'wait', timer, milliseconds });
+  const payment = { kind: 'confirming', polls: polls + 1, timer } as const;
+  return toStep({ ...model, counter: timer, payment }, { type: 'wait', timer, milliseconds });
 }

@@ -1,32 +1,32 @@
-// What can happen to the widget, and what it does about it: both are data.
+// The events that the widget receives and the effects that it causes, both as plain data.
 
-import type { Model, Saved, Way } from './model';
-import type { Address, Answer } from './wire';
+import type { Model, PaymentMethod, SavedState } from './model';
+import type { Address, ToolResult } from './wire';
 
 export type Event =
   // From the host.
-  | { readonly type: 'started'; readonly saved: Saved | null }
-  | { readonly type: 'capable'; readonly connected: boolean; readonly canPay: boolean; readonly ownPage: boolean }
-  | { readonly type: 'given'; readonly answer: Answer; readonly asked: string | null }
+  | { readonly type: 'started'; readonly saved: SavedState | null }
+  | { readonly type: 'capabilities'; readonly connected: boolean; readonly canPay: boolean; readonly ownPage: boolean }
+  | { readonly type: 'tool_result'; readonly result: ToolResult; readonly requestedItem: string | null }
   | { readonly type: 'cancelled' }
-  /** The page that holds the widget came into view or went out of it, or the shopper turned to it. */
-  | { readonly type: 'seen'; readonly visible: boolean }
-  /** The shopper went back to the page, and the browser shows it as it was left. */
-  | { readonly type: 'returned' }
-  // What became of effects.
-  | { readonly type: 'answered'; readonly call: number; readonly answer: Answer }
-  | { readonly type: 'lost'; readonly call: number }
-  | { readonly type: 'paid'; readonly attempt: number; readonly value: unknown }
-  | { readonly type: 'unpaid'; readonly attempt: number }
-  | { readonly type: 'unopened' }
-  | { readonly type: 'woken'; readonly timer: number }
+  /** The page of the widget became visible or hidden, or got the focus. */
+  | { readonly type: 'visibility'; readonly visible: boolean }
+  /** The browser restored the page from its back/forward cache. */
+  | { readonly type: 'page_restored' }
+  // Outcomes of effects.
+  | { readonly type: 'call_answered'; readonly call: number; readonly result: ToolResult }
+  | { readonly type: 'call_failed'; readonly call: number }
+  | { readonly type: 'sheet_resolved'; readonly attempt: number; readonly value: unknown }
+  | { readonly type: 'sheet_rejected'; readonly attempt: number }
+  | { readonly type: 'open_page_failed' }
+  | { readonly type: 'timer_fired'; readonly timer: number }
   // From the shopper: choosing.
   | { readonly type: 'browse' }
   | { readonly type: 'search'; readonly query: string }
-  | { readonly type: 'more' }
+  | { readonly type: 'load_more' }
   | { readonly type: 'open'; readonly product: string }
-  | { readonly type: 'choose'; readonly axis: string; readonly value: string }
-  | { readonly type: 'count'; readonly quantity: number }
+  | { readonly type: 'choose_option'; readonly axis: string; readonly value: string }
+  | { readonly type: 'set_quantity'; readonly quantity: number }
   | { readonly type: 'buy' }
   | { readonly type: 'back' }
   // From the shopper: the order.
@@ -39,8 +39,8 @@ export type Event =
   | { readonly type: 'renew' }
   | { readonly type: 'cancel' }
   | { readonly type: 'restart' }
-  | { readonly type: 'reviewed' }
-  | { readonly type: 'pay'; readonly way: Way }
+  | { readonly type: 'dismiss_review' }
+  | { readonly type: 'pay'; readonly method: PaymentMethod }
   | { readonly type: 'open_again' }
   | { readonly type: 'check' };
 
@@ -48,19 +48,19 @@ export type Effect =
   | { readonly type: 'call'; readonly call: number; readonly tool: string; readonly args: Readonly<Record<string, unknown>> }
   | { readonly type: 'pay'; readonly attempt: number; readonly sheet: unknown }
   | { readonly type: 'open_page'; readonly url: string }
-  /** Leaves the shop's own page for the payment of a revision. */
-  | { readonly type: 'go_on'; readonly url: string; readonly revision: number }
-  /** The shop's own page is another order's from now on. */
-  | { readonly type: 'become'; readonly url: string }
+  /** Submits the payment of a revision from the shop's own page. */
+  | { readonly type: 'submit_payment'; readonly url: string; readonly revision: number }
+  /** Replaces the shop's own page with the page of another order. */
+  | { readonly type: 'replace_page'; readonly url: string }
   | { readonly type: 'wait'; readonly timer: number; readonly milliseconds: number }
   | { readonly type: 'wait_until'; readonly timer: number; readonly moment: string };
 
-/** Where an event leads. */
+/** The next state and the effects to run. */
 export interface Step {
   readonly model: Model;
   readonly effects: readonly Effect[];
 }
 
-export function to(model: Model, ...effects: Effect[]): Step {
+export function toStep(model: Model, ...effects: Effect[]): Step {
   return { model, effects };
 }

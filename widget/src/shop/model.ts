@@ -1,101 +1,102 @@
-// The widget's whole state, and what can be read from it. Pure.
+// The widget's whole state, and what the widget derives from it. Pure.
 //
-// Invariants: one session call is under way at a time (`flight`), later wishes wait in `queued`; nothing can be paid
-// unless what is shown is the server's present revision and nothing is pending (`payable`).
+// Invariants: at most one session call is in flight (`inFlight`), and later changes wait in `queued`. The shopper can pay
+// only while the widget shows the server's current revision and no change is pending (`isPayable`).
 
 import type { Patch } from './cart';
-import type { Chosen } from './options';
+import type { SelectedOptions } from './options';
 import type { Review } from './review';
-import type { Answer, Item, Message, Product, Session, Shop } from './wire';
+import type { Item, Message, Product, Session, Shop, ToolResult } from './wire';
 
 export type Screen = 'waiting' | 'list' | 'product' | 'checkout';
 
-/** What is being chosen on the product's screen. */
+/** The selection on the product's screen. */
 export interface Selection {
   readonly product: Product;
-  readonly chosen: Chosen;
+  readonly chosen: SelectedOptions;
   readonly quantity: number;
-  /** The line of the cart whose place the choice takes. */
+  /** The order line that the selection replaces. */
   readonly replaces: string | null;
 }
 
-/** The list of products: what was searched for, and how much is there. */
+/** The product list: the query and the products loaded so far. */
 export interface Listing {
   readonly query: string;
   readonly products: readonly Product[];
   readonly cursor: string | null;
-  /** The search under way; an answer to any other is too late. */
+  /** The search in flight. The widget ignores results of earlier searches. */
   readonly call: number | null;
-  /** The line of the cart whose product is looked for. */
+  /** The order line whose product the search looks for. */
   readonly lookup: string | null;
   readonly failed: boolean;
 }
 
-/** Why a session is read. */
-export type Why = 'restore' | 'given' | 'error' | 'expiry' | 'payment' | 'poll' | 'page' | 'watch' | 'asked';
+/** Why the widget reads a session. */
+export type ReadReason = 'restore' | 'tool_result' | 'error' | 'expiry' | 'payment' | 'poll' | 'page' | 'watch' | 'shopper';
 
-/** A call to the session. */
-export type Ask =
+/** A tool call that concerns the session. */
+export type SessionCall =
   | { readonly kind: 'create'; readonly patch: Patch }
   | { readonly kind: 'update'; readonly patch: Patch; readonly renew: boolean }
   | { readonly kind: 'cancel' }
-  /** Where the shop's own page is. Changes nothing. */
+  /** Asks for the URL of the shop's hosted page. Changes nothing. */
   | { readonly kind: 'start' }
-  | { readonly kind: 'read'; readonly why: Why; readonly id: string; readonly then: readonly Notice[] };
+  | { readonly kind: 'read'; readonly reason: ReadReason; readonly id: string; readonly then: readonly Notice[] };
 
-/** A way to pay: the host's sheet, or by way of the shop's own page in a browser, which the widget itself may be. */
-export type Way = 'sheet' | 'page';
+/** How the shopper pays: on the host's payment sheet, or on the shop's hosted page, which the widget itself may be. */
+export type PaymentMethod = 'sheet' | 'page';
 
-export interface Flight {
+/** The session call in flight. */
+export interface InFlight {
   readonly call: number;
-  readonly ask: Ask;
+  readonly sessionCall: SessionCall;
 }
 
-/** Where a payment stands. Whether it was made is the session's to say. */
+/** The state of a payment attempt. Only the session tells whether the order is paid. */
 export type Payment =
   | { readonly kind: 'idle' }
-  /** The host's sheet is open. */
-  | { readonly kind: 'open'; readonly attempt: number }
-  /** The sheet is closed and the shop is asked what came of it. */
+  /** The host's payment sheet is open. */
+  | { readonly kind: 'sheet_open'; readonly attempt: number }
+  /** The sheet is closed, and the widget reads the outcome from the shop. */
   | { readonly kind: 'checking' }
-  /** The shop does not know yet; `timer` is what wakes the next look, absent once they are used up. */
-  | { readonly kind: 'confirming'; readonly tries: number; readonly timer: number | null }
-  /** The shop is asked for its page; where the widget is that page, it is then being left, and `timer` ends the waiting. */
-  | { readonly kind: 'leaving'; readonly timer: number | null }
+  /** The shop does not know the outcome yet. `timer` starts the next poll; it is `null` after the last poll. */
+  | { readonly kind: 'confirming'; readonly polls: number; readonly timer: number | null }
+  /** The widget asks for the hosted page. On the shop's own page it then submits the payment, and `timer` is the timeout. */
+  | { readonly kind: 'opening_page'; readonly timer: number | null }
   /**
-   * The shopper is on the shop's page, if the host did open it. `timer` wakes the next look, absent while one is under
-   * way and while nobody sees the widget.
+   * The shopper pays on the hosted page. `opened` tells whether the host opened it. `timer` starts the next poll; it is
+   * `null` while a poll is in flight and while the widget is hidden.
    */
-  | { readonly kind: 'away'; readonly opened: boolean; readonly looks: number; readonly timer: number | null }
-  /** The shop could not be asked. */
-  | { readonly kind: 'unsure' };
+  | { readonly kind: 'hosted_payment'; readonly opened: boolean; readonly polls: number; readonly timer: number | null }
+  /** The widget could not read the outcome. */
+  | { readonly kind: 'unknown' };
 
-/** Looking on, beside whatever else happens, at an order that may still be paid. */
-export interface Watch {
-  /** The session, without its revision. */
+/** Background polling of an order that may still be paid. */
+export interface PaymentWatch {
+  /** The session id without its revision. */
   readonly id: string;
-  readonly looks: number;
-  /** What wakes the next look; absent while one is under way, while nobody sees the widget, and after the last one. */
+  readonly polls: number;
+  /** Starts the next poll; `null` while a poll is in flight, while the widget is hidden, and after the last poll. */
   readonly timer: number | null;
-  /** The look under way. */
+  /** The poll in flight. */
   readonly call: number | null;
 }
 
-export type OwnNotice =
+export type WidgetNotice =
   | 'sheet_closed' | 'not_received' | 'changed_elsewhere' | 'reread' | 'no_answer' | 'prices_fresh' | 'options_unknown' | 'cart_full'
   | 'tool_cancelled' | 'no_page';
 
-/** Something to tell. */
+/** A notice to the shopper: from the widget, from the session, or a refusal by the shop. */
 export type Notice =
-  | { readonly kind: 'own'; readonly key: OwnNotice }
+  | { readonly kind: 'widget'; readonly key: WidgetNotice }
   | { readonly kind: 'message'; readonly message: Message }
   | { readonly kind: 'refused'; readonly text: string };
 
-/** What survives a restart of the widget. Hosts may show it to the model: never an address, never a token. */
-export interface Saved {
+/** The state that hosts keep for the widget. Hosts may show it to the model, so it holds no address and no token. */
+export interface SavedState {
   readonly version: 1;
   readonly session: string | null;
-  /** Whether the shopper was on the shop's page. */
+  /** Whether the shopper was on the hosted page. Hosts store the key under this name. */
   readonly away: boolean;
   readonly screen: Screen;
   readonly product: string | null;
@@ -108,34 +109,34 @@ export interface Model {
   readonly canPay: boolean;
   /** Whether the widget is the shop's own page. */
   readonly ownPage: boolean;
-  /** Whether the page that holds the widget can be seen. */
+  /** Whether the page of the widget is visible. */
   readonly visible: boolean;
   readonly shop: Shop | null;
   readonly screen: Screen;
   readonly selection: Selection | null;
-  /** Whether the selection is on its way into the order, and the shopper goes there when it is in. */
+  /** Whether the widget is adding the selection to the order. It shows the order once that is done. */
   readonly buying: boolean;
   readonly listing: Listing;
-  /** Every product seen, by id. */
+  /** Every product received so far, by id. */
   readonly known: Readonly<Record<string, Product>>;
   readonly session: Session | null;
-  /** Whether the shown session has yet to be confirmed by the shop. */
+  /** Whether the shop has yet to confirm the session that the widget shows. */
   readonly stale: boolean;
-  readonly flight: Flight | null;
+  readonly inFlight: InFlight | null;
   readonly queued: Patch | null;
   readonly editingAddress: boolean;
   readonly payment: Payment;
   readonly review: Review | null;
   readonly notices: readonly Notice[];
-  /** The host's last tool output, to tell a repetition from news, and to fall back on. */
-  readonly given: Answer | null;
-  readonly saved: Saved | null;
-  /** The timer that looks at the session when its prices expire. */
+  /** The host's last tool result. It serves to detect repetitions and as a fallback. */
+  readonly toolResult: ToolResult | null;
+  readonly saved: SavedState | null;
+  /** The timer that reads the session when its prices expire. */
   readonly expiry: { readonly timer: number; readonly id: string } | null;
-  readonly watch: Watch | null;
-  /** The timer that ends the waiting for what the host gives. */
-  readonly patience: number | null;
-  /** Numbers given out to calls, attempts and timers. */
+  readonly watch: PaymentWatch | null;
+  /** The timer that ends the wait for the host's tool result. */
+  readonly toolResultTimer: number | null;
+  /** The last number assigned to a call, an attempt or a timer. */
   readonly counter: number;
 }
 
@@ -143,7 +144,7 @@ export const EMPTY_LISTING: Listing = {
   query: '', products: [], cursor: null, call: null, lookup: null, failed: false,
 };
 
-export const FIRST: Model = {
+export const INITIAL_MODEL: Model = {
   canPay: false,
   ownPage: false,
   visible: true,
@@ -155,27 +156,27 @@ export const FIRST: Model = {
   known: {},
   session: null,
   stale: false,
-  flight: null,
+  inFlight: null,
   queued: null,
   editingAddress: false,
   payment: { kind: 'idle' },
   review: null,
   notices: [],
-  given: null,
+  toolResult: null,
   saved: null,
   expiry: null,
   watch: null,
-  patience: null,
+  toolResultTimer: null,
   counter: 0,
 };
 
-/** Whether a call that changes the session is under way or waiting. */
+/** Whether a call that changes the session is in flight or queued. */
 export function isChanging(model: Model): boolean {
-  const asked = model.flight?.ask.kind;
-  return model.queued !== null || asked === 'create' || asked === 'update' || asked === 'cancel';
+  const callKind = model.inFlight?.sessionCall.kind;
+  return model.queued !== null || callKind === 'create' || callKind === 'update' || callKind === 'cancel';
 }
 
-/** Whether the session is over, paid or not. */
+/** Whether the session has ended, paid or not. */
 export function hasEnded(session: Session | null): boolean {
   return session?.status === 'canceled' || session?.status === 'completed';
 }
@@ -185,8 +186,8 @@ export function isEditable(model: Model): boolean {
   return model.payment.kind === 'idle' && model.session?.status !== 'completed' && model.session?.status !== 'in_progress';
 }
 
-/** The ways to pay that the shop takes and this host has, the best one first. */
-export function waysToPay({ session, canPay }: Model): readonly Way[] {
+/** The payment methods that the shop accepts and this host supports, the preferred one first. */
+export function paymentMethods({ session, canPay }: Model): readonly PaymentMethod[] {
   const offered = session?.offered ?? [];
   return [
     ...(canPay && offered.includes('payment_sheet') ? ['sheet' as const] : []),
@@ -194,57 +195,57 @@ export function waysToPay({ session, canPay }: Model): readonly Way[] {
   ];
 }
 
-/** Whether Pay may be pressed: what is shown is what would be charged. */
-export function payable(model: Model): boolean {
+/** Whether the Pay button is enabled: the widget shows exactly what the shop would charge. */
+export function isPayable(model: Model): boolean {
   return (
-    waysToPay(model).length > 0 && model.session?.status === 'ready_for_payment' && model.payment.kind === 'idle' &&
-    !model.stale && model.flight === null && model.queued === null && model.review === null && !model.editingAddress
+    paymentMethods(model).length > 0 && model.session?.status === 'ready_for_payment' && model.payment.kind === 'idle' &&
+    !model.stale && model.inFlight === null && model.queued === null && model.review === null && !model.editingAddress
   );
 }
 
-/** Whether the shop does not know yet what becomes of a payment. */
+/** Whether the shop does not know the outcome of a payment yet. */
 export function isConfirming({ payment }: Model, session: Session): boolean {
-  return payment.kind === 'confirming' || (payment.kind === 'away' && session.status === 'in_progress');
+  return payment.kind === 'confirming' || (payment.kind === 'hosted_payment' && session.status === 'in_progress');
 }
 
-/** The change on its way: what waits over what was sent. */
-function onItsWay(model: Model): Patch {
-  const ask = model.flight?.ask;
-  return { ...(ask?.kind === 'create' || ask?.kind === 'update' ? ask.patch : {}), ...model.queued };
+/** The change in flight, merged with the queued change. */
+function pendingPatch(model: Model): Patch {
+  const sessionCall = model.inFlight?.sessionCall;
+  return { ...(sessionCall?.kind === 'create' || sessionCall?.kind === 'update' ? sessionCall.patch : {}), ...model.queued };
 }
 
-/** The cart as the shopper wants it: what is on its way, else what the session has. */
+/** The cart as the shopper wants it: the pending change, else the session. */
 export function wantedItems(model: Model): readonly Item[] {
-  return onItsWay(model).items ?? (model.session?.lines ?? []).map(({ id, quantity }) => ({ id, quantity }));
+  return pendingPatch(model).items ?? (model.session?.lines ?? []).map(({ id, quantity }) => ({ id, quantity }));
 }
 
 /** The shipping option as the shopper wants it. */
 export function wantedOption(model: Model): string | null {
-  return onItsWay(model).optionId ?? model.session?.optionId ?? null;
+  return pendingPatch(model).optionId ?? model.session?.optionId ?? null;
 }
 
-/** Whether the session has to do with an address at all: goods that are only downloaded may not. */
+/** Whether the session involves an address at all. Goods that are only downloaded may not need one. */
 export function needsAddress(session: Session): boolean {
   return session.address !== null || session.options.length > 0 || asksForAddress(session);
 }
 
-/** Whether the shop wants an address, or another one. */
+/** Whether the shop requires an address, or a different one. */
 export function asksForAddress(session: Session): boolean {
   return session.messages.some((message) => message.type === 'error' && message.param === 'fulfillment_address');
 }
 
 /**
- * Whether asking for fresh prices is the way on: nothing about the order itself stands in the way. A shipping option
- * that is no longer offered is let go by sending the address again.
+ * Whether a price refresh solves the problem: no error concerns the order itself. Sending the address again removes a
+ * shipping option that the shop no longer offers.
  */
-export function renewable(session: Session): boolean {
+export function isRenewable(session: Session): boolean {
   const own = session.messages.some(
     (message) => message.type === 'error' && message.param !== null && message.param !== 'fulfillment_option_id',
   );
   return session.status === 'not_ready_for_payment' && !own;
 }
 
-/** The product of which an item is a form, if it was seen. */
+/** The product that an item belongs to, if the widget has received that product. */
 export function productOf(model: Model, item: string): Product | null {
   const products = Object.values(model.known);
   return products.find(({ id, variants }) => id === item || variants.some((variant) => variant.id === item)) ?? null;

@@ -1,4 +1,4 @@
-// A product's variants as choices along axes: Size × Colour. Pure.
+// A product's variants as options along axes, such as Size × Colour. Pure.
 
 import type { Product, Variant } from './wire';
 
@@ -7,13 +7,13 @@ export interface Axis {
   readonly values: readonly string[];
 }
 
-/** What is chosen on each axis. */
-export type Chosen = Readonly<Record<string, string>>;
+/** The selected value on each axis. */
+export type SelectedOptions = Readonly<Record<string, string>>;
 
-/** The one axis of variants that no options tell apart; no option can be named so, since options have names. */
+/** The only axis of variants that no option distinguishes. No option has this name, because option names are not empty. */
 const BY_TITLE = '';
 
-/** The axes in the order in which the shop names them; none for a product without variants. */
+/** The axes in the shop's order. A product without variants has none. */
 export function axesOf(product: Product): readonly Axis[] {
   const { variants } = product;
   if (variants.length === 0) return [];
@@ -35,32 +35,32 @@ function valueOn(variant: Variant, name: string): string | null {
   return variant.options.find((option) => option.name === name)?.value ?? null;
 }
 
-/** The variant of exactly these choices. */
-export function variantOf(product: Product, chosen: Chosen): Variant | null {
+/** The variant with exactly these options. */
+export function variantOf(product: Product, chosen: SelectedOptions): Variant | null {
   const names = axesOf(product).map((axis) => axis.name);
   return product.variants.find((variant) => names.every((name) => valueOn(variant, name) === chosen[name])) ?? null;
 }
 
-/** The choices that make a variant. */
-export function choicesOf(product: Product, variant: Variant): Chosen {
+/** The options of a variant. */
+export function choicesOf(product: Product, variant: Variant): SelectedOptions {
   const names = axesOf(product).map((axis) => axis.name);
   return Object.fromEntries(names.map((name) => [name, valueOn(variant, name) ?? '']));
 }
 
-/** What is chosen at first: the variant that was asked for, else the first that can be bought, else the first. */
-export function firstChoice(product: Product, asked: string | null): Chosen {
+/** The initial selection: the requested variant, else the first available variant, else the first variant. */
+export function firstChoice(product: Product, requestedId: string | null): SelectedOptions {
   const { variants } = product;
   const variant =
-    variants.find((known) => known.id === asked) ?? variants.find((known) => known.available) ?? variants[0];
+    variants.find((known) => known.id === requestedId) ?? variants.find((known) => known.available) ?? variants[0];
   return variant ? choicesOf(product, variant) : {};
 }
 
-/** Whether something can be bought with this value when all other choices stay. */
-export function isOffered(product: Product, chosen: Chosen, axis: string, value: string): boolean {
+/** Whether the variant with this value is available while all other selected options stay. */
+export function isOffered(product: Product, chosen: SelectedOptions, axis: string, value: string): boolean {
   return variantOf(product, { ...chosen, [axis]: value })?.available === true;
 }
 
-/** The id under which the choice is bought, and whether it can be; `null` where no such combination exists. */
-export function buyable(product: Product, chosen: Chosen): { id: string; available: boolean } | null {
+/** The item that the selection stands for; `null` where no such combination exists. */
+export function selectedItem(product: Product, chosen: SelectedOptions): { id: string; available: boolean } | null {
   return product.variants.length === 0 ? product : variantOf(product, chosen);
 }

@@ -1,26 +1,27 @@
-// What the host's payment sheet gave back, read liberally: hosts hand on the shop's answer bare, or as the whole tool
-// result, or an error of their own. Pure.
+// Reads the value that the host's payment sheet returned. Hosts return the shop's answer, the whole tool result, or an
+// error of their own. Pure.
 //
-// Invariant: this is the host's word, and no receipt. Whatever it is, the shop is asked before a word is said about money.
+// Invariant: this value is the host's claim, not a receipt. The widget reads the session before it tells the shopper
+// anything about a payment.
 
-import { fields, readAnswer, readMessages, readOrder } from './reading';
+import { fields, readMessages, readOrder, readToolResult } from './reading';
 import type { Message } from './wire';
 
-export interface Outcome {
-  /** Whether the host tells of an order. */
+export interface SheetOutcome {
+  /** Whether the host reports an order. */
   readonly order: boolean;
-  /** What it says of a failure. */
-  readonly said: readonly Message[];
+  /** The messages of a failure. */
+  readonly messages: readonly Message[];
 }
 
-export function readOutcome(value: unknown): Outcome {
+export function readSheetOutcome(value: unknown): SheetOutcome {
   const inner = fields(value)?.['result'];
   const candidates = [value, fields(value)?.['structuredContent'], inner, fields(inner)?.['structuredContent']];
   const order = candidates.some((candidate) => readOrder(fields(candidate)?.['order']) !== null);
-  return { order, said: order ? [] : said(value) };
+  return { order, messages: order ? [] : failureMessages(value) };
 }
 
-function said(value: unknown): readonly Message[] {
+function failureMessages(value: unknown): readonly Message[] {
   const answer = fields(value);
   if (!answer) return [];
   const content = fields(answer['structuredContent']) ?? answer;
@@ -30,6 +31,6 @@ function said(value: unknown): readonly Message[] {
     const code = typeof content['code'] === 'string' ? content['code'] : null;
     return [{ type: 'error', code, param: null, content: content['message'] }];
   }
-  const result = readAnswer(value);
+  const result = readToolResult(value);
   return result.isError && result.text ? [{ type: 'error', code: null, param: null, content: result.text }] : [];
 }

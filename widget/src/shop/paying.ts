@@ -1,105 +1,111 @@
-// The payment: opening the host's sheet once, or the shop's page, and finding out what came of it. Pure.
+// The payment: the widget opens the host's payment sheet or the shop's hosted page, then reads the outcome. Pure.
 //
-// Invariants: one sheet or page at a time; nothing is said about money before the shop was asked, whatever the host says.
+// Invariants: only one sheet or page is open at a time. Whatever the host reports, the widget reads the session before it
+// tells the shopper anything about a payment.
 
-import { AWAY, leave, linger } from './away';
-import { type Step, to } from './events';
-import { type Model, type Notice, type Way, hasEnded, payable, waysToPay } from './model';
-import { readOutcome } from './outcome';
-import { outOfPatience } from './patience';
-import { ask, read } from './session_calls';
-import { lookOn } from './watching';
+import { type Step, toStep } from './events';
+import { HOSTED_PAYMENT, openHostedPage, scheduleHostedPoll } from './hosted_payment';
+import { type Model, type Notice, type PaymentMethod, hasEnded, isPayable, paymentMethods } from './model';
+import { readSheetOutcome } from './outcome';
+import { callSession, refreshSession } from './session_calls';
+import { toolResultTimedOut } from './tool_result_timeout';
+import { pollWatch } from './watching';
 
-/** Opens the sheet with the session exactly as the shop made it, or asks the shop for its page. */
-export function pay(model: Model, way: Way): Step {
-  if (!payable(model) || !model.session || !waysToPay(model).includes(way)) return to(model);
-  if (way === 'page') return ask({ ...model, notices: [], payment: { kind: 'leaving', timer: null } }, { kind: 'start' });
-  const attempt = model.counter + 1;
-  const next: Model = { ...model, counter: attempt, notices: [], watch: null, payment: { kind: 'open', attempt } };
-  return to(next, { type: 'pay', attempt, sheet: model.session.raw });
-}
-
-/** The sheet gave something back. */
-export function paid(model: Model, attempt: number, value: unknown): Step {
-  const outcome = readOutcome(value);
-  if (isOpen(model, attempt)) {
-    const said = outcome.said.map((message): Notice => ({ kind: 'message', message }));
-    return check(model, outcome.order ? [{ kind: 'own', key: 'not_received' }] : said);
+/** Opens the payment sheet with the session exactly as the server sent it, or asks for the hosted page. */
+export function startPayment(model: Model, method: PaymentMethod): Step {
+  if (!isPayable(model) || !model.session || !paymentMethods(model).includes(method)) return toStep(model);
+  if (method === 'page') {
+    return callSession({ ...model, notices: [], payment: { kind: 'opening_page', timer: null } }, { kind: 'start' });
   }
-  // However late it comes, an order is a reason to ask.
+  const attempt = model.counter + 1;
+  const next: Model = { ...model, counter: attempt, notices: [], watch: null, payment: { kind: 'sheet_open', attempt } };
+  return toStep(next, { type: 'pay', attempt, sheet: model.session.raw });
+}
+
+/** The payment sheet returned a value. */
+export function sheetResolved(model: Model, attempt: number, value: unknown): Step {
+  const outcome = readSheetOutcome(value);
+  if (isSheetOpen(model, attempt)) {
+    const notices = outcome.messages.map((message): Notice => ({ kind: 'message', message }));
+    return checkPayment(model, outcome.order ? [{ kind: 'widget', key: 'not_received' }] : notices);
+  }
+  // A reported order is a reason to read the session, however late it arrives.
   const { kind } = model.payment;
-  const waits = kind === 'idle' || kind === 'unsure';
-  return outcome.order && waits && !hasEnded(model.session) ? check(model) : to(model);
+  const waits = kind === 'idle' || kind === 'unknown';
+  return outcome.order && waits && !hasEnded(model.session) ? checkPayment(model) : toStep(model);
 }
 
-/** The sheet was closed without paying, or the host failed: which, it does not say. */
-export function unpaid(model: Model, attempt: number): Step {
-  return isOpen(model, attempt) ? check(model, [{ kind: 'own', key: 'sheet_closed' }]) : to(model);
+/** The shopper closed the sheet without paying, or the host failed. The host does not tell which. */
+export function sheetRejected(model: Model, attempt: number): Step {
+  return isSheetOpen(model, attempt) ? checkPayment(model, [{ kind: 'widget', key: 'sheet_closed' }]) : toStep(model);
 }
 
-function isOpen(model: Model, attempt: number): boolean {
-  return model.payment.kind === 'open' && model.payment.attempt === attempt;
+function isSheetOpen(model: Model, attempt: number): boolean {
+  return model.payment.kind === 'sheet_open' && model.payment.attempt === attempt;
 }
 
-/** Asks the shop what came of the payment. */
-export function check(model: Model, then: readonly Notice[] = []): Step {
-  // Another look that is under way is let go: this one counts.
-  if (model.flight && model.flight.ask.kind !== 'read') return to(model);
-  const looked: Model = { ...model, flight: null, payment: { kind: 'checking' }, notices: [] };
-  return read(looked, 'payment', then);
+/** Reads the outcome of the payment from the shop. */
+export function checkPayment(model: Model, then: readonly Notice[] = []): Step {
+  // This read supersedes any other read in flight.
+  if (model.inFlight && model.inFlight.sessionCall.kind !== 'read') return toStep(model);
+  const looked: Model = { ...model, inFlight: null, payment: { kind: 'checking' }, notices: [] };
+  return refreshSession(looked, 'payment', then);
 }
 
-/** Opens the shop's page once more; its address stays the same. */
-export function openAgain(model: Model): Step {
-  return model.payment.kind === 'away' ? leave(model) : to(model);
+/** Opens the hosted page again. Its URL stays the same. */
+export function reopenHostedPage(model: Model): Step {
+  return model.payment.kind === 'hosted_payment' ? openHostedPage(model) : toStep(model);
 }
 
-/** The host did not open the page: its address is shown instead. */
-export function unopened(model: Model): Step {
+/** The host did not open the page, so the widget shows its URL instead. */
+export function openPageFailed(model: Model): Step {
   const { payment } = model;
-  return to(payment.kind === 'away' ? { ...model, payment: { ...payment, opened: false } } : model);
+  return toStep(payment.kind === 'hosted_payment' ? { ...model, payment: { ...payment, opened: false } } : model);
 }
 
-/** Who comes back from the shop's page wants to see at once what came of it. */
-export function seen(model: Model, visible: boolean): Step {
+/** Handles a change of visibility. A shopper who returns from the hosted page sees the outcome at once. */
+export function visibilityChanged(model: Model, visible: boolean): Step {
   const next: Model = { ...model, visible };
-  const { payment, flight } = next;
-  if (visible && payment.kind !== 'away') return model.visible ? to(next) : lookOn(next);
-  if (!visible || payment.kind !== 'away' || flight) return to(next);
-  return read({ ...next, payment: { ...AWAY, opened: payment.opened } }, 'page');
+  const { payment, inFlight } = next;
+  if (visible && payment.kind !== 'hosted_payment') return model.visible ? toStep(next) : pollWatch(next);
+  if (!visible || payment.kind !== 'hosted_payment' || inFlight) return toStep(next);
+  return refreshSession({ ...next, payment: { ...HOSTED_PAYMENT, opened: payment.opened } }, 'page');
 }
 
-/** The browser shows the page as it was left, and the order may have been paid meanwhile. */
-export function returned(model: Model): Step {
+/** The browser restored the page from its cache. The order may have been paid in the meantime. */
+export function pageRestored(model: Model): Step {
   switch (model.payment.kind) {
     case 'idle':
-    case 'leaving':
-    case 'unsure':
-      return model.flight ? to(model) : check(model);
-    case 'away':
-      return seen(model, true);
-    // Each of these is being looked at.
-    case 'open':
+    case 'opening_page':
+    case 'unknown':
+      return model.inFlight ? toStep(model) : checkPayment(model);
+    case 'hosted_payment':
+      return visibilityChanged(model, true);
+    // In each of these states the widget reads the session anyway.
+    case 'sheet_open':
     case 'checking':
     case 'confirming':
-      return to(model);
+      return toStep(model);
   }
 }
 
-/** A timer rang. */
-export function woken(model: Model, timer: number): Step {
-  const { payment, expiry, flight } = model;
-  if (model.watch?.timer === timer) return lookOn(model);
-  if (model.patience === timer) return outOfPatience(model);
-  if (payment.kind === 'away' && payment.timer === timer && !flight) {
-    return model.visible ? read({ ...model, payment: { ...payment, timer: null } }, 'page') : linger(model);
+/** Handles a timer. */
+export function timerFired(model: Model, timer: number): Step {
+  const { payment, expiry, inFlight } = model;
+  if (model.watch?.timer === timer) return pollWatch(model);
+  if (model.toolResultTimer === timer) return toolResultTimedOut(model);
+  if (payment.kind === 'hosted_payment' && payment.timer === timer && !inFlight) {
+    if (!model.visible) return scheduleHostedPoll(model);
+    return refreshSession({ ...model, payment: { ...payment, timer: null } }, 'page');
   }
-  if (payment.kind === 'leaving' && payment.timer === timer && !flight) return check(model);
-  // The page has an end of its own; the prices are watched again afterwards.
-  if ((payment.kind === 'away' || payment.kind === 'leaving') && expiry?.timer === timer) return to({ ...model, expiry: null });
-  if (payment.kind === 'confirming' && payment.timer === timer && !flight) return read(model, 'poll');
-  if (expiry?.timer === timer && payment.kind === 'idle' && !flight && model.session?.id === expiry.id) {
-    return read(model, 'expiry');
+  if (payment.kind === 'opening_page' && payment.timer === timer && !inFlight) return checkPayment(model);
+  // The hosted page has its own expiry. The widget watches the prices again afterwards.
+  if ((payment.kind === 'hosted_payment' || payment.kind === 'opening_page') && expiry?.timer === timer) {
+    return toStep({ ...model, expiry: null });
   }
-  return to(model);
+  if (payment.kind === 'confirming' && payment.timer === timer && !inFlight) return refreshSession(model, 'poll');
+  if (expiry?.timer === timer && payment.kind === 'idle' && !inFlight && model.session?.id === expiry.id) {
+    return refreshSession(model, 'expiry');
+  }
+  return toStep(model);
 }

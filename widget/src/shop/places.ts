@@ -1,4 +1,4 @@
-// Countries and their regions, for the address form. The gateway reads the same tables.
+// Countries and their regions, for the address form. The gateway uses the same tables.
 
 import needs from 'virtual:needs';
 import regions from 'virtual:regions';
@@ -8,7 +8,7 @@ export interface Place {
   readonly name: string;
 }
 
-/** The countries to choose from, named and sorted in the shopper's language. */
+/** The selectable countries, named and sorted in the shopper's language. */
 export function countries(offered: readonly string[], locale: string): readonly Place[] {
   const codes = offered.length > 0 ? offered : Object.keys(needs);
   const names = new Intl.DisplayNames(locale, { type: 'region' });
@@ -16,8 +16,8 @@ export function countries(offered: readonly string[], locale: string): readonly 
   return places.sort((one, other) => one.name.localeCompare(other.name, locale));
 }
 
-/** The regions of a country that are chosen by name; empty where they are typed, or where there are none. */
-export function parts(country: string): readonly Place[] {
+/** The selectable regions of a country. Empty where the shopper types the region, or where there is none. */
+export function regionsOf(country: string): readonly Place[] {
   const listed = regions[country]?.split('|') ?? [];
   return listed.map((entry) => {
     const [code = '', name = code] = entry.split('=');
@@ -25,8 +25,8 @@ export function parts(country: string): readonly Place[] {
   });
 }
 
-/** Whether the addresses of a country must have a city, a region, a postal code. */
-export function needed(country: string): Readonly<Record<'city' | 'state' | 'postal_code', boolean>> {
+/** Whether the addresses of a country require a city, a region and a postal code. */
+export function requiredParts(country: string): Readonly<Record<'city' | 'state' | 'postal_code', boolean>> {
   const letters = needs[country] ?? 'c';
   return { city: letters.includes('c'), state: letters.includes('r'), postal_code: letters.includes('p') };
 }

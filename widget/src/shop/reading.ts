@@ -1,8 +1,9 @@
-// Reads what the shop's tools answer, once. What does not fit is absent; nothing is checked again elsewhere.
+// Parses the results of the shop's tools. It drops values of the wrong shape, so that no other code checks them again.
 
 import {
-  ADDRESS_FIELDS, type Address, type Answer, type Choice, type Line, type Link, type Message, type Offer, type Order,
-  type Price, type Product, type Session, type ShippingOption, type Shop, type Status, type TotalRow, type Variant,
+  ADDRESS_FIELDS, type Address, type Line, type Link, type Message, type OfferedMethod, type OptionValue, type Order,
+  type Price, type Product, type Session, type ShippingOption, type Shop, type Status, type ToolResult, type TotalRow,
+  type Variant,
 } from './wire';
 
 const FULL_SHEET = 'merchant-gateway/checkout_session';
@@ -23,7 +24,7 @@ function amount(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) ? value : null;
 }
 
-/** The members of a list that can be read. */
+/** The readable members of a list. */
 function list<T>(value: unknown, read: (member: Fields) => T | null): T[] {
   if (!Array.isArray(value)) return [];
   const members = value.map((member: unknown) => {
@@ -44,7 +45,7 @@ function readPrice(value: unknown): Price | null {
   return minor === null || currency === null ? null : { amount: minor, currency };
 }
 
-function readChoice(choice: Fields): Choice | null {
+function readChoice(choice: Fields): OptionValue | null {
   const name = text(choice['name']);
   const value = text(choice['value']);
   return name && value ? { name, value } : null;
@@ -141,17 +142,17 @@ function readMessage(message: Fields): Message | null {
   };
 }
 
-/** Messages of a session, or of what came of a payment. */
+/** The messages of a session or of a payment result. */
 export function readMessages(value: unknown): Message[] {
   return list(value, readMessage);
 }
 
 function readAddress(value: unknown): Address | null {
-  const given = fields(value);
-  if (!given) return null;
+  const source = fields(value);
+  if (!source) return null;
   const address: Address = {};
   for (const field of ADDRESS_FIELDS) {
-    const known = text(given[field]);
+    const known = text(source[field]);
     if (known) address[field] = known;
   }
   return address;
@@ -163,7 +164,7 @@ function readLink(link: Fields): Link | null {
   return type && url && isWebAddress(url) ? { type, url } : null;
 }
 
-/** Whether a text is an address that may be opened: nothing but http and https. */
+/** Whether a text is a URL that the widget may open: http or https only. */
 export function isWebAddress(url: string): boolean {
   return /^https?:\/\/[^\s]+$/i.test(url);
 }
@@ -183,15 +184,15 @@ const STATUSES: readonly Status[] = [
   'not_ready_for_payment', 'ready_for_payment', 'in_progress', 'completed', 'canceled',
 ];
 
-const OFFERS: readonly Offer[] = ['payment_sheet', 'hosted'];
+const OFFERS: readonly OfferedMethod[] = ['payment_sheet', 'hosted'];
 
-/** Answers of before there was a choice do not tell, and mean the sheet. */
-function readOffered(value: unknown): readonly Offer[] {
-  const told = Array.isArray(value) ? texts(value) : ['payment_sheet'];
-  return OFFERS.filter((offer) => told.includes(offer));
+/** Older results lack the field. They offer the payment sheet only. */
+function readOffered(value: unknown): readonly OfferedMethod[] {
+  const methods = Array.isArray(value) ? texts(value) : ['payment_sheet'];
+  return OFFERS.filter((offer) => methods.includes(offer));
 }
 
-/** A session object; `beside` is what stands next to it in a result. */
+/** Parses a session object. `beside` holds the fields next to it in the result. */
 export function readSession(value: unknown, beside: Fields, partial: boolean): Session | null {
   const sheet = fields(value);
   const id = text(sheet?.['id']);
@@ -221,8 +222,8 @@ export function readSession(value: unknown, beside: Fields, partial: boolean): S
   };
 }
 
-/** Takes a tool's result apart. */
-export function readAnswer(value: unknown): Answer {
+/** Parses a tool result. */
+export function readToolResult(value: unknown): ToolResult {
   const result = fields(value) ?? {};
   const meta = fields(result['_meta']) ?? {};
   const content: Fields = { ...(fields(result['structuredContent']) ?? readText(result['content'])), [NUMBER]: meta[NUMBER] };
@@ -230,40 +231,40 @@ export function readAnswer(value: unknown): Answer {
   const single = product && readProduct(product);
   const products = Array.isArray(content['products']) ? list(content['products'], readProduct) : null;
   const full = readSession(meta[FULL_SHEET], content, false);
-  const said = list(result['content'], (part) => text(part['text']));
+  const blocks = list(result['content'], (part) => text(part['text']));
   const sheet = content['checkout_session'];
   return {
     isError: result['isError'] === true,
-    text: said.join(' ').trim(),
+    text: blocks.join(' ').trim(),
     shop: readShop(meta[SHOP]),
     products: single ? [single] : products,
     nextCursor: text(content['next_cursor']),
-    // `complete_checkout` alone answers with the session laid out flat.
-    session: full ?? readSession(sheet, content, keptBack(sheet)) ?? readSession(content, content, false),
+    // Only `complete_checkout` returns the session's fields at the top level.
+    session: full ?? readSession(sheet, content, isAddressWithheld(sheet)) ?? readSession(content, content, false),
   };
 }
 
-/** The data of a result whose host passes on text blocks only: the shop writes it into one of them as well. */
+/** Reads the data from the text blocks, for hosts that pass on nothing else. The shop writes it into one of them. */
 function readText(value: unknown): Fields {
-  for (const said of list(value, (part) => text(part['text']))) {
+  for (const block of list(value, (part) => text(part['text']))) {
     try {
-      const content = fields(JSON.parse(said));
+      const content = fields(JSON.parse(block));
       if (content) return content;
     } catch {
-      // A sentence, not data.
+      // The block holds a sentence, not data.
     }
   }
   return {};
 }
 
 /**
- * Tools that a model sees leave out who buys and where it goes. Where the address is absent and yet not asked for, it
- * was kept back (or the goods need none, for which it makes no difference).
+ * Results that a model reads leave out the buyer and the address. An address that is absent and not required was
+ * withheld. If the goods need no address, the answer makes no difference.
  */
-function keptBack(value: unknown): boolean {
+function isAddressWithheld(value: unknown): boolean {
   const sheet = fields(value);
-  const asked = readMessages(sheet?.['messages']).some(
+  const isRequested = readMessages(sheet?.['messages']).some(
     (message) => message.code === 'missing' && message.param === 'fulfillment_address',
   );
-  return sheet !== null && !sheet['fulfillment_address'] && !asked;
+  return sheet !== null && !sheet['fulfillment_address'] && !isRequested;
 }

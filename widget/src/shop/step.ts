@@ -1,147 +1,154 @@
-// Every transition of the widget: `step(model, event)` gives the next state and what to do. Pure; the sections are in
-// the files that it calls.
+// The transition function of the widget: `step(model, event)` returns the next state and the effects. Pure. The modules that
+// it imports handle the individual events.
 
-import { back, browse, buy, isSearch, listed, more, notListed, open, openLine, search } from './browsing';
-import { bounded, withQuantity, without } from './cart';
-import { type Event, type Step, to } from './events';
-import { forget, given, restore, started } from './given';
-import { type Model, type Saved, isEditable, wantedItems } from './model';
+import {
+  addToOrder, goBack, isSearch, loadMore, openLineProduct, openProduct, search, searchFailed, searchSucceeded, showList,
+} from './browsing';
+import { clampQuantity, withQuantity, withoutItem } from './cart';
+import { type Event, type Step, toStep } from './events';
+import { type Model, type SavedState, isEditable, wantedItems } from './model';
 import { variantOf } from './options';
-import { capable } from './patience';
-import { check, openAgain, paid, pay, returned, seen, unopened, unpaid, woken } from './paying';
-import { answered, ask, change, lost, read } from './session_calls';
-import { isLook, lookedOn } from './watching';
+import {
+  checkPayment, openPageFailed, pageRestored, reopenHostedPage, sheetRejected, sheetResolved, startPayment, timerFired,
+  visibilityChanged,
+} from './paying';
+import { callAnswered, callFailed, callSession, changeOrder, refreshSession } from './session_calls';
+import { receiveToolResult, restoreSession, start, startOver } from './tool_result';
+import { capabilitiesChanged } from './tool_result_timeout';
+import { isWatchPoll, watchPollAnswered } from './watching';
 
 export function step(model: Model, event: Event): Step {
   switch (event.type) {
     case 'started':
-      return started(model, event.saved);
-    case 'capable':
-      return capable({ ...model, canPay: event.canPay, ownPage: event.ownPage }, event.connected);
-    case 'given':
-      return given(model, event.answer, event.asked);
+      return start(model, event.saved);
+    case 'capabilities':
+      return capabilitiesChanged({ ...model, canPay: event.canPay, ownPage: event.ownPage }, event.connected);
+    case 'tool_result':
+      return receiveToolResult(model, event.result, event.requestedItem);
     case 'cancelled':
-      return model.screen === 'waiting' ? to({ ...model, notices: [{ kind: 'own', key: 'tool_cancelled' }] }) : to(model);
-    case 'seen':
-      return seen(model, event.visible);
-    case 'returned':
-      return returned(model);
-    case 'answered':
-      if (isLook(model, event.call)) return lookedOn(model, event.answer);
-      return isSearch(model, event.call) ? listed(model, event.answer) : answered(model, event.call, event.answer);
-    case 'lost':
-      if (isLook(model, event.call)) return lookedOn(model, null);
-      return isSearch(model, event.call) ? notListed(model) : lost(model, event.call);
-    case 'paid':
-      return paid(model, event.attempt, event.value);
-    case 'unpaid':
-      return unpaid(model, event.attempt);
-    case 'unopened':
-      return unopened(model);
-    case 'woken':
-      return woken(model, event.timer);
+      if (model.screen !== 'waiting') return toStep(model);
+      return toStep({ ...model, notices: [{ kind: 'widget', key: 'tool_cancelled' }] });
+    case 'visibility':
+      return visibilityChanged(model, event.visible);
+    case 'page_restored':
+      return pageRestored(model);
+    case 'call_answered':
+      if (isWatchPoll(model, event.call)) return watchPollAnswered(model, event.result);
+      if (isSearch(model, event.call)) return searchSucceeded(model, event.result);
+      return callAnswered(model, event.call, event.result);
+    case 'call_failed':
+      if (isWatchPoll(model, event.call)) return watchPollAnswered(model, null);
+      return isSearch(model, event.call) ? searchFailed(model) : callFailed(model, event.call);
+    case 'sheet_resolved':
+      return sheetResolved(model, event.attempt, event.value);
+    case 'sheet_rejected':
+      return sheetRejected(model, event.attempt);
+    case 'open_page_failed':
+      return openPageFailed(model);
+    case 'timer_fired':
+      return timerFired(model, event.timer);
     case 'browse':
-      return browse(model);
+      return showList(model);
     case 'search':
       return search(model, event.query);
-    case 'more':
-      return more(model);
+    case 'load_more':
+      return loadMore(model);
     case 'open': {
       const product = model.known[event.product];
-      return product ? open(model, product) : to(model);
+      return product ? openProduct(model, product) : toStep(model);
     }
-    case 'choose':
-      return choose(model, event.axis, event.value);
-    case 'count':
-      return count(model, event.quantity);
+    case 'choose_option':
+      return chooseOption(model, event.axis, event.value);
+    case 'set_quantity':
+      return setQuantity(model, event.quantity);
     case 'buy':
-      return buy(model);
+      return addToOrder(model);
     case 'back':
-      return back(model);
+      return goBack(model);
     case 'line_quantity':
-      return change(model, { items: withQuantity(wantedItems(model), event.id, event.quantity) });
+      return changeOrder(model, { items: withQuantity(wantedItems(model), event.id, event.quantity) });
     case 'line_remove':
       return removeLine(model, event.id);
     case 'line_change':
-      return isEditable(model) ? openLine(model, event.id) : to(model);
+      return isEditable(model) ? openLineProduct(model, event.id) : toStep(model);
     case 'address_edit':
-      return isEditable(model) ? to({ ...model, editingAddress: event.open }) : to(model);
+      return isEditable(model) ? toStep({ ...model, editingAddress: event.open }) : toStep(model);
     case 'address':
-      return change(model, { address: event.address });
+      return changeOrder(model, { address: event.address });
     case 'shipping':
-      return change(model, { optionId: event.id });
+      return changeOrder(model, { optionId: event.id });
     case 'renew':
       return renew(model);
     case 'cancel':
-      return isEditable(model) && model.session && !model.flight ? ask(model, { kind: 'cancel' }) : to(model);
+      return isEditable(model) && model.session && !model.inFlight ? callSession(model, { kind: 'cancel' }) : toStep(model);
     case 'restart':
       return restart(model);
-    case 'reviewed':
-      return to({ ...model, review: null, notices: [] });
+    case 'dismiss_review':
+      return toStep({ ...model, review: null, notices: [] });
     case 'pay':
-      return pay(model, event.way);
+      return startPayment(model, event.method);
     case 'open_again':
-      return openAgain(model);
+      return reopenHostedPage(model);
     case 'check':
-      return look(model);
+      return refresh(model);
   }
 }
 
-function choose(model: Model, axis: string, value: string): Step {
+function chooseOption(model: Model, axis: string, value: string): Step {
   const { selection } = model;
-  if (!selection || model.buying) return to(model);
-  return to({ ...model, selection: { ...selection, chosen: { ...selection.chosen, [axis]: value } } });
+  if (!selection || model.buying) return toStep(model);
+  return toStep({ ...model, selection: { ...selection, chosen: { ...selection.chosen, [axis]: value } } });
 }
 
-function count(model: Model, quantity: number): Step {
+function setQuantity(model: Model, quantity: number): Step {
   const { selection } = model;
-  if (!selection || model.buying) return to(model);
-  return to({ ...model, selection: { ...selection, quantity: bounded(quantity) } });
+  if (!selection || model.buying) return toStep(model);
+  return toStep({ ...model, selection: { ...selection, quantity: clampQuantity(quantity) } });
 }
 
-/** The tools take no empty cart: without its last line, the order is cancelled. */
+/** Removes a line. The tools accept no empty cart, so removing the last line cancels the order. */
 function removeLine(model: Model, id: string): Step {
-  const items = without(wantedItems(model), id);
-  if (items.length > 0) return change(model, { items });
+  const items = withoutItem(wantedItems(model), id);
+  if (items.length > 0) return changeOrder(model, { items });
   return step(model, { type: 'cancel' });
 }
 
 /** Asks for fresh prices. */
 function renew(model: Model): Step {
   const { session } = model;
-  if (!session || !isEditable(model) || model.flight) return to(model);
-  // An option that is no longer offered goes with its address; the address is sent again to be rid of it.
+  if (!session || !isEditable(model) || model.inFlight) return toStep(model);
+  // Sending the address again removes a shipping option that the shop no longer offers.
   const unoffered = session.messages.some((message) => message.param === 'fulfillment_option_id');
   const patch = unoffered && session.address ? { address: session.address } : {};
-  return ask({ ...model, notices: [] }, { kind: 'update', patch, renew: true });
+  return callSession({ ...model, notices: [] }, { kind: 'update', patch, renew: true });
 }
 
-/** The same order again after its end, or what the host gave when there is nothing to go by. */
+/** Creates the same order again after it ended. Without a confirmed order, starts again from the host's tool result. */
 function restart(model: Model): Step {
   const { session } = model;
-  if (!session || session.lines.length === 0 || model.stale) return forget(model);
+  if (!session || session.lines.length === 0 || model.stale) return startOver(model);
   const items = session.lines.map(({ id, quantity }) => ({ id, quantity }));
   const patch = session.address ? { items, address: session.address } : { items };
-  return model.flight ? to(model) : ask({ ...model, notices: [] }, { kind: 'create', patch });
+  return model.inFlight ? toStep(model) : callSession({ ...model, notices: [] }, { kind: 'create', patch });
 }
 
-/** Looks again at whatever is in doubt. */
-function look(model: Model): Step {
-  if (model.payment.kind === 'away') return check(model);
-  if (model.flight) return to(model);
-  if (!model.session) return model.saved?.session ? restore(model, model.saved.session) : to(model);
-  if (model.payment.kind === 'idle') return read({ ...model, notices: [] }, 'asked');
-  return check(model);
+/** Reads again whatever is uncertain. */
+function refresh(model: Model): Step {
+  if (model.payment.kind === 'hosted_payment') return checkPayment(model);
+  if (model.inFlight) return toStep(model);
+  if (!model.session) return model.saved?.session ? restoreSession(model, model.saved.session) : toStep(model);
+  if (model.payment.kind === 'idle') return refreshSession({ ...model, notices: [] }, 'shopper');
+  return checkPayment(model);
 }
 
-/** What is worth keeping of a state. */
-export function toSave(model: Model): Saved {
+/** The part of the state that the host keeps. */
+export function toSavedState(model: Model): SavedState {
   const { selection } = model;
   const item = selection && variantOf(selection.product, selection.chosen);
   return {
     version: 1,
     session: model.session?.bareId ?? model.saved?.session ?? null,
-    away: model.session ? model.payment.kind === 'away' : model.saved?.away === true,
+    away: model.session ? model.payment.kind === 'hosted_payment' : model.saved?.away === true,
     screen: model.screen,
     product: selection?.product.id ?? null,
     item: item?.id ?? null,
@@ -149,9 +156,9 @@ export function toSave(model: Model): Saved {
   };
 }
 
-/** What was kept, if it is ours. */
-export function readSaved(value: unknown): Saved | null {
-  const saved = value as Partial<Saved> | null | undefined;
+/** Parses a saved state; `null` if this widget did not write it. */
+export function readSavedState(value: unknown): SavedState | null {
+  const saved = value as Partial<SavedState> | null | undefined;
   if (typeof saved !== 'object' || saved?.version !== 1) return null;
   const text = (known: unknown): string | null => (typeof known === 'string' ? known : null);
   return {
@@ -161,6 +168,6 @@ export function readSaved(value: unknown): Saved | null {
     screen: saved.screen === 'product' || saved.screen === 'list' || saved.screen === 'checkout' ? saved.screen : 'waiting',
     product: text(saved.product),
     item: text(saved.item),
-    quantity: bounded(Number(saved.quantity)),
+    quantity: clampQuantity(Number(saved.quantity)),
   };
 }

@@ -1,13 +1,13 @@
-// What the shop's tools answer, as the widget knows it. `reading.ts` makes these of what arrives.
+// The data types of the shop's tool results. `reading.ts` parses the results into them.
 //
-// Amounts are integers of minor units.
+// Amounts are integers in minor units.
 
 export interface Price {
   readonly amount: number;
   readonly currency: string;
 }
 
-export interface Choice {
+export interface OptionValue {
   readonly name: string;
   readonly value: string;
 }
@@ -15,7 +15,7 @@ export interface Choice {
 export interface Variant {
   readonly id: string;
   readonly title: string;
-  readonly options: readonly Choice[];
+  readonly options: readonly OptionValue[];
   readonly price: Price;
   readonly available: boolean;
 }
@@ -88,22 +88,22 @@ export interface Link {
 
 export type Status = 'not_ready_for_payment' | 'ready_for_payment' | 'in_progress' | 'completed' | 'canceled';
 
-/** How a session can be paid: on the host's payment sheet, or on the shop's own page of it. */
-export type Offer = 'payment_sheet' | 'hosted';
+/** A payment method that the shop offers for a session: the host's payment sheet, or the shop's hosted page. */
+export type OfferedMethod = 'payment_sheet' | 'hosted';
 
 export interface Order {
-  /** What people call it. */
+  /** The order number that people use. */
   readonly number: string | null;
   readonly url: string | null;
 }
 
-/** A checkout session as it stands. */
+/** A checkout session at one revision. */
 export interface Session {
-  /** The payment-sheet object as the server made it: what the host is given to pay, untouched. */
+  /** The payment-sheet object as the server sent it. The widget passes it to the host unchanged. */
   readonly raw: unknown;
-  /** With its revision, `chk_…_r3`. */
+  /** The id with the revision, `chk_…_r3`. */
   readonly id: string;
-  /** Without it. */
+  /** The id without the revision. */
   readonly bareId: string;
   readonly revision: number;
   readonly status: Status;
@@ -115,20 +115,20 @@ export interface Session {
   readonly address: Address | null;
   readonly messages: readonly Message[];
   readonly links: readonly Link[];
-  /** Until when it can be paid or edited as it stands, RFC 3339. */
+  /** When this revision expires, RFC 3339. The shopper can pay or edit it until then. */
   readonly expiresAt: string | null;
-  readonly offered: readonly Offer[];
-  /** The shop's own page of the session, where it can be paid. */
+  readonly offered: readonly OfferedMethod[];
+  /** The URL of the shop's hosted page, where the shopper can pay the session. */
   readonly pageUrl: string | null;
   readonly order: Order | null;
-  /** Whether buyer and address were kept back, because the host passed on only what a model may read. */
+  /** Whether buyer and address are withheld, because the host passed on only what a model may read. */
   readonly partial: boolean;
 }
 
-/** A tool's result, taken apart. */
-export interface Answer {
+/** A parsed tool result. */
+export interface ToolResult {
   readonly isError: boolean;
-  /** What the text blocks say; only errors need it. */
+  /** The text of the text blocks. The widget shows it only for errors. */
   readonly text: string;
   readonly shop: Shop | null;
   readonly products: readonly Product[] | null;

@@ -1,26 +1,26 @@
-// The catalogues, and which one a host's locale gets. A new language is one file and one line here.
+// The text catalogues, and the choice of one by locale. A new language needs one file and one line here.
 
 import { de } from './de';
-import { type Messages, en } from './en';
+import { type Texts, en } from './en';
 
-export type { Messages };
+export type { Texts };
 
-const CATALOGUES: Readonly<Record<string, Messages>> = { en, de };
+const CATALOGUES: Readonly<Record<string, Texts>> = { en, de };
 
-/** Languages written from right to left: the page turns only for a catalogue that it has. */
+/** Languages written from right to left. The page changes direction only for a language with a catalogue. */
 const RIGHT_TO_LEFT = new Set(['ar', 'fa', 'he', 'ur']);
 
-export interface Speech {
-  /** The language of the words. */
+export interface Localization {
+  /** The language of the texts. */
   readonly language: string;
   readonly direction: 'ltr' | 'rtl';
-  readonly text: Messages;
-  /** How numbers, dates and countries are written: the host's locale, where the words are of its language. */
+  readonly text: Texts;
+  /** The locale for numbers, dates and countries: the host's locale, if its language has a catalogue. */
   readonly locale: string;
 }
 
-/** Words for a locale such as `de-AT`; English for a language without a catalogue. */
-export function speechFor(locale: string): Speech {
+/** The texts for a locale such as `de-AT`; English for a language without a catalogue. */
+export function localizationFor(locale: string): Localization {
   const [primary = ''] = locale.toLowerCase().split(/[-_]/);
   const text = Object.hasOwn(CATALOGUES, primary) ? CATALOGUES[primary] : undefined;
   if (!text) return { language: 'en', direction: 'ltr', text: en, locale: 'en-US' };

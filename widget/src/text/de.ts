@@ -1,8 +1,8 @@
 // German.
 
-import type { Messages } from './en';
+import type { Texts } from './en';
 
-export const de: Messages = {
+export const de: Texts = {
   waiting: 'Einen Moment…',
   no_host: 'Dieser Shop öffnet sich im Chat mit deinem Assistenten.',
   test_mode: 'Test-Shop',
@@ -91,8 +91,8 @@ export const de: Messages = {
   unsure: 'Ob die Zahlung erfolgt ist, ließ sich nicht feststellen. Bitte nachsehen, bevor du noch einmal bezahlst.',
   pay_page: (shop) => `Auf der Seite von ${shop ?? 'diesem Shop'} bezahlen`,
   leaving: 'Die Zahlungsseite wird geöffnet…',
-  away: (shop) => `Schließe die Zahlung auf der Seite von ${shop ?? 'diesem Shop'} ab`,
-  away_hint: 'Vorher wird nichts abgebucht. Das Ergebnis erscheint hier von selbst.',
+  hosted_payment: (shop) => `Schließe die Zahlung auf der Seite von ${shop ?? 'diesem Shop'} ab`,
+  hosted_payment_hint: 'Vorher wird nichts abgebucht. Das Ergebnis erscheint hier von selbst.',
   open_again: 'Zahlungsseite erneut öffnen',
   page_blocked: 'Die Zahlungsseite ließ sich von hier nicht öffnen. Kopiere ihre Adresse in deinen Browser:',
   cannot_pay: 'Dieser Assistent kann hier noch keine Zahlung annehmen. Es wurde nichts abgebucht.',
@@ -129,12 +129,12 @@ export const de: Messages = {
   no_page: 'Der Shop hat gerade keine Zahlungsseite für diese Bestellung. Es wurde nichts abgebucht.',
   tool_cancelled: 'Das wurde abgebrochen, bevor etwas angezeigt werden konnte.',
 
-  said_payment_declined: 'Die Zahlung wurde abgelehnt',
-  said_requires_3ds: 'Deine Bank verlangt eine Bestätigung, die hier nicht möglich ist',
-  said_out_of_stock: 'Etwas in deiner Bestellung ist nicht verfügbar',
-  said_expired: 'Die Preise sind abgelaufen',
-  said_address: 'Diese Adresse ist nicht möglich',
-  said_order: 'So kann die Bestellung nicht aufgegeben werden',
-  said_other: 'Es gibt ein Problem',
+  error_payment_declined: 'Die Zahlung wurde abgelehnt',
+  error_requires_3ds: 'Deine Bank verlangt eine Bestätigung, die hier nicht möglich ist',
+  error_out_of_stock: 'Etwas in deiner Bestellung ist nicht verfügbar',
+  error_expired: 'Die Preise sind abgelaufen',
+  error_address: 'Diese Adresse ist nicht möglich',
+  error_order: 'So kann die Bestellung nicht aufgegeben werden',
+  error_other: 'Es gibt ein Problem',
   refused: 'Das konnte der Shop nicht ausführen',
 };

@@ -1,4 +1,4 @@
-// English, the language that every other catalogue is measured by.
+// English, the reference for every other catalogue.
 
 function pageOf(shop: string | null): string {
   if (shop === null) return 'the shop’s page';
@@ -94,8 +94,8 @@ export const en = {
   unsure: 'We could not find out whether the payment was made. Please check before paying again.',
   pay_page: (shop: string | null) => `Pay on ${pageOf(shop)}`,
   leaving: 'Opening the payment page…',
-  away: (shop: string | null) => `Finish the payment on ${pageOf(shop)}`,
-  away_hint: 'Nothing is charged before you pay there. The result appears here by itself.',
+  hosted_payment: (shop: string | null) => `Finish the payment on ${pageOf(shop)}`,
+  hosted_payment_hint: 'Nothing is charged before you pay there. The result appears here by itself.',
   open_again: 'Open the payment page again',
   page_blocked: 'The payment page could not be opened from here. Copy its address into your browser:',
   cannot_pay: 'This assistant cannot take the payment here yet. Nothing was charged.',
@@ -132,15 +132,15 @@ export const en = {
   no_page: 'The shop has no payment page for this order at the moment. Nothing was charged.',
   tool_cancelled: 'This was stopped before anything could be shown.',
 
-  said_payment_declined: 'The payment was declined',
-  said_requires_3ds: 'Your bank wants you to confirm this payment, which cannot be done here',
-  said_out_of_stock: 'Something in your order is not available',
-  said_expired: 'The prices have expired',
-  said_address: 'This address does not work',
-  said_order: 'This order cannot be placed as it is',
-  said_other: 'There is a problem',
+  error_payment_declined: 'The payment was declined',
+  error_requires_3ds: 'Your bank wants you to confirm this payment, which cannot be done here',
+  error_out_of_stock: 'Something in your order is not available',
+  error_expired: 'The prices have expired',
+  error_address: 'This address does not work',
+  error_order: 'This order cannot be placed as it is',
+  error_other: 'There is a problem',
   refused: 'The shop could not do this',
 };
 
-/** What a catalogue holds. */
-export type Messages = typeof en;
+/** The type of a catalogue. */
+export type Texts = typeof en;

@@ -1,10 +1,10 @@
-// Where the goods go: the address as it is known, or the form.
+// The delivery address: a summary, or the form.
 
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import { LONGEST, inCountry, missing, required, tidied } from '../shop/address';
+import { MAX_LENGTHS, changeCountry, missingFields, requiredFields, trimAddress } from '../shop/address';
 import { isChanging } from '../shop/model';
-import { countries, parts } from '../shop/places';
+import { countries, regionsOf } from '../shop/places';
 import type { Address, AddressField, Session } from '../shop/wire';
 import { Spinner } from './icons';
 import { classes, useView } from './view';
@@ -30,21 +30,21 @@ export function AddressForm({ session }: { session: Session }): JSX.Element {
   const form = useRef<HTMLFormElement>(null);
   const busy = isChanging(model);
   const set = (field: AddressField, value: string): void => {
-    setAddress((known) => (field === 'country' ? inCountry(known, value) : { ...known, [field]: value }));
+    setAddress((known) => (field === 'country' ? changeCountry(known, value) : { ...known, [field]: value }));
     setBlank((known) => known.filter((other) => other !== field));
   };
   const submit = (): void => {
     if (busy) return;
-    const lacking = missing(address);
+    const lacking = missingFields(address);
     setBlank(lacking);
-    if (lacking.length === 0) dispatch({ type: 'address', address: tidied(address) });
+    if (lacking.length === 0) dispatch({ type: 'address', address: trimAddress(address) });
     else form.current?.querySelector<HTMLElement>(`[name="${lacking[0]}"]`)?.focus();
   };
   const country = address.country ?? '';
-  const fieldsOf = { address, blank, set, needed: required(country) };
+  const fieldsOf = { address, blank, set, needed: requiredFields(country) };
   const choosesCountry = offered.length > 1 || address.country !== offered[0]?.code;
   return (
-    // Sandboxed pages may not submit forms, not even to a script: button and Enter are heard by themselves.
+    // Sandboxed pages may not submit forms, not even to a script, so the button and Enter have handlers of their own.
     <form
       class="address" ref={form} noValidate aria-busy={busy} onSubmit={(event) => event.preventDefault()}
       onKeyDown={(event) => {
@@ -66,7 +66,7 @@ export function AddressForm({ session }: { session: Session }): JSX.Element {
         <RegionField {...fieldsOf} country={country} />
         <Field
           {...fieldsOf} field="postal_code" autocomplete="postal-code"
-          label={country === 'US' ? text.zip : required(country).includes('postal_code') ? text.postal_code : text.postal_code_optional}
+          label={country === 'US' ? text.zip : requiredFields(country).includes('postal_code') ? text.postal_code : text.postal_code_optional}
         />
       </div>
       {!choosesCountry && <p class="soft only-country">{offered[0]?.name}</p>}
@@ -85,7 +85,7 @@ export function AddressForm({ session }: { session: Session }): JSX.Element {
   );
 }
 
-/** Where there is one country, it is chosen already. */
+/** The initial address. A single country is preselected. */
 function startWith(known: Address | null, offered: readonly string[]): Address {
   const [only] = offered;
   return known ?? (offered.length === 1 && only ? { country: only } : {});
@@ -123,7 +123,7 @@ function Field({ field, label, autocomplete, address, blank, needed, set, childr
           {children}
         </select>
       ) : (
-        <input {...common} type="text" maxLength={LONGEST[field]} onInput={(event) => set(field, event.currentTarget.value)} />
+        <input {...common} type="text" maxLength={MAX_LENGTHS[field]} onInput={(event) => set(field, event.currentTarget.value)} />
       )}
       {wrong && <p class="wrong-text" id={`address-${field}-wrong`}>{text.required}</p>}
     </div>
@@ -132,7 +132,7 @@ function Field({ field, label, autocomplete, address, blank, needed, set, childr
 
 function RegionField({ country, ...rest }: Omit<FieldProps, 'field' | 'label' | 'autocomplete'> & { country: string }): JSX.Element {
   const { text } = useView();
-  const listed = parts(country);
+  const listed = regionsOf(country);
   const common = { ...rest, field: 'state', autocomplete: 'address-level1' } as const;
   if (listed.length === 0) return <Field {...common} label={rest.needed.includes('state') ? text.province : text.region} />;
   return (

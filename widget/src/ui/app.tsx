@@ -1,4 +1,4 @@
-// The whole page: the shop's head, one screen, and the voice that tells screen readers what happens.
+// The whole page: the shop's header, one screen, and the status text for screen readers.
 
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -22,17 +22,17 @@ export function App({ view, connected }: { view: View; connected: boolean }): JS
   return (
     <ViewContext.Provider value={view}>
       <div class="page" ref={page}>
-        <Head />
+        <ShopHeader />
         <main>
           <Screen connected={connected} />
         </main>
-        <p class="hidden" role="status" aria-live="polite">{spoken(view)}</p>
+        <p class="hidden" role="status" aria-live="polite">{statusText(view)}</p>
       </div>
     </ViewContext.Provider>
   );
 }
 
-/** What is on the page, as far as the focus is concerned. */
+/** The key of the current screen. A new key moves the focus. */
 function screenOf(model: Model): string {
   return model.screen === 'checkout' && model.session ? `checkout-${statusGroup(model.session.status)}` : model.screen;
 }
@@ -41,7 +41,7 @@ function statusGroup(status: string): string {
   return status === 'completed' || status === 'canceled' ? status : 'open';
 }
 
-/** Another screen takes the focus to its head. The first one does not: the shopper is in the chat. */
+/** Moves the focus to the heading of a new screen. The first screen leaves the focus in the chat. */
 function useFocus(page: HTMLElement | null, screen: string): void {
   const last = useRef(screen);
   useEffect(() => {
@@ -52,7 +52,7 @@ function useFocus(page: HTMLElement | null, screen: string): void {
   }, [screen]);
 }
 
-function spoken({ model, text, locale }: View): string {
+function statusText({ model, text, locale }: View): string {
   const { session } = model;
   if (isChanging(model)) return text.updating;
   if (model.screen !== 'checkout' || !session) return '';
@@ -60,7 +60,7 @@ function spoken({ model, text, locale }: View): string {
   return total === null ? '' : `${text.row_total}: ${formatMoney(total, session.currency, locale)}`;
 }
 
-function Head(): JSX.Element | null {
+function ShopHeader(): JSX.Element | null {
   const { model, text } = useView();
   const [broken, setBroken] = useState(false);
   const { shop } = model;
@@ -85,12 +85,12 @@ function Screen({ connected }: { connected: boolean }): JSX.Element {
   return (
     <>
       {closed && <div class="notice error" role="alert"><p>{text.not_selling}</p></div>}
-      <Shown connected={connected} />
+      <ScreenContent connected={connected} />
     </>
   );
 }
 
-function Shown({ connected }: { connected: boolean }): JSX.Element {
+function ScreenContent({ connected }: { connected: boolean }): JSX.Element {
   const { model, text } = useView();
   const { session, selection, screen } = model;
   if (screen === 'list') return <List />;

@@ -1,4 +1,4 @@
-// Line drawings, hidden from screen readers: the words beside them, or their button's label, say what they mean.
+// Icons, hidden from screen readers. The text beside an icon or the label of its button carries the meaning.
 
 import type { JSX } from 'preact';
 
@@ -22,5 +22,5 @@ export const Search = (): JSX.Element => <Icon path="M9 14A5 5 0 1 0 9 4a5 5 0 0
 export const Bag = (): JSX.Element => <Icon path="M5 7h10l.8 8.6H4.2L5 7Zm2.5 0V6a2.5 2.5 0 0 1 5 0v1" />;
 export const Warning = (): JSX.Element => <Icon path="M10 6.5v4m0 2.6v.1M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14Z" />;
 
-/** Something is going on. */
+/** Indicates progress. */
 export const Spinner = (): JSX.Element => <span class="spinner" aria-hidden="true" />;

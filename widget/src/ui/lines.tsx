@@ -1,8 +1,8 @@
-// What is in the order.
+// The lines of the order.
 
 import type { JSX } from 'preact';
 import { isEditable, productOf, wantedItems } from '../shop/model';
-import { linesAbout } from '../shop/said';
+import { unavailableLineIds } from '../shop/messages';
 import type { Line, Session } from '../shop/wire';
 import { Bin } from './icons';
 import { Picture } from './picture';
@@ -12,14 +12,14 @@ import { classes, useMoney, useView } from './view';
 interface LinesProps {
   readonly session: Session;
   readonly editable: boolean;
-  /** Removing the last line ends the order, which is asked about first. */
+  /** Removing the last line cancels the order, so the shopper confirms it first. */
   readonly onRemoveLast: () => void;
 }
 
 export function Lines({ session, editable, onRemoveLast }: LinesProps): JSX.Element {
   const { model, dispatch } = useView();
   const wanted = wantedItems(model);
-  const about = linesAbout(session.messages);
+  const about = unavailableLineIds(session.messages);
   const kept = session.lines.filter((line) => !editable || wanted.some(({ id }) => id === line.id));
   const remove = (id: string): void => (wanted.length > 1 ? dispatch({ type: 'line_remove', id }) : onRemoveLast());
   return (

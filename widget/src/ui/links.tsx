@@ -1,14 +1,14 @@
-// The shop's own pages. The host opens them; the page itself goes nowhere.
+// Links to the shop's pages. The host opens them; the widget's page does not navigate.
 
 import type { JSX } from 'preact';
 import type { Session } from '../shop/wire';
 import { useView } from './view';
 
-const SHOWN = ['terms_of_use', 'privacy_policy', 'support_url'] as const;
+const LINK_TYPES = ['terms_of_use', 'privacy_policy', 'support_url'] as const;
 
 export function Links({ session }: { session: Session }): JSX.Element | null {
   const { text } = useView();
-  const links = SHOWN.flatMap((type) => {
+  const links = LINK_TYPES.flatMap((type) => {
     const link = session.links.find((known) => known.type === type);
     return link ? [{ url: link.url, word: text[type] }] : [];
   });

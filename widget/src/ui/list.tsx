@@ -1,4 +1,4 @@
-// Products to choose from.
+// The product list.
 
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -7,8 +7,8 @@ import { Back, Forward, Search, Spinner } from './icons';
 import { Picture } from './picture';
 import { classes, useMoney, useView } from './view';
 
-/** How long typing may pause before it is searched for. */
-const PAUSE = 350;
+/** The pause in typing after which the search starts, in milliseconds. */
+const SEARCH_DELAY = 350;
 
 export function List(): JSX.Element {
   const { model, dispatch, text } = useView();
@@ -35,7 +35,7 @@ export function List(): JSX.Element {
       {waits && <p class="soft waiting"><Spinner /> {text.loading}</p>}
       {!waits && !listing.failed && listing.products.length === 0 && <p class="soft">{text.no_products}</p>}
       {listing.cursor !== null && !waits && (
-        <button type="button" class="wide" onClick={() => dispatch({ type: 'more' })}>{text.more}</button>
+        <button type="button" class="wide" onClick={() => dispatch({ type: 'load_more' })}>{text.more}</button>
       )}
     </section>
   );
@@ -51,7 +51,7 @@ function SearchField(): JSX.Element {
     dispatch({ type: 'search', query });
   };
   useEffect(() => {
-    const timer = setTimeout(search, PAUSE);
+    const timer = setTimeout(search, SEARCH_DELAY);
     return () => clearTimeout(timer);
   }, [query]);
   return (

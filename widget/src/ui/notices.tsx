@@ -1,15 +1,15 @@
-// What there is to tell: refusals and what they mean, what changed, what the shop says.
+// Notices to the shopper: the widget's notices, refusals, the session's messages, and changes to review.
 
 import type { JSX } from 'preact';
 import { useMoney, useView } from './view';
 import type { Change } from '../shop/review';
-import { forShopper, messagesToShow } from '../shop/said';
+import { messagesToShow, toShopperText } from '../shop/messages';
 import type { Message } from '../shop/wire';
-import type { Messages } from '../text/catalogue';
+import type { Texts } from '../text/catalogue';
 import { Warning } from './icons';
 
-/** Own notices that are only good to know. */
-const CALM = new Set(['sheet_closed', 'reread', 'prices_fresh']);
+/** The widget's notices that report no error. */
+const INFORMATIONAL = new Set(['sheet_closed', 'reread', 'prices_fresh']);
 
 export function Notices(): JSX.Element {
   const { model, text } = useView();
@@ -17,23 +17,23 @@ export function Notices(): JSX.Element {
   return (
     <>
       {model.notices.map((notice) => {
-        if (notice.kind === 'own') {
-          return <Notice key={notice.key} calm={CALM.has(notice.key)} title={text[notice.key]} />;
+        if (notice.kind === 'widget') {
+          return <Notice key={notice.key} informational={INFORMATIONAL.has(notice.key)} title={text[notice.key]} />;
         }
         if (notice.kind === 'message') return null;
-        return <Notice key={notice.text} title={text.refused} detail={forShopper(notice.text, model)} />;
+        return <Notice key={notice.text} title={text.refused} detail={toShopperText(notice.text, model)} />;
       })}
-      {messages.map((message) => <Said key={message.content} message={message} />)}
-      <Trouble />
+      {messages.map((message) => <MessageNotice key={message.content} message={message} />)}
+      <ErrorNotice />
     </>
   );
 }
 
-/** The ways on from a session whose state is not known. */
-function Trouble(): JSX.Element | null {
+/** The actions after an error that leaves the state of the session unknown. */
+function ErrorNotice(): JSX.Element | null {
   const { model, dispatch, text } = useView();
   const lost = model.session ? model.stale : model.saved?.session !== null && model.saved !== null;
-  if (!lost || model.flight || model.notices.length === 0) return null;
+  if (!lost || model.inFlight || model.notices.length === 0) return null;
   return (
     <div class="ways">
       <button type="button" onClick={() => dispatch({ type: 'check' })}>{text.try_again}</button>
@@ -45,13 +45,13 @@ function Trouble(): JSX.Element | null {
 interface NoticeProps {
   readonly title: string;
   readonly detail?: string;
-  readonly calm?: boolean;
+  readonly informational?: boolean;
 }
 
-function Notice({ title, detail = '', calm = false }: NoticeProps): JSX.Element {
+function Notice({ title, detail = '', informational = false }: NoticeProps): JSX.Element {
   return (
-    <div class={calm ? 'notice' : 'notice error'} role={calm ? 'status' : 'alert'}>
-      {!calm && <Warning />}
+    <div class={informational ? 'notice' : 'notice error'} role={informational ? 'status' : 'alert'}>
+      {!informational && <Warning />}
       <div>
         <p>{title}</p>
         {detail && <p class="soft">{detail}</p>}
@@ -60,26 +60,26 @@ function Notice({ title, detail = '', calm = false }: NoticeProps): JSX.Element 
   );
 }
 
-function Said({ message }: { message: Message }): JSX.Element {
+function MessageNotice({ message }: { message: Message }): JSX.Element {
   const { model, text } = useView();
-  const said = forShopper(message.content, model);
-  if (message.type === 'info') return <Notice calm title={said} />;
+  const content = toShopperText(message.content, model);
+  if (message.type === 'info') return <Notice informational title={content} />;
   const title = titleOf(message, text);
-  return title === null ? <Notice title={said} /> : <Notice title={title} detail={said} />;
+  return title === null ? <Notice title={content} /> : <Notice title={title} detail={content} />;
 }
 
-/** What kind of trouble it is, in the shopper's language; the shop's own words follow. */
-function titleOf({ code, param }: Message, text: Messages): string | null {
-  if (code === 'payment_declined') return text.said_payment_declined;
-  if (code === 'requires_3ds') return text.said_requires_3ds;
-  if (code === 'out_of_stock') return text.said_out_of_stock;
-  if (code === 'expired') return text.said_expired;
-  if (param === 'fulfillment_address') return text.said_address;
-  return param === null ? null : text.said_order;
+/** The title of an error message in the shopper's language. The shop's own text follows it. */
+function titleOf({ code, param }: Message, text: Texts): string | null {
+  if (code === 'payment_declined') return text.error_payment_declined;
+  if (code === 'requires_3ds') return text.error_requires_3ds;
+  if (code === 'out_of_stock') return text.error_out_of_stock;
+  if (code === 'expired') return text.error_expired;
+  if (param === 'fulfillment_address') return text.error_address;
+  return param === null ? null : text.error_order;
 }
 
-/** What changed without the shopper's doing; paying waits until it was seen. */
-export function Reviewed(): JSX.Element | null {
+/** The changes that the shopper did not make. The shopper acknowledges them before paying. */
+export function ReviewNotice(): JSX.Element | null {
   const { model, dispatch, text } = useView();
   const money = useMoney(model.review?.currency ?? 'USD');
   if (!model.review) return null;
@@ -99,7 +99,7 @@ export function Reviewed(): JSX.Element | null {
       <div>
         <p>{text.review}</p>
         <ul>{model.review.changes.map((change, at) => <li key={at}>{words(change)}</li>)}</ul>
-        <button type="button" onClick={() => dispatch({ type: 'reviewed' })}>{text.review_done}</button>
+        <button type="button" onClick={() => dispatch({ type: 'dismiss_review' })}>{text.review_done}</button>
       </div>
     </div>
   );

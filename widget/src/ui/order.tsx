@@ -1,4 +1,4 @@
-// The order: what is bought, where it goes, how it is sent, what it costs.
+// The order: lines, delivery address, shipping and totals.
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
@@ -8,7 +8,7 @@ import { AddressForm, AddressSummary } from './address';
 import { Plus, Spinner } from './icons';
 import { Lines } from './lines';
 import { Links } from './links';
-import { Notices, Reviewed } from './notices';
+import { Notices, ReviewNotice } from './notices';
 import { Pay } from './pay';
 import { Shipping, Totals } from './sums';
 import { useView } from './view';
@@ -16,7 +16,7 @@ import { useView } from './view';
 export function OrderScreen({ session }: { session: Session }): JSX.Element {
   const { model, dispatch, text } = useView();
   const [leaving, setLeaving] = useState(false);
-  if (hasEnded(session)) return <Ended session={session} />;
+  if (hasEnded(session)) return <EndedOrder session={session} />;
   const editable = isEditable(model);
   const withAddress = needsAddress(session);
   const form = editable && withAddress && (model.editingAddress || (session.address === null && !session.partial));
@@ -24,7 +24,7 @@ export function OrderScreen({ session }: { session: Session }): JSX.Element {
   return (
     <section class="order">
       <h1 tabIndex={-1}>{text.order} {isChanging(model) && <span class="soft small updating"><Spinner /> {text.updating}</span>}</h1>
-      <Reviewed />
+      <ReviewNotice />
       {!confirming && <Notices />}
       <div class="columns">
         <div class="column">
@@ -52,15 +52,15 @@ export function OrderScreen({ session }: { session: Session }): JSX.Element {
           {form && session.options.length === 0 && <p class="soft small">{text.address_first}</p>}
           <Pay session={session} />
           <Links session={session} />
-          {editable && <Leave open={leaving} setOpen={setLeaving} />}
+          {editable && <CancelOrder open={leaving} setOpen={setLeaving} />}
         </div>
       </div>
     </section>
   );
 }
 
-/** Gives the order up, after asking. */
-function Leave({ open, setOpen }: { open: boolean; setOpen: (open: boolean) => void }): JSX.Element {
+/** Cancels the order after a confirmation. */
+function CancelOrder({ open, setOpen }: { open: boolean; setOpen: (open: boolean) => void }): JSX.Element {
   const { model, dispatch, text } = useView();
   if (!open) return <button type="button" class="quiet leave" onClick={() => setOpen(true)}>{text.cancel_order}</button>;
   return (
@@ -68,7 +68,7 @@ function Leave({ open, setOpen }: { open: boolean; setOpen: (open: boolean) => v
       <div>
         <p>{text.cancel_sure}</p>
         <div class="ways">
-          <button type="button" disabled={model.flight !== null} onClick={() => dispatch({ type: 'cancel' })}>{text.cancel_order}</button>
+          <button type="button" disabled={model.inFlight !== null} onClick={() => dispatch({ type: 'cancel' })}>{text.cancel_order}</button>
           <button type="button" class="quiet" ref={(button) => button?.focus()} onClick={() => setOpen(false)}>{text.cancel_keep}</button>
         </div>
       </div>
@@ -77,15 +77,15 @@ function Leave({ open, setOpen }: { open: boolean; setOpen: (open: boolean) => v
 }
 
 /** An order that ended without a payment. */
-function Ended({ session }: { session: Session }): JSX.Element {
+function EndedOrder({ session }: { session: Session }): JSX.Element {
   const { model, dispatch, text } = useView();
   return (
     <section class="order">
       <h1 tabIndex={-1}>{text.ended}</h1>
       <Notices />
       <Lines session={session} editable={false} onRemoveLast={() => undefined} />
-      <button type="button" class="main" disabled={model.flight !== null} onClick={() => dispatch({ type: 'restart' })}>
-        {model.flight && <Spinner />}
+      <button type="button" class="main" disabled={model.inFlight !== null} onClick={() => dispatch({ type: 'restart' })}>
+        {model.inFlight && <Spinner />}
         {text.start_again}
       </button>
     </section>

@@ -1,10 +1,12 @@
-// The end of the order: the button to pay, and what became of pressing it.
+// The Pay button and the state of the payment.
 
 import type { JSX } from 'preact';
-import { type Model, type Way, isConfirming, isEditable, payable, renewable, waysToPay } from '../shop/model';
+import {
+  type Model, type PaymentMethod, isConfirming, isEditable, isPayable, isRenewable, paymentMethods,
+} from '../shop/model';
 import { totalOf } from '../shop/review';
 import type { Session } from '../shop/wire';
-import { Away } from './away';
+import { HostedPayment } from './hosted_payment';
 import { Spinner } from './icons';
 import { useMoney, useView } from './view';
 
@@ -13,7 +15,7 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
   const total = totalOf(session);
   const amount = useMoney(session.currency)(total ?? 0);
   switch (model.payment.kind) {
-    case 'open':
+    case 'sheet_open':
       return (
         <div class="pay">
           <button type="button" class="main" disabled aria-busy><Spinner /> {text.paying}</button>
@@ -23,13 +25,14 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
       );
     case 'checking':
       return <div class="pay"><button type="button" class="main" disabled aria-busy><Spinner /> {text.checking}</button></div>;
-    case 'leaving':
+    case 'opening_page':
       return <div class="pay"><button type="button" class="main" disabled aria-busy><Spinner /> {text.leaving}</button></div>;
-    case 'away':
-      return isConfirming(model, session) ? <Confirming waits /> : <Away session={session} opened={model.payment.opened} />;
+    case 'hosted_payment':
+      if (isConfirming(model, session)) return <Confirming waits />;
+      return <HostedPayment session={session} opened={model.payment.opened} />;
     case 'confirming':
-      return <Confirming waits={model.payment.timer !== null || model.flight !== null} />;
-    case 'unsure':
+      return <Confirming waits={model.payment.timer !== null || model.inFlight !== null} />;
+    case 'unknown':
       return (
         <div class="pay">
           <div class="notice error" role="alert"><p>{text.unsure}</p></div>
@@ -39,46 +42,47 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
     case 'idle':
       break;
   }
-  const [way, other] = waysToPay(model);
-  if (session.status === 'ready_for_payment' && !way) {
+  const [method, other] = paymentMethods(model);
+  if (session.status === 'ready_for_payment' && !method) {
     return <div class="notice cannot-pay" role="status"><p>{model.ownPage ? text.no_page : text.cannot_pay}</p></div>;
   }
-  const words = (to: Way): string =>
+  const words = (to: PaymentMethod): string =>
     to === 'sheet' || model.ownPage ? text.pay(amount) : text.pay_page(model.shop?.name ?? null);
-  if (session.status === 'ready_for_payment' && way && total !== null) {
+  if (session.status === 'ready_for_payment' && method && total !== null) {
     return (
       <div class="pay">
-        <button type="button" class="main" disabled={!payable(model)} onClick={() => dispatch({ type: 'pay', way })}>
-          {model.flight && <Spinner />}
-          {words(way)}
+        <button type="button" class="main" disabled={!isPayable(model)} onClick={() => dispatch({ type: 'pay', method })}>
+          {model.inFlight && <Spinner />}
+          {words(method)}
         </button>
-        {other && isSheetVain(model, session) && (
-          <button type="button" class="quiet" disabled={!payable(model)} onClick={() => dispatch({ type: 'pay', way: other })}>
+        {other && hasSheetFailed(model, session) && (
+          <button type="button" class="quiet" disabled={!isPayable(model)} onClick={() => dispatch({ type: 'pay', method: other })}>
             {words(other)}
           </button>
         )}
       </div>
     );
   }
-  if (!renewable(session) || model.stale) return null;
+  if (!isRenewable(session) || model.stale) return null;
   return (
     <div class="pay">
       <button
-        type="button" class="main" disabled={!isEditable(model) || model.flight !== null}
+        type="button" class="main" disabled={!isEditable(model) || model.inFlight !== null}
         onClick={() => dispatch({ type: 'renew' })}
       >
-        {model.flight && <Spinner />}
+        {model.inFlight && <Spinner />}
         {text.renew}
       </button>
     </div>
   );
 }
 
-/** The sheet came to nothing: it may be one that this shop cannot use. */
-function isSheetVain({ notices }: Model, { messages }: Session): boolean {
-  const told = notices.some((notice) =>
-    notice.kind === 'message' || (notice.kind === 'own' && (notice.key === 'sheet_closed' || notice.key === 'not_received')));
-  return told || messages.some(({ code }) => code === 'payment_declined' || code === 'requires_3ds');
+/** Whether the payment sheet led to no payment. This shop may be unable to use it. */
+function hasSheetFailed({ notices }: Model, { messages }: Session): boolean {
+  const isReported = notices.some((notice) =>
+    notice.kind === 'message' ||
+    (notice.kind === 'widget' && (notice.key === 'sheet_closed' || notice.key === 'not_received')));
+  return isReported || messages.some(({ code }) => code === 'payment_declined' || code === 'requires_3ds');
 }
 
 function Confirming({ waits }: { waits: boolean }): JSX.Element {
@@ -88,7 +92,7 @@ function Confirming({ waits }: { waits: boolean }): JSX.Element {
       <p class="waiting">{waits && <Spinner />} {text.confirming}</p>
       <p class="soft">{waits ? text.confirming_hint : text.confirming_over}</p>
       {!waits && (
-        <button type="button" class="main" disabled={model.flight !== null} onClick={() => dispatch({ type: 'check' })}>
+        <button type="button" class="main" disabled={model.inFlight !== null} onClick={() => dispatch({ type: 'check' })}>
           {text.check_again}
         </button>
       )}

@@ -1,4 +1,4 @@
-// Pictures of products: from elsewhere, so they may be missing, slow or broken. A quiet tile stands in their place.
+// Product pictures. They come from other hosts and may be missing, slow or broken. A placeholder replaces them then.
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
@@ -8,7 +8,7 @@ import { classes, useView } from './view';
 
 interface PictureProps {
   readonly url: string | null | undefined;
-  /** What is to be seen; empty where the words beside it say so already. */
+  /** The alternative text; empty where the text beside the picture describes it already. */
   readonly alt: string;
   readonly kind: 'large' | 'small';
 }
@@ -31,7 +31,7 @@ export function Picture({ url, alt, kind }: PictureProps): JSX.Element {
   );
 }
 
-/** A large picture, and the others to choose from. */
+/** A large picture, with thumbnails of the others. */
 export function Gallery({ urls, title }: { urls: readonly string[]; title: string }): JSX.Element {
   const { text } = useView();
   const [at, setAt] = useState(0);

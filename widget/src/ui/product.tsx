@@ -1,22 +1,22 @@
-// One product: choosing its form and how many.
+// One product: its options and the quantity.
 
 import type { JSX } from 'preact';
 import { type Selection, hasEnded, isEditable } from '../shop/model';
-import { type Axis, axesOf, buyable, isOffered, variantOf } from '../shop/options';
+import { type Axis, axesOf, isOffered, selectedItem, variantOf } from '../shop/options';
 import { Back, Spinner } from './icons';
 import { Notices } from './notices';
 import { Gallery } from './picture';
 import { Quantity } from './quantity';
 import { classes, useMoney, useView } from './view';
 
-/** More values than this are a list to open; fewer lie open. */
-const MOST_CHIPS = 8;
+/** An axis with more values than this is a drop-down list. */
+const MAX_CHIPS = 8;
 
 export function ProductScreen({ selection }: { selection: Selection }): JSX.Element {
   const { model, dispatch, text } = useView();
   const { product, chosen, quantity } = selection;
   const variant = variantOf(product, chosen);
-  const item = buyable(product, chosen);
+  const item = selectedItem(product, chosen);
   const price = variant?.price ?? product.price;
   const shown = useMoney(price.currency)(price.amount);
   const hasOrder = model.session !== null && !hasEnded(model.session);
@@ -44,7 +44,7 @@ export function ProductScreen({ selection }: { selection: Selection }): JSX.Elem
       <div class="product-end">
         <Quantity
           label={text.quantity} value={quantity} disabled={busy}
-          onChange={(wanted) => dispatch({ type: 'count', quantity: wanted })}
+          onChange={(wanted) => dispatch({ type: 'set_quantity', quantity: wanted })}
         />
         <button
           type="button" class="main" disabled={busy || !item?.available} aria-busy={model.buying}
@@ -71,9 +71,9 @@ function Choices({ axis, selection, disabled }: ChoicesProps): JSX.Element {
   const { dispatch, text } = useView();
   const { product, chosen } = selection;
   const name = axis.name || text.variant;
-  const choose = (value: string): void => dispatch({ type: 'choose', axis: axis.name, value });
+  const choose = (value: string): void => dispatch({ type: 'choose_option', axis: axis.name, value });
   const offered = (value: string): boolean => isOffered(product, chosen, axis.name, value);
-  if (axis.values.length > MOST_CHIPS) {
+  if (axis.values.length > MAX_CHIPS) {
     return (
       <label class="field">
         <span>{name}</span>

@@ -1,8 +1,8 @@
-// A quantity with buttons for one more and one fewer.
+// A quantity field with buttons to increase and decrease it.
 
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { MAX_QUANTITY, bounded } from '../shop/cart';
+import { MAX_QUANTITY, clampQuantity } from '../shop/cart';
 import { Minus, Plus } from './icons';
 import { useView } from './view';
 
@@ -18,7 +18,7 @@ export function Quantity({ label, value, disabled, onChange }: QuantityProps): J
   const [typed, setTyped] = useState(String(value));
   useEffect(() => setTyped(String(value)), [value]);
   const settle = (): void => {
-    const quantity = bounded(Number(typed.trim() === '' ? value : typed));
+    const quantity = clampQuantity(Number(typed.trim() === '' ? value : typed));
     setTyped(String(quantity));
     if (quantity !== value) onChange(quantity);
   };

@@ -1,9 +1,9 @@
-// The shipping options and the rows of sums, as the shop made them.
+// The shipping options and the totals, as the shop sent them.
 
 import type { JSX } from 'preact';
 import { isChanging, wantedOption } from '../shop/model';
 import type { Session, ShippingOption, TotalRow } from '../shop/wire';
-import type { Messages } from '../text/catalogue';
+import type { Texts } from '../text/catalogue';
 import { classes, useMoney, useView } from './view';
 
 export function Shipping({ session, editable }: { session: Session; editable: boolean }): JSX.Element | null {
@@ -22,7 +22,7 @@ export function Shipping({ session, editable }: { session: Session; editable: bo
           />
           <span class="option-words">
             <span>{[option.title, option.subtitle].filter(Boolean).join(' · ')}</span>
-            {option.earliest && <span class="soft small">{text.arrives(span(option, locale))}</span>}
+            {option.earliest && <span class="soft small">{text.arrives(deliveryDates(option, locale))}</span>}
           </span>
           <span>{option.total === 0 ? text.free : money(option.total)}</span>
         </label>
@@ -31,8 +31,8 @@ export function Shipping({ session, editable }: { session: Session; editable: bo
   );
 }
 
-/** The days of delivery. */
-function span({ earliest, latest }: ShippingOption, locale: string): string {
+/** The range of delivery dates. */
+function deliveryDates({ earliest, latest }: ShippingOption, locale: string): string {
   const from = new Date(earliest ?? '');
   const until = new Date(latest ?? earliest ?? '');
   const days = new Intl.DateTimeFormat(locale, { weekday: 'short', month: 'short', day: 'numeric' });
@@ -47,7 +47,7 @@ export function Totals({ session }: { session: Session }): JSX.Element {
       {session.totals.map((row) => (
         <div key={row.type} class={classes('sum', row.type === 'total' && 'total')}>
           <dt>{labelOf(row, text)}</dt>
-          {/* Discounts come as positive amounts; the sign is for the eye. */}
+          {/* The shop sends discounts as positive amounts. The sign is for display. */}
           <dd>{isDiscount(row) && row.amount > 0 ? `−${money(row.amount)}` : money(row.amount)}</dd>
         </div>
       ))}
@@ -59,9 +59,9 @@ function isDiscount({ type }: TotalRow): boolean {
   return type === 'items_discount' || type === 'discount';
 }
 
-/** The kinds of row that have words in every language; others bring their own. */
-function labelOf(row: TotalRow, text: Messages): string {
+/** The label of a row: from the catalogue, else the shop's own text. */
+function labelOf(row: TotalRow, text: Texts): string {
   const key = `row_${row.type}`;
-  const word = key in text ? text[key as keyof Messages] : null;
+  const word = key in text ? text[key as keyof Texts] : null;
   return typeof word === 'string' ? word : row.text;
 }

@@ -1,13 +1,13 @@
-// What every component is given, and small things that they share.
+// The context of every component, and helpers that components share.
 
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import { formatMoney } from '../money';
 import type { Event } from '../shop/events';
 import type { Model } from '../shop/model';
-import type { Speech } from '../text/catalogue';
+import type { Localization } from '../text/catalogue';
 
-export interface View extends Speech {
+export interface View extends Localization {
   readonly model: Model;
   readonly dispatch: (event: Event) => void;
   readonly openLink: (url: string) => void;
@@ -21,13 +21,13 @@ export function useView(): View {
   return view;
 }
 
-/** Writes amounts of a currency in the shopper's way. */
+/** Formats amounts of a currency in the shopper's locale. */
 export function useMoney(currency: string): (amount: number) => string {
   const { locale } = useView();
   return (amount) => formatMoney(amount, currency, locale);
 }
 
-/** Class names, without those that do not apply. */
+/** Joins class names and skips those that do not apply. */
 export function classes(...names: readonly (string | false | null | undefined)[]): string {
   return names.filter(Boolean).join(' ');
 }

@@ -1,10 +1,10 @@
 //! Goods that were sent.
 
-use super::{News, paid};
+use super::{OrderChange, paid};
 use crate::domain::checkout::command::Rejection;
 use crate::domain::checkout::session::Session;
 use crate::domain::checkout::step::{Context, Transition};
-use crate::domain::order::{Book, Fulfilled, Fulfillment, OrderState};
+use crate::domain::order::{Fulfilled, Fulfillment, OrderActivity, OrderState};
 use crate::domain::pricing::Quote;
 
 /// Goods were sent. Without items all that is left was.
@@ -14,10 +14,10 @@ pub(in crate::domain::checkout) fn fulfill(
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let (quote, _) = paid(session)?;
-    let state = OrderState::of(&session.book, quote);
-    let book = &session.book;
+    let state = OrderState::of(&session.activity, quote);
+    let activity = &session.activity;
     let rest = fulfillment.items.is_empty();
-    if let Some(known) = book.fulfillments.iter().find(|known| known.reference == fulfillment.reference) {
+    if let Some(known) = activity.fulfillments.iter().find(|known| known.reference == fulfillment.reference) {
         let told = if rest { &known.items } else { &fulfillment.items };
         let again = Fulfillment { created: known.created, items: told.clone(), rest, ..fulfillment.clone() };
         return if again == *known {
@@ -29,7 +29,7 @@ pub(in crate::domain::checkout) fn fulfill(
     if state == OrderState::Refunded {
         return Err(Rejection::GoneBack);
     }
-    let left = unsent(quote, book);
+    let left = unsent(quote, activity);
     let items = if rest { left.clone() } else { summed(&fulfillment.items) };
     for sent in &items {
         if !quote.lines.iter().any(|line| line.item == sent.item) {
@@ -46,8 +46,11 @@ pub(in crate::domain::checkout) fn fulfill(
     let items = if rest { items } else { fulfillment.items.clone() };
     let sent = Fulfillment { items, rest, created: context.moment.now, ..fulfillment.clone() };
     let mut next = session.clone();
-    next.book.fulfillments.push(sent);
-    Ok(Transition { news: vec![News::Fulfilled(fulfillment.reference.clone())], ..Transition::to(next) })
+    next.activity.fulfillments.push(sent);
+    Ok(Transition {
+        news: vec![OrderChange::Fulfilled(fulfillment.reference.clone())],
+        ..Transition::to(next)
+    })
 }
 
 /// Each item once, with how many of it there are in all; a quantity of zero stays one.
@@ -64,7 +67,7 @@ fn summed<'a>(items: impl IntoIterator<Item = &'a Fulfilled>) -> Vec<Fulfilled> 
 }
 
 /// What of an order has not been sent yet.
-fn unsent(quote: &Quote, book: &Book) -> Vec<Fulfilled> {
+fn unsent(quote: &Quote, activity: &OrderActivity) -> Vec<Fulfilled> {
     let bought: Vec<Fulfilled> = quote
         .lines
         .iter()
@@ -72,7 +75,7 @@ fn unsent(quote: &Quote, book: &Book) -> Vec<Fulfilled> {
         .collect();
     let mut left = summed(&bought);
     for known in &mut left {
-        known.quantity = known.quantity.saturating_sub(book.sent(&known.item));
+        known.quantity = known.quantity.saturating_sub(activity.sent(&known.item));
     }
     left.retain(|known| known.quantity > 0);
     left

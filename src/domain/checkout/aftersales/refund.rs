@@ -4,18 +4,20 @@
 //! Invariants: nothing is asked for twice; more than what was paid is never asked for; nothing is taken for refunded that
 //! Stripe does not show, and nothing for not refunded before two late looks have missed it.
 
-use super::{OrderSeen, paid};
-use crate::domain::checkout::attempt::{AnsweredWith, IdempotencyKey, Unknown};
+use super::{OrderObservation, paid};
+use crate::domain::checkout::attempt::{AnsweredWith, IdempotencyKey, Inconclusive};
 use crate::domain::checkout::command::Rejection;
 use crate::domain::checkout::due::Work;
 use crate::domain::checkout::effect::{Effect, OrderEffect};
 use crate::domain::checkout::event::Event;
+use crate::domain::checkout::outcome::{LONGEST_PAUSE, pause};
 use crate::domain::checkout::session::Session;
-use crate::domain::checkout::settle::{LONGEST_PAUSE, pause};
 use crate::domain::checkout::step::{Context, Transition};
 use crate::domain::ids::{AccountId, PaymentIntentId, Reference, RefundId, RefundNumber, SessionId, Tenant};
 use crate::domain::money::Money;
-use crate::domain::order::{Asking, Book, Refund, RefundReason, RefundRequest, RefundState, RefundStatus};
+use crate::domain::order::{
+    Asking, OrderActivity, Refund, RefundOrigin, RefundReason, RefundState, RefundStatus,
+};
 use crate::domain::sends::{ABSENCE_INTERVAL, Sends};
 use crate::domain::time::{Span, Timestamp};
 
@@ -24,7 +26,7 @@ const REPEAT: Span = Span::hours(1);
 
 /// A refund that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefundWish {
+pub struct RefundRequest {
     /// What its asker calls it: the same reference asks for the same refund.
     pub reference: Reference,
     /// How much, in minor units; `None`: all that is left.
@@ -37,7 +39,7 @@ pub struct RefundWish {
 #[derive(Clone, Debug)]
 pub struct RefundIntent {
     /// How it was asked for; written into its metadata.
-    pub request: RefundRequest,
+    pub origin: RefundOrigin,
     /// The session.
     pub session: SessionId,
     /// The payment that it is of.
@@ -60,7 +62,7 @@ pub struct RefundIntent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefundAnswer {
     /// It is made.
-    Made(RefundSeen),
+    Made(RefundSnapshot),
     /// Stripe will not make it.
     Refused {
         /// Stripe's code and parameter.
@@ -77,12 +79,12 @@ pub enum RefundAnswer {
     /// Not sent: the key opens another account than the one that was paid.
     OtherAccount,
     /// 409, 429, 5xx, timeout, reset, unreadable: nothing is known.
-    Unknown(Unknown),
+    Inconclusive(Inconclusive),
 }
 
 /// A refund as Stripe shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefundSeen {
+pub struct RefundSnapshot {
     /// Its id.
     pub id: RefundId,
     /// Where it stands.
@@ -96,7 +98,7 @@ pub struct RefundSeen {
     /// The session that its metadata names.
     pub session: Option<SessionId>,
     /// How it was asked for here, as its metadata tells.
-    pub request: Option<RefundRequest>,
+    pub origin: Option<RefundOrigin>,
 }
 
 /// Stripe's `Idempotency-Key` of a refund: recomputable, and another for every reference.
@@ -106,7 +108,7 @@ fn key_of(
     (account, payment): (&AccountId, &PaymentIntentId),
     asked: &Refund,
 ) -> IdempotencyKey {
-    let reference = asked.request.as_ref().map_or("", |request| request.reference.as_str());
+    let reference = asked.origin.as_ref().map_or("", |origin| origin.reference.as_str());
     IdempotencyKey::of_parts([
         "refund",
         tenant.merchant.as_str(),
@@ -123,55 +125,56 @@ fn key_of(
 /// The refund that was asked for in these words before, if any; `Err` when its reference stands for another.
 pub(in crate::domain::checkout) fn asked_before<'a>(
     session: &'a Session,
-    wish: &RefundWish,
+    request: &RefundRequest,
 ) -> Result<Option<&'a Refund>, Rejection> {
-    let Some(known) = session.book.refund_of(&wish.reference) else { return Ok(None) };
-    let whole = known.request.as_ref().is_some_and(|request| request.whole);
-    let same_amount = wish.amount.map_or(whole, |amount| !whole && amount == known.amount.minor);
-    if same_amount && wish.reason == known.reason {
+    let Some(known) = session.activity.refund_of(&request.reference) else { return Ok(None) };
+    let whole = known.origin.as_ref().is_some_and(|origin| origin.whole);
+    let same_amount = request.amount.map_or(whole, |amount| !whole && amount == known.amount.minor);
+    if same_amount && request.reason == known.reason {
         Ok(Some(known))
     } else {
-        Err(Rejection::ReferenceTaken(wish.reference.clone()))
+        Err(Rejection::ReferenceTaken(request.reference.clone()))
     }
 }
 
 /// Money is to go back.
 pub(in crate::domain::checkout) fn refund(
     session: &Session,
-    wish: &RefundWish,
+    request: &RefundRequest,
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let (quote, payment) = paid(session)?;
-    if asked_before(session, wish)?.is_some() {
+    if asked_before(session, request)?.is_some() {
         return Ok(Transition::to(session.clone()));
     }
-    if session.book.asking().is_some() {
+    if session.activity.asking().is_some() {
         return Err(Rejection::RefundUnderWay);
     }
     let account = session.account.as_ref().ok_or(Rejection::AccountUnknown)?;
     if context.view.account.as_ref() != Some(account) {
         return Err(Rejection::AccountUnknown);
     }
-    let paid = session.book.paid.unwrap_or(quote.total);
-    let left = paid.minor.saturating_sub(session.book.reserved());
+    let paid = session.activity.paid.unwrap_or(quote.total);
+    let left = paid.minor.saturating_sub(session.activity.reserved());
     if left <= 0 {
         return Err(Rejection::NothingToRefund);
     }
-    let minor = wish.amount.unwrap_or(left);
+    let minor = request.amount.unwrap_or(left);
     if minor <= 0 || minor > left {
         return Err(Rejection::RefundTooLarge { left: Money::new(left, paid.currency) });
     }
     let step = paid.currency.step();
-    if wish.amount.is_some_and(|amount| amount % step.minor != 0) {
+    if request.amount.is_some_and(|amount| amount % step.minor != 0) {
         return Err(Rejection::RefundNotAWholeStep { step });
     }
     let now = context.moment.now;
-    let number = session.book.next_refund();
-    let request = RefundRequest { number, reference: wish.reference.clone(), whole: wish.amount.is_none() };
+    let number = session.activity.next_refund();
+    let origin =
+        RefundOrigin { number, reference: request.reference.clone(), whole: request.amount.is_none() };
     let asked = Refund {
-        request: Some(request.clone()),
+        origin: Some(origin.clone()),
         amount: Money::new(minor, paid.currency),
-        reason: wish.reason,
+        reason: request.reason,
         created: now,
         state: RefundState::Asking(Asking {
             repeat_until: now + REPEAT,
@@ -184,7 +187,7 @@ pub(in crate::domain::checkout) fn refund(
         }),
     };
     let intent = RefundIntent {
-        request,
+        origin,
         session: session.id.clone(),
         payment: payment.clone(),
         amount: asked.amount,
@@ -195,7 +198,7 @@ pub(in crate::domain::checkout) fn refund(
         repeat_until: now + REPEAT,
     };
     let mut next = session.clone();
-    next.book.refunds.push(asked);
+    next.activity.refunds.push(asked);
     Ok(Transition {
         refund: Some(Box::new(intent)),
         effect: Some(Effect::Order(OrderEffect::Refund(number))),
@@ -204,23 +207,25 @@ pub(in crate::domain::checkout) fn refund(
 }
 
 /// Whether the next try of a refund is further off than any pause is long: then the clock was set back.
-pub(in crate::domain::checkout) fn beyond_any_pause(book: &Book, now: Timestamp) -> bool {
-    book.asking().is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE && !asking.sends.waits(now))
+pub(in crate::domain::checkout) fn beyond_any_pause(activity: &OrderActivity, now: Timestamp) -> bool {
+    activity
+        .asking()
+        .is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE && !asking.sends.waits(now))
 }
 
 /// What is to be done for a refund that is due; `None` where none is, or where only looking can tell.
-pub(super) fn work(book: &Book, now: Timestamp) -> Option<Work> {
+pub(super) fn work(activity: &OrderActivity, now: Timestamp) -> Option<Work> {
     let unknown = |number, unknown| {
-        let answer = RefundAnswer::Unknown(unknown);
-        Work::Step(Box::new(Event::SawOrder(OrderSeen::Asked { number, answer })))
+        let answer = RefundAnswer::Inconclusive(unknown);
+        Work::Step(Box::new(Event::OrderObserved(OrderObservation::RefundAnswered { number, answer })))
     };
-    let due = |asking: &Asking| asking.next_try <= now || beyond_any_pause(book, now);
-    let (number, asking) = book.asking().filter(|(_, asking)| due(asking) && !asking.looking)?;
+    let due = |asking: &Asking| asking.next_try <= now || beyond_any_pause(activity, now);
+    let (number, asking) = activity.asking().filter(|(_, asking)| due(asking) && !asking.looking)?;
     Some(if now >= asking.repeat_until {
-        unknown(number, Unknown { cannot_repeat: true, ..Unknown::default() })
+        unknown(number, Inconclusive { cannot_repeat: true, ..Inconclusive::default() })
     } else if asking.tries == 0 {
         // Due, and never told of: the answer to the first send died with the process that waited for it.
-        unknown(number, Unknown::default())
+        unknown(number, Inconclusive::default())
     } else {
         Work::Run(Effect::Order(OrderEffect::Refund(number)))
     })
@@ -228,7 +233,7 @@ pub(super) fn work(book: &Book, now: Timestamp) -> Option<Work> {
 
 /// What the answer by a refund that was made means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Freshness {
     /// It stands as it was just made.
     Fresh,
     /// It may be what Stripe has stored for an earlier send: where the refund stands now, a look tells.
@@ -238,14 +243,13 @@ pub(super) enum Told {
 }
 
 /// The request for a refund was answered by the refund that it made, whatever that says of itself.
-pub(super) fn made(book: &mut Book, number: RefundNumber, seen: &RefundSeen) -> Told {
-    let asked =
-        |refund: &&mut Refund| refund.request.as_ref().is_some_and(|request| request.number == number);
-    let Some(refund) = book.refunds.iter_mut().find(asked) else { return Told::Known };
+pub(super) fn made(activity: &mut OrderActivity, number: RefundNumber, seen: &RefundSnapshot) -> Freshness {
+    let asked = |refund: &&mut Refund| refund.origin.as_ref().is_some_and(|origin| origin.number == number);
+    let Some(refund) = activity.refunds.iter_mut().find(asked) else { return Freshness::Known };
     let told = match &refund.state {
-        RefundState::Made { .. } => return Told::Known,
-        RefundState::Asking(Asking { tries: 0, looking: false, .. }) => Told::Fresh,
-        RefundState::Asking(_) | RefundState::Refused { .. } => Told::Stored,
+        RefundState::Made { .. } => return Freshness::Known,
+        RefundState::Asking(Asking { tries: 0, looking: false, .. }) => Freshness::Fresh,
+        RefundState::Asking(_) | RefundState::Refused { .. } => Freshness::Stored,
     };
     refund.amount = seen.amount;
     refund.state = RefundState::Made { id: seen.id.clone(), status: seen.status };
@@ -254,27 +258,27 @@ pub(super) fn made(book: &mut Book, number: RefundNumber, seen: &RefundSeen) -> 
 
 /// A refund that Stripe shows: one that was asked for, one that is known, or one that was made elsewhere. Whether that is
 /// news.
-pub(super) fn take(book: &mut Book, session: &SessionId, seen: &RefundSeen) -> bool {
+pub(super) fn take(activity: &mut OrderActivity, session: &SessionId, seen: &RefundSnapshot) -> bool {
     let made = RefundState::Made { id: seen.id.clone(), status: seen.status };
     let known = |refund: &Refund| matches!(&refund.state, RefundState::Made { id, .. } if *id == seen.id);
     // Nobody but us names one of our sessions and a reference; a copy of another session's words says nothing.
-    let request = seen.request.clone().filter(|_| seen.session.as_ref() == Some(session));
-    let reference = request.as_ref().map(|request| &request.reference);
+    let origin = seen.origin.clone().filter(|_| seen.session.as_ref() == Some(session));
+    let reference = origin.as_ref().map(|origin| &origin.reference);
     // Also one that was taken for refused: what Stripe shows is what counts.
     let expected = |refund: &Refund| {
-        let asked = refund.request.as_ref().map(|request| &request.reference);
+        let asked = refund.origin.as_ref().map(|origin| &origin.reference);
         asked.is_some() && asked == reference && !matches!(refund.state, RefundState::Made { .. })
     };
-    let at = book.refunds.iter().position(known).or_else(|| book.refunds.iter().position(expected));
-    match at.and_then(|at| book.refunds.get_mut(at)) {
+    let at = activity.refunds.iter().position(known).or_else(|| activity.refunds.iter().position(expected));
+    match at.and_then(|at| activity.refunds.get_mut(at)) {
         Some(refund) if refund.state == made => return false,
         Some(refund) => {
             refund.amount = seen.amount;
             refund.state = made;
         }
-        None => book.refunds.push(Refund {
+        None => activity.refunds.push(Refund {
             // One that was asked for here and that a restored database does not know: its reference is not free.
-            request,
+            origin,
             amount: seen.amount,
             reason: seen.reason,
             created: seen.created,
@@ -284,20 +288,22 @@ pub(super) fn take(book: &mut Book, session: &SessionId, seen: &RefundSeen) -> b
     true
 }
 
-fn asking_mut(book: &mut Book) -> Option<(RefundNumber, &mut Refund)> {
+fn asking_mut(activity: &mut OrderActivity) -> Option<(RefundNumber, &mut Refund)> {
     let asked = |refund: &&mut Refund| matches!(refund.state, RefundState::Asking(_));
-    let refund = book.refunds.iter_mut().find(asked)?;
-    Some((refund.request.as_ref()?.number, refund))
+    let refund = activity.refunds.iter_mut().find(asked)?;
+    Some((refund.origin.as_ref()?.number, refund))
 }
 
 /// A request for a refund was answered by anything but a refund. Whether it is refused now.
 pub(super) fn answered(
-    book: &mut Book,
+    activity: &mut OrderActivity,
     number: RefundNumber,
     answer: RefundAnswer,
     context: &Context<'_>,
 ) -> bool {
-    let Some((_, refund)) = asking_mut(book).filter(|(asking, _)| *asking == number) else { return false };
+    let Some((_, refund)) = asking_mut(activity).filter(|(asking, _)| *asking == number) else {
+        return false;
+    };
     let RefundState::Asking(asking) = &mut refund.state else { return false };
     if let Some(told) = answer.told() {
         asking.last_answer = Some(told);
@@ -313,15 +319,15 @@ pub(super) fn answered(
             asking.sends.refused = true;
             again(asking, None, context);
         }
-        RefundAnswer::Unknown(unknown) if !asking.looking => {
+        RefundAnswer::Inconclusive(unknown) if !asking.looking => {
             let hopeless = unknown.is_final() || context.moment.now >= asking.repeat_until;
-            if hopeless { look_for(asking, context) } else { again(asking, unknown.retry_after, context) }
+            if hopeless { search(asking, context) } else { again(asking, unknown.retry_after, context) }
         }
-        RefundAnswer::Refused { .. } | RefundAnswer::Conflict => look_for(asking, context),
+        RefundAnswer::Refused { .. } | RefundAnswer::Conflict => search(asking, context),
         RefundAnswer::KeyRefused
         | RefundAnswer::Unverified
         | RefundAnswer::OtherAccount
-        | RefundAnswer::Unknown(_)
+        | RefundAnswer::Inconclusive(_)
         | RefundAnswer::Made(_) => {
             again(asking, None, context);
         }
@@ -341,14 +347,14 @@ impl RefundAnswer {
             Self::OtherAccount => {
                 "not sent: the key opens another account than the one that was paid".to_owned()
             }
-            Self::Unknown(Unknown { answered: Some(AnsweredWith { status, request_id }), .. }) => {
-                match request_id {
-                    Some(id) => format!("status {status}, request {}", cut(id)),
-                    None => format!("status {status}"),
-                }
-            }
-            Self::Unknown(Unknown { cannot_repeat: true, .. }) => return None,
-            Self::Unknown(_) => "no answer".to_owned(),
+            Self::Inconclusive(Inconclusive {
+                answered: Some(AnsweredWith { status, request_id }), ..
+            }) => match request_id {
+                Some(id) => format!("status {status}, request {}", cut(id)),
+                None => format!("status {status}"),
+            },
+            Self::Inconclusive(Inconclusive { cannot_repeat: true, .. }) => return None,
+            Self::Inconclusive(_) => "no answer".to_owned(),
         })
     }
 }
@@ -360,7 +366,7 @@ fn cut(id: &str) -> String {
 }
 
 /// The request is sent no more: from now on it is looked for.
-fn look_for(asking: &mut Asking, context: &Context<'_>) {
+fn search(asking: &mut Asking, context: &Context<'_>) {
     if !asking.looking {
         asking.looking = true;
         asking.sends.end(context.moment.now);
@@ -380,8 +386,8 @@ fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
 }
 
 /// A look that is due was not made for want of room: it is made later, and counts as no try.
-pub(super) fn put_off(book: &mut Book, later: Timestamp, now: Timestamp) {
-    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(book)
+pub(super) fn put_off(activity: &mut OrderActivity, later: Timestamp, now: Timestamp) {
+    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(activity)
         && asking.looking
         && asking.next_try <= now
     {
@@ -390,8 +396,8 @@ pub(super) fn put_off(book: &mut Book, later: Timestamp, now: Timestamp) {
 }
 
 /// A look did not come to its end.
-pub(super) fn unread(book: &mut Book, context: &Context<'_>) {
-    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(book)
+pub(super) fn unread(activity: &mut OrderActivity, context: &Context<'_>) {
+    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(activity)
         && asking.looking
     {
         again(asking, None, context);
@@ -400,8 +406,8 @@ pub(super) fn unread(book: &mut Book, context: &Context<'_>) {
 
 /// A look did not find the refund that is asked for. Where it was complete, on the right account, and begun at `proof`, that
 /// may prove that there is none.
-pub(super) fn missed(book: &mut Book, proof: Option<Timestamp>, context: &Context<'_>) {
-    let Some((_, refund)) = asking_mut(book) else { return };
+pub(super) fn missed(activity: &mut OrderActivity, proof: Option<Timestamp>, context: &Context<'_>) {
+    let Some((_, refund)) = asking_mut(activity) else { return };
     let RefundState::Asking(asking) = &mut refund.state else { return };
     if !asking.looking {
         return;

@@ -1,7 +1,7 @@
 //! What goes into a driver and what comes out of it.
 
-use crate::domain::checkout::aftersales::OrderSeen;
-use crate::domain::checkout::attempt::Seen;
+use crate::domain::checkout::aftersales::OrderObservation;
+use crate::domain::checkout::attempt::Observation;
 use crate::domain::checkout::command::{Answer, Command, Rejection};
 use crate::domain::checkout::decision::Verification;
 use crate::domain::checkout::effect::Effect;
@@ -24,7 +24,7 @@ pub struct TaskId(pub(super) u64);
 #[derive(Debug)]
 pub enum Input {
     /// A caller asks.
-    Asked {
+    Requested {
         /// Who.
         request: RequestId,
         /// For what.
@@ -44,27 +44,27 @@ pub enum Input {
     /// The commit came back.
     Committed(Result<Version, CommitFailed>),
     /// An effect came to its end.
-    Saw {
+    AttemptObserved {
         /// The attempt that it was for.
         attempt: AttemptNumber,
         /// What was seen.
-        seen: Box<Seen>,
+        seen: Box<Observation>,
         /// What was answered, or why nothing was.
         answer: StripeAnswer,
     },
     /// An effect for a paid order came to its end.
-    SawOrder {
+    OrderObserved {
         /// What was seen.
-        seen: Box<OrderSeen>,
+        seen: Box<OrderObservation>,
         /// What was answered, or why nothing was.
         answer: StripeAnswer,
     },
     /// A payment that the session cannot account for was looked at.
-    SawPayment {
+    PaymentObserved {
         /// Which.
         payment: PaymentIntentId,
         /// What was seen.
-        seen: Box<Seen>,
+        seen: Box<Observation>,
         /// What was answered, or why nothing was.
         answer: StripeAnswer,
     },
@@ -73,7 +73,7 @@ pub enum Input {
         /// For which task.
         task: TaskId,
         /// What was seen.
-        seen: Box<Seen>,
+        seen: Box<Observation>,
     },
     /// The armed timer, the sweeper or a start asks to go on.
     Woken,
@@ -104,7 +104,7 @@ pub enum GatherError {
     /// Stripe answers that it does not tell of this token: it is none that can be used here.
     Refused,
     /// Stripe did not answer.
-    Unread,
+    ReadFailed,
     /// Stripe answers, and takes no more requests of this merchant for now.
     Limited,
     /// Too many payments reach Stripe at once, so that it was not asked.

@@ -3,16 +3,16 @@
 //! One *lane* holds at most one load or commit at a time, which makes the driver the single writer of its session;
 //! tasks that wait for Stripe to tell about a token stand beside it, so a slow Stripe never keeps a reader waiting.
 //!
-//! `exchange` is what goes in and out, `task` what is to be done; `asking` is what callers come to, `look` what is decided
-//! before the network is asked, `reply` what callers hear; `writing` commits, `stuck` holds what waits for a store that failed.
+//! `exchange` is what goes in and out, `task` what is to be done; `asking` is what callers come to, `precheck` what is decided
+//! before the network is asked, `reply` what callers hear; `writing` commits, `retries` holds what waits for a store that failed.
 //! Invariants: an effect leaves only after the commit that asked for it; an outcome is never given up; nobody hears
 //! of a completed checkout but from the store; what a page at Stripe stands in the way of waits until it is closed.
 
 mod asking;
 mod exchange;
-mod look;
+mod precheck;
 mod reply;
-mod stuck;
+mod retry_queue;
 mod task;
 mod writing;
 
@@ -22,16 +22,16 @@ use super::command::{Command, Rejection};
 use super::due::{Work, work};
 use super::effect::Effect;
 use super::event::Event;
-use super::session::{Session, Undertaking, Version};
+use super::session::{PendingWork, Session, Version};
 use super::snapshot::Loaded;
 use super::step::{Context, Moment, step};
 use super::timeline::{Cause, StripeAnswer};
 use crate::domain::ids::SessionId;
 use crate::domain::merchant::MerchantView;
 pub use exchange::{CommitFailed, GatherError, Input, Output, RequestId, StoreFailed, TaskId};
-use reply::{refuse, report, tell};
-use stuck::Stuck;
-use task::{Ask, Kind, Lane, Task};
+use reply::{refuse, reply_with, report};
+use retry_queue::RetryQueue;
+use task::{CallerRequest, Lane, Task, TaskKind};
 pub use writing::change_of;
 use writing::{Begun, wake_for};
 
@@ -51,13 +51,13 @@ pub struct Driver {
     lane: Lane,
     queue: VecDeque<Task>,
     gathering: Vec<(TaskId, Task)>,
-    stuck: Stuck,
+    retries: RetryQueue,
     /// How many effects are under way.
     in_flight: u32,
     /// Callers that wait for an attempt or a refund to be decided.
-    waiting: Vec<(Undertaking, RequestId)>,
+    waiting: Vec<(PendingWork, RequestId)>,
     /// What waits for an attempt's page to be closed.
-    parked: Vec<(Undertaking, Task)>,
+    blocked_on_close: Vec<(PendingWork, Task)>,
     /// Something was due while an effect was under way.
     postponed: bool,
     /// The caller of the task in the lane has gone.
@@ -80,10 +80,10 @@ impl Driver {
             lane: Lane::Free,
             queue: VecDeque::new(),
             gathering: Vec::new(),
-            stuck: Stuck::new(),
+            retries: RetryQueue::new(),
             in_flight: 0,
             waiting: Vec::new(),
-            parked: Vec::new(),
+            blocked_on_close: Vec::new(),
             postponed: false,
             lane_given_up: false,
             next_task: 0,
@@ -96,10 +96,10 @@ impl Driver {
         matches!(self.lane, Lane::Free)
             && self.queue.is_empty()
             && self.gathering.is_empty()
-            && self.stuck.is_empty()
+            && self.retries.is_empty()
             && self.in_flight == 0
             && self.waiting.is_empty()
-            && self.parked.is_empty()
+            && self.blocked_on_close.is_empty()
     }
 
     /// Takes one input and says what is to be done now.
@@ -107,12 +107,12 @@ impl Driver {
         let mut out = Vec::new();
         let mut turn = Turn { context: Context { view, moment }, out: &mut out };
         match input {
-            Input::Asked { request, command } => {
-                let ask = Box::new(Ask { request, command: *command, facts: None, verified: None });
-                if self.queue.len() + self.gathering.len() + self.parked.len() >= MAX_QUEUED {
+            Input::Requested { request, command } => {
+                let ask = Box::new(CallerRequest { request, command: *command, facts: None, verified: None });
+                if self.queue.len() + self.gathering.len() + self.blocked_on_close.len() >= MAX_QUEUED {
                     refuse(request, ask.not_looked_at(Rejection::Busy), turn.out);
                 } else {
-                    self.queue.push_back(Task::new(Kind::Ask(ask)));
+                    self.queue.push_back(Task::new(TaskKind::Request(ask)));
                 }
             }
             Input::GivenUp(request) => self.given_up(request),
@@ -120,19 +120,19 @@ impl Driver {
             Input::Gathered { task, facts } => self.gathered(task, |ask| ask.facts = Some(facts)),
             Input::Verified { task, seen } => self.gathered(task, |ask| ask.verified = Some(seen)),
             Input::Committed(result) => self.committed(&result, &mut turn),
-            Input::Saw { attempt, seen, answer } => {
-                self.saw(Event::Saw { attempt, seen: *seen }, answer);
+            Input::AttemptObserved { attempt, seen, answer } => {
+                self.saw(Event::AttemptObserved { attempt, seen: *seen }, answer);
             }
-            Input::SawOrder { seen, answer } => self.saw(Event::SawOrder(*seen), answer),
-            Input::SawPayment { payment, seen, answer } => {
-                self.saw(Event::SawPayment { payment, seen: *seen }, answer);
+            Input::OrderObserved { seen, answer } => self.saw(Event::OrderObserved(*seen), answer),
+            Input::PaymentObserved { payment, seen, answer } => {
+                self.saw(Event::PaymentObserved { payment, seen: *seen }, answer);
             }
             Input::Woken => {
-                self.queue.extend(self.stuck.ripe(moment.now));
-                if let Some(next) = self.stuck.next(moment.now) {
+                self.queue.extend(self.retries.due(moment.now));
+                if let Some(next) = self.retries.next(moment.now) {
                     turn.out.push(Output::WakeAfter(next));
                 }
-                self.look_when_free();
+                self.queue_due_work();
             }
         }
         self.pump(&mut out);
@@ -140,9 +140,9 @@ impl Driver {
     }
 
     /// Queues a look at what is to be done, once however often it is asked for.
-    fn look_when_free(&mut self) {
-        if !self.queue.iter().any(|task| matches!(task.kind, Kind::Due)) {
-            self.queue.push_back(Task::new(Kind::Due));
+    fn queue_due_work(&mut self) {
+        if !self.queue.iter().any(|task| matches!(task.kind, TaskKind::Due)) {
+            self.queue.push_back(Task::new(TaskKind::Due));
         }
     }
 
@@ -159,9 +159,9 @@ impl Driver {
 
     fn saw(&mut self, event: Event, answer: StripeAnswer) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.queue.push_back(Task::new(Kind::Outcome { event: Box::new(event), answer }));
+        self.queue.push_back(Task::new(TaskKind::Outcome { event: Box::new(event), answer }));
         if std::mem::take(&mut self.postponed) {
-            self.look_when_free();
+            self.queue_due_work();
         }
     }
 
@@ -169,18 +169,18 @@ impl Driver {
         self.queue.retain(|task| !task.is_of(gone));
         self.gathering.retain(|(_, task)| !task.is_of(gone));
         self.waiting.retain(|(_, request)| *request != gone);
-        self.parked.retain(|(_, task)| !task.is_of(gone));
+        self.blocked_on_close.retain(|(_, task)| !task.is_of(gone));
         if let Lane::Loading(task) | Lane::Committing { task, .. } = &self.lane {
             self.lane_given_up |= task.is_of(gone);
         }
     }
 
-    fn gathered(&mut self, id: TaskId, keep: impl FnOnce(&mut Ask)) {
+    fn gathered(&mut self, id: TaskId, keep: impl FnOnce(&mut CallerRequest)) {
         let Some(at) = self.gathering.iter().position(|(known, _)| *known == id) else {
             return;
         };
         let (_, mut task) = self.gathering.swap_remove(at);
-        if let Kind::Ask(ask) = &mut task.kind {
+        if let TaskKind::Request(ask) = &mut task.kind {
             keep(ask);
         }
         self.queue.push_back(task);
@@ -203,21 +203,21 @@ impl Driver {
         }
         let Task { kind, tries } = task;
         match (kind, &loaded.session) {
-            (Kind::Ask(ask), None) if matches!(ask.command, Command::Create(_)) => {
+            (TaskKind::Request(ask), None) if matches!(ask.command, Command::Create(_)) => {
                 self.create(ask, tries, turn);
             }
-            (Kind::Ask(ask), None) => refuse(ask.request, Rejection::NotFound, turn.out),
-            (Kind::Ask(ask), Some((version, session))) => {
-                self.ask(Task { kind: Kind::Ask(ask), tries }, (*version, session), &loaded, turn);
+            (TaskKind::Request(ask), None) => refuse(ask.request, Rejection::NotFound, turn.out),
+            (TaskKind::Request(ask), Some((version, session))) => {
+                self.ask(Task { kind: TaskKind::Request(ask), tries }, (*version, session), &loaded, turn);
             }
-            (Kind::Outcome { event, answer }, Some((version, session))) => {
+            (TaskKind::Outcome { event, answer }, Some((version, session))) => {
                 let told = Event::clone(&event);
-                let task = Task { kind: Kind::Outcome { event, answer }, tries };
+                let task = Task { kind: TaskKind::Outcome { event, answer }, tries };
                 self.apply(task, (*version, session), told, turn);
             }
-            (Kind::Due, Some((version, session))) => self.due((*version, session), tries, turn),
-            (Kind::Report { requests, notice }, _) => report(requests, notice.as_ref(), &loaded, turn),
-            (Kind::Outcome { .. } | Kind::Due, None) => {}
+            (TaskKind::Due, Some((version, session))) => self.due((*version, session), tries, turn),
+            (TaskKind::Report { requests, notice }, _) => report(requests, notice.as_ref(), &loaded, turn),
+            (TaskKind::Outcome { .. } | TaskKind::Due, None) => {}
         }
     }
 
@@ -227,7 +227,7 @@ impl Driver {
             return;
         }
         // What was seen but is not written yet may decide the attempt: nothing is begun before.
-        let undecided_outcome = self.queue.iter().chain(self.stuck.tasks()).any(Task::is_outcome);
+        let undecided_outcome = self.queue.iter().chain(self.retries.tasks()).any(Task::is_outcome);
         if self.in_flight > 0 || undecided_outcome {
             self.postponed = true;
             return;
@@ -236,7 +236,7 @@ impl Driver {
             Work::Wait(_) => wake_for(session, turn),
             Work::Run(effect) => self.run(effect, turn.out),
             Work::Step(event) => {
-                self.apply(Task { kind: Kind::Due, tries }, (version, session), *event, turn);
+                self.apply(Task { kind: TaskKind::Due, tries }, (version, session), *event, turn);
             }
         }
     }
@@ -260,10 +260,16 @@ impl Driver {
                 let begun = Begun { before: Some((version, session)), cause, transition };
                 self.commit(task, begun, turn);
             }
-            (Ok(_), Kind::Ask(ask)) => tell(ask.request, session, session.notice.clone(), turn.out),
-            (Err(Rejection::PageOpen), Kind::Ask(_)) => self.close_page(task, (version, session), turn),
-            (Err(rejection), Kind::Ask(ask)) => reply::rejected(ask.request, session, rejection, turn.out),
-            (Ok(_) | Err(_), Kind::Outcome { .. } | Kind::Due | Kind::Report { .. }) => {}
+            (Ok(_), TaskKind::Request(ask)) => {
+                reply_with(ask.request, session, session.notice.clone(), turn.out);
+            }
+            (Err(Rejection::StripeCheckoutOpen), TaskKind::Request(_)) => {
+                self.close_page(task, (version, session), turn);
+            }
+            (Err(rejection), TaskKind::Request(ask)) => {
+                reply::rejected(ask.request, session, rejection, turn.out);
+            }
+            (Ok(_) | Err(_), TaskKind::Outcome { .. } | TaskKind::Due | TaskKind::Report { .. }) => {}
         }
     }
 }

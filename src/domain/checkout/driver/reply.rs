@@ -13,7 +13,12 @@ pub(super) fn refuse(request: RequestId, rejection: Rejection, out: &mut Vec<Out
 }
 
 /// Tells a caller how an unpaid session stands.
-pub(super) fn tell(request: RequestId, session: &Session, notice: Option<Notice>, out: &mut Vec<Output>) {
+pub(super) fn reply_with(
+    request: RequestId,
+    session: &Session,
+    notice: Option<Notice>,
+    out: &mut Vec<Output>,
+) {
     let notice = session.late_payment().or(notice);
     out.push(Output::Reply(
         request,
@@ -40,7 +45,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::Ended(_)
         | Rejection::UnknownItem(_)
         | Rejection::VariantNeeded(_)
-        | Rejection::PageOpen
+        | Rejection::StripeCheckoutOpen
         | Rejection::NotOffered(_)
         | Rejection::EmailNeeded
         | Rejection::TokenUsedElsewhere
@@ -68,7 +73,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
         | Rejection::NotWritten
         | Rejection::Unavailable => return refuse(request, rejection, out),
     };
-    tell(request, session, Some(notice), out);
+    reply_with(request, session, Some(notice), out);
 }
 
 /// A token that cannot pay is told on the payment sheet, where another way to pay can be chosen.

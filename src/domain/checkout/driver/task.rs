@@ -1,7 +1,7 @@
 //! What the driver has to do, and how far it is with it.
 
 use super::{GatherError, RequestId};
-use crate::domain::checkout::attempt::Seen;
+use crate::domain::checkout::attempt::Observation;
 use crate::domain::checkout::command::{Command, Rejection};
 use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::event::Event;
@@ -13,15 +13,15 @@ use crate::domain::ids::SptHash;
 /// Something to be worked on in the lane.
 #[derive(Debug)]
 pub(super) struct Task {
-    pub(super) kind: Kind,
+    pub(super) kind: TaskKind,
     /// How often it has been tried before.
     pub(super) tries: u32,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum TaskKind {
     /// A caller asks.
-    Ask(Box<Ask>),
+    Request(Box<CallerRequest>),
     /// Something was seen at Stripe.
     Outcome { event: Box<Event>, answer: StripeAnswer },
     /// Something may be due.
@@ -32,16 +32,16 @@ pub(super) enum Kind {
 
 /// A caller's question.
 #[derive(Debug)]
-pub(super) struct Ask {
+pub(super) struct CallerRequest {
     pub(super) request: RequestId,
     pub(super) command: Command,
     /// What Stripe told of the payment's token, once it was asked.
     pub(super) facts: Option<Result<TokenFacts, GatherError>>,
     /// What was seen of the payment that a decision is about, once it was looked at.
-    pub(super) verified: Option<Box<Seen>>,
+    pub(super) verified: Option<Box<Observation>>,
 }
 
-impl Ask {
+impl CallerRequest {
     /// What a caller hears whose question was not looked at. For a payment it may be the repeat of one that is under
     /// way or done, so nobody may be told that it was not made.
     pub(super) fn not_looked_at(&self, otherwise: Rejection) -> Rejection {
@@ -50,22 +50,22 @@ impl Ask {
 
     /// Whether it asks for a payment.
     const fn pays(&self) -> bool {
-        matches!(self.command, Command::Complete(_) | Command::OpenPage { .. })
+        matches!(self.command, Command::Complete(_) | Command::OpenStripeCheckout { .. })
     }
 }
 
 impl Task {
-    pub(super) const fn new(kind: Kind) -> Self {
+    pub(super) const fn new(kind: TaskKind) -> Self {
         Self { kind, tries: 0 }
     }
 
-    pub(super) const fn again(kind: Kind, tries: u32) -> Self {
+    pub(super) const fn again(kind: TaskKind, tries: u32) -> Self {
         Self { kind, tries: tries + 1 }
     }
 
     /// The same once more, with nothing gathered for it yet: what was told of the world is old.
     pub(super) fn afresh(mut self) -> Self {
-        if let Kind::Ask(ask) = &mut self.kind {
+        if let TaskKind::Request(ask) = &mut self.kind {
             ask.facts = None;
             ask.verified = None;
         }
@@ -75,58 +75,58 @@ impl Task {
     /// The token that must be looked up with the session.
     pub(super) fn token(&self) -> Option<SptHash> {
         match &self.kind {
-            Kind::Ask(ask) => match &ask.command {
+            TaskKind::Request(ask) => match &ask.command {
                 Command::Complete(payment) => Some(payment.token.hash().clone()),
                 Command::Create(_)
                 | Command::Update { .. }
                 | Command::Cancel
                 | Command::Read
-                | Command::OpenPage { .. }
+                | Command::OpenStripeCheckout { .. }
                 | Command::Refund(_)
                 | Command::Fulfill(_)
-                | Command::Hear(_)
+                | Command::CheckStripe(_)
                 | Command::Decide(_) => None,
             },
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
+            TaskKind::Outcome { .. } | TaskKind::Due | TaskKind::Report { .. } => None,
         }
     }
 
     /// The answer to the look at Stripe that it tells of.
     pub(super) const fn answer(&self) -> Option<&StripeAnswer> {
         match &self.kind {
-            Kind::Outcome { answer, .. } => Some(answer),
-            Kind::Ask(_) | Kind::Due | Kind::Report { .. } => None,
+            TaskKind::Outcome { answer, .. } => Some(answer),
+            TaskKind::Request(_) | TaskKind::Due | TaskKind::Report { .. } => None,
         }
     }
 
     /// Whether it tells what was seen, which may decide what is under way.
     pub(super) const fn is_outcome(&self) -> bool {
-        matches!(self.kind, Kind::Outcome { .. })
+        matches!(self.kind, TaskKind::Outcome { .. })
     }
 
     /// Whether somebody asks for a payment.
     pub(super) const fn pays(&self) -> bool {
-        matches!(&self.kind, Kind::Ask(ask) if ask.pays())
+        matches!(&self.kind, TaskKind::Request(ask) if ask.pays())
     }
 
     /// What its caller hears where it was not looked at.
     pub(super) fn not_looked_at(&self, otherwise: Rejection) -> Rejection {
         match &self.kind {
-            Kind::Ask(ask) => ask.not_looked_at(otherwise),
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => otherwise,
+            TaskKind::Request(ask) => ask.not_looked_at(otherwise),
+            TaskKind::Outcome { .. } | TaskKind::Due | TaskKind::Report { .. } => otherwise,
         }
     }
 
     /// Who waits for it.
     pub(super) fn caller(&self) -> Option<RequestId> {
         match &self.kind {
-            Kind::Ask(ask) => Some(ask.request),
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => None,
+            TaskKind::Request(ask) => Some(ask.request),
+            TaskKind::Outcome { .. } | TaskKind::Due | TaskKind::Report { .. } => None,
         }
     }
 
     pub(super) fn is_of(&self, caller: RequestId) -> bool {
-        matches!(&self.kind, Kind::Ask(ask) if ask.request == caller)
+        matches!(&self.kind, TaskKind::Request(ask) if ask.request == caller)
     }
 }
 

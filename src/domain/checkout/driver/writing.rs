@@ -2,15 +2,15 @@
 //!
 //! Invariants: an effect leaves only after the commit that asked for it; an outcome is never given up.
 
-use super::reply::{refuse, tell};
-use super::task::{Committed, Follow, Kind, Lane, Task};
+use super::reply::{refuse, reply_with};
+use super::task::{Committed, Follow, Lane, Task, TaskKind};
 use super::{CALLER_TRIES, CommitFailed, Driver, Output, Turn};
 use crate::domain::checkout::command::Rejection;
 use crate::domain::checkout::due::due_at;
 use crate::domain::checkout::effect::Effect;
 use crate::domain::checkout::event::Event;
+use crate::domain::checkout::outcome::LONGEST_PAUSE;
 use crate::domain::checkout::session::{Session, State, Version};
-use crate::domain::checkout::settle::LONGEST_PAUSE;
 use crate::domain::checkout::snapshot::{AttemptMove, Change};
 use crate::domain::checkout::step::{Context, Transition, step};
 use crate::domain::checkout::timeline::{self, Cause};
@@ -55,7 +55,7 @@ impl Driver {
         let effect = begun.transition.effect.clone();
         let change = begun.change(&turn.context);
         let next = &change.session;
-        let closes = matches!(effect, Some(Effect::ClosePage { .. }));
+        let closes = matches!(effect, Some(Effect::ExpireStripeCheckout { .. }));
         let begins = matches!(change.attempt, Some(AttemptMove::Start(_))) || change.refund.is_some();
         let follow = match &next.state {
             _ if begins => Follow::Wait,
@@ -110,18 +110,18 @@ impl Driver {
                 (Follow::Wait, Some(running)) => self.waiting.push((running, request)),
                 (Follow::Report, _) => {
                     let notice = session.notice.clone();
-                    self.queue.push_back(Task::new(Kind::Report { requests: vec![request], notice }));
+                    self.queue.push_back(Task::new(TaskKind::Report { requests: vec![request], notice }));
                 }
-                (Follow::Retry, Some(running)) => self.parked.push((running, task.afresh())),
+                (Follow::Retry, Some(running)) => self.blocked_on_close.push((running, task.afresh())),
                 (Follow::Wait | Follow::Retry | Follow::Tell, _) => {
-                    tell(request, &session, session.notice.clone(), turn.out);
+                    reply_with(request, &session, session.notice.clone(), turn.out);
                 }
             }
         }
         let due = due_at(&session).is_some_and(|due| due <= turn.context.moment.now);
         match effect {
             Some(effect) => self.run(effect, turn.out),
-            None if due => self.look_when_free(),
+            None if due => self.queue_due_work(),
             None => wake_for(&session, turn),
         }
     }
@@ -130,16 +130,16 @@ impl Driver {
     /// now is: also when the commit that decided it was not known to be done.
     pub(super) fn release_waiting(&mut self, session: &Session) {
         let running = session.running();
-        let (parked, free): (Vec<_>, Vec<_>) =
-            self.parked.drain(..).partition(|(awaited, _)| Some(*awaited) == running);
-        self.parked = parked;
+        let (blocked_on_close, free): (Vec<_>, Vec<_>) =
+            self.blocked_on_close.drain(..).partition(|(awaited, _)| Some(*awaited) == running);
+        self.blocked_on_close = blocked_on_close;
         self.queue.extend(free.into_iter().map(|(_, task)| task));
         let (waiting, told): (Vec<_>, Vec<_>) =
             self.waiting.drain(..).partition(|(awaited, _)| Some(*awaited) == running);
         self.waiting = waiting;
         if !told.is_empty() {
             let requests = told.into_iter().map(|(_, request)| request).collect();
-            self.queue.push_back(Task::new(Kind::Report { requests, notice: session.notice.clone() }));
+            self.queue.push_back(Task::new(TaskKind::Report { requests, notice: session.notice.clone() }));
         }
     }
 
@@ -147,9 +147,11 @@ impl Driver {
     fn conflicted(&mut self, task: Task, turn: &mut Turn<'_>) {
         let Task { kind, tries } = task;
         match kind {
-            Kind::Ask(ask) if tries + 1 >= CALLER_TRIES => refuse(ask.request, Rejection::Busy, turn.out),
-            Kind::Ask(_) => self.queue.push_front(Task { kind, tries }.afresh()),
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => {
+            TaskKind::Request(ask) if tries + 1 >= CALLER_TRIES => {
+                refuse(ask.request, Rejection::Busy, turn.out);
+            }
+            TaskKind::Request(_) => self.queue.push_front(Task { kind, tries }.afresh()),
+            TaskKind::Outcome { .. } | TaskKind::Due | TaskKind::Report { .. } => {
                 self.queue.push_front(Task::again(kind, tries));
             }
         }
@@ -159,14 +161,14 @@ impl Driver {
     pub(super) fn store_failed(&mut self, task: Task, rejection: Rejection, turn: &mut Turn<'_>) {
         let Task { kind, tries } = task;
         let kept = match kind {
-            Kind::Ask(ask) => {
+            TaskKind::Request(ask) => {
                 refuse(ask.request, rejection, turn.out);
                 // If the write was done after all, its effect is due now.
-                Kind::Due
+                TaskKind::Due
             }
-            Kind::Outcome { .. } | Kind::Due | Kind::Report { .. } => kind,
+            TaskKind::Outcome { .. } | TaskKind::Due | TaskKind::Report { .. } => kind,
         };
-        let pause = self.stuck.keep(kept, tries, turn.context.moment.now);
+        let pause = self.retries.keep(kept, tries, turn.context.moment.now);
         turn.out.push(Output::WakeAfter(pause));
     }
 }

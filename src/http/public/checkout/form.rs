@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::checkout::command::Command;
 use crate::domain::ids::Revision;
 use crate::http::public::body;
-use crate::http::public::html::Kind;
+use crate::http::public::html::PageKind;
 use crate::protocol::mcp::{ArgumentError, patch};
 
 /// The most bytes of a form.
@@ -33,7 +33,7 @@ pub(super) struct Pay {
 
 impl Pay {
     pub(super) const fn command(&self) -> Command {
-        Command::OpenPage { revision: Some(Revision(self.revision)) }
+        Command::OpenStripeCheckout { revision: Some(Revision(self.revision)) }
     }
 
     /// Whether it was shown for this revision.
@@ -44,7 +44,7 @@ impl Pay {
 
 /// What came of the last form, for the page that is shown again.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Last<'a> {
+pub(super) struct LastSubmission<'a> {
     /// What there is to say of it.
     pub(super) said: Option<&'a str>,
     /// What was typed into it, so that nothing need be typed twice.
@@ -53,7 +53,7 @@ pub(super) struct Last<'a> {
     plain: bool,
 }
 
-impl<'a> Last<'a> {
+impl<'a> LastSubmission<'a> {
     pub(super) const fn said(text: &'a str) -> Self {
         Self { said: Some(text), typed: None, plain: true }
     }
@@ -67,8 +67,8 @@ impl<'a> Last<'a> {
     }
 
     /// Which page is shown: an answer to a form stays with the forms, where what is said and what was typed can be seen.
-    pub(super) const fn page(&self) -> Kind {
-        if self.plain { Kind::Forms } else { Kind::Widget }
+    pub(super) const fn page(&self) -> PageKind {
+        if self.plain { PageKind::Forms } else { PageKind::Widget }
     }
 }
 

@@ -13,17 +13,17 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::html::{self, Kind};
-use super::visit::{self, Stranger, Visit, not_found};
+use super::html::{self, PageKind};
+use super::tenant_request::{self, RequestRejected, TenantRequest, not_found};
 use super::{Public, read};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::command::{Answer, Command, Rejection};
-use crate::domain::checkout::hint::Hint;
+use crate::domain::checkout::notification::StripeNotification;
 use crate::domain::checkout::session::State;
 use crate::domain::ids::SessionId;
 use crate::protocol::rendering::Rendering;
 use crate::runtime::{Budget, Source, TooMany};
-use form::{Edit, Last, Pay};
+use form::{Edit, LastSubmission, Pay};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -40,78 +40,78 @@ struct PagePath {
 }
 
 #[derive(Deserialize)]
-struct Opening {
+struct LinkQuery {
     key: String,
 }
 
 /// A visitor who holds the link of a checkout.
-struct Holder {
+struct CheckoutLink {
     merchant: MerchantHandle,
     id: SessionId,
     source: Source,
 }
 
 /// A visitor who is not let in.
-enum TurnedAway {
+enum LinkRejected {
     /// Any wrong key, checkout or host alike.
     Unknown,
     /// Too many visits at once.
     TooMany(TooMany),
 }
 
-impl TurnedAway {
+impl LinkRejected {
     fn answer(&self) -> HttpResponse {
         match self {
             Self::Unknown => not_found(),
-            Self::TooMany(too_many) => visit::too_many(*too_many),
+            Self::TooMany(too_many) => tenant_request::too_many(*too_many),
         }
     }
 }
 
-impl Holder {
+impl CheckoutLink {
     /// Whoever visits, or sends a form, with the key; nothing of a body is read before that is known to be good.
     fn of(
-        visit: Result<Visit, Stranger>,
+        tenant_request: Result<TenantRequest, RequestRejected>,
         request: &HttpRequest,
         path: &PagePath,
-    ) -> Result<Self, TurnedAway> {
-        let visit = visit.map_err(|_| TurnedAway::Unknown)?;
-        let opening = web::Query::<Opening>::from_query(request.query_string());
-        let (Ok(opening), Ok(id)) = (opening, path.session.parse::<SessionId>()) else {
-            return Err(TurnedAway::Unknown);
+    ) -> Result<Self, LinkRejected> {
+        let tenant_request = tenant_request.map_err(|_| LinkRejected::Unknown)?;
+        let link = web::Query::<LinkQuery>::from_query(request.query_string());
+        let (Ok(link), Ok(id)) = (link, path.session.parse::<SessionId>()) else {
+            return Err(LinkRejected::Unknown);
         };
-        let (source, merchant) = (visit.source(), visit.merchant);
-        if !merchant.opens_checkout(&id, &opening.key) {
-            return Err(TurnedAway::Unknown);
+        let (source, merchant) = (tenant_request.source(), tenant_request.merchant);
+        if !merchant.opens_checkout(&id, &link.key) {
+            return Err(LinkRejected::Unknown);
         }
-        merchant.limiter().take(Budget::Held(id.as_str()), &source).map_err(TurnedAway::TooMany)?;
+        merchant.limiter().take(Budget::Held(id.as_str()), &source).map_err(LinkRejected::TooMany)?;
         Ok(Self { merchant, id, source })
     }
 
     /// Takes from the limits of paying where a page at Stripe is still to be opened, as the form asks for it: one that is
     /// open is free, and so is a form that was shown for what the checkout is no longer.
-    async fn may_pay(&self, form: &Pay) -> Result<(), TurnedAway> {
+    async fn may_pay(&self, form: &Pay) -> Result<(), LinkRejected> {
         match self.merchant.ask(&self.id, Command::Read).await {
             Ok(answer)
                 if matches!(answer.session.state, State::Ready { .. })
                     && form.is_of(answer.session.revision) =>
             {
-                let budget = Budget::Page(self.id.as_str());
-                self.merchant.limiter().take(budget, &self.source).map_err(TurnedAway::TooMany)
+                let budget = Budget::StripeCheckout(self.id.as_str());
+                self.merchant.limiter().take(budget, &self.source).map_err(LinkRejected::TooMany)
             }
             Ok(_) | Err(_) => Ok(()),
         }
     }
 
     /// The page as the session stands, with what there is to say beside it.
-    async fn page(&self, status: StatusCode, last: Last<'_>) -> HttpResponse {
+    async fn page(&self, status: StatusCode, last: LastSubmission<'_>) -> HttpResponse {
         match self.merchant.ask(&self.id, Command::Read).await {
             Ok(answer) => self.rendered(status, &answer, last),
             Err(rejection) => refused(&rejection),
         }
     }
 
-    fn rendered(&self, status: StatusCode, answer: &Answer, last: Last<'_>) -> HttpResponse {
+    fn rendered(&self, status: StatusCode, answer: &Answer, last: LastSubmission<'_>) -> HttpResponse {
         let view = self.merchant.view();
         match &answer.checkout_page {
             Some(link) => html::answer(status, last.page(), &view).body(page::render(
@@ -146,8 +146,8 @@ impl Holder {
 
 /// Shows the checkout.
 async fn show(request: HttpRequest, path: web::Path<PagePath>, public: web::Data<Public>) -> HttpResponse {
-    match Holder::of(Visit::of(&request, &public), &request, &path) {
-        Ok(holder) => holder.page(StatusCode::OK, Last::default()).await,
+    match CheckoutLink::of(TenantRequest::of(&request, &public), &request, &path) {
+        Ok(link_holder) => link_holder.page(StatusCode::OK, LastSubmission::default()).await,
         Err(away) => away.answer(),
     }
 }
@@ -158,23 +158,24 @@ async fn came_back(
     path: web::Path<PagePath>,
     public: web::Data<Public>,
 ) -> HttpResponse {
-    let holder = match Holder::of(Visit::of(&request, &public), &request, &path) {
-        Ok(holder) => holder,
+    let link_holder = match CheckoutLink::of(TenantRequest::of(&request, &public), &request, &path) {
+        Ok(link_holder) => link_holder,
         Err(away) => return away.answer(),
     };
     // What comes of it is seen below, or by the page that looks again.
-    let _ = holder.merchant.ask(&holder.id, Command::Hear(Hint::payment())).await;
-    match holder.merchant.ask(&holder.id, Command::Read).await {
-        Ok(answer) => match (holder.permalink(&answer), &answer.session.state) {
+    let _ =
+        link_holder.merchant.ask(&link_holder.id, Command::CheckStripe(StripeNotification::payment())).await;
+    match link_holder.merchant.ask(&link_holder.id, Command::Read).await {
+        Ok(answer) => match (link_holder.permalink(&answer), &answer.session.state) {
             (Some(permalink), _) => {
-                holder.merchant.limiter().paid(holder.id.as_str(), &holder.source);
+                link_holder.merchant.limiter().paid(link_holder.id.as_str(), &link_holder.source);
                 redirect(permalink)
             }
             (None, State::AwaitingHosted { .. }) => {
-                let view = holder.merchant.view();
-                html::answer(StatusCode::OK, Kind::Forms, &view).body(page::waiting(&answer, &view))
+                let view = link_holder.merchant.view();
+                html::answer(StatusCode::OK, PageKind::Forms, &view).body(page::waiting(&answer, &view))
             }
-            (None, _) => Holder::link(&answer),
+            (None, _) => CheckoutLink::link(&answer),
         },
         Err(rejection) => refused(&rejection),
     }
@@ -187,18 +188,18 @@ async fn edit(
     public: web::Data<Public>,
     payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path) {
-        Ok(holder) => holder,
+    let link_holder = match CheckoutLink::of(TenantRequest::with_form(&request, &public), &request, &path) {
+        Ok(link_holder) => link_holder,
         Err(away) => return away.answer(),
     };
     let Some(form) = form::read::<Edit>(payload).await else {
-        return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
+        return link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::said(form::UNREADABLE)).await;
     };
     match form.command() {
-        Err(wrong) => holder.page(StatusCode::BAD_REQUEST, Last::wrong(&wrong, &form)).await,
-        Ok(command) => match holder.merchant.ask(&holder.id, command).await {
-            Ok(answer) => Holder::link(&answer),
-            Err(rejection) => holder.told(&rejection).await,
+        Err(wrong) => link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::wrong(&wrong, &form)).await,
+        Ok(command) => match link_holder.merchant.ask(&link_holder.id, command).await {
+            Ok(answer) => CheckoutLink::link(&answer),
+            Err(rejection) => link_holder.told(&rejection).await,
         },
     }
 }
@@ -210,27 +211,27 @@ async fn pay(
     public: web::Data<Public>,
     payload: web::Payload,
 ) -> HttpResponse {
-    let holder = match Holder::of(Visit::with_form(&request, &public), &request, &path) {
-        Ok(holder) => holder,
+    let link_holder = match CheckoutLink::of(TenantRequest::with_form(&request, &public), &request, &path) {
+        Ok(link_holder) => link_holder,
         Err(away) => return away.answer(),
     };
     let Some(form) = form::read::<Pay>(payload).await else {
-        return holder.page(StatusCode::BAD_REQUEST, Last::said(form::UNREADABLE)).await;
+        return link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::said(form::UNREADABLE)).await;
     };
-    if let Err(away) = holder.may_pay(&form).await {
+    if let Err(away) = link_holder.may_pay(&form).await {
         return away.answer();
     }
-    match holder.merchant.ask(&holder.id, form.command()).await {
-        Ok(answer) => match (&answer.session.state, holder.permalink(&answer)) {
+    match link_holder.merchant.ask(&link_holder.id, form.command()).await {
+        Ok(answer) => match (&answer.session.state, link_holder.permalink(&answer)) {
             (State::AwaitingHosted { page, .. }, _) => redirect(&page.url),
             (_, Some(permalink)) => redirect(permalink),
             // It is still being opened, or something else is under way: the page looks again by itself.
             (State::OpeningHosted(_) | State::ClosingHosted { .. } | State::Charging(_), None) => {
-                Holder::link(&answer)
+                CheckoutLink::link(&answer)
             }
             (State::Ready { .. }, None) => {
                 let said = "The payment page could not be opened. Nothing was charged; please try again, or ask the shop.";
-                holder.rendered(StatusCode::SERVICE_UNAVAILABLE, &answer, Last::said(said))
+                link_holder.rendered(StatusCode::SERVICE_UNAVAILABLE, &answer, LastSubmission::said(said))
             }
             (
                 State::Open { .. }
@@ -239,16 +240,16 @@ async fn pay(
                 | State::Canceled { .. }
                 | State::Expired,
                 None,
-            ) => holder.rendered(StatusCode::CONFLICT, &answer, Last::plain()),
+            ) => link_holder.rendered(StatusCode::CONFLICT, &answer, LastSubmission::plain()),
         },
-        Err(rejection) => holder.told(&rejection).await,
+        Err(rejection) => link_holder.told(&rejection).await,
     }
 }
 
-impl Holder {
+impl CheckoutLink {
     /// The page, with why what was asked for was not done.
     async fn told(&self, rejection: &Rejection) -> HttpResponse {
-        self.page(StatusCode::CONFLICT, Last::said(&html::sentence(&rejection.to_string()))).await
+        self.page(StatusCode::CONFLICT, LastSubmission::said(&html::sentence(&rejection.to_string()))).await
     }
 }
 

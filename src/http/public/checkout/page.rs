@@ -1,12 +1,12 @@
 //! The checkout page as HTML: the forms, which need no script, and the widget in waiting.
 
-use super::form::{Edit, Last};
+use super::form::{Edit, LastSubmission};
 use crate::domain::address::{Address, CountryCode};
 use crate::domain::checkout::command::Answer;
 use crate::domain::checkout::session::{Session, State};
 use crate::domain::merchant::MerchantView;
 use crate::domain::places;
-use crate::http::public::html::{self, Kind, escape};
+use crate::http::public::html::{self, PageKind, escape};
 use crate::protocol::apps::messages;
 use crate::protocol::rendering::Rendering;
 
@@ -16,7 +16,12 @@ fn look_again(link: &str) -> String {
 }
 
 /// A page as its session stands now. `link` is the page's own address.
-pub(super) fn render(answer: &Answer, rendering: Rendering<'_>, link: &str, last: Last<'_>) -> String {
+pub(super) fn render(
+    answer: &Answer,
+    rendering: Rendering<'_>,
+    link: &str,
+    last: LastSubmission<'_>,
+) -> String {
     let (session, view, now) = (&answer.session, rendering.view, rendering.now);
     let messages = messages::of_session(session, answer.notice.as_ref(), now);
     let mut told: Vec<&str> = last.said.into_iter().collect();
@@ -46,11 +51,11 @@ pub(super) fn render(answer: &Answer, rendering: Rendering<'_>, link: &str, last
     let head = if waits { look_again(link) } else { String::new() };
     let title = format!("Checkout at {}", view.name);
     match last.page() {
-        Kind::Widget => {
+        PageKind::Widget => {
             let id = rendering.capability(&session.id, None).expose();
             html::page_with_widget(view, &title, &head, &body, &id)
         }
-        Kind::Text | Kind::Forms => html::page(view, &title, &head, &body),
+        PageKind::Text | PageKind::Forms => html::page(view, &title, &head, &body),
     }
 }
 
@@ -70,7 +75,7 @@ pub(super) fn waiting(answer: &Answer, view: &MerchantView) -> String {
 fn table(session: &Session) -> String {
     let rows = match session.quote() {
         Some(quote) => html::rows(quote),
-        None => html::each(session.wishes.cart.lines(), |line| {
+        None => html::each(session.inputs.cart.lines(), |line| {
             format!("<tr><td>{}</td><td>{}</td></tr>", escape(line.id.as_str()), line.quantity)
         }),
     };
@@ -98,7 +103,7 @@ fn pay_form(session: &Session, link: &str) -> String {
 }
 
 fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&Edit>) -> String {
-    let address = session.wishes.address.as_ref();
+    let address = session.inputs.address.as_ref();
     // What was typed stands before what is known.
     let of = |written: fn(&Edit) -> &str, part: fn(&Address) -> &str| {
         typed.map(written).or_else(|| address.map(part)).unwrap_or_default()
@@ -119,7 +124,7 @@ fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&
         let selected = if chosen_country == country.as_str() { " selected" } else { "" };
         format!("<option value=\"{country}\"{selected}>{}</option>", escape(country.name().unwrap_or("")))
     });
-    let known = session.wishes.buyer.email.as_deref();
+    let known = session.inputs.buyer.email.as_deref();
     let email = typed.map(|typed| typed.email.as_str()).or(known).unwrap_or_default();
     format!(
         "<form method=post action=\"{action}\"><input type=hidden name=revision value={revision}>{options}\

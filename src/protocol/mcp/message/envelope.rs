@@ -13,7 +13,7 @@ use super::super::fault::Fault;
 #[derive(Debug)]
 pub struct Envelope<'a> {
     /// What kind of message.
-    pub kind: Kind<'a>,
+    pub kind: MessageKind<'a>,
     /// `method`; empty for a response.
     pub method: String,
     /// `params`, not yet read.
@@ -22,7 +22,7 @@ pub struct Envelope<'a> {
 
 /// The three kinds of JSON-RPC message.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind<'a> {
+pub enum MessageKind<'a> {
     /// Wants an answer under this id, a string or an integer, exactly as it was written.
     Request(&'a RawValue),
     /// Wants none.
@@ -82,7 +82,7 @@ impl<'a> Members<'a> {
         }
         let Some(method) = self.method else {
             return if self.answers {
-                Ok(Envelope { kind: Kind::Response, method: String::new(), params: None })
+                Ok(Envelope { kind: MessageKind::Response, method: String::new(), params: None })
             } else {
                 refuse("method is missing")
             };
@@ -91,8 +91,8 @@ impl<'a> Members<'a> {
             return refuse("method must be a string");
         };
         let kind = match (self.id, id) {
-            (None, _) => Kind::Notification,
-            (Some(_), Some(id)) => Kind::Request(id),
+            (None, _) => MessageKind::Notification,
+            (Some(_), Some(id)) => MessageKind::Request(id),
             (Some(_), None) => return refuse("id must be a string or an integer"),
         };
         Ok(Envelope { kind, method, params: self.params })

@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use super::arguments::{ArgumentError, Object};
+use super::checkout_input::UnknownFields;
 use super::descriptor::{Callers, Descriptor, Hints};
-use super::wishes::Extras;
-use super::{SessionCall, Target, ToolName, schema, wishes};
+use super::{SessionCall, Target, ToolName, checkout_input, schema};
 use crate::domain::cart::{MAX_LINES, MAX_QUANTITY};
 use crate::domain::checkout::command::{Command, Patch};
 use crate::protocol::apps::widget::Widget;
@@ -14,7 +14,7 @@ use crate::protocol::apps::widget::Widget;
 pub(super) fn descriptor() -> Value {
     // The types are those of the contract; whatever else comes here is passed over all the same.
     let described = |what: &str| format!("{what}; a hint, the shop's own is used.");
-    let hint = |what: &str| json!({ "type": "string", "description": described(what) });
+    let notification = |what: &str| json!({ "type": "string", "description": described(what) });
     Descriptor {
         name: ToolName::CheckoutSession,
         title: "Check out",
@@ -36,17 +36,17 @@ pub(super) fn descriptor() -> Value {
                                 "properties": {
                                     "id": { "type": "string", "description": "The item's id." },
                                     "quantity": { "type": "integer", "minimum": 1, "maximum": MAX_QUANTITY },
-                                    "offerId": hint("Offer"),
-                                    "name": hint("Name"),
-                                    "description": hint("Description"),
+                                    "offerId": notification("Offer"),
+                                    "name": notification("Name"),
+                                    "description": notification("Description"),
                                     "images": {
                                         "type": "array",
                                         "items": { "type": "string" },
                                         "description": described("Pictures"),
                                     },
-                                    "url": hint("Page"),
-                                    "merchant_name": hint("Merchant"),
-                                    "price": hint("Price as it was shown"),
+                                    "url": notification("Page"),
+                                    "merchant_name": notification("Merchant"),
+                                    "price": notification("Price as it was shown"),
                                 },
                                 "required": ["id", "quantity"],
                             },
@@ -71,7 +71,8 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     let missing = |path: String| ArgumentError::new(path, "is missing", SEND);
     let session =
         root.object("checkout_session", SEND)?.ok_or_else(|| missing("checkout_session".to_owned()))?;
-    let cart = wishes::cart(&session, Extras::Tolerated)?.ok_or_else(|| missing(session.path("items")))?;
+    let cart = checkout_input::cart(&session, UnknownFields::Ignore)?
+        .ok_or_else(|| missing(session.path("items")))?;
     let patch = Patch { cart: Some(cart), ..Patch::default() };
     Ok(SessionCall { target: Target::New, command: Command::Create(patch) })
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
 use super::result::ToolResult;
-use super::{SessionCall, Target, ToolName, schema, sentences, wishes};
+use super::{SessionCall, Target, ToolName, checkout_input, schema, sentences};
 use crate::domain::checkout::command::{Answer, Command, Payment};
 use crate::domain::checkout::session::{NoticeCode, State};
 use crate::domain::checkout::token::SharedPaymentToken;
@@ -68,7 +68,7 @@ pub(super) fn descriptor() -> Value {
 
 pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     const SEND: &str = "an object with the payment sheet's token and provider \"stripe\"";
-    let session = wishes::session(root)?;
+    let session = checkout_input::session(root)?;
     let missing = || ArgumentError::new("payment_data", "is missing", SEND);
     let data = root.object("payment_data", SEND)?.ok_or_else(missing)?;
     let provider = data.get("provider");
@@ -88,7 +88,7 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     let payment = Payment {
         revision: session.revision(),
         token: token(&data)?,
-        buyer: wishes::sheet_buyer(buyer).unwrap_or_default(),
+        buyer: checkout_input::sheet_buyer(buyer).unwrap_or_default(),
     };
     Ok(SessionCall { target: Target::Existing(session), command: Command::Complete(payment) })
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
-use super::{SessionCall, Target, ToolName, schema, wishes};
+use super::{SessionCall, Target, ToolName, checkout_input, schema};
 use crate::domain::checkout::command::Command;
 
 pub(super) fn descriptor() -> Value {
@@ -35,8 +35,8 @@ pub(super) fn descriptor() -> Value {
 }
 
 pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
-    root.only(&wishes::PATCH)?;
-    let patch = wishes::patch(root)?;
+    root.only(&checkout_input::PATCH)?;
+    let patch = checkout_input::patch(root)?;
     if patch.cart.is_none() {
         return Err(ArgumentError::new(
             "items",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
-use super::{SessionCall, Target, ToolName, schema, wishes};
+use super::{SessionCall, Target, ToolName, checkout_input, schema};
 use crate::domain::checkout::command::Command;
 
 pub(super) fn descriptor() -> Value {
@@ -31,5 +31,5 @@ pub(super) fn descriptor() -> Value {
 
 pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     root.only(&["checkout_session_id"])?;
-    Ok(SessionCall { target: Target::Existing(wishes::session(root)?), command: Command::Read })
+    Ok(SessionCall { target: Target::Existing(checkout_input::session(root)?), command: Command::Read })
 }

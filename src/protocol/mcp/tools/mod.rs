@@ -5,6 +5,7 @@
 
 mod arguments;
 mod cancel_checkout;
+mod checkout_input;
 mod checkout_session;
 mod complete_checkout;
 mod create_checkout;
@@ -18,7 +19,6 @@ mod show_product;
 mod start_hosted_checkout;
 mod tidied;
 mod update_checkout;
-mod wishes;
 
 use std::sync::LazyLock;
 
@@ -149,7 +149,7 @@ pub enum Target {
 
 /// What came of a call.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// A read call's answer.
     Read(ToolResult),
     /// A session's answer. Charging and frozen sessions are told as `in_progress`.
@@ -160,7 +160,7 @@ pub enum Outcome {
     InProgress(Capability),
 }
 
-impl From<Result<Answer, Rejection>> for Outcome {
+impl From<Result<Answer, Rejection>> for CallOutcome {
     fn from(result: Result<Answer, Rejection>) -> Self {
         match result {
             Ok(answer) => Self::Session(Box::new(answer)),
@@ -171,8 +171,8 @@ impl From<Result<Answer, Rejection>> for Outcome {
 
 /// Answers a read call: pure, no handle, no mailbox.
 #[must_use]
-pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> Outcome {
-    Outcome::Read(match call {
+pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> CallOutcome {
+    CallOutcome::Read(match call {
         ReadCall::SearchProducts(call) => call.answer(view),
         ReadCall::ShowProduct(call) => call.answer(view),
     })
@@ -181,12 +181,12 @@ pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> Outcome {
 /// Reads what a shopper wishes of a checkout, from the arguments that `update_checkout` takes.
 pub fn patch(mut arguments: Map<String, Value>) -> Result<Patch, ArgumentError> {
     tidied::tidy(&mut arguments);
-    wishes::patch(&arguments::Object::root(&arguments))
+    checkout_input::patch(&arguments::Object::root(&arguments))
 }
 
 /// What opens the session that these arguments name, whatever else is wrong with them.
 pub(super) fn claimed(arguments: &Map<String, Value>) -> Option<Capability> {
-    wishes::session(&arguments::Object::root(arguments)).ok()
+    checkout_input::session(&arguments::Object::root(arguments)).ok()
 }
 
 /// Reads a tool's arguments.
@@ -231,11 +231,11 @@ pub(super) fn wrong(tool: ToolName, error: &ArgumentError, view: &MerchantView) 
 }
 
 /// Renders an outcome. `None` when a stored answer is not JSON, which no writer of ours makes.
-pub(super) fn render(tool: ToolName, outcome: Outcome, rendering: Rendering<'_>) -> Option<ToolResult> {
+pub(super) fn render(tool: ToolName, outcome: CallOutcome, rendering: Rendering<'_>) -> Option<ToolResult> {
     match outcome {
-        Outcome::Read(result) => Some(result),
-        Outcome::Refused(rejection) => Some(ToolResult::error(sentence(&rejection.to_string()))),
-        Outcome::InProgress(session) => match tool {
+        CallOutcome::Read(result) => Some(result),
+        CallOutcome::Refused(rejection) => Some(ToolResult::error(sentence(&rejection.to_string()))),
+        CallOutcome::InProgress(session) => match tool {
             ToolName::CompleteCheckout => complete_checkout::undecided(&session, rendering),
             ToolName::SearchProducts
             | ToolName::ShowBuyProductWidget
@@ -249,7 +249,7 @@ pub(super) fn render(tool: ToolName, outcome: Outcome, rendering: Rendering<'_>)
                     .to_owned(),
             )),
         },
-        Outcome::Session(answer) => match tool {
+        CallOutcome::Session(answer) => match tool {
             ToolName::StartHostedCheckout if answer.checkout_page.is_none() => Some(ToolResult::error(
                 "This shop takes payments on the payment sheet only; it has no page of its own to pay on. Call \
                  complete_checkout with the sheet's token."

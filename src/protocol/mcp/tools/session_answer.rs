@@ -13,7 +13,7 @@ use crate::domain::checkout::command::{Answer, PlacedOrder};
 use crate::domain::checkout::session::{CancelReason, Session, State};
 use crate::domain::ids::OrderNumber;
 use crate::domain::merchant::MerchantView;
-use crate::domain::order::Book;
+use crate::domain::order::OrderActivity;
 use crate::domain::time::Timestamp;
 use crate::protocol::apps::completion::OrderLink;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
@@ -97,8 +97,8 @@ struct RefundTold {
 }
 
 impl OrderStanding {
-    fn of(placed: &PlacedOrder, book: &Book, link: OrderLink) -> Self {
-        let gone = book.refunds.iter().filter(|refund| refund.has_left());
+    fn of(placed: &PlacedOrder, activity: &OrderActivity, link: OrderLink) -> Self {
+        let gone = activity.refunds.iter().filter(|refund| refund.has_left());
         Self {
             link,
             number: placed.number,
@@ -127,7 +127,7 @@ impl SessionContent {
         };
         let order = answer.order.as_ref().map(|placed| {
             let permalink = (!closed).then_some(placed.permalink.as_str());
-            OrderStanding::of(placed, &session.book, OrderLink::of(&placed.order, permalink, rendering))
+            OrderStanding::of(placed, &session.activity, OrderLink::of(&placed.order, permalink, rendering))
         });
         let sheet = PaymentSheet::of(session, answer.notice.as_ref(), rendering);
         Self {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
-use super::{SessionCall, Target, ToolName, schema, wishes};
+use super::{SessionCall, Target, ToolName, checkout_input, schema};
 use crate::domain::checkout::command::Command;
 use crate::domain::ids::Revision;
 
@@ -45,9 +45,10 @@ pub(super) fn descriptor() -> Value {
 }
 
 pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
-    let known: Vec<&str> = ["checkout_session_id", "revision"].into_iter().chain(wishes::PATCH).collect();
+    let known: Vec<&str> =
+        ["checkout_session_id", "revision"].into_iter().chain(checkout_input::PATCH).collect();
     root.only(&known)?;
-    let session = wishes::session(root)?;
+    let session = checkout_input::session(root)?;
     let given = root.integer("revision", 1, i64::from(u32::MAX))?;
     let given = given.and_then(|number| u32::try_from(number).ok()).map(Revision);
     let revision = match (given, session.revision()) {
@@ -57,6 +58,6 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
         }
         (given, named) => given.or(named),
     };
-    let patch = wishes::patch(root)?;
+    let patch = checkout_input::patch(root)?;
     Ok(SessionCall { target: Target::Existing(session), command: Command::Update { revision, patch } })
 }

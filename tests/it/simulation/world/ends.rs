@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
-use super::{Process, World};
+use super::{Process, Simulation};
 use crate::simulation::checks::broken_at_the_end;
 
 /// When everything has ended, from the beginning of a history. The last look at an order is made 120 days after its
@@ -18,7 +18,7 @@ const EVERYTHING_ENDS: Span = Span::hours(121 * 24);
 /// and those at what is still open.
 const MOST_WAKES: u32 = 100;
 
-impl World {
+impl Simulation {
     /// Lets the schedule run out, with new processes that know nothing but what is durable.
     pub(super) fn comes_to_its_end(&mut self) -> Result<(), String> {
         self.events.clear();
@@ -50,11 +50,11 @@ impl World {
             }
         }
         for (session, (_, row, _)) in &self.store.rows {
-            if !row.state.is_terminal() || row.book.asking().is_some() {
+            if !row.state.is_terminal() || row.activity.asking().is_some() {
                 return Err(format!("liveness: {session} stays {} for ever", row.state.name()));
             }
-            if row.book.is_unsettled_since(Timestamp::from_millis(0)) {
-                return Err(format!("liveness: nobody looks how it ends: {:?}", row.book));
+            if row.activity.is_unsettled_since(Timestamp::from_millis(0)) {
+                return Err(format!("liveness: nobody looks how it ends: {:?}", row.activity));
             }
         }
         // What was true before is true still; it was counted then.

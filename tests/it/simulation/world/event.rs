@@ -5,9 +5,9 @@ use merchant_gateway::domain::checkout::aftersales::RefundIntent;
 use merchant_gateway::domain::checkout::attempt::AttemptIntent;
 use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::driver::{Input, Output};
-use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::snapshot::Change;
-use merchant_gateway::domain::ids::{HostedPageId, SessionId};
+use merchant_gateway::domain::ids::{SessionId, StripeCheckoutId};
 use merchant_gateway::runtime::outbox::Tried;
 use merchant_gateway::store::Delivery;
 
@@ -45,14 +45,14 @@ pub(super) enum Event {
     /// Stripe says of a session that something may have happened.
     Webhook {
         session: SessionId,
-        hint: Hint,
+        notification: StripeNotification,
     },
     /// A process looks whether there is something to tell.
     Post {
         process: usize,
     },
     /// A claimed order event leaves.
-    Letter {
+    SignedRequest {
         process: usize,
         life: u32,
         delivery: Box<Delivery>,
@@ -67,7 +67,7 @@ pub(super) enum Event {
     RetriedByHand,
     /// A shopper who was given a page's address pays there, or tries to.
     PaysOnPage {
-        page: HostedPageId,
+        page: StripeCheckoutId,
         card: Card,
     },
 }

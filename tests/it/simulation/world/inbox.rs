@@ -2,11 +2,11 @@
 
 use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::driver::{Input, RequestId};
-use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::ids::{PaymentIntentId, SessionId};
 use merchant_gateway::domain::time::{Span, Timestamp};
 
-use super::{Event, World};
+use super::{Event, Simulation};
 
 /// How long whoever follows a webhook is waited for.
 const PATIENCE: Span = Span::seconds(20);
@@ -17,7 +17,7 @@ pub struct Inbox(Vec<Kept>);
 
 struct Kept {
     session: SessionId,
-    hint: Hint,
+    notification: StripeNotification,
     followed: bool,
     /// Who was asked to follow it, and when it was last tried.
     asked: Vec<RequestId>,
@@ -43,26 +43,30 @@ impl Inbox {
         self.0
             .iter()
             .filter(move |kept| kept.session == *session)
-            .filter_map(|kept| kept.hint.payment.as_ref())
+            .filter_map(|kept| kept.notification.payment.as_ref())
     }
 }
 
-impl World {
+impl Simulation {
     /// A webhook arrives. Where it is not kept, Stripe sends it again.
-    pub(super) fn webhook(&mut self, session: &SessionId, hint: Hint) -> Result<(), String> {
+    pub(super) fn webhook(
+        &mut self,
+        session: &SessionId,
+        notification: StripeNotification,
+    ) -> Result<(), String> {
         if self.goes_wrong() || !self.store.rows.contains_key(session) {
             self.count("webhook not kept");
             let again = Span::millis(self.chance.millis(1000, 600_000));
             if self.now < self.trouble_ends {
-                self.at(again, Event::Webhook { session: session.clone(), hint });
+                self.at(again, Event::Webhook { session: session.clone(), notification });
             }
             return Ok(());
         }
         self.count("webhook");
-        self.tell(|| format!("a webhook of {session} is kept: {hint:?}"));
+        self.tell(|| format!("a webhook of {session} is kept: {notification:?}"));
         self.inbox.0.push(Kept {
             session: session.clone(),
-            hint,
+            notification,
             followed: false,
             asked: Vec::new(),
             last: None,
@@ -91,8 +95,12 @@ impl World {
         let kept = &mut self.inbox.0[at];
         kept.asked.push(request);
         kept.last = Some(self.now);
-        let (session, hint) = (kept.session.clone(), kept.hint.clone());
-        self.tell(|| format!("process {process} tells {session} of {hint:?} as {}", request.0));
-        self.feed(process, &session, Input::Asked { request, command: Box::new(Command::Hear(hint)) })
+        let (session, notification) = (kept.session.clone(), kept.notification.clone());
+        self.tell(|| format!("process {process} tells {session} of {notification:?} as {}", request.0));
+        self.feed(
+            process,
+            &session,
+            Input::Requested { request, command: Box::new(Command::CheckStripe(notification)) },
+        )
     }
 }

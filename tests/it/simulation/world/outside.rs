@@ -1,21 +1,21 @@
 //! What is outside the processes: the store and Stripe, and the ways to and from them.
 
-use merchant_gateway::domain::checkout::aftersales::{OrderSeen, RefundAnswer};
-use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Means, Seen, Unknown};
+use merchant_gateway::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
+use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Inconclusive, Observation, PaymentSource};
 use merchant_gateway::domain::checkout::decision::{Decision, Verification};
 use merchant_gateway::domain::checkout::driver::{CommitFailed, GatherError, Input, Output, StoreFailed};
 use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
-use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::session::Version;
 use merchant_gateway::domain::checkout::snapshot::Change;
 use merchant_gateway::domain::checkout::timeline::StripeAnswer;
 use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber, SessionId};
-use merchant_gateway::domain::stripe_event::Concern;
+use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::Span;
 
-use super::{DEADLINE, Event, Sent, World};
+use super::{DEADLINE, Event, Sent, Simulation};
 
-impl World {
+impl Simulation {
     pub(super) fn arrives(&mut self, sent: Sent) -> Result<(), String> {
         let Sent { process, life, session, output } = sent;
         let (input, delay) = match output {
@@ -32,7 +32,7 @@ impl World {
             Output::Gather { task, token, .. } => {
                 let failed = self.goes_wrong();
                 let facts = self.stripe.facts(token.expose(), self.now);
-                let facts = if failed { Err(GatherError::Unread) } else { facts };
+                let facts = if failed { Err(GatherError::ReadFailed) } else { facts };
                 (Input::Gathered { task, facts }, 200)
             }
             Output::Verify { task, verification } => {
@@ -43,8 +43,12 @@ impl World {
             Output::Run(Effect::ReadPayment { payment, .. }) => {
                 self.count("unexplained payment read");
                 let failed = self.goes_wrong();
-                let seen = if failed { Seen::Unread } else { self.stripe.read(&payment, self.now) };
-                (Input::SawPayment { payment, seen: Box::new(seen), answer: StripeAnswer::default() }, 200)
+                let seen =
+                    if failed { Observation::ReadFailed } else { self.stripe.read(&payment, self.now) };
+                (
+                    Input::PaymentObserved { payment, seen: Box::new(seen), answer: StripeAnswer::default() },
+                    200,
+                )
             }
             Output::Run(effect) => return self.runs(process, life, &session, &effect),
             Output::Reply(..) | Output::WakeAfter(_) => return Ok(()),
@@ -74,7 +78,7 @@ impl World {
         Ok(done)
     }
 
-    fn verify(&mut self, session: &SessionId, verification: &Verification) -> Seen {
+    fn verify(&mut self, session: &SessionId, verification: &Verification) -> Observation {
         let Verification { attempt, known, decision, .. } = verification;
         let intent = match (decision, known) {
             (Decision::Charged { payment_intent }, _) => Some(payment_intent.clone()),
@@ -85,16 +89,18 @@ impl World {
         let silent = self.now < self.silent_until;
         if silent || self.chance.per_mille(300) {
             self.count("decided unread");
-            return Seen::Unread;
+            return Observation::ReadFailed;
         }
         let seen = match intent {
             Some(intent) => self.stripe.read(&intent, self.now),
             None => self.stripe.find(session, *attempt, started, self.now),
         };
-        let (seen, beside) = seen.apart();
+        let (seen, beside) = seen.split();
         let seen = match (decision, &seen) {
             // What could still be paid is canceled before it is called not charged.
-            (Decision::NotCharged { .. }, Seen::Intent(payment)) => self.stripe.cancel(&payment.id, self.now),
+            (Decision::NotCharged { .. }, Observation::PaymentIntent(payment)) => {
+                self.stripe.cancel(&payment.id, self.now)
+            }
             _ => seen,
         };
         seen.beside(beside)
@@ -114,15 +120,15 @@ impl World {
             Effect::Charge(number) => self.charge(session, *number)?,
             Effect::Read { .. }
             | Effect::Cancel { .. }
-            | Effect::ReadPage { .. }
-            | Effect::ClosePage { .. }
+            | Effect::ReadStripeCheckout { .. }
+            | Effect::ExpireStripeCheckout { .. }
                 if silent || self.goes_wrong() =>
             {
                 if self.chance.per_mille(300) {
                     self.count("reading put off");
-                    Seen::PutOff { after: Span::millis(self.chance.millis(100, 60_000)) }
+                    Observation::PutOff { after: Span::millis(self.chance.millis(100, 60_000)) }
                 } else {
-                    Seen::Unread
+                    Observation::ReadFailed
                 }
             }
             Effect::Read { intent: Some(intent), .. } => self.stripe.read(intent, self.now),
@@ -132,28 +138,28 @@ impl World {
                 self.stripe.find(session, attempt, started, self.now)
             }
             Effect::Cancel { intent, .. } => self.stripe.cancel(intent, self.now),
-            Effect::OpenPage(number) => self.asks_for_page(session, *number)?,
-            Effect::ReadPage { page, .. } => self.stripe.read_page(page, self.now),
-            Effect::ClosePage { page, .. } => self.stripe.close_page(page, self.now),
+            Effect::CreateStripeCheckout(number) => self.asks_for_page(session, *number)?,
+            Effect::ReadStripeCheckout { page, .. } => self.stripe.read_page(page, self.now),
+            Effect::ExpireStripeCheckout { page, .. } => self.stripe.close_page(page, self.now),
             Effect::Order(_) | Effect::ReadPayment { .. } => panic!("this is no attempt's"),
         };
-        let arrived = !matches!(seen, Seen::Unread | Seen::PutOff { .. });
-        if !matches!(seen, Seen::PutOff { .. }) && (silent || self.goes_wrong()) {
+        let arrived = !matches!(seen, Observation::ReadFailed | Observation::PutOff { .. });
+        if !matches!(seen, Observation::PutOff { .. }) && (silent || self.goes_wrong()) {
             self.count("answer lost");
-            seen = if matches!(effect, Effect::Charge(_) | Effect::OpenPage(_)) {
-                Seen::Unknown(Unknown::default())
+            seen = if matches!(effect, Effect::Charge(_) | Effect::CreateStripeCheckout(_)) {
+                Observation::Inconclusive(Inconclusive::default())
             } else {
-                Seen::Unread
+                Observation::ReadFailed
             };
         }
         self.tell(|| format!("{effect:?} of {session}: {seen:?}"));
-        if arrived && !matches!(effect, Effect::Read { .. } | Effect::ReadPage { .. }) {
+        if arrived && !matches!(effect, Effect::Read { .. } | Effect::ReadStripeCheckout { .. }) {
             self.send_webhooks(session);
         }
         let delay = Span::millis(self.chance.millis(50, 2000));
         let copies = if self.goes_wrong() { 2 } else { 1 };
         for _ in 0..copies {
-            let input = Box::new(Input::Saw {
+            let input = Box::new(Input::AttemptObserved {
                 attempt,
                 seen: Box::new(seen.clone()),
                 answer: StripeAnswer::default(),
@@ -173,11 +179,11 @@ impl World {
     ) -> Result<(), String> {
         let silent = self.now < self.silent_until && self.now > self.trouble_ends - Span::minutes(19);
         let mut seen = match effect {
-            OrderEffect::Read { .. } if silent || self.goes_wrong() => OrderSeen::Unread,
+            OrderEffect::Read { .. } if silent || self.goes_wrong() => OrderObservation::ReadFailed,
             OrderEffect::Read { payment, .. } => self.stripe.read_order(payment, self.now),
             OrderEffect::Refund(number) => {
-                let answer = self.ask_back(session, *number)?;
-                OrderSeen::Asked { number: *number, answer }
+                let answer = self.insert_refund(session, *number)?;
+                OrderObservation::RefundAnswered { number: *number, answer }
             }
         };
         if silent || self.goes_wrong() {
@@ -188,33 +194,38 @@ impl World {
         let delay = Span::millis(self.chance.millis(50, 2000));
         let copies = if self.goes_wrong() { 2 } else { 1 };
         for _ in 0..copies {
-            let input =
-                Box::new(Input::SawOrder { seen: Box::new(seen.clone()), answer: StripeAnswer::default() });
+            let input = Box::new(Input::OrderObserved {
+                seen: Box::new(seen.clone()),
+                answer: StripeAnswer::default(),
+            });
             self.at(delay, Event::Back { process, life, session: session.clone(), input });
         }
         Ok(())
     }
 
-    fn ask_back(&mut self, session: &SessionId, number: RefundNumber) -> Result<RefundAnswer, String> {
+    fn insert_refund(&mut self, session: &SessionId, number: RefundNumber) -> Result<RefundAnswer, String> {
         let Some(intent) = self.store.refunds.get(&(session.clone(), number)).cloned() else {
             return Err(format!("I3: {session} asks for a refund without a durable row {}", number.0));
         };
-        let sends = self.store.rows.get(session).is_some_and(|(_, row, _)| row.book.sends(number));
+        let sends = self.store.rows.get(session).is_some_and(|(_, row, _)| row.activity.sends(number));
         if !sends || self.now >= intent.repeat_until {
-            let lost = Unknown { cannot_repeat: true, ..Unknown::default() };
-            return Ok(RefundAnswer::Unknown(lost));
+            let lost = Inconclusive { cannot_repeat: true, ..Inconclusive::default() };
+            return Ok(RefundAnswer::Inconclusive(lost));
         }
         if self.goes_wrong() {
             return Ok(match self.chance.below(4) {
                 0 => RefundAnswer::KeyRefused,
-                1 => RefundAnswer::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }),
+                1 => RefundAnswer::Inconclusive(Inconclusive {
+                    should_retry: Some(false),
+                    ..Inconclusive::default()
+                }),
                 2 => {
                     self.count("late refund");
                     let delay = Span::millis(self.chance.millis(1000, 60_000));
                     self.at(delay, Event::LateRefund(Box::new(intent)));
-                    RefundAnswer::Unknown(Unknown::default())
+                    RefundAnswer::Inconclusive(Inconclusive::default())
                 }
-                _ => RefundAnswer::Unknown(Unknown::default()),
+                _ => RefundAnswer::Inconclusive(Inconclusive::default()),
             });
         }
         self.count("refund asked for");
@@ -237,8 +248,8 @@ impl World {
             self.count(if early { "webhook before the answer" } else { "webhook late" });
             let delay = if early { self.chance.millis(1, 50) } else { self.chance.millis(2000, 300_000) };
             let payment = self.stripe.newest_success(session);
-            let hint = Hint { concern: Concern::Payment, payment };
-            self.at(Span::millis(delay), Event::Webhook { session: session.clone(), hint });
+            let notification = StripeNotification { affected: Affected::Payment, payment };
+            self.at(Span::millis(delay), Event::Webhook { session: session.clone(), notification });
         }
         if copies == 2 {
             self.count("webhook twice");
@@ -246,18 +257,23 @@ impl World {
     }
 
     /// A stored request for a page as it arrives.
-    pub(super) fn open_page(&mut self, intent: &AttemptIntent) -> Seen {
-        let Means::Page { expires, .. } = intent.means else { panic!("a token opens no page") };
+    pub(super) fn open_page(&mut self, intent: &AttemptIntent) -> Observation {
+        let PaymentSource::StripeCheckout { expires, .. } = intent.means else {
+            panic!("a token opens no page")
+        };
         self.stripe.open_page(intent.idempotency_key.as_str(), &intent.charge, expires, self.now)
     }
 
-    fn asks_for_page(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Seen, String> {
+    fn asks_for_page(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Observation, String> {
         let Some(row) = self.store.attempts.get(&(session.clone(), number)) else {
             return Err(format!("I3: {session} asks for a page without a durable attempt {}", number.0));
         };
         let intent = row.intent.clone();
         if self.now >= intent.repeat_until {
-            return Ok(Seen::Unknown(Unknown { cannot_repeat: true, ..Unknown::default() }));
+            return Ok(Observation::Inconclusive(Inconclusive {
+                cannot_repeat: true,
+                ..Inconclusive::default()
+            }));
         }
         let revision = intent.charge.revision.0;
         if self.store.shown.get(&(session.clone(), revision)) != Some(&intent.charge.total) {
@@ -265,27 +281,27 @@ impl World {
         }
         if self.goes_wrong() {
             return Ok(match self.chance.below(3) {
-                0 => Seen::KeyRefused,
+                0 => Observation::KeyRefused,
                 1 => {
                     self.count("late page");
                     let delay = Span::millis(self.chance.millis(1000, 120_000));
                     self.at(delay, Event::Late(Box::new(intent)));
-                    Seen::Unknown(Unknown::default())
+                    Observation::Inconclusive(Inconclusive::default())
                 }
-                _ => Seen::Unknown(Unknown::default()),
+                _ => Observation::Inconclusive(Inconclusive::default()),
             });
         }
         self.count("page asked for");
         Ok(self.open_page(&intent))
     }
 
-    fn charge(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Seen, String> {
-        let lost = Unknown { cannot_repeat: true, ..Unknown::default() };
+    fn charge(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Observation, String> {
+        let lost = Inconclusive { cannot_repeat: true, ..Inconclusive::default() };
         let Some(row) = self.store.attempts.get(&(session.clone(), number)) else {
             return Err(format!("I3: {session} is charged without a durable attempt {}", number.0));
         };
         if !row.can_be_sent || self.now >= row.intent.repeat_until {
-            return Ok(Seen::Unknown(lost));
+            return Ok(Observation::Inconclusive(lost));
         }
         let intent = row.intent.clone();
         let revision = intent.charge.revision.0;
@@ -296,23 +312,27 @@ impl World {
             return Ok(match self.chance.below(5) {
                 0 => {
                     self.count("key refused");
-                    Seen::KeyRefused
+                    Observation::KeyRefused
                 }
-                1 => Seen::Unknown(Unknown { should_retry: Some(false), ..Unknown::default() }),
+                1 => Observation::Inconclusive(Inconclusive {
+                    should_retry: Some(false),
+                    ..Inconclusive::default()
+                }),
                 2 => {
                     self.count("request refused");
-                    Seen::RequestRefused { detail: "made up".to_owned() }
+                    Observation::RequestRefused { detail: "made up".to_owned() }
                 }
                 3 => {
                     // The request arrives after its caller has given up on it.
                     self.count("late effect");
                     let delay = Span::millis(self.chance.millis(1000, 60_000));
                     self.at(delay, Event::Late(Box::new(intent)));
-                    Seen::Unknown(Unknown::default())
+                    Observation::Inconclusive(Inconclusive::default())
                 }
-                _ => {
-                    Seen::Unknown(Unknown { retry_after: Some(Span::millis(DEADLINE)), ..Unknown::default() })
-                }
+                _ => Observation::Inconclusive(Inconclusive {
+                    retry_after: Some(Span::millis(DEADLINE)),
+                    ..Inconclusive::default()
+                }),
             });
         }
         self.count("charged");

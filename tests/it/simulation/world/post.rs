@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use merchant_gateway::domain::ids::{OrderEventId, OrderId};
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::runtime::outbox::{Answer, GIVE_UP, LEASE, Tried, Unanswered, judge};
-use merchant_gateway::store::{Claim, Delivery, DeliveryState, Outcome, Settlement};
+use merchant_gateway::runtime::outbox::{
+    GIVE_UP, LEASE, ReceiverAnswer, Tried, Unanswered, delivery_outcome,
+};
+use merchant_gateway::store::{Claim, Delivery, DeliveryOutcome, DeliveryResult, DeliveryState};
 
-use super::{Event, World};
+use super::{Event, Simulation};
 use crate::support::chance::Chance;
 
 /// The deadline of one try, in milliseconds.
@@ -33,10 +35,10 @@ pub struct Post {
 
 impl Post {
     /// A receiver that is well, or, where there is trouble, perhaps down for hours or for longer than it is waited for.
-    pub fn new(seed: u64, trouble: u64, start: Timestamp) -> Self {
+    pub fn new(seed: u64, fault: u64, start: Timestamp) -> Self {
         let mut chance = Chance::new(seed ^ 0x6f72_6465_7273);
         let down = match chance.below(1000) {
-            _ if trouble == 0 => Span::millis(0),
+            _ if fault == 0 => Span::millis(0),
             0..=2 => Span::hours(100),
             3..=30 => Span::millis(chance.millis(0, 60 * 3_600_000)),
             _ => Span::millis(0),
@@ -52,14 +54,14 @@ impl Post {
     }
 }
 
-impl World {
+impl Simulation {
     fn post_goes_wrong(&mut self) -> bool {
-        self.now < self.trouble_ends && self.post.chance.per_mille(self.trouble)
+        self.now < self.trouble_ends && self.post.chance.per_mille(self.fault)
     }
 
     /// Now and then somebody sends an event again by hand, whatever became of it.
     pub(super) fn plan_retries(&mut self) {
-        if self.trouble > 0 && self.post.chance.per_mille(200) {
+        if self.fault > 0 && self.post.chance.per_mille(200) {
             let when = Span::millis(self.post.chance.millis(10_000, 900_000));
             self.at(when, Event::RetriedByHand);
         }
@@ -105,12 +107,17 @@ impl World {
             let life = self.processes[process].life;
             if self.mistakes.settles_before_it_sends {
                 let lease = delivery.leased_until.unwrap();
-                let taken = Settlement { lease, outcome: Outcome::Delivered, status: Some(204), error: None };
-                self.store.outbox.settle(&delivery.id, taken);
+                let taken = DeliveryResult {
+                    lease,
+                    outcome: DeliveryOutcome::Delivered,
+                    status: Some(204),
+                    error: None,
+                };
+                self.store.outbox.record_result(&delivery.id, taken);
             }
             let delay = Span::millis(self.post.chance.millis(1, 50));
-            self.at(delay, Event::Letter { process, life, delivery: Box::new(delivery) });
-            if self.now < self.trouble_ends && self.trouble > 0 && self.post.chance.per_mille(20) {
+            self.at(delay, Event::SignedRequest { process, life, delivery: Box::new(delivery) });
+            if self.now < self.trouble_ends && self.fault > 0 && self.post.chance.per_mille(20) {
                 self.crash(process);
             }
         }
@@ -138,7 +145,7 @@ impl World {
         self.count(if delivery.tries == 1 { "event sent" } else { "event sent again" });
         let (tried, after) = self.receives();
         self.tell(|| format!("the receiver gets {} of {}: {tried:?}", delivery.sequence, delivery.order));
-        if matches!(tried, Ok(Answer { status: 204, .. })) {
+        if matches!(tried, Ok(ReceiverAnswer { status: 204, .. })) {
             self.post.arrived.push((delivery.id.clone(), self.now));
         }
         let lost = self.post_goes_wrong() && self.post.chance.per_mille(500);
@@ -154,7 +161,7 @@ impl World {
     /// What the receiver answers, and after how many milliseconds.
     fn receives(&mut self) -> (Tried, i64) {
         let soon = self.post.chance.millis(1, 2000);
-        let answered = |status| Ok(Answer { status, retry_after: None });
+        let answered = |status| Ok(ReceiverAnswer { status, retry_after: None });
         if self.now < self.post.down_until {
             self.count("event met nobody");
             return match self.post.chance.below(3) {
@@ -173,7 +180,7 @@ impl World {
             }
             3..=5 => {
                 let asked = Span::millis(self.post.chance.millis(0, 20_000_000));
-                (Ok(Answer { status: 429, retry_after: Some(asked) }), soon)
+                (Ok(ReceiverAnswer { status: 429, retry_after: Some(asked) }), soon)
             }
             6 => (answered(410), soon),
             7..=9 => {
@@ -201,14 +208,14 @@ impl World {
             return Ok(());
         }
         let jitter = f64::from(u32::try_from(self.post.chance.below(1000)).unwrap()) / 1000.0;
-        let settlement = judge(delivery, tried, self.now, jitter);
+        let settlement = delivery_outcome(delivery, tried, self.now, jitter);
         let wrong = self.post_goes_wrong();
         if wrong && self.post.chance.per_mille(500) {
             self.count("settlement failed");
             return Ok(());
         }
         self.tell(|| format!("{} of {}: {:?}", delivery.sequence, delivery.order, settlement.outcome));
-        if self.store.outbox.settle(&delivery.id, settlement) {
+        if self.store.outbox.record_result(&delivery.id, settlement) {
             self.post.leased.remove(&delivery.id);
             self.given_up(delivery, tried)?;
         } else if !self.mistakes.settles_before_it_sends {
@@ -233,7 +240,7 @@ impl World {
         if kept.state != DeliveryState::Parked {
             return Ok(());
         }
-        let gone = matches!(tried, Ok(Answer { status: 410, .. }));
+        let gone = matches!(tried, Ok(ReceiverAnswer { status: 410, .. }));
         self.count(if gone { "event's receiver gone" } else { "event given up" });
         self.post.parked.entry(delivery.id.clone()).or_insert(self.now);
         let span = self.now.since(kept.first_try.unwrap());
@@ -251,7 +258,7 @@ impl World {
             return true;
         }
         let of_post = |event: &Event| match event {
-            Event::Letter { .. } | Event::Heard { .. } | Event::Post { .. } => true,
+            Event::SignedRequest { .. } | Event::Heard { .. } | Event::Post { .. } => true,
             Event::Call { .. }
             | Event::Arrives(_)
             | Event::Back { .. }
@@ -292,7 +299,7 @@ impl World {
                 if times == 0 && !self.post.parked.contains_key(&id) {
                     return Err(format!("events: {id} of {order} is {:?}, and never arrived", kept.state));
                 }
-                if self.trouble == 0 && times != 1 {
+                if self.fault == 0 && times != 1 {
                     return Err(format!("events: {id} arrived {times} times, and nothing went wrong"));
                 }
                 self.count(match times {

@@ -5,13 +5,13 @@ use merchant_gateway::domain::checkout::session::State;
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::time::Span;
 
-use super::{Event, Mistakes, SWEEP, World};
+use super::{Event, Mistakes, SWEEP, Simulation};
 use crate::support::shop;
 
 /// Said of a race that ends without a charge and without a reason.
 pub const NO_REASON: &str = "for no reason";
 
-impl World {
+impl Simulation {
     /// Two shoppers who share one checkout: one pays on the page, one on the sheet, at about the same time.
     pub fn race(seed: u64, tell: bool) -> Self {
         let mut world = Self::new(seed, Mistakes::default(), tell);
@@ -24,7 +24,11 @@ impl World {
         }
         let session = world.sessions[0].clone();
         world.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
-        world.call_at(Span::millis(1000), &session, Command::OpenPage { revision: Some(Revision(1)) });
+        world.call_at(
+            Span::millis(1000),
+            &session,
+            Command::OpenStripeCheckout { revision: Some(Revision(1)) },
+        );
         for _ in 0..3 {
             let when = Span::millis(world.chance.millis(1000, 8000));
             world.call_at(when, &session, Command::Read);
@@ -34,7 +38,7 @@ impl World {
 
     /// Whether nothing goes wrong in this history.
     pub const fn is_peaceful(&self) -> bool {
-        self.trouble == 0
+        self.fault == 0
     }
 
     /// How many payments of its sessions have succeeded.

@@ -1,23 +1,23 @@
 //! What shoppers and the shop's people do, and what happens to an order at Stripe without any of them.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::aftersales::RefundWish;
+use merchant_gateway::domain::checkout::aftersales::RefundRequest;
 use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, Rejection};
 use merchant_gateway::domain::checkout::driver::{Input, RequestId};
-use merchant_gateway::domain::checkout::hint::Hint;
+use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::session::{Session, State};
 use merchant_gateway::domain::ids::{Revision, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::Fulfillment;
-use merchant_gateway::domain::stripe_event::Concern;
+use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::Span;
 
-use super::{Event, World};
+use super::{Event, Simulation};
 use crate::simulation::checks::Told;
 use crate::support::model_stripe::{CARDS, Card, ODD_CARDS, Token};
 use crate::support::shop;
 
-impl World {
+impl Simulation {
     /// A caller does something that fits the session as it stands, or does not.
     pub(super) fn call(
         &mut self,
@@ -25,13 +25,13 @@ impl World {
         session: &SessionId,
         command: Command,
     ) -> Result<(), String> {
-        let command = if matches!(command, Command::Read) { self.wish(session) } else { command };
+        let command = if matches!(command, Command::Read) { self.request(session) } else { command };
         self.asked += 1;
         let request = RequestId(self.asked);
         self.tell(|| format!("caller {} asks {session} of process {process}: {command:?}", request.0));
         self.waiting.insert(request.0, (process, self.processes[process].life));
         self.told.push(Told::asked(request, session, &command));
-        self.feed(process, session, Input::Asked { request, command: Box::new(command) })?;
+        self.feed(process, session, Input::Requested { request, command: Box::new(command) })?;
         if self.goes_wrong() && self.waiting.remove(&request.0).is_some() {
             self.count("caller gave up");
             self.feed(process, session, Input::GivenUp(request))?;
@@ -39,7 +39,7 @@ impl World {
         Ok(())
     }
 
-    fn wish(&mut self, session: &SessionId) -> Command {
+    fn request(&mut self, session: &SessionId) -> Command {
         let row = self.store.rows.get(session).map(|(_, row, _)| row.clone());
         let Some(row) = row else { return Command::Create(shop::two_mugs()) };
         if matches!(row.state, State::Completed { .. }) && !self.racing && self.chance.per_mille(700) {
@@ -49,7 +49,7 @@ impl World {
             0 => Command::Read,
             1 => Command::Update { revision: None, patch: Patch::default() },
             2 if self.chance.per_mille(300) => Command::Cancel,
-            3 | 4 => Command::OpenPage { revision: Some(row.revision) },
+            3 | 4 => Command::OpenStripeCheckout { revision: Some(row.revision) },
             _ => {
                 // Sometimes the same token again, sometimes one that was meant for the other session.
                 let owner = if self.chance.per_mille(50) {
@@ -60,18 +60,18 @@ impl World {
                 let token = format!(
                     "spt_{}{:04}",
                     &owner.as_str()[owner.as_str().len() - 4..],
-                    self.chance.below(self.purse)
+                    self.chance.below(self.token_balance)
                 );
                 let total = row.quote().map_or_else(|| Money::new(4361, shop::usd()), |quote| quote.total);
                 if !self.stripe.tokens.contains_key(&token) {
                     // Who has many cards has them because they do not pay.
-                    let good = if self.purse > 3 { 50 } else { 500 };
+                    let good = if self.token_balance > 3 { 50 } else { 500 };
                     let card = match self.stripe.odd {
                         // Two who race where nothing goes wrong both could pay.
-                        _ if self.racing && self.trouble == 0 => Card::Pays,
+                        _ if self.racing && self.fault == 0 => Card::Pays,
                         true if self.chance.per_mille(300) => *self.chance.pick(&ODD_CARDS),
                         _ if self.chance.per_mille(good) => Card::Pays,
-                        _ if self.purse > 3 => Card::Declines,
+                        _ if self.token_balance > 3 => Card::Declines,
                         _ => *self.chance.pick(&CARDS),
                     };
                     let larger = self.view.checkout.tokens.allow_larger && self.chance.per_mille(600);
@@ -122,7 +122,7 @@ impl World {
             1 => Some(total / 2 + i64::from(mistaken)),
             _ => None,
         };
-        Command::Refund(RefundWish { reference, amount, reason: None })
+        Command::Refund(RefundRequest { reference, amount, reason: None })
     }
 
     /// Something happens to a payment at Stripe that nobody here asked for; perhaps a webhook tells, once or twice, or
@@ -139,8 +139,8 @@ impl World {
         }
         for _ in 0..self.chance.below(3) {
             let when = Span::millis(self.chance.millis(1, 60_000));
-            let hint = Hint { concern: Concern::Order, payment: None };
-            self.at(when, Event::Webhook { session: session.clone(), hint });
+            let notification = StripeNotification { affected: Affected::Order, payment: None };
+            self.at(when, Event::Webhook { session: session.clone(), notification });
         }
     }
 

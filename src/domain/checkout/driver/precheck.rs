@@ -1,0 +1,125 @@
+//! What is looked at before anything is asked of the network: a finished, running, foreign or stale payment never
+//! reaches it.
+
+use super::GatherError;
+use super::reply::token_notice;
+use crate::domain::checkout::attempt::AttemptEnd;
+use crate::domain::checkout::command::{Payment, Rejection};
+use crate::domain::checkout::event::Event;
+use crate::domain::checkout::session::{Notice, NoticeCode, Session, State};
+use crate::domain::checkout::snapshot::TokenUse;
+use crate::domain::checkout::step::{Context, payable, seen_revision, takes_tokens};
+use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts, TokenProblem};
+use crate::domain::ids::{AttemptNumber, Revision};
+use crate::domain::pricing::no_longer_sellable;
+
+/// What a payment meets before anything is asked of the network.
+pub(super) enum Precheck {
+    /// It is answered from what is known.
+    Answer(Option<Notice>),
+    /// It is refused.
+    Reject(Rejection),
+    /// Its attempt is under way already.
+    Join(AttemptNumber),
+    /// Stripe must tell about the token first.
+    Gather(SharedPaymentToken),
+    /// The machine decides.
+    Step(Box<Event>),
+}
+
+/// What a shopper meets who wants to pay on a page at Stripe. A page that is open already is shown again.
+pub(super) fn precheck_stripe_checkout(
+    session: &Session,
+    revision: Option<Revision>,
+    context: &Context<'_>,
+) -> Precheck {
+    match &session.state {
+        State::Completed { .. } => return Precheck::Answer(None),
+        State::OpeningHosted(hosted) => {
+            return match seen_revision(session, revision) {
+                Ok(()) => Precheck::Join(hosted.attempt),
+                Err(rejection) => Precheck::Reject(rejection),
+            };
+        }
+        State::AwaitingHosted { .. } if revision == Some(session.revision) => return Precheck::Answer(None),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Frozen { .. }
+        | State::Canceled { .. }
+        | State::Expired => {}
+    }
+    if let Err(rejection) = payable(session, revision, context) {
+        return Precheck::Reject(rejection);
+    }
+    gone(session, context)
+        .unwrap_or_else(|| Precheck::Step(Box::new(Event::StripeCheckoutRequested { revision })))
+}
+
+/// A line of the quote that can no longer be sold.
+fn gone(session: &Session, context: &Context<'_>) -> Option<Precheck> {
+    let State::Ready { quote } = &session.state else { return None };
+    no_longer_sellable(context.view, quote).map(|item| Precheck::Step(Box::new(Event::LineGone(item))))
+}
+
+/// Looks before asking: a finished, running, foreign or stale payment never reaches the network.
+pub(super) fn precheck(
+    session: &Session,
+    payment: &Payment,
+    token_use: Option<&TokenUse>,
+    facts: Option<&Result<TokenFacts, GatherError>>,
+    context: &Context<'_>,
+) -> Precheck {
+    if matches!(session.state, State::Completed { .. }) {
+        return Precheck::Answer(None);
+    }
+    if let Some(used) = token_use {
+        if used.session != session.id {
+            return Precheck::Reject(Rejection::TokenUsedElsewhere);
+        }
+        return match (&used.end, &session.state) {
+            (Some(AttemptEnd::Failed { notice }), _) => Precheck::Answer(Some(notice.clone())),
+            (Some(AttemptEnd::Succeeded { .. } | AttemptEnd::NotCreated), _)
+            | (None, State::Frozen { .. }) => Precheck::Answer(None),
+            (None, _) => Precheck::Join(used.attempt),
+        };
+    }
+    let standing = payable(session, payment.revision, context);
+    match &standing {
+        Err(Rejection::Undecided) => {
+            let text = Rejection::Undecided.to_string();
+            return Precheck::Answer(Some(Notice { code: NoticeCode::Conflict, text }));
+        }
+        Ok(()) | Err(Rejection::StripeCheckoutOpen) => {}
+        Err(rejection) => return Precheck::Reject(rejection.clone()),
+    }
+    if let Err(rejection) = takes_tokens(context) {
+        return Precheck::Reject(rejection);
+    }
+    if let Some(gone) = gone(session, context) {
+        return gone;
+    }
+    match facts {
+        None => Precheck::Gather(payment.token.clone()),
+        // No page is closed for a token that could not pay anyway.
+        Some(Ok(facts)) if standing.is_err() => {
+            let Some(quote) = session.quote() else { return Precheck::Reject(Rejection::StripeCheckoutOpen) };
+            match facts.check(context.view.mode, session.tokens, quote.total, context.moment.now) {
+                Ok(()) => Precheck::Reject(Rejection::StripeCheckoutOpen),
+                Err(problem) => Precheck::Answer(Some(token_notice(&problem))),
+            }
+        }
+        Some(Ok(facts)) => {
+            Precheck::Step(Box::new(Event::Paid { payment: payment.clone(), facts: facts.clone() }))
+        }
+        Some(Err(GatherError::Foreign | GatherError::Refused)) => {
+            Precheck::Answer(Some(token_notice(&TokenProblem::Foreign)))
+        }
+        Some(Err(GatherError::TooMany)) => Precheck::Reject(Rejection::TooManyPayments),
+        Some(Err(GatherError::ReadFailed | GatherError::Limited)) => Precheck::Reject(Rejection::TokenUnread),
+        Some(Err(GatherError::KeyRefused)) => Precheck::Reject(Rejection::PaymentsOff),
+        Some(Err(GatherError::ClockDiffers)) => Precheck::Reject(Rejection::ClockDiffers),
+    }
+}
