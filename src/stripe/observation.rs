@@ -126,15 +126,7 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply {
-            status,
-            body: body.as_bytes().to_vec(),
-            clock_agrees: true,
-            request_id: None,
-            retry_after: None,
-            should_retry: None,
-            replayed: false,
-        }
+        Reply::of_text(status, body)
     }
 
     #[test]

@@ -175,15 +175,7 @@ mod tests {
     ];
 
     fn reply(status: u16, body: &Value) -> Reply {
-        Reply {
-            status,
-            body: body.to_string().into_bytes(),
-            clock_agrees: true,
-            request_id: None,
-            retry_after: None,
-            should_retry: None,
-            replayed: false,
-        }
+        Reply::of_text(status, &body.to_string())
     }
 
     fn payment(id: &str, status: &str, (attempt, created): (u32, i64)) -> Value {

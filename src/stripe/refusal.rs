@@ -172,15 +172,7 @@ mod tests {
     #[test]
     fn a_key_is_refused_by_401_and_403_and_by_nothing_else() {
         for status in [200, 400, 401, 402, 403, 404, 409, 429, 500] {
-            let reply = Reply {
-                status,
-                body: Vec::new(),
-                clock_agrees: true,
-                request_id: None,
-                retry_after: None,
-                should_retry: None,
-                replayed: false,
-            };
+            let reply = Reply::of_text(status, "");
             let refused = KeyRefusal::of(KeyUse::Charges, &reply);
             assert_eq!(refused.map(|refusal| refusal.status), [401, 403].contains(&status).then_some(status));
         }
@@ -200,14 +192,11 @@ mod tests {
         let watch = KeyWatch::new(move |news| sender.send(news).unwrap());
         for (code, limited) in [("lock_timeout", false), ("rate_limit", true)] {
             let reply = Reply {
-                status: 429,
-                body: format!(r#"{{ "error": {{ "type": "invalid_request_error", "code": "{code}" }} }}"#)
-                    .into(),
-                clock_agrees: true,
-                request_id: None,
                 retry_after: Some(Span::seconds(7)),
-                should_retry: None,
-                replayed: false,
+                ..Reply::of_text(
+                    429,
+                    &format!(r#"{{ "error": {{ "type": "invalid_request_error", "code": "{code}" }} }}"#),
+                )
             };
             watch.hear(KeyUse::Charges, &reply);
             let told = limited.then_some(KeyNews::Limited { retry_after: Some(Span::seconds(7)) });

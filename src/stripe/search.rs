@@ -180,15 +180,7 @@ mod tests {
     }
 
     fn reply() -> Reply {
-        Reply {
-            status: 200,
-            body: Vec::new(),
-            clock_agrees: true,
-            request_id: None,
-            retry_after: None,
-            should_retry: None,
-            replayed: false,
-        }
+        Reply::of_text(200, "")
     }
 
     /// A page with one payment of a session.

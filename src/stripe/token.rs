@@ -45,15 +45,7 @@ mod tests {
             (200, "{}", GatherError::ReadFailed),
             (302, html, GatherError::ReadFailed),
         ] {
-            let reply = Reply {
-                status,
-                body: body.as_bytes().to_vec(),
-                clock_agrees: true,
-                request_id: None,
-                retry_after: None,
-                should_retry: None,
-                replayed: false,
-            };
+            let reply = Reply::of_text(status, body);
             assert_eq!(of_reading(&reply), Err(expected), "{status} {body}");
         }
     }
@@ -63,15 +55,7 @@ mod tests {
         for (name, value) in changes {
             token[name] = value.clone();
         }
-        of_reading(&Reply {
-            status: 200,
-            body: token.to_string().into_bytes(),
-            clock_agrees: true,
-            request_id: None,
-            retry_after: None,
-            should_retry: None,
-            replayed: false,
-        })
+        of_reading(&Reply::of_text(200, &token.to_string()))
     }
 
     #[test]

@@ -129,6 +129,22 @@ pub(super) struct Reply {
     pub(super) replayed: bool,
 }
 
+#[cfg(test)]
+impl Reply {
+    /// An answer that says nothing but its status and its body.
+    pub(super) fn of_text(status: u16, body: &str) -> Self {
+        Self {
+            status,
+            body: body.as_bytes().to_vec(),
+            clock_agrees: true,
+            request_id: None,
+            retry_after: None,
+            should_retry: None,
+            replayed: false,
+        }
+    }
+}
+
 impl fmt::Debug for StripeTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StripeTransport").field("config", &self.config).finish_non_exhaustive()

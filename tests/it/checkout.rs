@@ -25,8 +25,10 @@ use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, State};
 use merchant_gateway::domain::ids::Revision;
+use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::order::{Dispute, DisputeStatus};
 use merchant_gateway::domain::pricing::PricingProblem;
-use merchant_gateway::domain::time::Span;
+use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
@@ -159,4 +161,15 @@ fn frozen() -> DriverHarness {
 
 fn charged_by(intent: &str) -> Command {
     Command::Decide(Decision::Charged { payment_intent: intent.parse().unwrap() })
+}
+
+/// A dispute of one dollar, as Stripe shows it.
+fn dispute(status: &str) -> Dispute {
+    Dispute {
+        id: "du_1".parse().unwrap(),
+        amount: Money::new(100, shop::usd()),
+        reason: "fraudulent".to_owned(),
+        status: DisputeStatus::new(status.to_owned()),
+        created: Timestamp::from_seconds(1_800_000_000),
+    }
 }

@@ -11,17 +11,15 @@ use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
 use merchant_gateway::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
 use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::ids::RefundNumber;
-use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundStatus};
+use merchant_gateway::domain::order::{Dispute, RefundStatus};
 use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::driver_harness::DriverHarness;
-use crate::support::shop;
 
 use super::pages::{awaiting, open_page, page};
 use super::refunds::{answered, asking, refund_snapshot};
-use super::{declined, frozen, nothing_known, succeeded};
+use super::{declined, dispute, frozen, nothing_known, succeeded};
 
 /// A session that waits for Stripe.
 pub(super) struct Case {
@@ -103,14 +101,7 @@ fn order_shows(harness: &mut DriverHarness, disputes: Option<Vec<Dispute>>) {
 }
 
 fn disputed(harness: &mut DriverHarness) {
-    let dispute = Dispute {
-        id: "du_1".parse().unwrap(),
-        amount: Money::new(100, shop::usd()),
-        reason: "fraudulent".to_owned(),
-        status: DisputeStatus::new("needs_response".to_owned()),
-        created: Timestamp::from_seconds(1_800_000_000),
-    };
-    order_shows(harness, Some(vec![dispute]));
+    order_shows(harness, Some(vec![dispute("needs_response")]));
 }
 
 fn looking_for_a_refund() -> DriverHarness {

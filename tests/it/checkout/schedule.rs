@@ -10,18 +10,16 @@ use merchant_gateway::domain::checkout::hosted::StripeCheckoutStatus;
 use merchant_gateway::domain::checkout::notification::StripeNotification;
 use merchant_gateway::domain::checkout::session::State;
 use merchant_gateway::domain::ids::RefundNumber;
-use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundStatus};
+use merchant_gateway::domain::order::RefundStatus;
 use merchant_gateway::domain::stripe_event::Affected;
-use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::domain::time::Span;
 
 use crate::support::driver_harness::DriverHarness;
-use crate::support::shop;
 
 use super::pace::{decided_unread, unread};
 use super::pages::{awaiting, open_page, page};
 use super::refunds::{answered, asking, nothing_known, refund_snapshot, refused, sends, shows};
-use super::succeeded;
+use super::{dispute, succeeded};
 
 /// The first pause of every kind of try, at the middle of its spread.
 const FIRST: i64 = 375;
@@ -329,14 +327,7 @@ fn disputed() -> DriverHarness {
 }
 
 fn dispute_is_shown(harness: &mut DriverHarness) {
-    let dispute = Dispute {
-        id: "du_1".parse().unwrap(),
-        amount: Money::new(100, shop::usd()),
-        reason: "fraudulent".to_owned(),
-        status: DisputeStatus::new("needs_response".to_owned()),
-        created: Timestamp::from_seconds(1_800_000_000),
-    };
-    let (asked, disputes) = (harness.now, Some(vec![dispute]));
+    let (asked, disputes) = (harness.now, Some(vec![dispute("needs_response")]));
     harness.see_order(OrderObservation::Read { refunds: vec![], disputes, asked, complete: true });
 }
 

@@ -22,9 +22,7 @@ use merchant_gateway::domain::checkout::step::{Context, Moment, Transition, step
 use merchant_gateway::domain::checkout::timeline::{NotBegun, TimelineEntry, TimelineEvent};
 use merchant_gateway::domain::ids::{AttemptNumber, ItemId, Revision};
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::order::{
-    Dispute, DisputeStatus, Fulfillment, Order, OrderState, RefundState, RefundStatus,
-};
+use merchant_gateway::domain::order::{Fulfillment, Order, OrderState, RefundState, RefundStatus};
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::tax::TaxRule;
@@ -37,7 +35,7 @@ use crate::support::shop;
 
 use super::pages::{awaiting, open_page, page};
 use super::refunds::{answered, asking, refund_snapshot};
-use super::{charged_by, declined, frozen, succeeded};
+use super::{charged_by, declined, dispute, frozen, succeeded};
 
 /// One transition of the session as it stands, whoever wants it.
 fn stepped(harness: &DriverHarness, event: Event) -> Result<Transition, Rejection> {
@@ -363,14 +361,7 @@ fn an_open_dispute_is_where_an_order_stands_whatever_was_sent() {
     for (status, state) in [("needs_response", OrderState::Disputed), ("won", OrderState::Paid)] {
         harness.ask(Command::CheckStripe(StripeNotification { affected: Affected::Order, payment: None }));
         harness.pass(Span::millis(1));
-        let dispute = Dispute {
-            id: "du_1".parse().unwrap(),
-            amount: Money::new(100, shop::usd()),
-            reason: "fraudulent".to_owned(),
-            status: DisputeStatus::new(status.to_owned()),
-            created: harness.now,
-        };
-        let (asked, disputes) = (harness.now, Some(vec![dispute]));
+        let (asked, disputes) = (harness.now, Some(vec![dispute(status)]));
         harness.see_order(OrderObservation::Read { refunds: vec![], disputes, asked, complete: true });
         let session = harness.session();
         assert_eq!(OrderState::of(&session.activity, session.quote().unwrap()), state, "{status}");
@@ -428,13 +419,6 @@ fn a_timeline_tells_each_step_of_a_refund_a_dispute_and_a_parcel_once() {
     answered(&mut harness, RefundAnswer::Made(pending.clone()));
     assert_eq!(told(&mut harness), ["refund re_1 pending"]);
 
-    let dispute = |status: &str| Dispute {
-        id: "du_1".parse().unwrap(),
-        amount: Money::new(100, shop::usd()),
-        reason: "fraudulent".to_owned(),
-        status: DisputeStatus::new(status.to_owned()),
-        created: pending.created,
-    };
     for (refund, status, expected) in [
         (RefundStatus::Pending, "needs_response", &["dispute du_1 needs_response"][..]),
         (RefundStatus::Pending, "needs_response", &[]),

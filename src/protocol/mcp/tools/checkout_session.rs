@@ -14,7 +14,7 @@ use crate::protocol::apps::widget::Widget;
 pub(super) fn descriptor() -> Value {
     // The types are those of the contract; whatever else comes here is passed over all the same.
     let described = |what: &str| format!("{what}; a hint, the shop's own is used.");
-    let notification = |what: &str| json!({ "type": "string", "description": described(what) });
+    let text = |what: &str| json!({ "type": "string", "description": described(what) });
     Descriptor {
         name: ToolName::CheckoutSession,
         title: "Check out",
@@ -36,17 +36,17 @@ pub(super) fn descriptor() -> Value {
                                 "properties": {
                                     "id": { "type": "string", "description": "The item's id." },
                                     "quantity": { "type": "integer", "minimum": 1, "maximum": MAX_QUANTITY },
-                                    "offerId": notification("Offer"),
-                                    "name": notification("Name"),
-                                    "description": notification("Description"),
+                                    "offerId": text("Offer"),
+                                    "name": text("Name"),
+                                    "description": text("Description"),
                                     "images": {
                                         "type": "array",
                                         "items": { "type": "string" },
                                         "description": described("Pictures"),
                                     },
-                                    "url": notification("Page"),
-                                    "merchant_name": notification("Merchant"),
-                                    "price": notification("Price as it was shown"),
+                                    "url": text("Page"),
+                                    "merchant_name": text("Merchant"),
+                                    "price": text("Price as it was shown"),
                                 },
                                 "required": ["id", "quantity"],
                             },

@@ -248,14 +248,14 @@ END;
 
 -- In a backup only: when it was taken.
 CREATE TABLE backups (
-    -- Milliseconds since the Unix marker, from before the copy began.
+    -- Milliseconds since the Unix epoch, from before the copy began.
     taken INTEGER NOT NULL
 ) STRICT;
 
 -- Each restore of this database.
 CREATE TABLE restores (
     id TEXT PRIMARY KEY,
-    -- Milliseconds since the Unix marker: from before the backup began, and when it was put back.
+    -- Milliseconds since the Unix epoch: from before the backup began, and when it was put back.
     taken INTEGER NOT NULL,
     restored INTEGER NOT NULL
 ) STRICT;
