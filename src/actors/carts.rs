@@ -6,9 +6,8 @@ use futures_util::future::join_all;
 use super::handle::MerchantHandle;
 use super::preparation::prepare;
 use crate::domain::checkout::driver::change_of;
-use crate::domain::checkout::due::{Priority, priority};
-use crate::domain::checkout::event::Event;
-use crate::domain::checkout::step::Context;
+use crate::domain::checkout::due::priority;
+use crate::domain::checkout::model::{Context, Event, Priority};
 use crate::domain::ids::SessionId;
 use crate::store::CommitError;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::payees::Payees;
 use crate::config::keyring::Keyring;
 use crate::domain::checkout::driver::RequestId;
-use crate::domain::checkout::step::Moment;
+use crate::domain::checkout::model::Moment;
 use crate::domain::time::Span;
 use crate::ports::{Clock, Ids};
 use crate::runtime::{DiskSpace, Io, PublicLinks, StripePlaces};

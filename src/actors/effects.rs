@@ -10,13 +10,10 @@ use super::dependencies::Dependencies;
 use super::looked::{Looked, cause_of};
 use super::merchant::MerchantState;
 use super::preparation::token_context;
-use crate::domain::checkout::attempt::{
-    Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+use crate::domain::checkout::model::{
+    AttemptObservation, Decision, Effect, Inconclusive, Observation, PaymentIntentSnapshot,
+    PaymentIntentStatus, SharedPaymentToken, TokenFacts, TokenReadError, Verification,
 };
-use crate::domain::checkout::decision::{Decision, Verification};
-use crate::domain::checkout::driver::GatherError;
-use crate::domain::checkout::effect::Effect;
-use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId, Tenant};
 use crate::domain::time::Timestamp;
 use crate::runtime::{PutOff, Reading};
@@ -30,7 +27,7 @@ const NOT_ADMITTED: &str = "Stripe has not answered lately, or too much waits fo
 pub(super) const NOT_TO_BE_SENT: &str = "the time in which its request may be sent is over";
 
 /// What Stripe told about a token.
-pub(super) type Gathered = CallResult<Result<TokenFacts, GatherError>>;
+pub(super) type Gathered = CallResult<Result<TokenFacts, TokenReadError>>;
 
 /// Runs one effect and says what was seen.
 ///
@@ -41,11 +38,11 @@ pub(super) async fn run(
     merchant: &MerchantState,
     session: &SessionId,
     (attempt, effect): (AttemptNumber, &Effect),
-) -> CallResult {
+) -> CallResult<AttemptObservation> {
     let began = Instant::now();
     let observed = match readable(deps, merchant, session, attempt).await {
         Ok(row) => ask_stripe(deps, merchant, &row, effect).await,
-        Err(unasked) => unasked,
+        Err(unasked) => unasked.map(Into::into),
     };
     let looked = Looked { tenant: &merchant.tenant, session, began };
     looked.at_attempt(attempt, &observed);
@@ -59,11 +56,11 @@ pub(super) async fn gather(
     network: Option<IpAddr>,
 ) -> Gathered {
     let Ok(_admitted) = merchant.gate.admit(network).await else {
-        return CallResult::not_asked(Err(GatherError::ReadFailed), NOT_ADMITTED);
+        return CallResult::not_asked(Err(TokenReadError::ReadFailed), NOT_ADMITTED);
     };
     let facts = merchant.stripe.load_full().token_facts(token).await;
     // 429 is an answer, and so is a refusal.
-    note_answer(merchant, !matches!(facts.seen, Err(GatherError::ReadFailed)), &facts.noted);
+    note_answer(merchant, !matches!(facts.seen, Err(TokenReadError::ReadFailed)), &facts.noted);
     facts
 }
 
@@ -120,12 +117,13 @@ pub(super) async fn verify(
     merchant: &MerchantState,
     session: &SessionId,
     verification: &Verification,
-) -> Observation {
+) -> AttemptObservation {
     let Verification { attempt, known, made_by, decision } = verification;
     let began = Instant::now();
     let row = match readable(deps, merchant, session, *attempt).await {
         Ok(row) => row,
         Err(unasked) => {
+            let unasked = unasked.map(AttemptObservation::from);
             Looked { tenant: &merchant.tenant, session, began }.at_attempt(*attempt, &unasked);
             return unasked.seen;
         }
@@ -134,14 +132,14 @@ pub(super) async fn verify(
     let observed = match (decision, known) {
         (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged { .. }, Some(intent)) => {
             let _place = merchant.gate.awaited_reading().await;
-            stripe.read_intent(intent).await
+            stripe.read_intent(intent).await.map(Into::into)
         }
         (Decision::NotCharged { .. }, None) => find(deps, merchant, &row, *made_by).await,
     };
     let looked = Looked { tenant: &merchant.tenant, session, began };
     looked.at_attempt(*attempt, &observed);
-    let (seen, paid) = observed.seen.split();
-    let seen = match (decision, seen) {
+    let AttemptObservation { primary, other_payments } = observed.seen;
+    let primary = match (decision, primary) {
         (
             Decision::NotCharged { .. },
             Observation::PaymentIntent(PaymentIntentSnapshot { id, status, .. }),
@@ -149,12 +147,13 @@ pub(super) async fn verify(
             let distinction = format!("decided-{:032x}", deps.ids.random_id());
             let _place = merchant.gate.awaited_reading().await;
             let canceled = stripe.cancel_intent(&id, &distinction).await;
+            let canceled = canceled.map(AttemptObservation::from);
             looked.at_attempt(*attempt, &canceled);
-            canceled.seen
+            canceled.seen.primary
         }
-        (_, seen) => seen,
+        (_, primary) => primary,
     };
-    seen.beside(paid)
+    AttemptObservation { primary, other_payments }
 }
 
 const fn may_be_canceled(status: PaymentIntentStatus) -> bool {
@@ -198,7 +197,7 @@ async fn ask_stripe(
     merchant: &MerchantState,
     row: &AttemptRow,
     effect: &Effect,
-) -> CallResult {
+) -> CallResult<AttemptObservation> {
     let stripe = merchant.stripe.load_full();
     match effect {
         Effect::Charge(_) => {
@@ -206,28 +205,31 @@ async fn ask_stripe(
             // Read again at the last moment: the wait may have been long, and what ended the sending has erased the token.
             let observed = match readable(deps, merchant, &row.session, row.number).await {
                 Ok(row) => charge(deps, stripe.as_ref().as_ref(), &merchant.tenant, &row).await,
-                Err(unasked) => return unasked,
+                Err(unasked) => return unasked.map(Into::into),
             };
             note_answer(merchant, was_answered(&observed.seen), &observed.noted);
-            observed
+            observed.map(Into::into)
         }
         Effect::Read { intent: None, made_by, .. } => find(deps, merchant, row, *made_by).await,
         Effect::CreateStripeCheckout(_) => {
             // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
             let Ok(_admitted) = merchant.gate.admit(None).await else {
                 let not_sent = Inconclusive { not_sent: true, ..Inconclusive::default() };
-                return CallResult::not_asked(Observation::Inconclusive(not_sent), NOT_ADMITTED);
+                let unasked = Observation::Inconclusive(not_sent).into();
+                return CallResult::not_asked(unasked, NOT_ADMITTED);
             };
             let observed = open_page(deps, stripe.as_ref().as_ref(), row).await;
             note_answer(merchant, was_answered(&observed.seen), &observed.noted);
-            observed
+            observed.map(Into::into)
         }
         Effect::Read { intent: Some(_), .. }
         | Effect::Cancel { .. }
         | Effect::ReadStripeCheckout { .. }
-        | Effect::ExpireStripeCheckout { .. } => look(merchant, effect).await,
+        | Effect::ExpireStripeCheckout { .. } => look(merchant, effect).await.map(Into::into),
         // Nothing of an attempt.
-        Effect::Order(_) | Effect::ReadPayment { .. } => Observation::ReadFailed.into(),
+        Effect::Order(_) | Effect::ReadPayment { .. } => {
+            AttemptObservation::from(Observation::ReadFailed).into()
+        }
     }
 }
 
@@ -270,16 +272,12 @@ async fn find(
     merchant: &MerchantState,
     row: &AttemptRow,
     made_by: Option<Timestamp>,
-) -> CallResult {
+) -> CallResult<AttemptObservation> {
     let sought = Sought { session: row.session.clone(), attempt: row.number, started: row.started, made_by };
     let observed = merchant.listings.find(deps, merchant, sought).await;
     let verified_by_stripe = merchant.account_verified_by_stripe.load(Ordering::Acquire);
     // Where only the configuration says which account is read, that it shows no payment proves nothing.
-    if verified_by_stripe {
-        observed
-    } else {
-        CallResult { seen: observed.seen.without_absence(), ..observed }
-    }
+    if verified_by_stripe { observed } else { observed.map(AttemptObservation::without_absence) }
 }
 
 /// Sends the stored request of an attempt, if it may still be sent.

@@ -11,12 +11,13 @@ use secrecy::SecretString;
 
 use super::directory::Directory;
 use super::handle::MerchantHandle;
-use crate::domain::checkout::command::{Command, Rejection};
-use crate::domain::checkout::notification::StripeNotification;
+use crate::domain::checkout::model::Affected;
+use crate::domain::checkout::model::{Command, Rejection, StripeNotification};
 use crate::domain::ids::{PaymentIntentId, SessionId};
-use crate::domain::stripe_event::{Affected, StripeEvent};
+use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{EventState, KeptEvent, StoreError, WaitingEvent};
+use crate::stripe::followed_events::{affected_by, notification_of};
 use crate::stripe::webhook::{Addressee, Refusal, Signature, read_event};
 
 /// For how long webhooks are taken to arrive after one about a payment has: a shop that is paid often enough to read many pages
@@ -102,7 +103,7 @@ impl MerchantHandle {
     /// Takes an event: keeps it, and once it is durable lets it be followed without being waited for. One that was kept
     /// before changes nothing.
     pub async fn take_event(&self, event: StripeEvent) -> Result<(), StoreError> {
-        let affected = Affected::of(&event.kind);
+        let affected = affected_by(&event.kind);
         if affected == Some(Affected::Payment) {
             self.shared.webhooks.last.store(self.now().as_millis(), Ordering::Relaxed);
         }
@@ -167,7 +168,7 @@ impl MerchantHandle {
 
     /// Tells the session that an event is about.
     async fn told_by(&self, event: &StripeEvent) -> Result<Recipient, NotFollowed> {
-        let Some(notification) = event.notification() else { return Ok(Recipient::Nobody) };
+        let Some(notification) = notification_of(event) else { return Ok(Recipient::Nobody) };
         if let Some(session) = self.deps.inbox.session_of_event(self.tenant(), event).await?
             && self.told(&session, notification.clone()).await?
         {

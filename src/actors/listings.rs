@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::dependencies::Dependencies;
 use super::merchant::MerchantState;
-use crate::domain::checkout::attempt::Observation;
+use crate::domain::checkout::model::{AttemptObservation, Observation};
 use crate::domain::time::Span;
 use crate::runtime::{Many, PutOff, Reading, Slot};
 use crate::stripe::{CallResult, Search, Searched, Sought, Stopped};
@@ -37,9 +37,12 @@ const NEXT_GO: Span = Span::seconds(1);
 /// since.
 const KEPT: Span = Span::hours(2);
 
+/// What a listing shows of one attempt.
+type Found = CallResult<AttemptObservation>;
+
 struct Waiting {
     sought: Sought,
-    tell: oneshot::Sender<CallResult>,
+    tell: oneshot::Sender<Found>,
 }
 
 /// Who waits for listings.
@@ -65,12 +68,7 @@ struct Queue {
 
 impl Listings {
     /// What a listing shows of an attempt.
-    pub(super) async fn find(
-        &self,
-        deps: &Dependencies,
-        merchant: &MerchantState,
-        sought: Sought,
-    ) -> CallResult {
+    pub(super) async fn find(&self, deps: &Dependencies, merchant: &MerchantState, sought: Sought) -> Found {
         let is_fresh = sought.started.is_within(FRESH, deps.clock.now());
         let queue = if is_fresh { &self.fresh } else { &self.old };
         queue.find(deps, merchant, sought).await
@@ -82,14 +80,14 @@ impl Queue {
         Self { pages, waiting: Mutex::default(), begun: tokio::sync::Mutex::default() }
     }
 
-    async fn find(&self, deps: &Dependencies, merchant: &MerchantState, sought: Sought) -> CallResult {
+    async fn find(&self, deps: &Dependencies, merchant: &MerchantState, sought: Sought) -> Found {
         let (tell, mut told) = oneshot::channel();
         self.waiting().push(Waiting { sought: sought.clone(), tell });
         let mut begun = self.begun.lock().await;
         match told.try_recv() {
             Ok(observed) => return observed,
             // It was lost with the one that listed.
-            Err(oneshot::error::TryRecvError::Closed) => return Observation::ReadFailed.into(),
+            Err(oneshot::error::TryRecvError::Closed) => return not_found(),
             Err(oneshot::error::TryRecvError::Empty) => {}
         }
         self.waiting().retain(|waiting| !waiting.tell.is_closed());
@@ -98,8 +96,8 @@ impl Queue {
             Ok(place) => place,
             Err(put_off) => {
                 let shares = |other: &Sought| other.started.is_within(SHARED_WITHIN, sought.started);
-                self.answer(shares, |_| of(put_off));
-                return told.try_recv().unwrap_or_else(|_| Observation::ReadFailed.into());
+                self.answer(shares, |_| of(put_off).map(Into::into));
+                return told.try_recv().unwrap_or_else(|_| not_found());
             }
         };
         let at = begun.iter().position(|search| search.covers(&sought)).unwrap_or_else(|| {
@@ -114,20 +112,21 @@ impl Queue {
                 let search = begun.swap_remove(at);
                 let seen = |wanted: &Sought| {
                     let place = search.sought().iter().position(|sought| is_same(sought, wanted));
-                    place
-                        .and_then(|place| observed.get(place).cloned())
-                        .unwrap_or_else(|| Observation::ReadFailed.into())
+                    place.and_then(|place| observed.get(place).cloned()).unwrap_or_else(not_found)
                 };
                 self.answer(|wanted| search.covers(wanted), seen);
             }
             Err(Stopped { observed, may_go_on }) => {
-                self.answer(|wanted| begun[at].covers(wanted), |_| CallResult::clone(&observed));
+                self.answer(
+                    |wanted| begun[at].covers(wanted),
+                    |_| CallResult::clone(&observed).map(Into::into),
+                );
                 if !may_go_on {
                     begun.swap_remove(at);
                 }
             }
         }
-        told.try_recv().unwrap_or_else(|_| Observation::ReadFailed.into())
+        told.try_recv().unwrap_or_else(|_| not_found())
     }
 
     /// The attempts that share a listing with one: those near to it for which none has begun yet. Each once.
@@ -144,7 +143,7 @@ impl Queue {
     }
 
     /// Tells those who wait for some attempts what was seen of each.
-    fn answer(&self, whom: impl Fn(&Sought) -> bool, seen: impl Fn(&Sought) -> CallResult) {
+    fn answer(&self, whom: impl Fn(&Sought) -> bool, seen: impl Fn(&Sought) -> Found) {
         let answered: Vec<Waiting> = self.waiting().extract_if(.., |waiting| whom(&waiting.sought)).collect();
         for Waiting { sought, tell } in answered {
             // Whoever has gone asks again.
@@ -162,7 +161,7 @@ async fn go_on(
     merchant: &MerchantState,
     search: &mut Search,
     (pages, first): (Many, Slot<'_>),
-) -> Result<Vec<CallResult>, Stopped> {
+) -> Result<Vec<Found>, Stopped> {
     let stripe = merchant.stripe.load_full();
     let mut place = first;
     for _ in 0..MOST_PAGES {
@@ -177,6 +176,11 @@ async fn go_on(
 
 fn stopped(put_off: PutOff) -> Stopped {
     Stopped { observed: Box::new(of(put_off)), may_go_on: true }
+}
+
+/// The answer was lost with the one that listed.
+fn not_found() -> Found {
+    AttemptObservation::from(Observation::ReadFailed).into()
 }
 
 fn of(PutOff { after }: PutOff) -> CallResult {

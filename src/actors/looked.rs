@@ -4,8 +4,7 @@
 
 use tokio::time::Instant;
 
-use crate::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
-use crate::domain::checkout::attempt::Observation;
+use crate::domain::checkout::model::{AttemptObservation, Observation, OrderObservation, RefundAnswer};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, SessionId, Tenant};
 use crate::stripe::{CallResult, Noted};
 use crate::telemetry::millis;
@@ -31,10 +30,11 @@ pub(super) fn cause_of(noted: &Noted) -> &str {
 
 impl Looked<'_> {
     /// Says what was seen of an attempt.
-    pub(super) fn at_attempt(self, attempt: AttemptNumber, observed: &CallResult) {
+    pub(super) fn at_attempt(self, attempt: AttemptNumber, observed: &CallResult<AttemptObservation>) {
         let (merchant, session) = (&self.tenant.merchant, self.session);
         let (attempt, duration_ms) = (attempt.0, millis_since(self.began));
-        let CallResult { seen, request_id, noted } = observed;
+        let CallResult { seen: AttemptObservation { primary: seen, other_payments }, request_id, noted } =
+            observed;
         let Noted { status, code, decline_code, address, .. } = noted;
         match seen {
             Observation::PaymentIntent(intent) => {
@@ -85,13 +85,12 @@ impl Looked<'_> {
             Observation::OtherAccount => {
                 tracing::error!(%merchant, %session, attempt, request_id, duration_ms, "attempt_waits_for_its_account");
             }
-            Observation::Beside { seen, paid } => {
-                let intents = listed(paid);
-                let outcome = seen.as_str();
-                tracing::error!(
-                    %merchant, %session, attempt, request_id, duration_ms, outcome, intents, "further_payments_seen"
-                );
-            }
+        }
+        if !other_payments.is_empty() {
+            let (outcome, intents) = (seen.as_str(), listed(other_payments));
+            tracing::error!(
+                %merchant, %session, attempt, request_id, duration_ms, outcome, intents, "further_payments_seen"
+            );
         }
     }
 

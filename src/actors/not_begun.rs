@@ -11,8 +11,7 @@ use tokio::time::Instant;
 
 use super::dependencies::Dependencies;
 use super::merchant::MerchantState;
-use crate::domain::checkout::command::Rejection;
-use crate::domain::checkout::timeline::NotBegun;
+use crate::domain::checkout::model::{NotBegun, Rejection};
 use crate::domain::ids::SessionId;
 use crate::domain::merchant::{MerchantView, PaymentsOff};
 use crate::stripe::{Noted, in_words};

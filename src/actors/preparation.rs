@@ -3,11 +3,9 @@
 
 use super::dependencies::Dependencies;
 use super::merchant::MerchantState;
-use crate::domain::checkout::aftersales::RefundIntent;
-use crate::domain::checkout::attempt::{AttemptIntent, PaymentSource};
-use crate::domain::checkout::command::NewOrder;
-use crate::domain::checkout::session::State;
-use crate::domain::checkout::snapshot::{AttemptMove, Change};
+use crate::domain::checkout::model::{
+    AttemptIntent, AttemptMove, Change, NewOrder, PaymentSource, RefundIntent, State,
+};
 use crate::domain::ids::{OrderEventId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Order;
@@ -34,7 +32,7 @@ pub(super) async fn prepare(
     change: Change,
 ) -> Result<Commit, StoreError> {
     let view = merchant.view.load_full();
-    let Change { expected, session, due_at, attempt, order, refund, news, flags, timeline } = change;
+    let Change { expected, session, due_at, attempt, order, refund, order_changes, flags, timeline } = change;
     let attempt = match attempt {
         Some(AttemptMove::Start(intent)) => {
             let row = attempt_row(deps, merchant, &view, &intent)?;
@@ -47,16 +45,21 @@ pub(super) async fn prepare(
     };
     let order = order.map(|order| placed(deps, &view, order));
     let mut events: Vec<OrderEvent> = order.iter().map(|placed| told(deps, merchant, placed)).collect();
-    if let (State::Completed { order: id, .. }, false) = (&session.state, news.is_empty()) {
+    if let (State::Completed { order: id, .. }, false) = (&session.state, order_changes.is_empty()) {
         let placed = deps.store.order(&merchant.tenant, id).await?;
         let what = || format!("order {id} of {}", merchant.tenant.merchant);
         let missing = || StoreError::Corrupt { what: what(), why: "it is not there".to_owned() };
         let placed = placed.ok_or_else(missing)?;
         let now = deps.clock.now();
-        events.extend(news.iter().filter_map(|news| {
+        events.extend(order_changes.iter().filter_map(|change| {
             let id = OrderEventId::from_random(deps.ids.random_id());
             let wanted = merchant.receiver.is_some();
-            order_events::news(news, &placed, &session.activity, OrderEventParts { id, at: now, wanted })
+            order_events::of_change(
+                change,
+                &placed,
+                &session.activity,
+                OrderEventParts { id, at: now, wanted },
+            )
         }));
     }
     let refund = refund.map(|intent| refund_row(merchant, &view, &intent)).transpose()?.map(Box::new);

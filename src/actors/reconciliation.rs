@@ -13,16 +13,12 @@ use super::dependencies::Dependencies;
 use super::merchant::MerchantState;
 use super::preparation::prepare;
 use crate::domain::address::Buyer;
-use crate::domain::checkout::aftersales::OrderObservation;
-use crate::domain::checkout::attempt::{
-    Flag, FlagReason, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
-};
 use crate::domain::checkout::driver::change_of;
-use crate::domain::checkout::event::Event;
-use crate::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
-use crate::domain::checkout::restored::{RestoreEvidence, ShownByStripe};
-use crate::domain::checkout::session::{Session, State};
-use crate::domain::checkout::step::Context;
+use crate::domain::checkout::model::{
+    Context, Event, Flag, FlagReason, Observation, OrderObservation, PaymentIntentSnapshot,
+    PaymentIntentStatus, RestoreEvidence, Session, ShownByStripe, State, StripeCheckoutSnapshot,
+    StripeCheckoutStatus,
+};
 use crate::domain::ids::{AccountId, AttemptNumber, FlagId, PaymentIntentId, SessionId};
 use crate::domain::time::Span;
 use crate::store::{CommitError, RestoreMarker, StoreError};

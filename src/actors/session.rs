@@ -22,16 +22,11 @@ use super::looked::{listed, millis_since};
 use super::merchant::MerchantState;
 use super::not_begun::{NotBegunNotes, NotBegunPayment, TokenLookup};
 use super::{aftersales, effects, preparation};
-use crate::domain::checkout::attempt::{AttemptEnd, Inconclusive, Observation};
-use crate::domain::checkout::command::{Answer, Command, Rejection};
-use crate::domain::checkout::driver::{
-    CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed,
+use crate::domain::checkout::driver::{CommitFailed, Driver, Input, Output, RequestId, StoreFailed};
+use crate::domain::checkout::model::{
+    Answer, AttemptEnd, AttemptMove, AttemptObservation, Change, Command, Effect, FreezeReason, Moment,
+    Observation, Rejection, State, StripeAnswer, TimelineEntry, TimelineEvent, TokenReadError,
 };
-use crate::domain::checkout::effect::Effect;
-use crate::domain::checkout::session::{FreezeReason, State};
-use crate::domain::checkout::snapshot::{AttemptMove, Change};
-use crate::domain::checkout::step::Moment;
-use crate::domain::checkout::timeline::{StripeAnswer, TimelineEntry, TimelineEvent};
 use crate::domain::ids::SessionId;
 use crate::runtime::{Budget, Source};
 use crate::store::{CommitError, StoreError};
@@ -185,7 +180,7 @@ impl SessionActor {
                     }
                 };
                 self.spawn_io(work, ctx, move |gathered, actor| {
-                    let lost = || CallResult::not_asked(Err(GatherError::ReadFailed), "the work was lost");
+                    let lost = || CallResult::not_asked(Err(TokenReadError::ReadFailed), "the work was lost");
                     let CallResult { seen: facts, request_id, noted } = gathered.unwrap_or_else(lost);
                     if let Some(caller) = actor.callers.get_mut(&request) {
                         caller.told =
@@ -224,8 +219,8 @@ impl SessionActor {
                 let merchant = Arc::clone(&self.merchant);
                 let work = async move { effects::run(&deps, &merchant, &id, (attempt, &effect)).await };
                 self.spawn_io(work, ctx, move |observed, _| {
-                    let lost = || CallResult::from(Observation::Inconclusive(Inconclusive::default()));
-                    let (seen, answer) = observed.unwrap_or_else(lost).split();
+                    let lost = AttemptObservation::unanswered;
+                    let (seen, answer) = observed.unwrap_or_else(|| lost().into()).split();
                     Input::AttemptObserved { attempt, seen: Box::new(seen), answer }
                 });
             }
@@ -234,7 +229,7 @@ impl SessionActor {
                 let work = async move { effects::verify(&deps, &merchant, &id, &verification).await };
                 self.spawn_io(work, ctx, move |seen, _| Input::Verified {
                     task,
-                    seen: Box::new(seen.unwrap_or(Observation::ReadFailed)),
+                    seen: Box::new(seen.unwrap_or_else(|| Observation::ReadFailed.into())),
                 });
             }
             Output::Reply(request, answer) => {
@@ -263,8 +258,8 @@ impl SessionActor {
     }
 
     /// Takes from the limits of paying: only what was looked at and is about to reach Stripe does.
-    fn take(&self, budget: Budget<'_>, source: &Source) -> Result<(), GatherError> {
-        self.merchant.limiter.take(budget, source).map_err(|_| GatherError::TooMany)
+    fn take(&self, budget: Budget<'_>, source: &Source) -> Result<(), TokenReadError> {
+        self.merchant.limiter.take(budget, source).map_err(|_| TokenReadError::TooMany)
     }
 
     /// Arms the timer, unless it goes off sooner anyway.

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::handle::MerchantHandle;
-use crate::domain::checkout::attempt::{Flag, FlagReason, PaymentIntentSnapshot, PaymentIntentStatus};
-use crate::domain::checkout::command::Rejection;
-use crate::domain::checkout::notification::StripeNotification;
+use crate::domain::checkout::model::{
+    Flag, FlagReason, PaymentIntentSnapshot, PaymentIntentStatus, Rejection, StripeNotification,
+};
 use crate::domain::ids::{FlagId, PaymentIntentId, SessionId, StripeEventId};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::{Span, Timestamp};

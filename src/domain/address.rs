@@ -100,3 +100,15 @@ pub struct Buyer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<String>,
 }
+
+impl Buyer {
+    /// This buyer, and where it is silent what `other` says.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            name: self.name.or(other.name),
+            email: self.email.or(other.email),
+            phone_number: self.phone_number.or(other.phone_number),
+        }
+    }
+}

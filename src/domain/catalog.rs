@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::ItemId;
 use super::money::Money;
-use super::search::{self, Index};
+use super::search::{self, Index, Searchable};
 
 /// Something a merchant sells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,7 +205,7 @@ impl Catalog {
                 }
             }
         }
-        catalog.index = Index::of(&products);
+        catalog.index = Index::of(products.iter().map(Product::searchable));
         catalog.products = products;
         Ok(catalog)
     }
@@ -268,6 +268,20 @@ impl Search {
 }
 
 impl Product {
+    /// What of it a search looks at.
+    pub(super) fn searchable(&self) -> Searchable<'_> {
+        let of_variants = self.variants.iter().flat_map(|variant| {
+            let options = variant.options.iter().map(|(_, value)| value.as_str());
+            std::iter::once(variant.title.as_str()).chain(options)
+        });
+        Searchable {
+            id: self.id.as_str(),
+            title: &self.title,
+            labels: std::iter::once(self.category.as_str()).chain(of_variants).collect(),
+            description: &self.description,
+        }
+    }
+
     /// Everything that can be bought of this product: itself, or its variants.
     pub fn buyable(&self) -> impl Iterator<Item = Sellable<'_>> {
         let own = self.variants.is_empty().then_some(Sellable { product: self, variant: None });

@@ -10,12 +10,17 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::money::Money;
-
 /// A currency that Stripe charges in; its lower-case ISO 4217 code is what is stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Currency(&'static Row);
+
+/// What the table says of a currency's amounts, in minor units.
+pub(super) struct Amounts {
+    pub(super) step: i64,
+    pub(super) least: i64,
+    pub(super) most: i64,
+}
 
 /// A line of the table; amounts are minor units.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -47,6 +52,11 @@ pub enum CurrencyError {
 }
 
 impl Currency {
+    /// What the table says of amounts, in minor units: of what they are multiples, the least and the most that is charged.
+    pub(super) const fn amounts(self) -> Amounts {
+        Amounts { step: self.0.step, least: self.0.least, most: self.0.most }
+    }
+
     /// All of them, by code.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(Self)
@@ -74,24 +84,6 @@ impl Currency {
     #[must_use]
     pub const fn exponent(&self) -> u32 {
         self.0.digits
-    }
-
-    /// What every amount is a multiple of: one minor unit, ten of three-decimal currencies, a whole króna.
-    #[must_use]
-    pub const fn step(&self) -> Money {
-        Money::new(self.0.step, *self)
-    }
-
-    /// Stripe's least charge; one step where none is published.
-    #[must_use]
-    pub const fn minimum_charge(&self) -> Money {
-        Money::new(self.0.least, *self)
-    }
-
-    /// Stripe's greatest charge: eight digits, twelve in rupiah.
-    #[must_use]
-    pub const fn maximum_charge(&self) -> Money {
-        Money::new(self.0.most, *self)
     }
 
     /// The currency that has taken its place where it is used.

@@ -4,9 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::address::CountryCode;
+use super::address::{Buyer, CountryCode};
 use super::cart::Cart;
 use super::catalog::Catalog;
+use super::channels::ChatGptSettings;
 use super::ids::{AccountId, MerchantId, Mode, NetworkId, Tenant};
 use super::money::{Currency, Money};
 use super::shipping::ShippingRule;
@@ -157,13 +158,21 @@ pub struct CheckoutPolicy {
     pub session_ttl: Span,
 }
 
+impl CheckoutPolicy {
+    /// Where Stripe is to send its receipt: where the merchant wants that, to the buyer.
+    #[must_use]
+    pub fn receipt_email_of(&self, buyer: &Buyer) -> Option<String> {
+        buyer.email.clone().filter(|_| self.receipt_email)
+    }
+}
+
 /// Ways in which a merchant's checkouts can be paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckoutMethod {
     /// On the host's payment sheet, with a token.
     PaymentSheet,
     /// On a page at Stripe.
-    StripeCheckoutAttempt,
+    StripeCheckout,
     /// On the payment sheet where the host has one, else on the page.
     Auto,
 }
@@ -178,7 +187,7 @@ impl CheckoutMethod {
     /// Whether pages at Stripe are opened.
     #[must_use]
     pub const fn opens_pages(self) -> bool {
-        matches!(self, Self::StripeCheckoutAttempt | Self::Auto)
+        matches!(self, Self::StripeCheckout | Self::Auto)
     }
 }
 
@@ -223,48 +232,6 @@ pub struct Links {
     pub privacy_policy: Option<String>,
     /// Where to ask for help.
     pub support: Option<String>,
-}
-
-/// How a merchant presents itself in ChatGPT.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatGptSettings {
-    /// The token of OpenAI's domain verification.
-    pub challenge: Option<String>,
-    /// The origin that the widget runs on, unique per plugin.
-    pub widget_domain: Option<String>,
-    /// The reviewed contract version.
-    pub contract: ContractVersion,
-    /// How payment methods are written on the payment sheet.
-    pub methods_form: MethodsForm,
-    /// Whether the widget is served with ChatGPT's older MIME type.
-    pub legacy_mime: bool,
-    /// Colours and logo of the widget.
-    pub brand: Brand,
-}
-
-/// A version of the tools, schemas and widget addresses that a merchant has had reviewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContractVersion {
-    /// The first.
-    V1,
-}
-
-/// How `supported_payment_methods` is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MethodsForm {
-    /// `{"type": "card"}`, the newest form.
-    Objects,
-    /// `"card"`, the older form.
-    Strings,
-}
-
-/// Colours and logo; each may be left to the widget.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Brand {
-    /// Accent colour, `#rrggbb`.
-    pub color: Option<String>,
-    /// Logo, an `https` address.
-    pub logo: Option<String>,
 }
 
 /// How many calls a merchant takes.

@@ -10,6 +10,7 @@
 pub mod address;
 pub mod cart;
 pub mod catalog;
+pub mod channels;
 pub mod checkout;
 mod currency;
 pub mod ids;

@@ -194,6 +194,26 @@ impl fmt::Display for Rate {
     }
 }
 
+impl Currency {
+    /// What every amount is a multiple of: one minor unit, ten of three-decimal currencies, a whole króna.
+    #[must_use]
+    pub const fn step(&self) -> Money {
+        Money::new(self.amounts().step, *self)
+    }
+
+    /// Stripe's least charge; one step where none is published.
+    #[must_use]
+    pub const fn minimum_charge(&self) -> Money {
+        Money::new(self.amounts().least, *self)
+    }
+
+    /// Stripe's greatest charge: eight digits, twelve in rupiah.
+    #[must_use]
+    pub const fn maximum_charge(&self) -> Money {
+        Money::new(self.amounts().most, *self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

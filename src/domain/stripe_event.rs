@@ -2,7 +2,6 @@
 //!
 //! Invariant: no amount and no state of an object is kept of an event; whoever follows one reads Stripe.
 
-use super::checkout::notification::StripeNotification;
 use super::ids::{PaymentIntentId, SessionId, StripeEventId, StripeEventType, StripeObjectId};
 use super::time::Timestamp;
 
@@ -21,73 +20,4 @@ pub struct StripeEvent {
     pub intent: Option<PaymentIntentId>,
     /// When it came.
     pub received: Timestamp,
-}
-
-/// What of ours an event may have changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Affected {
-    /// Whether a session is paid.
-    Payment,
-    /// What became of an order afterwards: refunds and disputes.
-    Order,
-}
-
-/// The kinds that tell of money that has come.
-const TELL_OF_MONEY: [&str; 3] =
-    ["payment_intent.succeeded", "checkout.session.completed", "checkout.session.async_payment_succeeded"];
-
-/// The kinds that are followed; `*` stands for any end.
-const FOLLOWED: [(&str, Affected); 6] = [
-    ("payment_intent.*", Affected::Payment),
-    ("checkout.session.*", Affected::Payment),
-    ("charge.refunded", Affected::Order),
-    ("charge.refund.updated", Affected::Order),
-    ("charge.dispute.*", Affected::Order),
-    ("refund.*", Affected::Order),
-];
-
-impl StripeEvent {
-    /// What its session is told; `None` where it is nothing of ours.
-    #[must_use]
-    pub fn notification(&self) -> Option<StripeNotification> {
-        let affected = Affected::of(&self.kind)?;
-        // Only of money that may have come is it to be known whose it is.
-        let payment = self.intent.clone().filter(|_| TELL_OF_MONEY.contains(&self.kind.as_str()));
-        Some(StripeNotification { affected, payment })
-    }
-}
-
-impl Affected {
-    /// What a kind of event may have changed; `None` where it is nothing of ours.
-    #[must_use]
-    pub fn of(kind: &StripeEventType) -> Option<Self> {
-        let means = |pattern: &str| match pattern.strip_suffix('*') {
-            Some(group) => kind.as_str().starts_with(group),
-            None => kind.as_str() == pattern,
-        };
-        FOLLOWED.iter().find(|(pattern, _)| means(pattern)).map(|(_, affected)| *affected)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_kinds_that_can_change_something_here_are_followed() {
-        for (kind, affected) in [
-            ("payment_intent.succeeded", Some(Affected::Payment)),
-            ("checkout.session.async_payment_failed", Some(Affected::Payment)),
-            ("charge.refunded", Some(Affected::Order)),
-            ("charge.refund.updated", Some(Affected::Order)),
-            ("refund.failed", Some(Affected::Order)),
-            ("charge.dispute.funds_withdrawn", Some(Affected::Order)),
-            ("charge.succeeded", None),
-            ("charge.refunded.not", None),
-            ("payment_intents", None),
-            ("customer.created", None),
-        ] {
-            assert_eq!(Affected::of(&kind.parse().unwrap()), affected, "{kind}");
-        }
-    }
 }

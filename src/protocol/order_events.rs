@@ -6,8 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::domain::address::{Address, Buyer};
-use crate::domain::checkout::aftersales::OrderChange;
-use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::model::{OrderChange, PlacedOrder};
 use crate::domain::ids::{OrderEventId, SessionRef};
 use crate::domain::money::Money;
 use crate::domain::order::{Dispute, Fulfillment, Order, OrderActivity, Refund, RefundState};
@@ -42,13 +41,13 @@ pub struct OrderEventParts {
 
 /// The event that tells of something new in an order's book, as the book then stands; `None` when it is not in the book.
 #[must_use]
-pub fn news(
-    news: &OrderChange,
+pub fn of_change(
+    change: &OrderChange,
     placed: &PlacedOrder,
     activity: &OrderActivity,
     parts: OrderEventParts,
 ) -> Option<OrderEvent> {
-    let (kind, member, told) = match news {
+    let (kind, member, told) = match change {
         OrderChange::Refunded(id) => {
             let of =
                 |refund: &&Refund| matches!(&refund.state, RefundState::Made { id: made, .. } if made == id);

@@ -20,11 +20,10 @@ use super::{
     Holdings, KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, OrdersQuery, RefundRow,
     Resolution, Store, StoreError, TokenUse, VerifiedKey, name,
 };
-use crate::domain::checkout::attempt::AttemptEnd;
-use crate::domain::checkout::command::{NewOrder, PlacedOrder};
-use crate::domain::checkout::due::{Priority, priority};
-use crate::domain::checkout::session::{Session, Version};
-use crate::domain::checkout::timeline::{EDITS_KEPT, NotBegun, TimelineEntry};
+use crate::domain::checkout::due::priority;
+use crate::domain::checkout::model::{
+    AttemptEnd, EDITS_KEPT, NewOrder, NotBegun, PlacedOrder, Priority, Session, TimelineEntry, Version,
+};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash,
     StripeEventId, Tenant,

@@ -15,7 +15,7 @@ mod retention;
 mod served;
 mod sqlite;
 
-pub use crate::domain::checkout::snapshot::{Loaded, TokenUse};
+pub use crate::domain::checkout::model::{Loaded, TokenUse};
 pub use account::{KeptAccount, VerifiedKey};
 pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
 pub use memory::MemoryStore;
@@ -29,11 +29,10 @@ pub use sqlite::{BackupError, OpenError, OpenTrouble, Restored, SqliteStore, bac
 
 use async_trait::async_trait;
 
-use crate::domain::checkout::attempt::{AttemptEnd, ExpectedPayment, Flag, IdempotencyKey};
-use crate::domain::checkout::command::{NewOrder, PlacedOrder};
-use crate::domain::checkout::due::Priority;
-use crate::domain::checkout::session::{Session, Version};
-use crate::domain::checkout::timeline::{NotBegun, TimelineEntry};
+use crate::domain::checkout::model::{
+    AttemptEnd, ExpectedPayment, Flag, IdempotencyKey, NewOrder, NotBegun, PlacedOrder, Priority, Session,
+    TimelineEntry, Version,
+};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
 };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use crate::domain::checkout::attempt::Flag;
+use crate::domain::checkout::model::Flag;
 use crate::domain::ids::{PaymentIntentId, SessionId, Tenant};
 use crate::domain::time::Timestamp;
 

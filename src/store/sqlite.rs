@@ -17,6 +17,7 @@
 mod apply;
 mod backup;
 mod due;
+mod failure;
 mod folder;
 mod inbox;
 mod journal;
@@ -52,11 +53,7 @@ use super::{
     RestoreMarkers, Retention, Store, StoreError, Swept, Unpaid, UnpaidEnded, UnpaidOpen, VerifiedKey,
     WaitingEvent,
 };
-use crate::domain::checkout::attempt::Flag;
-use crate::domain::checkout::command::PlacedOrder;
-use crate::domain::checkout::due::Priority;
-use crate::domain::checkout::session::Version;
-use crate::domain::checkout::timeline::{NotBegun, TimelineEntry};
+use crate::domain::checkout::model::{Flag, NotBegun, PlacedOrder, Priority, TimelineEntry, Version};
 use crate::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, PaymentIntentId, RefundNumber, SessionId,
     SptHash, StripeEventId, Tenant,

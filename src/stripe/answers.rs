@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::charge::{ATTEMPT_KEY, MERCHANT_KEY, REVISION_KEY, SESSION_KEY};
-use crate::domain::checkout::attempt::{PaymentIntentSnapshot, PaymentIntentStatus};
-use crate::domain::checkout::token::{Deactivation, TokenFacts};
+use crate::domain::checkout::model::{Deactivation, PaymentIntentSnapshot, PaymentIntentStatus, TokenFacts};
 use crate::domain::ids::{AttemptNumber, MerchantId, Revision, SessionId};
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;

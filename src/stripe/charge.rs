@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::domain::address::Address;
-use crate::domain::checkout::attempt::{AttemptIntent, ExpectedPayment};
+use crate::domain::checkout::model::{AttemptIntent, ExpectedPayment};
 use crate::domain::merchant::MerchantView;
 
 /// The metadata keys by which a payment of ours is recognised.

@@ -6,6 +6,7 @@
 
 mod answers;
 mod charge;
+pub mod followed_events;
 mod listing;
 mod observation;
 mod outcome;
@@ -35,11 +36,10 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
-use crate::domain::checkout::attempt::{IdempotencyKey, Inconclusive, Observation, PaymentIntentSnapshot};
-use crate::domain::checkout::driver::GatherError;
-use crate::domain::checkout::hosted::StripeCheckoutSnapshot;
-use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use crate::domain::checkout::model::{
+    IdempotencyKey, Inconclusive, Observation, OrderObservation, PaymentIntentSnapshot, RefundAnswer,
+    SharedPaymentToken, StripeCheckoutSnapshot, TokenFacts, TokenReadError,
+};
 use crate::domain::ids::{AccountId, MerchantId, PaymentIntentId, RefundNumber, StripeCheckoutId};
 use crate::domain::time::Timestamp;
 use answers::{Account, PaymentIntent};
@@ -149,11 +149,14 @@ impl SellerAccount for StripeAccount {
 
     /// What a token is good for (`GET /v1/shared_payment/granted_tokens/{id}`). That this merchant's own key can
     /// read it is what makes it this merchant's.
-    async fn token_facts(&self, token: &SharedPaymentToken) -> CallResult<Result<TokenFacts, GatherError>> {
+    async fn token_facts(
+        &self,
+        token: &SharedPaymentToken,
+    ) -> CallResult<Result<TokenFacts, TokenReadError>> {
         let path = format!("/v1/shared_payment/granted_tokens/{}", token.expose());
         let reply = match self.send(KeyUse::Tokens, Call::get(&path, &[])).await {
             Ok(reply) => reply,
-            Err(error) => return CallResult::unanswered(Err(GatherError::ReadFailed), &error),
+            Err(error) => return CallResult::unanswered(Err(TokenReadError::ReadFailed), &error),
         };
         CallResult::of(token::of_reading(&reply), &reply)
     }
@@ -184,8 +187,7 @@ impl SellerAccount for StripeAccount {
             | Observation::Inconclusive(_)
             | Observation::Absent { .. }
             | Observation::ReadFailed
-            | Observation::PutOff { .. }
-            | Observation::Beside { .. }) => seen,
+            | Observation::PutOff { .. }) => seen,
         };
         CallResult::of(seen, &reply)
     }

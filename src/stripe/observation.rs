@@ -6,8 +6,7 @@ use std::fmt;
 
 use super::answers::ErrorBody;
 use super::transport::{Reply, TransportError};
-use crate::domain::checkout::attempt::Observation;
-use crate::domain::checkout::timeline::StripeAnswer;
+use crate::domain::checkout::model::{Observation, StripeAnswer};
 
 /// As much of one of Stripe's codes as is kept.
 const LONGEST_CODE: usize = 64;
@@ -45,6 +44,13 @@ impl<T> From<T> for CallResult<T> {
 }
 
 impl<T> CallResult<T> {
+    /// The same result, with what was seen as another type.
+    #[must_use]
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> CallResult<U> {
+        let Self { seen, request_id, noted } = self;
+        CallResult { seen: change(seen), request_id, noted }
+    }
+
     /// What was seen, and what the answer says of itself.
     #[must_use]
     pub fn split(self) -> (T, StripeAnswer) {

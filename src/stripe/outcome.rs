@@ -2,10 +2,11 @@
 
 use super::answers::{ErrorBody, ErrorDetails, PaymentIntent};
 use super::transport::Reply;
-use crate::domain::checkout::attempt::{AnsweredWith, Inconclusive, Observation, PaymentIntentStatus};
-use crate::domain::checkout::driver::GatherError;
-use crate::domain::checkout::token::{Deactivation, TokenFacts};
-use crate::domain::ids::{AttemptNumber, PaymentIntentId};
+use crate::domain::checkout::model::{
+    AnsweredWith, AttemptObservation, Deactivation, Inconclusive, Observation, PaymentIntentStatus,
+    TokenFacts, TokenReadError,
+};
+use crate::domain::ids::AttemptNumber;
 use crate::domain::time::Timestamp;
 
 /// The parameter that Stripe names when the token is not good.
@@ -33,7 +34,7 @@ pub(super) fn of_charge(reply: &Reply) -> Observation {
 }
 
 /// What the refusal of a token says, once that was read: it may have been used up by a payment of our own.
-pub(super) fn of_refused_token(read: &Result<TokenFacts, GatherError>, detail: String) -> Observation {
+pub(super) fn of_refused_token(read: &Result<TokenFacts, TokenReadError>, detail: String) -> Observation {
     match read {
         Ok(facts) => {
             let harmless =
@@ -41,16 +42,16 @@ pub(super) fn of_refused_token(read: &Result<TokenFacts, GatherError>, detail: S
             Observation::TokenRefused { maybe_consumed: !harmless, detail }
         }
         Err(
-            GatherError::ReadFailed
-            | GatherError::Limited
-            | GatherError::TooMany
-            | GatherError::ClockDiffers
-            | GatherError::Refused
-            | GatherError::KeyRefused,
+            TokenReadError::ReadFailed
+            | TokenReadError::Limited
+            | TokenReadError::TooMany
+            | TokenReadError::ClockDiffers
+            | TokenReadError::Refused
+            | TokenReadError::KeyRefused,
         ) => Observation::TokenRefused { maybe_consumed: true, detail },
         // The token was read before its attempt was begun; that it is unknown now means that the key opens another account,
         // whose answers tell nothing of this attempt.
-        Err(GatherError::Foreign) => Observation::OtherAccount,
+        Err(TokenReadError::Foreign) => Observation::OtherAccount,
     }
 }
 
@@ -70,21 +71,20 @@ pub(super) fn of_listing<'a>(
     found: impl Iterator<Item = &'a PaymentIntent>,
     attempt: AttemptNumber,
     asked: Timestamp,
-) -> Observation {
+) -> AttemptObservation {
     let Some(mut seen) =
         found.map(|intent| Some((intent.created, intent.seen()?))).collect::<Option<Vec<_>>>()
     else {
-        return Observation::ReadFailed;
+        return Observation::ReadFailed.into();
     };
     seen.sort_by_key(|(created, intent)| (intent.attempt != Some(attempt), rank(intent.status), *created));
     let mut seen = seen.into_iter().map(|(_, intent)| intent).peekable();
-    let decisive = match seen.next_if(|first| first.attempt == Some(attempt)) {
+    let primary = match seen.next_if(|first| first.attempt == Some(attempt)) {
         Some(intent) => Observation::PaymentIntent(intent),
         None => Observation::Absent { asked },
     };
-    let paid: Vec<PaymentIntentId> =
-        seen.filter(|other| other.status == PaymentIntentStatus::Succeeded).map(|other| other.id).collect();
-    decisive.beside(paid)
+    let paid = seen.filter(|other| other.status == PaymentIntentStatus::Succeeded);
+    AttemptObservation { primary, other_payments: paid.map(|other| other.id).collect() }
 }
 
 /// How much a status decides: paid, still open, dead.
@@ -158,6 +158,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::domain::ids::PaymentIntentId;
     use crate::domain::ids::SessionId;
     use crate::domain::time::Span;
 
@@ -194,7 +195,7 @@ mod tests {
         reply(402, &json!({ "error": error }))
     }
 
-    fn listed(payments: &[Value]) -> Observation {
+    fn listed(payments: &[Value]) -> AttemptObservation {
         let payments: Vec<PaymentIntent> =
             payments.iter().map(|payment| serde_json::from_value(payment.clone()).unwrap()).collect();
         of_listing(payments.iter(), AttemptNumber(2), NOW)
@@ -260,23 +261,24 @@ mod tests {
             for place in 0..=before.len() {
                 let mut all = before.to_vec();
                 all.insert(place, ours.clone());
-                let Observation::Beside { seen, paid } = listed(&all) else {
-                    panic!("{status:?} at {place}")
-                };
-                let Observation::PaymentIntent(seen) = *seen else {
-                    panic!("{status:?} at {place}: {seen:?}")
+                let AttemptObservation { primary, other_payments } = listed(&all);
+                let Observation::PaymentIntent(seen) = primary else {
+                    panic!("{status:?} at {place}: {primary:?}")
                 };
                 assert_eq!((seen.id.as_str(), seen.status), ("pi_ours", status), "at {place}");
-                assert_eq!(paid, ids(&["pi_a", "pi_d"]), "{status:?} at {place}");
+                assert_eq!(other_payments, ids(&["pi_a", "pi_d"]), "{status:?} at {place}");
             }
         }
-        let absent = Observation::Absent { asked: NOW };
-        assert_eq!(listed(&before), absent.clone().beside(ids(&["pi_a", "pi_d"])), "ours is not there");
-        assert_eq!(listed(&before[1..3]), absent, "nothing is told of what was not paid");
+        let absent_beside = |paid: &[&str]| AttemptObservation {
+            primary: Observation::Absent { asked: NOW },
+            other_payments: ids(paid),
+        };
+        assert_eq!(listed(&before), absent_beside(&["pi_a", "pi_d"]), "ours is not there");
+        assert_eq!(listed(&before[1..3]), absent_beside(&[]), "nothing is told of what was not paid");
         let nameless = json!({ "checkout_session": SessionId::from_random(1) });
         let mut unnamed = payment("pi_e", "succeeded", (2, 5));
         unnamed["metadata"] = nameless;
-        assert_eq!(listed(&[unnamed]), Observation::Absent { asked: NOW }.beside(ids(&["pi_e"])));
+        assert_eq!(listed(&[unnamed]), absent_beside(&["pi_e"]));
     }
 
     #[test]
@@ -295,19 +297,19 @@ mod tests {
         ] {
             let both = [payment("pi_1", first, (2, 1)), payment("pi_2", second, (2, 2))];
             for all in [both.to_vec(), both.iter().rev().cloned().collect()] {
-                let Observation::PaymentIntent(seen) = listed(&all).split().0 else {
+                let Observation::PaymentIntent(seen) = listed(&all).primary else {
                     panic!("{first}, {second}")
                 };
                 assert_eq!(seen.id.as_str(), decisive, "{first}, {second}");
             }
         }
         let twice = [payment("pi_2", "succeeded", (2, 2)), payment("pi_1", "succeeded", (2, 1))];
-        let Observation::Beside { seen, paid } = listed(&twice) else { panic!("both are told") };
+        let AttemptObservation { primary, other_payments } = listed(&twice);
         assert!(
-            matches!(*seen, Observation::PaymentIntent(seen) if seen.id.as_str() == "pi_1"),
+            matches!(primary, Observation::PaymentIntent(seen) if seen.id.as_str() == "pi_1"),
             "the oldest decides"
         );
-        assert_eq!(paid, ids(&["pi_2"]));
+        assert_eq!(other_payments, ids(&["pi_2"]));
     }
 
     #[test]
@@ -320,7 +322,7 @@ mod tests {
                 vec![strange.clone(), known.clone()],
                 vec![known.clone(), strange.clone()],
             ] {
-                assert_eq!(listed(&all), Observation::ReadFailed, "attempt {of_attempt}");
+                assert_eq!(listed(&all).primary, Observation::ReadFailed, "attempt {of_attempt}");
             }
         }
     }
@@ -349,12 +351,12 @@ mod tests {
             );
         }
         for unread in [
-            GatherError::ReadFailed,
-            GatherError::Limited,
-            GatherError::TooMany,
-            GatherError::ClockDiffers,
-            GatherError::Refused,
-            GatherError::KeyRefused,
+            TokenReadError::ReadFailed,
+            TokenReadError::Limited,
+            TokenReadError::TooMany,
+            TokenReadError::ClockDiffers,
+            TokenReadError::Refused,
+            TokenReadError::KeyRefused,
         ] {
             let seen = of_refused_token(&Err(unread), String::new());
             assert!(
@@ -362,7 +364,7 @@ mod tests {
                 "{unread:?}: {seen:?}"
             );
         }
-        assert_eq!(of_refused_token(&Err(GatherError::Foreign), String::new()), Observation::OtherAccount);
+        assert_eq!(of_refused_token(&Err(TokenReadError::Foreign), String::new()), Observation::OtherAccount);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use super::charge::{self, ATTEMPT_KEY, MERCHANT_KEY, REVISION_KEY, SESSION_KEY, 
 use super::outcome;
 use super::transport::Reply;
 use crate::domain::address::Buyer;
-use crate::domain::checkout::attempt::{AttemptIntent, Observation};
-use crate::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
+use crate::domain::checkout::model::{
+    AttemptIntent, Observation, StripeCheckoutSnapshot, StripeCheckoutStatus,
+};
 use crate::domain::ids::{AttemptNumber, MerchantId, Revision};
 use crate::domain::merchant::{MerchantView, PaymentMethod};
 use crate::domain::money::Money;
@@ -403,7 +404,7 @@ mod tests {
         let intent =
             |payment| shown(&serde_json::json!({ "payment_intent": payment })).seen().unwrap().intent;
         assert_eq!(intent(serde_json::json!("pi_1")), Some(("pi_1".parse().unwrap(), None)));
-        let processing = Some(crate::domain::checkout::attempt::PaymentIntentStatus::Processing);
+        let processing = Some(crate::domain::checkout::model::PaymentIntentStatus::Processing);
         assert_eq!(intent(payment), Some(("pi_2".parse().unwrap(), processing)));
         assert_eq!(intent(serde_json::json!(null)), None);
     }

@@ -9,7 +9,7 @@ use super::answers::{ErrorBody, Identified};
 use super::charge::{MERCHANT_KEY, SESSION_KEY};
 use super::outcome;
 use super::transport::Reply;
-use crate::domain::checkout::aftersales::{RefundAnswer, RefundIntent, RefundSnapshot};
+use crate::domain::checkout::model::{RefundAnswer, RefundIntent, RefundSnapshot};
 use crate::domain::ids::RefundNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::money::Money;

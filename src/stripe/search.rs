@@ -7,7 +7,7 @@ use super::answers::{List, PaymentIntent};
 use super::observation::{CallResult, Noted};
 use super::transport::Reply;
 use super::{StripeAccount, outcome};
-use crate::domain::checkout::attempt::Observation;
+use crate::domain::checkout::model::{AttemptObservation, Observation};
 use crate::domain::ids::{AttemptNumber, SessionId};
 use crate::domain::time::{Span, Timestamp};
 
@@ -47,7 +47,7 @@ pub enum Searched {
     /// There are more pages.
     More,
     /// It was the last: what was seen of each attempt, in their order.
-    Whole(Vec<CallResult>),
+    Whole(Vec<CallResult<AttemptObservation>>),
 }
 
 /// Why a page was not read.
@@ -127,7 +127,7 @@ impl Search {
     }
 
     /// What all pages together show of an attempt.
-    fn seen(&self, sought: &Sought, last: &Reply) -> CallResult {
+    fn seen(&self, sought: &Sought, last: &Reply) -> CallResult<AttemptObservation> {
         let of_session = self.found.iter().filter(|intent| intent.is_of(&sought.session));
         let seen = outcome::of_listing(of_session, sought.attempt, self.began);
         let seen = if self.clocks_agree { seen } else { seen.without_absence() };
@@ -195,7 +195,7 @@ mod tests {
 
     fn seen(searched: Result<Searched, Stopped>) -> Vec<Observation> {
         let Ok(Searched::Whole(observed)) = searched else { panic!("{searched:?}") };
-        observed.into_iter().map(|observed| observed.seen).collect()
+        observed.into_iter().map(|observed| observed.seen.primary).collect()
     }
 
     #[test]

@@ -13,11 +13,10 @@ use super::{
     AccountError, CallResult, KeyWatch, Noted, Search, Searched, Stopped, StoredCharge, StoredRefund,
     StoredStripeCheckout,
 };
-use crate::domain::checkout::aftersales::OrderObservation;
-use crate::domain::checkout::attempt::PaymentIntentSnapshot;
-use crate::domain::checkout::driver::GatherError;
-use crate::domain::checkout::hosted::StripeCheckoutSnapshot;
-use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use crate::domain::checkout::model::{
+    OrderObservation, PaymentIntentSnapshot, SharedPaymentToken, StripeCheckoutSnapshot, TokenFacts,
+    TokenReadError,
+};
 use crate::domain::ids::{AccountId, MerchantId, PaymentIntentId, StripeCheckoutId};
 use crate::domain::time::Timestamp;
 
@@ -46,7 +45,8 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     async fn account_id(&self) -> Result<AccountId, AccountError>;
 
     /// What a token is good for.
-    async fn token_facts(&self, token: &SharedPaymentToken) -> CallResult<Result<TokenFacts, GatherError>>;
+    async fn token_facts(&self, token: &SharedPaymentToken)
+    -> CallResult<Result<TokenFacts, TokenReadError>>;
 
     /// Sends a stored charge, once.
     async fn charge(&self, stored: &StoredCharge<'_>) -> CallResult;

@@ -2,22 +2,21 @@
 
 use super::answers::{ErrorBody, GrantedToken};
 use super::transport::Reply;
-use crate::domain::checkout::driver::GatherError;
-use crate::domain::checkout::token::TokenFacts;
+use crate::domain::checkout::model::{TokenFacts, TokenReadError};
 
 /// What the answer says of the token. Whatever Stripe says in an error of its own is an answer, also where it says nothing that
 /// is known here.
-pub(super) fn of_reading(reply: &Reply) -> Result<TokenFacts, GatherError> {
+pub(super) fn of_reading(reply: &Reply) -> Result<TokenFacts, TokenReadError> {
     if !reply.clock_agrees {
-        return Err(GatherError::ClockDiffers);
+        return Err(TokenReadError::ClockDiffers);
     }
     match reply.status {
-        200 => reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(GatherError::ReadFailed),
-        404 => Err(GatherError::Foreign),
-        401 | 403 => Err(GatherError::KeyRefused),
-        429 => Err(GatherError::Limited),
-        400..=499 if reply.json::<ErrorBody>().is_some() => Err(GatherError::Refused),
-        _ => Err(GatherError::ReadFailed),
+        200 => reply.json::<GrantedToken>().and_then(|token| token.facts()).ok_or(TokenReadError::ReadFailed),
+        404 => Err(TokenReadError::Foreign),
+        401 | 403 => Err(TokenReadError::KeyRefused),
+        429 => Err(TokenReadError::Limited),
+        400..=499 if reply.json::<ErrorBody>().is_some() => Err(TokenReadError::Refused),
+        _ => Err(TokenReadError::ReadFailed),
     }
 }
 
@@ -31,26 +30,26 @@ mod tests {
         let error = r#"{"error": {"type": "invalid_request_error", "code": "parameter_invalid"}}"#;
         let html = "<html>Bad request</html>";
         for (status, body, expected) in [
-            (400, error, GatherError::Refused),
-            (402, error, GatherError::Refused),
-            (409, error, GatherError::Refused),
-            (422, error, GatherError::Refused),
-            (400, html, GatherError::ReadFailed),
-            (408, html, GatherError::ReadFailed),
-            (401, error, GatherError::KeyRefused),
-            (403, error, GatherError::KeyRefused),
-            (404, error, GatherError::Foreign),
-            (429, error, GatherError::Limited),
-            (500, error, GatherError::ReadFailed),
-            (200, "{}", GatherError::ReadFailed),
-            (302, html, GatherError::ReadFailed),
+            (400, error, TokenReadError::Refused),
+            (402, error, TokenReadError::Refused),
+            (409, error, TokenReadError::Refused),
+            (422, error, TokenReadError::Refused),
+            (400, html, TokenReadError::ReadFailed),
+            (408, html, TokenReadError::ReadFailed),
+            (401, error, TokenReadError::KeyRefused),
+            (403, error, TokenReadError::KeyRefused),
+            (404, error, TokenReadError::Foreign),
+            (429, error, TokenReadError::Limited),
+            (500, error, TokenReadError::ReadFailed),
+            (200, "{}", TokenReadError::ReadFailed),
+            (302, html, TokenReadError::ReadFailed),
         ] {
             let reply = Reply::of_text(status, body);
             assert_eq!(of_reading(&reply), Err(expected), "{status} {body}");
         }
     }
 
-    fn facts(changes: &[(&str, serde_json::Value)]) -> Result<TokenFacts, GatherError> {
+    fn facts(changes: &[(&str, serde_json::Value)]) -> Result<TokenFacts, TokenReadError> {
         let mut token = serde_json::json!({ "id": "spt_1", "livemode": false });
         for (name, value) in changes {
             token[name] = value.clone();
@@ -60,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_token_that_is_off_says_why() {
-        use crate::domain::checkout::token::Deactivation;
+        use crate::domain::checkout::model::Deactivation;
         for (reason, at, expected) in [
             (Some("consumed"), Some(1), Some(Deactivation::Consumed)),
             (Some("expired"), Some(1), Some(Deactivation::Expired)),
@@ -105,7 +104,7 @@ mod tests {
         assert_eq!(remaining(serde_json::json!({ "currency": "", "value": 0 })), Ok(Some(usd(5_000))));
         assert_eq!(remaining(serde_json::json!(null)), Ok(Some(usd(5_000))));
         let contradiction = remaining(serde_json::json!({ "currency": "eur", "value": 1 }));
-        assert_eq!(contradiction, Err(GatherError::ReadFailed));
+        assert_eq!(contradiction, Err(TokenReadError::ReadFailed));
         assert_eq!(facts(&[]).unwrap().remaining, None);
     }
 }

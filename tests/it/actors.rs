@@ -18,9 +18,9 @@ mod strays;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::session::{Session, State};
-use merchant_gateway::domain::checkout::timeline::TimelineEvent;
+use merchant_gateway::domain::checkout::model::{
+    Answer, Command, Patch, Rejection, Session, State, TimelineEvent,
+};
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use tokio::time::{Instant, sleep, timeout};

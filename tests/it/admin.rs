@@ -1,7 +1,6 @@
 //! The operator's hand: one session's timeline, a decision on a frozen one, flags.
 
-use merchant_gateway::domain::checkout::attempt::{ExpectedPayment, IdempotencyKey};
-use merchant_gateway::domain::checkout::token::SharedPaymentToken;
+use merchant_gateway::domain::checkout::model::{ExpectedPayment, IdempotencyKey, SharedPaymentToken};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, Revision, Tenant};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::emulator::HoldPoint;

@@ -1,5 +1,7 @@
 //! Imports go one way: the folder list is the architecture.
 
+mod circles;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -20,10 +20,10 @@ mod tokens;
 mod told;
 mod unknown;
 
-use merchant_gateway::domain::checkout::attempt::{Inconclusive, Observation, PaymentIntentStatus};
-use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::decision::Decision;
-use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, State};
+use merchant_gateway::domain::checkout::model::{
+    Command, Decision, FreezeReason, Inconclusive, NoticeCode, Observation, Patch, PaymentIntentStatus,
+    Rejection, State,
+};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{Dispute, DisputeStatus};

@@ -224,7 +224,7 @@ fn the_reader_of_documents_notices_every_kind_of_wrong_name() {
     let text = "`Driver::on` (`x`) `src/nowhere.rs`. `src/domain/checkout/driver/mod.rs`: `Driver::on`, `reply`,\n\
                 `look_away` and `Driver::look`; then `Driver::pump` (`gone`), not `this`. `Driver::jump`, `session`.\n\
                 `src/domain/checkout/driver/exchange.rs`: `Input::AttemptObserved`, `Output::Saw`, `outcome`, `Input`, `wildcard`.\n\
-                `src/domain/checkout/session.rs`: `State::Frozen` and `State::frozen`, in `src/domain/`.\n";
+                `src/domain/checkout/model/state.rs`: `State::Frozen` and `State::frozen`, in `src/domain/`.\n";
     assert_eq!(
         wrong_names(text),
         [
@@ -238,7 +238,7 @@ fn the_reader_of_documents_notices_every_kind_of_wrong_name() {
             "src/domain/checkout/driver/exchange.rs does not define Output::Saw",
             "src/domain/checkout/driver/exchange.rs does not define outcome",
             "src/domain/checkout/driver/exchange.rs does not define wildcard",
-            "src/domain/checkout/session.rs does not define State::frozen",
+            "src/domain/checkout/model/state.rs does not define State::frozen",
         ]
     );
 }

@@ -3,22 +3,18 @@
 //! A history that fails is written to `tests/it/properties.regressions`, and is tried first from then on: commit it.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::{
-    AttemptEnd, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus, PaymentSource,
-};
-use merchant_gateway::domain::checkout::command::{Patch, Payment};
-use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::event::Event;
-use merchant_gateway::domain::checkout::hosted::{CloseReason, StripeCheckoutSnapshot, StripeCheckoutStatus};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::{MAX_ATTEMPTS, Session, State};
-use merchant_gateway::domain::checkout::snapshot::AttemptMove;
-use merchant_gateway::domain::checkout::step::{Context, Moment, begin, step};
-use merchant_gateway::domain::checkout::token::TokenFacts;
+use merchant_gateway::domain::checkout::model::Affected;
+use merchant_gateway::domain::checkout::model::{
+    AttemptEnd, AttemptMove, AttemptObservation, CloseReason, Context, Decision, Event, Inconclusive,
+    MAX_ATTEMPTS, Moment, Observation, Patch, Payment, PaymentIntentSnapshot, PaymentIntentStatus,
+    PaymentSource, Session, State, StripeCheckoutSnapshot, StripeCheckoutStatus, StripeNotification,
+    TokenFacts,
+};
+use merchant_gateway::domain::checkout::step::begin;
+use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AttemptNumber, Revision, SessionId};
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -35,16 +31,16 @@ enum Wish {
     Cancel,
     TimeOut,
     RepeatingEnded,
-    Saw { attempt: u32, sight: Sight },
-    Decide { charged: bool, sight: Sight },
+    Saw { attempt: u32, kind: ObservationKind },
+    Decide { charged: bool, kind: ObservationKind },
     OpenPage { stale: bool },
     ClosePage { gives_up: bool },
     Hear(Option<u32>),
-    SeePayment { payment: u32, sight: Sight },
+    SeePayment { payment: u32, kind: ObservationKind },
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Sight {
+enum ObservationKind {
     Payment(PaymentIntentStatus, bool),
     Declined,
     TokenRefused(bool),
@@ -54,11 +50,11 @@ enum Sight {
     Unknown { replayed: bool, cannot_repeat: bool },
     Absent,
     ReadFailed,
-    Beside,
+    OtherPayment,
     Page(StripeCheckoutStatus, bool),
 }
 
-fn sight() -> impl Strategy<Value = Sight> {
+fn kind() -> impl Strategy<Value = ObservationKind> {
     use PaymentIntentStatus::{
         Canceled, Processing, RequiresAction, RequiresCapture, RequiresConfirmation, RequiresPaymentMethod,
         Succeeded,
@@ -74,21 +70,21 @@ fn sight() -> impl Strategy<Value = Sight> {
     ];
     prop_oneof![
         (prop::sample::select(statuses.to_vec()), prop::bool::weighted(0.8))
-            .prop_map(|(status, agrees)| Sight::Payment(status, agrees)),
-        Just(Sight::Declined),
-        any::<bool>().prop_map(Sight::TokenRefused),
-        Just(Sight::RequestRefused),
-        Just(Sight::Conflict),
-        Just(Sight::KeyRefused),
+            .prop_map(|(status, agrees)| ObservationKind::Payment(status, agrees)),
+        Just(ObservationKind::Declined),
+        any::<bool>().prop_map(ObservationKind::TokenRefused),
+        Just(ObservationKind::RequestRefused),
+        Just(ObservationKind::Conflict),
+        Just(ObservationKind::KeyRefused),
         (any::<bool>(), any::<bool>())
-            .prop_map(|(replayed, cannot_repeat)| Sight::Unknown { replayed, cannot_repeat }),
-        Just(Sight::Absent),
-        Just(Sight::ReadFailed),
-        Just(Sight::Beside),
+            .prop_map(|(replayed, cannot_repeat)| ObservationKind::Unknown { replayed, cannot_repeat }),
+        Just(ObservationKind::Absent),
+        Just(ObservationKind::ReadFailed),
+        Just(ObservationKind::OtherPayment),
         (prop::sample::select(PAGES.to_vec()), prop::bool::weighted(0.8))
-            .prop_map(|(status, agrees)| Sight::Page(status, agrees)),
+            .prop_map(|(status, agrees)| ObservationKind::Page(status, agrees)),
         (prop::sample::select(PAGES.to_vec()), prop::bool::weighted(0.8))
-            .prop_map(|(status, agrees)| Sight::Page(status, agrees)),
+            .prop_map(|(status, agrees)| ObservationKind::Page(status, agrees)),
     ]
 }
 
@@ -110,16 +106,16 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => Just(Wish::Cancel),
         1 => Just(Wish::TimeOut),
         1 => Just(Wish::RepeatingEnded),
-        10 => (1..7_u32, sight()).prop_map(|(attempt, sight)| Wish::Saw { attempt, sight }),
-        1 => (any::<bool>(), sight()).prop_map(|(charged, sight)| Wish::Decide { charged, sight }),
+        10 => (1..7_u32, kind()).prop_map(|(attempt, kind)| Wish::Saw { attempt, kind }),
+        1 => (any::<bool>(), kind()).prop_map(|(charged, kind)| Wish::Decide { charged, kind }),
         4 => prop::bool::weighted(0.1).prop_map(|stale| Wish::OpenPage { stale }),
         2 => any::<bool>().prop_map(|gives_up| Wish::ClosePage { gives_up }),
         2 => prop::option::of(0..7_u32).prop_map(Wish::Hear),
-        2 => (0..7_u32, sight()).prop_map(|(payment, sight)| Wish::SeePayment { payment, sight }),
+        2 => (0..7_u32, kind()).prop_map(|(payment, kind)| Wish::SeePayment { payment, kind }),
     ]
 }
 
-fn seen(sight: Sight, session: &Session, attempt: AttemptNumber, now: Timestamp) -> Observation {
+fn seen(kind: ObservationKind, session: &Session, attempt: AttemptNumber, now: Timestamp) -> Observation {
     let total = session.quote().map_or(Money::new(4361, shop::usd()), |quote| quote.total);
     let payment = |status, agrees: bool| {
         Observation::PaymentIntent(PaymentIntentSnapshot {
@@ -132,9 +128,9 @@ fn seen(sight: Sight, session: &Session, attempt: AttemptNumber, now: Timestamp)
             attempt: Some(attempt),
         })
     };
-    match sight {
-        Sight::Payment(status, agrees) => payment(status, agrees),
-        Sight::Page(status, agrees) => Observation::StripeCheckout(StripeCheckoutSnapshot {
+    match kind {
+        ObservationKind::Payment(status, agrees) => payment(status, agrees),
+        ObservationKind::Page(status, agrees) => Observation::StripeCheckout(StripeCheckoutSnapshot {
             id: format!("cs_{}", attempt.0).parse().unwrap(),
             url: (status == StripeCheckoutStatus::Open).then(|| "https://checkout.example/pay".to_owned()),
             status,
@@ -147,24 +143,22 @@ fn seen(sight: Sight, session: &Session, attempt: AttemptNumber, now: Timestamp)
             revision: Some(session.revision),
             attempt: Some(attempt),
         }),
-        Sight::Declined => Observation::Declined { intent: None, requires_3ds: false, text: "no".to_owned() },
-        Sight::TokenRefused(maybe_consumed) => {
+        ObservationKind::Declined => {
+            Observation::Declined { intent: None, requires_3ds: false, text: "no".to_owned() }
+        }
+        ObservationKind::TokenRefused(maybe_consumed) => {
             Observation::TokenRefused { maybe_consumed, detail: String::new() }
         }
-        Sight::RequestRefused => Observation::RequestRefused { detail: String::new() },
-        Sight::Conflict => Observation::IdempotencyConflict,
-        Sight::KeyRefused => Observation::KeyRefused,
-        Sight::Unknown { replayed, cannot_repeat } => Observation::Inconclusive(Inconclusive {
+        ObservationKind::RequestRefused => Observation::RequestRefused { detail: String::new() },
+        ObservationKind::Conflict => Observation::IdempotencyConflict,
+        ObservationKind::KeyRefused => Observation::KeyRefused,
+        ObservationKind::Unknown { replayed, cannot_repeat } => Observation::Inconclusive(Inconclusive {
             replayed_error: replayed,
             cannot_repeat,
             ..Inconclusive::default()
         }),
-        Sight::Absent => Observation::Absent { asked: now },
-        Sight::ReadFailed => Observation::ReadFailed,
-        Sight::Beside => Observation::Beside {
-            seen: Box::new(Observation::Absent { asked: now }),
-            paid: vec!["pi_other".parse().unwrap()],
-        },
+        ObservationKind::Absent | ObservationKind::OtherPayment => Observation::Absent { asked: now },
+        ObservationKind::ReadFailed => Observation::ReadFailed,
     }
 }
 
@@ -192,11 +186,14 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
         Wish::Cancel => Event::Canceled,
         Wish::TimeOut => Event::TimeOut,
         Wish::RepeatingEnded => Event::RepeatingEnded,
-        Wish::Saw { attempt, sight } => {
+        Wish::Saw { attempt, kind } => {
             let attempt = AttemptNumber(if *attempt == 6 { session.attempts } else { *attempt });
-            Event::AttemptObserved { attempt, seen: seen(*sight, session, attempt, now) }
+            let primary = seen(*kind, session, attempt, now);
+            let other = matches!(kind, ObservationKind::OtherPayment).then(|| "pi_other".parse().unwrap());
+            let seen = AttemptObservation { primary, other_payments: other.into_iter().collect() };
+            Event::AttemptObserved { attempt, seen }
         }
-        Wish::Decide { charged, sight } => {
+        Wish::Decide { charged, kind } => {
             let attempt = AttemptNumber(session.attempts);
             let payment_intent = format!("pi_{}", attempt.0).parse().unwrap();
             let decision = if *charged {
@@ -204,7 +201,7 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
             } else {
                 Decision::NotCharged { override_unread: false }
             };
-            Event::Decided { decision, seen: seen(*sight, session, attempt, now) }
+            Event::Decided { decision, seen: seen(*kind, session, attempt, now).into() }
         }
         Wish::OpenPage { stale } => {
             let revision = if *stale { Revision(session.revision.0 + 1) } else { session.revision };
@@ -217,10 +214,10 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
             let payment = payment.map(|number| format!("pi_{number}").parse().unwrap());
             Event::Notified(StripeNotification { affected: Affected::Payment, payment })
         }
-        Wish::SeePayment { payment, sight } => {
+        Wish::SeePayment { payment, kind } => {
             let attempt = AttemptNumber(*payment);
             let payment = format!("pi_{payment}").parse().unwrap();
-            Event::PaymentObserved { payment, seen: seen(*sight, session, attempt, now) }
+            Event::PaymentObserved { payment, seen: seen(*kind, session, attempt, now) }
         }
     }
 }
@@ -257,13 +254,13 @@ proptest! {
             let context = Context { view: &view, moment: moment(now, number as u128 + 1) };
             let happens = event(wish, &session, now);
             let paid_by = match &happens {
-                Event::AttemptObserved { seen: Observation::PaymentIntent(intent), .. }
-                | Event::Decided { seen: Observation::PaymentIntent(intent), .. }
+                Event::AttemptObserved { seen: AttemptObservation { primary: Observation::PaymentIntent(intent), .. }, .. }
+                | Event::Decided { seen: AttemptObservation { primary: Observation::PaymentIntent(intent), .. }, .. }
                     if intent.status == PaymentIntentStatus::Succeeded =>
                 {
                     Some(intent.id.clone())
                 }
-                Event::AttemptObserved { seen: Observation::StripeCheckout(page), .. } if page.status == StripeCheckoutStatus::Paid => {
+                Event::AttemptObserved { seen: AttemptObservation { primary: Observation::StripeCheckout(page), .. }, .. } if page.status == StripeCheckoutStatus::Paid => {
                     page.intent.as_ref().map(|(intent, _)| intent.clone())
                 }
                 Event::Edited { .. }

@@ -2,16 +2,12 @@
 //! does not do, before anybody has looked.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::{
-    AttemptEnd, FlagReason, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+use merchant_gateway::domain::checkout::model::{
+    AttemptEnd, AttemptMove, CancelReason, Command, Context, Event, FlagReason, Moment, Observation, Patch,
+    PaymentIntentSnapshot, PaymentIntentStatus, Rejection, RestoreEvidence, Session, ShownByStripe, State,
+    StripeCheckoutSnapshot, StripeCheckoutStatus, Transition,
 };
-use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::event::Event;
-use merchant_gateway::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
-use merchant_gateway::domain::checkout::restored::{RestoreEvidence, ShownByStripe};
-use merchant_gateway::domain::checkout::session::{CancelReason, Session, State};
-use merchant_gateway::domain::checkout::snapshot::AttemptMove;
-use merchant_gateway::domain::checkout::step::{Context, Moment, Transition, step};
+use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AccountId, AttemptNumber, Revision};
 use merchant_gateway::domain::merchant::Reconciliation;
 use merchant_gateway::domain::money::Money;
@@ -176,7 +172,7 @@ fn a_session_that_was_paid_for_something_else_is_nobodys_to_pay_again() {
         is_given_up(&payment(&harness, &seen));
     }
     let mut open = DriverHarness::new();
-    open.ask(Command::Create(merchant_gateway::domain::checkout::command::Patch {
+    open.ask(Command::Create(merchant_gateway::domain::checkout::model::Patch {
         address: None,
         ..shop::two_mugs()
     }));

@@ -13,9 +13,8 @@ pub(crate) mod values;
 
 use std::sync::Arc;
 
-use merchant_gateway::domain::checkout::attempt::Flag;
-use merchant_gateway::domain::checkout::due::{self, Priority};
-use merchant_gateway::domain::checkout::session::{Session, Version};
+use merchant_gateway::domain::checkout::due;
+use merchant_gateway::domain::checkout::model::{Flag, Priority, Session, Version};
 
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;

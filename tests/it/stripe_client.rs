@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use merchant_gateway::domain::checkout::attempt::{Observation, PaymentIntentSnapshot, PaymentIntentStatus};
-use merchant_gateway::domain::checkout::driver::GatherError;
+use merchant_gateway::domain::checkout::model::{
+    AttemptObservation, Observation, PaymentIntentSnapshot, PaymentIntentStatus, TokenReadError,
+};
 use merchant_gateway::domain::ids::{AttemptNumber, SessionId};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, MintToken};
@@ -100,7 +101,7 @@ impl Shop {
     }
 
     async fn look(&self, started: Timestamp, asked: Timestamp) -> Observation {
-        self.whole(&mut self.search(1, started, asked)).await
+        self.whole(&mut self.search(1, started, asked)).await.primary
     }
 
     /// A search for an attempt, without an end in time.
@@ -111,12 +112,12 @@ impl Shop {
     }
 
     /// What a search shows once it has come to its end.
-    async fn whole(&self, search: &mut Search) -> Observation {
+    async fn whole(&self, search: &mut Search) -> AttemptObservation {
         loop {
             match self.stripe.search(search).await {
                 Ok(Searched::More) => {}
                 Ok(Searched::Whole(mut seen)) => return seen.remove(0).seen,
-                Err(stopped) => return stopped.observed.seen,
+                Err(stopped) => return stopped.observed.seen.into(),
             }
         }
     }
@@ -167,7 +168,7 @@ async fn with_a_wrong_clock_nothing_is_known_and_nothing_is_begun() {
         assert_eq!(shop.look(wrong, wrong).await, Observation::ReadFailed, "finding nothing proves nothing");
         assert_eq!(shop.stripe.account_id().await, Err(AccountError::ClockDiffers));
         let token = shop.token("pm_card_visa").parse().unwrap();
-        assert_eq!(shop.stripe.token_facts(&token).await.seen, Err(GatherError::ClockDiffers));
+        assert_eq!(shop.stripe.token_facts(&token).await.seen, Err(TokenReadError::ClockDiffers));
     }
     let shop = Shop::open();
     let now = SystemClock.now();
@@ -183,20 +184,17 @@ async fn further_payments_of_a_session_are_told_beside_the_one_that_is_looked_fo
     shop.clock.advance(Span::seconds(5));
     shop.pay("pm_card_visa").await;
     let ids: Vec<String> = shop.emulator.ledger().into_iter().map(|entry| entry.payment_intent).collect();
-    let Observation::Beside { seen, paid } = shop.look(started, SystemClock.now()).await else {
-        panic!("two are told")
-    };
+    let AttemptObservation { primary, other_payments } =
+        shop.whole(&mut shop.search(1, started, SystemClock.now())).await;
     assert!(
-        matches!(*seen, Observation::PaymentIntent(intent) if intent.id.as_str() == ids[0]),
+        matches!(primary, Observation::PaymentIntent(intent) if intent.id.as_str() == ids[0]),
         "the oldest decides"
     );
-    assert_eq!(paid.iter().map(ToString::to_string).collect::<Vec<_>>(), ids[1..]);
+    assert_eq!(other_payments.iter().map(ToString::to_string).collect::<Vec<_>>(), ids[1..]);
 
-    let Observation::Beside { seen, paid } = shop.whole(&mut shop.search(2, started, started)).await else {
-        panic!("both are told")
-    };
+    let seen = shop.whole(&mut shop.search(2, started, started)).await;
     assert_eq!(
-        (*seen, paid.len()),
+        (seen.primary, seen.other_payments.len()),
         (Observation::Absent { asked: started }, 2),
         "attempt 2 was not paid, attempt 1 was"
     );
@@ -212,7 +210,7 @@ async fn a_payment_is_looked_for_until_the_last_moment_at_which_it_can_have_been
         let made_by = Some(started + Span::hours(hours) + Span::seconds(2));
         let sought = Sought { session: shop.session.clone(), attempt: AttemptNumber(1), started, made_by };
         let seen = shop.whole(&mut Search::new(vec![sought], started)).await;
-        assert_eq!(status(&seen), found, "{seen:?}");
+        assert_eq!(status(&seen.primary), found, "{seen:?}");
     }
 }
 

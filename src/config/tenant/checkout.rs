@@ -16,7 +16,7 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
     let section = root.section("checkout");
     let words = [
         ("payment_sheet", CheckoutMethod::PaymentSheet),
-        ("hosted", CheckoutMethod::StripeCheckoutAttempt),
+        ("hosted", CheckoutMethod::StripeCheckout),
         ("auto", CheckoutMethod::Auto),
     ];
     let method = section.field("method").and_then(|field| field.choice(&words));

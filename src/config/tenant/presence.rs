@@ -4,7 +4,8 @@ use super::values::{address, once, refuse_empty};
 use crate::config::diagnostic::{Place, quoted};
 use crate::config::document::{Field, Section};
 use crate::config::web;
-use crate::domain::merchant::{Brand, ChatGptSettings, ContractVersion, Links, MethodsForm};
+use crate::domain::channels::{Brand, ChatGptSettings, ContractVersion, MethodsForm};
+use crate::domain::merchant::Links;
 
 const MOST_HOSTS: usize = 50;
 const LONGEST_CHALLENGE: usize = 256;

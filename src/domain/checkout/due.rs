@@ -1,47 +1,12 @@
 //! What a session's own clock asks for, apart from any caller: when it waits for something, and what that is.
 
-use super::aftersales;
-use super::attempt::{Inconclusive, Observation};
-use super::effect::{CancelCause, Effect};
-use super::event::Event;
-use super::hosted::{self, StripeCheckoutAttempt};
-use super::notification;
-use super::outcome::{LONGEST_PAUSE, reading};
-use super::session::{Charging, Phase, Session, State};
-use super::stripe_checkout_polling;
-use super::unconfirmed;
+use super::model::{
+    AttemptObservation, CancelCause, Charging, Effect, Event, LONGEST_PAUSE, Phase, Priority, Session, State,
+    StripeCheckoutAttempt, Work,
+};
+use super::rules::charge::reading;
+use super::rules::{notification, order, stripe_checkout, stripe_checkout_polling, unconfirmed};
 use crate::domain::time::Timestamp;
-
-/// What a session's own clock asks for, apart from any caller.
-#[derive(Clone, Debug)]
-pub enum Work {
-    /// Nothing before this moment; `None`: nothing at all.
-    Wait(Option<Timestamp>),
-    /// Something at Stripe, without a change of state.
-    Run(Effect),
-    /// A transition.
-    Step(Box<Event>),
-}
-
-/// What is at stake in what a session waits for, the most urgent first. Due work is done in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// A payment whose outcome is not known, or that a page must be opened or closed for.
-    Payment,
-    /// A page at Stripe on which a shopper may be paying.
-    OpenPage,
-    /// A refund whose outcome is not known.
-    Refund,
-    /// A reading of what became of a payment or an order that is decided here.
-    Poll,
-    /// A cart that nobody has paid and nobody is paying: its time is over.
-    Cart,
-}
-
-impl Priority {
-    /// Every one, the most urgent first.
-    pub const ALL: [Self; 5] = [Self::Payment, Self::OpenPage, Self::Refund, Self::Poll, Self::Cart];
-}
 
 /// What is at stake in what a session waits for.
 #[must_use]
@@ -78,7 +43,7 @@ fn state_due_at(session: &Session) -> Option<Timestamp> {
         State::OpeningHosted(hosted)
         | State::AwaitingHosted { hosted, .. }
         | State::ClosingHosted { hosted, .. } => Some(hosted.next_try),
-        State::Completed { .. } => aftersales::due(&session.activity),
+        State::Completed { .. } => order::due(&session.activity),
         State::Frozen { .. } | State::Canceled { .. } | State::Expired => None,
     }
 }
@@ -96,7 +61,7 @@ fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
         | State::ClosingHosted { hosted: StripeCheckoutAttempt { next_try, .. }, .. } => {
             *next_try > now + LONGEST_PAUSE
         }
-        State::Completed { .. } => aftersales::refund::beyond_any_pause(&session.activity, now),
+        State::Completed { .. } => order::refund::beyond_any_pause(&session.activity, now),
         State::Open { .. }
         | State::Ready { .. }
         | State::Frozen { .. }
@@ -125,7 +90,7 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
             // Due, and never told of: the answer to the first send died with the process that waited for it.
             (Phase::Sending, _) if charging.tries == 0 => Work::Step(Box::new(Event::AttemptObserved {
                 attempt: charging.attempt,
-                seen: Observation::Inconclusive(Inconclusive::default()),
+                seen: AttemptObservation::unanswered(),
             })),
             (Phase::Sending, _) if now < charging.repeat_until => Work::Run(Effect::Charge(charging.attempt)),
             (Phase::Sending, _) => Work::Step(Box::new(Event::RepeatingEnded)),
@@ -137,7 +102,7 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
             }),
             (Phase::Reading { .. } | Phase::Canceling { .. }, _) => Work::Run(reading(charging)),
         },
-        State::OpeningHosted(hosted) => hosted::opening(hosted, now),
+        State::OpeningHosted(hosted) => stripe_checkout::opening(hosted, now),
         State::AwaitingHosted { hosted, page } => {
             let (attempt, awaited) = (hosted.attempt, hosted.awaited);
             Work::Run(Effect::ReadStripeCheckout { attempt, page: page.id.clone(), awaited })
@@ -147,7 +112,7 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
             page: page.id.clone(),
             tries: hosted.tries,
         }),
-        State::Completed { intent, .. } => aftersales::work(session, intent, now),
+        State::Completed { intent, .. } => order::work(session, intent, now),
         State::Frozen { .. } | State::Canceled { .. } | State::Expired => Work::Wait(due_at(session)),
     }
 }

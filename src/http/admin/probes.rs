@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, web};
 
 use super::routes;
 use crate::actors::{Dependencies, Directory};
-use crate::domain::checkout::due::Priority;
+use crate::domain::checkout::model::Priority;
 use crate::domain::time::Timestamp;
 use crate::runtime::{DiskSpace, Io};
 use crate::store::Store;

@@ -9,7 +9,7 @@ use actix_web::middleware::ErrorHandlerResponse;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
-use crate::domain::checkout::command::Rejection;
+use crate::domain::checkout::model::Rejection;
 use crate::store::StoreError;
 
 /// The media type of a refusal.

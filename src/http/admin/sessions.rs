@@ -11,11 +11,9 @@ use super::operator::Operator;
 use super::problem::Problem;
 use super::routes;
 use crate::actors::MerchantHandle;
-use crate::domain::checkout::command::{Answer, Command};
-use crate::domain::checkout::decision::Decision;
-use crate::domain::checkout::session::State;
-use crate::domain::checkout::timeline::{TimelineEntry, TimelineEvent};
-use crate::domain::checkout::unconfirmed::Unconfirmed;
+use crate::domain::checkout::model::{
+    Answer, Command, Decision, State, TimelineEntry, TimelineEvent, Unconfirmed,
+};
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::money::Money;
 

@@ -14,7 +14,7 @@ use super::cors;
 use super::mcp_line::{Line, RATE_LIMITED, millis_since};
 use super::tenant_request::{RequestRejected, TenantRequest, not_found};
 use crate::actors::MerchantHandle;
-use crate::domain::checkout::command::{Command, Patch, Rejection};
+use crate::domain::checkout::model::{Command, Patch, Rejection};
 use crate::domain::ids::SessionId;
 use crate::protocol::capability::Capability;
 use crate::protocol::mcp::{

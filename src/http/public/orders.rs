@@ -8,7 +8,7 @@ use super::Public;
 use super::html::{self, PageKind, escape};
 use super::tenant_request::{self, TenantRequest, not_found};
 use crate::actors::MerchantHandle;
-use crate::domain::checkout::command::{Command, PlacedOrder};
+use crate::domain::checkout::model::{Command, PlacedOrder};
 use crate::domain::ids::{ItemId, OrderId};
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::{Order, OrderActivity, Refund, RefundState, RefundStatus};

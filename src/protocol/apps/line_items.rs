@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::domain::catalog::Sellable;
-use crate::domain::checkout::session::Session;
+use crate::domain::checkout::model::Session;
 use crate::domain::merchant::MerchantView;
 use crate::domain::money::{Money, MoneyError};
 use crate::domain::pricing::{Quote, QuoteLine};

@@ -5,9 +5,7 @@
 
 use serde::Serialize;
 
-use crate::domain::checkout::session::{
-    CancelReason, Notice, NoticeCode, PAYMENT_LOOKED_INTO, Session, State,
-};
+use crate::domain::checkout::model::{CancelReason, Notice, NoticeCode, PAYMENT_LOOKED_INTO, Session, State};
 use crate::domain::pricing::PricingProblem;
 use crate::domain::time::Timestamp;
 

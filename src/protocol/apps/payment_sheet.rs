@@ -19,9 +19,10 @@ use super::fulfillment::{FulfillmentOption, SheetBuyer};
 use super::line_items::{LineItem, Total, quoted_lines, quoted_totals, unquoted_lines, unquoted_totals};
 use super::messages::{self, Message};
 use crate::domain::address::Address;
-use crate::domain::checkout::session::{Notice, Session, State};
+use crate::domain::channels::MethodsForm;
+use crate::domain::checkout::model::{Notice, Session, State};
 use crate::domain::ids::Mode;
-use crate::domain::merchant::{MerchantView, MethodsForm, PaymentMethod};
+use crate::domain::merchant::{MerchantView, PaymentMethod};
 use crate::domain::time::Timestamp;
 use crate::protocol::rendering::Rendering;
 

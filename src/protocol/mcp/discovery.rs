@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::era::{Era, Version};
-use super::response::{Cache, SERVER_INFO, tail};
+use super::result_meta::{Cache, SERVER_INFO, tail};
 use crate::domain::ids::Mode;
 use crate::domain::merchant::{MerchantStatus, MerchantView};
 use crate::protocol::apps::widget::APP_MIME;

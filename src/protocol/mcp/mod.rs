@@ -25,6 +25,7 @@ mod method;
 mod negotiation;
 pub mod resources;
 pub mod response;
+mod result_meta;
 pub mod tools;
 
 pub use accept::{Accepted, ReplyContext, accept, finish};

@@ -4,7 +4,7 @@
 
 use super::era::Era;
 use super::fault::Fault;
-use super::response::{Cache, tail};
+use super::result_meta::{Cache, tail};
 use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::widget::{self, Widget};
 

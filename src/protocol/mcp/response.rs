@@ -3,17 +3,12 @@
 //! Invariants: one JSON object per answer, never a stream (2026-07-28 lets the server choose); every modern result
 //! names its `resultType` and the server; no legacy result does.
 
-use std::sync::LazyLock;
-
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::caller::Caller;
 use super::era::Era;
 use super::fault::Fault;
-
-/// The server's name in `serverInfo`.
-pub const SERVER_NAME: &str = "merchant-gateway";
 
 /// An HTTP response, for the adapter to send as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,51 +53,6 @@ impl Ended {
             Self::Well => "ok",
             Self::ToolError => "tool_error",
             Self::Refused => "refused",
-        }
-    }
-}
-
-/// `{"name": …, "version": …}`.
-pub(super) static SERVER_INFO: LazyLock<String> =
-    LazyLock::new(|| json!({ "name": SERVER_NAME, "version": env!("CARGO_PKG_VERSION") }).to_string());
-
-/// How long an answer may be kept, and by whom (2026-07-28 `CacheableResult`). Nothing here depends on who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cache {
-    /// Not a list: a tool's result.
-    No,
-    /// `server/discover`: its instructions change with a merchant's file, so a minute.
-    Discovery,
-    /// Tools, resources, templates: fixed by the contract version; only the widget's content and its image hosts
-    /// change. Five minutes.
-    List,
-}
-
-impl Cache {
-    const fn millis(self) -> Option<u32> {
-        match self {
-            Self::No => None,
-            Self::Discovery => Some(60_000),
-            Self::List => Some(300_000),
-        }
-    }
-}
-
-/// The members that a result of this era ends with, after at least one other: `,"resultType":…}`. `meta` is what the
-/// result's `_meta` holds beside the server's name, as the inside of an object.
-pub(super) fn tail(era: Era, cache: Cache, meta: &str) -> String {
-    match era {
-        Era::Legacy if meta.is_empty() => "}".to_owned(),
-        Era::Legacy => format!(r#","_meta":{{{meta}}}}}"#),
-        Era::Modern => {
-            let info = SERVER_INFO.as_str();
-            let cache = cache
-                .millis()
-                .map_or_else(String::new, |millis| format!(r#","ttlMs":{millis},"cacheScope":"public""#));
-            let comma = if meta.is_empty() { "" } else { "," };
-            format!(
-                r#","resultType":"complete"{cache},"_meta":{{"io.modelcontextprotocol/serverInfo":{info}{comma}{meta}}}}}"#
-            )
         }
     }
 }

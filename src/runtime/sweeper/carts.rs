@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::{DueSessions, guarded};
-use crate::domain::checkout::due::Priority;
+use crate::domain::checkout::model::Priority;
 use crate::domain::ids::Tenant;
 use crate::domain::time::Timestamp;
 use crate::ports::Clock;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::domain::checkout::due::Priority;
+use crate::domain::checkout::model::Priority;
 use crate::domain::ids::{SessionId, Tenant};
 use crate::store::DueSession;
 

@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::turns::{PER_MERCHANT, Turns};
 use super::{DueSessions, guarded};
-use crate::domain::checkout::due::Priority;
+use crate::domain::checkout::model::Priority;
 use crate::domain::ids::{SessionId, Tenant};
 use crate::domain::time::Timestamp;
 use crate::ports::Clock;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{KeptFlag, MemoryStore, Shop};
-use crate::domain::checkout::attempt::Flag;
+use crate::domain::checkout::model::Flag;
 use crate::domain::ids::{PaymentIntentId, SessionId, Tenant};
 use crate::domain::time::Timestamp;
 use crate::store::{RestoreMarker, RestoreMarkers, StoreError};

@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, SessionRow, Shop};
-use crate::domain::checkout::session::{State, Version};
-use crate::domain::checkout::timeline::{TimelineEntry, TimelineEvent};
+use crate::domain::checkout::model::{State, TimelineEntry, TimelineEvent, Version};
 use crate::domain::ids::{SessionId, Tenant};
 use crate::domain::time::Timestamp;
 use crate::store::retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};

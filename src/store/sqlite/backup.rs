@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::folder;
+use super::folder::{self, FileError, at, sync_folder};
 use super::open::{self, OpenError, OpenTrouble};
 use super::restores;
 use crate::domain::time::Timestamp;
@@ -90,6 +90,12 @@ pub enum BackupError {
     },
 }
 
+impl From<FileError> for BackupError {
+    fn from(FileError { path, source }: FileError) -> Self {
+        Self::File { path, source }
+    }
+}
+
 fn failed(error: &sqlx::Error) -> BackupError {
     let remedy = open::trouble(error).map_or("run the command again", |trouble| match trouble {
         OpenTrouble::NotADatabase | OpenTrouble::Damaged => "the database is damaged: restore a backup",
@@ -115,10 +121,6 @@ fn remedy(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> BackupError + '_ {
-    |source| BackupError::File { path: path.to_owned(), source }
-}
-
 /// Writes a whole copy of a database, as of one moment, while it may be served from. `now` is from before.
 pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), BackupError> {
     match fs::metadata(path) {
@@ -138,13 +140,13 @@ pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), Backu
     // Made here, so that it is nobody else's to read from the first byte on.
     drop(fs::remove_file(&partial));
     let unwritable = |source| BackupError::Unwritable { path: to.to_owned(), source };
-    open::private(OpenOptions::new().write(true).create_new(true)).open(&partial).map_err(unwritable)?;
+    folder::private(OpenOptions::new().write(true).create_new(true)).open(&partial).map_err(unwritable)?;
     let copied = copy(path, &partial, now).await;
     let done = copied.and_then(|()| {
         File::open(&partial).and_then(|file| file.sync_all()).map_err(unwritable)?;
         // Not a rename, which would replace what came to be there meanwhile.
         fs::hard_link(&partial, to).map_err(unwritable)?;
-        sync_folder(to)
+        sync_folder(to).map_err(BackupError::from)
     });
     drop(fs::remove_file(&partial));
     done
@@ -226,11 +228,4 @@ fn unread(path: PathBuf, why: String, trouble: Option<OpenTrouble>) -> BackupErr
         Some(OpenTrouble::Damaged | OpenTrouble::NotADatabase) => BackupError::Damaged { path, why },
         Some(OpenTrouble::Access | OpenTrouble::Full) | None => BackupError::Unreadable { path, why },
     }
-}
-
-/// Makes what was renamed in a file's folder outlive a crash.
-pub(super) fn sync_folder(file: &Path) -> Result<(), BackupError> {
-    let folder =
-        file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
 }

@@ -5,7 +5,7 @@ use sqlx::SqlitePool;
 
 use super::reader::failed;
 use super::rows;
-use crate::domain::checkout::due::Priority;
+use crate::domain::checkout::model::Priority;
 use crate::domain::ids::Tenant;
 use crate::domain::time::Timestamp;
 use crate::store::{DueQuery, DueSession, StoreError, name};

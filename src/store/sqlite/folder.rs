@@ -3,15 +3,40 @@
 //!
 //! Invariant: each file is replaced whole, durably.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::backup::{BackupError, at, sync_folder};
-use super::open;
 use crate::store::RestoreMarker;
+
+/// A file that cannot be read, written or moved.
+#[derive(Debug)]
+pub(super) struct FileError {
+    pub(super) path: PathBuf,
+    /// What the system says.
+    pub(super) source: io::Error,
+}
+
+/// The error of this file.
+pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> FileError + '_ {
+    |source| FileError { path: path.to_owned(), source }
+}
+
+/// A file that only its owner may read and write.
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// Makes what was renamed in a file's folder outlive a crash.
+pub(super) fn sync_folder(file: &Path) -> Result<(), FileError> {
+    let folder =
+        file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+}
 
 /// A file beside the database.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -51,7 +76,7 @@ fn remembered(path: &Path) -> io::Result<Vec<Remembered>> {
     }
 }
 
-fn remember(path: &Path, all: &[Remembered]) -> Result<(), BackupError> {
+fn remember(path: &Path, all: &[Remembered]) -> Result<(), FileError> {
     let file = restores(path);
     let text = serde_json::to_vec(all).map_err(io::Error::other).map_err(at(&file))?;
     replace(&file, &text).map_err(at(&file))?;
@@ -69,7 +94,7 @@ pub(super) fn begin(
     path: &Path,
     marker: RestoreMarker,
     broken_off: bool,
-) -> Result<RestoreMarker, BackupError> {
+) -> Result<RestoreMarker, FileError> {
     let mut all = remembered(path).map_err(at(&restores(path)))?;
     let former = all.iter().position(|known| known.moving && broken_off).map(|at| all.remove(at));
     let marker = RestoreMarker { id: former.map_or(marker.id, |former| former.marker.id), ..marker };
@@ -79,7 +104,7 @@ pub(super) fn begin(
 }
 
 /// Every file is where it belongs.
-pub(super) fn finish(path: &Path) -> Result<(), BackupError> {
+pub(super) fn finish(path: &Path) -> Result<(), FileError> {
     let mut all = remembered(path).map_err(at(&restores(path)))?;
     if !all.iter().any(|known| known.moving) {
         return Ok(());
@@ -114,7 +139,7 @@ pub(super) fn forget_openings(path: &Path) -> io::Result<()> {
 
 fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     let partial = beside(file, ".partial");
-    let mut out = open::private(OpenOptions::new().write(true).create(true).truncate(true)).open(&partial)?;
+    let mut out = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&partial)?;
     let written = out.write_all(text).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&partial, file));
     if written.is_err() {
         drop(fs::remove_file(&partial));

@@ -2,7 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::Failure;
+use super::failure::Failure;
 use super::reader::failed;
 use super::rows;
 use crate::domain::ids::{PaymentIntentId, SessionId, StripeEventId, StripeObjectId, Tenant};

@@ -2,11 +2,10 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::Failure;
+use super::failure::Failure;
 use super::reader::failed;
 use super::rows::{self, FlagRecord};
-use crate::domain::checkout::attempt::Flag;
-use crate::domain::checkout::timeline::{EDITS_KEPT, NotBegun, TimelineEntry};
+use crate::domain::checkout::model::{EDITS_KEPT, Flag, NotBegun, TimelineEntry};
 use crate::domain::ids::{FlagId, SessionId, Tenant};
 use crate::store::{FlagsQuery, KeptFlag, Resolution, StoreError, name};
 

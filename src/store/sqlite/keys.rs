@@ -2,7 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::Failure;
+use super::failure::Failure;
 use super::reader::failed;
 use crate::store::StoreError;
 

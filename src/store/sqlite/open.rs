@@ -258,7 +258,7 @@ fn refuse_half_restored(path: &Path) -> Result<(), OpenError> {
 /// A file that exists is not opened here: closing it again would drop the locks that SQLite may hold on it in
 /// this process (sqlite.org/howtocorrupt.html, section 2.2).
 fn real_file(path: &Path) -> io::Result<PathBuf> {
-    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
+    match folder::private(OpenOptions::new().write(true).create_new(true)).open(path) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
@@ -272,20 +272,13 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".lock");
     let failed = |source| OpenError::File { path: path.to_owned(), source };
-    let lock = private(OpenOptions::new().write(true).create(true).truncate(false)).open(&beside);
+    let lock = folder::private(OpenOptions::new().write(true).create(true).truncate(false)).open(&beside);
     let lock = lock.map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
-}
-
-/// Files made with these options are their owner's alone; SQLite gives its side files the database's mode.
-pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }
 
 /// Finds out whose file it is, on a connection whose settings leave no trace in one that is not ours. Whether there is

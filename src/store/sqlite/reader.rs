@@ -8,7 +8,7 @@ use sqlx::SqlitePool;
 use super::rows::{
     self, AttemptRecord, ListedOrderRecord, OrderRecord, RefundRecord, SessionRecord, TokenRecord,
 };
-use crate::domain::checkout::command::PlacedOrder;
+use crate::domain::checkout::model::PlacedOrder;
 use crate::domain::ids::{AttemptNumber, OrderId, RefundNumber, SessionId, SptHash, Tenant};
 use crate::store::{
     AttemptRow, KeptAccount, ListedOrder, Loaded, OrdersPage, OrdersQuery, RefundRow, StoreError, TokenUse,

@@ -9,8 +9,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::backup::{BackupError, at, examine_backup, sync_folder};
-use super::folder::{self, beside, restoring};
+use super::backup::{BackupError, examine_backup};
+use super::folder::{self, at, beside, restoring, sync_folder};
 use super::open::{self, OpenError};
 use crate::domain::time::Timestamp;
 use crate::store::RestoreMarker;
@@ -66,22 +66,23 @@ pub async fn restore(
 fn bring(from: &Path, coming: &Path) -> Result<(), BackupError> {
     let partial = beside(coming, ".partial");
     drop(fs::remove_file(&partial));
-    let brought = copy_whole(from, &partial).and_then(|()| fs::rename(&partial, coming).map_err(at(coming)));
+    let brought =
+        copy_whole(from, &partial).and_then(|()| Ok(fs::rename(&partial, coming).map_err(at(coming))?));
     if brought.is_err() {
         drop(fs::remove_file(&partial));
     }
     brought?;
-    sync_folder(coming)
+    Ok(sync_folder(coming)?)
 }
 
 fn copy_whole(from: &Path, to: &Path) -> Result<(), BackupError> {
     let mut target =
-        open::private(OpenOptions::new().write(true).create_new(true)).open(to).map_err(at(to))?;
+        folder::private(OpenOptions::new().write(true).create_new(true)).open(to).map_err(at(to))?;
     let unreadable =
         |error: io::Error| BackupError::Unreadable { path: from.to_owned(), why: error.to_string() };
     let mut source = File::open(from).map_err(unreadable)?;
     io::copy(&mut source, &mut target).map_err(at(to))?;
-    target.sync_all().map_err(at(to))
+    Ok(target.sync_all().map_err(at(to))?)
 }
 
 /// Moves every file of a database, whichever are there: a log that stayed would be taken for the new database's own. Where to,

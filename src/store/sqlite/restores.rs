@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::Failure;
+use super::failure::Failure;
 use super::reader::failed;
 use super::rows;
 use crate::domain::ids::{OrderNumber, PaymentIntentId, SessionId, Tenant};

@@ -2,11 +2,10 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::Failure;
+use super::failure::Failure;
 use super::reader::failed;
 use super::rows::{self, SESSION_SCHEMA};
-use crate::domain::checkout::session::{Session, State};
-use crate::domain::checkout::timeline::{TimelineEntry, TimelineEvent};
+use crate::domain::checkout::model::{Session, State, TimelineEntry, TimelineEvent};
 use crate::domain::ids::{OrderId, SessionId, Tenant};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;

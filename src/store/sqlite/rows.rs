@@ -7,10 +7,9 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::checkout::attempt::{AttemptEnd, Flag, FlagReason, IdempotencyKey};
-use crate::domain::checkout::command::{NewOrder, PlacedOrder};
-use crate::domain::checkout::due::Priority;
-use crate::domain::checkout::session::{Session, Version};
+use crate::domain::checkout::model::{
+    AttemptEnd, Flag, FlagReason, IdempotencyKey, NewOrder, PlacedOrder, Priority, Session, Version,
+};
 use crate::domain::ids::{
     AttemptNumber, IdError, Mode, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
 };

@@ -11,15 +11,14 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
-use super::apply::{self, Failure};
+use super::apply;
+use super::failure::Failure;
 use super::open::OpenedStore;
 use super::retention::Removal;
 use super::rows::Encoded;
 use super::writing::{self, Writing};
 use super::{inbox, journal, keys, outbox, restores, retention, served};
-use crate::domain::checkout::attempt::Flag;
-use crate::domain::checkout::session::Version;
-use crate::domain::checkout::timeline::NotBegun;
+use crate::domain::checkout::model::{Flag, NotBegun, Version};
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, SessionId, StripeEventId, Tenant};
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;

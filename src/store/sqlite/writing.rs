@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::SqliteConnection;
 use tokio::time::Instant;
 
-use super::apply::Failure;
+use super::failure::Failure;
 use crate::store::StoreError;
 
 /// How long a write that succeeded speaks for the next one.

@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use merchant_gateway::domain::checkout::command::{Command, Rejection};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::{Session, State};
+use merchant_gateway::domain::checkout::model::{Command, Rejection, Session, State, StripeNotification};
 use merchant_gateway::domain::ids::StripeCheckoutId;
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use tokio::time::{Instant, sleep};

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use merchant_gateway::actors::Arbiters;
-use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::{Session, State};
+use merchant_gateway::domain::checkout::model::{
+    Answer, Command, Patch, Rejection, Session, State, StripeNotification,
+};
 use merchant_gateway::domain::ids::{Revision, SessionId, StripeCheckoutId, Tenant};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;

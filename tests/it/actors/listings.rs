@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use merchant_gateway::domain::checkout::session::Session;
+use merchant_gateway::domain::checkout::model::Session;
 use tokio::time::{Instant, sleep};
 
 use super::harness::{ActorHarness, on_one_thread};

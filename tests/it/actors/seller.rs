@@ -6,13 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use merchant_gateway::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
-use merchant_gateway::domain::checkout::attempt::{
-    ExpectedPayment, Inconclusive, Observation, PaymentIntentSnapshot,
+use merchant_gateway::domain::checkout::model::{
+    ExpectedPayment, Inconclusive, Observation, OrderObservation, PaymentIntentSnapshot, RefundAnswer,
+    SharedPaymentToken, StripeCheckoutSnapshot, TokenFacts, TokenReadError,
 };
-use merchant_gateway::domain::checkout::driver::GatherError;
-use merchant_gateway::domain::checkout::hosted::StripeCheckoutSnapshot;
-use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, MerchantId, PaymentIntentId, Revision, SessionId, StripeCheckoutId,
 };
@@ -194,12 +191,15 @@ impl SellerAccount for ModelSeller {
         id.map_err(|_| unread())
     }
 
-    async fn token_facts(&self, token: &SharedPaymentToken) -> CallResult<Result<TokenFacts, GatherError>> {
+    async fn token_facts(
+        &self,
+        token: &SharedPaymentToken,
+    ) -> CallResult<Result<TokenFacts, TokenReadError>> {
         if self.is_limited() {
-            return Err(GatherError::Limited).into();
+            return Err(TokenReadError::Limited).into();
         }
         let facts = self.request(|account, now| account.facts(token.expose(), now)).await;
-        facts.unwrap_or(Err(GatherError::ReadFailed)).into()
+        facts.unwrap_or(Err(TokenReadError::ReadFailed)).into()
     }
 
     async fn charge(&self, stored: &StoredCharge<'_>) -> CallResult {

@@ -1,8 +1,7 @@
 //! What still comes while the process stops.
 
 use merchant_gateway::actors::Arbiters;
-use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
-use merchant_gateway::domain::checkout::command::{Command, Rejection};
+use merchant_gateway::domain::checkout::model::{Command, Flag, FlagReason, Rejection};
 use merchant_gateway::domain::ids::{FlagId, SessionId};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 

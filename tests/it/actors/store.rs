@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use merchant_gateway::domain::checkout::command::PlacedOrder;
-use merchant_gateway::domain::checkout::due::Priority;
-use merchant_gateway::domain::checkout::session::Version;
-use merchant_gateway::domain::checkout::timeline::{NotBegun, TimelineEntry};
+use merchant_gateway::domain::checkout::model::{NotBegun, PlacedOrder, Priority, TimelineEntry, Version};
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderId, RefundNumber, SessionId, SptHash, Tenant,
 };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use merchant_gateway::domain::checkout::attempt::FlagReason;
+use merchant_gateway::domain::checkout::model::FlagReason;
 use merchant_gateway::domain::ids::{SessionId, StripeEventId, Tenant};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::{Span, Timestamp};

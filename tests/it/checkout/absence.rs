@@ -1,13 +1,11 @@
 //! When a payment or a refund that Stripe does not show is taken for one that was never made.
 
-use merchant_gateway::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
-use merchant_gateway::domain::checkout::attempt::{Inconclusive, Observation, PaymentIntentStatus};
-use merchant_gateway::domain::checkout::command::Command;
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::{Phase, State};
+use merchant_gateway::domain::checkout::model::Affected;
+use merchant_gateway::domain::checkout::model::{
+    Command, Effect, Inconclusive, Observation, OrderObservation, PaymentIntentStatus, Phase, RefundAnswer,
+    State, StripeNotification,
+};
 use merchant_gateway::domain::order::RefundState;
-use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::driver_harness::DriverHarness;

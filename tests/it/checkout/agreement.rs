@@ -1,13 +1,10 @@
 //! What must come back with a payment unchanged, each thing varied alone; and pages that cannot be read or are refused.
 
-use merchant_gateway::domain::checkout::attempt::{
-    FlagReason, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
-};
-use merchant_gateway::domain::checkout::command::Patch;
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
-use merchant_gateway::domain::checkout::session::{FreezeReason, State};
+use merchant_gateway::domain::checkout::model::{
+    Effect, FlagReason, FreezeReason, Inconclusive, Observation, Patch, PaymentIntentSnapshot,
+    PaymentIntentStatus, State, StripeCheckoutSnapshot, StripeCheckoutStatus,
+};
 use merchant_gateway::domain::ids::{AttemptNumber, PaymentIntentId, Revision, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Span;

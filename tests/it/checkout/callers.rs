@@ -1,18 +1,12 @@
 //! Callers who leave, who come at once, and who ask for what is not there any more.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::{
-    Flag, FlagReason, Inconclusive, Observation, PaymentIntentStatus,
-};
-use merchant_gateway::domain::checkout::command::{Command, Payment, Rejection};
-use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{CommitFailed, Driver, Input, Output, RequestId};
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
-use merchant_gateway::domain::checkout::session::{NoticeCode, State};
-use merchant_gateway::domain::checkout::step::Moment;
-use merchant_gateway::domain::checkout::timeline::StripeAnswer;
-use merchant_gateway::domain::checkout::token::TokenFacts;
+use merchant_gateway::domain::checkout::model::{
+    AttemptObservation, Command, Decision, Effect, Flag, FlagReason, Inconclusive, Moment, NoticeCode,
+    Observation, Payment, PaymentIntentStatus, Rejection, State, StripeAnswer, StripeCheckoutSnapshot,
+    StripeCheckoutStatus, TokenFacts,
+};
 use merchant_gateway::domain::ids::{PaymentIntentId, Revision};
 use merchant_gateway::domain::merchant::{CheckoutMethod, MerchantStatus};
 use merchant_gateway::domain::money::Money;
@@ -177,7 +171,8 @@ fn a_shopper_who_leaves_while_the_closing_of_a_page_is_written_is_not_charged() 
         let wanted = slow.on(Input::Committed(Ok(version)));
         let closes = |output: &Output| matches!(output, Output::Run(Effect::ExpireStripeCheckout { .. }));
         assert!(wanted.iter().any(closes), "{wanted:?}");
-        let seen = Box::new(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Expired)));
+        let seen =
+            Box::new(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Expired)).into());
         let attempt = harness.attempts[0].number;
         let wanted = slow.on(Input::AttemptObserved { attempt, seen, answer: StripeAnswer::default() });
         assert!(matches!(wanted[..], [Output::Load(None)]), "{wanted:?}");
@@ -207,7 +202,7 @@ fn two_payments_whose_tokens_are_read_at_once_each_hear_of_their_own_token() {
             harness.tell_token(Ok(useless));
         }
         let charged: Vec<_> = harness.attempts.iter().map(|attempt| attempt.spt_hash().cloned()).collect();
-        let token: merchant_gateway::domain::checkout::token::SharedPaymentToken =
+        let token: merchant_gateway::domain::checkout::model::SharedPaymentToken =
             "spt_good00001".parse().unwrap();
         assert_eq!(charged, [Some(token.hash().clone())], "swapped: {swapped}");
         assert!(harness.waits(good), "swapped: {swapped}");
@@ -256,8 +251,8 @@ fn every_further_payment_that_one_look_shows_is_flagged() {
     ];
     for (name, (look, reason)) in looks {
         let (mut harness, _) = DriverHarness::charging();
-        let seen = look(&mut harness);
-        harness.see(seen.beside(two()));
+        let primary = look(&mut harness);
+        harness.see(AttemptObservation { primary, other_payments: two() });
         assert_eq!(flagged(&harness.flags), both(reason), "{name}");
     }
     // An operator's decision, whose look shows them.
@@ -275,7 +270,7 @@ fn every_further_payment_that_one_look_shows_is_flagged() {
     for (name, (decide, look, reason)) in decisions {
         let mut harness = frozen();
         harness.ask(decide());
-        let seen = look(&harness).beside(two());
+        let seen = AttemptObservation { primary: look(&harness), other_payments: two() };
         harness.verify(seen);
         assert_eq!(flagged(&harness.flags), both(reason), "{name}");
     }
@@ -309,7 +304,7 @@ fn a_page_is_opened_only_for_who_was_shown_this_revision_and_only_where_it_can_b
     ];
     for (name, (lead, revision, expected)) in refusals {
         let mut harness = DriverHarness::ready();
-        harness.update(merchant_gateway::domain::checkout::command::Patch::default());
+        harness.update(merchant_gateway::domain::checkout::model::Patch::default());
         lead(&mut harness);
         let before = harness.attempts.len();
         let asked = harness.ask(Command::OpenStripeCheckout { revision: revision.map(Revision) });

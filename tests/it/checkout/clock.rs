@@ -1,10 +1,7 @@
 //! A clock that is set back: nothing waits longer than its longest pause, and no pause is cut short.
 
-use merchant_gateway::domain::checkout::aftersales::RefundAnswer;
-use merchant_gateway::domain::checkout::attempt::{Inconclusive, Observation};
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::session::State;
+use merchant_gateway::domain::checkout::model::{Effect, Inconclusive, Observation, RefundAnswer, State};
 use merchant_gateway::domain::time::Span;
 
 use crate::support::driver_harness::DriverHarness;

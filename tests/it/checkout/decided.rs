@@ -1,14 +1,10 @@
 //! What an operator decides about a frozen session, and what its timeline tells.
 
-use merchant_gateway::domain::checkout::attempt::{
-    FlagReason, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
-};
-use merchant_gateway::domain::checkout::command::{Command, Rejection};
-use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::effect::{CancelCause, Effect};
-use merchant_gateway::domain::checkout::session::{CancelReason, State};
-use merchant_gateway::domain::checkout::timeline::StripeAnswer;
+use merchant_gateway::domain::checkout::model::{
+    CancelCause, CancelReason, Command, Decision, Effect, FlagReason, Inconclusive, Observation,
+    PaymentIntentSnapshot, PaymentIntentStatus, Rejection, State, StripeAnswer,
+};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
@@ -89,7 +85,7 @@ fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
     assert_eq!(harness.answer(other).unwrap_err(), Rejection::NotFrozen("canceled"));
 
     // A success that appears afterwards changes nothing and is flagged.
-    let late = Box::new(succeeded(&harness));
+    let late = Box::new(succeeded(&harness).into());
     let attempt = harness.attempts[0].number;
     harness.feed(merchant_gateway::domain::checkout::driver::Input::AttemptObserved {
         attempt,

@@ -2,8 +2,7 @@
 
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::catalog::Catalog;
-use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::session::{NoticeCode, State};
+use merchant_gateway::domain::checkout::model::{Command, NoticeCode, Patch, Rejection, State};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::time::Span;
@@ -121,7 +120,7 @@ fn the_order_is_of_the_buyer_who_pays_and_of_who_was_named_before_where_that_one
     let payer = Buyer { email: Some("payer@example.com".to_owned()), ..Buyer::default() };
     let revision = Some(harness.session().revision);
     let token = "spt_first0001".parse().unwrap();
-    let payment = merchant_gateway::domain::checkout::command::Payment { revision, token, buyer: payer };
+    let payment = merchant_gateway::domain::checkout::model::Payment { revision, token, buyer: payer };
     let paying = harness.ask(Command::Complete(payment));
     harness.tell_token(Ok(harness.good_facts()));
     harness.see(succeeded(&harness));

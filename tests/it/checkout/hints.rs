@@ -1,20 +1,14 @@
 //! What somebody says has happened at Stripe: it is looked at, and nothing that was paid is lost.
 
-use merchant_gateway::domain::checkout::aftersales::{
-    OrderObservation, RefundAnswer, RefundRequest, RefundSnapshot,
-};
-use merchant_gateway::domain::checkout::attempt::{
-    FlagReason, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
-};
-use merchant_gateway::domain::checkout::command::{Command, Rejection};
-use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::{CancelReason, State};
+use merchant_gateway::domain::checkout::model::Affected;
+use merchant_gateway::domain::checkout::model::{
+    CancelReason, Command, Decision, Effect, FlagReason, Inconclusive, Observation, OrderEffect,
+    OrderObservation, PaymentIntentSnapshot, PaymentIntentStatus, RefundAnswer, RefundRequest,
+    RefundSnapshot, Rejection, State, StripeNotification,
+};
 use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber};
 use merchant_gateway::domain::order::RefundStatus;
-use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::Span;
 
 use super::{declined, frozen, succeeded};

@@ -1,10 +1,7 @@
 //! What dies, fails or goes away in the middle: commits, processes, callers.
 
-use merchant_gateway::domain::checkout::attempt::Observation;
-use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::driver::Input;
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::session::State;
+use merchant_gateway::domain::checkout::model::{Command, Effect, Observation, Patch, Rejection, State};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::CheckoutMethod;
 use merchant_gateway::domain::time::Span;
@@ -177,7 +174,7 @@ fn a_session_whose_end_cannot_be_written_answers_all_the_same() {
 #[test]
 fn a_caller_that_goes_is_not_forgotten_when_another_goes_too() {
     use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
-    use merchant_gateway::domain::checkout::step::Moment;
+    use merchant_gateway::domain::checkout::model::Moment;
     let harness = DriverHarness::ready();
     let mut driver = Driver::new(harness.id.clone());
     let moment = Moment { now: harness.now, jitter: 0.5, random: 1, webhooks_arrive: false };

@@ -1,18 +1,14 @@
 //! How often Stripe is asked about one session, while every answer leaves it as undecided as before.
 
-use merchant_gateway::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
-use merchant_gateway::domain::checkout::attempt::{
-    Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
-};
-use merchant_gateway::domain::checkout::command::{Command, Patch};
-use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
-use merchant_gateway::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
+use merchant_gateway::domain::checkout::model::Affected;
+use merchant_gateway::domain::checkout::model::{
+    Command, Decision, Effect, Inconclusive, Observation, OrderEffect, OrderObservation, Patch,
+    PaymentIntentSnapshot, PaymentIntentStatus, RefundAnswer, StripeCheckoutSnapshot, StripeCheckoutStatus,
+    StripeNotification,
+};
 use merchant_gateway::domain::ids::RefundNumber;
 use merchant_gateway::domain::order::{Dispute, RefundStatus};
-use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::driver_harness::DriverHarness;
@@ -405,7 +401,7 @@ fn an_order_whose_refund_was_made_is_looked_at_on_five_more_days_from_then_on() 
     harness.now = began + Span::hours(24 * 10);
     harness.wake();
     order_shows(&mut harness, Some(vec![]));
-    let request = merchant_gateway::domain::checkout::aftersales::RefundRequest {
+    let request = merchant_gateway::domain::checkout::model::RefundRequest {
         reference: "r".parse().unwrap(),
         amount: Some(100),
         reason: None,

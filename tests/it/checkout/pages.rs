@@ -1,14 +1,11 @@
 //! Paying on a page at Stripe, as the machine and its driver see it.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::{Inconclusive, Observation, PaymentIntentStatus};
-use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::{MAX_STRIPE_CHECKOUTS, NoticeCode, State};
-use merchant_gateway::domain::checkout::token::TokenFacts;
+use merchant_gateway::domain::checkout::model::{
+    Command, Effect, Inconclusive, MAX_STRIPE_CHECKOUTS, NoticeCode, Observation, Patch, PaymentIntentStatus,
+    Rejection, State, StripeCheckoutSnapshot, StripeCheckoutStatus, StripeNotification, TokenFacts,
+};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;
 use merchant_gateway::domain::money::Money;
@@ -170,7 +167,7 @@ fn a_page_is_closed_only_for_what_can_be_done_afterwards() {
     let asked = harness.pay("spt_first0001");
     refused(&mut harness, asked, "a shop that is suspended");
     harness.view.status = MerchantStatus::Serving;
-    harness.view.checkout.method = merchant_gateway::domain::merchant::CheckoutMethod::StripeCheckoutAttempt;
+    harness.view.checkout.method = merchant_gateway::domain::merchant::CheckoutMethod::StripeCheckout;
     let asked = harness.pay("spt_first0001");
     refused(&mut harness, asked, "a shop that takes no tokens");
 }

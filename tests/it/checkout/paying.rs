@@ -1,14 +1,10 @@
 //! A token on the payment sheet: what is looked at before anything is asked, what comes of a payment, and of its repeats.
 
-use merchant_gateway::domain::checkout::attempt::{
-    FlagReason, Inconclusive, Observation, PaymentIntentStatus,
+use merchant_gateway::domain::checkout::model::{
+    AttemptObservation, CancelReason, Command, Deactivation, Effect, FlagReason, Inconclusive, NoticeCode,
+    Observation, Patch, PaymentIntentStatus, Rejection, State, StripeAnswer, TimelineEntry, TokenFacts,
+    TokenReadError,
 };
-use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::driver::GatherError;
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::session::{CancelReason, NoticeCode, State};
-use merchant_gateway::domain::checkout::timeline::{StripeAnswer, TimelineEntry};
-use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;
 use merchant_gateway::domain::money::Money;
@@ -167,10 +163,10 @@ fn a_token_that_cannot_pay_is_told_on_the_sheet_and_may_be_sent_again() {
         assert!(harness.effects.is_empty() && harness.attempts.is_empty(), "{name}");
     }
     let foreign = harness.pay("spt_first0001");
-    harness.tell_token(Err(GatherError::Foreign));
+    harness.tell_token(Err(TokenReadError::Foreign));
     assert_eq!(harness.answer(foreign).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
     let unread = harness.pay("spt_first0001");
-    harness.tell_token(Err(GatherError::ReadFailed));
+    harness.tell_token(Err(TokenReadError::ReadFailed));
     assert_eq!(harness.answer(unread).unwrap_err(), Rejection::TokenUnread);
 
     let paying = harness.pay("spt_first0001");
@@ -226,7 +222,7 @@ fn a_success_of_an_attempt_taken_for_dead_is_flagged_and_changes_nothing() {
     let attempt = harness.attempts[0].number;
     harness.feed(merchant_gateway::domain::checkout::driver::Input::AttemptObserved {
         attempt,
-        seen: Box::new(late),
+        seen: Box::new(late.into()),
         answer: StripeAnswer::default(),
     });
     assert_eq!(harness.flags.len(), 1);
@@ -291,16 +287,16 @@ fn a_cancel_that_meets_a_payment_under_way_keeps_what_it_is_for() {
 fn every_succeeded_payment_is_on_the_order_or_flagged() {
     let (mut harness, paying) = DriverHarness::charging();
     let other: merchant_gateway::domain::ids::PaymentIntentId = "pi_other".parse().unwrap();
-    let seen = Box::new(succeeded(&harness));
-    harness.see(Observation::Beside { seen, paid: vec![other.clone()] });
+    let primary = succeeded(&harness);
+    harness.see(AttemptObservation { primary, other_payments: vec![other.clone()] });
     assert!(harness.answer(paying).unwrap().order.is_some());
     let flagged: Vec<_> = harness.flags.iter().map(|flag| (flag.intent.clone(), flag.reason)).collect();
     assert_eq!(flagged, [(other.clone(), FlagReason::PaidTwice)]);
 
     let (mut harness, _) = DriverHarness::charging();
     harness.see(Observation::Inconclusive(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }));
-    let seen = Box::new(Observation::Absent { asked: harness.now });
-    harness.see(Observation::Beside { seen, paid: vec![other] });
+    let primary = Observation::Absent { asked: harness.now };
+    harness.see(AttemptObservation { primary, other_payments: vec![other] });
     assert_eq!(harness.flags[0].reason, FlagReason::PaidByFailedAttempt);
 
     let (mut harness, _) = DriverHarness::charging();
@@ -315,12 +311,12 @@ fn every_succeeded_payment_is_on_the_order_or_flagged() {
 fn a_limit_is_told_as_not_begun_and_to_the_repeat_of_a_payment_as_under_way() {
     let mut harness = DriverHarness::ready();
     let alone = harness.pay("spt_first0001");
-    harness.tell_token(Err(GatherError::TooMany));
+    harness.tell_token(Err(TokenReadError::TooMany));
     assert_eq!(harness.answer(alone).unwrap_err(), Rejection::TooManyPayments);
 
     let (first, repeat) = (harness.pay("spt_first0001"), harness.pay("spt_first0001"));
     harness.gathers.swap(0, 1);
-    harness.tell_token(Err(GatherError::TooMany));
+    harness.tell_token(Err(TokenReadError::TooMany));
     assert_eq!(harness.answer(repeat).unwrap_err(), Rejection::Undecided, "the first may be charged yet");
     harness.tell_token(Ok(harness.good_facts()));
     let later = harness.pay("spt_first0001");

@@ -1,13 +1,11 @@
 //! A refund that is asked for here: what each answer and each silence means to it.
 
-use merchant_gateway::domain::checkout::aftersales::{
-    OrderChange, OrderObservation, RefundAnswer, RefundRequest, RefundSnapshot,
-};
-use merchant_gateway::domain::checkout::attempt::{AnsweredWith, Inconclusive};
-use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
+use merchant_gateway::domain::checkout::model::{
+    AnsweredWith, Command, Effect, Inconclusive, OrderChange, OrderEffect, OrderObservation, RefundAnswer,
+    RefundRequest, RefundSnapshot, Rejection,
+};
 use merchant_gateway::domain::ids::{OrderEventId, RefundNumber};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundState, RefundStatus};
@@ -259,8 +257,8 @@ fn told_total(harness: &mut DriverHarness, refund: &str) -> i64 {
     let reading = harness.ask(Command::Read);
     let placed = harness.answer(reading).unwrap().order.unwrap();
     let parts = OrderEventParts { id: OrderEventId::from_random(1), at: harness.now, wanted: true };
-    let news = OrderChange::Refunded(refund.parse().unwrap());
-    let event = order_events::news(&news, &placed, &harness.session().activity, parts).unwrap();
+    let change = OrderChange::Refunded(refund.parse().unwrap());
+    let event = order_events::of_change(&change, &placed, &harness.session().activity, parts).unwrap();
     event.facts["refunded_total"].as_i64().unwrap()
 }
 
@@ -288,12 +286,10 @@ fn a_total_that_is_told_counts_what_stripe_shows_and_no_more() {
             &mut harness,
             RefundAnswer::Made(refund_snapshot("re_1", RefundStatus::Pending, Timestamp::from_seconds(0))),
         );
-        harness.ask(Command::CheckStripe(
-            merchant_gateway::domain::checkout::notification::StripeNotification {
-                affected: merchant_gateway::domain::stripe_event::Affected::Order,
-                payment: None,
-            },
-        ));
+        harness.ask(Command::CheckStripe(merchant_gateway::domain::checkout::model::StripeNotification {
+            affected: merchant_gateway::domain::checkout::model::Affected::Order,
+            payment: None,
+        }));
         let seen = refund_snapshot("re_1", status, harness.now);
         shows(&mut harness, vec![seen]);
         assert_eq!(told_total(&mut harness, "re_1"), total, "{status:?}");
@@ -306,8 +302,8 @@ fn a_refund_that_comes_back_after_it_was_told_is_told_once_more() {
     let now = harness.now;
     answered(&mut harness, RefundAnswer::Made(refund_snapshot("re_1", RefundStatus::Succeeded, now)));
     let told = || vec![OrderChange::Refunded("re_1".parse().unwrap())];
-    assert_eq!(std::mem::take(&mut harness.news), told());
-    for (status, news) in
+    assert_eq!(std::mem::take(&mut harness.order_changes), told());
+    for (status, order_changes) in
         [(RefundStatus::Succeeded, vec![]), (RefundStatus::Failed, told()), (RefundStatus::Failed, vec![])]
     {
         harness.now = due_at(harness.session()).expect("an order is looked at now and then");
@@ -315,7 +311,7 @@ fn a_refund_that_comes_back_after_it_was_told_is_told_once_more() {
         harness.pass(Span::millis(1));
         let seen = refund_snapshot("re_1", status, harness.now);
         shows(&mut harness, vec![seen]);
-        assert_eq!(std::mem::take(&mut harness.news), news, "{status:?}");
+        assert_eq!(std::mem::take(&mut harness.order_changes), order_changes, "{status:?}");
     }
 }
 

@@ -1,7 +1,6 @@
 //! A refusal of Stripe's that names a field of the order is told by that field.
 
-use merchant_gateway::domain::checkout::attempt::Observation;
-use merchant_gateway::domain::checkout::session::{NoticeCode, State};
+use merchant_gateway::domain::checkout::model::{NoticeCode, Observation, State};
 
 use crate::support::driver_harness::DriverHarness;
 

@@ -1,12 +1,10 @@
 //! Which refund a request, an answer and a snapshot are of, and until when a request is sent.
 
-use merchant_gateway::domain::checkout::aftersales::{
-    OrderObservation, RefundAnswer, RefundRequest, RefundSnapshot,
-};
-use merchant_gateway::domain::checkout::command::{Command, Rejection};
 use merchant_gateway::domain::checkout::driver::Input;
-use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
-use merchant_gateway::domain::checkout::timeline::StripeAnswer;
+use merchant_gateway::domain::checkout::model::{
+    Command, Effect, OrderEffect, OrderObservation, RefundAnswer, RefundRequest, RefundSnapshot, Rejection,
+    StripeAnswer,
+};
 use merchant_gateway::domain::ids::{RefundNumber, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{RefundOrigin, RefundReason, RefundState, RefundStatus};
@@ -176,7 +174,7 @@ fn an_answer_to_another_refund_decides_nothing_of_the_one_that_is_under_way() {
     harness.effects.clear();
     let second = RefundRequest { reference: "second".parse().unwrap(), ..request() };
     let waiting = harness.ask(Command::Refund(second));
-    let told = harness.news.len();
+    let told = harness.order_changes.len();
     for number in [1, 3] {
         for answer in
             [refused(true), refused(false), RefundAnswer::Conflict, nothing_known(), made("re_9", &harness)]
@@ -187,7 +185,11 @@ fn an_answer_to_another_refund_decides_nothing_of_the_one_that_is_under_way() {
             assert_eq!(asking.last_answer, None, "{number}: {answer:?}");
             let known = RefundState::Made { id: "re_1".parse().unwrap(), status: RefundStatus::Succeeded };
             assert_eq!(*state(&harness, 0), known, "{number}: {answer:?}");
-            assert_eq!((harness.session().activity.refunds.len(), harness.news.len()), (2, told), "{number}");
+            assert_eq!(
+                (harness.session().activity.refunds.len(), harness.order_changes.len()),
+                (2, told),
+                "{number}"
+            );
         }
     }
     assert!(harness.waits(waiting));

@@ -1,17 +1,14 @@
 //! The pauses between two tries, to the millisecond: half of each is drawn by chance, and the workbench draws the middle.
 
-use merchant_gateway::domain::checkout::aftersales::{OrderObservation, RefundAnswer, RefundRequest};
-use merchant_gateway::domain::checkout::attempt::{Inconclusive, Observation, PaymentIntentStatus};
-use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
-use merchant_gateway::domain::checkout::hosted::StripeCheckoutStatus;
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::State;
+use merchant_gateway::domain::checkout::model::Affected;
+use merchant_gateway::domain::checkout::model::{
+    Command, Decision, Effect, Inconclusive, Observation, OrderEffect, OrderObservation, Patch,
+    PaymentIntentStatus, RefundAnswer, RefundRequest, Rejection, State, StripeCheckoutStatus,
+    StripeNotification,
+};
 use merchant_gateway::domain::ids::RefundNumber;
 use merchant_gateway::domain::order::RefundStatus;
-use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::Span;
 
 use crate::support::driver_harness::DriverHarness;

@@ -1,7 +1,8 @@
 //! Goods that are sent, and where an order stands.
 
-use merchant_gateway::domain::checkout::aftersales::{RefundAnswer, RefundRequest, RefundSnapshot};
-use merchant_gateway::domain::checkout::command::{Command, Rejection};
+use merchant_gateway::domain::checkout::model::{
+    Command, RefundAnswer, RefundRequest, RefundSnapshot, Rejection,
+};
 use merchant_gateway::domain::ids::ItemId;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{Fulfilled, Fulfillment, OrderState, RefundStatus};

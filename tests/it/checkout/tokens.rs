@@ -1,10 +1,9 @@
 //! Which tokens are taken, and when what was kept of one is gone.
 
-use merchant_gateway::domain::checkout::attempt::{Inconclusive, Observation, PaymentIntentStatus};
-use merchant_gateway::domain::checkout::command::Command;
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::session::{NoticeCode, Phase, State};
-use merchant_gateway::domain::checkout::token::{TokenFacts, TokenProblem};
+use merchant_gateway::domain::checkout::model::{
+    Command, Effect, Inconclusive, NoticeCode, Observation, PaymentIntentStatus, Phase, State, TokenFacts,
+    TokenProblem,
+};
 use merchant_gateway::domain::ids::Mode;
 use merchant_gateway::domain::merchant::{RiskPolicy, TokenPolicy};
 use merchant_gateway::domain::money::Money;

@@ -3,28 +3,20 @@
 use std::collections::BTreeMap;
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::aftersales::{
-    OrderObservation, RefundAnswer, RefundRequest, RefundSnapshot,
+use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
+use merchant_gateway::domain::checkout::due::{due_at, priority};
+use merchant_gateway::domain::checkout::model::Affected;
+use merchant_gateway::domain::checkout::model::{
+    AttemptObservation, Command, Context, Decision, Effect, Event, FlagReason, FreezeReason, Inconclusive,
+    Moment, NotBegun, NoticeCode, Observation, OrderObservation, Patch, Payment, PaymentIntentStatus,
+    PaymentSource, Priority, RefundAnswer, RefundRequest, RefundSnapshot, Rejection, State,
+    StripeCheckoutStatus, StripeNotification, TimelineEntry, TimelineEvent, TokenReadError, Transition,
 };
-use merchant_gateway::domain::checkout::attempt::{
-    FlagReason, Inconclusive, Observation, PaymentIntentStatus, PaymentSource,
-};
-use merchant_gateway::domain::checkout::command::{Command, Patch, Payment, Rejection};
-use merchant_gateway::domain::checkout::decision::Decision;
-use merchant_gateway::domain::checkout::driver::{Driver, GatherError, Input, Output, RequestId};
-use merchant_gateway::domain::checkout::due::{Priority, due_at, priority};
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::event::Event;
-use merchant_gateway::domain::checkout::hosted::StripeCheckoutStatus;
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, State};
-use merchant_gateway::domain::checkout::step::{Context, Moment, Transition, step};
-use merchant_gateway::domain::checkout::timeline::{NotBegun, TimelineEntry, TimelineEvent};
+use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AttemptNumber, ItemId, Revision};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{Fulfillment, Order, OrderState, RefundState, RefundStatus};
 use merchant_gateway::domain::pricing::PricingProblem;
-use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::tax::TaxRule;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
@@ -212,7 +204,7 @@ fn a_payment_of_an_open_page_that_a_webhook_tells_of_is_no_further_payment() {
     assert!(transition.flags.is_empty(), "its page will show it");
     assert!(transition.next.unmatched_payments.is_empty());
     let second =
-        Observation::PaymentIntent(merchant_gateway::domain::checkout::attempt::PaymentIntentSnapshot {
+        Observation::PaymentIntent(merchant_gateway::domain::checkout::model::PaymentIntentSnapshot {
             attempt: Some(AttemptNumber(7)),
             ..shown
         });
@@ -244,14 +236,14 @@ fn a_payment_for_which_there_is_no_room_is_not_taken_for_a_repeat_of_another_one
     harness.pay("spt_first0001");
     let second = harness.pay("spt_second002");
     harness.gathers.swap(0, 1);
-    harness.tell_token(Err(GatherError::TooMany));
+    harness.tell_token(Err(TokenReadError::TooMany));
     assert_eq!(harness.answer(second).unwrap_err(), Rejection::TooManyPayments);
 
     let mut harness = DriverHarness::ready();
     harness.pay("spt_first0001");
     let repeat = harness.pay("spt_first0001");
     harness.gathers.swap(0, 1);
-    harness.tell_token(Err(GatherError::TooMany));
+    harness.tell_token(Err(TokenReadError::TooMany));
     assert_eq!(harness.answer(repeat).unwrap_err(), Rejection::Undecided, "the first one may be made");
 }
 
@@ -584,7 +576,7 @@ fn a_checkout_keeps_how_many_pages_it_has_opened_and_how_many_were_never_asked_f
         (session.pages, session.pages_not_asked) = (9, not_asked);
         let stored = serde_json::to_value(&session).unwrap();
         assert_eq!(stored.get("pages_not_asked").is_some(), not_asked > 0);
-        let read: merchant_gateway::domain::checkout::session::Session =
+        let read: merchant_gateway::domain::checkout::model::Session =
             serde_json::from_value(stored).unwrap();
         assert_eq!(read, session);
     }
@@ -642,7 +634,8 @@ fn a_timeline_tells_of_a_flag_and_counts_the_looks_at_a_page() {
     assert_eq!(times, [Some(None), Some(Some(2)), None, Some(Some(4)), None]);
 
     let (mut harness, _) = DriverHarness::charging();
-    harness.see(succeeded(&harness).beside(vec!["pi_x".parse().unwrap()]));
+    let other_payments = vec!["pi_x".parse().unwrap()];
+    harness.see(AttemptObservation { primary: succeeded(&harness), other_payments });
     let flagged = harness.timeline.iter().find_map(|entry| {
         if let TimelineEvent::Flagged { payment_intent, reason } = &entry.event {
             Some((payment_intent.to_string(), *reason))
@@ -757,7 +750,7 @@ fn what_is_seen_of_an_order_changes_no_checkout_that_was_not_paid() {
         ] {
             let transition = stepped(&harness, Event::OrderObserved(seen)).unwrap();
             assert_eq!(transition.next, before);
-            assert!(transition.news.is_empty());
+            assert!(transition.order_changes.is_empty());
         }
     }
 }

@@ -1,13 +1,10 @@
 //! An outcome that nobody knows: repeated, read, canceled, waited for, and at last an operator's.
 
-use merchant_gateway::domain::checkout::aftersales::OrderObservation;
-use merchant_gateway::domain::checkout::attempt::{
-    FlagReason, Inconclusive, Observation, PaymentIntentStatus,
+use merchant_gateway::domain::checkout::due::{due_at, priority};
+use merchant_gateway::domain::checkout::model::{
+    Effect, FlagReason, FreezeReason, Inconclusive, NoticeCode, Observation, OrderObservation, Patch,
+    PaymentIntentStatus, Phase, Priority, Rejection, State,
 };
-use merchant_gateway::domain::checkout::command::{Patch, Rejection};
-use merchant_gateway::domain::checkout::due::{Priority, due_at, priority};
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::session::{FreezeReason, NoticeCode, Phase, State};
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::driver_harness::DriverHarness;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use merchant_gateway::config::tenant::{TenantConfig, parse_tenant};
 use merchant_gateway::config::tenants_dir::read_tenant;
+use merchant_gateway::domain::channels::MethodsForm;
 use merchant_gateway::domain::ids::{AccountId, Mode};
-use merchant_gateway::domain::merchant::{MethodsForm, PaymentMethod, RiskPolicy};
+use merchant_gateway::domain::merchant::{PaymentMethod, RiskPolicy};
 use merchant_gateway::domain::money::Rate;
 use merchant_gateway::domain::tax::TaxRule;
 use merchant_gateway::domain::time::Span;

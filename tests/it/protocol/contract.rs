@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use merchant_gateway::domain::merchant::{ContractVersion, MerchantView};
+use merchant_gateway::domain::channels::ContractVersion;
+use merchant_gateway::domain::merchant::MerchantView;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -1,6 +1,6 @@
 //! Messages that nobody would write: whatever parts they are made of, there is one answer, and the schema knows it.
 
-use merchant_gateway::domain::checkout::command::Rejection;
+use merchant_gateway::domain::checkout::model::Rejection;
 use merchant_gateway::protocol::mcp::{
     Accepted, CallOutcome, Caller, Era, Parts, Response, ToolCall, accept, answer_from_view, finish,
 };

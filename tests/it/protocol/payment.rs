@@ -1,10 +1,10 @@
 //! `complete_checkout` and the payment sheet.
 
-use merchant_gateway::domain::checkout::command::{Command, Payment, Rejection};
-use merchant_gateway::domain::checkout::session::{CancelReason, Notice, NoticeCode, State};
-use merchant_gateway::domain::checkout::token::TokenProblem;
+use merchant_gateway::domain::channels::MethodsForm;
+use merchant_gateway::domain::checkout::model::{
+    CancelReason, Command, Notice, NoticeCode, Payment, Rejection, State, TokenProblem,
+};
 use merchant_gateway::domain::ids::{Mode, Revision, SptHash};
-use merchant_gateway::domain::merchant::MethodsForm;
 use merchant_gateway::protocol::apps::payment_sheet::PaymentSheet;
 use merchant_gateway::protocol::mcp::CallOutcome;
 use serde_json::{Value, json};

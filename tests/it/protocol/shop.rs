@@ -6,12 +6,12 @@ use merchant_gateway::config::keyring::Keyring;
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
-use merchant_gateway::domain::checkout::command::{Answer, PlacedOrder};
-use merchant_gateway::domain::checkout::session::{CheckoutInputs, Session, State};
+use merchant_gateway::domain::channels::{Brand, ChatGptSettings, ContractVersion, MethodsForm};
+use merchant_gateway::domain::checkout::model::{Answer, CheckoutInputs, PlacedOrder, Session, State};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Revision, SessionId};
 use merchant_gateway::domain::merchant::{
-    Brand, ChatGptSettings, CheckoutMethod, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus,
-    MerchantView, MethodsForm, PaymentMethod, Reconciliation, RiskPolicy, TokenPolicy,
+    CheckoutMethod, CheckoutPolicy, Limits, Links, MerchantStatus, MerchantView, PaymentMethod,
+    Reconciliation, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Money, Rate};
 use merchant_gateway::domain::order::{Order, OrderActivity};
@@ -211,8 +211,7 @@ pub(super) fn without_address() -> Session {
 }
 
 pub(super) fn charging() -> Session {
-    use merchant_gateway::domain::checkout::attempt::ExpectedPayment;
-    use merchant_gateway::domain::checkout::session::{Charging, FailedReads, Phase};
+    use merchant_gateway::domain::checkout::model::{Charging, ExpectedPayment, FailedReads, Phase};
     let ready = ready();
     let quote = ready.quote().unwrap().clone();
     let charge = ExpectedPayment {

@@ -2,8 +2,9 @@
 
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::catalog::VariantNeeded;
-use merchant_gateway::domain::checkout::command::{Command, Patch, Rejection};
-use merchant_gateway::domain::checkout::session::{CancelReason, Notice, NoticeCode, State};
+use merchant_gateway::domain::checkout::model::{
+    CancelReason, Command, Notice, NoticeCode, Patch, Rejection, State,
+};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::time::Span;

@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use merchant_gateway::domain::checkout::aftersales::OrderChange;
-use merchant_gateway::domain::checkout::attempt::{FlagReason, PaymentSource};
-use merchant_gateway::domain::checkout::command::{Answer, Command, Rejection};
 use merchant_gateway::domain::checkout::driver::RequestId;
-use merchant_gateway::domain::checkout::session::{CancelReason, NoticeCode, State};
+use merchant_gateway::domain::checkout::model::{
+    Answer, CancelReason, Command, FlagReason, NoticeCode, OrderChange, PaymentSource, Rejection, State,
+};
 use merchant_gateway::domain::ids::{OrderId, PaymentIntentId, SessionId};
 use merchant_gateway::domain::order::{RefundOrigin, RefundState, RefundStatus};
 
@@ -123,7 +122,7 @@ fn is_flagged(world: &Simulation, payment: &Payment) -> bool {
 pub fn book_agrees(world: &Simulation, session: &SessionId, payment: &PaymentIntentId) -> Result<(), String> {
     let (_, row, _) = &world.store.rows[session];
     let activity = &row.activity;
-    let told = |news: &OrderChange| world.store.news.contains(&(session.clone(), news.clone()));
+    let told = |change: &OrderChange| world.store.order_changes.contains(&(session.clone(), change.clone()));
     let refunds = world.stripe.refunds.iter().filter(|refund| refund.payment == *payment);
     let mut shown = 0;
     for ModelRefund { seen, .. } in refunds {
@@ -158,8 +157,8 @@ pub fn book_agrees(world: &Simulation, session: &SessionId, payment: &PaymentInt
         }
     }
     for sent in &activity.fulfillments {
-        let news = (session.clone(), OrderChange::Fulfilled(sent.reference.clone()));
-        if world.store.news.iter().filter(|known| **known == news).count() != 1 {
+        let change = (session.clone(), OrderChange::Fulfilled(sent.reference.clone()));
+        if world.store.order_changes.iter().filter(|known| **known == change).count() != 1 {
             return Err(format!("{session}: {} was not told once", sent.reference));
         }
     }

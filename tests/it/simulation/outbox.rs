@@ -5,9 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::FutureExt as _;
-use merchant_gateway::domain::checkout::aftersales::OrderChange;
-use merchant_gateway::domain::checkout::command::{NewOrder, PlacedOrder};
-use merchant_gateway::domain::checkout::session::{Session, Version};
+use merchant_gateway::domain::checkout::model::{NewOrder, OrderChange, PlacedOrder, Session, Version};
 use merchant_gateway::domain::ids::{Mode, OrderEventId, OrderId, SessionId, Tenant};
 use merchant_gateway::domain::order_event::OrderEvent;
 use merchant_gateway::domain::time::Timestamp;
@@ -49,7 +47,7 @@ impl ModelOutbox {
         &mut self,
         session: &Session,
         (placed, is_new): (&PlacedOrder, bool),
-        news: &[OrderChange],
+        order_changes: &[OrderChange],
         at: Timestamp,
     ) -> Result<(), String> {
         let mut events = Vec::new();
@@ -62,10 +60,10 @@ impl ModelOutbox {
                 session.id, session.activity
             ));
         }
-        for news in news {
+        for change in order_changes {
             let parts = OrderEventParts { id: self.new_id(), at, wanted: true };
-            let event = order_events::news(news, placed, &session.activity, parts);
-            events.push(event.ok_or_else(|| format!("{}: {news:?} is not in the book", session.id))?);
+            let event = order_events::of_change(change, placed, &session.activity, parts);
+            events.push(event.ok_or_else(|| format!("{}: {change:?} is not in the activity", session.id))?);
         }
         if events.is_empty() {
             return Ok(());

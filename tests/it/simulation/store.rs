@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use merchant_gateway::domain::checkout::aftersales::{OrderChange, RefundIntent};
-use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Flag};
-use merchant_gateway::domain::checkout::command::PlacedOrder;
 use merchant_gateway::domain::checkout::driver::CommitFailed;
 use merchant_gateway::domain::checkout::due::due_at;
-use merchant_gateway::domain::checkout::session::{Session, State, Version};
-use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
+use merchant_gateway::domain::checkout::model::{
+    AttemptIntent, AttemptMove, Change, Flag, Loaded, OrderChange, PlacedOrder, RefundIntent, Session, State,
+    TokenUse, Version,
+};
 use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber, RefundNumber, SessionId, SptHash};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Timestamp;
@@ -44,7 +43,7 @@ pub struct ModelStore {
     pub flags: Vec<Flag>,
     pub refunds: HashMap<(SessionId, RefundNumber), RefundIntent>,
     /// What merchants were told.
-    pub news: Vec<(SessionId, OrderChange)>,
+    pub order_changes: Vec<(SessionId, OrderChange)>,
     /// The events by which they are.
     pub outbox: ModelOutbox,
     /// What each revision came to.
@@ -131,9 +130,9 @@ impl ModelStore {
             self.refunds.insert((id.clone(), intent.origin.number), *intent);
         }
         if let Some(placed) = self.orders.get(&id) {
-            self.outbox.write(&change.session, (placed, is_new), &change.news, now)?;
+            self.outbox.write(&change.session, (placed, is_new), &change.order_changes, now)?;
         }
-        self.news.extend(change.news.into_iter().map(|news| (id.clone(), news)));
+        self.order_changes.extend(change.order_changes.into_iter().map(|change| (id.clone(), change)));
         for flag in change.flags {
             if !self.flags.iter().any(|known| known.intent == flag.intent) {
                 self.flags.push(flag);

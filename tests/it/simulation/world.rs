@@ -14,18 +14,16 @@ mod shoppers;
 
 use std::collections::{BTreeMap, HashMap};
 
-use merchant_gateway::domain::checkout::attempt::PaymentSource;
-use merchant_gateway::domain::checkout::command::Command;
-use merchant_gateway::domain::checkout::decision::Decision;
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, change_of};
-use merchant_gateway::domain::checkout::due::{Priority, priority};
-use merchant_gateway::domain::checkout::event::Event as SessionEvent;
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::{FreezeReason, Session, State, Version};
-use merchant_gateway::domain::checkout::step::{Context, Moment};
+use merchant_gateway::domain::checkout::due::priority;
+use merchant_gateway::domain::checkout::model::Affected;
+use merchant_gateway::domain::checkout::model::Event as SessionEvent;
+use merchant_gateway::domain::checkout::model::{
+    Command, Context, Decision, FreezeReason, Moment, PaymentSource, Priority, Session, State,
+    StripeNotification, Version,
+};
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::domain::merchant::MerchantView;
-use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::checks::{Told, book_agrees, broken_at_the_end, broken_by_answer};

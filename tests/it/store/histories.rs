@@ -1,9 +1,6 @@
 //! Whatever is asked of a store in whatever order: the one in memory and the one in a file answer alike.
 
-use merchant_gateway::domain::checkout::attempt::{AttemptEnd, Flag};
-use merchant_gateway::domain::checkout::command::NewOrder;
-use merchant_gateway::domain::checkout::due::Priority;
-use merchant_gateway::domain::checkout::session::Version;
+use merchant_gateway::domain::checkout::model::{AttemptEnd, Flag, NewOrder, Priority, Version};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{

@@ -1,6 +1,6 @@
 //! Stripe's events in a store: kept once, followed in the order in which they came, forgotten when they are old.
 
-use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
+use merchant_gateway::domain::checkout::model::{Flag, FlagReason};
 use merchant_gateway::domain::ids::{FlagId, Mode, SessionId, Tenant};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::{Span, Timestamp};

@@ -1,6 +1,6 @@
 //! Order events in a store: written with what they tell, numbered without a gap, leased one of an order at a time.
 
-use merchant_gateway::domain::checkout::session::Version;
+use merchant_gateway::domain::checkout::model::Version;
 use merchant_gateway::domain::ids::{Mode, OrderEventId, OrderId, OrderNumber, Tenant};
 use merchant_gateway::domain::order_event::{EventKind, OrderEvent, Sequence};
 use merchant_gateway::domain::time::{Span, Timestamp};

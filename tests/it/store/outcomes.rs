@@ -1,8 +1,8 @@
 //! What a commit writes beside its session: orders, flags, the timeline.
 
-use merchant_gateway::domain::checkout::attempt::{Flag, FlagReason};
-use merchant_gateway::domain::checkout::session::Version;
-use merchant_gateway::domain::checkout::timeline::{NotBegun, TimelineEntry, TimelineEvent};
+use merchant_gateway::domain::checkout::model::{
+    Flag, FlagReason, NotBegun, TimelineEntry, TimelineEvent, Version,
+};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::ids::{Mode, OrderId, OrderNumber};
 use merchant_gateway::domain::time::Timestamp;

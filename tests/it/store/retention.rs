@@ -1,10 +1,9 @@
 //! What goes away, what stays, and what is erased because somebody asks for it.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::IdempotencyKey;
-use merchant_gateway::domain::checkout::due::Priority;
-use merchant_gateway::domain::checkout::session::{CancelReason, Session, State, Version};
-use merchant_gateway::domain::checkout::timeline::{TimelineEntry, TimelineEvent};
+use merchant_gateway::domain::checkout::model::{
+    CancelReason, IdempotencyKey, Priority, Session, State, TimelineEntry, TimelineEvent, Version,
+};
 use merchant_gateway::domain::ids::{
     AttemptNumber, FlagId, Mode, OrderEventId, OrderId, RefundNumber, Revision,
 };

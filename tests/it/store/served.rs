@@ -1,8 +1,8 @@
 //! The hosts and accounts of merchants that were served.
 
-use merchant_gateway::domain::checkout::notification::UnmatchedPayment;
-use merchant_gateway::domain::checkout::session::{CancelReason, Session, State};
-use merchant_gateway::domain::checkout::unconfirmed::Unconfirmed;
+use merchant_gateway::domain::checkout::model::{
+    CancelReason, Session, State, Unconfirmed, UnmatchedPayment,
+};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, StripeEventId, Tenant};
 use merchant_gateway::domain::sends::Sends;
 use merchant_gateway::domain::stripe_event::StripeEvent;

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt;
-use merchant_gateway::domain::checkout::due::Priority;
-use merchant_gateway::domain::checkout::session::Version;
+use merchant_gateway::domain::checkout::model::{Priority, Version};
 use merchant_gateway::domain::ids::{AttemptNumber, OrderNumber};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::Span;

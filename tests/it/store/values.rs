@@ -3,13 +3,9 @@
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::VariantNeeded;
-use merchant_gateway::domain::checkout::attempt::{
-    AttemptEnd, ExpectedPayment, Flag, FlagReason, IdempotencyKey,
-};
-use merchant_gateway::domain::checkout::command::NewOrder;
-use merchant_gateway::domain::checkout::session::{
-    CancelReason, Charging, CheckoutInputs, FailedReads, FreezeReason, Notice, NoticeCode, Phase, Session,
-    State, Version,
+use merchant_gateway::domain::checkout::model::{
+    AttemptEnd, CancelReason, Charging, CheckoutInputs, ExpectedPayment, FailedReads, Flag, FlagReason,
+    FreezeReason, IdempotencyKey, NewOrder, Notice, NoticeCode, Phase, Session, State, Version,
 };
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, Mode, OrderId, PaymentIntentId, Revision, SessionId, SptHash, Tenant,

@@ -2,21 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use merchant_gateway::domain::checkout::aftersales::{OrderChange, OrderObservation};
-use merchant_gateway::domain::checkout::attempt::{
-    AttemptEnd, AttemptIntent, Flag, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
-};
-use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, PlacedOrder, Rejection};
-use merchant_gateway::domain::checkout::decision::Verification;
 use merchant_gateway::domain::checkout::driver::{
-    CommitFailed, Driver, GatherError, Input, Output, RequestId, StoreFailed, TaskId,
+    CommitFailed, Driver, Input, Output, RequestId, StoreFailed, TaskId,
 };
-use merchant_gateway::domain::checkout::effect::Effect;
-use merchant_gateway::domain::checkout::session::{Charging, Session, State, Version};
-use merchant_gateway::domain::checkout::snapshot::{AttemptMove, Change, Loaded, TokenUse};
-use merchant_gateway::domain::checkout::step::Moment;
-use merchant_gateway::domain::checkout::timeline::{StripeAnswer, TimelineEntry};
-use merchant_gateway::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use merchant_gateway::domain::checkout::model::{
+    Answer, AttemptEnd, AttemptIntent, AttemptMove, AttemptObservation, Change, Charging, Command, Effect,
+    Flag, Loaded, Moment, Observation, OrderChange, OrderObservation, Patch, Payment, PaymentIntentSnapshot,
+    PaymentIntentStatus, PlacedOrder, Rejection, Session, SharedPaymentToken, State, StripeAnswer,
+    TimelineEntry, TokenFacts, TokenReadError, TokenUse, Verification, Version,
+};
 use merchant_gateway::domain::ids::{
     AttemptNumber, OrderNumber, PaymentIntentId, Revision, SessionId, SptHash,
 };
@@ -50,7 +44,7 @@ pub struct DriverHarness {
     pub erased: HashSet<u32>,
     pub flags: Vec<Flag>,
     /// What the merchant is told of the order.
-    pub news: Vec<OrderChange>,
+    pub order_changes: Vec<OrderChange>,
     pub store_is_down: bool,
     pub commits_fail: bool,
     /// How often a commit was tried.
@@ -87,7 +81,7 @@ impl DriverHarness {
             ended: HashSet::new(),
             erased: HashSet::new(),
             flags: Vec::new(),
-            news: Vec::new(),
+            order_changes: Vec::new(),
             store_is_down: false,
             commits_fail: false,
             commits: 0,
@@ -180,26 +174,30 @@ impl DriverHarness {
     }
 
     /// Answers the oldest question about a token.
-    pub fn tell_token(&mut self, facts: Result<TokenFacts, GatherError>) {
+    pub fn tell_token(&mut self, facts: Result<TokenFacts, TokenReadError>) {
         let task = self.gathers.remove(0);
         self.feed(Input::Gathered { task, facts });
     }
 
     /// Ends the oldest effect.
-    pub fn see(&mut self, seen: Observation) {
+    pub fn see(&mut self, seen: impl Into<AttemptObservation>) {
         let effect = self.effects.remove(0);
         let request_id = Some(format!("req_{}", self.drawn));
         let answer = StripeAnswer { request_id, ..self.answered.clone() };
         self.feed(Input::AttemptObserved {
             attempt: effect.attempt().unwrap(),
-            seen: Box::new(seen),
+            seen: Box::new(seen.into()),
             answer,
         });
     }
 
     /// Something comes in of an attempt, whether or not anything was wanted of it.
-    pub fn hears(&mut self, attempt: AttemptNumber, seen: Observation) {
-        self.feed(Input::AttemptObserved { attempt, seen: Box::new(seen), answer: StripeAnswer::default() });
+    pub fn hears(&mut self, attempt: AttemptNumber, seen: impl Into<AttemptObservation>) {
+        self.feed(Input::AttemptObserved {
+            attempt,
+            seen: Box::new(seen.into()),
+            answer: StripeAnswer::default(),
+        });
     }
 
     /// Ends the oldest effect, which is a look at a payment that was told of.
@@ -215,9 +213,9 @@ impl DriverHarness {
     }
 
     /// Answers the oldest look that a decision waits for.
-    pub fn verify(&mut self, seen: Observation) -> Verification {
+    pub fn verify(&mut self, seen: impl Into<AttemptObservation>) -> Verification {
         let (task, verification) = self.verifications.remove(0);
-        self.feed(Input::Verified { task, seen: Box::new(seen) });
+        self.feed(Input::Verified { task, seen: Box::new(seen.into()) });
         verification
     }
 
@@ -344,7 +342,7 @@ impl DriverHarness {
             });
         }
         self.flags.extend(change.flags);
-        self.news.extend(change.news);
+        self.order_changes.extend(change.order_changes);
         self.timeline.extend(change.timeline);
         let version = Version(change.expected.map_or(1, |version| version.0 + 1));
         self.row = Some((version, change.session));

@@ -1,10 +1,10 @@
 //! The model Stripe's Checkout Sessions: pages that are opened, paid by a shopper who has the address, closed, or left.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::attempt::{
-    ExpectedPayment, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+use merchant_gateway::domain::checkout::model::{
+    ExpectedPayment, Observation, PaymentIntentSnapshot, PaymentIntentStatus, StripeCheckoutSnapshot,
+    StripeCheckoutStatus,
 };
-use merchant_gateway::domain::checkout::hosted::{StripeCheckoutSnapshot, StripeCheckoutStatus};
 use merchant_gateway::domain::ids::{PaymentIntentId, SessionId, StripeCheckoutId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};

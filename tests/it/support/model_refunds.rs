@@ -1,9 +1,8 @@
 //! Refunds and disputes of the model of Stripe.
 
-use merchant_gateway::domain::checkout::aftersales::{
-    OrderObservation, RefundAnswer, RefundIntent, RefundSnapshot,
+use merchant_gateway::domain::checkout::model::{
+    Inconclusive, OrderObservation, RefundAnswer, RefundIntent, RefundSnapshot,
 };
-use merchant_gateway::domain::checkout::attempt::Inconclusive;
 use merchant_gateway::domain::ids::{PaymentIntentId, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundOrigin, RefundReason, RefundStatus};

@@ -5,12 +5,10 @@
 
 use std::collections::HashMap;
 
-use merchant_gateway::domain::checkout::attempt::{
-    AttemptIntent, ExpectedPayment, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
-    PaymentSource,
+use merchant_gateway::domain::checkout::model::{
+    AttemptIntent, AttemptObservation, Deactivation, ExpectedPayment, Inconclusive, Observation,
+    PaymentIntentSnapshot, PaymentIntentStatus, PaymentSource, TokenFacts, TokenReadError,
 };
-use merchant_gateway::domain::checkout::driver::GatherError;
-use merchant_gateway::domain::checkout::token::{Deactivation, TokenFacts};
 use merchant_gateway::domain::ids::{AttemptNumber, PaymentIntentId, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
@@ -235,7 +233,7 @@ impl ModelStripe {
         attempt: AttemptNumber,
         started: Timestamp,
         now: Timestamp,
-    ) -> Observation {
+    ) -> AttemptObservation {
         self.advance(now);
         let from = started - Span::minutes(10);
         let mut found: Vec<&Payment> = self
@@ -255,15 +253,15 @@ impl ModelStripe {
             (payment.seen.attempt != Some(attempt), rank(payment.seen.status), payment.created)
         });
         let decisive = found.first().filter(|payment| payment.seen.attempt == Some(attempt));
-        let seen = decisive.map_or(Observation::Absent { asked: now }, |payment| {
+        let primary = decisive.map_or(Observation::Absent { asked: now }, |payment| {
             Observation::PaymentIntent(payment.seen.clone())
         });
         let others = found.iter().skip(usize::from(decisive.is_some()));
-        let paid: Vec<_> = others
+        let other_payments = others
             .filter(|payment| payment.seen.status == PaymentIntentStatus::Succeeded)
             .map(|payment| payment.id.clone())
             .collect();
-        if paid.is_empty() { seen } else { Observation::Beside { seen: Box::new(seen), paid } }
+        AttemptObservation { primary, other_payments }
     }
 
     /// The payments that were made within a time.
@@ -291,8 +289,8 @@ impl ModelStripe {
         self.read(id, now)
     }
 
-    pub fn facts(&mut self, token: &str, now: Timestamp) -> Result<TokenFacts, GatherError> {
-        let token = self.tokens.get(token).ok_or(GatherError::Foreign)?;
+    pub fn facts(&mut self, token: &str, now: Timestamp) -> Result<TokenFacts, TokenReadError> {
+        let token = self.tokens.get(token).ok_or(TokenReadError::Foreign)?;
         let left = token.limit.minor - token.used;
         let deactivated = if left == 0 {
             Some(Deactivation::Consumed)

@@ -3,10 +3,11 @@
 use merchant_gateway::domain::address::Address;
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
-use merchant_gateway::domain::checkout::command::Patch;
+use merchant_gateway::domain::channels::{Brand, ChatGptSettings, ContractVersion, MethodsForm};
+use merchant_gateway::domain::checkout::model::Patch;
 use merchant_gateway::domain::merchant::{
-    Brand, ChatGptSettings, CheckoutMethod, CheckoutPolicy, ContractVersion, Limits, Links, MerchantStatus,
-    MerchantView, MethodsForm, PaymentMethod, Reconciliation, RiskPolicy, TokenPolicy,
+    CheckoutMethod, CheckoutPolicy, Limits, Links, MerchantStatus, MerchantView, PaymentMethod,
+    Reconciliation, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Currency, Money, Rate};
 use merchant_gateway::domain::shipping::ShippingRule;

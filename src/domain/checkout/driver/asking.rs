@@ -5,16 +5,14 @@ use super::reply::{answer, refuse};
 use super::task::{CallerRequest, Task, TaskKind};
 use super::writing::Begun;
 use super::{CALLER_TRIES, Driver, MAX_WAITING, Output, RequestId, TaskId, Turn};
-use crate::domain::checkout::aftersales::refund::asked_before;
-use crate::domain::checkout::attempt::Observation;
-use crate::domain::checkout::command::{Command, Rejection};
-use crate::domain::checkout::decision;
-use crate::domain::checkout::event::Event;
-use crate::domain::checkout::hosted::CloseReason;
-use crate::domain::checkout::session::{PendingWork, Session, State, Version};
-use crate::domain::checkout::snapshot::Loaded;
-use crate::domain::checkout::step::{Transition, begin};
-use crate::domain::checkout::timeline::Cause;
+use crate::domain::checkout::model::{
+    AttemptObservation, CloseReason, Command, Event, Loaded, PendingWork, Rejection, Session, State,
+    Transition, Version,
+};
+use crate::domain::checkout::rules::decision;
+use crate::domain::checkout::rules::edit::begin;
+use crate::domain::checkout::rules::order::refund::asked_before;
+use crate::domain::checkout::rules::timeline::Cause;
 
 impl Driver {
     pub(super) fn create(&mut self, ask: Box<CallerRequest>, tries: u32, turn: &mut Turn<'_>) {
@@ -71,7 +69,8 @@ impl Driver {
                     turn.out.push(Output::Verify { task: id, verification });
                 }
                 (Some(seen), Ok(_)) => {
-                    let event = Event::Decided { decision: decision.clone(), seen: Observation::clone(seen) };
+                    let event =
+                        Event::Decided { decision: decision.clone(), seen: AttemptObservation::clone(seen) };
                     self.apply(task, (version, session), event, turn);
                 }
             },

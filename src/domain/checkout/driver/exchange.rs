@@ -1,14 +1,9 @@
 //! What goes into a driver and what comes out of it.
 
-use crate::domain::checkout::aftersales::OrderObservation;
-use crate::domain::checkout::attempt::Observation;
-use crate::domain::checkout::command::{Answer, Command, Rejection};
-use crate::domain::checkout::decision::Verification;
-use crate::domain::checkout::effect::Effect;
-use crate::domain::checkout::session::Version;
-use crate::domain::checkout::snapshot::{Change, Loaded};
-use crate::domain::checkout::timeline::StripeAnswer;
-use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts};
+use crate::domain::checkout::model::{
+    Answer, AttemptObservation, Change, Command, Effect, Loaded, Observation, OrderObservation, Rejection,
+    SharedPaymentToken, StripeAnswer, TokenFacts, TokenReadError, Verification, Version,
+};
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, SptHash};
 use crate::domain::time::Span;
 
@@ -39,7 +34,7 @@ pub enum Input {
         /// For which task.
         task: TaskId,
         /// What Stripe told.
-        facts: Result<TokenFacts, GatherError>,
+        facts: Result<TokenFacts, TokenReadError>,
     },
     /// The commit came back.
     Committed(Result<Version, CommitFailed>),
@@ -48,7 +43,7 @@ pub enum Input {
         /// The attempt that it was for.
         attempt: AttemptNumber,
         /// What was seen.
-        seen: Box<Observation>,
+        seen: Box<AttemptObservation>,
         /// What was answered, or why nothing was.
         answer: StripeAnswer,
     },
@@ -73,7 +68,7 @@ pub enum Input {
         /// For which task.
         task: TaskId,
         /// What was seen.
-        seen: Box<Observation>,
+        seen: Box<AttemptObservation>,
     },
     /// The armed timer, the sweeper or a start asks to go on.
     Woken,
@@ -94,25 +89,6 @@ pub enum CommitFailed {
     NotDone,
     /// The store failed; the commit may or may not have been done.
     Unheard,
-}
-
-/// Why a token could not be told about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GatherError {
-    /// Stripe knows no such token for this merchant.
-    Foreign,
-    /// Stripe answers that it does not tell of this token: it is none that can be used here.
-    Refused,
-    /// Stripe did not answer.
-    ReadFailed,
-    /// Stripe answers, and takes no more requests of this merchant for now.
-    Limited,
-    /// Too many payments reach Stripe at once, so that it was not asked.
-    TooMany,
-    /// Stripe refuses the merchant's key, or the key may not read tokens.
-    KeyRefused,
-    /// Stripe's clock is far from ours, so that no time of a payment could be relied on.
-    ClockDiffers,
 }
 
 /// What a driver wants done.

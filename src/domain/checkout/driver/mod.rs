@@ -18,17 +18,16 @@ mod writing;
 
 use std::collections::VecDeque;
 
-use super::command::{Command, Rejection};
-use super::due::{Work, work};
-use super::effect::Effect;
-use super::event::Event;
-use super::session::{PendingWork, Session, Version};
-use super::snapshot::Loaded;
-use super::step::{Context, Moment, step};
-use super::timeline::{Cause, StripeAnswer};
+use super::due::work;
+use super::model::{
+    Command, Context, Effect, Event, Loaded, Moment, PendingWork, Rejection, Session, StripeAnswer, Version,
+    Work,
+};
+use super::rules::timeline::Cause;
+use super::step::step;
 use crate::domain::ids::SessionId;
 use crate::domain::merchant::MerchantView;
-pub use exchange::{CommitFailed, GatherError, Input, Output, RequestId, StoreFailed, TaskId};
+pub use exchange::{CommitFailed, Input, Output, RequestId, StoreFailed, TaskId};
 use reply::{refuse, reply_with, report};
 use retry_queue::RetryQueue;
 use task::{CallerRequest, Lane, Task, TaskKind};

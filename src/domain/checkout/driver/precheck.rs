@@ -1,15 +1,12 @@
 //! What is looked at before anything is asked of the network: a finished, running, foreign or stale payment never
 //! reaches it.
 
-use super::GatherError;
 use super::reply::token_notice;
-use crate::domain::checkout::attempt::AttemptEnd;
-use crate::domain::checkout::command::{Payment, Rejection};
-use crate::domain::checkout::event::Event;
-use crate::domain::checkout::session::{Notice, NoticeCode, Session, State};
-use crate::domain::checkout::snapshot::TokenUse;
-use crate::domain::checkout::step::{Context, payable, seen_revision, takes_tokens};
-use crate::domain::checkout::token::{SharedPaymentToken, TokenFacts, TokenProblem};
+use crate::domain::checkout::model::{
+    AttemptEnd, Context, Event, Notice, NoticeCode, Payment, Rejection, Session, SharedPaymentToken, State,
+    TokenFacts, TokenProblem, TokenReadError, TokenUse,
+};
+use crate::domain::checkout::rules::payable::{payable, seen_revision, takes_tokens};
 use crate::domain::ids::{AttemptNumber, Revision};
 use crate::domain::pricing::no_longer_sellable;
 
@@ -69,7 +66,7 @@ pub(super) fn precheck(
     session: &Session,
     payment: &Payment,
     token_use: Option<&TokenUse>,
-    facts: Option<&Result<TokenFacts, GatherError>>,
+    facts: Option<&Result<TokenFacts, TokenReadError>>,
     context: &Context<'_>,
 ) -> Precheck {
     if matches!(session.state, State::Completed { .. }) {
@@ -114,12 +111,14 @@ pub(super) fn precheck(
         Some(Ok(facts)) => {
             Precheck::Step(Box::new(Event::Paid { payment: payment.clone(), facts: facts.clone() }))
         }
-        Some(Err(GatherError::Foreign | GatherError::Refused)) => {
+        Some(Err(TokenReadError::Foreign | TokenReadError::Refused)) => {
             Precheck::Answer(Some(token_notice(&TokenProblem::Foreign)))
         }
-        Some(Err(GatherError::TooMany)) => Precheck::Reject(Rejection::TooManyPayments),
-        Some(Err(GatherError::ReadFailed | GatherError::Limited)) => Precheck::Reject(Rejection::TokenUnread),
-        Some(Err(GatherError::KeyRefused)) => Precheck::Reject(Rejection::PaymentsOff),
-        Some(Err(GatherError::ClockDiffers)) => Precheck::Reject(Rejection::ClockDiffers),
+        Some(Err(TokenReadError::TooMany)) => Precheck::Reject(Rejection::TooManyPayments),
+        Some(Err(TokenReadError::ReadFailed | TokenReadError::Limited)) => {
+            Precheck::Reject(Rejection::TokenUnread)
+        }
+        Some(Err(TokenReadError::KeyRefused)) => Precheck::Reject(Rejection::PaymentsOff),
+        Some(Err(TokenReadError::ClockDiffers)) => Precheck::Reject(Rejection::ClockDiffers),
     }
 }

@@ -1,11 +1,9 @@
 //! What callers are answered.
 
 use super::{Output, RequestId, Turn};
-use crate::domain::checkout::command::{Answer, Rejection};
-use crate::domain::checkout::session::{Notice, NoticeCode, Session, State};
-use crate::domain::checkout::snapshot::Loaded;
-use crate::domain::checkout::step::Context;
-use crate::domain::checkout::token::TokenProblem;
+use crate::domain::checkout::model::{
+    Answer, Context, Loaded, Notice, NoticeCode, Rejection, Session, State, TokenProblem,
+};
 
 /// Tells a caller no.
 pub(super) fn refuse(request: RequestId, rejection: Rejection, out: &mut Vec<Output>) {

@@ -1,13 +1,10 @@
 //! What the driver has to do, and how far it is with it.
 
-use super::{GatherError, RequestId};
-use crate::domain::checkout::attempt::Observation;
-use crate::domain::checkout::command::{Command, Rejection};
-use crate::domain::checkout::effect::Effect;
-use crate::domain::checkout::event::Event;
-use crate::domain::checkout::session::{Notice, Session};
-use crate::domain::checkout::timeline::StripeAnswer;
-use crate::domain::checkout::token::TokenFacts;
+use super::RequestId;
+use crate::domain::checkout::model::{
+    AttemptObservation, Command, Effect, Event, Notice, Rejection, Session, StripeAnswer, TokenFacts,
+    TokenReadError,
+};
 use crate::domain::ids::SptHash;
 
 /// Something to be worked on in the lane.
@@ -36,9 +33,9 @@ pub(super) struct CallerRequest {
     pub(super) request: RequestId,
     pub(super) command: Command,
     /// What Stripe told of the payment's token, once it was asked.
-    pub(super) facts: Option<Result<TokenFacts, GatherError>>,
+    pub(super) facts: Option<Result<TokenFacts, TokenReadError>>,
     /// What was seen of the payment that a decision is about, once it was looked at.
-    pub(super) verified: Option<Box<Observation>>,
+    pub(super) verified: Option<Box<AttemptObservation>>,
 }
 
 impl CallerRequest {

@@ -5,15 +5,13 @@
 use super::reply::{refuse, reply_with};
 use super::task::{Committed, Follow, Lane, Task, TaskKind};
 use super::{CALLER_TRIES, CommitFailed, Driver, Output, Turn};
-use crate::domain::checkout::command::Rejection;
 use crate::domain::checkout::due::due_at;
-use crate::domain::checkout::effect::Effect;
-use crate::domain::checkout::event::Event;
-use crate::domain::checkout::outcome::LONGEST_PAUSE;
-use crate::domain::checkout::session::{Session, State, Version};
-use crate::domain::checkout::snapshot::{AttemptMove, Change};
-use crate::domain::checkout::step::{Context, Transition, step};
-use crate::domain::checkout::timeline::{self, Cause};
+use crate::domain::checkout::model::{
+    AttemptMove, Change, Context, Effect, Event, LONGEST_PAUSE, Rejection, Session, State, Transition,
+    Version,
+};
+use crate::domain::checkout::rules::timeline::{self, Cause};
+use crate::domain::checkout::step::step;
 
 /// A change that is to be committed, and what it was made from.
 pub(super) struct Begun<'a> {
@@ -28,12 +26,12 @@ impl Begun<'_> {
         let Begun { before, cause, transition } = self;
         let before_session = before.map(|(_, session)| session);
         let timeline = timeline::entries(before_session, &cause, &transition, context.moment.now);
-        let Transition { mut next, attempt, order, refund, news, flags, effect: _ } = transition;
+        let Transition { mut next, attempt, order, refund, order_changes, flags, effect: _ } = transition;
         if matches!(next.state, State::Canceled { .. } | State::Expired) {
             next.ended = next.ended.or(Some(context.moment.now));
         }
         let (expected, due_at) = (before.map(|(version, _)| version), due_at(&next));
-        Change { expected, session: next, due_at, attempt, order, refund, news, flags, timeline }
+        Change { expected, session: next, due_at, attempt, order, refund, order_changes, flags, timeline }
     }
 }
 

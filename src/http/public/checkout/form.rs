@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::domain::checkout::command::Command;
+use crate::domain::checkout::model::Command;
 use crate::domain::ids::Revision;
 use crate::http::public::body;
 use crate::http::public::html::PageKind;

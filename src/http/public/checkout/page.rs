@@ -2,8 +2,7 @@
 
 use super::form::{Edit, LastSubmission};
 use crate::domain::address::{Address, CountryCode};
-use crate::domain::checkout::command::Answer;
-use crate::domain::checkout::session::{Session, State};
+use crate::domain::checkout::model::{Answer, Session, State};
 use crate::domain::merchant::MerchantView;
 use crate::domain::places;
 use crate::http::public::html::{self, PageKind, escape};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
 use super::{SessionCall, Target, ToolName, checkout_input, schema};
-use crate::domain::checkout::command::Command;
+use crate::domain::checkout::model::Command;
 
 pub(super) fn descriptor() -> Value {
     Descriptor {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::arguments::{ArgumentError, Object};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::{Cart, CartError, CartLine, MAX_LINES, MAX_QUANTITY};
-use crate::domain::checkout::command::Patch;
+use crate::domain::checkout::model::Patch;
 use crate::domain::ids::ShippingId;
 use crate::domain::places::{self, PlaceField, Written};
 use crate::protocol::capability::Capability;

@@ -8,7 +8,7 @@ use super::checkout_input::UnknownFields;
 use super::descriptor::{Callers, Descriptor, Hints};
 use super::{SessionCall, Target, ToolName, checkout_input, schema};
 use crate::domain::cart::{MAX_LINES, MAX_QUANTITY};
-use crate::domain::checkout::command::{Command, Patch};
+use crate::domain::checkout::model::{Command, Patch};
 use crate::protocol::apps::widget::Widget;
 
 pub(super) fn descriptor() -> Value {

@@ -30,9 +30,10 @@ pub use search_products::SearchProducts;
 pub use show_product::ShowProduct;
 
 use super::era::Era;
-use super::response::{Cache, tail};
-use crate::domain::checkout::command::{Answer, Command, Patch, Rejection};
-use crate::domain::merchant::{ContractVersion, MerchantView};
+use super::result_meta::{Cache, tail};
+use crate::domain::channels::ContractVersion;
+use crate::domain::checkout::model::{Answer, Command, Patch, Rejection};
+use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::messages::Message;
 use crate::protocol::capability::Capability;
 use crate::protocol::rendering::Rendering;

@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use super::result::ToolResult;
 use super::sentences;
-use crate::domain::checkout::command::{Answer, PlacedOrder};
-use crate::domain::checkout::session::{CancelReason, Session, State};
+use crate::domain::checkout::model::{Answer, CancelReason, PlacedOrder, Session, State};
 use crate::domain::ids::OrderNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::OrderActivity;

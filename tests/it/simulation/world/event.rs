@@ -1,12 +1,10 @@
 //! What happens in a history, and what is on its way.
 
 use crate::support::model_stripe::Card;
-use merchant_gateway::domain::checkout::aftersales::RefundIntent;
-use merchant_gateway::domain::checkout::attempt::AttemptIntent;
-use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::driver::{Input, Output};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::snapshot::Change;
+use merchant_gateway::domain::checkout::model::{
+    AttemptIntent, Change, Command, RefundIntent, StripeNotification,
+};
 use merchant_gateway::domain::ids::{SessionId, StripeCheckoutId};
 use merchant_gateway::runtime::outbox::Tried;
 use merchant_gateway::store::Delivery;

@@ -1,8 +1,7 @@
 //! Stripe's webhooks as they are kept and followed: lost on the way or sent again, followed by whichever process is alive.
 
-use merchant_gateway::domain::checkout::command::Command;
 use merchant_gateway::domain::checkout::driver::{Input, RequestId};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
+use merchant_gateway::domain::checkout::model::{Command, StripeNotification};
 use merchant_gateway::domain::ids::{PaymentIntentId, SessionId};
 use merchant_gateway::domain::time::{Span, Timestamp};
 

@@ -1,16 +1,13 @@
 //! What is outside the processes: the store and Stripe, and the ways to and from them.
 
-use merchant_gateway::domain::checkout::aftersales::{OrderObservation, RefundAnswer};
-use merchant_gateway::domain::checkout::attempt::{AttemptIntent, Inconclusive, Observation, PaymentSource};
-use merchant_gateway::domain::checkout::decision::{Decision, Verification};
-use merchant_gateway::domain::checkout::driver::{CommitFailed, GatherError, Input, Output, StoreFailed};
-use merchant_gateway::domain::checkout::effect::{Effect, OrderEffect};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::Version;
-use merchant_gateway::domain::checkout::snapshot::Change;
-use merchant_gateway::domain::checkout::timeline::StripeAnswer;
+use merchant_gateway::domain::checkout::driver::{CommitFailed, Input, Output, StoreFailed};
+use merchant_gateway::domain::checkout::model::Affected;
+use merchant_gateway::domain::checkout::model::{
+    AttemptIntent, AttemptObservation, Change, Decision, Effect, Inconclusive, Observation, OrderEffect,
+    OrderObservation, PaymentSource, RefundAnswer, StripeAnswer, StripeNotification, TokenReadError,
+    Verification, Version,
+};
 use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber, SessionId};
-use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::Span;
 
 use super::{DEADLINE, Event, Sent, Simulation};
@@ -32,7 +29,7 @@ impl Simulation {
             Output::Gather { task, token, .. } => {
                 let failed = self.goes_wrong();
                 let facts = self.stripe.facts(token.expose(), self.now);
-                let facts = if failed { Err(GatherError::ReadFailed) } else { facts };
+                let facts = if failed { Err(TokenReadError::ReadFailed) } else { facts };
                 (Input::Gathered { task, facts }, 200)
             }
             Output::Verify { task, verification } => {
@@ -78,7 +75,7 @@ impl Simulation {
         Ok(done)
     }
 
-    fn verify(&mut self, session: &SessionId, verification: &Verification) -> Observation {
+    fn verify(&mut self, session: &SessionId, verification: &Verification) -> AttemptObservation {
         let Verification { attempt, known, decision, .. } = verification;
         let intent = match (decision, known) {
             (Decision::Charged { payment_intent }, _) => Some(payment_intent.clone()),
@@ -89,21 +86,21 @@ impl Simulation {
         let silent = self.now < self.silent_until;
         if silent || self.chance.per_mille(300) {
             self.count("decided unread");
-            return Observation::ReadFailed;
+            return Observation::ReadFailed.into();
         }
         let seen = match intent {
-            Some(intent) => self.stripe.read(&intent, self.now),
+            Some(intent) => self.stripe.read(&intent, self.now).into(),
             None => self.stripe.find(session, *attempt, started, self.now),
         };
-        let (seen, beside) = seen.split();
-        let seen = match (decision, &seen) {
+        let AttemptObservation { primary, other_payments } = seen;
+        let primary = match (decision, &primary) {
             // What could still be paid is canceled before it is called not charged.
             (Decision::NotCharged { .. }, Observation::PaymentIntent(payment)) => {
                 self.stripe.cancel(&payment.id, self.now)
             }
-            _ => seen,
+            _ => primary,
         };
-        seen.beside(beside)
+        AttemptObservation { primary, other_payments }
     }
 
     /// An effect reaches Stripe, or does not; its answer reaches the process, or does not.
@@ -116,8 +113,8 @@ impl Simulation {
     ) -> Result<(), String> {
         let attempt = effect.attempt().expect("others are no attempt's");
         let silent = self.now < self.silent_until && self.now > self.trouble_ends - Span::minutes(19);
-        let mut seen = match effect {
-            Effect::Charge(number) => self.charge(session, *number)?,
+        let mut seen: AttemptObservation = match effect {
+            Effect::Charge(number) => self.charge(session, *number)?.into(),
             Effect::Read { .. }
             | Effect::Cancel { .. }
             | Effect::ReadStripeCheckout { .. }
@@ -126,30 +123,30 @@ impl Simulation {
             {
                 if self.chance.per_mille(300) {
                     self.count("reading put off");
-                    Observation::PutOff { after: Span::millis(self.chance.millis(100, 60_000)) }
+                    Observation::PutOff { after: Span::millis(self.chance.millis(100, 60_000)) }.into()
                 } else {
-                    Observation::ReadFailed
+                    Observation::ReadFailed.into()
                 }
             }
-            Effect::Read { intent: Some(intent), .. } => self.stripe.read(intent, self.now),
+            Effect::Read { intent: Some(intent), .. } => self.stripe.read(intent, self.now).into(),
             Effect::Read { intent: None, .. } => {
                 let row = self.store.attempts.get(&(session.clone(), attempt));
                 let started = row.map_or(self.now, |row| row.intent.started);
                 self.stripe.find(session, attempt, started, self.now)
             }
-            Effect::Cancel { intent, .. } => self.stripe.cancel(intent, self.now),
-            Effect::CreateStripeCheckout(number) => self.asks_for_page(session, *number)?,
-            Effect::ReadStripeCheckout { page, .. } => self.stripe.read_page(page, self.now),
-            Effect::ExpireStripeCheckout { page, .. } => self.stripe.close_page(page, self.now),
+            Effect::Cancel { intent, .. } => self.stripe.cancel(intent, self.now).into(),
+            Effect::CreateStripeCheckout(number) => self.asks_for_page(session, *number)?.into(),
+            Effect::ReadStripeCheckout { page, .. } => self.stripe.read_page(page, self.now).into(),
+            Effect::ExpireStripeCheckout { page, .. } => self.stripe.close_page(page, self.now).into(),
             Effect::Order(_) | Effect::ReadPayment { .. } => panic!("this is no attempt's"),
         };
-        let arrived = !matches!(seen, Observation::ReadFailed | Observation::PutOff { .. });
-        if !matches!(seen, Observation::PutOff { .. }) && (silent || self.goes_wrong()) {
+        let arrived = !matches!(seen.primary, Observation::ReadFailed | Observation::PutOff { .. });
+        if !matches!(seen.primary, Observation::PutOff { .. }) && (silent || self.goes_wrong()) {
             self.count("answer lost");
             seen = if matches!(effect, Effect::Charge(_) | Effect::CreateStripeCheckout(_)) {
-                Observation::Inconclusive(Inconclusive::default())
+                Observation::Inconclusive(Inconclusive::default()).into()
             } else {
-                Observation::ReadFailed
+                Observation::ReadFailed.into()
             };
         }
         self.tell(|| format!("{effect:?} of {session}: {seen:?}"));

@@ -1,7 +1,6 @@
 //! Both ways of paying raced on one checkout, and what came of it.
 
-use merchant_gateway::domain::checkout::command::Command;
-use merchant_gateway::domain::checkout::session::State;
+use merchant_gateway::domain::checkout::model::{Command, State};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::time::Span;
 

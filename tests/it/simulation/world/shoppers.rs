@@ -1,15 +1,14 @@
 //! What shoppers and the shop's people do, and what happens to an order at Stripe without any of them.
 
 use merchant_gateway::domain::address::Buyer;
-use merchant_gateway::domain::checkout::aftersales::RefundRequest;
-use merchant_gateway::domain::checkout::command::{Answer, Command, Patch, Payment, Rejection};
 use merchant_gateway::domain::checkout::driver::{Input, RequestId};
-use merchant_gateway::domain::checkout::notification::StripeNotification;
-use merchant_gateway::domain::checkout::session::{Session, State};
+use merchant_gateway::domain::checkout::model::Affected;
+use merchant_gateway::domain::checkout::model::{
+    Answer, Command, Patch, Payment, RefundRequest, Rejection, Session, State, StripeNotification,
+};
 use merchant_gateway::domain::ids::{Revision, SessionId};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::Fulfillment;
-use merchant_gateway::domain::stripe_event::Affected;
 use merchant_gateway::domain::time::Span;
 
 use super::{Event, Simulation};

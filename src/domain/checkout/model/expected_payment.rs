@@ -1,0 +1,18 @@
+//! What Stripe is asked to charge.
+
+use crate::domain::ids::{AttemptNumber, Revision, SessionId};
+use crate::domain::money::Money;
+use serde::{Deserialize, Serialize};
+
+/// What Stripe is asked to charge, and what must come back unchanged with the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectedPayment {
+    /// Amount and currency: the quote's total.
+    pub total: Money,
+    /// The session, written into the PaymentIntent's metadata.
+    pub session: SessionId,
+    /// The revision, likewise.
+    pub revision: Revision,
+    /// The attempt, likewise.
+    pub attempt: AttemptNumber,
+}

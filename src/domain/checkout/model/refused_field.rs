@@ -1,0 +1,112 @@
+//! What of an order Stripe does not take, in a shopper's words.
+//!
+//! Invariant: only the name of the parameter is read, never what was sent in it.
+
+/// A field of an order that Stripe can name in a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedField {
+    /// The buyer's mail address.
+    Email,
+    /// The recipient.
+    Name,
+    /// The recipient's telephone number.
+    Phone,
+    /// Street and number, or what follows them.
+    Street,
+    /// The city.
+    City,
+    /// The state or region.
+    Region,
+    /// The postal code.
+    PostalCode,
+    /// The country.
+    Country,
+    /// How much is charged.
+    Amount,
+    /// In what it is charged.
+    Currency,
+}
+
+impl RefusedField {
+    /// The last name in Stripe's parameters, such as `shipping[address][line1]`, and the field that it is.
+    const NAMES: [(&'static str, Self); 14] = [
+        ("receipt_email", Self::Email),
+        ("customer_email", Self::Email),
+        ("email", Self::Email),
+        ("name", Self::Name),
+        ("phone", Self::Phone),
+        ("line1", Self::Street),
+        ("line2", Self::Street),
+        ("city", Self::City),
+        ("state", Self::Region),
+        ("postal_code", Self::PostalCode),
+        ("country", Self::Country),
+        ("amount", Self::Amount),
+        ("unit_amount", Self::Amount),
+        ("currency", Self::Currency),
+    ];
+
+    /// The field that a refusal names, in the words that are kept of it: `code …, parameter …`.
+    #[must_use]
+    pub fn named_in(detail: &str) -> Option<Self> {
+        let (_, parameter) = detail.rsplit_once("parameter ")?;
+        let last = parameter.rsplit('[').next()?.trim_end_matches(']');
+        // The name of a product is none of the shopper's.
+        let of_goods = last == "name" && !parameter.contains("shipping");
+        Self::NAMES.into_iter().find(|(name, _)| *name == last && !of_goods).map(|(_, field)| field)
+    }
+
+    /// What a shopper is told of it.
+    #[must_use]
+    pub fn told(self) -> String {
+        let (what, next) = match self {
+            Self::Email => ("mail address", "correct it, and pay again"),
+            Self::Name => ("name in the delivery address", "correct it, and pay again"),
+            Self::Phone => ("telephone number", "correct it, and pay again"),
+            Self::Street => ("street in the delivery address", "correct it, and pay again"),
+            Self::City => ("city in the delivery address", "correct it, and pay again"),
+            Self::Region => ("state in the delivery address", "correct it, and pay again"),
+            Self::PostalCode => ("postal code of the delivery address", "correct it, and pay again"),
+            Self::Country => ("country of the delivery address", "correct it, and pay again"),
+            Self::Amount => ("total of this order", "ask the shop"),
+            Self::Currency => ("currency of this order", "ask the shop"),
+        };
+        format!("The {what} was not accepted for the payment. Nothing was charged. Please {next}.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_is_the_last_name_of_the_parameter() {
+        for (parameter, field) in [
+            ("receipt_email", Some(RefusedField::Email)),
+            ("customer_email", Some(RefusedField::Email)),
+            ("shipping[address][line1]", Some(RefusedField::Street)),
+            ("payment_intent_data[shipping][address][postal_code]", Some(RefusedField::PostalCode)),
+            ("shipping[name]", Some(RefusedField::Name)),
+            ("line_items[0][price_data][product_data][name]", None),
+            ("line_items[0][price_data][unit_amount]", Some(RefusedField::Amount)),
+            ("amount", Some(RefusedField::Amount)),
+            ("payment_method_data[shared_payment_granted_token]", None),
+            ("none", None),
+        ] {
+            assert_eq!(
+                RefusedField::named_in(&format!("code x, parameter {parameter}")),
+                field,
+                "{parameter}"
+            );
+        }
+        assert_eq!(RefusedField::named_in("made up"), None);
+    }
+
+    #[test]
+    fn every_field_is_told_with_what_was_charged_and_what_to_do() {
+        for (_, field) in RefusedField::NAMES {
+            let told = field.told();
+            assert!(told.contains("Nothing was charged. Please "), "{told}");
+        }
+    }
+}

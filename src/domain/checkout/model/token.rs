@@ -1,0 +1,221 @@
+//! The Shared Payment Token: Stripe's "granted token", with which ChatGPT lets a shop charge a shopper once.
+
+use crate::domain::ids::{IdError, Mode, SptHash};
+use crate::domain::merchant::{RiskPolicy, TokenPolicy};
+use crate::domain::money::Money;
+use crate::domain::time::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+use std::str::FromStr;
+
+/// Why a token could not be told about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenReadError {
+    /// Stripe knows no such token for this merchant.
+    Foreign,
+    /// Stripe answers that it does not tell of this token: it is none that can be used here.
+    Refused,
+    /// Stripe did not answer.
+    ReadFailed,
+    /// Stripe answers, and takes no more requests of this merchant for now.
+    Limited,
+    /// Too many payments reach Stripe at once, so that it was not asked.
+    TooMany,
+    /// Stripe refuses the merchant's key, or the key may not read tokens.
+    KeyRefused,
+    /// Stripe's clock is far from ours, so that no time of a payment could be relied on.
+    ClockDiffers,
+}
+
+/// A token in clear. Never shown, logged or serialised; its hash stands for it.
+#[derive(Clone)]
+pub struct SharedPaymentToken {
+    token: SecretString,
+    hash: SptHash,
+}
+
+impl SharedPaymentToken {
+    /// The token itself, for the one request that needs it and for sealing.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.token.expose_secret()
+    }
+
+    /// What stands for it.
+    #[must_use]
+    pub const fn hash(&self) -> &SptHash {
+        &self.hash
+    }
+}
+
+impl FromStr for SharedPaymentToken {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let valid = text.strip_prefix("spt_").is_some_and(|rest| {
+            (8..=255).contains(&rest.len())
+                && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        });
+        if valid {
+            Ok(Self { token: SecretString::from(text), hash: SptHash::of(text) })
+        } else {
+            Err(IdError { expected: "a Shared Payment Token (spt_…)" })
+        }
+    }
+}
+
+impl fmt::Debug for SharedPaymentToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "spt#{}", self.hash.as_str().get(..12).unwrap_or_default())
+    }
+}
+
+/// What reading a granted token with the merchant's own key showed
+/// (`GET /v1/shared_payment/granted_tokens/{id}`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Whether it is good for real money.
+    pub livemode: bool,
+    /// Why it is dead, if it is.
+    pub deactivated: Option<Deactivation>,
+    /// Until when it may be used.
+    pub expires: Option<Timestamp>,
+    /// What may still be charged: the limit less what was captured. `None` where Stripe named no usable limit.
+    pub remaining: Option<Money>,
+    /// Whether some risk insight recommends to block it.
+    pub block_recommended: bool,
+}
+
+/// Why a token is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deactivation {
+    /// All of it was charged.
+    Consumed,
+    /// Its time is over.
+    Expired,
+    /// Its agent took it back.
+    Revoked,
+    /// For another reason.
+    Other,
+}
+
+/// Why a token cannot pay a quote. Nothing was charged; another token may.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenProblem {
+    /// Stripe knows no such token for this shop.
+    #[error("this payment token is not one of this shop's")]
+    Foreign,
+    /// It is for the other mode.
+    #[error("this payment token is for {} payments, and this shop takes {} payments", mode_word(*.token), mode_word(!*.token))]
+    Mode {
+        /// Whether the token is live.
+        token: bool,
+    },
+    /// It was used up.
+    #[error("this payment token has already been used")]
+    Consumed,
+    /// It is too old.
+    #[error("this payment token has expired")]
+    Expired,
+    /// It was taken back.
+    #[error("this payment token was revoked")]
+    Revoked,
+    /// It names no limit.
+    #[error("this payment token names no amount that it is good for")]
+    NoLimit,
+    /// It is in another currency, or its amount is not the total.
+    #[error("this payment token is good for {token}, but the order comes to {total}")]
+    Amount {
+        /// What it is good for.
+        token: Money,
+        /// What is asked for.
+        total: Money,
+    },
+    /// Stripe advises against it.
+    #[error("the payment was refused for risk reasons")]
+    Risk,
+}
+
+impl TokenProblem {
+    /// What a shopper is told of it: what happened, and what they can do.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let (what, next) = match self {
+            Self::Foreign | Self::Mode { .. } | Self::NoLimit => (
+                "This shop cannot use the payment that was set up here.".to_owned(),
+                "Please pay another way.",
+            ),
+            Self::Consumed => ("This payment was used before.".to_owned(), "Please pay again."),
+            Self::Expired => (
+                "The approval of this payment has expired, because it took too long.".to_owned(),
+                "Please pay again.",
+            ),
+            Self::Revoked => (
+                "The approval of this payment was taken back.".to_owned(),
+                "Please pay again, or another way.",
+            ),
+            Self::Amount { token, total } => (
+                format!("The payment was approved for {token}, but the order comes to {total}."),
+                "Please look at the order, and pay again.",
+            ),
+            Self::Risk => ("The payment was refused for risk reasons.".to_owned(), "Please pay another way."),
+        };
+        format!("{what} Nothing was charged. {next}")
+    }
+}
+
+const fn mode_word(live: bool) -> &'static str {
+    if live { "live" } else { "test" }
+}
+
+impl TokenFacts {
+    /// Checks that the token can pay `total` now, in this mode and under this policy.
+    pub fn check(
+        &self,
+        mode: Mode,
+        policy: TokenPolicy,
+        total: Money,
+        now: Timestamp,
+    ) -> Result<(), TokenProblem> {
+        if self.livemode != mode.livemode() {
+            return Err(TokenProblem::Mode { token: self.livemode });
+        }
+        match self.deactivated {
+            Some(Deactivation::Consumed) => return Err(TokenProblem::Consumed),
+            Some(Deactivation::Expired) => return Err(TokenProblem::Expired),
+            Some(Deactivation::Revoked | Deactivation::Other) => return Err(TokenProblem::Revoked),
+            None => {}
+        }
+        if self.expires.is_some_and(|expires| expires <= now) {
+            return Err(TokenProblem::Expired);
+        }
+        let remaining = self.remaining.ok_or(TokenProblem::NoLimit)?;
+        let enough =
+            if policy.allow_larger { remaining.minor >= total.minor } else { remaining.minor == total.minor };
+        if remaining.currency != total.currency || !enough {
+            return Err(TokenProblem::Amount { token: remaining, total });
+        }
+        if self.block_recommended && policy.risk == RiskPolicy::BlockOnRecommendation {
+            return Err(TokenProblem::Risk);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_has_eight_to_two_hundred_and_fifty_five_letters_digits_and_underscores() {
+        let token = |rest: &str| format!("spt_{rest}").parse::<SharedPaymentToken>().is_ok();
+        for (length, valid) in [(7, false), (8, true), (255, true), (256, false)] {
+            assert_eq!(token(&"a".repeat(length)), valid, "{length}");
+        }
+        assert!(token("Az_09Az_09"));
+        for wrong in ["with-dash1", "with space", "ümlaut0001", ""] {
+            assert!(!token(wrong), "{wrong}");
+        }
+        assert!("12345678".parse::<SharedPaymentToken>().is_err());
+    }
+}

@@ -1,0 +1,328 @@
+//! What each answer of Stripe means to an attempt under way: the heart of "exactly once".
+//!
+//! Invariants kept here: nothing is concluded from silence before it is certain; an attempt ends only when it is
+//! known to be paid or known to be dead; a payment that disagrees with what was asked for is never an order.
+
+use super::completion::{completed_by, ended};
+use super::flags::flag_unaccounted;
+use crate::domain::checkout::model::{
+    AttemptEnd, AttemptMove, CancelCause, CancelReason, Charging, Context, Effect, FailedReads, FreezeReason,
+    Inconclusive, LONGEST_PAUSE, Notice, NoticeCode, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
+    Phase, RefusedField, Session, State, Transition, Unconfirmed, pause,
+};
+use crate::domain::sends::ABSENCE_INTERVAL;
+use crate::domain::time::{Span, Timestamp};
+
+/// Applies what was seen of an attempt that charges a token.
+pub(crate) fn apply_observation(
+    session: &Session,
+    charging: &Charging,
+    seen: Observation,
+    context: &Context<'_>,
+) -> Transition {
+    match seen {
+        Observation::PaymentIntent(intent) => payment_intent_seen(session, charging, &intent, context),
+        Observation::Declined { intent: _, requires_3ds, text } => match charging.phase {
+            Phase::Sending => failed(session, charging, declined(requires_3ds, text)),
+            Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
+        },
+        Observation::TokenRefused { maybe_consumed, .. } => {
+            let text =
+                "This payment can no longer be used. Nothing was charged. Please pay again, or another way.";
+            refused(session, charging, (!maybe_consumed).then_some(text), context)
+        }
+        Observation::RequestRefused { detail } => {
+            let known = RefusedField::named_in(&detail).map(RefusedField::told);
+            let text =
+                known.as_deref().unwrap_or("The shop could not take this payment. Nothing was charged.");
+            refused(session, charging, Some(text), context)
+        }
+        Observation::RefusedForGood { detail } => match charging.phase {
+            Phase::Sending => {
+                let known = RefusedField::named_in(&detail).map(RefusedField::told);
+                let text =
+                    known.unwrap_or_else(|| "The payment was refused. Nothing was charged.".to_owned());
+                failed(session, charging, declined(false, text))
+            }
+            Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
+        },
+        Observation::IdempotencyConflict => {
+            frozen(session, charging, FreezeReason::IdempotencyConflict, context)
+        }
+        Observation::KeyRefused | Observation::OtherAccount => match charging.phase {
+            Phase::Sending => again_later(session, charging, None, context),
+            Phase::Reading { .. } | Phase::Canceling { .. } => unread(session, charging, context),
+        },
+        Observation::Inconclusive(unknown) => unknown_seen(session, charging, &unknown, context),
+        Observation::Absent { asked } => absent(session, charging, asked, context),
+        Observation::ReadFailed => unread(session, charging, context),
+        Observation::PutOff { after } => put_off(session, charging, after, context),
+        // A page is never asked about by an attempt that charges a token.
+        Observation::StripeCheckout(_) => again_later(session, charging, None, context),
+    }
+}
+
+/// A send was refused. That ends the attempt, with this text, only if no other send of it may have paid: one whose answer
+/// was lost, or the payment that used up the token. Asked once more, Stripe says whether the refusal is stored under the
+/// key, and so holds for every send. Else Stripe is read.
+fn refused(session: &Session, charging: &Charging, text: Option<&str>, context: &Context<'_>) -> Transition {
+    match (&charging.phase, text) {
+        (Phase::Sending, Some(text)) if charging.tries == 0 => {
+            failed(session, charging, Notice { code: NoticeCode::PaymentDeclined, text: text.to_owned() })
+        }
+        (Phase::Sending, _) if charging.tries > 0 && !charging.sends.refused => {
+            let mut charging = charging.clone();
+            charging.sends.refused = true;
+            again_later(session, &charging, None, context)
+        }
+        (Phase::Sending, _) => read_from_now_on(session, charging, context),
+        (Phase::Reading { .. } | Phase::Canceling { .. }, _) => again_later(session, charging, None, context),
+    }
+}
+
+fn declined(requires_3ds: bool, text: String) -> Notice {
+    let code = if requires_3ds { NoticeCode::Requires3ds } else { NoticeCode::PaymentDeclined };
+    Notice { code, text }
+}
+
+fn payment_intent_seen(
+    session: &Session,
+    charging: &Charging,
+    intent: &PaymentIntentSnapshot,
+    context: &Context<'_>,
+) -> Transition {
+    match intent.status {
+        PaymentIntentStatus::Succeeded if agrees(charging, intent, context) => {
+            completed_by(session, charging, &intent.id, context)
+        }
+        PaymentIntentStatus::Succeeded => {
+            let mut charging = charging.clone();
+            charging.intent = Some(intent.id.clone());
+            let mut transition = frozen(session, &charging, FreezeReason::PaymentDisagrees, context);
+            flag_unaccounted(&mut transition, &intent.id, context);
+            transition
+        }
+        PaymentIntentStatus::Processing => {
+            let mut charging = charging.clone();
+            charging.intent = Some(intent.id.clone());
+            match charging.phase {
+                Phase::Canceling { .. } => {}
+                Phase::Reading { .. } => charging.phase = Phase::Reading { absent_since: None },
+                Phase::Sending => enter(&mut charging, Phase::Reading { absent_since: None }, context),
+            }
+            was_read(&mut charging);
+            again_later(session, &charging, None, context)
+        }
+        PaymentIntentStatus::RequiresAction
+        | PaymentIntentStatus::RequiresConfirmation
+        | PaymentIntentStatus::RequiresCapture => canceling(session, charging, intent, context),
+        // Read, and not answered to a send: the send that made it may still be at work on it.
+        PaymentIntentStatus::RequiresPaymentMethod if !matches!(charging.phase, Phase::Sending) => {
+            canceling(session, charging, intent, context)
+        }
+        PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled => {
+            let end = match &charging.phase {
+                Phase::Canceling { end: AttemptEnd::Failed { notice } } => notice.clone(),
+                Phase::Canceling { end: AttemptEnd::Succeeded { .. } | AttemptEnd::NotCreated }
+                | Phase::Sending
+                | Phase::Reading { .. } => declined(false, "The payment was declined.".to_owned()),
+            };
+            failed(session, charging, end)
+        }
+    }
+}
+
+/// Whether a succeeded payment is the one that was asked for.
+fn agrees(charging: &Charging, intent: &PaymentIntentSnapshot, context: &Context<'_>) -> bool {
+    let charge = &charging.charge;
+    intent.amount == charge.total
+        && intent.livemode == context.view.mode.livemode()
+        && intent.session.as_ref() == Some(&charge.session)
+        && intent.revision == Some(charge.revision)
+        && intent.attempt == Some(charge.attempt)
+}
+
+fn failed(session: &Session, charging: &Charging, notice: Notice) -> Transition {
+    let mut next = session.clone();
+    next.notice = Some(notice.clone());
+    next.state = if session.is_spent() {
+        State::Canceled { reason: CancelReason::TooManyAttempts }
+    } else {
+        State::Ready { quote: charging.quote.clone() }
+    };
+    Transition { attempt: Some(ended(charging, AttemptEnd::Failed { notice })), ..Transition::to(next) }
+}
+
+fn frozen(session: &Session, charging: &Charging, reason: FreezeReason, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    charging.sends.end(context.moment.now);
+    let mut next = session.clone();
+    let attempt = Some(never_sent_again(&charging));
+    next.state = State::Frozen { charging, reason };
+    Transition { attempt, ..Transition::to(next) }
+}
+
+fn canceling(
+    session: &Session,
+    charging: &Charging,
+    intent: &PaymentIntentSnapshot,
+    context: &Context<'_>,
+) -> Transition {
+    let mut charging = charging.clone();
+    was_read(&mut charging);
+    if matches!(charging.phase, Phase::Canceling { .. }) {
+        return again_later(session, &charging, None, context);
+    }
+    let text = if intent.status == PaymentIntentStatus::RequiresPaymentMethod {
+        "The payment was declined."
+    } else {
+        "The bank asks for a confirmation that cannot be given here. Nothing was charged; another way to pay may work."
+    };
+    let notice = declined(intent.status == PaymentIntentStatus::RequiresAction, text.to_owned());
+    charging.intent = Some(intent.id.clone());
+    enter(&mut charging, Phase::Canceling { end: AttemptEnd::Failed { notice } }, context);
+    charging.next_try = context.moment.now;
+    let (attempt, intent) = (charging.attempt, intent.id.clone());
+    let effect = Effect::Cancel { attempt, intent, cause: CancelCause::Ending, tries: 0 };
+    stays(session, charging, Some(effect))
+}
+
+fn unknown_seen(
+    session: &Session,
+    charging: &Charging,
+    unknown: &Inconclusive,
+    context: &Context<'_>,
+) -> Transition {
+    if charging.phase != Phase::Sending {
+        return unread(session, charging, context);
+    }
+    if unknown.is_final() || context.moment.now >= charging.repeat_until {
+        return read_from_now_on(session, charging, context);
+    }
+    again_later(session, charging, unknown.retry_after, context)
+}
+
+/// Ends the repeating of an attempt's request: from here on Stripe is only read.
+pub(crate) fn read_from_now_on(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    if matches!(charging.phase, Phase::Sending) {
+        enter(&mut charging, Phase::Reading { absent_since: None }, context);
+    }
+    charging.next_try = context.moment.now;
+    let effect = reading(&charging);
+    stays(session, charging, Some(effect))
+}
+
+/// The reading that may decide an attempt.
+pub(crate) fn reading(charging: &Charging) -> Effect {
+    let made_by = charging.sends.effective_by(charging.repeat_until);
+    Effect::Read { attempt: charging.attempt, intent: charging.intent.clone(), made_by }
+}
+
+/// Another way of deciding the attempt begins: its request is not sent any more, and its tries are counted anew.
+fn enter(charging: &mut Charging, phase: Phase, context: &Context<'_>) {
+    charging.phase = phase;
+    charging.sends.end(context.moment.now);
+    charging.tries = 0;
+    was_read(charging);
+}
+
+/// A reading came to its end: those that fail are counted anew.
+fn was_read(charging: &mut Charging) {
+    charging.failed_reads = FailedReads::default();
+}
+
+/// A complete reading, begun at `asked`, found no payment of this attempt.
+fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    was_read(&mut charging);
+    let Phase::Reading { absent_since } = charging.phase else {
+        return again_later(session, &charging, None, context);
+    };
+    if !charging.sends.silence_counts(asked, charging.repeat_until) {
+        return again_later(session, &charging, None, context);
+    }
+    match absent_since {
+        Some(first) if asked >= first + ABSENCE_INTERVAL => {
+            never_happened(session, &charging, asked, context)
+        }
+        Some(_) => again_later(session, &charging, Some(ABSENCE_INTERVAL), context),
+        None => {
+            charging.phase = Phase::Reading { absent_since: Some(asked) };
+            again_later(session, &charging, Some(ABSENCE_INTERVAL), context)
+        }
+    }
+}
+
+/// The attempt never reached Stripe, and hardly will: the shopper must be shown the order anew. Once it cannot any more, it is
+/// looked for once more.
+fn never_happened(
+    session: &Session,
+    charging: &Charging,
+    asked: Timestamp,
+    context: &Context<'_>,
+) -> Transition {
+    let text = "The payment did not go through. Nothing was charged.".to_owned();
+    let notice = Notice { code: NoticeCode::PaymentDeclined, text };
+    let mut next = session.clone();
+    next.notice = Some(notice.clone());
+    next.last_polls.extend(Unconfirmed::by_silence(charging, asked, context));
+    next.state = if session.is_spent() {
+        State::Canceled { reason: CancelReason::TooManyAttempts }
+    } else if session.expires <= context.moment.now {
+        State::Expired
+    } else {
+        State::Open { problem: None }
+    };
+    Transition { attempt: Some(ended(charging, AttemptEnd::Failed { notice })), ..Transition::to(next) }
+}
+
+/// A reading did not come to its end.
+fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    if matches!(charging.phase, Phase::Sending) {
+        return again_later(session, &charging, None, context);
+    }
+    if charging.failed_reads.failed(charging.next_try, context.moment.now) {
+        return frozen(session, &charging, FreezeReason::Unreadable, context);
+    }
+    again_later(session, &charging, None, context)
+}
+
+/// A reading was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
+fn put_off(session: &Session, charging: &Charging, after: Span, context: &Context<'_>) -> Transition {
+    let mut charging = charging.clone();
+    charging.next_try = context.moment.now + after.min(LONGEST_PAUSE);
+    stays(session, charging, None)
+}
+
+/// The same again after a [`pause`].
+fn again_later(
+    session: &Session,
+    charging: &Charging,
+    at_least: Option<Span>,
+    context: &Context<'_>,
+) -> Transition {
+    let mut charging = charging.clone();
+    charging.next_try = context.moment.now + pause(charging.tries, at_least, context.moment.jitter);
+    charging.tries = charging.tries.saturating_add(1);
+    charging.sends.told_to_wait = at_least.filter(|least| *least > LONGEST_PAUSE).map(|_| context.moment.now);
+    if matches!(charging.phase, Phase::Sending) {
+        // When the last moment to send has come, reading begins: no pause outlasts it.
+        charging.next_try = charging.next_try.min(charging.repeat_until.max(context.moment.now));
+    }
+    stays(session, charging, None)
+}
+
+/// The attempt goes on; its token is erased as soon as its request will never be sent again.
+fn stays(session: &Session, charging: Charging, effect: Option<Effect>) -> Transition {
+    let sending = matches!(charging.phase, Phase::Sending);
+    let attempt = if sending { None } else { Some(never_sent_again(&charging)) };
+    let mut next = session.clone();
+    next.state = State::Charging(charging);
+    Transition { attempt, effect, ..Transition::to(next) }
+}
+
+fn never_sent_again(charging: &Charging) -> AttemptMove {
+    AttemptMove::Update { number: charging.attempt, end: None, erase_token: true }
+}

@@ -1,0 +1,183 @@
+//! What an operator decides about a frozen session, whose charge no reading could tell.
+//!
+//! Invariants: a session is completed only by a payment that was read and has succeeded; nothing that Stripe shows as
+//! paid, or as still on its way, is called not charged; what Stripe could not be read about is called so only on an
+//! operator's express word, and is read afterwards.
+
+use super::completion::{completed_by, ended};
+use super::flags::{flag, flag_unaccounted};
+use crate::domain::checkout::model::{
+    AttemptEnd, AttemptObservation, CancelReason, Charging, Context, Decision, FlagReason, Notice,
+    NoticeCode, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Rejection, Session, State,
+    Transition, Unconfirmed, Verification,
+};
+use crate::domain::ids::PaymentIntentId;
+
+/// What must be looked at for a decision on this session; or why there is none to make.
+pub(crate) fn verification(session: &Session, decision: &Decision) -> Result<Verification, Rejection> {
+    match &session.state {
+        State::Frozen { charging, .. } => Ok(Verification {
+            attempt: charging.attempt,
+            known: charging.intent.clone(),
+            made_by: charging.sends.effective_by(charging.repeat_until),
+            decision: decision.clone(),
+        }),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => Err(Rejection::NotFrozen(session.state.name())),
+    }
+}
+
+/// Whether the session stands as this decision left it: then it was made before.
+pub(crate) fn was_made(session: &Session, decision: &Decision) -> bool {
+    match (&session.state, decision) {
+        (State::Completed { intent, .. }, Decision::Charged { payment_intent }) => intent == payment_intent,
+        (State::Canceled { reason: CancelReason::Operator }, Decision::NotCharged { .. }) => true,
+        (
+            State::Open { .. }
+            | State::Ready { .. }
+            | State::Charging(_)
+            | State::OpeningHosted(_)
+            | State::AwaitingHosted { .. }
+            | State::ClosingHosted { .. }
+            | State::Frozen { .. }
+            | State::Completed { .. }
+            | State::Canceled { .. }
+            | State::Expired,
+            _,
+        ) => false,
+    }
+}
+
+/// Applies a decision, with what was seen of the payment just before.
+pub(crate) fn decided(
+    session: &Session,
+    decision: &Decision,
+    observed: AttemptObservation,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    let State::Frozen { charging, .. } = &session.state else {
+        return Err(Rejection::NotFrozen(session.state.name()));
+    };
+    let AttemptObservation { primary: seen, other_payments } = observed;
+    let mut transition = match decision {
+        Decision::Charged { payment_intent } => charged(session, charging, payment_intent, &seen, context)?,
+        Decision::NotCharged { override_unread } => {
+            not_charged(session, charging, (&seen, *override_unread), context)?
+        }
+    };
+    for intent in &other_payments {
+        flag_unaccounted(&mut transition, intent, context);
+    }
+    Ok(transition)
+}
+
+pub(crate) fn charged(
+    session: &Session,
+    charging: &Charging,
+    intent: &PaymentIntentId,
+    seen: &Observation,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    let not_shown = |why: &str| Err(Rejection::Unverified(format!("payment {intent} {why}")));
+    let Observation::PaymentIntent(seen) = seen else {
+        return not_shown("could not be read at Stripe with this shop's key; nothing was decided");
+    };
+    let ours = seen.session.as_ref() == Some(&session.id) || charging.intent.as_ref() == Some(intent);
+    if seen.id != *intent || !ours {
+        return not_shown("is not of this session");
+    }
+    if seen.livemode != context.view.mode.livemode() {
+        return not_shown("is of the other mode");
+    }
+    if seen.status != PaymentIntentStatus::Succeeded {
+        return not_shown(&format!("is {} and not succeeded", seen.status.as_str()));
+    }
+    let mut transition = completed_by(session, charging, intent, context);
+    // It was paid some time ago: what has become of it since is looked at now.
+    transition.next.activity.poll_now(context.moment.now);
+    if seen.amount != charging.charge.total {
+        // The operator's word makes the order, and the difference stays to be dealt with.
+        flag(&mut transition, intent, FlagReason::PaymentDisagrees, context);
+        transition.next.activity.paid = Some(seen.amount);
+    }
+    Ok(transition)
+}
+
+/// What a reading says for an operator who calls an attempt unpaid.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finding {
+    /// It was not paid and will not be.
+    NoPayment,
+    /// No payment yet; the last request may still be on its way.
+    NoPaymentYet,
+    /// Nothing.
+    Nothing,
+}
+
+fn finding(charging: &Charging, seen: &Observation) -> Finding {
+    match seen {
+        Observation::PaymentIntent(PaymentIntentSnapshot {
+            status: PaymentIntentStatus::Canceled, ..
+        }) => Finding::NoPayment,
+        Observation::Absent { asked } if charging.intent.is_none() => {
+            let late = charging.sends.silence_counts(*asked, charging.repeat_until);
+            if late { Finding::NoPayment } else { Finding::NoPaymentYet }
+        }
+        Observation::Absent { .. }
+        | Observation::PaymentIntent(_)
+        | Observation::StripeCheckout(_)
+        | Observation::Declined { .. }
+        | Observation::TokenRefused { .. }
+        | Observation::RequestRefused { .. }
+        | Observation::RefusedForGood { .. }
+        | Observation::IdempotencyConflict
+        | Observation::KeyRefused
+        | Observation::OtherAccount
+        | Observation::Inconclusive(_)
+        | Observation::ReadFailed
+        | Observation::PutOff { .. } => Finding::Nothing,
+    }
+}
+
+pub(crate) fn not_charged(
+    session: &Session,
+    charging: &Charging,
+    (seen, override_unread): (&Observation, bool),
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    if let Observation::PaymentIntent(PaymentIntentSnapshot { id, status, .. }) = seen
+        && *status != PaymentIntentStatus::Canceled
+    {
+        let remedy = if *status == PaymentIntentStatus::Succeeded {
+            "decide charged with it"
+        } else {
+            "try again later"
+        };
+        let finding = format!("Stripe shows payment {id} as {}; {remedy}", status.as_str());
+        return Err(Rejection::Unverified(finding));
+    }
+    let finding = finding(charging, seen);
+    if finding == Finding::Nothing && !override_unread {
+        let why = "the payment could not be read at Stripe with this shop's key; nothing was decided; try again when \
+                   Stripe answers. Only if you know from Stripe's dashboard that nothing was charged, send \
+                   \"override_unread\": true with the decision";
+        return Err(Rejection::Unverified(why.to_owned()));
+    }
+    let text = "The shop looked into this payment: nothing was charged.".to_owned();
+    let notice = Notice { code: NoticeCode::PaymentDeclined, text };
+    let mut next = session.clone();
+    next.notice = Some(notice.clone());
+    next.state = State::Canceled { reason: CancelReason::Operator };
+    next.unconfirmed = (finding != Finding::NoPayment).then(|| Unconfirmed::of(charging, context));
+    if let (Finding::NoPayment, Observation::Absent { asked }) = (&finding, seen) {
+        next.last_polls.extend(Unconfirmed::by_silence(charging, *asked, context));
+    }
+    Ok(Transition { attempt: Some(ended(charging, AttemptEnd::Failed { notice })), ..Transition::to(next) })
+}

@@ -1,0 +1,54 @@
+//! Which payments an operator must look at.
+
+use crate::domain::checkout::model::{Context, Flag, FlagReason, FreezeReason, Session, State, Transition};
+use crate::domain::ids::PaymentIntentId;
+
+/// Flags a payment that has succeeded, unless the session as it comes to stand accounts for it.
+pub(crate) fn flag_unaccounted(transition: &mut Transition, intent: &PaymentIntentId, context: &Context<'_>) {
+    if let Some(reason) = flag_reason(&transition.next, intent) {
+        flag(transition, intent, reason, context);
+    }
+}
+
+/// Flags a payment, once in a transition.
+pub(crate) fn flag(
+    transition: &mut Transition,
+    intent: &PaymentIntentId,
+    reason: FlagReason,
+    context: &Context<'_>,
+) {
+    if transition.flags.iter().any(|flag| flag.intent == *intent) {
+        return;
+    }
+    if !matches!(transition.next.state, State::Completed { .. } | State::Frozen { .. }) {
+        transition.next.paid_late = true;
+        transition.next.notice = None;
+    }
+    transition.flags.push(Flag {
+        id: context.moment.flag_id(transition.flags.len()),
+        session: transition.next.id.clone(),
+        intent: intent.clone(),
+        reason,
+        seen: context.moment.now,
+    });
+}
+
+fn flag_reason(session: &Session, intent: &PaymentIntentId) -> Option<FlagReason> {
+    match &session.state {
+        State::Canceled { .. } | State::Expired => Some(FlagReason::PaidAfterEnd),
+        State::Open { .. }
+        | State::Ready { .. }
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. } => Some(FlagReason::PaidByFailedAttempt),
+        State::Charging(charging) => {
+            (charging.intent.as_ref() != Some(intent)).then_some(FlagReason::PaidByFailedAttempt)
+        }
+        State::Completed { intent: known, .. } => (known != intent).then_some(FlagReason::PaidTwice),
+        State::Frozen { charging, reason } => match reason {
+            _ if charging.intent.as_ref() != Some(intent) => Some(FlagReason::PaidTwice),
+            FreezeReason::PaymentDisagrees => Some(FlagReason::PaymentDisagrees),
+            FreezeReason::IdempotencyConflict | FreezeReason::Unreadable => None,
+        },
+    }
+}

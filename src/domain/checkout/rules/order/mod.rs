@@ -1,0 +1,124 @@
+//! What happens to a session that is paid: refunds, disputes, goods that are sent.
+//!
+//! What happened at Stripe without us is found by looking there: soon when somebody hints at it or something is undecided,
+//! and now and then in any case. What is asked for here is in [`refund`], what is sent in [`fulfillment`].
+//! Source: Stripe API `2026-09-30.preview`, Refunds and Disputes.
+
+pub(crate) mod fulfillment;
+pub(crate) mod polling;
+pub(crate) mod refund;
+
+use crate::domain::checkout::model::{
+    Context, Effect, LONGEST_PAUSE, OrderChange, OrderEffect, OrderObservation, RefundAnswer, RefundSnapshot,
+    Rejection, Session, Transition, Work,
+};
+use crate::domain::ids::PaymentIntentId;
+use crate::domain::order::{Dispute, OrderActivity};
+use crate::domain::pricing::Quote;
+use crate::domain::time::Timestamp;
+use polling::{poll_again, schedule};
+use refund::Freshness;
+
+/// What a paid session was paid with and for.
+fn paid(session: &Session) -> Result<(&Quote, &PaymentIntentId), Rejection> {
+    session.paid().ok_or(Rejection::NotPaid(session.state.name()))
+}
+
+/// When a paid session waits for something next.
+pub(crate) fn due(activity: &OrderActivity) -> Option<Timestamp> {
+    let asking = activity.asking().map(|(_, asking)| asking.next_try);
+    [asking, activity.next_poll_at].into_iter().flatten().min()
+}
+
+/// What is to be done for a paid session that is due.
+pub(crate) fn work(session: &Session, payment: &PaymentIntentId, now: Timestamp) -> Work {
+    refund::work(&session.activity, now).unwrap_or_else(|| Work::Run(poll(session, payment)))
+}
+
+/// The look that tells what became of an order.
+fn poll(session: &Session, payment: &PaymentIntentId) -> Effect {
+    let account = session.account.clone();
+    let undecided = session.activity.asking().is_some();
+    Effect::Order(OrderEffect::Read { payment: payment.clone(), account, undecided })
+}
+
+/// Applies what was seen of a paid order.
+pub(crate) fn apply_observation(
+    session: &Session,
+    seen: OrderObservation,
+    context: &Context<'_>,
+) -> Transition {
+    let mut next = session.clone();
+    let mut order_changes = Vec::new();
+    if paid(session).is_err() {
+        return Transition::to(next);
+    }
+    match seen {
+        OrderObservation::RefundAnswered { number, answer: RefundAnswer::Made(seen) } => {
+            let told = refund::made(&mut next.activity, number, &seen);
+            if told != Freshness::Known {
+                order_changes.push(OrderChange::Refunded(seen.id));
+                // A look that is due all the same stays due.
+                let due = next.activity.next_poll_at;
+                schedule(&mut next, true, context);
+                next.activity.next_poll_at = [due, next.activity.next_poll_at].into_iter().flatten().min();
+            }
+            if told == Freshness::Stored {
+                next.activity.poll_now(context.moment.now);
+            }
+        }
+        OrderObservation::RefundAnswered { number, answer } => {
+            if refund::answered(&mut next.activity, number, answer, context) {
+                // What Stripe knows may be more than we do: money that went back by other hands.
+                next.activity.poll_now(context.moment.now);
+            }
+        }
+        OrderObservation::Read { refunds, disputes, asked, complete } => {
+            let all = disputes.is_some();
+            take_refunds(&mut next, refunds, &mut order_changes);
+            for seen in disputes.into_iter().flatten() {
+                take_dispute(&mut next.activity, seen, &mut order_changes);
+            }
+            refund::missed(&mut next.activity, complete.then_some(asked), context);
+            let hinted_since =
+                next.activity.next_poll_at.is_some_and(|due| due >= asked && due <= context.moment.now);
+            if hinted_since {
+                // What was told of while this look was under way, it may have missed.
+            } else if all {
+                next.activity.poll_requested = false;
+                schedule(&mut next, !order_changes.is_empty(), context);
+            } else {
+                poll_again(&mut next, context);
+            }
+        }
+        OrderObservation::ReadFailed => {
+            refund::unread(&mut next.activity, context);
+            poll_again(&mut next, context);
+        }
+        OrderObservation::PutOff { after } => {
+            let (now, later) = (context.moment.now, context.moment.now + after.min(LONGEST_PAUSE));
+            refund::put_off(&mut next.activity, later, now);
+            next.activity.next_poll_at =
+                next.activity.next_poll_at.map(|due| if due <= now { later } else { due });
+        }
+    }
+    Transition { order_changes, ..Transition::to(next) }
+}
+
+fn take_refunds(session: &mut Session, seen: Vec<RefundSnapshot>, order_changes: &mut Vec<OrderChange>) {
+    for seen in seen {
+        if refund::take(&mut session.activity, &session.id, &seen) {
+            order_changes.push(OrderChange::Refunded(seen.id));
+        }
+    }
+}
+
+fn take_dispute(activity: &mut OrderActivity, seen: Dispute, order_changes: &mut Vec<OrderChange>) {
+    let id = seen.id.clone();
+    match activity.disputes.iter_mut().find(|known| known.id == seen.id) {
+        Some(known) if *known == seen => return,
+        Some(known) => *known = seen,
+        None => activity.disputes.push(seen),
+    }
+    order_changes.push(OrderChange::Disputed(id));
+}

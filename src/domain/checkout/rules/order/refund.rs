@@ -1,0 +1,349 @@
+//! A refund that is asked for here: durable before its request leaves, sent under one idempotency key, sent again while nobody
+//! knows, then looked for.
+//!
+//! Invariants: nothing is asked for twice; more than what was paid is never asked for; nothing is taken for refunded that
+//! Stripe does not show, and nothing for not refunded before two late looks have missed it.
+
+use super::paid;
+use crate::domain::checkout::model::{
+    AnsweredWith, Context, Effect, Event, IdempotencyKey, Inconclusive, LONGEST_PAUSE, OrderEffect,
+    OrderObservation, RefundAnswer, RefundIntent, RefundRequest, RefundSnapshot, Rejection, Session,
+    Transition, Work, pause,
+};
+use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId, Tenant};
+use crate::domain::money::Money;
+use crate::domain::order::{Asking, OrderActivity, Refund, RefundOrigin, RefundState};
+use crate::domain::sends::{ABSENCE_INTERVAL, Sends};
+use crate::domain::time::{Span, Timestamp};
+
+/// How long the request for a refund is repeated; Stripe would remember its key for a day.
+const REPEAT: Span = Span::hours(1);
+
+/// Stripe's `Idempotency-Key` of a refund: recomputable, and another for every reference.
+fn key_of(
+    tenant: &Tenant,
+    session: &Session,
+    (account, payment): (&AccountId, &PaymentIntentId),
+    asked: &Refund,
+) -> IdempotencyKey {
+    let reference = asked.origin.as_ref().map_or("", |origin| origin.reference.as_str());
+    IdempotencyKey::of_parts([
+        "refund",
+        tenant.merchant.as_str(),
+        account.as_str(),
+        tenant.mode.as_str(),
+        session.id.as_str(),
+        payment.as_str(),
+        reference,
+        &asked.amount.minor.to_string(),
+        asked.amount.currency.code(),
+    ])
+}
+
+/// The refund that was asked for in these words before, if any; `Err` when its reference stands for another.
+pub(crate) fn asked_before<'a>(
+    session: &'a Session,
+    request: &RefundRequest,
+) -> Result<Option<&'a Refund>, Rejection> {
+    let Some(known) = session.activity.refund_of(&request.reference) else { return Ok(None) };
+    let whole = known.origin.as_ref().is_some_and(|origin| origin.whole);
+    let same_amount = request.amount.map_or(whole, |amount| !whole && amount == known.amount.minor);
+    if same_amount && request.reason == known.reason {
+        Ok(Some(known))
+    } else {
+        Err(Rejection::ReferenceTaken(request.reference.clone()))
+    }
+}
+
+/// Money is to go back.
+pub(crate) fn refund(
+    session: &Session,
+    request: &RefundRequest,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    let (quote, payment) = paid(session)?;
+    if asked_before(session, request)?.is_some() {
+        return Ok(Transition::to(session.clone()));
+    }
+    if session.activity.asking().is_some() {
+        return Err(Rejection::RefundUnderWay);
+    }
+    let account = session.account.as_ref().ok_or(Rejection::AccountUnknown)?;
+    if context.view.account.as_ref() != Some(account) {
+        return Err(Rejection::AccountUnknown);
+    }
+    let paid = session.activity.paid.unwrap_or(quote.total);
+    let left = paid.minor.saturating_sub(session.activity.reserved());
+    if left <= 0 {
+        return Err(Rejection::NothingToRefund);
+    }
+    let minor = request.amount.unwrap_or(left);
+    if minor <= 0 || minor > left {
+        return Err(Rejection::RefundTooLarge { left: Money::new(left, paid.currency) });
+    }
+    let step = paid.currency.step();
+    if request.amount.is_some_and(|amount| amount % step.minor != 0) {
+        return Err(Rejection::RefundNotAWholeStep { step });
+    }
+    let now = context.moment.now;
+    let number = session.activity.next_refund();
+    let origin =
+        RefundOrigin { number, reference: request.reference.clone(), whole: request.amount.is_none() };
+    let asked = Refund {
+        origin: Some(origin.clone()),
+        amount: Money::new(minor, paid.currency),
+        reason: request.reason,
+        created: now,
+        state: RefundState::Asking(Asking {
+            repeat_until: now + REPEAT,
+            looking: false,
+            absent_since: None,
+            tries: 0,
+            next_try: now,
+            sends: Sends::default(),
+            last_answer: None,
+        }),
+    };
+    let intent = RefundIntent {
+        origin,
+        session: session.id.clone(),
+        payment: payment.clone(),
+        amount: asked.amount,
+        reason: asked.reason,
+        account: account.clone(),
+        idempotency_key: key_of(&context.view.tenant(), session, (account, payment), &asked),
+        started: now,
+        repeat_until: now + REPEAT,
+    };
+    let mut next = session.clone();
+    next.activity.refunds.push(asked);
+    Ok(Transition {
+        refund: Some(Box::new(intent)),
+        effect: Some(Effect::Order(OrderEffect::Refund(number))),
+        ..Transition::to(next)
+    })
+}
+
+/// Whether the next try of a refund is further off than any pause is long: then the clock was set back.
+pub(crate) fn beyond_any_pause(activity: &OrderActivity, now: Timestamp) -> bool {
+    activity
+        .asking()
+        .is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE && !asking.sends.waits(now))
+}
+
+/// What is to be done for a refund that is due; `None` where none is, or where only looking can tell.
+pub(crate) fn work(activity: &OrderActivity, now: Timestamp) -> Option<Work> {
+    let unknown = |number, unknown| {
+        let answer = RefundAnswer::Inconclusive(unknown);
+        Work::Step(Box::new(Event::OrderObserved(OrderObservation::RefundAnswered { number, answer })))
+    };
+    let due = |asking: &Asking| asking.next_try <= now || beyond_any_pause(activity, now);
+    let (number, asking) = activity.asking().filter(|(_, asking)| due(asking) && !asking.looking)?;
+    Some(if now >= asking.repeat_until {
+        unknown(number, Inconclusive { cannot_repeat: true, ..Inconclusive::default() })
+    } else if asking.tries == 0 {
+        // Due, and never told of: the answer to the first send died with the process that waited for it.
+        unknown(number, Inconclusive::default())
+    } else {
+        Work::Run(Effect::Order(OrderEffect::Refund(number)))
+    })
+}
+
+/// What the answer by a refund that was made means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// It stands as it was just made.
+    Fresh,
+    /// It may be what Stripe has stored for an earlier send: where the refund stands now, a look tells.
+    Stored,
+    /// It was known to be made, by a look that is no older.
+    Known,
+}
+
+/// The request for a refund was answered by the refund that it made, whatever that says of itself.
+pub(crate) fn made(activity: &mut OrderActivity, number: RefundNumber, seen: &RefundSnapshot) -> Freshness {
+    let asked = |refund: &&mut Refund| refund.origin.as_ref().is_some_and(|origin| origin.number == number);
+    let Some(refund) = activity.refunds.iter_mut().find(asked) else { return Freshness::Known };
+    let told = match &refund.state {
+        RefundState::Made { .. } => return Freshness::Known,
+        RefundState::Asking(Asking { tries: 0, looking: false, .. }) => Freshness::Fresh,
+        RefundState::Asking(_) | RefundState::Refused { .. } => Freshness::Stored,
+    };
+    refund.amount = seen.amount;
+    refund.state = RefundState::Made { id: seen.id.clone(), status: seen.status };
+    told
+}
+
+/// A refund that Stripe shows: one that was asked for, one that is known, or one that was made elsewhere. Whether that is
+/// news.
+pub(crate) fn take(activity: &mut OrderActivity, session: &SessionId, seen: &RefundSnapshot) -> bool {
+    let made = RefundState::Made { id: seen.id.clone(), status: seen.status };
+    let known = |refund: &Refund| matches!(&refund.state, RefundState::Made { id, .. } if *id == seen.id);
+    // Nobody but us names one of our sessions and a reference; a copy of another session's words says nothing.
+    let origin = seen.origin.clone().filter(|_| seen.session.as_ref() == Some(session));
+    let reference = origin.as_ref().map(|origin| &origin.reference);
+    // Also one that was taken for refused: what Stripe shows is what counts.
+    let expected = |refund: &Refund| {
+        let asked = refund.origin.as_ref().map(|origin| &origin.reference);
+        asked.is_some() && asked == reference && !matches!(refund.state, RefundState::Made { .. })
+    };
+    let at = activity.refunds.iter().position(known).or_else(|| activity.refunds.iter().position(expected));
+    match at.and_then(|at| activity.refunds.get_mut(at)) {
+        Some(refund) if refund.state == made => return false,
+        Some(refund) => {
+            refund.amount = seen.amount;
+            refund.state = made;
+        }
+        None => activity.refunds.push(Refund {
+            // One that was asked for here and that a restored database does not know: its reference is not free.
+            origin,
+            amount: seen.amount,
+            reason: seen.reason,
+            created: seen.created,
+            state: made,
+        }),
+    }
+    true
+}
+
+fn asking_mut(activity: &mut OrderActivity) -> Option<(RefundNumber, &mut Refund)> {
+    let asked = |refund: &&mut Refund| matches!(refund.state, RefundState::Asking(_));
+    let refund = activity.refunds.iter_mut().find(asked)?;
+    Some((refund.origin.as_ref()?.number, refund))
+}
+
+/// A request for a refund was answered by anything but a refund. Whether it is refused now.
+pub(crate) fn answered(
+    activity: &mut OrderActivity,
+    number: RefundNumber,
+    answer: RefundAnswer,
+    context: &Context<'_>,
+) -> bool {
+    let Some((_, refund)) = asking_mut(activity).filter(|(asking, _)| *asking == number) else {
+        return false;
+    };
+    let RefundState::Asking(asking) = &mut refund.state else { return false };
+    if let Some(told) = answer.told() {
+        asking.last_answer = Some(told);
+    }
+    match answer {
+        // No other send of it may have made it: one whose answer was lost.
+        RefundAnswer::Refused { why, stored } if stored || asking.tries == 0 && !asking.looking => {
+            refund.state = RefundState::Refused { why };
+            return true;
+        }
+        // Asked once more, Stripe says whether this refusal holds for every send.
+        RefundAnswer::Refused { .. } if !asking.looking && !asking.sends.refused => {
+            asking.sends.refused = true;
+            again(asking, None, context);
+        }
+        RefundAnswer::Inconclusive(unknown) if !asking.looking => {
+            let hopeless = unknown.is_final() || context.moment.now >= asking.repeat_until;
+            if hopeless { search(asking, context) } else { again(asking, unknown.retry_after, context) }
+        }
+        RefundAnswer::Refused { .. } | RefundAnswer::Conflict => search(asking, context),
+        RefundAnswer::KeyRefused
+        | RefundAnswer::Unverified
+        | RefundAnswer::OtherAccount
+        | RefundAnswer::Inconclusive(_)
+        | RefundAnswer::Made(_) => {
+            again(asking, None, context);
+        }
+    }
+    false
+}
+
+impl RefundAnswer {
+    /// The answer in a few words, for those who run the shop; `None` where nothing was asked.
+    fn told(&self) -> Option<String> {
+        Some(match self {
+            Self::Made(_) => "made".to_owned(),
+            Self::Refused { why, .. } => format!("refused: {why}"),
+            Self::Conflict => "its idempotency key stands for another request".to_owned(),
+            Self::KeyRefused => "the key is refused".to_owned(),
+            Self::Unverified => "not sent: the merchant's Stripe account is not verified yet".to_owned(),
+            Self::OtherAccount => {
+                "not sent: the key opens another account than the one that was paid".to_owned()
+            }
+            Self::Inconclusive(Inconclusive {
+                answered: Some(AnsweredWith { status, request_id }), ..
+            }) => match request_id {
+                Some(id) => format!("status {status}, request {}", cut(id)),
+                None => format!("status {status}"),
+            },
+            Self::Inconclusive(Inconclusive { cannot_repeat: true, .. }) => return None,
+            Self::Inconclusive(_) => "no answer".to_owned(),
+        })
+    }
+}
+
+/// As much of an id as is kept.
+fn cut(id: &str) -> String {
+    const LONGEST: usize = 100;
+    id.chars().take(LONGEST).collect()
+}
+
+/// The request is sent no more: from now on it is looked for.
+fn search(asking: &mut Asking, context: &Context<'_>) {
+    if !asking.looking {
+        asking.looking = true;
+        asking.sends.end(context.moment.now);
+        asking.tries = 0;
+    }
+    asking.next_try = context.moment.now;
+}
+
+fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
+    asking.next_try = context.moment.now + pause(asking.tries, at_least, context.moment.jitter);
+    asking.sends.told_to_wait = at_least.filter(|least| *least > LONGEST_PAUSE).map(|_| context.moment.now);
+    asking.tries = asking.tries.saturating_add(1);
+    if !asking.looking {
+        // When the last moment to send has come, looking begins: no pause outlasts it.
+        asking.next_try = asking.next_try.min(asking.repeat_until.max(context.moment.now));
+    }
+}
+
+/// A look that is due was not made for want of room: it is made later, and counts as no try.
+pub(crate) fn put_off(activity: &mut OrderActivity, later: Timestamp, now: Timestamp) {
+    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(activity)
+        && asking.looking
+        && asking.next_try <= now
+    {
+        asking.next_try = later;
+    }
+}
+
+/// A look did not come to its end.
+pub(crate) fn unread(activity: &mut OrderActivity, context: &Context<'_>) {
+    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(activity)
+        && asking.looking
+    {
+        again(asking, None, context);
+    }
+}
+
+/// A look did not find the refund that is asked for. Where it was complete, on the right account, and begun at `proof`, that
+/// may prove that there is none.
+pub(crate) fn missed(activity: &mut OrderActivity, proof: Option<Timestamp>, context: &Context<'_>) {
+    let Some((_, refund)) = asking_mut(activity) else { return };
+    let RefundState::Asking(asking) = &mut refund.state else { return };
+    if !asking.looking {
+        return;
+    }
+    let Some(asked) = proof.filter(|asked| asking.sends.silence_counts(*asked, asking.repeat_until)) else {
+        again(asking, None, context);
+        return;
+    };
+    match asking.absent_since {
+        Some(first) if asked >= first + ABSENCE_INTERVAL => {
+            let last = asking.last_answer.as_deref().unwrap_or("no answer");
+            let why = format!("Stripe shows no such refund, so nothing went back; its request had: {last}");
+            refund.state = RefundState::Refused { why };
+        }
+        Some(_) => again(asking, Some(ABSENCE_INTERVAL), context),
+        None => {
+            asking.absent_since = Some(asked);
+            again(asking, Some(ABSENCE_INTERVAL), context);
+        }
+    }
+}

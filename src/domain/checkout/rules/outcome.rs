@@ -1,0 +1,86 @@
+//! What is seen of an attempt goes to the rules of what it is paid with; what comes too late is flagged.
+
+use super::flags::flag_unaccounted;
+use super::notification::poll_again_soon;
+use super::{charge, stripe_checkout, unconfirmed};
+use crate::domain::checkout::model::{
+    AttemptObservation, Context, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Session, State,
+    StripeCheckoutSnapshot, StripeCheckoutStatus, Transition,
+};
+use crate::domain::ids::AttemptNumber;
+
+/// Applies what was seen of an attempt.
+pub(crate) fn apply_observation(
+    session: &Session,
+    attempt: AttemptNumber,
+    observed: AttemptObservation,
+    context: &Context<'_>,
+) -> Transition {
+    let AttemptObservation { primary: seen, other_payments } = observed;
+    let mut transition = match &session.state {
+        State::Charging(charging) if charging.attempt == attempt => {
+            charge::apply_observation(session, charging, seen, context)
+        }
+        State::OpeningHosted(hosted)
+        | State::AwaitingHosted { hosted, .. }
+        | State::ClosingHosted { hosted, .. }
+            if hosted.attempt == attempt =>
+        {
+            stripe_checkout::apply_observation(session, hosted, seen, context)
+        }
+        State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Open { .. }
+        | State::Ready { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => {
+            let mut transition = seen_too_late(session, &seen, context);
+            unconfirmed::apply_observation(&mut transition.next, attempt, &seen, context);
+            transition
+        }
+    };
+    poll_again_soon(&mut transition.next, context);
+    for intent in &other_payments {
+        flag_unaccounted(&mut transition, intent, context);
+    }
+    transition
+}
+
+/// Something was seen of an attempt that is decided already: a payment among it is flagged, nothing else matters.
+fn seen_too_late(session: &Session, seen: &Observation, context: &Context<'_>) -> Transition {
+    let mut transition = Transition::to(session.clone());
+    if let Observation::PaymentIntent(PaymentIntentSnapshot {
+        id,
+        status: PaymentIntentStatus::Succeeded,
+        ..
+    })
+    | Observation::StripeCheckout(StripeCheckoutSnapshot {
+        intent: Some((id, _)),
+        status: StripeCheckoutStatus::Paid,
+        ..
+    }) = seen
+    {
+        flag_unaccounted(&mut transition, id, context);
+    }
+    transition
+}
+
+/// The request of an attempt may not be sent any more.
+pub(crate) fn repeating_ended(session: &Session, context: &Context<'_>) -> Transition {
+    match &session.state {
+        State::Charging(charging) => charge::read_from_now_on(session, charging, context),
+        State::OpeningHosted(opening) => stripe_checkout::unopened(session, opening, context),
+        State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Open { .. }
+        | State::Ready { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => Transition::to(session.clone()),
+    }
+}

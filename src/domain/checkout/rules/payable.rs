@@ -1,0 +1,106 @@
+//! Whether a session can be paid now, and by whom.
+
+use crate::domain::checkout::model::{Context, Rejection, Session, State};
+use crate::domain::ids::Revision;
+use crate::domain::merchant::{MerchantStatus, PaymentsOff};
+
+/// Why a session in this state takes no edit, cancel or payment; `Ok` when it is still the shopper's.
+pub(crate) fn shoppers(session: &Session) -> Result<(), Rejection> {
+    match &session.state {
+        State::Open { .. } | State::Ready { .. } => Ok(()),
+        State::AwaitingHosted { .. } => Err(Rejection::StripeCheckoutOpen),
+        State::Charging(_) | State::Frozen { .. } | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
+            Err(Rejection::Undecided)
+        }
+        State::Completed { .. } | State::Canceled { .. } | State::Expired => {
+            Err(Rejection::Ended(session.state.name()))
+        }
+    }
+}
+
+/// Why a session cannot be paid now by who has seen this revision of it, whatever it is to be paid with.
+pub(crate) fn payable(
+    session: &Session,
+    seen: Option<Revision>,
+    context: &Context<'_>,
+) -> Result<(), Rejection> {
+    context.reliable_records()?;
+    let standing = shoppers(session);
+    if !matches!(standing, Ok(()) | Err(Rejection::StripeCheckoutOpen)) {
+        return standing;
+    }
+    seen_revision(session, seen)?;
+    if session.late_payment().is_some() {
+        // An operator looks into it; another payment might be the second one.
+        return Err(Rejection::NotPayable(
+            "a payment for it came in late and is being looked into; please do not pay again".to_owned(),
+        ));
+    }
+    let Some(quote) = session.quote() else {
+        return Err(Rejection::NotPayable(open_reason(&session.state)));
+    };
+    if quote.expires <= context.moment.now {
+        return Err(Rejection::QuoteExpired);
+    }
+    if context.view.status == MerchantStatus::Suspended {
+        return Err(Rejection::Suspended);
+    }
+    match &context.view.payments_off {
+        None => {}
+        Some(PaymentsOff::Unverified) => return Err(Rejection::AccountUnknown),
+        Some(
+            PaymentsOff::KeyRefused
+            | PaymentsOff::NotPermitted { .. }
+            | PaymentsOff::OtherAccount
+            | PaymentsOff::AccountMisnamed
+            | PaymentsOff::AccountTaken
+            | PaymentsOff::Unreconciled
+            | PaymentsOff::ClockDiffers,
+        ) => return Err(Rejection::PaymentsOff),
+    }
+    let account = context.view.account.as_ref().ok_or(Rejection::AccountUnknown)?;
+    if session.account.as_ref().is_some_and(|pinned| pinned != account) {
+        return Err(Rejection::AccountUnknown);
+    }
+    // Last: a page is closed only for what can be done afterwards.
+    standing
+}
+
+/// Whether a payment names the present revision.
+pub(crate) fn seen_revision(session: &Session, seen: Option<Revision>) -> Result<(), Rejection> {
+    match seen {
+        None => Err(Rejection::RevisionMissing),
+        Some(seen) if seen != session.revision => Err(Rejection::StaleRevision { current: session.revision }),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Whether the shop takes payments on the sheet.
+pub(crate) const fn takes_tokens(context: &Context<'_>) -> Result<(), Rejection> {
+    if context.view.checkout.method.takes_tokens() {
+        Ok(())
+    } else {
+        Err(Rejection::NotOffered(
+            "on the payment sheet; pay on the checkout page, whose address start_hosted_checkout gives",
+        ))
+    }
+}
+
+fn open_reason(state: &State) -> String {
+    match state {
+        State::Open { problem: Some(problem) } => format!("{problem}. {}", problem.next_call()),
+        State::Open { problem: None } => {
+            "the last payment did not go through; refresh the checkout with update_checkout and show it again"
+                .to_owned()
+        }
+        State::Ready { .. }
+        | State::Charging(_)
+        | State::OpeningHosted(_)
+        | State::AwaitingHosted { .. }
+        | State::ClosingHosted { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => format!("it is {}", state.name()),
+    }
+}

@@ -1,0 +1,80 @@
+//! A payment with a token begins.
+
+use super::payable::{payable, takes_tokens};
+use crate::domain::checkout::model::{
+    AttemptIntent, AttemptMove, Charging, Context, Effect, ExpectedPayment, FailedReads, IdempotencyKey,
+    Payment, PaymentSource, Phase, Rejection, Session, State, TokenFacts, Transition,
+};
+use crate::domain::ids::AttemptNumber;
+use crate::domain::sends::Sends;
+use crate::domain::time::Span;
+
+/// How long after the quote's expiry a request may still be repeated: its shopper paid in time.
+const REPEAT_AFTER_EXPIRY: Span = Span::minutes(5);
+
+/// Stripe forgets idempotency keys after 24 hours; an hour before, repeating ends in any case.
+const REPEAT_LIMIT: Span = Span::hours(23);
+
+pub(crate) fn pay(
+    session: &Session,
+    payment: &Payment,
+    facts: &TokenFacts,
+    context: &Context<'_>,
+) -> Result<Transition, Rejection> {
+    payable(session, payment.revision, context)?;
+    takes_tokens(context)?;
+    let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
+        return Err(Rejection::AccountUnknown);
+    };
+    let now = context.moment.now;
+    facts.check(context.view.mode, session.tokens, quote.total, now)?;
+    // The one who pays is believed before what was said earlier.
+    let buyer = payment.buyer.clone().or(session.inputs.buyer.clone());
+    if !quote.is_sent() && buyer.email.is_none() {
+        return Err(Rejection::EmailNeeded);
+    }
+
+    let number = AttemptNumber(session.attempts).next();
+    let charge = ExpectedPayment {
+        total: quote.total,
+        session: session.id.clone(),
+        revision: session.revision,
+        attempt: number,
+    };
+    let repeat_until = (quote.expires + REPEAT_AFTER_EXPIRY).min(now + REPEAT_LIMIT);
+    let mut next = session.clone();
+    next.inputs.buyer = buyer;
+    next.attempts = number.0;
+    next.account = Some(account.clone());
+    next.notice = None;
+    next.state = State::Charging(Charging {
+        quote: quote.clone(),
+        attempt: number,
+        started: now,
+        repeat_until,
+        charge: charge.clone(),
+        intent: None,
+        phase: Phase::Sending,
+        tries: 0,
+        sends: Sends::default(),
+        failed_reads: FailedReads::default(),
+        next_try: now,
+    });
+    let intent = AttemptIntent {
+        number,
+        idempotency_key: IdempotencyKey::of(&context.view.tenant(), account, payment.token.hash(), &charge),
+        charge,
+        means: PaymentSource::Token(payment.token.clone()),
+        account: account.clone(),
+        receipt_email: context.view.checkout.receipt_email_of(&next.inputs.buyer),
+        shipping: session.inputs.address.clone(),
+        carrier: quote.carrier(),
+        started: now,
+        repeat_until,
+    };
+    Ok(Transition {
+        attempt: Some(AttemptMove::Start(Box::new(intent))),
+        effect: Some(Effect::Charge(number)),
+        ..Transition::to(next)
+    })
+}

@@ -1,0 +1,162 @@
+//! What a session of a restored database is told of payments that were made after the backup was taken.
+//!
+//! Such a session may look payable although it was paid. Invariants: one whose payment agrees with what it shows becomes
+//! the order that it was, on the account that was paid; one whose payment does not is never payable again, and the payment is
+//! flagged; the numbers of attempts that Stripe knows are never given again.
+
+use super::completion::completed_by;
+use super::flags::flag;
+use crate::domain::checkout::model::{
+    AttemptEnd, AttemptMove, CancelReason, Charging, Context, ExpectedPayment, FailedReads, FlagReason,
+    Notice, NoticeCode, PaymentIntentSnapshot, PaymentIntentStatus, Phase, RestoreEvidence, Session,
+    ShownByStripe, State, Transition,
+};
+use crate::domain::ids::AttemptNumber;
+use crate::domain::pricing::Quote;
+use crate::domain::sends::Sends;
+
+/// Applies what Stripe shows of a session.
+pub(crate) fn reconciled(session: &Session, evidence: &RestoreEvidence, context: &Context<'_>) -> Transition {
+    let (attempt, paid) = match &evidence.shown {
+        ShownByStripe::StripeCheckout(attempt) => (Some(*attempt), None),
+        ShownByStripe::Payment { seen, buyer } => (
+            seen.attempt,
+            Some((seen, buyer)).filter(|(seen, _)| seen.status == PaymentIntentStatus::Succeeded),
+        ),
+    };
+    let mut known = session.clone();
+    // Its first attempt pinned the account, and this database may not have it.
+    known.account.get_or_insert_with(|| evidence.account.clone());
+    let newer = attempt.map_or(0, |attempt| attempt.0.saturating_sub(session.attempts));
+    known.attempts = known.attempts.saturating_add(newer);
+    if matches!(evidence.shown, ShownByStripe::StripeCheckout(_)) {
+        known.pages = known.pages.saturating_add(newer);
+    }
+    match paid {
+        Some((seen, buyer)) => {
+            if !known.state.is_terminal() {
+                known.inputs.buyer = buyer.clone().or(known.inputs.buyer);
+            }
+            account_for(known, seen, context)
+        }
+        None => Transition::to(known),
+    }
+}
+
+fn account_for(session: Session, seen: &PaymentIntentSnapshot, context: &Context<'_>) -> Transition {
+    match &session.state {
+        State::Completed { intent, .. } if *intent == seen.id => Transition::to(session),
+        State::Completed { .. } => flagged(session, seen, FlagReason::PaidTwice, context),
+        State::Canceled { .. } | State::Expired => flagged(session, seen, FlagReason::PaidAfterEnd, context),
+        State::Open { .. } => given_up(session, None, seen, context),
+        State::Ready { quote } => {
+            let quote = quote.clone();
+            if agrees(&session, &quote, seen, context) {
+                placed(&session, &quote, None, seen, context)
+            } else {
+                given_up(session, None, seen, context)
+            }
+        }
+        State::Charging(charging) | State::Frozen { charging, .. } => {
+            let (quote, running) = (charging.quote.clone(), charging.attempt);
+            under_way(session, &quote, running, (seen, context))
+        }
+        State::OpeningHosted(hosted)
+        | State::AwaitingHosted { hosted, .. }
+        | State::ClosingHosted { hosted, .. } => {
+            let (quote, running) = (hosted.quote.clone(), hosted.attempt);
+            under_way(session, &quote, running, (seen, context))
+        }
+    }
+}
+
+/// A payment of a session that has an undecided attempt: it is that attempt's, or a later one's, and then that one died.
+fn under_way(
+    session: Session,
+    quote: &Quote,
+    running: AttemptNumber,
+    (seen, context): (&PaymentIntentSnapshot, &Context<'_>),
+) -> Transition {
+    if agrees(&session, quote, seen, context) {
+        placed(&session, quote, Some(running), seen, context)
+    } else if seen.attempt == Some(running) {
+        // The attempt's own reading finds it, and asks an operator.
+        flagged(session, seen, FlagReason::PaymentDisagrees, context)
+    } else {
+        given_up(session, Some(running), seen, context)
+    }
+}
+
+fn agrees(session: &Session, quote: &Quote, seen: &PaymentIntentSnapshot, context: &Context<'_>) -> bool {
+    seen.amount == quote.total
+        && seen.livemode == context.view.mode.livemode()
+        && seen.session.as_ref() == Some(&session.id)
+        && seen.revision == Some(session.revision)
+}
+
+/// The order that the payment made, once more. An attempt that the database never had has no row to end.
+fn placed(
+    session: &Session,
+    quote: &Quote,
+    running: Option<AttemptNumber>,
+    seen: &PaymentIntentSnapshot,
+    context: &Context<'_>,
+) -> Transition {
+    let attempt = seen.attempt.unwrap_or(AttemptNumber(session.attempts));
+    let now = context.moment.now;
+    let charging = Charging {
+        quote: quote.clone(),
+        attempt,
+        started: now,
+        repeat_until: now,
+        charge: ExpectedPayment {
+            total: quote.total,
+            session: session.id.clone(),
+            revision: session.revision,
+            attempt,
+        },
+        intent: Some(seen.id.clone()),
+        phase: Phase::Reading { absent_since: None },
+        tries: 0,
+        sends: Sends::default(),
+        failed_reads: FailedReads::default(),
+        next_try: now,
+    };
+    let mut transition = completed_by(session, &charging, &seen.id, context);
+    transition.attempt = match running {
+        Some(running) if running == attempt => transition.attempt,
+        Some(running) => Some(failed(running)),
+        None => None,
+    };
+    transition
+}
+
+fn failed(number: AttemptNumber) -> AttemptMove {
+    let text = "The payment was declined.".to_owned();
+    let notice = Notice { code: NoticeCode::PaymentDeclined, text };
+    AttemptMove::Update { number, end: Some(AttemptEnd::Failed { notice }), erase_token: true }
+}
+
+/// It was paid for something that the database does not know: nobody may pay it again.
+fn given_up(
+    mut session: Session,
+    running: Option<AttemptNumber>,
+    seen: &PaymentIntentSnapshot,
+    context: &Context<'_>,
+) -> Transition {
+    session.notice = None;
+    session.state = State::Canceled { reason: CancelReason::Restored };
+    let transition = flagged(session, seen, FlagReason::LostByRestore, context);
+    Transition { attempt: running.map(failed), ..transition }
+}
+
+fn flagged(
+    session: Session,
+    seen: &PaymentIntentSnapshot,
+    reason: FlagReason,
+    context: &Context<'_>,
+) -> Transition {
+    let mut transition = Transition::to(session);
+    flag(&mut transition, &seen.id, reason, context);
+    transition
+}

@@ -1,0 +1,156 @@
+//! An attempt that was called unpaid although a payment of it may still come to light: by an operator while Stripe could not
+//! be read, or by silence before the time was over in which its request can still arrive.
+//!
+//! Invariants: the former is read until one reading has come to its end, however long that takes, the latter once more when
+//! nothing of it can arrive any more, in some days' tries; what could still be paid is canceled, and a success that is seen is
+//! flagged.
+
+use super::order::polling::{LONGEST_POLL_BACKOFF, read_backoff};
+use crate::domain::checkout::model::{
+    CancelCause, Charging, Context, Effect, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Session,
+    Unconfirmed, pause,
+};
+use crate::domain::ids::AttemptNumber;
+use crate::domain::sends::LATEST_ARRIVAL;
+use crate::domain::time::Timestamp;
+
+/// After so many last looks in vain, in about four days, no more is made: what Stripe tells of by itself it tells in three.
+const MOST_LAST_POLLS: u32 = 30;
+
+impl Unconfirmed {
+    /// What is to be read of an attempt that was decided without a reading.
+    pub(crate) fn of(charging: &Charging, context: &Context<'_>) -> Self {
+        Self {
+            attempt: charging.attempt,
+            intent: charging.intent.clone(),
+            repeat_until: charging.repeat_until,
+            sends: charging.sends,
+            tries: 0,
+            next_try: context.moment.now + pause(0, None, context.moment.jitter),
+            arrived_by: None,
+        }
+    }
+
+    /// The last look for an attempt that silence calls unpaid now, by a reading that began at `asked`; `None` where nothing of
+    /// it could arrive any more by then. Stripe's clock has just agreed with ours, so that the look is timed from now.
+    pub(crate) fn by_silence(charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
+        Self::of(charging, context).last_poll(asked, context)
+    }
+
+    fn last_poll(self, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
+        let last = self.sends.ended.map_or(self.repeat_until, |ended| ended.max(self.repeat_until));
+        let arrived_by = context.moment.now + LATEST_ARRIVAL;
+        (asked < last + LATEST_ARRIVAL).then_some(Self {
+            tries: 0,
+            next_try: arrived_by,
+            arrived_by: Some(arrived_by),
+            ..self
+        })
+    }
+
+    /// Whether a complete reading that began at `asked` and found nothing is the last.
+    fn silence_counts(&self, asked: Timestamp) -> bool {
+        self.arrived_by.is_none_or(|by| asked >= by) && self.sends.silence_counts(asked, self.repeat_until)
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        // A moment beyond any pause was written before the clock was set back; the first pause of a last look is a day.
+        let beyond_any_pause =
+            || self.next_try > now + LONGEST_POLL_BACKOFF && self.arrived_by.is_none_or(|by| by <= now);
+        self.next_try <= now || beyond_any_pause()
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.arrived_by.is_some() && self.tries >= MOST_LAST_POLLS
+    }
+
+    fn poll(&self) -> Effect {
+        let attempt = self.attempt;
+        if let Some(intent) = self.intent.clone() {
+            return Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries: self.tries };
+        }
+        let made_by = self.sends.effective_by(self.repeat_until).max(self.arrived_by);
+        Effect::Read { attempt, intent: None, made_by }
+    }
+
+    fn again(&mut self, context: &Context<'_>) {
+        self.next_try = context.moment.now + read_backoff(self.tries, context);
+        self.tries = self.tries.saturating_add(1);
+    }
+}
+
+/// The attempt that is read next. None is while a request of another is on its way: that one is decided first.
+fn next(session: &Session) -> Option<&Unconfirmed> {
+    if session.running().is_some() {
+        return None;
+    }
+    session.unconfirmed.iter().chain(&session.last_polls).min_by_key(|unconfirmed| unconfirmed.next_try)
+}
+
+/// When such an attempt is read next.
+pub(crate) fn due(session: &Session) -> Option<Timestamp> {
+    next(session).map(|unconfirmed| unconfirmed.next_try)
+}
+
+/// What is to be done about it now.
+pub(crate) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
+    next(session).filter(|unconfirmed| unconfirmed.is_due(now)).map(Unconfirmed::poll)
+}
+
+/// How often an attempt was read in vain since it was called unpaid; `None` of one that is not read any more.
+pub(crate) fn tries(session: &Session, attempt: AttemptNumber) -> Option<u32> {
+    let mut read = session.unconfirmed.iter().chain(&session.last_polls);
+    read.find(|unconfirmed| unconfirmed.attempt == attempt).map(|unconfirmed| unconfirmed.tries)
+}
+
+/// Applies what was seen of it; whoever calls this flags a success.
+pub(crate) fn apply_observation(
+    next: &mut Session,
+    attempt: AttemptNumber,
+    seen: &Observation,
+    context: &Context<'_>,
+) {
+    let goes_on =
+        |unconfirmed: &mut Unconfirmed| unconfirmed.attempt != attempt || goes_on(unconfirmed, seen, context);
+    next.last_polls.retain_mut(goes_on);
+    if next.unconfirmed.as_mut().is_some_and(|unconfirmed| !goes_on(unconfirmed)) {
+        let known = next.unconfirmed.take();
+        if let Observation::Absent { asked } = seen {
+            next.last_polls.extend(known.and_then(|known| known.last_poll(*asked, context)));
+        }
+    }
+}
+
+/// Whether it is still to be read.
+fn goes_on(unconfirmed: &mut Unconfirmed, seen: &Observation, context: &Context<'_>) -> bool {
+    let now = context.moment.now;
+    match seen {
+        Observation::PaymentIntent(PaymentIntentSnapshot {
+            status: PaymentIntentStatus::Succeeded | PaymentIntentStatus::Canceled,
+            ..
+        }) => {
+            return false;
+        }
+        Observation::PaymentIntent(PaymentIntentSnapshot { id, .. }) => unconfirmed.intent = Some(id.clone()),
+        // The answer to an earlier look.
+        _ if unconfirmed.arrived_by.is_some_and(|by| now < by) => return true,
+        Observation::Absent { asked } if unconfirmed.silence_counts(*asked) => return false,
+        Observation::PutOff { after } => {
+            unconfirmed.next_try = now + *after;
+            return true;
+        }
+        Observation::Absent { .. }
+        | Observation::StripeCheckout(_)
+        | Observation::Declined { .. }
+        | Observation::TokenRefused { .. }
+        | Observation::RequestRefused { .. }
+        | Observation::RefusedForGood { .. }
+        | Observation::IdempotencyConflict
+        | Observation::KeyRefused
+        | Observation::OtherAccount
+        | Observation::Inconclusive(_)
+        | Observation::ReadFailed => {}
+    }
+    unconfirmed.again(context);
+    !unconfirmed.is_given_up()
+}

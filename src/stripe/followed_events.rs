@@ -1,0 +1,63 @@
+//! Which of Stripe's events are followed, and what each may have changed.
+//!
+//! Source: Stripe API `2026-09-30.preview`, event types.
+
+use crate::domain::checkout::model::{Affected, StripeNotification};
+use crate::domain::ids::StripeEventType;
+use crate::domain::stripe_event::StripeEvent;
+
+/// The kinds that tell of money that has come.
+const TELL_OF_MONEY: [&str; 3] =
+    ["payment_intent.succeeded", "checkout.session.completed", "checkout.session.async_payment_succeeded"];
+
+/// The kinds that are followed; `*` stands for any end.
+const FOLLOWED: [(&str, Affected); 6] = [
+    ("payment_intent.*", Affected::Payment),
+    ("checkout.session.*", Affected::Payment),
+    ("charge.refunded", Affected::Order),
+    ("charge.refund.updated", Affected::Order),
+    ("charge.dispute.*", Affected::Order),
+    ("refund.*", Affected::Order),
+];
+
+/// What a session is told of an event that names it; `None` where it is nothing of ours.
+#[must_use]
+pub fn notification_of(event: &StripeEvent) -> Option<StripeNotification> {
+    let affected = affected_by(&event.kind)?;
+    // Only of money that may have come is it to be known whose it is.
+    let payment = event.intent.clone().filter(|_| TELL_OF_MONEY.contains(&event.kind.as_str()));
+    Some(StripeNotification { affected, payment })
+}
+
+/// What a kind of event may have changed; `None` where it is nothing of ours.
+#[must_use]
+pub fn affected_by(kind: &StripeEventType) -> Option<Affected> {
+    let matches = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(group) => kind.as_str().starts_with(group),
+        None => kind.as_str() == pattern,
+    };
+    FOLLOWED.iter().find(|(pattern, _)| matches(pattern)).map(|(_, affected)| *affected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_kinds_that_can_change_something_here_are_followed() {
+        for (kind, affected) in [
+            ("payment_intent.succeeded", Some(Affected::Payment)),
+            ("checkout.session.async_payment_failed", Some(Affected::Payment)),
+            ("charge.refunded", Some(Affected::Order)),
+            ("charge.refund.updated", Some(Affected::Order)),
+            ("refund.failed", Some(Affected::Order)),
+            ("charge.dispute.funds_withdrawn", Some(Affected::Order)),
+            ("charge.succeeded", None),
+            ("charge.refunded.not", None),
+            ("payment_intents", None),
+            ("customer.created", None),
+        ] {
+            assert_eq!(affected_by(&kind.parse().unwrap()), affected, "{kind}");
+        }
+    }
+}
