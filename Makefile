@@ -16,7 +16,7 @@ demo: ## Serve the sample shops, an emulated Stripe and a page to shop in on loo
 	$(CARGO) run --locked -- demo
 
 test: setup lint ## All that must pass: the tools, the lints, every test.
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace
 
 # Five minutes at most; CRASH_SEED=… repeats the choices of a run.
 crash-test: ## Buy 500 times while the release binary is killed 50 times, and hold orders against the ledger.
@@ -39,13 +39,13 @@ mutants: .tools/mutants/.complete ## Change the money path in small ways, hundre
 # The second run of clippy is the build of the shipped image, which has no emulator.
 lint: widget/node_modules/.complete ## Check format and lints, with the emulator and without it, and that the widget is built.
 	@! git grep -nE '^(<{7}|>{7}) ' || (echo "lint: merge markers" >&2; exit 1)
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
 	npm run --silent --prefix widget check
 
 fmt: ## Format the code.
-	$(CARGO) fmt
+	$(CARGO) fmt --all
 
 # Read the diff of the snapshots before you commit it: they are the wire.
 generate: setup ## Write everything that is made of something else anew: widget, schemas, snapshots.

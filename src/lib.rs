@@ -17,8 +17,6 @@ pub mod actors;
 pub mod cli;
 pub mod config;
 pub mod domain;
-#[cfg(feature = "emulator")]
-pub mod emulator;
 pub mod http;
 pub mod ports;
 pub mod protocol;

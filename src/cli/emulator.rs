@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -15,8 +16,8 @@ use super::{Configured, say, told};
 use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
 use crate::domain::ids::Mode;
-use crate::emulator::{AccountSeed, Emulator, EmulatorOptions, FaultPlan, KeySeed};
-use crate::ports::{SystemClock, SystemEnvironment};
+use crate::ports::{Clock as _, SystemClock, SystemEnvironment};
+use stripe_emulator::{AccountSeed, Emulator, EmulatorOptions, FaultPlan, KeySeed};
 
 /// Run the emulated Stripe alone, with an account for every merchant in test mode.
 #[derive(Debug, Args)]
@@ -52,8 +53,7 @@ impl Emulate {
         if !problems.is_empty() {
             return Err(told(&problems));
         }
-        let clock = Arc::new(SystemClock);
-        let options = EmulatorOptions { port: self.port, accounts, ..EmulatorOptions::new(clock) };
+        let options = EmulatorOptions { port: self.port, accounts, ..EmulatorOptions::new(machine_clock()) };
         let emulator = Emulator::start(options).with_context(|| {
             format!(
                 "cannot serve the emulated Stripe on 127.0.0.1:{}; choose another port with --port, or 0 for a free one",
@@ -71,6 +71,11 @@ impl Emulate {
         runtime.block_on(stop);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The machine's clock as the emulator takes it.
+pub(super) fn machine_clock() -> stripe_emulator::Clock {
+    Arc::new(|| UNIX_EPOCH + Duration::from_millis(SystemClock.now().as_millis().unsigned_abs()))
 }
 
 /// A merchant's account; the same at every start, as a gateway's store remembers it.

@@ -13,20 +13,20 @@ use actix_web::rt::System;
 
 /// A server that runs until it is stopped.
 #[derive(Debug)]
-pub(super) struct Loopback {
+pub(crate) struct Loopback {
     address: SocketAddr,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
 
 /// A loopback listener, bound before its server starts so that its port is known.
-pub(super) fn bind(port: u16) -> io::Result<TcpListener> {
+pub(crate) fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
 }
 
 impl Loopback {
     /// Starts what `run` makes of the listener; returns once it accepts connections.
-    pub(super) fn start(
+    pub(crate) fn start(
         name: &str,
         listener: TcpListener,
         run: impl FnOnce(TcpListener) -> io::Result<Server> + Send + 'static,
@@ -52,12 +52,12 @@ impl Loopback {
     }
 
     /// Where it listens.
-    pub(super) const fn address(&self) -> SocketAddr {
+    pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Stops serving, closes all connections and waits for the thread to end.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(thread) = self.thread.take() {
             // The command is sent by the call; the future would only tell of its completion, which the join does.
             drop(self.handle.stop(false));

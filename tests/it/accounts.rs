@@ -1,7 +1,7 @@
 //! Which Stripe account each merchant's key opens, and what the shops do until that is known.
 
-use merchant_gateway::emulator::{Fault, FaultPlan, KeySeed, RequestKind};
 use serde_json::json;
+use stripe_emulator::{Fault, FaultPlan, KeySeed, RequestKind};
 
 use crate::support::client::{Speaks, total};
 use crate::support::operator::Operator;

@@ -3,8 +3,8 @@
 use merchant_gateway::domain::checkout::model::{ExpectedPayment, IdempotencyKey, SharedPaymentToken};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, Revision, Tenant};
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
+use stripe_emulator::HoldPoint;
 
 use crate::support::by_hand;
 use crate::support::client::{Client, Speaks, session_name, total};

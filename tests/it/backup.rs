@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Output;
 
-use merchant_gateway::emulator::{Fault, FaultPlan, HoldPoint, HostedOutcome, RequestKind};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use stripe_emulator::{Fault, FaultPlan, HoldPoint, HostedOutcome, RequestKind};
 
 use crate::support::client::{Client, Speaks, session_name};
 use crate::support::operator::Operator;

@@ -3,9 +3,9 @@
 use std::fs;
 
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::emulator::MintToken;
 use merchant_gateway::ports::{Clock, SystemClock};
 use serde_json::{Value, json};
+use stripe_emulator::MintToken;
 
 use crate::support::client::{Client, Speaks, california, payment, total};
 use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_ACCOUNT, TestGateway};
@@ -168,7 +168,8 @@ async fn tokens_that_cannot_pay_are_told_apart_and_cost_nothing() {
         expires_at: None,
     };
     let end = Timestamp::from_seconds(SystemClock.now().as_seconds()) + Span::seconds(1);
-    let expired = world.emulator.mint_token(&MintToken { expires_at: Some(end), ..live.clone() }).unwrap();
+    let expired =
+        world.emulator.mint_token(&MintToken { expires_at: Some(end.as_seconds()), ..live.clone() }).unwrap();
     while SystemClock.now() <= end {
         tokio::task::yield_now().await;
     }

@@ -1,7 +1,7 @@
 //! The real process is killed where it hurts most, and started again.
 
-use merchant_gateway::emulator::{HoldPoint, KeySeed};
 use serde_json::json;
+use stripe_emulator::{HoldPoint, KeySeed};
 
 use crate::support::client::{Speaks, total};
 use crate::support::test_gateway::{SHOP_KEY, TestGateway};

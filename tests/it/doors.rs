@@ -5,8 +5,8 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::{join, join_all};
-use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
+use stripe_emulator::HoldPoint;
 use tokio::time::Instant;
 
 use crate::support::client::{Client, Speaks, payment, session_name, total};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use merchant_gateway::emulator::{Exchange, Fault, FaultPlan, RequestKind};
 use serde_json::{Value, json};
+use stripe_emulator::{Exchange, Fault, FaultPlan, RequestKind};
 
 use crate::support::client::{Client, Speaks, total};
 use crate::support::test_gateway::TestGateway;

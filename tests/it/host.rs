@@ -3,14 +3,20 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use merchant_gateway::emulator::{Host, HostMerchant, HostOptions};
-use merchant_gateway::ports::SeededIds;
+use merchant_gateway::ports::{Ids as _, SeededIds};
 use reqwest::Method;
 use serde_json::{Value, json};
+use stripe_emulator::{Host, HostMerchant, HostOptions, RandomId};
 
 use crate::support::client::california;
 use crate::support::node;
 use crate::support::test_gateway::{SHOP, TestGateway};
+
+/// The same random numbers every time.
+fn random_ids() -> RandomId {
+    let ids = SeededIds::new(7);
+    Arc::new(move || ids.random_id())
+}
 
 /// A host of one world's shop, of a merchant that nobody serves, and of one that is no MCP server.
 struct HostPage {
@@ -57,7 +63,7 @@ impl HostPage {
         let options = HostOptions {
             page: TcpListener::bind("127.0.0.1:0").unwrap(),
             merchants,
-            ids: Arc::new(SeededIds::new(7)),
+            random_id: random_ids(),
         };
         let host = Host::start(options, &world.emulator).unwrap();
         Self { host, world, http: http() }
@@ -269,7 +275,7 @@ fn the_page_tells_that_the_gateway_is_down() {
     let options = HostOptions {
         page: TcpListener::bind("127.0.0.1:0").unwrap(),
         merchants: vec![merchant],
-        ids: Arc::new(SeededIds::new(7)),
+        random_id: random_ids(),
     };
     let host = Host::start(options, &world.emulator).unwrap();
     let Some(chromium) = node::chromium() else { return };

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use merchant_gateway::emulator::{Fault, FaultPlan, HostedOutcome, RequestKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use stripe_emulator::{Fault, FaultPlan, HostedOutcome, RequestKind};
 
 use crate::accounts::logged;
 use crate::support::chance::Chance;

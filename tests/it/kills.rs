@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use merchant_gateway::emulator::{Exchange, WebhookPlan};
 use merchant_gateway::ports::{Environment, SystemEnvironment};
+use stripe_emulator::{Exchange, WebhookPlan};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use merchant_gateway::emulator::{Fault, FaultPlan, RequestKind};
 use serde_json::{Value, json};
+use stripe_emulator::{Fault, FaultPlan, RequestKind};
 
 use crate::support::client::{Speaks, total};
 use crate::support::logged::{Logged, fields_of, logged, name_of};

@@ -2,8 +2,8 @@
 
 mod sending;
 
-use merchant_gateway::emulator::{Exchange, Fault, FaultPlan, RequestKind};
 use serde_json::{Value, json};
+use stripe_emulator::{Exchange, Fault, FaultPlan, RequestKind};
 
 use crate::support::by_hand;
 use crate::support::client::{Client, Speaks, california, total};

@@ -4,8 +4,8 @@ mod clients;
 mod currencies;
 mod places;
 
-use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
+use stripe_emulator::HoldPoint;
 
 use crate::support::client::{Speaks, session_name, total};
 use crate::support::orders::{ORDERS, Order};
@@ -239,7 +239,7 @@ async fn a_payment_whose_answer_is_lost_is_repeated_until_it_is_known() {
     let repeated = async {
         hold.reached().await;
         // The first answer never comes; the repeat meets the first request still at work.
-        let in_use = |exchange: &merchant_gateway::emulator::Exchange| exchange.status == 409;
+        let in_use = |exchange: &stripe_emulator::Exchange| exchange.status == 409;
         while !world.emulator.exchanges().iter().any(in_use) {
             tokio::task::yield_now().await;
         }

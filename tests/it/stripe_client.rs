@@ -8,7 +8,6 @@ use merchant_gateway::domain::checkout::model::{
 };
 use merchant_gateway::domain::ids::{AttemptNumber, SessionId};
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, MintToken};
 use merchant_gateway::ports::{Clock, ManualClock, SystemClock};
 use merchant_gateway::stripe::{
     AccountError, KeyWatch, Search, Searched, SellerAccount, Sought, StripeAccount, StripeTransport,
@@ -16,8 +15,11 @@ use merchant_gateway::stripe::{
 };
 use secrecy::SecretString;
 use serde_json::json;
+use stripe_emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, MintToken};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+
+use crate::support::stripe_clock::stripe_clock;
 
 const ACCOUNT: &str = "acct_shop";
 const MERCHANT: &str = "shop";
@@ -54,7 +56,7 @@ impl Shop {
     /// The same, for a client with a clock of its own.
     fn with_clock(own: Arc<dyn Clock>) -> Self {
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
-        let mut options = EmulatorOptions::new(clock.clone());
+        let mut options = EmulatorOptions::new(stripe_clock(clock.clone()));
         options.accounts = vec![AccountSeed {
             account_id: ACCOUNT.to_owned(),
             secret_keys: vec![KeySeed { key: KEY.to_owned(), may_read_account: true }],

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use merchant_gateway::emulator::HoldPoint;
 use serde_json::{Value, json};
+use stripe_emulator::HoldPoint;
 
 use crate::support::client::{Client, Speaks, california, payment, total};
 use crate::support::relay::Relay;

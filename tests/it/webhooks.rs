@@ -7,10 +7,10 @@ mod taken;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use merchant_gateway::emulator::WebhookEndpoint;
 use merchant_gateway::ports::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use stripe_emulator::WebhookEndpoint;
 
 use crate::support::operator::Operator;
 use crate::support::test_gateway::{

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::gateway::Gateway;
 use crate::cli::say;
 use crate::config::tenant::TenantConfig;
-use crate::emulator::{Emulator, LedgerEntry, MintToken};
+use stripe_emulator::{Emulator, LedgerEntry, MintToken};
 
 /// How long the shops may take to get ready.
 const PATIENCE: Duration = Duration::from_secs(30);

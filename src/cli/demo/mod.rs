@@ -15,17 +15,18 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
+use super::emulator::machine_clock;
 use super::gateway::{Gateway, Hangup, Needs};
 use super::{say, told};
 use crate::config::gateway::{GatewayConfig, LogFilter};
 use crate::config::secrets::SecretRef;
 use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
-use crate::emulator::{
+use crate::ports::{FixedEnvironment, Ids as _, SystemIds};
+use crate::telemetry::{self, LogFormat};
+use stripe_emulator::{
     AccountSeed, Emulator, EmulatorOptions, Host, HostMerchant, HostOptions, KeySeed, WebhookEndpoint,
 };
-use crate::ports::{FixedEnvironment, SystemClock, SystemIds};
-use crate::telemetry::{self, LogFormat};
 
 /// Try it: sample shops, a host to shop in, an emulated Stripe and a database, all on this machine.
 #[derive(Debug, Args)]
@@ -70,9 +71,8 @@ impl Demo {
         if !read.problems.is_empty() {
             return Err(told(&read.problems));
         }
-        let clock = Arc::new(SystemClock);
         let accounts = read.tenants.iter().map(account).collect();
-        let emulator = Emulator::start(EmulatorOptions { accounts, ..EmulatorOptions::new(clock) })
+        let emulator = Emulator::start(EmulatorOptions { accounts, ..EmulatorOptions::new(machine_clock()) })
             .context("the emulator")?;
         let variables = read.tenants.iter().filter_map(|tenant| match tenant.stripe_key() {
             SecretRef::Env(name) => Some((name.clone(), key(tenant))),
@@ -133,7 +133,7 @@ fn host(page: TcpListener, gateway: &Gateway, emulator: &Emulator) -> std::io::R
         mcp_url: mcp_url(gateway, merchant),
     };
     let merchants = gateway.merchants().iter().map(merchant).collect();
-    Host::start(HostOptions { page, merchants, ids: Arc::new(SystemIds) }, emulator)
+    Host::start(HostOptions { page, merchants, random_id: Arc::new(|| SystemIds.random_id()) }, emulator)
 }
 
 fn overrides(folder: &folder::DemoFolder, address: SocketAddr, emulator: &Emulator) -> Vec<(String, String)> {

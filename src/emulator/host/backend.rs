@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::HostMerchant;
 use super::admission::{own_page_only, standing_headers};
 use super::host_error::HostError;
 use super::merchant_client::{MerchantClient, Message, Shopper};
@@ -22,8 +21,8 @@ use super::page::{self, CURRENCIES, FILES, INDEX, PageFile};
 use super::payment::{self, Approval};
 use super::sandbox::{RIGHTS, Sandbox};
 use super::widget_document::WidgetDocument;
-use crate::emulator::service::EmulatorState;
-use crate::ports::Ids;
+use super::{HostMerchant, RandomId};
+use crate::stripe::StripeService;
 
 /// The largest body that the page sends: a tool's result, on its way back into a widget.
 const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -35,11 +34,11 @@ pub(super) struct HostBackend {
     /// The way to them.
     pub(super) client: MerchantClient,
     /// Where tokens come from.
-    pub(super) stripe: Arc<EmulatorState>,
+    pub(super) stripe: Arc<StripeService>,
     /// Where widgets are put.
     pub(super) sandbox: Arc<Sandbox>,
     /// Their names.
-    pub(super) ids: Arc<dyn Ids>,
+    pub(super) random_id: RandomId,
 }
 
 impl HostBackend {
@@ -140,7 +139,7 @@ async fn prepare_widget(
     let setup = json!({ "page": page, "globals": globals, "paymentSheet": payment_sheet });
     let document = WidgetDocument::of(&trip.answer["result"], &setup).map_err(HostError::Widget)?;
     let (policy, left_out) = (document.policy.clone(), document.left_out.clone());
-    let url = backend.sandbox.put(format!("{:032x}", backend.ids.random_id()), document);
+    let url = backend.sandbox.put(format!("{:032x}", (backend.random_id)()), document);
     Ok(HttpResponse::Ok().json(json!({ "url": url, "policy": policy, "left_out": left_out, "read": trip })))
 }
 

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
-use crate::emulator::Refusal;
+use crate::stripe::Refusal;
 
 /// Why the page does not get what it asked for.
 #[derive(Debug, thiserror::Error)]

@@ -3,11 +3,12 @@
 //! Must not import the page or the payment. Invariants: only methods that a host uses are forwarded; what the page says
 //! of client, revision and shopper is overwritten by what the host says.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::time::Duration;
 
 use super::HostMerchant;
 use super::host_error::HostError;

@@ -8,7 +8,7 @@
 //! The page's own part, in `page/`, is the host as widgets and shoppers know it: `window.openai`, the rules about who
 //! may call which tool, and the payment sheet.
 //!
-//! Must import only `ports`, `domain::time`, the Stripe beside it and outside crates. Invariant: the host talks to the
+//! Must import the Stripe beside it only to grant tokens. Invariant: the host talks to the
 //! merchants that it was started with and to no other address.
 
 mod admission;
@@ -24,13 +24,15 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use crate::ports::Ids;
+use crate::loopback::{self, Loopback};
+use crate::stripe::Emulator;
 
-use super::Emulator;
-use super::loopback::{self, Loopback};
 use backend::HostBackend;
 use merchant_client::MerchantClient;
 use sandbox::Sandbox;
+
+/// Gives 128 random bits. A test's may be predictable.
+pub type RandomId = Arc<dyn Fn() -> u128 + Send + Sync>;
 
 /// A shop that the host knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub struct HostOptions {
     /// The shops to choose from.
     pub merchants: Vec<HostMerchant>,
     /// Where the shopper's anonymous name and the addresses of widgets come from.
-    pub ids: Arc<dyn Ids>,
+    pub random_id: RandomId,
 }
 
 /// A running host. It stops when it is dropped.
@@ -63,17 +65,17 @@ pub struct Host {
 impl Host {
     /// Starts on threads of its own and returns once it accepts connections. Payments are made with tokens of `stripe`.
     pub fn start(options: HostOptions, stripe: &Emulator) -> io::Result<Self> {
-        let HostOptions { page, merchants, ids } = options;
+        let HostOptions { page, merchants, random_id } = options;
         let frames = loopback::bind(0)?;
         let page_port = page.local_addr()?.port();
         let sandbox = Arc::new(Sandbox::new(page_port, frames.local_addr()?.port()));
-        let subject = format!("emulated/{:032x}", ids.random_id());
+        let subject = format!("emulated/{:032x}", random_id());
         let backend = Arc::new(HostBackend {
             merchants,
             client: MerchantClient::new(subject).map_err(io::Error::other)?,
-            stripe: Arc::clone(&stripe.shared),
+            stripe: Arc::clone(&stripe.service),
             sandbox: Arc::clone(&sandbox),
-            ids,
+            random_id,
         });
         let sandbox =
             Loopback::start("host-sandbox", frames, move |listener| sandbox::serve(listener, &sandbox))?;

@@ -2,6 +2,8 @@
 //!
 //! Must not import the backend. Invariant: the page runs no code but these files, and frames nothing but the sandbox.
 
+use crate::currencies;
+
 /// A file of the page.
 #[derive(Clone, Copy)]
 pub(super) struct PageFile {
@@ -31,7 +33,7 @@ pub(super) const INDEX: PageFile =
 pub(super) const CURRENCIES: PageFile = PageFile {
     path: "/domain/tables/currencies.json",
     content_type: "application/json",
-    text: include_str!("../../domain/tables/currencies.json"),
+    text: currencies::TABLE,
 };
 
 /// What the page loads.

@@ -3,19 +3,21 @@
 //! Must not import the page. Invariants: a token is good for the sheet's merchant, currency and total and for nothing
 //! more; the page never sees one.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::HostMerchant;
 use super::host_error::HostError;
 use super::merchant_client::{MerchantClient, Message, RoundTrip, Shopper};
-use crate::domain::time::Span;
-use crate::emulator::MintToken;
-use crate::emulator::accounts::Mode;
-use crate::emulator::service::EmulatorState;
+use crate::clock::unix_seconds;
+use crate::stripe::MintToken;
+use crate::stripe::Mode;
+use crate::stripe::StripeService;
 
 /// How long a token lives.
-const TOKEN_LIFE: Span = Span::minutes(15);
+const TOKEN_LIFE: Duration = Duration::from_mins(15);
 
 /// One of the cards that the sheet offers.
 struct Card {
@@ -91,7 +93,7 @@ impl Approval {
         self,
         merchant: &HostMerchant,
         client: &MerchantClient,
-        stripe: &EmulatorState,
+        stripe: &StripeService,
         shopper: &Shopper,
     ) -> Result<RoundTrip, HostError> {
         let token = self.token(stripe)?;
@@ -112,21 +114,21 @@ impl Approval {
     }
 
     /// A token within the limits of the sheet.
-    fn token(&self, stripe: &EmulatorState) -> Result<String, HostError> {
+    fn token(&self, stripe: &StripeService) -> Result<String, HostError> {
         let card = CARDS.iter().find(|card| card.id == self.card);
         let card = card.ok_or_else(|| HostError::Request(format!("there is no test card {}", self.card)))?;
-        let account = stripe.world().keyring.account_of_network(&self.merchant_id);
+        let account = stripe.state().keyring.account_of_network(&self.merchant_id);
         let account_id = account.ok_or_else(|| HostError::UnknownProfile(self.merchant_id.clone()))?;
         let now = stripe.now();
-        let granted = if card.id == EXPIRED_TOKEN { now - TOKEN_LIFE - Span::minutes(1) } else { now };
+        let granted = if card.id == EXPIRED_TOKEN { now - TOKEN_LIFE - Duration::from_mins(1) } else { now };
         let token = MintToken {
             account_id,
             payment_method: card.payment_method.to_owned(),
             currency: self.currency.to_ascii_lowercase(),
             max_amount: self.total,
-            expires_at: Some(granted + TOKEN_LIFE),
+            expires_at: Some(unix_seconds(granted + TOKEN_LIFE)),
         };
-        Ok(stripe.world().mint(&token, Mode::Test, granted)?)
+        Ok(stripe.state().mint(&token, Mode::Test, granted)?)
     }
 }
 

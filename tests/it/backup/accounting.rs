@@ -1,9 +1,9 @@
 //! What must be so before a restored shop is paid, and what its checkouts do until then.
 
-use merchant_gateway::emulator::{Fault, FaultPlan, HoldPoint, RequestKind};
 use merchant_gateway::ports::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use sqlx::Connection;
+use stripe_emulator::{Fault, FaultPlan, HoldPoint, RequestKind};
 
 use super::{Checkout, backed_up, begin, behind, database, restored, run, works, world};
 use crate::support::client::{Speaks, total};

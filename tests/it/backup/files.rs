@@ -187,7 +187,7 @@ async fn a_backup_of_a_database_that_owes_a_reading_carries_the_debt_to_another_
     let listed = world.emulator.exchanges().split_off(exchanges);
     let from = ("created[gte]".to_owned(), taken.to_string());
     assert!(listed.iter().any(|seen| seen.path == "/v1/payment_intents" && seen.query.contains(&from)));
-    let bounded = |seen: &&merchant_gateway::emulator::Exchange| {
+    let bounded = |seen: &&stripe_emulator::Exchange| {
         let lists = ["/v1/payment_intents", "/v1/checkout/sessions", "/v1/refunds", "/v1/disputes"];
         lists.contains(&seen.path.as_str()) && seen.method == "GET"
     };

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use merchant_gateway::emulator::{Exchange, Fault, FaultPlan, RequestKind};
 use serde_json::{Value, json};
+use stripe_emulator::{Exchange, Fault, FaultPlan, RequestKind};
 
 use super::{Checkout, backed_up, begin, restored, world};
 use crate::support::operator::Operator;

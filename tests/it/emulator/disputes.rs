@@ -1,8 +1,8 @@
 //! Payments that a bank takes back.
 
-use merchant_gateway::emulator::Refusal;
 use reqwest::Method;
 use serde_json::{Value, json};
+use stripe_emulator::Refusal;
 
 use super::{Call, OTHER_KEY, SHOP, Stripe};
 

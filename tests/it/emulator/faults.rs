@@ -5,9 +5,9 @@ use std::error::Error as _;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use merchant_gateway::emulator::{Fault, FaultPlan, RequestKind};
 use reqwest::Method;
 use serde_json::{Value, json};
+use stripe_emulator::{Fault, FaultPlan, RequestKind};
 
 use super::{Call, Reply, Stripe};
 

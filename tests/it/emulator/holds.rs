@@ -1,11 +1,14 @@
 //! Payments that are stopped midway.
 
-use merchant_gateway::domain::time::Span;
-use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, HoldPoint, KeySeed};
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use stripe_emulator::{AccountSeed, Emulator, EmulatorOptions, HoldPoint, KeySeed};
 
 use super::{SHOP, SHOP_KEY, Stripe};
+
+use crate::support::stripe_clock::stripe_clock;
 
 /// Sends a payment and hangs up once it is held; `hold` says when that is.
 async fn pay_and_vanish(stripe: &Stripe, token: &str, key: &str, held: impl Future<Output = ()>) {
@@ -113,9 +116,9 @@ async fn a_slow_card_keeps_its_payment_waiting_and_no_other() {
             network_id: "profile_test_shop".to_owned(),
         }],
         slow_payment,
-        ..EmulatorOptions::new(stripe.clock.clone())
+        ..EmulatorOptions::new(stripe_clock(stripe.clock.clone()))
     };
-    let (for_ever, at_once) = (options(Span::hours(24)), options(Span::millis(0)));
+    let (for_ever, at_once) = (options(Duration::from_hours(24)), options(Duration::ZERO));
     stripe.emulator = Emulator::start(for_ever).unwrap();
     let token = stripe.token("pm_emulator_slow");
     // Of two alike, the one that comes second is told that the first is under way.

@@ -1,9 +1,9 @@
 //! The hosted page, as a browser without scripts sees it, and as a test drives it.
 
 use merchant_gateway::domain::time::Span;
-use merchant_gateway::emulator::{HostedOutcome, Refusal};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
+use stripe_emulator::{HostedOutcome, Refusal};
 
 use super::checkout_sessions::ORDER;
 use super::{Call, SHOP, Stripe};

@@ -1,7 +1,7 @@
 //! The first answer under a key is the answer to every repeat.
 
 use merchant_gateway::domain::time::Span;
-use merchant_gateway::emulator::HoldPoint;
+use stripe_emulator::HoldPoint;
 
 use super::{OTHER, OTHER_KEY, SHOP_NARROW_KEY, Stripe, payment};
 

@@ -1,6 +1,6 @@
 //! Who may ask, and in which version of the API.
 
-use merchant_gateway::emulator::{AccountSeed, KeySeed, Refusal};
+use stripe_emulator::{AccountSeed, KeySeed, Refusal};
 
 use super::{OTHER_KEY, SHOP, SHOP_KEY, SHOP_NARROW_KEY, Stripe};
 

@@ -24,11 +24,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use merchant_gateway::domain::time::Timestamp;
-use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, Exchange, KeySeed, MintToken};
 use merchant_gateway::ports::ManualClock;
 use reqwest::Method;
 use serde_json::Value;
+use stripe_emulator::{AccountSeed, Emulator, EmulatorOptions, Exchange, KeySeed, MintToken};
 
+use crate::support::stripe_clock::stripe_clock;
 use crate::support::stripe_schema::StripeSchema;
 
 const PREVIEW: &str = "2026-09-30.preview";
@@ -125,7 +126,7 @@ impl Stripe {
                 network_id: "profile_test_other".to_owned(),
             },
         ];
-        let options = EmulatorOptions { accounts, ..EmulatorOptions::new(clock.clone()) };
+        let options = EmulatorOptions { accounts, ..EmulatorOptions::new(stripe_clock(clock.clone())) };
         let emulator = Emulator::start(options).unwrap();
         Self { emulator, clock, http: http(), keys: AtomicU64::new(0) }
     }

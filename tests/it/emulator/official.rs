@@ -1,8 +1,8 @@
 //! Stripe's own client library as a judge over the emulator.
 
-use merchant_gateway::emulator::Exchange;
 use merchant_gateway::ports::{Clock as _, SystemClock};
 use serde_json::Value;
+use stripe_emulator::Exchange;
 
 use super::{SHOP, SHOP_KEY, Stripe};
 use crate::support::python;

@@ -1,7 +1,7 @@
 //! What a payment comes to.
 
-use merchant_gateway::emulator::Refusal;
 use serde_json::json;
+use stripe_emulator::Refusal;
 
 use super::{SHOP, Stripe, payment};
 

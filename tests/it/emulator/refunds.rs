@@ -1,8 +1,8 @@
 //! Money that goes back.
 
-use merchant_gateway::emulator::Refusal;
 use reqwest::Method;
 use serde_json::{Value, json};
+use stripe_emulator::Refusal;
 
 use super::{Call, OTHER_KEY, Reply, SHOP, Stripe};
 

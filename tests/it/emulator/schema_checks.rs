@@ -1,7 +1,7 @@
 //! The judge judged: exchanges that are known to be wrong in one place are found to be.
 
-use merchant_gateway::emulator::Exchange;
 use serde_json::{Value, json};
+use stripe_emulator::Exchange;
 
 use super::Stripe;
 use crate::support::stripe_schema::StripeSchema;

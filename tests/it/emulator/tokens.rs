@@ -1,8 +1,8 @@
 //! Shared Payment Tokens: granted, read, limited, refused.
 
-use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::emulator::{MintToken, Refusal};
+use merchant_gateway::domain::time::Span;
 use serde_json::json;
+use stripe_emulator::{MintToken, Refusal};
 
 use super::{OTHER, OTHER_KEY, Reply, SHOP, SHOP_LIVE_KEY, START, Stripe, payment};
 
@@ -121,7 +121,7 @@ async fn a_token_expires_by_the_clock() {
         payment_method: "pm_card_visa".to_owned(),
         currency: "usd".to_owned(),
         max_amount: 10_000,
-        expires_at: Some(Timestamp::from_seconds(START + 60)),
+        expires_at: Some(START + 60),
     };
     let token = stripe.emulator.mint_token(&token).unwrap();
     stripe.clock.advance(Span::seconds(60));

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use merchant_gateway::emulator::{DeliveryState, Refusal, WebhookEndpoint, WebhookPlan};
 use merchant_gateway::ports::{Clock as _, SystemClock};
 use reqwest::Method;
 use serde_json::{Value, json};
+use stripe_emulator::{DeliveryState, Refusal, WebhookEndpoint, WebhookPlan};
 
 use super::receiver::Receiver;
 use super::{Call, Reply, SHOP, SHOP_KEY, START, Stripe};

@@ -1,8 +1,8 @@
 //! The checkout page itself: who may see it and send its forms, and what runs on it.
 
-use merchant_gateway::emulator::HoldPoint;
 use serde_json::json;
 use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
+use stripe_emulator::HoldPoint;
 
 use crate::support::abroad::abroad;
 use crate::support::client::{Speaks, total};

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use merchant_gateway::emulator::LedgerEntry;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
+use stripe_emulator::LedgerEntry;
 use tokio::time::Instant;
 
 use super::shopper::{Bought, DEADLINE, Shopper, is_forgotten};

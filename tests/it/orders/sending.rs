@@ -1,7 +1,7 @@
 //! Goods that are sent: what a shop needs to know for that, and what it says of it.
 
-use merchant_gateway::emulator::Exchange;
 use serde_json::{Value, json};
+use stripe_emulator::Exchange;
 
 use super::buy;
 use crate::support::client::{Speaks, california};

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use merchant_gateway::emulator::HoldPoint;
 use merchant_gateway::ports::{Environment as _, SystemEnvironment};
+use stripe_emulator::HoldPoint;
 
 use super::{buys, probe, refusal};
 use crate::support::client::{Speaks, total};

@@ -1,13 +1,13 @@
 //! Other people's clients buy from every sample merchant: TypeScript and Rust, in either era. (The Python ones stand
 //! with the purchases.) What they say they bought is held against Stripe's ledger.
 
-use merchant_gateway::emulator::{LedgerEntry, MintToken};
 use rmcp::model::{CallToolRequestParams, ClientConfig, ProtocolVersion, ReadResourceRequestParams};
 use rmcp::service::RunningService;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Value, json};
+use stripe_emulator::{LedgerEntry, MintToken};
 
 use crate::support::client::{Client, Speaks, session_name, total};
 use crate::support::node;

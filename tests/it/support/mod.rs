@@ -19,6 +19,7 @@ pub mod receiver;
 pub mod relay;
 pub mod samples;
 pub mod shop;
+pub mod stripe_clock;
 pub mod stripe_process;
 pub mod stripe_schema;
 pub mod test_gateway;

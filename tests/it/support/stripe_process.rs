@@ -4,9 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use merchant_gateway::emulator::{Exchange, LedgerEntry, WebhookEndpoint, WebhookPlan};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use stripe_emulator::{Exchange, LedgerEntry, WebhookEndpoint, WebhookPlan};
 
 use super::stripe_schema::StripeSchema;
 use super::test_gateway::{Shop, TestGateway, WEBHOOK_SECRET};

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use jsonschema::Validator;
-use merchant_gateway::emulator::Exchange;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use serde_json::{Map, Value, json};
+use stripe_emulator::Exchange;
 
 const FILE: &str = "stripe/stripe-subset-2026-09-30.preview.openapi.json";
 const COMPONENTS: &str = "#/components/schemas/";

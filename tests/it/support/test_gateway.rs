@@ -12,15 +12,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use merchant_gateway::emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, LedgerEntry, MintToken};
 use merchant_gateway::ports::{Environment, SystemClock, SystemEnvironment};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use stripe_emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, LedgerEntry, MintToken};
 use tempfile::TempDir;
 
 use super::client::{Client, Speaks};
 use super::samples::Sample;
 use super::stripe_schema::StripeSchema;
+
+use crate::support::stripe_clock::stripe_clock;
 
 /// The shop that most tests buy from, and another one beside it.
 pub const SHOP: &str = "harbor-coffee";
@@ -112,7 +114,7 @@ impl TestGateway {
 
     /// A world whose gateway has not been started yet.
     pub fn closed(shops: Vec<Shop>) -> Self {
-        let mut options = EmulatorOptions::new(Arc::new(SystemClock));
+        let mut options = EmulatorOptions::new(stripe_clock(Arc::new(SystemClock)));
         options.accounts = shops.iter().map(|shop| shop.account.clone()).collect();
         let emulator = Emulator::start(options).unwrap();
         let folder = TempDir::new().unwrap();
@@ -317,7 +319,7 @@ impl TestGateway {
 
     /// How many requests to charge reached Stripe.
     pub fn charge_requests(&self) -> usize {
-        let charge = |exchange: &&merchant_gateway::emulator::Exchange| {
+        let charge = |exchange: &&stripe_emulator::Exchange| {
             exchange.method == "POST" && exchange.path == "/v1/payment_intents"
         };
         self.emulator.exchanges().iter().filter(charge).count()

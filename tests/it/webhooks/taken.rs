@@ -4,10 +4,10 @@ use std::path::Path;
 
 use merchant_gateway::domain::ids::{Mode, Tenant};
 use merchant_gateway::domain::stripe_event::StripeEvent;
-use merchant_gateway::emulator::{DeliveryState, HostedOutcome, WebhookPlan};
 use merchant_gateway::ports::{Clock as _, SystemClock};
 use merchant_gateway::store::{EventState, Inbox as _, SqliteStore};
 use serde_json::{Value, json};
+use stripe_emulator::{DeliveryState, HostedOutcome, WebhookPlan};
 
 use super::strays::{GONE, paid_for};
 use super::{

@@ -1,0 +1,168 @@
+//! What a request asks for, parsed and checked as far as that needs no state.
+//!
+//! Must not import the state or the HTTP server. Invariant: a [`Command`] that exists passed every check that Stripe
+//! makes before it starts to execute, so that from here on an answer is kept under its idempotency key.
+
+mod disputes;
+mod events;
+mod intents;
+mod refunds;
+mod sessions;
+mod tokens;
+
+use super::error::StripeError;
+use super::form::Branch;
+use super::params::Params;
+use super::version::ApiVersion;
+use crate::stripe::faults::RequestKind;
+use crate::stripe::objects::accounts::Mode;
+use crate::stripe::objects::granted_token::Grant;
+
+pub(crate) use disputes::DisputeCommand;
+pub(crate) use events::EventCommand;
+pub(crate) use intents::{IntentList, NewIntent};
+pub(crate) use refunds::{NewRefund, RefundCommand, Refunded};
+pub(crate) use sessions::{NewLine, NewSession, SessionCommand, SessionList, SessionView};
+
+/// Something to be done.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    /// `GET /v1/account`.
+    ReadAccount,
+    /// `POST /v1/test_helpers/shared_payment/granted_tokens`.
+    MintToken(Grant),
+    /// `POST /v1/test_helpers/shared_payment/granted_tokens/{id}/revoke`.
+    RevokeToken(String),
+    /// `GET /v1/shared_payment/granted_tokens/{id}`.
+    ReadToken(String),
+    /// `POST /v1/payment_intents`.
+    CreateIntent(Box<NewIntent>),
+    /// `GET /v1/payment_intents/{id}`.
+    ReadIntent {
+        /// `pi_…`.
+        id: String,
+        /// Whether the charge is shown in full.
+        expand_charge: bool,
+    },
+    /// `GET /v1/payment_intents`.
+    ListIntents(IntentList),
+    /// `POST /v1/payment_intents/{id}/cancel`.
+    CancelIntent {
+        /// `pi_…`.
+        id: String,
+        /// `cancellation_reason`.
+        reason: Option<String>,
+        /// Whether the charge is shown in full.
+        expand_charge: bool,
+    },
+    /// Anything under `/v1/checkout/sessions`.
+    Session(SessionCommand),
+    /// Anything under `/v1/refunds`.
+    Refund(RefundCommand),
+    /// `GET /v1/charges/{id}`.
+    ReadCharge(String),
+    /// Anything under `/v1/disputes`.
+    Dispute(DisputeCommand),
+    /// Anything under `/v1/events`.
+    Event(EventCommand),
+}
+
+impl Command {
+    /// What kind of request it came by.
+    pub(crate) const fn kind(&self) -> RequestKind {
+        match self {
+            Self::ReadAccount => RequestKind::ReadAccount,
+            Self::MintToken(_) => RequestKind::MintToken,
+            Self::RevokeToken(_) => RequestKind::RevokeToken,
+            Self::ReadToken(_) => RequestKind::ReadToken,
+            Self::CreateIntent(_) => RequestKind::CreateIntent,
+            Self::ReadIntent { .. } => RequestKind::ReadIntent,
+            Self::ListIntents(_) => RequestKind::ListIntents,
+            Self::CancelIntent { .. } => RequestKind::CancelIntent,
+            Self::Session(command) => command.kind(),
+            Self::Refund(command) => command.kind(),
+            Self::ReadCharge(_) => RequestKind::ReadCharge,
+            Self::Event(command) => command.kind(),
+            Self::Dispute(command) => command.kind(),
+        }
+    }
+}
+
+/// Reads what a request asks for.
+pub(crate) fn parse(
+    method: &str,
+    path: &str,
+    parameters: Branch,
+    version: &ApiVersion,
+    mode: Mode,
+    now: i64,
+) -> Result<Command, StripeError> {
+    let mut params = Params::new(parameters);
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let tokens_exist = version.has_shared_payment_tokens();
+    match (method, segments.as_slice()) {
+        ("GET", ["v1", "account"]) => {
+            no_expansion(&mut params)?;
+            params.finish(&[])?;
+            Ok(Command::ReadAccount)
+        }
+        ("POST", ["v1", "test_helpers", "shared_payment", "granted_tokens"]) if tokens_exist => {
+            tokens::mint(params, mode, now)
+        }
+        ("POST", ["v1", "test_helpers", "shared_payment", "granted_tokens", id, "revoke"])
+            if tokens_exist =>
+        {
+            tokens::revoke(id, params, mode)
+        }
+        ("GET", ["v1", "shared_payment", "granted_tokens", id]) if tokens_exist => tokens::read(id, params),
+        ("POST", ["v1", "payment_intents"]) => intents::create(params, version),
+        ("GET", ["v1", "payment_intents"]) => intents::list(params),
+        ("GET", ["v1", "payment_intents", id]) if *id != "search" => intents::read(id, params),
+        ("POST", ["v1", "payment_intents", id, "cancel"]) => intents::cancel(id, params),
+        ("POST", ["v1", "checkout", "sessions"]) => sessions::create(params, version, mode),
+        ("GET", ["v1", "checkout", "sessions"]) => sessions::list(params),
+        ("GET", ["v1", "checkout", "sessions", id]) => sessions::read(id, params),
+        ("POST", ["v1", "checkout", "sessions", id, "expire"]) => sessions::expire(id, params),
+        ("GET", ["v1", "checkout", "sessions", id, "line_items"]) => sessions::lines(id, params),
+        ("POST", ["v1", "refunds"]) => refunds::create(params),
+        ("GET", ["v1", "refunds"]) => refunds::list(params),
+        ("GET", ["v1", "refunds", id]) => refunds::read(id, params),
+        ("GET", ["v1", "charges", id]) if *id != "search" => refunds::read_charge(id, params),
+        ("GET", ["v1", "disputes"]) => disputes::list(params),
+        ("GET", ["v1", "disputes", id]) => disputes::read(id, params),
+        ("GET", ["v1", "events"]) => events::list(params),
+        ("GET", ["v1", "events", id]) => events::read(id, params),
+        _ => Err(StripeError::unrecognized_url(method, path)),
+    }
+}
+
+/// The fields that are to be shown in full.
+#[derive(Clone, Debug, Default)]
+struct Expansions(Vec<String>);
+
+impl Expansions {
+    /// Whether any is.
+    fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Whether this one is, or one within it.
+    fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|given| {
+            given.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+}
+
+fn no_expansion(params: &mut Params) -> Result<(), StripeError> {
+    expands(params, &[]).map(drop)
+}
+
+/// What `expand` names, of what can be expanded here.
+fn expands(params: &mut Params, expandable: &[&str]) -> Result<Expansions, StripeError> {
+    let fields = params.texts("expand")?.unwrap_or_default();
+    match fields.iter().find(|field| !expandable.contains(&field.as_str())) {
+        Some(field) => Err(StripeError::not_emulated("expand", &format!("expanding {field} here"))),
+        None => Ok(Expansions(fields)),
+    }
+}

@@ -1,0 +1,91 @@
+//! The books of one account in one mode: what it was granted and paid, and what may happen to that.
+//!
+//! Must not import HTTP, idempotency or other accounts. Tokens stand here; what else is done stands in a room per idea.
+
+pub(crate) mod change;
+mod disputes;
+mod journal;
+mod payments;
+mod refunds;
+mod sessions;
+
+pub(crate) use sessions::PageOutcome;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::stripe::api::error::StripeError;
+use crate::stripe::objects::accounts::Mode;
+use crate::stripe::objects::checkout_session::CheckoutSession;
+use crate::stripe::objects::dispute::Dispute;
+use crate::stripe::objects::event::Event;
+use crate::stripe::objects::granted_token::{Grant, GrantedToken};
+use crate::stripe::objects::payment_intent::PaymentIntent;
+use crate::stripe::objects::refund::Refund;
+use crate::stripe::objects::test_cards::TestCard;
+use change::ChangeContext;
+
+/// Tokens, and everything else oldest first.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    mode: Mode,
+    tokens: BTreeMap<String, GrantedToken>,
+    intents: Vec<PaymentIntent>,
+    sessions: Vec<CheckoutSession>,
+    refunds: Vec<Refund>,
+    disputes: Vec<Dispute>,
+    events: Vec<Event>,
+    events_taken: usize,
+}
+
+impl Ledger {
+    /// Empty books.
+    pub(crate) fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            tokens: BTreeMap::new(),
+            intents: Vec::new(),
+            sessions: Vec::new(),
+            refunds: Vec::new(),
+            disputes: Vec::new(),
+            events: Vec::new(),
+            events_taken: 0,
+        }
+    }
+
+    /// Whether a token is in these books.
+    pub(crate) fn has_token(&self, id: &str) -> bool {
+        self.tokens.contains_key(id)
+    }
+
+    /// The card that the shopper shared with a token.
+    pub(crate) fn card_of(&self, token: &str) -> Option<TestCard> {
+        self.tokens.get(token).map(GrantedToken::card)
+    }
+
+    /// An agent grants a token to the seller.
+    pub(crate) fn mint(&mut self, grant: Grant, context: &mut ChangeContext<'_>) -> (String, Value) {
+        let id = context.id("spt");
+        let token = GrantedToken::new(id.clone(), self.mode.livemode(), grant, context.now);
+        let shown = token.to_json(context.now);
+        self.tokens.insert(id.clone(), token);
+        (id, shown)
+    }
+
+    /// A token as the seller sees it.
+    pub(crate) fn read_token(&self, id: &str, now: i64) -> Result<Value, StripeError> {
+        self.tokens.get(id).map(|token| token.to_json(now)).ok_or_else(|| no_such_token(id))
+    }
+
+    /// The agent takes a token back.
+    pub(crate) fn revoke_token(&mut self, id: &str, now: i64) -> Result<Value, StripeError> {
+        let token = self.tokens.get_mut(id).ok_or_else(|| no_such_token(id))?;
+        token.revoke(now)?;
+        Ok(token.to_json(now))
+    }
+}
+
+fn no_such_token(id: &str) -> StripeError {
+    StripeError::no_such_object("shared_payment_granted_token", id, "id")
+}

@@ -1,0 +1,117 @@
+//! Charges: one try to pay each, and what became of its money.
+//!
+//! Must not import tokens or the HTTP server. Invariant: only a charge that succeeded has moved money.
+
+use serde_json::{Value, json};
+
+use super::granted_token::empty_billing_details;
+use super::payment_intent::{PaymentIntent, with_nulls};
+use super::payment_source::Source;
+use super::test_cards::Decline;
+
+/// What a charge shows as `null` here.
+const NEVER_SET: &[&str] = &[
+    "application",
+    "application_fee",
+    "application_fee_amount",
+    "calculated_statement_descriptor",
+    "customer",
+    "failure_balance_transaction",
+    "on_behalf_of",
+    "receipt_number",
+    "receipt_url",
+    "review",
+    "source",
+    "source_transfer",
+    "statement_descriptor",
+    "transfer_data",
+    "transfer_group",
+];
+
+/// How one try to pay went.
+#[derive(Clone, Debug)]
+pub(crate) enum ChargeState {
+    /// The money moved.
+    Succeeded,
+    /// The issuer refused.
+    Failed(Decline),
+    /// Not known yet.
+    Pending,
+}
+
+/// One try to pay.
+#[derive(Clone, Debug)]
+pub(crate) struct Charge {
+    /// `ch_…`.
+    pub(crate) id: String,
+    /// When it was tried.
+    pub(crate) created: i64,
+    /// What it was tried with.
+    pub(crate) source: Source,
+    /// How it went.
+    pub(crate) state: ChargeState,
+    /// What went back of it, in minor units.
+    pub(crate) refunded: i64,
+    /// Whether the shopper's bank took it back, or tried to.
+    pub(crate) disputed: bool,
+}
+
+impl Charge {
+    /// The object as Stripe shows it.
+    pub(crate) fn to_json(&self, intent: &PaymentIntent) -> Value {
+        let failure = match self.state {
+            ChargeState::Failed(decline) => Some(decline),
+            ChargeState::Succeeded | ChargeState::Pending => None,
+        };
+        let (status, captured) = match self.state {
+            ChargeState::Succeeded => ("succeeded", true),
+            ChargeState::Failed(_) => ("failed", false),
+            ChargeState::Pending => ("pending", false),
+        };
+        let (network_status, seller_message, outcome_type) = match failure {
+            None => ("approved_by_network", "Payment complete.", "authorized"),
+            Some(_) => ("declined_by_network", "The bank declined the payment.", "issuer_declined"),
+        };
+        let particulars = &intent.particulars;
+        let said = json!({
+            "id": self.id,
+            "object": "charge",
+            "amount": intent.amount,
+            "amount_captured": if captured { intent.amount } else { 0 },
+            "amount_refunded": self.refunded,
+            "balance_transaction": captured.then(|| self.id.replacen("ch_", "txn_", 1)),
+            "billing_details": empty_billing_details(),
+            "captured": captured,
+            "created": self.created,
+            "currency": intent.currency,
+            "description": particulars.description,
+            "disputed": self.disputed,
+            "failure_code": failure.map(|decline| decline.code),
+            "failure_message": failure.map(|decline| decline.message),
+            "fraud_details": {},
+            "livemode": intent.livemode,
+            "metadata": particulars.metadata,
+            "outcome": {
+                "advice_code": null,
+                "network_advice_code": null,
+                "network_decline_code": null,
+                "network_status": network_status,
+                "reason": failure.map(|decline| decline.decline_code),
+                "risk_level": "normal",
+                "risk_score": 1,
+                "seller_message": seller_message,
+                "type": outcome_type,
+            },
+            "paid": captured,
+            "payment_intent": intent.id,
+            "payment_method": self.source.payment_method,
+            "payment_method_details": self.source.instrument.details(),
+            "receipt_email": particulars.receipt_email,
+            "refunded": captured && self.refunded == intent.amount,
+            "shipping": particulars.shipping,
+            "statement_descriptor_suffix": particulars.statement_descriptor_suffix,
+            "status": status,
+        });
+        with_nulls(said, NEVER_SET)
+    }
+}

@@ -1,0 +1,67 @@
+//! Events: what happened to an object, and how the object was at that moment.
+//!
+//! Must not import tokens or the HTTP server. Invariant: an event's snapshot never changes.
+
+use serde_json::{Value, json};
+
+use crate::stripe::api::paging::Listed;
+use crate::stripe::api::version::ACCOUNT_DEFAULT;
+use crate::stripe::ledger::change::Cause;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    /// `evt_…`.
+    pub(crate) id: String,
+    /// When.
+    pub(crate) created: i64,
+    /// What, such as `payment_intent.succeeded`.
+    pub(crate) kind: &'static str,
+    /// How many webhook endpoints have not confirmed it.
+    pub(crate) pending: usize,
+    /// The object as it was then.
+    pub(crate) object: Value,
+    /// The mode that it happened in.
+    pub(crate) livemode: bool,
+    /// The request that it came from.
+    pub(crate) cause: Cause,
+}
+
+impl Event {
+    /// The object as Stripe shows it.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "object": "event",
+            "account": null,
+            "api_version": ACCOUNT_DEFAULT,
+            "context": null,
+            "created": self.created,
+            "data": {"object": self.object},
+            "livemode": self.livemode,
+            "pending_webhooks": self.pending,
+            "request": {"id": self.cause.request_id, "idempotency_key": self.cause.idempotency_key},
+            "type": self.kind,
+        })
+    }
+}
+
+/// Whether a name or a pattern such as `charge.*` means this kind of event.
+pub(crate) fn matches(pattern: &str, kind: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(group) => kind.starts_with(group),
+        None => pattern == kind,
+    }
+}
+
+impl Listed for Event {
+    const KIND: &'static str = "event";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn created(&self) -> i64 {
+        self.created
+    }
+}

@@ -1,0 +1,314 @@
+//! Webhooks: which endpoint is owed which event, and what became of it.
+//!
+//! Must not import the state or the HTTP server. Read [`plan`] for what can go wrong, [`endpoint`] for the signature,
+//! [`sender`] for the sending. Invariants: a delivery's body never changes, whatever becomes of the event's object; to
+//! one endpoint one delivery is on its way at a time.
+
+mod endpoint;
+mod plan;
+mod routes;
+mod sender;
+
+pub(crate) use routes::routes;
+pub(crate) use sender::run;
+
+pub use endpoint::WebhookEndpoint;
+pub use plan::WebhookPlan;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::stripe::objects::accounts::Scope;
+use crate::stripe::objects::event::Event;
+use crate::stripe::objects::ids::IdSource;
+
+/// Older deliveries are forgotten, so that a long-lived emulator does not grow without bound.
+const KEPT: usize = 10_000;
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// It waits until it is released.
+    Held,
+    /// It will be sent, for the first time or again.
+    Waiting,
+    /// It is on its way.
+    Sending,
+    /// The endpoint answered 2xx.
+    Delivered,
+    /// The endpoint did not answer 2xx as often as it was tried.
+    GivenUp,
+    /// It was lost by plan and is never sent.
+    Dropped,
+}
+
+/// One try to deliver an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeliveryAttempt {
+    /// The `Stripe-Signature` that was sent.
+    pub signature: String,
+    /// The endpoint's answer; `None` where there was none.
+    pub status: Option<u16>,
+}
+
+/// An event on its way to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// Its name here; at Stripe it has none.
+    pub id: String,
+    /// `we_…`.
+    pub endpoint: String,
+    /// `evt_…`.
+    pub event: String,
+    /// Such as `payment_intent.succeeded`.
+    pub kind: String,
+    /// The bytes that are sent.
+    pub body: String,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// What was tried so far.
+    pub attempts: Vec<DeliveryAttempt>,
+    /// Whether the request that caused it waits for its first attempt.
+    pub before_response: bool,
+}
+
+/// A delivery with what the sending needs.
+#[derive(Debug)]
+struct QueuedEvent {
+    shown: Delivery,
+    scope: Scope,
+    goes_behind: bool,
+    /// When it may be sent.
+    due: Instant,
+    /// Its place in the queue.
+    position: u64,
+}
+
+/// A delivery to be sent now.
+#[derive(Debug)]
+struct OutgoingWebhook {
+    number: u64,
+    endpoint: String,
+    url: String,
+    body: String,
+    secrets: Vec<String>,
+    timeout: Duration,
+}
+
+/// All endpoints and deliveries.
+#[derive(Debug, Default)]
+pub(crate) struct Webhooks {
+    endpoints: BTreeMap<String, WebhookEndpoint>,
+    plan: WebhookPlan,
+    seen: BTreeMap<String, u32>,
+    entries: BTreeMap<u64, QueuedEvent>,
+    busy: BTreeSet<String>,
+    next: u64,
+    changes: watch::Sender<u64>,
+}
+
+impl Webhooks {
+    /// Adds an endpoint; `None` when it is not on this machine.
+    pub(crate) fn add(&mut self, endpoint: &WebhookEndpoint, ids: &mut IdSource) -> Option<String> {
+        let id = ids.next("we");
+        endpoint.is_on_loopback().then(|| self.endpoints.insert(id.clone(), endpoint.clone()))?;
+        Some(id)
+    }
+
+    /// Lets other secrets sign from now on; whether there is such an endpoint.
+    pub(crate) fn set_secrets(&mut self, endpoint: &str, secrets: Vec<String>) -> bool {
+        let found = self.endpoints.get_mut(endpoint);
+        found.map(|endpoint| endpoint.secrets = secrets).is_some()
+    }
+
+    /// Delivers by this plan from now on, and no longer by an earlier one.
+    pub(crate) fn follow(&mut self, plan: WebhookPlan) {
+        self.plan = plan;
+        self.seen.clear();
+        self.changed();
+    }
+
+    /// The number of the next delivery.
+    pub(crate) const fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// All deliveries, oldest first.
+    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+        self.entries.values().map(|entry| entry.shown.clone()).collect()
+    }
+
+    /// Tells when anything here changes.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Whether nothing waits to be sent or is on its way; what is held does not count.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let moves = |entry: &QueuedEvent| {
+            matches!(entry.shown.state, DeliveryState::Waiting | DeliveryState::Sending)
+        };
+        !self.entries.values().any(moves)
+    }
+
+    /// Whether, of the deliveries from this number on, all have been tried that an answer waits for.
+    pub(crate) fn may_answer_since(&self, number: u64) -> bool {
+        let untried = |entry: &QueuedEvent| {
+            let moves = matches!(
+                entry.shown.state,
+                DeliveryState::Held | DeliveryState::Waiting | DeliveryState::Sending
+            );
+            entry.shown.before_response && moves && entry.shown.attempts.is_empty()
+        };
+        !self.entries.range(number..).any(|(_, entry)| untried(entry))
+    }
+
+    /// Puts new events of one account and mode on their way.
+    pub(crate) fn dispatch(&mut self, scope: &Scope, new_events: &mut [Event]) {
+        for event in new_events {
+            let wanting = self.endpoints.iter().enumerate();
+            let wanting: Vec<(usize, String)> = wanting
+                .filter(|(_, (_, endpoint))| endpoint.wants(scope, event.kind))
+                .map(|(place, (id, _))| (place, id.clone()))
+                .collect();
+            event.pending = wanting.len();
+            // Stripe's own layout, so that nobody gets by with a body that was parsed and written again.
+            let body = serde_json::to_string_pretty(&event.to_json()).unwrap_or_default();
+            for (place, endpoint) in wanting {
+                let identity = format!("{} {:?} {place} {}", scope.0, scope.1, event.kind);
+                let fate = self.plan.fate(&identity, &mut self.seen);
+                let state = match (fate.dropped, self.plan.hold) {
+                    (true, _) => DeliveryState::Dropped,
+                    (false, true) => DeliveryState::Held,
+                    (false, false) => DeliveryState::Waiting,
+                };
+                let late = if fate.late { self.plan.delay_millis } else { 0 };
+                let shown = Delivery {
+                    id: String::new(),
+                    endpoint,
+                    event: event.id.clone(),
+                    kind: event.kind.to_owned(),
+                    body: body.clone(),
+                    state,
+                    attempts: Vec::new(),
+                    before_response: fate.before_response,
+                };
+                let due = Instant::now() + Duration::from_millis(late.into());
+                for _ in 0..=usize::from(fate.duplicated) {
+                    self.enqueue(shown.clone(), scope, fate.goes_behind, due);
+                }
+            }
+        }
+        self.changed();
+    }
+
+    fn enqueue(&mut self, mut shown: Delivery, scope: &Scope, goes_behind: bool, due: Instant) -> String {
+        let number = self.next;
+        self.next += 1;
+        let id = format!("delivery_{number}");
+        shown.id.clone_from(&id);
+        self.entries
+            .insert(number, QueuedEvent { shown, scope: scope.clone(), goes_behind, due, position: number });
+        if self.entries.len() > KEPT {
+            self.entries.pop_first();
+        }
+        id
+    }
+
+    /// Lets a held delivery go, behind those that were released before it; whether it was held.
+    pub(crate) fn release(&mut self, id: &str) -> bool {
+        let position = self.next;
+        self.next += 1;
+        let mut held = self.entries.values_mut().filter(|entry| entry.shown.state == DeliveryState::Held);
+        let Some(entry) = held.find(|entry| entry.shown.id == id) else { return false };
+        entry.shown.state = DeliveryState::Waiting;
+        entry.position = position;
+        self.changed();
+        true
+    }
+
+    /// Lets all held deliveries go, oldest first.
+    pub(crate) fn release_all(&mut self) {
+        for entry in self.entries.values_mut() {
+            if entry.shown.state == DeliveryState::Held {
+                entry.shown.state = DeliveryState::Waiting;
+            }
+        }
+        self.changed();
+    }
+
+    /// Sends the event of a delivery once more, whatever became of it; the new delivery's name.
+    pub(crate) fn resend(&mut self, id: &str) -> Option<String> {
+        let entry = self.entries.values().find(|entry| entry.shown.id == id)?;
+        let scope = entry.scope.clone();
+        let state = DeliveryState::Waiting;
+        let shown = Delivery { state, attempts: Vec::new(), before_response: false, ..entry.shown.clone() };
+        let id = self.enqueue(shown, &scope, false, Instant::now());
+        self.changed();
+        Some(id)
+    }
+
+    /// What can be sent now, and when there may be more.
+    fn take_ready(&mut self) -> (Vec<OutgoingWebhook>, Option<Instant>) {
+        let now = Instant::now();
+        let mut ready = Vec::new();
+        for (id, endpoint) in &self.endpoints {
+            if self.busy.contains(id) {
+                continue;
+            }
+            let waiting = self.entries.iter_mut().filter(|(_, entry)| {
+                entry.shown.endpoint == *id && entry.shown.state == DeliveryState::Waiting && entry.due <= now
+            });
+            let Some((number, entry)) = waiting.min_by_key(|(_, entry)| (entry.goes_behind, entry.position))
+            else {
+                continue;
+            };
+            entry.shown.state = DeliveryState::Sending;
+            self.busy.insert(id.clone());
+            ready.push(OutgoingWebhook {
+                number: *number,
+                endpoint: id.clone(),
+                url: endpoint.url.clone(),
+                body: entry.shown.body.clone(),
+                secrets: endpoint.secrets.clone(),
+                timeout: Duration::from_millis(self.plan.timeout_millis.into()),
+            });
+        }
+        let later = self.entries.values().filter(|entry| entry.shown.state == DeliveryState::Waiting);
+        let next = later.map(|entry| entry.due).filter(|due| *due > now).min();
+        (ready, next)
+    }
+
+    /// Records what came of a try; the event and whose it is, when it is delivered.
+    pub(crate) fn record(
+        &mut self,
+        (number, endpoint): (u64, &str),
+        attempt: DeliveryAttempt,
+    ) -> Option<(Scope, String)> {
+        self.busy.remove(endpoint);
+        let entry = self.entries.get_mut(&number)?;
+        let delivered = attempt.status.is_some_and(|status| (200..300).contains(&status));
+        let pause = self.plan.retry_millis.get(entry.shown.attempts.len());
+        entry.shown.attempts.push(attempt);
+        entry.shown.state = match (delivered, pause) {
+            (true, _) => DeliveryState::Delivered,
+            (false, Some(pause)) => {
+                entry.due = Instant::now() + Duration::from_millis((*pause).into());
+                DeliveryState::Waiting
+            }
+            (false, None) => DeliveryState::GivenUp,
+        };
+        let confirmed = delivered.then(|| (entry.scope.clone(), entry.shown.event.clone()));
+        self.changed();
+        confirmed
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
