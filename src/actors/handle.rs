@@ -14,7 +14,9 @@ use super::merchant::{MerchantAddress, MerchantState, VerifyNow};
 use super::preparation::rendered;
 use super::session::{GiveUp, SessionActor, SessionRequest, Wake};
 use crate::domain::checkout::driver::RequestId;
-use crate::domain::checkout::model::{Answer, Command, Patch, PlacedOrder, Rejection, State, TimelineEntry};
+use crate::domain::checkout::model::{
+    Answer, Command, Patch, PlacedOrder, Rejection, ShopRejection, ShopperRejection, State, TimelineEntry,
+};
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
@@ -77,7 +79,7 @@ impl MerchantHandle {
     /// Begins a checkout, where there is room for one.
     pub async fn create(&self, patch: Patch) -> Result<Box<Answer>, Rejection> {
         if self.deps.disk.is_low() {
-            return Err(Rejection::NoRoom);
+            return Err(Rejection::Shop(ShopRejection::NoRoom));
         }
         let id = SessionId::from_random(self.deps.ids.random_id());
         self.ask(&id, Command::Create(patch)).await
@@ -316,7 +318,7 @@ impl MerchantHandle {
             // What was asked of an order goes on by itself, or can be asked for again under its reference.
             Command::Read | Command::Refund(_) | Command::Fulfill(_) => false,
             Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
-                return Err(Rejection::Undecided);
+                return Err(Rejection::Shopper(ShopperRejection::Undecided));
             }
             Command::Create(_) | Command::CheckStripe(_) => return Err(late(command)),
         };
@@ -342,14 +344,16 @@ impl MerchantHandle {
 /// What a caller hears that nobody got to: of a payment, nothing may be said but that it is not known.
 const fn late(command: &Command) -> Rejection {
     let pays = matches!(command, Command::Complete(_) | Command::OpenStripeCheckout { .. });
-    if pays { Rejection::Undecided } else { Rejection::Busy }
+    if pays { Rejection::Shopper(ShopperRejection::Undecided) } else { Rejection::Shop(ShopRejection::Busy) }
 }
 
 /// What a caller hears of a question that an actor has died with. Its last commit may still come about behind what its successor
 /// has read, so that no payment is called not begun.
 fn after_a_death(command: &Command, rejection: Rejection) -> Rejection {
     match command {
-        Command::Complete(_) | Command::OpenStripeCheckout { .. } => Rejection::Undecided,
+        Command::Complete(_) | Command::OpenStripeCheckout { .. } => {
+            Rejection::Shopper(ShopperRejection::Undecided)
+        }
         Command::Create(_)
         | Command::Update { .. }
         | Command::Cancel

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::directory::Directory;
 use super::handle::MerchantHandle;
 use crate::domain::checkout::model::Affected;
-use crate::domain::checkout::model::{Command, Rejection, StripeNotification};
+use crate::domain::checkout::model::{Command, HostRejection, Rejection, StripeNotification};
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::{Span, Timestamp};
@@ -188,7 +188,7 @@ impl MerchantHandle {
     ) -> Result<bool, Rejection> {
         match self.ask(session, Command::CheckStripe(notification)).await {
             Ok(_) => Ok(true),
-            Err(Rejection::NotFound) => Ok(false),
+            Err(Rejection::Host(HostRejection::NotFound)) => Ok(false),
             Err(rejection) => Err(rejection),
         }
     }

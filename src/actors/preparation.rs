@@ -141,7 +141,12 @@ pub(super) fn rendered(
     view: &MerchantView,
     (order, permalink): (&Order, &str),
 ) -> String {
-    let rendering = Rendering { view, capabilities: deps.links.capabilities(), now: order.created };
+    let rendering = Rendering {
+        view,
+        capabilities: deps.links.capabilities(),
+        language: view.language,
+        now: order.created,
+    };
     completion(order, permalink, rendering)
 }
 

@@ -9,6 +9,7 @@ use super::cart::Cart;
 use super::catalog::Catalog;
 use super::channels::ChatGptSettings;
 use super::ids::{AccountId, MerchantId, Mode, NetworkId, Tenant};
+use super::language::Language;
 use super::money::{Currency, Money};
 use super::shipping::ShippingRule;
 use super::tax::TaxRule;
@@ -25,6 +26,8 @@ pub struct MerchantView {
     pub generation: u64,
     /// The shop's name.
     pub name: String,
+    /// The language of its shoppers, where nothing says another.
+    pub language: Language,
     /// The host names that choose this merchant; the first is used in links.
     pub hosts: Vec<String>,
     /// The one currency of the shop.

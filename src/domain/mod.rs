@@ -14,6 +14,7 @@ pub mod channels;
 pub mod checkout;
 mod currency;
 pub mod ids;
+pub mod language;
 pub mod merchant;
 pub mod money;
 pub mod order;

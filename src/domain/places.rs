@@ -158,6 +158,15 @@ pub enum PlaceField {
 }
 
 impl PlaceError {
+    /// Whether something is missing, and not wrong.
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        match self {
+            Self::City | Self::RegionMissing(_) | Self::PostalMissing(_) => true,
+            Self::Country | Self::Region(_) | Self::Postal(_) | Self::PostalElsewhere(..) => false,
+        }
+    }
+
     /// The field that is wrong.
     #[must_use]
     pub const fn field(&self) -> PlaceField {

@@ -106,38 +106,44 @@ pub struct QuoteOption {
 }
 
 /// What stands between a cart and a quote that can be paid. The shopper can mend each.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PricingProblem {
     /// The shop has no such item.
-    #[error("\"{0}\" is not sold here; search_products lists what is")]
     UnknownItem(ItemId),
     /// The item is bought by the id of one of its variants.
-    #[error("{0}")]
     VariantNeeded(VariantNeeded),
     /// The item cannot be bought now.
-    #[error("\"{0}\" is not available at the moment")]
     Unavailable(ItemId),
     /// The goods are sent by post and no address is known.
-    #[error("a delivery address is needed")]
     AddressNeeded,
     /// The shop does not sell to that country.
-    #[error("this shop does not deliver to {}", .0.name().unwrap_or(.0.as_str()))]
     CountryNotServed(super::address::CountryCode),
     /// Taxes there go by the region, and the address has none that is known.
-    #[error("the tax for this address depends on its state, which is not known; it needs {}", .0.regions())]
     RegionNeeded(super::address::CountryCode),
     /// No shipping option goes there.
-    #[error("no shipping option goes to that address")]
     NoShipping,
     /// The chosen shipping option does not exist or does not go there.
-    #[error("the shipping option \"{0}\" is not offered for this address; choose one of fulfillment_options")]
     OptionNotOffered(ShippingId),
     /// The tax for the address is not known.
-    #[error("the tax for this address is not known, so the order cannot be priced")]
     TaxUnknown,
-    /// The total is below what can be charged, above the shop's limit, or does not fit.
-    #[error("{0}")]
-    Amount(String),
+    /// The total is below the least that can be charged.
+    BelowMinimum {
+        /// The total.
+        total: Money,
+        /// The least.
+        minimum: Money,
+    },
+    /// The total is more than can be charged at once.
+    AboveMaximum(Money),
+    /// The total is above the shop's own limit.
+    AboveLimit {
+        /// The total.
+        total: Money,
+        /// The limit.
+        limit: Money,
+    },
+    /// The amounts do not fit together, or are too large to be counted.
+    NotPriceable,
 }
 
 impl From<NotSold> for PricingProblem {
@@ -149,32 +155,16 @@ impl From<NotSold> for PricingProblem {
     }
 }
 
-impl PricingProblem {
-    /// What a model is to do next, beside what it tells the shopper.
-    #[must_use]
-    pub const fn next_call(&self) -> &'static str {
-        match self {
-            Self::UnknownItem(_) => "Call update_checkout with items that search_products lists.",
-            Self::VariantNeeded(_) => "Call update_checkout with items that name a variant.",
-            Self::Unavailable(_) => {
-                "Call update_checkout with other items; search_products with available_only lists them."
-            }
-            Self::AddressNeeded => "Call update_checkout with fulfillment_address.",
-            Self::RegionNeeded(_) => "Call update_checkout with a fulfillment_address that has its state.",
-            Self::CountryNotServed(_) | Self::NoShipping | Self::TaxUnknown => {
-                "Call update_checkout with another fulfillment_address."
-            }
-            Self::OptionNotOffered(_) => {
-                "Call update_checkout with the fulfillment_option_id of one of fulfillment_options."
-            }
-            Self::Amount(_) => "Call update_checkout with other items or quantities.",
-        }
-    }
-}
-
 impl From<MoneyError> for PricingProblem {
     fn from(error: MoneyError) -> Self {
-        Self::Amount(error.to_string())
+        match error {
+            MoneyError::BelowMinimum { amount, minimum } => Self::BelowMinimum { total: amount, minimum },
+            MoneyError::AboveMaximum(total) => Self::AboveMaximum(total),
+            MoneyError::Overflow
+            | MoneyError::CurrencyMismatch(..)
+            | MoneyError::Negative
+            | MoneyError::NotAWholeStep(_) => Self::NotPriceable,
+        }
     }
 }
 
@@ -224,9 +214,7 @@ pub fn quote(view: &MerchantView, input: PricingInput<'_>, now: Timestamp) -> Re
     if let Some(limit) = view.checkout.max_total
         && total.minor > limit.minor
     {
-        return Err(PricingProblem::Amount(format!(
-            "the total of {total} is above this shop's limit of {limit}"
-        )));
+        return Err(PricingProblem::AboveLimit { total, limit });
     }
     let option_id = chosen.map(|option| option.id.clone());
     let expires = now + view.checkout.quote_ttl;

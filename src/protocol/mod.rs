@@ -6,6 +6,7 @@
 //! - [`mcp`]: the Model Context Protocol on one `POST /mcp`, modern and legacy; one file per tool.
 //! - [`apps`]: the outside forms that ChatGPT and MCP Apps hosts prescribe: payment sheet, product card, widget.
 //! - [`capability`]: what opens a session, beside its name. [`rendering`]: what every answer is rendered with.
+//! - [`texts`]: what is said of a checkout, once for each audience.
 //! - [`order_events`]: what merchants are told of their orders.
 
 pub mod apps;
@@ -13,3 +14,4 @@ pub mod capability;
 pub mod mcp;
 pub mod order_events;
 pub mod rendering;
+pub mod texts;

@@ -5,6 +5,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::texts::operator::{last_answer, refund_refusal};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::checkout::model::{OrderChange, PlacedOrder};
 use crate::domain::ids::{OrderEventId, SessionRef};
@@ -76,7 +77,7 @@ pub fn of_change(
 pub fn refund_told(refund: &Refund) -> Value {
     let (id, why, last) = match &refund.state {
         RefundState::Made { id, .. } => (Some(id), None, None),
-        RefundState::Refused { why } => (None, Some(why), None),
+        RefundState::Refused { reason } => (None, Some(refund_refusal(reason)), None),
         RefundState::Asking(asking) => (None, None, asking.last_answer.as_ref()),
     };
     let mut told = json!({
@@ -86,7 +87,7 @@ pub fn refund_told(refund: &Refund) -> Value {
         "refused_because": why,
     });
     if let (Some(last), Some(members)) = (last, told.as_object_mut()) {
-        members.insert("last_answer".to_owned(), last.as_str().into());
+        members.insert("last_answer".to_owned(), last_answer(last).into());
     }
     told
 }

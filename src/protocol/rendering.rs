@@ -1,7 +1,9 @@
 //! What every answer about a session is rendered with.
 
 use super::capability::{Capabilities, Capability};
+use super::texts::shopper::ShopperTexts;
 use crate::domain::ids::{Revision, SessionId};
+use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
 
@@ -12,11 +14,19 @@ pub struct Rendering<'a> {
     pub view: &'a MerchantView,
     /// Makes capabilities.
     pub capabilities: &'a Capabilities,
+    /// The language of the shopper.
+    pub language: Language,
     /// The present.
     pub now: Timestamp,
 }
 
-impl Rendering<'_> {
+impl<'a> Rendering<'a> {
+    /// The words for the shopper.
+    #[must_use]
+    pub const fn shopper(&self) -> ShopperTexts<'a> {
+        ShopperTexts::of(self.view, self.language)
+    }
+
     /// The text by which tools take a session of this merchant, with the revision that is shown.
     #[must_use]
     pub fn id(&self, session: &SessionId, revision: Revision) -> String {

@@ -3,8 +3,8 @@
 use super::answers::{ErrorBody, ErrorDetails, PaymentIntent};
 use super::transport::Reply;
 use crate::domain::checkout::model::{
-    AnsweredWith, AttemptObservation, Deactivation, Inconclusive, Observation, PaymentIntentStatus,
-    TokenFacts, TokenReadError,
+    AnsweredWith, AttemptObservation, Deactivation, DeclineReason, Inconclusive, Observation,
+    PaymentIntentStatus, TokenFacts, TokenReadError,
 };
 use crate::domain::ids::AttemptNumber;
 use crate::domain::time::Timestamp;
@@ -17,7 +17,7 @@ pub(super) fn of_charge(reply: &Reply) -> Observation {
     match (reply.status, reply.json::<ErrorBody>()) {
         (200..=299, _) => intent(reply).unwrap_or_else(|| unknown(reply)),
         (401 | 403, _) => Observation::KeyRefused,
-        (402, Some(ErrorBody { error })) => declined(error).unwrap_or_else(|| unknown(reply)),
+        (402, Some(ErrorBody { error })) => declined(&error).unwrap_or_else(|| unknown(reply)),
         (400, Some(ErrorBody { error })) if error.kind == "idempotency_error" => {
             Observation::IdempotencyConflict
         }
@@ -115,7 +115,7 @@ pub(super) fn detail(error: &ErrorDetails) -> String {
 
 /// What a 402 says. The nested PaymentIntent is not trusted to be dead when it says that it is not; `None` when it says what we
 /// cannot read.
-fn declined(error: ErrorDetails) -> Option<Observation> {
+fn declined(error: &ErrorDetails) -> Option<Observation> {
     let nested = match &error.payment_intent {
         Some(intent) => Some(intent.seen()?),
         None => None,
@@ -132,8 +132,35 @@ fn declined(error: ErrorDetails) -> Option<Observation> {
     Some(Observation::Declined {
         intent: nested.map(|intent| intent.id),
         requires_3ds: authentication(&error.code) || authentication(&error.decline_code),
-        text: error.message.unwrap_or_else(|| "The payment was declined.".to_owned()),
+        reason: reason(error),
     })
+}
+
+/// Why a payment was declined, as far as a shopper can do something about it. What a bank suspects, nobody is told.
+/// Source: docs.stripe.com/declines/codes.
+fn reason(error: &ErrorDetails) -> DeclineReason {
+    let code = error.decline_code.as_deref().or(error.code.as_deref()).unwrap_or_default();
+    match code {
+        "insufficient_funds" => DeclineReason::InsufficientFunds,
+        "expired_card" => DeclineReason::ExpiredCard,
+        "incorrect_cvc"
+        | "invalid_cvc"
+        | "incorrect_number"
+        | "invalid_number"
+        | "invalid_expiry_month"
+        | "invalid_expiry_year"
+        | "incorrect_zip"
+        | "incorrect_address" => DeclineReason::IncorrectDetails,
+        "card_velocity_exceeded" | "withdrawal_count_limit_exceeded" => DeclineReason::LimitExceeded,
+        "card_not_supported"
+        | "currency_not_supported"
+        | "service_not_allowed"
+        | "transaction_not_allowed" => DeclineReason::NotSupported,
+        "processing_error" | "issuer_not_available" | "try_again_later" | "reenter_transaction" => {
+            DeclineReason::TryAgain
+        }
+        _ => DeclineReason::Unknown,
+    }
 }
 
 pub(super) fn unknown(reply: &Reply) -> Observation {

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use merchant_gateway::domain::checkout::model::{
-    Answer, Command, Patch, Rejection, Session, State, TimelineEvent,
+    Answer, Command, Patch, Rejection, Session, ShopRejection, ShopperRejection, State, TimelineEvent,
 };
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
@@ -138,7 +138,7 @@ fn an_edit_or_cancel_that_takes_too_long_is_never_called_done() {
             harness.faults.write(|script| script.commits_take = HANGS);
             let asked = Instant::now();
             let answer = harness.merchants[0].ask(&session.id, command).await;
-            assert_eq!(answer.unwrap_err(), Rejection::Undecided);
+            assert_eq!(answer.unwrap_err(), Rejection::Shopper(ShopperRejection::Undecided));
             assert_eq!(asked.elapsed(), DEADLINE);
             let now = harness.merchants[0].ask(&session.id, Command::Read).await.unwrap().session;
             assert_eq!(now, session, "nothing is durable yet");
@@ -163,7 +163,7 @@ fn a_reader_that_waits_too_long_hears_the_session_as_the_store_has_it() {
             (answer.session, asked.elapsed())
         };
         let (canceled, read) = tokio::join!(cancel, read);
-        assert_eq!(canceled.unwrap_err(), Rejection::Undecided);
+        assert_eq!(canceled.unwrap_err(), Rejection::Shopper(ShopperRejection::Undecided));
         assert_eq!(read, (session, DEADLINE));
     });
 }
@@ -176,10 +176,16 @@ fn a_reader_hears_that_the_shop_is_busy_when_the_store_does_not_answer_either() 
         harness.faults.write(|script| script.loads_take = HANGS);
         let asked = Instant::now();
         let answer = harness.merchants[0].ask(&session.id, Command::Read).await;
-        assert_eq!((answer.unwrap_err(), asked.elapsed()), (Rejection::Busy, DEADLINE + LAST_LOOK));
+        assert_eq!(
+            (answer.unwrap_err(), asked.elapsed()),
+            (Rejection::Shop(ShopRejection::Busy), DEADLINE + LAST_LOOK)
+        );
         let (asked, payment) = (Instant::now(), harness.payment(&session, "spt_slow0001"));
         let answer = harness.merchants[0].ask(&session.id, payment).await;
-        assert_eq!((answer.unwrap_err(), asked.elapsed()), (Rejection::Undecided, DEADLINE + LAST_LOOK));
+        assert_eq!(
+            (answer.unwrap_err(), asked.elapsed()),
+            (Rejection::Shopper(ShopperRejection::Undecided), DEADLINE + LAST_LOOK)
+        );
     });
 }
 
@@ -276,13 +282,17 @@ fn a_full_mailbox_turns_readers_away_at_once_and_calls_no_payment_failed() {
         let asked = Instant::now();
         let read = crowd(&harness, &session.id, &Command::Read, 200).await;
         assert_eq!(asked.elapsed(), Duration::ZERO);
-        let turned_away = read.iter().filter(|answer| matches!(answer, Err(Rejection::Busy))).count();
+        let turned_away =
+            read.iter().filter(|answer| matches!(answer, Err(Rejection::Shop(ShopRejection::Busy)))).count();
         let answered = read.iter().filter(|answer| answer.is_ok()).count();
         assert_eq!((answered, turned_away), (64, 136));
 
         let payment = harness.payment(&session, "spt_crowd001");
         let paid = crowd(&harness, &session.id, &payment, 200).await;
-        let undecided = paid.iter().filter(|answer| matches!(answer, Err(Rejection::Undecided))).count();
+        let undecided = paid
+            .iter()
+            .filter(|answer| matches!(answer, Err(Rejection::Shopper(ShopperRejection::Undecided))))
+            .count();
         let orders: Vec<_> = paid.iter().flatten().filter_map(|answer| answer.order.clone()).collect();
         assert_eq!((orders.len(), undecided), (64, 136));
         assert!(orders.iter().all(|order| *order == orders[0]));
@@ -301,7 +311,7 @@ fn little_disk_space_turns_new_checkouts_away_and_lets_those_that_began_be_paid(
         let session = harness.ready().await;
         harness.disk.saw(1, 2);
         let refused = harness.merchants[0].create(shop::two_mugs()).await;
-        assert!(matches!(refused, Err(Rejection::NoRoom)), "{refused:?}");
+        assert!(matches!(refused, Err(Rejection::Shop(ShopRejection::NoRoom))), "{refused:?}");
         let paid =
             harness.merchants[0].ask(&session.id, harness.payment(&session, "spt_room0001")).await.unwrap();
         assert!(paid.order.is_some());
@@ -317,7 +327,7 @@ fn on_a_full_disk_a_payment_hears_that_it_was_not_begun_and_can_be_made_again() 
         let (merchant, session) = (&harness.merchants[0], harness.ready().await);
         harness.faults.write(|script| script.disk_full = true);
         let refused = merchant.ask(&session.id, harness.payment(&session, "spt_full0001")).await.unwrap_err();
-        assert_eq!(refused, Rejection::NotWritten);
+        assert_eq!(refused, Rejection::Shop(ShopRejection::NotWritten));
         assert!(refused.to_string().contains("not begun, and nothing was charged"), "{refused}");
         let read = merchant.ask(&session.id, Command::Read).await.unwrap();
         assert!(matches!(read.session.state, State::Ready { .. }));
@@ -349,7 +359,7 @@ fn a_payment_whose_actor_died_is_not_called_not_begun_while_its_commit_may_still
         assert_eq!(harness.faults.counted("actor panicked"), 1);
         sleep(Duration::from_mins(1)).await;
         assert_eq!(harness.paid(merchant.tenant(), &session.id).len(), 1, "it had begun");
-        assert_eq!(told.unwrap_err(), Rejection::Undecided);
+        assert_eq!(told.unwrap_err(), Rejection::Shopper(ShopperRejection::Undecided));
     });
 }
 
@@ -360,7 +370,7 @@ fn a_payment_that_is_turned_away_unasked_is_told_with_what_lies_behind_it() {
         harness.faults.write(|script| script.account_unread = true);
         let (merchant, session) = (&harness.merchants[0], harness.ready().await);
         let refused = merchant.ask(&session.id, harness.payment(&session, "spt_early0001")).await;
-        assert!(matches!(refused, Err(Rejection::AccountUnknown)), "{refused:?}");
+        assert!(matches!(refused, Err(Rejection::Shop(ShopRejection::AccountUnknown))), "{refused:?}");
         sleep(Duration::from_secs(1)).await;
         let timeline = merchant.timeline(&session.id).await.unwrap();
         let told = timeline.iter().find_map(|entry| {

@@ -21,8 +21,8 @@ mod told;
 mod unknown;
 
 use merchant_gateway::domain::checkout::model::{
-    Command, Decision, FreezeReason, Inconclusive, NoticeCode, Observation, Patch, PaymentIntentStatus,
-    Rejection, State,
+    Command, Decision, DeclineReason, FreezeReason, Inconclusive, NoticeCode, Observation, Patch,
+    PaymentIntentStatus, Rejection, ShopperRejection, State,
 };
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::money::Money;
@@ -40,7 +40,7 @@ type Named<T> = (&'static str, T);
 type Refusal = fn(&mut DriverHarness) -> Rejection;
 
 fn declined() -> Observation {
-    Observation::Declined { intent: None, requires_3ds: false, text: "Your card was declined.".to_owned() }
+    Observation::Declined { intent: None, requires_3ds: false, reason: DeclineReason::Unknown }
 }
 
 fn nothing_known() -> Observation {
@@ -92,7 +92,7 @@ fn an_expired_quote_is_renewed_by_an_empty_update() {
     let mut harness = DriverHarness::ready();
     harness.pass(Span::minutes(16));
     let looking = harness.ask(Command::Read);
-    assert_eq!(harness.answer(looking).unwrap().notice.unwrap().code, NoticeCode::Expired);
+    assert_eq!(harness.answer(looking).unwrap().notice.unwrap().code(), NoticeCode::Expired);
     harness.update(Patch::default());
     let paying = harness.pay("spt_first0001");
     harness.tell_token(Ok(harness.good_facts()));
@@ -105,9 +105,9 @@ fn a_session_ends_with_its_time_and_stays_ended() {
     let mut harness = DriverHarness::ready();
     harness.pass(Span::hours(2));
     let edit = harness.update(Patch::default());
-    assert_eq!(harness.answer(edit).unwrap_err(), Rejection::Ended("expired"));
+    assert_eq!(harness.answer(edit).unwrap_err(), Rejection::Shopper(ShopperRejection::Ended("expired")));
     let paying = harness.pay("spt_first0001");
-    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Ended("expired"));
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Shopper(ShopperRejection::Ended("expired")));
 
     let mut harness = DriverHarness::ready();
     harness.pass(Span::hours(2));
@@ -142,7 +142,7 @@ fn made_up_items_and_unknown_options_are_told_apart() {
     let created =
         harness.ask(Command::Create(Patch { cart: Some(shop::cart("teapot", 1)), ..Patch::default() }));
     assert!(
-        matches!(harness.answer(created).unwrap_err(), Rejection::UnknownItem(item) if item.as_str() == "teapot")
+        matches!(harness.answer(created).unwrap_err(), Rejection::Shopper(ShopperRejection::UnknownItem(item)) if item.as_str() == "teapot")
     );
 
     let mut harness = DriverHarness::ready();

@@ -6,10 +6,10 @@ use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::model::Affected;
 use merchant_gateway::domain::checkout::model::{
-    AttemptEnd, AttemptMove, AttemptObservation, CloseReason, Context, Decision, Event, Inconclusive,
-    MAX_ATTEMPTS, Moment, Observation, Patch, Payment, PaymentIntentSnapshot, PaymentIntentStatus,
-    PaymentSource, Session, State, StripeCheckoutSnapshot, StripeCheckoutStatus, StripeNotification,
-    TokenFacts,
+    AttemptEnd, AttemptMove, AttemptObservation, CloseReason, Context, Decision, DeclineReason, Event,
+    Inconclusive, MAX_ATTEMPTS, Moment, Observation, Patch, Payment, PaymentIntentSnapshot,
+    PaymentIntentStatus, PaymentSource, Session, State, StripeCheckoutSnapshot, StripeCheckoutStatus,
+    StripeNotification, TokenFacts,
 };
 use merchant_gateway::domain::checkout::step::begin;
 use merchant_gateway::domain::checkout::step::step;
@@ -144,7 +144,7 @@ fn seen(kind: ObservationKind, session: &Session, attempt: AttemptNumber, now: T
             attempt: Some(attempt),
         }),
         ObservationKind::Declined => {
-            Observation::Declined { intent: None, requires_3ds: false, text: "no".to_owned() }
+            Observation::Declined { intent: None, requires_3ds: false, reason: DeclineReason::Unknown }
         }
         ObservationKind::TokenRefused(maybe_consumed) => {
             Observation::TokenRefused { maybe_consumed, detail: String::new() }

@@ -3,9 +3,9 @@
 
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::model::{
-    AttemptEnd, AttemptMove, CancelReason, Command, Context, Event, FlagReason, Moment, Observation, Patch,
-    PaymentIntentSnapshot, PaymentIntentStatus, Rejection, RestoreEvidence, Session, ShownByStripe, State,
-    StripeCheckoutSnapshot, StripeCheckoutStatus, Transition,
+    AttemptEnd, AttemptMove, CancelReason, Command, Context, DeclineReason, Event, FlagReason, HostRejection,
+    Moment, Observation, Patch, PaymentIntentSnapshot, PaymentIntentStatus, Rejection, RestoreEvidence,
+    Session, ShownByStripe, State, StripeCheckoutSnapshot, StripeCheckoutStatus, Transition,
 };
 use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AccountId, AttemptNumber, Revision};
@@ -309,11 +309,17 @@ fn an_edit_of_a_session_from_before_a_restore_takes_no_number_that_may_have_been
     harness.pass(Span::minutes(2));
     // As it was shown before the database was lost; the restored one is at the first.
     let stale = harness.pay_revision("spt_first0001", Some(Revision(2)));
-    assert_eq!(harness.answer(stale).unwrap_err(), Rejection::StaleRevision { current: Revision(1) });
+    assert_eq!(
+        harness.answer(stale).unwrap_err(),
+        Rejection::Host(HostRejection::StaleRevision { current: Revision(1) })
+    );
     let edited = harness.update(shop::two_mugs());
     assert_eq!(harness.answer(edited).unwrap().session.revision, Revision(1001));
     let stale = harness.pay_revision("spt_first0001", Some(Revision(2)));
-    assert_eq!(harness.answer(stale).unwrap_err(), Rejection::StaleRevision { current: Revision(1001) });
+    assert_eq!(
+        harness.answer(stale).unwrap_err(),
+        Rejection::Host(HostRejection::StaleRevision { current: Revision(1001) })
+    );
 
     let mut since = DriverHarness::ready();
     since.view.records = Reconciliation::Done { restored: since.now };
@@ -324,7 +330,7 @@ fn an_edit_of_a_session_from_before_a_restore_takes_no_number_that_may_have_been
 #[test]
 fn a_decline_of_before_is_not_told_of_what_proves_to_be_paid() {
     let (mut harness, _) = DriverHarness::charging();
-    harness.see(Observation::Declined { intent: None, requires_3ds: false, text: "Declined.".to_owned() });
+    harness.see(Observation::Declined { intent: None, requires_3ds: false, reason: DeclineReason::Unknown });
     assert!(harness.session().notice.is_some());
     let seen = paid(&harness, 2);
     let transition = payment(&harness, &seen);
@@ -335,7 +341,7 @@ fn a_decline_of_before_is_not_told_of_what_proves_to_be_paid() {
 #[test]
 fn a_decline_of_before_is_not_told_of_what_was_paid_and_is_not_known() {
     let (mut harness, _) = DriverHarness::charging();
-    harness.see(Observation::Declined { intent: None, requires_3ds: false, text: "Declined.".to_owned() });
+    harness.see(Observation::Declined { intent: None, requires_3ds: false, reason: DeclineReason::Unknown });
     let seen = PaymentIntentSnapshot { amount: Money::new(1, shop::usd()), ..paid(&harness, 2) };
     let transition = payment(&harness, &seen);
     is_given_up(&transition);

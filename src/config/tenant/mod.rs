@@ -21,6 +21,7 @@ use super::document::{Section, Source};
 use super::secrets::{SecretRef, SecretsDir, check_stripe_key};
 use crate::domain::catalog::Catalog;
 use crate::domain::ids::{AccountId, MerchantId, Mode, Tenant};
+use crate::domain::language::Language;
 use crate::domain::merchant::{MerchantStatus, MerchantView, Reconciliation};
 use crate::domain::money::Currency;
 use crate::ports::Environment;
@@ -231,6 +232,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
     let id = read_id(source);
     let name = root.required("name", "write the shop's name");
     let name = name.and_then(|field| values::line(&field, LONGEST_NAME));
+    let language = read_language(&root);
     let mode = read_mode(&root);
     let (hosts, host_places) = presence::read_hosts(&root).into_iter().unzip();
     let currency = read_currency(&root);
@@ -265,6 +267,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
         mode: mode?,
         generation: 0,
         name: name?,
+        language,
         hosts,
         currency: currency?,
         catalog: catalog.ok()?,
@@ -319,6 +322,11 @@ fn read_mode(root: &Section<'_>) -> Option<Mode> {
             None
         }
     }
+}
+
+fn read_language(root: &Section<'_>) -> Language {
+    let languages = Language::ALL.map(|language| (language.code(), language));
+    root.field("language").and_then(|field| field.choice(&languages)).unwrap_or_default()
 }
 
 fn read_currency(root: &Section<'_>) -> Option<Currency> {

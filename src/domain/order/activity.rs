@@ -169,9 +169,56 @@ pub enum RefundState {
     },
     /// Stripe has not made it, and will not.
     Refused {
-        /// Why, in words that may be shown to those who run the shop.
-        why: String,
+        /// Why.
+        reason: RefundRefusal,
     },
+}
+
+/// Why Stripe has not made a refund.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "because", rename_all = "snake_case")]
+pub enum RefundRefusal {
+    /// Stripe refuses it.
+    Refused {
+        /// Stripe's code and parameter.
+        detail: String,
+    },
+    /// Stripe shows no such refund, so nothing went back.
+    NotShown {
+        /// What its request was answered last.
+        last_answer: Option<LastAnswer>,
+    },
+}
+
+/// What the request for a refund was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum LastAnswer {
+    /// It is made.
+    Made,
+    /// Stripe refuses it.
+    Refused {
+        /// Stripe's code and parameter.
+        detail: String,
+    },
+    /// Its idempotency key stands for another request.
+    Conflict,
+    /// The key is refused.
+    KeyRefused,
+    /// Not sent: the merchant's Stripe account is not verified yet.
+    Unverified,
+    /// Not sent: the key opens another account than the one that was paid.
+    OtherAccount,
+    /// An answer that says nothing but its status.
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// Stripe's `Request-Id`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+    },
+    /// None came.
+    None,
 }
 
 impl RefundState {
@@ -221,9 +268,9 @@ pub struct Asking {
     /// The sends of its request.
     #[serde(default)]
     pub sends: Sends,
-    /// What the last try was answered, in a few words.
+    /// What the last try was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_answer: Option<String>,
+    pub last_answer: Option<LastAnswer>,
 }
 
 /// Stripe's statuses of a refund.

@@ -4,8 +4,8 @@ mod activity;
 mod state;
 
 pub use activity::{
-    Asking, Dispute, DisputeStatus, Fulfilled, Fulfillment, OrderActivity, Refund, RefundOrigin,
-    RefundReason, RefundState, RefundStatus,
+    Asking, Dispute, DisputeStatus, Fulfilled, Fulfillment, LastAnswer, OrderActivity, Refund, RefundOrigin,
+    RefundReason, RefundRefusal, RefundState, RefundStatus,
 };
 
 pub use state::OrderState;

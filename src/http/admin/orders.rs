@@ -22,6 +22,7 @@ use crate::domain::checkout::model::{Answer, Command, PlacedOrder, RefundRequest
 use crate::domain::ids::{ItemId, OrderNumber, Reference};
 use crate::domain::order::{Fulfilled, Fulfillment, OrderState, RefundReason, RefundState};
 use crate::protocol::order_events::{dispute_told, fulfillment_told, order_told, refund_told};
+use crate::protocol::texts::operator;
 use crate::store::{DeliveriesQuery, DeliveryState, OrdersQuery};
 
 /// How many come at once where the request does not say, and at most.
@@ -126,7 +127,7 @@ async fn refund(
     );
     let told = merchant.ask(&placed.order.session, Command::Refund(wish)).await.inspect_err(|rejection| {
         let code = rejection.code();
-        tracing::warn!(merchant = %tenant, %session, %order, %reference, code, cause = %rejection, "refund_not_begun");
+        tracing::warn!(merchant = %tenant, %session, %order, %reference, code, cause = operator::rejection(rejection), "refund_not_begun");
     })?;
     let known = told.session.activity.refund_of(&reference);
     let Some(known) = known else {
@@ -140,10 +141,13 @@ async fn refund(
         RefundState::Asking(_) => {
             Ok(HttpResponse::Accepted().insert_header(("cache-control", "no-store")).json(body))
         }
-        RefundState::Refused { why } => Err(Problem::new(
+        RefundState::Refused { reason } => Err(Problem::new(
             StatusCode::CONFLICT,
             "refund_refused",
-            format!("Stripe did not make this refund: {why}; another try needs another Idempotency-Key"),
+            format!(
+                "Stripe did not make this refund: {}; another try needs another Idempotency-Key",
+                operator::refund_refusal(reason)
+            ),
         )),
     }
 }

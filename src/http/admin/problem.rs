@@ -9,7 +9,10 @@ use actix_web::middleware::ErrorHandlerResponse;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
-use crate::domain::checkout::model::Rejection;
+use crate::domain::checkout::model::{
+    HostRejection, OperatorRejection, Rejection, ShopRejection, ShopperRejection,
+};
+use crate::protocol::texts::operator;
 use crate::store::StoreError;
 
 /// The media type of a refusal.
@@ -98,57 +101,63 @@ impl From<StoreError> for Problem {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let text = rejection.to_string();
+        let text = operator::rejection(&rejection);
         match rejection {
-            Rejection::NotFound => Self::not_found("there is no such session of this merchant"),
-            Rejection::NotFrozen(_) => Self::new(StatusCode::CONFLICT, "not_frozen", text),
-            Rejection::Unverified(_) => Self::new(StatusCode::CONFLICT, "unverified", text),
-            Rejection::NotPaid(_) => Self::new(StatusCode::CONFLICT, "not_paid", text),
-            Rejection::RefundTooLarge { .. } | Rejection::NothingToRefund => {
-                Self::new(StatusCode::CONFLICT, "refund_too_large", text)
+            Rejection::Host(HostRejection::NotFound) => {
+                Self::not_found("there is no such session of this merchant")
             }
-            Rejection::RefundNotAWholeStep { .. } => {
-                Self::new(StatusCode::BAD_REQUEST, "refund_not_a_whole_step", text)
+            Rejection::Operator(rejection) => {
+                let (status, code) = impossible(&rejection);
+                Self::new(status, code, text)
             }
-            Rejection::RefundUnderWay => Self::new(StatusCode::CONFLICT, "refund_under_way", text),
-            Rejection::ReferenceTaken(_) => Self::new(StatusCode::CONFLICT, "reference_taken", text),
-            Rejection::GoneBack => Self::new(StatusCode::CONFLICT, "order_refunded", text),
-            Rejection::NotOrdered(_) | Rejection::NotThatMany { .. } | Rejection::NothingToSend => {
-                Self::new(StatusCode::CONFLICT, "not_that_many", text)
+            Rejection::Shopper(ShopperRejection::Undecided) => {
+                Self::unavailable("the session is still at work; look again in a moment")
             }
-            Rejection::Undecided => Self::unavailable("the session is still at work; look again in a moment"),
-            Rejection::Busy
-            | Rejection::NoRoom
-            | Rejection::Unreconciled { .. }
-            | Rejection::NotWritten
-            | Rejection::Unavailable => Self::unavailable(text),
-            Rejection::AccountUnknown => Self::new(
+            Rejection::Shop(ShopRejection::AccountUnknown) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "account_unknown",
                 "the merchant's Stripe account is not known yet, or its key opens another than the one that was paid; the \
                  log says which; try again with the same Idempotency-Key",
             ),
-            Rejection::PaymentsOff => Self::new(
+            Rejection::Shop(ShopRejection::PaymentsOff) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "payments_off",
                 "the merchant cannot take payments; /readyz and the log say why; try again when that is mended",
             ),
-            Rejection::StaleRevision { .. }
-            | Rejection::RevisionMissing
-            | Rejection::NotPayable(_)
-            | Rejection::QuoteExpired
-            | Rejection::Ended(_)
-            | Rejection::UnknownItem(_)
-            | Rejection::VariantNeeded(_)
-            | Rejection::StripeCheckoutOpen
-            | Rejection::NotOffered(_)
-            | Rejection::EmailNeeded
-            | Rejection::TokenUsedElsewhere
-            | Rejection::Token(_)
-            | Rejection::Suspended
-            | Rejection::ClockDiffers
-            | Rejection::TokenUnread
-            | Rejection::TooManyPayments => Self::new(StatusCode::CONFLICT, "conflict", text),
+            Rejection::Shop(
+                ShopRejection::Busy
+                | ShopRejection::NoRoom
+                | ShopRejection::Unreconciled { .. }
+                | ShopRejection::NotWritten
+                | ShopRejection::Unavailable,
+            ) => Self::unavailable(text),
+            Rejection::Shopper(_)
+            | Rejection::Host(HostRejection::StaleRevision { .. } | HostRejection::RevisionMissing)
+            | Rejection::Shop(
+                ShopRejection::Suspended
+                | ShopRejection::ClockDiffers
+                | ShopRejection::TokenUnread
+                | ShopRejection::TooManyPayments,
+            ) => Self::new(StatusCode::CONFLICT, "conflict", text),
         }
+    }
+}
+
+/// Status and code of what is not possible.
+const fn impossible(rejection: &OperatorRejection) -> (StatusCode, &'static str) {
+    match rejection {
+        OperatorRejection::NotFrozen(_) => (StatusCode::CONFLICT, "not_frozen"),
+        OperatorRejection::Unverified(_) => (StatusCode::CONFLICT, "unverified"),
+        OperatorRejection::NotPaid(_) => (StatusCode::CONFLICT, "not_paid"),
+        OperatorRejection::RefundTooLarge { .. } | OperatorRejection::NothingToRefund => {
+            (StatusCode::CONFLICT, "refund_too_large")
+        }
+        OperatorRejection::RefundNotAWholeStep { .. } => (StatusCode::BAD_REQUEST, "refund_not_a_whole_step"),
+        OperatorRejection::RefundUnderWay => (StatusCode::CONFLICT, "refund_under_way"),
+        OperatorRejection::ReferenceTaken(_) => (StatusCode::CONFLICT, "reference_taken"),
+        OperatorRejection::GoneBack => (StatusCode::CONFLICT, "order_refunded"),
+        OperatorRejection::NotOrdered(_)
+        | OperatorRejection::NotThatMany { .. }
+        | OperatorRejection::NothingToSend => (StatusCode::CONFLICT, "not_that_many"),
     }
 }

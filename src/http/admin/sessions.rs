@@ -12,10 +12,11 @@ use super::problem::Problem;
 use super::routes;
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{
-    Answer, Command, Decision, State, TimelineEntry, TimelineEvent, Unconfirmed,
+    Answer, Command, Decision, Notice, State, TimelineEntry, TimelineEvent, Unconfirmed,
 };
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::money::Money;
+use crate::protocol::texts::model;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
@@ -115,9 +116,9 @@ async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse
         "created": session.created.to_string(), "expires": session.expires.to_string(),
         "attempts": session.attempts, "account": session.account,
         "total": session.quote().map(|quote| amount(quote.total)),
-        "notice": session.notice, "timeline": timeline,
+        "notice": session.notice.as_ref().map(in_words), "timeline": timeline,
         "unconfirmed": session.unconfirmed.as_ref().map(still_read),
-        "last_looks": session.last_polls.iter().map(still_read).collect::<Vec<_>>(),
+        "last_polls": session.last_polls.iter().map(still_read).collect::<Vec<_>>(),
     });
     if let Value::Object(body) = &mut body {
         body.extend(of_state(&session.state));
@@ -131,6 +132,15 @@ async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
 }
 
+/// A notice, with what it means in words.
+fn in_words(notice: &Notice) -> Value {
+    let mut told = serde_json::to_value(notice).unwrap_or_default();
+    if let Value::Object(told) = &mut told {
+        told.insert("text".to_owned(), model::notice(notice).into());
+    }
+    told
+}
+
 /// An attempt that was called unpaid and is still to be read.
 fn still_read(unread: &Unconfirmed) -> Value {
     json!({ "attempt": unread.attempt, "tries": unread.tries, "next_try": unread.next_try.to_string() })
@@ -139,7 +149,7 @@ fn still_read(unread: &Unconfirmed) -> Value {
 /// What a state tells beside its name.
 fn of_state(state: &State) -> Map<String, Value> {
     let told = match state {
-        State::Open { problem } => json!({ "problem": problem.as_ref().map(ToString::to_string) }),
+        State::Open { problem } => json!({ "problem": problem.as_ref().map(model::problem) }),
         State::Charging(charging) => json!({
             "attempt": charging.attempt, "payment_intent": charging.intent, "phase": charging.phase,
             "next_try": charging.next_try.to_string(), "repeat_until": charging.repeat_until.to_string(),

@@ -6,10 +6,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
+use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
+use crate::domain::money::Money;
 use crate::domain::pricing::Quote;
 use crate::protocol::apps::widget::image_origins;
 use crate::protocol::apps::widget_parts::WidgetParts;
+use crate::protocol::texts::catalogue::{self, Messages, Page};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
 table{border-collapse:collapse;width:100%}td,th{padding:.4rem 0;text-align:left;border-bottom:1px solid #ddd}\
@@ -20,6 +23,30 @@ button{font:inherit;padding:.7rem 1.2rem;border:0;border-radius:.4rem;background
 button.quiet{background:#e6e6e6;color:#1a1a1a}\
 @media print{form,button,.links{display:none}body{max-width:none;margin:0;font-size:11pt}\
 a{color:inherit;text-decoration:none}tr,li{break-inside:avoid}}";
+
+/// Whose page it is, and in which language.
+#[derive(Clone, Copy)]
+pub(super) struct ShopPage<'a> {
+    pub(super) view: &'a MerchantView,
+    pub(super) language: Language,
+}
+
+impl ShopPage<'_> {
+    /// The page's words.
+    pub(super) fn texts(self) -> &'static Page {
+        &catalogue::of(self.language).page
+    }
+
+    /// What shoppers are told.
+    pub(super) fn messages(self) -> &'static Messages {
+        &catalogue::of(self.language).messages
+    }
+
+    /// An amount as the page writes it.
+    pub(super) fn money(self, amount: Money) -> String {
+        catalogue::money(self.language, amount)
+    }
+}
 
 /// What a page can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,18 +95,19 @@ fn policy(kind: PageKind, view: &MerchantView) -> String {
 }
 
 /// A whole page of a shop. `head` may add to the document's head, `body` is HTML.
-pub(super) fn page(view: &MerchantView, title: &str, head: &str, body: &str) -> String {
+pub(super) fn page(shop: ShopPage<'_>, title: &str, head: &str, body: &str) -> String {
     format!(
-        "<!doctype html><html lang=en>{head}<style>{STYLE}</style>{body}</html>\n",
+        "<!doctype html><html lang={language}>{head}<style>{STYLE}</style>{body}</html>\n",
+        language = shop.language,
         head = begin(title, head),
-        body = plain(view, body),
+        body = plain(shop, body),
     )
 }
 
 /// The same, with the widget in waiting: its style applies and the plain part goes once it has something to show
 /// (`widget/src/plain_page.ts`). What `head` adds is for browsers without scripts; `session` is what tools take.
 pub(super) fn page_with_widget(
-    view: &MerchantView,
+    shop: ShopPage<'_>,
     title: &str,
     head: &str,
     body: &str,
@@ -88,11 +116,12 @@ pub(super) fn page_with_widget(
     let head = if head.is_empty() { String::new() } else { format!("<noscript>{head}</noscript>") };
     let WidgetParts { style, script, .. } = WidgetParts::get();
     format!(
-        "<!doctype html><html lang=en data-host=checkout>{head}<style id=plain-style>{STYLE}</style>\
+        "<!doctype html><html lang={language} data-host=checkout>{head}<style id=plain-style>{STYLE}</style>\
          <style id=app-style media=\"not all\">{style}</style>\
          <div id=plain>{body}</div><div id=app data-session=\"{session}\"></div><script>{script}</script></html>\n",
+        language = shop.language,
         head = begin(title, &head),
-        body = plain(view, body),
+        body = plain(shop, body),
         session = escape(session),
     )
 }
@@ -105,52 +134,48 @@ fn begin(title: &str, head: &str) -> String {
     )
 }
 
-fn plain(view: &MerchantView, body: &str) -> String {
-    let test = if view.mode.livemode() {
-        ""
+fn plain(shop: ShopPage<'_>, body: &str) -> String {
+    let test = if shop.view.mode.livemode() {
+        String::new()
     } else {
-        "<p class=test>Test mode: no money moves and nothing will be sent.</p>"
+        format!("<p class=test>{}</p>", escape(&shop.texts().test_mode))
     };
-    format!("<h1>{}</h1>{test}{body}", escape(&view.name))
+    format!("<h1>{}</h1>{test}{body}", escape(&shop.view.name))
 }
 
 /// A quote as the rows of a table.
-pub(super) fn rows(quote: &Quote) -> String {
-    let row = |title: &str, amount: &dyn std::fmt::Display| {
-        format!("<tr><td>{}</td><td>{amount}</td></tr>", escape(title))
+pub(super) fn rows(shop: ShopPage<'_>, quote: &Quote) -> String {
+    let texts = shop.texts();
+    let row = |title: &str, amount: Money| {
+        format!("<tr><td>{}</td><td>{}</td></tr>", escape(title), shop.money(amount))
     };
     let lines =
-        quote.lines.iter().map(|line| row(&format!("{} × {}", line.quantity, line.title), &line.subtotal));
+        quote.lines.iter().map(|line| row(&format!("{} × {}", line.quantity, line.title), line.subtotal));
     let chosen = quote.options.iter().find(|option| Some(&option.id) == quote.option_id.as_ref());
-    let shipping = chosen.map(|option| row(&option.title, &option.total));
-    let sums = [row("Tax", &quote.tax), format!("<tr><th>Total</th><th>{}</th></tr>", quote.total)];
+    let shipping = chosen.map(|option| row(&option.title, option.total));
+    let total = format!("<tr><th>{}</th><th>{}</th></tr>", escape(&texts.total), shop.money(quote.total));
+    let sums = [row(&texts.tax, quote.tax), total];
     lines.chain(shipping).chain(sums).collect()
 }
 
 /// The shop's own pages: whom to ask, and what was agreed to.
-pub(super) fn links(view: &MerchantView) -> String {
-    let links = &view.links;
+pub(super) fn links(shop: ShopPage<'_>) -> String {
+    let (links, texts) = (&shop.view.links, shop.texts());
     let known = [
-        ("Ask the shop", &links.support),
-        ("Terms", &links.terms_of_use),
-        ("Privacy", &links.privacy_policy),
+        (&texts.ask_the_shop, &links.support),
+        (&texts.terms, &links.terms_of_use),
+        (&texts.privacy, &links.privacy_policy),
     ];
-    let shown = html_links(known.into_iter().filter_map(|(text, url)| Some((text, url.as_deref()?))));
+    let shown =
+        html_links(known.into_iter().filter_map(|(text, url)| Some((text.as_str(), url.as_deref()?))));
     if shown.is_empty() { shown } else { format!("<p class=links>{shown}</p>") }
 }
 
 fn html_links<'a>(links: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let shown: Vec<String> =
-        links.map(|(text, url)| format!("<a href=\"{}\" rel=noreferrer>{text}</a>", escape(url))).collect();
+    let shown: Vec<String> = links
+        .map(|(text, url)| format!("<a href=\"{}\" rel=noreferrer>{}</a>", escape(url), escape(text)))
+        .collect();
     shown.join(" · ")
-}
-
-/// A text that begins with a capital and ends with a full stop.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
-    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{stop}", letters.as_str())
 }
 
 /// Some HTML for each of several things, one after the other.

@@ -14,7 +14,7 @@ use super::cors;
 use super::mcp_line::{Line, RATE_LIMITED, millis_since};
 use super::tenant_request::{RequestRejected, TenantRequest, not_found};
 use crate::actors::MerchantHandle;
-use crate::domain::checkout::model::{Command, Patch, Rejection};
+use crate::domain::checkout::model::{Command, HostRejection, Patch, Rejection, ShopperRejection};
 use crate::domain::ids::SessionId;
 use crate::protocol::capability::Capability;
 use crate::protocol::mcp::{
@@ -193,7 +193,7 @@ async fn run(
             }
             created
         }
-        (Target::New, _) => Err(Rejection::NotFound),
+        (Target::New, _) => Err(Rejection::Host(HostRejection::NotFound)),
         (Target::Existing(claimed), command) => match merchant.opened(claimed) {
             Some(session) => {
                 let pays = matches!(command, Command::Complete(_));
@@ -203,12 +203,14 @@ async fn run(
                 }
                 answer
             }
-            None => Err(Rejection::NotFound),
+            None => Err(Rejection::Host(HostRejection::NotFound)),
         },
     };
     match (answered, target) {
         (Ok(answer), _) => CallOutcome::Session(answer),
-        (Err(Rejection::Undecided), Target::Existing(session)) => CallOutcome::InProgress(session),
+        (Err(Rejection::Shopper(ShopperRejection::Undecided)), Target::Existing(session)) => {
+            CallOutcome::InProgress(session)
+        }
         (Err(rejection), _) => CallOutcome::Refused(rejection),
     }
 }

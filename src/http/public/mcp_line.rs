@@ -54,7 +54,7 @@ impl<'a> Line<'a> {
             CallOutcome::Session(answer) => Self {
                 session: Some(answer.session.id.clone()),
                 state: Some(answer.session.state.name()),
-                code: answer.notice.as_ref().map(|notice| notice.code.as_str()),
+                code: answer.notice.as_ref().map(|notice| notice.code().as_str()),
                 ..self
             },
             CallOutcome::Refused(rejection) => Self { code: Some(rejection.code()), ..self },

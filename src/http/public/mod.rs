@@ -8,6 +8,7 @@ mod challenge;
 mod checkout;
 mod cors;
 mod html;
+mod language;
 mod mcp;
 mod mcp_line;
 mod network;

@@ -5,14 +5,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::Public;
-use super::html::{self, PageKind, escape};
+use super::html::{self, PageKind, ShopPage, escape};
+use super::language;
 use super::tenant_request::{self, TenantRequest, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{Command, PlacedOrder};
 use crate::domain::ids::{ItemId, OrderId};
-use crate::domain::merchant::MerchantView;
+use crate::domain::language::Language;
 use crate::domain::order::{Order, OrderActivity, Refund, RefundState, RefundStatus};
 use crate::domain::time::Timestamp;
+use crate::protocol::texts::catalogue::{self, fill};
 use crate::runtime::Budget;
 
 /// The page's query.
@@ -39,27 +41,33 @@ pub(super) async fn page(
     if let Err(too_many) = visitor.merchant.limiter().take(Budget::Held(id.as_str()), &visitor.source()) {
         return tenant_request::too_many(too_many);
     }
+    let language = language::of(&request, &visitor.merchant.view());
     let placed = match visitor.merchant.order(&id).await {
         Ok(Some(placed)) => placed,
         Ok(None) => return not_found(),
-        Err(error) => return failed((&visitor.merchant, &id), &error),
+        Err(error) => return failed((&visitor.merchant, &id), language, &error),
     };
     match visitor.merchant.ask(&placed.order.session, Command::Read).await {
         Ok(answer) => {
             let view = visitor.merchant.view();
-            let page = render(&placed, &answer.session.activity, &view);
+            let shop = ShopPage { view: &view, language };
+            let page = render(&placed, &answer.session.activity, shop);
             html::answer(StatusCode::OK, PageKind::Text, &view).body(page)
         }
-        Err(rejection) => failed((&visitor.merchant, &id), &rejection),
+        Err(rejection) => failed((&visitor.merchant, &id), language, &rejection),
     }
 }
 
-fn failed((merchant, order): (&MerchantHandle, &OrderId), error: &dyn std::fmt::Display) -> HttpResponse {
+fn failed(
+    (merchant, order): (&MerchantHandle, &OrderId),
+    language: Language,
+    error: &dyn std::fmt::Display,
+) -> HttpResponse {
     let merchant = &merchant.tenant().merchant;
     tracing::error!(%merchant, %order, cause = %error, "order_page_failed");
     HttpResponse::ServiceUnavailable()
         .content_type("text/plain; charset=utf-8")
-        .body("The order cannot be shown just now. Please try again in a moment.\n")
+        .body(format!("{}\n", catalogue::of(language).page.order_unavailable))
 }
 
 /// The path's parts; the tenant prefix may stand before the order.
@@ -68,7 +76,8 @@ pub(super) struct OrderPath {
     order: String,
 }
 
-fn render(placed: &PlacedOrder, activity: &OrderActivity, view: &MerchantView) -> String {
+fn render(placed: &PlacedOrder, activity: &OrderActivity, shop: ShopPage<'_>) -> String {
+    let texts = shop.texts();
     let order = &placed.order;
     let address = order.address.as_ref().map_or_else(String::new, |address| {
         let lines = [
@@ -82,20 +91,20 @@ fn render(placed: &PlacedOrder, activity: &OrderActivity, view: &MerchantView) -
         ];
         let shown: Vec<String> =
             lines.iter().filter(|line| !line.is_empty()).map(|line| escape(line)).collect();
-        format!("<h2>Delivery</h2><p>{}</p>", shown.join("<br>"))
+        format!("<h2>{}</h2><p>{}</p>", escape(&texts.delivery), shown.join("<br>"))
     });
+    let number = placed.number.to_string();
     let body = format!(
-        "<p>Order <strong>{number}</strong>, paid on {paid}.</p>{sent}<table>{rows}{refunds}</table>{address}\
-         <p>Reference: {id}</p>{links}",
-        number = placed.number,
-        paid = day(order.created),
-        sent = sent(order, activity),
-        rows = html::rows(&order.quote),
-        refunds = html::each(&activity.refunds, refund),
-        id = order.id,
-        links = html::links(view),
+        "<p><strong>{paid}</strong></p>{sent}<table>{rows}{refunds}</table>{address}<p>{reference}</p>{links}",
+        paid = escape(&fill(&texts.order_paid_on, &[("number", &number), ("day", &day(order.created))])),
+        sent = sent(order, activity, shop),
+        rows = html::rows(shop, &order.quote),
+        refunds = html::each(&activity.refunds, |made| refund(made, shop)),
+        reference = escape(&fill(&texts.reference, &[("id", order.id.as_str())])),
+        links = html::links(shop),
     );
-    html::page(view, &format!("Order {} at {}", placed.number, view.name), "", &body)
+    let title = fill(&texts.order_title, &[("number", &number), ("shop", &shop.view.name)]);
+    html::page(shop, &title, "", &body)
 }
 
 /// A moment's day, in UTC.
@@ -104,45 +113,54 @@ fn day(moment: Timestamp) -> String {
 }
 
 /// A refund as a row; one that Stripe has not made is the shop's own affair.
-fn refund(refund: &Refund) -> String {
+fn refund(refund: &Refund, shop: ShopPage<'_>) -> String {
+    let texts = shop.texts();
     let RefundState::Made { status, .. } = &refund.state else { return String::new() };
     let said = match status {
-        RefundStatus::Pending => "on its way",
-        RefundStatus::RequiresAction => "waits for you: see the message of your bank or the shop",
-        RefundStatus::Succeeded => "sent back; a bank may take some days to show it",
-        RefundStatus::Failed | RefundStatus::Canceled => "did not arrive; please ask the shop",
+        RefundStatus::Pending => &texts.refund_pending,
+        RefundStatus::RequiresAction => &texts.refund_requires_action,
+        RefundStatus::Succeeded => &texts.refund_succeeded,
+        RefundStatus::Failed | RefundStatus::Canceled => &texts.refund_failed,
     };
     let at = day(refund.created);
+    let amount = shop.money(refund.amount);
     if !refund.has_left() {
-        return format!("<tr><td>Refund of {at} over {}: {said}</td><td></td></tr>", refund.amount);
+        let told = fill(&texts.refund_returned, &[("day", &at), ("amount", &amount), ("status", said)]);
+        return format!("<tr><td>{}</td><td></td></tr>", escape(&told));
     }
-    format!("<tr><td>Refund of {at}: {said}</td><td>−{amount}</td></tr>", amount = refund.amount)
+    let told = fill(&texts.refund, &[("day", &at), ("status", said)]);
+    format!("<tr><td>{}</td><td>−{amount}</td></tr>", escape(&told))
 }
 
 /// What was sent, and how its way can be followed.
-fn sent(order: &Order, activity: &OrderActivity) -> String {
+fn sent(order: &Order, activity: &OrderActivity, shop: ShopPage<'_>) -> String {
+    let texts = shop.texts();
     if activity.fulfillments.is_empty() {
         return String::new();
     }
     let title = |item: &ItemId| {
         let line = order.quote.lines.iter().find(|line| line.item == *item);
-        line.map_or_else(|| escape(item.as_str()), |line| escape(&line.title))
+        line.map_or_else(String::new, |line| escape(&line.title))
     };
     let parcels = html::each(&activity.fulfillments, |sent| {
         let items: Vec<String> =
             sent.items.iter().map(|sent| format!("{} × {}", sent.quantity, title(&sent.item))).collect();
-        let by =
-            sent.carrier.as_ref().map_or_else(String::new, |carrier| format!(", by {}", escape(carrier)));
+        let by = sent.carrier.as_ref().map_or_else(String::new, |carrier| {
+            format!(", {}", escape(&fill(&texts.sent_by, &[("carrier", carrier)])))
+        });
         let number = sent.tracking_number.as_deref().map(escape);
         let tracking = match (&sent.tracking_url, number) {
             (Some(url), number) => {
-                let shown = number.unwrap_or_else(|| "follow its way".to_owned());
+                let shown = number.unwrap_or_else(|| escape(&texts.follow));
                 format!(", <a href=\"{}\" rel=noreferrer>{shown}</a>", escape(url))
             }
-            (None, Some(number)) => format!(", number {number}"),
+            (None, Some(number)) => {
+                format!(", {}", fill(&escape(&texts.tracking_number), &[("number", &number)]))
+            }
             (None, None) => String::new(),
         };
-        format!("<li>Sent on {}{by}{tracking}: {}</li>", day(sent.created), items.join(", "))
+        let on = escape(&fill(&texts.sent_on, &[("day", &day(sent.created))]));
+        format!("<li>{on}{by}{tracking}: {}</li>", items.join(", "))
     });
-    format!("<h2>Sent</h2><ul>{parcels}</ul>")
+    format!("<h2>{}</h2><ul>{parcels}</ul>", escape(&texts.sent))
 }

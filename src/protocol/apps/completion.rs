@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::fulfillment::{FulfillmentOption, SheetBuyer};
 use super::line_items::{LineItem, Total, quoted_lines, quoted_totals};
-use super::messages::{Message, MessageKind};
+use super::messages::{Message, MessageKind, charging};
 use super::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::domain::address::Address;
 use crate::domain::order::Order;
 use crate::protocol::capability::Capability;
 use crate::protocol::rendering::Rendering;
+use crate::protocol::texts::catalogue::fill;
 
 /// What `complete_checkout` answers, whatever came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -107,13 +108,14 @@ impl Completion {
     /// The answer of a session that is not paid: declined, undecided, not payable, ended. Where a payment failed that can be
     /// made on the shop's own page, it tells of `page`.
     #[must_use]
-    pub fn unpaid(sheet: PaymentSheet, page: Option<&str>) -> Self {
+    pub fn unpaid(sheet: PaymentSheet, page: Option<&str>, rendering: Rendering<'_>) -> Self {
         let failed = sheet.messages.iter().any(|message| message.kind == MessageKind::Error);
         let other = page.filter(|_| failed && sheet.status == SheetStatus::ReadyForPayment);
         let mut messages = sheet.messages;
-        messages.extend(
-            other.map(|page| Message::info(format!("It can also be paid on the shop's own page: {page}"))),
-        );
+        messages.extend(other.map(|page| {
+            let shown = fill(&rendering.shopper().messages().also_on_page, &[("page", page)]);
+            Message::info(shown, format!("It can also be paid on the shop's own page: {page}"))
+        }));
         Self {
             id: sheet.id,
             status: sheet.status,
@@ -143,7 +145,7 @@ impl Completion {
             fulfillment_option_id: None,
             totals: Vec::new(),
             order: None,
-            messages: vec![Message::info("The payment is being processed. Look again in a moment.")],
+            messages: vec![charging(rendering)],
         }
     }
 

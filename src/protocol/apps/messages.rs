@@ -5,9 +5,11 @@
 
 use serde::Serialize;
 
-use crate::domain::checkout::model::{CancelReason, Notice, NoticeCode, PAYMENT_LOOKED_INTO, Session, State};
+use crate::domain::checkout::model::{CancelReason, Notice, NoticeCode, Session, State};
+use crate::domain::ids::ItemId;
 use crate::domain::pricing::PricingProblem;
-use crate::domain::time::Timestamp;
+use crate::protocol::rendering::Rendering;
+use crate::protocol::texts::model;
 
 /// One message, plain text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,8 +25,14 @@ pub struct Message {
     pub param: Option<&'static str>,
     /// Always `plain`.
     pub content_type: &'static str,
-    /// What the shopper reads.
+    /// What the shopper reads, in the shopper's language.
     pub content: String,
+    /// What a model is told in its place.
+    #[serde(skip)]
+    pub for_model: String,
+    /// The item that cannot be bought as it stands in the order.
+    #[serde(skip)]
+    pub item: Option<ItemId>,
 }
 
 /// How grave a message is.
@@ -38,52 +46,69 @@ pub enum MessageKind {
 }
 
 impl Message {
-    fn error(code: NoticeCode, param: Option<&'static str>, content: impl Into<String>) -> Self {
-        let content = content.into();
-        Self { kind: MessageKind::Error, code: Some(code.as_str()), param, content_type: "plain", content }
+    fn error(code: NoticeCode, content: String, for_model: String) -> Self {
+        Self {
+            kind: MessageKind::Error,
+            code: Some(code.as_str()),
+            param: None,
+            content_type: "plain",
+            content,
+            for_model,
+            item: None,
+        }
     }
 
-    /// Something good to know.
-    pub(crate) fn info(content: impl Into<String>) -> Self {
-        let content = content.into();
-        Self { kind: MessageKind::Info, code: None, param: None, content_type: "plain", content }
+    /// Something good to know, for the shopper and for a model.
+    pub(crate) fn info(content: impl Into<String>, for_model: impl Into<String>) -> Self {
+        Self {
+            kind: MessageKind::Info,
+            code: None,
+            param: None,
+            content_type: "plain",
+            content: content.into(),
+            for_model: for_model.into(),
+            item: None,
+        }
     }
-}
 
-impl From<&Notice> for Message {
-    fn from(notice: &Notice) -> Self {
-        Self::error(notice.code, None, notice.text.clone())
+    fn of_notice(notice: &Notice, rendering: Rendering<'_>) -> Self {
+        let item = if let Notice::ItemUnavailable { item } = notice { Some(item.clone()) } else { None };
+        let message = Self::error(notice.code(), rendering.shopper().notice(notice), model::notice(notice));
+        Self { item, ..message }
     }
-}
 
-impl From<&PricingProblem> for Message {
-    fn from(problem: &PricingProblem) -> Self {
+    fn of_problem(problem: &PricingProblem, rendering: Rendering<'_>) -> Self {
         const ADDRESS: Option<&str> = Some("fulfillment_address");
         const LINES: Option<&str> = Some("line_items");
-        let (code, param) = match problem {
-            PricingProblem::UnknownItem(_) | PricingProblem::VariantNeeded(_) => (NoticeCode::Invalid, LINES),
-            PricingProblem::Unavailable(_) => (NoticeCode::OutOfStock, LINES),
-            PricingProblem::AddressNeeded => (NoticeCode::Missing, ADDRESS),
+        let (code, param, item) = match problem {
+            PricingProblem::UnknownItem(item) => (NoticeCode::Invalid, LINES, Some(item)),
+            PricingProblem::VariantNeeded(needed) => (NoticeCode::Invalid, LINES, Some(&needed.product)),
+            PricingProblem::Unavailable(item) => (NoticeCode::OutOfStock, LINES, Some(item)),
+            PricingProblem::AddressNeeded => (NoticeCode::Missing, ADDRESS, None),
             PricingProblem::CountryNotServed(_)
             | PricingProblem::NoShipping
             | PricingProblem::RegionNeeded(_)
-            | PricingProblem::TaxUnknown => (NoticeCode::Invalid, ADDRESS),
-            PricingProblem::OptionNotOffered(_) => (NoticeCode::Invalid, Some("fulfillment_option_id")),
-            PricingProblem::Amount(_) => (NoticeCode::Invalid, Some("totals")),
+            | PricingProblem::TaxUnknown => (NoticeCode::Invalid, ADDRESS, None),
+            PricingProblem::OptionNotOffered(_) => (NoticeCode::Invalid, Some("fulfillment_option_id"), None),
+            PricingProblem::BelowMinimum { .. }
+            | PricingProblem::AboveMaximum(_)
+            | PricingProblem::AboveLimit { .. }
+            | PricingProblem::NotPriceable => (NoticeCode::Invalid, Some("totals"), None),
         };
-        Self::error(code, param, problem.to_string())
+        let message = Self::error(code, rendering.shopper().problem(problem), model::problem(problem));
+        Self { param, item: item.cloned(), ..message }
     }
 }
 
 /// What there is to say: the notice first, then what the state itself tells.
 #[must_use]
-pub fn of_session(session: &Session, notice: Option<&Notice>, now: Timestamp) -> Vec<Message> {
+pub fn of_session(session: &Session, notice: Option<&Notice>, rendering: Rendering<'_>) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
     if !matches!(session.state, State::Completed { .. }) {
-        messages.extend(notice.map(Message::from));
+        messages.extend(notice.map(|notice| Message::of_notice(notice, rendering)));
     }
     messages.extend(
-        of_state(session, now)
+        of_state(session, rendering)
             .filter(|_| !says_nothing_was_charged(session))
             .filter(|said| messages.iter().all(|known| known.content != said.content)),
     );
@@ -95,48 +120,65 @@ fn says_nothing_was_charged(session: &Session) -> bool {
     session.paid_late && matches!(session.state, State::Canceled { .. } | State::Expired)
 }
 
-fn of_state(session: &Session, now: Timestamp) -> Option<Message> {
-    match &session.state {
-        State::Open { problem: Some(problem) } => Some(problem.into()),
-        State::Open { problem: None } => Some(Message::info(
+fn of_state(session: &Session, rendering: Rendering<'_>) -> Option<Message> {
+    let shopper = rendering.shopper();
+    let texts = shopper.messages();
+    Some(match &session.state {
+        State::Open { problem: Some(problem) } => Message::of_problem(problem, rendering),
+        State::Open { problem: None } => Message::info(
+            &texts.last_payment_not_made,
             "The last payment did not take place. Refresh the checkout before paying again.",
-        )),
-        State::Ready { quote } if quote.expires <= now => Some(Message::error(
+        ),
+        State::Ready { quote } if quote.expires <= rendering.now => Message::error(
             NoticeCode::Expired,
-            None,
-            "The prices shown have expired. Refresh the checkout to pay.",
-        )),
-        State::Ready { quote } if !quote.is_sent() && session.inputs.buyer.email.is_none() => {
-            Some(Message::info(
-                "These goods are delivered by e-mail. Give a mail address with the payment or before it.",
-            ))
-        }
-        State::Ready { .. } | State::Completed { .. } => None,
-        State::Charging(_) => Some(Message::info("The payment is being processed. Look again in a moment.")),
-        State::AwaitingHosted { .. } => Some(Message::info(
+            texts.quote_expired.clone(),
+            "The prices shown have expired. Refresh the checkout to pay.".to_owned(),
+        ),
+        State::Ready { quote } if !quote.is_sent() && session.inputs.buyer.email.is_none() => Message::info(
+            &texts.email_needed_for_goods,
+            "These goods are delivered by e-mail. Give a mail address with the payment or before it.",
+        ),
+        State::Ready { .. } | State::Completed { .. } => return None,
+        State::Charging(_) => charging(rendering),
+        State::AwaitingHosted { .. } => Message::info(
+            &texts.page_open,
             "A payment page is open for this checkout. It can be paid there until it closes.",
-        )),
+        ),
         State::OpeningHosted(_) => {
-            Some(Message::info("The payment page is being opened. Look again in a moment."))
+            Message::info(&texts.page_opening, "The payment page is being opened. Look again in a moment.")
         }
         State::ClosingHosted { .. } => {
-            Some(Message::info("The payment page is being closed. Look again in a moment."))
+            Message::info(&texts.page_closing, "The payment page is being closed. Look again in a moment.")
         }
-        State::Frozen { .. } => {
-            Some(Message::info("The payment is being checked by the shop. Nothing more needs to be done."))
-        }
-        State::Canceled { reason } => Some(Message::info(match reason {
-            CancelReason::Shopper => "This checkout was canceled. Nothing was charged.",
-            CancelReason::TooManyAttempts => {
-                "This checkout was ended after too many failed payments. Nothing was charged."
-            }
-            CancelReason::Operator => "This checkout was ended by the shop. Nothing was charged.",
-            CancelReason::Restored => PAYMENT_LOOKED_INTO,
-        })),
-        State::Expired => Some(Message::error(
+        State::Frozen { .. } => Message::info(
+            &texts.frozen,
+            "The payment is being checked by the shop. Nothing more needs to be done.",
+        ),
+        State::Canceled { reason } => Message::info(shopper.canceled(*reason), canceled(*reason)),
+        State::Expired => Message::error(
             NoticeCode::Expired,
-            None,
-            "This checkout has expired and nothing was charged. Start a new one.",
-        )),
+            texts.expired.clone(),
+            "This checkout has expired and nothing was charged. Start a new one.".to_owned(),
+        ),
+    })
+}
+
+/// That a payment is under way.
+pub(super) fn charging(rendering: Rendering<'_>) -> Message {
+    Message::info(
+        &rendering.shopper().messages().charging,
+        "The payment is being processed. Look again in a moment.",
+    )
+}
+
+/// Why a checkout ended unpaid, for a model.
+fn canceled(reason: CancelReason) -> String {
+    match reason {
+        CancelReason::Shopper => "This checkout was canceled. Nothing was charged.".to_owned(),
+        CancelReason::TooManyAttempts => {
+            "This checkout was ended after too many failed payments. Nothing was charged.".to_owned()
+        }
+        CancelReason::Operator => "This checkout was ended by the shop. Nothing was charged.".to_owned(),
+        CancelReason::Restored => model::notice(&Notice::PaymentLookedInto),
     }
 }

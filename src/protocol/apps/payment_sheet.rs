@@ -165,7 +165,7 @@ impl PaymentSheet {
                 .map(|option| option.as_str().to_owned()),
             fulfillment_address: session.inputs.address.clone(),
             buyer: SheetBuyer::known(&session.inputs.buyer),
-            messages: messages::of_session(session, notice, now),
+            messages: messages::of_session(session, notice, rendering),
             links: links(view),
         }
     }

@@ -127,7 +127,9 @@ pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accep
 #[must_use]
 pub fn finish(context: ReplyContext, outcome: CallOutcome, capabilities: &Capabilities) -> Response {
     let ReplyContext { caller, tool, id, view, received } = context;
-    let result = tools::render(tool, outcome, Rendering { view: &view, capabilities, now: received });
+    let language = caller.language(&view);
+    let result =
+        tools::render(tool, outcome, Rendering { view: &view, capabilities, language, now: received });
     tool_response(caller.era, &id, result)
 }
 
@@ -305,7 +307,7 @@ fn call(asked: ParsedRequest<'_>, mut params: Map<String, Value>) -> Accepted {
         }
         Err(error) => {
             caller.claimed = tools::claimed(&arguments);
-            let result = tools::wrong(tool, &error, view);
+            let result = tools::wrong(tool, &error, view, caller.language(view));
             let why = Some(Why { code: "invalid_arguments", cause: Some(error.cause()) });
             let response = Response { why, ..tool_response(caller.era, id, Some(result)) };
             Accepted::Reply(response, Box::new(caller))

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use super::era::{Era, Version};
 use super::tools::ToolName;
+use crate::domain::language::Language;
+use crate::domain::merchant::MerchantView;
 use crate::protocol::capability::Capability;
 
 /// The longest hint that is kept, in bytes; a longer one is dropped, not cut, so that two never become one.
@@ -95,6 +97,12 @@ impl Caller {
     #[must_use]
     pub fn locale(&self) -> Option<&str> {
         self.hints.locale.as_deref()
+    }
+
+    /// The language that the shopper is told something in: the host's, else the merchant's.
+    #[must_use]
+    pub fn language(&self, view: &MerchantView) -> Language {
+        self.locale().and_then(Language::of_tag).unwrap_or(view.language)
     }
 
     /// `_meta.traceparent`, W3C Trace Context; not checked for form.

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use merchant_gateway::domain::checkout::model::{Command, Rejection, Session, State, StripeNotification};
+use merchant_gateway::domain::checkout::model::{
+    Command, Rejection, Session, ShopRejection, State, StripeNotification,
+};
 use merchant_gateway::domain::ids::StripeCheckoutId;
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use tokio::time::{Instant, sleep};
@@ -183,7 +185,7 @@ fn however_often_stripe_answers_429_the_next_payment_is_begun() {
         for number in 0..8 {
             let payment = harness.payment(&sessions[0], &format!("spt_many{number:04}"));
             let refused = harness.merchants[0].ask(&sessions[0].id, payment).await;
-            assert!(matches!(refused, Err(Rejection::TokenUnread)), "{refused:?}");
+            assert!(matches!(refused, Err(Rejection::Shop(ShopRejection::TokenUnread))), "{refused:?}");
         }
         harness.faults.write(|script| script.too_many = false);
         let payment = harness.payment(&sessions[1], "spt_after0001");

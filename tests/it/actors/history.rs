@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use merchant_gateway::actors::Arbiters;
 use merchant_gateway::domain::checkout::model::{
-    Answer, Command, Patch, Rejection, Session, State, StripeNotification,
+    Answer, Command, Patch, Rejection, Session, ShopRejection, ShopperRejection, State, StripeNotification,
 };
 use merchant_gateway::domain::ids::{Revision, SessionId, StripeCheckoutId, Tenant};
 use merchant_gateway::domain::merchant::MerchantView;
@@ -222,7 +222,11 @@ impl History {
             Err(_) => self.faults.note("caller gave up"),
             Ok(None) => {}
             Ok(Some(answer)) => {
-                let turned_away = matches!(answer, Err(Rejection::Busy | Rejection::Undecided));
+                let turned_away = matches!(
+                    answer,
+                    Err(Rejection::Shop(ShopRejection::Busy)
+                        | Rejection::Shopper(ShopperRejection::Undecided))
+                );
                 if turned_away && asked.elapsed() == Duration::ZERO && died == self.deaths() {
                     self.faults.note("mailbox full");
                 }
@@ -256,13 +260,13 @@ impl History {
                 let completion = order.map(|placed| placed.completion);
                 self.told.borrow_mut().extend(completion.map(|text| (session.id, text)));
             }
-            Err(Rejection::Undecided) => faults.note("answer: undecided"),
-            Err(Rejection::Busy) if paying && waited == Duration::ZERO => {
+            Err(Rejection::Shopper(ShopperRejection::Undecided)) => faults.note("answer: undecided"),
+            Err(Rejection::Shop(ShopRejection::Busy)) if paying && waited == Duration::ZERO => {
                 faults.breaks(format!("a payment of {} was called not made, unseen", checkout.id));
             }
-            Err(Rejection::Busy) => faults.note("answer: busy"),
-            Err(Rejection::NotWritten) => faults.note("answer: not written"),
-            Err(Rejection::Unavailable) => faults.note("answer: unavailable"),
+            Err(Rejection::Shop(ShopRejection::Busy)) => faults.note("answer: busy"),
+            Err(Rejection::Shop(ShopRejection::NotWritten)) => faults.note("answer: not written"),
+            Err(Rejection::Shop(ShopRejection::Unavailable)) => faults.note("answer: unavailable"),
             Err(_) => faults.note("answer: a refusal"),
         }
     }

@@ -1,7 +1,7 @@
 //! What still comes while the process stops.
 
 use merchant_gateway::actors::Arbiters;
-use merchant_gateway::domain::checkout::model::{Command, Flag, FlagReason, Rejection};
+use merchant_gateway::domain::checkout::model::{Command, Flag, FlagReason, Rejection, ShopRejection};
 use merchant_gateway::domain::ids::{FlagId, SessionId};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 
@@ -27,7 +27,8 @@ fn an_event_that_comes_while_the_process_stops_is_left_to_the_next_start_without
         };
         harness.flag(merchant.tenant(), flag).await;
         arbiters.stop();
-        while merchant.ask(&session, Command::Read).await.err() != Some(Rejection::Busy) {
+        while merchant.ask(&session, Command::Read).await.err() != Some(Rejection::Shop(ShopRejection::Busy))
+        {
             tokio::task::yield_now().await;
         }
         let event = StripeEvent {

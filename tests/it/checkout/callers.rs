@@ -3,9 +3,9 @@
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::driver::{CommitFailed, Driver, Input, Output, RequestId};
 use merchant_gateway::domain::checkout::model::{
-    AttemptObservation, Command, Decision, Effect, Flag, FlagReason, Inconclusive, Moment, NoticeCode,
-    Observation, Payment, PaymentIntentStatus, Rejection, State, StripeAnswer, StripeCheckoutSnapshot,
-    StripeCheckoutStatus, TokenFacts,
+    AttemptObservation, Command, Decision, Effect, Flag, FlagReason, HostRejection, Inconclusive, Moment,
+    NoticeCode, Observation, Payment, PaymentIntentStatus, Rejection, ShopRejection, ShopperRejection, State,
+    StripeAnswer, StripeCheckoutSnapshot, StripeCheckoutStatus, TokenFacts,
 };
 use merchant_gateway::domain::ids::{PaymentIntentId, Revision};
 use merchant_gateway::domain::merchant::{CheckoutMethod, MerchantStatus};
@@ -206,7 +206,7 @@ fn two_payments_whose_tokens_are_read_at_once_each_hear_of_their_own_token() {
             "spt_good00001".parse().unwrap();
         assert_eq!(charged, [Some(token.hash().clone())], "swapped: {swapped}");
         assert!(harness.waits(good), "swapped: {swapped}");
-        let told = harness.answer(bad).unwrap().notice.unwrap().code;
+        let told = harness.answer(bad).unwrap().notice.unwrap().code();
         let expected = if swapped { NoticeCode::PaymentDeclined } else { NoticeCode::Conflict };
         assert_eq!(told, expected, "swapped: {swapped}");
     }
@@ -279,15 +279,35 @@ fn every_further_payment_that_one_look_shows_is_flagged() {
 #[test]
 fn a_page_is_opened_only_for_who_was_shown_this_revision_and_only_where_it_can_be_paid() {
     let refusals: [Named<Refusal>; 7] = [
-        ("no revision", (|_| {}, None, Rejection::RevisionMissing)),
-        ("an old revision", (|_| {}, Some(1), Rejection::StaleRevision { current: Revision(2) })),
-        ("a revision to come", (|_| {}, Some(3), Rejection::StaleRevision { current: Revision(2) })),
-        ("an expired quote", (|harness| harness.pass(Span::minutes(15)), Some(2), Rejection::QuoteExpired)),
+        ("no revision", (|_| {}, None, Rejection::Host(HostRejection::RevisionMissing))),
+        (
+            "an old revision",
+            (|_| {}, Some(1), Rejection::Host(HostRejection::StaleRevision { current: Revision(2) })),
+        ),
+        (
+            "a revision to come",
+            (|_| {}, Some(3), Rejection::Host(HostRejection::StaleRevision { current: Revision(2) })),
+        ),
+        (
+            "an expired quote",
+            (
+                |harness| harness.pass(Span::minutes(15)),
+                Some(2),
+                Rejection::Shopper(ShopperRejection::QuoteExpired),
+            ),
+        ),
         (
             "a suspended shop",
-            (|harness| harness.view.status = MerchantStatus::Suspended, Some(2), Rejection::Suspended),
+            (
+                |harness| harness.view.status = MerchantStatus::Suspended,
+                Some(2),
+                Rejection::Shop(ShopRejection::Suspended),
+            ),
         ),
-        ("an unknown account", (|harness| harness.view.account = None, Some(2), Rejection::AccountUnknown)),
+        (
+            "an unknown account",
+            (|harness| harness.view.account = None, Some(2), Rejection::Shop(ShopRejection::AccountUnknown)),
+        ),
         (
             "another account than that of the first attempt",
             (
@@ -298,7 +318,7 @@ fn a_page_is_opened_only_for_who_was_shown_this_revision_and_only_where_it_can_b
                     harness.view.account = Some("acct_other".parse().unwrap());
                 },
                 Some(2),
-                Rejection::AccountUnknown,
+                Rejection::Shop(ShopRejection::AccountUnknown),
             ),
         ),
     ];
@@ -313,8 +333,8 @@ fn a_page_is_opened_only_for_who_was_shown_this_revision_and_only_where_it_can_b
     }
     // One that is open is shown again to who was shown its revision, and is closed for nobody else.
     for (revision, expected) in [
-        (None, Some(Rejection::RevisionMissing)),
-        (Some(Revision(7)), Some(Rejection::StaleRevision { current: Revision(1) })),
+        (None, Some(Rejection::Host(HostRejection::RevisionMissing))),
+        (Some(Revision(7)), Some(Rejection::Host(HostRejection::StaleRevision { current: Revision(1) }))),
         (Some(Revision(1)), None),
     ] {
         let mut harness = awaiting();
@@ -326,7 +346,7 @@ fn a_page_is_opened_only_for_who_was_shown_this_revision_and_only_where_it_can_b
     let mut harness = DriverHarness::ready();
     harness.view.checkout.method = CheckoutMethod::PaymentSheet;
     let asked = open_page(&mut harness);
-    assert!(matches!(harness.answer(asked), Err(Rejection::NotOffered(_))));
+    assert!(matches!(harness.answer(asked), Err(Rejection::Shopper(ShopperRejection::NotOffered(_)))));
     assert!(harness.effects.is_empty());
 }
 
@@ -335,19 +355,19 @@ fn a_suspended_shop_begins_nothing_and_ends_what_it_has_begun() {
     let mut harness = DriverHarness::new();
     harness.view.status = MerchantStatus::Suspended;
     let creating = harness.ask(Command::Create(shop::two_mugs()));
-    assert_eq!(harness.answer(creating).unwrap_err(), Rejection::Suspended);
+    assert_eq!(harness.answer(creating).unwrap_err(), Rejection::Shop(ShopRejection::Suspended));
 
     let mut harness = DriverHarness::ready();
     harness.view.status = MerchantStatus::Suspended;
     let paying = harness.pay("spt_first0001");
-    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Suspended);
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Shop(ShopRejection::Suspended));
 
     // Suspended while the token is read.
     let mut harness = DriverHarness::ready();
     let paying = harness.pay("spt_first0001");
     harness.view.status = MerchantStatus::Suspended;
     harness.tell_token(Ok(harness.good_facts()));
-    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Suspended);
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Shop(ShopRejection::Suspended));
     assert!(harness.effects.is_empty() && harness.attempts.is_empty());
 
     let (mut harness, paying) = DriverHarness::charging();

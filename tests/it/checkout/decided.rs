@@ -3,7 +3,7 @@
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::model::{
     CancelCause, CancelReason, Command, Decision, Effect, FlagReason, Inconclusive, Observation,
-    PaymentIntentSnapshot, PaymentIntentStatus, Rejection, State, StripeAnswer,
+    OperatorRejection, PaymentIntentSnapshot, PaymentIntentStatus, Rejection, State, StripeAnswer,
 };
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
@@ -54,11 +54,14 @@ fn a_payment_that_does_not_bear_it_out_decides_nothing() {
         let mut intent = harness.intent(PaymentIntentStatus::Succeeded);
         spoil(&mut intent);
         harness.verify(Observation::PaymentIntent(intent));
-        assert!(matches!(harness.answer(deciding), Err(Rejection::Unverified(_))), "{name}");
+        assert!(
+            matches!(harness.answer(deciding), Err(Rejection::Operator(OperatorRejection::Unverified(_)))),
+            "{name}"
+        );
     }
     let deciding = harness.ask(charged_by("pi_1"));
     harness.verify(Observation::ReadFailed);
-    assert!(matches!(harness.answer(deciding), Err(Rejection::Unverified(_))));
+    assert!(matches!(harness.answer(deciding), Err(Rejection::Operator(OperatorRejection::Unverified(_)))));
     assert!(matches!(harness.session().state, State::Frozen { .. }));
 }
 
@@ -82,7 +85,10 @@ fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
     let again = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
     assert!(harness.answer(again).is_ok(), "the same decision twice is one");
     let other = harness.ask(charged_by("pi_1"));
-    assert_eq!(harness.answer(other).unwrap_err(), Rejection::NotFrozen("canceled"));
+    assert_eq!(
+        harness.answer(other).unwrap_err(),
+        Rejection::Operator(OperatorRejection::NotFrozen("canceled"))
+    );
 
     // A success that appears afterwards changes nothing and is flagged.
     let late = Box::new(succeeded(&harness).into());
@@ -95,7 +101,10 @@ fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
     assert_eq!(harness.flags[0].reason, FlagReason::PaidAfterEnd);
     let mut harness = DriverHarness::ready();
     let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
-    assert_eq!(harness.answer(deciding).unwrap_err(), Rejection::NotFrozen("ready"));
+    assert_eq!(
+        harness.answer(deciding).unwrap_err(),
+        Rejection::Operator(OperatorRejection::NotFrozen("ready"))
+    );
 }
 
 fn not_charged(override_unread: bool) -> Command {
@@ -135,7 +144,8 @@ fn a_decision_without_a_reading_is_followed_by_one_and_a_success_seen_then_is_fl
     assert_eq!(due_at(harness.session()), None, "and then it is known");
     for asked in [harness.ask(Command::Read), harness.pay("spt_first0001")] {
         let answer = harness.answer(asked).unwrap();
-        let said = of_session(&answer.session, answer.notice.as_ref(), harness.now);
+        let said =
+            of_session(&answer.session, answer.notice.as_ref(), shop::rendering(&harness.view, harness.now));
         assert!(!said.is_empty() && said[0].content.contains("Do not pay again"), "{said:?}");
         assert!(said.iter().all(|said| !said.content.contains("othing was charged")), "{said:?}");
         assert_eq!(answer.session.notice, None, "whoever reads the session itself is not told so either");
@@ -235,6 +245,6 @@ fn a_decision_that_loses_its_commit_to_another_change_reads_the_payment_once_mor
     harness.verify(Observation::Absent { asked: Timestamp::from_seconds(1_900_000_000) });
     assert!(harness.waits(deciding) && harness.verifications.len() == 1, "what was seen is old");
     harness.verify(succeeded(&harness));
-    assert!(matches!(harness.answer(deciding), Err(Rejection::Unverified(_))));
+    assert!(matches!(harness.answer(deciding), Err(Rejection::Operator(OperatorRejection::Unverified(_)))));
     assert!(matches!(harness.session().state, State::Frozen { .. }));
 }

@@ -3,9 +3,9 @@
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::model::Affected;
 use merchant_gateway::domain::checkout::model::{
-    CancelReason, Command, Decision, Effect, FlagReason, Inconclusive, Observation, OrderEffect,
-    OrderObservation, PaymentIntentSnapshot, PaymentIntentStatus, RefundAnswer, RefundRequest,
-    RefundSnapshot, Rejection, State, StripeNotification,
+    CancelReason, Command, Decision, Effect, FlagReason, Inconclusive, Observation, OperatorRejection,
+    OrderEffect, OrderObservation, PaymentIntentSnapshot, PaymentIntentStatus, RefundAnswer, RefundRequest,
+    RefundSnapshot, Rejection, ShopRejection, ShopperRejection, State, StripeNotification,
 };
 use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber};
 use merchant_gateway::domain::order::RefundStatus;
@@ -58,7 +58,7 @@ fn a_payment_that_a_session_cannot_account_for_is_read_and_flagged() {
     let said = harness.answer(again).unwrap_err();
     assert!(said.to_string().contains("please do not pay again"), "{said}");
     let page = harness.ask(Command::OpenStripeCheckout { revision: Some(harness.session().revision) });
-    assert!(matches!(harness.answer(page), Err(Rejection::NotPayable(_))));
+    assert!(matches!(harness.answer(page), Err(Rejection::Shopper(ShopperRejection::NotPayable(_)))));
     assert_eq!((harness.attempts.len(), harness.effects.len()), (charges, 0));
 
     // Given up.
@@ -165,7 +165,7 @@ fn a_frozen_session_learns_which_payment_is_its_own() {
     // Now that it is known there is more to be read than silence.
     let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
     harness.verify(Observation::ReadFailed);
-    assert!(matches!(harness.answer(deciding), Err(Rejection::Unverified(_))));
+    assert!(matches!(harness.answer(deciding), Err(Rejection::Operator(OperatorRejection::Unverified(_)))));
     let deciding =
         harness.ask(Command::Decide(Decision::Charged { payment_intent: "pi_1".parse().unwrap() }));
     harness.verify(succeeded(&harness));
@@ -180,7 +180,11 @@ fn a_session_is_told_of_only_so_many_payments_at_once() {
         harness.answer(told).unwrap();
     }
     let told = harness.ask(told_of("pi_9"));
-    assert_eq!(harness.answer(told).unwrap_err(), Rejection::Busy, "whoever tells it comes again");
+    assert_eq!(
+        harness.answer(told).unwrap_err(),
+        Rejection::Shop(ShopRejection::Busy),
+        "whoever tells it comes again"
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What dies, fails or goes away in the middle: commits, processes, callers.
 
 use merchant_gateway::domain::checkout::driver::Input;
-use merchant_gateway::domain::checkout::model::{Command, Effect, Observation, Patch, Rejection, State};
+use merchant_gateway::domain::checkout::model::{
+    Command, Effect, Observation, Patch, Rejection, ShopRejection, ShopperRejection, State,
+};
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::CheckoutMethod;
 use merchant_gateway::domain::time::Span;
@@ -29,7 +31,7 @@ fn a_failing_store_stops_a_payment_before_stripe_and_keeps_an_outcome_after_it()
     harness.next_commit = NextCommit::Fails;
     harness.tell_token(Ok(harness.good_facts()));
     let told = harness.answer(paying).unwrap_err();
-    assert_eq!(told, Rejection::NotWritten, "nothing was written for certain");
+    assert_eq!(told, Rejection::Shop(ShopRejection::NotWritten), "nothing was written for certain");
     assert!(told.to_string().contains("nothing was charged"), "{told}");
     assert!(harness.effects.is_empty(), "nothing is sent without a durable attempt");
     harness.wait_and_wake();
@@ -57,7 +59,7 @@ fn a_page_that_could_not_be_written_down_was_not_begun() {
     harness.view.checkout.method = CheckoutMethod::Auto;
     harness.next_commit = NextCommit::Fails;
     let opening = harness.ask(Command::OpenStripeCheckout { revision: Some(Revision(1)) });
-    assert_eq!(harness.answer(opening).unwrap_err(), Rejection::NotWritten);
+    assert_eq!(harness.answer(opening).unwrap_err(), Rejection::Shop(ShopRejection::NotWritten));
     assert!(harness.effects.is_empty() && matches!(harness.session().state, State::Ready { .. }));
 }
 
@@ -71,7 +73,7 @@ fn a_payment_that_could_not_be_written_down_is_not_called_off_while_another_call
     let (facts, facts_too) = (facts(), facts());
     harness.next_commit = NextCommit::Fails;
     harness.feed(Input::Gathered { task: asked, facts });
-    assert_eq!(harness.answer(first).unwrap_err(), Rejection::Undecided);
+    assert_eq!(harness.answer(first).unwrap_err(), Rejection::Shopper(ShopperRejection::Undecided));
     harness.feed(Input::Gathered { task: asked_too, facts: facts_too });
     harness.see(succeeded(&harness));
     assert!(harness.answer(second).unwrap().order.is_some());
@@ -83,7 +85,7 @@ fn an_attempt_whose_commit_was_done_unheard_is_carried_on() {
     let paying = harness.pay("spt_first0001");
     harness.next_commit = NextCommit::FailsButIsDone;
     harness.tell_token(Ok(harness.good_facts()));
-    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Undecided);
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Shopper(ShopperRejection::Undecided));
     harness.wait_and_wake();
     harness.wait_and_wake();
     assert!(matches!(harness.effects[..], [Effect::Charge(_)]));
@@ -104,7 +106,7 @@ fn a_caller_that_meets_conflicts_is_tried_again_and_then_told() {
         harness.next_commit = NextCommit::Conflicts;
         harness.tell_token(Ok(harness.good_facts()));
     }
-    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Busy);
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Shop(ShopRejection::Busy));
     assert!(harness.effects.is_empty());
 }
 
@@ -135,10 +137,14 @@ fn a_repeat_that_nobody_could_look_at_is_never_told_that_nothing_was_charged() {
     let (mut harness, _) = DriverHarness::charging();
     harness.store_is_down = true;
     let again = harness.pay_revision("spt_first0001", Some(Revision(1)));
-    assert_eq!(harness.answer(again).unwrap_err(), Rejection::Undecided);
+    assert_eq!(harness.answer(again).unwrap_err(), Rejection::Shopper(ShopperRejection::Undecided));
     let reading = harness.ask(Command::Read);
-    assert_eq!(harness.answer(reading).unwrap_err(), Rejection::Unavailable);
-    for rejection in [Rejection::Undecided, Rejection::Unavailable, Rejection::Busy] {
+    assert_eq!(harness.answer(reading).unwrap_err(), Rejection::Shop(ShopRejection::Unavailable));
+    for rejection in [
+        Rejection::Shopper(ShopperRejection::Undecided),
+        Rejection::Shop(ShopRejection::Unavailable),
+        Rejection::Shop(ShopRejection::Busy),
+    ] {
         assert!(!rejection.to_string().contains("nothing was charged"), "{rejection}");
     }
 }
@@ -162,9 +168,9 @@ fn a_session_whose_end_cannot_be_written_answers_all_the_same() {
     harness.pass(Span::hours(3));
     harness.commits_fail = true;
     let reading = harness.ask(Command::Read);
-    assert_eq!(harness.answer(reading).unwrap_err(), Rejection::Unavailable);
+    assert_eq!(harness.answer(reading).unwrap_err(), Rejection::Shop(ShopRejection::Unavailable));
     let paying = harness.pay("spt_first0001");
-    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Undecided);
+    assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Shopper(ShopperRejection::Undecided));
     harness.commits_fail = false;
     harness.wait_and_wake();
     assert_eq!(harness.session().state, State::Expired);

@@ -3,8 +3,9 @@
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::model::{
-    Command, Effect, Inconclusive, MAX_STRIPE_CHECKOUTS, NoticeCode, Observation, Patch, PaymentIntentStatus,
-    Rejection, State, StripeCheckoutSnapshot, StripeCheckoutStatus, StripeNotification, TokenFacts,
+    Command, Effect, HostRejection, Inconclusive, MAX_STRIPE_CHECKOUTS, NoticeCode, Observation, Patch,
+    PaymentIntentStatus, Rejection, ShopperRejection, State, StripeCheckoutSnapshot, StripeCheckoutStatus,
+    StripeNotification, TokenFacts,
 };
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;
@@ -114,7 +115,7 @@ fn a_payment_that_is_decided_later_is_waited_for() {
     let failed = paid_later(&harness, PaymentIntentStatus::RequiresPaymentMethod);
     looks(&mut harness, failed);
     assert!(matches!(harness.session().state, State::Ready { .. }), "payable again");
-    assert_eq!(harness.session().notice.as_ref().unwrap().code, NoticeCode::PaymentDeclined);
+    assert_eq!(harness.session().notice.as_ref().unwrap().code(), NoticeCode::PaymentDeclined);
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn a_page_is_closed_only_for_what_can_be_done_afterwards() {
     let asked = harness.pay("spt_short0001");
     let short = TokenFacts { remaining: Some(Money::new(1, shop::usd())), ..harness.good_facts() };
     harness.tell_token(Ok(short));
-    assert_eq!(harness.answer(asked).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert_eq!(harness.answer(asked).unwrap().notice.unwrap().code(), NoticeCode::PaymentDeclined);
     assert!(harness.effects.is_empty(), "a token that cannot pay closes nothing");
 
     harness.view.status = MerchantStatus::Suspended;
@@ -177,7 +178,7 @@ fn only_who_was_shown_this_revision_waits_for_its_page() {
     let mut harness = DriverHarness::ready();
     let first = open_page(&mut harness);
     let other = harness.ask(Command::OpenStripeCheckout { revision: Some(Revision(7)) });
-    assert!(matches!(harness.answer(other), Err(Rejection::StaleRevision { .. })));
+    assert!(matches!(harness.answer(other), Err(Rejection::Host(HostRejection::StaleRevision { .. }))));
     let same = open_page(&mut harness);
     assert!(harness.waits(first) && harness.waits(same));
     harness.see(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Open)));
@@ -271,7 +272,7 @@ fn a_checkout_whose_pages_are_opened_and_left_without_end_opens_no_more_of_them(
         );
     }
     let refused = open_page(&mut harness);
-    assert!(matches!(harness.answer(refused), Err(Rejection::NotOffered(_))));
+    assert!(matches!(harness.answer(refused), Err(Rejection::Shopper(ShopperRejection::NotOffered(_)))));
     assert_eq!(harness.attempts.len(), usize::try_from(MAX_STRIPE_CHECKOUTS).unwrap());
     let paying = harness.pay("spt_first0001");
     harness.tell_token(Ok(harness.good_facts()));

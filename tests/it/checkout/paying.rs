@@ -1,9 +1,9 @@
 //! A token on the payment sheet: what is looked at before anything is asked, what comes of a payment, and of its repeats.
 
 use merchant_gateway::domain::checkout::model::{
-    AttemptObservation, CancelReason, Command, Deactivation, Effect, FlagReason, Inconclusive, NoticeCode,
-    Observation, Patch, PaymentIntentStatus, Rejection, State, StripeAnswer, TimelineEntry, TokenFacts,
-    TokenReadError,
+    AttemptObservation, CancelReason, Command, Deactivation, Effect, FlagReason, HostRejection, Inconclusive,
+    Notice, NoticeCode, Observation, Patch, PaymentIntentStatus, Rejection, ShopRejection, ShopperRejection,
+    State, StripeAnswer, TimelineEntry, TokenFacts, TokenReadError,
 };
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;
@@ -40,7 +40,7 @@ fn a_declined_card_leaves_the_session_payable() {
     let (mut harness, paying) = DriverHarness::charging();
     harness.see(declined());
     let answer = harness.answer(paying).unwrap();
-    assert_eq!(answer.notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert_eq!(answer.notice.unwrap().code(), NoticeCode::PaymentDeclined);
     assert!(matches!(harness.session().state, State::Ready { .. }));
 
     let again = harness.pay("spt_second002");
@@ -57,14 +57,14 @@ fn a_declined_token_hears_its_own_decline_again() {
     harness.see(declined());
     let again = harness.pay("spt_first0001");
     let answer = harness.answer(again).unwrap();
-    assert_eq!(answer.notice.unwrap().text, "Your card was declined.");
+    assert_eq!(answer.notice, Some(Notice::DECLINED));
     assert!(harness.gathers.is_empty() && harness.effects.is_empty());
 
     // Also while the next attempt is under way, and after it has paid.
     let second = harness.pay("spt_second002");
     harness.tell_token(Ok(harness.good_facts()));
     let meanwhile = harness.pay("spt_first0001");
-    assert_eq!(harness.answer(meanwhile).unwrap().notice.unwrap().text, "Your card was declined.");
+    assert_eq!(harness.answer(meanwhile).unwrap().notice, Some(Notice::DECLINED));
     harness.see(succeeded(&harness));
     assert!(harness.answer(second).unwrap().order.is_some());
 }
@@ -77,7 +77,7 @@ fn the_same_token_joins_its_attempt_and_another_is_kept_out() {
     assert!(harness.waits(same));
     let told = harness.answer(other).unwrap();
     assert!(matches!(told.session.state, State::Charging(_)));
-    assert_eq!(told.notice.unwrap().code, NoticeCode::Conflict);
+    assert_eq!(told.notice.unwrap().code(), NoticeCode::Conflict);
     assert!(harness.gathers.is_empty(), "the second token is not even looked at");
 
     harness.see(succeeded(&harness));
@@ -129,12 +129,12 @@ fn a_payment_that_must_not_be_made_never_reaches_the_network() {
     assert_eq!(
         seen,
         [
-            Rejection::StaleRevision { current: Revision(2) },
-            Rejection::RevisionMissing,
-            Rejection::QuoteExpired,
-            Rejection::Suspended,
-            Rejection::AccountUnknown,
-            Rejection::TokenUsedElsewhere,
+            Rejection::Host(HostRejection::StaleRevision { current: Revision(2) }),
+            Rejection::Host(HostRejection::RevisionMissing),
+            Rejection::Shopper(ShopperRejection::QuoteExpired),
+            Rejection::Shop(ShopRejection::Suspended),
+            Rejection::Shop(ShopRejection::AccountUnknown),
+            Rejection::Shopper(ShopperRejection::TokenUsedElsewhere),
         ]
     );
 }
@@ -159,15 +159,15 @@ fn a_token_that_cannot_pay_is_told_on_the_sheet_and_may_be_sent_again() {
         spoil(&mut facts);
         harness.tell_token(Ok(facts));
         let answer = harness.answer(paying).unwrap();
-        assert_eq!(answer.notice.unwrap().code, NoticeCode::PaymentDeclined, "{name}");
+        assert_eq!(answer.notice.unwrap().code(), NoticeCode::PaymentDeclined, "{name}");
         assert!(harness.effects.is_empty() && harness.attempts.is_empty(), "{name}");
     }
     let foreign = harness.pay("spt_first0001");
     harness.tell_token(Err(TokenReadError::Foreign));
-    assert_eq!(harness.answer(foreign).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert_eq!(harness.answer(foreign).unwrap().notice.unwrap().code(), NoticeCode::PaymentDeclined);
     let unread = harness.pay("spt_first0001");
     harness.tell_token(Err(TokenReadError::ReadFailed));
-    assert_eq!(harness.answer(unread).unwrap_err(), Rejection::TokenUnread);
+    assert_eq!(harness.answer(unread).unwrap_err(), Rejection::Shop(ShopRejection::TokenUnread));
 
     let paying = harness.pay("spt_first0001");
     harness.tell_token(Ok(harness.good_facts()));
@@ -181,7 +181,7 @@ fn an_item_that_is_gone_when_it_is_paid_reopens_the_session() {
     harness.view.catalog = shop::catalog(false);
     let paying = harness.pay("spt_first0001");
     let answer = harness.answer(paying).unwrap();
-    assert_eq!(answer.notice.unwrap().code, NoticeCode::OutOfStock);
+    assert_eq!(answer.notice.unwrap().code(), NoticeCode::OutOfStock);
     assert!(matches!(harness.session().state, State::Open { .. }));
     assert!(harness.gathers.is_empty() && harness.attempts.is_empty());
 }
@@ -193,11 +193,11 @@ fn the_fifth_dead_attempt_cancels_the_session() {
         let paying = harness.pay(&format!("spt_number000{number}"));
         harness.tell_token(Ok(harness.good_facts()));
         harness.see(declined());
-        assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+        assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code(), NoticeCode::PaymentDeclined);
     }
     assert_eq!(harness.session().state, State::Canceled { reason: CancelReason::TooManyAttempts });
     let sixth = harness.pay("spt_number0006");
-    assert_eq!(harness.answer(sixth).unwrap_err(), Rejection::Ended("canceled"));
+    assert_eq!(harness.answer(sixth).unwrap_err(), Rejection::Shopper(ShopperRejection::Ended("canceled")));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn nothing_changes_under_a_running_payment() {
     let (mut harness, paying) = DriverHarness::charging();
     for command in [Command::Cancel, Command::Update { revision: None, patch: Patch::default() }] {
         let asked = harness.ask(command);
-        assert_eq!(harness.answer(asked).unwrap().notice.unwrap().code, NoticeCode::Conflict);
+        assert_eq!(harness.answer(asked).unwrap().notice.unwrap().code(), NoticeCode::Conflict);
     }
     harness.pass(Span::hours(3));
     harness.wake();
@@ -256,7 +256,7 @@ fn a_session_keeps_the_token_policy_that_it_began_with() {
     let paying = harness.pay("spt_first0001");
     let larger = TokenFacts { remaining: Some(Money::new(9_999, shop::usd())), ..harness.good_facts() };
     harness.tell_token(Ok(larger));
-    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code(), NoticeCode::PaymentDeclined);
 
     let mut harness = DriverHarness::new();
     harness.view.checkout.tokens.allow_larger = true;
@@ -280,7 +280,7 @@ fn a_cancel_that_meets_a_payment_under_way_keeps_what_it_is_for() {
     harness.wait_and_wake();
     assert!(matches!(harness.effects[..], [Effect::Cancel { .. }]));
     harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Canceled)));
-    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code, NoticeCode::Requires3ds);
+    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code(), NoticeCode::Requires3ds);
 }
 
 #[test]
@@ -312,12 +312,16 @@ fn a_limit_is_told_as_not_begun_and_to_the_repeat_of_a_payment_as_under_way() {
     let mut harness = DriverHarness::ready();
     let alone = harness.pay("spt_first0001");
     harness.tell_token(Err(TokenReadError::TooMany));
-    assert_eq!(harness.answer(alone).unwrap_err(), Rejection::TooManyPayments);
+    assert_eq!(harness.answer(alone).unwrap_err(), Rejection::Shop(ShopRejection::TooManyPayments));
 
     let (first, repeat) = (harness.pay("spt_first0001"), harness.pay("spt_first0001"));
     harness.gathers.swap(0, 1);
     harness.tell_token(Err(TokenReadError::TooMany));
-    assert_eq!(harness.answer(repeat).unwrap_err(), Rejection::Undecided, "the first may be charged yet");
+    assert_eq!(
+        harness.answer(repeat).unwrap_err(),
+        Rejection::Shopper(ShopperRejection::Undecided),
+        "the first may be charged yet"
+    );
     harness.tell_token(Ok(harness.good_facts()));
     let later = harness.pay("spt_first0001");
     assert!(harness.gathers.is_empty(), "a repeat of what is under way asks nothing");

@@ -3,14 +3,17 @@
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::model::{
-    AnsweredWith, Command, Effect, Inconclusive, OrderChange, OrderEffect, OrderObservation, RefundAnswer,
-    RefundRequest, RefundSnapshot, Rejection,
+    AnsweredWith, Command, Effect, Inconclusive, OperatorRejection, OrderChange, OrderEffect,
+    OrderObservation, RefundAnswer, RefundRequest, RefundSnapshot, Rejection,
 };
 use merchant_gateway::domain::ids::{OrderEventId, RefundNumber};
 use merchant_gateway::domain::money::Money;
-use merchant_gateway::domain::order::{Dispute, DisputeStatus, RefundState, RefundStatus};
+use merchant_gateway::domain::order::{
+    Dispute, DisputeStatus, LastAnswer, RefundRefusal, RefundState, RefundStatus,
+};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::order_events::{self, OrderEventParts};
+use merchant_gateway::protocol::texts::operator::refund_refusal;
 
 use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
@@ -102,7 +105,10 @@ fn the_last_cent_of_an_order_can_go_back_and_no_cent_more() {
         for wrong in [0, -1, if reference == "first" { total + 1 } else { 2 }] {
             let refused = harness.ask(some("wrong", wrong));
             let refused = harness.answer(refused).unwrap_err();
-            assert!(matches!(refused, Rejection::RefundTooLarge { .. }), "{wrong}: {refused:?}");
+            assert!(
+                matches!(refused, Rejection::Operator(OperatorRejection::RefundTooLarge { .. })),
+                "{wrong}: {refused:?}"
+            );
         }
         harness.ask(some(reference, amount));
         assert!(sends(&harness), "{reference}: {:?}", harness.effects);
@@ -113,7 +119,7 @@ fn the_last_cent_of_an_order_can_go_back_and_no_cent_more() {
     }
     assert_eq!(harness.session().activity.refunded(), total);
     let more = harness.ask(some("more", 1));
-    assert!(matches!(harness.answer(more), Err(Rejection::NothingToRefund)));
+    assert!(matches!(harness.answer(more), Err(Rejection::Operator(OperatorRejection::NothingToRefund))));
 }
 
 #[test]
@@ -191,13 +197,14 @@ fn a_refund_that_the_key_cannot_ask_for_is_asked_for_later_and_not_at_once() {
 #[test]
 fn a_refund_that_stripe_answered_is_not_said_to_have_never_reached_it() {
     let (mut harness, _) = asking();
+    let last = LastAnswer::Status { status: 500, request_id: Some("req_1".to_owned()) };
     let with = AnsweredWith { status: 500, request_id: Some("req_1".to_owned()) };
     let failed = || {
         RefundAnswer::Inconclusive(Inconclusive { answered: Some(with.clone()), ..Inconclusive::default() })
     };
     answered(&mut harness, failed());
     let (_, asked) = harness.session().activity.asking().unwrap();
-    assert_eq!(asked.last_answer.as_deref(), Some("status 500, request req_1"));
+    assert_eq!(asked.last_answer, Some(last.clone()));
     while !looks(&harness) {
         harness.wait_and_wake();
         if sends(&harness) {
@@ -205,11 +212,12 @@ fn a_refund_that_stripe_answered_is_not_said_to_have_never_reached_it() {
         }
     }
     looked_for(&mut harness);
-    let RefundState::Refused { why } = &harness.session().activity.refunds[0].state else {
+    let RefundState::Refused { reason } = &harness.session().activity.refunds[0].state else {
         panic!("it is refused")
     };
+    assert_eq!(*reason, RefundRefusal::NotShown { last_answer: Some(last) });
     assert_eq!(
-        why,
+        refund_refusal(reason),
         "Stripe shows no such refund, so nothing went back; its request had: status 500, request req_1"
     );
 }

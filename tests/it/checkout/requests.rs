@@ -2,8 +2,8 @@
 
 use merchant_gateway::domain::checkout::driver::Input;
 use merchant_gateway::domain::checkout::model::{
-    Command, Effect, OrderEffect, OrderObservation, RefundAnswer, RefundRequest, RefundSnapshot, Rejection,
-    StripeAnswer,
+    Command, Effect, OperatorRejection, OrderEffect, OrderObservation, RefundAnswer, RefundRequest,
+    RefundSnapshot, Rejection, StripeAnswer,
 };
 use merchant_gateway::domain::ids::{RefundNumber, SessionId};
 use merchant_gateway::domain::money::Money;
@@ -101,7 +101,11 @@ fn a_second_refund_waits_until_the_first_is_decided() {
     let check = |harness: &mut DriverHarness, when: &str| {
         for reference in ["second", "third"] {
             let asked = harness.ask(other(reference));
-            assert_eq!(harness.answer(asked).unwrap_err(), Rejection::RefundUnderWay, "{when}");
+            assert_eq!(
+                harness.answer(asked).unwrap_err(),
+                Rejection::Operator(OperatorRejection::RefundUnderWay),
+                "{when}"
+            );
         }
         assert_eq!(harness.session().activity.refunds.len(), 1, "{when}");
     };
@@ -146,7 +150,11 @@ fn a_reference_stands_for_one_refund_and_each_of_its_parts_alone_makes_another()
         for (name, other) in &others {
             let asked = harness.ask(Command::Refund(other.clone()));
             let refusal = harness.answer(asked).unwrap_err();
-            assert_eq!(refusal, Rejection::ReferenceTaken("r".parse().unwrap()), "{end}: {name}");
+            assert_eq!(
+                refusal,
+                Rejection::Operator(OperatorRejection::ReferenceTaken("r".parse().unwrap())),
+                "{end}: {name}"
+            );
         }
         let same = harness.ask(Command::Refund(request()));
         assert_eq!(harness.waits(same), end == "under way", "{end}");
@@ -158,7 +166,10 @@ fn a_reference_stands_for_one_refund_and_each_of_its_parts_alone_makes_another()
     harness.ask(Command::Refund(RefundRequest { amount: None, ..request() }));
     let total = harness.session().activity.refunds[0].amount.minor;
     let asked = harness.ask(Command::Refund(RefundRequest { amount: Some(total), ..request() }));
-    assert_eq!(harness.answer(asked).unwrap_err(), Rejection::ReferenceTaken("r".parse().unwrap()));
+    assert_eq!(
+        harness.answer(asked).unwrap_err(),
+        Rejection::Operator(OperatorRejection::ReferenceTaken("r".parse().unwrap()))
+    );
     let same = harness.ask(Command::Refund(RefundRequest { amount: None, ..request() }));
     assert!(harness.waits(same));
 }

@@ -4,7 +4,7 @@ use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::model::Affected;
 use merchant_gateway::domain::checkout::model::{
     Command, Decision, Effect, Inconclusive, Observation, OrderEffect, OrderObservation, Patch,
-    PaymentIntentStatus, RefundAnswer, RefundRequest, Rejection, State, StripeCheckoutStatus,
+    PaymentIntentStatus, RefundAnswer, RefundRequest, Rejection, ShopRejection, State, StripeCheckoutStatus,
     StripeNotification,
 };
 use merchant_gateway::domain::ids::RefundNumber;
@@ -475,6 +475,6 @@ fn a_checkout_whose_time_is_over_is_written_three_times_before_its_caller_hears_
     harness.commits = 0;
     harness.commits_fail = true;
     let reading = harness.ask(Command::Read);
-    assert_eq!(harness.answer(reading).unwrap_err(), Rejection::Unavailable);
+    assert_eq!(harness.answer(reading).unwrap_err(), Rejection::Shop(ShopRejection::Unavailable));
     assert_eq!(harness.commits, 3);
 }

@@ -1,7 +1,7 @@
 //! Goods that are sent, and where an order stands.
 
 use merchant_gateway::domain::checkout::model::{
-    Command, RefundAnswer, RefundRequest, RefundSnapshot, Rejection,
+    Command, OperatorRejection, RefundAnswer, RefundRequest, RefundSnapshot, Rejection,
 };
 use merchant_gateway::domain::ids::ItemId;
 use merchant_gateway::domain::money::Money;
@@ -56,20 +56,26 @@ fn no_more_is_sent_than_was_bought_and_is_left() {
     for (items, left) in [(&[(&mug, 0)][..], 2), (&[(&mug, 3)], 2), (&[(&mug, 1), (&mug, 2)], 2)] {
         let refused = sent(&mut harness, "wrong", items);
         assert!(
-            matches!(&refused, Some(Rejection::NotThatMany { left: of, .. }) if *of == left),
+            matches!(&refused, Some(Rejection::Operator(OperatorRejection::NotThatMany { left: of, .. })) if *of == left),
             "{refused:?}"
         );
     }
     let other: ItemId = "other".parse().unwrap();
-    assert_eq!(sent(&mut harness, "wrong", &[(&other, 1)]), Some(Rejection::NotOrdered(other.clone())));
+    assert_eq!(
+        sent(&mut harness, "wrong", &[(&other, 1)]),
+        Some(Rejection::Operator(OperatorRejection::NotOrdered(other.clone())))
+    );
     assert_eq!(sent(&mut harness, "first", &[(&mug, 1)]), None);
     assert_eq!(stands(&harness), OrderState::PartlySent);
     let refused = sent(&mut harness, "wrong", &[(&mug, 2)]);
-    assert!(matches!(refused, Some(Rejection::NotThatMany { left: 1, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Some(Rejection::Operator(OperatorRejection::NotThatMany { left: 1, .. }))),
+        "{refused:?}"
+    );
     assert_eq!(sent(&mut harness, "rest", &[]), None);
     assert_eq!(harness.session().activity.sent(&mug), 2);
     assert_eq!(stands(&harness), OrderState::Sent);
-    assert_eq!(sent(&mut harness, "more", &[]), Some(Rejection::NothingToSend));
+    assert_eq!(sent(&mut harness, "more", &[]), Some(Rejection::Operator(OperatorRejection::NothingToSend)));
 }
 
 #[test]
@@ -81,7 +87,7 @@ fn an_order_counts_as_gone_back_with_its_last_cent_and_then_nothing_of_it_is_sen
     assert_eq!(sent(&mut harness, "one", &[(&mug, 1)]), None);
     goes_back(&mut harness, "last", 1);
     assert_eq!(stands(&harness), OrderState::Refunded);
-    assert_eq!(sent(&mut harness, "rest", &[]), Some(Rejection::GoneBack));
+    assert_eq!(sent(&mut harness, "rest", &[]), Some(Rejection::Operator(OperatorRejection::GoneBack)));
 }
 
 #[test]
@@ -89,7 +95,10 @@ fn an_item_that_is_named_twice_with_a_quantity_of_nothing_is_refused() {
     let (mut harness, mug) = paid();
     for items in [&[(&mug, 1), (&mug, 0)][..], &[(&mug, 0), (&mug, 1)], &[(&mug, 0), (&mug, 0)]] {
         let refused = sent(&mut harness, "wrong", items);
-        assert!(matches!(refused, Some(Rejection::NotThatMany { .. })), "{items:?}: {refused:?}");
+        assert!(
+            matches!(refused, Some(Rejection::Operator(OperatorRejection::NotThatMany { .. }))),
+            "{items:?}: {refused:?}"
+        );
     }
     assert_eq!(sent(&mut harness, "both", &[(&mug, 1), (&mug, 1)]), None);
     assert_eq!(harness.session().activity.sent(&mug), 2);

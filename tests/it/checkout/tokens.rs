@@ -73,7 +73,7 @@ fn a_token_that_is_advised_against_pays_only_where_advice_is_not_asked_for() {
     let mut harness = DriverHarness::ready();
     let paying = harness.pay("spt_first0001");
     harness.tell_token(Ok(TokenFacts { block_recommended: true, ..harness.good_facts() }));
-    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code(), NoticeCode::PaymentDeclined);
     assert!(harness.effects.is_empty() && harness.attempts.is_empty());
 
     let mut harness = DriverHarness::new();

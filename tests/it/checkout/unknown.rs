@@ -2,8 +2,8 @@
 
 use merchant_gateway::domain::checkout::due::{due_at, priority};
 use merchant_gateway::domain::checkout::model::{
-    Effect, FlagReason, FreezeReason, Inconclusive, NoticeCode, Observation, OrderObservation, Patch,
-    PaymentIntentStatus, Phase, Priority, Rejection, State,
+    Effect, FlagReason, FreezeReason, Inconclusive, Notice, NoticeCode, Observation, OrderObservation, Patch,
+    PaymentIntentStatus, Phase, Priority, Rejection, ShopperRejection, State,
 };
 use merchant_gateway::domain::time::{Span, Timestamp};
 
@@ -110,11 +110,11 @@ fn silence_is_absence_only_after_two_late_and_distant_readings() {
     assert!(harness.now.since(first) >= Span::seconds(30));
     harness.see_nothing();
     assert_eq!(harness.session().state, State::Open { problem: None });
-    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code(), NoticeCode::PaymentDeclined);
 
     let too_soon = harness.pay("spt_second002");
     assert!(
-        matches!(harness.answer(too_soon), Err(Rejection::NotPayable(_))),
+        matches!(harness.answer(too_soon), Err(Rejection::Shopper(ShopperRejection::NotPayable(_)))),
         "a new revision must be shown first"
     );
 }
@@ -222,7 +222,7 @@ fn what_cannot_be_read_for_a_day_is_frozen_for_an_operator() {
     let other = harness.pay("spt_second002");
     assert!(matches!(harness.answer(other).unwrap().session.state, State::Frozen { .. }));
     let edit = harness.update(Patch::default());
-    assert_eq!(harness.answer(edit).unwrap().notice.unwrap().code, NoticeCode::Conflict);
+    assert_eq!(harness.answer(edit).unwrap().notice.unwrap().code(), NoticeCode::Conflict);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_bank_that_wants_a_confirmation_has_its_payment_canceled_first() {
     assert!(matches!(harness.effects[..], [Effect::Cancel { .. }]));
     assert!(harness.waits(paying), "nothing is said before the cancel is confirmed");
     harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Canceled)));
-    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code, NoticeCode::Requires3ds);
+    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code(), NoticeCode::Requires3ds);
 
     let (mut harness, _) = DriverHarness::charging();
     harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::RequiresAction)));
@@ -259,7 +259,7 @@ fn a_refused_token_that_may_be_our_own_success_is_read_first() {
 
     let (mut harness, paying) = DriverHarness::charging();
     harness.see(Observation::TokenRefused { maybe_consumed: false, detail: String::new() });
-    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code(), NoticeCode::PaymentDeclined);
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn a_refusal_that_stripe_has_stored_ends_an_attempt_whatever_was_sent_before() {
     harness.wait_and_wake();
     harness.see(Observation::RefusedForGood { detail: String::new() });
     assert!(matches!(harness.session().state, State::Ready { .. }));
-    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code, NoticeCode::PaymentDeclined);
+    assert_eq!(harness.answer(paying).unwrap().notice.unwrap().code(), NoticeCode::PaymentDeclined);
 }
 
 #[test]
@@ -452,11 +452,7 @@ fn a_payment_that_reading_shows_unpaid_is_canceled_before_another_may_be_made() 
     assert!(matches!(harness.effects[..], [Effect::Cancel { .. }]), "the send may still be at work on it");
     assert!(harness.waits(paying));
     harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Canceled)));
-    let notice = harness.answer(paying).unwrap().notice.unwrap();
-    assert_eq!(
-        (notice.code, notice.text.as_str()),
-        (NoticeCode::PaymentDeclined, "The payment was declined.")
-    );
+    assert_eq!(harness.answer(paying).unwrap().notice, Some(Notice::DECLINED));
 
     let (mut harness, paying) = DriverHarness::charging();
     harness.see(Observation::Inconclusive(Inconclusive {

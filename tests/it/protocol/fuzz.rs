@@ -1,6 +1,6 @@
 //! Messages that nobody would write: whatever parts they are made of, there is one answer, and the schema knows it.
 
-use merchant_gateway::domain::checkout::model::Rejection;
+use merchant_gateway::domain::checkout::model::{HostRejection, Rejection};
 use merchant_gateway::protocol::mcp::{
     Accepted, CallOutcome, Caller, Era, Parts, Response, ToolCall, accept, answer_from_view, finish,
 };
@@ -229,7 +229,7 @@ fn answer(headers: &HeaderList, body: &[u8]) -> (Response, Caller) {
             let caller = context.caller().clone();
             let outcome = match *call {
                 ToolCall::Read(call) => answer_from_view(&call, &view),
-                ToolCall::Session(_) => CallOutcome::Refused(Rejection::NotFound),
+                ToolCall::Session(_) => CallOutcome::Refused(Rejection::Host(HostRejection::NotFound)),
             };
             (finish(*context, outcome, shop::capabilities()), caller)
         }

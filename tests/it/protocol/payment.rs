@@ -2,11 +2,13 @@
 
 use merchant_gateway::domain::channels::MethodsForm;
 use merchant_gateway::domain::checkout::model::{
-    CancelReason, Command, Notice, NoticeCode, Payment, Rejection, State, TokenProblem,
+    CancelReason, Command, HostRejection, Notice, Payment, Rejection, ShopRejection, ShopperRejection, State,
+    TokenProblem,
 };
 use merchant_gateway::domain::ids::{Mode, Revision, SptHash};
 use merchant_gateway::protocol::apps::payment_sheet::PaymentSheet;
 use merchant_gateway::protocol::mcp::CallOutcome;
+use merchant_gateway::protocol::texts::model;
 use serde_json::{Value, json};
 
 use super::host::{Host, MODERN};
@@ -120,22 +122,24 @@ fn a_paid_session_answers_the_flat_form() {
 
 #[test]
 fn a_decline_is_a_result_of_a_session_that_is_payable_again() {
-    for (code, word) in
-        [(NoticeCode::PaymentDeclined, "payment_declined"), (NoticeCode::Requires3ds, "requires_3ds")]
+    for (notice, code) in
+        [(Notice::DECLINED, "payment_declined"), (Notice::ConfirmationNeeded, "requires_3ds")]
     {
+        let said = model::notice(&notice);
         let mut session = shop::ready();
-        session.notice = Some(Notice { code, text: "Your card was declined.".to_owned() });
+        session.notice = Some(notice);
         let reply = complete(|_| {}).outcome(Ok(shop::answer(session)));
         let content = &reply.result()["structuredContent"];
         assert!(!reply.is_error());
         assert_eq!(content["status"], json!("ready_for_payment"));
-        let message = json!({ "type": "error", "code": word, "content_type": "plain", "content": "Your card was declined." });
+        let message = json!({ "type": "error", "code": code, "content_type": "plain", "content": said });
         assert_eq!(content["messages"], json!([message]));
         assert!(content.get("order").is_none());
         assert_eq!(
             reply.text(),
-            "Not paid. Your card was declined. To pay after all, call complete_checkout with another token of the \
-             payment sheet."
+            format!(
+                "Not paid. {said} To pay after all, call complete_checkout with another token of the payment sheet."
+            )
         );
     }
 }
@@ -169,11 +173,11 @@ fn ended_and_unpriced_sessions_answer_flat_too() {
 #[test]
 fn a_refused_payment_says_what_to_do() {
     for (rejection, word) in [
-        (Rejection::RevisionMissing, "_r1"),
-        (Rejection::StaleRevision { current: Revision(4) }, "revision 4"),
-        (Rejection::QuoteExpired, "update_checkout"),
-        (Rejection::Token(TokenProblem::Consumed), "already been used"),
-        (Rejection::AccountUnknown, "try again"),
+        (Rejection::Host(HostRejection::RevisionMissing), "_r1"),
+        (Rejection::Host(HostRejection::StaleRevision { current: Revision(4) }), "revision 4"),
+        (Rejection::Shopper(ShopperRejection::QuoteExpired), "update_checkout"),
+        (Rejection::Shopper(ShopperRejection::Token(TokenProblem::Consumed)), "already been used"),
+        (Rejection::Shop(ShopRejection::AccountUnknown), "try again"),
     ] {
         let reply = complete(|_| {}).outcome(CallOutcome::Refused(rejection));
         assert!(reply.is_error() && reply.text().contains(word), "{}", reply.text());

@@ -1,14 +1,15 @@
 //! A merchant and its sessions, made of plain data.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use merchant_gateway::config::keyring::Keyring;
+pub(super) use crate::support::shop::capabilities;
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
 use merchant_gateway::domain::channels::{Brand, ChatGptSettings, ContractVersion, MethodsForm};
 use merchant_gateway::domain::checkout::model::{Answer, CheckoutInputs, PlacedOrder, Session, State};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Revision, SessionId};
+use merchant_gateway::domain::language::Language;
 use merchant_gateway::domain::merchant::{
     CheckoutMethod, CheckoutPolicy, Limits, Links, MerchantStatus, MerchantView, PaymentMethod,
     Reconciliation, RiskPolicy, TokenPolicy,
@@ -20,9 +21,8 @@ use merchant_gateway::domain::shipping::ShippingRule;
 use merchant_gateway::domain::tax::{FixedTax, RegionRate, TaxRule};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::apps::completion;
-use merchant_gateway::protocol::capability::{Capabilities, Capability};
+use merchant_gateway::protocol::capability::Capability;
 use merchant_gateway::protocol::rendering::Rendering;
-use secrecy::SecretString;
 
 /// 2026-11-23T12:00:00Z.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_435_200);
@@ -85,6 +85,7 @@ pub(super) fn view() -> MerchantView {
         mode: Mode::Test,
         generation: 1,
         name: "Harbor Coffee Roasters".to_owned(),
+        language: Language::English,
         hosts: vec!["coffee.localhost".to_owned()],
         currency: "usd".parse().unwrap(),
         catalog: Catalog::new(products()).unwrap(),
@@ -235,17 +236,8 @@ pub(super) fn charging() -> Session {
     }))
 }
 
-/// What makes the shop's capabilities.
-pub(super) fn capabilities() -> &'static Capabilities {
-    static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
-        let key = SecretString::from("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
-        Capabilities::new(Arc::new(Keyring::of(&key).unwrap()))
-    });
-    &CAPABILITIES
-}
-
 pub(super) fn rendering(view: &MerchantView) -> Rendering<'_> {
-    Rendering { view, capabilities: capabilities(), now: NOW }
+    crate::support::shop::rendering(view, NOW)
 }
 
 /// What opens a session of the shop.

@@ -3,7 +3,7 @@
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::catalog::VariantNeeded;
 use merchant_gateway::domain::checkout::model::{
-    CancelReason, Command, Notice, NoticeCode, Patch, Rejection, State,
+    CancelReason, Command, HostRejection, Notice, Patch, Rejection, ShopRejection, ShopperRejection, State,
 };
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
@@ -332,7 +332,7 @@ fn without_a_quote_only_what_the_catalog_decides_is_told() {
 fn what_a_session_refuses_is_a_result_in_a_sentence() {
     for tool in ["get_checkout", "update_checkout", "cancel_checkout"] {
         let host = Host::tool(tool, &json!({ "checkout_session_id": shop::capability(1, None).expose() }));
-        let reply = host.outcome(CallOutcome::Refused(Rejection::NotFound));
+        let reply = host.outcome(CallOutcome::Refused(Rejection::Host(HostRejection::NotFound)));
         assert!(reply.is_error());
         assert_eq!(reply.text(), "There is no such checkout in this shop; start one with create_checkout.");
         let session = shop::capability(1, None);
@@ -348,28 +348,31 @@ fn whatever_a_model_is_refused_says_what_to_do_next() {
     let host =
         Host::tool("get_checkout", &json!({ "checkout_session_id": shop::capability(1, None).expose() }));
     for (rejection, next) in [
-        (Rejection::NotFound, "create_checkout"),
-        (Rejection::StaleRevision { current: Revision(2) }, "call get_checkout"),
-        (Rejection::RevisionMissing, "get_checkout"),
-        (Rejection::QuoteExpired, "update_checkout"),
-        (Rejection::Ended("canceled"), "create_checkout"),
-        (Rejection::UnknownItem(item()), "search_products"),
-        (Rejection::VariantNeeded(needed), "send the id of one instead: huila-250 (250 g)"),
-        (Rejection::Undecided, "get_checkout"),
-        (Rejection::StripeCheckoutOpen, "try again"),
-        (Rejection::TokenUsedElsewhere, "call complete_checkout"),
-        (Rejection::EmailNeeded, "call update_checkout with buyer.email"),
-        (Rejection::Suspended, "tell the shopper"),
-        (Rejection::AccountUnknown, "try again"),
-        (Rejection::PaymentsOff, "try again"),
-        (Rejection::ClockDiffers, "try again"),
-        (Rejection::TokenUnread, "try again"),
-        (Rejection::TooManyPayments, "try again"),
-        (Rejection::Busy, "try again"),
-        (Rejection::NoRoom, "try again"),
-        (Rejection::Unreconciled { left: Span::minutes(3) }, "try again"),
-        (Rejection::NotWritten, "try again"),
-        (Rejection::Unavailable, "try again"),
+        (Rejection::Host(HostRejection::NotFound), "create_checkout"),
+        (Rejection::Host(HostRejection::StaleRevision { current: Revision(2) }), "call get_checkout"),
+        (Rejection::Host(HostRejection::RevisionMissing), "get_checkout"),
+        (Rejection::Shopper(ShopperRejection::QuoteExpired), "update_checkout"),
+        (Rejection::Shopper(ShopperRejection::Ended("canceled")), "create_checkout"),
+        (Rejection::Shopper(ShopperRejection::UnknownItem(item())), "search_products"),
+        (
+            Rejection::Shopper(ShopperRejection::VariantNeeded(needed)),
+            "send the id of one instead: huila-250 (250 g)",
+        ),
+        (Rejection::Shopper(ShopperRejection::Undecided), "get_checkout"),
+        (Rejection::Shopper(ShopperRejection::StripeCheckoutOpen), "try again"),
+        (Rejection::Shopper(ShopperRejection::TokenUsedElsewhere), "call complete_checkout"),
+        (Rejection::Shopper(ShopperRejection::EmailNeeded), "call update_checkout with buyer.email"),
+        (Rejection::Shop(ShopRejection::Suspended), "tell the shopper"),
+        (Rejection::Shop(ShopRejection::AccountUnknown), "try again"),
+        (Rejection::Shop(ShopRejection::PaymentsOff), "try again"),
+        (Rejection::Shop(ShopRejection::ClockDiffers), "try again"),
+        (Rejection::Shop(ShopRejection::TokenUnread), "try again"),
+        (Rejection::Shop(ShopRejection::TooManyPayments), "try again"),
+        (Rejection::Shop(ShopRejection::Busy), "try again"),
+        (Rejection::Shop(ShopRejection::NoRoom), "try again"),
+        (Rejection::Shop(ShopRejection::Unreconciled { left: Span::minutes(3) }), "try again"),
+        (Rejection::Shop(ShopRejection::NotWritten), "try again"),
+        (Rejection::Shop(ShopRejection::Unavailable), "try again"),
     ] {
         let code = rejection.code();
         let reply = host.outcome(CallOutcome::Refused(rejection));
@@ -381,8 +384,7 @@ fn whatever_a_model_is_refused_says_what_to_do_next() {
 fn a_checkout_that_cannot_be_paid_is_told_in_whole_sentences_with_the_next_call() {
     let open = |problem| shop::session(State::Open { problem });
     let mut noticed = open(Some(PricingProblem::AddressNeeded));
-    noticed.notice =
-        Some(Notice { code: NoticeCode::OutOfStock, text: "\"mug\" is not available".to_owned() });
+    noticed.notice = Some(Notice::ItemUnavailable { item: "mug".parse().unwrap() });
     let mut late = open(Some(PricingProblem::AddressNeeded));
     late.paid_late = true;
     for (session, said) in [
@@ -393,7 +395,8 @@ fn a_checkout_that_cannot_be_paid_is_told_in_whole_sentences_with_the_next_call(
         ),
         (
             noticed,
-            "This checkout is not ready for payment. \"mug\" is not available. A delivery address is needed. Call",
+            "This checkout is not ready for payment. \"mug\" is not available at the moment. A delivery \
+             address is needed. Call",
         ),
         (
             open(Some(PricingProblem::Unavailable("mug".parse().unwrap()))),

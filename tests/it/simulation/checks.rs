@@ -49,7 +49,7 @@ pub fn broken_by_answer(
     let told =
         world.told.iter_mut().find(|told| told.request == request).expect("whoever is answered has asked");
     let Ok(answer) = answer else { return Ok(()) };
-    told.declined = answer.notice.as_ref().is_some_and(|notice| notice.code == NoticeCode::PaymentDeclined);
+    told.declined = answer.notice.as_ref().is_some_and(|notice| notice.code() == NoticeCode::PaymentDeclined);
     told.order = answer.order.as_ref().map(|placed| placed.order.id.clone());
     let session = &answer.session.id;
     let Some(placed) = &answer.order else { return Ok(()) };

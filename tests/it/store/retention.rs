@@ -7,7 +7,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::{
     AttemptNumber, FlagId, Mode, OrderEventId, OrderId, RefundNumber, Revision,
 };
-use merchant_gateway::domain::order::{Asking, Refund, RefundOrigin, RefundState};
+use merchant_gateway::domain::order::{Asking, Refund, RefundOrigin, RefundRefusal, RefundState};
 use merchant_gateway::domain::order_event::OrderEvent;
 use merchant_gateway::domain::sends::Sends;
 use merchant_gateway::domain::time::{Span, Timestamp};
@@ -189,7 +189,8 @@ pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(st
     store.remember_account(&harbor(), &own, &verified("f")).await.unwrap();
     let kept = store.forget_account(&harbor(), &own).await.unwrap();
     assert_eq!(kept, Forgetting::Undecided(session_id(1)), "its account is needed until then");
-    session.activity.refunds[0].state = RefundState::Refused { why: "no".to_owned() };
+    session.activity.refunds[0].state =
+        RefundState::Refused { reason: RefundRefusal::Refused { detail: "no".to_owned() } };
     session.activity.refunds.push(refund(2, RefundState::Asking(asking)));
     let second = Commit { refund: Some(Box::new(row(2))), ..change(&harbor(), from, session) };
     store.commit(second).await.unwrap();

@@ -5,7 +5,7 @@ use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::VariantNeeded;
 use merchant_gateway::domain::checkout::model::{
     AttemptEnd, CancelReason, Charging, CheckoutInputs, ExpectedPayment, FailedReads, Flag, FlagReason,
-    FreezeReason, IdempotencyKey, NewOrder, Notice, NoticeCode, Phase, Session, State, Version,
+    FreezeReason, IdempotencyKey, NewOrder, Notice, Phase, Session, State, Version,
 };
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, Mode, OrderId, PaymentIntentId, Revision, SessionId, SptHash, Tenant,
@@ -62,7 +62,7 @@ pub(crate) fn in_state(number: u128, state: State) -> Session {
         pages: 0,
         tokens: TokenPolicy { allow_larger: false, risk: RiskPolicy::BlockOnRecommendation },
         account: Some(account("acct_1Harbor")),
-        notice: Some(declined()),
+        notice: Some(Notice::DECLINED),
         state,
         activity: OrderActivity::default(),
         unmatched_payments: Vec::new(),
@@ -175,16 +175,8 @@ pub(crate) fn sealed(token: &str) -> String {
     format!("sealed:{token}:{}", "SECRET".repeat(40))
 }
 
-pub(crate) fn notice(text: &str) -> Notice {
-    Notice { code: NoticeCode::PaymentDeclined, text: text.to_owned() }
-}
-
-fn declined() -> Notice {
-    notice("Your card was declined.")
-}
-
 pub(crate) fn dead() -> AttemptEnd {
-    AttemptEnd::Failed { notice: declined() }
+    AttemptEnd::Failed { notice: Notice::DECLINED }
 }
 
 pub(crate) fn succeeded(number: u128) -> AttemptEnd {

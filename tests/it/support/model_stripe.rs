@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use merchant_gateway::domain::checkout::model::{
-    AttemptIntent, AttemptObservation, Deactivation, ExpectedPayment, Inconclusive, Observation,
-    PaymentIntentSnapshot, PaymentIntentStatus, PaymentSource, TokenFacts, TokenReadError,
+    AttemptIntent, AttemptObservation, Deactivation, DeclineReason, ExpectedPayment, Inconclusive,
+    Observation, PaymentIntentSnapshot, PaymentIntentStatus, PaymentSource, TokenFacts, TokenReadError,
 };
 use merchant_gateway::domain::ids::{AttemptNumber, PaymentIntentId, SessionId};
 use merchant_gateway::domain::money::Money;
@@ -191,7 +191,7 @@ impl ModelStripe {
             Card::Declines => Observation::Declined {
                 intent: Some(id),
                 requires_3ds: false,
-                text: "Your card was declined.".to_owned(),
+                reason: DeclineReason::Unknown,
             },
             Card::PaysWith500 | Card::Fails500 => Observation::Inconclusive(Inconclusive::default()),
         };

@@ -1,10 +1,14 @@
 //! A small shop as its readers see it: a mug, two coffees of one kind, two ways to ship, tax in two states.
 
+use std::sync::{Arc, LazyLock};
+
+use merchant_gateway::config::keyring::Keyring;
 use merchant_gateway::domain::address::Address;
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
 use merchant_gateway::domain::channels::{Brand, ChatGptSettings, ContractVersion, MethodsForm};
 use merchant_gateway::domain::checkout::model::Patch;
+use merchant_gateway::domain::language::Language;
 use merchant_gateway::domain::merchant::{
     CheckoutMethod, CheckoutPolicy, Limits, Links, MerchantStatus, MerchantView, PaymentMethod,
     Reconciliation, RiskPolicy, TokenPolicy,
@@ -12,7 +16,10 @@ use merchant_gateway::domain::merchant::{
 use merchant_gateway::domain::money::{Currency, Money, Rate};
 use merchant_gateway::domain::shipping::ShippingRule;
 use merchant_gateway::domain::tax::{FixedTax, RegionRate, TaxRule};
-use merchant_gateway::domain::time::Span;
+use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::protocol::capability::Capabilities;
+use merchant_gateway::protocol::rendering::Rendering;
+use secrecy::SecretString;
 
 pub fn usd() -> Currency {
     "usd".parse().unwrap()
@@ -29,6 +36,7 @@ pub fn view() -> MerchantView {
         mode: merchant_gateway::domain::ids::Mode::Test,
         generation: 1,
         name: "Test Shop".to_owned(),
+        language: Language::English,
         hosts: vec!["shop.localhost".to_owned()],
         currency: usd(),
         catalog: catalog(true),
@@ -133,4 +141,18 @@ pub fn two_mugs() -> Patch {
 
 pub fn cart(item: &str, quantity: u32) -> Cart {
     Cart::new([CartLine { id: item.parse().unwrap(), quantity }]).unwrap()
+}
+
+/// What makes the shop's capabilities.
+pub fn capabilities() -> &'static Capabilities {
+    static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
+        let key = SecretString::from("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+        Capabilities::new(Arc::new(Keyring::of(&key).unwrap()))
+    });
+    &CAPABILITIES
+}
+
+/// What answers about the shop's sessions are rendered with.
+pub fn rendering(view: &MerchantView, now: Timestamp) -> Rendering<'_> {
+    Rendering { view, capabilities: capabilities(), language: view.language, now }
 }

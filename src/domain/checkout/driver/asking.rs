@@ -6,8 +6,8 @@ use super::task::{CallerRequest, Task, TaskKind};
 use super::writing::Begun;
 use super::{CALLER_TRIES, Driver, MAX_WAITING, Output, RequestId, TaskId, Turn};
 use crate::domain::checkout::model::{
-    AttemptObservation, CloseReason, Command, Event, Loaded, PendingWork, Rejection, Session, State,
-    Transition, Version,
+    AttemptObservation, CloseReason, Command, Event, Loaded, PendingWork, Rejection, Session, ShopRejection,
+    ShopperRejection, State, Transition, Version,
 };
 use crate::domain::checkout::rules::decision;
 use crate::domain::checkout::rules::edit::begin;
@@ -41,7 +41,7 @@ impl Driver {
         if timed_out {
             // The caller is to see the session as time has made it: that is written first, then the caller's turn comes.
             if task.tries >= CALLER_TRIES {
-                refuse(request, ask.not_looked_at(Rejection::Unavailable), turn.out);
+                refuse(request, ask.not_looked_at(Rejection::Shop(ShopRejection::Unavailable)), turn.out);
                 return;
             }
             self.queue.push_front(Task { tries: task.tries + 1, ..task });
@@ -58,7 +58,7 @@ impl Driver {
                 let event = Event::Edited { revision: *revision, patch: patch.clone() };
                 self.apply(task, (version, session), event, turn);
             }
-            Command::Create(_) => refuse(request, Rejection::Busy, turn.out),
+            Command::Create(_) => refuse(request, Rejection::Shop(ShopRejection::Busy), turn.out),
             Command::Decide(decision) if decision::was_made(session, decision) => {
                 answer(request, loaded, None, turn);
             }
@@ -110,12 +110,12 @@ impl Driver {
         let (Some(request), Some((version, session))) = (task.caller(), &loaded.session) else { return };
         match prechecked {
             Precheck::Answer(notice) => answer(request, loaded, notice, turn),
-            Precheck::Reject(Rejection::StripeCheckoutOpen) => {
+            Precheck::Reject(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)) => {
                 self.close_page(task, (*version, session), turn);
             }
             // The same payment may be further than this repeat of it.
-            Precheck::Reject(Rejection::TooManyPayments) if self.is_paying(&task) => {
-                refuse(request, Rejection::Undecided, turn.out);
+            Precheck::Reject(Rejection::Shop(ShopRejection::TooManyPayments)) if self.is_paying(&task) => {
+                refuse(request, Rejection::Shopper(ShopperRejection::Undecided), turn.out);
             }
             Precheck::Reject(rejection) => refuse(request, rejection, turn.out),
             Precheck::Join(attempt) => self.join(request, PendingWork::Attempt(attempt), loaded, turn),
@@ -144,7 +144,7 @@ impl Driver {
     ) {
         let TaskKind::Request(ask) = &task.kind else { return };
         if task.tries >= CALLER_TRIES {
-            refuse(ask.request, Rejection::Busy, turn.out);
+            refuse(ask.request, Rejection::Shop(ShopRejection::Busy), turn.out);
             return;
         }
         let request =

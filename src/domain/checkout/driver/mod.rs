@@ -20,8 +20,8 @@ use std::collections::VecDeque;
 
 use super::due::work;
 use super::model::{
-    Command, Context, Effect, Event, Loaded, Moment, PendingWork, Rejection, Session, StripeAnswer, Version,
-    Work,
+    Command, Context, Effect, Event, HostRejection, Loaded, Moment, PendingWork, Rejection, Session,
+    ShopRejection, ShopperRejection, StripeAnswer, Version, Work,
 };
 use super::rules::timeline::Cause;
 use super::step::step;
@@ -109,7 +109,7 @@ impl Driver {
             Input::Requested { request, command } => {
                 let ask = Box::new(CallerRequest { request, command: *command, facts: None, verified: None });
                 if self.queue.len() + self.gathering.len() + self.blocked_on_close.len() >= MAX_QUEUED {
-                    refuse(request, ask.not_looked_at(Rejection::Busy), turn.out);
+                    refuse(request, ask.not_looked_at(Rejection::Shop(ShopRejection::Busy)), turn.out);
                 } else {
                     self.queue.push_back(Task::new(TaskKind::Request(ask)));
                 }
@@ -193,7 +193,7 @@ impl Driver {
             return;
         }
         let Ok(loaded) = loaded else {
-            let rejection = task.not_looked_at(Rejection::Unavailable);
+            let rejection = task.not_looked_at(Rejection::Shop(ShopRejection::Unavailable));
             self.store_failed(task, rejection, turn);
             return;
         };
@@ -205,7 +205,9 @@ impl Driver {
             (TaskKind::Request(ask), None) if matches!(ask.command, Command::Create(_)) => {
                 self.create(ask, tries, turn);
             }
-            (TaskKind::Request(ask), None) => refuse(ask.request, Rejection::NotFound, turn.out),
+            (TaskKind::Request(ask), None) => {
+                refuse(ask.request, Rejection::Host(HostRejection::NotFound), turn.out)
+            }
             (TaskKind::Request(ask), Some((version, session))) => {
                 self.ask(Task { kind: TaskKind::Request(ask), tries }, (*version, session), &loaded, turn);
             }
@@ -262,7 +264,7 @@ impl Driver {
             (Ok(_), TaskKind::Request(ask)) => {
                 reply_with(ask.request, session, session.notice.clone(), turn.out);
             }
-            (Err(Rejection::StripeCheckoutOpen), TaskKind::Request(_)) => {
+            (Err(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)), TaskKind::Request(_)) => {
                 self.close_page(task, (version, session), turn);
             }
             (Err(rejection), TaskKind::Request(ask)) => {

@@ -1,10 +1,9 @@
 //! What is looked at before anything is asked of the network: a finished, running, foreign or stale payment never
 //! reaches it.
 
-use super::reply::token_notice;
 use crate::domain::checkout::model::{
-    AttemptEnd, Context, Event, Notice, NoticeCode, Payment, Rejection, Session, SharedPaymentToken, State,
-    TokenFacts, TokenProblem, TokenReadError, TokenUse,
+    AttemptEnd, Context, Event, Notice, Payment, Rejection, Session, SharedPaymentToken, ShopRejection,
+    ShopperRejection, State, TokenFacts, TokenProblem, TokenReadError, TokenUse,
 };
 use crate::domain::checkout::rules::payable::{payable, seen_revision, takes_tokens};
 use crate::domain::ids::{AttemptNumber, Revision};
@@ -74,7 +73,7 @@ pub(super) fn precheck(
     }
     if let Some(used) = token_use {
         if used.session != session.id {
-            return Precheck::Reject(Rejection::TokenUsedElsewhere);
+            return Precheck::Reject(Rejection::Shopper(ShopperRejection::TokenUsedElsewhere));
         }
         return match (&used.end, &session.state) {
             (Some(AttemptEnd::Failed { notice }), _) => Precheck::Answer(Some(notice.clone())),
@@ -85,11 +84,10 @@ pub(super) fn precheck(
     }
     let standing = payable(session, payment.revision, context);
     match &standing {
-        Err(Rejection::Undecided) => {
-            let text = Rejection::Undecided.to_string();
-            return Precheck::Answer(Some(Notice { code: NoticeCode::Conflict, text }));
+        Err(Rejection::Shopper(ShopperRejection::Undecided)) => {
+            return Precheck::Answer(Some(Notice::PaymentUnderWay));
         }
-        Ok(()) | Err(Rejection::StripeCheckoutOpen) => {}
+        Ok(()) | Err(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)) => {}
         Err(rejection) => return Precheck::Reject(rejection.clone()),
     }
     if let Err(rejection) = takes_tokens(context) {
@@ -102,23 +100,31 @@ pub(super) fn precheck(
         None => Precheck::Gather(payment.token.clone()),
         // No page is closed for a token that could not pay anyway.
         Some(Ok(facts)) if standing.is_err() => {
-            let Some(quote) = session.quote() else { return Precheck::Reject(Rejection::StripeCheckoutOpen) };
+            let Some(quote) = session.quote() else {
+                return Precheck::Reject(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen));
+            };
             match facts.check(context.view.mode, session.tokens, quote.total, context.moment.now) {
-                Ok(()) => Precheck::Reject(Rejection::StripeCheckoutOpen),
-                Err(problem) => Precheck::Answer(Some(token_notice(&problem))),
+                Ok(()) => Precheck::Reject(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)),
+                Err(problem) => Precheck::Answer(Some(Notice::TokenRejected { problem })),
             }
         }
         Some(Ok(facts)) => {
             Precheck::Step(Box::new(Event::Paid { payment: payment.clone(), facts: facts.clone() }))
         }
         Some(Err(TokenReadError::Foreign | TokenReadError::Refused)) => {
-            Precheck::Answer(Some(token_notice(&TokenProblem::Foreign)))
+            Precheck::Answer(Some(Notice::TokenRejected { problem: TokenProblem::Foreign }))
         }
-        Some(Err(TokenReadError::TooMany)) => Precheck::Reject(Rejection::TooManyPayments),
+        Some(Err(TokenReadError::TooMany)) => {
+            Precheck::Reject(Rejection::Shop(ShopRejection::TooManyPayments))
+        }
         Some(Err(TokenReadError::ReadFailed | TokenReadError::Limited)) => {
-            Precheck::Reject(Rejection::TokenUnread)
+            Precheck::Reject(Rejection::Shop(ShopRejection::TokenUnread))
         }
-        Some(Err(TokenReadError::KeyRefused)) => Precheck::Reject(Rejection::PaymentsOff),
-        Some(Err(TokenReadError::ClockDiffers)) => Precheck::Reject(Rejection::ClockDiffers),
+        Some(Err(TokenReadError::KeyRefused)) => {
+            Precheck::Reject(Rejection::Shop(ShopRejection::PaymentsOff))
+        }
+        Some(Err(TokenReadError::ClockDiffers)) => {
+            Precheck::Reject(Rejection::Shop(ShopRejection::ClockDiffers))
+        }
     }
 }

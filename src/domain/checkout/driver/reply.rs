@@ -2,7 +2,7 @@
 
 use super::{Output, RequestId, Turn};
 use crate::domain::checkout::model::{
-    Answer, Context, Loaded, Notice, NoticeCode, Rejection, Session, State, TokenProblem,
+    Answer, Context, HostRejection, Loaded, Notice, Rejection, Session, ShopperRejection, State,
 };
 
 /// Tells a caller no.
@@ -32,51 +32,18 @@ pub(super) fn reply_with(
 
 /// Some refusals are no mistake of the caller's: they are told as a notice beside the unchanged session.
 pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejection, out: &mut Vec<Output>) {
-    let notice = match &rejection {
-        Rejection::Undecided => Notice { code: NoticeCode::Conflict, text: rejection.to_string() },
-        Rejection::Token(problem) => token_notice(problem),
-        Rejection::NotFound
-        | Rejection::StaleRevision { .. }
-        | Rejection::RevisionMissing
-        | Rejection::NotPayable(_)
-        | Rejection::QuoteExpired
-        | Rejection::Ended(_)
-        | Rejection::UnknownItem(_)
-        | Rejection::VariantNeeded(_)
-        | Rejection::StripeCheckoutOpen
-        | Rejection::NotOffered(_)
-        | Rejection::EmailNeeded
-        | Rejection::TokenUsedElsewhere
-        | Rejection::Suspended
-        | Rejection::AccountUnknown
-        | Rejection::PaymentsOff
-        | Rejection::ClockDiffers
-        | Rejection::TokenUnread
-        | Rejection::TooManyPayments
-        | Rejection::NotPaid(_)
-        | Rejection::RefundTooLarge { .. }
-        | Rejection::RefundNotAWholeStep { .. }
-        | Rejection::NothingToRefund
-        | Rejection::GoneBack
-        | Rejection::RefundUnderWay
-        | Rejection::ReferenceTaken(_)
-        | Rejection::NotOrdered(_)
-        | Rejection::NotThatMany { .. }
-        | Rejection::NothingToSend
-        | Rejection::NotFrozen(_)
-        | Rejection::Unverified(_)
-        | Rejection::Busy
-        | Rejection::NoRoom
-        | Rejection::Unreconciled { .. }
-        | Rejection::NotWritten
-        | Rejection::Unavailable => return refuse(request, rejection, out),
+    let notice = match rejection {
+        Rejection::Shopper(ShopperRejection::Undecided) => Notice::PaymentUnderWay,
+        // Told on the payment sheet, where another way to pay can be chosen.
+        Rejection::Shopper(ShopperRejection::Token(problem)) => Notice::TokenRejected { problem },
+        rejection @ (Rejection::Shopper(_)
+        | Rejection::Host(_)
+        | Rejection::Shop(_)
+        | Rejection::Operator(_)) => {
+            return refuse(request, rejection, out);
+        }
     };
     reply_with(request, session, Some(notice), out);
-}
-
-/// A token that cannot pay is told on the payment sheet, where another way to pay can be chosen.
-pub(super) fn token_notice(problem: &TokenProblem) -> Notice {
-    Notice { code: NoticeCode::PaymentDeclined, text: problem.told() }
 }
 
 /// Answers callers that waited for an attempt.
@@ -94,7 +61,7 @@ pub(super) fn report(
 /// Answers a caller with the session as it was read.
 pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>, turn: &mut Turn<'_>) {
     let reply = match &loaded.session {
-        None => Err(Rejection::NotFound),
+        None => Err(Rejection::Host(HostRejection::NotFound)),
         Some((_, session)) => Ok(Box::new(Answer {
             session: session.clone(),
             order: loaded.order.clone(),
@@ -109,9 +76,7 @@ pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>
 /// What there is to say of a session at any time: its last notice, or that its prices are too old.
 fn standing_notice(session: &Session, context: &Context<'_>) -> Option<Notice> {
     match &session.state {
-        State::Ready { quote } if quote.expires <= context.moment.now => {
-            Some(Notice { code: NoticeCode::Expired, text: Rejection::QuoteExpired.to_string() })
-        }
+        State::Ready { quote } if quote.expires <= context.moment.now => Some(Notice::QuoteExpired),
         State::Ready { .. }
         | State::Open { .. }
         | State::Charging(_)

@@ -2,8 +2,8 @@
 
 use super::RequestId;
 use crate::domain::checkout::model::{
-    AttemptObservation, Command, Effect, Event, Notice, Rejection, Session, StripeAnswer, TokenFacts,
-    TokenReadError,
+    AttemptObservation, Command, Effect, Event, Notice, Rejection, Session, ShopperRejection, StripeAnswer,
+    TokenFacts, TokenReadError,
 };
 use crate::domain::ids::SptHash;
 
@@ -42,7 +42,7 @@ impl CallerRequest {
     /// What a caller hears whose question was not looked at. For a payment it may be the repeat of one that is under
     /// way or done, so nobody may be told that it was not made.
     pub(super) fn not_looked_at(&self, otherwise: Rejection) -> Rejection {
-        if self.pays() { Rejection::Undecided } else { otherwise }
+        if self.pays() { Rejection::Shopper(ShopperRejection::Undecided) } else { otherwise }
     }
 
     /// Whether it asks for a payment.

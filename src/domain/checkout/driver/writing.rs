@@ -7,8 +7,8 @@ use super::task::{Committed, Follow, Lane, Task, TaskKind};
 use super::{CALLER_TRIES, CommitFailed, Driver, Output, Turn};
 use crate::domain::checkout::due::due_at;
 use crate::domain::checkout::model::{
-    AttemptMove, Change, Context, Effect, Event, LONGEST_PAUSE, Rejection, Session, State, Transition,
-    Version,
+    AttemptMove, Change, Context, Effect, Event, LONGEST_PAUSE, Rejection, Session, ShopRejection,
+    ShopperRejection, State, Transition, Version,
 };
 use crate::domain::checkout::rules::timeline::{self, Cause};
 use crate::domain::checkout::step::step;
@@ -85,16 +85,19 @@ impl Driver {
             Err(CommitFailed::Conflict | CommitFailed::TokenUsed) => self.conflicted(task, turn),
             // The payment was looked at and has not begun, unless another caller brings the same one.
             Err(CommitFailed::NotDone) if committed.follow == Follow::Wait && task.pays() => {
-                let rejection =
-                    if self.is_paying(&task) { Rejection::Undecided } else { Rejection::NotWritten };
+                let rejection = if self.is_paying(&task) {
+                    Rejection::Shopper(ShopperRejection::Undecided)
+                } else {
+                    Rejection::Shop(ShopRejection::NotWritten)
+                };
                 self.store_failed(task, rejection, turn);
             }
             // Whether an attempt was begun is not known: nobody may be told that nothing was charged.
             Err(CommitFailed::Unheard) if committed.follow == Follow::Wait => {
-                self.store_failed(task, Rejection::Undecided, turn);
+                self.store_failed(task, Rejection::Shopper(ShopperRejection::Undecided), turn);
             }
             Err(CommitFailed::NotDone | CommitFailed::Unheard) => {
-                let rejection = task.not_looked_at(Rejection::Unavailable);
+                let rejection = task.not_looked_at(Rejection::Shop(ShopRejection::Unavailable));
                 self.store_failed(task, rejection, turn);
             }
         }
@@ -146,7 +149,7 @@ impl Driver {
         let Task { kind, tries } = task;
         match kind {
             TaskKind::Request(ask) if tries + 1 >= CALLER_TRIES => {
-                refuse(ask.request, Rejection::Busy, turn.out);
+                refuse(ask.request, Rejection::Shop(ShopRejection::Busy), turn.out);
             }
             TaskKind::Request(_) => self.queue.push_front(Task { kind, tries }.afresh()),
             TaskKind::Outcome { .. } | TaskKind::Due | TaskKind::Report { .. } => {

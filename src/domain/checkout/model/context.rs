@@ -1,6 +1,6 @@
 //! What a step may know besides the session: the merchant, time and chance.
 
-use super::rejection::Rejection;
+use super::rejection::{Rejection, ShopRejection};
 use crate::domain::ids::{FlagId, OrderId};
 use crate::domain::merchant::{MerchantView, Reconciliation};
 use crate::domain::time::Timestamp;
@@ -20,7 +20,7 @@ impl Context<'_> {
         match self.view.records {
             Reconciliation::NotRestored | Reconciliation::Done { .. } => Ok(()),
             Reconciliation::Pending { until } => {
-                Err(Rejection::Unreconciled { left: until.since(self.moment.now) })
+                Err(Rejection::Shop(ShopRejection::Unreconciled { left: until.since(self.moment.now) }))
             }
         }
     }

@@ -43,7 +43,7 @@ pub use expected_payment::ExpectedPayment;
 pub use failed_reads::FailedReads;
 pub use flag::{Flag, FlagReason};
 pub use idempotency_key::IdempotencyKey;
-pub use notice::{Notice, NoticeCode};
+pub use notice::{DeclineReason, Notice, NoticeCode};
 pub use notification::{Affected, StripeNotification, UnmatchedPayment};
 pub use observation::{
     AnsweredWith, AttemptObservation, Inconclusive, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
@@ -51,11 +51,13 @@ pub use observation::{
 };
 pub use order::{OrderChange, OrderObservation, RefundAnswer, RefundIntent, RefundRequest, RefundSnapshot};
 pub use refused_field::RefusedField;
-pub use rejection::Rejection;
+pub use rejection::{
+    HostRejection, NotOffered, NotPayable, OperatorRejection, Rejection, ShopRejection, ShopperRejection,
+    Unverified,
+};
 pub use restored::{RestoreEvidence, ShownByStripe};
 pub use session::{
-    CheckoutInputs, MAX_ATTEMPTS, MAX_OPENINGS, MAX_STRIPE_CHECKOUTS, PAYMENT_LOOKED_INTO, PendingWork,
-    Session, Version,
+    CheckoutInputs, MAX_ATTEMPTS, MAX_OPENINGS, MAX_STRIPE_CHECKOUTS, PendingWork, Session, Version,
 };
 pub use state::{CancelReason, FreezeReason, State};
 pub use stripe_checkout::{CloseReason, StripeCheckout, StripeCheckoutAttempt};

@@ -1,5 +1,6 @@
 //! What one reading or answer of Stripe showed of an attempt.
 
+use super::notice::DeclineReason;
 use crate::domain::address::Buyer;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, Revision, SessionId, StripeCheckoutId};
 use crate::domain::money::Money;
@@ -18,8 +19,8 @@ pub enum Observation {
         intent: Option<PaymentIntentId>,
         /// Whether the bank wanted the shopper to confirm.
         requires_3ds: bool,
-        /// Stripe's sentence for shoppers.
-        text: String,
+        /// Why, as far as a shopper can do something about it.
+        reason: DeclineReason,
     },
     /// 400 or 404 on the token.
     TokenRefused {

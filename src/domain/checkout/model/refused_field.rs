@@ -1,9 +1,12 @@
-//! What of an order Stripe does not take, in a shopper's words.
+//! What of an order Stripe does not take.
 //!
 //! Invariant: only the name of the parameter is read, never what was sent in it.
 
+use serde::{Deserialize, Serialize};
+
 /// A field of an order that Stripe can name in a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RefusedField {
     /// The buyer's mail address.
     Email,
@@ -55,24 +58,6 @@ impl RefusedField {
         let of_goods = last == "name" && !parameter.contains("shipping");
         Self::NAMES.into_iter().find(|(name, _)| *name == last && !of_goods).map(|(_, field)| field)
     }
-
-    /// What a shopper is told of it.
-    #[must_use]
-    pub fn told(self) -> String {
-        let (what, next) = match self {
-            Self::Email => ("mail address", "correct it, and pay again"),
-            Self::Name => ("name in the delivery address", "correct it, and pay again"),
-            Self::Phone => ("telephone number", "correct it, and pay again"),
-            Self::Street => ("street in the delivery address", "correct it, and pay again"),
-            Self::City => ("city in the delivery address", "correct it, and pay again"),
-            Self::Region => ("state in the delivery address", "correct it, and pay again"),
-            Self::PostalCode => ("postal code of the delivery address", "correct it, and pay again"),
-            Self::Country => ("country of the delivery address", "correct it, and pay again"),
-            Self::Amount => ("total of this order", "ask the shop"),
-            Self::Currency => ("currency of this order", "ask the shop"),
-        };
-        format!("The {what} was not accepted for the payment. Nothing was charged. Please {next}.")
-    }
 }
 
 #[cfg(test)]
@@ -100,13 +85,5 @@ mod tests {
             );
         }
         assert_eq!(RefusedField::named_in("made up"), None);
-    }
-
-    #[test]
-    fn every_field_is_told_with_what_was_charged_and_what_to_do() {
-        for (_, field) in RefusedField::NAMES {
-            let told = field.told();
-            assert!(told.contains("Nothing was charged. Please "), "{told}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! A checkout session as it is kept: what is wanted, its quote, its state.
 
-use super::notice::{Notice, NoticeCode};
+use super::notice::Notice;
 use super::notification::UnmatchedPayment;
 use super::state::State;
 use super::unconfirmed::Unconfirmed;
@@ -27,10 +27,6 @@ pub const MAX_STRIPE_CHECKOUTS: u32 = 20;
 
 /// The most that it may begin to open, those among them for which Stripe was not asked.
 pub const MAX_OPENINGS: u32 = 200;
-
-/// What a shopper hears of a payment that the checkout does not account for.
-pub const PAYMENT_LOOKED_INTO: &str =
-    "A payment of this checkout is being looked into by the shop. Do not pay again; please ask the shop.";
 
 /// One checkout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,8 +158,7 @@ impl Session {
     #[must_use]
     pub fn late_payment(&self) -> Option<Notice> {
         let unpaid = !matches!(self.state, State::Completed { .. });
-        (self.paid_late && unpaid)
-            .then(|| Notice { code: NoticeCode::Conflict, text: PAYMENT_LOOKED_INTO.to_owned() })
+        (self.paid_late && unpaid).then_some(Notice::PaymentLookedInto)
     }
 
     /// What it was paid with and for, once it is.

@@ -5,6 +5,7 @@ use crate::domain::merchant::{RiskPolicy, TokenPolicy};
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -100,31 +101,25 @@ pub enum Deactivation {
 }
 
 /// Why a token cannot pay a quote. Nothing was charged; another token may.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "problem", rename_all = "snake_case")]
 pub enum TokenProblem {
     /// Stripe knows no such token for this shop.
-    #[error("this payment token is not one of this shop's")]
     Foreign,
     /// It is for the other mode.
-    #[error("this payment token is for {} payments, and this shop takes {} payments", mode_word(*.token), mode_word(!*.token))]
     Mode {
         /// Whether the token is live.
         token: bool,
     },
     /// It was used up.
-    #[error("this payment token has already been used")]
     Consumed,
     /// It is too old.
-    #[error("this payment token has expired")]
     Expired,
     /// It was taken back.
-    #[error("this payment token was revoked")]
     Revoked,
     /// It names no limit.
-    #[error("this payment token names no amount that it is good for")]
     NoLimit,
     /// It is in another currency, or its amount is not the total.
-    #[error("this payment token is good for {token}, but the order comes to {total}")]
     Amount {
         /// What it is good for.
         token: Money,
@@ -132,40 +127,7 @@ pub enum TokenProblem {
         total: Money,
     },
     /// Stripe advises against it.
-    #[error("the payment was refused for risk reasons")]
     Risk,
-}
-
-impl TokenProblem {
-    /// What a shopper is told of it: what happened, and what they can do.
-    #[must_use]
-    pub fn told(&self) -> String {
-        let (what, next) = match self {
-            Self::Foreign | Self::Mode { .. } | Self::NoLimit => (
-                "This shop cannot use the payment that was set up here.".to_owned(),
-                "Please pay another way.",
-            ),
-            Self::Consumed => ("This payment was used before.".to_owned(), "Please pay again."),
-            Self::Expired => (
-                "The approval of this payment has expired, because it took too long.".to_owned(),
-                "Please pay again.",
-            ),
-            Self::Revoked => (
-                "The approval of this payment was taken back.".to_owned(),
-                "Please pay again, or another way.",
-            ),
-            Self::Amount { token, total } => (
-                format!("The payment was approved for {token}, but the order comes to {total}."),
-                "Please look at the order, and pay again.",
-            ),
-            Self::Risk => ("The payment was refused for risk reasons.".to_owned(), "Please pay another way."),
-        };
-        format!("{what} Nothing was charged. {next}")
-    }
-}
-
-const fn mode_word(live: bool) -> &'static str {
-    if live { "live" } else { "test" }
 }
 
 impl TokenFacts {

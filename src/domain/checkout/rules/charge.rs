@@ -7,8 +7,8 @@ use super::completion::{completed_by, ended};
 use super::flags::flag_unaccounted;
 use crate::domain::checkout::model::{
     AttemptEnd, AttemptMove, CancelCause, CancelReason, Charging, Context, Effect, FailedReads, FreezeReason,
-    Inconclusive, LONGEST_PAUSE, Notice, NoticeCode, Observation, PaymentIntentSnapshot, PaymentIntentStatus,
-    Phase, RefusedField, Session, State, Transition, Unconfirmed, pause,
+    Inconclusive, LONGEST_PAUSE, Notice, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Phase,
+    RefusedField, Session, State, Transition, Unconfirmed, pause,
 };
 use crate::domain::sends::ABSENCE_INTERVAL;
 use crate::domain::time::{Span, Timestamp};
@@ -22,27 +22,22 @@ pub(crate) fn apply_observation(
 ) -> Transition {
     match seen {
         Observation::PaymentIntent(intent) => payment_intent_seen(session, charging, &intent, context),
-        Observation::Declined { intent: _, requires_3ds, text } => match charging.phase {
-            Phase::Sending => failed(session, charging, declined(requires_3ds, text)),
+        Observation::Declined { intent: _, requires_3ds, reason } => match charging.phase {
+            Phase::Sending if requires_3ds => failed(session, charging, Notice::ConfirmationNeeded),
+            Phase::Sending => failed(session, charging, Notice::PaymentDeclined { reason }),
             Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
         },
         Observation::TokenRefused { maybe_consumed, .. } => {
-            let text =
-                "This payment can no longer be used. Nothing was charged. Please pay again, or another way.";
-            refused(session, charging, (!maybe_consumed).then_some(text), context)
+            refused(session, charging, (!maybe_consumed).then_some(Notice::TokenUnusable), context)
         }
         Observation::RequestRefused { detail } => {
-            let known = RefusedField::named_in(&detail).map(RefusedField::told);
-            let text =
-                known.as_deref().unwrap_or("The shop could not take this payment. Nothing was charged.");
-            refused(session, charging, Some(text), context)
+            let notice = Notice::RequestRefused { field: RefusedField::named_in(&detail) };
+            refused(session, charging, Some(notice), context)
         }
         Observation::RefusedForGood { detail } => match charging.phase {
             Phase::Sending => {
-                let known = RefusedField::named_in(&detail).map(RefusedField::told);
-                let text =
-                    known.unwrap_or_else(|| "The payment was refused. Nothing was charged.".to_owned());
-                failed(session, charging, declined(false, text))
+                let field = RefusedField::named_in(&detail);
+                failed(session, charging, Notice::PaymentRefused { field })
             }
             Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
         },
@@ -62,14 +57,17 @@ pub(crate) fn apply_observation(
     }
 }
 
-/// A send was refused. That ends the attempt, with this text, only if no other send of it may have paid: one whose answer
+/// A send was refused. That ends the attempt, with this notice, only if no other send of it may have paid: one whose answer
 /// was lost, or the payment that used up the token. Asked once more, Stripe says whether the refusal is stored under the
 /// key, and so holds for every send. Else Stripe is read.
-fn refused(session: &Session, charging: &Charging, text: Option<&str>, context: &Context<'_>) -> Transition {
-    match (&charging.phase, text) {
-        (Phase::Sending, Some(text)) if charging.tries == 0 => {
-            failed(session, charging, Notice { code: NoticeCode::PaymentDeclined, text: text.to_owned() })
-        }
+fn refused(
+    session: &Session,
+    charging: &Charging,
+    notice: Option<Notice>,
+    context: &Context<'_>,
+) -> Transition {
+    match (&charging.phase, notice) {
+        (Phase::Sending, Some(notice)) if charging.tries == 0 => failed(session, charging, notice),
         (Phase::Sending, _) if charging.tries > 0 && !charging.sends.refused => {
             let mut charging = charging.clone();
             charging.sends.refused = true;
@@ -78,11 +76,6 @@ fn refused(session: &Session, charging: &Charging, text: Option<&str>, context: 
         (Phase::Sending, _) => read_from_now_on(session, charging, context),
         (Phase::Reading { .. } | Phase::Canceling { .. }, _) => again_later(session, charging, None, context),
     }
-}
-
-fn declined(requires_3ds: bool, text: String) -> Notice {
-    let code = if requires_3ds { NoticeCode::Requires3ds } else { NoticeCode::PaymentDeclined };
-    Notice { code, text }
 }
 
 fn payment_intent_seen(
@@ -125,7 +118,7 @@ fn payment_intent_seen(
                 Phase::Canceling { end: AttemptEnd::Failed { notice } } => notice.clone(),
                 Phase::Canceling { end: AttemptEnd::Succeeded { .. } | AttemptEnd::NotCreated }
                 | Phase::Sending
-                | Phase::Reading { .. } => declined(false, "The payment was declined.".to_owned()),
+                | Phase::Reading { .. } => Notice::DECLINED,
             };
             failed(session, charging, end)
         }
@@ -173,12 +166,11 @@ fn canceling(
     if matches!(charging.phase, Phase::Canceling { .. }) {
         return again_later(session, &charging, None, context);
     }
-    let text = if intent.status == PaymentIntentStatus::RequiresPaymentMethod {
-        "The payment was declined."
+    let notice = if intent.status == PaymentIntentStatus::RequiresAction {
+        Notice::ConfirmationNeeded
     } else {
-        "The bank asks for a confirmation that cannot be given here. Nothing was charged; another way to pay may work."
+        Notice::DECLINED
     };
-    let notice = declined(intent.status == PaymentIntentStatus::RequiresAction, text.to_owned());
     charging.intent = Some(intent.id.clone());
     enter(&mut charging, Phase::Canceling { end: AttemptEnd::Failed { notice } }, context);
     charging.next_try = context.moment.now;
@@ -262,8 +254,7 @@ fn never_happened(
     asked: Timestamp,
     context: &Context<'_>,
 ) -> Transition {
-    let text = "The payment did not go through. Nothing was charged.".to_owned();
-    let notice = Notice { code: NoticeCode::PaymentDeclined, text };
+    let notice = Notice::PaymentNotMade;
     let mut next = session.clone();
     next.notice = Some(notice.clone());
     next.last_polls.extend(Unconfirmed::by_silence(charging, asked, context));

@@ -8,8 +8,8 @@ use super::completion::{completed_by, ended};
 use super::flags::{flag, flag_unaccounted};
 use crate::domain::checkout::model::{
     AttemptEnd, AttemptObservation, CancelReason, Charging, Context, Decision, FlagReason, Notice,
-    NoticeCode, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Rejection, Session, State,
-    Transition, Unconfirmed, Verification,
+    Observation, OperatorRejection, PaymentIntentSnapshot, PaymentIntentStatus, Rejection, Session, State,
+    Transition, Unconfirmed, Unverified, Verification,
 };
 use crate::domain::ids::PaymentIntentId;
 
@@ -30,7 +30,7 @@ pub(crate) fn verification(session: &Session, decision: &Decision) -> Result<Ver
         | State::ClosingHosted { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
-        | State::Expired => Err(Rejection::NotFrozen(session.state.name())),
+        | State::Expired => Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.name()))),
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn decided(
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let State::Frozen { charging, .. } = &session.state else {
-        return Err(Rejection::NotFrozen(session.state.name()));
+        return Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.name())));
     };
     let AttemptObservation { primary: seen, other_payments } = observed;
     let mut transition = match decision {
@@ -85,19 +85,22 @@ pub(crate) fn charged(
     seen: &Observation,
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
-    let not_shown = |why: &str| Err(Rejection::Unverified(format!("payment {intent} {why}")));
+    let unverified = |why: fn(PaymentIntentId) -> Unverified| {
+        Err(Rejection::Operator(OperatorRejection::Unverified(why(intent.clone()))))
+    };
     let Observation::PaymentIntent(seen) = seen else {
-        return not_shown("could not be read at Stripe with this shop's key; nothing was decided");
+        return unverified(Unverified::PaymentUnread);
     };
     let ours = seen.session.as_ref() == Some(&session.id) || charging.intent.as_ref() == Some(intent);
     if seen.id != *intent || !ours {
-        return not_shown("is not of this session");
+        return unverified(Unverified::NotOfSession);
     }
     if seen.livemode != context.view.mode.livemode() {
-        return not_shown("is of the other mode");
+        return unverified(Unverified::OtherMode);
     }
     if seen.status != PaymentIntentStatus::Succeeded {
-        return not_shown(&format!("is {} and not succeeded", seen.status.as_str()));
+        let why = Unverified::NotSucceeded(intent.clone(), seen.status.as_str());
+        return Err(Rejection::Operator(OperatorRejection::Unverified(why)));
     }
     let mut transition = completed_by(session, charging, intent, context);
     // It was paid some time ago: what has become of it since is looked at now.
@@ -155,23 +158,18 @@ pub(crate) fn not_charged(
     if let Observation::PaymentIntent(PaymentIntentSnapshot { id, status, .. }) = seen
         && *status != PaymentIntentStatus::Canceled
     {
-        let remedy = if *status == PaymentIntentStatus::Succeeded {
-            "decide charged with it"
+        let why = if *status == PaymentIntentStatus::Succeeded {
+            Unverified::Succeeded(id.clone())
         } else {
-            "try again later"
+            Unverified::StillAlive(id.clone(), status.as_str())
         };
-        let finding = format!("Stripe shows payment {id} as {}; {remedy}", status.as_str());
-        return Err(Rejection::Unverified(finding));
+        return Err(Rejection::Operator(OperatorRejection::Unverified(why)));
     }
     let finding = finding(charging, seen);
     if finding == Finding::Nothing && !override_unread {
-        let why = "the payment could not be read at Stripe with this shop's key; nothing was decided; try again when \
-                   Stripe answers. Only if you know from Stripe's dashboard that nothing was charged, send \
-                   \"override_unread\": true with the decision";
-        return Err(Rejection::Unverified(why.to_owned()));
+        return Err(Rejection::Operator(OperatorRejection::Unverified(Unverified::Unread)));
     }
-    let text = "The shop looked into this payment: nothing was charged.".to_owned();
-    let notice = Notice { code: NoticeCode::PaymentDeclined, text };
+    let notice = Notice::NothingCharged;
     let mut next = session.clone();
     next.notice = Some(notice.clone());
     next.state = State::Canceled { reason: CancelReason::Operator };

@@ -2,7 +2,8 @@
 
 use super::payable::shoppers;
 use crate::domain::checkout::model::{
-    CancelReason, CheckoutInputs, Context, Notice, NoticeCode, Patch, Rejection, Session, State, Transition,
+    CancelReason, CheckoutInputs, Context, HostRejection, NotPayable, Notice, Patch, Rejection, Session,
+    ShopRejection, ShopperRejection, State, Transition,
 };
 use crate::domain::ids::{ItemId, Revision, SessionId};
 use crate::domain::merchant::{MerchantStatus, Reconciliation};
@@ -15,11 +16,11 @@ const LOST_REVISIONS: u32 = 1000;
 /// A new session.
 pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Session, Rejection> {
     if context.view.status == MerchantStatus::Suspended {
-        return Err(Rejection::Suspended);
+        return Err(Rejection::Shop(ShopRejection::Suspended));
     }
     let now = context.moment.now;
     let Some(cart) = patch.cart else {
-        return Err(Rejection::NotPayable("items must name at least one item".to_owned()));
+        return Err(Rejection::Shopper(ShopperRejection::NotPayable(NotPayable::NothingWanted)));
     };
     let inputs = CheckoutInputs {
         cart,
@@ -62,12 +63,12 @@ pub(crate) fn edit(
     let stale = revision.is_some_and(|seen| seen != session.revision);
     let standing = shoppers(session);
     if let Err(rejection) = &standing
-        && *rejection != Rejection::StripeCheckoutOpen
+        && *rejection != Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)
     {
         return Err(rejection.clone());
     }
     if stale {
-        return Err(Rejection::StaleRevision { current: session.revision });
+        return Err(Rejection::Host(HostRejection::StaleRevision { current: session.revision }));
     }
     let new_cart = patch.cart.is_some();
     let mut next = session.clone();
@@ -130,9 +131,8 @@ fn priced(inputs: &CheckoutInputs, context: &Context<'_>) -> State {
 pub(crate) fn line_gone(session: &Session, item: ItemId) -> Result<Transition, Rejection> {
     shoppers(session)?;
     let mut next = session.clone();
-    let problem = PricingProblem::Unavailable(item);
-    next.notice = Some(Notice { code: NoticeCode::OutOfStock, text: problem.to_string() });
-    next.state = State::Open { problem: Some(problem) };
+    next.notice = Some(Notice::ItemUnavailable { item: item.clone() });
+    next.state = State::Open { problem: Some(PricingProblem::Unavailable(item)) };
     Ok(Transition::to(next))
 }
 

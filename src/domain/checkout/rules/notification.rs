@@ -9,7 +9,7 @@ use super::order::polling::{LONGEST_POLL_BACKOFF, read_backoff};
 use crate::domain::checkout::model::Affected;
 use crate::domain::checkout::model::{
     Charging, Context, Effect, FlagReason, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Phase,
-    Rejection, Session, State, StripeNotification, Transition, UnmatchedPayment, pause,
+    Rejection, Session, ShopRejection, State, StripeNotification, Transition, UnmatchedPayment, pause,
 };
 use crate::domain::ids::PaymentIntentId;
 use crate::domain::time::Timestamp;
@@ -52,7 +52,7 @@ pub(crate) fn notified(
         && !session.unmatched_payments.iter().any(|known| known.payment == *payment)
     {
         if session.unmatched_payments.len() >= MOST_UNMATCHED {
-            return Err(Rejection::Busy);
+            return Err(Rejection::Shop(ShopRejection::Busy));
         }
         next.unmatched_payments.push(UnmatchedPayment { payment: payment.clone(), tries: 0, next_try: now });
     }

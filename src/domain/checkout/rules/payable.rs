@@ -1,6 +1,9 @@
 //! Whether a session can be paid now, and by whom.
 
-use crate::domain::checkout::model::{Context, Rejection, Session, State};
+use crate::domain::checkout::model::{
+    Context, HostRejection, NotOffered, NotPayable, Rejection, Session, ShopRejection, ShopperRejection,
+    State,
+};
 use crate::domain::ids::Revision;
 use crate::domain::merchant::{MerchantStatus, PaymentsOff};
 
@@ -8,12 +11,12 @@ use crate::domain::merchant::{MerchantStatus, PaymentsOff};
 pub(crate) fn shoppers(session: &Session) -> Result<(), Rejection> {
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Ok(()),
-        State::AwaitingHosted { .. } => Err(Rejection::StripeCheckoutOpen),
+        State::AwaitingHosted { .. } => Err(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)),
         State::Charging(_) | State::Frozen { .. } | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
-            Err(Rejection::Undecided)
+            Err(Rejection::Shopper(ShopperRejection::Undecided))
         }
         State::Completed { .. } | State::Canceled { .. } | State::Expired => {
-            Err(Rejection::Ended(session.state.name()))
+            Err(Rejection::Shopper(ShopperRejection::Ended(session.state.name())))
         }
     }
 }
@@ -26,28 +29,26 @@ pub(crate) fn payable(
 ) -> Result<(), Rejection> {
     context.reliable_records()?;
     let standing = shoppers(session);
-    if !matches!(standing, Ok(()) | Err(Rejection::StripeCheckoutOpen)) {
+    if !matches!(standing, Ok(()) | Err(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen))) {
         return standing;
     }
     seen_revision(session, seen)?;
     if session.late_payment().is_some() {
         // An operator looks into it; another payment might be the second one.
-        return Err(Rejection::NotPayable(
-            "a payment for it came in late and is being looked into; please do not pay again".to_owned(),
-        ));
+        return Err(Rejection::Shopper(ShopperRejection::NotPayable(NotPayable::PaymentLookedInto)));
     }
     let Some(quote) = session.quote() else {
-        return Err(Rejection::NotPayable(open_reason(&session.state)));
+        return Err(Rejection::Shopper(ShopperRejection::NotPayable(unpriced(&session.state))));
     };
     if quote.expires <= context.moment.now {
-        return Err(Rejection::QuoteExpired);
+        return Err(Rejection::Shopper(ShopperRejection::QuoteExpired));
     }
     if context.view.status == MerchantStatus::Suspended {
-        return Err(Rejection::Suspended);
+        return Err(Rejection::Shop(ShopRejection::Suspended));
     }
     match &context.view.payments_off {
         None => {}
-        Some(PaymentsOff::Unverified) => return Err(Rejection::AccountUnknown),
+        Some(PaymentsOff::Unverified) => return Err(Rejection::Shop(ShopRejection::AccountUnknown)),
         Some(
             PaymentsOff::KeyRefused
             | PaymentsOff::NotPermitted { .. }
@@ -56,11 +57,11 @@ pub(crate) fn payable(
             | PaymentsOff::AccountTaken
             | PaymentsOff::Unreconciled
             | PaymentsOff::ClockDiffers,
-        ) => return Err(Rejection::PaymentsOff),
+        ) => return Err(Rejection::Shop(ShopRejection::PaymentsOff)),
     }
-    let account = context.view.account.as_ref().ok_or(Rejection::AccountUnknown)?;
+    let account = context.view.account.as_ref().ok_or(Rejection::Shop(ShopRejection::AccountUnknown))?;
     if session.account.as_ref().is_some_and(|pinned| pinned != account) {
-        return Err(Rejection::AccountUnknown);
+        return Err(Rejection::Shop(ShopRejection::AccountUnknown));
     }
     // Last: a page is closed only for what can be done afterwards.
     standing
@@ -69,8 +70,10 @@ pub(crate) fn payable(
 /// Whether a payment names the present revision.
 pub(crate) fn seen_revision(session: &Session, seen: Option<Revision>) -> Result<(), Rejection> {
     match seen {
-        None => Err(Rejection::RevisionMissing),
-        Some(seen) if seen != session.revision => Err(Rejection::StaleRevision { current: session.revision }),
+        None => Err(Rejection::Host(HostRejection::RevisionMissing)),
+        Some(seen) if seen != session.revision => {
+            Err(Rejection::Host(HostRejection::StaleRevision { current: session.revision }))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -80,19 +83,15 @@ pub(crate) const fn takes_tokens(context: &Context<'_>) -> Result<(), Rejection>
     if context.view.checkout.method.takes_tokens() {
         Ok(())
     } else {
-        Err(Rejection::NotOffered(
-            "on the payment sheet; pay on the checkout page, whose address start_hosted_checkout gives",
-        ))
+        Err(Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::PaymentSheet)))
     }
 }
 
-fn open_reason(state: &State) -> String {
+/// Why a session in this state has no quote.
+fn unpriced(state: &State) -> NotPayable {
     match state {
-        State::Open { problem: Some(problem) } => format!("{problem}. {}", problem.next_call()),
-        State::Open { problem: None } => {
-            "the last payment did not go through; refresh the checkout with update_checkout and show it again"
-                .to_owned()
-        }
+        State::Open { problem: Some(problem) } => NotPayable::Unpriced(problem.clone()),
+        State::Open { problem: None } => NotPayable::LastPaymentNotMade,
         State::Ready { .. }
         | State::Charging(_)
         | State::OpeningHosted(_)
@@ -101,6 +100,6 @@ fn open_reason(state: &State) -> String {
         | State::Frozen { .. }
         | State::Completed { .. }
         | State::Canceled { .. }
-        | State::Expired => format!("it is {}", state.name()),
+        | State::Expired => NotPayable::InState(state.name()),
     }
 }

@@ -3,7 +3,8 @@
 use super::payable::{payable, takes_tokens};
 use crate::domain::checkout::model::{
     AttemptIntent, AttemptMove, Charging, Context, Effect, ExpectedPayment, FailedReads, IdempotencyKey,
-    Payment, PaymentSource, Phase, Rejection, Session, State, TokenFacts, Transition,
+    Payment, PaymentSource, Phase, Rejection, Session, ShopRejection, ShopperRejection, State, TokenFacts,
+    Transition,
 };
 use crate::domain::ids::AttemptNumber;
 use crate::domain::sends::Sends;
@@ -24,14 +25,14 @@ pub(crate) fn pay(
     payable(session, payment.revision, context)?;
     takes_tokens(context)?;
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
-        return Err(Rejection::AccountUnknown);
+        return Err(Rejection::Shop(ShopRejection::AccountUnknown));
     };
     let now = context.moment.now;
     facts.check(context.view.mode, session.tokens, quote.total, now)?;
     // The one who pays is believed before what was said earlier.
     let buyer = payment.buyer.clone().or(session.inputs.buyer.clone());
     if !quote.is_sent() && buyer.email.is_none() {
-        return Err(Rejection::EmailNeeded);
+        return Err(Rejection::Shopper(ShopperRejection::EmailNeeded));
     }
 
     let number = AttemptNumber(session.attempts).next();

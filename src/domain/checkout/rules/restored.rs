@@ -8,8 +8,8 @@ use super::completion::completed_by;
 use super::flags::flag;
 use crate::domain::checkout::model::{
     AttemptEnd, AttemptMove, CancelReason, Charging, Context, ExpectedPayment, FailedReads, FlagReason,
-    Notice, NoticeCode, PaymentIntentSnapshot, PaymentIntentStatus, Phase, RestoreEvidence, Session,
-    ShownByStripe, State, Transition,
+    Notice, PaymentIntentSnapshot, PaymentIntentStatus, Phase, RestoreEvidence, Session, ShownByStripe,
+    State, Transition,
 };
 use crate::domain::ids::AttemptNumber;
 use crate::domain::pricing::Quote;
@@ -132,9 +132,8 @@ fn placed(
 }
 
 fn failed(number: AttemptNumber) -> AttemptMove {
-    let text = "The payment was declined.".to_owned();
-    let notice = Notice { code: NoticeCode::PaymentDeclined, text };
-    AttemptMove::Update { number, end: Some(AttemptEnd::Failed { notice }), erase_token: true }
+    let end = AttemptEnd::Failed { notice: Notice::DECLINED };
+    AttemptMove::Update { number, end: Some(end), erase_token: true }
 }
 
 /// It was paid for something that the database does not know: nobody may pay it again.

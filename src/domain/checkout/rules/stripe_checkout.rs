@@ -13,9 +13,9 @@ use super::stripe_checkout_polling::{poll_again, poll_backoff, put_off, standing
 use crate::domain::checkout::model::{
     AttemptEnd, AttemptIntent, AttemptMove, AttemptObservation, CancelReason, Charging, CloseReason, Context,
     Effect, Event, ExpectedPayment, FailedReads, FlagReason, FreezeReason, IdempotencyKey, LONGEST_PAUSE,
-    Notice, NoticeCode, Observation, PaymentIntentStatus, PaymentSource, Phase, RefusedField, Rejection,
-    Session, State, StripeCheckout, StripeCheckoutAttempt, StripeCheckoutSnapshot, StripeCheckoutStatus,
-    Transition, Work, pause,
+    NotOffered, Notice, Observation, PaymentIntentStatus, PaymentSource, Phase, RefusedField, Rejection,
+    Session, ShopRejection, ShopperRejection, State, StripeCheckout, StripeCheckoutAttempt,
+    StripeCheckoutSnapshot, StripeCheckoutStatus, Transition, Work, pause,
 };
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, Revision};
 use crate::domain::pricing::Quote;
@@ -55,13 +55,13 @@ pub(crate) fn open(
 ) -> Result<Transition, Rejection> {
     payable(session, seen, context)?;
     if !context.view.checkout.method.opens_pages() {
-        return Err(Rejection::NotOffered("on a page of its own; pay on the payment sheet instead"));
+        return Err(Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::StripeCheckout)));
     }
     if session.has_opened_enough() {
-        return Err(Rejection::NotOffered("on one more page for this checkout; please begin a new checkout"));
+        return Err(Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::AnotherStripeCheckout)));
     }
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
-        return Err(Rejection::AccountUnknown);
+        return Err(Rejection::Shop(ShopRejection::AccountUnknown));
     };
     let now = context.moment.now;
     let number = AttemptNumber(session.attempts).next();
@@ -136,7 +136,7 @@ pub(crate) fn close(
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let State::AwaitingHosted { hosted, page } = &session.state else {
-        return Err(Rejection::Undecided);
+        return Err(Rejection::Shopper(ShopperRejection::Undecided));
     };
     let mut hosted = hosted.clone();
     enter(&mut hosted, context.moment.now);
@@ -159,8 +159,8 @@ pub(crate) fn apply_observation(
         // Of a page that was asked for, nobody has the address yet: whatever became of it, it will not be paid.
         Observation::RequestRefused { detail } | Observation::RefusedForGood { detail } if opening => {
             let mut transition = unopened(session, hosted, context);
-            transition.next.notice = RefusedField::named_in(&detail)
-                .map(|field| Notice { code: NoticeCode::PaymentDeclined, text: field.told() });
+            transition.next.notice =
+                RefusedField::named_in(&detail).map(|field| Notice::RequestRefused { field: Some(field) });
             transition
         }
         Observation::IdempotencyConflict if opening => unopened(session, hosted, context),
@@ -207,7 +207,7 @@ fn stripe_checkout_seen(
         StripeCheckoutStatus::Unpaid => match page.intent.as_ref().and_then(|(_, status)| *status) {
             Some(PaymentIntentStatus::Succeeded) => paid(session, hosted, page, context),
             Some(PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled) => {
-                failed(session, hosted, declined(), context)
+                failed(session, hosted, Notice::DECLINED, context)
             }
             Some(
                 PaymentIntentStatus::RequiresConfirmation
@@ -302,10 +302,6 @@ fn agrees(hosted: &StripeCheckoutAttempt, page: &StripeCheckoutSnapshot, context
         && page.attempt == Some(charge.attempt)
 }
 
-fn declined() -> Notice {
-    Notice { code: NoticeCode::PaymentDeclined, text: "The payment was declined.".to_owned() }
-}
-
 /// The page was never opened.
 pub(crate) fn unopened(
     session: &Session,
@@ -324,9 +320,7 @@ fn not_asked_for(session: &Session, hosted: &StripeCheckoutAttempt, context: &Co
 
 /// Stripe confirms that the page is closed and unpaid.
 fn closed(session: &Session, hosted: &StripeCheckoutAttempt, context: &Context<'_>) -> Transition {
-    let text = "The payment page was closed. Nothing was charged.".to_owned();
-    let notice = Notice { code: NoticeCode::Expired, text };
-    over(session, hosted, AttemptEnd::Failed { notice }, context)
+    over(session, hosted, AttemptEnd::Failed { notice: Notice::PageClosed }, context)
 }
 
 /// The payment on the page was refused.

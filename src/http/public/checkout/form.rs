@@ -10,6 +10,7 @@ use crate::domain::ids::Revision;
 use crate::http::public::body;
 use crate::http::public::html::PageKind;
 use crate::protocol::mcp::{ArgumentError, patch};
+use crate::protocol::texts::shopper::ShopperTexts;
 
 /// The most bytes of a form.
 const MAX_FORM: usize = 16 * 1024;
@@ -21,9 +22,6 @@ pub(super) async fn read<T: DeserializeOwned>(payload: web::Payload) -> Option<T
     let form = web::Query::<T>::from_query(std::str::from_utf8(&body).ok()?);
     form.ok().map(web::Query::into_inner)
 }
-
-/// What is said of a form that no page of ours has sent.
-pub(super) const UNREADABLE: &str = "The form could not be read. Please fill it in again.";
 
 /// The payment form.
 #[derive(Deserialize)]
@@ -103,9 +101,9 @@ pub(super) struct Edit {
 
 impl Edit {
     /// The command; `Err` says what is wrong with which field.
-    pub(super) fn command(&self) -> Result<Command, String> {
+    pub(super) fn command(&self) -> Result<Command, ArgumentError> {
         let revision = Some(Revision(self.revision));
-        let patch = patch(self.arguments()).map_err(|wrong| told(&wrong))?;
+        let patch = patch(self.arguments())?;
         Ok(Command::Update { revision, patch })
     }
 
@@ -134,19 +132,8 @@ impl Edit {
 }
 
 /// A wrong field, in a shopper's words.
-fn told(wrong: &ArgumentError) -> String {
-    let field = wrong.path.rsplit('.').next().unwrap_or(&wrong.path);
-    let label = match field {
-        "line_one" => "Street",
-        "line_two" => "More of the address",
-        "postal_code" => "Postal code",
-        "city" => "City",
-        "state" => "State",
-        "country" => "Country",
-        "name" => "Name",
-        "email" => "Mail address",
-        "phone_number" => "Phone",
-        other => other,
-    };
-    format!("{label} {}. Please give {}.", wrong.problem, wrong.send)
+pub(super) fn told(wrong: &ArgumentError, shopper: ShopperTexts<'_>) -> String {
+    shopper
+        .field(wrong.field(), wrong.is_missing)
+        .unwrap_or_else(|| shopper.messages().form_unreadable.clone())
 }

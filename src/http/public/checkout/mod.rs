@@ -13,13 +13,18 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::html::{self, PageKind};
+use super::html::{self, PageKind, ShopPage};
+use super::language;
 use super::tenant_request::{self, RequestRejected, TenantRequest, not_found};
 use super::{Public, read};
 use crate::actors::MerchantHandle;
-use crate::domain::checkout::model::{Answer, Command, Rejection, State, StripeNotification};
+use crate::domain::checkout::model::{Answer, Command, HostRejection, Rejection, State, StripeNotification};
 use crate::domain::ids::SessionId;
+use crate::domain::language::Language;
+use crate::domain::merchant::MerchantView;
 use crate::protocol::rendering::Rendering;
+use crate::protocol::texts::catalogue;
+use crate::protocol::texts::shopper::ShopperTexts;
 use crate::runtime::{Budget, Source, TooMany};
 use form::{Edit, LastSubmission, Pay};
 
@@ -47,6 +52,7 @@ struct CheckoutLink {
     merchant: MerchantHandle,
     id: SessionId,
     source: Source,
+    language: Language,
 }
 
 /// A visitor who is not let in.
@@ -83,7 +89,8 @@ impl CheckoutLink {
             return Err(LinkRejected::Unknown);
         }
         merchant.limiter().take(Budget::Held(id.as_str()), &source).map_err(LinkRejected::TooMany)?;
-        Ok(Self { merchant, id, source })
+        let language = language::of(request, &merchant.view());
+        Ok(Self { merchant, id, source, language })
     }
 
     /// Takes from the limits of paying where a page at Stripe is still to be opened, as the form asks for it: one that is
@@ -105,7 +112,7 @@ impl CheckoutLink {
     async fn page(&self, status: StatusCode, last: LastSubmission<'_>) -> HttpResponse {
         match self.merchant.ask(&self.id, Command::Read).await {
             Ok(answer) => self.rendered(status, &answer, last),
-            Err(rejection) => refused(&rejection),
+            Err(rejection) => self.refused(&rejection),
         }
     }
 
@@ -117,6 +124,7 @@ impl CheckoutLink {
                 Rendering {
                     view: &view,
                     capabilities: self.merchant.capabilities(),
+                    language: self.language,
                     now: self.merchant.now(),
                 },
                 link,
@@ -171,11 +179,12 @@ async fn came_back(
             }
             (None, State::AwaitingHosted { .. }) => {
                 let view = link_holder.merchant.view();
-                html::answer(StatusCode::OK, PageKind::Forms, &view).body(page::waiting(&answer, &view))
+                let shop = ShopPage { view: &view, language: link_holder.language };
+                html::answer(StatusCode::OK, PageKind::Forms, &view).body(page::waiting(&answer, shop))
             }
             (None, _) => CheckoutLink::link(&answer),
         },
-        Err(rejection) => refused(&rejection),
+        Err(rejection) => link_holder.refused(&rejection),
     }
 }
 
@@ -191,10 +200,15 @@ async fn edit(
         Err(away) => return away.answer(),
     };
     let Some(form) = form::read::<Edit>(payload).await else {
-        return link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::said(form::UNREADABLE)).await;
+        let said = link_holder.messages().form_unreadable.as_str();
+        return link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::said(said)).await;
     };
     match form.command() {
-        Err(wrong) => link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::wrong(&wrong, &form)).await,
+        Err(wrong) => {
+            let view = link_holder.merchant.view();
+            let told = form::told(&wrong, link_holder.shopper(&view));
+            link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::wrong(&told, &form)).await
+        }
         Ok(command) => match link_holder.merchant.ask(&link_holder.id, command).await {
             Ok(answer) => CheckoutLink::link(&answer),
             Err(rejection) => link_holder.told(&rejection).await,
@@ -214,7 +228,8 @@ async fn pay(
         Err(away) => return away.answer(),
     };
     let Some(form) = form::read::<Pay>(payload).await else {
-        return link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::said(form::UNREADABLE)).await;
+        let said = link_holder.messages().form_unreadable.as_str();
+        return link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::said(said)).await;
     };
     if let Err(away) = link_holder.may_pay(&form).await {
         return away.answer();
@@ -228,7 +243,7 @@ async fn pay(
                 CheckoutLink::link(&answer)
             }
             (State::Ready { .. }, None) => {
-                let said = "The payment page could not be opened. Nothing was charged; please try again, or ask the shop.";
+                let said = link_holder.messages().page_not_opened.as_str();
                 link_holder.rendered(StatusCode::SERVICE_UNAVAILABLE, &answer, LastSubmission::said(said))
             }
             (
@@ -247,7 +262,29 @@ async fn pay(
 impl CheckoutLink {
     /// The page, with why what was asked for was not done.
     async fn told(&self, rejection: &Rejection) -> HttpResponse {
-        self.page(StatusCode::CONFLICT, LastSubmission::said(&html::sentence(&rejection.to_string()))).await
+        let view = self.merchant.view();
+        let said = self.shopper(&view).rejection(rejection);
+        self.page(StatusCode::CONFLICT, LastSubmission::said(&said)).await
+    }
+
+    /// What visitors are told.
+    fn messages(&self) -> &'static catalogue::Messages {
+        &catalogue::of(self.language).messages
+    }
+
+    fn shopper<'a>(&self, view: &'a MerchantView) -> ShopperTexts<'a> {
+        ShopperTexts::of(view, self.language)
+    }
+
+    /// What a visitor is told when the session cannot even be shown.
+    fn refused(&self, rejection: &Rejection) -> HttpResponse {
+        if matches!(rejection, Rejection::Host(HostRejection::NotFound)) {
+            return not_found();
+        }
+        HttpResponse::ServiceUnavailable()
+            .insert_header(("retry-after", "2"))
+            .content_type("text/plain; charset=utf-8")
+            .body(format!("{}\n", catalogue::of(self.language).page.checkout_unavailable))
     }
 }
 
@@ -258,15 +295,4 @@ fn redirect(to: &str) -> HttpResponse {
         .insert_header(("referrer-policy", "no-referrer"))
         .insert_header(("cache-control", "no-store"))
         .finish()
-}
-
-/// What a visitor hears when the session cannot even be shown.
-fn refused(rejection: &Rejection) -> HttpResponse {
-    if *rejection == Rejection::NotFound {
-        return not_found();
-    }
-    HttpResponse::ServiceUnavailable()
-        .insert_header(("retry-after", "2"))
-        .content_type("text/plain; charset=utf-8")
-        .body("The checkout cannot be shown just now. Please try again in a moment.\n")
 }

@@ -3,11 +3,11 @@
 use super::form::{Edit, LastSubmission};
 use crate::domain::address::{Address, CountryCode};
 use crate::domain::checkout::model::{Answer, Session, State};
-use crate::domain::merchant::MerchantView;
 use crate::domain::places;
-use crate::http::public::html::{self, PageKind, escape};
+use crate::http::public::html::{self, PageKind, ShopPage, escape};
 use crate::protocol::apps::messages;
 use crate::protocol::rendering::Rendering;
+use crate::protocol::texts::catalogue::fill;
 
 /// Has a page that waits for Stripe look again at the checkout: this may be the answer to a form.
 fn look_again(link: &str) -> String {
@@ -21,68 +21,79 @@ pub(super) fn render(
     link: &str,
     last: LastSubmission<'_>,
 ) -> String {
-    let (session, view, now) = (&answer.session, rendering.view, rendering.now);
-    let messages = messages::of_session(session, answer.notice.as_ref(), now);
+    let (session, now) = (&answer.session, rendering.now);
+    let shop = ShopPage { view: rendering.view, language: rendering.language };
+    let texts = shop.texts();
+    let messages = messages::of_session(session, answer.notice.as_ref(), rendering);
     let mut told: Vec<&str> = last.said.into_iter().collect();
     told.extend(messages.iter().map(|message| message.content.as_str()));
     told.dedup();
-    let told = html::each(told, |text| format!("<p class=said>{}</p>", escape(&html::sentence(text))));
+    let told = html::each(told, |text| format!("<p class=said>{}</p>", escape(text)));
     let (waits, forms) = match &session.state {
-        State::Ready { quote } if quote.expires > now => (false, both_forms(session, view, link, last.typed)),
-        State::AwaitingHosted { .. } => (false, both_forms(session, view, link, last.typed)),
-        State::Ready { .. } | State::Open { .. } => (false, edit_form(session, view, link, last.typed)),
+        State::Ready { quote } if quote.expires > now => (false, both_forms(session, shop, link, last.typed)),
+        State::AwaitingHosted { .. } => (false, both_forms(session, shop, link, last.typed)),
+        State::Ready { .. } | State::Open { .. } => (false, edit_form(session, shop, link, last.typed)),
         State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => (true, String::new()),
         State::Completed { .. } | State::Frozen { .. } | State::Canceled { .. } | State::Expired => {
             (false, String::new())
         }
     };
     let order = answer.order.as_ref().map_or_else(String::new, |placed| {
+        let number = fill(&texts.order_number, &[("number", &placed.number.to_string())]);
+        let (paid, number) = (escape(&texts.paid), escape(&number));
         if answer.is_closed(now) {
-            return format!("<p>Paid. Order {}</p>", placed.number);
+            return format!("<p>{paid} {number}</p>");
         }
-        format!("<p>Paid. <a href=\"{}\">Order {}</a></p>", escape(&placed.permalink), placed.number)
+        format!("<p>{paid} <a href=\"{}\">{number}</a></p>", escape(&placed.permalink))
     });
     let body = format!(
-        "<h2>Your order</h2>{told}{order}{table}{forms}{links}",
-        table = table(session),
-        links = html::links(view)
+        "<h2>{heading}</h2>{told}{order}{table}{forms}{links}",
+        heading = escape(&texts.your_order),
+        table = table(session, shop),
+        links = html::links(shop)
     );
     let head = if waits { look_again(link) } else { String::new() };
-    let title = format!("Checkout at {}", view.name);
+    let title = fill(&texts.checkout_title, &[("shop", &shop.view.name)]);
     match last.page() {
         PageKind::Widget => {
             let id = rendering.capability(&session.id, None).expose();
-            html::page_with_widget(view, &title, &head, &body, &id)
+            html::page_with_widget(shop, &title, &head, &body, &id)
         }
-        PageKind::Text | PageKind::Forms => html::page(view, &title, &head, &body),
+        PageKind::Text | PageKind::Forms => html::page(shop, &title, &head, &body),
     }
 }
 
 /// What a shopper sees who comes back from Stripe's page before Stripe has told us.
-pub(super) fn waiting(answer: &Answer, view: &MerchantView) -> String {
+pub(super) fn waiting(answer: &Answer, shop: ShopPage<'_>) -> String {
+    let texts = shop.texts();
     let link = answer.checkout_page.as_deref().unwrap_or_default();
     let body = format!(
-        "<h2>Your order</h2><p class=said>The payment is being checked. This page looks again by itself.</p>{table}\
-         <p><a href=\"{link}\">Back to the checkout</a></p>",
-        table = table(&answer.session),
+        "<h2>{heading}</h2><p class=said>{checking}</p>{table}<p><a href=\"{link}\">{back}</a></p>",
+        heading = escape(&texts.your_order),
+        checking = escape(&texts.checking),
+        table = table(&answer.session, shop),
         link = escape(link),
+        back = escape(&texts.back_to_checkout),
     );
     let head = "<meta http-equiv=refresh content=2>";
-    html::page(view, &format!("Checkout at {}", view.name), head, &body)
+    html::page(shop, &fill(&texts.checkout_title, &[("shop", &shop.view.name)]), head, &body)
 }
 
-fn table(session: &Session) -> String {
+fn table(session: &Session, shop: ShopPage<'_>) -> String {
     let rows = match session.quote() {
-        Some(quote) => html::rows(quote),
+        Some(quote) => html::rows(shop, quote),
         None => html::each(session.inputs.cart.lines(), |line| {
-            format!("<tr><td>{}</td><td>{}</td></tr>", escape(line.id.as_str()), line.quantity)
+            // What is not sold any more has no title: what it was is not told by an id of ours.
+            let title = shop.view.catalog.item(&line.id).map(|item| item.title());
+            let title = title.unwrap_or_else(|| shop.messages().item_unnamed.clone());
+            format!("<tr><td>{}</td><td>{}</td></tr>", escape(&title), line.quantity)
         }),
     };
     format!("<table>{rows}</table>")
 }
 
-fn both_forms(session: &Session, view: &MerchantView, link: &str, typed: Option<&Edit>) -> String {
-    format!("{}{}", edit_form(session, view, link, typed), pay_form(session, link))
+fn both_forms(session: &Session, shop: ShopPage<'_>, link: &str, typed: Option<&Edit>) -> String {
+    format!("{}{}", edit_form(session, shop, link, typed), pay_form(session, shop, link))
 }
 
 /// The address of one of the page's forms.
@@ -91,17 +102,21 @@ fn action(link: &str, form: &str) -> String {
     escape(&format!("{path}/{form}?{query}"))
 }
 
-fn pay_form(session: &Session, link: &str) -> String {
+fn pay_form(session: &Session, shop: ShopPage<'_>, link: &str) -> String {
+    let texts = shop.texts();
     format!(
         "<form method=post action=\"{action}\"><input type=hidden name=revision value={revision}>\
-         <h2>Payment</h2><p>You pay what stands under \"Your order\". A change counts once it is updated.</p>\
-         <p><button>Pay now</button></p></form>",
+         <h2>{heading}</h2><p>{hint}</p><p><button>{pay}</button></p></form>",
         action = action(link, "pay"),
         revision = session.revision.0,
+        heading = escape(&texts.payment),
+        hint = escape(&texts.payment_hint),
+        pay = escape(&texts.pay_now),
     )
 }
 
-fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&Edit>) -> String {
+fn edit_form(session: &Session, shop: ShopPage<'_>, link: &str, typed: Option<&Edit>) -> String {
+    let (view, texts) = (shop.view, shop.texts());
     let address = session.inputs.address.as_ref();
     // What was typed stands before what is known.
     let of = |written: fn(&Edit) -> &str, part: fn(&Address) -> &str| {
@@ -115,7 +130,8 @@ fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&
     let chosen_country = typed.map_or(known_country, |typed| &typed.country);
     let field = |label: &str, name: &str, complete: &str, value: &str| {
         format!(
-            "<label>{label}<input name={name} autocomplete={complete} value=\"{}\"></label>",
+            "<label>{}<input name={name} autocomplete={complete} value=\"{}\"></label>",
+            escape(label),
             escape(value)
         )
     };
@@ -128,42 +144,50 @@ fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&
     format!(
         "<form method=post action=\"{action}\"><input type=hidden name=revision value={revision}>{options}\
          <input type=hidden name=options_of value=\"{options_of}\">\
-         <h2>Delivery</h2>{email}{name}{line_one}{line_two}{city}{state}{postal}{phone}\
-         <label>Country<select name=country autocomplete=country>{countries}</select></label>\
-         <p><button class=quiet>Update</button></p></form>",
+         <h2>{delivery}</h2>{email}{name}{line_one}{line_two}{city}{state}{postal}{phone}\
+         <label>{country}<select name=country autocomplete=country>{countries}</select></label>\
+         <p><button class=quiet>{update}</button></p></form>",
         action = action(link, "edit"),
         revision = session.revision.0,
-        options = options(session),
+        options = options(session, shop),
+        delivery = escape(&texts.delivery),
+        country = escape(&texts.field_country),
+        update = escape(&texts.update),
         options_of = known_country,
         phone = field(
-            "Phone, for the carrier",
+            &texts.field_phone_number,
             "phone_number",
             "tel",
             of(|typed| &typed.phone_number, |address| address.phone_number.as_deref().unwrap_or_default())
         ),
-        email = field("Mail address, for the receipt", "email", "email", email),
-        name = field("Name", "name", "name", of(|typed| &typed.name, |address| &address.name)),
+        email = field(&texts.field_email, "email", "email", email),
+        name = field(&texts.field_name, "name", "name", of(|typed| &typed.name, |address| &address.name)),
         line_one = field(
-            "Street",
+            &texts.field_line_one,
             "line_one",
             "address-line1",
             of(|typed| &typed.line_one, |address| &address.line_one)
         ),
         line_two = field(
-            "More of the address",
+            &texts.field_line_two,
             "line_two",
             "address-line2",
             of(|typed| &typed.line_two, |address| address.line_two.as_deref().unwrap_or_default())
         ),
-        city = field("City", "city", "address-level2", of(|typed| &typed.city, |address| &address.city)),
+        city = field(
+            &texts.field_city,
+            "city",
+            "address-level2",
+            of(|typed| &typed.city, |address| &address.city)
+        ),
         state = field(
-            "State or region",
+            &texts.field_state,
             "state",
             "address-level1",
             of(|typed| &typed.state, |address| &address.state)
         ),
         postal = field(
-            "Postal code",
+            &texts.field_postal_code,
             "postal_code",
             "postal-code",
             of(|typed| &typed.postal_code, |address| &address.postal_code)
@@ -171,7 +195,7 @@ fn edit_form(session: &Session, view: &MerchantView, link: &str, typed: Option<&
     )
 }
 
-fn options(session: &Session) -> String {
+fn options(session: &Session, shop: ShopPage<'_>) -> String {
     let Some(quote) = session.quote().filter(|quote| quote.options.len() > 1) else {
         return String::new();
     };
@@ -180,8 +204,8 @@ fn options(session: &Session) -> String {
         let (id, title) = (escape(option.id.as_str()), escape(&option.title));
         format!(
             "<label><input type=radio name=option value=\"{id}\"{checked}> {title}, {}</label>",
-            option.total
+            shop.money(option.total)
         )
     });
-    format!("<h2>Shipping</h2>{rows}")
+    format!("<h2>{}</h2>{rows}", escape(&shop.texts().shipping))
 }

@@ -17,6 +17,8 @@ pub struct ArgumentError {
     pub stranger: Option<String>,
     /// What to send instead.
     pub send: String,
+    /// Whether something is missing, and not wrong.
+    pub is_missing: bool,
 }
 
 fn quoted(stranger: Option<&str>) -> String {
@@ -25,7 +27,24 @@ fn quoted(stranger: Option<&str>) -> String {
 
 impl ArgumentError {
     pub(super) fn new(path: impl Into<String>, problem: impl Into<String>, send: impl Into<String>) -> Self {
-        Self { path: path.into(), problem: problem.into(), stranger: None, send: send.into() }
+        Self {
+            path: path.into(),
+            problem: problem.into(),
+            stranger: None,
+            send: send.into(),
+            is_missing: false,
+        }
+    }
+
+    /// Something that must be there.
+    pub(super) fn missing(path: impl Into<String>, send: impl Into<String>) -> Self {
+        Self { is_missing: true, ..Self::new(path, "is missing", send) }
+    }
+
+    /// The name of the field that it is about.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(&self.path)
     }
 
     /// What is wrong, for the log: without any word of the caller's.
@@ -94,7 +113,7 @@ impl<'a> Object<'a> {
     /// A text that must be there.
     pub(super) fn needed_text(&self, key: &str, longest: usize) -> Result<&'a str, ArgumentError> {
         self.text(key, longest)?.ok_or_else(|| {
-            ArgumentError::new(self.path(key), "is missing", format!("a text of 1 to {longest} characters"))
+            ArgumentError::missing(self.path(key), format!("a text of 1 to {longest} characters"))
         })
     }
 

@@ -50,7 +50,7 @@ pub(super) fn session(root: &Object<'_>) -> Result<Capability, ArgumentError> {
     const KEY: &str = "checkout_session_id";
     const SEND: &str = "the id as create_checkout or checkout_session answered it (chk_…_… or chk_…_…_r1)";
     let Some(value) = root.get(KEY) else {
-        return Err(ArgumentError::new(KEY, "is missing", SEND));
+        return Err(ArgumentError::missing(KEY, SEND));
     };
     let parsed = value.as_str().map(str::trim).and_then(|text| text.parse().ok());
     parsed.ok_or_else(|| ArgumentError::new(KEY, "is not a checkout session id", SEND))
@@ -87,7 +87,7 @@ fn line(item: &Object<'_>, unknown_fields: UnknownFields) -> Result<CartLine, Ar
     let most = i64::from(MAX_QUANTITY);
     let quantity = item.integer("quantity", 1, most)?.and_then(|quantity| u32::try_from(quantity).ok());
     let quantity = quantity.ok_or_else(|| {
-        ArgumentError::new(item.path("quantity"), "is missing", format!("a whole number from 1 to {most}"))
+        ArgumentError::missing(item.path("quantity"), format!("a whole number from 1 to {most}"))
     })?;
     Ok(CartLine { id, quantity })
 }
@@ -189,7 +189,11 @@ fn address(root: &Object<'_>) -> Result<Option<Address>, ArgumentError> {
             PlaceField::Region => "state",
             PlaceField::PostalCode => "postal_code",
         };
-        ArgumentError::new(given.path(field), error.to_string(), error.remedy())
+        let is_missing = error.is_missing();
+        ArgumentError {
+            is_missing,
+            ..ArgumentError::new(given.path(field), error.to_string(), error.remedy())
+        }
     })?;
     Ok(Some(Address {
         name: name.to_owned(),

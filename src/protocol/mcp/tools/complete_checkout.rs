@@ -67,7 +67,7 @@ pub(super) fn descriptor() -> Value {
 pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     const SEND: &str = "an object with the payment sheet's token and provider \"stripe\"";
     let session = checkout_input::session(root)?;
-    let missing = || ArgumentError::new("payment_data", "is missing", SEND);
+    let missing = || ArgumentError::missing("payment_data", SEND);
     let data = root.object("payment_data", SEND)?.ok_or_else(missing)?;
     let provider = data.get("provider");
     if provider.is_some_and(|provider| provider.as_str() != Some("stripe")) {
@@ -91,8 +91,7 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     Ok(SessionCall { target: Target::Existing(session), command: Command::Complete(payment) })
 }
 
-/// What a shopper is told when a host's call could not even be read: the sheet and the widget show it, and the host's own
-/// words of it follow.
+/// What is told when a host's call could not even be read: what it means to the shopper, then what is wrong with it.
 pub(super) fn not_taken(error: &ArgumentError, view: &MerchantView) -> String {
     let next = if view.checkout.method.opens_pages() {
         "Please pay on the shop's own page instead; start_hosted_checkout tells where it is."
@@ -106,7 +105,7 @@ fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {
     const PATH: &str = "payment_data.token";
     const SEND: &str = "the Shared Payment Token (spt_…) that the payment sheet gave";
     match data.get("token") {
-        None => Err(ArgumentError::new(PATH, "is missing", SEND)),
+        None => Err(ArgumentError::missing(PATH, SEND)),
         Some(value) => value
             .as_str()
             .and_then(|text| text.trim().parse().ok())
@@ -144,7 +143,7 @@ pub(super) fn render(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolRe
         ) => {
             let sheet = PaymentSheet::of(&answer.session, answer.notice.as_ref(), rendering);
             let page = answer.checkout_page.as_deref();
-            told(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }, page))
+            told(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }, page, rendering))
         }
     }
 }

@@ -33,10 +33,13 @@ use super::era::Era;
 use super::result_meta::{Cache, tail};
 use crate::domain::channels::ContractVersion;
 use crate::domain::checkout::model::{Answer, Command, Patch, Rejection};
+use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::messages::Message;
 use crate::protocol::capability::Capability;
 use crate::protocol::rendering::Rendering;
+use crate::protocol::texts::model;
+use crate::protocol::texts::shopper::ShopperTexts;
 
 /// A tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -217,8 +220,31 @@ pub(super) fn tidy(arguments: &mut Map<String, Value>) {
 }
 
 /// The answer to arguments that are not in order.
-pub(super) fn wrong(tool: ToolName, error: &ArgumentError, view: &MerchantView) -> ToolResult {
-    ToolResult::error(match tool {
+pub(super) fn wrong(
+    tool: ToolName,
+    error: &ArgumentError,
+    view: &MerchantView,
+    language: Language,
+) -> ToolResult {
+    let shopper = ShopperTexts::of(view, language);
+    let texts = shopper.messages();
+    let told = match tool {
+        ToolName::CompleteCheckout if view.checkout.method.opens_pages() => {
+            texts.payment_not_taken_pay_on_page.clone()
+        }
+        ToolName::CompleteCheckout => texts.payment_not_taken.clone(),
+        ToolName::SearchProducts
+        | ToolName::ShowBuyProductWidget
+        | ToolName::CheckoutSession
+        | ToolName::CreateCheckout
+        | ToolName::UpdateCheckout
+        | ToolName::StartHostedCheckout
+        | ToolName::GetCheckout
+        | ToolName::CancelCheckout => {
+            shopper.field(error.field(), error.is_missing).unwrap_or_else(|| texts.not_done.clone())
+        }
+    };
+    let for_model = match tool {
         ToolName::CompleteCheckout => complete_checkout::not_taken(error, view),
         ToolName::SearchProducts
         | ToolName::ShowBuyProductWidget
@@ -228,14 +254,26 @@ pub(super) fn wrong(tool: ToolName, error: &ArgumentError, view: &MerchantView) 
         | ToolName::StartHostedCheckout
         | ToolName::GetCheckout
         | ToolName::CancelCheckout => error.to_string(),
-    })
+    };
+    refused(for_model, &told)
+}
+
+/// The key in a result's `_meta` under which the widget finds what the shopper is told of a failure.
+const SHOPPER_TEXT: &str = "merchant-gateway/shopper_text";
+
+/// A failure: in words for a model, and for the shopper.
+fn refused(for_model: String, for_shopper: &str) -> ToolResult {
+    ToolResult::error(for_model).with_meta(SHOPPER_TEXT, &for_shopper)
 }
 
 /// Renders an outcome. `None` when a stored answer is not JSON, which no writer of ours makes.
 pub(super) fn render(tool: ToolName, outcome: CallOutcome, rendering: Rendering<'_>) -> Option<ToolResult> {
     match outcome {
         CallOutcome::Read(result) => Some(result),
-        CallOutcome::Refused(rejection) => Some(ToolResult::error(sentence(&rejection.to_string()))),
+        CallOutcome::Refused(rejection) => Some(refused(
+            sentence(&model::rejection(&rejection)),
+            &rendering.shopper().rejection(&rejection),
+        )),
         CallOutcome::InProgress(session) => match tool {
             ToolName::CompleteCheckout => complete_checkout::undecided(&session, rendering),
             ToolName::SearchProducts
@@ -245,16 +283,18 @@ pub(super) fn render(tool: ToolName, outcome: CallOutcome, rendering: Rendering<
             | ToolName::UpdateCheckout
             | ToolName::StartHostedCheckout
             | ToolName::GetCheckout
-            | ToolName::CancelCheckout => Some(ToolResult::error(
+            | ToolName::CancelCheckout => Some(refused(
                 "The shop is still working on this checkout. Look again in a moment with get_checkout."
                     .to_owned(),
+                &rendering.shopper().messages().still_working,
             )),
         },
         CallOutcome::Session(answer) => match tool {
-            ToolName::StartHostedCheckout if answer.checkout_page.is_none() => Some(ToolResult::error(
+            ToolName::StartHostedCheckout if answer.checkout_page.is_none() => Some(refused(
                 "This shop takes payments on the payment sheet only; it has no page of its own to pay on. Call \
                  complete_checkout with the sheet's token."
                     .to_owned(),
+                &rendering.shopper().messages().not_offered_page,
             )),
             ToolName::CompleteCheckout => complete_checkout::render(&answer, rendering),
             ToolName::CheckoutSession | ToolName::GetCheckout => {
@@ -283,7 +323,7 @@ fn sentence(text: &str) -> String {
 
 /// Messages as a model reads them: each a sentence, whatever it begins and ends with.
 fn sentences(messages: &[Message]) -> String {
-    messages.iter().map(|message| sentence(&message.content)).collect::<Vec<_>>().join(" ")
+    messages.iter().map(|message| sentence(&message.for_model)).collect::<Vec<_>>().join(" ")
 }
 
 /// `tools/list` of a contract version: the same bytes for every merchant, made once per era.

@@ -18,12 +18,16 @@ use crate::protocol::apps::completion::OrderLink;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::apps::product_card::ShopCard;
 use crate::protocol::rendering::Rendering;
+use crate::protocol::texts::model;
 
 /// The key in a result's `_meta` under which the widget finds the whole payment sheet.
 pub(super) const FULL_SHEET: &str = "merchant-gateway/checkout_session";
 
 /// The key in a result's `_meta` under which the widget finds the shop's card.
 pub(super) const SHOP: &str = "merchant-gateway/shop";
+
+/// The key in a result's `_meta` under which the widget finds the ids of the order's lines that cannot be bought as they are.
+const UNAVAILABLE_ITEMS: &str = "merchant-gateway/unavailable_items";
 
 /// The key in a result's `_meta` under which the widget finds what people call the order.
 pub(super) const ORDER_NUMBER: &str = "merchant-gateway/order_number";
@@ -56,7 +60,7 @@ fn next_call(session: &Session, now: Timestamp) -> Option<&'static str> {
         return None;
     }
     match &session.state {
-        State::Open { problem: Some(problem) } => Some(problem.next_call()),
+        State::Open { problem: Some(problem) } => Some(model::next_call(problem)),
         State::Open { problem: None } => Some(REFRESH),
         State::Ready { quote } if quote.expires <= now => Some(REFRESH),
         State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
@@ -190,7 +194,14 @@ fn offered(view: &MerchantView) -> Vec<&'static str> {
 /// For tools that only the widget calls: in full.
 pub(super) fn for_widget(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolResult> {
     let content = SessionContent::of(answer, rendering);
-    ToolResult::data(content.sentence(), &content)
+    Some(with_unavailable(ToolResult::data(content.sentence(), &content)?, &content))
+}
+
+/// Tells the widget which lines of the order cannot be bought as they are.
+fn with_unavailable(result: ToolResult, content: &SessionContent) -> ToolResult {
+    let items: Vec<_> =
+        content.checkout_session.messages.iter().filter_map(|message| message.item.as_ref()).collect();
+    if items.is_empty() { result } else { result.with_meta(UNAVAILABLE_ITEMS, &items) }
 }
 
 /// For tools that the model sees: without buyer and address, which are in `_meta`.
@@ -200,6 +211,7 @@ pub(super) fn for_model(answer: &Answer, rendering: Rendering<'_>) -> Option<Too
     content.checkout_session = content.checkout_session.without_person();
     let result = ToolResult::data(content.sentence(), &content)?;
     let result = result.with_meta(FULL_SHEET, &full).with_meta(SHOP, &ShopCard::of(rendering.view));
+    let result = with_unavailable(result, &content);
     Some(match &content.order {
         Some(order) => result.with_meta(ORDER_NUMBER, &order.number.to_string()),
         None => result,

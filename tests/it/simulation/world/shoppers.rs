@@ -4,7 +4,8 @@ use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::driver::{Input, RequestId};
 use merchant_gateway::domain::checkout::model::Affected;
 use merchant_gateway::domain::checkout::model::{
-    Answer, Command, Patch, Payment, RefundRequest, Rejection, Session, State, StripeNotification,
+    Answer, Command, Patch, Payment, RefundRequest, Rejection, Session, ShopperRejection, State,
+    StripeNotification,
 };
 use merchant_gateway::domain::ids::{Revision, SessionId};
 use merchant_gateway::domain::money::Money;
@@ -167,7 +168,7 @@ impl Simulation {
         self.count(match answer {
             Ok(answer) if answer.order.is_some() => "answer: paid",
             Ok(_) => "answer: a session",
-            Err(Rejection::Undecided) => "answer: undecided",
+            Err(Rejection::Shopper(ShopperRejection::Undecided)) => "answer: undecided",
             Err(_) => "answer: a refusal",
         });
     }

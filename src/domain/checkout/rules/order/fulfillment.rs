@@ -1,7 +1,9 @@
 //! Goods that were sent.
 
 use super::paid;
-use crate::domain::checkout::model::{Context, OrderChange, Rejection, Session, Transition};
+use crate::domain::checkout::model::{
+    Context, OperatorRejection, OrderChange, Rejection, Session, Transition,
+};
 use crate::domain::order::{Fulfilled, Fulfillment, OrderActivity, OrderState};
 use crate::domain::pricing::Quote;
 
@@ -21,25 +23,28 @@ pub(crate) fn fulfill(
         return if again == *known {
             Ok(Transition::to(session.clone()))
         } else {
-            Err(Rejection::ReferenceTaken(fulfillment.reference.clone()))
+            Err(Rejection::Operator(OperatorRejection::ReferenceTaken(fulfillment.reference.clone())))
         };
     }
     if state == OrderState::Refunded {
-        return Err(Rejection::GoneBack);
+        return Err(Rejection::Operator(OperatorRejection::GoneBack));
     }
     let left = unsent(quote, activity);
     let items = if rest { left.clone() } else { summed(&fulfillment.items) };
     for sent in &items {
         if !quote.lines.iter().any(|line| line.item == sent.item) {
-            return Err(Rejection::NotOrdered(sent.item.clone()));
+            return Err(Rejection::Operator(OperatorRejection::NotOrdered(sent.item.clone())));
         }
         let available = left.iter().find(|left| left.item == sent.item).map_or(0, |left| left.quantity);
         if sent.quantity == 0 || sent.quantity > available {
-            return Err(Rejection::NotThatMany { item: sent.item.clone(), left: available });
+            return Err(Rejection::Operator(OperatorRejection::NotThatMany {
+                item: sent.item.clone(),
+                left: available,
+            }));
         }
     }
     if items.is_empty() {
-        return Err(Rejection::NothingToSend);
+        return Err(Rejection::Operator(OperatorRejection::NothingToSend));
     }
     let items = if rest { items } else { fulfillment.items.clone() };
     let sent = Fulfillment { items, rest, created: context.moment.now, ..fulfillment.clone() };

@@ -9,8 +9,8 @@ pub(crate) mod polling;
 pub(crate) mod refund;
 
 use crate::domain::checkout::model::{
-    Context, Effect, LONGEST_PAUSE, OrderChange, OrderEffect, OrderObservation, RefundAnswer, RefundSnapshot,
-    Rejection, Session, Transition, Work,
+    Context, Effect, LONGEST_PAUSE, OperatorRejection, OrderChange, OrderEffect, OrderObservation,
+    RefundAnswer, RefundSnapshot, Rejection, Session, Transition, Work,
 };
 use crate::domain::ids::PaymentIntentId;
 use crate::domain::order::{Dispute, OrderActivity};
@@ -21,7 +21,7 @@ use refund::Freshness;
 
 /// What a paid session was paid with and for.
 fn paid(session: &Session) -> Result<(&Quote, &PaymentIntentId), Rejection> {
-    session.paid().ok_or(Rejection::NotPaid(session.state.name()))
+    session.paid().ok_or(Rejection::Operator(OperatorRejection::NotPaid(session.state.name())))
 }
 
 /// When a paid session waits for something next.

@@ -6,13 +6,15 @@
 
 use super::paid;
 use crate::domain::checkout::model::{
-    AnsweredWith, Context, Effect, Event, IdempotencyKey, Inconclusive, LONGEST_PAUSE, OrderEffect,
-    OrderObservation, RefundAnswer, RefundIntent, RefundRequest, RefundSnapshot, Rejection, Session,
-    Transition, Work, pause,
+    AnsweredWith, Context, Effect, Event, IdempotencyKey, Inconclusive, LONGEST_PAUSE, OperatorRejection,
+    OrderEffect, OrderObservation, RefundAnswer, RefundIntent, RefundRequest, RefundSnapshot, Rejection,
+    Session, ShopRejection, Transition, Work, pause,
 };
 use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId, Tenant};
 use crate::domain::money::Money;
-use crate::domain::order::{Asking, OrderActivity, Refund, RefundOrigin, RefundState};
+use crate::domain::order::{
+    Asking, LastAnswer, OrderActivity, Refund, RefundOrigin, RefundRefusal, RefundState,
+};
 use crate::domain::sends::{ABSENCE_INTERVAL, Sends};
 use crate::domain::time::{Span, Timestamp};
 
@@ -51,7 +53,7 @@ pub(crate) fn asked_before<'a>(
     if same_amount && request.reason == known.reason {
         Ok(Some(known))
     } else {
-        Err(Rejection::ReferenceTaken(request.reference.clone()))
+        Err(Rejection::Operator(OperatorRejection::ReferenceTaken(request.reference.clone())))
     }
 }
 
@@ -66,24 +68,26 @@ pub(crate) fn refund(
         return Ok(Transition::to(session.clone()));
     }
     if session.activity.asking().is_some() {
-        return Err(Rejection::RefundUnderWay);
+        return Err(Rejection::Operator(OperatorRejection::RefundUnderWay));
     }
-    let account = session.account.as_ref().ok_or(Rejection::AccountUnknown)?;
+    let account = session.account.as_ref().ok_or(Rejection::Shop(ShopRejection::AccountUnknown))?;
     if context.view.account.as_ref() != Some(account) {
-        return Err(Rejection::AccountUnknown);
+        return Err(Rejection::Shop(ShopRejection::AccountUnknown));
     }
     let paid = session.activity.paid.unwrap_or(quote.total);
     let left = paid.minor.saturating_sub(session.activity.reserved());
     if left <= 0 {
-        return Err(Rejection::NothingToRefund);
+        return Err(Rejection::Operator(OperatorRejection::NothingToRefund));
     }
     let minor = request.amount.unwrap_or(left);
     if minor <= 0 || minor > left {
-        return Err(Rejection::RefundTooLarge { left: Money::new(left, paid.currency) });
+        return Err(Rejection::Operator(OperatorRejection::RefundTooLarge {
+            left: Money::new(left, paid.currency),
+        }));
     }
     let step = paid.currency.step();
     if request.amount.is_some_and(|amount| amount % step.minor != 0) {
-        return Err(Rejection::RefundNotAWholeStep { step });
+        return Err(Rejection::Operator(OperatorRejection::RefundNotAWholeStep { step }));
     }
     let now = context.moment.now;
     let number = session.activity.next_refund();
@@ -223,13 +227,13 @@ pub(crate) fn answered(
         return false;
     };
     let RefundState::Asking(asking) = &mut refund.state else { return false };
-    if let Some(told) = answer.told() {
-        asking.last_answer = Some(told);
+    if let Some(last) = last_answer(&answer) {
+        asking.last_answer = Some(last);
     }
     match answer {
         // No other send of it may have made it: one whose answer was lost.
         RefundAnswer::Refused { why, stored } if stored || asking.tries == 0 && !asking.looking => {
-            refund.state = RefundState::Refused { why };
+            refund.state = RefundState::Refused { reason: RefundRefusal::Refused { detail: why } };
             return true;
         }
         // Asked once more, Stripe says whether this refusal holds for every send.
@@ -253,28 +257,22 @@ pub(crate) fn answered(
     false
 }
 
-impl RefundAnswer {
-    /// The answer in a few words, for those who run the shop; `None` where nothing was asked.
-    fn told(&self) -> Option<String> {
-        Some(match self {
-            Self::Made(_) => "made".to_owned(),
-            Self::Refused { why, .. } => format!("refused: {why}"),
-            Self::Conflict => "its idempotency key stands for another request".to_owned(),
-            Self::KeyRefused => "the key is refused".to_owned(),
-            Self::Unverified => "not sent: the merchant's Stripe account is not verified yet".to_owned(),
-            Self::OtherAccount => {
-                "not sent: the key opens another account than the one that was paid".to_owned()
-            }
-            Self::Inconclusive(Inconclusive {
-                answered: Some(AnsweredWith { status, request_id }), ..
-            }) => match request_id {
-                Some(id) => format!("status {status}, request {}", cut(id)),
-                None => format!("status {status}"),
-            },
-            Self::Inconclusive(Inconclusive { cannot_repeat: true, .. }) => return None,
-            Self::Inconclusive(_) => "no answer".to_owned(),
-        })
-    }
+/// What is kept of an answer, for those who run the shop; `None` where nothing was asked.
+fn last_answer(answer: &RefundAnswer) -> Option<LastAnswer> {
+    Some(match answer {
+        RefundAnswer::Made(_) => LastAnswer::Made,
+        RefundAnswer::Refused { why, .. } => LastAnswer::Refused { detail: why.clone() },
+        RefundAnswer::Conflict => LastAnswer::Conflict,
+        RefundAnswer::KeyRefused => LastAnswer::KeyRefused,
+        RefundAnswer::Unverified => LastAnswer::Unverified,
+        RefundAnswer::OtherAccount => LastAnswer::OtherAccount,
+        RefundAnswer::Inconclusive(Inconclusive {
+            answered: Some(AnsweredWith { status, request_id }),
+            ..
+        }) => LastAnswer::Status { status: *status, request_id: request_id.as_deref().map(cut) },
+        RefundAnswer::Inconclusive(Inconclusive { cannot_repeat: true, .. }) => return None,
+        RefundAnswer::Inconclusive(_) => LastAnswer::None,
+    })
 }
 
 /// As much of an id as is kept.
@@ -336,9 +334,8 @@ pub(crate) fn missed(activity: &mut OrderActivity, proof: Option<Timestamp>, con
     };
     match asking.absent_since {
         Some(first) if asked >= first + ABSENCE_INTERVAL => {
-            let last = asking.last_answer.as_deref().unwrap_or("no answer");
-            let why = format!("Stripe shows no such refund, so nothing went back; its request had: {last}");
-            refund.state = RefundState::Refused { why };
+            let reason = RefundRefusal::NotShown { last_answer: asking.last_answer.clone() };
+            refund.state = RefundState::Refused { reason };
         }
         Some(_) => again(asking, Some(ABSENCE_INTERVAL), context),
         None => {
