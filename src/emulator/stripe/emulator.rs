@@ -12,15 +12,17 @@ use serde_json::Value;
 use crate::clock::{Clock, unix_millis};
 use crate::loopback::{self, Loopback};
 
-use super::api::server;
-use super::api::service::StripeService;
 use super::checkout_page::HostedOutcome;
-use super::control::hold::{Hold, HoldPoint};
-use super::control::records::{Exchange, LedgerEntry};
-use super::control::refusal::Refusal;
-use super::faults::{FaultPlan, RequestKind};
+use super::faults::FaultPlan;
+use super::hold::{Hold, HoldPoint};
+use super::ids::IdSource;
 use super::objects::accounts::{AccountSeed, Mode};
-use super::objects::ids::IdSource;
+use super::objects::granted_token::MintToken;
+use super::records::{Exchange, LedgerEntry};
+use super::refusal::Refusal;
+use super::request_kind::RequestKind;
+use super::server;
+use super::service::StripeService;
 use super::state::StripeState;
 use super::webhooks::{Delivery, WebhookEndpoint, WebhookPlan};
 
@@ -43,21 +45,6 @@ impl EmulatorOptions {
     pub fn new(clock: Clock) -> Self {
         Self { clock, port: 0, accounts: Vec::new(), slow_payment: Duration::from_secs(25) }
     }
-}
-
-/// A Shared Payment Token that an agent grants to a seller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MintToken {
-    /// The seller.
-    pub account_id: String,
-    /// The shopper's test payment method, such as `pm_card_visa`; it decides what a payment comes to.
-    pub payment_method: String,
-    /// The currency that the token pays in.
-    pub currency: String,
-    /// The most that it pays in all, in minor units.
-    pub max_amount: i64,
-    /// When it ends, if not by its limit, in Unix seconds.
-    pub expires_at: Option<i64>,
 }
 
 /// A running emulator. It stops when it is dropped.

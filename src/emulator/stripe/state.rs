@@ -13,18 +13,17 @@ use super::faults::FaultChooser;
 use super::ledger::Ledger;
 use super::webhooks::{DeliveryAttempt, WebhookEndpoint, Webhooks};
 use crate::clock::unix_seconds;
-use crate::stripe::MintToken;
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::idempotency::IdempotencyKeys;
-use crate::stripe::api::requests::Command;
-use crate::stripe::control::hold::{Gate, Hold, HoldPoint};
-use crate::stripe::control::records::{Exchange, LedgerEntry};
-use crate::stripe::control::refusal::Refusal;
-use crate::stripe::ledger::change::{ChangeContext, TimeAndCause};
+use crate::stripe::change::{ChangeContext, TimeAndCause};
+use crate::stripe::commands::Command;
+use crate::stripe::error::StripeError;
+use crate::stripe::hold::{Gate, Hold, HoldPoint};
+use crate::stripe::idempotency::IdempotencyKeys;
+use crate::stripe::ids::IdSource;
 use crate::stripe::objects::accounts::{AccountSeed, Caller, Keyring, Mode, Scope};
-use crate::stripe::objects::granted_token::{Grant, TOKEN_PARAM};
-use crate::stripe::objects::ids::IdSource;
+use crate::stripe::objects::granted_token::{Grant, MintToken, TOKEN_PARAM};
 use crate::stripe::objects::payment_intent::Status;
+use crate::stripe::records::{Exchange, LedgerEntry};
+use crate::stripe::refusal::Refusal;
 
 /// Older exchanges are forgotten, so that a long-lived emulator does not grow without bound.
 const EXCHANGES_KEPT: usize = 10_000;

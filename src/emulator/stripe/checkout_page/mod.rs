@@ -14,8 +14,8 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, Scope, web};
 use serde::Deserialize;
 
-use crate::stripe::api::service::StripeService;
-use crate::stripe::control::refusal::Refusal;
+use crate::stripe::refusal::Refusal;
+use crate::stripe::service::StripeService;
 use page::{PayPage, Stage};
 
 /// The pages.

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::page::PayPage;
-use crate::stripe::api::service::StripeService;
-use crate::stripe::control::refusal::Refusal;
 use crate::stripe::ledger::PageOutcome;
 use crate::stripe::objects::checkout_session::SessionStatus;
 use crate::stripe::objects::payment_source::PaymentSource;
+use crate::stripe::refusal::Refusal;
+use crate::stripe::service::StripeService;
 
 /// The shopper's address where the form gives none.
 const SHOPPER: &str = "shopper@example.com";

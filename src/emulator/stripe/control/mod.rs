@@ -1,9 +1,7 @@
-//! How a test steers the emulator, and what it sees of it: [`routes`] over HTTP for another process, [`hold`] to stop a
-//! payment midway, [`records`] to look at what happened, [`refusal`] for what cannot be done.
+//! How a test in another process steers the emulator over HTTP, and looks at what happened: [`routes`], and
+//! [`webhook_routes`] for webhooks.
 
-pub(crate) mod hold;
-pub(crate) mod records;
-pub(crate) mod refusal;
 mod routes;
+mod webhook_routes;
 
 pub(crate) use routes::scope;

@@ -7,12 +7,12 @@ use actix_web::{HttpResponse, Scope, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::hold::{Hold, HoldPoint};
-use crate::stripe::api::service::StripeService;
+use super::webhook_routes;
 use crate::stripe::checkout_page::HostedOutcome;
-use crate::stripe::control::refusal::Refusal;
 use crate::stripe::faults::FaultPlan;
-use crate::stripe::webhooks;
+use crate::stripe::hold::{Hold, HoldPoint};
+use crate::stripe::refusal::Refusal;
+use crate::stripe::service::StripeService;
 
 /// The endpoints.
 pub(crate) fn scope() -> Scope {
@@ -32,7 +32,7 @@ pub(crate) fn scope() -> Scope {
         .route("/hosted/abandon", web::post().to(abandon_hosted))
         .route("/faults", web::post().to(set_faults))
         .route("/faults", web::get().to(show_faults))
-        .configure(webhooks::routes)
+        .configure(webhook_routes::routes)
 }
 
 async fn health() -> HttpResponse {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::{Fault, FaultPlan, RequestKind};
+use super::{Fault, FaultPlan};
+use crate::stripe::request_kind::RequestKind;
 
 /// A request as the chooser sees it.
 #[derive(Clone, Copy, Debug)]

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stripe::api::error::StripeError;
-use crate::stripe::control::hold::HoldPoint;
+use crate::stripe::error::StripeError;
+use crate::stripe::hold::HoldPoint;
+use crate::stripe::request_kind::RequestKind;
 
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,54 +229,6 @@ pub(crate) enum Transmission {
     Dripping(Duration),
     /// A page of HTML with status 502 arrives in its place.
     ReplacedByHtml,
-}
-
-/// What a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RequestKind {
-    /// `GET /v1/account`.
-    ReadAccount,
-    /// `POST /v1/test_helpers/shared_payment/granted_tokens`.
-    MintToken,
-    /// `POST /v1/test_helpers/shared_payment/granted_tokens/{id}/revoke`.
-    RevokeToken,
-    /// `GET /v1/shared_payment/granted_tokens/{id}`.
-    ReadToken,
-    /// `POST /v1/payment_intents`.
-    CreateIntent,
-    /// `GET /v1/payment_intents/{id}`.
-    ReadIntent,
-    /// `GET /v1/payment_intents`.
-    ListIntents,
-    /// `POST /v1/payment_intents/{id}/cancel`.
-    CancelIntent,
-    /// `POST /v1/checkout/sessions`.
-    CreateSession,
-    /// `GET /v1/checkout/sessions/{id}`.
-    ReadSession,
-    /// `GET /v1/checkout/sessions`.
-    ListSessions,
-    /// `POST /v1/checkout/sessions/{id}/expire`.
-    ExpireSession,
-    /// `GET /v1/checkout/sessions/{id}/line_items`.
-    ListSessionLines,
-    /// `POST /v1/refunds`.
-    CreateRefund,
-    /// `GET /v1/refunds/{id}`.
-    ReadRefund,
-    /// `GET /v1/refunds`.
-    ListRefunds,
-    /// `GET /v1/charges/{id}`.
-    ReadCharge,
-    /// `GET /v1/disputes/{id}`.
-    ReadDispute,
-    /// `GET /v1/disputes`.
-    ListDisputes,
-    /// `GET /v1/events/{id}`.
-    ReadEvent,
-    /// `GET /v1/events`.
-    ListEvents,
 }
 
 /// What will go wrong. A request is first held against the script, line by line, then left to chance.

@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::Ledger;
-use super::change::ChangeContext;
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::requests::DisputeCommand;
+use crate::stripe::change::ChangeContext;
+use crate::stripe::commands::disputes::DisputeCommand;
+use crate::stripe::error::StripeError;
 use crate::stripe::objects::charge::{Charge, ChargeState};
 use crate::stripe::objects::dispute::{Dispute, DisputeStatus};
 use crate::stripe::objects::test_cards::Later;

@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::Ledger;
-use super::change::ChangeContext;
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::requests::EventCommand;
+use crate::stripe::change::ChangeContext;
+use crate::stripe::commands::events::EventCommand;
+use crate::stripe::error::StripeError;
 use crate::stripe::objects::event::{Event, matches};
 use crate::stripe::objects::payment_intent::Status;
 
@@ -41,7 +41,7 @@ impl Ledger {
         context: &mut ChangeContext<'_>,
     ) {
         let intent = &self.intents[at];
-        let charge = intent.latest_charge().filter(|_| was_charged).map(|charge| charge.to_json(intent));
+        let charge = intent.latest_charge().filter(|_| was_charged).map(|charge| intent.show_charge(charge));
         let shown = intent.to_json(false);
         let (of_charge, of_intent) = match intent.status {
             Status::Succeeded => ("charge.succeeded", "payment_intent.succeeded"),

@@ -2,7 +2,6 @@
 //!
 //! Must not import HTTP, idempotency or other accounts. Tokens stand here; what else is done stands in a room per idea.
 
-pub(crate) mod change;
 mod disputes;
 mod journal;
 mod payments;
@@ -15,7 +14,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::stripe::api::error::StripeError;
+use crate::stripe::change::ChangeContext;
+use crate::stripe::error::StripeError;
 use crate::stripe::objects::accounts::Mode;
 use crate::stripe::objects::checkout_session::CheckoutSession;
 use crate::stripe::objects::dispute::Dispute;
@@ -24,7 +24,6 @@ use crate::stripe::objects::granted_token::{Grant, GrantedToken};
 use crate::stripe::objects::payment_intent::PaymentIntent;
 use crate::stripe::objects::refund::Refund;
 use crate::stripe::objects::test_cards::TestCard;
-use change::ChangeContext;
 
 /// Tokens, and everything else oldest first.
 #[derive(Debug)]

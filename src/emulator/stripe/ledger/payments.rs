@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::Ledger;
-use super::change::ChangeContext;
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::requests::{IntentList, NewIntent};
+use crate::stripe::change::ChangeContext;
+use crate::stripe::commands::intents::{IntentList, NewIntent};
+use crate::stripe::error::StripeError;
 use crate::stripe::objects::amounts;
 use crate::stripe::objects::granted_token::{GrantedToken, TOKEN_PARAM};
 use crate::stripe::objects::payment_intent::{PaymentIntent, Status};

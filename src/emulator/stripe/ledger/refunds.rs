@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::Ledger;
-use super::change::ChangeContext;
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::requests::{NewRefund, RefundCommand, Refunded};
+use crate::stripe::change::ChangeContext;
+use crate::stripe::commands::refunds::{NewRefund, RefundCommand, Refunded};
+use crate::stripe::error::StripeError;
 use crate::stripe::objects::amounts::major_units;
 use crate::stripe::objects::charge::{Charge, ChargeState};
 use crate::stripe::objects::refund::{Refund, RefundStatus};
@@ -173,6 +173,6 @@ impl Ledger {
 
     pub(super) fn show_charge(&self, (intent, charge): Place) -> Value {
         let intent = &self.intents[intent];
-        intent.charges[charge].to_json(intent)
+        intent.show_charge(&intent.charges[charge])
     }
 }

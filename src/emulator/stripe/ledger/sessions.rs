@@ -6,10 +6,11 @@
 use serde_json::Value;
 
 use super::Ledger;
-use super::change::{Cause, ChangeContext};
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::requests::{NewSession, SessionCommand, SessionList, SessionView};
-use crate::stripe::objects::checkout_session::{CheckoutSession, SessionStatus};
+use crate::stripe::change::{Cause, ChangeContext};
+use crate::stripe::commands::sessions::{SessionCommand, SessionList};
+use crate::stripe::error::StripeError;
+use crate::stripe::objects::checkout_session::{CheckoutSession, SessionStatus, SessionView};
+use crate::stripe::objects::new_session::NewSession;
 use crate::stripe::objects::payment_intent::{PaymentIntent, Status};
 use crate::stripe::objects::payment_source::{PaymentSource, Source};
 use crate::stripe::objects::test_cards::CardOutcome;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::stripe::api::error::StripeError;
-use crate::stripe::control::refusal::Refusal;
-use crate::stripe::faults::RequestKind;
+use crate::stripe::error::StripeError;
+use crate::stripe::refusal::Refusal;
+use crate::stripe::request_kind::RequestKind;
 
 /// A secret or restricted key of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]

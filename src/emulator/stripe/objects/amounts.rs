@@ -3,7 +3,7 @@
 //! Must not import anything but the table and the error. Amounts are minor units by Stripe's own exponents.
 
 use crate::currencies::Currency;
-use crate::stripe::api::error::StripeError;
+use crate::stripe::error::StripeError;
 
 /// A currency code in Stripe's spelling (lower case), when Stripe knows it.
 pub(crate) fn known(code: &str, param: &str) -> Result<String, StripeError> {

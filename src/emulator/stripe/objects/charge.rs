@@ -1,11 +1,12 @@
 //! Charges: one try to pay each, and what became of its money.
 //!
-//! Must not import tokens or the HTTP server. Invariant: only a charge that succeeded has moved money.
+//! Must not import payment intents, tokens or the HTTP server. Invariant: only a charge that succeeded has moved money.
 
 use serde_json::{Value, json};
 
 use super::granted_token::empty_billing_details;
-use super::payment_intent::{PaymentIntent, with_nulls};
+use super::nulls::with_nulls;
+use super::particulars::Particulars;
 use super::payment_source::Source;
 use super::test_cards::Decline;
 
@@ -56,9 +57,24 @@ pub(crate) struct Charge {
     pub(crate) disputed: bool,
 }
 
+/// The payment that a charge belongs to, as far as the charge shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChargedPayment<'a> {
+    /// `pi_…`.
+    pub(crate) intent: &'a str,
+    /// Minor units.
+    pub(crate) amount: i64,
+    /// Lower case.
+    pub(crate) currency: &'a str,
+    /// The mode that it was made in.
+    pub(crate) livemode: bool,
+    /// What the seller said about it.
+    pub(crate) particulars: &'a Particulars,
+}
+
 impl Charge {
     /// The object as Stripe shows it.
-    pub(crate) fn to_json(&self, intent: &PaymentIntent) -> Value {
+    pub(crate) fn to_json(&self, payment: &ChargedPayment<'_>) -> Value {
         let failure = match self.state {
             ChargeState::Failed(decline) => Some(decline),
             ChargeState::Succeeded | ChargeState::Pending => None,
@@ -72,24 +88,24 @@ impl Charge {
             None => ("approved_by_network", "Payment complete.", "authorized"),
             Some(_) => ("declined_by_network", "The bank declined the payment.", "issuer_declined"),
         };
-        let particulars = &intent.particulars;
+        let particulars = payment.particulars;
         let said = json!({
             "id": self.id,
             "object": "charge",
-            "amount": intent.amount,
-            "amount_captured": if captured { intent.amount } else { 0 },
+            "amount": payment.amount,
+            "amount_captured": if captured { payment.amount } else { 0 },
             "amount_refunded": self.refunded,
             "balance_transaction": captured.then(|| self.id.replacen("ch_", "txn_", 1)),
             "billing_details": empty_billing_details(),
             "captured": captured,
             "created": self.created,
-            "currency": intent.currency,
+            "currency": payment.currency,
             "description": particulars.description,
             "disputed": self.disputed,
             "failure_code": failure.map(|decline| decline.code),
             "failure_message": failure.map(|decline| decline.message),
             "fraud_details": {},
-            "livemode": intent.livemode,
+            "livemode": payment.livemode,
             "metadata": particulars.metadata,
             "outcome": {
                 "advice_code": null,
@@ -103,11 +119,11 @@ impl Charge {
                 "type": outcome_type,
             },
             "paid": captured,
-            "payment_intent": intent.id,
+            "payment_intent": payment.intent,
             "payment_method": self.source.payment_method,
             "payment_method_details": self.source.instrument.details(),
             "receipt_email": particulars.receipt_email,
-            "refunded": captured && self.refunded == intent.amount,
+            "refunded": captured && self.refunded == payment.amount,
             "shipping": particulars.shipping,
             "statement_descriptor_suffix": particulars.statement_descriptor_suffix,
             "status": status,

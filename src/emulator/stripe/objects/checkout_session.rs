@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::accounts::Mode;
-use super::payment_intent::{PaymentIntent, with_nulls};
+use super::new_session::{NewLine, NewSession};
+use super::nulls::with_nulls;
+use super::payment_intent::PaymentIntent;
 use super::payment_source::PaymentSource;
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::paging::{Listed, PageParams};
-use crate::stripe::api::requests::{NewLine, NewSession, SessionView};
-use crate::stripe::ledger::change::ChangeContext;
+use crate::stripe::change::ChangeContext;
+use crate::stripe::error::StripeError;
+use crate::stripe::params::paging::{Listed, PageParams};
 
 /// What a session shows as `null` here.
 const NEVER_SET: &[&str] = &[
@@ -64,6 +65,17 @@ impl SessionStatus {
             Self::Expired => "expired",
         }
     }
+}
+
+/// What a session shows in full.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SessionView {
+    /// The PaymentIntent.
+    pub(crate) intent: bool,
+    /// The PaymentIntent's charge.
+    pub(crate) charge: bool,
+    /// The line items.
+    pub(crate) lines: bool,
 }
 
 /// A line with the ids that Stripe gave it.

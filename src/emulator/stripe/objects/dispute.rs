@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::payment_intent::with_nulls;
-use crate::stripe::api::paging::Listed;
+use super::nulls::with_nulls;
+use crate::stripe::params::paging::Listed;
 
 /// How long the seller has for an answer, in seconds.
 const TIME_TO_RESPOND: i64 = 9 * 24 * 60 * 60;

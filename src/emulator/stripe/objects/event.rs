@@ -4,9 +4,9 @@
 
 use serde_json::{Value, json};
 
-use crate::stripe::api::paging::Listed;
-use crate::stripe::api::version::ACCOUNT_DEFAULT;
-use crate::stripe::ledger::change::Cause;
+use crate::stripe::change::Cause;
+use crate::stripe::params::paging::Listed;
+use crate::stripe::version::ACCOUNT_DEFAULT;
 
 /// Something that happened.
 #[derive(Clone, Debug)]

@@ -10,13 +10,28 @@ use serde_json::{Value, json};
 
 use super::amounts;
 use super::test_cards::TestCard;
-use crate::stripe::api::error::StripeError;
+use crate::stripe::error::StripeError;
 
 /// The parameter by which a payment names its token.
 pub(crate) const TOKEN_PARAM: &str = "payment_method_data[shared_payment_granted_token]";
 
 /// Every token names the same made-up agent.
 const AGENT_PROFILE: &str = "profile_test_emulatoragent";
+
+/// A Shared Payment Token that an agent grants to a seller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MintToken {
+    /// The seller.
+    pub account_id: String,
+    /// The shopper's test payment method, such as `pm_card_visa`; it decides what a payment comes to.
+    pub payment_method: String,
+    /// The currency that the token pays in.
+    pub currency: String,
+    /// The most that it pays in all, in minor units.
+    pub max_amount: i64,
+    /// When it ends, if not by its limit, in Unix seconds.
+    pub expires_at: Option<i64>,
+}
 
 /// What an agent grants.
 #[derive(Clone, Debug)]

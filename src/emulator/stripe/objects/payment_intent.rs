@@ -3,16 +3,16 @@
 //! Must not import tokens or the HTTP server. Invariant: `amount_received` is the whole amount when the status is
 //! `succeeded`, and zero otherwise.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
-use super::charge::{Charge, ChargeState};
+use super::charge::{Charge, ChargeState, ChargedPayment};
+use super::nulls::with_nulls;
+use super::particulars::Particulars;
 use super::payment_source::{PaymentSource, Source};
 use super::test_cards::{AUTHENTICATION_REQUIRED, CardOutcome, Decline};
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::paging::Listed;
-use crate::stripe::ledger::change::ChangeContext;
+use crate::stripe::change::ChangeContext;
+use crate::stripe::error::StripeError;
+use crate::stripe::params::paging::Listed;
 
 /// What an intent shows as `null` here.
 const INTENT_NEVER_SET: &[&str] = &[
@@ -67,25 +67,6 @@ impl Status {
             Self::Succeeded => "succeeded",
         }
     }
-}
-
-/// What the seller says about a payment beside its money.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Particulars {
-    /// `allowed_payment_method_types`.
-    pub(crate) allowed_payment_method_types: Option<Vec<String>>,
-    /// `automatic_payment_methods`, as it is shown.
-    pub(crate) automatic_payment_methods: Value,
-    /// `description`.
-    pub(crate) description: Option<String>,
-    /// `metadata`.
-    pub(crate) metadata: BTreeMap<String, String>,
-    /// `receipt_email`.
-    pub(crate) receipt_email: Option<String>,
-    /// `shipping`, as it is shown.
-    pub(crate) shipping: Value,
-    /// `statement_descriptor_suffix`.
-    pub(crate) statement_descriptor_suffix: Option<String>,
 }
 
 /// A payment.
@@ -244,12 +225,23 @@ impl PaymentIntent {
         error.with_object("payment_intent", self.to_json(false))
     }
 
+    /// One of its charges as Stripe shows it.
+    pub(crate) fn show_charge(&self, charge: &Charge) -> Value {
+        charge.to_json(&ChargedPayment {
+            intent: &self.id,
+            amount: self.amount,
+            currency: &self.currency,
+            livemode: self.livemode,
+            particulars: &self.particulars,
+        })
+    }
+
     /// The object as Stripe shows it, with the charge in full when it was asked for.
     pub(crate) fn to_json(&self, expand_charge: bool) -> Value {
         let particulars = &self.particulars;
-        let latest_charge = self
-            .latest_charge()
-            .map(|charge| if expand_charge { charge.to_json(self) } else { Value::from(charge.id.as_str()) });
+        let latest_charge = self.latest_charge().map(|charge| {
+            if expand_charge { self.show_charge(charge) } else { Value::from(charge.id.as_str()) }
+        });
         let mut method_types = vec!["card"];
         if let Some(Source { instrument: PaymentSource::BankDebit(kind), .. }) = &self.source {
             method_types.push(kind);
@@ -320,12 +312,4 @@ impl Listed for PaymentIntent {
     fn created(&self) -> i64 {
         self.created
     }
-}
-
-/// The object with the fields that Stripe shows and that this emulator never sets.
-pub(crate) fn with_nulls(mut object: Value, never_set: &[&str]) -> Value {
-    if let Value::Object(fields) = &mut object {
-        fields.extend(never_set.iter().map(|name| ((*name).to_owned(), Value::Null)));
-    }
-    object
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::payment_intent::with_nulls;
+use super::nulls::with_nulls;
 use super::payment_source::PaymentSource;
-use crate::stripe::api::paging::Listed;
+use crate::stripe::params::paging::Listed;
 
 /// What a refund shows as `null` here.
 const NEVER_SET: &[&str] = &[

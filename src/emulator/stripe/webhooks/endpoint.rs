@@ -67,7 +67,7 @@ impl WebhookEndpoint {
 }
 
 /// The `Stripe-Signature` of a body at a second: one `v1` for each secret.
-pub(super) fn signature(secrets: &[String], second: i64, body: &str) -> String {
+pub(crate) fn signature(secrets: &[String], second: i64, body: &str) -> String {
     let mut header = format!("t={second}");
     for secret in secrets {
         // HMAC takes keys of any length.

@@ -1,18 +1,14 @@
 //! Webhooks: which endpoint is owed which event, and what became of it.
 //!
-//! Must not import the state or the HTTP server. Read [`plan`] for what can go wrong, [`endpoint`] for the signature,
-//! [`sender`] for the sending. Invariants: a delivery's body never changes, whatever becomes of the event's object; to
-//! one endpoint one delivery is on its way at a time.
+//! Must not import the state, the HTTP server or the sending. Read [`plan`] for what can go wrong, [`endpoint`] for the
+//! signature. Invariants: a delivery's body never changes, whatever becomes of the event's object; to one endpoint one
+//! delivery is on its way at a time.
 
 mod endpoint;
 mod plan;
-mod routes;
-mod sender;
-
-pub(crate) use routes::routes;
-pub(crate) use sender::run;
 
 pub use endpoint::WebhookEndpoint;
+pub(crate) use endpoint::signature;
 pub use plan::WebhookPlan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,9 +18,9 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::stripe::ids::IdSource;
 use crate::stripe::objects::accounts::Scope;
 use crate::stripe::objects::event::Event;
-use crate::stripe::objects::ids::IdSource;
 
 /// Older deliveries are forgotten, so that a long-lived emulator does not grow without bound.
 const KEPT: usize = 10_000;
@@ -91,13 +87,19 @@ struct QueuedEvent {
 
 /// A delivery to be sent now.
 #[derive(Debug)]
-struct OutgoingWebhook {
-    number: u64,
-    endpoint: String,
-    url: String,
-    body: String,
-    secrets: Vec<String>,
-    timeout: Duration,
+pub(crate) struct OutgoingWebhook {
+    /// The delivery's number.
+    pub(crate) number: u64,
+    /// `we_…`.
+    pub(crate) endpoint: String,
+    /// Where it is sent.
+    pub(crate) url: String,
+    /// The bytes that are sent.
+    pub(crate) body: String,
+    /// The secrets that sign it.
+    pub(crate) secrets: Vec<String>,
+    /// How long the endpoint may take to answer.
+    pub(crate) timeout: Duration,
 }
 
 /// All endpoints and deliveries.
@@ -254,7 +256,7 @@ impl Webhooks {
     }
 
     /// What can be sent now, and when there may be more.
-    fn take_ready(&mut self) -> (Vec<OutgoingWebhook>, Option<Instant>) {
+    pub(crate) fn take_ready(&mut self) -> (Vec<OutgoingWebhook>, Option<Instant>) {
         let now = Instant::now();
         let mut ready = Vec::new();
         for (id, endpoint) in &self.endpoints {

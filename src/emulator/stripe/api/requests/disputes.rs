@@ -1,29 +1,10 @@
 //! Requests about disputes: read one, list many.
 
-use super::refunds::OfPayment;
-use super::{Command, no_expansion};
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::params::Params;
-use crate::stripe::faults::RequestKind;
-
-/// Something to be done with disputes.
-#[derive(Clone, Debug)]
-pub(crate) enum DisputeCommand {
-    /// `GET /v1/disputes/{id}`.
-    Read(String),
-    /// `GET /v1/disputes`.
-    List(OfPayment),
-}
-
-impl DisputeCommand {
-    /// What kind of request it came by.
-    pub(super) const fn kind(&self) -> RequestKind {
-        match self {
-            Self::Read(_) => RequestKind::ReadDispute,
-            Self::List(_) => RequestKind::ListDisputes,
-        }
-    }
-}
+use super::{no_expansion, of_payment};
+use crate::stripe::commands::Command;
+use crate::stripe::commands::disputes::DisputeCommand;
+use crate::stripe::error::StripeError;
+use crate::stripe::params::Params;
 
 /// `GET /v1/disputes/{id}`.
 pub(super) fn read(id: &str, mut params: Params) -> Result<Command, StripeError> {
@@ -34,5 +15,5 @@ pub(super) fn read(id: &str, mut params: Params) -> Result<Command, StripeError>
 
 /// `GET /v1/disputes`.
 pub(super) fn list(params: Params) -> Result<Command, StripeError> {
-    Ok(Command::Dispute(DisputeCommand::List(OfPayment::parse(params)?)))
+    Ok(Command::Dispute(DisputeCommand::List(of_payment(params)?)))
 }

@@ -1,29 +1,11 @@
 //! Requests about events: read one, list many.
 
-use super::{Command, no_expansion};
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::paging::PageParams;
-use crate::stripe::api::params::Params;
-use crate::stripe::faults::RequestKind;
-
-/// Something to be done with events.
-#[derive(Clone, Debug)]
-pub(crate) enum EventCommand {
-    /// `GET /v1/events/{id}`.
-    Read(String),
-    /// `GET /v1/events`: a page, and the kinds of event that are asked for.
-    List(PageParams, Option<Vec<String>>),
-}
-
-impl EventCommand {
-    /// What kind of request it came by.
-    pub(super) const fn kind(&self) -> RequestKind {
-        match self {
-            Self::Read(_) => RequestKind::ReadEvent,
-            Self::List(..) => RequestKind::ListEvents,
-        }
-    }
-}
+use super::no_expansion;
+use crate::stripe::commands::Command;
+use crate::stripe::commands::events::EventCommand;
+use crate::stripe::error::StripeError;
+use crate::stripe::params::Params;
+use crate::stripe::params::paging::PageParams;
 
 const MOST_TYPES: usize = 20;
 

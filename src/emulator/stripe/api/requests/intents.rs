@@ -2,42 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Command, expands};
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::paging::PageParams;
-use crate::stripe::api::params::Params;
-use crate::stripe::api::version::ApiVersion;
+use super::expands;
+use crate::stripe::commands::Command;
+use crate::stripe::commands::intents::{IntentList, NewIntent};
+use crate::stripe::error::StripeError;
 use crate::stripe::objects::amounts;
 use crate::stripe::objects::granted_token::TOKEN_PARAM;
-use crate::stripe::objects::payment_intent::Particulars;
-
-/// A payment to be made.
-#[derive(Clone, Debug)]
-pub(crate) struct NewIntent {
-    /// Minor units, at least one.
-    pub(crate) amount: i64,
-    /// Lower case, known to Stripe.
-    pub(crate) currency: String,
-    /// Whether to pay at once.
-    pub(crate) confirm: bool,
-    /// Whether a payment that needs the shopper's action is refused.
-    pub(crate) error_on_requires_action: bool,
-    /// The Shared Payment Token.
-    pub(crate) token: Option<String>,
-    /// What else the seller says.
-    pub(crate) particulars: Particulars,
-    /// Whether the charge is shown in full.
-    pub(crate) expand_charge: bool,
-}
-
-/// A page of payments.
-#[derive(Clone, Debug)]
-pub(crate) struct IntentList {
-    /// Which page.
-    pub(crate) page: PageParams,
-    /// Whether the charges are shown in full.
-    pub(crate) expand_charge: bool,
-}
+use crate::stripe::objects::particulars::Particulars;
+use crate::stripe::params::Params;
+use crate::stripe::params::paging::PageParams;
+use crate::stripe::version::ApiVersion;
 
 /// What `POST /v1/payment_intents` also takes at Stripe.
 const CREATE_NOT_EMULATED: &[&str] = &[

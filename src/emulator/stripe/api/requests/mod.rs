@@ -10,83 +10,14 @@ mod refunds;
 mod sessions;
 mod tokens;
 
-use super::error::StripeError;
-use super::form::Branch;
-use super::params::Params;
-use super::version::ApiVersion;
-use crate::stripe::faults::RequestKind;
+use crate::stripe::commands::Command;
+use crate::stripe::commands::of_payment::OfPayment;
+use crate::stripe::error::StripeError;
 use crate::stripe::objects::accounts::Mode;
-use crate::stripe::objects::granted_token::Grant;
-
-pub(crate) use disputes::DisputeCommand;
-pub(crate) use events::EventCommand;
-pub(crate) use intents::{IntentList, NewIntent};
-pub(crate) use refunds::{NewRefund, RefundCommand, Refunded};
-pub(crate) use sessions::{NewLine, NewSession, SessionCommand, SessionList, SessionView};
-
-/// Something to be done.
-#[derive(Clone, Debug)]
-pub(crate) enum Command {
-    /// `GET /v1/account`.
-    ReadAccount,
-    /// `POST /v1/test_helpers/shared_payment/granted_tokens`.
-    MintToken(Grant),
-    /// `POST /v1/test_helpers/shared_payment/granted_tokens/{id}/revoke`.
-    RevokeToken(String),
-    /// `GET /v1/shared_payment/granted_tokens/{id}`.
-    ReadToken(String),
-    /// `POST /v1/payment_intents`.
-    CreateIntent(Box<NewIntent>),
-    /// `GET /v1/payment_intents/{id}`.
-    ReadIntent {
-        /// `pi_…`.
-        id: String,
-        /// Whether the charge is shown in full.
-        expand_charge: bool,
-    },
-    /// `GET /v1/payment_intents`.
-    ListIntents(IntentList),
-    /// `POST /v1/payment_intents/{id}/cancel`.
-    CancelIntent {
-        /// `pi_…`.
-        id: String,
-        /// `cancellation_reason`.
-        reason: Option<String>,
-        /// Whether the charge is shown in full.
-        expand_charge: bool,
-    },
-    /// Anything under `/v1/checkout/sessions`.
-    Session(SessionCommand),
-    /// Anything under `/v1/refunds`.
-    Refund(RefundCommand),
-    /// `GET /v1/charges/{id}`.
-    ReadCharge(String),
-    /// Anything under `/v1/disputes`.
-    Dispute(DisputeCommand),
-    /// Anything under `/v1/events`.
-    Event(EventCommand),
-}
-
-impl Command {
-    /// What kind of request it came by.
-    pub(crate) const fn kind(&self) -> RequestKind {
-        match self {
-            Self::ReadAccount => RequestKind::ReadAccount,
-            Self::MintToken(_) => RequestKind::MintToken,
-            Self::RevokeToken(_) => RequestKind::RevokeToken,
-            Self::ReadToken(_) => RequestKind::ReadToken,
-            Self::CreateIntent(_) => RequestKind::CreateIntent,
-            Self::ReadIntent { .. } => RequestKind::ReadIntent,
-            Self::ListIntents(_) => RequestKind::ListIntents,
-            Self::CancelIntent { .. } => RequestKind::CancelIntent,
-            Self::Session(command) => command.kind(),
-            Self::Refund(command) => command.kind(),
-            Self::ReadCharge(_) => RequestKind::ReadCharge,
-            Self::Event(command) => command.kind(),
-            Self::Dispute(command) => command.kind(),
-        }
-    }
-}
+use crate::stripe::params::Params;
+use crate::stripe::params::form::Branch;
+use crate::stripe::params::paging::PageParams;
+use crate::stripe::version::ApiVersion;
 
 /// Reads what a request asks for.
 pub(crate) fn parse(
@@ -165,4 +96,14 @@ fn expands(params: &mut Params, expandable: &[&str]) -> Result<Expansions, Strip
         Some(field) => Err(StripeError::not_emulated("expand", &format!("expanding {field} here"))),
         None => Ok(Expansions(fields)),
     }
+}
+
+/// Reads the parameters of a list of what belongs to payments.
+fn of_payment(mut params: Params) -> Result<OfPayment, StripeError> {
+    let page = PageParams::parse_with_created(&mut params)?;
+    let payment_intent = params.text("payment_intent")?;
+    let charge = params.text("charge")?;
+    no_expansion(&mut params)?;
+    params.finish(&[])?;
+    Ok(OfPayment { page, payment_intent, charge })
 }

@@ -3,122 +3,23 @@
 //! Only `mode=payment` on Stripe's own page, with inline prices, is emulated. The bounds of `expires_at` depend on the
 //! clock and are checked when the request is carried out, so that a repeat under its key is answered as the first time.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use url::Url;
 
 use super::intents::{refuse_payment_method_types, shipping, statement_descriptor_suffix};
-use super::{Command, Expansions, expands};
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::paging::PageParams;
-use crate::stripe::api::params::Params;
-use crate::stripe::api::version::ApiVersion;
-use crate::stripe::faults::RequestKind;
+use super::{Expansions, expands};
+use crate::stripe::commands::Command;
+use crate::stripe::commands::sessions::{SessionCommand, SessionList};
+use crate::stripe::error::StripeError;
 use crate::stripe::objects::accounts::Mode;
 use crate::stripe::objects::amounts;
-use crate::stripe::objects::payment_intent::Particulars;
+use crate::stripe::objects::checkout_session::SessionView;
+use crate::stripe::objects::new_session::{NewLine, NewSession};
+use crate::stripe::objects::particulars::Particulars;
 use crate::stripe::objects::payment_source::PaymentSource;
-
-/// Something to be done with Checkout Sessions.
-#[derive(Clone, Debug)]
-pub(crate) enum SessionCommand {
-    /// `POST /v1/checkout/sessions`.
-    Create(Box<NewSession>, SessionView),
-    /// `GET /v1/checkout/sessions/{id}`.
-    Read(String, SessionView),
-    /// `GET /v1/checkout/sessions`.
-    List(SessionList),
-    /// `POST /v1/checkout/sessions/{id}/expire`.
-    Expire(String, SessionView),
-    /// `GET /v1/checkout/sessions/{id}/line_items`.
-    Lines(String, PageParams),
-}
-
-impl SessionCommand {
-    /// What kind of request it came by.
-    pub(super) const fn kind(&self) -> RequestKind {
-        match self {
-            Self::Create(..) => RequestKind::CreateSession,
-            Self::Read(..) => RequestKind::ReadSession,
-            Self::List(_) => RequestKind::ListSessions,
-            Self::Expire(..) => RequestKind::ExpireSession,
-            Self::Lines(..) => RequestKind::ListSessionLines,
-        }
-    }
-}
-
-/// What a session shows in full.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SessionView {
-    /// The PaymentIntent.
-    pub(crate) intent: bool,
-    /// The PaymentIntent's charge.
-    pub(crate) charge: bool,
-    /// The line items.
-    pub(crate) lines: bool,
-}
-
-/// A session to be opened.
-#[derive(Clone, Debug)]
-pub(crate) struct NewSession {
-    /// What is bought; at least one.
-    pub(crate) lines: Vec<NewLine>,
-    /// All lines' currency.
-    pub(crate) currency: String,
-    /// What the lines add up to.
-    pub(crate) total: i64,
-    /// Where a shopper who has paid is sent.
-    pub(crate) success_url: String,
-    /// Where a shopper who does not want to pay goes back to.
-    pub(crate) cancel_url: Option<String>,
-    /// When it is to end.
-    pub(crate) expires_at: Option<i64>,
-    /// The seller's own name for it.
-    pub(crate) client_reference_id: Option<String>,
-    /// The shopper's address, if the seller knows it.
-    pub(crate) customer_email: Option<String>,
-    /// The seller's metadata of the session itself.
-    pub(crate) metadata: BTreeMap<String, String>,
-    /// Whether the shopper may be shown another currency.
-    pub(crate) adaptive_pricing: bool,
-    /// The page's language.
-    pub(crate) locale: Option<String>,
-    /// What the page's button says.
-    pub(crate) submit_type: Option<String>,
-    /// What the payment will say.
-    pub(crate) particulars: Particulars,
-}
-
-/// A line of a session.
-#[derive(Clone, Debug)]
-pub(crate) struct NewLine {
-    /// The product's name.
-    pub(crate) name: String,
-    /// The product's description.
-    pub(crate) description: Option<String>,
-    /// The price of one, in minor units.
-    pub(crate) unit_amount: i64,
-    /// How many.
-    pub(crate) quantity: i64,
-    /// Whether and how tax is in the price.
-    pub(crate) tax_behavior: Option<String>,
-    /// The seller's metadata of the line.
-    pub(crate) metadata: BTreeMap<String, String>,
-}
-
-/// A page of sessions.
-#[derive(Clone, Debug)]
-pub(crate) struct SessionList {
-    /// Which page.
-    pub(crate) page: PageParams,
-    /// Only the one that this payment belongs to.
-    pub(crate) payment_intent: Option<String>,
-    /// Only those that stand like this.
-    pub(crate) status: Option<String>,
-    /// What is shown in full.
-    pub(crate) view: SessionView,
-}
+use crate::stripe::params::Params;
+use crate::stripe::params::paging::PageParams;
+use crate::stripe::version::ApiVersion;
 
 /// What `POST /v1/checkout/sessions` also takes at Stripe.
 const NOT_EMULATED: &[&str] = &[

@@ -1,10 +1,11 @@
 //! Requests about Shared Payment Tokens, as a seller and the test helpers make them.
 
-use super::{Command, no_expansion};
-use crate::stripe::api::error::StripeError;
-use crate::stripe::api::params::Params;
+use super::no_expansion;
+use crate::stripe::commands::Command;
+use crate::stripe::error::StripeError;
 use crate::stripe::objects::accounts::Mode;
 use crate::stripe::objects::granted_token::Grant;
+use crate::stripe::params::Params;
 
 fn test_mode_only(mode: Mode) -> Result<(), StripeError> {
     match mode {

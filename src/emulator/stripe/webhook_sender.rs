@@ -9,10 +9,9 @@ use actix_web::rt;
 use reqwest::redirect::Policy;
 use tokio::time::Instant;
 
-use super::endpoint::signature;
-use super::{DeliveryAttempt, OutgoingWebhook};
+use super::service::StripeService;
+use super::webhooks::{DeliveryAttempt, OutgoingWebhook, signature};
 use crate::clock::unix_seconds;
-use crate::stripe::api::service::StripeService;
 
 /// How often the clock is looked at, for what happens without anybody asking.
 const TICK: Duration = Duration::from_secs(1);

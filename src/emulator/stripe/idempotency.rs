@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::error::{ErrorType, StripeError};
-use super::form::Branch;
+use super::params::form::Branch;
 use crate::stripe::objects::accounts::Scope;
 
 const KEPT: Duration = Duration::from_hours(24);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::error::StripeError;
+use crate::stripe::error::StripeError;
 
 /// The largest request body that is read, in bytes.
 pub(crate) const MAX_BODY: usize = 256 * 1024;

@@ -1,10 +1,10 @@
 //! The circumstances of a change: when it happens, who asked for it, and where the ids of what it makes come from.
 //!
-//! Must not import the state.
+//! Must not import anything of the emulator but the ids.
 
 use std::time::SystemTime;
 
-use crate::stripe::objects::ids::IdSource;
+use crate::stripe::ids::IdSource;
 
 /// The request that a change comes from; nothing where a shopper, the clock or a test made it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,31 +4,26 @@
 //! idempotency key, execution. Invariant: a request that got as far as its execution is carried out, answered under its
 //! idempotency key and recorded, whoever still listens.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::clock::{Clock, unix_seconds};
-
-use super::error::StripeError;
-use super::form::{self, Branch, Pairs};
-use super::idempotency::{Admission, KeyStatus, Stored};
-use super::requests::{self, Command};
-use super::version::ApiVersion;
-use crate::stripe::control::hold::{Gate, HoldPoint};
-use crate::stripe::control::records::{Exchange, ExchangeHeaders};
-use crate::stripe::faults::{Advice, Fault, RequestKind, RequestTraits, Transmission};
-use crate::stripe::ledger::change::{Cause, TimeAndCause};
+use super::requests;
+use crate::clock::unix_seconds;
+use crate::stripe::change::{Cause, TimeAndCause};
+use crate::stripe::commands::Command;
+use crate::stripe::error::StripeError;
+use crate::stripe::faults::{Advice, Fault, RequestTraits, Transmission};
+use crate::stripe::hold::{Gate, HoldPoint};
+use crate::stripe::idempotency::{Admission, KeyStatus, Stored};
 use crate::stripe::objects::accounts::{Caller, mask};
+use crate::stripe::params::form::{self, Branch, Pairs};
+use crate::stripe::records::{Exchange, ExchangeHeaders};
+use crate::stripe::request_kind::RequestKind;
+use crate::stripe::service::StripeService;
 use crate::stripe::state::StripeState;
-
-/// What the server's threads and the handle share.
-pub(crate) struct StripeService {
-    clock: Clock,
-    slow_payment: Duration,
-    state: Mutex<StripeState>,
-}
+use crate::stripe::version::ApiVersion;
 
 /// A request as it came, with its whole key: not to be printed.
 pub(crate) struct IncomingRequest {
@@ -100,21 +95,6 @@ enum Handling {
 type Executed = (u16, Value, Option<String>);
 
 impl StripeService {
-    /// A state, its clock, and how long its slow payments take.
-    pub(crate) fn new(clock: Clock, slow_payment: Duration, state: StripeState) -> Self {
-        Self { clock, slow_payment, state: Mutex::new(state) }
-    }
-
-    /// The present moment.
-    pub(crate) fn now(&self) -> SystemTime {
-        (self.clock)()
-    }
-
-    /// The state. After a panic the emulator goes on with it: one failed request must not fail all others.
-    pub(crate) fn state(&self) -> MutexGuard<'_, StripeState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Answers a request. To be run in a task of its own: dropping the future would leave its key in use.
     pub(crate) async fn serve(&self, incoming: IncomingRequest) -> Sent {
         let request_id = self.state().ids.next("req");
@@ -228,7 +208,7 @@ impl StripeService {
         pause(fault, HoldPoint::BeforeEffect).await;
         let slow = self.state().is_slow(&caller, &command);
         if slow {
-            tokio::time::sleep(self.slow_payment).await;
+            tokio::time::sleep(self.slow_payment()).await;
         }
         let fails = |at| fault.is_some_and(|fault| fault.fails(at));
         let result = if fails(HoldPoint::BeforeEffect) {
@@ -258,16 +238,6 @@ impl StripeService {
             self.state().idempotency.complete(&caller.scope(), key, stored);
         }
         (status, body)
-    }
-
-    /// Waits for the webhooks from this number on that arrive before an answer.
-    pub(crate) async fn wait_for_webhooks_since(&self, number: u64) {
-        let mut changes = self.state().webhooks.changes();
-        while !self.state().webhooks.may_answer_since(number) {
-            if changes.changed().await.is_err() {
-                return;
-            }
-        }
     }
 
     fn record(

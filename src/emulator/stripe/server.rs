@@ -13,20 +13,21 @@ use actix_web::rt;
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, web};
 use base64::Engine as _;
 
-use super::form;
-use super::service::{HttpAnswer, IncomingRequest, StripeService};
-use super::wire;
-use crate::stripe::checkout_page;
-use crate::stripe::control;
-use crate::stripe::control::records::ExchangeHeaders;
-use crate::stripe::webhooks;
+use super::api::serve::{HttpAnswer, IncomingRequest};
+use super::api::wire;
+use super::checkout_page;
+use super::control;
+use super::params::form;
+use super::records::ExchangeHeaders;
+use super::service::StripeService;
+use super::webhook_sender;
 
 /// The server of a listener, to be run on a thread of its own.
 pub(crate) fn serve(
     listener: TcpListener,
     service: Arc<StripeService>,
 ) -> io::Result<actix_web::dev::Server> {
-    rt::spawn(webhooks::run(Arc::clone(&service)));
+    rt::spawn(webhook_sender::run(Arc::clone(&service)));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::PayloadConfig::new(form::MAX_BODY))

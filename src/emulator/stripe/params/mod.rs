@@ -1,11 +1,15 @@
-//! Reading decoded parameters one by one, with Stripe's wording for each way in which they can be wrong.
+//! Reading decoded parameters one by one, with Stripe's wording for each way in which they can be wrong: [`form`] is
+//! how they are encoded, [`paging`] what all lists have in common.
 //!
-//! Must not import the state. Invariant: what nobody took is refused by [`Params::finish`]; nothing is ignored silently.
+//! Must not import what the parameters are for. Invariant: what nobody took is refused by [`Params::finish`]; nothing is ignored silently.
+
+pub(crate) mod form;
+pub(crate) mod paging;
 
 use std::collections::BTreeMap;
 
-use super::error::StripeError;
-use super::form::{Branch, Tree};
+use crate::stripe::error::StripeError;
+use form::{Branch, Tree};
 
 const METADATA_KEYS: usize = 50;
 const METADATA_KEY_CHARS: usize = 40;

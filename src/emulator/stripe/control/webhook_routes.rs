@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{WebhookEndpoint, WebhookPlan};
-use crate::stripe::api::service::StripeService;
+use crate::stripe::service::StripeService;
+use crate::stripe::webhooks::{WebhookEndpoint, WebhookPlan};
 
 /// Adds the endpoints.
-pub(crate) fn routes(config: &mut web::ServiceConfig) {
+pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/webhooks", web::post().to(add))
         .route("/webhooks/secrets", web::post().to(set_secrets))

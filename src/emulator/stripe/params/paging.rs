@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use super::error::StripeError;
-use super::params::Params;
+use super::Params;
+use crate::stripe::error::StripeError;
 
 /// Something that stands in a list.
 pub(crate) trait Listed {

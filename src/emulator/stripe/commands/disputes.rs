@@ -1,0 +1,23 @@
+//! What can be asked of disputes.
+
+use super::of_payment::OfPayment;
+use crate::stripe::request_kind::RequestKind;
+
+/// Something to be done with disputes.
+#[derive(Clone, Debug)]
+pub(crate) enum DisputeCommand {
+    /// `GET /v1/disputes/{id}`.
+    Read(String),
+    /// `GET /v1/disputes`.
+    List(OfPayment),
+}
+
+impl DisputeCommand {
+    /// What kind of request it came by.
+    pub(super) const fn kind(&self) -> RequestKind {
+        match self {
+            Self::Read(_) => RequestKind::ReadDispute,
+            Self::List(_) => RequestKind::ListDisputes,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What can be asked of payments.
+
+use crate::stripe::objects::particulars::Particulars;
+use crate::stripe::params::paging::PageParams;
+
+/// A payment to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct NewIntent {
+    /// Minor units, at least one.
+    pub(crate) amount: i64,
+    /// Lower case, known to Stripe.
+    pub(crate) currency: String,
+    /// Whether to pay at once.
+    pub(crate) confirm: bool,
+    /// Whether a payment that needs the shopper's action is refused.
+    pub(crate) error_on_requires_action: bool,
+    /// The Shared Payment Token.
+    pub(crate) token: Option<String>,
+    /// What else the seller says.
+    pub(crate) particulars: Particulars,
+    /// Whether the charge is shown in full.
+    pub(crate) expand_charge: bool,
+}
+
+/// A page of payments.
+#[derive(Clone, Debug)]
+pub(crate) struct IntentList {
+    /// Which page.
+    pub(crate) page: PageParams,
+    /// Whether the charges are shown in full.
+    pub(crate) expand_charge: bool,
+}
