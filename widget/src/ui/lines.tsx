@@ -2,7 +2,6 @@
 
 import type { JSX } from 'preact';
 import { isEditable, productOf, wantedItems } from '../shop/model';
-import { unavailableLineIds } from '../shop/messages';
 import type { Line, Session } from '../shop/wire';
 import { Bin } from './icons';
 import { Picture } from './picture';
@@ -19,14 +18,13 @@ interface LinesProps {
 export function Lines({ session, editable, onRemoveLast }: LinesProps): JSX.Element {
   const { model, dispatch } = useView();
   const wanted = wantedItems(model);
-  const about = unavailableLineIds(session.messages);
   const kept = session.lines.filter((line) => !editable || wanted.some(({ id }) => id === line.id));
   const remove = (id: string): void => (wanted.length > 1 ? dispatch({ type: 'line_remove', id }) : onRemoveLast());
   return (
     <ul class="rows lines">
       {kept.map((line) => (
         <LineRow
-          key={line.id} line={line} currency={session.currency} gone={about.has(line.id)}
+          key={line.id} line={line} currency={session.currency} gone={session.unavailableItems.includes(line.id)}
           quantity={wanted.find(({ id }) => id === line.id)?.quantity ?? line.quantity}
           editable={editable && isEditable(model)} onRemove={() => remove(line.id)}
         />
