@@ -81,7 +81,7 @@ try {
   assert.ok(text.includes(digits), `${digits} is shown`);
   shown(`the total is the server's: ${total} ${session.currency}`);
 
-  await widget.getByRole('button', { name: /^Pay on .+ page$/  }).click();
+  await widget.getByRole('button', { name: /^Pay on the page of /  }).click();
   await see('Finish the payment on');
   const [link, ...others] = await tab.evaluate(() => window.links);
   assert.deepEqual(others, []);

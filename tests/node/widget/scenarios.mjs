@@ -456,7 +456,7 @@ export async function a_host_without_a_sheet(world) {
   world.shown('a host without a payment sheet shows totals and says that it cannot pay');
 }
 
-const PAGE = 'Pay on Harbor Coffee Roasters’ page';
+const PAGE = 'Pay on the page of Harbor Coffee Roasters';
 const onItsPage = () => new StandInShop({ offered: ['payment_sheet', 'hosted'] });
 
 export async function a_payment_on_the_shops_page(world) {
@@ -465,7 +465,7 @@ export async function a_payment_on_the_shops_page(world) {
   await chat.page.clock.install();
   await chat.shot('page-offered');
   await chat.click(PAGE);
-  await chat.see('Finish the payment on Harbor Coffee Roasters’ page');
+  await chat.see('Finish the payment on the page of Harbor Coffee Roasters');
   assert.deepEqual(shop.calls.at(-1), { name: 'start_hosted_checkout', args: { checkout_session_id: session.id } });
   assert.equal(chat.last('link'), shop.page(session));
   assert.equal(await chat.button('One more').count(), 0);
@@ -476,7 +476,7 @@ export async function a_payment_on_the_shops_page(world) {
   for (const [at, pause] of [2000, 3000, 5000, 8000, 13_000, 20_000, 30_000, 30_000].entries()) {
     await chat.page.clock.fastForward(pause);
     await waitUntil(() => shop.calls.length === looks + at + 1);
-    await chat.see('Finish the payment on Harbor Coffee Roasters’ page');
+    await chat.see('Finish the payment on the page of Harbor Coffee Roasters');
   }
   assert.equal(shop.calls.at(-1).name, 'get_checkout');
   world.shown('the shop is asked again and again, at least every half minute');

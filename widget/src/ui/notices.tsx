@@ -5,7 +5,7 @@ import { useMoney, useView } from './view';
 import type { Change } from '../shop/review';
 import { messagesToShow } from '../shop/messages';
 import type { Message } from '../shop/wire';
-import type { Texts } from '../text/catalogue';
+import { type Texts, fill } from '../text/catalogue';
 import { Warning } from './icons';
 
 /** The widget's notices that report no error. */
@@ -86,11 +86,11 @@ export function ReviewNotice(): JSX.Element | null {
   const words = (change: Change): string => {
     switch (change.kind) {
       case 'total':
-        return text.review_total(money(change.before), money(change.after));
+        return fill(text.review_total, { before: money(change.before), after: money(change.after) });
       case 'price':
-        return text.review_price(change.name, money(change.before), money(change.after));
+        return fill(text.review_price, { name: change.name, before: money(change.before), after: money(change.after) });
       case 'gone':
-        return text.review_gone(change.name);
+        return fill(text.review_gone, { name: change.name });
     }
   };
   return (
