@@ -10,6 +10,8 @@ export default defineConfig({
   publicDir: false,
   logLevel: 'warn',
   plugins: [tables(), onePage()],
+  // By default, the form of the texts in the page would depend on how large the server's sections of the files are.
+  json: { stringify: false },
   build: {
     target: ['chrome111', 'safari16.4', 'firefox115'],
     outDir: 'dist',

@@ -16,7 +16,7 @@ interface FetchCall {
 }
 
 /** The window of a checkout page. The test acts as the shop. */
-function page(path = '/t/mugs/checkout/chk_1', answer: () => unknown = () => ({ result: {} })) {
+function page(path = '/t/mugs/checkout/chk_1', answer: () => unknown = () => ({ result: {} }), lang = '') {
   const requests: FetchCall[] = [];
   const navigations: string[] = [];
   const body: Element = { children: [], append: (child: unknown) => void body.children.push(child as Element) };
@@ -32,7 +32,7 @@ function page(path = '/t/mugs/checkout/chk_1', answer: () => unknown = () => ({ 
   };
   const window = {
     document: {
-      createElement, body,
+      createElement, body, documentElement: { lang },
       getElementById: (id: string) => (id === 'app' ? { dataset: path.includes('/checkout/') ? { session: 'chk_1_a2' } : {} } : null),
     },
     fetch: async (url: string, init: FetchCall['init']) => {
@@ -86,6 +86,14 @@ test('the host calls a tool at the shop with a self-contained request', async ()
   });
   await host.callTool('search_products', {});
   assert.notEqual((JSON.parse(String(requests[1]?.init.body)) as { id: number }).id, id);
+});
+
+test('a tool call tells the language that the shop wrote the document in, whatever the widget makes of it later', async () => {
+  const { host, requests, window } = page('/checkout/chk_1', undefined, 'de');
+  window.document.documentElement.lang = 'en';
+  await host.callTool('search_products', {});
+  const { params } = JSON.parse(String(requests[0]?.init.body)) as { params: { _meta: Record<string, unknown> } };
+  assert.equal(params._meta['openai/locale'], 'de');
 });
 
 test('a shop with its own domain is at the root', async () => {

@@ -13,7 +13,7 @@ function embedded() {
   let handler: MessageHandler = () => undefined;
   const opened: string[] = [];
   const open = (url: string): object => ({ at: opened.push(url) });
-  const window = { parent, addEventListener: (_: string, listener: MessageHandler) => { handler = listener; }, open };
+  const window = { parent, addEventListener: (_: string, listener: MessageHandler) => { handler = listener; }, open, navigator: { language: 'en-GB' } };
   const say = (data: unknown, source: unknown = parent): void => handler({ source, data: { jsonrpc: '2.0', ...(data as object) } });
   return { window: window as never, sent, say, opened };
 }
@@ -71,6 +71,24 @@ test('a tool call that the host refuses rejects with the host’s message', asyn
   const calling = host.callTool('get_checkout', { checkout_session_id: 'chk_1' });
   say({ id: sent.at(-1)?.['id'], error: { code: -1, message: 'not now' } });
   await assert.rejects(calling, /not now/);
+});
+
+test('a tool call tells the locale of the host, else that of the browser', async () => {
+  const { window, sent, say } = embedded();
+  const host = new McpAppsHost(window);
+  host.start(listener().listening);
+  say({ id: sent[0]?.['id'], result: {} });
+  await turn();
+  const calledWith = (): unknown => {
+    void host.callTool('get_checkout', { checkout_session_id: 'chk_1' });
+    return sent.at(-1)?.['params'];
+  };
+  const params = (locale: string): object => ({
+    name: 'get_checkout', arguments: { checkout_session_id: 'chk_1' }, _meta: { 'openai/locale': locale },
+  });
+  assert.deepEqual(calledWith(), params('en-GB'));
+  say({ method: 'ui/notifications/host-context-changed', params: { locale: 'de-CH' } });
+  assert.deepEqual(calledWith(), params('de-CH'));
 });
 
 test('the host reads window.openai each time, and the object may appear late', () => {

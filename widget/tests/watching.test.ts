@@ -95,6 +95,14 @@ test('an order that the shop does not confirm is not a receipt, and stays payabl
   assert.deepEqual([widget.keys, isPayable(widget.model)], [['not_received'], true]);
 });
 
+test('a failure that the host reports in its own words is told in the widget’s, after the shop was asked', () => {
+  const widget = open();
+  widget.after({ type: 'sheet_resolved', attempt: attempt(widget), value: { code: 'host_error', message: 'TypeError: undefined' } });
+  assert.deepEqual([widget.keys, widget.calledTools], [[], ['get_checkout']]);
+  widget.answered();
+  assert.deepEqual([widget.keys, isPayable(widget.model)], [['not_received'], true]);
+});
+
 test('an order that the host reports late causes a read, unless the session has ended', () => {
   const widget = open();
   const late: Event = { type: 'sheet_resolved', attempt: attempt(widget), value: CLAIM };

@@ -43,8 +43,10 @@ try {
   tab.on('pageerror', (error) => problems.push(String(error)));
   await tab.route(/^https:\/\//, (route) => route.abort());
   const calls = [];
+  const locales = new Set();
   await tab.exposeFunction('callShop', async (params) => {
     calls.push(params.name);
+    locales.add(params._meta?.['openai/locale']);
     return shop.callTool(params);
   });
   await tab.exposeFunction('opened', () => ({ input, result: opened }));
@@ -79,13 +81,15 @@ try {
   assert.ok(text.includes(digits), `${digits} is shown`);
   shown(`the total is the server's: ${total} ${session.currency}`);
 
-  await widget.getByRole('button', { name: /^Pay on .+ page$/ }).click();
+  await widget.getByRole('button', { name: /^Pay on the page of /  }).click();
   await see('Finish the payment on');
   const [link, ...others] = await tab.evaluate(() => window.links);
   assert.deepEqual(others, []);
   assert.match(link, new RegExp(`/checkout/${session.id.match(/^chk_[0-9a-f]{32}/)[0]}\\?key=`));
   assert.equal(calls.at(-1), 'start_hosted_checkout');
   shown('the host, which has no payment sheet, is asked to open the shop’s own page');
+  assert.deepEqual([...locales], ['en-US']);
+  shown('every call tells the host’s language');
 
   await tab.evaluate(() => { window.refusesLinks = true; });
   await widget.getByRole('button', { name: 'Open the payment page again' }).click();

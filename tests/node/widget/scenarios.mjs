@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { openChat } from './chat.mjs';
-import { HUILA, MUG, StandInShop } from './stand_in_shop.mjs';
+import { HUILA, MUG, StandInShop, refused } from './stand_in_shop.mjs';
 
 /** Opens the widget on a product or on a checkout. */
 async function open({ chromium, origin, chats }, { shop = new StandInShop(), on = HUILA, pay, ...rest } = {}) {
@@ -255,11 +255,11 @@ export async function a_price_that_changed(world) {
   await chat.see('Please look at your order again');
   await chat.see('The total is now $34.07; it was $31.91.');
   await chat.see('Stoneware Mug now costs $26.00 instead of $24.00.');
-  await chat.see('The prices shown have expired.');
-  assert.equal(await chat.widget.getByText('update_checkout').count(), 0);
+  await chat.see('The shop has received no payment for this order.');
+  assert.equal(await chat.widget.getByText('The prices shown have expired').count(), 0);
   assert(await chat.button('Pay $34.07').isDisabled());
   await chat.shot('review');
-  world.shown('a changed price is told with the new total, and paying waits until it was seen');
+  world.shown('a changed price is told with the new total, in no words of the host, and paying waits until it was seen');
 
   await chat.click('I have seen it');
   await chat.click('Pay $34.07');
@@ -281,6 +281,8 @@ export async function an_item_that_is_gone(world) {
   await chat.click(/^Pay/);
   await chat.see('Something in your order is not available');
   await chat.see('Stoneware Mug is not available at the moment.');
+  const marked = chat.widget.locator('.line', { has: chat.widget.getByText('Not available', { exact: true }) });
+  assert.deepEqual(await marked.locator('.row-title').allInnerTexts(), ['Stoneware Mug']);
   assert.equal(await chat.button(/^Pay/).count(), 0);
   await chat.shot('gone');
   world.shown('an item that is gone is named and marked, and the order cannot be paid');
@@ -411,13 +413,20 @@ export async function an_error_in_words(world) {
   await chat.button('Pay $31.91').and(chat.widget.locator(':enabled')).waitFor();
   world.shown('a call without an answer is told, and the order is read again');
 
-  shop.refusals.push('Too many requests at once; try again in a moment.');
+  const forModels = 'Too many requests at once; repeat update_checkout in a moment.';
+  shop.refusals.push(refused(forModels, 'The shop is busy. "update_checkout" is a name; please try again.'));
   await chat.click('One more');
   await chat.see('The shop could not do this');
-  await chat.see('Too many requests at once; try again in a moment.');
+  await chat.see('The shop is busy. "update_checkout" is a name; please try again.');
   await chat.button('Pay $31.91').and(chat.widget.locator(':enabled')).waitFor();
   await chat.shot('refused');
-  world.shown('a refusal is told in the shop’s words, and the order is as it was');
+  shop.refusals.push(refused(forModels));
+  await chat.click('One more');
+  await chat.widget.getByText('The shop is busy.').waitFor({ state: 'detached' });
+  await chat.see('The shop could not do this');
+  assert.equal(await chat.widget.getByText('Too many requests').count(), 0);
+  await chat.button('Pay $31.91').and(chat.widget.locator(':enabled')).waitFor();
+  world.shown('a refusal is told in the shop’s words for shoppers, never in those for models, and the order is as it was');
 }
 
 export async function a_second_life(world) {
@@ -447,7 +456,7 @@ export async function a_host_without_a_sheet(world) {
   world.shown('a host without a payment sheet shows totals and says that it cannot pay');
 }
 
-const PAGE = 'Pay on Harbor Coffee Roasters’ page';
+const PAGE = 'Pay on the page of Harbor Coffee Roasters';
 const onItsPage = () => new StandInShop({ offered: ['payment_sheet', 'hosted'] });
 
 export async function a_payment_on_the_shops_page(world) {
@@ -456,7 +465,7 @@ export async function a_payment_on_the_shops_page(world) {
   await chat.page.clock.install();
   await chat.shot('page-offered');
   await chat.click(PAGE);
-  await chat.see('Finish the payment on Harbor Coffee Roasters’ page');
+  await chat.see('Finish the payment on the page of Harbor Coffee Roasters');
   assert.deepEqual(shop.calls.at(-1), { name: 'start_hosted_checkout', args: { checkout_session_id: session.id } });
   assert.equal(chat.last('link'), shop.page(session));
   assert.equal(await chat.button('One more').count(), 0);
@@ -467,7 +476,7 @@ export async function a_payment_on_the_shops_page(world) {
   for (const [at, pause] of [2000, 3000, 5000, 8000, 13_000, 20_000, 30_000, 30_000].entries()) {
     await chat.page.clock.fastForward(pause);
     await waitUntil(() => shop.calls.length === looks + at + 1);
-    await chat.see('Finish the payment on Harbor Coffee Roasters’ page');
+    await chat.see('Finish the payment on the page of Harbor Coffee Roasters');
   }
   assert.equal(shop.calls.at(-1).name, 'get_checkout');
   world.shown('the shop is asked again and again, at least every half minute');

@@ -68,7 +68,7 @@ export class StandInShop {
     this.calls = [];
     /** Functions that are called before the next calls are answered, one each. */
     this.before = [];
-    /** Words with which the next calls are refused. */
+    /** Results with which the next calls are refused. */
     this.refusals = [];
     this.charges = 0;
   }
@@ -78,7 +78,7 @@ export class StandInShop {
     this.calls.push({ name, args });
     await this.before.shift()?.(name, args);
     const refusal = this.refusals.shift();
-    if (refusal) return refused(refusal);
+    if (refusal) return refusal;
     switch (name) {
       case 'search_products':
         return this.#search(args);
@@ -197,7 +197,7 @@ export class StandInShop {
     if (session.state === 'completed') return [];
     const said = session.notice ? [error(session.notice.code, null, session.notice.text)] : [];
     if (session.problem) said.push(error(...session.problem));
-    else if (session.expired) said.push(error('expired', null, 'The prices shown have expired. Refresh the checkout to pay.'));
+    else if (session.expired) said.push(error('expired', null, 'The prices shown have expired.'));
     return said;
   }
 
@@ -238,10 +238,10 @@ export class StandInShop {
     const sum = (key) => session.lines.reduce((total, known) => total + known[key], 0);
     const missing = session.items.find(({ id }) => this.gone.has(id));
     session.problem = null;
-    if (missing) session.problem = ['out_of_stock', 'line_items', `"${missing.id}" is not available at the moment`];
-    else if (!session.address) session.problem = ['missing', 'fulfillment_address', 'a delivery address is needed'];
+    if (missing) session.problem = ['out_of_stock', 'line_items', `${this.#name(missing.id).name} is not available at the moment.`];
+    else if (!session.address) session.problem = ['missing', 'fulfillment_address', 'A delivery address is needed.'];
     else if (!this.card.countries.includes(session.address.country)) {
-      session.problem = ['invalid', 'fulfillment_address', `this shop does not deliver to ${session.address.country}`];
+      session.problem = ['invalid', 'fulfillment_address', `This shop does not deliver to ${session.address.country}.`];
     }
     const row = (type, display_text, amount) => ({ type, display_text, amount });
     session.totals = [row('items_base_amount', 'Items', sum('base_amount')), row('subtotal', 'Subtotal', sum('subtotal'))];
@@ -271,10 +271,15 @@ export class StandInShop {
 
   #update(args) {
     const session = this.session(args.checkout_session_id);
-    if (session.state !== 'open') return refused(`This checkout is ${session.state} and cannot be changed any more.`);
+    if (session.state !== 'open') {
+      return refused(
+        `This checkout is ${session.state}; start another one with create_checkout.`, 'This order cannot be changed any more.',
+      );
+    }
     if (args.revision !== undefined && args.revision !== session.revision) {
       return refused(
-        `The order has changed since it was shown (it is now revision ${session.revision}); show it again before paying or editing.`,
+        `This is revision ${args.revision} of the checkout, which is at ${session.revision}; read it with get_checkout.`,
+        'The order has changed since it was shown.',
       );
     }
     this.#apply(session, args);
@@ -289,7 +294,9 @@ export class StandInShop {
 
   /** Tools that models see keep buyer and address out of their content. */
   #answer(session, forModel) {
-    if (!session) return refused('There is no such checkout in this shop; start one with create_checkout.');
+    if (!session) {
+      return refused('There is no such checkout in this shop; start one with create_checkout.', 'This order does not exist.');
+    }
     const sheet = this.sheet(session);
     const shown = forModel ? { ...sheet, fulfillment_address: null } : sheet;
     const structuredContent = {
@@ -297,12 +304,18 @@ export class StandInShop {
       payment_methods_offered: this.offered, ...(this.offered.includes('hosted') && { checkout_url: this.page(session) }),
       ...(session.order && { order: session.order }),
     };
-    const meta = { 'merchant-gateway/checkout_session': sheet, 'merchant-gateway/shop': this.card,
-      ...(session.order && { 'merchant-gateway/order_number': String(1000 + this.charges) }) };
-    return { structuredContent, isError: false, ...(forModel && { _meta: meta }) };
+    const unavailable = session.items.map(({ id }) => id).filter((id) => this.gone.has(id));
+    const meta = {
+      ...(unavailable.length > 0 && { 'merchant-gateway/unavailable_items': unavailable }),
+      ...(forModel && { 'merchant-gateway/checkout_session': sheet, 'merchant-gateway/shop': this.card }),
+      ...(forModel && session.order && { 'merchant-gateway/order_number': String(1000 + this.charges) }),
+    };
+    return { structuredContent, isError: false, _meta: meta };
   }
 }
 
-export function refused(text) {
-  return { content: [{ type: 'text', text }], isError: true };
+/** A refusal: a text for models, and one for the shopper unless the host drops the metadata. */
+export function refused(text, shopperText = null) {
+  const result = { content: [{ type: 'text', text }], isError: true };
+  return shopperText === null ? result : { ...result, _meta: { 'merchant-gateway/shopper_text': shopperText } };
 }

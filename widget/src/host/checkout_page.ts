@@ -26,6 +26,8 @@ export class CheckoutPageHost implements Host, ShopPage {
   /** The checkout that the document names, in the form of a saved state. */
   readonly saved: unknown;
   private readonly endpoint: string;
+  /** The locale that the shop wrote the document for; else the browser's. */
+  private readonly locale: string;
   private lastId = 0;
 
   constructor(private readonly window: PageWindow) {
@@ -33,6 +35,8 @@ export class CheckoutPageHost implements Host, ShopPage {
     // The URL holds only the checkout's public name, which no tool accepts.
     const session = window.document.getElementById('app')?.dataset['session'] ?? null;
     this.endpoint = `${shop}/mcp`;
+    // Read only now: the widget sets the document's language to its own once it draws.
+    this.locale = window.document.documentElement.lang || window.navigator.language;
     this.saved = { version: 1, session };
   }
 
@@ -52,7 +56,7 @@ export class CheckoutPageHost implements Host, ShopPage {
       'io.modelcontextprotocol/protocolVersion': PROTOCOL,
       'io.modelcontextprotocol/clientCapabilities': {},
       'io.modelcontextprotocol/clientInfo': { name: 'merchant-gateway-checkout-page', version: '1' },
-      'openai/locale': this.window.navigator.language,
+      'openai/locale': this.locale,
     };
     const answer = await this.window.fetch(this.endpoint, {
       method: 'POST',

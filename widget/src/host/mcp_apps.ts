@@ -5,7 +5,7 @@ import { JsonRpc, type Params, type RpcWindow } from './json_rpc';
 
 const PROTOCOL = '2026-01-26';
 
-type AppsWindow = RpcWindow & Pick<Window, 'open'>;
+type AppsWindow = RpcWindow & Pick<Window, 'navigator' | 'open'>;
 
 export class McpAppsHost implements Host {
   readonly canPay = false;
@@ -78,7 +78,9 @@ export class McpAppsHost implements Host {
 
   async callTool(name: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
     if (!this.isConnected) throw new Error('no host');
-    return this.rpc.request('tools/call', { name, arguments: args });
+    // The shop writes its messages in this language.
+    const locale = this.context.locale ?? this.window.navigator.language;
+    return this.rpc.request('tools/call', { name, arguments: args, _meta: { 'openai/locale': locale } });
   }
 
   async pay(): Promise<unknown> {

@@ -86,11 +86,11 @@ export type WidgetNotice =
   | 'sheet_closed' | 'not_received' | 'changed_elsewhere' | 'reread' | 'no_answer' | 'prices_fresh' | 'options_unknown' | 'cart_full'
   | 'tool_cancelled' | 'no_page';
 
-/** A notice to the shopper: from the widget, from the session, or a refusal by the shop. */
+/** A notice to the shopper: from the widget, from the session, or a refusal by the shop, with the shop's text if it sent one. */
 export type Notice =
   | { readonly kind: 'widget'; readonly key: WidgetNotice }
   | { readonly kind: 'message'; readonly message: Message }
-  | { readonly kind: 'refused'; readonly text: string };
+  | { readonly kind: 'refused'; readonly text: string | null };
 
 /** The state that hosts keep for the widget. Hosts may show it to the model, so it holds no address and no token. */
 export interface SavedState {

@@ -27,12 +27,13 @@ export function sheetResolved(model: Model, attempt: number, value: unknown): St
   const outcome = readSheetOutcome(value);
   if (isSheetOpen(model, attempt)) {
     const notices = outcome.messages.map((message): Notice => ({ kind: 'message', message }));
-    return checkPayment(model, outcome.order ? [{ kind: 'widget', key: 'not_received' }] : notices);
+    const isUnexplained = outcome.report !== null && notices.length === 0;
+    return checkPayment(model, isUnexplained ? [{ kind: 'widget', key: 'not_received' }] : notices);
   }
   // A reported order is a reason to read the session, however late it arrives.
   const { kind } = model.payment;
   const waits = kind === 'idle' || kind === 'unknown';
-  return outcome.order && waits && !hasEnded(model.session) ? checkPayment(model) : toStep(model);
+  return outcome.report === 'order' && waits && !hasEnded(model.session) ? checkPayment(model) : toStep(model);
 }
 
 /** The shopper closed the sheet without paying, or the host failed. The host does not tell which. */

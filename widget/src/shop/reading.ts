@@ -9,6 +9,8 @@ import {
 const FULL_SHEET = 'merchant-gateway/checkout_session';
 const SHOP = 'merchant-gateway/shop';
 const NUMBER = 'merchant-gateway/order_number';
+const UNAVAILABLE = 'merchant-gateway/unavailable_items';
+const SHOPPER_TEXT = 'merchant-gateway/shopper_text';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -192,7 +194,7 @@ function readOffered(value: unknown): readonly OfferedMethod[] {
   return OFFERS.filter((offer) => methods.includes(offer));
 }
 
-/** Parses a session object. `beside` holds the fields next to it in the result. */
+/** Parses a session object. `beside` holds the fields next to it in the result, and those of the result's `_meta`. */
 export function readSession(value: unknown, beside: Fields, partial: boolean): Session | null {
   const sheet = fields(value);
   const id = text(sheet?.['id']);
@@ -208,6 +210,7 @@ export function readSession(value: unknown, beside: Fields, partial: boolean): S
     status,
     currency,
     lines: list(sheet['line_items'], readLine),
+    unavailableItems: texts(beside[UNAVAILABLE]),
     totals: list(sheet['totals'], readTotal),
     options: list(sheet['fulfillment_options'], readOption),
     optionId: text(sheet['fulfillment_option_id']),
@@ -226,21 +229,21 @@ export function readSession(value: unknown, beside: Fields, partial: boolean): S
 export function readToolResult(value: unknown): ToolResult {
   const result = fields(value) ?? {};
   const meta = fields(result['_meta']) ?? {};
-  const content: Fields = { ...(fields(result['structuredContent']) ?? readText(result['content'])), [NUMBER]: meta[NUMBER] };
+  const content = fields(result['structuredContent']) ?? readText(result['content']);
+  const beside: Fields = { ...content, [NUMBER]: meta[NUMBER], [UNAVAILABLE]: meta[UNAVAILABLE] };
   const product = fields(content['product']);
   const single = product && readProduct(product);
   const products = Array.isArray(content['products']) ? list(content['products'], readProduct) : null;
-  const full = readSession(meta[FULL_SHEET], content, false);
-  const blocks = list(result['content'], (part) => text(part['text']));
+  const full = readSession(meta[FULL_SHEET], beside, false);
   const sheet = content['checkout_session'];
   return {
     isError: result['isError'] === true,
-    text: blocks.join(' ').trim(),
+    shopperText: text(meta[SHOPPER_TEXT]),
     shop: readShop(meta[SHOP]),
     products: single ? [single] : products,
     nextCursor: text(content['next_cursor']),
     // Only `complete_checkout` returns the session's fields at the top level.
-    session: full ?? readSession(sheet, content, isAddressWithheld(sheet)) ?? readSession(content, content, false),
+    session: full ?? readSession(sheet, beside, isAddressWithheld(sheet)) ?? readSession(content, beside, false),
   };
 }
 

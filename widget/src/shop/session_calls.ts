@@ -65,8 +65,8 @@ export function callAnswered(model: Model, call: number, result: ToolResult): St
   if (inFlight?.call !== call) return toStep(model);
   const settled: Model = { ...model, inFlight: null, shop: result.shop ?? model.shop };
   if (result.session) return applySession(settled, inFlight.sessionCall, result.session);
-  const text = result.text;
-  const notice: Notice = result.isError && text ? { kind: 'refused', text } : { kind: 'widget', key: 'no_answer' };
+  const refused: Notice = { kind: 'refused', text: result.shopperText };
+  const notice: Notice = result.isError ? refused : { kind: 'widget', key: 'no_answer' };
   return handleCallFailure(settled, inFlight.sessionCall, notice);
 }
 

@@ -52,7 +52,7 @@ function show(model: Model, result: ToolResult, requestedItem: string | null): S
   if (result.session) return showSession(model, result.session);
   if (result.products) return showProducts(withProducts(model, result), result.products, requestedItem);
   if (!result.isError) return toStep(model);
-  return toStep({ ...model, notices: [{ kind: 'refused', text: result.text }] });
+  return toStep({ ...model, notices: [{ kind: 'refused', text: result.shopperText }] });
 }
 
 function showSession(model: Model, session: Session): Step {

@@ -109,6 +109,8 @@ export interface Session {
   readonly status: Status;
   readonly currency: string;
   readonly lines: readonly Line[];
+  /** The ids of the lines that the shopper cannot buy as they are. */
+  readonly unavailableItems: readonly string[];
   readonly totals: readonly TotalRow[];
   readonly options: readonly ShippingOption[];
   readonly optionId: string | null;
@@ -128,8 +130,8 @@ export interface Session {
 /** A parsed tool result. */
 export interface ToolResult {
   readonly isError: boolean;
-  /** The text of the text blocks. The widget shows it only for errors. */
-  readonly text: string;
+  /** Why the shop refused, in the shopper's language. The text blocks are for models, and the widget never shows them. */
+  readonly shopperText: string | null;
   readonly shop: Shop | null;
   readonly products: readonly Product[] | null;
   readonly nextCursor: string | null;

@@ -1,9 +1,12 @@
-// The text catalogues, and the choice of one by locale. A new language needs one file and one line here.
+// The widget's texts, and the choice of a language by locale. The texts are the section `widget` of the shop's catalogues,
+// which the server's pages and messages use as well. A new language needs one file there and two lines here.
 
-import { de } from './de';
-import { type Texts, en } from './en';
+// Imported by name, so that the build leaves the server's sections out of the page.
+import { widget as de } from '../../../src/protocol/texts/de.json';
+import { widget as en } from '../../../src/protocol/texts/en.json';
 
-export type { Texts };
+/** The texts of a language. English is the reference: a catalogue that lacks one of its keys does not compile. */
+export type Texts = Readonly<Record<keyof typeof en, string>>;
 
 const CATALOGUES: Readonly<Record<string, Texts>> = { en, de };
 
@@ -34,4 +37,9 @@ function canonical(locale: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Puts values in place of the `{name}`s of a template. Braces within a value stay as they are. */
+export function fill(template: string, values: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (mark, name: string) => String(values[name] ?? mark));
 }

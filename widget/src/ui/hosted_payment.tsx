@@ -2,16 +2,18 @@
 
 import type { JSX } from 'preact';
 import type { Session } from '../shop/wire';
+import { fill } from '../text/catalogue';
 import { Spinner } from './icons';
 import { useView } from './view';
 
 export function HostedPayment({ session, opened }: { session: Session; opened: boolean }): JSX.Element {
   const { model, dispatch, text } = useView();
+  const title = model.shop ? fill(text.hosted_payment, { shop: model.shop.name }) : text.hosted_payment_unnamed;
   return (
     <div class="pay hosted-payment" role="status">
       {opened ? (
         <>
-          <p class="waiting"><Spinner /> {text.hosted_payment(model.shop?.name ?? null)}</p>
+          <p class="waiting"><Spinner /> {title}</p>
           <p class="soft small">{text.hosted_payment_hint}</p>
         </>
       ) : (

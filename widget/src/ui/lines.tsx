@@ -2,8 +2,8 @@
 
 import type { JSX } from 'preact';
 import { isEditable, productOf, wantedItems } from '../shop/model';
-import { unavailableLineIds } from '../shop/messages';
 import type { Line, Session } from '../shop/wire';
+import { fill } from '../text/catalogue';
 import { Bin } from './icons';
 import { Picture } from './picture';
 import { Quantity } from './quantity';
@@ -19,14 +19,13 @@ interface LinesProps {
 export function Lines({ session, editable, onRemoveLast }: LinesProps): JSX.Element {
   const { model, dispatch } = useView();
   const wanted = wantedItems(model);
-  const about = unavailableLineIds(session.messages);
   const kept = session.lines.filter((line) => !editable || wanted.some(({ id }) => id === line.id));
   const remove = (id: string): void => (wanted.length > 1 ? dispatch({ type: 'line_remove', id }) : onRemoveLast());
   return (
     <ul class="rows lines">
       {kept.map((line) => (
         <LineRow
-          key={line.id} line={line} currency={session.currency} gone={about.has(line.id)}
+          key={line.id} line={line} currency={session.currency} gone={session.unavailableItems.includes(line.id)}
           quantity={wanted.find(({ id }) => id === line.id)?.quantity ?? line.quantity}
           editable={editable && isEditable(model)} onRemove={() => remove(line.id)}
         />
@@ -56,17 +55,21 @@ function LineRow({ line, currency, quantity, gone, editable, onRemove }: LineRow
       <div class="line-words">
         <p class="row-title">{line.name}</p>
         {gone && <p class="unavailable">{text.out_of_stock}</p>}
-        {!editable && <p class="soft">{text.line_count(line.quantity)}</p>}
+        {!editable && <p class="soft">{fill(text.line_count, { count: line.quantity })}</p>}
         {editable && (
           <div class="line-tools">
             <Quantity
-              label={text.line_quantity(line.name)} value={quantity} disabled={false}
+              label={fill(text.line_quantity, { name: line.name })} value={quantity} disabled={false}
               onChange={(wanted) => dispatch({ type: 'line_quantity', id: line.id, quantity: wanted })}
             />
-            <button type="button" class="quiet square" aria-label={text.line_remove(line.name)} onClick={onRemove}><Bin /></button>
+            <button
+              type="button" class="quiet square" aria-label={fill(text.line_remove, { name: line.name })} onClick={onRemove}
+            >
+              <Bin />
+            </button>
             {hasForms && (
               <button
-                type="button" class="quiet" aria-label={text.line_change(line.name)}
+                type="button" class="quiet" aria-label={fill(text.line_change, { name: line.name })}
                 onClick={() => dispatch({ type: 'line_change', id: line.id })}
               >
                 {text.line_change_short}
@@ -78,7 +81,7 @@ function LineRow({ line, currency, quantity, gone, editable, onRemove }: LineRow
       <div class={classes('line-amount', pending && 'pending')}>
         {line.discount > 0 && <s class="soft">{money(line.baseAmount)}</s>}
         <span>{money(line.subtotal)}</span>
-        {line.discount > 0 && <span class="soft small">{text.discount_of(money(line.discount))}</span>}
+        {line.discount > 0 && <span class="soft small">{fill(text.discount_of, { amount: money(line.discount) })}</span>}
       </div>
     </li>
   );

@@ -3,6 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Product } from '../shop/wire';
+import { fill } from '../text/catalogue';
 import { Back, Forward, Search, Spinner } from './icons';
 import { Picture } from './picture';
 import { classes, useMoney, useView } from './view';
@@ -69,6 +70,7 @@ function SearchField(): JSX.Element {
 function Row({ product }: { product: Product }): JSX.Element {
   const { dispatch, text } = useView();
   const price = useMoney(product.price.currency)(product.price.amount);
+  const shown = product.priceVaries ? fill(text.from, { price }) : price;
   return (
     <li>
       <button
@@ -78,7 +80,7 @@ function Row({ product }: { product: Product }): JSX.Element {
         <Picture url={product.images[0]} alt="" kind="small" />
         <span class="row-text">
           <span class="row-title">{product.title}</span>
-          <span class="soft">{product.available ? (product.priceVaries ? text.from(price) : price) : text.out_of_stock}</span>
+          <span class="soft">{product.available ? shown : text.out_of_stock}</span>
         </span>
         <Forward />
       </button>

@@ -3,9 +3,9 @@
 import type { JSX } from 'preact';
 import { useMoney, useView } from './view';
 import type { Change } from '../shop/review';
-import { messagesToShow, toShopperText } from '../shop/messages';
+import { messagesToShow } from '../shop/messages';
 import type { Message } from '../shop/wire';
-import type { Texts } from '../text/catalogue';
+import { type Texts, fill } from '../text/catalogue';
 import { Warning } from './icons';
 
 /** The widget's notices that report no error. */
@@ -21,7 +21,7 @@ export function Notices(): JSX.Element {
           return <Notice key={notice.key} informational={INFORMATIONAL.has(notice.key)} title={text[notice.key]} />;
         }
         if (notice.kind === 'message') return null;
-        return <Notice key={notice.text} title={text.refused} detail={toShopperText(notice.text, model)} />;
+        return <Notice key={notice.text} title={text.refused} detail={notice.text} />;
       })}
       {messages.map((message) => <MessageNotice key={message.content} message={message} />)}
       <ErrorNotice />
@@ -44,11 +44,11 @@ function ErrorNotice(): JSX.Element | null {
 
 interface NoticeProps {
   readonly title: string;
-  readonly detail?: string;
+  readonly detail?: string | null;
   readonly informational?: boolean;
 }
 
-function Notice({ title, detail = '', informational = false }: NoticeProps): JSX.Element {
+function Notice({ title, detail = null, informational = false }: NoticeProps): JSX.Element {
   return (
     <div class={informational ? 'notice' : 'notice error'} role={informational ? 'status' : 'alert'}>
       {!informational && <Warning />}
@@ -61,8 +61,8 @@ function Notice({ title, detail = '', informational = false }: NoticeProps): JSX
 }
 
 function MessageNotice({ message }: { message: Message }): JSX.Element {
-  const { model, text } = useView();
-  const content = toShopperText(message.content, model);
+  const { text } = useView();
+  const { content } = message;
   if (message.type === 'info') return <Notice informational title={content} />;
   const title = titleOf(message, text);
   return title === null ? <Notice title={content} /> : <Notice title={title} detail={content} />;
@@ -86,11 +86,11 @@ export function ReviewNotice(): JSX.Element | null {
   const words = (change: Change): string => {
     switch (change.kind) {
       case 'total':
-        return text.review_total(money(change.before), money(change.after));
+        return fill(text.review_total, { before: money(change.before), after: money(change.after) });
       case 'price':
-        return text.review_price(change.name, money(change.before), money(change.after));
+        return fill(text.review_price, { name: change.name, before: money(change.before), after: money(change.after) });
       case 'gone':
-        return text.review_gone(change.name);
+        return fill(text.review_gone, { name: change.name });
     }
   };
   return (

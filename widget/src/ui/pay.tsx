@@ -6,6 +6,7 @@ import {
 } from '../shop/model';
 import { totalOf } from '../shop/review';
 import type { Session } from '../shop/wire';
+import { fill } from '../text/catalogue';
 import { HostedPayment } from './hosted_payment';
 import { Spinner } from './icons';
 import { useMoney, useView } from './view';
@@ -46,8 +47,10 @@ export function Pay({ session }: { session: Session }): JSX.Element | null {
   if (session.status === 'ready_for_payment' && !method) {
     return <div class="notice cannot-pay" role="status"><p>{model.ownPage ? text.no_page : text.cannot_pay}</p></div>;
   }
-  const words = (to: PaymentMethod): string =>
-    to === 'sheet' || model.ownPage ? text.pay(amount) : text.pay_page(model.shop?.name ?? null);
+  const words = (to: PaymentMethod): string => {
+    if (to === 'sheet' || model.ownPage) return fill(text.pay, { total: amount });
+    return model.shop ? fill(text.pay_page, { shop: model.shop.name }) : text.pay_page_unnamed;
+  };
   if (session.status === 'ready_for_payment' && method && total !== null) {
     return (
       <div class="pay">

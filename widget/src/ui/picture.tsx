@@ -3,6 +3,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { pictureUrl } from '../brand';
+import { fill } from '../text/catalogue';
 import { Bag } from './icons';
 import { classes, useView } from './view';
 
@@ -42,7 +43,7 @@ export function Gallery({ urls, title }: { urls: readonly string[]; title: strin
         <div class="thumbnails">
           {urls.slice(0, 6).map((url, place) => (
             <button
-              key={url} type="button" class="thumbnail" aria-label={text.picture(place + 1, urls.length)}
+              key={url} type="button" class="thumbnail" aria-label={fill(text.picture, { number: place + 1, count: urls.length })}
               aria-pressed={place === at} onClick={() => setAt(place)}
             >
               <Picture url={url} alt="" kind="small" />

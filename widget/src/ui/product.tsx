@@ -3,6 +3,7 @@
 import type { JSX } from 'preact';
 import { type Selection, hasEnded, isEditable } from '../shop/model';
 import { type Axis, axesOf, isOffered, selectedItem, variantOf } from '../shop/options';
+import { fill } from '../text/catalogue';
 import { Back, Spinner } from './icons';
 import { Notices } from './notices';
 import { Gallery } from './picture';
@@ -33,7 +34,7 @@ export function ProductScreen({ selection }: { selection: Selection }): JSX.Elem
         <div class="product-words">
           <h1 tabIndex={-1}>{product.title}</h1>
           <p class="price">
-            {variant === null && product.priceVaries ? text.from(shown) : shown}{' '}
+            {variant === null && product.priceVaries ? fill(text.from, { price: shown }) : shown}{' '}
             <span class="soft small">{text.before_tax}</span>
           </p>
           {product.description && <p class="description soft">{product.description}</p>}

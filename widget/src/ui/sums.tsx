@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { isChanging, wantedOption } from '../shop/model';
 import type { Session, ShippingOption, TotalRow } from '../shop/wire';
-import type { Texts } from '../text/catalogue';
+import { type Texts, fill } from '../text/catalogue';
 import { classes, useMoney, useView } from './view';
 
 export function Shipping({ session, editable }: { session: Session; editable: boolean }): JSX.Element | null {
@@ -22,7 +22,7 @@ export function Shipping({ session, editable }: { session: Session; editable: bo
           />
           <span class="option-words">
             <span>{[option.title, option.subtitle].filter(Boolean).join(' · ')}</span>
-            {option.earliest && <span class="soft small">{text.arrives(deliveryDates(option, locale))}</span>}
+            {option.earliest && <span class="soft small">{fill(text.arrives, { date: deliveryDates(option, locale) })}</span>}
           </span>
           <span>{option.total === 0 ? text.free : money(option.total)}</span>
         </label>
@@ -62,6 +62,5 @@ function isDiscount({ type }: TotalRow): boolean {
 /** The label of a row: from the catalogue, else the shop's own text. */
 function labelOf(row: TotalRow, text: Texts): string {
   const key = `row_${row.type}`;
-  const word = key in text ? text[key as keyof Texts] : null;
-  return typeof word === 'string' ? word : row.text;
+  return Object.hasOwn(text, key) ? text[key as keyof Texts] : row.text;
 }
