@@ -11,9 +11,7 @@ use tokio::time::Instant;
 
 use super::dependencies::Dependencies;
 use super::merchant::MerchantState;
-use crate::domain::checkout::model::{
-    HostRejection, NotBegun, OperatorRejection, Rejection, ShopRejection, ShopperRejection,
-};
+use crate::domain::checkout::model::{NotBegun, Rejection, ShopRejection};
 use crate::domain::ids::SessionId;
 use crate::domain::merchant::{MerchantView, PaymentsOff};
 use crate::stripe::{Noted, in_words};
@@ -99,57 +97,24 @@ impl NotBegunNotes {
 /// What lies behind a payment that was turned away without asking Stripe.
 fn known_cause(rejection: &Rejection, view: &MerchantView) -> Option<String> {
     let off = || view.payments_off.as_ref().map(ToString::to_string);
+    let Rejection::Shop(rejection) = rejection else { return None };
     match rejection {
-        Rejection::Shop(ShopRejection::AccountUnknown)
-            if view.account.is_some() && view.payments_off.is_none() =>
-        {
-            Some(
-                "the checkout is paid into another Stripe account than the one that its key opens".to_owned(),
-            )
-        }
-        Rejection::Shop(ShopRejection::AccountUnknown) => {
-            off().or_else(|| Some(PaymentsOff::Unverified.to_string()))
-        }
-        Rejection::Shop(ShopRejection::PaymentsOff) => {
-            off().or_else(|| Some(PaymentsOff::KeyRefused.to_string()))
-        }
-        Rejection::Shop(ShopRejection::Unreconciled { .. }) => Some(PaymentsOff::Unreconciled.to_string()),
-        Rejection::Shop(ShopRejection::ClockDiffers) => Some(PaymentsOff::ClockDiffers.to_string()),
-        Rejection::Shop(ShopRejection::Suspended) => Some("its file says that it is suspended".to_owned()),
-        Rejection::Shop(ShopRejection::TooManyPayments) => {
+        ShopRejection::AccountUnknown if view.account.is_some() && view.payments_off.is_none() => Some(
+            "the checkout is paid into another Stripe account than the one that its key opens".to_owned(),
+        ),
+        ShopRejection::AccountUnknown => off().or_else(|| Some(PaymentsOff::Unverified.to_string())),
+        ShopRejection::PaymentsOff => off().or_else(|| Some(PaymentsOff::KeyRefused.to_string())),
+        ShopRejection::Unreconciled { .. } => Some(PaymentsOff::Unreconciled.to_string()),
+        ShopRejection::ClockDiffers => Some(PaymentsOff::ClockDiffers.to_string()),
+        ShopRejection::Suspended => Some("its file says that it is suspended".to_owned()),
+        ShopRejection::TooManyPayments => {
             Some("there were more payments than its limits let through".to_owned())
         }
-        Rejection::Shop(ShopRejection::TokenUnread)
-        | Rejection::Host(HostRejection::NotFound)
-        | Rejection::Host(HostRejection::StaleRevision { .. })
-        | Rejection::Host(HostRejection::RevisionMissing)
-        | Rejection::Shopper(ShopperRejection::NotPayable(_))
-        | Rejection::Shopper(ShopperRejection::QuoteExpired)
-        | Rejection::Shopper(ShopperRejection::Ended(_))
-        | Rejection::Shopper(ShopperRejection::UnknownItem(_))
-        | Rejection::Shopper(ShopperRejection::VariantNeeded(_))
-        | Rejection::Shopper(ShopperRejection::Undecided)
-        | Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)
-        | Rejection::Shopper(ShopperRejection::NotOffered(_))
-        | Rejection::Shopper(ShopperRejection::EmailNeeded)
-        | Rejection::Shopper(ShopperRejection::TokenUsedElsewhere)
-        | Rejection::Shopper(ShopperRejection::Token(_))
-        | Rejection::Operator(OperatorRejection::NotPaid(_))
-        | Rejection::Operator(OperatorRejection::RefundTooLarge { .. })
-        | Rejection::Operator(OperatorRejection::RefundNotAWholeStep { .. })
-        | Rejection::Operator(OperatorRejection::NothingToRefund)
-        | Rejection::Operator(OperatorRejection::GoneBack)
-        | Rejection::Operator(OperatorRejection::RefundUnderWay)
-        | Rejection::Operator(OperatorRejection::ReferenceTaken(_))
-        | Rejection::Operator(OperatorRejection::NotOrdered(_))
-        | Rejection::Operator(OperatorRejection::NotThatMany { .. })
-        | Rejection::Operator(OperatorRejection::NothingToSend)
-        | Rejection::Operator(OperatorRejection::NotFrozen(_))
-        | Rejection::Operator(OperatorRejection::Unverified(_))
-        | Rejection::Shop(ShopRejection::Busy)
-        | Rejection::Shop(ShopRejection::NoRoom)
-        | Rejection::Shop(ShopRejection::NotWritten)
-        | Rejection::Shop(ShopRejection::Unavailable) => None,
+        ShopRejection::TokenUnread
+        | ShopRejection::Busy
+        | ShopRejection::NoRoom
+        | ShopRejection::NotWritten
+        | ShopRejection::Unavailable => None,
     }
 }
 

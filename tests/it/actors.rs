@@ -23,6 +23,7 @@ use merchant_gateway::domain::checkout::model::{
 };
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
+use merchant_gateway::protocol::texts::model;
 use tokio::time::{Instant, sleep, timeout};
 
 use faults::{Counts, FaultSchedule};
@@ -328,7 +329,8 @@ fn on_a_full_disk_a_payment_hears_that_it_was_not_begun_and_can_be_made_again() 
         harness.faults.write(|script| script.disk_full = true);
         let refused = merchant.ask(&session.id, harness.payment(&session, "spt_full0001")).await.unwrap_err();
         assert_eq!(refused, Rejection::Shop(ShopRejection::NotWritten));
-        assert!(refused.to_string().contains("not begun, and nothing was charged"), "{refused}");
+        let told = model::rejection(&refused);
+        assert!(told.contains("not begun, and nothing was charged"), "{told}");
         let read = merchant.ask(&session.id, Command::Read).await.unwrap();
         assert!(matches!(read.session.state, State::Ready { .. }));
         harness.faults.write(|script| script.disk_full = false);

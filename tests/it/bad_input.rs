@@ -194,7 +194,7 @@ async fn tokens_that_cannot_pay_are_told_apart_and_cost_nothing() {
         assert!(said.contains(says) && said.contains("Nothing was charged. Please "), "{name}: {said}");
         assert!(!said.contains("token"), "{name}, in no words of a shopper's: {said}");
         let page = content["messages"][1]["content"].as_str().unwrap();
-        assert!(page.starts_with("It can also be paid on the shop's own page: http"), "{name}: {page}");
+        assert!(page.starts_with("It can also be paid on the shop’s own page: http"), "{name}: {page}");
     }
     let said = client.refuses("complete_checkout", payment(&sheet["id"], "tok_visa")).await;
     let begins =

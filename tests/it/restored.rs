@@ -12,6 +12,7 @@ use merchant_gateway::domain::ids::{AccountId, AttemptNumber, Revision};
 use merchant_gateway::domain::merchant::Reconciliation;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::protocol::texts::model;
 
 use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
@@ -274,7 +275,7 @@ fn before_anybody_has_looked_a_session_neither_ends_nor_changes_and_can_be_read(
     for request in asked {
         let told = harness.answer(request).unwrap_err();
         assert_eq!(
-            told.to_string(),
+            model::rejection(&told),
             "this shop takes no orders just now, and takes them again in about 3 minutes; try again then"
         );
     }

@@ -255,7 +255,7 @@ mod tests {
     fn a_text_is_filled_in_and_an_amount_has_the_mark_of_its_language() {
         assert_eq!(fill("“{item}” of {shop}", &[("item", "Mug"), ("shop", "Harbor")]), "“Mug” of Harbor");
         let amount = Money::new(4361, "usd".parse().unwrap());
-        assert_eq!(money(Language::English, amount).replace(".", ","), money(Language::German, amount));
+        assert_eq!(money(Language::English, amount).replace('.', ","), money(Language::German, amount));
         assert!(money(Language::German, amount).contains("43,61"));
     }
 }

@@ -8,8 +8,6 @@ use crate::domain::checkout::model::{
 use crate::domain::pricing::PricingProblem;
 use crate::domain::time::Span;
 
-use super::operator;
-
 /// A notice.
 #[must_use]
 pub fn notice(notice: &Notice) -> String {
@@ -196,7 +194,7 @@ pub fn rejection(rejection: &Rejection) -> String {
                 .to_owned()
         }
         Rejection::Shop(rejection) => shop(rejection),
-        Rejection::Operator(rejection) => operator::operator_rejection(rejection),
+        Rejection::Operator(_) => "only those who run this shop can ask for this".to_owned(),
     }
 }
 

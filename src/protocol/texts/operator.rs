@@ -14,7 +14,7 @@ pub fn rejection(rejection: &Rejection) -> String {
     }
 }
 
-pub(super) fn operator_rejection(rejection: &OperatorRejection) -> String {
+fn operator_rejection(rejection: &OperatorRejection) -> String {
     match rejection {
         OperatorRejection::NotPaid(state) => format!("this checkout is {state}; only a completed one has an order"),
         OperatorRejection::RefundTooLarge { left } => format!(

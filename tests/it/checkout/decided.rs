@@ -7,6 +7,7 @@ use merchant_gateway::domain::checkout::model::{
 };
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::protocol::texts::operator;
 
 use merchant_gateway::protocol::apps::messages::of_session;
 
@@ -74,7 +75,8 @@ fn an_operator_ends_a_frozen_session_unpaid_unless_stripe_shows_otherwise() {
         let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
         harness.verify(Observation::PaymentIntent(harness.intent(status)));
         let refused = harness.answer(deciding).unwrap_err();
-        assert!(refused.to_string().contains("pi_1"), "{refused}");
+        let told = operator::rejection(&refused);
+        assert!(told.contains("pi_1"), "{told}");
     }
     let mut harness = frozen();
     let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
@@ -117,7 +119,7 @@ fn an_operators_word_does_not_replace_a_reading() {
         let mut harness = frozen();
         let deciding = harness.ask(not_charged(false));
         harness.verify(seen.clone());
-        let refused = harness.answer(deciding).unwrap_err().to_string();
+        let refused = operator::rejection(&harness.answer(deciding).unwrap_err());
         assert!(refused.contains("could not be read") && refused.contains("override_unread"), "{refused}");
         assert!(matches!(harness.session().state, State::Frozen { .. }), "{seen:?}");
     }

@@ -10,6 +10,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber};
 use merchant_gateway::domain::order::RefundStatus;
 use merchant_gateway::domain::time::Span;
+use merchant_gateway::protocol::texts::model;
 
 use super::{declined, frozen, succeeded};
 use crate::support::driver_harness::DriverHarness;
@@ -55,8 +56,8 @@ fn a_payment_that_a_session_cannot_account_for_is_read_and_flagged() {
     // It was paid once, as far as anybody can tell: another token and a page are refused before Stripe is asked.
     let charges = harness.attempts.len();
     let again = harness.pay("spt_again0001");
-    let said = harness.answer(again).unwrap_err();
-    assert!(said.to_string().contains("please do not pay again"), "{said}");
+    let said = model::rejection(&harness.answer(again).unwrap_err());
+    assert!(said.contains("please do not pay again"), "{said}");
     let page = harness.ask(Command::OpenStripeCheckout { revision: Some(harness.session().revision) });
     assert!(matches!(harness.answer(page), Err(Rejection::Shopper(ShopperRejection::NotPayable(_)))));
     assert_eq!((harness.attempts.len(), harness.effects.len()), (charges, 0));

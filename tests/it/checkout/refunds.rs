@@ -13,7 +13,7 @@ use merchant_gateway::domain::order::{
 };
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::order_events::{self, OrderEventParts};
-use merchant_gateway::protocol::texts::operator::refund_refusal;
+use merchant_gateway::protocol::texts::operator::{self, refund_refusal};
 
 use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
@@ -238,7 +238,7 @@ fn of_an_order_whose_money_is_all_on_its_way_back_nothing_is_left_to_refund() {
     let again = harness.ask(all("second"));
     let refused = harness.answer(again).unwrap_err();
     assert_eq!(
-        refused.to_string(),
+        operator::rejection(&refused),
         "all that was paid for this order has gone back already, or is on its way back; nothing of it is left to refund"
     );
 }

@@ -37,7 +37,7 @@ try {
   await page.getByLabel("State or region").fill("CA");
   await page.getByLabel("Postal code").fill("90001");
   await page.getByRole("button", { name: "Update" }).click();
-  await page.getByText("City is missing").waitFor();
+  await page.getByText("Please fill this in: city.").waitFor();
   await page.getByLabel("City").fill("Los Angeles");
   await page.getByRole("button", { name: "Update" }).click();
   await page.getByRole("button", { name: "Pay now" }).waitFor();

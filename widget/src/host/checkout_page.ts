@@ -19,14 +19,13 @@ interface Message {
 
 export class CheckoutPageHost implements Host, ShopPage {
   readonly isConnected = true;
-  /** The browser determines theme and language. */
-  readonly context: HostContext = { ...NO_CONTEXT, displayMode: 'fullscreen' };
+  /** The browser determines the theme, and the shop the language, by what the browser asks for. */
+  readonly context: HostContext;
   readonly canPay = false;
   readonly shopPage = this;
   /** The checkout that the document names, in the form of a saved state. */
   readonly saved: unknown;
   private readonly endpoint: string;
-  /** The locale that the shop wrote the document for; else the browser's. */
   private readonly locale: string;
   private lastId = 0;
 
@@ -35,8 +34,8 @@ export class CheckoutPageHost implements Host, ShopPage {
     // The URL holds only the checkout's public name, which no tool accepts.
     const session = window.document.getElementById('app')?.dataset['session'] ?? null;
     this.endpoint = `${shop}/mcp`;
-    // Read only now: the widget sets the document's language to its own once it draws.
-    this.locale = window.document.documentElement.lang || window.navigator.language;
+    this.locale = localeOf(window.document.documentElement.lang, window.navigator.language);
+    this.context = { ...NO_CONTEXT, displayMode: 'fullscreen', locale: this.locale };
     this.saved = { version: 1, session };
   }
 
@@ -121,4 +120,10 @@ export class CheckoutPageHost implements Host, ShopPage {
   resize(): void {
     // The page scrolls by itself.
   }
+}
+
+/** The browser's locale where it is of the document's language: it has the region, for numbers and dates. */
+function localeOf(language: string, browser: string): string {
+  const isSame = browser.toLowerCase().split('-')[0] === language.toLowerCase().split('-')[0];
+  return isSame || language === '' ? browser : language;
 }

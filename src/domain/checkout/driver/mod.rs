@@ -206,7 +206,7 @@ impl Driver {
                 self.create(ask, tries, turn);
             }
             (TaskKind::Request(ask), None) => {
-                refuse(ask.request, Rejection::Host(HostRejection::NotFound), turn.out)
+                refuse(ask.request, Rejection::Host(HostRejection::NotFound), turn.out);
             }
             (TaskKind::Request(ask), Some((version, session))) => {
                 self.ask(Task { kind: TaskKind::Request(ask), tries }, (*version, session), &loaded, turn);
