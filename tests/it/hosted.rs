@@ -3,6 +3,7 @@
 
 mod asked;
 mod forms;
+mod languages;
 
 use std::time::Duration;
 

@@ -7,19 +7,22 @@ use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestI
 use merchant_gateway::domain::checkout::due::{due_at, priority};
 use merchant_gateway::domain::checkout::model::Affected;
 use merchant_gateway::domain::checkout::model::{
-    AttemptObservation, Command, Context, Decision, Effect, Event, FlagReason, FreezeReason, HostRejection,
-    Inconclusive, Moment, NotBegun, Notice, NoticeCode, Observation, OperatorRejection, OrderObservation,
-    Patch, Payment, PaymentIntentStatus, PaymentSource, Priority, RefundAnswer, RefundRequest,
-    RefundSnapshot, RefusedField, Rejection, ShopRejection, ShopperRejection, State, StripeCheckoutStatus,
-    StripeNotification, TimelineEntry, TimelineEvent, TokenReadError, Transition,
+    AttemptObservation, Command, Context, Decision, DeclineReason, Effect, Event, FlagReason, FreezeReason,
+    HostRejection, Inconclusive, Moment, NotBegun, Notice, NoticeCode, Observation, OperatorRejection,
+    OrderObservation, Patch, Payment, PaymentIntentStatus, PaymentSource, Priority, RefundAnswer,
+    RefundRequest, RefundSnapshot, RefusedField, Rejection, ShopRejection, ShopperRejection, State,
+    StripeCheckoutStatus, StripeNotification, TimelineEntry, TimelineEvent, TokenProblem, TokenReadError,
+    Transition,
 };
 use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AttemptNumber, ItemId, Revision};
+use merchant_gateway::domain::language::Language;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{Fulfillment, Order, OrderState, RefundState, RefundStatus};
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::tax::TaxRule;
 use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::protocol::texts::shopper::ShopperTexts;
 
 use merchant_gateway::stripe::{PageLinks, StripeCheckoutOffer, encode_charge, encode_page};
 
@@ -769,5 +772,60 @@ fn what_is_seen_of_an_order_changes_no_checkout_that_was_not_paid() {
             assert_eq!(transition.next, before);
             assert!(transition.order_changes.is_empty());
         }
+    }
+}
+
+/// Every notice, with every parameter that it may have.
+fn every_notice() -> Vec<Notice> {
+    let reasons = [
+        DeclineReason::Unknown,
+        DeclineReason::InsufficientFunds,
+        DeclineReason::ExpiredCard,
+        DeclineReason::IncorrectDetails,
+        DeclineReason::LimitExceeded,
+        DeclineReason::NotSupported,
+        DeclineReason::TryAgain,
+    ];
+    let fields = [None, Some(RefusedField::Email), Some(RefusedField::Street), Some(RefusedField::Amount)];
+    let amount =
+        TokenProblem::Amount { token: Money::new(1, shop::usd()), total: Money::new(2, shop::usd()) };
+    let problems = [
+        TokenProblem::Foreign,
+        TokenProblem::Mode { token: true },
+        TokenProblem::Consumed,
+        TokenProblem::Expired,
+        TokenProblem::Revoked,
+        TokenProblem::NoLimit,
+        amount,
+        TokenProblem::Risk,
+    ];
+    let mut notices: Vec<Notice> = reasons.map(|reason| Notice::PaymentDeclined { reason }).into();
+    notices.extend(fields.map(|field| Notice::RequestRefused { field }));
+    notices.extend(fields.map(|field| Notice::PaymentRefused { field }));
+    notices.extend(problems.map(|problem| Notice::TokenRejected { problem }));
+    notices.extend([
+        Notice::ConfirmationNeeded,
+        Notice::TokenUnusable,
+        Notice::PaymentNotMade,
+        Notice::NothingCharged,
+        Notice::PageClosed,
+        Notice::ItemUnavailable { item: "mug".parse().unwrap() },
+        Notice::PaymentLookedInto,
+        Notice::PaymentUnderWay,
+        Notice::QuoteExpired,
+    ]);
+    notices
+}
+
+#[test]
+fn what_a_shopper_was_told_is_kept_as_codes_and_said_in_every_language() {
+    let view = shop::view();
+    for notice in every_notice() {
+        let kept = serde_json::to_string(&notice).unwrap();
+        assert!(!kept.contains(' '), "no prose: {kept}");
+        assert_eq!(serde_json::from_str::<Notice>(&kept).unwrap(), notice);
+        let said = Language::ALL.map(|language| ShopperTexts::of(&view, language).notice(&notice));
+        assert!(said.iter().all(|said| said.ends_with('.') && !said.contains('_')), "{said:?}");
+        assert_ne!(said[0], said[1], "{kept}");
     }
 }

@@ -43,7 +43,7 @@ await withHost(async (host, { picture }) => {
 
   // Errors that the sheet shows, on one session, with another card each time.
   await shopper.pay();
-  for (const [card, said] of [[/9995/, /not enough money/i], [/3184/, /authentication/i], [/expired token/, /expired/i]]) {
+  for (const [card, said] of [[/9995/, /not enough money/i], [/3184/, /asks for a confirmation/i], [/expired token/, /expired/i]]) {
     await host.payWith(card);
     await host.sheet.getByRole("alert").getByText(said).waitFor();
   }
