@@ -8,16 +8,17 @@ use actix::{Addr, ArbiterHandle};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::dependencies::Dependencies;
-use super::directory::LiveSessions;
-use super::merchant::{MerchantAddress, MerchantState, VerifyNow};
-use super::preparation::rendered;
+use super::live_sessions::LiveSessions;
+use super::merchant::{MerchantAddress, VerifyNow};
 use super::session::{GiveUp, SessionActor, SessionRequest, Wake};
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::model::{Answer, Command, Patch, PlacedOrder, Rejection, State, TimelineEntry};
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
+use crate::payments::cart_expiry::{ExpiredCarts, expire_carts};
+use crate::payments::commit::rendered;
+use crate::payments::{Dependencies, MerchantState};
 use crate::protocol::capability::{Capabilities, Capability};
 use crate::runtime::outbox::Receiver;
 use crate::runtime::{IoLost, MerchantLimiter, Source};
@@ -42,7 +43,7 @@ pub struct MerchantHandle {
     actor: MerchantAddress,
     pub(super) shared: Arc<MerchantState>,
     pub(super) deps: Arc<Dependencies>,
-    sessions: Arc<LiveSessions>,
+    sessions: Arc<LiveSessions<SessionActor>>,
     thread: ArbiterHandle,
 }
 
@@ -51,7 +52,7 @@ impl MerchantHandle {
         actor: MerchantAddress,
         shared: Arc<MerchantState>,
         deps: Arc<Dependencies>,
-        (sessions, thread): (Arc<LiveSessions>, ArbiterHandle),
+        (sessions, thread): (Arc<LiveSessions<SessionActor>>, ArbiterHandle),
     ) -> Self {
         Self { actor, shared, deps, sessions, thread }
     }
@@ -153,6 +154,15 @@ impl MerchantHandle {
         async move {
             let _ = rests.await;
         }
+    }
+
+    /// Ends the carts that are due; how many.
+    pub(super) async fn expire_carts(&self, carts: Vec<SessionId>) -> usize {
+        let ExpiredCarts { count, to_wake } = expire_carts(&self.deps, &self.shared, carts).await;
+        for id in to_wake {
+            drop(self.wake(&id));
+        }
+        count
     }
 
     /// Reads an order of this merchant.

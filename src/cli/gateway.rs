@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
 use super::master_key;
-use crate::actors::{Arbiters, Dependencies, Directory, Payees};
+use crate::actors::{Arbiters, Directory};
 use crate::config::admin_token::AdminToken;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::{GatewayConfig, StoreConfig};
@@ -26,6 +26,7 @@ use crate::config::tenant::TenantConfig;
 use crate::domain::time::Span;
 use crate::http::admin::{self, Admin, LeftOut, Probes};
 use crate::http::public::{self, PublicSettings};
+use crate::payments::{Dependencies, Payees};
 use crate::ports::{Clock, Environment, SystemClock, SystemIds, descriptor_limit};
 use crate::runtime::outbox::{Dispatcher, HttpWebhookSender};
 use crate::runtime::{DiskSpace, Io, Kept, PublicLinks, StripePlaces, follow_up, retain, sweep, watch_disk};

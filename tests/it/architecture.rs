@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each folder may import; a folder that is not listed may not exist.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("config", &["domain", "ports"]),
@@ -16,10 +16,25 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("protocol", &["domain", "ports", "config"]),
     ("telemetry", &["domain", "ports", "config"]),
     ("runtime", &["domain", "ports", "config", "store", "stripe", "protocol", "telemetry"]),
-    ("actors", &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "telemetry"]),
+    ("payments", &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "telemetry"]),
+    (
+        "actors",
+        &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "payments", "telemetry"],
+    ),
     (
         "tenants",
-        &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "actors", "telemetry"],
+        &[
+            "domain",
+            "ports",
+            "config",
+            "store",
+            "stripe",
+            "protocol",
+            "runtime",
+            "payments",
+            "actors",
+            "telemetry",
+        ],
     ),
     (
         "http",
@@ -31,6 +46,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "stripe",
             "protocol",
             "runtime",
+            "payments",
             "actors",
             "tenants",
             "telemetry",
@@ -46,6 +62,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "stripe",
             "protocol",
             "runtime",
+            "payments",
             "actors",
             "tenants",
             "http",
@@ -63,7 +80,7 @@ const CRATES: [(&str, &[&str]); 7] = [
     ("rustix", &["ports", "runtime"]),
     ("sqlx", &["store"]),
     ("stripe_emulator", &["cli"]),
-    ("tokio", &["store", "runtime", "actors", "http", "cli", "tenants"]),
+    ("tokio", &["store", "runtime", "payments", "actors", "http", "cli", "tenants"]),
 ];
 
 /// A crate of its own within `src/`, whose walls the compiler holds.

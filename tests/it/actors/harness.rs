@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use merchant_gateway::actors::{Arbiters, Dependencies, Directory, MerchantHandle, MerchantSetup, Payees};
+use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle};
 use merchant_gateway::config::gateway::RetentionConfig;
 use merchant_gateway::config::gateway_secret::GatewaySecretRef;
 use merchant_gateway::config::keyring::Keyring;
@@ -15,6 +15,7 @@ use merchant_gateway::domain::ids::{Revision, SessionId, Tenant};
 use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::payments::{Dependencies, MerchantSetup, Payees};
 use merchant_gateway::ports::{Clock, FixedEnvironment};
 use merchant_gateway::runtime::{DiskSpace, Io, Kept, PublicLinks, StripePlaces, retain, sweep};
 use merchant_gateway::store::MemoryStore;

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
+use super::call_log::CallLog;
 use super::dependencies::Dependencies;
-use super::effects::NOT_TO_BE_SENT;
-use super::looked::Looked;
-use super::merchant::MerchantState;
+use super::merchant_state::MerchantState;
+use super::stored_request::{TOO_LATE, may_be_sent};
 use crate::domain::checkout::model::{Inconclusive, Loaded, OrderEffect, OrderObservation, RefundAnswer};
 use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId};
 use crate::runtime::{PutOff, Reading};
@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::stripe::{CallResult, StoredRefund, in_words};
 
 /// Runs one effect and says what was seen.
-pub(super) async fn run(
+pub(crate) async fn run(
     deps: &Dependencies,
     merchant: &MerchantState,
     session: &SessionId,
@@ -29,7 +29,7 @@ pub(super) async fn run(
             read(deps, merchant, reading, (payment, account.as_ref())).await
         }
     };
-    Looked { tenant: &merchant.tenant, session, began }.at_order(&observed);
+    CallLog { tenant: &merchant.tenant, session, began }.at_order(&observed);
     observed
 }
 
@@ -40,7 +40,7 @@ async fn read(
     reading: Reading,
     (payment, account): (&PaymentIntentId, Option<&AccountId>),
 ) -> CallResult<OrderObservation> {
-    if account.is_none_or(|account| !key_matches(merchant, account)) {
+    if account.is_none_or(|account| !merchant.key_opens(account)) {
         return CallResult::not_asked(
             OrderObservation::ReadFailed,
             "the account that it was paid on is not the one that the key opens, or that is not known yet",
@@ -51,7 +51,7 @@ async fn read(
         Err(PutOff { after }) => return OrderObservation::PutOff { after }.into(),
     };
     let asked = deps.clock.now();
-    let mut observed = merchant.stripe.load_full().read_order(payment, asked).await;
+    let mut observed = merchant.stripe.read_order(payment, asked).await;
     if let OrderObservation::Read { complete, .. } = &mut observed.seen {
         // Where only the configuration says which account is read, that it shows no refund proves nothing.
         *complete &= merchant.account_verified_by_stripe.load(Ordering::Acquire);
@@ -96,8 +96,8 @@ async fn refund(
         Ok(_) => return cannot_repeat("its sending has ended"),
         Err(error) => return unread(&error),
     }
-    if deps.clock.now() >= row.repeat_until || row.body.is_empty() {
-        return cannot_repeat(NOT_TO_BE_SENT);
+    if !may_be_sent(deps, &row.body, row.repeat_until) {
+        return cannot_repeat(TOO_LATE);
     }
     let stored = StoredRefund {
         number,
@@ -105,10 +105,5 @@ async fn refund(
         idempotency_key: &row.idempotency_key,
         stripe_version: &row.stripe_version,
     };
-    merchant.stripe.load_full().refund(&stored).await
-}
-
-/// Whether the merchant's key opens this account.
-pub(super) fn key_matches(merchant: &MerchantState, account: &AccountId) -> bool {
-    merchant.view.load().account.as_ref() == Some(account)
+    merchant.stripe.refund(&stored).await
 }

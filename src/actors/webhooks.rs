@@ -5,48 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-
-use secrecy::SecretString;
 
 use super::directory::Directory;
 use super::handle::MerchantHandle;
-use crate::domain::checkout::model::Affected;
-use crate::domain::checkout::model::{Command, Rejection, StripeNotification};
+use crate::domain::checkout::model::{
+    Affected, Command, PaymentIntentSnapshot, Rejection, StripeNotification,
+};
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::stripe_event::StripeEvent;
-use crate::domain::time::{Span, Timestamp};
+use crate::payments::orphaned_payments::{Undecided, flag_if_paid, give_up};
+use crate::payments::payment_effects::read_own;
 use crate::store::{EventState, KeptEvent, StoreError, WaitingEvent};
 use crate::stripe::followed_events::{affected_by, notification_of};
-use crate::stripe::webhook::{Addressee, Refusal, Signature, read_event};
-
-/// For how long webhooks are taken to arrive after one about a payment has: a shop that is paid often enough to read many pages
-/// hears of a payment within it.
-const LATELY: Span = Span::hours(1);
-
-/// What a merchant knows Stripe's webhooks by, how many it has refused, and whether they arrive.
-#[derive(Debug, Default)]
-pub(super) struct WebhookVerifier {
-    secrets: Vec<SecretString>,
-    /// When the last one about a payment came, in milliseconds; zero before the first.
-    last: AtomicI64,
-    refused: [AtomicU64; Refusal::ALL.len()],
-}
-
-impl WebhookVerifier {
-    pub(super) fn new(secrets: Vec<SecretString>) -> Self {
-        Self { secrets, ..Self::default() }
-    }
-
-    /// Whether those about payments have arrived lately.
-    pub(super) fn arrive(&self, now: Timestamp) -> bool {
-        Timestamp::from_millis(self.last.load(Ordering::Relaxed)).is_within(LATELY, now)
-    }
-
-    fn count(&self, refusal: Refusal) -> Option<&AtomicU64> {
-        self.refused.get(Refusal::ALL.iter().position(|known| *known == refusal)?)
-    }
-}
+use crate::stripe::webhook::{Addressee, Refusal, Signature};
 
 /// Whom an event was told to.
 enum Recipient {
@@ -71,22 +42,20 @@ impl MerchantHandle {
     /// Whether this merchant has a secret that webhooks can be signed with.
     #[must_use]
     pub fn takes_webhooks(&self) -> bool {
-        !self.shared.webhooks.secrets.is_empty()
+        self.shared.webhooks.has_secrets()
     }
 
     /// The event in a body, when Stripe has signed it for this merchant and mode. Asks nobody.
     pub fn open_webhook(&self, signature: &Signature<'_>, body: &[u8]) -> Result<StripeEvent, Refusal> {
-        signature.check(body, &self.shared.webhooks.secrets)?;
         let view = self.view();
         let of = Addressee { mode: view.mode, account: view.account.as_ref() };
-        read_event(body, of, self.now())
+        self.shared.webhooks.open(signature, body, (of, self.now()))
     }
 
     /// Counts a webhook that was refused. The log tells of the first of a reason, the second, the fourth and so on, so that
     /// a flood fills no disk.
     pub fn webhook_refused(&self, refusal: Refusal) {
-        let Some(count) = self.shared.webhooks.count(refusal) else { return };
-        let times = count.fetch_add(1, Ordering::Relaxed) + 1;
+        let Some(times) = self.shared.webhooks.refused(refusal) else { return };
         if times.is_power_of_two() {
             let merchant = &self.tenant().merchant;
             tracing::warn!(%merchant, reason = refusal.as_str(), times, "stripe_webhook_refused");
@@ -96,8 +65,7 @@ impl MerchantHandle {
     /// How many webhooks this process has refused, by reason.
     #[must_use]
     pub fn refused_webhooks(&self) -> BTreeMap<&'static str, u64> {
-        let counts = self.shared.webhooks.refused.iter().map(|count| count.load(Ordering::Relaxed));
-        Refusal::ALL.into_iter().map(Refusal::as_str).zip(counts).collect()
+        self.shared.webhooks.refusals()
     }
 
     /// Takes an event: keeps it, and once it is durable lets it be followed without being waited for. One that was kept
@@ -105,7 +73,7 @@ impl MerchantHandle {
     pub async fn take_event(&self, event: StripeEvent) -> Result<(), StoreError> {
         let affected = affected_by(&event.kind);
         if affected == Some(Affected::Payment) {
-            self.shared.webhooks.last.store(self.now().as_millis(), Ordering::Relaxed);
+            self.shared.webhooks.arrived(self.now());
         }
         let state = match affected {
             Some(_) => EventState::Waiting,
@@ -126,7 +94,7 @@ impl MerchantHandle {
     /// Tells the session that an event is about to look at Stripe. The event is followed once that look is durable; until
     /// then it goes on waiting.
     pub async fn follow(&self, event: &StripeEvent) {
-        if self.shared.strays.rests(&event.id, self.now()) {
+        if self.shared.orphaned_payments.rests(&event.id, self.now()) {
             return;
         }
         match self.told_by(event).await {
@@ -148,7 +116,7 @@ impl MerchantHandle {
     }
 
     /// Records what became of an event.
-    pub(super) async fn followed(&self, event: &StripeEvent, session: Option<&SessionId>, state: EventState) {
+    async fn followed(&self, event: &StripeEvent, session: Option<&SessionId>, state: EventState) {
         let merchant = &self.tenant().merchant;
         match self.deps.inbox.event_followed(self.tenant(), &event.id, state).await {
             Ok(()) => {
@@ -181,16 +149,61 @@ impl MerchantHandle {
     }
 
     /// Tells a session of something; `false` where there is no such session.
-    pub(super) async fn told(
-        &self,
-        session: &SessionId,
-        notification: StripeNotification,
-    ) -> Result<bool, Rejection> {
+    async fn told(&self, session: &SessionId, notification: StripeNotification) -> Result<bool, Rejection> {
         match self.ask(session, Command::CheckStripe(notification)).await {
             Ok(_) => Ok(true),
             Err(Rejection::NotFound) => Ok(false),
             Err(rejection) => Err(rejection),
         }
+    }
+
+    /// Looks into an event about a payment whose checkout is not there, without being waited for.
+    fn look_into(&self, event: &StripeEvent, payment: PaymentIntentId, notification: StripeNotification) {
+        if !self.shared.orphaned_payments.begin(&event.id, self.now()) {
+            return;
+        }
+        let (handle, event) = (self.clone(), event.clone());
+        self.deps.io.start(async move {
+            let found = match handle.whose(&payment, notification).await {
+                Err(why) => give_up(&handle.deps, handle.tenant(), (&event, payment), why).await,
+                found => found,
+            };
+            match found {
+                Ok(session) => {
+                    let state = if session.is_some() { EventState::Followed } else { EventState::Ignored };
+                    handle.followed(&event, session.as_ref(), state).await;
+                    handle.shared.orphaned_payments.end(&event.id);
+                }
+                Err(why) => {
+                    let merchant = &handle.tenant().merchant;
+                    tracing::warn!(%merchant, event = %event.id, cause = %why, "stripe_event_not_followed");
+                }
+            }
+        });
+    }
+
+    /// The checkout that a payment is for; where that is not there, the payment is flagged. `None` where the payment is none of
+    /// ours, or none that an operator must know of.
+    async fn whose(
+        &self,
+        payment: &PaymentIntentId,
+        notification: StripeNotification,
+    ) -> Result<Option<SessionId>, Undecided> {
+        let tenant = self.tenant();
+        if let Some(session) = self.deps.reconciliation.session_paid_by(tenant, payment).await? {
+            return Ok(Some(session));
+        }
+        let Some(PaymentIntentSnapshot { id, status, session: Some(session), .. }) =
+            read_own(&self.shared, payment).await?
+        else {
+            return Ok(None);
+        };
+        // The payment itself may name another checkout than the event did.
+        if self.told(&session, notification).await? {
+            return Ok(Some(session));
+        }
+        let is_paid = flag_if_paid(&self.deps, tenant, (&session, id), status).await?;
+        Ok(is_paid.then_some(session))
     }
 
     /// Stripe's events of this merchant, the latest first.

@@ -46,7 +46,7 @@ impl fmt::Debug for Watch {
     "the merchant {holder} is paid into the Stripe account {account}; give each merchant an account of its own, or write \
      shared_account = true below [stripe] in both files"
 )]
-pub(super) struct AccountTaken {
+pub(crate) struct AccountTaken {
     account: AccountId,
     holder: MerchantId,
 }
@@ -59,7 +59,7 @@ impl Payees {
     }
 
     /// Notes that a merchant is paid into an account, or says who is already.
-    pub(super) fn claim(&self, account: &AccountId, payee: Payee) -> Result<(), AccountTaken> {
+    pub(crate) fn claim(&self, account: &AccountId, payee: Payee) -> Result<(), AccountTaken> {
         let mut known = self.known();
         let Known { accounts, watches } = &mut *known;
         let payees = accounts.entry(account.clone()).or_default();
@@ -84,12 +84,12 @@ impl Payees {
     }
 
     /// From now on this is told that the merchant has to give way.
-    pub(super) fn watch(&self, merchant: MerchantId, tell: impl Fn(AccountTaken) + Send + 'static) {
+    pub(crate) fn watch(&self, merchant: MerchantId, tell: impl Fn(AccountTaken) + Send + 'static) {
         self.known().watches.insert(merchant, Watch(Box::new(tell)));
     }
 
     /// The merchant is no longer paid into an account.
-    pub(super) fn release(&self, merchant: &MerchantId, account: &AccountId) {
+    pub(crate) fn release(&self, merchant: &MerchantId, account: &AccountId) {
         if let Some(payees) = self.known().accounts.get_mut(account) {
             payees.retain(|payee| payee.merchant != *merchant);
         }

@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use super::aftersales::key_matches;
+use super::call_log::{CallLog, cause_of};
 use super::dependencies::Dependencies;
-use super::looked::{Looked, cause_of};
-use super::merchant::MerchantState;
-use super::preparation::token_context;
+use super::listings::ListedAccount;
+use super::merchant_state::MerchantState;
+use super::orphaned_payments::Undecided;
+use super::sealed_token::unseal;
+use super::stored_request::{TOO_LATE, may_be_sent};
 use crate::domain::checkout::model::{
     AttemptObservation, Decision, Effect, Inconclusive, Observation, PaymentIntentSnapshot,
     PaymentIntentStatus, SharedPaymentToken, TokenFacts, TokenReadError, Verification,
@@ -23,17 +25,14 @@ use crate::stripe::{CallResult, Noted, SellerAccount, Sought, StoredCharge, Stor
 /// Why nobody is asked while Stripe does not answer, or too much is under way.
 const NOT_ADMITTED: &str = "Stripe has not answered lately, or too much waits for it; it was not asked";
 
-/// Why a stored request is not sent again.
-pub(super) const NOT_TO_BE_SENT: &str = "the time in which its request may be sent is over";
-
 /// What Stripe told about a token.
-pub(super) type Gathered = CallResult<Result<TokenFacts, TokenReadError>>;
+pub(crate) type Gathered = CallResult<Result<TokenFacts, TokenReadError>>;
 
 /// Runs one effect and says what was seen.
 ///
 /// Only the account that the attempt was made on is asked: the answers of another, by a key that was mixed up, would
 /// call a paid attempt dead.
-pub(super) async fn run(
+pub(crate) async fn run(
     deps: &Dependencies,
     merchant: &MerchantState,
     session: &SessionId,
@@ -44,13 +43,13 @@ pub(super) async fn run(
         Ok(row) => ask_stripe(deps, merchant, &row, effect).await,
         Err(unasked) => unasked.map(Into::into),
     };
-    let looked = Looked { tenant: &merchant.tenant, session, began };
-    looked.at_attempt(attempt, &observed);
+    let log = CallLog { tenant: &merchant.tenant, session, began };
+    log.at_attempt(attempt, &observed);
     observed
 }
 
 /// Asks about the token of a payment that was not begun yet; while Stripe does not answer, nobody is asked.
-pub(super) async fn gather(
+pub(crate) async fn gather(
     merchant: &MerchantState,
     token: &SharedPaymentToken,
     network: Option<IpAddr>,
@@ -58,20 +57,20 @@ pub(super) async fn gather(
     let Ok(_admitted) = merchant.gate.admit(network).await else {
         return CallResult::not_asked(Err(TokenReadError::ReadFailed), NOT_ADMITTED);
     };
-    let facts = merchant.stripe.load_full().token_facts(token).await;
+    let facts = merchant.stripe.token_facts(token).await;
     // 429 is an answer, and so is a refusal.
     note_answer(merchant, !matches!(facts.seen, Err(TokenReadError::ReadFailed)), &facts.noted);
     facts
 }
 
 /// Reads a payment that a session was told of and cannot account for, on the account that the session is paid on.
-pub(super) async fn read_payment(
+pub(crate) async fn read_payment(
     merchant: &MerchantState,
     session: &SessionId,
     (payment, account): (&PaymentIntentId, Option<&AccountId>),
 ) -> CallResult {
     let known = merchant.view.load().account.is_some();
-    if !account.map_or(known, |account| key_matches(merchant, account)) {
+    if !account.map_or(known, |account| merchant.key_opens(account)) {
         let merchant = &merchant.tenant.merchant;
         tracing::warn!(%merchant, %session, intent = %payment, "payment_waits_for_its_account");
         return Observation::ReadFailed.into();
@@ -81,9 +80,22 @@ pub(super) async fn read_payment(
         Ok(place) => place,
         Err(put_off) => return of(put_off),
     };
-    let observed = merchant.stripe.load_full().read_intent(payment).await;
-    Looked { tenant: &merchant.tenant, session, began }.at_unexplained(payment, &observed);
+    let observed = merchant.stripe.read_intent(payment).await;
+    CallLog { tenant: &merchant.tenant, session, began }.at_unexplained(payment, &observed);
     observed
+}
+
+/// Reads a payment at the merchant's account; `None` where it is not of this merchant's checkouts.
+pub(crate) async fn read_own(
+    merchant: &MerchantState,
+    payment: &PaymentIntentId,
+) -> Result<Option<PaymentIntentSnapshot>, Undecided> {
+    if merchant.view.load().account.is_none() {
+        return Err(Undecided::NoAccount);
+    }
+    let _place = merchant.gate.reading(Reading::Order).await?;
+    let unread = |noted| Undecided::ReadFailed { payment: payment.clone(), noted };
+    merchant.stripe.own_payment(&merchant.tenant.merchant, payment).await.map_err(unread)
 }
 
 /// What is seen where nothing is read.
@@ -112,7 +124,7 @@ fn note_answer(merchant: &MerchantState, answered: bool, noted: &Noted) {
 
 /// Looks at the payment that an operator's decision is about. One that could still be paid is canceled before it is called
 /// not charged.
-pub(super) async fn verify(
+pub(crate) async fn verify(
     deps: &Dependencies,
     merchant: &MerchantState,
     session: &SessionId,
@@ -124,11 +136,11 @@ pub(super) async fn verify(
         Ok(row) => row,
         Err(unasked) => {
             let unasked = unasked.map(AttemptObservation::from);
-            Looked { tenant: &merchant.tenant, session, began }.at_attempt(*attempt, &unasked);
+            CallLog { tenant: &merchant.tenant, session, began }.at_attempt(*attempt, &unasked);
             return unasked.seen;
         }
     };
-    let stripe = merchant.stripe.load_full();
+    let stripe = merchant.stripe.as_ref();
     let observed = match (decision, known) {
         (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged { .. }, Some(intent)) => {
             let _place = merchant.gate.awaited_reading().await;
@@ -136,8 +148,8 @@ pub(super) async fn verify(
         }
         (Decision::NotCharged { .. }, None) => find(deps, merchant, &row, *made_by).await,
     };
-    let looked = Looked { tenant: &merchant.tenant, session, began };
-    looked.at_attempt(*attempt, &observed);
+    let log = CallLog { tenant: &merchant.tenant, session, began };
+    log.at_attempt(*attempt, &observed);
     let AttemptObservation { primary, other_payments } = observed.seen;
     let primary = match (decision, primary) {
         (
@@ -148,7 +160,7 @@ pub(super) async fn verify(
             let _place = merchant.gate.awaited_reading().await;
             let canceled = stripe.cancel_intent(&id, &distinction).await;
             let canceled = canceled.map(AttemptObservation::from);
-            looked.at_attempt(*attempt, &canceled);
+            log.at_attempt(*attempt, &canceled);
             canceled.seen.primary
         }
         (_, primary) => primary,
@@ -198,13 +210,13 @@ async fn ask_stripe(
     row: &AttemptRow,
     effect: &Effect,
 ) -> CallResult<AttemptObservation> {
-    let stripe = merchant.stripe.load_full();
+    let stripe = merchant.stripe.as_ref();
     match effect {
         Effect::Charge(_) => {
             let _slot = merchant.gate.slot().await;
             // Read again at the last moment: the wait may have been long, and what ended the sending has erased the token.
             let observed = match readable(deps, merchant, &row.session, row.number).await {
-                Ok(row) => charge(deps, stripe.as_ref().as_ref(), &merchant.tenant, &row).await,
+                Ok(row) => charge(deps, stripe, &merchant.tenant, &row).await,
                 Err(unasked) => return unasked.map(Into::into),
             };
             note_answer(merchant, was_answered(&observed.seen), &observed.noted);
@@ -218,7 +230,7 @@ async fn ask_stripe(
                 let unasked = Observation::Inconclusive(not_sent).into();
                 return CallResult::not_asked(unasked, NOT_ADMITTED);
             };
-            let observed = open_page(deps, stripe.as_ref().as_ref(), row).await;
+            let observed = open_page(deps, stripe, row).await;
             note_answer(merchant, was_answered(&observed.seen), &observed.noted);
             observed.map(Into::into)
         }
@@ -250,7 +262,7 @@ async fn look(merchant: &MerchantState, effect: &Effect) -> CallResult {
         Ok(place) => place,
         Err(put_off) => return of(put_off),
     };
-    let stripe = merchant.stripe.load_full();
+    let stripe = merchant.stripe.as_ref();
     match effect {
         Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
         Effect::Cancel { intent, cause, tries, .. } => {
@@ -274,7 +286,9 @@ async fn find(
     made_by: Option<Timestamp>,
 ) -> CallResult<AttemptObservation> {
     let sought = Sought { session: row.session.clone(), attempt: row.number, started: row.started, made_by };
-    let observed = merchant.listings.find(deps, merchant, sought).await;
+    let account =
+        ListedAccount { stripe: merchant.stripe.as_ref(), gate: &merchant.gate, clock: deps.clock.as_ref() };
+    let observed = merchant.listings.find(account, sought).await;
     let verified_by_stripe = merchant.account_verified_by_stripe.load(Ordering::Acquire);
     // Where only the configuration says which account is read, that it shows no payment proves nothing.
     if verified_by_stripe { observed } else { observed.map(AttemptObservation::without_absence) }
@@ -292,8 +306,8 @@ async fn charge(
     };
     // Asked again at the last moment: the wait for the store may have been long. A request that is never to be sent again
     // is not kept.
-    if deps.clock.now() >= row.repeat_until || row.body.is_empty() {
-        return cannot_repeat(NOT_TO_BE_SENT);
+    if !may_be_sent(deps, &row.body, row.repeat_until) {
+        return cannot_repeat(TOO_LATE);
     }
     let stored = StoredCharge {
         body: &row.body,
@@ -306,8 +320,8 @@ async fn charge(
 
 /// Sends the stored request for a page, if it may still be sent.
 async fn open_page(deps: &Dependencies, stripe: &dyn SellerAccount, row: &AttemptRow) -> CallResult {
-    if deps.clock.now() >= row.repeat_until || row.body.is_empty() {
-        return cannot_repeat(NOT_TO_BE_SENT);
+    if !may_be_sent(deps, &row.body, row.repeat_until) {
+        return cannot_repeat(TOO_LATE);
     }
     let stored = StoredStripeCheckout {
         body: &row.body,
@@ -315,19 +329,6 @@ async fn open_page(deps: &Dependencies, stripe: &dyn SellerAccount, row: &Attemp
         stripe_version: &row.stripe_version,
     };
     stripe.open_page(&stored).await
-}
-
-fn unseal(deps: &Dependencies, tenant: &Tenant, row: &AttemptRow) -> Option<SharedPaymentToken> {
-    let sealed = row.sealed_token.as_ref()?;
-    let number = row.number.0.to_string();
-    match deps.keyring.open(&token_context(tenant, &row.session, &number), sealed) {
-        Ok(token) => std::str::from_utf8(&token).ok()?.parse().ok(),
-        Err(error) => {
-            let (merchant, session) = (&tenant.merchant, &row.session);
-            tracing::error!(%merchant, %session, cause = %error, "sealed_token_cannot_be_opened");
-            None
-        }
-    }
 }
 
 fn cannot_repeat(why: &str) -> CallResult {

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::dependencies::Dependencies;
-use super::keys::log_refusal;
-use super::merchant::MerchantState;
+use super::key_status::log_refusal;
+use super::merchant_state::MerchantState;
 use super::payees::{AccountTaken, Payee};
 use super::reconciliation::{Unreconciled, reconcile};
 use crate::domain::ids::{AccountId, MerchantId};
@@ -18,17 +18,17 @@ use crate::stripe::{AccountError, KeyRefusal, Noted, in_words};
 use crate::telemetry::millis;
 
 /// An account that is known.
-pub(super) struct VerifiedAccount {
-    pub(super) account: AccountId,
+pub(crate) struct VerifiedAccount {
+    pub(crate) account: AccountId,
     /// Stripe said it, not only the configuration.
-    pub(super) verified_by_stripe: bool,
+    pub(crate) verified_by_stripe: bool,
     /// How much had been heard of the key when Stripe was asked.
-    pub(super) heard: u64,
+    pub(crate) heard: u64,
 }
 
 /// Why the account is not known.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AccountCheckError {
+pub(crate) enum AccountCheckError {
     #[error(transparent)]
     Stripe(#[from] AccountError),
     #[error("the store: {0}")]
@@ -54,7 +54,7 @@ pub(super) enum AccountCheckError {
 
 impl AccountCheckError {
     /// Says in the log why, under one name for each cause, and when the next try is made.
-    pub(super) fn log(&self, merchant: &MerchantId, next_try: Duration) {
+    pub(crate) fn log(&self, merchant: &MerchantId, next_try: Duration) {
         let next_try_ms = millis(next_try);
         match self {
             Self::Stripe(AccountError::KeyRefused(refusal)) => log_refusal(merchant, refusal, Some(next_try)),
@@ -86,7 +86,7 @@ impl AccountCheckError {
     }
 
     /// What turns payments off, even those of an account that is remembered; `None` where nothing was learned.
-    pub(super) const fn off(&self) -> Option<PaymentsOff> {
+    pub(crate) const fn off(&self) -> Option<PaymentsOff> {
         match self {
             Self::Stripe(AccountError::KeyRefused(_)) => Some(PaymentsOff::KeyRefused),
             Self::Stripe(AccountError::ClockDiffers) => Some(PaymentsOff::ClockDiffers),
@@ -103,12 +103,12 @@ impl AccountCheckError {
 
 /// What the last verification failed by.
 #[derive(Debug, Default)]
-pub(super) struct Missed(Option<String>);
+pub(crate) struct Missed(Option<String>);
 
 impl Missed {
     /// Notes a failure; whether the log is to tell it. What a restore waits for is told when it changes: until then every try
     /// ends alike, and there may be many.
-    pub(super) fn is_news(&mut self, error: &AccountCheckError) -> bool {
+    pub(crate) fn is_news(&mut self, error: &AccountCheckError) -> bool {
         let said = error.to_string();
         let told = matches!(error, AccountCheckError::Restored(_)) && self.0.as_ref() == Some(&said);
         self.0 = Some(said);
@@ -117,7 +117,7 @@ impl Missed {
 }
 
 /// The account that was verified with the merchant's present key before; `None` where Stripe must be asked first.
-pub(super) async fn remembered(
+pub(crate) async fn remembered(
     deps: &Dependencies,
     merchant: &MerchantState,
     given: Option<&AccountId>,
@@ -129,7 +129,7 @@ pub(super) async fn remembered(
     let VerifiedKey { fingerprint, verified_by_stripe } = key?;
     let same_key = deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint);
     let agrees = given.is_none_or(|given| *given == account);
-    let heard = merchant.keys.heard();
+    let heard = merchant.key_status.heard();
     let verified = (same_key && agrees).then_some(VerifiedAccount { account, verified_by_stripe, heard })?;
     // Where another merchant is paid into it, a verification says so.
     claim(deps, merchant, (&verified.account, verified_by_stripe)).ok()?;
@@ -137,7 +137,7 @@ pub(super) async fn remembered(
 }
 
 /// Asks Stripe which account the key opens, and accounts for what a restore of the database has lost of it.
-pub(super) async fn verify_account(
+pub(crate) async fn verify_account(
     deps: &Dependencies,
     merchant: &MerchantState,
     given: Option<AccountId>,
@@ -148,7 +148,7 @@ pub(super) async fn verify_account(
 }
 
 /// Notes that the merchant is paid into an account.
-pub(super) fn claim(
+pub(crate) fn claim(
     deps: &Dependencies,
     merchant: &MerchantState,
     (account, verified_by_stripe): (&AccountId, bool),
@@ -168,7 +168,7 @@ async fn verify(
     let (heard, answer) = {
         let _place = deps.places.verification(verification).await;
         // What is heard while Stripe is asked may be from later than its answer.
-        (merchant.keys.heard(), merchant.stripe.load_full().account_id().await)
+        (merchant.key_status.heard(), merchant.stripe.account_id().await)
     };
     let (opened, verified_by_stripe) = match (answer, &given) {
         (Ok(opened), _) => (opened, true),

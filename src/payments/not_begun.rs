@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::dependencies::Dependencies;
-use super::merchant::MerchantState;
+use super::merchant_state::MerchantState;
 use crate::domain::checkout::model::{NotBegun, Rejection};
 use crate::domain::ids::SessionId;
 use crate::domain::merchant::{MerchantView, PaymentsOff};
@@ -21,21 +21,21 @@ const PAUSE: Duration = Duration::from_mins(NotBegun::PAUSE_MINUTES);
 
 /// What became of asking Stripe about a payment's token; nothing where it was not asked.
 #[derive(Debug, Default)]
-pub(super) struct TokenLookup {
-    pub(super) noted: Noted,
-    pub(super) request_id: Option<String>,
-    pub(super) duration_ms: Option<u64>,
+pub(crate) struct TokenLookup {
+    pub(crate) noted: Noted,
+    pub(crate) request_id: Option<String>,
+    pub(crate) duration_ms: Option<u64>,
 }
 
 /// A payment that was not begun.
-pub(super) struct NotBegunPayment<'a> {
-    pub(super) rejection: &'a Rejection,
-    pub(super) told: &'a TokenLookup,
+pub(crate) struct NotBegunPayment<'a> {
+    pub(crate) rejection: &'a Rejection,
+    pub(crate) told: &'a TokenLookup,
 }
 
 /// What one session's timeline was told.
 #[derive(Debug, Default)]
-pub(super) struct NotBegunNotes(BTreeMap<&'static str, Written>);
+pub(crate) struct NotBegunNotes(BTreeMap<&'static str, Written>);
 
 /// When one reason was last written, and how often it came up since.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ struct Written {
 
 impl NotBegunNotes {
     /// Logs that a payment was not begun, and has the timeline tell of it.
-    pub(super) fn note(
+    pub(crate) fn note(
         &mut self,
         (deps, merchant, session): (&Arc<Dependencies>, &MerchantState, &SessionId),
         turned_away: &NotBegunPayment<'_>,

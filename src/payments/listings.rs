@@ -11,12 +11,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::dependencies::Dependencies;
-use super::merchant::MerchantState;
 use crate::domain::checkout::model::{AttemptObservation, Observation};
 use crate::domain::time::Span;
-use crate::runtime::{Many, PutOff, Reading, Slot};
-use crate::stripe::{CallResult, Search, Searched, Sought, Stopped};
+use crate::ports::Clock;
+use crate::runtime::{Many, PutOff, Reading, Slot, StripeGate};
+use crate::stripe::{CallResult, Search, Searched, SellerAccount, Sought, Stopped};
 
 /// Attempts that began within so long of each other share a listing.
 const SHARED_WITHIN: Span = Span::hours(1);
@@ -45,6 +44,14 @@ struct Waiting {
     tell: oneshot::Sender<Found>,
 }
 
+/// Where a merchant's payments are listed.
+#[derive(Clone, Copy)]
+pub(super) struct ListedAccount<'a> {
+    pub(super) stripe: &'a dyn SellerAccount,
+    pub(super) gate: &'a StripeGate,
+    pub(super) clock: &'a dyn Clock,
+}
+
 /// Who waits for listings.
 #[derive(Debug)]
 pub(super) struct Listings {
@@ -68,10 +75,10 @@ struct Queue {
 
 impl Listings {
     /// What a listing shows of an attempt.
-    pub(super) async fn find(&self, deps: &Dependencies, merchant: &MerchantState, sought: Sought) -> Found {
-        let is_fresh = sought.started.is_within(FRESH, deps.clock.now());
+    pub(super) async fn find(&self, account: ListedAccount<'_>, sought: Sought) -> Found {
+        let is_fresh = sought.started.is_within(FRESH, account.clock.now());
         let queue = if is_fresh { &self.fresh } else { &self.old };
-        queue.find(deps, merchant, sought).await
+        queue.find(account, sought).await
     }
 }
 
@@ -80,7 +87,7 @@ impl Queue {
         Self { pages, waiting: Mutex::default(), begun: tokio::sync::Mutex::default() }
     }
 
-    async fn find(&self, deps: &Dependencies, merchant: &MerchantState, sought: Sought) -> Found {
+    async fn find(&self, account: ListedAccount<'_>, sought: Sought) -> Found {
         let (tell, mut told) = oneshot::channel();
         self.waiting().push(Waiting { sought: sought.clone(), tell });
         let mut begun = self.begun.lock().await;
@@ -91,8 +98,8 @@ impl Queue {
             Err(oneshot::error::TryRecvError::Empty) => {}
         }
         self.waiting().retain(|waiting| !waiting.tell.is_closed());
-        begun.retain(|search| search.began().is_within(KEPT, deps.clock.now()));
-        let place = match room(merchant).await {
+        begun.retain(|search| search.began().is_within(KEPT, account.clock.now()));
+        let place = match room(account.gate).await {
             Ok(place) => place,
             Err(put_off) => {
                 let shares = |other: &Sought| other.started.is_within(SHARED_WITHIN, sought.started);
@@ -103,11 +110,11 @@ impl Queue {
         let at = begun.iter().position(|search| search.covers(&sought)).unwrap_or_else(|| {
             let together = self.together(&sought, &begun);
             // All of them asked before.
-            begun.push(Search::new(together, deps.clock.now()));
+            begun.push(Search::new(together, account.clock.now()));
             begun.len() - 1
         });
         // Whoever stops waiting for it here leaves it as far as it is read.
-        match go_on(merchant, &mut begun[at], (self.pages, place)).await {
+        match go_on(account, &mut begun[at], (self.pages, place)).await {
             Ok(observed) => {
                 let search = begun.swap_remove(at);
                 let seen = |wanted: &Sought| {
@@ -157,19 +164,18 @@ impl Queue {
 }
 
 /// Goes on with a listing to its end, with a place for its next page; why where it does not come to it.
-async fn go_on(
-    merchant: &MerchantState,
+async fn go_on<'a>(
+    account: ListedAccount<'a>,
     search: &mut Search,
-    (pages, first): (Many, Slot<'_>),
+    (pages, first): (Many, Slot<'a>),
 ) -> Result<Vec<Found>, Stopped> {
-    let stripe = merchant.stripe.load_full();
     let mut place = first;
     for _ in 0..MOST_PAGES {
-        if let Searched::Whole(observed) = stripe.search(search).await? {
+        if let Searched::Whole(observed) = account.stripe.search(search).await? {
             return Ok(observed);
         }
         drop(place);
-        place = merchant.gate.next_page(pages).await.map_err(stopped)?;
+        place = account.gate.next_page(pages).await.map_err(stopped)?;
     }
     Err(stopped(PutOff { after: NEXT_GO }))
 }
@@ -192,10 +198,10 @@ fn is_same(one: &Sought, other: &Sought) -> bool {
 }
 
 /// Waits a little for room for a listing.
-async fn room(merchant: &MerchantState) -> Result<Slot<'_>, PutOff> {
+async fn room(gate: &StripeGate) -> Result<Slot<'_>, PutOff> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match merchant.gate.reading(Reading::Listing).await {
+        match gate.reading(Reading::Listing).await {
             Err(PutOff { after }) if Instant::now() + after.to_duration() <= deadline => {
                 tokio::time::sleep(after.to_duration()).await;
             }

@@ -7,15 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::handle::MerchantHandle;
-use crate::domain::checkout::model::{
-    Flag, FlagReason, PaymentIntentSnapshot, PaymentIntentStatus, Rejection, StripeNotification,
-};
-use crate::domain::ids::{FlagId, PaymentIntentId, SessionId, StripeEventId};
+use super::dependencies::Dependencies;
+use crate::domain::checkout::model::{Flag, FlagReason, PaymentIntentStatus, Rejection};
+use crate::domain::ids::{FlagId, PaymentIntentId, SessionId, StripeEventId, Tenant};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::{Span, Timestamp};
-use crate::runtime::{PutOff, Reading};
-use crate::store::{EventState, StoreError};
+use crate::runtime::PutOff;
+use crate::store::StoreError;
 use crate::stripe::Noted;
 
 /// How long after a look in vain the next one is made: at first, and at most.
@@ -34,7 +32,7 @@ const MOST: usize = 10_000;
 
 /// Which events are looked into, and when each may be looked into again.
 #[derive(Debug, Default)]
-pub(super) struct Strays(Mutex<Remembered>);
+pub(crate) struct OrphanedPayments(Mutex<Remembered>);
 
 #[derive(Debug, Default)]
 struct Remembered {
@@ -71,7 +69,7 @@ impl Remembered {
 
 /// Why it is not known yet what a payment is.
 #[derive(Debug, thiserror::Error)]
-enum Undecided {
+pub(crate) enum Undecided {
     #[error("the store: {0}")]
     Store(#[from] StoreError),
     #[error("its checkout does not answer: {0}")]
@@ -86,9 +84,9 @@ enum Undecided {
     Open(PaymentIntentId),
 }
 
-impl Strays {
+impl OrphanedPayments {
     /// Whether an event was looked into in vain and is not to be again yet. Whoever meets it asks this first.
-    pub(super) fn rests(&self, id: &StripeEventId, now: Timestamp) -> bool {
+    pub(crate) fn rests(&self, id: &StripeEventId, now: Timestamp) -> bool {
         let mut remembered = self.remembered();
         let met = remembered.looks.get_mut(id).map(|looks| {
             looks.met = now;
@@ -99,7 +97,7 @@ impl Strays {
     }
 
     /// Whether an event is to be looked into now; then it is not again for a while.
-    fn begin(&self, id: &StripeEventId, now: Timestamp) -> bool {
+    pub(crate) fn begin(&self, id: &StripeEventId, now: Timestamp) -> bool {
         let mut remembered = self.remembered();
         let known = remembered.looks.get(id).copied();
         if known.is_some_and(|looks| looks.rests(now)) {
@@ -115,7 +113,7 @@ impl Strays {
         true
     }
 
-    fn end(&self, id: &StripeEventId) {
+    pub(crate) fn end(&self, id: &StripeEventId) {
         self.remembered().looks.remove(id);
     }
 
@@ -130,108 +128,51 @@ fn pause(made: u32) -> Span {
     Span::millis(doubled).min(LONGEST_PAUSE)
 }
 
-impl MerchantHandle {
-    /// Looks into an event about a payment whose checkout is not there, without being waited for.
-    pub(super) fn look_into(
-        &self,
-        event: &StripeEvent,
-        payment: PaymentIntentId,
-        notification: StripeNotification,
-    ) {
-        if !self.shared.strays.begin(&event.id, self.now()) {
-            return;
-        }
-        let (handle, event) = (self.clone(), event.clone());
-        self.deps.io.start(async move {
-            let found = match handle.whose(&payment, notification).await {
-                Err(why) => handle.give_up(&event, payment, why).await,
-                found => found,
-            };
-            match found {
-                Ok(session) => {
-                    let state = if session.is_some() { EventState::Followed } else { EventState::Ignored };
-                    handle.followed(&event, session.as_ref(), state).await;
-                    handle.shared.strays.end(&event.id);
-                }
-                Err(why) => {
-                    let merchant = &handle.tenant().merchant;
-                    tracing::warn!(%merchant, event = %event.id, cause = %why, "stripe_event_not_followed");
-                }
-            }
-        });
+/// Flags a payment whose checkout is not there, if it has succeeded; whether it has.
+pub(crate) async fn flag_if_paid(
+    deps: &Dependencies,
+    tenant: &Tenant,
+    (session, payment): (&SessionId, PaymentIntentId),
+    status: PaymentIntentStatus,
+) -> Result<bool, Undecided> {
+    match status {
+        PaymentIntentStatus::Succeeded => {}
+        PaymentIntentStatus::Canceled | PaymentIntentStatus::RequiresPaymentMethod => return Ok(false),
+        PaymentIntentStatus::Processing
+        | PaymentIntentStatus::RequiresAction
+        | PaymentIntentStatus::RequiresConfirmation
+        | PaymentIntentStatus::RequiresCapture => return Err(Undecided::Open(payment)),
     }
+    flag(deps, tenant, (session, payment), FlagReason::NoCheckout).await?;
+    Ok(true)
+}
 
-    /// The checkout that a payment is for; where that is not there, the payment is flagged. `None` where the payment is none of
-    /// ours, or none that an operator must know of.
-    async fn whose(
-        &self,
-        payment: &PaymentIntentId,
-        notification: StripeNotification,
-    ) -> Result<Option<SessionId>, Undecided> {
-        let tenant = self.tenant();
-        let reconciliation = &self.deps.reconciliation;
-        if let Some(session) = reconciliation.session_paid_by(tenant, payment).await? {
-            return Ok(Some(session));
-        }
-        let Some(PaymentIntentSnapshot { id, status, session: Some(session), .. }) =
-            self.read_own(payment).await?
-        else {
-            return Ok(None);
-        };
-        // The payment itself may name another checkout than the event did.
-        if self.told(&session, notification).await? {
-            return Ok(Some(session));
-        }
-        match status {
-            PaymentIntentStatus::Succeeded => {}
-            PaymentIntentStatus::Canceled | PaymentIntentStatus::RequiresPaymentMethod => return Ok(None),
-            PaymentIntentStatus::Processing
-            | PaymentIntentStatus::RequiresAction
-            | PaymentIntentStatus::RequiresConfirmation
-            | PaymentIntentStatus::RequiresCapture => return Err(Undecided::Open(id)),
-        }
-        self.flag(&session, id, FlagReason::NoCheckout).await?;
-        Ok(Some(session))
-    }
+/// Flags a payment that was looked into in vain for too long; until then it stays undecided.
+pub(crate) async fn give_up(
+    deps: &Dependencies,
+    tenant: &Tenant,
+    (event, payment): (&StripeEvent, PaymentIntentId),
+    why: Undecided,
+) -> Result<Option<SessionId>, Undecided> {
+    let is_old = deps.clock.now().since(event.received) >= LOOKED_FOR;
+    let Some(session) = event.session.as_ref().filter(|_| is_old) else { return Err(why) };
+    flag(deps, tenant, (session, payment), FlagReason::NotShown).await?;
+    Ok(Some(session.clone()))
+}
 
-    /// Flags a payment that was looked into in vain for too long; until then it stays undecided.
-    async fn give_up(
-        &self,
-        event: &StripeEvent,
-        payment: PaymentIntentId,
-        why: Undecided,
-    ) -> Result<Option<SessionId>, Undecided> {
-        let is_old = self.now().since(event.received) >= LOOKED_FOR;
-        let Some(session) = event.session.as_ref().filter(|_| is_old) else { return Err(why) };
-        self.flag(session, payment, FlagReason::NotShown).await?;
-        Ok(Some(session.clone()))
+async fn flag(
+    deps: &Dependencies,
+    tenant: &Tenant,
+    (session, intent): (&SessionId, PaymentIntentId),
+    reason: FlagReason,
+) -> Result<(), StoreError> {
+    let payment = intent.clone();
+    let id = FlagId::from_random(deps.ids.random_id());
+    let flag = Flag { id, session: session.clone(), intent, reason, seen: deps.clock.now() };
+    if deps.reconciliation.flag(tenant, flag).await? {
+        tracing::error!(merchant = %tenant.merchant, %session, intents = %payment, "payments_flagged");
     }
-
-    async fn flag(
-        &self,
-        session: &SessionId,
-        intent: PaymentIntentId,
-        reason: FlagReason,
-    ) -> Result<(), StoreError> {
-        let (tenant, payment) = (self.tenant(), intent.clone());
-        let id = FlagId::from_random(self.deps.ids.random_id());
-        let flag = Flag { id, session: session.clone(), intent, reason, seen: self.now() };
-        if self.deps.reconciliation.flag(tenant, flag).await? {
-            tracing::error!(merchant = %tenant.merchant, %session, intents = %payment, "payments_flagged");
-        }
-        Ok(())
-    }
-
-    /// Reads a payment at the merchant's account; `None` where it is not of this merchant's checkouts.
-    async fn read_own(&self, payment: &PaymentIntentId) -> Result<Option<PaymentIntentSnapshot>, Undecided> {
-        if self.view().account.is_none() {
-            return Err(Undecided::NoAccount);
-        }
-        let _place = self.shared.gate.reading(Reading::Order).await?;
-        let stripe = self.shared.stripe.load_full();
-        let unread = |noted| Undecided::ReadFailed { payment: payment.clone(), noted };
-        stripe.own_payment(&self.tenant().merchant, payment).await.map_err(unread)
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -240,48 +181,48 @@ mod tests {
 
     #[test]
     fn an_event_is_looked_into_again_after_ever_longer_pauses() {
-        let (strays, id) = (Strays::default(), "evt_1".parse().unwrap());
+        let (orphaned, id) = (OrphanedPayments::default(), "evt_1".parse().unwrap());
         let start = Timestamp::from_seconds(1_790_000_000);
         let looks: Vec<i64> =
-            (0..3600 * 3).filter(|second| strays.begin(&id, start + Span::seconds(*second))).collect();
+            (0..3600 * 3).filter(|second| orphaned.begin(&id, start + Span::seconds(*second))).collect();
         let pauses: Vec<i64> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(pauses, [11, 21, 41, 81, 161, 321, 641, 1281, 2561, 3601]);
-        assert!(strays.begin(&id, start - Span::hours(2)), "the clock was set back");
-        strays.end(&id);
-        assert!(strays.begin(&id, start - Span::hours(2)));
+        assert!(orphaned.begin(&id, start - Span::hours(2)), "the clock was set back");
+        orphaned.end(&id);
+        assert!(orphaned.begin(&id, start - Span::hours(2)));
     }
 
     #[test]
     fn an_event_that_is_no_longer_in_the_inbox_is_not_remembered() {
-        let strays = Strays::default();
+        let orphaned = OrphanedPayments::default();
         let event = |name: &str| format!("evt_{name}").parse::<StripeEventId>().unwrap();
         let start = Timestamp::from_seconds(1_790_000_000);
         // Two wait for two hours, and each minute another one goes after its first look.
         for second in (0..7200).step_by(5) {
             let now = start + Span::seconds(second);
             for id in [event("first"), event("second")] {
-                if !strays.rests(&id, now) {
-                    assert!(strays.begin(&id, now));
+                if !orphaned.rests(&id, now) {
+                    assert!(orphaned.begin(&id, now));
                 }
             }
             if second % 60 == 0 {
-                assert!(strays.begin(&event(&second.to_string()), now));
+                assert!(orphaned.begin(&event(&second.to_string()), now));
             }
         }
-        let remembered = strays.remembered();
+        let remembered = orphaned.remembered();
         assert!(remembered.looks.len() <= 2 + 20, "{}", remembered.looks.len());
         assert!(remembered.looks[&event("first")].made >= 9, "what waits keeps its pauses");
     }
 
     #[test]
     fn so_many_events_are_remembered_and_no_more() {
-        let strays = Strays::default();
+        let orphaned = OrphanedPayments::default();
         let start = Timestamp::from_seconds(1_790_000_000);
         for number in 0..MOST + 10 {
             let now = start + Span::millis(i64::try_from(number).unwrap());
-            assert!(strays.begin(&format!("evt_{number}").parse().unwrap(), now));
+            assert!(orphaned.begin(&format!("evt_{number}").parse().unwrap(), now));
         }
-        let remembered = strays.remembered();
+        let remembered = orphaned.remembered();
         assert_eq!(remembered.looks.len(), MOST);
         assert!(!remembered.looks.contains_key(&"evt_9".parse::<StripeEventId>().unwrap()));
     }

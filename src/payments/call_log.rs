@@ -11,7 +11,7 @@ use crate::telemetry::millis;
 
 /// Who was looked for, and since when.
 #[derive(Clone, Copy)]
-pub(super) struct Looked<'a> {
+pub(super) struct CallLog<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) session: &'a SessionId,
     /// Waiting for a place at Stripe counts.
@@ -19,7 +19,7 @@ pub(super) struct Looked<'a> {
 }
 
 /// Milliseconds since a moment.
-pub(super) fn millis_since(began: Instant) -> u64 {
+pub(crate) fn millis_since(began: Instant) -> u64 {
     millis(began.elapsed())
 }
 
@@ -28,7 +28,7 @@ pub(super) fn cause_of(noted: &Noted) -> &str {
     noted.cause.as_deref().unwrap_or("the answer does not tell")
 }
 
-impl Looked<'_> {
+impl CallLog<'_> {
     /// Says what was seen of an attempt.
     pub(super) fn at_attempt(self, attempt: AttemptNumber, observed: &CallResult<AttemptObservation>) {
         let (merchant, session) = (&self.tenant.merchant, self.session);
@@ -169,6 +169,6 @@ impl Looked<'_> {
 }
 
 /// Ids as one field.
-pub(super) fn listed<T: ToString>(ids: &[T]) -> String {
+pub(crate) fn listed<T: ToString>(ids: &[T]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }

@@ -16,7 +16,7 @@ use crate::telemetry::millis;
 /// What was heard of a key. Each answer changes what is known of it in the moment in which it is heard, whoever gets to tell
 /// of it when: of two answers the later one counts.
 #[derive(Debug, Default)]
-pub(super) struct KeyBox {
+pub(crate) struct KeyStatus {
     kept: Mutex<Heard>,
     come: Notify,
 }
@@ -31,9 +31,9 @@ struct Heard {
     untold: Vec<KeyNews>,
 }
 
-impl KeyBox {
+impl KeyStatus {
     /// Stripe has answered.
-    pub(super) fn hear(&self, heard: KeyNews) {
+    pub(crate) fn hear(&self, heard: KeyNews) {
         {
             let mut kept = self.kept();
             kept.answers += 1;
@@ -53,7 +53,7 @@ impl KeyBox {
     }
 
     /// Waits for the oldest answer that changed something.
-    pub(super) async fn next(&self) -> KeyNews {
+    pub(crate) async fn next(&self) -> KeyNews {
         loop {
             let oldest = {
                 let untold = &mut self.kept().untold;
@@ -67,23 +67,23 @@ impl KeyBox {
     }
 
     /// How many answers were heard up to now.
-    pub(super) fn heard(&self) -> u64 {
+    pub(crate) fn heard(&self) -> u64 {
         self.kept().answers
     }
 
     /// The account was verified with the key when this much was heard: it was good then, and what it lacked may have been
     /// granted.
-    pub(super) fn verified(&self, heard: u64) {
+    pub(crate) fn verified(&self, heard: u64) {
         self.kept().refusals.verified(heard);
     }
 
     /// Why no payment can be begun; `None` where one can.
-    pub(super) fn off(&self) -> Option<PaymentsOff> {
+    pub(crate) fn off(&self) -> Option<PaymentsOff> {
         self.kept().refusals.off()
     }
 
     /// Whether a charge was refused, so that payments that are under way tell when it is taken again.
-    pub(super) fn refuses_charges(&self) -> bool {
+    pub(crate) fn refuses_charges(&self) -> bool {
         self.kept().refusals.of_charges()
     }
 
@@ -144,7 +144,7 @@ impl Refusals {
 }
 
 /// Says what is refused, when the key is tried next, and what to do.
-pub(super) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal, next_try: Option<Duration>) {
+pub(crate) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal, next_try: Option<Duration>) {
     let next_try_ms = next_try.map(millis);
     let KeyRefusal { usage, status, request_id, code, permission } = refusal;
     let usage = usage.as_str();
@@ -186,7 +186,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn however_much_is_heard_of_a_key_little_of_it_waits_and_nothing_is_told_twice() {
-        let kept = KeyBox::default();
+        let kept = KeyStatus::default();
         for _ in 0..10_000 {
             kept.hear(refused(KeyUse::Tokens, 401));
             kept.hear(KeyNews::Taken(KeyUse::Readings));
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_taken_after_it_was_refused_is_good_though_nobody_was_told_of_either() {
-        let kept = KeyBox::default();
+        let kept = KeyStatus::default();
         kept.hear(refused(KeyUse::Tokens, 401));
         kept.hear(KeyNews::Taken(KeyUse::Tokens));
         assert_eq!(kept.off(), None);
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_verification_takes_back_what_was_refused_before_it_and_nothing_that_was_refused_after_it() {
-        let kept = KeyBox::default();
+        let kept = KeyStatus::default();
         kept.hear(refused(KeyUse::Charges, 403));
         let verified = kept.heard();
         kept.hear(refused(KeyUse::Tokens, 401));

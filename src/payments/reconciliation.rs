@@ -9,9 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::commit::prepare;
 use super::dependencies::Dependencies;
-use super::merchant::MerchantState;
-use super::preparation::prepare;
+use super::merchant_state::MerchantState;
 use crate::domain::address::Buyer;
 use crate::domain::checkout::driver::change_of;
 use crate::domain::checkout::model::{
@@ -36,7 +36,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Why a restore is not accounted for yet.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unreconciled {
+pub(crate) enum Unreconciled {
     #[error("the store: {0}")]
     Store(#[from] StoreError),
     #[error(
@@ -110,7 +110,7 @@ impl Reading<'_> {
             from: marker.taken - MARGIN,
             to: marker.restored + self.deps.drain + MARGIN,
         };
-        let stripe = self.merchant.stripe.load_full();
+        let stripe = self.merchant.stripe.as_ref();
         let shop = &self.merchant.tenant.merchant;
         // The pages first: one that is closed can no longer be paid when the payments are listed.
         let (mut pages, mut buyers) = (0, BTreeMap::new());
@@ -208,7 +208,7 @@ impl Reading<'_> {
         });
         if page.status == StripeCheckoutStatus::Open && !known {
             self.room().await?;
-            let stripe = self.merchant.stripe.load_full();
+            let stripe = self.merchant.stripe.as_ref();
             let closed = stripe.close_page(&page.id, &self.distinction()).await.seen;
             let now = if let Observation::StripeCheckout(seen) = closed { Some(seen) } else { None };
             let Some(now) = now.filter(|seen| seen.status != StripeCheckoutStatus::Open) else {
@@ -270,7 +270,7 @@ impl Reading<'_> {
             | PaymentIntentStatus::RequiresConfirmation
             | PaymentIntentStatus::RequiresCapture => {
                 self.room().await?;
-                let stripe = self.merchant.stripe.load_full();
+                let stripe = self.merchant.stripe.as_ref();
                 let canceled = stripe.cancel_intent(&seen.id, &self.distinction()).await.seen;
                 let Observation::PaymentIntent(now) = canceled else { return Err(undecided()) };
                 let ended =
@@ -295,7 +295,7 @@ impl Reading<'_> {
             let mut failed = Vec::new();
             for (session, payment) in left {
                 self.room().await?;
-                let stripe = self.merchant.stripe.load_full();
+                let stripe = self.merchant.stripe.as_ref();
                 let CallResult { seen, noted, .. } = stripe.read_order(payment, self.deps.clock.now()).await;
                 if matches!(&seen, OrderObservation::Read { disputes: Some(_), .. }) {
                     self.apply(session, Event::OrderObserved(seen)).await?;

@@ -2,11 +2,12 @@
 //! answer rendered, so that all of it becomes durable at once.
 
 use super::dependencies::Dependencies;
-use super::merchant::MerchantState;
+use super::merchant_state::MerchantState;
+use super::sealed_token::seal;
 use crate::domain::checkout::model::{
     AttemptIntent, AttemptMove, Change, NewOrder, PaymentSource, RefundIntent, State,
 };
-use crate::domain::ids::{OrderEventId, SessionId, Tenant};
+use crate::domain::ids::OrderEventId;
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Order;
 use crate::domain::order_event::OrderEvent;
@@ -16,17 +17,8 @@ use crate::protocol::rendering::Rendering;
 use crate::store::{AttemptChange, AttemptRow, Commit, RefundRow, StoreError};
 use crate::stripe::{PageLinks, StripeCheckoutOffer, encode_charge, encode_page, encode_refund};
 
-/// What a sealed token is bound to.
-pub(super) fn token_context<'a>(
-    tenant: &'a Tenant,
-    session: &'a SessionId,
-    attempt: &'a str,
-) -> [&'a str; 5] {
-    ["spt", tenant.merchant.as_str(), tenant.mode.as_str(), session.as_str(), attempt]
-}
-
 /// The commit that makes a change durable.
-pub(super) async fn prepare(
+pub(crate) async fn prepare(
     deps: &Dependencies,
     merchant: &MerchantState,
     change: Change,
@@ -76,9 +68,7 @@ fn attempt_row(
     let session = &intent.charge.session;
     let (body, sealed_token) = match &intent.means {
         PaymentSource::Token(token) => {
-            let number = intent.number.0.to_string();
-            let context = token_context(&merchant.tenant, session, &number);
-            let sealed = deps.keyring.seal(&context, token.expose().as_bytes(), deps.ids.as_ref());
+            let sealed = seal(deps, &merchant.tenant, (session, intent.number), token);
             (encode_charge(intent, view).map_err(|error| unencodable(&error))?, Some(sealed))
         }
         PaymentSource::StripeCheckout { quote, expires, email } => {
@@ -99,7 +89,7 @@ fn attempt_row(
         idempotency_key: intent.idempotency_key.clone(),
         body,
         sealed_token,
-        stripe_version: merchant.stripe.load().version().to_owned(),
+        stripe_version: merchant.stripe.version().to_owned(),
         account: intent.account.clone(),
         started: intent.started,
         repeat_until: intent.repeat_until,
@@ -122,7 +112,7 @@ fn refund_row(
         amount: intent.amount,
         idempotency_key: intent.idempotency_key.clone(),
         body: encode_refund(intent, view).map_err(|error| unencodable(&error))?,
-        stripe_version: merchant.stripe.load().version().to_owned(),
+        stripe_version: merchant.stripe.version().to_owned(),
         account: intent.account.clone(),
         started: intent.started,
         repeat_until: intent.repeat_until,
@@ -136,7 +126,7 @@ fn placed(deps: &Dependencies, view: &MerchantView, order: Order) -> NewOrder {
 }
 
 /// What every repeat of a payment is answered for its order.
-pub(super) fn rendered(
+pub(crate) fn rendered(
     deps: &Dependencies,
     view: &MerchantView,
     (order, permalink): (&Order, &str),
