@@ -10,11 +10,11 @@ use super::handle::MerchantHandle;
 use super::live_sessions::LiveSessions;
 use super::merchant::MerchantActor;
 use super::session::SessionActor;
+use crate::delivery::Receiver;
 use crate::domain::ids::{MerchantId, SessionId, Tenant};
 use crate::domain::merchant::PaymentsOff;
 use crate::payments::{Dependencies, MerchantSetup, MerchantState};
 use crate::runtime::DueSessions;
-use crate::runtime::outbox::Receiver;
 
 /// The threads that actors live on.
 pub struct Arbiters(Vec<ArbiterHandle>);

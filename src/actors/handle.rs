@@ -11,17 +11,18 @@ use tokio::time::Instant;
 use super::live_sessions::LiveSessions;
 use super::merchant::{MerchantAddress, VerifyNow};
 use super::session::{GiveUp, SessionActor, SessionRequest, Wake};
+use crate::delivery::Receiver;
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::model::{Answer, Command, Patch, PlacedOrder, Rejection, State, TimelineEntry};
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
+use crate::limiter::{MerchantLimiter, Source};
 use crate::payments::cart_expiry::{ExpiredCarts, expire_carts};
 use crate::payments::commit::rendered;
 use crate::payments::{Dependencies, MerchantState};
 use crate::protocol::capability::{Capabilities, Capability};
-use crate::runtime::outbox::Receiver;
-use crate::runtime::{IoLost, MerchantLimiter, Source};
+use crate::runtime::IoLost;
 use crate::store::{
     DeliveriesQuery, Delivery, Erasure, FlagsQuery, Forgetting, KeptFlag, OrdersPage, OrdersQuery,
     Resolution, StoreError,

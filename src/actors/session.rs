@@ -23,10 +23,10 @@ use crate::domain::checkout::model::{
     Observation, Rejection, State, StripeAnswer, TimelineEntry, TimelineEvent, TokenReadError,
 };
 use crate::domain::ids::SessionId;
+use crate::limiter::{Budget, Source};
 use crate::payments::call_log::{listed, millis_since};
 use crate::payments::not_begun::{NotBegunNotes, NotBegunPayment, TokenLookup};
 use crate::payments::{Dependencies, MerchantState, commit, order_effects, payment_effects};
-use crate::runtime::{Budget, Source};
 use crate::store::{CommitError, StoreError};
 use crate::stripe::{CallResult, in_words};
 

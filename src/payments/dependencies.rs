@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::payees::Payees;
-use crate::config::keyring::Keyring;
+use super::stripe_budget::StripePlaces;
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::model::Moment;
 use crate::domain::time::Span;
+use crate::keyring::Keyring;
 use crate::ports::{Clock, Ids};
-use crate::runtime::{DiskSpace, Io, PublicLinks, StripePlaces};
+use crate::protocol::links::PublicLinks;
+use crate::runtime::{DiskSpace, Io};
 use crate::store::{Inbox, Outbox, RestoreMarkers, Retention, Store};
 use crate::stripe::Stripe;
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::stripe_budget::{Many, PutOff, Reading, Slot, StripeGate};
 use crate::domain::checkout::model::{AttemptObservation, Observation};
 use crate::domain::time::Span;
 use crate::ports::Clock;
-use crate::runtime::{Many, PutOff, Reading, Slot, StripeGate};
 use crate::stripe::{CallResult, Search, Searched, SellerAccount, Sought, Stopped};
 
 /// Attempts that began within so long of each other share a listing.

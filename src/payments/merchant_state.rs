@@ -10,11 +10,12 @@ use super::dependencies::Dependencies;
 use super::key_status::KeyStatus;
 use super::listings::Listings;
 use super::orphaned_payments::OrphanedPayments;
+use super::stripe_budget::StripeGate;
 use super::webhook_verifier::WebhookVerifier;
+use crate::delivery::Receiver;
 use crate::domain::ids::{AccountId, Tenant};
 use crate::domain::merchant::{MerchantView, PaymentsOff, Reconciliation};
-use crate::runtime::outbox::Receiver;
-use crate::runtime::{MerchantLimiter, StripeGate};
+use crate::limiter::MerchantLimiter;
 use crate::stripe::{KeyNews, KeyWatch, SellerAccount};
 
 /// A merchant as its configuration describes it, ready to be opened.

@@ -19,9 +19,11 @@ pub(crate) mod payment_effects;
 pub(crate) mod reconciliation;
 mod sealed_token;
 mod stored_request;
+mod stripe_budget;
 mod webhook_verifier;
 
 pub use dependencies::Dependencies;
 pub use merchant_state::MerchantSetup;
 pub(crate) use merchant_state::MerchantState;
 pub use payees::{Payee, Payees};
+pub use stripe_budget::StripePlaces;

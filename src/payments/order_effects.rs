@@ -8,9 +8,9 @@ use super::call_log::CallLog;
 use super::dependencies::Dependencies;
 use super::merchant_state::MerchantState;
 use super::stored_request::{TOO_LATE, may_be_sent};
+use super::stripe_budget::{PutOff, Reading};
 use crate::domain::checkout::model::{Inconclusive, Loaded, OrderEffect, OrderObservation, RefundAnswer};
 use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId};
-use crate::runtime::{PutOff, Reading};
 use crate::store::StoreError;
 use crate::stripe::{CallResult, StoredRefund, in_words};
 

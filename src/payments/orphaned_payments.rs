@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::dependencies::Dependencies;
+use super::stripe_budget::PutOff;
 use crate::domain::checkout::model::{Flag, FlagReason, PaymentIntentStatus, Rejection};
 use crate::domain::ids::{FlagId, PaymentIntentId, SessionId, StripeEventId, Tenant};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::{Span, Timestamp};
-use crate::runtime::PutOff;
 use crate::store::StoreError;
 use crate::stripe::Noted;
 

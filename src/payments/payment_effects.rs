@@ -12,13 +12,13 @@ use super::merchant_state::MerchantState;
 use super::orphaned_payments::Undecided;
 use super::sealed_token::unseal;
 use super::stored_request::{TOO_LATE, may_be_sent};
+use super::stripe_budget::{PutOff, Reading};
 use crate::domain::checkout::model::{
     AttemptObservation, Decision, Effect, Inconclusive, Observation, PaymentIntentSnapshot,
     PaymentIntentStatus, SharedPaymentToken, TokenFacts, TokenReadError, Verification,
 };
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SessionId, Tenant};
 use crate::domain::time::Timestamp;
-use crate::runtime::{PutOff, Reading};
 use crate::store::AttemptRow;
 use crate::stripe::{CallResult, Noted, SellerAccount, Sought, StoredCharge, StoredStripeCheckout, in_words};
 

@@ -13,7 +13,7 @@ use crate::domain::ids::{ItemId, OrderId};
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::{Order, OrderActivity, Refund, RefundState, RefundStatus};
 use crate::domain::time::Timestamp;
-use crate::runtime::Budget;
+use crate::limiter::Budget;
 
 /// The page's query.
 #[derive(Deserialize)]

@@ -19,8 +19,8 @@ use super::{Public, read};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{Answer, Command, Rejection, State, StripeNotification};
 use crate::domain::ids::SessionId;
+use crate::limiter::{Budget, Source, TooMany};
 use crate::protocol::rendering::Rendering;
-use crate::runtime::{Budget, Source, TooMany};
 use form::{Edit, LastSubmission, Pay};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {

@@ -29,7 +29,7 @@ pub struct StripePlaces {
 
 /// Whether a merchant waits for the verification of its account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verification {
+pub(crate) enum Verification {
     /// The merchant cannot take payments before.
     Awaited,
     /// The merchant can take payments already.
@@ -38,7 +38,7 @@ pub enum Verification {
 
 /// A place; given back when it is dropped.
 #[derive(Debug)]
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     _permits: [Option<SemaphorePermit<'a>>; 2],
 }
 
@@ -69,7 +69,7 @@ impl StripePlaces {
     }
 
     /// Waits for a place to ask which account a key opens.
-    pub async fn verification(&self, verification: Verification) -> Place<'_> {
+    pub(crate) async fn verification(&self, verification: Verification) -> Place<'_> {
         let later = match verification {
             Verification::Awaited => None,
             Verification::Later => self.later.acquire().await.ok(),
@@ -78,7 +78,7 @@ impl StripePlaces {
     }
 
     /// Waits for a place to account for a restore, which takes as long as its listings.
-    pub async fn accounting(&self) -> Place<'_> {
+    pub(crate) async fn accounting(&self) -> Place<'_> {
         Place { _permits: [self.accountings.acquire().await.ok(), None] }
     }
 

@@ -31,7 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The gate between one merchant's payments and Stripe.
 #[derive(Debug)]
-pub struct StripeGate {
+pub(crate) struct StripeGate {
     slots: Semaphore,
     newcomers: Newcomers,
     readings: [Semaphore; Lane::ALL.len()],
@@ -43,14 +43,14 @@ pub struct StripeGate {
 /// A new payment is turned away: Stripe does not answer, or too many are under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no new payment is begun while Stripe does not answer")]
-pub struct CircuitOpen;
+pub(crate) struct CircuitOpen;
 
 /// A reading finds no room now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not read now; try again in {} ms", after.as_millis())]
-pub struct PutOff {
+pub(crate) struct PutOff {
     /// When there may be room.
-    pub after: Span,
+    pub(crate) after: Span,
 }
 
 /// How things stand with Stripe.
@@ -67,7 +67,7 @@ enum Breaker {
 impl StripeGate {
     /// The gate of a merchant, whose requests take their places among those of all merchants.
     #[must_use]
-    pub fn new(places: Arc<StripePlaces>) -> Self {
+    pub(crate) fn new(places: Arc<StripePlaces>) -> Self {
         Self {
             slots: Semaphore::new(SLOTS),
             newcomers: Newcomers::default(),
@@ -80,7 +80,7 @@ impl StripeGate {
 
     /// Lets a payment that is not begun yet ask Stripe; it keeps its place while it asks, and says [`StripeGate::saw`] what came
     /// of it. No network takes the places of all others, and none of them is one of those that are begun.
-    pub async fn admit(&self, network: Option<IpAddr>) -> Result<Admitted<'_>, CircuitOpen> {
+    pub(crate) async fn admit(&self, network: Option<IpAddr>) -> Result<Admitted<'_>, CircuitOpen> {
         // The turn first: whoever waits for one of this merchant's holds no place of another's.
         let admitting = async {
             let turn = self.newcomers.turn(network).await;
@@ -91,13 +91,13 @@ impl StripeGate {
     }
 
     /// Waits for a slot for an attempt that is durable: it is sent in any case.
-    pub async fn slot(&self) -> Slot<'_> {
+    pub(crate) async fn slot(&self) -> Slot<'_> {
         let permit = self.slots.acquire().await.ok();
         Slot { _permit: permit, _place: self.places.payment().await }
     }
 
     /// Lets a reading begin, if there is room for it; else it is put off.
-    pub async fn reading(&self, reading: Reading) -> Result<Slot<'_>, PutOff> {
+    pub(crate) async fn reading(&self, reading: Reading) -> Result<Slot<'_>, PutOff> {
         let places = &self.readings[reading.lane() as usize];
         let permit = if places.available_permits() > reading.leaves_places() {
             places.try_acquire().ok()
@@ -112,19 +112,19 @@ impl StripeGate {
     }
 
     /// Waits for a place for a reading that an operator waits for: it counts, and is not put off.
-    pub async fn awaited_reading(&self) -> Slot<'_> {
+    pub(crate) async fn awaited_reading(&self) -> Slot<'_> {
         self.pace().count(Instant::now());
         Slot { _permit: None, _place: self.places.reading().await }
     }
 
     /// Waits until there is room for one more of many readings, of which each waits for the one before; not for as long as
     /// Stripe takes none for a while.
-    pub async fn one_of_many(&self) -> Result<(), PutOff> {
+    pub(crate) async fn one_of_many(&self) -> Result<(), PutOff> {
         self.one_of(Many::Accounting).await
     }
 
     /// The same for the next page of a listing, with a place for it.
-    pub async fn next_page(&self, listing: Many) -> Result<Slot<'_>, PutOff> {
+    pub(crate) async fn next_page(&self, listing: Many) -> Result<Slot<'_>, PutOff> {
         self.one_of(listing).await?;
         Ok(Slot { _permit: None, _place: self.places.reading().await })
     }
@@ -143,27 +143,21 @@ impl StripeGate {
 
     /// Stripe takes no more requests of this merchant for now: its readings wait as long as it says, and where it says
     /// nothing, longer from time to time.
-    pub fn limited(&self, retry_after: Option<Span>) {
+    pub(crate) fn limited(&self, retry_after: Option<Span>) {
         self.pace().limited(retry_after, Instant::now());
     }
 
     /// Stripe takes requests of this merchant.
-    pub fn not_limited(&self) {
+    pub(crate) fn not_limited(&self) {
         self.pace().not_limited();
     }
 
     /// Learns whether Stripe answered. True when that opens or closes the breaker.
-    pub fn saw(&self, answered: bool) -> bool {
+    pub(crate) fn saw(&self, answered: bool) -> bool {
         let mut breaker = self.breaker();
         let before = breaker.is_open();
         breaker.saw(answered, Instant::now());
         before != breaker.is_open()
-    }
-
-    /// Whether new payments are turned away.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.breaker().is_open()
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
@@ -177,14 +171,14 @@ impl StripeGate {
 
 /// Who asks for a payment that is not begun yet; the place is given back when it is dropped.
 #[derive(Debug)]
-pub struct Admitted<'a> {
+pub(crate) struct Admitted<'a> {
     _turn: Turn<'a>,
     _place: Place<'a>,
 }
 
 /// A place among the requests that are at Stripe at once; given back when it is dropped.
 #[derive(Debug)]
-pub struct Slot<'a> {
+pub(crate) struct Slot<'a> {
     _permit: Option<SemaphorePermit<'a>>,
     _place: Place<'a>,
 }

@@ -34,7 +34,7 @@ const LONGEST_RETRY_AFTER: Span = Span::hours(1);
 
 /// What is read, what is most at stake first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub(crate) enum Reading {
     /// What became of a charge whose outcome is not known, or a page that is being closed.
     Charge,
     /// An open page that somebody waits for.
@@ -51,7 +51,7 @@ pub enum Reading {
 
 /// Many readings of which each waits for the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Many {
+pub(crate) enum Many {
     /// A restore is accounted for; the merchant takes no payments before.
     Accounting,
     /// The pages of a listing of fresh attempts.

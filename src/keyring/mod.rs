@@ -18,9 +18,8 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
-use super::gateway_secret::{GatewaySecretRef, Unreachable};
 use crate::domain::ids::Tenant;
-use crate::ports::{Environment, Ids};
+use crate::ports::Ids;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
@@ -30,45 +29,15 @@ const FINGERPRINT_BYTES: usize = 16;
 /// The length of the MAC that makes a session's name a capability: 128 bits.
 pub const MAC_BYTES: usize = 16;
 
-/// A master key that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the master key in {reference} {problem}; {}", problem.remedy())]
-pub struct KeyringError {
-    /// Where it was looked for.
-    pub reference: GatewaySecretRef,
-    /// What is wrong.
-    pub problem: KeyProblem,
-}
-
-/// What is wrong with a master key.
+/// What is wrong with the text of a master key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyProblem {
-    /// It cannot be read.
-    #[error(transparent)]
-    Unreachable(#[from] Unreachable),
+pub enum MalformedKey {
     /// Not 32 bytes in hexadecimal or base64.
     #[error("is not 32 bytes in hexadecimal or base64")]
     Form,
     /// The same byte over and over.
     #[error("is not random")]
     NotRandom,
-}
-
-impl KeyProblem {
-    /// What to do about it. A new key is never the remedy where there may have been one: it opens nothing that the former
-    /// one has sealed.
-    fn remedy(self) -> String {
-        const ONLY_A_NEW_ONE: &str =
-            "Only a gateway that has never served makes a new one: openssl rand -hex 32";
-        match self {
-            Self::Unreachable(why) if why.is_absence() => {
-                format!("{}: the key that this gateway was served with. {ONLY_A_NEW_ONE}", why.remedy())
-            }
-            Self::Unreachable(why) => why.remedy().to_owned(),
-            Self::Form => format!("put it there as it was made. {ONLY_A_NEW_ONE}"),
-            Self::NotRandom => "make one by: openssl rand -hex 32".to_owned(),
-        }
-    }
 }
 
 /// Why a sealed value did not open.
@@ -91,10 +60,17 @@ pub struct Keyring {
     previous: Vec<MasterKey>,
 }
 
-struct MasterKey {
+/// One master key.
+pub struct MasterKey {
     bytes: Zeroizing<[u8; KEY_BYTES]>,
     /// Names the key in sealed values; tells nothing of it.
     id: String,
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MasterKey").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Keyring {
@@ -104,34 +80,15 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Reads the master keys; all that is wrong is told at once.
-    pub fn load(
-        master: &GatewaySecretRef,
-        previous: &[GatewaySecretRef],
-        environment: &dyn Environment,
-    ) -> Result<Self, Vec<KeyringError>> {
-        let (mut keys, mut problems) = (Vec::new(), Vec::new());
-        for reference in std::iter::once(master).chain(previous) {
-            let key = reference
-                .read(environment)
-                .map_err(KeyProblem::from)
-                .and_then(|text| MasterKey::parse(&text));
-            let key = key.map_err(|problem| KeyringError { reference: reference.clone(), problem });
-            match key {
-                Ok(key) => keys.push(key),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        let mut keys = keys.into_iter();
-        match keys.next() {
-            Some(current) if problems.is_empty() => Ok(Self { current, previous: keys.collect() }),
-            Some(_) | None => Err(problems),
-        }
+    /// The keyring of the key in use and of those before it.
+    #[must_use]
+    pub const fn new(current: MasterKey, previous: Vec<MasterKey>) -> Self {
+        Self { current, previous }
     }
 
     /// The keyring of one key, given as its 32 bytes in hexadecimal or base64.
-    pub fn of(key: &SecretString) -> Result<Self, KeyProblem> {
-        Ok(Self { current: MasterKey::parse(key)?, previous: Vec::new() })
+    pub fn of(key: &SecretString) -> Result<Self, MalformedKey> {
+        Ok(Self::new(MasterKey::parse(key)?, Vec::new()))
     }
 
     /// Seals a value for one context, such as `["attempt-request", merchant, mode, attempt id]`: it opens only under
@@ -233,13 +190,14 @@ impl Keyring {
 }
 
 impl MasterKey {
-    fn parse(text: &SecretString) -> Result<Self, KeyProblem> {
+    /// Reads its 32 bytes in hexadecimal or base64.
+    pub fn parse(text: &SecretString) -> Result<Self, MalformedKey> {
         let text = text.expose_secret().trim();
-        let bytes = Zeroizing::new(decoded(text).ok_or(KeyProblem::Form)?);
+        let bytes = Zeroizing::new(decoded(text).ok_or(MalformedKey::Form)?);
         let bytes =
-            Zeroizing::new(<[u8; KEY_BYTES]>::try_from(bytes.as_slice()).map_err(|_| KeyProblem::Form)?);
+            Zeroizing::new(<[u8; KEY_BYTES]>::try_from(bytes.as_slice()).map_err(|_| MalformedKey::Form)?);
         if bytes.iter().all(|byte| *byte == bytes[0]) {
-            return Err(KeyProblem::NotRandom);
+            return Err(MalformedKey::NotRandom);
         }
         let id = hex::encode(&mac(bytes.as_slice(), &length_prefixed(&["merchant-gateway", "key id"]))[..4]);
         Ok(Self { bytes, id })
@@ -314,18 +272,14 @@ fn mac(key: &[u8], message: &[u8]) -> [u8; KEY_BYTES] {
 mod tests {
     use super::*;
     use crate::domain::ids::Mode;
-    use crate::ports::{FixedEnvironment, SeededIds};
+    use crate::ports::SeededIds;
 
     const OLD: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
     const NEW: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 
     fn keyring(current: &str, previous: &[&str]) -> Keyring {
-        let variables = std::iter::once(&current).chain(previous).enumerate();
-        let environment =
-            FixedEnvironment::new(variables.map(|(at, key)| (format!("K{at}"), (*key).to_owned())));
-        let references: Vec<_> =
-            (1..=previous.len()).map(|at| GatewaySecretRef::Env(format!("K{at}"))).collect();
-        Keyring::load(&GatewaySecretRef::Env("K0".to_owned()), &references, &environment).unwrap()
+        let key = |text: &&str| MasterKey::parse(&SecretString::from(*text)).unwrap();
+        Keyring::new(key(&current), previous.iter().map(key).collect())
     }
 
     fn tenant(merchant: &str, mode: Mode) -> Tenant {
@@ -440,8 +394,8 @@ mod tests {
             assert_eq!(problem(right), None, "{right}");
         }
         for wrong in ["", "secret", &OLD[2..], &format!("{OLD}00"), "AAAA"] {
-            assert_eq!(problem(wrong), Some(KeyProblem::Form), "{wrong}");
+            assert_eq!(problem(wrong), Some(MalformedKey::Form), "{wrong}");
         }
-        assert_eq!(problem(&"00".repeat(32)), Some(KeyProblem::NotRandom));
+        assert_eq!(problem(&"00".repeat(32)), Some(MalformedKey::NotRandom));
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::config::keyring::Keyring;
 use crate::domain::ids::{Mode, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
+use crate::keyring::Keyring;
 use crate::protocol::capability::Capabilities;
 
 /// The purpose under which keys of order pages are made.
