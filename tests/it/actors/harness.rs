@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crate::support::memory_store::MemoryStore;
 use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle};
 use merchant_gateway::config::gateway::RetentionConfig;
 use merchant_gateway::config::gateway_secret::GatewaySecretRef;
@@ -20,7 +21,6 @@ use merchant_gateway::payments::{Dependencies, MerchantSetup, Payees};
 use merchant_gateway::ports::{Clock, FixedEnvironment};
 use merchant_gateway::protocol::links::PublicLinks;
 use merchant_gateway::runtime::{DiskSpace, Io, Kept, retain, sweep};
-use merchant_gateway::store::MemoryStore;
 use merchant_gateway::store::{Loaded, Store};
 use secrecy::SecretString;
 use tokio::sync::watch;

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, SessionRow, Shop};
-use crate::domain::checkout::model::{State, TimelineEntry, TimelineEvent, Version};
-use crate::domain::ids::{SessionId, Tenant};
-use crate::domain::time::Timestamp;
-use crate::store::retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
-use crate::store::{DeliveryState, StoreError, TokenUse};
+use merchant_gateway::domain::checkout::model::{State, TimelineEntry, TimelineEvent, Version};
+use merchant_gateway::domain::ids::{SessionId, Tenant};
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::{DeliveryState, StoreError, TokenUse};
+use merchant_gateway::store::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
 
 #[async_trait]
 impl Retention for MemoryStore {

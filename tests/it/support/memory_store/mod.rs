@@ -15,21 +15,21 @@ use async_trait::async_trait;
 use restores::Restores;
 use served::ServedHosts;
 
-use super::{
-    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, FlagsQuery, Forgetting,
-    Holdings, KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, OrdersQuery, RefundRow,
-    Resolution, Store, StoreError, TokenUse, VerifiedKey, name,
-};
-use crate::domain::checkout::due::priority;
-use crate::domain::checkout::model::{
+use merchant_gateway::domain::checkout::due::priority;
+use merchant_gateway::domain::checkout::model::{
     AttemptEnd, EDITS_KEPT, NewOrder, NotBegun, PlacedOrder, Priority, Session, TimelineEntry, Version,
 };
-use crate::domain::ids::{
+use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash,
     StripeEventId, Tenant,
 };
-use crate::domain::order::OrderState;
-use crate::domain::time::Timestamp;
+use merchant_gateway::domain::order::OrderState;
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::{
+    AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, FlagsQuery, Forgetting,
+    Holdings, KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, OrdersQuery, RefundRow,
+    Resolution, Store, StoreError, TokenUse, VerifiedKey,
+};
 
 /// A store that forgets when it is dropped.
 #[derive(Debug, Default)]
@@ -454,4 +454,9 @@ fn attempt_error(commit: &Commit, number: AttemptNumber, why: &str) -> CommitErr
 
 fn corrupt<E: From<StoreError>>(what: String, why: &str) -> E {
     StoreError::Corrupt { what, why: why.to_owned() }.into()
+}
+
+/// How a message names a tenant.
+fn name(tenant: &Tenant) -> String {
+    format!("{} ({})", tenant.merchant, tenant.mode.as_str())
 }

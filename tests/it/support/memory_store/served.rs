@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{MemoryStore, Shop};
-use crate::domain::ids::{AccountId, SessionId, Tenant};
-use crate::domain::time::Timestamp;
-use crate::store::{EventState, Forgetting, Holdings, ServedHost};
+use merchant_gateway::domain::ids::{AccountId, SessionId, Tenant};
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::{EventState, Forgetting, Holdings, ServedHost};
 
 /// By host.
 pub(super) type ServedHosts = BTreeMap<String, ServedHost>;

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, Shop, corrupt};
-use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
-use crate::domain::order_event::{OrderEvent, Sequence};
-use crate::domain::time::Timestamp;
-use crate::store::outbox::{
-    Claim, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, Outbox, holds, is_time,
+use super::{MemoryStore, Shop, corrupt, name};
+use merchant_gateway::domain::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
+use merchant_gateway::domain::order_event::{OrderEvent, Sequence};
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::{
+    Claim, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, LONGEST_PAUSE, Outbox,
 };
-use crate::store::{Commit, CommitError, StoreError, name};
+use merchant_gateway::store::{Commit, CommitError, StoreError};
 
 #[async_trait]
 impl Outbox for MemoryStore {
@@ -207,4 +207,14 @@ impl Shop {
 
 fn event_error(tenant: &Tenant, event: &OrderEvent, why: &str) -> StoreError {
     corrupt(format!("order event {} of {}", event.id, name(tenant)), why)
+}
+
+/// Whether a lease holds at a moment.
+fn holds(lease: Option<Timestamp>, now: Timestamp) -> bool {
+    lease.is_some_and(|until| until > now && until <= now + LONGEST_PAUSE)
+}
+
+/// Whether what was put off to a moment is due at another.
+fn is_time(next_try: Option<Timestamp>, now: Timestamp) -> bool {
+    next_try.is_some_and(|at| at <= now || at > now + LONGEST_PAUSE)
 }

@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{KeptFlag, MemoryStore, Shop};
-use crate::domain::checkout::model::Flag;
-use crate::domain::ids::{PaymentIntentId, SessionId, Tenant};
-use crate::domain::time::Timestamp;
-use crate::store::{RestoreMarker, RestoreMarkers, StoreError};
+use merchant_gateway::domain::checkout::model::Flag;
+use merchant_gateway::domain::ids::{PaymentIntentId, SessionId, Tenant};
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::{RestoreMarker, RestoreMarkers, StoreError};
 
 /// When backups were put back, and for which tenants that is accounted for.
 #[derive(Clone, Debug, Default)]

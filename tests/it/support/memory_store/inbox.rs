@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::domain::ids::{PaymentIntentId, SessionId, StripeEventId, Tenant};
-use crate::domain::stripe_event::StripeEvent;
-use crate::domain::time::Timestamp;
-use crate::store::StoreError;
-use crate::store::inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
+use merchant_gateway::domain::ids::{PaymentIntentId, SessionId, StripeEventId, Tenant};
+use merchant_gateway::domain::stripe_event::StripeEvent;
+use merchant_gateway::domain::time::Timestamp;
+use merchant_gateway::store::StoreError;
+use merchant_gateway::store::{EventState, Inbox, KeptEvent, WaitingEvent};
 
 #[async_trait]
 impl Inbox for MemoryStore {
