@@ -226,6 +226,13 @@ fn outside_crates_stay_in_their_rooms() {
 }
 
 #[test]
+fn a_module_with_a_folder_stands_in_it_as_mod_rs() {
+    let beside: Vec<PathBuf> =
+        product_files().into_iter().filter(|file| file.with_extension("").is_dir()).collect();
+    assert!(beside.is_empty(), "{beside:?}");
+}
+
+#[test]
 fn the_emulator_shares_no_code_with_the_gateway() {
     let manifest = fs::read_to_string(source().join(EMULATOR).join("Cargo.toml")).unwrap();
     assert!(!manifest.contains("merchant-gateway") && !manifest.contains("path = \".."), "{manifest}");

@@ -4,7 +4,7 @@
 //! can: secrets, other files, sums. Tests hold every key, choice and bound of a schema against the readers.
 
 /// The schema of a merchant's file (JSON Schema draft 7, which editors of TOML understand).
-pub const TENANT: &str = include_str!("schema/tenant.json");
+pub const TENANT: &str = include_str!("tenant.json");
 
 /// The schema of the gateway's own file.
-pub const GATEWAY: &str = include_str!("schema/gateway.json");
+pub const GATEWAY: &str = include_str!("gateway.json");
