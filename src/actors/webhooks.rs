@@ -15,7 +15,7 @@ use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::stripe_event::StripeEvent;
 use crate::payments::orphaned_payments::{Undecided, flag_if_paid, give_up};
 use crate::payments::payment_effects::read_own;
-use crate::store::{EventState, KeptEvent, StoreError, WaitingEvent};
+use crate::store::{EventState, StoreError, WaitingEvent};
 use crate::stripe::followed_events::{affected_by, notification_of};
 use crate::stripe::webhook::{Addressee, Refusal, Signature};
 
@@ -204,12 +204,6 @@ impl MerchantHandle {
         }
         let is_paid = flag_if_paid(&self.deps, tenant, (&session, id), status).await?;
         Ok(is_paid.then_some(session))
-    }
-
-    /// Stripe's events of this merchant, the latest first.
-    pub async fn stripe_events(&self, limit: u32) -> Result<Vec<KeptEvent>, StoreError> {
-        let (deps, tenant) = (Arc::clone(&self.deps), self.tenant().clone());
-        self.stored(async move { deps.inbox.stripe_events(&tenant, limit).await }).await
     }
 }
 

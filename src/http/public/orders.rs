@@ -39,7 +39,7 @@ pub(super) async fn page(
     if let Err(too_many) = visitor.merchant.limiter().take(Budget::Held(id.as_str()), &visitor.source()) {
         return tenant_request::too_many(too_many);
     }
-    let placed = match visitor.merchant.order(&id).await {
+    let placed = match visitor.merchant.records().order(&id).await {
         Ok(Some(placed)) => placed,
         Ok(None) => return not_found(),
         Err(error) => return failed((&visitor.merchant, &id), &error),

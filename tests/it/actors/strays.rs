@@ -95,7 +95,7 @@ fn a_payment_without_a_checkout_that_nobody_could_read_for_a_month_is_flagged() 
             harness.inbox.keep_event(merchant.tenant(), event.clone(), EventState::Waiting).await.unwrap();
             merchant.follow(&event).await;
             tokio::time::sleep(Duration::from_secs(5)).await;
-            let flags = merchant.flags(FlagsQuery::ALL).await.unwrap();
+            let flags = merchant.records().flags(FlagsQuery::ALL).await.unwrap();
             assert_eq!(flags.first().map(|kept| kept.flag.reason), flagged, "after {days} days");
             let state = harness.inbox.stripe_events(merchant.tenant(), 1).await.unwrap()[0].state;
             let over = if flagged.is_some() { EventState::Followed } else { EventState::Waiting };
