@@ -5,19 +5,27 @@
 //!
 //! 1. [`domain`]: money, catalog, pricing and the checkout machine; pure.
 //! 2. [`ports`]: clock, randomness and environment as parameters.
-//! 3. [`config`]: `gateway.toml` and the tenant files, parsed and explained.
-//! 4. [`store`], [`stripe`], [`protocol`]: what is durable, who takes the money, what hosts speak.
-//! 5. [`runtime`]: limiter, sweeper, shutdown.
-//! 6. [`actors`]: one merchant actor per shop, one session actor per live checkout, and the handles to them.
-//! 7. [`tenants`]: where merchants come from.
-//! 8. [`http`]: the public listener.
-//! 9. [`cli`]: one file per command.
+//! 3. [`keyring`]: the master keys, and what is sealed and signed with them.
+//! 4. [`config`]: `gateway.toml` and the tenant files, parsed and explained.
+//! 5. [`store`], [`stripe`], [`protocol`]: what is durable, who takes the money, what hosts speak.
+//! 6. [`limiter`]: how often a merchant may be called.
+//! 7. [`delivery`]: order events on their way to merchants.
+//! 8. [`runtime`]: the I/O runtime and the jobs that run on it.
+//! 9. [`payments`]: what is done for a merchant's payments, without actors.
+//! 10. [`actors`]: one merchant actor per shop, one session actor per live checkout, and the handles to them.
+//! 11. [`tenants`]: where merchants come from.
+//! 12. [`http`]: the public listener.
+//! 13. [`cli`]: one file per command.
 
 pub mod actors;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod domain;
 pub mod http;
+pub mod keyring;
+pub mod limiter;
+pub mod payments;
 pub mod ports;
 pub mod protocol;
 pub mod runtime;

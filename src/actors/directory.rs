@@ -1,20 +1,20 @@
-//! Who is here: merchants by id and host, live sessions by id.
+//! Who is here: merchants by id and host.
 
 use std::sync::Arc;
 
-use actix::{Addr, Arbiter, ArbiterHandle};
+use actix::{Arbiter, ArbiterHandle};
 use async_trait::async_trait;
-use dashmap::mapref::entry::Entry;
 use dashmap::{DashMap, DashSet};
 
-use super::dependencies::Dependencies;
 use super::handle::MerchantHandle;
-use super::merchant::{MerchantActor, MerchantSetup, MerchantState};
+use super::live_sessions::LiveSessions;
+use super::merchant::MerchantActor;
 use super::session::SessionActor;
+use crate::delivery::Receiver;
 use crate::domain::ids::{MerchantId, SessionId, Tenant};
 use crate::domain::merchant::PaymentsOff;
+use crate::payments::{Dependencies, MerchantSetup, MerchantState};
 use crate::runtime::DueSessions;
-use crate::runtime::outbox::Receiver;
 
 /// The threads that actors live on.
 pub struct Arbiters(Vec<ArbiterHandle>);
@@ -46,7 +46,7 @@ pub struct Directory {
     threads: Vec<ArbiterHandle>,
     merchants: DashMap<MerchantId, MerchantHandle>,
     hosts: DashMap<String, MerchantId>,
-    sessions: Arc<LiveSessions>,
+    sessions: Arc<LiveSessions<SessionActor>>,
     /// Tenants with due sessions that are not served here; each is told of once.
     unserved: DashSet<Tenant>,
 }
@@ -149,37 +149,5 @@ impl DueSessions for Directory {
             Some(merchant) => merchant.expire_carts(carts).await,
             None => 0,
         }
-    }
-}
-
-/// The live session actors of this process.
-///
-/// Every caller of a session shares its one address: actix lets each clone of an address put a message into a mailbox that
-/// is full, so a clone for every caller would be no bound at all.
-#[derive(Default)]
-pub(super) struct LiveSessions(DashMap<(Tenant, SessionId), Arc<Addr<SessionActor>>>);
-
-impl LiveSessions {
-    /// The live actor of a session; a dead or missing one is started anew.
-    pub(super) fn get(
-        &self,
-        tenant: &Tenant,
-        id: &SessionId,
-        start: impl FnOnce() -> Addr<SessionActor>,
-    ) -> Arc<Addr<SessionActor>> {
-        match self.0.entry((tenant.clone(), id.clone())) {
-            Entry::Occupied(live) if live.get().connected() => Arc::clone(live.get()),
-            Entry::Occupied(mut dead) => {
-                let address = Arc::new(start());
-                dead.insert(Arc::clone(&address));
-                address
-            }
-            Entry::Vacant(vacant) => Arc::clone(&vacant.insert(Arc::new(start()))),
-        }
-    }
-
-    /// Forgets an actor that stops, unless another has taken its place.
-    pub(super) fn forget(&self, tenant: &Tenant, id: &SessionId, address: &Addr<SessionActor>) {
-        self.0.remove_if(&(tenant.clone(), id.clone()), |_, live| **live == *address);
     }
 }

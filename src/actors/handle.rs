@@ -8,25 +8,24 @@ use actix::{Addr, ArbiterHandle};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::dependencies::Dependencies;
-use super::directory::LiveSessions;
-use super::merchant::{MerchantAddress, MerchantState, VerifyNow};
-use super::preparation::rendered;
+use super::live_sessions::LiveSessions;
+use super::merchant::{MerchantAddress, VerifyNow};
 use super::session::{GiveUp, SessionActor, SessionRequest, Wake};
+use crate::delivery::Receiver;
 use crate::domain::checkout::driver::RequestId;
 use crate::domain::checkout::model::{
-    Answer, Command, Patch, PlacedOrder, Rejection, ShopRejection, ShopperRejection, State, TimelineEntry,
+    Answer, Command, Patch, PlacedOrder, Rejection, ShopRejection, ShopperRejection, State,
 };
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, OrderId, SessionId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
+use crate::limiter::{MerchantLimiter, Source};
+use crate::payments::cart_expiry::{ExpiredCarts, expire_carts};
+use crate::payments::commit::rendered;
+use crate::payments::{Dependencies, MerchantState, Records};
 use crate::protocol::capability::{Capabilities, Capability};
-use crate::runtime::outbox::Receiver;
-use crate::runtime::{IoLost, MerchantLimiter, Source};
-use crate::store::{
-    DeliveriesQuery, Delivery, Erasure, FlagsQuery, Forgetting, KeptFlag, OrdersPage, OrdersQuery,
-    Resolution, StoreError,
-};
+use crate::runtime::IoLost;
+use crate::store::{Delivery, Erasure, Forgetting, KeptFlag, Resolution, StoreError};
 
 /// How long a caller waits for a session; after that it hears how things stand.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -44,7 +43,7 @@ pub struct MerchantHandle {
     actor: MerchantAddress,
     pub(super) shared: Arc<MerchantState>,
     pub(super) deps: Arc<Dependencies>,
-    sessions: Arc<LiveSessions>,
+    sessions: Arc<LiveSessions<SessionActor>>,
     thread: ArbiterHandle,
 }
 
@@ -53,7 +52,7 @@ impl MerchantHandle {
         actor: MerchantAddress,
         shared: Arc<MerchantState>,
         deps: Arc<Dependencies>,
-        (sessions, thread): (Arc<LiveSessions>, ArbiterHandle),
+        (sessions, thread): (Arc<LiveSessions<SessionActor>>, ArbiterHandle),
     ) -> Self {
         Self { actor, shared, deps, sessions, thread }
     }
@@ -74,6 +73,12 @@ impl MerchantHandle {
     #[must_use]
     pub fn limiter(&self) -> &MerchantLimiter {
         &self.shared.limiter
+    }
+
+    /// What the store has of it: read without an actor.
+    #[must_use]
+    pub fn records(&self) -> Records<'_> {
+        Records::of(&self.shared.tenant, &self.deps)
     }
 
     /// Begins a checkout, where there is room for one.
@@ -157,16 +162,13 @@ impl MerchantHandle {
         }
     }
 
-    /// Reads an order of this merchant.
-    pub async fn order(&self, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
-        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
-        self.stored(async move { deps.store.order(&tenant, &id).await }).await
-    }
-
-    /// Orders of this merchant, newest first.
-    pub async fn orders(&self, which: OrdersQuery) -> Result<OrdersPage, StoreError> {
-        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
-        self.stored(async move { deps.store.orders(&tenant, which).await }).await
+    /// Ends the carts that are due; how many.
+    pub(super) async fn expire_carts(&self, carts: Vec<SessionId>) -> usize {
+        let ExpiredCarts { count, to_wake } = expire_carts(&self.deps, &self.shared, carts).await;
+        for id in to_wake {
+            drop(self.wake(&id));
+        }
+        count
     }
 
     /// Erases what is kept of an order's buyer; whether there was anything, or `None` when there is no such order.
@@ -177,18 +179,6 @@ impl MerchantHandle {
         let completion = rendered(&deps, &self.view(), (&order, &placed.permalink));
         let erasure = Erasure { id: order.id.clone(), order, completion, at: deps.clock.now() };
         self.stored(async move { deps.retention.erase_buyer(&tenant, erasure).await }).await
-    }
-
-    /// What happened to a session, in order.
-    pub async fn timeline(&self, id: &SessionId) -> Result<Vec<TimelineEntry>, StoreError> {
-        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
-        self.stored(async move { deps.store.timeline(&tenant, &id).await }).await
-    }
-
-    /// Payments of this merchant that fit no order, oldest first.
-    pub async fn flags(&self, which: FlagsQuery) -> Result<Vec<KeptFlag>, StoreError> {
-        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
-        self.stored(async move { deps.store.flags(&tenant, which).await }).await
     }
 
     /// Resolves a flag, once; the flag as it then stands.
@@ -221,18 +211,6 @@ impl MerchantHandle {
         self.shared.receiver.clone()
     }
 
-    /// What this merchant is told of its orders, newest first.
-    pub async fn deliveries(&self, which: DeliveriesQuery) -> Result<Vec<Delivery>, StoreError> {
-        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
-        self.stored(async move { deps.outbox.deliveries(&tenant, which).await }).await
-    }
-
-    /// One thing that this merchant is told.
-    pub async fn delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
-        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
-        self.stored(async move { deps.outbox.delivery(&tenant, &id).await }).await
-    }
-
     /// Has an order event sent as if it had never been tried; the event as it then stands.
     pub async fn retry_delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
         let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
@@ -240,7 +218,7 @@ impl MerchantHandle {
         self.stored(async move { deps.outbox.retry_event(&tenant, &id, now).await }).await
     }
 
-    /// Asks the store on the runtime that owns it.
+    /// Has the store change something, on the I/O runtime: it is done although the caller goes away.
     pub(super) async fn stored<T: Send + 'static>(
         &self,
         asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,

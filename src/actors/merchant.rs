@@ -1,6 +1,6 @@
 //! The merchant actor: the single writer of what a merchant is. Readers take the published view without a mailbox.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -8,22 +8,19 @@ use actix::{
     Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle,
     StreamHandler, WrapFuture,
 };
-use arc_swap::{ArcSwap, ArcSwapOption};
-use secrecy::SecretString;
+use arc_swap::ArcSwapOption;
 
-use super::account::{AccountCheckError, Missed, VerifiedAccount, claim, remembered, verify_account};
-use super::dependencies::Dependencies;
-use super::inbox::WebhookVerifier;
-use super::keys::{KeyBox, log_refusal};
-use super::listings::Listings;
-use super::payees::AccountTaken;
-use super::reconciliation::Unreconciled;
-use super::strays::Strays;
-use crate::domain::ids::{AccountId, Tenant};
-use crate::domain::merchant::{MerchantView, PaymentsOff, Reconciliation};
-use crate::runtime::outbox::Receiver;
-use crate::runtime::{MerchantLimiter, StripeGate};
-use crate::stripe::{KeyNews, KeyWatch, SellerAccount};
+use crate::domain::ids::AccountId;
+use crate::domain::merchant::{MerchantView, PaymentsOff};
+use crate::payments::Dependencies;
+use crate::payments::account::{
+    AccountCheckError, Missed, VerifiedAccount, claim, remembered, verify_account,
+};
+use crate::payments::key_status::{KeyStatus, log_refusal};
+use crate::payments::merchant_state::{MerchantState, reliable_records};
+use crate::payments::payees::AccountTaken;
+use crate::payments::reconciliation::Unreconciled;
+use crate::stripe::KeyNews;
 use crate::telemetry::millis;
 
 /// The first and the longest pause between tries to learn the account.
@@ -32,98 +29,6 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How long no new payment is begun after Stripe refused to charge by the key, unless a repeat is taken before.
 const LONGEST_CHARGE_PAUSE: Duration = Duration::from_mins(10);
-
-/// A merchant as its configuration describes it, ready to be opened.
-#[derive(Clone, Debug)]
-pub struct MerchantSetup {
-    /// The view; its `account` is not looked at.
-    pub view: MerchantView,
-    /// `stripe.account_id`, where it is given.
-    pub given_account: Option<AccountId>,
-    /// Whether another merchant may be paid into the same account.
-    pub shares_account: bool,
-    /// The secret key.
-    pub key: SecretString,
-    /// Where its order events go.
-    pub receiver: Option<Receiver>,
-    /// What signs Stripe's webhooks to it; without one it takes none.
-    pub webhook_secrets: Vec<SecretString>,
-}
-
-/// What a merchant's actor publishes and its handles read.
-#[derive(Debug)]
-pub(super) struct MerchantState {
-    pub(super) tenant: Tenant,
-    pub(super) view: ArcSwap<MerchantView>,
-    pub(super) stripe: ArcSwap<Box<dyn SellerAccount>>,
-    /// The key that opens the account.
-    pub(super) key: SecretString,
-    pub(super) limiter: MerchantLimiter,
-    pub(super) gate: Arc<StripeGate>,
-    pub(super) listings: Listings,
-    pub(super) strays: Strays,
-    /// Where order events go; without one they are kept, and sent to nobody.
-    pub(super) receiver: Option<Receiver>,
-    pub(super) webhooks: WebhookVerifier,
-    pub(super) shares_account: bool,
-    /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
-    /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
-    pub(super) account_verified_by_stripe: AtomicBool,
-    /// What Stripe says of the key.
-    pub(super) keys: Arc<KeyBox>,
-}
-
-impl MerchantState {
-    /// The merchant of a setup.
-    pub(super) fn new(setup: &MerchantSetup, deps: &Dependencies) -> Self {
-        let keys = Arc::new(KeyBox::default());
-        let gate = Arc::new(StripeGate::new(Arc::clone(&deps.places)));
-        let watch = KeyWatch::new({
-            let (gate, keys) = (Arc::clone(&gate), Arc::clone(&keys));
-            move |heard| {
-                match &heard {
-                    KeyNews::Limited { retry_after } => gate.limited(*retry_after),
-                    KeyNews::Taken(_) => gate.not_limited(),
-                    KeyNews::Refused(_) => {}
-                }
-                keys.hear(heard);
-            }
-        });
-        let tenant = setup.view.tenant();
-        let owed = deps.reconciliation.unreconciled(&tenant);
-        let records = match owed.iter().map(|marker| marker.restored).max() {
-            Some(restored) => Reconciliation::Pending { until: restored + deps.drain },
-            None => reliable(deps),
-        };
-        let view = MerchantView {
-            account: None,
-            payments_off: Some(PaymentsOff::Unverified),
-            records,
-            ..setup.view.clone()
-        };
-        Self {
-            tenant,
-            keys,
-            limiter: MerchantLimiter::new(&view.limits),
-            gate,
-            listings: Listings::default(),
-            strays: Strays::default(),
-            key: setup.key.clone(),
-            receiver: setup.receiver.clone(),
-            webhooks: WebhookVerifier::new(setup.webhook_secrets.clone()),
-            account_verified_by_stripe: AtomicBool::new(false),
-            shares_account: setup.shares_account,
-            view: ArcSwap::from_pointee(view),
-            stripe: ArcSwap::from_pointee(deps.stripe.account(setup.key.clone(), watch)),
-        }
-    }
-}
-
-/// The records of a merchant that has nothing to account for.
-fn reliable(deps: &Dependencies) -> Reconciliation {
-    let restored = deps.reconciliation.last_restore();
-    restored.map_or(Reconciliation::NotRestored, |restored| Reconciliation::Done { restored })
-}
 
 /// Where a merchant's actor is reached: one that died of a panic has a successor. Holding this keeps it alive.
 pub(super) type MerchantAddress = Arc<ArcSwapOption<Addr<MerchantActor>>>;
@@ -193,7 +98,7 @@ impl MerchantActor {
     fn take(&self, verified: VerifiedAccount) {
         let VerifiedAccount { account, verified_by_stripe, heard: _ } = verified;
         self.shared.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
-        let (records, off) = (reliable(&self.deps), self.shared.keys.off());
+        let (records, off) = (reliable_records(&self.deps), self.shared.key_status.off());
         self.publish(|view| {
             view.account = Some(account);
             view.payments_off = off;
@@ -247,11 +152,11 @@ impl MerchantActor {
         tracing::info!(%merchant, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_known");
         // What the key lacked is found out by the next payment that needs it; that one is turned away and put off
         // for longer.
-        self.shared.keys.verified(verified.heard);
+        self.shared.key_status.verified(verified.heard);
         self.take(verified);
         self.verifying = false;
         self.missed = Missed::default();
-        if self.shared.keys.off().is_some() {
+        if self.shared.key_status.off().is_some() {
             let pause = self.next_pause();
             self.verify_in(pause, ctx);
         }
@@ -266,7 +171,7 @@ impl MerchantActor {
 
     /// Publishes what the refusals of the key mean to new payments.
     fn publish_refusals(&self) {
-        let off = self.shared.keys.off();
+        let off = self.shared.key_status.off();
         let view = self.shared.view.load();
         // Every other reason is taken back by a verification only.
         let of_key = matches!(
@@ -291,8 +196,8 @@ impl Actor for MerchantActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.started = true;
-        let next = async |news: Arc<KeyBox>| Some((news.next().await, news));
-        ctx.add_stream(futures_util::stream::unfold(Arc::clone(&self.shared.keys), next));
+        let next = async |news: Arc<KeyStatus>| Some((news.next().await, news));
+        ctx.add_stream(futures_util::stream::unfold(Arc::clone(&self.shared.key_status), next));
         let this = ctx.address().downgrade();
         self.deps.payees.watch(self.shared.tenant.merchant.clone(), move |taken| {
             if let Some(actor) = this.upgrade() {
@@ -423,9 +328,9 @@ impl StreamHandler<KeyNews> for MerchantActor {
             }
             KeyNews::Refused(refusal) => {
                 let mut next_try = None;
-                if !self.verifying && self.shared.keys.off().is_some() {
+                if !self.verifying && self.shared.key_status.off().is_some() {
                     // A payment that is under way is repeated and tells by itself; another would only join it.
-                    let longest = if self.shared.keys.refuses_charges() {
+                    let longest = if self.shared.key_status.refuses_charges() {
                         LONGEST_CHARGE_PAUSE
                     } else {
                         Duration::ZERO

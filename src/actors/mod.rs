@@ -5,27 +5,12 @@
 //! per process, and its row's version guards it against any other; a handler never waits for the network; what an
 //! actor forgets, the store remembers.
 
-mod account;
-mod aftersales;
-mod carts;
-mod dependencies;
 mod directory;
-mod effects;
 mod handle;
-mod inbox;
-mod keys;
-mod listings;
-mod looked;
+mod live_sessions;
 mod merchant;
-mod not_begun;
-mod payees;
-mod preparation;
-mod reconciliation;
 mod session;
-mod strays;
+mod webhooks;
 
-pub use dependencies::Dependencies;
 pub use directory::{Arbiters, Directory};
 pub use handle::MerchantHandle;
-pub use merchant::MerchantSetup;
-pub use payees::{Payee, Payees};

@@ -16,19 +16,17 @@ use actix::{
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::dependencies::Dependencies;
-use super::directory::LiveSessions;
-use super::looked::{listed, millis_since};
-use super::merchant::MerchantState;
-use super::not_begun::{NotBegunNotes, NotBegunPayment, TokenLookup};
-use super::{aftersales, effects, preparation};
+use super::live_sessions::LiveSessions;
 use crate::domain::checkout::driver::{CommitFailed, Driver, Input, Output, RequestId, StoreFailed};
 use crate::domain::checkout::model::{
     Answer, AttemptEnd, AttemptMove, AttemptObservation, Change, Command, Effect, FreezeReason, Moment,
     Observation, Rejection, State, StripeAnswer, TimelineEntry, TimelineEvent, TokenReadError,
 };
 use crate::domain::ids::SessionId;
-use crate::runtime::{Budget, Source};
+use crate::limiter::{Budget, Source};
+use crate::payments::call_log::{listed, millis_since};
+use crate::payments::not_begun::{NotBegunNotes, NotBegunPayment, TokenLookup};
+use crate::payments::{Dependencies, MerchantState, commit, order_effects, payment_effects};
 use crate::store::{CommitError, StoreError};
 use crate::stripe::{CallResult, in_words};
 
@@ -78,7 +76,7 @@ pub(super) struct SessionActor {
     id: SessionId,
     merchant: Arc<MerchantState>,
     deps: Arc<Dependencies>,
-    live: Arc<LiveSessions>,
+    live: Arc<LiveSessions<Self>>,
     driver: Driver,
     /// In the order in which they came; when the actor dies, they are let go in it.
     callers: BTreeMap<RequestId, Waiting>,
@@ -101,7 +99,7 @@ impl SessionActor {
         id: SessionId,
         merchant: Arc<MerchantState>,
         deps: Arc<Dependencies>,
-        live: Arc<LiveSessions>,
+        live: Arc<LiveSessions<Self>>,
     ) -> Self {
         let driver = Driver::new(id.clone());
         Self {
@@ -175,7 +173,7 @@ impl SessionActor {
                 let began = Instant::now();
                 let work = async move {
                     match permit {
-                        Ok(()) => effects::gather(&merchant, &token, network).await,
+                        Ok(()) => payment_effects::gather(&merchant, &token, network).await,
                         Err(error) => Err(error).into(),
                     }
                 };
@@ -196,7 +194,7 @@ impl SessionActor {
             Output::Run(Effect::Order(effect)) => {
                 let merchant = Arc::clone(&self.merchant);
                 let unanswered = effect.unanswered();
-                let work = async move { aftersales::run(&deps, &merchant, &id, &effect).await };
+                let work = async move { order_effects::run(&deps, &merchant, &id, &effect).await };
                 self.spawn_io(work, ctx, move |observed, _| {
                     let lost = || CallResult::from(unanswered);
                     let (seen, answer) = observed.unwrap_or_else(lost).split();
@@ -206,8 +204,9 @@ impl SessionActor {
             Output::Run(Effect::ReadPayment { payment, account }) => {
                 let merchant = Arc::clone(&self.merchant);
                 let asked = payment.clone();
-                let work =
-                    async move { effects::read_payment(&merchant, &id, (&asked, account.as_ref())).await };
+                let work = async move {
+                    payment_effects::read_payment(&merchant, &id, (&asked, account.as_ref())).await
+                };
                 self.spawn_io(work, ctx, move |observed, _| {
                     let lost = || CallResult::from(Observation::ReadFailed);
                     let (seen, answer) = observed.unwrap_or_else(lost).split();
@@ -217,7 +216,8 @@ impl SessionActor {
             Output::Run(effect) => {
                 let Some(attempt) = effect.attempt() else { return };
                 let merchant = Arc::clone(&self.merchant);
-                let work = async move { effects::run(&deps, &merchant, &id, (attempt, &effect)).await };
+                let work =
+                    async move { payment_effects::run(&deps, &merchant, &id, (attempt, &effect)).await };
                 self.spawn_io(work, ctx, move |observed, _| {
                     let lost = AttemptObservation::unanswered;
                     let (seen, answer) = observed.unwrap_or_else(|| lost().into()).split();
@@ -226,29 +226,32 @@ impl SessionActor {
             }
             Output::Verify { task, verification } => {
                 let merchant = Arc::clone(&self.merchant);
-                let work = async move { effects::verify(&deps, &merchant, &id, &verification).await };
+                let work = async move { payment_effects::verify(&deps, &merchant, &id, &verification).await };
                 self.spawn_io(work, ctx, move |seen, _| Input::Verified {
                     task,
                     seen: Box::new(seen.unwrap_or_else(|| Observation::ReadFailed.into())),
                 });
             }
-            Output::Reply(request, answer) => {
-                if let Some(caller) = self.callers.remove(&request) {
-                    if let Err(rejection) = &answer
-                        && caller.pays
-                        && !self.absent
-                        && rejection.keeps_from_paying()
-                    {
-                        let turned_away = NotBegunPayment { rejection, told: &caller.told };
-                        self.not_begun.note((&self.deps, &self.merchant, &self.id), &turned_away);
-                    }
-                    // A caller that has gone meanwhile can ask again: the answer is in the store.
-                    let _ = caller.reply.send(answer);
-                }
-            }
+            Output::Reply(request, answer) => self.answer(request, answer),
             Output::WakeAfter(span) => {
                 self.wake_after(span.to_duration(), ctx);
             }
+        }
+    }
+
+    /// Answers a caller; a payment that was not begun is told in the log and in the timeline.
+    fn answer(&mut self, request: RequestId, answer: Result<Box<Answer>, Rejection>) {
+        if let Some(caller) = self.callers.remove(&request) {
+            if let Err(rejection) = &answer
+                && caller.pays
+                && !self.absent
+                && rejection.keeps_from_paying()
+            {
+                let turned_away = NotBegunPayment { rejection, told: &caller.told };
+                self.not_begun.note((&self.deps, &self.merchant, &self.id), &turned_away);
+            }
+            // A caller that has gone meanwhile can ask again: the answer is in the store.
+            let _ = caller.reply.send(answer);
         }
     }
 
@@ -289,7 +292,7 @@ impl SessionActor {
         let deps = Arc::clone(&self.deps);
         let merchant = Arc::clone(&self.merchant);
         let work = async move {
-            let commit = preparation::prepare(&deps, &merchant, change).await;
+            let commit = commit::prepare(&deps, &merchant, change).await;
             let commit = commit.map_err(StoreError::before_a_write)?;
             deps.store.commit(commit).await
         };

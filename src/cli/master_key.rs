@@ -6,7 +6,7 @@
 use anyhow::bail;
 
 use crate::config::gateway::{GatewayConfig, StoreConfig};
-use crate::config::keyring::Keyring;
+use crate::keyring::Keyring;
 use crate::store::SqliteStore;
 
 /// Refuses a key that is not the database's own, or remembers the one that is used from now on.

@@ -11,10 +11,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::diagnostic::{Diagnostic, Place, quoted};
 use super::document::place_of;
-use super::keyring::Keyring;
 use super::tenant::TenantConfig;
 use crate::domain::ids::{AccountId, MerchantId, Tenant};
 use crate::domain::time::Timestamp;
+use crate::keyring::Keyring;
 
 /// What is remembered of merchants that were served before.
 #[derive(Debug, Default)]

@@ -8,8 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::config::keyring::{Keyring, MAC_BYTES};
 use crate::domain::ids::{IdError, Revision, SessionId, SessionRef, Tenant};
+use crate::keyring::{Keyring, MAC_BYTES};
 
 /// A capability as somebody claims to hold it: its form is right, its MAC may not be.
 #[derive(Clone, PartialEq, Eq)]

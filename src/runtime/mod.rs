@@ -1,29 +1,18 @@
-//! What keeps the process going beside the actors: where I/O runs, who may call how often, how many
-//! requests are at Stripe at once and how often it is read, who is woken when, what merchants are told, which of Stripe's events are left over, what
-//! goes away.
+//! The I/O runtime: how others reach it, and the jobs that run on it for as long as the process does.
 //!
-//! Must not import: actix, actix-web, `actors`.
+//! [`Io`] is the way in. [`sweep`] lets sessions go on whose time has come, [`follow_up`] events of Stripe's that are left over,
+//! [`retain`] removes what nobody needs any more, [`watch_disk`] looks how much room there is.
+//!
+//! Must not import: actix, actix-web, `payments`, `actors`.
 
 mod disk;
-mod gate;
 mod inbox;
 mod io;
-mod limiter;
-mod links;
-mod newcomers;
-pub mod outbox;
-mod pace;
-mod places;
 mod retention;
 mod sweeper;
 
 pub use disk::{DiskSpace, watch_disk};
-pub use gate::{Admitted, CircuitOpen, PutOff, Slot, StripeGate};
 pub use inbox::follow_up;
 pub use io::{Io, IoLost};
-pub use limiter::{Budget, MerchantLimiter, Source, TooMany};
-pub use links::PublicLinks;
-pub use pace::{Many, Reading};
-pub use places::{Place, StripePlaces, Verification};
 pub use retention::{Kept, retain, retain_once};
 pub use sweeper::{DueSessions, sweep};

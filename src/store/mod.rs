@@ -8,7 +8,6 @@
 
 mod account;
 mod inbox;
-mod memory;
 mod outbox;
 mod reconciliation;
 mod retention;
@@ -18,7 +17,6 @@ mod sqlite;
 pub use crate::domain::checkout::model::{Loaded, TokenUse};
 pub use account::{KeptAccount, VerifiedKey};
 pub use inbox::{EventState, Inbox, KeptEvent, WaitingEvent};
-pub use memory::MemoryStore;
 pub use outbox::{
     Claim, DeliveriesQuery, Delivery, DeliveryOutcome, DeliveryResult, DeliveryState, LONGEST_PAUSE, Outbox,
 };
@@ -189,7 +187,8 @@ pub struct Resolution {
 
 impl Commit {
     /// When its session ends unpaid, or did; `None` where it must not go away.
-    fn unpaid_end(&self) -> Option<Timestamp> {
+    #[must_use]
+    pub fn unpaid_end(&self) -> Option<Timestamp> {
         if self.session.state.is_terminal() && self.due_at.is_some() {
             return None;
         }
@@ -197,12 +196,13 @@ impl Commit {
     }
 
     /// Whether it begins to pay its session.
-    const fn tries(&self) -> bool {
+    #[must_use]
+    pub const fn tries(&self) -> bool {
         matches!(self.attempt, Some(AttemptChange::Start(_)))
     }
 
     /// Refuses a commit whose parts contradict each other; afterwards no row would show what was meant.
-    fn check(&self) -> Result<(), StoreError> {
+    pub fn check(&self) -> Result<(), StoreError> {
         let refuse = |why: &str| {
             let what = format!("a commit of {} of {}", self.session.id, name(&self.tenant));
             Err(StoreError::Corrupt { what, why: why.to_owned() })
@@ -346,7 +346,8 @@ impl OrdersQuery {
     }
 
     /// The page that these orders make: the newest first, one more than are looked at where there are so many.
-    fn page(&self, orders: Vec<ListedOrder>) -> OrdersPage {
+    #[must_use]
+    pub fn page(&self, orders: Vec<ListedOrder>) -> OrdersPage {
         let number = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         let more = orders.len() > number(self.looked_at());
         let (mut page, mut last) = (OrdersPage::default(), None);

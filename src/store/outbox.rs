@@ -122,11 +122,8 @@ pub struct Delivery {
 
 impl Delivery {
     /// The row of an event that was never tried.
-    pub(super) fn new(
-        tenant: &Tenant,
-        event: &OrderEvent,
-        (number, sequence): (OrderNumber, Sequence),
-    ) -> Self {
+    #[must_use]
+    pub fn new(tenant: &Tenant, event: &OrderEvent, (number, sequence): (OrderNumber, Sequence)) -> Self {
         let (state, next_try, last_error) = if event.wanted {
             (DeliveryState::Pending, Some(event.at), None)
         } else {
@@ -149,16 +146,6 @@ impl Delivery {
             last_error,
         }
     }
-}
-
-/// Whether a lease holds at a moment.
-pub(super) fn holds(lease: Option<Timestamp>, now: Timestamp) -> bool {
-    lease.is_some_and(|until| until > now && until <= now + LONGEST_PAUSE)
-}
-
-/// Whether what was put off to a moment is due at another.
-pub(super) fn is_time(next_try: Option<Timestamp>, now: Timestamp) -> bool {
-    next_try.is_some_and(|at| at <= now || at > now + LONGEST_PAUSE)
 }
 
 /// Why an event is parked that was never to be sent.
@@ -201,7 +188,8 @@ pub enum DeliveryOutcome {
 
 impl DeliveryOutcome {
     /// Whether it stands although the event was retried by hand meanwhile.
-    pub(super) const fn is_final(self) -> bool {
+    #[must_use]
+    pub const fn is_final(self) -> bool {
         match self {
             Self::Delivered => true,
             Self::Again(_) | Self::Parked => false,
@@ -209,7 +197,8 @@ impl DeliveryOutcome {
     }
 
     /// The state after it, and when the event is due next.
-    pub(super) const fn leaves(self) -> (DeliveryState, Option<Timestamp>) {
+    #[must_use]
+    pub const fn leaves(self) -> (DeliveryState, Option<Timestamp>) {
         match self {
             Self::Delivered => (DeliveryState::Delivered, None),
             Self::Again(at) => (DeliveryState::Pending, Some(at)),

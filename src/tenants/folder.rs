@@ -4,16 +4,17 @@
 
 use std::sync::Arc;
 
-use crate::actors::{Dependencies, Directory, MerchantSetup, Payee};
+use crate::actors::Directory;
 use crate::config::claims::{HeldAccount, Holders};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::GatewayConfig;
 use crate::config::tenant::{TenantConfig, WebhookSecrets};
 use crate::config::tenants_dir::read_tenants;
 use crate::config::usable::{UsableMerchant, usable};
+use crate::delivery::Receiver;
+use crate::payments::{Dependencies, MerchantSetup, Payee};
 use crate::ports::Environment;
 use crate::runtime::IoLost;
-use crate::runtime::outbox::Receiver;
 use crate::store::{Holdings, StoreError};
 
 /// The number of a merchant's first configuration in a process.

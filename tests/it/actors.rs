@@ -374,7 +374,7 @@ fn a_payment_that_is_turned_away_unasked_is_told_with_what_lies_behind_it() {
         let refused = merchant.ask(&session.id, harness.payment(&session, "spt_early0001")).await;
         assert!(matches!(refused, Err(Rejection::Shop(ShopRejection::AccountUnknown))), "{refused:?}");
         sleep(Duration::from_secs(1)).await;
-        let timeline = merchant.timeline(&session.id).await.unwrap();
+        let timeline = merchant.records().timeline(&session.id).await.unwrap();
         let told = timeline.iter().find_map(|entry| {
             if let TimelineEvent::PaymentNotBegun(note) = &entry.event { Some(note) } else { None }
         });

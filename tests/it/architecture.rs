@@ -7,33 +7,86 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each folder may import; a folder that is not listed may not exist.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("ports", &["domain"]),
-    ("config", &["domain", "ports"]),
+    ("keyring", &["domain", "ports"]),
+    ("config", &["domain", "ports", "keyring"]),
     ("store", &["domain", "ports", "config"]),
     ("stripe", &["domain", "ports", "config"]),
-    ("protocol", &["domain", "ports", "config"]),
+    ("protocol", &["domain", "ports", "keyring", "config"]),
     ("telemetry", &["domain", "ports", "config"]),
-    ("runtime", &["domain", "ports", "config", "store", "stripe", "protocol", "telemetry"]),
-    ("actors", &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "telemetry"]),
+    ("limiter", &["domain", "ports", "config"]),
+    ("delivery", &["domain", "ports", "config", "store", "stripe", "telemetry"]),
+    ("runtime", &["domain", "ports", "config", "store", "stripe", "telemetry"]),
+    (
+        "payments",
+        &[
+            "domain",
+            "ports",
+            "keyring",
+            "config",
+            "store",
+            "stripe",
+            "protocol",
+            "telemetry",
+            "limiter",
+            "delivery",
+            "runtime",
+        ],
+    ),
+    (
+        "actors",
+        &[
+            "domain",
+            "ports",
+            "keyring",
+            "config",
+            "store",
+            "stripe",
+            "protocol",
+            "telemetry",
+            "limiter",
+            "delivery",
+            "runtime",
+            "payments",
+        ],
+    ),
     (
         "tenants",
-        &["domain", "ports", "config", "store", "stripe", "protocol", "runtime", "actors", "telemetry"],
+        &[
+            "domain",
+            "ports",
+            "keyring",
+            "config",
+            "store",
+            "stripe",
+            "protocol",
+            "telemetry",
+            "limiter",
+            "delivery",
+            "runtime",
+            "payments",
+            "actors",
+        ],
     ),
     (
         "http",
         &[
             "domain",
             "ports",
+            "keyring",
             "config",
             "store",
             "stripe",
             "protocol",
+            "telemetry",
+            "limiter",
+            "delivery",
             "runtime",
+            "payments",
             "actors",
             "tenants",
-            "telemetry",
         ],
     ),
     (
@@ -41,15 +94,19 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         &[
             "domain",
             "ports",
+            "keyring",
             "config",
             "store",
             "stripe",
             "protocol",
+            "telemetry",
+            "limiter",
+            "delivery",
             "runtime",
+            "payments",
             "actors",
             "tenants",
             "http",
-            "telemetry",
         ],
     ),
     ("main.rs", &["cli"]),
@@ -59,11 +116,11 @@ const ALLOWED: [(&str, &[&str]); 13] = [
 const CRATES: [(&str, &[&str]); 7] = [
     ("actix", &["actors"]),
     ("actix_web", &["http", "cli"]),
-    ("reqwest", &["stripe", "runtime", "cli"]),
+    ("reqwest", &["stripe", "delivery", "cli"]),
     ("rustix", &["ports", "runtime"]),
     ("sqlx", &["store"]),
     ("stripe_emulator", &["cli"]),
-    ("tokio", &["store", "runtime", "actors", "http", "cli", "tenants"]),
+    ("tokio", &["store", "limiter", "delivery", "runtime", "payments", "actors", "http", "cli", "tenants"]),
 ];
 
 /// A crate of its own within `src/`, whose walls the compiler holds.
@@ -166,6 +223,13 @@ fn outside_crates_stay_in_their_rooms() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_module_with_a_folder_stands_in_it_as_mod_rs() {
+    let beside: Vec<PathBuf> =
+        product_files().into_iter().filter(|file| file.with_extension("").is_dir()).collect();
+    assert!(beside.is_empty(), "{beside:?}");
 }
 
 #[test]

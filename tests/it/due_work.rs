@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use merchant_gateway::domain::ids::{Mode, SessionId, Tenant};
 use merchant_gateway::ports::ManualClock;
 use merchant_gateway::runtime::{DueSessions, sweep};
-use merchant_gateway::store::{Commit, MemoryStore, Store as _};
+use merchant_gateway::store::{Commit, Store as _};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::watch;

@@ -1,5 +1,6 @@
 //! Stripe's webhooks to the real binary, over HTTP: what is taken, what is refused, and that nothing hangs on it.
 
+mod follow_up;
 mod refused;
 mod strays;
 mod taken;

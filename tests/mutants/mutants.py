@@ -36,12 +36,12 @@ MONEY_PATH = [
     *(f"src/domain/{name}.rs" for name in ["money", "currency", "pricing", "tax", "shipping", "sends", "cart"]),
     *(f"src/stripe/{name}.rs" for name in ["outcome", "search", "charge", "refusal", "token", "page", "observation"]),
     *(f"src/stripe/{name}.rs" for name in ["answers", "listing", "refund", "words"]),
-    "src/runtime/pace.rs",
+    "src/payments/stripe_budget/pace.rs",
 ]
 
 # Which tests a mutant is held to, in this order: the binary and its filters.
 STAGES = {
-    "unit": ("lib", ["domain::", "stripe::", "runtime::pace", "runtime::gate"]),
+    "unit": ("lib", ["domain::", "stripe::", "payments::stripe_budget::pace", "payments::stripe_budget::gate"]),
     "rules": ("it", ["checkout::", "store::in_memory", "restored::", "stripe_client::", "actors::listings"]),
     "simulation": ("it", ["simulation::whatever_goes_wrong"]),
     "properties": ("it", ["properties::"]),

@@ -17,9 +17,10 @@ use url::Url;
 
 use super::diagnostic::{Diagnostic, quoted};
 use super::gateway_secret::GatewaySecretRef;
-use super::keyring::{Keyring, KeyringError};
+use super::master_keys::{MasterKeyError, read_keyring};
 use super::secrets::SecretsDir;
 use super::web;
+use crate::keyring::Keyring;
 use crate::ports::Environment;
 
 use layers::Layers;
@@ -148,8 +149,8 @@ pub struct SecretsConfig {
 
 impl SecretsConfig {
     /// Reads the master keys.
-    pub fn keyring(&self, environment: &dyn Environment) -> Result<Keyring, Vec<KeyringError>> {
-        Keyring::load(&self.master_key, &self.previous_master_keys, environment)
+    pub fn keyring(&self, environment: &dyn Environment) -> Result<Keyring, Vec<MasterKeyError>> {
+        read_keyring(&self.master_key, &self.previous_master_keys, environment)
     }
 }
 

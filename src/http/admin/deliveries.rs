@@ -68,7 +68,7 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
     let mut which = asked.into_inner().which()?;
     let page = usize::try_from(which.limit).unwrap_or(usize::MAX);
     which.limit += 1;
-    let mut found = merchant.deliveries(which).await?;
+    let mut found = merchant.records().deliveries(which).await?;
     let more = found.len() > page;
     found.truncate(page);
     let next = found.last().filter(|_| more).map(|last| last.id.clone());
@@ -83,7 +83,7 @@ async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &[])?;
-    let found = merchant.delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
+    let found = merchant.records().delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
     Ok(answer(&told(&found)))
 }
 

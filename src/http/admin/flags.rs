@@ -41,7 +41,7 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
         return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
     }
     let which = FlagsQuery { open: asked.open, after: asked.after.clone(), limit: limit + 1 };
-    let mut found = merchant.flags(which).await?;
+    let mut found = merchant.records().flags(which).await?;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > page;
     found.truncate(page);

@@ -68,7 +68,7 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
         before: asked.before.map(OrderNumber),
         limit,
     };
-    let page = merchant.orders(which).await?;
+    let page = merchant.records().orders(which).await?;
     let orders: Vec<Value> = page.orders.iter().map(|listed| head(&listed.placed, listed.state)).collect();
     Ok(answer(&json!({ "orders": orders, "next": page.next })))
 }
@@ -224,7 +224,8 @@ async fn erase(
         limit: 100,
         ..DeliveriesQuery::default()
     };
-    let pending: Vec<_> = merchant.deliveries(waiting).await?.into_iter().map(|event| event.id).collect();
+    let pending: Vec<_> =
+        merchant.records().deliveries(waiting).await?.into_iter().map(|event| event.id).collect();
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
     let session = &placed.order.session;
     tracing::warn!(merchant = %tenant, %session, %order, erased, pending = pending.len(), "buyer_erased");
@@ -342,9 +343,9 @@ async fn find(merchant: &MerchantHandle, path: &str) -> Result<PlacedOrder, Prob
     let found = match path.parse::<u32>() {
         Ok(number) => {
             let which = OrdersQuery { number: Some(OrderNumber(number)), limit: 1, ..OrdersQuery::default() };
-            merchant.orders(which).await?.orders.pop().map(|listed| listed.placed)
+            merchant.records().orders(which).await?.orders.pop().map(|listed| listed.placed)
         }
-        Err(_) => merchant.order(&path.parse().map_err(|_| unknown())?).await?,
+        Err(_) => merchant.records().order(&path.parse().map_err(|_| unknown())?).await?,
     };
     found.ok_or_else(unknown)
 }

@@ -9,9 +9,10 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 
 use super::routes;
-use crate::actors::{Dependencies, Directory};
+use crate::actors::Directory;
 use crate::domain::checkout::model::Priority;
 use crate::domain::time::Timestamp;
+use crate::payments::Dependencies;
 use crate::runtime::{DiskSpace, Io};
 use crate::store::Store;
 

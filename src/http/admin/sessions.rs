@@ -107,7 +107,7 @@ fn session_id(path: &str) -> Result<SessionId, Problem> {
 
 async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse, Problem> {
     let session = &answer.session;
-    let timeline = merchant.timeline(&session.id).await?;
+    let timeline = merchant.records().timeline(&session.id).await?;
     let timeline: Vec<Value> = timeline.iter().map(entry).collect();
     let tenant = merchant.tenant();
     let mut body = json!({

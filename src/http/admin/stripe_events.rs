@@ -31,7 +31,7 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
         .ok()
         .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
         .ok_or_else(|| Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")))?;
-    let events: Vec<Value> = merchant.stripe_events(limit).await?.iter().map(told).collect();
+    let events: Vec<Value> = merchant.records().stripe_events(limit).await?.iter().map(told).collect();
     let body = json!({
         "takes_webhooks": merchant.takes_webhooks(), "events": events, "refused": merchant.refused_webhooks(),
     });

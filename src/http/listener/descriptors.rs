@@ -1,7 +1,7 @@
 //! How many connections a listener takes at once, so that descriptors are left for the store, Stripe and the admin API.
 
+use crate::payments::StripePlaces;
 use crate::ports::descriptor_limit;
-use crate::runtime::StripePlaces;
 
 /// What is kept back beside the connections to Stripe: the store, the merchants' receivers, the log, the admin listener.
 const KEPT_BACK: usize = 192;

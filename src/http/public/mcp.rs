@@ -16,13 +16,13 @@ use super::tenant_request::{RequestRejected, TenantRequest, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{Command, HostRejection, Patch, Rejection, ShopperRejection};
 use crate::domain::ids::SessionId;
+use crate::limiter::{Budget, Source};
 use crate::protocol::capability::Capability;
 use crate::protocol::mcp::{
     Accepted, CallOutcome, Caller, HeaderValue, Headers, Parts, Response, SessionCall, Target, ToolCall,
     ToolName, accept, answer_from_view, finish, forbidden_origin, method_not_allowed, payload_too_large,
     rate_limited,
 };
-use crate::runtime::{Budget, Source};
 
 /// `POST /mcp`.
 pub(super) async fn post(

@@ -14,8 +14,8 @@ use crate::domain::ids::{ItemId, OrderId};
 use crate::domain::language::Language;
 use crate::domain::order::{Order, OrderActivity, Refund, RefundState, RefundStatus};
 use crate::domain::time::Timestamp;
+use crate::limiter::Budget;
 use crate::protocol::texts::catalogue::{self, fill};
-use crate::runtime::Budget;
 
 /// The page's query.
 #[derive(Deserialize)]
@@ -42,7 +42,7 @@ pub(super) async fn page(
         return tenant_request::too_many(too_many);
     }
     let language = language::of(&request, &visitor.merchant.view());
-    let placed = match visitor.merchant.order(&id).await {
+    let placed = match visitor.merchant.records().order(&id).await {
         Ok(Some(placed)) => placed,
         Ok(None) => return not_found(),
         Err(error) => return failed((&visitor.merchant, &id), language, &error),

@@ -9,7 +9,7 @@ use url::Url;
 use super::Public;
 use crate::actors::MerchantHandle;
 use crate::domain::ids::Mode;
-use crate::runtime::{Source, TooMany};
+use crate::limiter::{Source, TooMany};
 
 /// A request that has found its merchant.
 pub(super) struct TenantRequest {

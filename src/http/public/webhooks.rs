@@ -12,7 +12,7 @@ use super::body::{self, BodyError};
 use super::tenant_request::{TenantRequest, not_found};
 use crate::actors::MerchantHandle;
 use crate::domain::stripe_event::StripeEvent;
-use crate::runtime::{Budget, Source};
+use crate::limiter::{Budget, Source};
 use crate::stripe::webhook::{MAX_BODY, Refusal, Signature};
 
 const SIGNATURE: &str = "stripe-signature";

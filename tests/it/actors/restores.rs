@@ -7,6 +7,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::memory_store::MemoryStore;
 use futures_util::future::join_all;
 use merchant_gateway::actors::Arbiters;
 use merchant_gateway::config::gateway::RetentionConfig;
@@ -15,7 +16,7 @@ use merchant_gateway::domain::ids::{SessionId, Tenant};
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use merchant_gateway::runtime::{Kept, retain_once};
-use merchant_gateway::store::{FlagsQuery, MemoryStore, RestoreMarker, RestoreMarkers as _, Store as _};
+use merchant_gateway::store::{FlagsQuery, RestoreMarker, RestoreMarkers as _, Store as _};
 use tokio::time::{Instant, sleep};
 
 use super::Ended;

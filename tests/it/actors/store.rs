@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use merchant_gateway::domain::checkout::model::{NotBegun, PlacedOrder, Priority, TimelineEntry, Version};
 use merchant_gateway::domain::ids::{
@@ -12,8 +13,7 @@ use merchant_gateway::domain::ids::{
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, DueQuery, DueSession, FlagsQuery, Forgetting, Holdings, KeptAccount,
-    KeptFlag, Loaded, MemoryStore, OrdersPage, OrdersQuery, RefundRow, Resolution, Store, StoreError,
-    VerifiedKey,
+    KeptFlag, Loaded, OrdersPage, OrdersQuery, RefundRow, Resolution, Store, StoreError, VerifiedKey,
 };
 use tokio::time::sleep;
 

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use merchant_gateway::domain::checkout::model::FlagReason;
 use merchant_gateway::domain::ids::{SessionId, StripeEventId, Tenant};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::store::{
-    EventState, FlagsQuery, Inbox, KeptEvent, MemoryStore, StoreError, WaitingEvent,
-};
+use merchant_gateway::store::{EventState, FlagsQuery, Inbox, KeptEvent, StoreError, WaitingEvent};
 
 use super::harness::{ActorHarness, on_one_thread};
 
@@ -96,7 +95,7 @@ fn a_payment_without_a_checkout_that_nobody_could_read_for_a_month_is_flagged() 
             harness.inbox.keep_event(merchant.tenant(), event.clone(), EventState::Waiting).await.unwrap();
             merchant.follow(&event).await;
             tokio::time::sleep(Duration::from_secs(5)).await;
-            let flags = merchant.flags(FlagsQuery::ALL).await.unwrap();
+            let flags = merchant.records().flags(FlagsQuery::ALL).await.unwrap();
             assert_eq!(flags.first().map(|kept| kept.flag.reason), flagged, "after {days} days");
             let state = harness.inbox.stripe_events(merchant.tenant(), 1).await.unwrap()[0].state;
             let over = if flagged.is_some() { EventState::Followed } else { EventState::Waiting };

@@ -7,7 +7,7 @@ use merchant_gateway::config::check::check;
 use merchant_gateway::config::claims::{HeldAccount, Holders};
 use merchant_gateway::config::gateway::GatewayConfig;
 use merchant_gateway::config::gateway_secret::GatewaySecretRef;
-use merchant_gateway::config::keyring::Keyring;
+use merchant_gateway::config::master_keys::read_keyring;
 use merchant_gateway::config::tenants_dir::read_tenants;
 use merchant_gateway::config::usable::usable;
 use merchant_gateway::domain::ids::{Mode, Tenant};
@@ -155,7 +155,7 @@ fn two_merchants_on_one_stripe_account_are_refused_unless_both_say_so() {
 fn a_stripe_key_that_two_merchants_have_stays_with_the_one_that_it_was_verified_for() {
     let dir = folder(&[("a.toml", &shop("a", "a.localhost")), ("b.toml", &shop("b", "b.localhost"))]);
     let environment = FixedEnvironment::new([("MASTER", "8f3c1d0a5b7e9624".repeat(4))]);
-    let keyring = Keyring::load(&GatewaySecretRef::Env("MASTER".to_owned()), &[], &environment).unwrap();
+    let keyring = read_keyring(&GatewaySecretRef::Env("MASTER".to_owned()), &[], &environment).unwrap();
     let fingerprint = keyring.key_fingerprint(&tenant("b"), &SecretString::from("sk_test_one"));
     let mut holders = paid_into("b", "acct_1", Some(fingerprint));
     holders.keyring = Some(Arc::new(keyring));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use merchant_gateway::config::gateway::{GatewayConfig, LogFilter, LogFormat, StoreConfig};
 use merchant_gateway::config::gateway_secret::{GatewaySecretRef, Unreachable};
-use merchant_gateway::config::keyring::{KeyProblem, Keyring, KeyringError};
+use merchant_gateway::config::master_keys::{KeyProblem, MasterKeyError, read_keyring};
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::FixedEnvironment;
 
@@ -297,7 +297,7 @@ fn a_master_key_file_says_why_it_cannot_be_read_and_never_to_make_a_new_key() {
     let dir = tempfile::tempdir().unwrap();
     let says = |path: &std::path::Path| {
         let reference = GatewaySecretRef::File(path.to_owned());
-        let problems = Keyring::load(&reference, &[], &FixedEnvironment::default()).unwrap_err();
+        let problems = read_keyring(&reference, &[], &FixedEnvironment::default()).unwrap_err();
         problems[0].to_string()
     };
     let absent = says(&dir.path().join("absent"));
@@ -313,7 +313,7 @@ fn a_master_key_file_says_why_it_cannot_be_read_and_never_to_make_a_new_key() {
         let said = says(&path);
         assert!(said.contains(remedy) && !said.contains("openssl"), "{said}");
     }
-    let barred = KeyringError {
+    let barred = MasterKeyError {
         reference: GatewaySecretRef::File("/k".into()),
         problem: Unreachable::Unreadable(std::io::ErrorKind::PermissionDenied).into(),
     };

@@ -1,10 +1,10 @@
 //! What receivers get over days: in order per order, again until it is taken or given up, and never too often.
 
+use merchant_gateway::delivery::GIVE_UP;
 use merchant_gateway::domain::ids::OrderId;
 use merchant_gateway::domain::order_event::EventKind;
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::Clock;
-use merchant_gateway::runtime::outbox::GIVE_UP;
 use merchant_gateway::store::{DeliveryState, LONGEST_PAUSE, Outbox};
 
 use super::post::{Does, Post, shop, since_start};

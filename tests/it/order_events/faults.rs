@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
+use merchant_gateway::delivery::GIVE_UP;
 use merchant_gateway::domain::ids::{OrderEventId, OrderId, Tenant};
 use merchant_gateway::domain::order_event::{OrderEvent, Sequence};
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::runtime::outbox::GIVE_UP;
 use merchant_gateway::store::{
-    Claim, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, MemoryStore, Outbox, StoreError,
+    Claim, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, Outbox, StoreError,
 };
 
 use super::post::{Does, Post, since_start};

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
+use merchant_gateway::delivery::{
+    Dispatcher, Receiver, ReceiverAnswer, Rest, SignedRequest, Unanswered, WebhookSender,
+};
 use merchant_gateway::domain::ids::{Mode, OrderEventId, OrderId, Tenant};
 use merchant_gateway::domain::order_event::{EventKind, OrderEvent};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::{Clock, ManualClock, SeededIds};
 use merchant_gateway::protocol::order_events;
-use merchant_gateway::runtime::outbox::{
-    Dispatcher, Receiver, ReceiverAnswer, Rest, SignedRequest, Unanswered, WebhookSender,
-};
-use merchant_gateway::store::{Commit, DeliveriesQuery, Delivery, MemoryStore, Outbox, Store};
+use merchant_gateway::store::{Commit, DeliveriesQuery, Delivery, Outbox, Store};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::Notify;

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::support::memory_store::MemoryStore;
 use futures_util::FutureExt as _;
 use merchant_gateway::domain::checkout::model::{NewOrder, OrderChange, PlacedOrder, Session, Version};
 use merchant_gateway::domain::ids::{Mode, OrderEventId, OrderId, SessionId, Tenant};
@@ -11,8 +12,8 @@ use merchant_gateway::domain::order_event::OrderEvent;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::protocol::order_events::{self, OrderEventParts};
 use merchant_gateway::store::{
-    Claim, Commit, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, MemoryStore, Outbox as _,
-    Store as _, StoreError,
+    Claim, Commit, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, Outbox as _, Store as _,
+    StoreError,
 };
 
 pub struct ModelOutbox {

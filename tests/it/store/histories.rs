@@ -1,11 +1,11 @@
 //! Whatever is asked of a store in whatever order: the one in memory and the one in a file answer alike.
 
+use crate::support::memory_store::MemoryStore;
 use merchant_gateway::domain::checkout::model::{AttemptEnd, Flag, NewOrder, Priority, Version};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
-    AttemptChange, AttemptRow, Commit, CommitError, DueQuery, FlagsQuery, MemoryStore, SqliteStore, Store,
-    StoreError,
+    AttemptChange, AttemptRow, Commit, CommitError, DueQuery, FlagsQuery, SqliteStore, Store, StoreError,
 };
 use proptest::prelude::*;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use merchant_gateway::config::gateway::RetentionConfig;
@@ -13,8 +14,8 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::ManualClock;
 use merchant_gateway::runtime::{Kept, retain, retain_once};
 use merchant_gateway::store::{
-    Commit, DeliveryState, Erasure, MemoryStore, Retention, SqliteStore, Store, StoreError, Swept, Unpaid,
-    UnpaidEnded, UnpaidOpen,
+    Commit, DeliveryState, Erasure, Retention, SqliteStore, Store, StoreError, Swept, Unpaid, UnpaidEnded,
+    UnpaidOpen,
 };
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 

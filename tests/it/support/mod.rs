@@ -8,6 +8,7 @@ pub mod driver_harness;
 pub mod log;
 pub mod logged;
 pub mod mcp_schema;
+pub mod memory_store;
 pub mod model_pages;
 pub mod model_refunds;
 pub mod model_stripe;

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, LazyLock};
 
-use merchant_gateway::config::keyring::Keyring;
 use merchant_gateway::domain::address::Address;
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
@@ -17,6 +16,7 @@ use merchant_gateway::domain::money::{Currency, Money, Rate};
 use merchant_gateway::domain::shipping::ShippingRule;
 use merchant_gateway::domain::tax::{FixedTax, RegionRate, TaxRule};
 use merchant_gateway::domain::time::{Span, Timestamp};
+use merchant_gateway::keyring::Keyring;
 use merchant_gateway::protocol::capability::Capabilities;
 use merchant_gateway::protocol::rendering::Rendering;
 use secrecy::SecretString;

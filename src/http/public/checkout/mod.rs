@@ -22,10 +22,10 @@ use crate::domain::checkout::model::{Answer, Command, HostRejection, Rejection, 
 use crate::domain::ids::SessionId;
 use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
+use crate::limiter::{Budget, Source, TooMany};
 use crate::protocol::rendering::Rendering;
 use crate::protocol::texts::catalogue;
 use crate::protocol::texts::shopper::ShopperTexts;
-use crate::runtime::{Budget, Source, TooMany};
 use form::{Edit, LastSubmission, Pay};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {

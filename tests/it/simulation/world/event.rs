@@ -1,12 +1,12 @@
 //! What happens in a history, and what is on its way.
 
 use crate::support::model_stripe::Card;
+use merchant_gateway::delivery::Tried;
 use merchant_gateway::domain::checkout::driver::{Input, Output};
 use merchant_gateway::domain::checkout::model::{
     AttemptIntent, Change, Command, RefundIntent, StripeNotification,
 };
 use merchant_gateway::domain::ids::{SessionId, StripeCheckoutId};
-use merchant_gateway::runtime::outbox::Tried;
 use merchant_gateway::store::Delivery;
 
 /// Something that happens at a moment.

@@ -3,11 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use merchant_gateway::delivery::{GIVE_UP, LEASE, ReceiverAnswer, Tried, Unanswered, delivery_outcome};
 use merchant_gateway::domain::ids::{OrderEventId, OrderId};
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::runtime::outbox::{
-    GIVE_UP, LEASE, ReceiverAnswer, Tried, Unanswered, delivery_outcome,
-};
 use merchant_gateway::store::{Claim, Delivery, DeliveryOutcome, DeliveryResult, DeliveryState};
 
 use super::{Event, Simulation};

@@ -1,0 +1,147 @@
+//! From a change of the machine to a commit of the store: the request is encoded, its token sealed, the order's
+//! answer rendered, so that all of it becomes durable at once.
+
+use super::dependencies::Dependencies;
+use super::merchant_state::MerchantState;
+use super::sealed_token::seal;
+use crate::domain::checkout::model::{
+    AttemptIntent, AttemptMove, Change, NewOrder, PaymentSource, RefundIntent, State,
+};
+use crate::domain::ids::OrderEventId;
+use crate::domain::merchant::MerchantView;
+use crate::domain::order::Order;
+use crate::domain::order_event::OrderEvent;
+use crate::protocol::apps::completion::completion;
+use crate::protocol::order_events::{self, OrderEventParts};
+use crate::protocol::rendering::Rendering;
+use crate::store::{AttemptChange, AttemptRow, Commit, RefundRow, StoreError};
+use crate::stripe::{PageLinks, StripeCheckoutOffer, encode_charge, encode_page, encode_refund};
+
+/// The commit that makes a change durable.
+pub(crate) async fn prepare(
+    deps: &Dependencies,
+    merchant: &MerchantState,
+    change: Change,
+) -> Result<Commit, StoreError> {
+    let view = merchant.view.load_full();
+    let Change { expected, session, due_at, attempt, order, refund, order_changes, flags, timeline } = change;
+    let attempt = match attempt {
+        Some(AttemptMove::Start(intent)) => {
+            let row = attempt_row(deps, merchant, &view, &intent)?;
+            Some(AttemptChange::Start(Box::new(row)))
+        }
+        Some(AttemptMove::Update { number, end, erase_token }) => {
+            Some(AttemptChange::Update { number, end, erase_token })
+        }
+        None => None,
+    };
+    let order = order.map(|order| placed(deps, &view, order));
+    let mut events: Vec<OrderEvent> = order.iter().map(|placed| told(deps, merchant, placed)).collect();
+    if let (State::Completed { order: id, .. }, false) = (&session.state, order_changes.is_empty()) {
+        let placed = deps.store.order(&merchant.tenant, id).await?;
+        let what = || format!("order {id} of {}", merchant.tenant.merchant);
+        let missing = || StoreError::Corrupt { what: what(), why: "it is not there".to_owned() };
+        let placed = placed.ok_or_else(missing)?;
+        let now = deps.clock.now();
+        events.extend(order_changes.iter().filter_map(|change| {
+            let id = OrderEventId::from_random(deps.ids.random_id());
+            let wanted = merchant.receiver.is_some();
+            order_events::of_change(
+                change,
+                &placed,
+                &session.activity,
+                OrderEventParts { id, at: now, wanted },
+            )
+        }));
+    }
+    let refund = refund.map(|intent| refund_row(merchant, &view, &intent)).transpose()?.map(Box::new);
+    let tenant = merchant.tenant.clone();
+    Ok(Commit { tenant, expected, session, due_at, attempt, order, refund, flags, timeline, events })
+}
+
+fn attempt_row(
+    deps: &Dependencies,
+    merchant: &MerchantState,
+    view: &MerchantView,
+    intent: &AttemptIntent,
+) -> Result<AttemptRow, StoreError> {
+    let session = &intent.charge.session;
+    let (body, sealed_token) = match &intent.means {
+        PaymentSource::Token(token) => {
+            let sealed = seal(deps, &merchant.tenant, (session, intent.number), token);
+            (encode_charge(intent, view).map_err(|error| unencodable(&error))?, Some(sealed))
+        }
+        PaymentSource::StripeCheckout { quote, expires, email } => {
+            let links = PageLinks {
+                success: deps.links.checkout_return(view, session),
+                cancel: deps.links.checkout(view, session),
+            };
+            let offer =
+                StripeCheckoutOffer { quote, expires: *expires, email: email.as_deref(), links: &links };
+            (encode_page(intent, &offer, view).map_err(|error| unencodable(&error))?, None)
+        }
+    };
+    Ok(AttemptRow {
+        session: session.clone(),
+        number: intent.number,
+        spt_hash: intent.spt_hash().cloned(),
+        charge: intent.charge.clone(),
+        idempotency_key: intent.idempotency_key.clone(),
+        body,
+        sealed_token,
+        stripe_version: merchant.stripe.version().to_owned(),
+        account: intent.account.clone(),
+        started: intent.started,
+        repeat_until: intent.repeat_until,
+        end: None,
+    })
+}
+
+fn unencodable(error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::NotWritten(format!("the request to Stripe cannot be encoded: {error}"))
+}
+
+fn refund_row(
+    merchant: &MerchantState,
+    view: &MerchantView,
+    intent: &RefundIntent,
+) -> Result<RefundRow, StoreError> {
+    Ok(RefundRow {
+        session: intent.session.clone(),
+        number: intent.origin.number,
+        amount: intent.amount,
+        idempotency_key: intent.idempotency_key.clone(),
+        body: encode_refund(intent, view).map_err(|error| unencodable(&error))?,
+        stripe_version: merchant.stripe.version().to_owned(),
+        account: intent.account.clone(),
+        started: intent.started,
+        repeat_until: intent.repeat_until,
+    })
+}
+
+fn placed(deps: &Dependencies, view: &MerchantView, order: Order) -> NewOrder {
+    let permalink = deps.links.order(view, &order.id);
+    let completion = rendered(deps, view, (&order, &permalink));
+    NewOrder { order, permalink, completion }
+}
+
+/// What every repeat of a payment is answered for its order.
+pub(crate) fn rendered(
+    deps: &Dependencies,
+    view: &MerchantView,
+    (order, permalink): (&Order, &str),
+) -> String {
+    let rendering = Rendering {
+        view,
+        capabilities: deps.links.capabilities(),
+        language: view.language,
+        now: order.created,
+    };
+    completion(order, permalink, rendering)
+}
+
+/// What the merchant is told of a new order.
+fn told(deps: &Dependencies, merchant: &MerchantState, placed: &NewOrder) -> OrderEvent {
+    let id = OrderEventId::from_random(deps.ids.random_id());
+    order_events::created(id, &placed.order, &placed.permalink, merchant.receiver.is_some())
+}

@@ -1,0 +1,235 @@
+//! What Stripe says of a merchant's key while payments go on: refusals are kept until the key is taken again.
+//!
+//! Invariant: a refusal is told once, when it comes up, and taken back only by Stripe's own word or by a new verification.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::domain::ids::MerchantId;
+use crate::domain::merchant::PaymentsOff;
+use crate::stripe::{KeyNews, KeyRefusal, KeyUse};
+use crate::telemetry::millis;
+
+/// What was heard of a key. Each answer changes what is known of it in the moment in which it is heard, whoever gets to tell
+/// of it when: of two answers the later one counts.
+#[derive(Debug, Default)]
+pub(crate) struct KeyStatus {
+    kept: Mutex<Heard>,
+    come: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// How many answers.
+    answers: u64,
+    refusals: Refusals,
+    /// The answers that changed something and were not told yet; of each use one refusal and one that takes it back at most, so
+    /// that however much is heard, it has a bound.
+    untold: Vec<KeyNews>,
+}
+
+impl KeyStatus {
+    /// Stripe has answered.
+    pub(crate) fn hear(&self, heard: KeyNews) {
+        {
+            let mut kept = self.kept();
+            kept.answers += 1;
+            let number = kept.answers;
+            let changed = match &heard {
+                KeyNews::Refused(refusal) => kept.refusals.refused(number, refusal.clone()),
+                KeyNews::Taken(usage) => kept.refusals.taken(*usage),
+                KeyNews::Limited { .. } => false,
+            };
+            if !changed {
+                return;
+            }
+            kept.untold.retain(|older| kind_of(older) != kind_of(&heard));
+            kept.untold.push(heard);
+        }
+        self.come.notify_one();
+    }
+
+    /// Waits for the oldest answer that changed something.
+    pub(crate) async fn next(&self) -> KeyNews {
+        loop {
+            let oldest = {
+                let untold = &mut self.kept().untold;
+                (!untold.is_empty()).then(|| untold.remove(0))
+            };
+            match oldest {
+                Some(heard) => return heard,
+                None => self.come.notified().await,
+            }
+        }
+    }
+
+    /// How many answers were heard up to now.
+    pub(crate) fn heard(&self) -> u64 {
+        self.kept().answers
+    }
+
+    /// The account was verified with the key when this much was heard: it was good then, and what it lacked may have been
+    /// granted.
+    pub(crate) fn verified(&self, heard: u64) {
+        self.kept().refusals.verified(heard);
+    }
+
+    /// Why no payment can be begun; `None` where one can.
+    pub(crate) fn off(&self) -> Option<PaymentsOff> {
+        self.kept().refusals.off()
+    }
+
+    /// Whether a charge was refused, so that payments that are under way tell when it is taken again.
+    pub(crate) fn refuses_charges(&self) -> bool {
+        self.kept().refusals.of_charges()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Heard> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The use, and whether it was refused.
+const fn kind_of(heard: &KeyNews) -> Option<(KeyUse, bool)> {
+    match heard {
+        KeyNews::Taken(usage) => Some((*usage, false)),
+        KeyNews::Refused(KeyRefusal { usage, .. }) => Some((*usage, true)),
+        KeyNews::Limited { .. } => None,
+    }
+}
+
+/// What a key was refused for and not taken again since, each with the number of the last answer that said so.
+#[derive(Debug, Default)]
+struct Refusals(BTreeMap<KeyUse, (u64, KeyRefusal)>);
+
+impl Refusals {
+    /// Stripe refused the key. Whether that is news.
+    fn refused(&mut self, number: u64, refusal: KeyRefusal) -> bool {
+        let same =
+            |known: &KeyRefusal| (known.status, &known.permission) == (refusal.status, &refusal.permission);
+        if let Some((last, _)) = self.0.get_mut(&refusal.usage).filter(|(_, known)| same(known)) {
+            *last = number;
+            return false;
+        }
+        self.0.insert(refusal.usage, (number, refusal));
+        true
+    }
+
+    /// Stripe did what was asked. Whether that takes a refusal back; a key that is good for one use is no bad key.
+    fn taken(&mut self, usage: KeyUse) -> bool {
+        let before = self.0.len();
+        self.0.retain(|refused, (_, refusal)| *refused != usage && refusal.status != 401);
+        before != self.0.len()
+    }
+
+    fn verified(&mut self, heard: u64) {
+        self.0.retain(|_, (number, _)| *number > heard);
+    }
+
+    fn off(&self) -> Option<PaymentsOff> {
+        let mut refusals = self.0.values().map(|(_, refusal)| refusal);
+        if refusals.clone().any(|refusal| refusal.status == 401) {
+            return Some(PaymentsOff::KeyRefused);
+        }
+        let lacking = refusals.find(|refusal| refusal.usage.is_of_payments())?;
+        Some(PaymentsOff::NotPermitted { permission: lacking.permission.clone() })
+    }
+
+    fn of_charges(&self) -> bool {
+        self.0.contains_key(&KeyUse::Charges)
+    }
+}
+
+/// Says what is refused, when the key is tried next, and what to do.
+pub(crate) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal, next_try: Option<Duration>) {
+    let next_try_ms = next_try.map(millis);
+    let KeyRefusal { usage, status, request_id, code, permission } = refusal;
+    let usage = usage.as_str();
+    if *status == 401 {
+        let remedy = "give the merchant a key that is good, and restart";
+        tracing::error!(%merchant, status, request_id, code, usage, next_try_ms, remedy, "stripe_key_refused");
+    } else {
+        let remedy = "grant the key this permission in Stripe's dashboard";
+        tracing::error!(
+            %merchant, status, request_id, code, permission, usage, next_try_ms, remedy, "stripe_permission_missing"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(usage: KeyUse, status: u16) -> KeyRefusal {
+        let permission = (status == 403).then(|| format!("rak_{usage:?}"));
+        KeyRefusal { usage, status, request_id: None, code: None, permission }
+    }
+
+    fn refused(usage: KeyUse, status: u16) -> KeyNews {
+        KeyNews::Refused(refusal(usage, status))
+    }
+
+    #[test]
+    fn a_missing_permission_turns_payments_off_only_where_payments_need_it() {
+        let mut refusals = Refusals::default();
+        assert!(refusals.refused(1, refusal(KeyUse::Refunds, 403)) && refusals.off().is_none());
+        assert!(refusals.refused(2, refusal(KeyUse::Tokens, 403)));
+        assert!(!refusals.refused(3, refusal(KeyUse::Tokens, 403)), "it is told once");
+        let lacking = PaymentsOff::NotPermitted { permission: Some("rak_Tokens".to_owned()) };
+        assert_eq!(refusals.off(), Some(lacking));
+        assert!(!refusals.taken(KeyUse::Readings) && refusals.off().is_some());
+        assert!(refusals.taken(KeyUse::Tokens) && refusals.off().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_much_is_heard_of_a_key_little_of_it_waits_and_nothing_is_told_twice() {
+        let kept = KeyStatus::default();
+        for _ in 0..10_000 {
+            kept.hear(refused(KeyUse::Tokens, 401));
+            kept.hear(KeyNews::Taken(KeyUse::Readings));
+            kept.hear(KeyNews::Taken(KeyUse::Tokens));
+        }
+        assert_eq!(kept.next().await, refused(KeyUse::Tokens, 401));
+        assert_eq!(kept.next().await, KeyNews::Taken(KeyUse::Readings));
+        let silence = tokio::time::timeout(std::time::Duration::from_mins(1), kept.next()).await;
+        assert!(silence.is_err(), "what changes nothing is not told");
+    }
+
+    #[test]
+    fn a_key_that_is_taken_after_it_was_refused_is_good_though_nobody_was_told_of_either() {
+        let kept = KeyStatus::default();
+        kept.hear(refused(KeyUse::Tokens, 401));
+        kept.hear(KeyNews::Taken(KeyUse::Tokens));
+        assert_eq!(kept.off(), None);
+        kept.hear(KeyNews::Taken(KeyUse::Tokens));
+        kept.hear(refused(KeyUse::Tokens, 401));
+        assert_eq!(kept.off(), Some(PaymentsOff::KeyRefused));
+    }
+
+    #[test]
+    fn a_verification_takes_back_what_was_refused_before_it_and_nothing_that_was_refused_after_it() {
+        let kept = KeyStatus::default();
+        kept.hear(refused(KeyUse::Charges, 403));
+        let verified = kept.heard();
+        kept.hear(refused(KeyUse::Tokens, 401));
+        kept.verified(verified);
+        assert!(!kept.refuses_charges());
+        assert_eq!(kept.off(), Some(PaymentsOff::KeyRefused));
+        kept.hear(refused(KeyUse::Tokens, 401));
+        kept.verified(verified + 1);
+        assert!(kept.off().is_some(), "it was refused again since");
+        kept.verified(kept.heard());
+        assert_eq!(kept.off(), None);
+    }
+
+    #[test]
+    fn a_refused_key_is_good_again_when_it_is_taken_for_anything() {
+        let mut refusals = Refusals::default();
+        assert!(refusals.refused(1, refusal(KeyUse::Readings, 401)));
+        assert_eq!(refusals.off(), Some(PaymentsOff::KeyRefused));
+        assert!(refusals.taken(KeyUse::Tokens) && refusals.off().is_none());
+    }
+}

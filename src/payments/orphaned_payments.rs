@@ -1,0 +1,229 @@
+//! Payments that Stripe tells of and whose checkout is not in the database: it was removed, or was lost with what a restore
+//! does not have.
+//!
+//! Invariants: such a payment is flagged only once it was read, is of this merchant's own, has succeeded and has no order, or if
+//! that could not be known for a month; until then its event goes on waiting, across restarts; nobody waits for the reading.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::dependencies::Dependencies;
+use super::stripe_budget::PutOff;
+use crate::domain::checkout::model::{Flag, FlagReason, PaymentIntentStatus, Rejection};
+use crate::domain::ids::{FlagId, PaymentIntentId, SessionId, StripeEventId, Tenant};
+use crate::domain::stripe_event::StripeEvent;
+use crate::domain::time::{Span, Timestamp};
+use crate::store::StoreError;
+use crate::stripe::Noted;
+
+/// How long after a look in vain the next one is made: at first, and at most.
+const FIRST_PAUSE: Span = Span::seconds(10);
+const LONGEST_PAUSE: Span = Span::hours(1);
+
+/// How long an event is remembered that nobody meets any more: it is not in the inbox. One that waits there is met every few
+/// seconds.
+const REMEMBERED: Span = Span::minutes(10);
+
+/// How long an event is looked into in vain before an operator is asked instead: a month.
+const LOOKED_FOR: Span = Span::hours(30 * 24);
+
+/// How many events are remembered at most. Whichever was looked into longest ago then counts as a new one.
+const MOST: usize = 10_000;
+
+/// Which events are looked into, and when each may be looked into again.
+#[derive(Debug, Default)]
+pub(crate) struct OrphanedPayments(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    looks: BTreeMap<StripeEventId, Looks>,
+    /// When those were last left out that nobody meets any more.
+    cleared: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Looks {
+    made: u32,
+    last: Timestamp,
+    met: Timestamp,
+}
+
+impl Looks {
+    /// Whether it is too early for another one.
+    fn rests(self, now: Timestamp) -> bool {
+        // A last look in the future was made before the clock was set back.
+        now.is_within(pause(self.made), self.last)
+    }
+}
+
+impl Remembered {
+    /// Leaves out what nobody meets any more, now and then.
+    fn clear(&mut self, now: Timestamp) {
+        if self.cleared.is_some_and(|cleared| now.is_within(REMEMBERED, cleared)) {
+            return;
+        }
+        self.cleared = Some(now);
+        self.looks.retain(|_, looks| now.is_within(REMEMBERED, looks.met));
+    }
+}
+
+/// Why it is not known yet what a payment is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Undecided {
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    #[error("its checkout does not answer: {0}")]
+    Session(#[from] Rejection),
+    #[error("the merchant's Stripe account is not known yet")]
+    NoAccount,
+    #[error(transparent)]
+    PutOff(#[from] PutOff),
+    #[error("payment {payment} could not be read ({noted})")]
+    ReadFailed { payment: PaymentIntentId, noted: Noted },
+    #[error("payment {0} is not decided yet at Stripe")]
+    Open(PaymentIntentId),
+}
+
+impl OrphanedPayments {
+    /// Whether an event was looked into in vain and is not to be again yet. Whoever meets it asks this first.
+    pub(crate) fn rests(&self, id: &StripeEventId, now: Timestamp) -> bool {
+        let mut remembered = self.remembered();
+        let met = remembered.looks.get_mut(id).map(|looks| {
+            looks.met = now;
+            *looks
+        });
+        remembered.clear(now);
+        met.is_some_and(|looks| looks.rests(now))
+    }
+
+    /// Whether an event is to be looked into now; then it is not again for a while.
+    pub(crate) fn begin(&self, id: &StripeEventId, now: Timestamp) -> bool {
+        let mut remembered = self.remembered();
+        let known = remembered.looks.get(id).copied();
+        if known.is_some_and(|looks| looks.rests(now)) {
+            return false;
+        }
+        let looks = &mut remembered.looks;
+        if known.is_none() && looks.len() >= MOST {
+            let oldest = looks.iter().min_by_key(|(_, looks)| looks.last).map(|(id, _)| id.clone());
+            oldest.and_then(|oldest| looks.remove(&oldest));
+        }
+        let made = known.map_or(0, |looks| looks.made).saturating_add(1);
+        looks.insert(id.clone(), Looks { made, last: now, met: now });
+        true
+    }
+
+    pub(crate) fn end(&self, id: &StripeEventId) {
+        self.remembered().looks.remove(id);
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long after so many looks the next one is made.
+fn pause(made: u32) -> Span {
+    let doubled = FIRST_PAUSE.as_millis().saturating_mul(1 << made.saturating_sub(1).min(16));
+    Span::millis(doubled).min(LONGEST_PAUSE)
+}
+
+/// Flags a payment whose checkout is not there, if it has succeeded; whether it has.
+pub(crate) async fn flag_if_paid(
+    deps: &Dependencies,
+    tenant: &Tenant,
+    (session, payment): (&SessionId, PaymentIntentId),
+    status: PaymentIntentStatus,
+) -> Result<bool, Undecided> {
+    match status {
+        PaymentIntentStatus::Succeeded => {}
+        PaymentIntentStatus::Canceled | PaymentIntentStatus::RequiresPaymentMethod => return Ok(false),
+        PaymentIntentStatus::Processing
+        | PaymentIntentStatus::RequiresAction
+        | PaymentIntentStatus::RequiresConfirmation
+        | PaymentIntentStatus::RequiresCapture => return Err(Undecided::Open(payment)),
+    }
+    flag(deps, tenant, (session, payment), FlagReason::NoCheckout).await?;
+    Ok(true)
+}
+
+/// Flags a payment that was looked into in vain for too long; until then it stays undecided.
+pub(crate) async fn give_up(
+    deps: &Dependencies,
+    tenant: &Tenant,
+    (event, payment): (&StripeEvent, PaymentIntentId),
+    why: Undecided,
+) -> Result<Option<SessionId>, Undecided> {
+    let is_old = deps.clock.now().since(event.received) >= LOOKED_FOR;
+    let Some(session) = event.session.as_ref().filter(|_| is_old) else { return Err(why) };
+    flag(deps, tenant, (session, payment), FlagReason::NotShown).await?;
+    Ok(Some(session.clone()))
+}
+
+async fn flag(
+    deps: &Dependencies,
+    tenant: &Tenant,
+    (session, intent): (&SessionId, PaymentIntentId),
+    reason: FlagReason,
+) -> Result<(), StoreError> {
+    let payment = intent.clone();
+    let id = FlagId::from_random(deps.ids.random_id());
+    let flag = Flag { id, session: session.clone(), intent, reason, seen: deps.clock.now() };
+    if deps.reconciliation.flag(tenant, flag).await? {
+        tracing::error!(merchant = %tenant.merchant, %session, intents = %payment, "payments_flagged");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_looked_into_again_after_ever_longer_pauses() {
+        let (orphaned, id) = (OrphanedPayments::default(), "evt_1".parse().unwrap());
+        let start = Timestamp::from_seconds(1_790_000_000);
+        let looks: Vec<i64> =
+            (0..3600 * 3).filter(|second| orphaned.begin(&id, start + Span::seconds(*second))).collect();
+        let pauses: Vec<i64> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(pauses, [11, 21, 41, 81, 161, 321, 641, 1281, 2561, 3601]);
+        assert!(orphaned.begin(&id, start - Span::hours(2)), "the clock was set back");
+        orphaned.end(&id);
+        assert!(orphaned.begin(&id, start - Span::hours(2)));
+    }
+
+    #[test]
+    fn an_event_that_is_no_longer_in_the_inbox_is_not_remembered() {
+        let orphaned = OrphanedPayments::default();
+        let event = |name: &str| format!("evt_{name}").parse::<StripeEventId>().unwrap();
+        let start = Timestamp::from_seconds(1_790_000_000);
+        // Two wait for two hours, and each minute another one goes after its first look.
+        for second in (0..7200).step_by(5) {
+            let now = start + Span::seconds(second);
+            for id in [event("first"), event("second")] {
+                if !orphaned.rests(&id, now) {
+                    assert!(orphaned.begin(&id, now));
+                }
+            }
+            if second % 60 == 0 {
+                assert!(orphaned.begin(&event(&second.to_string()), now));
+            }
+        }
+        let remembered = orphaned.remembered();
+        assert!(remembered.looks.len() <= 2 + 20, "{}", remembered.looks.len());
+        assert!(remembered.looks[&event("first")].made >= 9, "what waits keeps its pauses");
+    }
+
+    #[test]
+    fn so_many_events_are_remembered_and_no_more() {
+        let orphaned = OrphanedPayments::default();
+        let start = Timestamp::from_seconds(1_790_000_000);
+        for number in 0..MOST + 10 {
+            let now = start + Span::millis(i64::try_from(number).unwrap());
+            assert!(orphaned.begin(&format!("evt_{number}").parse().unwrap(), now));
+        }
+        let remembered = orphaned.remembered();
+        assert_eq!(remembered.looks.len(), MOST);
+        assert!(!remembered.looks.contains_key(&"evt_9".parse::<StripeEventId>().unwrap()));
+    }
+}

@@ -1,0 +1,168 @@
+//! Who is paid into which Stripe account.
+//!
+//! Invariants: of two merchants whose keys open one account, the later one to learn it takes no payments, unless both files
+//! say that it is meant so. What Stripe itself said goes before what only a file says, whichever came first; whoever has to
+//! give way is told.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::ids::{AccountId, MerchantId};
+
+/// The accounts that are known in this process, each with its merchants.
+#[derive(Debug, Default)]
+pub struct Payees(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    accounts: BTreeMap<AccountId, Vec<Payee>>,
+    watches: BTreeMap<MerchantId, Watch>,
+}
+
+/// A merchant that is paid into an account.
+#[derive(Clone, Debug)]
+pub struct Payee {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// Whether another merchant may be paid into the same account.
+    pub shares: bool,
+    /// Whether Stripe itself said that its key opens the account, not only its file.
+    pub verified_by_stripe: bool,
+}
+
+/// Tells a merchant that it had to give way; it must not wait.
+struct Watch(Box<dyn Fn(AccountTaken) + Send>);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
+}
+
+/// An account that another merchant is paid into.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "the merchant {holder} is paid into the Stripe account {account}; give each merchant an account of its own, or write \
+     shared_account = true below [stripe] in both files"
+)]
+pub(crate) struct AccountTaken {
+    account: AccountId,
+    holder: MerchantId,
+}
+
+impl Payees {
+    /// Notes that a merchant is paid into an account, as it is remembered, where no other is.
+    pub fn remember(&self, account: &AccountId, payee: Payee) {
+        // Whoever comes too late hears so when its account is verified.
+        let _: Result<(), AccountTaken> = self.claim(account, payee);
+    }
+
+    /// Notes that a merchant is paid into an account, or says who is already.
+    pub(crate) fn claim(&self, account: &AccountId, payee: Payee) -> Result<(), AccountTaken> {
+        let mut known = self.known();
+        let Known { accounts, watches } = &mut *known;
+        let payees = accounts.entry(account.clone()).or_default();
+        if let Some(own) = payees.iter_mut().find(|own| own.merchant == payee.merchant) {
+            own.verified_by_stripe |= payee.verified_by_stripe;
+            return Ok(());
+        }
+        let split = |other: &Payee| !(other.shares && payee.shares);
+        if let Some(other) = payees
+            .iter()
+            .find(|other| split(other) && (other.verified_by_stripe || !payee.verified_by_stripe))
+        {
+            return Err(AccountTaken { account: account.clone(), holder: other.merchant.clone() });
+        }
+        for other in payees.extract_if(.., |other| split(other)) {
+            if let Some(Watch(tell)) = watches.get(&other.merchant) {
+                tell(AccountTaken { account: account.clone(), holder: payee.merchant.clone() });
+            }
+        }
+        payees.push(payee);
+        Ok(())
+    }
+
+    /// From now on this is told that the merchant has to give way.
+    pub(crate) fn watch(&self, merchant: MerchantId, tell: impl Fn(AccountTaken) + Send + 'static) {
+        self.known().watches.insert(merchant, Watch(Box::new(tell)));
+    }
+
+    /// The merchant is no longer paid into an account.
+    pub(crate) fn release(&self, merchant: &MerchantId, account: &AccountId) {
+        if let Some(payees) = self.known().accounts.get_mut(account) {
+            payees.retain(|payee| payee.merchant != *merchant);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn payee(id: &str, shares: bool, verified_by_stripe: bool) -> Payee {
+        Payee { merchant: id.parse().unwrap(), shares, verified_by_stripe }
+    }
+
+    #[test]
+    fn of_two_merchants_on_one_account_the_later_is_refused_unless_both_share_it() {
+        let account: AccountId = "acct_1".parse().unwrap();
+        for (first, second, fine) in
+            [(false, false, false), (true, false, false), (false, true, false), (true, true, true)]
+        {
+            let payees = Payees::default();
+            let claim = |id: &str, shares| payees.claim(&account, payee(id, shares, true));
+            assert!(claim("a", first).is_ok());
+            let told = claim("b", second);
+            assert_eq!(told.is_ok(), fine, "{first} {second}");
+            if let Err(told) = told {
+                let told = told.to_string();
+                assert!(told.contains("acct_1") && told.contains("merchant a "), "{told}");
+            }
+            assert!(claim("a", first).is_ok(), "a merchant may learn its account again");
+        }
+    }
+
+    #[test]
+    fn what_stripe_said_goes_before_what_only_a_file_says_and_the_other_one_is_told() {
+        let account: AccountId = "acct_1".parse().unwrap();
+        let (payees, told) = (Payees::default(), Arc::new(Mutex::new(Vec::new())));
+        payees.watch("a".parse().unwrap(), {
+            let told = Arc::clone(&told);
+            move |taken| told.lock().unwrap().push(taken.to_string())
+        });
+        assert!(payees.claim(&account, payee("a", false, false)).is_ok());
+        assert!(
+            payees.claim(&account, payee("b", false, false)).is_err(),
+            "the file of another says no more"
+        );
+        assert!(payees.claim(&account, payee("b", false, true)).is_ok());
+        let told = std::mem::take(&mut *told.lock().unwrap());
+        assert!(told.len() == 1 && told[0].contains("merchant b "), "{told:?}");
+        assert!(payees.claim(&account, payee("a", false, false)).is_err());
+        assert!(
+            payees.claim(&account, payee("a", false, true)).is_err(),
+            "of two that are proved, the first"
+        );
+        payees.release(&"b".parse().unwrap(), &account);
+        assert!(payees.claim(&account, payee("a", false, false)).is_ok());
+    }
+
+    #[test]
+    fn whoever_leaves_one_account_keeps_the_other_that_it_is_paid_into_by_then() {
+        let [former, present] = ["acct_1", "acct_2"].map(|id| id.parse::<AccountId>().unwrap());
+        let payees = Payees::default();
+        for account in [&former, &present] {
+            assert!(payees.claim(account, payee("a", false, true)).is_ok());
+        }
+        payees.release(&"a".parse().unwrap(), &former);
+        assert!(payees.claim(&former, payee("b", false, true)).is_ok());
+        assert!(payees.claim(&present, payee("b", false, true)).is_err());
+    }
+}

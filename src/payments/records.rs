@@ -1,0 +1,58 @@
+//! What the store has of one merchant, to be read by those who show it.
+//!
+//! Invariant: nothing here changes anything. The store reads on a runtime of its own, so that whoever asks may be on any.
+
+use super::dependencies::Dependencies;
+use crate::domain::checkout::model::{PlacedOrder, TimelineEntry};
+use crate::domain::ids::{OrderEventId, OrderId, SessionId, Tenant};
+use crate::store::{
+    DeliveriesQuery, Delivery, FlagsQuery, KeptEvent, KeptFlag, OrdersPage, OrdersQuery, StoreError,
+};
+
+/// The records of one merchant.
+#[derive(Clone, Copy)]
+pub struct Records<'a> {
+    tenant: &'a Tenant,
+    deps: &'a Dependencies,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) const fn of(tenant: &'a Tenant, deps: &'a Dependencies) -> Self {
+        Self { tenant, deps }
+    }
+
+    /// One order.
+    pub async fn order(self, id: &OrderId) -> Result<Option<PlacedOrder>, StoreError> {
+        self.deps.store.order(self.tenant, id).await
+    }
+
+    /// Orders, newest first.
+    pub async fn orders(self, which: OrdersQuery) -> Result<OrdersPage, StoreError> {
+        self.deps.store.orders(self.tenant, which).await
+    }
+
+    /// What happened to a session, in order.
+    pub async fn timeline(self, id: &SessionId) -> Result<Vec<TimelineEntry>, StoreError> {
+        self.deps.store.timeline(self.tenant, id).await
+    }
+
+    /// Payments that fit no order, oldest first.
+    pub async fn flags(self, which: FlagsQuery) -> Result<Vec<KeptFlag>, StoreError> {
+        self.deps.store.flags(self.tenant, which).await
+    }
+
+    /// What the merchant is told of its orders, newest first.
+    pub async fn deliveries(self, which: DeliveriesQuery) -> Result<Vec<Delivery>, StoreError> {
+        self.deps.outbox.deliveries(self.tenant, which).await
+    }
+
+    /// One thing that the merchant is told.
+    pub async fn delivery(self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
+        self.deps.outbox.delivery(self.tenant, id).await
+    }
+
+    /// Stripe's events, the latest first.
+    pub async fn stripe_events(self, limit: u32) -> Result<Vec<KeptEvent>, StoreError> {
+        self.deps.inbox.stripe_events(self.tenant, limit).await
+    }
+}

@@ -1,0 +1,82 @@
+//! Absolute addresses of a merchant's own pages: built from configuration only, never from a request.
+
+use std::sync::Arc;
+
+use crate::domain::ids::{Mode, OrderId, SessionId, Tenant};
+use crate::domain::merchant::MerchantView;
+use crate::keyring::Keyring;
+use crate::protocol::capability::Capabilities;
+
+/// The purpose under which keys of order pages are made.
+const ORDER: &str = "order";
+
+/// The purpose under which keys of checkout pages are made.
+const CHECKOUT: &str = "checkout";
+
+/// Makes and checks links.
+#[derive(Clone, Debug)]
+pub struct PublicLinks {
+    keyring: Arc<Keyring>,
+    capabilities: Capabilities,
+    /// In test mode, `{link_base}/t/{tenant}` stands for the merchant's own host.
+    link_base: Option<String>,
+}
+
+impl PublicLinks {
+    /// Links under these keys.
+    #[must_use]
+    pub fn new(keyring: Arc<Keyring>, link_base: Option<String>) -> Self {
+        Self { capabilities: Capabilities::new(Arc::clone(&keyring)), keyring, link_base }
+    }
+
+    /// Makes and checks what opens sessions.
+    #[must_use]
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Where the merchant's pages begin, without a slash at the end.
+    #[must_use]
+    pub fn base(&self, view: &MerchantView) -> String {
+        match (&self.link_base, view.mode, view.hosts.first()) {
+            (Some(base), Mode::Test, _) | (Some(base), Mode::Live, None) => {
+                format!("{}/t/{}", base.trim_end_matches('/'), view.id)
+            }
+            (_, _, Some(host)) => format!("https://{host}"),
+            (None, _, None) => format!("https://{}.invalid", view.id),
+        }
+    }
+
+    /// The status page of an order: `permalink_url`.
+    #[must_use]
+    pub fn order(&self, view: &MerchantView, order: &OrderId) -> String {
+        let key = self.keyring.link_key(ORDER, &view.tenant(), order.as_str());
+        format!("{}/orders/{order}?key={key}", self.base(view))
+    }
+
+    /// The merchant's own page of a checkout, where hosted payment starts.
+    #[must_use]
+    pub fn checkout(&self, view: &MerchantView, session: &SessionId) -> String {
+        let key = self.keyring.link_key(CHECKOUT, &view.tenant(), session.as_str());
+        format!("{}/checkout/{session}?key={key}", self.base(view))
+    }
+
+    /// Where Stripe's page sends the shopper who has paid.
+    #[must_use]
+    pub fn checkout_return(&self, view: &MerchantView, session: &SessionId) -> String {
+        let key = self.keyring.link_key(CHECKOUT, &view.tenant(), session.as_str());
+        format!("{}/checkout/{session}/return?key={key}", self.base(view))
+    }
+
+    /// Whether `key` opens the page of this checkout of this tenant. Takes the same time for every wrong key.
+    #[must_use]
+    pub fn opens_checkout(&self, tenant: &Tenant, session: &SessionId, key: &str) -> bool {
+        self.keyring.verify_link_key(CHECKOUT, tenant, session.as_str(), key)
+    }
+
+    /// Whether `key` opens the status page of this order of this tenant. Takes the same time for every wrong key.
+    #[must_use]
+    pub fn opens_order(&self, tenant: &Tenant, order: &OrderId, key: &str) -> bool {
+        self.keyring.verify_link_key(ORDER, tenant, order.as_str(), key)
+    }
+}
