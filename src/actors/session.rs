@@ -359,19 +359,10 @@ fn page_not_opened(change: &Change) -> Option<(u32, StripeAnswer)> {
 
 /// Why a session is frozen, and with which payment, if it is.
 fn frozen_because(state: &State) -> Option<(FreezeReason, Option<String>)> {
-    match state {
-        State::Frozen { charging, reason } => {
-            Some((*reason, charging.intent.as_ref().map(ToString::to_string)))
-        }
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Charging(_)
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => None,
+    if let State::Frozen { attempt, reason } = state {
+        Some((*reason, attempt.intent.as_ref().map(ToString::to_string)))
+    } else {
+        None
     }
 }
 

@@ -22,6 +22,7 @@ pub mod order_event;
 pub mod places;
 mod postal_codes;
 pub mod pricing;
+pub mod retry;
 mod search;
 pub mod sends;
 pub mod shipping;

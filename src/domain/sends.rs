@@ -39,6 +39,11 @@ impl Sends {
         self.told_to_wait = None;
     }
 
+    /// Whether Stripe asks for a longer pause than any of ours.
+    pub fn is_told_to_wait(&mut self, longer: bool, now: Timestamp) {
+        self.told_to_wait = longer.then_some(now);
+    }
+
     /// Whether the next try waits as long as Stripe asked for; not where the clock was set back since.
     #[must_use]
     pub fn waits(&self, now: Timestamp) -> bool {

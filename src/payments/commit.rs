@@ -65,8 +65,8 @@ fn attempt_row(
     view: &MerchantView,
     intent: &AttemptIntent,
 ) -> Result<AttemptRow, StoreError> {
-    let session = &intent.charge.session;
-    let (body, sealed_token) = match &intent.means {
+    let session = &intent.expected.session;
+    let (body, sealed_token) = match &intent.source {
         PaymentSource::Token(token) => {
             let sealed = seal(deps, &merchant.tenant, (session, intent.number), token);
             (encode_charge(intent, view).map_err(|error| unencodable(&error))?, Some(sealed))
@@ -85,7 +85,7 @@ fn attempt_row(
         session: session.clone(),
         number: intent.number,
         spt_hash: intent.spt_hash().cloned(),
-        charge: intent.charge.clone(),
+        expected: intent.expected.clone(),
         idempotency_key: intent.idempotency_key.clone(),
         body,
         sealed_token,

@@ -268,8 +268,10 @@ async fn look(merchant: &MerchantState, effect: &Effect) -> CallResult {
         Effect::Cancel { intent, cause, tries, .. } => {
             stripe.cancel_intent(intent, &cause.distinction(*tries)).await
         }
-        Effect::ReadStripeCheckout { page, .. } => stripe.read_page(page).await,
-        Effect::ExpireStripeCheckout { page, tries, .. } => stripe.close_page(page, &tries.to_string()).await,
+        Effect::ReadStripeCheckout { checkout, .. } => stripe.read_page(checkout).await,
+        Effect::ExpireStripeCheckout { checkout, tries, .. } => {
+            stripe.close_page(checkout, &tries.to_string()).await
+        }
         Effect::Read { intent: None, .. }
         | Effect::Charge(_)
         | Effect::CreateStripeCheckout(_)

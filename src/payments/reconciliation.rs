@@ -193,18 +193,14 @@ impl Reading<'_> {
         let Some(id) = page.session.clone() else { return Ok(page) };
         let session = self.session(&id).await?;
         // Of one that was being opened somebody may have the address: its opening is repeated, and then reads "expired".
-        let known = session.as_ref().is_some_and(|session| match &session.state {
-            State::AwaitingHosted { page: known, .. } | State::ClosingHosted { page: known, .. } => {
-                known.id == page.id
+        let known = session.as_ref().is_some_and(|session| {
+            if let State::AwaitingStripeCheckout { checkout, .. }
+            | State::ClosingStripeCheckout { checkout, .. } = &session.state
+            {
+                checkout.id == page.id
+            } else {
+                false
             }
-            State::OpeningHosted(_)
-            | State::Open { .. }
-            | State::Ready { .. }
-            | State::Charging(_)
-            | State::Frozen { .. }
-            | State::Completed { .. }
-            | State::Canceled { .. }
-            | State::Expired => false,
         });
         if page.status == StripeCheckoutStatus::Open && !known {
             self.room().await?;

@@ -208,10 +208,10 @@ impl Commit {
             Err(StoreError::Corrupt { what, why: why.to_owned() })
         };
         if let Some(AttemptChange::Start(row)) = &self.attempt {
-            if row.session != self.session.id || row.charge.session != row.session {
+            if row.session != self.session.id || row.expected.session != row.session {
                 return refuse("its attempt names another session");
             }
-            if row.charge.attempt != row.number {
+            if row.expected.attempt != row.number {
                 return refuse("its attempt's charge names another attempt");
             }
             if row.end.is_some() {
@@ -263,7 +263,7 @@ pub struct AttemptRow {
     /// The token's hash, unique within the tenant for good; `None` of an attempt that opens a page at Stripe.
     pub spt_hash: Option<SptHash>,
     /// What is charged.
-    pub charge: ExpectedPayment,
+    pub expected: ExpectedPayment,
     /// Stripe's `Idempotency-Key`.
     pub idempotency_key: IdempotencyKey,
     /// The form-encoded body, all of it but the token; empty once the request is never sent again.

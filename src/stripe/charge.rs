@@ -94,7 +94,7 @@ pub(super) fn metadata(charge: &ExpectedPayment, view: &MerchantView) -> BTreeMa
 
 /// The form-encoded body of a charge (`POST /v1/payment_intents`), without its token.
 pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<String, serde_qs::Error> {
-    let charge = &intent.charge;
+    let charge = &intent.expected;
     let metadata = metadata(charge, view);
     serde_qs::to_string(&Body {
         amount: charge.total.minor,

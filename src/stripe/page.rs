@@ -156,10 +156,10 @@ pub fn encode_page(
     offer: &StripeCheckoutOffer<'_>,
     view: &MerchantView,
 ) -> Result<String, StripeCheckoutError> {
-    let metadata = charge::metadata(&intent.charge, view);
+    let metadata = charge::metadata(&intent.expected, view);
     Ok(serde_qs::to_string(&Body {
         mode: "payment",
-        client_reference_id: intent.charge.session.as_str(),
+        client_reference_id: intent.expected.session.as_str(),
         success_url: &offer.links.success,
         cancel_url: &offer.links.cancel,
         expires_at: offer.expires.as_seconds(),
@@ -170,7 +170,7 @@ pub fn encode_page(
         line_items: rows(offer.quote)?,
         metadata: metadata.clone(),
         payment_intent_data: PaymentIntentData {
-            description: format!("{} {}", view.name, intent.charge.session),
+            description: format!("{} {}", view.name, intent.expected.session),
             metadata,
             receipt_email: intent.receipt_email.as_deref(),
             shipping: Shipping::of(intent),

@@ -222,7 +222,7 @@ async fn a_backup_of_mid_traffic_restored_after_fifty_more_purchases_charges_nob
     let mut purchases = backup_of_mid_traffic(&world, &held, target).await;
     let copied = states(target).await;
     assert!(copied.get("charging").is_some_and(|count| *count >= 1), "{copied:?}");
-    assert!(copied.get("awaiting_hosted").is_some_and(|count| *count >= 1), "{copied:?}");
+    assert!(copied.get("awaiting_stripe_checkout").is_some_and(|count| *count >= 1), "{copied:?}");
     pay_page(&world, &page);
     purchases.extend([held, awaited]);
     let before = purchases.len();

@@ -298,9 +298,9 @@ proptest! {
                     written.undecided = true;
                     prop_assert_eq!(intent.number, AttemptNumber(written.started));
                     let shown = session.quote().map(|quote| quote.total);
-                    prop_assert_eq!(Some(intent.charge.total), shown, "what is charged is what was shown");
-                    prop_assert_eq!(intent.charge.revision, session.revision);
-                    written.pages += u32::from(matches!(intent.means, PaymentSource::StripeCheckout { .. }));
+                    prop_assert_eq!(Some(intent.expected.total), shown, "what is charged is what was shown");
+                    prop_assert_eq!(intent.expected.revision, session.revision);
+                    written.pages += u32::from(matches!(intent.source, PaymentSource::StripeCheckout { .. }));
                 }
                 Some(AttemptMove::Update { end: Some(end), .. }) => {
                     prop_assert!(written.undecided, "an attempt ends once");
@@ -326,9 +326,9 @@ proptest! {
                 next.state,
                 State::Charging(_)
                     | State::Frozen { .. }
-                    | State::OpeningHosted(_)
-                    | State::AwaitingHosted { .. }
-                    | State::ClosingHosted { .. }
+                    | State::OpeningStripeCheckout(_)
+                    | State::AwaitingStripeCheckout { .. }
+                    | State::ClosingStripeCheckout { .. }
             );
             prop_assert_eq!(undecided, written.undecided, "the state says whether an attempt is undecided");
             let completed = matches!(next.state, State::Completed { .. });

@@ -106,7 +106,7 @@ fn frozen() -> DriverHarness {
 fn opening() -> DriverHarness {
     let mut harness = DriverHarness::ready();
     harness.ask(Command::OpenStripeCheckout { revision: Some(Revision(1)) });
-    assert_eq!(harness.session().state.name(), "opening_hosted");
+    assert_eq!(harness.session().state.name(), "opening_stripe_checkout");
     harness
 }
 
@@ -125,14 +125,14 @@ fn awaiting() -> DriverHarness {
         buyer: Buyer::default(),
     };
     harness.see(Observation::StripeCheckout(page));
-    assert_eq!(harness.session().state.name(), "awaiting_hosted");
+    assert_eq!(harness.session().state.name(), "awaiting_stripe_checkout");
     harness
 }
 
 fn closing() -> DriverHarness {
     let mut harness = awaiting();
     harness.ask(Command::Cancel);
-    assert_eq!(harness.session().state.name(), "closing_hosted");
+    assert_eq!(harness.session().state.name(), "closing_stripe_checkout");
     harness
 }
 

@@ -33,6 +33,7 @@ REACHED = ROOT / "target/mutants/reached"
 MONEY_PATH = [
     "src/domain/checkout/**/*.rs",
     "src/domain/order/**/*.rs",
+    "src/domain/retry/**/*.rs",
     *(f"src/domain/{name}.rs" for name in ["money", "currency", "pricing", "tax", "shipping", "sends", "cart"]),
     *(f"src/stripe/{name}.rs" for name in ["outcome", "search", "charge", "refusal", "token", "page", "observation"]),
     *(f"src/stripe/{name}.rs" for name in ["answers", "listing", "refund", "words"]),

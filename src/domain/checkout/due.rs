@@ -1,32 +1,26 @@
 //! What a session's own clock asks for, apart from any caller: when it waits for something, and what that is.
 
-use super::model::{
-    AttemptObservation, CancelCause, Charging, Effect, Event, LONGEST_PAUSE, Phase, Priority, Session, State,
-    StripeCheckoutAttempt, Work,
-};
+use super::model::{AttemptObservation, CancelCause, Effect, Event, Phase, Priority, Session, State, Work};
 use super::rules::charge::reading;
 use super::rules::{notification, order, stripe_checkout, stripe_checkout_polling, unconfirmed};
+use crate::domain::retry::LONGEST_PAUSE;
 use crate::domain::time::Timestamp;
 
 /// What is at stake in what a session waits for.
 #[must_use]
 pub fn priority(session: &Session) -> Priority {
-    match &session.state {
-        State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => Priority::Payment,
-        State::AwaitingHosted { .. } => Priority::OpenPage,
-        State::Completed { .. } if session.activity.asking().is_some() => Priority::Refund,
-        // A payment that the session cannot account for is read, and one looked for, which only its actor does.
-        State::Open { .. } | State::Ready { .. }
-            if notification::due(session).is_none() && unconfirmed::due(session).is_none() =>
-        {
-            Priority::Cart
-        }
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Completed { .. }
-        | State::Frozen { .. }
-        | State::Canceled { .. }
-        | State::Expired => Priority::Poll,
+    let is_cart = || notification::due(session).is_none() && unconfirmed::due(session).is_none();
+    if matches!(session.state, State::AwaitingStripeCheckout { .. }) {
+        Priority::OpenPage
+    } else if session.state.running().is_some() {
+        Priority::Payment
+    } else if session.running().is_some() {
+        Priority::Refund
+    } else if session.state.is_the_shoppers() && is_cart() {
+        Priority::Cart
+    } else {
+        // Also an unpaid one with a payment that it cannot account for: only its actor reads that.
+        Priority::Poll
     }
 }
 
@@ -37,37 +31,24 @@ pub fn due_at(session: &Session) -> Option<Timestamp> {
 }
 
 fn state_due_at(session: &Session) -> Option<Timestamp> {
-    match &session.state {
-        State::Open { .. } | State::Ready { .. } => Some(session.expires),
-        State::Charging(charging) => Some(charging.next_try),
-        State::OpeningHosted(hosted)
-        | State::AwaitingHosted { hosted, .. }
-        | State::ClosingHosted { hosted, .. } => Some(hosted.next_try),
-        State::Completed { .. } => order::due(&session.activity),
-        State::Frozen { .. } | State::Canceled { .. } | State::Expired => None,
+    if session.state.is_the_shoppers() {
+        Some(session.expires)
+    } else if session.paid().is_some() {
+        order::due(&session.activity)
+    } else {
+        session.state.running().map(|attempt| attempt.retry.next_try)
     }
 }
 
 /// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.
 fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
-    match &session.state {
-        State::Charging(Charging { next_try, sends, .. }) => {
-            *next_try > now + LONGEST_PAUSE && !sends.waits(now)
-        }
-        State::AwaitingHosted { hosted: StripeCheckoutAttempt { next_try, .. }, .. } => {
-            *next_try > now + stripe_checkout_polling::LONGEST_POLL_BACKOFF
-        }
-        State::OpeningHosted(StripeCheckoutAttempt { next_try, .. })
-        | State::ClosingHosted { hosted: StripeCheckoutAttempt { next_try, .. }, .. } => {
-            *next_try > now + LONGEST_PAUSE
-        }
-        State::Completed { .. } => order::refund::beyond_any_pause(&session.activity, now),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Frozen { .. }
-        | State::Canceled { .. }
-        | State::Expired => false,
+    if session.paid().is_some() {
+        return order::refund::beyond_any_pause(&session.activity, now);
     }
+    let is_open = matches!(session.state, State::AwaitingStripeCheckout { .. });
+    let longest = if is_open { stripe_checkout_polling::LONGEST_POLL_BACKOFF } else { LONGEST_PAUSE };
+    let running = session.state.running();
+    running.is_some_and(|attempt| attempt.retry.is_beyond(longest, now) && !attempt.sends.waits(now))
 }
 
 /// What is to be done for a session now.
@@ -86,31 +67,35 @@ pub fn work(session: &Session, now: Timestamp) -> Work {
 fn state_work(session: &Session, now: Timestamp) -> Work {
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Work::Step(Box::new(Event::TimeOut)),
-        State::Charging(charging) => match (&charging.phase, &charging.intent) {
+        State::Charging(charging) => match (&charging.phase, &charging.attempt.intent) {
             // Due, and never told of: the answer to the first send died with the process that waited for it.
-            (Phase::Sending, _) if charging.tries == 0 => Work::Step(Box::new(Event::AttemptObserved {
-                attempt: charging.attempt,
-                seen: AttemptObservation::unanswered(),
-            })),
-            (Phase::Sending, _) if now < charging.repeat_until => Work::Run(Effect::Charge(charging.attempt)),
+            (Phase::Sending, _) if charging.attempt.retry.tries == 0 => {
+                Work::Step(Box::new(Event::AttemptObserved {
+                    attempt: charging.attempt.number,
+                    seen: AttemptObservation::unanswered(),
+                }))
+            }
+            (Phase::Sending, _) if now < charging.attempt.repeat_until => {
+                Work::Run(Effect::Charge(charging.attempt.number))
+            }
             (Phase::Sending, _) => Work::Step(Box::new(Event::RepeatingEnded)),
             (Phase::Canceling { .. }, Some(intent)) => Work::Run(Effect::Cancel {
-                attempt: charging.attempt,
+                attempt: charging.attempt.number,
                 intent: intent.clone(),
                 cause: CancelCause::Ending,
-                tries: charging.tries,
+                tries: charging.attempt.retry.tries,
             }),
-            (Phase::Reading { .. } | Phase::Canceling { .. }, _) => Work::Run(reading(charging)),
+            (Phase::Reading | Phase::Canceling { .. }, _) => Work::Run(reading(charging)),
         },
-        State::OpeningHosted(hosted) => stripe_checkout::opening(hosted, now),
-        State::AwaitingHosted { hosted, page } => {
-            let (attempt, awaited) = (hosted.attempt, hosted.awaited);
-            Work::Run(Effect::ReadStripeCheckout { attempt, page: page.id.clone(), awaited })
+        State::OpeningStripeCheckout(payment) => stripe_checkout::opening(payment, now),
+        State::AwaitingStripeCheckout { payment, checkout } => {
+            let (attempt, awaited) = (payment.attempt.number, payment.awaited);
+            Work::Run(Effect::ReadStripeCheckout { attempt, checkout: checkout.id.clone(), awaited })
         }
-        State::ClosingHosted { hosted, page, .. } => Work::Run(Effect::ExpireStripeCheckout {
-            attempt: hosted.attempt,
-            page: page.id.clone(),
-            tries: hosted.tries,
+        State::ClosingStripeCheckout { payment, checkout, .. } => Work::Run(Effect::ExpireStripeCheckout {
+            attempt: payment.attempt.number,
+            checkout: checkout.id.clone(),
+            tries: payment.attempt.retry.tries,
         }),
         State::Completed { intent, .. } => order::work(session, intent, now),
         State::Frozen { .. } | State::Canceled { .. } | State::Expired => Work::Wait(due_at(session)),

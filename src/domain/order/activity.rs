@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{DisputeId, ItemId, Reference, RefundId, RefundNumber};
 use crate::domain::money::Money;
+use crate::domain::retry::Retry;
 use crate::domain::sends::Sends;
 use crate::domain::time::Timestamp;
 
@@ -257,14 +258,8 @@ pub struct Asking {
     pub repeat_until: Timestamp,
     /// Whether it is sent no more, and only looked for.
     pub looking: bool,
-    /// When the first of two complete looks did not find it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub absent_since: Option<Timestamp>,
-    /// How often the present way was tried without an end. While it is sent, zero means that no send of it has an unknown
-    /// outcome.
-    pub tries: u32,
-    /// When the next try is due.
-    pub next_try: Timestamp,
+    /// When the present way is tried again.
+    pub retry: Retry,
     /// The sends of its request.
     #[serde(default)]
     pub sends: Sends,

@@ -143,7 +143,7 @@ fn in_words(notice: &Notice) -> Value {
 
 /// An attempt that was called unpaid and is still to be read.
 fn still_read(unread: &Unconfirmed) -> Value {
-    json!({ "attempt": unread.attempt, "tries": unread.tries, "next_try": unread.next_try.to_string() })
+    json!({ "attempt": unread.attempt, "tries": unread.retry.tries, "next_try": unread.retry.next_try.to_string() })
 }
 
 /// What a state tells beside its name.
@@ -151,18 +151,19 @@ fn of_state(state: &State) -> Map<String, Value> {
     let told = match state {
         State::Open { problem } => json!({ "problem": problem.as_ref().map(model::problem) }),
         State::Charging(charging) => json!({
-            "attempt": charging.attempt, "payment_intent": charging.intent, "phase": charging.phase,
-            "next_try": charging.next_try.to_string(), "repeat_until": charging.repeat_until.to_string(),
+            "attempt": charging.attempt.number, "payment_intent": charging.attempt.intent, "phase": charging.phase,
+            "next_try": charging.attempt.retry.next_try.to_string(), "repeat_until": charging.attempt.repeat_until.to_string(),
         }),
-        State::OpeningHosted(hosted) => json!({
-            "attempt": hosted.attempt, "next_try": hosted.next_try.to_string(),
+        State::OpeningStripeCheckout(payment) => json!({
+            "attempt": payment.attempt.number, "next_try": payment.attempt.retry.next_try.to_string(),
         }),
-        State::AwaitingHosted { hosted, page } | State::ClosingHosted { hosted, page, .. } => json!({
-            "attempt": hosted.attempt, "page": page.id, "page_expires": hosted.expires.to_string(),
-            "next_try": hosted.next_try.to_string(),
+        State::AwaitingStripeCheckout { payment, checkout }
+        | State::ClosingStripeCheckout { payment, checkout, .. } => json!({
+            "attempt": payment.attempt.number, "page": checkout.id, "page_expires": payment.expires.to_string(),
+            "next_try": payment.attempt.retry.next_try.to_string(),
         }),
-        State::Frozen { charging, reason } => {
-            json!({ "attempt": charging.attempt, "payment_intent": charging.intent, "reason": reason })
+        State::Frozen { attempt, reason } => {
+            json!({ "attempt": attempt.number, "payment_intent": attempt.intent, "reason": reason })
         }
         State::Completed { intent, .. } => json!({ "payment_intent": intent }),
         State::Canceled { reason } => json!({ "reason": reason }),

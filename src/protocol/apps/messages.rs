@@ -140,14 +140,14 @@ fn of_state(session: &Session, rendering: Rendering<'_>) -> Option<Message> {
         ),
         State::Ready { .. } | State::Completed { .. } => return None,
         State::Charging(_) => charging(rendering),
-        State::AwaitingHosted { .. } => Message::info(
+        State::AwaitingStripeCheckout { .. } => Message::info(
             &texts.page_open,
             "A payment page is open for this checkout. It can be paid there until it closes.",
         ),
-        State::OpeningHosted(_) => {
+        State::OpeningStripeCheckout(_) => {
             Message::info(&texts.page_opening, "The payment page is being opened. Look again in a moment.")
         }
-        State::ClosingHosted { .. } => {
+        State::ClosingStripeCheckout { .. } => {
             Message::info(&texts.page_closing, "The payment page is being closed. Look again in a moment.")
         }
         State::Frozen { .. } => Message::info(

@@ -20,7 +20,7 @@ use super::line_items::{LineItem, Total, quoted_lines, quoted_totals, unquoted_l
 use super::messages::{self, Message};
 use crate::domain::address::Address;
 use crate::domain::channels::MethodsForm;
-use crate::domain::checkout::model::{Notice, Session, State};
+use crate::domain::checkout::model::{Notice, Session};
 use crate::domain::ids::Mode;
 use crate::domain::merchant::{MerchantView, PaymentMethod};
 use crate::domain::time::Timestamp;
@@ -115,17 +115,17 @@ impl SheetStatus {
     /// What a session's state is called outside, at a moment: a quote past its time cannot be paid.
     #[must_use]
     pub fn of(session: &Session, now: Timestamp) -> Self {
-        match &session.state {
-            State::Open { .. } => Self::NotReadyForPayment,
-            State::Ready { quote } if quote.expires <= now => Self::NotReadyForPayment,
-            // While a page is open it may be paid by the sheet too: the page is closed first.
-            State::Ready { .. } | State::AwaitingHosted { .. } => Self::ReadyForPayment,
-            State::Charging(_)
-            | State::OpeningHosted(_)
-            | State::ClosingHosted { .. }
-            | State::Frozen { .. } => Self::InProgress,
-            State::Completed { .. } => Self::Completed,
-            State::Canceled { .. } | State::Expired => Self::Canceled,
+        let state = &session.state;
+        if state.is_payable(now) {
+            Self::ReadyForPayment
+        } else if state.is_the_shoppers() {
+            Self::NotReadyForPayment
+        } else if state.attempt().is_some() {
+            Self::InProgress
+        } else if state.paid().is_some() {
+            Self::Completed
+        } else {
+            Self::Canceled
         }
     }
 

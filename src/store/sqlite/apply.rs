@@ -28,7 +28,7 @@ pub(super) async fn commit(connection: &mut SqliteConnection, encoded: &Encoded)
     };
     match &commit.attempt {
         Some(AttemptChange::Start(row)) => {
-            start(connection, &commit.tenant, row, encoded.charge.as_deref()).await?;
+            start(connection, &commit.tenant, row, encoded.expected.as_deref()).await?;
         }
         Some(AttemptChange::Update { number, end, erase_token }) => {
             let target = Target { tenant: &commit.tenant, session: &commit.session.id, number: *number };
@@ -124,7 +124,7 @@ async fn start(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
     row: &AttemptRow,
-    charge: Option<&str>,
+    expected: Option<&str>,
 ) -> Applied {
     let used: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM attempts WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3)
@@ -139,7 +139,7 @@ async fn start(
         return Err(Failure::Refused(CommitError::TokenUsed));
     }
     sqlx::query(
-        "INSERT INTO attempts (tenant, mode, session, number, spt_hash, charge, idempotency_key, body,
+        "INSERT INTO attempts (tenant, mode, session, number, spt_hash, expected, idempotency_key, body,
                                sealed_token, stripe_version, account, started, repeat_until, ended)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, NULL)",
     )
@@ -148,7 +148,7 @@ async fn start(
     .bind(row.session.as_str())
     .bind(row.number.0)
     .bind(row.spt_hash.as_ref().map(SptHash::as_str))
-    .bind(charge)
+    .bind(expected)
     .bind(row.idempotency_key.as_str())
     .bind(row.body.as_str())
     .bind(row.sealed_token.as_deref())

@@ -71,7 +71,7 @@ pub(super) async fn attempt(
     number: AttemptNumber,
 ) -> Result<Option<AttemptRow>, StoreError> {
     let row: Option<AttemptRecord> = sqlx::query_as(
-        "SELECT session, number, spt_hash, charge, idempotency_key, body, sealed_token, stripe_version, account,
+        "SELECT session, number, spt_hash, expected, idempotency_key, body, sealed_token, stripe_version, account,
                 started, repeat_until, ended
          FROM attempts WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
     )

@@ -392,7 +392,7 @@ mod tests {
              INSERT INTO sessions (tenant, mode, id, version, schema, state, created, body, unpaid_end, tried)
              SELECT 'a', 'test', ?2 || number, 1, 1, 'expired', ?3 - 1000, '{}', ?3, ?4 > 0 FROM numbers",
             "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?1)
-             INSERT INTO attempts (tenant, mode, session, number, charge, idempotency_key, body, stripe_version, account,
+             INSERT INTO attempts (tenant, mode, session, number, expected, idempotency_key, body, stripe_version, account,
                                    started, repeat_until, ended)
              SELECT 'a', 'test', ?2 || number, 1, '{}', ?2 || number, '', 'v', 'acct_1', ?3, ?3, '{}' FROM numbers
              WHERE ?4 > 0",

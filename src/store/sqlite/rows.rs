@@ -30,8 +30,8 @@ pub(super) const SESSION_SCHEMA: i64 = 1;
 pub(super) struct Encoded {
     pub(super) commit: Commit,
     pub(super) session: String,
-    /// The charge of the attempt that it starts.
-    pub(super) charge: Option<String>,
+    /// What the attempt that it starts is to be paid.
+    pub(super) expected: Option<String>,
     /// The end of the attempt that it decides.
     pub(super) end: Option<String>,
     /// The order that it places.
@@ -42,8 +42,8 @@ pub(super) struct Encoded {
 
 impl Encoded {
     pub(super) fn new(commit: Commit) -> Result<Self, StoreError> {
-        let (charge, end) = match &commit.attempt {
-            Some(AttemptChange::Start(row)) => (Some(text("a charge", &row.charge)?), None),
+        let (expected, end) = match &commit.attempt {
+            Some(AttemptChange::Start(row)) => (Some(text("a charge", &row.expected)?), None),
             Some(AttemptChange::Update { end: Some(end), .. }) => {
                 (None, Some(text("an attempt's end", end)?))
             }
@@ -56,7 +56,7 @@ impl Encoded {
             .iter()
             .map(|entry| text("an entry of a timeline", entry))
             .collect::<Result<_, _>>()?;
-        Ok(Self { commit, session, charge, end, order, timeline })
+        Ok(Self { commit, session, expected, end, order, timeline })
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) struct AttemptRecord {
     session: String,
     number: u32,
     spt_hash: Option<String>,
-    charge: String,
+    expected: String,
     idempotency_key: String,
     body: String,
     sealed_token: Option<String>,
@@ -106,7 +106,7 @@ impl AttemptRecord {
             session: id(&what, &self.session)?,
             number: AttemptNumber(self.number),
             spt_hash: self.spt_hash.map(SptHash::from_stored),
-            charge: json(&what, &self.charge)?,
+            expected: json(&what, &self.expected)?,
             idempotency_key: IdempotencyKey::from_stored(self.idempotency_key),
             body: self.body,
             sealed_token: self.sealed_token,

@@ -35,10 +35,10 @@ async fn with_pages(harness: &ActorHarness, pages: usize) -> Vec<Checkout> {
         let revision = Some(session.revision);
         let answer =
             harness.merchants[0].ask(&session.id, Command::OpenStripeCheckout { revision }).await.unwrap();
-        let State::AwaitingHosted { page, .. } = &answer.session.state else {
+        let State::AwaitingStripeCheckout { checkout, .. } = &answer.session.state else {
             panic!("a page, not {}", answer.session.state.name())
         };
-        open.push(Checkout { page: page.id.clone(), session });
+        open.push(Checkout { page: checkout.id.clone(), session });
     }
     open
 }

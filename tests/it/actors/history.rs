@@ -254,8 +254,8 @@ impl History {
                 if session.revision >= checkout.shown.get().0 {
                     checkout.shown.set((session.revision, session.quote().map(|quote| quote.total)));
                 }
-                if let State::AwaitingHosted { page, .. } = &session.state {
-                    self.may_pay(checkout, &page.id);
+                if let State::AwaitingStripeCheckout { checkout: open, .. } = &session.state {
+                    self.may_pay(checkout, &open.id);
                 }
                 let completion = order.map(|placed| placed.completion);
                 self.told.borrow_mut().extend(completion.map(|text| (session.id, text)));
@@ -308,9 +308,9 @@ impl History {
                 match self.harness().row(&tenant, &id).await.session.map(|(_, session)| session.state) {
                     Some(
                         State::Charging(_)
-                        | State::OpeningHosted(_)
-                        | State::AwaitingHosted { .. }
-                        | State::ClosingHosted { .. },
+                        | State::OpeningStripeCheckout(_)
+                        | State::AwaitingStripeCheckout { .. }
+                        | State::ClosingStripeCheckout { .. },
                     ) => under_way = Some(id),
                     Some(State::Frozen { reason, .. }) => return Err(format!("{id} is frozen: {reason:?}")),
                     Some(
@@ -354,9 +354,9 @@ impl History {
             State::Ready { .. } => "ends ready",
             State::Open { .. }
             | State::Charging(_)
-            | State::OpeningHosted(_)
-            | State::AwaitingHosted { .. }
-            | State::ClosingHosted { .. }
+            | State::OpeningStripeCheckout(_)
+            | State::AwaitingStripeCheckout { .. }
+            | State::ClosingStripeCheckout { .. }
             | State::Frozen { .. }
             | State::Expired => "ends otherwise",
         });

@@ -164,7 +164,7 @@ async fn a_page_that_was_being_opened_at_the_backup_is_closed_since_its_address_
         target
     };
     let (page, target) = tokio::join!(opened, copied);
-    assert_eq!(super::states(&target).await.get("opening_hosted"), Some(&1));
+    assert_eq!(super::states(&target).await.get("opening_stripe_checkout"), Some(&1));
     assert_eq!(world.terminate(), Some(0));
     restored(&mut world, &target);
     let pages = world.emulator.checkout_sessions(&checkout.account(&world));

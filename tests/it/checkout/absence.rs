@@ -28,7 +28,7 @@ fn charge_before_the_last_moment() -> Sought {
         ..Inconclusive::default()
     }));
     let last = harness.now;
-    assert!(last < harness.charging_state().repeat_until);
+    assert!(last < harness.charging_state().attempt.repeat_until);
     Sought { harness, last }
 }
 
@@ -36,7 +36,7 @@ fn charge_before_the_last_moment() -> Sought {
 fn charge_after_the_last_moment() -> Sought {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(nothing_known());
-    let last = harness.charging_state().repeat_until;
+    let last = harness.charging_state().attempt.repeat_until;
     harness.now = last;
     harness.wake();
     Sought { harness, last }
@@ -77,11 +77,11 @@ impl Sought {
         let session = self.harness.session();
         if let State::Charging(charging) = &session.state {
             return match charging.phase {
-                Phase::Reading { absent_since } => absent_since,
+                Phase::Reading => charging.attempt.retry.absent_since,
                 Phase::Sending | Phase::Canceling { .. } => None,
             };
         }
-        session.activity.asking().and_then(|(_, asking)| asking.absent_since)
+        session.activity.asking().and_then(|(_, asking)| asking.retry.absent_since)
     }
 
     fn is_undecided(&self) -> bool {

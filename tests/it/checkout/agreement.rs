@@ -50,11 +50,11 @@ fn of_stripe_checkout(page: &mut StripeCheckoutSnapshot) -> Brought<'_> {
 
 /// No order was placed; an operator is asked, and the payment is flagged.
 fn waits_for_an_operator(harness: &DriverHarness, payment: &str, what: &str) {
-    let State::Frozen { charging, reason: FreezeReason::PaymentDisagrees } = &harness.session().state else {
+    let State::Frozen { attempt, reason: FreezeReason::PaymentDisagrees } = &harness.session().state else {
         panic!("{what}: {}", harness.session().state.name())
     };
     let payment: PaymentIntentId = payment.parse().unwrap();
-    assert_eq!(charging.intent.as_ref(), Some(&payment), "{what}: an operator decides about it");
+    assert_eq!(attempt.intent.as_ref(), Some(&payment), "{what}: an operator decides about it");
     let flagged: Vec<_> = harness.flags.iter().map(|flag| (&flag.intent, flag.reason)).collect();
     assert_eq!(flagged, [(&payment, FlagReason::PaymentDisagrees)], "{what}");
     assert!(harness.effects.is_empty(), "{what}");

@@ -340,7 +340,7 @@ fn a_page_is_opened_only_for_who_was_shown_this_revision_and_only_where_it_can_b
         let mut harness = awaiting();
         let asked = harness.ask(Command::OpenStripeCheckout { revision });
         assert_eq!(harness.answer(asked).err(), expected, "{revision:?}");
-        assert!(matches!(harness.session().state, State::AwaitingHosted { .. }), "{revision:?}");
+        assert!(matches!(harness.session().state, State::AwaitingStripeCheckout { .. }), "{revision:?}");
         assert!(harness.effects.is_empty(), "{revision:?}");
     }
     let mut harness = DriverHarness::ready();

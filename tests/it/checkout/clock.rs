@@ -34,7 +34,7 @@ fn whatever_would_wait_for_longer_than_its_longest_pause_is_done_at_once() {
         while !harness.effects.is_empty() {
             answer(&mut harness);
         }
-        let is_open_page = matches!(harness.session().state, State::AwaitingHosted { .. });
+        let is_open_page = matches!(harness.session().state, State::AwaitingStripeCheckout { .. });
         waits_no_longer_than(if is_open_page { OPEN_PAGE } else { longest }, &mut harness, name);
     }
     let mut harness = DriverHarness::ready();
@@ -70,7 +70,7 @@ fn a_pause_of_a_minute_that_stripe_asks_for_is_no_longer_than_any_of_ours() {
         RefundAnswer::Inconclusive(Inconclusive { retry_after, ..Inconclusive::default() }),
     );
     let (_, refund) = harness.session().activity.asking().unwrap();
-    assert_eq!((refund.next_try, refund.sends.told_to_wait), (told + MINUTE, None));
+    assert_eq!((refund.retry.next_try, refund.sends.told_to_wait), (told + MINUTE, None));
 }
 
 #[test]

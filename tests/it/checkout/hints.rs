@@ -162,7 +162,7 @@ fn a_frozen_session_learns_which_payment_is_its_own() {
     let mut harness = frozen();
     let own = success(&harness, "pi_1", 1);
     tell(&mut harness, "pi_1", own);
-    assert!(matches!(&harness.session().state, State::Frozen { charging, .. } if charging.intent.is_some()));
+    assert!(matches!(&harness.session().state, State::Frozen { attempt, .. } if attempt.intent.is_some()));
     // Now that it is known there is more to be read than silence.
     let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
     harness.verify(Observation::ReadFailed);

@@ -18,7 +18,7 @@ fn a_crash_after_the_commit_repeats_the_stored_request() {
     let (mut harness, _) = DriverHarness::charging();
     harness.crash();
     harness.wait_and_wake();
-    assert_eq!(harness.effects, [Effect::Charge(harness.charging_state().attempt)]);
+    assert_eq!(harness.effects, [Effect::Charge(harness.charging_state().attempt.number)]);
     harness.see(succeeded(&harness));
     let asking = harness.pay("spt_first0001");
     assert!(harness.answer(asking).unwrap().order.is_some());

@@ -22,7 +22,7 @@ pub(super) fn open_page(harness: &mut DriverHarness) -> RequestId {
 
 /// The page of the last attempt, as Stripe would show it.
 pub(super) fn page(harness: &DriverHarness, status: StripeCheckoutStatus) -> StripeCheckoutSnapshot {
-    let charge = &harness.attempts.last().expect("an attempt").charge;
+    let charge = &harness.attempts.last().expect("an attempt").expected;
     let used = matches!(status, StripeCheckoutStatus::Paid | StripeCheckoutStatus::Unpaid);
     StripeCheckoutSnapshot {
         id: "cs_1".parse().unwrap(),
@@ -51,7 +51,7 @@ pub fn awaiting() -> DriverHarness {
     let mut harness = DriverHarness::ready();
     let asked = open_page(&mut harness);
     harness.see(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Open)));
-    assert!(matches!(harness.answer(asked).unwrap().session.state, State::AwaitingHosted { .. }));
+    assert!(matches!(harness.answer(asked).unwrap().session.state, State::AwaitingStripeCheckout { .. }));
     harness
 }
 
@@ -106,7 +106,7 @@ fn a_payment_that_is_decided_later_is_waited_for() {
     let mut harness = awaiting();
     let processing = paid_later(&harness, PaymentIntentStatus::Processing);
     looks(&mut harness, processing);
-    assert!(matches!(harness.session().state, State::AwaitingHosted { .. }));
+    assert!(matches!(harness.session().state, State::AwaitingStripeCheckout { .. }));
     let succeeded = paid_later(&harness, PaymentIntentStatus::Succeeded);
     looks(&mut harness, succeeded);
     assert!(matches!(harness.session().state, State::Completed { .. }));
@@ -130,7 +130,7 @@ fn what_is_shown_is_honoured_as_long_as_the_page_can_be_paid() {
     );
     harness.effects.push(Effect::ExpireStripeCheckout {
         attempt: harness.attempts[0].number,
-        page: "cs_1".parse().unwrap(),
+        checkout: "cs_1".parse().unwrap(),
         tries: 0,
     });
     harness.see(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Expired)));
@@ -147,7 +147,7 @@ fn what_is_shown_is_honoured_as_long_as_the_page_can_be_paid() {
 fn a_page_is_closed_only_for_what_can_be_done_afterwards() {
     let refused = |harness: &mut DriverHarness, asked: RequestId, why: &str| {
         let refusal = harness.answer(asked).expect_err(why);
-        assert!(matches!(harness.session().state, State::AwaitingHosted { .. }), "{why}: {refusal}");
+        assert!(matches!(harness.session().state, State::AwaitingStripeCheckout { .. }), "{why}: {refusal}");
         assert!(harness.effects.is_empty(), "{why}");
     };
     let mut harness = awaiting();
@@ -261,7 +261,7 @@ fn a_checkout_whose_pages_are_opened_and_left_without_end_opens_no_more_of_them(
     for number in 1..=MAX_STRIPE_CHECKOUTS {
         open_page(&mut harness);
         harness.see(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Open)));
-        assert!(matches!(harness.session().state, State::AwaitingHosted { .. }), "{number}");
+        assert!(matches!(harness.session().state, State::AwaitingStripeCheckout { .. }), "{number}");
         let expired = Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Expired));
         looks(&mut harness, expired);
         harness.update(Patch::default());

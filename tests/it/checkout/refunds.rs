@@ -188,7 +188,7 @@ fn a_refund_that_the_key_cannot_ask_for_is_asked_for_later_and_not_at_once() {
         answered(&mut harness, answer);
         assert!(harness.effects.is_empty(), "{:?}", harness.effects);
         let (_, asked) = harness.session().activity.asking().unwrap();
-        assert!(asked.next_try > harness.now);
+        assert!(asked.retry.next_try > harness.now);
         harness.wait_and_wake();
         assert!(sends(&harness), "{:?}", harness.effects);
     }

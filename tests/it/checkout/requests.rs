@@ -192,7 +192,7 @@ fn an_answer_to_another_refund_decides_nothing_of_the_one_that_is_under_way() {
         {
             late_answer(&mut harness, number, answer.clone());
             let RefundState::Asking(asking) = state(&harness, 1) else { panic!("{number}: {answer:?}") };
-            assert!(!asking.looking && asking.tries == 0, "{number}: {answer:?}");
+            assert!(!asking.looking && asking.retry.tries == 0, "{number}: {answer:?}");
             assert_eq!(asking.last_answer, None, "{number}: {answer:?}");
             let known = RefundState::Made { id: "re_1".parse().unwrap(), status: RefundStatus::Succeeded };
             assert_eq!(*state(&harness, 0), known, "{number}: {answer:?}");

@@ -113,7 +113,7 @@ fn a_second_look_that_comes_too_soon_for_a_refund_is_made_again_half_a_minute_la
         harness.pass(Span::millis(1));
         shows(&mut harness, vec![]);
         let (_, refund) = harness.session().activity.asking().expect("it is not decided");
-        assert_eq!(refund.next_try.since(harness.now).as_millis(), 30_000);
+        assert_eq!(refund.retry.next_try.since(harness.now).as_millis(), 30_000);
     }
 }
 
@@ -221,8 +221,10 @@ fn a_page_that_is_open_after_some_tries_to_open_it_is_looked_at_soon() {
 #[test]
 fn a_page_that_is_still_open_when_its_time_is_over_is_not_asked_about_without_a_pause() {
     let mut harness = awaiting();
-    let State::AwaitingHosted { hosted, .. } = &harness.session().state else { panic!("it is open") };
-    harness.now = hosted.expires + Span::seconds(2);
+    let State::AwaitingStripeCheckout { payment, .. } = &harness.session().state else {
+        panic!("it is open")
+    };
+    harness.now = payment.expires + Span::seconds(2);
     harness.wake();
     page_is_open(&mut harness);
     assert!(pause(&harness) >= FIRST);
@@ -277,13 +279,13 @@ fn a_page_that_could_not_be_read_for_most_of_a_day_is_tried_to_be_closed_for_a_d
         harness.wake();
         unread(&mut harness);
     }
-    let State::AwaitingHosted { hosted, .. } = &harness.session().state else {
+    let State::AwaitingStripeCheckout { payment, .. } = &harness.session().state else {
         panic!("nobody is asked yet")
     };
-    assert!(hosted.failed_reads.count > 20);
+    assert!(payment.attempt.retry.failed_reads.count > 20);
     harness.update(Patch::default());
     let closing = harness.now;
-    while matches!(harness.session().state, State::ClosingHosted { .. }) {
+    while matches!(harness.session().state, State::ClosingStripeCheckout { .. }) {
         unread(&mut harness);
         harness.now = due_at(harness.session()).unwrap_or(harness.now);
         harness.wake();
@@ -457,7 +459,7 @@ fn what_an_operator_called_unpaid_is_read_after_pauses_that_double() {
 fn an_attempt_is_looked_for_once_more_until_a_day_after_it_could_last_have_been_sent() {
     for (early, looks) in [(Span::millis(1), 1), (Span::millis(0), 0)] {
         let (mut harness, _) = DriverHarness::charging();
-        let last = harness.charging_state().repeat_until;
+        let last = harness.charging_state().attempt.repeat_until;
         harness.see(Observation::IdempotencyConflict);
         assert!(harness.now < last, "its sending has ended before that");
         harness.now = last + Span::hours(24) - early;

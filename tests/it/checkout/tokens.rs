@@ -101,7 +101,7 @@ const ENDS: [Named<fn(&mut DriverHarness)>; 8] = [
     }),
     ("the last moment to send has come", |harness| {
         harness.see(nothing_known());
-        harness.now = harness.charging_state().repeat_until;
+        harness.now = harness.charging_state().attempt.repeat_until;
         harness.wake();
     }),
     ("the payment is under way", |harness| {
@@ -212,7 +212,7 @@ fn an_answer_to_the_first_attempt_decides_nothing_of_the_second() {
         assert!(harness.waits(second), "{seen:?}");
     }
     harness.hears(first, success_of_the_first);
-    assert_eq!(harness.charging_state().attempt, harness.attempts[1].number);
+    assert_eq!(harness.charging_state().attempt.number, harness.attempts[1].number);
     assert_eq!(harness.flags.len(), 1, "what the first one has paid is an operator's");
     harness.see(succeeded(&harness));
     assert_eq!(harness.answer(second).unwrap().order.unwrap().order.payment_intent.as_str(), "pi_2");
@@ -225,7 +225,7 @@ fn an_answer_to_the_first_attempt_decides_nothing_of_a_page() {
     harness.see(declined());
     super::pages::open_page(&mut harness);
     let before = harness.session().state.clone();
-    assert!(matches!(before, State::OpeningHosted(_)));
+    assert!(matches!(before, State::OpeningStripeCheckout(_)));
     for seen in
         [declined(), Observation::IdempotencyConflict, Observation::RequestRefused { detail: String::new() }]
     {

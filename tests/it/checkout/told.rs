@@ -147,8 +147,8 @@ fn a_payment_of_another_amount_waits_for_an_operator_who_is_told_which_it_is() {
     let mut intent = harness.intent(PaymentIntentStatus::Succeeded);
     intent.amount = Money::new(1, shop::usd());
     harness.see(Observation::PaymentIntent(intent.clone()));
-    let State::Frozen { charging, reason } = &harness.session().state else { panic!("it is frozen") };
-    assert_eq!((*reason, &charging.intent), (FreezeReason::PaymentDisagrees, &Some(intent.id.clone())));
+    let State::Frozen { attempt, reason } = &harness.session().state else { panic!("it is frozen") };
+    assert_eq!((*reason, &attempt.intent), (FreezeReason::PaymentDisagrees, &Some(intent.id.clone())));
     assert_eq!(harness.flags.len(), 1);
     assert_eq!(
         (&harness.flags[0].intent, harness.flags[0].reason),
@@ -279,7 +279,9 @@ fn a_payment_in_whose_way_a_page_comes_again_and_again_gives_way_to_it() {
     }
     harness.tell_token(Ok(harness.good_facts()));
     assert_eq!(harness.answer(paying).unwrap_err(), Rejection::Shop(ShopRejection::Busy));
-    assert!(matches!(harness.session().state, State::AwaitingHosted { .. }) && harness.effects.is_empty());
+    assert!(
+        matches!(harness.session().state, State::AwaitingStripeCheckout { .. }) && harness.effects.is_empty()
+    );
 }
 
 #[test]
@@ -729,7 +731,7 @@ fn a_page_has_a_row_for_tax_where_there_is_any() {
         harness.update(Patch { address: Some(shop::address(state)), ..Patch::default() });
         open_page(&mut harness);
         let attempt = &harness.attempts[0];
-        let PaymentSource::StripeCheckout { quote, expires, .. } = &attempt.means else {
+        let PaymentSource::StripeCheckout { quote, expires, .. } = &attempt.source else {
             panic!("it is paid on a page")
         };
         let offer = StripeCheckoutOffer { quote, expires: *expires, email: None, links: &links };

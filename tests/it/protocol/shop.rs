@@ -212,28 +212,27 @@ pub(super) fn without_address() -> Session {
 }
 
 pub(super) fn charging() -> Session {
-    use merchant_gateway::domain::checkout::model::{Charging, ExpectedPayment, FailedReads, Phase};
+    use merchant_gateway::domain::checkout::model::{Attempt, Charging, ExpectedPayment, Phase};
+    use merchant_gateway::domain::retry::Retry;
     let ready = ready();
     let quote = ready.quote().unwrap().clone();
-    let charge = ExpectedPayment {
+    let expected = ExpectedPayment {
         total: quote.total,
         session: ready.id.clone(),
         revision: ready.revision,
         attempt: AttemptNumber(1),
     };
-    session(State::Charging(Charging {
+    let attempt = Attempt {
+        number: AttemptNumber(1),
         quote,
-        attempt: AttemptNumber(1),
+        expected,
         started: NOW,
         repeat_until: NOW + Span::minutes(20),
-        charge,
         intent: None,
-        phase: Phase::Sending,
-        tries: 1,
         sends: merchant_gateway::domain::sends::Sends::default(),
-        failed_reads: FailedReads::default(),
-        next_try: NOW,
-    }))
+        retry: Retry { tries: 1, ..Retry::at(NOW) },
+    };
+    session(State::Charging(Charging { attempt, phase: Phase::Sending }))
 }
 
 pub(super) fn rendering(view: &MerchantView) -> Rendering<'_> {

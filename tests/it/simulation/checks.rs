@@ -95,10 +95,10 @@ pub fn broken_at_the_end(world: &mut Simulation) -> Result<(), String> {
         }
         let Some(token) = told.token.as_ref().filter(|_| told.declined) else { continue };
         let of_token = world.store.attempts.values().filter(
-            |attempt| matches!(&attempt.intent.means, PaymentSource::Token(known) if known.expose() == *token),
+            |attempt| matches!(&attempt.intent.source, PaymentSource::Token(known) if known.expose() == *token),
         );
         for attempt in of_token {
-            let charge = &attempt.intent.charge;
+            let charge = &attempt.intent.expected;
             let mut paid = world
                 .stripe
                 .succeeded(&charge.session)
@@ -224,7 +224,7 @@ fn of_session(world: &mut Simulation, session: &SessionId) -> Result<(), String>
         .attempts
         .iter()
         .filter(|((of, _), _)| of == session)
-        .map(|(_, attempt)| matches!(attempt.intent.means, PaymentSource::StripeCheckout { .. }))
+        .map(|(_, attempt)| matches!(attempt.intent.source, PaymentSource::StripeCheckout { .. }))
         .collect();
     means.sort_unstable();
     means.dedup();
@@ -248,9 +248,9 @@ fn of_session(world: &mut Simulation, session: &SessionId) -> Result<(), String>
         State::Open { .. } => "ends open",
         State::Ready { .. } => "ends ready",
         State::Charging(_)
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
+        | State::OpeningStripeCheckout(_)
+        | State::AwaitingStripeCheckout { .. }
+        | State::ClosingStripeCheckout { .. }
         | State::Frozen { .. } => {
             return Err(format!("liveness: {session} ends {}", state.name()));
         }

@@ -59,7 +59,7 @@ impl ModelStore {
             && let Some((_, session)) = &mut session
             && let State::Charging(charging) = &session.state
         {
-            session.state = State::Ready { quote: charging.quote.clone() };
+            session.state = State::Ready { quote: charging.attempt.quote.clone() };
         }
         Loaded {
             session,

@@ -254,9 +254,9 @@ impl Simulation {
             match row.map(|row| row.state) {
                 Some(
                     State::Charging(_)
-                    | State::OpeningHosted(_)
-                    | State::AwaitingHosted { .. }
-                    | State::ClosingHosted { .. },
+                    | State::OpeningStripeCheckout(_)
+                    | State::AwaitingStripeCheckout { .. }
+                    | State::ClosingStripeCheckout { .. },
                 ) => settled = false,
                 Some(State::Frozen { reason, .. }) => {
                     settled = false;
@@ -353,14 +353,14 @@ impl Simulation {
                 Ok(())
             }
             Event::Late(intent) => {
-                let seen = match intent.means {
+                let seen = match intent.source {
                     PaymentSource::Token(_) => {
                         self.stripe.charge(&(&*intent).into(), self.now, &mut self.chance)
                     }
                     PaymentSource::StripeCheckout { .. } => self.open_page(&intent),
                 };
-                self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.charge.session));
-                self.send_webhooks(&intent.charge.session);
+                self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.expected.session));
+                self.send_webhooks(&intent.expected.session);
                 Ok(())
             }
         }

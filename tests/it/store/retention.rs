@@ -9,6 +9,7 @@ use merchant_gateway::domain::ids::{
 };
 use merchant_gateway::domain::order::{Asking, Refund, RefundOrigin, RefundRefusal, RefundState};
 use merchant_gateway::domain::order_event::OrderEvent;
+use merchant_gateway::domain::retry::Retry;
 use merchant_gateway::domain::sends::Sends;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::order_events;
@@ -141,9 +142,7 @@ pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(st
         repeat_until: NOW,
         looking: false,
         sends: Sends::default(),
-        absent_since: None,
-        tries: 0,
-        next_try: NOW,
+        retry: Retry::at(NOW),
         last_answer: None,
     };
     let refund = |number: u32, state| Refund {

@@ -4,6 +4,7 @@ use merchant_gateway::domain::checkout::model::{
     CancelReason, Session, State, Unconfirmed, UnmatchedPayment,
 };
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, StripeEventId, Tenant};
+use merchant_gateway::domain::retry::Retry;
 use merchant_gateway::domain::sends::Sends;
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::{Span, Timestamp};
@@ -60,7 +61,7 @@ pub(super) async fn an_account_is_forgotten_once_everything_on_it_is_decided(sto
 
 /// A session of which a payment is still to be read.
 fn told(session: Session) -> Session {
-    let payment = UnmatchedPayment { payment: intent(9), tries: 3, next_try: NOW };
+    let payment = UnmatchedPayment { payment: intent(9), retry: Retry { tries: 3, ..Retry::at(NOW) } };
     Session { unmatched_payments: vec![payment], ..session }
 }
 
@@ -71,8 +72,7 @@ pub(super) fn unread(session: Session) -> Session {
         intent: None,
         repeat_until: NOW,
         sends: Sends::default(),
-        tries: 3,
-        next_try: NOW,
+        retry: Retry { tries: 3, ..Retry::at(NOW) },
         arrived_by: None,
     };
     Session { unconfirmed: Some(unconfirmed), ..session }

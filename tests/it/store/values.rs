@@ -4,7 +4,7 @@ use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::VariantNeeded;
 use merchant_gateway::domain::checkout::model::{
-    AttemptEnd, CancelReason, Charging, CheckoutInputs, ExpectedPayment, FailedReads, Flag, FlagReason,
+    Attempt, AttemptEnd, CancelReason, Charging, CheckoutInputs, ExpectedPayment, Flag, FlagReason,
     FreezeReason, IdempotencyKey, NewOrder, Notice, Phase, Session, State, Version,
 };
 use merchant_gateway::domain::ids::{
@@ -14,6 +14,7 @@ use merchant_gateway::domain::merchant::{RiskPolicy, TokenPolicy};
 use merchant_gateway::domain::money::{Currency, Money};
 use merchant_gateway::domain::order::{Order, OrderActivity};
 use merchant_gateway::domain::pricing::{PricingProblem, Quote, QuoteLine, QuoteOption};
+use merchant_gateway::domain::retry::Retry;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{AttemptChange, AttemptRow, Commit, DueSession, KeptAccount, VerifiedKey};
 
@@ -80,7 +81,7 @@ pub(crate) fn ready(number: u128) -> Session {
 }
 
 pub(crate) fn charging(number: u128) -> Session {
-    in_state(number, State::Charging(under_way(number)))
+    in_state(number, State::Charging(Charging { attempt: under_way(number), phase: Phase::Sending }))
 }
 
 pub(crate) fn completed(number: u128) -> Session {
@@ -96,7 +97,9 @@ pub(crate) fn completed(number: u128) -> Session {
 
 /// A session in every state, and in every variety of a state that is written differently.
 pub(crate) fn in_every_state(number: u128) -> Vec<Session> {
-    let charging = |phase| State::Charging(Charging { phase, ..under_way(number) });
+    let charging = |phase| State::Charging(Charging { attempt: under_way(number), phase });
+    let mut missed = under_way(number);
+    missed.retry.absent_since = Some(NOW);
     let states = [
         State::Open { problem: None },
         State::Open { problem: Some(PricingProblem::AddressNeeded) },
@@ -110,10 +113,10 @@ pub(crate) fn in_every_state(number: u128) -> Vec<Session> {
         },
         State::Ready { quote: quote() },
         charging(Phase::Sending),
-        charging(Phase::Reading { absent_since: None }),
-        charging(Phase::Reading { absent_since: Some(NOW) }),
+        charging(Phase::Reading),
+        State::Charging(Charging { attempt: missed, phase: Phase::Reading }),
         charging(Phase::Canceling { end: dead() }),
-        State::Frozen { charging: under_way(number), reason: FreezeReason::PaymentDisagrees },
+        State::Frozen { attempt: under_way(number), reason: FreezeReason::PaymentDisagrees },
         State::Completed {
             quote: quote(),
             order: OrderId::from_random(number),
@@ -125,19 +128,16 @@ pub(crate) fn in_every_state(number: u128) -> Vec<Session> {
     states.into_iter().map(|state| in_state(number, state)).collect()
 }
 
-fn under_way(number: u128) -> Charging {
-    Charging {
+fn under_way(number: u128) -> Attempt {
+    Attempt {
+        number: AttemptNumber(1),
         quote: quote(),
-        attempt: AttemptNumber(1),
+        expected: charge(number, 1),
         started: NOW,
         repeat_until: Timestamp::from_seconds(1_790_001_000),
-        charge: charge(number, 1),
         intent: Some(intent(number)),
-        phase: Phase::Sending,
-        tries: 1,
         sends: merchant_gateway::domain::sends::Sends::default(),
-        failed_reads: FailedReads::default(),
-        next_try: Timestamp::from_seconds(1_790_000_030),
+        retry: Retry { tries: 1, ..Retry::at(Timestamp::from_seconds(1_790_000_030)) },
     }
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn attempt(tenant: &Tenant, session: u128, number: u32, token: &str) 
         number: AttemptNumber(number),
         spt_hash: Some(spt(token)),
         idempotency_key: IdempotencyKey::of(tenant, &account, &spt(token), &charge),
-        charge,
+        expected: charge,
         body: "amount=2499&currency=usd&confirm=true".to_owned(),
         sealed_token: Some(sealed(token)),
         stripe_version: "2026-07-29.preview".to_owned(),

@@ -226,7 +226,7 @@ impl DriverHarness {
 
     /// A payment of the running attempt, as Stripe would show it.
     pub fn intent(&self, status: PaymentIntentStatus) -> PaymentIntentSnapshot {
-        let charge = &self.attempts.last().expect("an attempt").charge;
+        let charge = &self.attempts.last().expect("an attempt").expected;
         PaymentIntentSnapshot {
             id: format!("pi_{}", charge.attempt.0).parse::<PaymentIntentId>().unwrap(),
             status,

@@ -72,8 +72,8 @@ pub struct Sent<'a> {
 
 impl<'a> From<&'a AttemptIntent> for Sent<'a> {
     fn from(attempt: &'a AttemptIntent) -> Self {
-        let PaymentSource::Token(token) = &attempt.means else { panic!("a page is not charged") };
-        Self { key: attempt.idempotency_key.as_str(), token: token.expose(), charge: &attempt.charge }
+        let PaymentSource::Token(token) = &attempt.source else { panic!("a page is not charged") };
+        Self { key: attempt.idempotency_key.as_str(), token: token.expose(), charge: &attempt.expected }
     }
 }
 

@@ -141,7 +141,7 @@ async fn a_payment_on_a_page_that_is_decided_later_is_an_order_or_payable_again_
         let outcome = world.emulator.pay_hosted(&page, "pm_emulator_processing").unwrap();
         assert!(matches!(outcome, HostedOutcome::Completed { .. }), "{outcome:?}");
         followed(&world).await;
-        assert_eq!(session(&world, &id).await["state"], "awaiting_hosted", "nothing has come yet");
+        assert_eq!(session(&world, &id).await["state"], "awaiting_stripe_checkout", "nothing has come yet");
         let intents = world.emulator.payment_intents(SHOP_ACCOUNT);
         let waiting = intents.iter().find(|intent| intent["status"] == "processing").unwrap();
         let intent = waiting["id"].as_str().unwrap();

@@ -29,23 +29,17 @@ pub(super) fn precheck_stripe_checkout(
     revision: Option<Revision>,
     context: &Context<'_>,
 ) -> Precheck {
-    match &session.state {
-        State::Completed { .. } => return Precheck::Answer(None),
-        State::OpeningHosted(hosted) => {
-            return match seen_revision(session, revision) {
-                Ok(()) => Precheck::Join(hosted.attempt),
-                Err(rejection) => Precheck::Reject(rejection),
-            };
-        }
-        State::AwaitingHosted { .. } if revision == Some(session.revision) => return Precheck::Answer(None),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Charging(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Frozen { .. }
-        | State::Canceled { .. }
-        | State::Expired => {}
+    if session.paid().is_some() {
+        return Precheck::Answer(None);
+    }
+    if let State::OpeningStripeCheckout(payment) = &session.state {
+        return match seen_revision(session, revision) {
+            Ok(()) => Precheck::Join(payment.attempt.number),
+            Err(rejection) => Precheck::Reject(rejection),
+        };
+    }
+    if matches!(session.state, State::AwaitingStripeCheckout { .. }) && revision == Some(session.revision) {
+        return Precheck::Answer(None);
     }
     if let Err(rejection) = payable(session, revision, context) {
         return Precheck::Reject(rejection);

@@ -75,17 +75,10 @@ pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>
 
 /// What there is to say of a session at any time: its last notice, or that its prices are too old.
 fn standing_notice(session: &Session, context: &Context<'_>) -> Option<Notice> {
-    match &session.state {
-        State::Ready { quote } if quote.expires <= context.moment.now => Some(Notice::QuoteExpired),
-        State::Ready { .. }
-        | State::Open { .. }
-        | State::Charging(_)
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => session.notice.clone(),
+    if let State::Ready { quote } = &session.state
+        && quote.expires <= context.moment.now
+    {
+        return Some(Notice::QuoteExpired);
     }
+    session.notice.clone()
 }

@@ -7,11 +7,12 @@ use super::task::{Committed, Follow, Lane, Task, TaskKind};
 use super::{CALLER_TRIES, CommitFailed, Driver, Output, Turn};
 use crate::domain::checkout::due::due_at;
 use crate::domain::checkout::model::{
-    AttemptMove, Change, Context, Effect, Event, LONGEST_PAUSE, Rejection, Session, ShopRejection,
-    ShopperRejection, State, Transition, Version,
+    AttemptMove, Change, Context, Effect, Event, Rejection, Session, ShopRejection, ShopperRejection, State,
+    Transition, Version,
 };
 use crate::domain::checkout::rules::timeline::{self, Cause};
 use crate::domain::checkout::step::step;
+use crate::domain::retry::LONGEST_PAUSE;
 
 /// A change that is to be committed, and what it was made from.
 pub(super) struct Begun<'a> {
@@ -55,19 +56,14 @@ impl Driver {
         let next = &change.session;
         let closes = matches!(effect, Some(Effect::ExpireStripeCheckout { .. }));
         let begins = matches!(change.attempt, Some(AttemptMove::Start(_))) || change.refund.is_some();
-        let follow = match &next.state {
-            _ if begins => Follow::Wait,
-            State::ClosingHosted { .. } if closes => Follow::Retry,
-            State::Completed { .. } => Follow::Report,
-            State::Open { .. }
-            | State::Ready { .. }
-            | State::Charging(_)
-            | State::OpeningHosted(_)
-            | State::AwaitingHosted { .. }
-            | State::ClosingHosted { .. }
-            | State::Frozen { .. }
-            | State::Canceled { .. }
-            | State::Expired => Follow::Tell,
+        let follow = if begins {
+            Follow::Wait
+        } else if closes && matches!(next.state, State::ClosingStripeCheckout { .. }) {
+            Follow::Retry
+        } else if next.paid().is_some() {
+            Follow::Report
+        } else {
+            Follow::Tell
         };
         let committed = Box::new(Committed { session: next.clone(), effect, follow });
         turn.out.push(Output::Commit(Box::new(change)));

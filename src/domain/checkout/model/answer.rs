@@ -2,7 +2,6 @@
 
 use super::notice::Notice;
 use super::session::Session;
-use super::state::State;
 use crate::domain::ids::OrderNumber;
 use crate::domain::order::Order;
 use crate::domain::time::{Span, Timestamp};
@@ -30,20 +29,14 @@ impl Answer {
     #[must_use]
     pub fn is_closed(&self, now: Timestamp) -> bool {
         let paid = self.order.as_ref().map(|placed| placed.order.created);
-        let ended = match &self.session.state {
-            State::Completed { .. } => Some(paid.unwrap_or(self.session.expires)),
+        let expires = self.session.expires;
+        let ended = if self.session.paid().is_some() {
+            Some(paid.unwrap_or(expires))
+        } else if self.session.state.is_unpaid_end() {
             // What nobody had the time to end has ended all the same.
-            State::Canceled { .. } | State::Expired => {
-                let expires = self.session.expires;
-                Some(self.session.ended.map_or(expires, |ended| ended.min(expires)))
-            }
-            State::Open { .. }
-            | State::Ready { .. }
-            | State::Charging(_)
-            | State::OpeningHosted(_)
-            | State::AwaitingHosted { .. }
-            | State::ClosingHosted { .. }
-            | State::Frozen { .. } => None,
+            Some(self.session.ended.map_or(expires, |ended| ended.min(expires)))
+        } else {
+            None
         };
         ended.is_some_and(|ended| ended + TOLD_AFTER_END <= now)
     }

@@ -1,13 +1,13 @@
 //! One try to be paid: what is asked of Stripe, how far it is, how it ended.
 
 use super::expected_payment::ExpectedPayment;
-use super::failed_reads::FailedReads;
 use super::idempotency_key::IdempotencyKey;
 use super::notice::Notice;
 use super::token::SharedPaymentToken;
 use crate::domain::address::Address;
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SptHash};
 use crate::domain::pricing::Quote;
+use crate::domain::retry::Retry;
 use crate::domain::sends::Sends;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,9 +18,9 @@ pub struct AttemptIntent {
     /// Its number within the session.
     pub number: AttemptNumber,
     /// What is charged.
-    pub charge: ExpectedPayment,
+    pub expected: ExpectedPayment,
     /// With what.
-    pub means: PaymentSource,
+    pub source: PaymentSource,
     /// The Stripe account that is paid.
     pub account: AccountId,
     /// Where Stripe sends its receipt, if it is to send one.
@@ -57,7 +57,7 @@ impl AttemptIntent {
     /// The hash of its token; `None` of a page.
     #[must_use]
     pub fn spt_hash(&self) -> Option<&SptHash> {
-        match &self.means {
+        match &self.source {
             PaymentSource::Token(token) => Some(token.hash()),
             PaymentSource::StripeCheckout { .. } => None,
         }
@@ -82,34 +82,51 @@ pub enum AttemptEnd {
     },
 }
 
-/// An attempt under way.
+/// One try to be paid whose end is not known, whatever it is paid with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charging {
+pub struct Attempt {
+    /// Its number within the session.
+    pub number: AttemptNumber,
     /// The quote being paid.
     pub quote: Quote,
-    /// The attempt's number.
-    pub attempt: AttemptNumber,
-    /// When the attempt was committed.
+    /// What is asked for, and what must come back with the payment.
+    pub expected: ExpectedPayment,
+    /// When it was committed.
     pub started: Timestamp,
     /// Until when its request may be sent.
     pub repeat_until: Timestamp,
-    /// The amount that is asked for, and what must come back with it.
-    pub charge: ExpectedPayment,
     /// The PaymentIntent, once one was seen.
     pub intent: Option<PaymentIntentId>,
-    /// What is being done to decide it.
-    pub phase: Phase,
-    /// How often the present phase has been tried without an end. While the request is sent, zero means that no
-    /// send of it has an unknown outcome.
-    pub tries: u32,
     /// The sends of its request.
     #[serde(default)]
     pub sends: Sends,
-    /// The readings in a row that did not come to their end.
-    #[serde(default)]
-    pub failed_reads: FailedReads,
-    /// When the next try is due.
-    pub next_try: Timestamp,
+    /// When what is being done is tried again.
+    pub retry: Retry,
+}
+
+impl Attempt {
+    /// The attempt whose request is made of this intent, and begins now.
+    pub(crate) fn of(intent: &AttemptIntent, quote: Quote) -> Self {
+        Self {
+            number: intent.number,
+            quote,
+            expected: intent.expected.clone(),
+            started: intent.started,
+            repeat_until: intent.repeat_until,
+            intent: None,
+            sends: Sends::default(),
+            retry: Retry::at(intent.started),
+        }
+    }
+}
+
+/// An attempt that charges a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charging {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What is being done to decide it.
+    pub phase: Phase,
 }
 
 /// What is being done to decide an attempt.
@@ -119,10 +136,7 @@ pub enum Phase {
     /// The stored request is sent, the same each time.
     Sending,
     /// The request is not sent any more; Stripe is read until it says what happened.
-    Reading {
-        /// When the first of two complete readings found nothing.
-        absent_since: Option<Timestamp>,
-    },
+    Reading,
     /// The PaymentIntent stopped where only a shopper could go on; it is canceled at Stripe.
     Canceling {
         /// How the attempt ends once that is confirmed.

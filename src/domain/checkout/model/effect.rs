@@ -37,7 +37,7 @@ pub enum Effect {
         /// The attempt.
         attempt: AttemptNumber,
         /// Its page.
-        page: StripeCheckoutId,
+        checkout: StripeCheckoutId,
         /// Whether somebody waits for what it shows, or says that it was paid.
         awaited: bool,
     },
@@ -46,7 +46,7 @@ pub enum Effect {
         /// The attempt.
         attempt: AttemptNumber,
         /// Its page.
-        page: StripeCheckoutId,
+        checkout: StripeCheckoutId,
         /// How often it was tried before, as of [`Effect::Cancel`].
         tries: u32,
     },

@@ -2,7 +2,6 @@
 
 mod answer;
 mod attempt;
-mod backoff;
 mod change;
 mod command;
 mod context;
@@ -10,7 +9,6 @@ mod decision;
 mod effect;
 mod event;
 mod expected_payment;
-mod failed_reads;
 mod flag;
 mod idempotency_key;
 mod notice;
@@ -31,8 +29,7 @@ mod unconfirmed;
 mod work;
 
 pub use answer::{Answer, NewOrder, PlacedOrder};
-pub use attempt::{AttemptEnd, AttemptIntent, Charging, PaymentSource, Phase};
-pub(crate) use backoff::{LONGEST_PAUSE, doubling, pause};
+pub use attempt::{Attempt, AttemptEnd, AttemptIntent, Charging, PaymentSource, Phase};
 pub use change::{AttemptMove, Change, Loaded, TokenUse};
 pub use command::{Command, Patch, Payment};
 pub use context::{Context, Moment};
@@ -40,7 +37,6 @@ pub use decision::{Decision, Verification};
 pub use effect::{CancelCause, Effect, OrderEffect};
 pub use event::Event;
 pub use expected_payment::ExpectedPayment;
-pub use failed_reads::FailedReads;
 pub use flag::{Flag, FlagReason};
 pub use idempotency_key::IdempotencyKey;
 pub use notice::{DeclineReason, Notice, NoticeCode};
@@ -60,7 +56,7 @@ pub use session::{
     CheckoutInputs, MAX_ATTEMPTS, MAX_OPENINGS, MAX_STRIPE_CHECKOUTS, PendingWork, Session, Version,
 };
 pub use state::{CancelReason, FreezeReason, State};
-pub use stripe_checkout::{CloseReason, StripeCheckout, StripeCheckoutAttempt};
+pub use stripe_checkout::{CloseReason, StripeCheckout, StripeCheckoutPayment};
 pub use timeline::{EDITS_KEPT, NotBegun, StripeAnswer, TimelineEntry, TimelineEvent};
 pub use token::{Deactivation, SharedPaymentToken, TokenFacts, TokenProblem, TokenReadError};
 pub use transition::Transition;

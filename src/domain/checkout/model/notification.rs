@@ -1,7 +1,7 @@
 //! What somebody says has happened at Stripe: a webhook, or a shopper who comes back from its page.
 
 use crate::domain::ids::PaymentIntentId;
-use crate::domain::time::Timestamp;
+use crate::domain::retry::Retry;
 use serde::{Deserialize, Serialize};
 
 /// What of ours an event may have changed.
@@ -35,8 +35,6 @@ impl StripeNotification {
 pub struct UnmatchedPayment {
     /// The payment.
     pub payment: PaymentIntentId,
-    /// How often it was read in vain.
-    pub tries: u32,
-    /// When it is read next.
-    pub next_try: Timestamp,
+    /// When it is read again.
+    pub retry: Retry,
 }

@@ -3,7 +3,6 @@
 //! Invariant: amounts, lines, states and the ids of Stripe stay as they are.
 
 use super::session::Session;
-use super::state::State;
 use crate::domain::address::Buyer;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
@@ -28,16 +27,10 @@ impl Session {
         if !self.unmatched_payments.is_empty() || !self.last_polls.is_empty() {
             return None;
         }
-        match &self.state {
-            State::Open { .. } | State::Ready { .. } => Some(self.expires),
-            State::Canceled { .. } | State::Expired => Some(touched.unwrap_or(self.expires)),
-            State::Charging(_)
-            | State::OpeningHosted(_)
-            | State::AwaitingHosted { .. }
-            | State::ClosingHosted { .. }
-            | State::Frozen { .. }
-            | State::Completed { .. } => None,
+        if self.state.is_unpaid_end() {
+            return Some(touched.unwrap_or(self.expires));
         }
+        self.state.is_the_shoppers().then_some(self.expires)
     }
 }
 

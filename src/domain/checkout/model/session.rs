@@ -116,35 +116,20 @@ impl Session {
     /// What is undecided and worked on, and whose callers wait; a page that waits for its shopper is not.
     #[must_use]
     pub fn running(&self) -> Option<PendingWork> {
-        match &self.state {
-            State::Charging(charging) => Some(PendingWork::Attempt(charging.attempt)),
-            State::OpeningHosted(hosted) | State::ClosingHosted { hosted, .. } => {
-                Some(PendingWork::Attempt(hosted.attempt))
-            }
-            State::Completed { .. } => self.activity.asking().map(|(number, _)| PendingWork::Refund(number)),
-            State::AwaitingHosted { .. }
-            | State::Open { .. }
-            | State::Ready { .. }
-            | State::Frozen { .. }
-            | State::Canceled { .. }
-            | State::Expired => None,
+        if let State::AwaitingStripeCheckout { .. } = &self.state {
+            return None;
         }
+        let attempt = self.state.running().map(|attempt| PendingWork::Attempt(attempt.number));
+        attempt.or_else(|| {
+            let asking = self.paid().and_then(|_| self.activity.asking());
+            asking.map(|(number, _)| PendingWork::Refund(number))
+        })
     }
 
     /// The attempt that is not decided yet, frozen ones included.
     #[must_use]
-    pub const fn undecided_attempt(&self) -> Option<AttemptNumber> {
-        match &self.state {
-            State::Charging(charging) | State::Frozen { charging, .. } => Some(charging.attempt),
-            State::OpeningHosted(hosted)
-            | State::AwaitingHosted { hosted, .. }
-            | State::ClosingHosted { hosted, .. } => Some(hosted.attempt),
-            State::Open { .. }
-            | State::Ready { .. }
-            | State::Completed { .. }
-            | State::Canceled { .. }
-            | State::Expired => None,
-        }
+    pub fn undecided_attempt(&self) -> Option<AttemptNumber> {
+        self.state.attempt().map(|attempt| attempt.number)
     }
 
     /// Whether nothing of it is still to be read: neither a payment that it was told of, nor one that an operator called unpaid,
@@ -164,31 +149,17 @@ impl Session {
     /// What it was paid with and for, once it is.
     #[must_use]
     pub const fn paid(&self) -> Option<(&Quote, &PaymentIntentId)> {
-        match &self.state {
-            State::Completed { quote, intent, .. } => Some((quote, intent)),
-            State::Open { .. }
-            | State::Ready { .. }
-            | State::Charging(_)
-            | State::OpeningHosted(_)
-            | State::AwaitingHosted { .. }
-            | State::ClosingHosted { .. }
-            | State::Frozen { .. }
-            | State::Canceled { .. }
-            | State::Expired => None,
-        }
+        self.state.paid()
     }
 
     /// The quote, in the states that have one.
     #[must_use]
     pub fn quote(&self) -> Option<&Quote> {
-        match &self.state {
-            State::Ready { quote } | State::Completed { quote, .. } => Some(quote),
-            State::Charging(charging) | State::Frozen { charging, .. } => Some(&charging.quote),
-            State::OpeningHosted(hosted)
-            | State::AwaitingHosted { hosted, .. }
-            | State::ClosingHosted { hosted, .. } => Some(&hosted.quote),
-            State::Open { .. } | State::Canceled { .. } | State::Expired => None,
+        if let State::Ready { quote } = &self.state {
+            return Some(quote);
         }
+        let paid = self.paid().map(|(quote, _)| quote);
+        paid.or_else(|| self.state.attempt().map(|attempt| &attempt.quote))
     }
 }
 

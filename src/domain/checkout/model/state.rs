@@ -1,9 +1,10 @@
 //! Where a session stands.
 
-use super::attempt::Charging;
-use super::stripe_checkout::{CloseReason, StripeCheckout, StripeCheckoutAttempt};
+use super::attempt::{Attempt, Charging};
+use super::stripe_checkout::{CloseReason, StripeCheckout, StripeCheckoutPayment};
 use crate::domain::ids::{OrderId, PaymentIntentId};
 use crate::domain::pricing::{PricingProblem, Quote};
+use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Where a session stands.
@@ -24,27 +25,27 @@ pub enum State {
     /// An attempt is undecided.
     Charging(Charging),
     /// A page at Stripe is being opened; nobody knows its address yet.
-    OpeningHosted(StripeCheckoutAttempt),
+    OpeningStripeCheckout(StripeCheckoutPayment),
     /// The shopper may pay on a page at Stripe.
-    AwaitingHosted {
+    AwaitingStripeCheckout {
         /// What is asked for.
-        hosted: StripeCheckoutAttempt,
+        payment: StripeCheckoutPayment,
         /// The page.
-        page: StripeCheckout,
+        checkout: StripeCheckout,
     },
     /// The page is being closed, because something else is wanted.
-    ClosingHosted {
+    ClosingStripeCheckout {
         /// What is asked for.
-        hosted: StripeCheckoutAttempt,
+        payment: StripeCheckoutPayment,
         /// The page.
-        page: StripeCheckout,
+        checkout: StripeCheckout,
         /// What it is closed for.
         reason: CloseReason,
     },
     /// The charge cannot be known by any reading; an operator decides.
     Frozen {
         /// What was under way.
-        charging: Charging,
+        attempt: Attempt,
         /// Why.
         reason: FreezeReason,
     },
@@ -74,14 +75,96 @@ impl State {
             Self::Open { .. } => "open",
             Self::Ready { .. } => "ready",
             Self::Charging(_) => "charging",
-            Self::OpeningHosted(_) => "opening_hosted",
-            Self::AwaitingHosted { .. } => "awaiting_hosted",
-            Self::ClosingHosted { .. } => "closing_hosted",
+            Self::OpeningStripeCheckout(_) => "opening_stripe_checkout",
+            Self::AwaitingStripeCheckout { .. } => "awaiting_stripe_checkout",
+            Self::ClosingStripeCheckout { .. } => "closing_stripe_checkout",
             Self::Frozen { .. } => "frozen",
             Self::Completed { .. } => "completed",
             Self::Canceled { .. } => "canceled",
             Self::Expired => "expired",
         }
+    }
+
+    /// The attempt that is not decided yet, frozen ones included.
+    #[must_use]
+    pub const fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Charging(Charging { attempt, .. })
+            | Self::OpeningStripeCheckout(StripeCheckoutPayment { attempt, .. })
+            | Self::AwaitingStripeCheckout { payment: StripeCheckoutPayment { attempt, .. }, .. }
+            | Self::ClosingStripeCheckout { payment: StripeCheckoutPayment { attempt, .. }, .. }
+            | Self::Frozen { attempt, .. } => Some(attempt),
+            Self::Open { .. }
+            | Self::Ready { .. }
+            | Self::Completed { .. }
+            | Self::Canceled { .. }
+            | Self::Expired => None,
+        }
+    }
+
+    /// The attempt that is being decided: its answer or its reading is waited for. A frozen one waits for an operator.
+    #[must_use]
+    pub const fn running(&self) -> Option<&Attempt> {
+        if let Self::Frozen { .. } = self { None } else { self.attempt() }
+    }
+
+    /// The payment on a page at Stripe that is being decided.
+    #[must_use]
+    pub const fn stripe_checkout_payment(&self) -> Option<&StripeCheckoutPayment> {
+        if let Self::OpeningStripeCheckout(payment)
+        | Self::AwaitingStripeCheckout { payment, .. }
+        | Self::ClosingStripeCheckout { payment, .. } = self
+        {
+            Some(payment)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) const fn stripe_checkout_payment_mut(&mut self) -> Option<&mut StripeCheckoutPayment> {
+        if let Self::OpeningStripeCheckout(payment)
+        | Self::AwaitingStripeCheckout { payment, .. }
+        | Self::ClosingStripeCheckout { payment, .. } = self
+        {
+            Some(payment)
+        } else {
+            None
+        }
+    }
+
+    /// What is being decided is tried again then at the latest.
+    pub(crate) fn poll_by(&mut self, latest: Timestamp) {
+        if let Self::Charging(Charging { attempt, .. }) = self {
+            attempt.retry.by(latest);
+        } else if let Some(payment) = self.stripe_checkout_payment_mut() {
+            payment.attempt.retry.by(latest);
+        }
+    }
+
+    /// What it was paid with and for, once it is.
+    #[must_use]
+    pub const fn paid(&self) -> Option<(&Quote, &PaymentIntentId)> {
+        if let Self::Completed { quote, intent, .. } = self { Some((quote, intent)) } else { None }
+    }
+
+    /// Whether its shopper may still change it, and pay it once it has a quote.
+    #[must_use]
+    pub const fn is_the_shoppers(&self) -> bool {
+        matches!(self, Self::Open { .. } | Self::Ready { .. })
+    }
+
+    /// Whether a payment may begin then. A session whose page at Stripe is open may also be paid elsewhere: the page is closed
+    /// first.
+    #[must_use]
+    pub fn is_payable(&self, now: Timestamp) -> bool {
+        matches!(self, Self::AwaitingStripeCheckout { .. })
+            || matches!(self, Self::Ready { quote } if quote.expires > now)
+    }
+
+    /// Whether it ended unpaid.
+    #[must_use]
+    pub const fn is_unpaid_end(&self) -> bool {
+        matches!(self, Self::Canceled { .. } | Self::Expired)
     }
 
     /// Whether it stays as it is. What becomes of a paid one's order is in its book.

@@ -2,39 +2,24 @@
 //!
 //! Source: Stripe API `2026-09-30.preview`, Checkout Sessions.
 
-use super::expected_payment::ExpectedPayment;
-use super::failed_reads::FailedReads;
-use crate::domain::ids::{AttemptNumber, StripeCheckoutId};
-use crate::domain::pricing::Quote;
+use super::attempt::Attempt;
+use crate::domain::ids::StripeCheckoutId;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A page at Stripe, from the wish for it until it is closed or paid.
+/// An attempt that is paid on a page at Stripe, from the wish for the page until it is closed or paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StripeCheckoutAttempt {
-    /// The quote being paid.
-    pub quote: Quote,
-    /// The attempt's number.
-    pub attempt: AttemptNumber,
-    /// When the attempt was committed.
-    pub started: Timestamp,
+pub struct StripeCheckoutPayment {
+    /// The attempt.
+    pub attempt: Attempt,
     /// Until when the page can be paid.
     pub expires: Timestamp,
-    /// What is asked for, and what must come back with the page and its payment.
-    pub charge: ExpectedPayment,
-    /// How often the present state has been tried without an end.
-    pub tries: u32,
     /// Whether somebody waits for what the page shows, or says that it was paid.
     #[serde(default)]
     pub awaited: bool,
     /// How often a shopper came back from the page.
     #[serde(default)]
     pub returns: u32,
-    /// The readings in a row that did not come to their end.
-    #[serde(default)]
-    pub failed_reads: FailedReads,
-    /// When the next look or try is due.
-    pub next_try: Timestamp,
 }
 
 /// A page that exists.

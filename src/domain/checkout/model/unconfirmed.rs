@@ -1,6 +1,7 @@
 //! An attempt that was called unpaid although a payment of it may still come to light.
 
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
+use crate::domain::retry::Retry;
 use crate::domain::sends::Sends;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,10 +18,8 @@ pub struct Unconfirmed {
     pub repeat_until: Timestamp,
     /// The sends of its request.
     pub sends: Sends,
-    /// How often it was read in vain.
-    pub tries: u32,
-    /// When it is read next.
-    pub next_try: Timestamp,
+    /// When it is read again.
+    pub retry: Retry,
     /// Where silence called it unpaid: from when on nothing of it can arrive any more. No reading before that is made, or counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrived_by: Option<Timestamp>,

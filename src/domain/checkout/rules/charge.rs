@@ -6,10 +6,11 @@
 use super::completion::{completed_by, ended};
 use super::flags::flag_unaccounted;
 use crate::domain::checkout::model::{
-    AttemptEnd, AttemptMove, CancelCause, CancelReason, Charging, Context, Effect, FailedReads, FreezeReason,
-    Inconclusive, LONGEST_PAUSE, Notice, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Phase,
-    RefusedField, Session, State, Transition, Unconfirmed, pause,
+    AttemptEnd, AttemptMove, CancelCause, CancelReason, Charging, Context, Effect, FreezeReason,
+    Inconclusive, Notice, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Phase, RefusedField,
+    Session, State, Transition, Unconfirmed,
 };
+use crate::domain::retry::LONGEST_PAUSE;
 use crate::domain::sends::ABSENCE_INTERVAL;
 use crate::domain::time::{Span, Timestamp};
 
@@ -25,7 +26,7 @@ pub(crate) fn apply_observation(
         Observation::Declined { intent: _, requires_3ds, reason } => match charging.phase {
             Phase::Sending if requires_3ds => failed(session, charging, Notice::ConfirmationNeeded),
             Phase::Sending => failed(session, charging, Notice::PaymentDeclined { reason }),
-            Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
+            Phase::Reading | Phase::Canceling { .. } => again_later(session, charging, None, context),
         },
         Observation::TokenRefused { maybe_consumed, .. } => {
             refused(session, charging, (!maybe_consumed).then_some(Notice::TokenUnusable), context)
@@ -39,14 +40,14 @@ pub(crate) fn apply_observation(
                 let field = RefusedField::named_in(&detail);
                 failed(session, charging, Notice::PaymentRefused { field })
             }
-            Phase::Reading { .. } | Phase::Canceling { .. } => again_later(session, charging, None, context),
+            Phase::Reading | Phase::Canceling { .. } => again_later(session, charging, None, context),
         },
         Observation::IdempotencyConflict => {
             frozen(session, charging, FreezeReason::IdempotencyConflict, context)
         }
         Observation::KeyRefused | Observation::OtherAccount => match charging.phase {
             Phase::Sending => again_later(session, charging, None, context),
-            Phase::Reading { .. } | Phase::Canceling { .. } => unread(session, charging, context),
+            Phase::Reading | Phase::Canceling { .. } => unread(session, charging, context),
         },
         Observation::Inconclusive(unknown) => unknown_seen(session, charging, &unknown, context),
         Observation::Absent { asked } => absent(session, charging, asked, context),
@@ -67,14 +68,16 @@ fn refused(
     context: &Context<'_>,
 ) -> Transition {
     match (&charging.phase, notice) {
-        (Phase::Sending, Some(notice)) if charging.tries == 0 => failed(session, charging, notice),
-        (Phase::Sending, _) if charging.tries > 0 && !charging.sends.refused => {
+        (Phase::Sending, Some(notice)) if charging.attempt.retry.tries == 0 => {
+            failed(session, charging, notice)
+        }
+        (Phase::Sending, _) if charging.attempt.retry.tries > 0 && !charging.attempt.sends.refused => {
             let mut charging = charging.clone();
-            charging.sends.refused = true;
+            charging.attempt.sends.refused = true;
             again_later(session, &charging, None, context)
         }
         (Phase::Sending, _) => read_from_now_on(session, charging, context),
-        (Phase::Reading { .. } | Phase::Canceling { .. }, _) => again_later(session, charging, None, context),
+        (Phase::Reading | Phase::Canceling { .. }, _) => again_later(session, charging, None, context),
     }
 }
 
@@ -86,24 +89,24 @@ fn payment_intent_seen(
 ) -> Transition {
     match intent.status {
         PaymentIntentStatus::Succeeded if agrees(charging, intent, context) => {
-            completed_by(session, charging, &intent.id, context)
+            completed_by(session, charging.attempt.number, &charging.attempt.quote, &intent.id, context)
         }
         PaymentIntentStatus::Succeeded => {
             let mut charging = charging.clone();
-            charging.intent = Some(intent.id.clone());
+            charging.attempt.intent = Some(intent.id.clone());
             let mut transition = frozen(session, &charging, FreezeReason::PaymentDisagrees, context);
             flag_unaccounted(&mut transition, &intent.id, context);
             transition
         }
         PaymentIntentStatus::Processing => {
             let mut charging = charging.clone();
-            charging.intent = Some(intent.id.clone());
+            charging.attempt.intent = Some(intent.id.clone());
             match charging.phase {
                 Phase::Canceling { .. } => {}
-                Phase::Reading { .. } => charging.phase = Phase::Reading { absent_since: None },
-                Phase::Sending => enter(&mut charging, Phase::Reading { absent_since: None }, context),
+                Phase::Reading => charging.attempt.retry.absent_since = None,
+                Phase::Sending => enter(&mut charging, Phase::Reading, context),
             }
-            was_read(&mut charging);
+            charging.attempt.retry.was_read();
             again_later(session, &charging, None, context)
         }
         PaymentIntentStatus::RequiresAction
@@ -118,7 +121,7 @@ fn payment_intent_seen(
                 Phase::Canceling { end: AttemptEnd::Failed { notice } } => notice.clone(),
                 Phase::Canceling { end: AttemptEnd::Succeeded { .. } | AttemptEnd::NotCreated }
                 | Phase::Sending
-                | Phase::Reading { .. } => Notice::DECLINED,
+                | Phase::Reading => Notice::DECLINED,
             };
             failed(session, charging, end)
         }
@@ -127,7 +130,7 @@ fn payment_intent_seen(
 
 /// Whether a succeeded payment is the one that was asked for.
 fn agrees(charging: &Charging, intent: &PaymentIntentSnapshot, context: &Context<'_>) -> bool {
-    let charge = &charging.charge;
+    let charge = &charging.attempt.expected;
     intent.amount == charge.total
         && intent.livemode == context.view.mode.livemode()
         && intent.session.as_ref() == Some(&charge.session)
@@ -141,18 +144,20 @@ fn failed(session: &Session, charging: &Charging, notice: Notice) -> Transition 
     next.state = if session.is_spent() {
         State::Canceled { reason: CancelReason::TooManyAttempts }
     } else {
-        State::Ready { quote: charging.quote.clone() }
+        State::Ready { quote: charging.attempt.quote.clone() }
     };
-    Transition { attempt: Some(ended(charging, AttemptEnd::Failed { notice })), ..Transition::to(next) }
+    Transition {
+        attempt: Some(ended(charging.attempt.number, AttemptEnd::Failed { notice })),
+        ..Transition::to(next)
+    }
 }
 
 fn frozen(session: &Session, charging: &Charging, reason: FreezeReason, context: &Context<'_>) -> Transition {
-    let mut charging = charging.clone();
-    charging.sends.end(context.moment.now);
+    let mut attempt = charging.attempt.clone();
+    attempt.sends.end(context.moment.now);
     let mut next = session.clone();
-    let attempt = Some(never_sent_again(&charging));
-    next.state = State::Frozen { charging, reason };
-    Transition { attempt, ..Transition::to(next) }
+    next.state = State::Frozen { attempt, reason };
+    Transition { attempt: Some(never_sent_again(charging)), ..Transition::to(next) }
 }
 
 fn canceling(
@@ -162,7 +167,7 @@ fn canceling(
     context: &Context<'_>,
 ) -> Transition {
     let mut charging = charging.clone();
-    was_read(&mut charging);
+    charging.attempt.retry.was_read();
     if matches!(charging.phase, Phase::Canceling { .. }) {
         return again_later(session, &charging, None, context);
     }
@@ -171,10 +176,10 @@ fn canceling(
     } else {
         Notice::DECLINED
     };
-    charging.intent = Some(intent.id.clone());
+    charging.attempt.intent = Some(intent.id.clone());
     enter(&mut charging, Phase::Canceling { end: AttemptEnd::Failed { notice } }, context);
-    charging.next_try = context.moment.now;
-    let (attempt, intent) = (charging.attempt, intent.id.clone());
+    charging.attempt.retry.next_try = context.moment.now;
+    let (attempt, intent) = (charging.attempt.number, intent.id.clone());
     let effect = Effect::Cancel { attempt, intent, cause: CancelCause::Ending, tries: 0 };
     stays(session, charging, Some(effect))
 }
@@ -188,7 +193,7 @@ fn unknown_seen(
     if charging.phase != Phase::Sending {
         return unread(session, charging, context);
     }
-    if unknown.is_final() || context.moment.now >= charging.repeat_until {
+    if unknown.is_final() || context.moment.now >= charging.attempt.repeat_until {
         return read_from_now_on(session, charging, context);
     }
     again_later(session, charging, unknown.retry_after, context)
@@ -198,52 +203,40 @@ fn unknown_seen(
 pub(crate) fn read_from_now_on(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
     if matches!(charging.phase, Phase::Sending) {
-        enter(&mut charging, Phase::Reading { absent_since: None }, context);
+        enter(&mut charging, Phase::Reading, context);
     }
-    charging.next_try = context.moment.now;
+    charging.attempt.retry.next_try = context.moment.now;
     let effect = reading(&charging);
     stays(session, charging, Some(effect))
 }
 
 /// The reading that may decide an attempt.
 pub(crate) fn reading(charging: &Charging) -> Effect {
-    let made_by = charging.sends.effective_by(charging.repeat_until);
-    Effect::Read { attempt: charging.attempt, intent: charging.intent.clone(), made_by }
+    let made_by = charging.attempt.sends.effective_by(charging.attempt.repeat_until);
+    Effect::Read { attempt: charging.attempt.number, intent: charging.attempt.intent.clone(), made_by }
 }
 
 /// Another way of deciding the attempt begins: its request is not sent any more, and its tries are counted anew.
 fn enter(charging: &mut Charging, phase: Phase, context: &Context<'_>) {
     charging.phase = phase;
-    charging.sends.end(context.moment.now);
-    charging.tries = 0;
-    was_read(charging);
-}
-
-/// A reading came to its end: those that fail are counted anew.
-fn was_read(charging: &mut Charging) {
-    charging.failed_reads = FailedReads::default();
+    charging.attempt.sends.end(context.moment.now);
+    charging.attempt.retry.tries = 0;
+    charging.attempt.retry.was_read();
+    charging.attempt.retry.absent_since = None;
 }
 
 /// A complete reading, begun at `asked`, found no payment of this attempt.
 fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
-    was_read(&mut charging);
-    let Phase::Reading { absent_since } = charging.phase else {
-        return again_later(session, &charging, None, context);
-    };
-    if !charging.sends.silence_counts(asked, charging.repeat_until) {
+    charging.attempt.retry.was_read();
+    let silence_counts = charging.attempt.sends.silence_counts(asked, charging.attempt.repeat_until);
+    if charging.phase != Phase::Reading || !silence_counts {
         return again_later(session, &charging, None, context);
     }
-    match absent_since {
-        Some(first) if asked >= first + ABSENCE_INTERVAL => {
-            never_happened(session, &charging, asked, context)
-        }
-        Some(_) => again_later(session, &charging, Some(ABSENCE_INTERVAL), context),
-        None => {
-            charging.phase = Phase::Reading { absent_since: Some(asked) };
-            again_later(session, &charging, Some(ABSENCE_INTERVAL), context)
-        }
+    if charging.attempt.retry.not_found(asked) {
+        return never_happened(session, &charging, asked, context);
     }
+    again_later(session, &charging, Some(ABSENCE_INTERVAL), context)
 }
 
 /// The attempt never reached Stripe, and hardly will: the shopper must be shown the order anew. Once it cannot any more, it is
@@ -257,7 +250,7 @@ fn never_happened(
     let notice = Notice::PaymentNotMade;
     let mut next = session.clone();
     next.notice = Some(notice.clone());
-    next.last_polls.extend(Unconfirmed::by_silence(charging, asked, context));
+    next.last_polls.extend(Unconfirmed::by_silence(&charging.attempt, asked, context));
     next.state = if session.is_spent() {
         State::Canceled { reason: CancelReason::TooManyAttempts }
     } else if session.expires <= context.moment.now {
@@ -265,7 +258,10 @@ fn never_happened(
     } else {
         State::Open { problem: None }
     };
-    Transition { attempt: Some(ended(charging, AttemptEnd::Failed { notice })), ..Transition::to(next) }
+    Transition {
+        attempt: Some(ended(charging.attempt.number, AttemptEnd::Failed { notice })),
+        ..Transition::to(next)
+    }
 }
 
 /// A reading did not come to its end.
@@ -274,7 +270,7 @@ fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Tran
     if matches!(charging.phase, Phase::Sending) {
         return again_later(session, &charging, None, context);
     }
-    if charging.failed_reads.failed(charging.next_try, context.moment.now) {
+    if charging.attempt.retry.read_failed(context.moment.now) {
         return frozen(session, &charging, FreezeReason::Unreadable, context);
     }
     again_later(session, &charging, None, context)
@@ -283,11 +279,11 @@ fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Tran
 /// A reading was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
 fn put_off(session: &Session, charging: &Charging, after: Span, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
-    charging.next_try = context.moment.now + after.min(LONGEST_PAUSE);
+    charging.attempt.retry.put_off(after, LONGEST_PAUSE, context.moment.now);
     stays(session, charging, None)
 }
 
-/// The same again after a [`pause`].
+/// The same again after a pause.
 fn again_later(
     session: &Session,
     charging: &Charging,
@@ -295,12 +291,12 @@ fn again_later(
     context: &Context<'_>,
 ) -> Transition {
     let mut charging = charging.clone();
-    charging.next_try = context.moment.now + pause(charging.tries, at_least, context.moment.jitter);
-    charging.tries = charging.tries.saturating_add(1);
-    charging.sends.told_to_wait = at_least.filter(|least| *least > LONGEST_PAUSE).map(|_| context.moment.now);
+    let (attempt, now) = (&mut charging.attempt, context.moment.now);
+    attempt.retry.again(at_least, now, context.moment.jitter);
+    attempt.sends.is_told_to_wait(at_least.is_some_and(|least| least > LONGEST_PAUSE), now);
     if matches!(charging.phase, Phase::Sending) {
         // When the last moment to send has come, reading begins: no pause outlasts it.
-        charging.next_try = charging.next_try.min(charging.repeat_until.max(context.moment.now));
+        attempt.retry.by(attempt.repeat_until.max(now));
     }
     stays(session, charging, None)
 }
@@ -315,5 +311,5 @@ fn stays(session: &Session, charging: Charging, effect: Option<Effect>) -> Trans
 }
 
 fn never_sent_again(charging: &Charging) -> AttemptMove {
-    AttemptMove::Update { number: charging.attempt, end: None, erase_token: true }
+    AttemptMove::Update { number: charging.attempt.number, end: None, erase_token: true }
 }

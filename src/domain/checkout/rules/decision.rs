@@ -7,7 +7,7 @@
 use super::completion::{completed_by, ended};
 use super::flags::{flag, flag_unaccounted};
 use crate::domain::checkout::model::{
-    AttemptEnd, AttemptObservation, CancelReason, Charging, Context, Decision, FlagReason, Notice,
+    Attempt, AttemptEnd, AttemptObservation, CancelReason, Context, Decision, FlagReason, Notice,
     Observation, OperatorRejection, PaymentIntentSnapshot, PaymentIntentStatus, Rejection, Session, State,
     Transition, Unconfirmed, Unverified, Verification,
 };
@@ -15,43 +15,26 @@ use crate::domain::ids::PaymentIntentId;
 
 /// What must be looked at for a decision on this session; or why there is none to make.
 pub(crate) fn verification(session: &Session, decision: &Decision) -> Result<Verification, Rejection> {
-    match &session.state {
-        State::Frozen { charging, .. } => Ok(Verification {
-            attempt: charging.attempt,
-            known: charging.intent.clone(),
-            made_by: charging.sends.effective_by(charging.repeat_until),
-            decision: decision.clone(),
-        }),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Charging(_)
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.name()))),
-    }
+    let State::Frozen { attempt, .. } = &session.state else {
+        return Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.name())));
+    };
+    Ok(Verification {
+        attempt: attempt.number,
+        known: attempt.intent.clone(),
+        made_by: attempt.sends.effective_by(attempt.repeat_until),
+        decision: decision.clone(),
+    })
 }
 
 /// Whether the session stands as this decision left it: then it was made before.
 pub(crate) fn was_made(session: &Session, decision: &Decision) -> bool {
-    match (&session.state, decision) {
-        (State::Completed { intent, .. }, Decision::Charged { payment_intent }) => intent == payment_intent,
-        (State::Canceled { reason: CancelReason::Operator }, Decision::NotCharged { .. }) => true,
-        (
-            State::Open { .. }
-            | State::Ready { .. }
-            | State::Charging(_)
-            | State::OpeningHosted(_)
-            | State::AwaitingHosted { .. }
-            | State::ClosingHosted { .. }
-            | State::Frozen { .. }
-            | State::Completed { .. }
-            | State::Canceled { .. }
-            | State::Expired,
-            _,
-        ) => false,
+    match decision {
+        Decision::Charged { payment_intent } => {
+            session.paid().is_some_and(|(_, intent)| intent == payment_intent)
+        }
+        Decision::NotCharged { .. } => {
+            matches!(session.state, State::Canceled { reason: CancelReason::Operator })
+        }
     }
 }
 
@@ -62,14 +45,14 @@ pub(crate) fn decided(
     observed: AttemptObservation,
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
-    let State::Frozen { charging, .. } = &session.state else {
+    let State::Frozen { attempt, .. } = &session.state else {
         return Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.name())));
     };
     let AttemptObservation { primary: seen, other_payments } = observed;
     let mut transition = match decision {
-        Decision::Charged { payment_intent } => charged(session, charging, payment_intent, &seen, context)?,
+        Decision::Charged { payment_intent } => charged(session, attempt, payment_intent, &seen, context)?,
         Decision::NotCharged { override_unread } => {
-            not_charged(session, charging, (&seen, *override_unread), context)?
+            not_charged(session, attempt, (&seen, *override_unread), context)?
         }
     };
     for intent in &other_payments {
@@ -80,7 +63,7 @@ pub(crate) fn decided(
 
 pub(crate) fn charged(
     session: &Session,
-    charging: &Charging,
+    attempt: &Attempt,
     intent: &PaymentIntentId,
     seen: &Observation,
     context: &Context<'_>,
@@ -91,7 +74,7 @@ pub(crate) fn charged(
     let Observation::PaymentIntent(seen) = seen else {
         return unverified(Unverified::PaymentUnread);
     };
-    let ours = seen.session.as_ref() == Some(&session.id) || charging.intent.as_ref() == Some(intent);
+    let ours = seen.session.as_ref() == Some(&session.id) || attempt.intent.as_ref() == Some(intent);
     if seen.id != *intent || !ours {
         return unverified(Unverified::NotOfSession);
     }
@@ -102,10 +85,10 @@ pub(crate) fn charged(
         let why = Unverified::NotSucceeded(intent.clone(), seen.status.as_str());
         return Err(Rejection::Operator(OperatorRejection::Unverified(why)));
     }
-    let mut transition = completed_by(session, charging, intent, context);
+    let mut transition = completed_by(session, attempt.number, &attempt.quote, intent, context);
     // It was paid some time ago: what has become of it since is looked at now.
     transition.next.activity.poll_now(context.moment.now);
-    if seen.amount != charging.charge.total {
+    if seen.amount != attempt.expected.total {
         // The operator's word makes the order, and the difference stays to be dealt with.
         flag(&mut transition, intent, FlagReason::PaymentDisagrees, context);
         transition.next.activity.paid = Some(seen.amount);
@@ -124,13 +107,13 @@ enum Finding {
     Nothing,
 }
 
-fn finding(charging: &Charging, seen: &Observation) -> Finding {
+fn finding(attempt: &Attempt, seen: &Observation) -> Finding {
     match seen {
         Observation::PaymentIntent(PaymentIntentSnapshot {
             status: PaymentIntentStatus::Canceled, ..
         }) => Finding::NoPayment,
-        Observation::Absent { asked } if charging.intent.is_none() => {
-            let late = charging.sends.silence_counts(*asked, charging.repeat_until);
+        Observation::Absent { asked } if attempt.intent.is_none() => {
+            let late = attempt.sends.silence_counts(*asked, attempt.repeat_until);
             if late { Finding::NoPayment } else { Finding::NoPaymentYet }
         }
         Observation::Absent { .. }
@@ -151,7 +134,7 @@ fn finding(charging: &Charging, seen: &Observation) -> Finding {
 
 pub(crate) fn not_charged(
     session: &Session,
-    charging: &Charging,
+    attempt: &Attempt,
     (seen, override_unread): (&Observation, bool),
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
@@ -165,7 +148,7 @@ pub(crate) fn not_charged(
         };
         return Err(Rejection::Operator(OperatorRejection::Unverified(why)));
     }
-    let finding = finding(charging, seen);
+    let finding = finding(attempt, seen);
     if finding == Finding::Nothing && !override_unread {
         return Err(Rejection::Operator(OperatorRejection::Unverified(Unverified::Unread)));
     }
@@ -173,9 +156,12 @@ pub(crate) fn not_charged(
     let mut next = session.clone();
     next.notice = Some(notice.clone());
     next.state = State::Canceled { reason: CancelReason::Operator };
-    next.unconfirmed = (finding != Finding::NoPayment).then(|| Unconfirmed::of(charging, context));
+    next.unconfirmed = (finding != Finding::NoPayment).then(|| Unconfirmed::of(attempt, context));
     if let (Finding::NoPayment, Observation::Absent { asked }) = (&finding, seen) {
-        next.last_polls.extend(Unconfirmed::by_silence(charging, *asked, context));
+        next.last_polls.extend(Unconfirmed::by_silence(attempt, *asked, context));
     }
-    Ok(Transition { attempt: Some(ended(charging, AttemptEnd::Failed { notice })), ..Transition::to(next) })
+    Ok(Transition {
+        attempt: Some(ended(attempt.number, AttemptEnd::Failed { notice })),
+        ..Transition::to(next)
+    })
 }

@@ -34,21 +34,20 @@ pub(crate) fn flag(
 }
 
 fn flag_reason(session: &Session, intent: &PaymentIntentId) -> Option<FlagReason> {
-    match &session.state {
-        State::Canceled { .. } | State::Expired => Some(FlagReason::PaidAfterEnd),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. } => Some(FlagReason::PaidByFailedAttempt),
-        State::Charging(charging) => {
-            (charging.intent.as_ref() != Some(intent)).then_some(FlagReason::PaidByFailedAttempt)
-        }
-        State::Completed { intent: known, .. } => (known != intent).then_some(FlagReason::PaidTwice),
-        State::Frozen { charging, reason } => match reason {
-            _ if charging.intent.as_ref() != Some(intent) => Some(FlagReason::PaidTwice),
+    let state = &session.state;
+    if let Some((_, known)) = state.paid() {
+        return (known != intent).then_some(FlagReason::PaidTwice);
+    }
+    if state.is_unpaid_end() {
+        return Some(FlagReason::PaidAfterEnd);
+    }
+    if let State::Frozen { attempt, reason } = state {
+        return match reason {
+            _ if attempt.intent.as_ref() != Some(intent) => Some(FlagReason::PaidTwice),
             FreezeReason::PaymentDisagrees => Some(FlagReason::PaymentDisagrees),
             FreezeReason::IdempotencyConflict | FreezeReason::Unreadable => None,
-        },
+        };
     }
+    let own = matches!(state, State::Charging(charging) if charging.attempt.intent.as_ref() == Some(intent));
+    (!own).then_some(FlagReason::PaidByFailedAttempt)
 }

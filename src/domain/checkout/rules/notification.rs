@@ -9,9 +9,10 @@ use super::order::polling::{LONGEST_POLL_BACKOFF, read_backoff};
 use crate::domain::checkout::model::Affected;
 use crate::domain::checkout::model::{
     Charging, Context, Effect, FlagReason, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Phase,
-    Rejection, Session, ShopRejection, State, StripeNotification, Transition, UnmatchedPayment, pause,
+    Rejection, Session, ShopRejection, State, StripeNotification, Transition, UnmatchedPayment,
 };
 use crate::domain::ids::PaymentIntentId;
+use crate::domain::retry::{Retry, pause};
 use crate::domain::time::Timestamp;
 
 /// The most payments of one session that wait to be looked at; a further one is to be told of again later.
@@ -29,23 +30,20 @@ pub(crate) fn notified(
     let now = context.moment.now;
     let mut next = session.clone();
     next.notified = is_looked_at(&session.state);
-    match &mut next.state {
-        State::AwaitingHosted { hosted, .. } if notification.payment.is_none() => {
-            next.notified = hosted.is_come_back_from(now);
+    if let State::AwaitingStripeCheckout { payment, .. } = &mut next.state {
+        if notification.payment.is_none() {
+            next.notified = payment.is_come_back_from(now);
+        } else {
+            payment.is_awaited(now);
         }
-        // While the request is still sent, its own answer is what counts: a reading may meet a payment in the making.
-        State::Charging(Charging { phase: Phase::Sending, .. }) | State::OpeningHosted(_) => {}
-        State::Charging(Charging { next_try, .. }) => *next_try = now.min(*next_try),
-        State::AwaitingHosted { hosted, .. } => hosted.is_awaited(now),
-        State::ClosingHosted { hosted, .. } => hosted.next_try = now.min(hosted.next_try),
+    } else if next.state.paid().is_some() {
         // Of a paid one only its order can change.
-        State::Completed { .. } if notification.affected == Affected::Order => next.activity.notify(now),
-        State::Completed { .. }
-        | State::Open { .. }
-        | State::Ready { .. }
-        | State::Frozen { .. }
-        | State::Canceled { .. }
-        | State::Expired => {}
+        if notification.affected == Affected::Order {
+            next.activity.notify(now);
+        }
+    } else if is_looked_at(&next.state) {
+        // While a request is still sent, its own answer is what counts: a reading may meet a payment in the making.
+        next.state.poll_by(now);
     }
     if let Some(payment) = &notification.payment
         && !accounts_for(session, payment)
@@ -54,100 +52,52 @@ pub(crate) fn notified(
         if session.unmatched_payments.len() >= MOST_UNMATCHED {
             return Err(Rejection::Shop(ShopRejection::Busy));
         }
-        next.unmatched_payments.push(UnmatchedPayment { payment: payment.clone(), tries: 0, next_try: now });
+        next.unmatched_payments.push(UnmatchedPayment { payment: payment.clone(), retry: Retry::at(now) });
     }
     Ok(Transition::to(next))
 }
 
 /// Whether what became of the payment is found by looks.
 const fn is_looked_at(state: &State) -> bool {
-    match state {
-        State::Charging(Charging { phase, .. }) => match phase {
-            Phase::Sending => false,
-            Phase::Reading { .. } | Phase::Canceling { .. } => true,
-        },
-        State::AwaitingHosted { .. } | State::ClosingHosted { .. } => true,
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::OpeningHosted(_)
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => false,
+    if let State::Charging(Charging { phase, .. }) = state {
+        return !matches!(phase, Phase::Sending);
     }
+    matches!(state, State::AwaitingStripeCheckout { .. } | State::ClosingStripeCheckout { .. })
 }
 
 /// What came of a look, after a hint: it may be what was there before, and the look that the hint asked for is not put off with
 /// it.
 pub(crate) fn poll_again_soon(next: &mut Session, context: &Context<'_>) {
-    if !std::mem::take(&mut next.notified) || !is_looked_at(&next.state) {
-        return;
-    }
-    let soon = context.moment.now + pause(0, None, context.moment.jitter);
-    match &mut next.state {
-        State::Charging(Charging { next_try, .. }) => *next_try = soon.min(*next_try),
-        State::AwaitingHosted { hosted, .. } | State::ClosingHosted { hosted, .. } => {
-            hosted.next_try = soon.min(hosted.next_try);
-        }
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::OpeningHosted(_)
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => {}
+    if std::mem::take(&mut next.notified) && is_looked_at(&next.state) {
+        next.state.poll_by(context.moment.now + pause(0, None, context.moment.jitter));
     }
 }
 
 /// Whether a payment is the one that the session was paid with, or is being paid with.
 fn accounts_for(session: &Session, payment: &PaymentIntentId) -> bool {
-    match &session.state {
-        State::Completed { intent, .. } => intent == payment,
-        State::Charging(charging) | State::Frozen { charging, .. } => {
-            charging.intent.as_ref() == Some(payment)
-        }
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Canceled { .. }
-        | State::Expired => false,
-    }
+    let paid = session.paid().map(|(_, intent)| intent);
+    let seen = session.state.attempt().and_then(|attempt| attempt.intent.as_ref());
+    paid.or(seen) == Some(payment)
 }
 
 /// The unexplained payment that is read next. None is while a request for a payment or a page is on its way: its answer may
 /// explain it.
 fn next(session: &Session) -> Option<&UnmatchedPayment> {
-    match &session.state {
-        State::Charging(_) | State::OpeningHosted(_) => None,
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => {
-            session.unmatched_payments.iter().min_by_key(|unmatched_payments| unmatched_payments.next_try)
-        }
+    if matches!(session.state, State::Charging(_) | State::OpeningStripeCheckout(_)) {
+        return None;
     }
+    session.unmatched_payments.iter().min_by_key(|unmatched| unmatched.retry.next_try)
 }
 
 /// When an unexplained payment is to be read.
 pub(crate) fn due(session: &Session) -> Option<Timestamp> {
-    next(session).map(|unmatched_payments| unmatched_payments.next_try)
+    next(session).map(|unmatched| unmatched.retry.next_try)
 }
 
 /// What is to be done about unexplained payments now.
 pub(crate) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
-    // A moment beyond any pause was written before the clock was set back.
-    let due = |at: Timestamp| at <= now || at > now + LONGEST_POLL_BACKOFF;
-    let unmatched_payments = next(session).filter(|unmatched_payments| due(unmatched_payments.next_try))?;
-    Some(Effect::ReadPayment {
-        payment: unmatched_payments.payment.clone(),
-        account: session.account.clone(),
-    })
+    let unmatched = next(session).filter(|unmatched| unmatched.retry.is_due(LONGEST_POLL_BACKOFF, now))?;
+    Some(Effect::ReadPayment { payment: unmatched.payment.clone(), account: session.account.clone() })
 }
 
 /// Applies what was seen of an unexplained payment: once Stripe has shown it, it is explained or flagged.
@@ -163,14 +113,13 @@ pub(crate) fn apply_observation(
         let now = context.moment.now;
         for waiting in next.unmatched_payments.iter_mut().filter(|waiting| waiting.payment == *payment) {
             if let Observation::PutOff { after } = seen {
-                waiting.next_try = now + *after;
+                waiting.retry.next_try = now + *after;
                 continue;
             }
-            waiting.next_try = now + read_backoff(waiting.tries, context);
-            waiting.tries = waiting.tries.saturating_add(1);
+            waiting.retry.again_after(read_backoff(waiting.retry.tries, context), now);
         }
         let given_up =
-            |waiting: &UnmatchedPayment| waiting.payment == *payment && waiting.tries >= MOST_TRIES;
+            |waiting: &UnmatchedPayment| waiting.payment == *payment && waiting.retry.tries >= MOST_TRIES;
         let is_over = next.unmatched_payments.iter().any(given_up);
         next.unmatched_payments.retain(|waiting| !given_up(waiting));
         let mut transition = Transition::to(next);
@@ -180,13 +129,13 @@ pub(crate) fn apply_observation(
         return transition;
     };
     next.unmatched_payments.retain(|waiting| waiting.payment != *payment);
-    if let State::Frozen { charging, .. } = &mut next.state
-        && charging.intent.is_none()
+    if let State::Frozen { attempt, .. } = &mut next.state
+        && attempt.intent.is_none()
         && seen.session.as_ref() == Some(&session.id)
-        && seen.attempt == Some(charging.attempt)
+        && seen.attempt == Some(attempt.number)
     {
         // What an operator decides about; it is read again then.
-        charging.intent = Some(payment.clone());
+        attempt.intent = Some(payment.clone());
     }
     let mut transition = Transition::to(next);
     if is_another_success(session, seen) {

@@ -17,31 +17,19 @@ pub(crate) fn apply_observation(
     context: &Context<'_>,
 ) -> Transition {
     let AttemptObservation { primary: seen, other_payments } = observed;
-    let mut transition = match &session.state {
-        State::Charging(charging) if charging.attempt == attempt => {
-            charge::apply_observation(session, charging, seen, context)
-        }
-        State::OpeningHosted(hosted)
-        | State::AwaitingHosted { hosted, .. }
-        | State::ClosingHosted { hosted, .. }
-            if hosted.attempt == attempt =>
-        {
-            stripe_checkout::apply_observation(session, hosted, seen, context)
-        }
-        State::Charging(_)
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Open { .. }
-        | State::Ready { .. }
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => {
-            let mut transition = seen_too_late(session, &seen, context);
-            unconfirmed::apply_observation(&mut transition.next, attempt, &seen, context);
-            transition
-        }
+    let awaited = session.state.running().is_some_and(|running| running.number == attempt);
+    let mut transition = if let State::Charging(charging) = &session.state
+        && awaited
+    {
+        charge::apply_observation(session, charging, seen, context)
+    } else if let Some(payment) = session.state.stripe_checkout_payment()
+        && awaited
+    {
+        stripe_checkout::apply_observation(session, payment, seen, context)
+    } else {
+        let mut transition = seen_too_late(session, &seen, context);
+        unconfirmed::apply_observation(&mut transition.next, attempt, &seen, context);
+        transition
     };
     poll_again_soon(&mut transition.next, context);
     for intent in &other_payments {
@@ -71,16 +59,11 @@ fn seen_too_late(session: &Session, seen: &Observation, context: &Context<'_>) -
 
 /// The request of an attempt may not be sent any more.
 pub(crate) fn repeating_ended(session: &Session, context: &Context<'_>) -> Transition {
-    match &session.state {
-        State::Charging(charging) => charge::read_from_now_on(session, charging, context),
-        State::OpeningHosted(opening) => stripe_checkout::unopened(session, opening, context),
-        State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Open { .. }
-        | State::Ready { .. }
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => Transition::to(session.clone()),
+    if let State::Charging(charging) = &session.state {
+        charge::read_from_now_on(session, charging, context)
+    } else if let State::OpeningStripeCheckout(payment) = &session.state {
+        stripe_checkout::unopened(session, payment, context)
+    } else {
+        Transition::to(session.clone())
     }
 }

@@ -9,16 +9,17 @@ use crate::domain::merchant::{MerchantStatus, PaymentsOff};
 
 /// Why a session in this state takes no edit, cancel or payment; `Ok` when it is still the shopper's.
 pub(crate) fn shoppers(session: &Session) -> Result<(), Rejection> {
-    match &session.state {
-        State::Open { .. } | State::Ready { .. } => Ok(()),
-        State::AwaitingHosted { .. } => Err(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)),
-        State::Charging(_) | State::Frozen { .. } | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
-            Err(Rejection::Shopper(ShopperRejection::Undecided))
-        }
-        State::Completed { .. } | State::Canceled { .. } | State::Expired => {
-            Err(Rejection::Shopper(ShopperRejection::Ended(session.state.name())))
-        }
+    let state = &session.state;
+    if state.is_the_shoppers() {
+        return Ok(());
     }
+    Err(Rejection::Shopper(if let State::AwaitingStripeCheckout { .. } = state {
+        ShopperRejection::StripeCheckoutOpen
+    } else if state.attempt().is_some() {
+        ShopperRejection::Undecided
+    } else {
+        ShopperRejection::Ended(state.name())
+    }))
 }
 
 /// Why a session cannot be paid now by who has seen this revision of it, whatever it is to be paid with.
@@ -89,17 +90,9 @@ pub(crate) const fn takes_tokens(context: &Context<'_>) -> Result<(), Rejection>
 
 /// Why a session in this state has no quote.
 fn unpriced(state: &State) -> NotPayable {
-    match state {
-        State::Open { problem: Some(problem) } => NotPayable::Unpriced(problem.clone()),
-        State::Open { problem: None } => NotPayable::LastPaymentNotMade,
-        State::Ready { .. }
-        | State::Charging(_)
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => NotPayable::InState(state.name()),
+    if let State::Open { problem } = state {
+        problem.clone().map_or(NotPayable::LastPaymentNotMade, NotPayable::Unpriced)
+    } else {
+        NotPayable::InState(state.name())
     }
 }

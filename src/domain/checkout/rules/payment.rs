@@ -2,12 +2,10 @@
 
 use super::payable::{payable, takes_tokens};
 use crate::domain::checkout::model::{
-    AttemptIntent, AttemptMove, Charging, Context, Effect, ExpectedPayment, FailedReads, IdempotencyKey,
-    Payment, PaymentSource, Phase, Rejection, Session, ShopRejection, ShopperRejection, State, TokenFacts,
-    Transition,
+    Attempt, AttemptIntent, AttemptMove, Charging, Context, Effect, ExpectedPayment, IdempotencyKey, Payment,
+    PaymentSource, Phase, Rejection, Session, ShopRejection, ShopperRejection, State, TokenFacts, Transition,
 };
 use crate::domain::ids::AttemptNumber;
-use crate::domain::sends::Sends;
 use crate::domain::time::Span;
 
 /// How long after the quote's expiry a request may still be repeated: its shopper paid in time.
@@ -36,43 +34,31 @@ pub(crate) fn pay(
     }
 
     let number = AttemptNumber(session.attempts).next();
-    let charge = ExpectedPayment {
+    let expected = ExpectedPayment {
         total: quote.total,
         session: session.id.clone(),
         revision: session.revision,
         attempt: number,
     };
-    let repeat_until = (quote.expires + REPEAT_AFTER_EXPIRY).min(now + REPEAT_LIMIT);
+    let intent = AttemptIntent {
+        number,
+        idempotency_key: IdempotencyKey::of(&context.view.tenant(), account, payment.token.hash(), &expected),
+        expected,
+        source: PaymentSource::Token(payment.token.clone()),
+        account: account.clone(),
+        receipt_email: context.view.checkout.receipt_email_of(&buyer),
+        shipping: session.inputs.address.clone(),
+        carrier: quote.carrier(),
+        started: now,
+        repeat_until: (quote.expires + REPEAT_AFTER_EXPIRY).min(now + REPEAT_LIMIT),
+    };
     let mut next = session.clone();
     next.inputs.buyer = buyer;
     next.attempts = number.0;
     next.account = Some(account.clone());
     next.notice = None;
-    next.state = State::Charging(Charging {
-        quote: quote.clone(),
-        attempt: number,
-        started: now,
-        repeat_until,
-        charge: charge.clone(),
-        intent: None,
-        phase: Phase::Sending,
-        tries: 0,
-        sends: Sends::default(),
-        failed_reads: FailedReads::default(),
-        next_try: now,
-    });
-    let intent = AttemptIntent {
-        number,
-        idempotency_key: IdempotencyKey::of(&context.view.tenant(), account, payment.token.hash(), &charge),
-        charge,
-        means: PaymentSource::Token(payment.token.clone()),
-        account: account.clone(),
-        receipt_email: context.view.checkout.receipt_email_of(&next.inputs.buyer),
-        shipping: session.inputs.address.clone(),
-        carrier: quote.carrier(),
-        started: now,
-        repeat_until,
-    };
+    let attempt = Attempt::of(&intent, quote.clone());
+    next.state = State::Charging(Charging { attempt, phase: Phase::Sending });
     Ok(Transition {
         attempt: Some(AttemptMove::Start(Box::new(intent))),
         effect: Some(Effect::Charge(number)),

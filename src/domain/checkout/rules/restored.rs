@@ -4,16 +4,14 @@
 //! the order that it was, on the account that was paid; one whose payment does not is never payable again, and the payment is
 //! flagged; the numbers of attempts that Stripe knows are never given again.
 
-use super::completion::completed_by;
+use super::completion::{completed_by, ended};
 use super::flags::flag;
 use crate::domain::checkout::model::{
-    AttemptEnd, AttemptMove, CancelReason, Charging, Context, ExpectedPayment, FailedReads, FlagReason,
-    Notice, PaymentIntentSnapshot, PaymentIntentStatus, Phase, RestoreEvidence, Session, ShownByStripe,
-    State, Transition,
+    AttemptEnd, AttemptMove, CancelReason, Context, FlagReason, Notice, PaymentIntentSnapshot,
+    PaymentIntentStatus, RestoreEvidence, Session, ShownByStripe, State, Transition,
 };
 use crate::domain::ids::AttemptNumber;
 use crate::domain::pricing::Quote;
-use crate::domain::sends::Sends;
 
 /// Applies what Stripe shows of a session.
 pub(crate) fn reconciled(session: &Session, evidence: &RestoreEvidence, context: &Context<'_>) -> Transition {
@@ -44,30 +42,28 @@ pub(crate) fn reconciled(session: &Session, evidence: &RestoreEvidence, context:
 }
 
 fn account_for(session: Session, seen: &PaymentIntentSnapshot, context: &Context<'_>) -> Transition {
-    match &session.state {
-        State::Completed { intent, .. } if *intent == seen.id => Transition::to(session),
-        State::Completed { .. } => flagged(session, seen, FlagReason::PaidTwice, context),
-        State::Canceled { .. } | State::Expired => flagged(session, seen, FlagReason::PaidAfterEnd, context),
-        State::Open { .. } => given_up(session, None, seen, context),
-        State::Ready { quote } => {
-            let quote = quote.clone();
-            if agrees(&session, &quote, seen, context) {
-                placed(&session, &quote, None, seen, context)
-            } else {
-                given_up(session, None, seen, context)
-            }
-        }
-        State::Charging(charging) | State::Frozen { charging, .. } => {
-            let (quote, running) = (charging.quote.clone(), charging.attempt);
-            under_way(session, &quote, running, (seen, context))
-        }
-        State::OpeningHosted(hosted)
-        | State::AwaitingHosted { hosted, .. }
-        | State::ClosingHosted { hosted, .. } => {
-            let (quote, running) = (hosted.quote.clone(), hosted.attempt);
-            under_way(session, &quote, running, (seen, context))
+    let state = &session.state;
+    if let Some((_, intent)) = state.paid() {
+        return if *intent == seen.id {
+            Transition::to(session)
+        } else {
+            flagged(session, seen, FlagReason::PaidTwice, context)
+        };
+    }
+    if state.is_unpaid_end() {
+        return flagged(session, seen, FlagReason::PaidAfterEnd, context);
+    }
+    if let Some(attempt) = state.attempt() {
+        let (quote, running) = (attempt.quote.clone(), attempt.number);
+        return under_way(session, &quote, running, (seen, context));
+    }
+    if let State::Ready { quote } = state {
+        let quote = quote.clone();
+        if agrees(&session, &quote, seen, context) {
+            return placed(&session, &quote, None, seen, context);
         }
     }
+    given_up(session, None, seen, context)
 }
 
 /// A payment of a session that has an undecided attempt: it is that attempt's, or a later one's, and then that one died.
@@ -103,26 +99,7 @@ fn placed(
     context: &Context<'_>,
 ) -> Transition {
     let attempt = seen.attempt.unwrap_or(AttemptNumber(session.attempts));
-    let now = context.moment.now;
-    let charging = Charging {
-        quote: quote.clone(),
-        attempt,
-        started: now,
-        repeat_until: now,
-        charge: ExpectedPayment {
-            total: quote.total,
-            session: session.id.clone(),
-            revision: session.revision,
-            attempt,
-        },
-        intent: Some(seen.id.clone()),
-        phase: Phase::Reading { absent_since: None },
-        tries: 0,
-        sends: Sends::default(),
-        failed_reads: FailedReads::default(),
-        next_try: now,
-    };
-    let mut transition = completed_by(session, &charging, &seen.id, context);
+    let mut transition = completed_by(session, attempt, quote, &seen.id, context);
     transition.attempt = match running {
         Some(running) if running == attempt => transition.attempt,
         Some(running) => Some(failed(running)),
@@ -132,8 +109,7 @@ fn placed(
 }
 
 fn failed(number: AttemptNumber) -> AttemptMove {
-    let end = AttemptEnd::Failed { notice: Notice::DECLINED };
-    AttemptMove::Update { number, end: Some(end), erase_token: true }
+    ended(number, AttemptEnd::Failed { notice: Notice::DECLINED })
 }
 
 /// It was paid for something that the database does not know: nobody may pay it again.

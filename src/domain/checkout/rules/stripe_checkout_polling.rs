@@ -3,28 +3,16 @@
 //! A shopper who comes back, or a webhook, says that there is something to see. The looks beside that are for those who pay
 //! and never come back. Invariant: an open page is always looked at again, and when its time is over at the latest.
 
-use crate::domain::checkout::model::{
-    Context, LONGEST_PAUSE, Session, State, StripeCheckoutAttempt, Transition, doubling, pause,
-};
+use crate::domain::checkout::model::{Context, Session, State, StripeCheckoutPayment, Transition};
+use crate::domain::retry::{LONGEST_PAUSE, doubling, pause};
 use crate::domain::time::{Span, Timestamp};
 
 /// The session in the state that it is in, with what changed of its page.
-pub(crate) fn standing(session: &Session, hosted: StripeCheckoutAttempt) -> Transition {
+pub(crate) fn standing(session: &Session, payment: StripeCheckoutPayment) -> Transition {
     let mut next = session.clone();
-    next.state = match &session.state {
-        State::AwaitingHosted { page, .. } => State::AwaitingHosted { hosted, page: page.clone() },
-        State::ClosingHosted { page, reason, .. } => {
-            State::ClosingHosted { hosted, page: page.clone(), reason: *reason }
-        }
-        State::OpeningHosted(_)
-        | State::Open { .. }
-        | State::Ready { .. }
-        | State::Charging(_)
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => State::OpeningHosted(hosted),
-    };
+    if let Some(standing) = next.state.stripe_checkout_payment_mut() {
+        *standing = payment;
+    }
     Transition::to(next)
 }
 
@@ -50,13 +38,13 @@ const SOON: Span = Span::seconds(10);
 /// How long after its end an open page is looked at to see that it has ended.
 const AFTER_END: Span = Span::seconds(2);
 
-impl StripeCheckoutAttempt {
+impl StripeCheckoutPayment {
     /// Somebody waits for what the page shows, or says that it was paid: it is looked at now, and often for a while.
     pub(crate) fn is_awaited(&mut self, now: Timestamp) {
         self.awaited = true;
         // Also when it is awaited already: an answer that is on its way may be from before what is waited for.
-        self.tries = 0;
-        self.next_try = now.min(self.next_try);
+        self.attempt.retry.tries = 0;
+        self.attempt.retry.by(now);
     }
 
     /// A shopper comes back from the page. Whether it is looked at at once.
@@ -66,7 +54,7 @@ impl StripeCheckoutAttempt {
             self.is_awaited(now);
             return true;
         }
-        self.next_try = (now + SOON).min(self.next_try);
+        self.attempt.retry.by(now + SOON);
         false
     }
 }
@@ -74,42 +62,45 @@ impl StripeCheckoutAttempt {
 /// An open page is looked at again, ever less often while nobody waits for it, and when its time is over.
 pub(crate) fn poll_again(
     session: &Session,
-    hosted: &StripeCheckoutAttempt,
+    payment: &StripeCheckoutPayment,
     context: &Context<'_>,
 ) -> Transition {
     let now = context.moment.now;
-    let mut hosted = hosted.clone();
-    hosted.awaited &= hosted.tries < AWAITED_POLLS;
-    let at = now + poll_backoff(&hosted, context);
-    let end = hosted.expires + AFTER_END;
-    hosted.next_try =
-        if now < end { at.min(end) } else { now + pause(hosted.tries, None, context.moment.jitter) };
-    hosted.tries = hosted.tries.saturating_add(1);
-    standing(session, hosted)
+    let mut payment = payment.clone();
+    payment.awaited &= payment.attempt.retry.tries < AWAITED_POLLS;
+    let (backoff, end) = (poll_backoff(&payment, context), payment.expires + AFTER_END);
+    let retry = &mut payment.attempt.retry;
+    if now < end {
+        retry.again_after(backoff, now);
+        retry.by(end);
+    } else {
+        retry.again(None, now, context.moment.jitter);
+    }
+    standing(session, payment)
 }
 
 /// How long an open page is not looked at.
-pub(crate) fn poll_backoff(hosted: &StripeCheckoutAttempt, context: &Context<'_>) -> Span {
-    if hosted.awaited {
-        return pause(hosted.tries, None, context.moment.jitter);
+pub(crate) fn poll_backoff(payment: &StripeCheckoutPayment, context: &Context<'_>) -> Span {
+    if payment.awaited {
+        return pause(payment.attempt.retry.tries, None, context.moment.jitter);
     }
     let pauses = if context.moment.webhooks_arrive { BACKOFF_WITH_WEBHOOKS } else { BACKOFF };
-    doubling(pauses, hosted.tries, context.moment.jitter)
+    doubling(pauses, payment.attempt.retry.tries, context.moment.jitter)
 }
 
 /// A look was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
 pub(crate) fn put_off(
     session: &Session,
-    hosted: &StripeCheckoutAttempt,
+    payment: &StripeCheckoutPayment,
     after: Span,
     context: &Context<'_>,
 ) -> Transition {
-    let mut hosted = hosted.clone();
-    let longest = if matches!(session.state, State::AwaitingHosted { .. }) {
+    let mut payment = payment.clone();
+    let longest = if matches!(session.state, State::AwaitingStripeCheckout { .. }) {
         LONGEST_POLL_BACKOFF
     } else {
         LONGEST_PAUSE
     };
-    hosted.next_try = context.moment.now + after.min(longest);
-    standing(session, hosted)
+    payment.attempt.retry.put_off(after, longest, context.moment.now);
+    standing(session, payment)
 }

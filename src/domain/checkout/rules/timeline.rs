@@ -76,7 +76,7 @@ pub(crate) fn entries(
     match &transition.attempt {
         Some(AttemptMove::Start(intent)) => happened.push(TimelineEvent::AttemptStarted {
             attempt: intent.number,
-            amount: intent.charge.total,
+            amount: intent.expected.total,
             account: intent.account.clone(),
         }),
         Some(AttemptMove::Update { number, end: Some(end), .. }) => {
@@ -140,34 +140,12 @@ fn aftersales(before: Option<&OrderActivity>, next: &OrderActivity, cause: &Caus
 }
 
 fn freeze_reason(state: &State) -> Option<FreezeReason> {
-    match state {
-        State::Frozen { reason, .. } => Some(*reason),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Charging(_)
-        | State::OpeningHosted(_)
-        | State::AwaitingHosted { .. }
-        | State::ClosingHosted { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => None,
-    }
+    if let State::Frozen { reason, .. } = state { Some(*reason) } else { None }
 }
 
 /// How often the present phase of a running attempt has been tried.
 fn tries(session: &Session) -> Option<u32> {
-    match &session.state {
-        State::Charging(charging) => Some(charging.tries),
-        State::OpeningHosted(hosted)
-        | State::AwaitingHosted { hosted, .. }
-        | State::ClosingHosted { hosted, .. } => Some(hosted.tries),
-        State::Open { .. }
-        | State::Ready { .. }
-        | State::Frozen { .. }
-        | State::Completed { .. }
-        | State::Canceled { .. }
-        | State::Expired => None,
-    }
+    session.state.running().map(|attempt| attempt.retry.tries)
 }
 
 /// What was seen, in a word. What changes nothing is told at every doubling only.

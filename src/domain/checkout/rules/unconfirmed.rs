@@ -7,10 +7,11 @@
 
 use super::order::polling::{LONGEST_POLL_BACKOFF, read_backoff};
 use crate::domain::checkout::model::{
-    CancelCause, Charging, Context, Effect, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Session,
-    Unconfirmed, pause,
+    Attempt, CancelCause, Context, Effect, Observation, PaymentIntentSnapshot, PaymentIntentStatus, Session,
+    Unconfirmed,
 };
 use crate::domain::ids::AttemptNumber;
+use crate::domain::retry::{Retry, pause};
 use crate::domain::sends::LATEST_ARRIVAL;
 use crate::domain::time::Timestamp;
 
@@ -19,30 +20,28 @@ const MOST_LAST_POLLS: u32 = 30;
 
 impl Unconfirmed {
     /// What is to be read of an attempt that was decided without a reading.
-    pub(crate) fn of(charging: &Charging, context: &Context<'_>) -> Self {
+    pub(crate) fn of(attempt: &Attempt, context: &Context<'_>) -> Self {
         Self {
-            attempt: charging.attempt,
-            intent: charging.intent.clone(),
-            repeat_until: charging.repeat_until,
-            sends: charging.sends,
-            tries: 0,
-            next_try: context.moment.now + pause(0, None, context.moment.jitter),
+            attempt: attempt.number,
+            intent: attempt.intent.clone(),
+            repeat_until: attempt.repeat_until,
+            sends: attempt.sends,
+            retry: Retry::at(context.moment.now + pause(0, None, context.moment.jitter)),
             arrived_by: None,
         }
     }
 
     /// The last look for an attempt that silence calls unpaid now, by a reading that began at `asked`; `None` where nothing of
     /// it could arrive any more by then. Stripe's clock has just agreed with ours, so that the look is timed from now.
-    pub(crate) fn by_silence(charging: &Charging, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
-        Self::of(charging, context).last_poll(asked, context)
+    pub(crate) fn by_silence(attempt: &Attempt, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
+        Self::of(attempt, context).last_poll(asked, context)
     }
 
     fn last_poll(self, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
         let last = self.sends.ended.map_or(self.repeat_until, |ended| ended.max(self.repeat_until));
         let arrived_by = context.moment.now + LATEST_ARRIVAL;
         (asked < last + LATEST_ARRIVAL).then_some(Self {
-            tries: 0,
-            next_try: arrived_by,
+            retry: Retry::at(arrived_by),
             arrived_by: Some(arrived_by),
             ..self
         })
@@ -56,26 +55,30 @@ impl Unconfirmed {
     fn is_due(&self, now: Timestamp) -> bool {
         // A moment beyond any pause was written before the clock was set back; the first pause of a last look is a day.
         let beyond_any_pause =
-            || self.next_try > now + LONGEST_POLL_BACKOFF && self.arrived_by.is_none_or(|by| by <= now);
-        self.next_try <= now || beyond_any_pause()
+            || self.retry.is_beyond(LONGEST_POLL_BACKOFF, now) && self.arrived_by.is_none_or(|by| by <= now);
+        self.retry.next_try <= now || beyond_any_pause()
     }
 
     fn is_given_up(&self) -> bool {
-        self.arrived_by.is_some() && self.tries >= MOST_LAST_POLLS
+        self.arrived_by.is_some() && self.retry.tries >= MOST_LAST_POLLS
     }
 
     fn poll(&self) -> Effect {
         let attempt = self.attempt;
         if let Some(intent) = self.intent.clone() {
-            return Effect::Cancel { attempt, intent, cause: CancelCause::Unconfirmed, tries: self.tries };
+            return Effect::Cancel {
+                attempt,
+                intent,
+                cause: CancelCause::Unconfirmed,
+                tries: self.retry.tries,
+            };
         }
         let made_by = self.sends.effective_by(self.repeat_until).max(self.arrived_by);
         Effect::Read { attempt, intent: None, made_by }
     }
 
     fn again(&mut self, context: &Context<'_>) {
-        self.next_try = context.moment.now + read_backoff(self.tries, context);
-        self.tries = self.tries.saturating_add(1);
+        self.retry.again_after(read_backoff(self.retry.tries, context), context.moment.now);
     }
 }
 
@@ -84,12 +87,12 @@ fn next(session: &Session) -> Option<&Unconfirmed> {
     if session.running().is_some() {
         return None;
     }
-    session.unconfirmed.iter().chain(&session.last_polls).min_by_key(|unconfirmed| unconfirmed.next_try)
+    session.unconfirmed.iter().chain(&session.last_polls).min_by_key(|unconfirmed| unconfirmed.retry.next_try)
 }
 
 /// When such an attempt is read next.
 pub(crate) fn due(session: &Session) -> Option<Timestamp> {
-    next(session).map(|unconfirmed| unconfirmed.next_try)
+    next(session).map(|unconfirmed| unconfirmed.retry.next_try)
 }
 
 /// What is to be done about it now.
@@ -100,7 +103,7 @@ pub(crate) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
 /// How often an attempt was read in vain since it was called unpaid; `None` of one that is not read any more.
 pub(crate) fn tries(session: &Session, attempt: AttemptNumber) -> Option<u32> {
     let mut read = session.unconfirmed.iter().chain(&session.last_polls);
-    read.find(|unconfirmed| unconfirmed.attempt == attempt).map(|unconfirmed| unconfirmed.tries)
+    read.find(|unconfirmed| unconfirmed.attempt == attempt).map(|unconfirmed| unconfirmed.retry.tries)
 }
 
 /// Applies what was seen of it; whoever calls this flags a success.
@@ -136,7 +139,7 @@ fn goes_on(unconfirmed: &mut Unconfirmed, seen: &Observation, context: &Context<
         _ if unconfirmed.arrived_by.is_some_and(|by| now < by) => return true,
         Observation::Absent { asked } if unconfirmed.silence_counts(*asked) => return false,
         Observation::PutOff { after } => {
-            unconfirmed.next_try = now + *after;
+            unconfirmed.retry.next_try = now + *after;
             return true;
         }
         Observation::Absent { .. }

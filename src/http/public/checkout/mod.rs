@@ -177,7 +177,7 @@ async fn came_back(
                 link_holder.merchant.limiter().paid(link_holder.id.as_str(), &link_holder.source);
                 redirect(permalink)
             }
-            (None, State::AwaitingHosted { .. }) => {
+            (None, State::AwaitingStripeCheckout { .. }) => {
                 let view = link_holder.merchant.view();
                 let shop = ShopPage { view: &view, language: link_holder.language };
                 html::answer(StatusCode::OK, PageKind::Forms, &view).body(page::waiting(&answer, shop))
@@ -235,26 +235,22 @@ async fn pay(
         return away.answer();
     }
     match link_holder.merchant.ask(&link_holder.id, form.command()).await {
-        Ok(answer) => match (&answer.session.state, link_holder.permalink(&answer)) {
-            (State::AwaitingHosted { page, .. }, _) => redirect(&page.url),
-            (_, Some(permalink)) => redirect(permalink),
-            // It is still being opened, or something else is under way: the page looks again by itself.
-            (State::OpeningHosted(_) | State::ClosingHosted { .. } | State::Charging(_), None) => {
+        Ok(answer) => {
+            let state = &answer.session.state;
+            if let State::AwaitingStripeCheckout { checkout, .. } = state {
+                redirect(&checkout.url)
+            } else if let Some(permalink) = link_holder.permalink(&answer) {
+                redirect(permalink)
+            } else if state.running().is_some() {
+                // It is still being opened, or something else is under way: the page looks again by itself.
                 CheckoutLink::link(&answer)
-            }
-            (State::Ready { .. }, None) => {
+            } else if matches!(state, State::Ready { .. }) {
                 let said = link_holder.messages().page_not_opened.as_str();
                 link_holder.rendered(StatusCode::SERVICE_UNAVAILABLE, &answer, LastSubmission::said(said))
+            } else {
+                link_holder.rendered(StatusCode::CONFLICT, &answer, LastSubmission::plain())
             }
-            (
-                State::Open { .. }
-                | State::Frozen { .. }
-                | State::Completed { .. }
-                | State::Canceled { .. }
-                | State::Expired,
-                None,
-            ) => link_holder.rendered(StatusCode::CONFLICT, &answer, LastSubmission::plain()),
-        },
+        }
         Err(rejection) => link_holder.told(&rejection).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::form::{Edit, LastSubmission};
 use crate::domain::address::{Address, CountryCode};
-use crate::domain::checkout::model::{Answer, Session, State};
+use crate::domain::checkout::model::{Answer, Session};
 use crate::domain::places;
 use crate::http::public::html::{self, PageKind, ShopPage, escape};
 use crate::protocol::apps::messages;
@@ -29,14 +29,13 @@ pub(super) fn render(
     told.extend(messages.iter().map(|message| message.content.as_str()));
     told.dedup();
     let told = html::each(told, |text| format!("<p class=said>{}</p>", escape(text)));
-    let (waits, forms) = match &session.state {
-        State::Ready { quote } if quote.expires > now => (false, both_forms(session, shop, link, last.typed)),
-        State::AwaitingHosted { .. } => (false, both_forms(session, shop, link, last.typed)),
-        State::Ready { .. } | State::Open { .. } => (false, edit_form(session, shop, link, last.typed)),
-        State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => (true, String::new()),
-        State::Completed { .. } | State::Frozen { .. } | State::Canceled { .. } | State::Expired => {
-            (false, String::new())
-        }
+    let state = &session.state;
+    let (waits, forms) = if state.is_payable(now) {
+        (false, both_forms(session, shop, link, last.typed))
+    } else if state.is_the_shoppers() {
+        (false, edit_form(session, shop, link, last.typed))
+    } else {
+        (state.running().is_some(), String::new())
     };
     let order = answer.order.as_ref().map_or_else(String::new, |placed| {
         let number = fill(&texts.order_number, &[("number", &placed.number.to_string())]);

@@ -14,7 +14,7 @@ use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
 use super::result::ToolResult;
 use super::{SessionCall, Target, ToolName, checkout_input, schema, sentences};
-use crate::domain::checkout::model::{Answer, Command, NoticeCode, Payment, SharedPaymentToken, State};
+use crate::domain::checkout::model::{Answer, Command, NoticeCode, Payment, SharedPaymentToken};
 use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::completion::Completion;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
@@ -119,33 +119,18 @@ fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {
 /// holds the session hears it for a day, and then what was paid without the person.
 pub(super) fn render(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolResult> {
     let closed = answer.is_closed(rendering.now);
-    match (&answer.session.state, &answer.order) {
-        (State::Completed { .. }, Some(placed)) if closed && !answer.repeats_payment => {
+    if let Some(placed) = answer.order.as_ref().filter(|_| answer.session.paid().is_some()) {
+        return if closed && !answer.repeats_payment {
             let sentence = format!("Paid. Order {}.", placed.number);
             ToolResult::stored(sentence, Completion::long_paid(&placed.order, rendering).to_json())
-        }
-        (State::Completed { .. }, Some(placed)) => {
+        } else {
             let sentence = format!("Paid. Order {}: {}", placed.number, placed.permalink);
             ToolResult::stored(sentence, placed.completion.clone())
-        }
-        (
-            State::Completed { .. }
-            | State::Open { .. }
-            | State::Ready { .. }
-            | State::Charging(_)
-            | State::OpeningHosted(_)
-            | State::AwaitingHosted { .. }
-            | State::ClosingHosted { .. }
-            | State::Frozen { .. }
-            | State::Canceled { .. }
-            | State::Expired,
-            _,
-        ) => {
-            let sheet = PaymentSheet::of(&answer.session, answer.notice.as_ref(), rendering);
-            let page = answer.checkout_page.as_deref();
-            told(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }, page, rendering))
-        }
+        };
     }
+    let sheet = PaymentSheet::of(&answer.session, answer.notice.as_ref(), rendering);
+    let page = answer.checkout_page.as_deref();
+    told(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }, page, rendering))
 }
 
 /// The answer when the deadline came first: never "failed", since the charge goes on.

@@ -59,22 +59,19 @@ fn next_call(session: &Session, now: Timestamp) -> Option<&'static str> {
         // The shop looks into a payment of it: another might be the second one.
         return None;
     }
-    match &session.state {
-        State::Open { problem: Some(problem) } => Some(model::next_call(problem)),
-        State::Open { problem: None } => Some(REFRESH),
-        State::Ready { quote } if quote.expires <= now => Some(REFRESH),
-        State::Charging(_) | State::OpeningHosted(_) | State::ClosingHosted { .. } => {
-            Some("Call get_checkout in a moment to see how it went.")
-        }
-        State::AwaitingHosted { .. } => Some("Call get_checkout later to see whether it was paid there."),
-        State::Expired
-        | State::Canceled {
-            reason: CancelReason::Shopper | CancelReason::TooManyAttempts | CancelReason::Operator,
-        } => Some("Call create_checkout to start another."),
-        State::Canceled { reason: CancelReason::Restored }
-        | State::Ready { .. }
-        | State::Frozen { .. }
-        | State::Completed { .. } => None,
+    let state = &session.state;
+    if let State::Open { problem: Some(problem) } = state {
+        Some(model::next_call(problem))
+    } else if state.is_the_shoppers() {
+        (!state.is_payable(now)).then_some(REFRESH)
+    } else if let State::AwaitingStripeCheckout { .. } = state {
+        Some("Call get_checkout later to see whether it was paid there.")
+    } else if state.running().is_some() {
+        Some("Call get_checkout in a moment to see how it went.")
+    } else if let State::Canceled { reason: CancelReason::Restored } = state {
+        None
+    } else {
+        state.is_unpaid_end().then_some("Call create_checkout to start another.")
     }
 }
 
@@ -116,17 +113,12 @@ impl SessionContent {
     fn of(answer: &Answer, rendering: Rendering<'_>) -> Self {
         let session = &answer.session;
         let closed = answer.is_closed(rendering.now);
-        let expires = match &session.state {
-            State::Ready { quote } => Some(quote.expires.min(session.expires)),
-            State::Open { .. } => Some(session.expires),
-            State::AwaitingHosted { hosted, .. } => Some(hosted.expires),
-            State::Charging(_)
-            | State::OpeningHosted(_)
-            | State::ClosingHosted { .. }
-            | State::Frozen { .. }
-            | State::Completed { .. }
-            | State::Canceled { .. }
-            | State::Expired => None,
+        let expires = if let State::Ready { quote } = &session.state {
+            Some(quote.expires.min(session.expires))
+        } else if let State::AwaitingStripeCheckout { payment, .. } = &session.state {
+            Some(payment.expires)
+        } else {
+            session.state.is_the_shoppers().then_some(session.expires)
         };
         let order = answer.order.as_ref().map(|placed| {
             let permalink = (!closed).then_some(placed.permalink.as_str());

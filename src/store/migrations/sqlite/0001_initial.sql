@@ -1,5 +1,5 @@
 -- The schema of a gateway's database. Every row names its tenant: merchant and mode.
--- Moments are milliseconds since the Unix epoch. `body`, `charge`, `ended`, `entry` and `payload` are JSON.
+-- Moments are milliseconds since the Unix epoch. `body`, `expected`, `ended`, `entry` and `payload` are JSON.
 -- A rule that money depends on is a constraint here as well.
 
 -- A checkout. `body` is JSON; the other columns repeat parts of it for queries.
@@ -10,13 +10,8 @@ CREATE TABLE sessions (
     version INTEGER NOT NULL CHECK (version >= 1),
     -- What form `body` has: a program reads the forms up to its own and refuses newer ones.
     schema INTEGER NOT NULL CHECK (schema >= 1),
-    -- For people and queries; the state that counts is in `body`.
-    state TEXT NOT NULL CHECK (
-        state IN (
-            'open', 'ready', 'charging', 'frozen', 'completed', 'canceled', 'expired',
-            'opening_hosted', 'awaiting_hosted', 'closing_hosted'
-        )
-    ),
+    -- For people and queries; the state that counts is in `body`, so its names are not repeated here.
+    state TEXT NOT NULL CHECK (state <> ''),
     due_at INTEGER,
     created INTEGER NOT NULL,
     body TEXT NOT NULL,
@@ -43,7 +38,7 @@ CREATE TABLE attempts (
     number INTEGER NOT NULL CHECK (number >= 1),
     -- Missing where the attempt opens a page.
     spt_hash TEXT CHECK (length(spt_hash) = 64),
-    charge TEXT NOT NULL,
+    expected TEXT NOT NULL,
     idempotency_key TEXT NOT NULL,
     body TEXT NOT NULL,
     sealed_token TEXT,

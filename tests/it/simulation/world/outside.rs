@@ -136,8 +136,10 @@ impl Simulation {
             }
             Effect::Cancel { intent, .. } => self.stripe.cancel(intent, self.now).into(),
             Effect::CreateStripeCheckout(number) => self.asks_for_page(session, *number)?.into(),
-            Effect::ReadStripeCheckout { page, .. } => self.stripe.read_page(page, self.now).into(),
-            Effect::ExpireStripeCheckout { page, .. } => self.stripe.close_page(page, self.now).into(),
+            Effect::ReadStripeCheckout { checkout, .. } => self.stripe.read_page(checkout, self.now).into(),
+            Effect::ExpireStripeCheckout { checkout, .. } => {
+                self.stripe.close_page(checkout, self.now).into()
+            }
             Effect::Order(_) | Effect::ReadPayment { .. } => panic!("this is no attempt's"),
         };
         let arrived = !matches!(seen.primary, Observation::ReadFailed | Observation::PutOff { .. });
@@ -255,10 +257,10 @@ impl Simulation {
 
     /// A stored request for a page as it arrives.
     pub(super) fn open_page(&mut self, intent: &AttemptIntent) -> Observation {
-        let PaymentSource::StripeCheckout { expires, .. } = intent.means else {
+        let PaymentSource::StripeCheckout { expires, .. } = intent.source else {
             panic!("a token opens no page")
         };
-        self.stripe.open_page(intent.idempotency_key.as_str(), &intent.charge, expires, self.now)
+        self.stripe.open_page(intent.idempotency_key.as_str(), &intent.expected, expires, self.now)
     }
 
     fn asks_for_page(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Observation, String> {
@@ -272,9 +274,9 @@ impl Simulation {
                 ..Inconclusive::default()
             }));
         }
-        let revision = intent.charge.revision.0;
-        if self.store.shown.get(&(session.clone(), revision)) != Some(&intent.charge.total) {
-            return Err(format!("I2: a page asks {} for revision {revision}", intent.charge.total));
+        let revision = intent.expected.revision.0;
+        if self.store.shown.get(&(session.clone(), revision)) != Some(&intent.expected.total) {
+            return Err(format!("I2: a page asks {} for revision {revision}", intent.expected.total));
         }
         if self.goes_wrong() {
             return Ok(match self.chance.below(3) {
@@ -301,9 +303,12 @@ impl Simulation {
             return Ok(Observation::Inconclusive(lost));
         }
         let intent = row.intent.clone();
-        let revision = intent.charge.revision.0;
-        if self.store.shown.get(&(session.clone(), revision)) != Some(&intent.charge.total) {
-            return Err(format!("I2: {session} is charged {} for revision {revision}", intent.charge.total));
+        let revision = intent.expected.revision.0;
+        if self.store.shown.get(&(session.clone(), revision)) != Some(&intent.expected.total) {
+            return Err(format!(
+                "I2: {session} is charged {} for revision {revision}",
+                intent.expected.total
+            ));
         }
         if self.goes_wrong() {
             return Ok(match self.chance.below(5) {

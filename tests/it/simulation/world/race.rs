@@ -60,9 +60,9 @@ impl Simulation {
                 State::Open { .. }
                 | State::Ready { .. }
                 | State::Charging(_)
-                | State::OpeningHosted(_)
-                | State::AwaitingHosted { .. }
-                | State::ClosingHosted { .. }
+                | State::OpeningStripeCheckout(_)
+                | State::AwaitingStripeCheckout { .. }
+                | State::ClosingStripeCheckout { .. }
                 | State::Frozen { .. }
                 | State::Completed { .. },
             ) => NO_REASON,

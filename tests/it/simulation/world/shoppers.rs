@@ -147,11 +147,11 @@ impl Simulation {
     /// A shopper who is given a page's address may pay there, at any time while the page is open, and after.
     pub(super) fn shop_on_page(&mut self, answer: &Result<Box<Answer>, Rejection>) {
         let Ok(answer) = answer else { return };
-        let State::AwaitingHosted { page, .. } = &answer.session.state else { return };
+        let State::AwaitingStripeCheckout { checkout, .. } = &answer.session.state else { return };
         self.count("page shown");
         if self.racing {
             let when = Span::millis(self.chance.millis(1, 5000));
-            self.at(when, Event::PaysOnPage { page: page.id.clone(), card: Card::Pays });
+            self.at(when, Event::PaysOnPage { page: checkout.id.clone(), card: Card::Pays });
             return;
         }
         if !self.chance.per_mille(600) {
@@ -161,7 +161,7 @@ impl Simulation {
         let when = Span::millis(self.chance.millis(1000, longest));
         let card = if self.chance.per_mille(600) { Card::Pays } else { *self.chance.pick(&CARDS) };
         let card = if self.stripe.odd && self.chance.per_mille(200) { Card::PaysHalf } else { card };
-        self.at(when, Event::PaysOnPage { page: page.id.clone(), card });
+        self.at(when, Event::PaysOnPage { page: checkout.id.clone(), card });
     }
 
     pub(super) fn note(&mut self, answer: &Result<Box<Answer>, Rejection>) {

@@ -9,12 +9,13 @@ pub(crate) mod polling;
 pub(crate) mod refund;
 
 use crate::domain::checkout::model::{
-    Context, Effect, LONGEST_PAUSE, OperatorRejection, OrderChange, OrderEffect, OrderObservation,
-    RefundAnswer, RefundSnapshot, Rejection, Session, Transition, Work,
+    Context, Effect, OperatorRejection, OrderChange, OrderEffect, OrderObservation, RefundAnswer,
+    RefundSnapshot, Rejection, Session, Transition, Work,
 };
 use crate::domain::ids::PaymentIntentId;
 use crate::domain::order::{Dispute, OrderActivity};
 use crate::domain::pricing::Quote;
+use crate::domain::retry::LONGEST_PAUSE;
 use crate::domain::time::Timestamp;
 use polling::{poll_again, schedule};
 use refund::Freshness;
@@ -26,7 +27,7 @@ fn paid(session: &Session) -> Result<(&Quote, &PaymentIntentId), Rejection> {
 
 /// When a paid session waits for something next.
 pub(crate) fn due(activity: &OrderActivity) -> Option<Timestamp> {
-    let asking = activity.asking().map(|(_, asking)| asking.next_try);
+    let asking = activity.asking().map(|(_, asking)| asking.retry.next_try);
     [asking, activity.next_poll_at].into_iter().flatten().min()
 }
 

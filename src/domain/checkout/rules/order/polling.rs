@@ -1,6 +1,7 @@
 //! When a paid order is read at Stripe for what happened there without us.
 
-use crate::domain::checkout::model::{Context, LONGEST_PAUSE, Session, doubling, pause};
+use crate::domain::checkout::model::{Context, Session};
+use crate::domain::retry::{LONGEST_PAUSE, doubling, pause};
 use crate::domain::time::{Span, Timestamp};
 
 const DAY: Span = Span::hours(24);

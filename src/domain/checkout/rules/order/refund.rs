@@ -6,15 +6,16 @@
 
 use super::paid;
 use crate::domain::checkout::model::{
-    AnsweredWith, Context, Effect, Event, IdempotencyKey, Inconclusive, LONGEST_PAUSE, OperatorRejection,
-    OrderEffect, OrderObservation, RefundAnswer, RefundIntent, RefundRequest, RefundSnapshot, Rejection,
-    Session, ShopRejection, Transition, Work, pause,
+    AnsweredWith, Context, Effect, Event, IdempotencyKey, Inconclusive, OperatorRejection, OrderEffect,
+    OrderObservation, RefundAnswer, RefundIntent, RefundRequest, RefundSnapshot, Rejection, Session,
+    ShopRejection, Transition, Work,
 };
 use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId, Tenant};
 use crate::domain::money::Money;
 use crate::domain::order::{
     Asking, LastAnswer, OrderActivity, Refund, RefundOrigin, RefundRefusal, RefundState,
 };
+use crate::domain::retry::{LONGEST_PAUSE, Retry};
 use crate::domain::sends::{ABSENCE_INTERVAL, Sends};
 use crate::domain::time::{Span, Timestamp};
 
@@ -101,9 +102,7 @@ pub(crate) fn refund(
         state: RefundState::Asking(Asking {
             repeat_until: now + REPEAT,
             looking: false,
-            absent_since: None,
-            tries: 0,
-            next_try: now,
+            retry: Retry::at(now),
             sends: Sends::default(),
             last_answer: None,
         }),
@@ -132,7 +131,7 @@ pub(crate) fn refund(
 pub(crate) fn beyond_any_pause(activity: &OrderActivity, now: Timestamp) -> bool {
     activity
         .asking()
-        .is_some_and(|(_, asking)| asking.next_try > now + LONGEST_PAUSE && !asking.sends.waits(now))
+        .is_some_and(|(_, asking)| asking.retry.is_beyond(LONGEST_PAUSE, now) && !asking.sends.waits(now))
 }
 
 /// What is to be done for a refund that is due; `None` where none is, or where only looking can tell.
@@ -141,11 +140,11 @@ pub(crate) fn work(activity: &OrderActivity, now: Timestamp) -> Option<Work> {
         let answer = RefundAnswer::Inconclusive(unknown);
         Work::Step(Box::new(Event::OrderObserved(OrderObservation::RefundAnswered { number, answer })))
     };
-    let due = |asking: &Asking| asking.next_try <= now || beyond_any_pause(activity, now);
+    let due = |asking: &Asking| asking.retry.next_try <= now || beyond_any_pause(activity, now);
     let (number, asking) = activity.asking().filter(|(_, asking)| due(asking) && !asking.looking)?;
     Some(if now >= asking.repeat_until {
         unknown(number, Inconclusive { cannot_repeat: true, ..Inconclusive::default() })
-    } else if asking.tries == 0 {
+    } else if asking.retry.tries == 0 {
         // Due, and never told of: the answer to the first send died with the process that waited for it.
         unknown(number, Inconclusive::default())
     } else {
@@ -170,7 +169,7 @@ pub(crate) fn made(activity: &mut OrderActivity, number: RefundNumber, seen: &Re
     let Some(refund) = activity.refunds.iter_mut().find(asked) else { return Freshness::Known };
     let told = match &refund.state {
         RefundState::Made { .. } => return Freshness::Known,
-        RefundState::Asking(Asking { tries: 0, looking: false, .. }) => Freshness::Fresh,
+        RefundState::Asking(asking) if asking.retry.tries == 0 && !asking.looking => Freshness::Fresh,
         RefundState::Asking(_) | RefundState::Refused { .. } => Freshness::Stored,
     };
     refund.amount = seen.amount;
@@ -232,7 +231,7 @@ pub(crate) fn answered(
     }
     match answer {
         // No other send of it may have made it: one whose answer was lost.
-        RefundAnswer::Refused { why, stored } if stored || asking.tries == 0 && !asking.looking => {
+        RefundAnswer::Refused { why, stored } if stored || asking.retry.tries == 0 && !asking.looking => {
             refund.state = RefundState::Refused { reason: RefundRefusal::Refused { detail: why } };
             return true;
         }
@@ -286,18 +285,18 @@ fn search(asking: &mut Asking, context: &Context<'_>) {
     if !asking.looking {
         asking.looking = true;
         asking.sends.end(context.moment.now);
-        asking.tries = 0;
+        asking.retry.tries = 0;
     }
-    asking.next_try = context.moment.now;
+    asking.retry.next_try = context.moment.now;
 }
 
 fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
-    asking.next_try = context.moment.now + pause(asking.tries, at_least, context.moment.jitter);
-    asking.sends.told_to_wait = at_least.filter(|least| *least > LONGEST_PAUSE).map(|_| context.moment.now);
-    asking.tries = asking.tries.saturating_add(1);
+    let now = context.moment.now;
+    asking.retry.again(at_least, now, context.moment.jitter);
+    asking.sends.is_told_to_wait(at_least.is_some_and(|least| least > LONGEST_PAUSE), now);
     if !asking.looking {
         // When the last moment to send has come, looking begins: no pause outlasts it.
-        asking.next_try = asking.next_try.min(asking.repeat_until.max(context.moment.now));
+        asking.retry.by(asking.repeat_until.max(now));
     }
 }
 
@@ -305,9 +304,9 @@ fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
 pub(crate) fn put_off(activity: &mut OrderActivity, later: Timestamp, now: Timestamp) {
     if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(activity)
         && asking.looking
-        && asking.next_try <= now
+        && asking.retry.next_try <= now
     {
-        asking.next_try = later;
+        asking.retry.next_try = later;
     }
 }
 
@@ -332,15 +331,10 @@ pub(crate) fn missed(activity: &mut OrderActivity, proof: Option<Timestamp>, con
         again(asking, None, context);
         return;
     };
-    match asking.absent_since {
-        Some(first) if asked >= first + ABSENCE_INTERVAL => {
-            let reason = RefundRefusal::NotShown { last_answer: asking.last_answer.clone() };
-            refund.state = RefundState::Refused { reason };
-        }
-        Some(_) => again(asking, Some(ABSENCE_INTERVAL), context),
-        None => {
-            asking.absent_since = Some(asked);
-            again(asking, Some(ABSENCE_INTERVAL), context);
-        }
+    if asking.retry.not_found(asked) {
+        let reason = RefundRefusal::NotShown { last_answer: asking.last_answer.clone() };
+        refund.state = RefundState::Refused { reason };
+    } else {
+        again(asking, Some(ABSENCE_INTERVAL), context);
     }
 }
