@@ -238,7 +238,7 @@ impl MerchantHandle {
     /// The page of a checkout, where the shop takes payments there.
     fn checkout_page(&self, id: &SessionId) -> Option<String> {
         let view = self.view();
-        view.checkout.method.opens_pages().then(|| self.deps.links.checkout(&view, id))
+        view.checkout.method.opens_stripe_checkouts().then(|| self.deps.links.checkout(&view, id))
     }
 
     /// Makes capabilities of this merchant's sessions.

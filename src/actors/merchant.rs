@@ -20,7 +20,7 @@ use crate::payments::key_status::{KeyStatus, log_refusal};
 use crate::payments::merchant_state::{MerchantState, reliable_records};
 use crate::payments::payees::AccountTaken;
 use crate::payments::reconciliation::Unreconciled;
-use crate::stripe::KeyNews;
+use crate::stripe::KeyReport;
 use crate::telemetry::millis;
 
 /// The first and the longest pause between tries to learn the account.
@@ -96,7 +96,7 @@ impl MerchantActor {
 
     /// From now on payments are taken on this account, unless the key is refused.
     fn take(&self, verified: VerifiedAccount) {
-        let VerifiedAccount { account, verified_by_stripe, heard: _ } = verified;
+        let VerifiedAccount { account, verified_by_stripe, reports: _ } = verified;
         self.shared.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
         let (records, off) = (reliable_records(&self.deps), self.shared.key_status.off());
         self.publish(|view| {
@@ -152,7 +152,7 @@ impl MerchantActor {
         tracing::info!(%merchant, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_known");
         // What the key lacked is found out by the next payment that needs it; that one is turned away and put off
         // for longer.
-        self.shared.key_status.verified(verified.heard);
+        self.shared.key_status.verified(verified.reports);
         self.take(verified);
         self.verifying = false;
         self.missed = Missed::default();
@@ -199,7 +199,7 @@ impl Actor for MerchantActor {
         let next = async |news: Arc<KeyStatus>| Some((news.next().await, news));
         ctx.add_stream(futures_util::stream::unfold(Arc::clone(&self.shared.key_status), next));
         let this = ctx.address().downgrade();
-        self.deps.payees.watch(self.shared.tenant.merchant.clone(), move |taken| {
+        self.deps.payees.subscribe(self.shared.tenant.merchant.clone(), move |taken| {
             if let Some(actor) = this.upgrade() {
                 actor.do_send(GaveWay(taken));
             }
@@ -313,20 +313,20 @@ impl Handler<GaveWay> for MerchantActor {
     }
 }
 
-impl StreamHandler<KeyNews> for MerchantActor {
+impl StreamHandler<KeyReport> for MerchantActor {
     /// Whoever speaks of the key has gone; the merchant stays.
     fn finished(&mut self, _: &mut Self::Context) {}
 
-    fn handle(&mut self, heard: KeyNews, ctx: &mut Self::Context) {
-        match heard {
-            // The gate has heard it.
-            KeyNews::Limited { .. } => return,
-            KeyNews::Taken(usage) => {
+    fn handle(&mut self, report: KeyReport, ctx: &mut Self::Context) {
+        match report {
+            // The gate has report it.
+            KeyReport::Limited { .. } => return,
+            KeyReport::Taken(usage) => {
                 let (merchant, usage) = (&self.shared.tenant.merchant, usage.as_str());
                 tracing::info!(%merchant, usage, "stripe_key_taken_again");
                 self.pause = FIRST_PAUSE;
             }
-            KeyNews::Refused(refusal) => {
+            KeyReport::Refused(refusal) => {
                 let mut next_try = None;
                 if !self.verifying && self.shared.key_status.off().is_some() {
                     // A payment that is under way is repeated and tells by itself; another would only join it.

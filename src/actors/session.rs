@@ -310,7 +310,7 @@ impl SessionActor {
                     if let Some((attempt, answer)) = unopened {
                         let StripeAnswer { request_id, status, code, address, cause } = answer;
                         tracing::warn!(
-                            %merchant, %session, attempt, request_id, status, code, address, cause, "payment_page_not_opened"
+                            %merchant, %session, attempt, request_id, status, code, address, cause, "stripe_checkout_not_opened"
                         );
                     }
                     if !flagged.is_empty() {

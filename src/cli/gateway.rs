@@ -34,7 +34,7 @@ use crate::protocol::links::PublicLinks;
 use crate::runtime::{DiskSpace, Io, Kept, follow_up, retain, sweep, watch_disk};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig, in_words};
-use crate::tenants::{Opened, open_folder};
+use crate::tenants::{OpenedTenants, open_folder};
 
 /// How long open requests may go on after a stop. A checkout that takes longer goes on at the next start.
 const GRACE: Duration = Duration::from_secs(25);
@@ -62,7 +62,7 @@ pub(super) struct Needs {
 /// A running gateway.
 pub(super) struct Gateway {
     address: SocketAddr,
-    opened: Opened,
+    opened: OpenedTenants,
     #[cfg_attr(not(feature = "emulator"), expect(dead_code, reason = "only the demo asks who can be paid"))]
     directory: Arc<Directory>,
     io: Runtime,
@@ -72,7 +72,7 @@ pub(super) struct Gateway {
     probes: Probes,
     stop: watch::Sender<bool>,
     /// Resolves when somebody wishes a stop, from the start on.
-    wish: Pin<Box<dyn Future<Output = &'static str> + Send>>,
+    stop_signal: Pin<Box<dyn Future<Output = &'static str> + Send>>,
     /// Resolves when the listener has ended.
     ended: oneshot::Receiver<()>,
     actors: JoinHandle<()>,
@@ -83,8 +83,8 @@ impl Gateway {
     pub(super) fn start(config: GatewayConfig, needs: Needs) -> anyhow::Result<Self> {
         let address = needs.listener.local_addr()?;
         let io = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
-        // Before anybody hears that it serves: whoever then wishes a stop is heard.
-        let wish = Box::pin(io.block_on(async { signal(needs.hangup) })?);
+        // Before anybody learns that it serves: a signal that comes then is taken.
+        let stop_signal = Box::pin(io.block_on(async { signal(needs.hangup) })?);
         let store = io.block_on(open_store(&config.store))?;
         let deps = Arc::new(deps(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
         io.block_on(master_key::check(&config, &deps.keyring, &store, needs.master_key_lost))?;
@@ -99,7 +99,20 @@ impl Gateway {
         let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
         let started = starting.recv().context("the gateway's threads could not be started")??;
         let Started { server, admin, probes, directory, opened, ended } = started;
-        Ok(Self { address, opened, directory, io, store, server, admin, probes, stop, wish, ended, actors })
+        Ok(Self {
+            address,
+            opened,
+            directory,
+            io,
+            store,
+            server,
+            admin,
+            probes,
+            stop,
+            stop_signal,
+            ended,
+            actors,
+        })
     }
 
     /// Where it listens.
@@ -145,10 +158,10 @@ impl Gateway {
     /// Serves until SIGTERM or SIGINT, then stops in order. A listener or a store that ends by itself is a failure, after which
     /// a new process may do better.
     pub(super) fn run_until_signal(mut self) -> anyhow::Result<()> {
-        let (wish, ended, store) = (&mut self.wish, &mut self.ended, Arc::clone(&self.store));
+        let (stop_signal, ended, store) = (&mut self.stop_signal, &mut self.ended, Arc::clone(&self.store));
         let why: Result<_, &str> = self.io.block_on(async {
             tokio::select! {
-                signal = wish => Ok(signal),
+                signal = stop_signal => Ok(signal),
                 _ = ended => Err("the listener ended by itself; the log says why"),
                 () = store.stopped() => Err("the store stopped by itself; the log says why"),
             }
@@ -182,7 +195,7 @@ struct Started {
     admin: ServerHandle,
     probes: Probes,
     directory: Arc<Directory>,
-    opened: Opened,
+    opened: OpenedTenants,
     ended: oneshot::Receiver<()>,
 }
 
@@ -268,7 +281,7 @@ fn serve_on_this_thread(
 }
 
 /// Why a gateway without a merchant does not start: it would look well and sell nothing.
-fn no_merchant(config: &GatewayConfig, opened: &Opened) -> anyhow::Error {
+fn no_merchant(config: &GatewayConfig, opened: &OpenedTenants) -> anyhow::Error {
     let dir = config.tenants.dir.display();
     if opened.problems.is_empty() {
         return anyhow::anyhow!(
@@ -304,7 +317,7 @@ async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<SqliteStore>> {
 /// How much room there is, before anybody is answered.
 fn disk(config: &GatewayConfig) -> Arc<DiskSpace> {
     let (space, StoreConfig::Sqlite(path)) = (DiskSpace::default(), &config.store);
-    if let Err(error) = space.look(path, config.minimum_free) {
+    if let Err(error) = space.check(path, config.minimum_free) {
         tracing::warn!(cause = in_words(&error), path = %path.display(), "disk_space_unknown");
     }
     Arc::new(space)
@@ -362,7 +375,7 @@ pub(super) enum Hangup {
     Stops,
 }
 
-/// Waits for a wish to stop and says by what it came. Wishes count from the call on, not from the first poll.
+/// Waits for a signal to stop and says by what it came. Signals count from the call on, not from the first poll.
 pub(super) fn signal(hangup: Hangup) -> std::io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

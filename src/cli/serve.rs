@@ -64,7 +64,7 @@ impl Serve {
         let needs = Needs { listener, admin, environment, hangup, master_key_lost };
         let gateway = Gateway::start(config, needs)?;
         for (merchant, problem) in gateway.mistakes() {
-            tracing::error!(merchant, cause = %problem, "tenant_left_out");
+            tracing::error!(merchant, cause = %problem, "tenant_rejected");
         }
         for merchant in gateway.merchants() {
             tracing::info!(merchant = %merchant.id(), hosts = merchant.hosts().join(" "), "tenant_opened");

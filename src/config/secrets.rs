@@ -272,7 +272,7 @@ pub(super) enum PrivateFileError {
 
 /// Reads a small text file that not everyone may read.
 pub(super) fn read_private(path: &Path) -> Result<SecretString, PrivateFileError> {
-    // Asked before opening: opening a pipe would wait for its writer.
+    // Checked before opening: opening a pipe would wait for its writer.
     if !std::fs::metadata(path).map_err(PrivateFileError::Io)?.is_file() {
         return Err(PrivateFileError::NotAFile);
     }

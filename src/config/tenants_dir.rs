@@ -125,7 +125,7 @@ pub(super) fn read_text(file: &Path, most: u64) -> Result<String, Diagnostic> {
             "check the path and its permissions",
         )
     };
-    // Asked before opening: opening a pipe would wait for its writer.
+    // Checked before opening: opening a pipe would wait for its writer.
     if !std::fs::metadata(file).map_err(failed)?.is_file() {
         return Err(place.problem("is not a regular file", "name a file, or the folder of tenants"));
     }

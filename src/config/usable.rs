@@ -1,6 +1,6 @@
 //! Which merchants of those that were read can be served: their secrets are there, and what they claim is theirs.
 //!
-//! Invariants: `check` and `serve` judge alike, because both ask here, and differ in what they remember only; what is wrong
+//! Invariants: `check` and `serve` decide alike, because both ask here, and differ in what they remember only; what is wrong
 //! with a merchant's file or secrets gives to nobody else what that merchant had.
 
 use super::claims::{Claimant, Holders, evaluate_claims};

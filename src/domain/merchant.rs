@@ -189,7 +189,7 @@ impl CheckoutMethod {
 
     /// Whether pages at Stripe are opened.
     #[must_use]
-    pub const fn opens_pages(self) -> bool {
+    pub const fn opens_stripe_checkouts(self) -> bool {
         matches!(self, Self::StripeCheckout | Self::Auto)
     }
 }

@@ -3,7 +3,7 @@
 //! Must not import: tokio, actix, reqwest, sqlx, a clock, randomness, the environment, or any other folder.
 //!
 //! Reading order: [`money`] and [`ids`], then what is sold ([`catalog`]), to where ([`address`], [`shipping`],
-//! [`tax`]), by whom ([`merchant`]); [`cart`] and [`pricing`] turn a wish into a quote; [`checkout`] takes the
+//! [`tax`]), by whom ([`merchant`]); [`cart`] and [`pricing`] turn what is asked for into a quote; [`checkout`] takes the
 //! quote to a paid [`order`], of which the merchant is told by [`order_event`]s. A [`stripe_event`] says where something
 //! may have happened.
 

@@ -22,8 +22,8 @@ pub(crate) struct VerifiedAccount {
     pub(crate) account: AccountId,
     /// Stripe said it, not only the configuration.
     pub(crate) verified_by_stripe: bool,
-    /// How much had been heard of the key when Stripe was asked.
-    pub(crate) heard: u64,
+    /// How much had been reports of the key when Stripe was asked.
+    pub(crate) reports: u64,
 }
 
 /// Why the account is not known.
@@ -129,8 +129,9 @@ pub(crate) async fn remembered(
     let VerifiedKey { fingerprint, verified_by_stripe } = key?;
     let same_key = deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint);
     let agrees = given.is_none_or(|given| *given == account);
-    let heard = merchant.key_status.heard();
-    let verified = (same_key && agrees).then_some(VerifiedAccount { account, verified_by_stripe, heard })?;
+    let reports = merchant.key_status.reports();
+    let verified =
+        (same_key && agrees).then_some(VerifiedAccount { account, verified_by_stripe, reports })?;
     // Where another merchant is paid into it, a verification says so.
     claim(deps, merchant, (&verified.account, verified_by_stripe)).ok()?;
     Some(verified)
@@ -165,10 +166,10 @@ async fn verify(
 ) -> Result<VerifiedAccount, AccountCheckError> {
     let payable = merchant.view.load().payments_off.is_none();
     let verification = if payable { Verification::Later } else { Verification::Awaited };
-    let (heard, answer) = {
+    let (reports, answer) = {
         let _place = deps.places.verification(verification).await;
-        // What is heard while Stripe is asked may be from later than its answer.
-        (merchant.key_status.heard(), merchant.stripe.account_id().await)
+        // What is reports while Stripe is asked may be from later than its answer.
+        (merchant.key_status.reports(), merchant.stripe.account_id().await)
     };
     let (opened, verified_by_stripe) = match (answer, &given) {
         (Ok(opened), _) => (opened, true),
@@ -197,7 +198,7 @@ async fn verify(
     let key = VerifiedKey { fingerprint, verified_by_stripe };
     let kept = deps.store.remember_account(&merchant.tenant, &opened, &key).await?;
     if kept == opened {
-        Ok(VerifiedAccount { account: kept, verified_by_stripe, heard })
+        Ok(VerifiedAccount { account: kept, verified_by_stripe, reports })
     } else {
         Err(AccountCheckError::NotKept { opened, kept })
     }
@@ -211,7 +212,8 @@ mod tests {
     fn what_a_restore_waits_for_is_told_once_for_each_change() {
         let mut missed = Missed::default();
         let unproved = || AccountCheckError::Restored(Unreconciled::Unproved);
-        let open = |page: &str| AccountCheckError::Restored(Unreconciled::PageOpen(page.to_owned()));
+        let open =
+            |page: &str| AccountCheckError::Restored(Unreconciled::StripeCheckoutOpen(page.to_owned()));
         let told: Vec<bool> = [unproved(), unproved(), open("cs_1"), open("cs_1"), open("cs_2"), unproved()]
             .iter()
             .map(|error| missed.is_news(error))

@@ -43,7 +43,7 @@ impl CallLog<'_> {
             }
             Observation::StripeCheckout(page) => {
                 let (page, status) = (&page.id, page.status.as_str());
-                tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %page, status, "payment_page_seen");
+                tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %page, status, "stripe_checkout_read");
             }
             Observation::Declined { requires_3ds, .. } => {
                 tracing::info!(

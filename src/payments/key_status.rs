@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 
 use crate::domain::ids::MerchantId;
 use crate::domain::merchant::PaymentsOff;
-use crate::stripe::{KeyNews, KeyRefusal, KeyUse};
+use crate::stripe::{KeyRefusal, KeyReport, KeyUse};
 use crate::telemetry::millis;
 
-/// What was heard of a key. Each answer changes what is known of it in the moment in which it is heard, whoever gets to tell
+/// What was report of a key. Each answer changes what is known of it in the moment in which it is report, whoever gets to tell
 /// of it when: of two answers the later one counts.
 #[derive(Debug, Default)]
 pub(crate) struct KeyStatus {
@@ -27,54 +27,54 @@ struct Heard {
     answers: u64,
     refusals: Refusals,
     /// The answers that changed something and were not told yet; of each use one refusal and one that takes it back at most, so
-    /// that however much is heard, it has a bound.
-    untold: Vec<KeyNews>,
+    /// that however much is report, it has a bound.
+    untold: Vec<KeyReport>,
 }
 
 impl KeyStatus {
     /// Stripe has answered.
-    pub(crate) fn hear(&self, heard: KeyNews) {
+    pub(crate) fn observe(&self, report: KeyReport) {
         {
             let mut kept = self.kept();
             kept.answers += 1;
             let number = kept.answers;
-            let changed = match &heard {
-                KeyNews::Refused(refusal) => kept.refusals.refused(number, refusal.clone()),
-                KeyNews::Taken(usage) => kept.refusals.taken(*usage),
-                KeyNews::Limited { .. } => false,
+            let changed = match &report {
+                KeyReport::Refused(refusal) => kept.refusals.refused(number, refusal.clone()),
+                KeyReport::Taken(usage) => kept.refusals.taken(*usage),
+                KeyReport::Limited { .. } => false,
             };
             if !changed {
                 return;
             }
-            kept.untold.retain(|older| kind_of(older) != kind_of(&heard));
-            kept.untold.push(heard);
+            kept.untold.retain(|older| kind_of(older) != kind_of(&report));
+            kept.untold.push(report);
         }
         self.come.notify_one();
     }
 
     /// Waits for the oldest answer that changed something.
-    pub(crate) async fn next(&self) -> KeyNews {
+    pub(crate) async fn next(&self) -> KeyReport {
         loop {
             let oldest = {
                 let untold = &mut self.kept().untold;
                 (!untold.is_empty()).then(|| untold.remove(0))
             };
             match oldest {
-                Some(heard) => return heard,
+                Some(report) => return report,
                 None => self.come.notified().await,
             }
         }
     }
 
-    /// How many answers were heard up to now.
-    pub(crate) fn heard(&self) -> u64 {
+    /// How many answers were report up to now.
+    pub(crate) fn reports(&self) -> u64 {
         self.kept().answers
     }
 
-    /// The account was verified with the key when this much was heard: it was good then, and what it lacked may have been
+    /// The account was verified with the key when this much was report: it was good then, and what it lacked may have been
     /// granted.
-    pub(crate) fn verified(&self, heard: u64) {
-        self.kept().refusals.verified(heard);
+    pub(crate) fn verified(&self, report: u64) {
+        self.kept().refusals.verified(report);
     }
 
     /// Why no payment can be begun; `None` where one can.
@@ -93,11 +93,11 @@ impl KeyStatus {
 }
 
 /// The use, and whether it was refused.
-const fn kind_of(heard: &KeyNews) -> Option<(KeyUse, bool)> {
-    match heard {
-        KeyNews::Taken(usage) => Some((*usage, false)),
-        KeyNews::Refused(KeyRefusal { usage, .. }) => Some((*usage, true)),
-        KeyNews::Limited { .. } => None,
+const fn kind_of(report: &KeyReport) -> Option<(KeyUse, bool)> {
+    match report {
+        KeyReport::Taken(usage) => Some((*usage, false)),
+        KeyReport::Refused(KeyRefusal { usage, .. }) => Some((*usage, true)),
+        KeyReport::Limited { .. } => None,
     }
 }
 
@@ -125,8 +125,8 @@ impl Refusals {
         before != self.0.len()
     }
 
-    fn verified(&mut self, heard: u64) {
-        self.0.retain(|_, (number, _)| *number > heard);
+    fn verified(&mut self, report: u64) {
+        self.0.retain(|_, (number, _)| *number > report);
     }
 
     fn off(&self) -> Option<PaymentsOff> {
@@ -168,8 +168,8 @@ mod tests {
         KeyRefusal { usage, status, request_id: None, code: None, permission }
     }
 
-    fn refused(usage: KeyUse, status: u16) -> KeyNews {
-        KeyNews::Refused(refusal(usage, status))
+    fn refused(usage: KeyUse, status: u16) -> KeyReport {
+        KeyReport::Refused(refusal(usage, status))
     }
 
     #[test]
@@ -188,12 +188,12 @@ mod tests {
     async fn however_much_is_heard_of_a_key_little_of_it_waits_and_nothing_is_told_twice() {
         let kept = KeyStatus::default();
         for _ in 0..10_000 {
-            kept.hear(refused(KeyUse::Tokens, 401));
-            kept.hear(KeyNews::Taken(KeyUse::Readings));
-            kept.hear(KeyNews::Taken(KeyUse::Tokens));
+            kept.observe(refused(KeyUse::Tokens, 401));
+            kept.observe(KeyReport::Taken(KeyUse::Readings));
+            kept.observe(KeyReport::Taken(KeyUse::Tokens));
         }
         assert_eq!(kept.next().await, refused(KeyUse::Tokens, 401));
-        assert_eq!(kept.next().await, KeyNews::Taken(KeyUse::Readings));
+        assert_eq!(kept.next().await, KeyReport::Taken(KeyUse::Readings));
         let silence = tokio::time::timeout(std::time::Duration::from_mins(1), kept.next()).await;
         assert!(silence.is_err(), "what changes nothing is not told");
     }
@@ -201,27 +201,27 @@ mod tests {
     #[test]
     fn a_key_that_is_taken_after_it_was_refused_is_good_though_nobody_was_told_of_either() {
         let kept = KeyStatus::default();
-        kept.hear(refused(KeyUse::Tokens, 401));
-        kept.hear(KeyNews::Taken(KeyUse::Tokens));
+        kept.observe(refused(KeyUse::Tokens, 401));
+        kept.observe(KeyReport::Taken(KeyUse::Tokens));
         assert_eq!(kept.off(), None);
-        kept.hear(KeyNews::Taken(KeyUse::Tokens));
-        kept.hear(refused(KeyUse::Tokens, 401));
+        kept.observe(KeyReport::Taken(KeyUse::Tokens));
+        kept.observe(refused(KeyUse::Tokens, 401));
         assert_eq!(kept.off(), Some(PaymentsOff::KeyRefused));
     }
 
     #[test]
     fn a_verification_takes_back_what_was_refused_before_it_and_nothing_that_was_refused_after_it() {
         let kept = KeyStatus::default();
-        kept.hear(refused(KeyUse::Charges, 403));
-        let verified = kept.heard();
-        kept.hear(refused(KeyUse::Tokens, 401));
+        kept.observe(refused(KeyUse::Charges, 403));
+        let verified = kept.reports();
+        kept.observe(refused(KeyUse::Tokens, 401));
         kept.verified(verified);
         assert!(!kept.refuses_charges());
         assert_eq!(kept.off(), Some(PaymentsOff::KeyRefused));
-        kept.hear(refused(KeyUse::Tokens, 401));
+        kept.observe(refused(KeyUse::Tokens, 401));
         kept.verified(verified + 1);
         assert!(kept.off().is_some(), "it was refused again since");
-        kept.verified(kept.heard());
+        kept.verified(kept.reports());
         assert_eq!(kept.off(), None);
     }
 

@@ -16,7 +16,7 @@ use crate::delivery::Receiver;
 use crate::domain::ids::{AccountId, Tenant};
 use crate::domain::merchant::{MerchantView, PaymentsOff, Reconciliation};
 use crate::limiter::MerchantLimiter;
-use crate::stripe::{KeyNews, KeyWatch, SellerAccount};
+use crate::stripe::{KeyObserver, KeyReport, SellerAccount};
 
 /// A merchant as its configuration describes it, ready to be opened.
 #[derive(Clone, Debug)]
@@ -63,15 +63,15 @@ impl MerchantState {
     pub(crate) fn new(setup: &MerchantSetup, deps: &Dependencies) -> Self {
         let key_status = Arc::new(KeyStatus::default());
         let gate = Arc::new(StripeGate::new(Arc::clone(&deps.places)));
-        let watch = KeyWatch::new({
+        let observer = KeyObserver::new({
             let (gate, key_status) = (Arc::clone(&gate), Arc::clone(&key_status));
-            move |heard| {
-                match &heard {
-                    KeyNews::Limited { retry_after } => gate.limited(*retry_after),
-                    KeyNews::Taken(_) => gate.not_limited(),
-                    KeyNews::Refused(_) => {}
+            move |report| {
+                match &report {
+                    KeyReport::Limited { retry_after } => gate.limited(*retry_after),
+                    KeyReport::Taken(_) => gate.not_limited(),
+                    KeyReport::Refused(_) => {}
                 }
-                key_status.hear(heard);
+                key_status.observe(report);
             }
         });
         let tenant = setup.view.tenant();
@@ -99,7 +99,7 @@ impl MerchantState {
             account_verified_by_stripe: AtomicBool::new(false),
             shares_account: setup.shares_account,
             view: ArcSwap::from_pointee(view),
-            stripe: deps.stripe.account(setup.key.clone(), watch),
+            stripe: deps.stripe.account(setup.key.clone(), observer),
         }
     }
 

@@ -90,7 +90,7 @@ async fn refund(
         Some(_) => {}
     }
     let _slot = merchant.gate.slot().await;
-    // Asked at the last moment: the wait for the store and the slot may have been long.
+    // Checked at the last moment: the wait for the store and the slot may have been long.
     match deps.store.load(&merchant.tenant, session, None).await {
         Ok(Loaded { session: Some((_, session)), .. }) if session.activity.sends(number) => {}
         Ok(_) => return cannot_repeat("its sending has ended"),

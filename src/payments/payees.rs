@@ -84,7 +84,7 @@ impl Payees {
     }
 
     /// From now on this is told that the merchant has to give way.
-    pub(crate) fn watch(&self, merchant: MerchantId, tell: impl Fn(AccountTaken) + Send + 'static) {
+    pub(crate) fn subscribe(&self, merchant: MerchantId, tell: impl Fn(AccountTaken) + Send + 'static) {
         self.known().watches.insert(merchant, Watch(Box::new(tell)));
     }
 
@@ -133,7 +133,7 @@ mod tests {
     fn what_stripe_said_goes_before_what_only_a_file_says_and_the_other_one_is_told() {
         let account: AccountId = "acct_1".parse().unwrap();
         let (payees, told) = (Payees::default(), Arc::new(Mutex::new(Vec::new())));
-        payees.watch("a".parse().unwrap(), {
+        payees.subscribe("a".parse().unwrap(), {
             let told = Arc::clone(&told);
             move |taken| told.lock().unwrap().push(taken.to_string())
         });

@@ -230,14 +230,14 @@ async fn ask_stripe(
                 let unasked = Observation::Inconclusive(not_sent).into();
                 return CallResult::not_asked(unasked, NOT_ADMITTED);
             };
-            let observed = open_page(deps, stripe, row).await;
+            let observed = open_stripe_checkout(deps, stripe, row).await;
             note_answer(merchant, was_answered(&observed.seen), &observed.noted);
             observed.map(Into::into)
         }
         Effect::Read { intent: Some(_), .. }
         | Effect::Cancel { .. }
         | Effect::ReadStripeCheckout { .. }
-        | Effect::ExpireStripeCheckout { .. } => look(merchant, effect).await.map(Into::into),
+        | Effect::ExpireStripeCheckout { .. } => read(merchant, effect).await.map(Into::into),
         // Nothing of an attempt.
         Effect::Order(_) | Effect::ReadPayment { .. } => {
             AttemptObservation::from(Observation::ReadFailed).into()
@@ -246,7 +246,7 @@ async fn ask_stripe(
 }
 
 /// Looks at one payment or page, and ends it where that is wanted, if there is room for it.
-async fn look(merchant: &MerchantState, effect: &Effect) -> CallResult {
+async fn read(merchant: &MerchantState, effect: &Effect) -> CallResult {
     let reading = match effect {
         Effect::ReadStripeCheckout { awaited: true, .. } => Reading::AwaitedStripeCheckout,
         Effect::ReadStripeCheckout { awaited: false, .. } => Reading::StripeCheckout,
@@ -268,9 +268,9 @@ async fn look(merchant: &MerchantState, effect: &Effect) -> CallResult {
         Effect::Cancel { intent, cause, tries, .. } => {
             stripe.cancel_intent(intent, &cause.distinction(*tries)).await
         }
-        Effect::ReadStripeCheckout { checkout, .. } => stripe.read_page(checkout).await,
+        Effect::ReadStripeCheckout { checkout, .. } => stripe.read_stripe_checkout(checkout).await,
         Effect::ExpireStripeCheckout { checkout, tries, .. } => {
-            stripe.close_page(checkout, &tries.to_string()).await
+            stripe.close_stripe_checkout(checkout, &tries.to_string()).await
         }
         Effect::Read { intent: None, .. }
         | Effect::Charge(_)
@@ -306,7 +306,7 @@ async fn charge(
     let Some(token) = unseal(deps, tenant, row) else {
         return cannot_repeat("its token cannot be opened");
     };
-    // Asked again at the last moment: the wait for the store may have been long. A request that is never to be sent again
+    // Checked again at the last moment: the wait for the store may have been long. A request that is never to be sent again
     // is not kept.
     if !may_be_sent(deps, &row.body, row.repeat_until) {
         return cannot_repeat(TOO_LATE);
@@ -321,7 +321,11 @@ async fn charge(
 }
 
 /// Sends the stored request for a page, if it may still be sent.
-async fn open_page(deps: &Dependencies, stripe: &dyn SellerAccount, row: &AttemptRow) -> CallResult {
+async fn open_stripe_checkout(
+    deps: &Dependencies,
+    stripe: &dyn SellerAccount,
+    row: &AttemptRow,
+) -> CallResult {
     if !may_be_sent(deps, &row.body, row.repeat_until) {
         return cannot_repeat(TOO_LATE);
     }
@@ -330,7 +334,7 @@ async fn open_page(deps: &Dependencies, stripe: &dyn SellerAccount, row: &Attemp
         idempotency_key: &row.idempotency_key,
         stripe_version: &row.stripe_version,
     };
-    stripe.open_page(&stored).await
+    stripe.open_stripe_checkout(&stored).await
 }
 
 fn cannot_repeat(why: &str) -> CallResult {

@@ -52,7 +52,7 @@ pub(crate) enum Unreconciled {
     #[error("payment {0} is not decided yet at Stripe")]
     Undecided(PaymentIntentId),
     #[error("page {0} could not be closed")]
-    PageOpen(String),
+    StripeCheckoutOpen(String),
     #[error("{0} changes all the time")]
     Busy(SessionId),
     #[error("what the former process sent may still arrive at Stripe; it is read again in {} s", left.as_millis() / 1000)]
@@ -147,7 +147,7 @@ impl Reading<'_> {
         for seen in &payments {
             self.account_for(seen, buyers.get(&seen.id).map(|(buyer, _)| buyer)).await?;
         }
-        let orders = self.look_at_orders(&touched).await?;
+        let orders = self.read_orders(&touched).await?;
         Ok((pages, payments.len(), orders))
     }
 
@@ -205,10 +205,10 @@ impl Reading<'_> {
         if page.status == StripeCheckoutStatus::Open && !known {
             self.room().await?;
             let stripe = self.merchant.stripe.as_ref();
-            let closed = stripe.close_page(&page.id, &self.distinction()).await.seen;
+            let closed = stripe.close_stripe_checkout(&page.id, &self.distinction()).await.seen;
             let now = if let Observation::StripeCheckout(seen) = closed { Some(seen) } else { None };
             let Some(now) = now.filter(|seen| seen.status != StripeCheckoutStatus::Open) else {
-                return Err(Unreconciled::PageOpen(page.id.to_string()));
+                return Err(Unreconciled::StripeCheckoutOpen(page.id.to_string()));
             };
             page = now;
         }
@@ -278,7 +278,7 @@ impl Reading<'_> {
 
     /// Looks at every order whose payment was refunded or disputed, so that no refund is begun before those are known. How
     /// many orders that were.
-    async fn look_at_orders(&self, touched: &BTreeSet<PaymentIntentId>) -> Result<usize, Unreconciled> {
+    async fn read_orders(&self, touched: &BTreeSet<PaymentIntentId>) -> Result<usize, Unreconciled> {
         let mut orders = BTreeMap::new();
         for payment in touched {
             let session = self.deps.reconciliation.session_paid_by(&self.merchant.tenant, payment).await?;

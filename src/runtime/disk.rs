@@ -43,7 +43,7 @@ impl DiskSpace {
     }
 
     /// Looks once at the file system of `path`.
-    pub fn look(&self, path: &Path, minimum_bytes: u64) -> std::io::Result<()> {
+    pub fn check(&self, path: &Path, minimum_bytes: u64) -> std::io::Result<()> {
         let found = rustix::fs::statvfs(path)?;
         self.saw(found.f_bavail.saturating_mul(found.f_frsize), minimum_bytes);
         Ok(())
@@ -64,7 +64,7 @@ pub async fn watch_disk(
             _ = ticks.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        match space.look(&path, minimum_bytes) {
+        match space.check(&path, minimum_bytes) {
             Ok(()) => seen = true,
             Err(error) if seen => {
                 seen = false;
@@ -93,11 +93,11 @@ mod tests {
     fn a_look_reads_the_file_system_and_a_failed_one_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let space = DiskSpace::default();
-        space.look(folder.path(), u64::MAX).unwrap();
+        space.check(folder.path(), u64::MAX).unwrap();
         assert!(space.is_low());
-        assert!(space.look(&folder.path().join("gone"), 0).is_err());
+        assert!(space.check(&folder.path().join("gone"), 0).is_err());
         assert!(space.is_low());
-        space.look(folder.path(), 0).unwrap();
+        space.check(folder.path(), 0).unwrap();
         assert!(!space.is_low());
     }
 }

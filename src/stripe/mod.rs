@@ -24,7 +24,7 @@ pub use charge::{encode_charge, with_token};
 pub use observation::{CallResult, Noted};
 pub use page::{PageLinks, StripeCheckoutError, StripeCheckoutOffer, encode_page};
 pub use refund::encode_refund;
-pub use refusal::{KeyNews, KeyRefusal, KeyUse, KeyWatch};
+pub use refusal::{KeyObserver, KeyRefusal, KeyReport, KeyUse};
 pub use search::{Search, Searched, Sought, Stopped};
 pub use seller::{SellerAccount, Stripe, Window};
 pub use transport::{StripeTransport, TransportConfig, TransportError, why_no_client};
@@ -53,7 +53,7 @@ use transport::{Call, Reply};
 pub struct StripeAccount {
     transport: StripeTransport,
     key: SecretString,
-    watch: KeyWatch,
+    observer: KeyObserver,
 }
 
 /// A charge as it was stored.
@@ -115,8 +115,8 @@ pub enum AccountError {
 impl StripeAccount {
     /// The account that `key` opens.
     #[must_use]
-    pub const fn new(transport: StripeTransport, key: SecretString, watch: KeyWatch) -> Self {
-        Self { transport, key, watch }
+    pub const fn new(transport: StripeTransport, key: SecretString, observer: KeyObserver) -> Self {
+        Self { transport, key, observer }
     }
 }
 
@@ -193,20 +193,20 @@ impl SellerAccount for StripeAccount {
     }
 
     /// Sends a stored request that opens a page (`POST /v1/checkout/sessions`), once; repeating is the caller's.
-    async fn open_page(&self, stored: &StoredStripeCheckout<'_>) -> CallResult {
+    async fn open_stripe_checkout(&self, stored: &StoredStripeCheckout<'_>) -> CallResult {
         let call = Call {
             idempotency_key: Some(stored.idempotency_key.as_str()),
             version: Some(stored.stripe_version),
             ..Call::post("/v1/checkout/sessions", stored.body.to_owned())
         };
-        match self.send(KeyUse::Pages, call).await {
+        match self.send(KeyUse::StripeCheckouts, call).await {
             Ok(reply) => CallResult::of(page::of_opening(&reply), &reply),
             Err(error) => CallResult::unanswered(Observation::Inconclusive(Inconclusive::default()), &error),
         }
     }
 
     /// Reads a page and its payment (`GET /v1/checkout/sessions/{id}`).
-    async fn read_page(&self, id: &StripeCheckoutId) -> CallResult {
+    async fn read_stripe_checkout(&self, id: &StripeCheckoutId) -> CallResult {
         let path = format!("/v1/checkout/sessions/{id}");
         match self.get(&path, &[("expand[0]", "payment_intent")]).await {
             Ok(reply) => CallResult::of(page::of_reading(&reply), &reply),
@@ -216,15 +216,15 @@ impl SellerAccount for StripeAccount {
 
     /// Closes a page (`POST /v1/checkout/sessions/{id}/expire`), and reads it where that is refused or not answered.
     /// `distinction` tells this try from others, since Stripe replays a stored failure under its key.
-    async fn close_page(&self, id: &StripeCheckoutId, distinction: &str) -> CallResult {
+    async fn close_stripe_checkout(&self, id: &StripeCheckoutId, distinction: &str) -> CallResult {
         let key = format!("mg1-expire-{id}-{distinction}");
         let path = format!("/v1/checkout/sessions/{id}/expire");
         let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
-        match self.send(KeyUse::Pages, call).await {
+        match self.send(KeyUse::StripeCheckouts, call).await {
             Ok(reply) if (200..=299).contains(&reply.status) => {
                 CallResult::of(page::of_reading(&reply), &reply)
             }
-            Ok(_) | Err(_) => self.read_page(id).await,
+            Ok(_) | Err(_) => self.read_stripe_checkout(id).await,
         }
     }
 
@@ -363,14 +363,14 @@ impl StripeAccount {
     /// Sends a request, and tells whoever watches the key what the answer says of it.
     async fn send(&self, usage: KeyUse, call: Call<'_>) -> Result<Reply, TransportError> {
         let reply = self.transport.send(&self.key, call).await?;
-        self.watch.hear(usage, &reply);
+        self.observer.observe(usage, &reply);
         Ok(reply)
     }
 }
 
 impl Stripe for StripeTransport {
-    fn account(&self, key: SecretString, watch: KeyWatch) -> Box<dyn SellerAccount> {
-        Box::new(StripeAccount::new(self.clone(), key, watch))
+    fn account(&self, key: SecretString, observer: KeyObserver) -> Box<dyn SellerAccount> {
+        Box::new(StripeAccount::new(self.clone(), key, observer))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Stripe's word on a key: that it is taken, or that it is refused, and what it lacks.
 //!
-//! Invariant: every answer to every request is heard here but that of the account's own reading, whatever its caller
+//! Invariant: every answer to every request is reports here but that of the account's own reading, whatever its caller
 //! makes of it. Nothing of a key or of what was sent is in a refusal.
 
 use std::fmt;
@@ -20,7 +20,7 @@ pub enum KeyUse {
     /// Making and canceling payments.
     Charges,
     /// Opening and closing pages.
-    Pages,
+    StripeCheckouts,
     /// Making refunds.
     Refunds,
     /// Reading what was made.
@@ -32,7 +32,7 @@ impl KeyUse {
     #[must_use]
     pub const fn is_of_payments(self) -> bool {
         match self {
-            Self::Tokens | Self::Charges | Self::Pages => true,
+            Self::Tokens | Self::Charges | Self::StripeCheckouts => true,
             Self::Account | Self::Refunds | Self::Readings => false,
         }
     }
@@ -44,7 +44,7 @@ impl KeyUse {
             Self::Account => "reading the account",
             Self::Tokens => "reading payment tokens",
             Self::Charges => "charging",
-            Self::Pages => "payment pages",
+            Self::StripeCheckouts => "payment pages",
             Self::Refunds => "refunding",
             Self::Readings => "reading payments, pages, refunds and disputes",
         }
@@ -105,9 +105,9 @@ fn permission(message: &str) -> Option<String> {
     words.filter(|word| word.starts_with("rak_")).max_by_key(|word| word.len()).map(str::to_owned)
 }
 
-/// What was heard of a key.
+/// What was reports of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyNews {
+pub enum KeyReport {
     /// Stripe did what was asked by it.
     Taken(KeyUse),
     /// Stripe refused it.
@@ -121,12 +121,12 @@ pub enum KeyNews {
 
 /// Whoever wants to hear of a key.
 #[derive(Clone)]
-pub struct KeyWatch(Arc<dyn Fn(KeyNews) + Send + Sync>);
+pub struct KeyObserver(Arc<dyn Fn(KeyReport) + Send + Sync>);
 
-impl KeyWatch {
+impl KeyObserver {
     /// Tells this function; it must not wait.
     #[must_use]
-    pub fn new(tell: impl Fn(KeyNews) + Send + Sync + 'static) -> Self {
+    pub fn new(tell: impl Fn(KeyReport) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 
@@ -136,21 +136,21 @@ impl KeyWatch {
         Self::new(|_| {})
     }
 
-    pub(super) fn hear(&self, usage: KeyUse, reply: &Reply) {
+    pub(super) fn observe(&self, usage: KeyUse, reply: &Reply) {
         match KeyRefusal::of(usage, reply) {
-            Some(refusal) => (self.0)(KeyNews::Refused(refusal)),
-            None if matches!(reply.status, 200..=299 | 402) => (self.0)(KeyNews::Taken(usage)),
+            Some(refusal) => (self.0)(KeyReport::Refused(refusal)),
+            None if matches!(reply.status, 200..=299 | 402) => (self.0)(KeyReport::Taken(usage)),
             // Another request was at work on the same object: that says nothing of how many there are.
             None if reply.status == 429 && !is_locked(reply) => {
-                (self.0)(KeyNews::Limited { retry_after: reply.retry_after });
+                (self.0)(KeyReport::Limited { retry_after: reply.retry_after });
             }
             None => {}
         }
     }
 
-    /// Tells what was heard.
-    pub fn tell(&self, heard: KeyNews) {
-        (self.0)(heard);
+    /// Tells what was reports.
+    pub fn report(&self, report: KeyReport) {
+        (self.0)(report);
     }
 }
 
@@ -159,9 +159,9 @@ fn is_locked(reply: &Reply) -> bool {
     code.as_deref() == Some("lock_timeout")
 }
 
-impl fmt::Debug for KeyWatch {
+impl fmt::Debug for KeyObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyWatch")
+        f.write_str("KeyObserver")
     }
 }
 
@@ -188,8 +188,8 @@ mod tests {
 
     #[test]
     fn a_429_for_a_lock_says_nothing_of_how_many_requests_there_are() {
-        let (sender, heard) = std::sync::mpsc::channel();
-        let watch = KeyWatch::new(move |news| sender.send(news).unwrap());
+        let (sender, reports) = std::sync::mpsc::channel();
+        let observer = KeyObserver::new(move |report| sender.send(report).unwrap());
         for (code, limited) in [("lock_timeout", false), ("rate_limit", true)] {
             let reply = Reply {
                 retry_after: Some(Span::seconds(7)),
@@ -198,9 +198,9 @@ mod tests {
                     &format!(r#"{{ "error": {{ "type": "invalid_request_error", "code": "{code}" }} }}"#),
                 )
             };
-            watch.hear(KeyUse::Charges, &reply);
-            let told = limited.then_some(KeyNews::Limited { retry_after: Some(Span::seconds(7)) });
-            assert_eq!(heard.try_recv().ok(), told, "{code}");
+            observer.observe(KeyUse::Charges, &reply);
+            let told = limited.then_some(KeyReport::Limited { retry_after: Some(Span::seconds(7)) });
+            assert_eq!(reports.try_recv().ok(), told, "{code}");
         }
     }
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::{
-    AccountError, CallResult, KeyWatch, Noted, Search, Searched, Stopped, StoredCharge, StoredRefund,
+    AccountError, CallResult, KeyObserver, Noted, Search, Searched, Stopped, StoredCharge, StoredRefund,
     StoredStripeCheckout,
 };
 use crate::domain::checkout::model::{
@@ -32,7 +32,7 @@ pub struct Window {
 /// Stripe: accounts, each opened by its key.
 pub trait Stripe: Send + Sync + 'static {
     /// The account that `key` opens; `watch` is told what Stripe says of the key.
-    fn account(&self, key: SecretString, watch: KeyWatch) -> Box<dyn SellerAccount>;
+    fn account(&self, key: SecretString, observer: KeyObserver) -> Box<dyn SellerAccount>;
 }
 
 /// One merchant's account: what payments ask of it. An answer may take as long as the deadline of its request.
@@ -65,13 +65,13 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> CallResult;
 
     /// Sends a stored request that opens a page, once.
-    async fn open_page(&self, stored: &StoredStripeCheckout<'_>) -> CallResult;
+    async fn open_stripe_checkout(&self, stored: &StoredStripeCheckout<'_>) -> CallResult;
 
     /// Reads one page, and its payment.
-    async fn read_page(&self, page: &StripeCheckoutId) -> CallResult;
+    async fn read_stripe_checkout(&self, page: &StripeCheckoutId) -> CallResult;
 
     /// Closes one page; every try has a `distinction` of its own.
-    async fn close_page(&self, page: &StripeCheckoutId, distinction: &str) -> CallResult;
+    async fn close_stripe_checkout(&self, page: &StripeCheckoutId, distinction: &str) -> CallResult;
 
     /// Sends a stored request for a refund, once.
     async fn refund(&self, stored: &StoredRefund<'_>) -> CallResult<OrderObservation>;

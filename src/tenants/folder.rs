@@ -22,14 +22,14 @@ const FIRST_GENERATION: u64 = 1;
 
 /// What came of opening a folder.
 #[derive(Debug, Default)]
-pub struct Opened {
+pub struct OpenedTenants {
     /// The merchants that serve now.
     pub merchants: Vec<TenantConfig>,
     /// What kept others from it.
     pub problems: Vec<Diagnostic>,
 }
 
-impl Opened {
+impl OpenedTenants {
     /// The merchants that were kept out, by the names of their files.
     #[must_use]
     pub fn left_out(&self) -> Vec<String> {
@@ -57,13 +57,13 @@ pub async fn open_folder(
     config: &GatewayConfig,
     environment: &dyn Environment,
     (directory, deps): (&Directory, &Arc<Dependencies>),
-) -> Result<Opened, StoreError> {
+) -> Result<OpenedTenants, StoreError> {
     let holders = holders(deps).await?;
     let read = read_tenants(&config.tenants.dir, &config.public.base_hosts);
     let (usable, problems) = usable(read, config, environment, &holders);
     remember(deps, &usable).await;
     claim_accounts(deps, &usable, &holders);
-    let mut opened = Opened { merchants: Vec::new(), problems };
+    let mut opened = OpenedTenants { merchants: Vec::new(), problems };
     for UsableMerchant { tenant, secrets } in usable {
         directory.open(&MerchantSetup {
             view: tenant.view(FIRST_GENERATION, None),

@@ -5,4 +5,4 @@
 
 mod folder;
 
-pub use folder::{Opened, open_folder};
+pub use folder::{OpenedTenants, open_folder};

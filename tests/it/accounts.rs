@@ -417,7 +417,7 @@ fn a_copied_host_takes_nothing_from_the_shop_that_was_there_until_its_file_is_go
     add(&mut world, copied);
     for _ in 0..2 {
         world.start_until("stripe_account_known", 2);
-        let line = logged(&world, "tenant_left_out");
+        let line = logged(&world, "tenant_rejected");
         assert_eq!(line["merchant"], "aaa", "{line}");
         let problem = line["cause"].as_str().unwrap();
         assert!(problem.contains("aaa.toml:") && problem.contains("kiln-works.toml:"), "{problem}");
@@ -425,5 +425,5 @@ fn a_copied_host_takes_nothing_from_the_shop_that_was_there_until_its_file_is_go
     }
     std::fs::remove_file(world.folder.path().join(format!("tenants/{OTHER_SHOP}.toml"))).unwrap();
     world.start_until("tenant_opened", 2);
-    assert!(!world.log().contains("tenant_left_out"), "{}", world.log());
+    assert!(!world.log().contains("tenant_rejected"), "{}", world.log());
 }

@@ -99,7 +99,7 @@ impl Checkout {
     }
 
     /// Opens a page at Stripe; gives its id.
-    async fn open_page(&self, world: &TestGateway) -> String {
+    async fn open_stripe_checkout(&self, world: &TestGateway) -> String {
         #[expect(clippy::disallowed_methods, reason = "a test's own client")]
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -218,7 +218,7 @@ async fn a_backup_of_mid_traffic_restored_after_fifty_more_purchases_charges_nob
     let backup = world.folder.path().join("copy.sqlite3");
     let target = backup.to_str().unwrap();
     let (held, awaited) = (known.remove(0), known.remove(0));
-    let page = awaited.open_page(&world).await;
+    let page = awaited.open_stripe_checkout(&world).await;
     let mut purchases = backup_of_mid_traffic(&world, &held, target).await;
     let copied = states(target).await;
     assert!(copied.get("charging").is_some_and(|count| *count >= 1), "{copied:?}");
@@ -230,7 +230,7 @@ async fn a_backup_of_mid_traffic_restored_after_fifty_more_purchases_charges_nob
     // Those that the copy knows, by sheet and by page; and those that it does not.
     for (number, checkout) in known.iter().take(25).enumerate() {
         if number % 3 == 0 {
-            let page = checkout.open_page(&world).await;
+            let page = checkout.open_stripe_checkout(&world).await;
             pay_page(&world, &page);
         } else {
             checkout.paid(&world).await;
@@ -243,7 +243,7 @@ async fn a_backup_of_mid_traffic_restored_after_fifty_more_purchases_charges_nob
         purchases.push(checkout);
     }
     let open = known[30].clone();
-    let left_open = open.open_page(&world).await;
+    let left_open = open.open_stripe_checkout(&world).await;
     let charges = charged(&world);
     assert_eq!(charges.len(), purchases.len());
 

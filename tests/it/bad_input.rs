@@ -349,7 +349,7 @@ async fn a_bad_tenant_file_is_left_out_and_the_others_serve() {
     let sheet = client.ready_checkout().await;
     still_payable(&world, &client, &sheet).await;
     let log = world.log_so_far();
-    assert!(log.contains("tenant_left_out") && log.contains("not supported yet"), "{log}");
+    assert!(log.contains("tenant_rejected") && log.contains("not supported yet"), "{log}");
 
     let check = world.command("check").output().unwrap();
     assert!(!check.status.success());

@@ -305,7 +305,7 @@ async fn a_page_that_could_not_be_opened_is_one_line_and_no_declined_payment() {
         seen.status,
         seen.html
     );
-    let told = logged(&world, "payment_page_not_opened");
+    let told = logged(&world, "stripe_checkout_not_opened");
     assert_eq!((&told["status"], &told["attempt"]), (&json!(500), &json!(1)), "{told}");
     assert!(told["cause"].as_str().is_some_and(|cause| cause.contains("500")), "{told}");
 

@@ -389,8 +389,8 @@ async fn stripes_own_package_reads_back_the_pages_and_refunds_that_were_made() {
     };
     let bought = of(&order, total(&made["checkout_session"]));
     let operator = Operator::of(&world);
-    let wish = json!({ "amount": 1234, "reason": "duplicate" });
-    assert_eq!(bought.refund(&operator, "r", wish).await.0, 200);
+    let body = json!({ "amount": 1234, "reason": "duplicate" });
+    assert_eq!(bought.refund(&operator, "r", body).await.0, 200);
     let shown = bought.shown(&operator).await;
 
     let Some(output) = python::run("stripe_reads_back.py", &[&world.emulator.base_url(), SHOP_KEY]) else {

@@ -23,7 +23,7 @@ use crate::support::shop;
 
 /// Something that may happen; what it says of the session is filled in when it does.
 #[derive(Clone, Debug)]
-enum Wish {
+enum CallerEvent {
     Edit,
     EditStale,
     LineGone,
@@ -35,7 +35,7 @@ enum Wish {
     Decide { charged: bool, kind: ObservationKind },
     OpenPage { stale: bool },
     ClosePage { gives_up: bool },
-    Hear(Option<u32>),
+    Notified(Option<u32>),
     SeePayment { payment: u32, kind: ObservationKind },
 }
 
@@ -96,22 +96,22 @@ const PAGES: [StripeCheckoutStatus; 5] = [
     StripeCheckoutStatus::Free,
 ];
 
-fn wish() -> impl Strategy<Value = Wish> {
+fn caller_event() -> impl Strategy<Value = CallerEvent> {
     prop_oneof![
-        2 => Just(Wish::Edit),
-        1 => Just(Wish::EditStale),
-        1 => Just(Wish::LineGone),
+        2 => Just(CallerEvent::Edit),
+        1 => Just(CallerEvent::EditStale),
+        1 => Just(CallerEvent::LineGone),
         6 => (0..6_u8, 0..4_u32, prop::bool::weighted(0.1))
-            .prop_map(|(token, revision, short)| Wish::Pay { token, revision, short }),
-        1 => Just(Wish::Cancel),
-        1 => Just(Wish::TimeOut),
-        1 => Just(Wish::RepeatingEnded),
-        10 => (1..7_u32, kind()).prop_map(|(attempt, kind)| Wish::Saw { attempt, kind }),
-        1 => (any::<bool>(), kind()).prop_map(|(charged, kind)| Wish::Decide { charged, kind }),
-        4 => prop::bool::weighted(0.1).prop_map(|stale| Wish::OpenPage { stale }),
-        2 => any::<bool>().prop_map(|gives_up| Wish::ClosePage { gives_up }),
-        2 => prop::option::of(0..7_u32).prop_map(Wish::Hear),
-        2 => (0..7_u32, kind()).prop_map(|(payment, kind)| Wish::SeePayment { payment, kind }),
+            .prop_map(|(token, revision, short)| CallerEvent::Pay { token, revision, short }),
+        1 => Just(CallerEvent::Cancel),
+        1 => Just(CallerEvent::TimeOut),
+        1 => Just(CallerEvent::RepeatingEnded),
+        10 => (1..7_u32, kind()).prop_map(|(attempt, kind)| CallerEvent::Saw { attempt, kind }),
+        1 => (any::<bool>(), kind()).prop_map(|(charged, kind)| CallerEvent::Decide { charged, kind }),
+        4 => prop::bool::weighted(0.1).prop_map(|stale| CallerEvent::OpenPage { stale }),
+        2 => any::<bool>().prop_map(|gives_up| CallerEvent::ClosePage { gives_up }),
+        2 => prop::option::of(0..7_u32).prop_map(CallerEvent::Notified),
+        2 => (0..7_u32, kind()).prop_map(|(payment, kind)| CallerEvent::SeePayment { payment, kind }),
     ]
 }
 
@@ -162,13 +162,13 @@ fn seen(kind: ObservationKind, session: &Session, attempt: AttemptNumber, now: T
     }
 }
 
-fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
+fn event(caller_event: &CallerEvent, session: &Session, now: Timestamp) -> Event {
     let total = session.quote().map_or(Money::new(4361, shop::usd()), |quote| quote.total);
-    match wish {
-        Wish::Edit => Event::Edited { revision: None, patch: Patch::default() },
-        Wish::EditStale => Event::Edited { revision: Some(Revision(99)), patch: Patch::default() },
-        Wish::LineGone => Event::LineGone("mug".parse().unwrap()),
-        Wish::Pay { token, revision, short } => {
+    match caller_event {
+        CallerEvent::Edit => Event::Edited { revision: None, patch: Patch::default() },
+        CallerEvent::EditStale => Event::Edited { revision: Some(Revision(99)), patch: Patch::default() },
+        CallerEvent::LineGone => Event::LineGone("mug".parse().unwrap()),
+        CallerEvent::Pay { token, revision, short } => {
             let minor = if *short { total.minor - 1 } else { total.minor };
             // Mostly the present revision, sometimes another.
             let revision = if *revision == 0 { Revision(session.revision.0 + 1) } else { session.revision };
@@ -183,17 +183,17 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
             let buyer = Buyer::default();
             Event::Paid { payment: Payment { revision: Some(revision), token, buyer }, facts }
         }
-        Wish::Cancel => Event::Canceled,
-        Wish::TimeOut => Event::TimeOut,
-        Wish::RepeatingEnded => Event::RepeatingEnded,
-        Wish::Saw { attempt, kind } => {
+        CallerEvent::Cancel => Event::Canceled,
+        CallerEvent::TimeOut => Event::TimeOut,
+        CallerEvent::RepeatingEnded => Event::RepeatingEnded,
+        CallerEvent::Saw { attempt, kind } => {
             let attempt = AttemptNumber(if *attempt == 6 { session.attempts } else { *attempt });
             let primary = seen(*kind, session, attempt, now);
             let other = matches!(kind, ObservationKind::OtherPayment).then(|| "pi_other".parse().unwrap());
             let seen = AttemptObservation { primary, other_payments: other.into_iter().collect() };
             Event::AttemptObserved { attempt, seen }
         }
-        Wish::Decide { charged, kind } => {
+        CallerEvent::Decide { charged, kind } => {
             let attempt = AttemptNumber(session.attempts);
             let payment_intent = format!("pi_{}", attempt.0).parse().unwrap();
             let decision = if *charged {
@@ -203,18 +203,18 @@ fn event(wish: &Wish, session: &Session, now: Timestamp) -> Event {
             };
             Event::Decided { decision, seen: seen(*kind, session, attempt, now).into() }
         }
-        Wish::OpenPage { stale } => {
+        CallerEvent::OpenPage { stale } => {
             let revision = if *stale { Revision(session.revision.0 + 1) } else { session.revision };
             Event::StripeCheckoutRequested { revision: Some(revision) }
         }
-        Wish::ClosePage { gives_up } => {
+        CallerEvent::ClosePage { gives_up } => {
             Event::CloseRequested(if *gives_up { CloseReason::Cancel } else { CloseReason::Reopen })
         }
-        Wish::Hear(payment) => {
+        CallerEvent::Notified(payment) => {
             let payment = payment.map(|number| format!("pi_{number}").parse().unwrap());
             Event::Notified(StripeNotification { affected: Affected::Payment, payment })
         }
-        Wish::SeePayment { payment, kind } => {
+        CallerEvent::SeePayment { payment, kind } => {
             let attempt = AttemptNumber(*payment);
             let payment = format!("pi_{payment}").parse().unwrap();
             Event::PaymentObserved { payment, seen: seen(*kind, session, attempt, now) }
@@ -241,7 +241,7 @@ proptest! {
 
     #[test]
     fn whatever_happens_to_a_session_it_is_paid_once_or_not_at_all(
-        inputs in prop::collection::vec((wish(), 0..600_i64), 1..60)
+        inputs in prop::collection::vec((caller_event(), 0..600_i64), 1..60)
     ) {
         let view = shop::view();
         let mut now = Timestamp::from_seconds(1_800_000_000);
@@ -249,10 +249,10 @@ proptest! {
         let context = Context { view: &view, moment: moment(now, 0) };
         let mut session = begin(SessionId::from_random(1), shop::two_mugs(), &context).unwrap();
         let mut written = Written::default();
-        for (number, (wish, seconds)) in inputs.iter().enumerate() {
+        for (number, (caller_event, seconds)) in inputs.iter().enumerate() {
             now = now + Span::seconds(*seconds);
             let context = Context { view: &view, moment: moment(now, number as u128 + 1) };
-            let happens = event(wish, &session, now);
+            let happens = event(caller_event, &session, now);
             let paid_by = match &happens {
                 Event::AttemptObserved { seen: AttemptObservation { primary: Observation::PaymentIntent(intent), .. }, .. }
                 | Event::Decided { seen: AttemptObservation { primary: Observation::PaymentIntent(intent), .. }, .. }

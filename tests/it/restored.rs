@@ -236,14 +236,14 @@ fn what_was_not_paid_only_takes_its_number_and_pins_the_account() {
     for status in [PaymentIntentStatus::Canceled, PaymentIntentStatus::RequiresPaymentMethod] {
         let transition = payment(&harness, &PaymentIntentSnapshot { status, ..paid(&harness, 2) });
         assert_eq!(transition.next.state, harness.session().state);
-        assert_eq!((transition.next.attempts, transition.next.pages), (2, 0));
+        assert_eq!((transition.next.attempts, transition.next.stripe_checkouts), (2, 0));
         assert_eq!(transition.next.account, Some(account()));
         assert!(transition.flags.is_empty() && transition.attempt.is_none());
     }
     let transition = shown(&harness, ShownByStripe::StripeCheckout(AttemptNumber(2)));
-    assert_eq!((transition.next.attempts, transition.next.pages), (2, 2));
+    assert_eq!((transition.next.attempts, transition.next.stripe_checkouts), (2, 2));
     let transition = shown(&completed(), ShownByStripe::StripeCheckout(AttemptNumber(1)));
-    assert_eq!((transition.next.attempts, transition.next.pages), (1, 0));
+    assert_eq!((transition.next.attempts, transition.next.stripe_checkouts), (1, 0));
 }
 
 /// A session that has not changed, and no work that was begun for it.

@@ -10,7 +10,7 @@ use merchant_gateway::domain::ids::{AttemptNumber, SessionId};
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::{Clock, ManualClock, SystemClock};
 use merchant_gateway::stripe::{
-    AccountError, KeyWatch, Search, Searched, SellerAccount, Sought, StripeAccount, StripeTransport,
+    AccountError, KeyObserver, Search, Searched, SellerAccount, Sought, StripeAccount, StripeTransport,
     TransportConfig, Window,
 };
 use secrecy::SecretString;
@@ -44,7 +44,7 @@ fn client(api_base: &str, own: Arc<dyn Clock>) -> StripeAccount {
         read_timeout: Span::seconds(30),
     };
     let transport = StripeTransport::new(config, own).unwrap();
-    StripeAccount::new(transport, SecretString::from(KEY.to_owned()), KeyWatch::nobody())
+    StripeAccount::new(transport, SecretString::from(KEY.to_owned()), KeyObserver::nobody())
 }
 
 impl Shop {

@@ -1,4 +1,4 @@
-"""Stripe's own Python package as a judge over objects: what its types say, an object must be.
+"""Objects, checked against the types of Stripe's own Python package.
 
 usage: stripe_types.py FILE
 

@@ -11,7 +11,7 @@ use crate::domain::time::Timestamp;
 pub fn priority(session: &Session) -> Priority {
     let is_cart = || notification::due(session).is_none() && unconfirmed::due(session).is_none();
     if matches!(session.state, State::AwaitingStripeCheckout { .. }) {
-        Priority::OpenPage
+        Priority::StripeCheckout
     } else if session.state.running().is_some() {
         Priority::Payment
     } else if session.running().is_some() {

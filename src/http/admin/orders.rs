@@ -120,12 +120,12 @@ async fn refund(
     };
     let placed = find(&merchant, &path).await?;
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
-    let wish = RefundRequest { reference: reference.clone(), amount, reason };
+    let refund = RefundRequest { reference: reference.clone(), amount, reason };
     let (session, because) = (&placed.order.session, reason.map(RefundReason::as_str));
     tracing::warn!(
         merchant = %tenant, %session, %order, %reference, amount_minor = amount, reason = because, "refund_wanted"
     );
-    let told = merchant.ask(&placed.order.session, Command::Refund(wish)).await.inspect_err(|rejection| {
+    let told = merchant.ask(&placed.order.session, Command::Refund(refund)).await.inspect_err(|rejection| {
         let code = rejection.code();
         tracing::warn!(merchant = %tenant, %session, %order, %reference, code, cause = operator::rejection(rejection), "refund_not_begun");
     })?;
@@ -204,7 +204,7 @@ async fn fulfill(
     Ok(answer(&whole(&placed, &told)))
 }
 
-/// Erases what is kept of an order's buyer; amounts, lines and Stripe's ids stay. Asked once more, it does nothing more. Events
+/// Erases what is kept of an order's buyer; amounts, lines and Stripe's ids stay. A second call changes nothing. Events
 /// of the order that are still to be sent keep the buyer until then.
 async fn erase(
     operator: Operator,

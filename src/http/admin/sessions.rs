@@ -159,7 +159,7 @@ fn of_state(state: &State) -> Map<String, Value> {
         }),
         State::AwaitingStripeCheckout { payment, checkout }
         | State::ClosingStripeCheckout { payment, checkout, .. } => json!({
-            "attempt": payment.attempt.number, "page": checkout.id, "page_expires": payment.expires.to_string(),
+            "attempt": payment.attempt.number, "stripe_checkout": checkout.id, "stripe_checkout_expires": payment.expires.to_string(),
             "next_try": payment.attempt.retry.next_try.to_string(),
         }),
         State::Frozen { attempt, reason } => {

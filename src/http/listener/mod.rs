@@ -77,7 +77,7 @@ where
             let answered = apply_fn_factory(app, |request: Request, app: &_| {
                 let connection = request.conn_data::<Rc<Connection>>().cloned();
                 let answering = app.call(match &connection {
-                    Some(connection) => heard(request, connection),
+                    Some(connection) => attach(request, connection),
                     None => request,
                 });
                 async move {
@@ -123,7 +123,7 @@ where
 }
 
 /// A request that tells its connection when all of it is here. The body of one that only reads is awaited by nobody.
-fn heard(mut request: Request, connection: &Rc<Connection>) -> Request {
+fn attach(mut request: Request, connection: &Rc<Connection>) -> Request {
     let reads_only = request.method().is_safe();
     let payload: Payload = match request.take_payload() {
         body @ (Payload::H1 { .. } | Payload::Stream { .. }) if !reads_only => {
@@ -187,7 +187,7 @@ mod tests {
     fn a_connection_whose_request_begins_to_arrive_has_waited_less_than_one_that_is_idle() {
         let all = Connections::up_to(3);
         let (posting, idle) = (connected(&all), connected(&all));
-        let _arriving = heard(with_body(Method::POST), &posting.connection);
+        let _arriving = attach(with_body(Method::POST), &posting.connection);
         let _last = connected(&all);
         assert_eq!((posting.closing.is_aborted(), idle.closing.is_aborted()), (false, true));
     }
@@ -196,7 +196,7 @@ mod tests {
     fn a_request_whose_body_nobody_reads_is_being_answered_at_once() {
         let all = Connections::up_to(2);
         let asking = connected(&all);
-        let _asked = heard(with_body(Method::GET), &asking.connection);
+        let _asked = attach(with_body(Method::GET), &asking.connection);
         let _last = connected(&all);
         assert!(!asking.closing.is_aborted());
     }

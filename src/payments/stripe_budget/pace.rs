@@ -76,7 +76,7 @@ impl Many {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
     Charges,
-    Pages,
+    StripeCheckouts,
     Orders,
     Listings,
 }
@@ -91,7 +91,7 @@ impl Reading {
     pub(super) const fn lane(self) -> Lane {
         match self {
             Self::Charge => Lane::Charges,
-            Self::AwaitedStripeCheckout | Self::StripeCheckout => Lane::Pages,
+            Self::AwaitedStripeCheckout | Self::StripeCheckout => Lane::StripeCheckouts,
             Self::Refund | Self::Order => Lane::Orders,
             Self::Listing => Lane::Listings,
         }
@@ -130,13 +130,13 @@ impl Reading {
 }
 
 impl Lane {
-    pub(super) const ALL: [Self; 4] = [Self::Charges, Self::Pages, Self::Orders, Self::Listings];
+    pub(super) const ALL: [Self; 4] = [Self::Charges, Self::StripeCheckouts, Self::Orders, Self::Listings];
 
     /// How many are at Stripe at once. One listing of fresh attempts and one of old ones are shared by all who wait for them.
     pub(super) const fn at_once(self) -> usize {
         match self {
             Self::Charges => 16,
-            Self::Pages => 8,
+            Self::StripeCheckouts => 8,
             Self::Orders => 4,
             Self::Listings => 2,
         }
@@ -145,7 +145,7 @@ impl Lane {
     /// The most of all room that it takes.
     const fn rate(self) -> Rate {
         match self {
-            Self::Charges | Self::Pages => Rate { per_second: 7.0, burst: 14.0 },
+            Self::Charges | Self::StripeCheckouts => Rate { per_second: 7.0, burst: 14.0 },
             Self::Orders => Rate { per_second: 2.0, burst: 4.0 },
             Self::Listings => Rate { per_second: 1.0, burst: 2.0 },
         }

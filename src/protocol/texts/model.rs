@@ -40,7 +40,7 @@ pub fn notice(notice: &Notice) -> String {
         }
         Notice::PaymentNotMade => "The payment did not go through. Nothing was charged.".to_owned(),
         Notice::NothingCharged => "The shop looked into this payment: nothing was charged.".to_owned(),
-        Notice::PageClosed => "The payment page was closed. Nothing was charged.".to_owned(),
+        Notice::StripeCheckoutClosed => "The payment page was closed. Nothing was charged.".to_owned(),
         Notice::ItemUnavailable { item } => format!("\"{item}\" is not available at the moment"),
         Notice::PaymentLookedInto => PAYMENT_LOOKED_INTO.to_owned(),
         Notice::PaymentUnderWay => UNDECIDED.to_owned(),

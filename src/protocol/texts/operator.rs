@@ -65,7 +65,7 @@ fn unverified(why: &Unverified) -> String {
         Unverified::Succeeded(payment) => {
             format!("Stripe shows payment {payment} as succeeded; decide charged with it")
         }
-        Unverified::Unread => "the payment could not be read at Stripe with this shop's key; nothing was decided; try again \
+        Unverified::ReadFailed => "the payment could not be read at Stripe with this shop's key; nothing was decided; try again \
                                when Stripe answers. Only if you know from Stripe's dashboard that nothing was charged, send \
                                \"override_unread\": true with the decision"
             .to_owned(),

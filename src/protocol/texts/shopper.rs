@@ -76,7 +76,7 @@ impl<'a> ShopperTexts<'a> {
             }
             Notice::PaymentNotMade => texts.payment_not_made.clone(),
             Notice::NothingCharged => texts.nothing_charged.clone(),
-            Notice::PageClosed => texts.page_closed.clone(),
+            Notice::StripeCheckoutClosed => texts.page_closed.clone(),
             Notice::ItemUnavailable { item } => self.about(item, &texts.item_unavailable),
             Notice::PaymentLookedInto => texts.payment_looked_into.clone(),
             Notice::PaymentUnderWay => texts.payment_under_way.clone(),

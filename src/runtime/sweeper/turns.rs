@@ -47,7 +47,7 @@ impl Turns {
         let (own, all) = match priority {
             // Payments that take long must not keep pages and refunds from being looked at for as long.
             Priority::Payment => (PER_MERCHANT - 2, IN_ALL - 16),
-            Priority::OpenPage | Priority::Refund => (PER_MERCHANT, IN_ALL),
+            Priority::StripeCheckout | Priority::Refund => (PER_MERCHANT, IN_ALL),
             // What nobody waits for leaves room for what somebody may.
             Priority::Poll | Priority::Cart => (PER_MERCHANT / 2, IN_ALL / 2),
         };
@@ -128,7 +128,11 @@ mod tests {
         assert_eq!(turns.room(&harbor, Priority::Payment), 2);
         assert!([100, 101].iter().all(|number| turns.wake(&harbor, &due(*number), Priority::Payment)));
         assert_eq!(turns.room(&harbor, Priority::Payment), 0);
-        assert_eq!(turns.room(&harbor, Priority::OpenPage), 2, "payments leave room for pages and refunds");
+        assert_eq!(
+            turns.room(&harbor, Priority::StripeCheckout),
+            2,
+            "payments leave room for pages and refunds"
+        );
     }
 
     #[test]

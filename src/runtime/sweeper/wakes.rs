@@ -113,7 +113,7 @@ impl Wakes {
     async fn round(&mut self, polls: bool) -> Result<bool, StoreError> {
         self.latest = self.latest.max(self.clock.now());
         let mut more = false;
-        for priority in [Priority::Payment, Priority::OpenPage, Priority::Refund, Priority::Poll] {
+        for priority in [Priority::Payment, Priority::StripeCheckout, Priority::Refund, Priority::Poll] {
             if priority == Priority::Poll && !polls {
                 continue;
             }

@@ -243,7 +243,7 @@ impl FlagRecord {
 pub(super) const fn priority_number(priority: Priority) -> u8 {
     match priority {
         Priority::Payment => 0,
-        Priority::OpenPage => 1,
+        Priority::StripeCheckout => 1,
         Priority::Refund => 2,
         Priority::Poll => 3,
         Priority::Cart => 4,

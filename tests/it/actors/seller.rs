@@ -18,8 +18,8 @@ use merchant_gateway::domain::order::RefundOrigin;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::ports::Clock;
 use merchant_gateway::stripe::{
-    AccountError, CallResult, KeyNews, KeyWatch, Noted, Search, Searched, SellerAccount, Sought, Stopped,
-    StoredCharge, StoredRefund, StoredStripeCheckout, Stripe, Window,
+    AccountError, CallResult, KeyObserver, KeyReport, Noted, Search, Searched, SellerAccount, Sought,
+    Stopped, StoredCharge, StoredRefund, StoredStripeCheckout, Stripe, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
@@ -55,7 +55,7 @@ enum Listed {
 struct ModelSeller {
     sellers: ModelSellers,
     key: String,
-    watch: KeyWatch,
+    observer: KeyObserver,
 }
 
 impl ModelSellers {
@@ -117,8 +117,8 @@ impl ModelSellers {
 }
 
 impl Stripe for ModelSellers {
-    fn account(&self, key: SecretString, watch: KeyWatch) -> Box<dyn SellerAccount> {
-        Box::new(ModelSeller { sellers: self.clone(), key: key.expose_secret().to_owned(), watch })
+    fn account(&self, key: SecretString, observer: KeyObserver) -> Box<dyn SellerAccount> {
+        Box::new(ModelSeller { sellers: self.clone(), key: key.expose_secret().to_owned(), observer })
     }
 }
 
@@ -157,12 +157,12 @@ impl ModelSeller {
     fn is_limited(&self) -> bool {
         let limited = self.sellers.faults.script().too_many;
         if limited {
-            self.watch.tell(KeyNews::Limited { retry_after: None });
+            self.observer.report(KeyReport::Limited { retry_after: None });
         }
         limited
     }
 
-    async fn look(
+    async fn request_with(
         &self,
         name: &'static str,
         what: impl FnOnce(&mut ModelStripe, Timestamp) -> Observation + Send,
@@ -247,7 +247,7 @@ impl SellerAccount for ModelSeller {
     }
 
     async fn read_intent(&self, intent: &PaymentIntentId) -> CallResult {
-        self.look("payment read", |account, now| account.read(intent, now)).await
+        self.request_with("payment read", |account, now| account.read(intent, now)).await
     }
 
     async fn own_payment(
@@ -260,22 +260,23 @@ impl SellerAccount for ModelSeller {
     }
 
     async fn cancel_intent(&self, intent: &PaymentIntentId, _: &str) -> CallResult {
-        self.look("payment canceled", |account, now| account.cancel(intent, now)).await
+        self.request_with("payment canceled", |account, now| account.cancel(intent, now)).await
     }
 
-    async fn open_page(&self, stored: &StoredStripeCheckout<'_>) -> CallResult {
+    async fn open_stripe_checkout(&self, stored: &StoredStripeCheckout<'_>) -> CallResult {
         let (charge, expires) = page_asked_for(stored.body);
         let key = stored.idempotency_key.as_str();
-        let opened = self.request(|account, now| account.open_page(key, &charge, expires, now)).await;
+        let opened =
+            self.request(|account, now| account.open_stripe_checkout(key, &charge, expires, now)).await;
         opened.unwrap_or(Observation::Inconclusive(Inconclusive::default())).into()
     }
 
-    async fn read_page(&self, page: &StripeCheckoutId) -> CallResult {
-        self.look("page read", |account, now| account.read_page(page, now)).await
+    async fn read_stripe_checkout(&self, page: &StripeCheckoutId) -> CallResult {
+        self.request_with("page read", |account, now| account.read_stripe_checkout(page, now)).await
     }
 
-    async fn close_page(&self, page: &StripeCheckoutId, _: &str) -> CallResult {
-        self.look("page closed", |account, now| account.close_page(page, now)).await
+    async fn close_stripe_checkout(&self, page: &StripeCheckoutId, _: &str) -> CallResult {
+        self.request_with("page closed", |account, now| account.close_stripe_checkout(page, now)).await
     }
 
     async fn refund(&self, stored: &StoredRefund<'_>) -> CallResult<OrderObservation> {

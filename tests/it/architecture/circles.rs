@@ -144,11 +144,11 @@ fn arrows(files: &BTreeMap<Name, Named>) -> BTreeSet<(&Name, &Name)> {
 }
 
 /// The arrows between what lies in one folder.
-type Beside<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+type Neighbours<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 /// For each folder, who of what lies in it names whom.
-fn by_folder<'a>(arrows: &BTreeSet<(&'a Name, &'a Name)>) -> BTreeMap<&'a [String], Beside<'a>> {
-    let mut folders: BTreeMap<&[String], Beside<'_>> = BTreeMap::new();
+fn by_folder<'a>(arrows: &BTreeSet<(&'a Name, &'a Name)>) -> BTreeMap<&'a [String], Neighbours<'a>> {
+    let mut folders: BTreeMap<&[String], Neighbours<'_>> = BTreeMap::new();
     for (from, to) in arrows {
         let shared = from.iter().zip(*to).take_while(|(one, other)| one == other).count();
         if let (Some(one), Some(other)) = (from.get(shared), to.get(shared)) {
@@ -159,7 +159,7 @@ fn by_folder<'a>(arrows: &BTreeSet<(&'a Name, &'a Name)>) -> BTreeMap<&'a [Strin
 }
 
 /// A way from one to another, over as few others as can be.
-fn way<'a>(beside: &Beside<'a>, from: &'a str, to: &str) -> Option<Vec<&'a str>> {
+fn way<'a>(beside: &Neighbours<'a>, from: &'a str, to: &str) -> Option<Vec<&'a str>> {
     let mut ways = vec![vec![from]];
     let mut known = BTreeSet::new();
     while !ways.is_empty() {

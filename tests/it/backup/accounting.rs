@@ -130,7 +130,7 @@ async fn a_declined_payment_that_the_backup_does_not_know_is_canceled_for_good()
     let token = world.token_at(order.merchant, "pm_card_chargeDeclined", order.currency, order.total);
     checkout.client(&world).complete(&checkout.id, &token).await;
     let page = begin(&world, &ORDERS[1]).await;
-    let declined = page.open_page(&world).await;
+    let declined = page.open_stripe_checkout(&world).await;
     world.emulator.pay_hosted(&declined, "pm_card_chargeDeclined").unwrap();
     let statuses = |world: &TestGateway| -> Vec<String> {
         intents(world, &checkout).iter().map(|intent| intent["status"].as_str().unwrap().to_owned()).collect()
@@ -151,7 +151,7 @@ async fn a_page_that_was_being_opened_at_the_backup_is_closed_since_its_address_
     let checkout = begin(&world, &ORDERS[1]).await;
     // The answers get lost until the backup is taken; then the address is given out.
     world.emulator.set_faults(FaultPlan::none().next(RequestKind::CreateSession, Fault::DropAfter, 100_000));
-    let opened = async { checkout.open_page(&world).await };
+    let opened = async { checkout.open_stripe_checkout(&world).await };
     let copied = async {
         while world.emulator.checkout_sessions(&checkout.account(&world)).is_empty() {
             tokio::task::yield_now().await;
@@ -190,7 +190,7 @@ async fn a_page_that_was_paid_after_all_that_is_listed_is_an_order_all_the_same(
     let mut world = world();
     let checkout = begin(&world, &ORDERS[1]).await;
     let target = backed_up(&world, "copy.sqlite3");
-    let page = checkout.open_page(&world).await;
+    let page = checkout.open_stripe_checkout(&world).await;
     let opened = SystemClock.now().as_seconds();
     assert_eq!(world.terminate(), Some(0));
     another_second().await;

@@ -12,7 +12,7 @@ use merchant_gateway::domain::time::Span;
 use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
 
-use super::pages::{awaiting, open_page, page};
+use super::pages::{awaiting, open_stripe_checkout, page};
 use super::{Named, nothing_known, succeeded};
 
 /// What a payment and a page bring back alike.
@@ -150,7 +150,7 @@ fn nobody_gets_the_address_of_a_page_that_disagrees_in_any_one_thing() {
     let no_url: Named<fn(&mut StripeCheckoutSnapshot)> = ("no address", |page| page.url = None);
     for at in 0..=SPOILT.len() {
         let mut harness = DriverHarness::ready();
-        let asked = open_page(&mut harness);
+        let asked = open_stripe_checkout(&mut harness);
         let mut seen = page(&harness, StripeCheckoutStatus::Open);
         let name = if let Some((name, spoil)) = SPOILT.get(at) {
             spoil(of_stripe_checkout(&mut seen));
@@ -176,7 +176,7 @@ fn a_page_that_is_refused_for_good_was_never_opened_and_one_that_is_open_is_read
     for refusal in &refusals {
         for repeated in [false, true] {
             let mut harness = DriverHarness::ready();
-            let asked = open_page(&mut harness);
+            let asked = open_stripe_checkout(&mut harness);
             if repeated {
                 harness.see(nothing_known());
                 harness.wait_and_wake();

@@ -15,7 +15,7 @@ use merchant_gateway::domain::time::Span;
 use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
 
-use super::pages::{awaiting, open_page, page};
+use super::pages::{awaiting, open_stripe_checkout, page};
 use super::{Named, charged_by, declined, frozen, succeeded};
 
 /// What a look shows, and what the further payments are flagged as.
@@ -345,7 +345,7 @@ fn a_page_is_opened_only_for_who_was_shown_this_revision_and_only_where_it_can_b
     }
     let mut harness = DriverHarness::ready();
     harness.view.checkout.method = CheckoutMethod::PaymentSheet;
-    let asked = open_page(&mut harness);
+    let asked = open_stripe_checkout(&mut harness);
     assert!(matches!(harness.answer(asked), Err(Rejection::Shopper(ShopperRejection::NotOffered(_)))));
     assert!(harness.effects.is_empty());
 }

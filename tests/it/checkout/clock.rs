@@ -7,7 +7,7 @@ use merchant_gateway::domain::time::Span;
 use crate::support::driver_harness::DriverHarness;
 
 use super::pace::{CASES, Case, MINUTE, MORE, decided_unread, unread};
-use super::pages::open_page;
+use super::pages::open_stripe_checkout;
 use super::refunds::{answered, asking, sends};
 
 /// The longest pause between two looks at an open page, whoever waits for it.
@@ -38,7 +38,7 @@ fn whatever_would_wait_for_longer_than_its_longest_pause_is_done_at_once() {
         waits_no_longer_than(if is_open_page { OPEN_PAGE } else { longest }, &mut harness, name);
     }
     let mut harness = DriverHarness::ready();
-    open_page(&mut harness);
+    open_stripe_checkout(&mut harness);
     unread(&mut harness);
     waits_no_longer_than(MINUTE, &mut harness, "a page that is being opened");
 }

@@ -145,7 +145,7 @@ fn stripe_sends_its_receipt_to_the_buyer_where_the_shop_wants_that() {
 
         let mut harness = with_wishes();
         harness.view.checkout.receipt_email = wanted;
-        pages::open_page(&mut harness);
+        pages::open_stripe_checkout(&mut harness);
         assert_eq!(harness.attempts[0].receipt_email.as_deref(), expected, "on a page");
     }
     let mut harness = DriverHarness::ready();

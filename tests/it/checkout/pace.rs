@@ -13,7 +13,7 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 
 use crate::support::driver_harness::DriverHarness;
 
-use super::pages::{awaiting, open_page, page};
+use super::pages::{awaiting, open_stripe_checkout, page};
 use super::refunds::{answered, asking, refund_snapshot};
 use super::{declined, dispute, frozen, nothing_known, succeeded};
 
@@ -370,7 +370,7 @@ fn however_long_nothing_is_decided_stripe_is_asked_only_so_often_and_never_left_
 #[test]
 fn an_opening_is_repeated_for_a_minute_and_not_without_pause() {
     let mut harness = DriverHarness::ready();
-    open_page(&mut harness);
+    open_stripe_checkout(&mut harness);
     let asked = requests(&mut harness, unread, Span::minutes(10));
     assert!((5..=12).contains(&asked.len()), "{asked:?}");
     assert!(asked.last().unwrap().since(asked[0]) < MINUTE);

@@ -15,7 +15,7 @@ use merchant_gateway::domain::time::Span;
 use crate::support::driver_harness::DriverHarness;
 use crate::support::shop;
 
-pub(super) fn open_page(harness: &mut DriverHarness) -> RequestId {
+pub(super) fn open_stripe_checkout(harness: &mut DriverHarness) -> RequestId {
     let revision = Some(harness.session().revision);
     harness.ask(Command::OpenStripeCheckout { revision })
 }
@@ -49,7 +49,7 @@ fn paid_later(harness: &DriverHarness, intent: PaymentIntentStatus) -> Observati
 /// A session that waits for payment on its page.
 pub fn awaiting() -> DriverHarness {
     let mut harness = DriverHarness::ready();
-    let asked = open_page(&mut harness);
+    let asked = open_stripe_checkout(&mut harness);
     harness.see(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Open)));
     assert!(matches!(harness.answer(asked).unwrap().session.state, State::AwaitingStripeCheckout { .. }));
     harness
@@ -91,7 +91,7 @@ fn what_the_page_was_told_by_the_one_who_pays_goes_before_what_was_said_here() {
         ..Buyer::default()
     };
     harness.update(Patch { buyer: Some(buyer), ..Patch::default() });
-    open_page(&mut harness);
+    open_stripe_checkout(&mut harness);
     harness.see(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Open)));
     let there = Buyer { email: Some("there@example.com".to_owned()), ..Buyer::default() };
     let paid = StripeCheckoutSnapshot { buyer: there, ..page(&harness, StripeCheckoutStatus::Paid) };
@@ -176,10 +176,10 @@ fn a_page_is_closed_only_for_what_can_be_done_afterwards() {
 #[test]
 fn only_who_was_shown_this_revision_waits_for_its_page() {
     let mut harness = DriverHarness::ready();
-    let first = open_page(&mut harness);
+    let first = open_stripe_checkout(&mut harness);
     let other = harness.ask(Command::OpenStripeCheckout { revision: Some(Revision(7)) });
     assert!(matches!(harness.answer(other), Err(Rejection::Host(HostRejection::StaleRevision { .. }))));
-    let same = open_page(&mut harness);
+    let same = open_stripe_checkout(&mut harness);
     assert!(harness.waits(first) && harness.waits(same));
     harness.see(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Open)));
     assert!(harness.answer(first).is_ok() && harness.answer(same).is_ok());
@@ -190,7 +190,7 @@ fn an_opening_for_which_stripe_was_not_asked_counts_as_no_page() {
     let mut harness = DriverHarness::ready();
     let not_sent = || Observation::Inconclusive(Inconclusive { not_sent: true, ..Inconclusive::default() });
     for number in 1..=MAX_STRIPE_CHECKOUTS + 1 {
-        open_page(&mut harness);
+        open_stripe_checkout(&mut harness);
         harness.see(not_sent());
         assert!(matches!(harness.session().state, State::Ready { .. }), "{number}");
     }
@@ -198,14 +198,14 @@ fn an_opening_for_which_stripe_was_not_asked_counts_as_no_page() {
     assert!(told.contains(r#""end":"not_created""#) && !told.contains("declined"), "{told}");
     assert!(!harness.session().has_opened_enough() && !harness.session().is_spent());
     // One that was sent before, and not heard of, may have been opened.
-    let before = harness.session().pages_not_asked;
-    open_page(&mut harness);
+    let before = harness.session().stripe_checkouts_not_asked;
+    open_stripe_checkout(&mut harness);
     harness.see(Observation::Inconclusive(Inconclusive::default()));
     harness.pass(Span::seconds(2));
     harness.wake();
     assert!(matches!(harness.effects[..], [Effect::CreateStripeCheckout(_)]));
     harness.see(not_sent());
-    assert_eq!(harness.session().pages_not_asked, before);
+    assert_eq!(harness.session().stripe_checkouts_not_asked, before);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn whoever_says_every_second_that_a_page_was_paid_has_it_looked_at_far_less_ofte
 fn a_checkout_whose_pages_are_opened_and_left_without_end_opens_no_more_of_them() {
     let mut harness = DriverHarness::ready();
     for number in 1..=MAX_STRIPE_CHECKOUTS {
-        open_page(&mut harness);
+        open_stripe_checkout(&mut harness);
         harness.see(Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Open)));
         assert!(matches!(harness.session().state, State::AwaitingStripeCheckout { .. }), "{number}");
         let expired = Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Expired));
@@ -271,7 +271,7 @@ fn a_checkout_whose_pages_are_opened_and_left_without_end_opens_no_more_of_them(
             harness.session().state
         );
     }
-    let refused = open_page(&mut harness);
+    let refused = open_stripe_checkout(&mut harness);
     assert!(matches!(harness.answer(refused), Err(Rejection::Shopper(ShopperRejection::NotOffered(_)))));
     assert_eq!(harness.attempts.len(), usize::try_from(MAX_STRIPE_CHECKOUTS).unwrap());
     let paying = harness.pay("spt_first0001");

@@ -14,7 +14,7 @@ use merchant_gateway::domain::time::Span;
 use crate::support::driver_harness::DriverHarness;
 
 use super::pace::{decided_unread, unread};
-use super::pages::{awaiting, open_page, page};
+use super::pages::{awaiting, open_stripe_checkout, page};
 use super::refunds::{answered, asking, nothing_known, refund_snapshot, refused, sends, shows};
 use super::{dispute, succeeded};
 
@@ -209,7 +209,7 @@ fn a_shopper_who_comes_back_again_and_again_has_the_page_looked_at_within_ten_se
 #[test]
 fn a_page_that_is_open_after_some_tries_to_open_it_is_looked_at_soon() {
     let mut harness = DriverHarness::ready();
-    open_page(&mut harness);
+    open_stripe_checkout(&mut harness);
     for _ in 0..5 {
         unread(&mut harness);
         harness.wait_and_wake();
@@ -233,7 +233,7 @@ fn a_page_that_is_still_open_when_its_time_is_over_is_not_asked_about_without_a_
 #[test]
 fn a_page_whose_opening_died_with_its_process_is_asked_for_again_after_a_pause() {
     let mut harness = DriverHarness::ready();
-    open_page(&mut harness);
+    open_stripe_checkout(&mut harness);
     harness.crash();
     assert_eq!(pause(&harness), FIRST);
     harness.wait_and_wake();

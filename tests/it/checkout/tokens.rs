@@ -223,7 +223,7 @@ fn an_answer_to_the_first_attempt_decides_nothing_of_a_page() {
     let (mut harness, _) = DriverHarness::charging();
     let first = harness.attempts[0].number;
     harness.see(declined());
-    super::pages::open_page(&mut harness);
+    super::pages::open_stripe_checkout(&mut harness);
     let before = harness.session().state.clone();
     assert!(matches!(before, State::OpeningStripeCheckout(_)));
     for seen in

@@ -29,7 +29,7 @@ use merchant_gateway::stripe::{PageLinks, StripeCheckoutOffer, encode_charge, en
 use crate::support::driver_harness::{DriverHarness, NextCommit};
 use crate::support::shop;
 
-use super::pages::{awaiting, open_page, page};
+use super::pages::{awaiting, open_stripe_checkout, page};
 use super::refunds::{answered, asking, refund_snapshot};
 use super::{charged_by, declined, dispute, frozen, succeeded};
 
@@ -86,7 +86,7 @@ fn a_page_that_is_asked_for_with_an_old_revision_changes_nothing_whatever_is_sol
 fn a_page_pins_the_account_that_is_paid() {
     let mut harness = DriverHarness::ready();
     assert_eq!(harness.session().account, None);
-    open_page(&mut harness);
+    open_stripe_checkout(&mut harness);
     assert_eq!(harness.session().account, harness.view.account);
 }
 
@@ -273,7 +273,7 @@ fn a_payment_in_whose_way_a_page_comes_again_and_again_gives_way_to_it() {
         let closed = Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Expired));
         harness.see(closed);
         assert_eq!(harness.gathers.len(), 1, "{opened_again}: its token is read anew");
-        open_page(&mut harness);
+        open_stripe_checkout(&mut harness);
         let open = Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Open));
         harness.see(open);
     }
@@ -541,7 +541,7 @@ fn what_is_at_stake_in_a_checkout_decides_when_it_has_its_turn() {
     };
     let cases: [(fn() -> DriverHarness, Priority); 6] = [
         (|| DriverHarness::charging().0, Priority::Payment),
-        (awaiting, Priority::OpenPage),
+        (awaiting, Priority::StripeCheckout),
         (|| asking().0, Priority::Refund),
         (paid, Priority::Poll),
         (frozen, Priority::Poll),
@@ -572,7 +572,7 @@ fn a_page_that_was_refused_for_a_field_says_which() {
         ("code none, parameter none", None),
     ] {
         let mut harness = DriverHarness::ready();
-        open_page(&mut harness);
+        open_stripe_checkout(&mut harness);
         harness.see(Observation::RequestRefused { detail: detail.to_owned() });
         assert_eq!(harness.session().notice, told);
     }
@@ -594,9 +594,9 @@ fn a_checkout_whose_page_closes_with_its_time_has_expired() {
 fn a_checkout_keeps_how_many_pages_it_has_opened_and_how_many_were_never_asked_for() {
     for not_asked in [0, 1, 7] {
         let mut session = DriverHarness::ready().session().clone();
-        (session.pages, session.pages_not_asked) = (9, not_asked);
+        (session.stripe_checkouts, session.stripe_checkouts_not_asked) = (9, not_asked);
         let stored = serde_json::to_value(&session).unwrap();
-        assert_eq!(stored.get("pages_not_asked").is_some(), not_asked > 0);
+        assert_eq!(stored.get("stripe_checkouts_not_asked").is_some(), not_asked > 0);
         let read: merchant_gateway::domain::checkout::model::Session =
             serde_json::from_value(stored).unwrap();
         assert_eq!(read, session);
@@ -607,7 +607,7 @@ fn a_checkout_keeps_how_many_pages_it_has_opened_and_how_many_were_never_asked_f
 fn the_attempt_that_is_not_decided_is_known_in_every_state_that_has_one() {
     let opening = || {
         let mut harness = DriverHarness::ready();
-        open_page(&mut harness);
+        open_stripe_checkout(&mut harness);
         harness
     };
     let closing = || {
@@ -729,7 +729,7 @@ fn a_page_has_a_row_for_tax_where_there_is_any() {
     {
         let mut harness = DriverHarness::ready();
         harness.update(Patch { address: Some(shop::address(state)), ..Patch::default() });
-        open_page(&mut harness);
+        open_stripe_checkout(&mut harness);
         let attempt = &harness.attempts[0];
         let PaymentSource::StripeCheckout { quote, expires, .. } = &attempt.source else {
             panic!("it is paid on a page")
@@ -810,7 +810,7 @@ fn every_notice() -> Vec<Notice> {
         Notice::TokenUnusable,
         Notice::PaymentNotMade,
         Notice::NothingCharged,
-        Notice::PageClosed,
+        Notice::StripeCheckoutClosed,
         Notice::ItemUnavailable { item: "mug".parse().unwrap() },
         Notice::PaymentLookedInto,
         Notice::PaymentUnderWay,

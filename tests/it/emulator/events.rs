@@ -100,12 +100,12 @@ async fn a_debit_tells_twice_and_an_expiry_needs_nobody_to_ask() {
         assert_eq!(completed["type"], "checkout.session.completed");
         assert_eq!(completed["data"]["object"]["payment_status"], "unpaid");
         let intent = completed["data"]["object"]["payment_intent"].as_str().unwrap();
-        let settle = if succeeds {
+        let finish = if succeeds {
             stripe.emulator.finish_processing(intent)
         } else {
             stripe.emulator.decline_processing(intent)
         };
-        settle.unwrap();
+        finish.unwrap();
         let decided = stripe.events().await.pop().unwrap();
         let kind = if succeeds { "succeeded" } else { "failed" };
         assert_eq!(decided["type"], format!("checkout.session.async_payment_{kind}"));

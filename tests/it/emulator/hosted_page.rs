@@ -9,13 +9,13 @@ use super::checkout_sessions::ORDER;
 use super::{Call, SHOP, Stripe};
 
 /// An answer of the page: its status, its headers and its HTML.
-struct Shown {
+struct PageAnswer {
     status: u16,
     headers: reqwest::header::HeaderMap,
     html: String,
 }
 
-impl Shown {
+impl PageAnswer {
     fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -27,17 +27,17 @@ fn browser() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap()
 }
 
-async fn shown(request: reqwest::RequestBuilder) -> Shown {
+async fn shown(request: reqwest::RequestBuilder) -> PageAnswer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Shown { status, headers, html: response.text().await.unwrap() }
+    PageAnswer { status, headers, html: response.text().await.unwrap() }
 }
 
-async fn visit(url: &str) -> Shown {
+async fn visit(url: &str) -> PageAnswer {
     shown(browser().get(url)).await
 }
 
-async fn submit(url: &str, form: &str) -> Shown {
+async fn submit(url: &str, form: &str) -> PageAnswer {
     let request = browser().post(url).header("Content-Type", "application/x-www-form-urlencoded");
     shown(request.body(form.to_owned())).await
 }
@@ -155,7 +155,7 @@ async fn a_bank_debit_completes_the_session_unpaid_until_it_is_settled() {
         assert_eq!((&session["status"], &session["payment_status"]), (&json!("complete"), &json!("unpaid")));
         assert_eq!(session["payment_intent"]["status"], "processing");
         let payment = session["payment_intent"]["id"].as_str().unwrap();
-        // By itself, for the judge of answers.
+        // By itself, for the schema check of answers.
         let read = || stripe.get(&format!("/v1/payment_intents/{payment}?expand[]=latest_charge")).send();
         assert_eq!(read().await.body["payment_method_types"], json!(["card", "us_bank_account"]));
         if succeeds {

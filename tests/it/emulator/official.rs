@@ -1,4 +1,4 @@
-//! Stripe's own client library as a judge over the emulator.
+//! Stripe's own client library reads what the emulator answers.
 
 use merchant_gateway::ports::{Clock as _, SystemClock};
 use serde_json::Value;
@@ -70,7 +70,7 @@ fn hold_to_types(exchanges: &[Exchange]) {
         objects(&exchange.response, &mut found);
     }
     for kind in JUDGED {
-        assert!(found.iter().any(|object| object["object"] == kind), "there is no {kind} to judge");
+        assert!(found.iter().any(|object| object["object"] == kind), "there is no {kind} to check");
     }
     let Some(wrong) = judged(&found) else { return };
     assert!(wrong.is_empty(), "not as Stripe's package has it:\n{}", wrong.join("\n"));

@@ -1,4 +1,4 @@
-//! The judge judged: exchanges that are known to be wrong in one place are found to be.
+//! The schema check itself: it finds exchanges that are known to be wrong in one place.
 
 use serde_json::{Value, json};
 use stripe_emulator::Exchange;

@@ -357,7 +357,7 @@ impl Simulation {
                     PaymentSource::Token(_) => {
                         self.stripe.charge(&(&*intent).into(), self.now, &mut self.chance)
                     }
-                    PaymentSource::StripeCheckout { .. } => self.open_page(&intent),
+                    PaymentSource::StripeCheckout { .. } => self.open_stripe_checkout(&intent),
                 };
                 self.tell(|| format!("a late request of {} arrives: {seen:?}", intent.expected.session));
                 self.send_webhooks(&intent.expected.session);
@@ -417,7 +417,7 @@ impl Simulation {
             if self.processes[process].life != life {
                 break;
             }
-            self.carry_out(process, life, session, output)?;
+            self.execute(process, life, session, output)?;
             if self.now < self.trouble_ends && self.fault > 0 && self.chance.per_mille(3) {
                 self.count("crash at an output");
                 self.crash(process);
@@ -431,7 +431,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn carry_out(
+    fn execute(
         &mut self,
         process: usize,
         life: u32,

@@ -341,7 +341,7 @@ async fn a_caller_on_another_runtime_is_served() {
 async fn a_commit_outlives_its_caller() {
     let (_folder, path) = folder();
     let store = open(&path).await;
-    // Asked once and then given up, before the writer can have answered.
+    // Requested once and then given up, before the writer can have answered.
     for number in 1..=20 {
         let _: Option<Result<Version, CommitError>> =
             store.commit(create(&harbor(), ready(number))).now_or_never();

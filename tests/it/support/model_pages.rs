@@ -30,7 +30,7 @@ pub struct ModelPage {
 
 impl ModelStripe {
     /// Opens a page and says what is answered, when the answer arrives.
-    pub fn open_page(
+    pub fn open_stripe_checkout(
         &mut self,
         key: &str,
         charge: &ExpectedPayment,
@@ -96,19 +96,19 @@ impl ModelStripe {
         within.map(|page| self.page_seen(page, now)).collect()
     }
 
-    pub fn read_page(&mut self, id: &StripeCheckoutId, now: Timestamp) -> Observation {
+    pub fn read_stripe_checkout(&mut self, id: &StripeCheckoutId, now: Timestamp) -> Observation {
         self.advance(now);
         let found = self.pages.iter().find(|page| page.id == *id);
         found.map_or(Observation::ReadFailed, |page| Observation::StripeCheckout(self.page_seen(page, now)))
     }
 
-    pub fn close_page(&mut self, id: &StripeCheckoutId, now: Timestamp) -> Observation {
+    pub fn close_stripe_checkout(&mut self, id: &StripeCheckoutId, now: Timestamp) -> Observation {
         self.advance(now);
         let open = |page: &&mut ModelPage| page.id == *id && page.payment.is_none();
         if let Some(page) = self.pages.iter_mut().find(open) {
             page.closed = true;
         }
-        let seen = self.read_page(id, now);
+        let seen = self.read_stripe_checkout(id, now);
         if self.leaves_pages_open
             && let Some(page) = self.pages.iter_mut().find(|page| page.id == *id)
         {

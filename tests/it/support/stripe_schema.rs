@@ -1,4 +1,4 @@
-//! Stripe's published schema as a judge over recorded exchanges.
+//! Recorded exchanges, checked against Stripe's published schema.
 //!
 //! Requests are held to it closed (no unknown key, no unknown enum value), answers open where Stripe may add values,
 //! yet an answer of the emulator must have each field that Stripe always sends and none that Stripe does not have.

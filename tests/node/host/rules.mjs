@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { money } from "../../../src/emulator/host/page/money.js";
-import { settle } from "../../../src/emulator/host/page/payment-sheet.js";
+import { resultOf } from "../../../src/emulator/host/page/payment-sheet.js";
 import { problemsOf, totalOf } from "../../../src/emulator/host/page/session-object.js";
 import { whyNot, widgetOf } from "../../../src/emulator/host/page/tool-access.js";
 
@@ -116,17 +116,17 @@ for (const nothing of [null, undefined, "x", []]) assert.equal(problemsOf(nothin
 const answer = (more) => ({ structuredContent: { id: "chk_1_r1", status: "ready_for_payment", messages: [], ...more } });
 const error = (code) => ({ type: "error", code, content_type: "plain", content: `said ${code}` });
 const paid = { status: "completed", order: { id: "ord_1" } };
-assert.deepEqual(settle(answer(paid)), { value: answer(paid).structuredContent });
+assert.deepEqual(resultOf(answer(paid)), { value: answer(paid).structuredContent });
 for (const code of ["payment_declined", "requires_3ds"]) {
-  assert.deepEqual(settle(answer({ messages: [error(code)] })), { alert: `said ${code}` });
+  assert.deepEqual(resultOf(answer({ messages: [error(code)] })), { alert: `said ${code}` });
 }
 for (const other of [
   { messages: [error("out_of_stock")] },
   { status: "in_progress" },
   { status: "canceled", messages: [error("payment_declined")] },
-]) assert.deepEqual(settle(answer(other)), { value: answer(other).structuredContent });
-assert.throws(() => settle({ isError: true, content: [{ type: "text", text: "Too late." }] }), /Too late\./);
-assert.throws(() => settle({ content: [] }), /says nothing/);
+]) assert.deepEqual(resultOf(answer(other)), { value: answer(other).structuredContent });
+assert.throws(() => resultOf({ isError: true, content: [{ type: "text", text: "Too late." }] }), /Too late\./);
+assert.throws(() => resultOf({ content: [] }), /says nothing/);
 
 // -------------------------------------------------------------------------------------------------------------- money
 for (const [amount, currency, text] of [

@@ -97,7 +97,7 @@ export interface SavedState {
   readonly version: 1;
   readonly session: string | null;
   /** Whether the shopper was on the hosted page. Hosts store the key under this name. */
-  readonly away: boolean;
+  readonly hostedPayment: boolean;
   readonly screen: Screen;
   readonly product: string | null;
   readonly item: string | null;

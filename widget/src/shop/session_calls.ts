@@ -126,7 +126,7 @@ function screenAfter(
 
 /** Whether the widget was restored while the shopper is on the hosted page. */
 function resumesHostedPayment(model: Model, sessionCall: SessionCall): boolean {
-  return sessionCall.kind === 'read' && sessionCall.reason === 'restore' && model.saved?.away === true;
+  return sessionCall.kind === 'read' && sessionCall.reason === 'restore' && model.saved?.hostedPayment === true;
 }
 
 function removedBy(sessionCall: SessionCall, before: Session): readonly string[] {

@@ -148,7 +148,7 @@ export function toSavedState(model: Model): SavedState {
   return {
     version: 1,
     session: model.session?.bareId ?? model.saved?.session ?? null,
-    away: model.session ? model.payment.kind === 'hosted_payment' : model.saved?.away === true,
+    hostedPayment: model.session ? model.payment.kind === 'hosted_payment' : model.saved?.hostedPayment === true,
     screen: model.screen,
     product: selection?.product.id ?? null,
     item: item?.id ?? null,
@@ -164,7 +164,7 @@ export function readSavedState(value: unknown): SavedState | null {
   return {
     version: 1,
     session: text(saved.session),
-    away: saved.away === true,
+    hostedPayment: saved.hostedPayment === true,
     screen: saved.screen === 'product' || saved.screen === 'list' || saved.screen === 'checkout' ? saved.screen : 'waiting',
     product: text(saved.product),
     item: text(saved.item),

@@ -41,7 +41,7 @@ impl Driver {
         if timed_out {
             // The caller is to see the session as time has made it: that is written first, then the caller's turn comes.
             if task.tries >= CALLER_TRIES {
-                refuse(request, ask.not_looked_at(Rejection::Shop(ShopRejection::Unavailable)), turn.out);
+                refuse(request, ask.not_checked(Rejection::Shop(ShopRejection::Unavailable)), turn.out);
                 return;
             }
             self.queue.push_front(Task { tries: task.tries + 1, ..task });
@@ -111,7 +111,7 @@ impl Driver {
         match prechecked {
             Precheck::Answer(notice) => answer(request, loaded, notice, turn),
             Precheck::Reject(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)) => {
-                self.close_page(task, (*version, session), turn);
+                self.close_stripe_checkout(task, (*version, session), turn);
             }
             // The same payment may be further than this repeat of it.
             Precheck::Reject(Rejection::Shop(ShopRejection::TooManyPayments)) if self.is_paying(&task) => {
@@ -136,7 +136,7 @@ impl Driver {
     }
 
     /// Lets a caller's request wait until the page that stands in its way is closed.
-    pub(super) fn close_page(
+    pub(super) fn close_stripe_checkout(
         &mut self,
         task: Task,
         (version, session): (Version, &Session),

@@ -109,7 +109,7 @@ impl Driver {
             Input::Requested { request, command } => {
                 let ask = Box::new(CallerRequest { request, command: *command, facts: None, verified: None });
                 if self.queue.len() + self.gathering.len() + self.blocked_on_close.len() >= MAX_QUEUED {
-                    refuse(request, ask.not_looked_at(Rejection::Shop(ShopRejection::Busy)), turn.out);
+                    refuse(request, ask.not_checked(Rejection::Shop(ShopRejection::Busy)), turn.out);
                 } else {
                     self.queue.push_back(Task::new(TaskKind::Request(ask)));
                 }
@@ -193,7 +193,7 @@ impl Driver {
             return;
         }
         let Ok(loaded) = loaded else {
-            let rejection = task.not_looked_at(Rejection::Shop(ShopRejection::Unavailable));
+            let rejection = task.not_checked(Rejection::Shop(ShopRejection::Unavailable));
             self.store_failed(task, rejection, turn);
             return;
         };
@@ -265,7 +265,7 @@ impl Driver {
                 reply_with(ask.request, session, session.notice.clone(), turn.out);
             }
             (Err(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)), TaskKind::Request(_)) => {
-                self.close_page(task, (version, session), turn);
+                self.close_stripe_checkout(task, (version, session), turn);
             }
             (Err(rejection), TaskKind::Request(ask)) => {
                 reply::rejected(ask.request, session, rejection, turn.out);

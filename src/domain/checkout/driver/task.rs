@@ -41,7 +41,7 @@ pub(super) struct CallerRequest {
 impl CallerRequest {
     /// What a caller hears whose question was not looked at. For a payment it may be the repeat of one that is under
     /// way or done, so nobody may be told that it was not made.
-    pub(super) fn not_looked_at(&self, otherwise: Rejection) -> Rejection {
+    pub(super) fn not_checked(&self, otherwise: Rejection) -> Rejection {
         if self.pays() { Rejection::Shopper(ShopperRejection::Undecided) } else { otherwise }
     }
 
@@ -107,9 +107,9 @@ impl Task {
     }
 
     /// What its caller hears where it was not looked at.
-    pub(super) fn not_looked_at(&self, otherwise: Rejection) -> Rejection {
+    pub(super) fn not_checked(&self, otherwise: Rejection) -> Rejection {
         match &self.kind {
-            TaskKind::Request(ask) => ask.not_looked_at(otherwise),
+            TaskKind::Request(ask) => ask.not_checked(otherwise),
             TaskKind::Outcome { .. } | TaskKind::Due | TaskKind::Report { .. } => otherwise,
         }
     }

@@ -93,7 +93,7 @@ impl Driver {
                 self.store_failed(task, Rejection::Shopper(ShopperRejection::Undecided), turn);
             }
             Err(CommitFailed::NotDone | CommitFailed::Unheard) => {
-                let rejection = task.not_looked_at(Rejection::Shop(ShopRejection::Unavailable));
+                let rejection = task.not_checked(Rejection::Shop(ShopRejection::Unavailable));
                 self.store_failed(task, rejection, turn);
             }
         }

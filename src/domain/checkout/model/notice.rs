@@ -34,7 +34,7 @@ pub enum Notice {
     /// An operator found that nothing was charged.
     NothingCharged,
     /// The page at Stripe was closed. Nothing was charged.
-    PageClosed,
+    StripeCheckoutClosed,
     /// An item of the order cannot be bought any more.
     ItemUnavailable {
         /// Which.
@@ -69,7 +69,7 @@ impl Notice {
             | Self::NothingCharged
             | Self::TokenRejected { .. } => NoticeCode::PaymentDeclined,
             Self::ConfirmationNeeded => NoticeCode::Requires3ds,
-            Self::PageClosed | Self::QuoteExpired => NoticeCode::Expired,
+            Self::StripeCheckoutClosed | Self::QuoteExpired => NoticeCode::Expired,
             Self::ItemUnavailable { .. } => NoticeCode::OutOfStock,
             Self::PaymentLookedInto | Self::PaymentUnderWay => NoticeCode::Conflict,
         }

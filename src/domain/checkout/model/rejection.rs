@@ -177,7 +177,7 @@ pub enum Unverified {
     /// The payment of an attempt that is said to be unpaid has succeeded.
     Succeeded(PaymentIntentId),
     /// Stripe could not be read about an attempt that is said to be unpaid.
-    Unread,
+    ReadFailed,
 }
 
 impl From<NotSold> for Rejection {

@@ -45,10 +45,10 @@ pub struct Session {
     pub attempts: u32,
     /// How many of them opened a page at Stripe; these do not count towards [`MAX_ATTEMPTS`].
     #[serde(default)]
-    pub pages: u32,
+    pub stripe_checkouts: u32,
     /// For how many of these Stripe was never asked; these do not count towards [`MAX_STRIPE_CHECKOUTS`].
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub pages_not_asked: u32,
+    pub stripe_checkouts_not_asked: u32,
     /// Which tokens it takes, as the merchant had it when it began.
     pub tokens: TokenPolicy,
     /// The Stripe account, pinned by the first attempt.
@@ -104,13 +104,14 @@ impl Session {
     /// Whether it opens no more pages.
     #[must_use]
     pub const fn has_opened_enough(&self) -> bool {
-        self.pages.saturating_sub(self.pages_not_asked) >= MAX_STRIPE_CHECKOUTS || self.pages >= MAX_OPENINGS
+        self.stripe_checkouts.saturating_sub(self.stripe_checkouts_not_asked) >= MAX_STRIPE_CHECKOUTS
+            || self.stripe_checkouts >= MAX_OPENINGS
     }
 
     /// Whether all tries that it has on the payment sheet are used up.
     #[must_use]
     pub const fn is_spent(&self) -> bool {
-        self.attempts.saturating_sub(self.pages) >= MAX_ATTEMPTS
+        self.attempts.saturating_sub(self.stripe_checkouts) >= MAX_ATTEMPTS
     }
 
     /// What is undecided and worked on, and whose callers wait; a page that waits for its shopper is not.

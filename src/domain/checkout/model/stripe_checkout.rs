@@ -7,7 +7,7 @@ use crate::domain::ids::StripeCheckoutId;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// An attempt that is paid on a page at Stripe, from the wish for the page until it is closed or paid.
+/// An attempt that is paid on a page at Stripe, from the request for the page until it is closed or paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StripeCheckoutPayment {
     /// The attempt.

@@ -21,7 +21,7 @@ pub enum Priority {
     /// A payment whose outcome is not known, or that a page must be opened or closed for.
     Payment,
     /// A page at Stripe on which a shopper may be paying.
-    OpenPage,
+    StripeCheckout,
     /// A refund whose outcome is not known.
     Refund,
     /// A reading of what became of a payment or an order that is decided here.
@@ -32,5 +32,5 @@ pub enum Priority {
 
 impl Priority {
     /// Every one, the most urgent first.
-    pub const ALL: [Self; 5] = [Self::Payment, Self::OpenPage, Self::Refund, Self::Poll, Self::Cart];
+    pub const ALL: [Self; 5] = [Self::Payment, Self::StripeCheckout, Self::Refund, Self::Poll, Self::Cart];
 }

@@ -59,7 +59,7 @@ pub(crate) fn apply_observation(
 }
 
 /// A send was refused. That ends the attempt, with this notice, only if no other send of it may have paid: one whose answer
-/// was lost, or the payment that used up the token. Asked once more, Stripe says whether the refusal is stored under the
+/// was lost, or the payment that used up the token. At the next send Stripe says whether the refusal is stored under the
 /// key, and so holds for every send. Else Stripe is read.
 fn refused(
     session: &Session,

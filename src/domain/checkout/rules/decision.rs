@@ -150,7 +150,7 @@ pub(crate) fn not_charged(
     }
     let finding = finding(attempt, seen);
     if finding == Finding::Nothing && !override_unread {
-        return Err(Rejection::Operator(OperatorRejection::Unverified(Unverified::Unread)));
+        return Err(Rejection::Operator(OperatorRejection::Unverified(Unverified::ReadFailed)));
     }
     let notice = Notice::NothingCharged;
     let mut next = session.clone();

@@ -29,7 +29,7 @@ pub(crate) fn notified(
 ) -> Result<Transition, Rejection> {
     let now = context.moment.now;
     let mut next = session.clone();
-    next.notified = is_looked_at(&session.state);
+    next.notified = is_polled(&session.state);
     if let State::AwaitingStripeCheckout { payment, .. } = &mut next.state {
         if notification.payment.is_none() {
             next.notified = payment.is_come_back_from(now);
@@ -41,7 +41,7 @@ pub(crate) fn notified(
         if notification.affected == Affected::Order {
             next.activity.notify(now);
         }
-    } else if is_looked_at(&next.state) {
+    } else if is_polled(&next.state) {
         // While a request is still sent, its own answer is what counts: a reading may meet a payment in the making.
         next.state.poll_by(now);
     }
@@ -58,7 +58,7 @@ pub(crate) fn notified(
 }
 
 /// Whether what became of the payment is found by looks.
-const fn is_looked_at(state: &State) -> bool {
+const fn is_polled(state: &State) -> bool {
     if let State::Charging(Charging { phase, .. }) = state {
         return !matches!(phase, Phase::Sending);
     }
@@ -68,7 +68,7 @@ const fn is_looked_at(state: &State) -> bool {
 /// What came of a look, after a hint: it may be what was there before, and the look that the hint asked for is not put off with
 /// it.
 pub(crate) fn poll_again_soon(next: &mut Session, context: &Context<'_>) {
-    if std::mem::take(&mut next.notified) && is_looked_at(&next.state) {
+    if std::mem::take(&mut next.notified) && is_polled(&next.state) {
         next.state.poll_by(context.moment.now + pause(0, None, context.moment.jitter));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn reconciled(session: &Session, evidence: &RestoreEvidence, context:
     let newer = attempt.map_or(0, |attempt| attempt.0.saturating_sub(session.attempts));
     known.attempts = known.attempts.saturating_add(newer);
     if matches!(evidence.shown, ShownByStripe::StripeCheckout(_)) {
-        known.pages = known.pages.saturating_add(newer);
+        known.stripe_checkouts = known.stripe_checkouts.saturating_add(newer);
     }
     match paid {
         Some((seen, buyer)) => {

@@ -35,7 +35,7 @@ pub(crate) fn open(
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     payable(session, seen, context)?;
-    if !context.view.checkout.method.opens_pages() {
+    if !context.view.checkout.method.opens_stripe_checkouts() {
         return Err(Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::StripeCheckout)));
     }
     if session.has_opened_enough() {
@@ -75,7 +75,7 @@ pub(crate) fn open(
         StripeCheckoutPayment { attempt: Attempt::of(&intent, quote), expires, awaited: false, returns: 0 };
     let mut next = session.clone();
     next.attempts = number.0;
-    next.pages += 1;
+    next.stripe_checkouts += 1;
     next.account = Some(account.clone());
     next.notice = None;
     next.expires = session.expires.max(payment.expires);
@@ -288,13 +288,13 @@ pub(crate) fn unopened(
 /// Stripe was not asked for the page now. Where it was not asked before either, the page counts as none.
 fn not_asked_for(session: &Session, payment: &StripeCheckoutPayment, context: &Context<'_>) -> Transition {
     let mut transition = unopened(session, payment, context);
-    transition.next.pages_not_asked += u32::from(payment.attempt.retry.tries == 0);
+    transition.next.stripe_checkouts_not_asked += u32::from(payment.attempt.retry.tries == 0);
     transition
 }
 
 /// Stripe confirms that the page is closed and unpaid.
 fn closed(session: &Session, payment: &StripeCheckoutPayment, context: &Context<'_>) -> Transition {
-    over(session, payment, AttemptEnd::Failed { notice: Notice::PageClosed }, context)
+    over(session, payment, AttemptEnd::Failed { notice: Notice::StripeCheckoutClosed }, context)
 }
 
 /// The payment on the page was refused.

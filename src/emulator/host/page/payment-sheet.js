@@ -45,7 +45,7 @@ export class PaymentSheet {
         sheet.wait(true);
         this.#close = null;
         try {
-          const settled = settle(await merchant.pay(approval));
+          const settled = resultOf(await merchant.pay(approval));
           if ("value" in settled) return end(() => resolve(settled.value));
           sheet.alert(settled.alert);
         } catch (error) {
@@ -106,7 +106,7 @@ export class PaymentSheet {
 
 // What an answer of complete_checkout means to the host: a value for the widget, or an alert on the sheet. A tool error
 // or a broken answer is a failure of the host's call, so the widget's promise rejects.
-export function settle(result) {
+export function resultOf(result) {
   const answer = result.structuredContent;
   if (result.isError || !answer) throw new Error(textOf(result) || "The shop's answer says nothing.");
   const error = (answer.messages ?? []).find((message) => message.type === "error");

@@ -86,7 +86,7 @@ enum Handling {
     /// It never arrives.
     Lost,
     /// It is turned away before it is looked at.
-    TurnedAway(StripeError),
+    Rejected(StripeError),
     Repeat(Stored),
     Execute(Box<Accepted>),
 }
@@ -158,7 +158,7 @@ impl StripeService {
             return admitted(Handling::Lost);
         }
         if let Some(error) = fault.and_then(|fault| fault.turns_away(key)) {
-            return admitted(Handling::TurnedAway(error));
+            return admitted(Handling::Rejected(error));
         }
         if let Some(key) = key {
             match state.idempotency.admit(&caller.scope(), key, &incoming.path, &params, now)? {
@@ -181,7 +181,7 @@ impl StripeService {
     ) -> Option<Executed> {
         match handling {
             Handling::Lost => None,
-            Handling::TurnedAway(error) => Some(refused(&error)),
+            Handling::Rejected(error) => Some(refused(&error)),
             Handling::Repeat(stored) => {
                 pause(fault, HoldPoint::BeforeEffect).await;
                 pause(fault, HoldPoint::AfterEffect).await;

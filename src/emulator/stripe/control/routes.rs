@@ -23,7 +23,7 @@ pub(crate) fn scope() -> Scope {
         .route("/hold", web::post().to(set_hold))
         .route("/hold", web::get().to(show_hold))
         .route("/release", web::post().to(release))
-        .route("/settle", web::post().to(finish_processing))
+        .route("/finish_processing", web::post().to(finish_processing))
         .route("/refund", web::post().to(finish_refund))
         .route("/dispute", web::post().to(dispute))
         .route("/dispute/close", web::post().to(close_dispute))

@@ -71,7 +71,7 @@ impl<'a> Object<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// Refuses a member that is not among `known`: a misspelt wish must not be dropped in silence.
+    /// Refuses a member that is not among `known`: a misspelt member must not be dropped in silence.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), ArgumentError> {
         match self.members.keys().find(|key| !known.contains(&key.as_str())) {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! What callers may wish of a session: items, buyer, address, shipping option, as several tools take them.
+//! What callers may change of a session: items, buyer, address, shipping option, as several tools take them.
 //!
 //! Invariant: of an item only id and quantity are believed; prices, names and totals come from the catalog.
 
@@ -24,7 +24,7 @@ const POSTAL: usize = 20;
 /// Whether members that we do not know are refused or passed over.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnknownFields {
-    /// Our own tools: a misspelt wish must not be dropped in silence.
+    /// Our own tools: a misspelt member must not be dropped in silence.
     Refuse,
     /// Objects that hosts make by contracts of their own.
     Ignore,

@@ -93,7 +93,7 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
 
 /// What is told when a host's call could not even be read: what it means to the shopper, then what is wrong with it.
 pub(super) fn not_taken(error: &ArgumentError, view: &MerchantView) -> String {
-    let next = if view.checkout.method.opens_pages() {
+    let next = if view.checkout.method.opens_stripe_checkouts() {
         "Please pay on the shop's own page instead; start_hosted_checkout tells where it is."
     } else {
         "Please try again, or ask the shop."

@@ -229,7 +229,7 @@ pub(super) fn wrong(
     let shopper = ShopperTexts::of(view, language);
     let texts = shopper.messages();
     let told = match tool {
-        ToolName::CompleteCheckout if view.checkout.method.opens_pages() => {
+        ToolName::CompleteCheckout if view.checkout.method.opens_stripe_checkouts() => {
             texts.payment_not_taken_pay_on_page.clone()
         }
         ToolName::CompleteCheckout => texts.payment_not_taken.clone(),

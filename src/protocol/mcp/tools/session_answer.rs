@@ -179,7 +179,7 @@ impl SessionContent {
 /// The ways to pay that the shop takes.
 fn offered(view: &MerchantView) -> Vec<&'static str> {
     let method = view.checkout.method;
-    let ways = [("payment_sheet", method.takes_tokens()), ("hosted", method.opens_pages())];
+    let ways = [("payment_sheet", method.takes_tokens()), ("hosted", method.opens_stripe_checkouts())];
     ways.into_iter().filter(|(_, taken)| *taken).map(|(way, _)| way).collect()
 }
 

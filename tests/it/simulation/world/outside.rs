@@ -136,9 +136,11 @@ impl Simulation {
             }
             Effect::Cancel { intent, .. } => self.stripe.cancel(intent, self.now).into(),
             Effect::CreateStripeCheckout(number) => self.asks_for_page(session, *number)?.into(),
-            Effect::ReadStripeCheckout { checkout, .. } => self.stripe.read_page(checkout, self.now).into(),
+            Effect::ReadStripeCheckout { checkout, .. } => {
+                self.stripe.read_stripe_checkout(checkout, self.now).into()
+            }
             Effect::ExpireStripeCheckout { checkout, .. } => {
-                self.stripe.close_page(checkout, self.now).into()
+                self.stripe.close_stripe_checkout(checkout, self.now).into()
             }
             Effect::Order(_) | Effect::ReadPayment { .. } => panic!("this is no attempt's"),
         };
@@ -256,11 +258,11 @@ impl Simulation {
     }
 
     /// A stored request for a page as it arrives.
-    pub(super) fn open_page(&mut self, intent: &AttemptIntent) -> Observation {
+    pub(super) fn open_stripe_checkout(&mut self, intent: &AttemptIntent) -> Observation {
         let PaymentSource::StripeCheckout { expires, .. } = intent.source else {
             panic!("a token opens no page")
         };
-        self.stripe.open_page(intent.idempotency_key.as_str(), &intent.expected, expires, self.now)
+        self.stripe.open_stripe_checkout(intent.idempotency_key.as_str(), &intent.expected, expires, self.now)
     }
 
     fn asks_for_page(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Observation, String> {
@@ -291,7 +293,7 @@ impl Simulation {
             });
         }
         self.count("page asked for");
-        Ok(self.open_page(&intent))
+        Ok(self.open_stripe_checkout(&intent))
     }
 
     fn charge(&mut self, session: &SessionId, number: AttemptNumber) -> Result<Observation, String> {

@@ -235,7 +235,7 @@ pub(crate) fn answered(
             refund.state = RefundState::Refused { reason: RefundRefusal::Refused { detail: why } };
             return true;
         }
-        // Asked once more, Stripe says whether this refusal holds for every send.
+        // At the next send Stripe says whether this refusal holds for every send.
         RefundAnswer::Refused { .. } if !asking.looking && !asking.sends.refused => {
             asking.sends.refused = true;
             again(asking, None, context);
