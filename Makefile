@@ -7,13 +7,19 @@ REQUIREMENTS := tests/python/requirements.txt
 NODE_MODULES := tests/node/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test crash-test bench mutants lint fmt generate places setup
+.PHONY: help demo check test crash-test bench mutants lint fmt generate places setup
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Serve the sample shops, an emulated Stripe and a page to shop in on loopback, and print their URLs.
 	$(CARGO) run --locked -- demo
+
+# Needs nothing but Rust. The suite runs the simulation with all of its seeds.
+check: ## Check the format, the lints of the product and the pure tests: the loop while you work.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked -- -D warnings
+	SIMULATION_SEEDS=500 $(CARGO) test --locked --quiet --lib --test domain
 
 test: setup lint ## All that must pass: the tools, the lints, every test.
 	$(CARGO) test --locked --workspace
@@ -52,7 +58,7 @@ generate: setup ## Write everything that is made of something else anew: widget,
 	npm run --silent --prefix widget build
 	$(CARGO) run --locked -- schema tenant > tenants/schema.json
 	$(CARGO) run --locked -- schema gateway > deploy/gateway.schema.json
-	INSTA_UPDATE=always $(CARGO) test --locked --test it
+	INSTA_UPDATE=always $(CARGO) test --locked --test domain --test it
 
 # Only when the data sets have changed: their versions stand in requirements.txt.
 places: ## Write the table of countries, regions and postal codes anew from the data sets that it is made of.
