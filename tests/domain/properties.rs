@@ -273,6 +273,7 @@ proptest! {
                 | Event::RepeatingEnded
                 | Event::Decided { .. }
                 | Event::AttemptObserved { .. }
+                | Event::SendInterrupted(_)
                 | Event::RefundRequested(_)
                 | Event::Fulfilled(_)
                 | Event::OrderObserved(_)

@@ -1,6 +1,6 @@
 //! What a session's own clock asks for, apart from any caller: when it waits for something, and what that is.
 
-use super::model::{AttemptObservation, CancelCause, Effect, Event, Phase, Priority, Session, State, Work};
+use super::model::{CancelCause, Effect, Event, Phase, Priority, Session, State, Work};
 use super::rules::charge::reading;
 use super::rules::{notification, order, stripe_checkout, stripe_checkout_polling, unconfirmed};
 use crate::domain::retry::LONGEST_PAUSE;
@@ -68,12 +68,9 @@ fn state_work(session: &Session, now: Timestamp) -> Work {
     match &session.state {
         State::Open { .. } | State::Ready { .. } => Work::Step(Box::new(Event::TimeOut)),
         State::Charging(charging) => match (&charging.phase, &charging.attempt.intent) {
-            // Due, and never told of: the answer to the first send died with the process that waited for it.
+            // Due although no answer to the first send was recorded.
             (Phase::Sending, _) if charging.attempt.retry.tries == 0 => {
-                Work::Step(Box::new(Event::AttemptObserved {
-                    attempt: charging.attempt.number,
-                    seen: AttemptObservation::unanswered(),
-                }))
+                Work::Step(Box::new(Event::SendInterrupted(charging.attempt.number)))
             }
             (Phase::Sending, _) if now < charging.attempt.repeat_until => {
                 Work::Run(Effect::Charge(charging.attempt.number))

@@ -3,7 +3,7 @@
 //! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
 //! below; those for what Stripe said are in [`outcome`](super::outcome).
 
-use super::model::{Context, Event, Rejection, Session, Transition};
+use super::model::{AttemptObservation, Context, Event, Session, StepError, Transition};
 use super::rules::decision::decided;
 pub use super::rules::edit::begin;
 use super::rules::edit::{cancel, edit, line_gone, time_out};
@@ -12,7 +12,7 @@ use super::rules::payment::pay;
 use super::rules::{notification, order, restored, stripe_checkout};
 
 /// One transition. `Err` changes nothing.
-pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Transition, Rejection> {
+pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Transition, StepError> {
     if event.needs_reliable_records() {
         context.reliable_records()?;
     }
@@ -21,17 +21,20 @@ pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Tr
         Event::LineGone(item) => line_gone(session, item),
         Event::Paid { payment, facts } => pay(session, &payment, &facts, context),
         Event::StripeCheckoutRequested { revision } => stripe_checkout::open(session, revision, context),
-        Event::CloseRequested(request) => stripe_checkout::close(session, request, context),
+        Event::CloseRequested(request) => Ok(stripe_checkout::close(session, request, context)?),
         Event::Canceled => cancel(session),
         Event::TimeOut => time_out(session, context),
         Event::RepeatingEnded => Ok(repeating_ended(session, context)),
-        Event::Decided { decision, seen } => decided(session, &decision, seen, context),
+        Event::Decided { decision, seen } => Ok(decided(session, &decision, seen, context)?),
         Event::AttemptObserved { attempt, seen } => Ok(apply_observation(session, attempt, seen, context)),
-        Event::RefundRequested(request) => order::refund::refund(session, &request, context),
-        Event::Fulfilled(fulfillment) => order::fulfillment::fulfill(session, &fulfillment, context),
+        Event::SendInterrupted(attempt) => {
+            Ok(apply_observation(session, attempt, AttemptObservation::unanswered(), context))
+        }
+        Event::RefundRequested(request) => Ok(order::refund::refund(session, &request, context)?),
+        Event::Fulfilled(fulfillment) => Ok(order::fulfillment::fulfill(session, &fulfillment, context)?),
         Event::Reconciled(evidence) => Ok(restored::reconciled(session, &evidence, context)),
         Event::OrderObserved(seen) => Ok(order::apply_observation(session, seen, context)),
-        Event::Notified(notification) => notification::notified(session, &notification, context),
+        Event::Notified(notification) => Ok(notification::notified(session, &notification, context)?),
         Event::PaymentObserved { payment, seen } => {
             Ok(notification::apply_observation(session, &payment, &seen, context))
         }

@@ -104,7 +104,6 @@ pub(crate) struct Messages {
     pub(crate) page_open: String,
     pub(crate) page_opening: String,
     pub(crate) page_closing: String,
-    pub(crate) page_in_the_way: String,
     pub(crate) frozen: String,
     pub(crate) canceled: String,
     pub(crate) too_many_attempts: String,

@@ -209,9 +209,6 @@ fn mendable(rejection: &ShopperRejection) -> String {
         ShopperRejection::UnknownItem(item) => format!("\"{item}\" is not sold here; search_products lists what is"),
         ShopperRejection::VariantNeeded(needed) => variant_needed(needed),
         ShopperRejection::Undecided => UNDECIDED.to_owned(),
-        ShopperRejection::StripeCheckoutOpen => {
-            "a payment page is open for this checkout; pay there, or try again in a moment".to_owned()
-        }
         ShopperRejection::NotOffered(NotOffered::PaymentSheet) => {
             "this shop does not take payments on the payment sheet; pay on the checkout page, whose address \
              start_hosted_checkout gives"

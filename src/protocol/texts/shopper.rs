@@ -190,7 +190,6 @@ impl<'a> ShopperTexts<'a> {
             ShopperRejection::UnknownItem(item) => self.about(item, &texts.unknown_item),
             ShopperRejection::VariantNeeded(needed) => self.about(&needed.product, &texts.variant_needed),
             ShopperRejection::Undecided => texts.payment_under_way.clone(),
-            ShopperRejection::StripeCheckoutOpen => texts.page_in_the_way.clone(),
             ShopperRejection::NotOffered(NotOffered::PaymentSheet) => texts.not_offered_sheet.clone(),
             ShopperRejection::NotOffered(NotOffered::StripeCheckout) => texts.not_offered_page.clone(),
             ShopperRejection::NotOffered(NotOffered::AnotherStripeCheckout) => texts.too_many_pages.clone(),

@@ -11,8 +11,8 @@ use merchant_gateway::domain::checkout::model::{
     HostRejection, Inconclusive, Moment, NotBegun, Notice, NoticeCode, Observation, OperatorRejection,
     OrderObservation, Patch, Payment, PaymentIntentStatus, PaymentSource, Priority, RefundAnswer,
     RefundRequest, RefundSnapshot, RefusedField, Rejection, ShopRejection, ShopperRejection, State,
-    StripeCheckoutStatus, StripeNotification, TimelineEntry, TimelineEvent, TokenProblem, TokenReadError,
-    Transition,
+    StepError, StripeCheckoutStatus, StripeNotification, TimelineEntry, TimelineEvent, TokenProblem,
+    TokenReadError, Transition,
 };
 use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AttemptNumber, ItemId, Revision};
@@ -34,7 +34,7 @@ use super::refunds::{answered, asking, refund_snapshot};
 use super::{charged_by, declined, dispute, frozen, succeeded};
 
 /// One transition of the session as it stands, whoever wants it.
-fn stepped(harness: &DriverHarness, event: Event) -> Result<Transition, Rejection> {
+fn stepped(harness: &DriverHarness, event: Event) -> Result<Transition, StepError> {
     let moment = Moment { now: harness.now, jitter: 0.5, random: 77, webhooks_arrive: false };
     step(harness.session(), event, &Context { view: &harness.view, moment })
 }
@@ -62,9 +62,9 @@ fn the_machine_itself_refuses_a_payment_of_what_was_not_shown() {
         let token = "spt_first0001".parse().unwrap();
         let payment = Payment { revision, token, buyer: shop::two_mugs().buyer.unwrap_or_default() };
         let paid = stepped(&harness, Event::Paid { payment, facts: harness.good_facts() });
-        assert_eq!(paid.unwrap_err(), expected, "{revision:?}");
+        assert_eq!(paid.unwrap_err(), StepError::from(expected.clone()), "{revision:?}");
         let opened = stepped(&harness, Event::StripeCheckoutRequested { revision });
-        assert_eq!(opened.unwrap_err(), expected, "{revision:?}");
+        assert_eq!(opened.unwrap_err(), StepError::from(expected), "{revision:?}");
     }
 }
 

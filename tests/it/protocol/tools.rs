@@ -359,7 +359,6 @@ fn whatever_a_model_is_refused_says_what_to_do_next() {
             "send the id of one instead: huila-250 (250 g)",
         ),
         (Rejection::Shopper(ShopperRejection::Undecided), "get_checkout"),
-        (Rejection::Shopper(ShopperRejection::StripeCheckoutOpen), "try again"),
         (Rejection::Shopper(ShopperRejection::TokenUsedElsewhere), "call complete_checkout"),
         (Rejection::Shopper(ShopperRejection::EmailNeeded), "call update_checkout with buyer.email"),
         (Rejection::Shop(ShopRejection::Suspended), "tell the shopper"),

@@ -110,7 +110,7 @@ impl Driver {
         let (Some(request), Some((version, session))) = (task.caller(), &loaded.session) else { return };
         match prechecked {
             Precheck::Answer(notice) => answer(request, loaded, notice, turn),
-            Precheck::Reject(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)) => {
+            Precheck::CloseFirst => {
                 self.close_stripe_checkout(task, (*version, session), turn);
             }
             // The same payment may be further than this repeat of it.

@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use super::due::work;
 use super::model::{
     Command, Context, Effect, Event, HostRejection, Loaded, Moment, PendingWork, Rejection, Session,
-    ShopRejection, ShopperRejection, StripeAnswer, Version, Work,
+    ShopRejection, StepError, StripeAnswer, Version, Work,
 };
 use super::rules::timeline::Cause;
 use super::step::step;
@@ -264,10 +264,10 @@ impl Driver {
             (Ok(_), TaskKind::Request(ask)) => {
                 reply_with(ask.request, session, session.notice.clone(), turn.out);
             }
-            (Err(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)), TaskKind::Request(_)) => {
+            (Err(StepError::StripeCheckoutOpen), TaskKind::Request(_)) => {
                 self.close_stripe_checkout(task, (version, session), turn);
             }
-            (Err(rejection), TaskKind::Request(ask)) => {
+            (Err(StepError::Rejected(rejection)), TaskKind::Request(ask)) => {
                 reply::rejected(ask.request, session, rejection, turn.out);
             }
             (Ok(_) | Err(_), TaskKind::Outcome { .. } | TaskKind::Due | TaskKind::Report { .. }) => {}

@@ -3,7 +3,7 @@
 
 use crate::domain::checkout::model::{
     AttemptEnd, Context, Event, Notice, Payment, Rejection, Session, SharedPaymentToken, ShopRejection,
-    ShopperRejection, State, TokenFacts, TokenProblem, TokenReadError, TokenUse,
+    ShopperRejection, State, StepError, TokenFacts, TokenProblem, TokenReadError, TokenUse,
 };
 use crate::domain::checkout::rules::payable::{payable, seen_revision, takes_tokens};
 use crate::domain::ids::{AttemptNumber, Revision};
@@ -19,8 +19,19 @@ pub(super) enum Precheck {
     Join(AttemptNumber),
     /// Stripe must tell about the token first.
     Gather(SharedPaymentToken),
+    /// A Stripe Checkout is open, and must be closed first.
+    CloseFirst,
     /// The machine decides.
     Step(Box<Event>),
+}
+
+impl From<StepError> for Precheck {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Rejected(rejection) => Self::Reject(rejection),
+            StepError::StripeCheckoutOpen => Self::CloseFirst,
+        }
+    }
 }
 
 /// What a shopper meets who wants to pay on a page at Stripe. A page that is open already is shown again.
@@ -41,8 +52,8 @@ pub(super) fn precheck_stripe_checkout(
     if matches!(session.state, State::AwaitingStripeCheckout { .. }) && revision == Some(session.revision) {
         return Precheck::Answer(None);
     }
-    if let Err(rejection) = payable(session, revision, context) {
-        return Precheck::Reject(rejection);
+    if let Err(error) = payable(session, revision, context) {
+        return error.into();
     }
     gone(session, context)
         .unwrap_or_else(|| Precheck::Step(Box::new(Event::StripeCheckoutRequested { revision })))
@@ -76,14 +87,14 @@ pub(super) fn precheck(
             (None, _) => Precheck::Join(used.attempt),
         };
     }
-    let standing = payable(session, payment.revision, context);
-    match &standing {
-        Err(Rejection::Shopper(ShopperRejection::Undecided)) => {
+    let close_first = match payable(session, payment.revision, context) {
+        Ok(()) => false,
+        Err(StepError::StripeCheckoutOpen) => true,
+        Err(StepError::Rejected(Rejection::Shopper(ShopperRejection::Undecided))) => {
             return Precheck::Answer(Some(Notice::PaymentUnderWay));
         }
-        Ok(()) | Err(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)) => {}
-        Err(rejection) => return Precheck::Reject(rejection.clone()),
-    }
+        Err(StepError::Rejected(rejection)) => return Precheck::Reject(rejection),
+    };
     if let Err(rejection) = takes_tokens(context) {
         return Precheck::Reject(rejection);
     }
@@ -93,12 +104,10 @@ pub(super) fn precheck(
     match facts {
         None => Precheck::Gather(payment.token.clone()),
         // No page is closed for a token that could not pay anyway.
-        Some(Ok(facts)) if standing.is_err() => {
-            let Some(quote) = session.quote() else {
-                return Precheck::Reject(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen));
-            };
+        Some(Ok(facts)) if close_first => {
+            let Some(quote) = session.quote() else { return Precheck::CloseFirst };
             match facts.check(context.view.mode, session.tokens, quote.total, context.moment.now) {
-                Ok(()) => Precheck::Reject(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)),
+                Ok(()) => Precheck::CloseFirst,
                 Err(problem) => Precheck::Answer(Some(Notice::TokenRejected { problem })),
             }
         }

@@ -5,6 +5,7 @@ use super::decision::Decision;
 use super::notification::StripeNotification;
 use super::observation::{AttemptObservation, Observation};
 use super::order::{OrderObservation, RefundRequest};
+use super::rejection::Rejection;
 use super::restored::RestoreEvidence;
 use super::stripe_checkout::CloseReason;
 use super::token::TokenFacts;
@@ -57,6 +58,8 @@ pub enum Event {
         /// What was seen.
         seen: AttemptObservation,
     },
+    /// The process that sent an attempt's request ended before it learned the answer.
+    SendInterrupted(AttemptNumber),
     /// Money is to go back.
     RefundRequested(RefundRequest),
     /// Goods were sent.
@@ -92,11 +95,27 @@ impl Event {
             | Self::Decided { .. }
             | Self::RefundRequested(_) => true,
             Self::AttemptObserved { .. }
+            | Self::SendInterrupted(_)
             | Self::OrderObserved(_)
             | Self::PaymentObserved { .. }
             | Self::Fulfilled(_)
             | Self::Notified(_)
             | Self::Reconciled(_) => false,
         }
+    }
+}
+
+/// Why an event changes nothing now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepError {
+    /// The rules reject it.
+    Rejected(Rejection),
+    /// A Stripe Checkout is open that could still be paid. The event is possible once that is closed.
+    StripeCheckoutOpen,
+}
+
+impl From<Rejection> for StepError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
     }
 }

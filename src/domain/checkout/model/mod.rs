@@ -35,7 +35,7 @@ pub use command::{Command, Patch, Payment};
 pub use context::{Context, Moment};
 pub use decision::{Decision, Verification};
 pub use effect::{CancelCause, Effect, OrderEffect};
-pub use event::Event;
+pub use event::{Event, StepError};
 pub use expected_payment::ExpectedPayment;
 pub use flag::{Flag, FlagReason};
 pub use idempotency_key::IdempotencyKey;

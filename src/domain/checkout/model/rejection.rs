@@ -39,8 +39,6 @@ pub enum ShopperRejection {
     VariantNeeded(VariantNeeded),
     /// A payment is under way and its end is not known yet.
     Undecided,
-    /// A page at Stripe is open on which it may be paid; that page must be closed before anything else.
-    StripeCheckoutOpen,
     /// The shop does not take this way of paying.
     NotOffered(NotOffered),
     /// Goods that no parcel brings, and nobody's mail address.
@@ -259,7 +257,6 @@ impl ShopperRejection {
             Self::UnknownItem(_) => "unknown_item",
             Self::VariantNeeded(_) => "variant_needed",
             Self::Undecided => "undecided",
-            Self::StripeCheckoutOpen => "page_open",
             Self::NotOffered(_) => "not_offered",
             Self::EmailNeeded => "email_needed",
             Self::TokenUsedElsewhere => "token_used_elsewhere",

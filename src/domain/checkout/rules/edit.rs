@@ -3,7 +3,7 @@
 use super::payable::shoppers;
 use crate::domain::checkout::model::{
     CancelReason, CheckoutInputs, Context, HostRejection, NotPayable, Notice, Patch, Rejection, Session,
-    ShopRejection, ShopperRejection, State, Transition,
+    ShopRejection, ShopperRejection, State, StepError, Transition,
 };
 use crate::domain::ids::{ItemId, Revision, SessionId};
 use crate::domain::merchant::{MerchantStatus, Reconciliation};
@@ -59,16 +59,14 @@ pub(crate) fn edit(
     revision: Option<Revision>,
     patch: Patch,
     context: &Context<'_>,
-) -> Result<Transition, Rejection> {
+) -> Result<Transition, StepError> {
     let stale = revision.is_some_and(|seen| seen != session.revision);
-    let standing = shoppers(session);
-    if let Err(rejection) = &standing
-        && *rejection != Rejection::Shopper(ShopperRejection::StripeCheckoutOpen)
-    {
-        return Err(rejection.clone());
+    let in_this_state = shoppers(session);
+    if let Err(StepError::Rejected(rejection)) = in_this_state {
+        return Err(rejection.into());
     }
     if stale {
-        return Err(Rejection::Host(HostRejection::StaleRevision { current: session.revision }));
+        return Err(Rejection::Host(HostRejection::StaleRevision { current: session.revision }).into());
     }
     let new_cart = patch.cart.is_some();
     let mut next = session.clone();
@@ -77,7 +75,7 @@ pub(crate) fn edit(
         refuse_unknown_items(&next.inputs, context)?;
     }
     // Last: for an edit that would be refused anyway no page is closed.
-    standing?;
+    in_this_state?;
     next.revision = next_revision(session, context);
     next.notice = None;
     next.state = priced(&next.inputs, context);
@@ -128,7 +126,7 @@ fn priced(inputs: &CheckoutInputs, context: &Context<'_>) -> State {
     }
 }
 
-pub(crate) fn line_gone(session: &Session, item: ItemId) -> Result<Transition, Rejection> {
+pub(crate) fn line_gone(session: &Session, item: ItemId) -> Result<Transition, StepError> {
     shoppers(session)?;
     let mut next = session.clone();
     next.notice = Some(Notice::ItemUnavailable { item: item.clone() });
@@ -136,7 +134,7 @@ pub(crate) fn line_gone(session: &Session, item: ItemId) -> Result<Transition, R
     Ok(Transition::to(next))
 }
 
-pub(crate) fn cancel(session: &Session) -> Result<Transition, Rejection> {
+pub(crate) fn cancel(session: &Session) -> Result<Transition, StepError> {
     shoppers(session)?;
     let mut next = session.clone();
     next.notice = None;
@@ -144,7 +142,7 @@ pub(crate) fn cancel(session: &Session) -> Result<Transition, Rejection> {
     Ok(Transition::to(next))
 }
 
-pub(crate) fn time_out(session: &Session, context: &Context<'_>) -> Result<Transition, Rejection> {
+pub(crate) fn time_out(session: &Session, context: &Context<'_>) -> Result<Transition, StepError> {
     shoppers(session)?;
     let mut next = session.clone();
     if session.expires <= context.moment.now {

@@ -2,24 +2,23 @@
 
 use crate::domain::checkout::model::{
     Context, HostRejection, NotOffered, NotPayable, Rejection, Session, ShopRejection, ShopperRejection,
-    State,
+    State, StepError,
 };
 use crate::domain::ids::Revision;
 use crate::domain::merchant::{MerchantStatus, PaymentsOff};
 
 /// Why a session in this state takes no edit, cancel or payment; `Ok` when it is still the shopper's.
-pub(crate) fn shoppers(session: &Session) -> Result<(), Rejection> {
+pub(crate) fn shoppers(session: &Session) -> Result<(), StepError> {
     let state = &session.state;
     if state.is_the_shoppers() {
-        return Ok(());
-    }
-    Err(Rejection::Shopper(if let State::AwaitingStripeCheckout { .. } = state {
-        ShopperRejection::StripeCheckoutOpen
+        Ok(())
+    } else if let State::AwaitingStripeCheckout { .. } = state {
+        Err(StepError::StripeCheckoutOpen)
     } else if state.attempt().is_some() {
-        ShopperRejection::Undecided
+        Err(Rejection::Shopper(ShopperRejection::Undecided).into())
     } else {
-        ShopperRejection::Ended(state.name())
-    }))
+        Err(Rejection::Shopper(ShopperRejection::Ended(state.name())).into())
+    }
 }
 
 /// Why a session cannot be paid now by who has seen this revision of it, whatever it is to be paid with.
@@ -27,29 +26,29 @@ pub(crate) fn payable(
     session: &Session,
     seen: Option<Revision>,
     context: &Context<'_>,
-) -> Result<(), Rejection> {
+) -> Result<(), StepError> {
     context.reliable_records()?;
-    let standing = shoppers(session);
-    if !matches!(standing, Ok(()) | Err(Rejection::Shopper(ShopperRejection::StripeCheckoutOpen))) {
-        return standing;
+    let in_this_state = shoppers(session);
+    if let Err(StepError::Rejected(_)) = in_this_state {
+        return in_this_state;
     }
     seen_revision(session, seen)?;
     if session.late_payment().is_some() {
         // An operator looks into it; another payment might be the second one.
-        return Err(Rejection::Shopper(ShopperRejection::NotPayable(NotPayable::PaymentLookedInto)));
+        return Err(Rejection::Shopper(ShopperRejection::NotPayable(NotPayable::PaymentLookedInto)).into());
     }
     let Some(quote) = session.quote() else {
-        return Err(Rejection::Shopper(ShopperRejection::NotPayable(unpriced(&session.state))));
+        return Err(Rejection::Shopper(ShopperRejection::NotPayable(unpriced(&session.state))).into());
     };
     if quote.expires <= context.moment.now {
-        return Err(Rejection::Shopper(ShopperRejection::QuoteExpired));
+        return Err(Rejection::Shopper(ShopperRejection::QuoteExpired).into());
     }
     if context.view.status == MerchantStatus::Suspended {
-        return Err(Rejection::Shop(ShopRejection::Suspended));
+        return Err(Rejection::Shop(ShopRejection::Suspended).into());
     }
     match &context.view.payments_off {
         None => {}
-        Some(PaymentsOff::Unverified) => return Err(Rejection::Shop(ShopRejection::AccountUnknown)),
+        Some(PaymentsOff::Unverified) => return Err(Rejection::Shop(ShopRejection::AccountUnknown).into()),
         Some(
             PaymentsOff::KeyRefused
             | PaymentsOff::NotPermitted { .. }
@@ -58,14 +57,14 @@ pub(crate) fn payable(
             | PaymentsOff::AccountTaken
             | PaymentsOff::Unreconciled
             | PaymentsOff::ClockDiffers,
-        ) => return Err(Rejection::Shop(ShopRejection::PaymentsOff)),
+        ) => return Err(Rejection::Shop(ShopRejection::PaymentsOff).into()),
     }
     let account = context.view.account.as_ref().ok_or(Rejection::Shop(ShopRejection::AccountUnknown))?;
     if session.account.as_ref().is_some_and(|pinned| pinned != account) {
-        return Err(Rejection::Shop(ShopRejection::AccountUnknown));
+        return Err(Rejection::Shop(ShopRejection::AccountUnknown).into());
     }
-    // Last: a page is closed only for what can be done afterwards.
-    standing
+    // Last: a Stripe Checkout is closed only for what can be done afterwards.
+    in_this_state
 }
 
 /// Whether a payment names the present revision.

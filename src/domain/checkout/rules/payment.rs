@@ -3,7 +3,8 @@
 use super::payable::{payable, takes_tokens};
 use crate::domain::checkout::model::{
     Attempt, AttemptIntent, AttemptMove, Charging, Context, Effect, ExpectedPayment, IdempotencyKey, Payment,
-    PaymentSource, Phase, Rejection, Session, ShopRejection, ShopperRejection, State, TokenFacts, Transition,
+    PaymentSource, Phase, Rejection, Session, ShopRejection, ShopperRejection, State, StepError, TokenFacts,
+    Transition,
 };
 use crate::domain::ids::AttemptNumber;
 use crate::domain::time::Span;
@@ -19,18 +20,18 @@ pub(crate) fn pay(
     payment: &Payment,
     facts: &TokenFacts,
     context: &Context<'_>,
-) -> Result<Transition, Rejection> {
+) -> Result<Transition, StepError> {
     payable(session, payment.revision, context)?;
     takes_tokens(context)?;
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
-        return Err(Rejection::Shop(ShopRejection::AccountUnknown));
+        return Err(Rejection::Shop(ShopRejection::AccountUnknown).into());
     };
     let now = context.moment.now;
-    facts.check(context.view.mode, session.tokens, quote.total, now)?;
+    facts.check(context.view.mode, session.tokens, quote.total, now).map_err(Rejection::from)?;
     // The one who pays is believed before what was said earlier.
     let buyer = payment.buyer.clone().or(session.inputs.buyer.clone());
     if !quote.is_sent() && buyer.email.is_none() {
-        return Err(Rejection::Shopper(ShopperRejection::EmailNeeded));
+        return Err(Rejection::Shopper(ShopperRejection::EmailNeeded).into());
     }
 
     let number = AttemptNumber(session.attempts).next();

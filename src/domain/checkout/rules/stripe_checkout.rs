@@ -11,11 +11,11 @@ use super::flags::flag;
 use super::payable::payable;
 use super::stripe_checkout_polling::{poll_again, poll_backoff, put_off, standing};
 use crate::domain::checkout::model::{
-    Attempt, AttemptEnd, AttemptIntent, AttemptMove, AttemptObservation, CancelReason, CloseReason, Context,
-    Effect, Event, ExpectedPayment, FlagReason, FreezeReason, IdempotencyKey, NotOffered, Notice,
-    Observation, PaymentIntentStatus, PaymentSource, RefusedField, Rejection, Session, ShopRejection,
-    ShopperRejection, State, StripeCheckout, StripeCheckoutPayment, StripeCheckoutSnapshot,
-    StripeCheckoutStatus, Transition, Work,
+    Attempt, AttemptEnd, AttemptIntent, AttemptMove, CancelReason, CloseReason, Context, Effect, Event,
+    ExpectedPayment, FlagReason, FreezeReason, IdempotencyKey, NotOffered, Notice, Observation,
+    PaymentIntentStatus, PaymentSource, RefusedField, Rejection, Session, ShopRejection, ShopperRejection,
+    State, StepError, StripeCheckout, StripeCheckoutPayment, StripeCheckoutSnapshot, StripeCheckoutStatus,
+    Transition, Work,
 };
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, Revision};
 use crate::domain::pricing::Quote;
@@ -33,16 +33,18 @@ pub(crate) fn open(
     session: &Session,
     seen: Option<Revision>,
     context: &Context<'_>,
-) -> Result<Transition, Rejection> {
+) -> Result<Transition, StepError> {
     payable(session, seen, context)?;
     if !context.view.checkout.method.opens_stripe_checkouts() {
-        return Err(Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::StripeCheckout)));
+        return Err(Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::StripeCheckout)).into());
     }
     if session.has_opened_enough() {
-        return Err(Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::AnotherStripeCheckout)));
+        return Err(
+            Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::AnotherStripeCheckout)).into()
+        );
     }
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
-        return Err(Rejection::Shop(ShopRejection::AccountUnknown));
+        return Err(Rejection::Shop(ShopRejection::AccountUnknown).into());
     };
     let now = context.moment.now;
     let number = AttemptNumber(session.attempts).next();
@@ -93,8 +95,8 @@ pub(crate) fn opening(payment: &StripeCheckoutPayment, now: Timestamp) -> Work {
     if now >= payment.attempt.repeat_until {
         Work::Step(Box::new(Event::RepeatingEnded))
     } else if payment.attempt.retry.tries == 0 {
-        // Due, and never told of: the answer to the first request died with the process that waited for it.
-        Work::Step(Box::new(Event::AttemptObserved { attempt, seen: AttemptObservation::unanswered() }))
+        // Due although no answer to the first request was recorded.
+        Work::Step(Box::new(Event::SendInterrupted(attempt)))
     } else {
         Work::Run(Effect::CreateStripeCheckout(attempt))
     }

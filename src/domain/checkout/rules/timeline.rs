@@ -37,6 +37,11 @@ impl Cause {
                 seen: Box::new(seen.clone()),
                 answer: Box::new(answer()),
             },
+            Event::SendInterrupted(attempt) => Self::AttemptObserved {
+                attempt: *attempt,
+                seen: Box::new(AttemptObservation::unanswered().primary),
+                answer: Box::default(),
+            },
             Event::Decided { decision, .. } => Self::Decided(decision.clone()),
             Event::OrderObserved(_) => Self::OrderObserved { request_id: answer().request_id },
             Event::PaymentObserved { .. }
