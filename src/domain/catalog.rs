@@ -158,7 +158,7 @@ pub struct Search {
     pub category: Option<String>,
     /// Only what can be bought now.
     pub available_only: bool,
-    /// Only products with at least one variant or form that costs at most this many minor units.
+    /// Only products of which the product itself or a variant costs at most this many minor units.
     pub max_price: Option<i64>,
 }
 

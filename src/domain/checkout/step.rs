@@ -1,7 +1,7 @@
 //! `step(session, event, context)`: every transition of a checkout, pure and total.
 //!
-//! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
-//! below; those for what Stripe said are in [`outcome`](super::outcome).
+//! Pure: it reads no clock, draws no random number and has no side effects; effects are data. The dispatch of
+//! callers' events is below; observations of Stripe go to [`outcome`](super::outcome).
 
 use super::model::{Context, Event, Rejection, Session, Transition};
 use super::rules::decision::decided;
@@ -11,7 +11,7 @@ use super::rules::outcome::{apply_observation, repeating_ended};
 use super::rules::payment::pay;
 use super::rules::{notification, order, restored, stripe_checkout};
 
-/// One transition. `Err` changes nothing.
+/// Makes one transition. `Err` changes nothing.
 pub fn step(session: &Session, event: Event, context: &Context<'_>) -> Result<Transition, Rejection> {
     if event.needs_reliable_records() {
         context.reliable_records()?;

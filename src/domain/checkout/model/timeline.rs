@@ -45,9 +45,9 @@ pub enum TimelineEvent {
     },
     /// An attempt began.
     AttemptStarted {
-        /// Which.
+        /// The attempt.
         attempt: AttemptNumber,
-        /// What is charged.
+        /// The amount to charge.
         amount: Money,
         /// The Stripe account.
         account: AccountId,

@@ -121,9 +121,9 @@ pub enum TokenProblem {
     NoLimit,
     /// It is in another currency, or its amount is not the total.
     Amount {
-        /// What it is good for.
+        /// The amount of the token.
         token: Money,
-        /// What is asked for.
+        /// The total to pay.
         total: Money,
     },
     /// Stripe recommends to block it.
