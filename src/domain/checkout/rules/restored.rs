@@ -66,7 +66,8 @@ fn account_for(session: Session, seen: &PaymentIntentSnapshot, context: &Context
     given_up(session, None, seen, context)
 }
 
-/// Handles a payment of a session with an undecided attempt. It belongs to that attempt, or to a later one; in the latter case the undecided attempt failed.
+/// Handles a payment of a session with an undecided attempt. It belongs to that attempt, or to a later one; in the
+/// latter case the undecided attempt failed.
 fn under_way(
     session: Session,
     quote: &Quote,
