@@ -29,7 +29,7 @@ pub struct ServedHost {
 pub enum Forgetting {
     /// It is forgotten.
     Forgotten,
-    /// Another one is kept, or none.
+    /// Another account is stored, or none.
     NotKept(Option<AccountId>),
     /// A payment or refund on it is undecided; this session is the first such one.
     Undecided(SessionId),

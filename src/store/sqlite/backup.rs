@@ -61,7 +61,7 @@ pub enum BackupError {
     Damaged {
         /// The backup.
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's text.
         why: String,
     },
     /// The backup cannot be written.
