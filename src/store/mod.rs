@@ -1,10 +1,10 @@
 //! The durable data: sessions, attempts, orders and their events, flags, verified accounts, Stripe's events.
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
-//! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever;
-//! every call names its tenant, except [`Store::tenants_with_due_sessions`], [`Store::holdings`], [`Store::serve_hosts`],
-//! [`Outbox::tenants_with_due_events`], [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs, and [`Inbox::forget_events`] and
-//! [`Retention::forget_contents`].
+//! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever; every
+//! call names its tenant, except [`Store::tenants_with_due_sessions`], [`Store::holdings`], [`Store::serve_hosts`],
+//! [`Outbox::tenants_with_due_events`], [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs,
+//! and [`Inbox::forget_events`] and [`Retention::forget_contents`].
 
 mod account;
 mod inbox;

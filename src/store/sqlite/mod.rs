@@ -85,7 +85,8 @@ impl SqliteStore {
     /// Opens the database at `path`, creates it (mode 0600) if there is none, and brings its schema up to date.
     ///
     /// Call it on the long-lived, multi-thread runtime: the store's tasks live there. The folder must exist and be
-    /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`, `.openings` and `.restores`.
+    /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`, `.openings` and
+    /// `.restores`.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let (opened, readers) = open::open(path).await?;
         let restores = Restores::read(opened.markers.clone(), &readers).await;

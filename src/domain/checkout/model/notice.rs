@@ -96,8 +96,8 @@ pub enum DeclineReason {
     TryAgain,
 }
 
-/// The kinds of notice (ACP 2025-09-29 `MessageError`). `payment_declined` and `requires_3ds` are shown on the payment sheet,
-/// the rest in the widget.
+/// The kinds of notice (ACP 2025-09-29 `MessageError`). `payment_declined` and `requires_3ds` are shown on the
+/// payment sheet, the rest in the widget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeCode {
     /// Required data is missing.
