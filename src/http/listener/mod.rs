@@ -122,7 +122,8 @@ where
     Ok(builder.run())
 }
 
-/// Makes a request report to its connection when it is complete. A body that no handler reads is not waited for.
+/// Makes a request report to its connection when it is complete. The body of a request with a safe method is not
+/// waited for.
 fn attach(mut request: Request, connection: &Rc<Connection>) -> Request {
     let reads_only = request.method().is_safe();
     let payload: Payload = match request.take_payload() {

@@ -5,8 +5,8 @@
 //! - [`apply`]: one commit as SQL.
 //! - [`reader`]: queries, each answered from one moment; [`due`]: the sessions with due work.
 //! - [`journal`], [`outbox`] and [`inbox`]: data for operators, events for merchants, events from Stripe.
-//! - [`backup`] and [`restore`]: copies out of the folder and back; [`folder`]: what it remembers of them; [`restores`]: what a
-//!   database that is a copy cannot know.
+//! - [`backup`] and [`restore`]: copies out of the folder and back; [`folder`]: its records of them; [`restores`]:
+//!   the restores that are not reconciled yet.
 //! - [`writing`]: whether writes reach the disk; [`keys`]: the master keys that the database was served with.
 //! - [`served`]: the hosts and accounts of merchants that were served. [`retention`]: removal of old data.
 //! - [`rows`]: the mapping between texts and the domain.

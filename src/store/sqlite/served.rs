@@ -81,8 +81,8 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// The session of an undecided payment or refund on an account, or of a payment that is still to be read. For a
-/// session without an attempt it is not known which account it would be paid on.
+/// The session of an undecided payment or refund on an account, or of a payment that is still to be read. In the last
+/// case a session without an attempt counts for every account, since the account of its payment is not known.
 const UNDECIDED: &str = "SELECT session FROM (
          SELECT session FROM attempts
           WHERE tenant = ?1 AND mode = ?2 AND account = ?3 AND ended IS NULL
