@@ -92,8 +92,8 @@ impl MerchantHandle {
         Ok(())
     }
 
-    /// Makes the session of an event read Stripe. The event is done once that reading is durable; until then it
-    /// remains in the inbox.
+    /// Makes a reading of Stripe due for the session of an event. The event is done once the session's commit is
+    /// durable; until then it remains in the inbox.
     pub async fn follow(&self, event: &StripeEvent) {
         if self.shared.orphaned_payments.rests(&event.id, self.now()) {
             return;
