@@ -5,15 +5,15 @@
 //!
 //! 1. [`domain`]: money, catalog, pricing and the checkout machine; pure.
 //! 2. [`ports`]: clock, randomness and environment as parameters.
-//! 3. [`keyring`]: the master keys, and what is sealed and signed with them.
+//! 3. [`keyring`]: the master keys, and the encryption and MACs made with them.
 //! 4. [`config`]: `gateway.toml` and the tenant files, parsed and explained.
-//! 5. [`store`], [`stripe`], [`protocol`]: what is durable, who takes the money, what hosts speak.
-//! 6. [`limiter`]: how often a merchant may be called.
+//! 5. [`store`], [`stripe`], [`protocol`]: the durable data, the payment provider, the hosts' protocols.
+//! 6. [`limiter`]: the limits on calls to a merchant.
 //! 7. [`delivery`]: order events on their way to merchants.
 //! 8. [`runtime`]: the I/O runtime and the jobs that run on it.
-//! 9. [`payments`]: what is done for a merchant's payments, without actors.
+//! 9. [`payments`]: the operations for a merchant's payments, without actors.
 //! 10. [`actors`]: one merchant actor per shop, one session actor per live checkout, and the handles to them.
-//! 11. [`tenants`]: where merchants come from.
+//! 11. [`tenants`]: the source of merchants.
 //! 12. [`http`]: the public listener.
 //! 13. [`cli`]: one file per command.
 

@@ -1,4 +1,4 @@
-//! Who is here: merchants by id and host.
+//! The merchants of this process, by id and host.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use crate::domain::merchant::PaymentsOff;
 use crate::payments::{Dependencies, MerchantSetup, MerchantState};
 use crate::runtime::DueSessions;
 
-/// The threads that actors live on.
+/// The threads that actors run on.
 pub struct Arbiters(Vec<ArbiterHandle>);
 
 impl Arbiters {
-    /// As many threads as asked for, at least one. Must be called where an actix system runs.
+    /// Starts this many threads, at least one. Must be called where an actix system runs.
     #[must_use]
     pub fn start(count: usize) -> Self {
         Self((0..count.max(1)).map(|_| Arbiter::new().handle()).collect())
     }
 
-    /// The present thread alone, on which an actix system must run. Nothing there happens at once with anything else.
+    /// The present thread alone, on which an actix system must run. Its actors never run in parallel.
     #[must_use]
     pub fn on_this_thread() -> Self {
         Self(vec![Arbiter::current()])
@@ -40,19 +40,19 @@ impl Arbiters {
     }
 }
 
-/// Every merchant of this process.
+/// All merchants of this process.
 pub struct Directory {
     deps: Arc<Dependencies>,
     threads: Vec<ArbiterHandle>,
     merchants: DashMap<MerchantId, MerchantHandle>,
     hosts: DashMap<String, MerchantId>,
     sessions: Arc<LiveSessions<SessionActor>>,
-    /// Tenants with due sessions that are not served here; each is told of once.
+    /// Tenants with due sessions that are not served here; each is logged once.
     unserved: DashSet<Tenant>,
 }
 
 impl Directory {
-    /// An empty directory whose actors will live on these threads.
+    /// An empty directory whose actors will run on these threads.
     #[must_use]
     pub fn new(deps: Arc<Dependencies>, arbiters: &Arbiters) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Directory {
         }
     }
 
-    /// Opens a merchant: its actor starts and its hosts choose it from now on.
+    /// Opens a merchant: its actor starts, and its hosts select it from now on.
     pub fn open(&self, setup: &MerchantSetup) {
         let Some(thread) = self.threads.get(self.merchants.len() % self.threads.len().max(1)) else {
             return;
@@ -85,7 +85,7 @@ impl Directory {
         self.merchants.insert(setup.view.id.clone(), handle);
     }
 
-    /// The merchant that a host name chooses; the name is lower-case and has no port.
+    /// The merchant that a host name selects; the name is lower-case and has no port.
     #[must_use]
     pub fn by_host(&self, host: &str) -> Option<MerchantHandle> {
         let id = self.hosts.get(host)?.clone();
@@ -98,7 +98,7 @@ impl Directory {
         self.merchants.get(id).map(|handle| handle.clone())
     }
 
-    /// The merchants that can take no payments now, by id, each with the reason.
+    /// The merchants that cannot take payments now, by id, each with the reason.
     #[must_use]
     pub fn payments_off(&self) -> Vec<(MerchantId, PaymentsOff)> {
         let off = |merchant: &MerchantHandle| merchant.view().payments_off.clone();
@@ -111,13 +111,13 @@ impl Directory {
         merchants
     }
 
-    /// Where a tenant's order events go; `None` where it has no receiver, or is not served here in this mode.
+    /// The endpoint for a tenant's order events; `None` if it has no receiver, or is not served here in this mode.
     #[must_use]
     pub fn receiver(&self, tenant: &Tenant) -> Option<Receiver> {
         self.served(tenant)?.receiver()
     }
 
-    /// The merchant of a tenant, when it is served here in this mode.
+    /// The merchant of a tenant, if it is served here in this mode.
     fn served(&self, tenant: &Tenant) -> Option<MerchantHandle> {
         self.by_id(&tenant.merchant).filter(|merchant| merchant.tenant() == tenant)
     }
@@ -125,8 +125,8 @@ impl Directory {
 
 #[async_trait]
 impl DueSessions for Directory {
-    /// Those of a merchant that is not served here wait in the store, and so do those of a merchant whose records cannot be
-    /// relied on.
+    /// Events of a merchant that is not served here wait in the store, as do those of a merchant whose records are
+    /// not reliable.
     fn can_go_on(&self, tenant: &Tenant) -> bool {
         if let Some(merchant) = self.served(tenant) {
             return merchant.view().records.are_reliable();

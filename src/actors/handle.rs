@@ -1,4 +1,4 @@
-//! What everyone else holds of a merchant: async functions with typed errors and deadlines.
+//! The handle of a merchant for all other code: async functions with typed errors and deadlines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,16 +27,16 @@ use crate::protocol::capability::{Capabilities, Capability};
 use crate::runtime::IoLost;
 use crate::store::{Delivery, Erasure, Forgetting, KeptFlag, Resolution, StoreError};
 
-/// How long a caller waits for a session; after that it hears how things stand.
+/// How long a caller waits for a session; after that it gets the stored state.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long a caller whose deadline has passed waits for the store to say how things stand.
+/// How long a caller whose deadline has passed waits for the store.
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
-/// How often a question is put anew when the session's actor dies under it.
+/// How often a request is sent in total when the session's actor crashes during it.
 const TRIES: u32 = 3;
 
-/// A merchant, as the HTTP layer and the sweeper know it.
+/// A merchant, for the HTTP layer and the sweeper.
 #[derive(Clone)]
 pub struct MerchantHandle {
     /// Keeps the actor alive.
@@ -57,31 +57,31 @@ impl MerchantHandle {
         Self { actor, shared, deps, sessions, thread }
     }
 
-    /// The key of all its rows.
+    /// The tenant that owns its rows.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.shared.tenant
     }
 
-    /// The merchant as it is now.
+    /// The present view of the merchant.
     #[must_use]
     pub fn view(&self) -> Arc<MerchantView> {
         self.shared.view.load_full()
     }
 
-    /// How often it may be called.
+    /// The limits on its calls.
     #[must_use]
     pub fn limiter(&self) -> &MerchantLimiter {
         &self.shared.limiter
     }
 
-    /// What the store has of it: read without an actor.
+    /// Its stored data, read without an actor.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
         Records::of(&self.shared.tenant, &self.deps)
     }
 
-    /// Begins a checkout, where there is room for one.
+    /// Begins a checkout, if there is room for one.
     pub async fn create(&self, patch: Patch) -> Result<Box<Answer>, Rejection> {
         if self.deps.disk.is_low() {
             return Err(Rejection::Shop(ShopRejection::NoRoom));
@@ -90,13 +90,13 @@ impl MerchantHandle {
         self.ask(&id, Command::Create(patch)).await
     }
 
-    /// Asks something of a checkout and waits for the answer, at most 20 seconds. After that a payment goes on by
-    /// itself and the caller hears how the session stands.
+    /// Sends a command to a checkout and waits for the reply, at most 20 seconds. After that a payment continues, and
+    /// the caller gets the stored session.
     pub async fn ask(&self, id: &SessionId, command: Command) -> Result<Box<Answer>, Rejection> {
         self.ask_from(id, command, Source::default()).await
     }
 
-    /// The same in a call from somewhere.
+    /// The same, with the source of the call.
     pub async fn ask_from(
         &self,
         id: &SessionId,
@@ -138,7 +138,7 @@ impl MerchantHandle {
                         |rejection| if died { after_a_death(&command, rejection) } else { rejection },
                     );
                 }
-                // The actor died with the question: the store knows how far it got, so it can be put again.
+                // The actor crashed during the request: the store has its progress, so the request can be sent again.
                 Ok(Err(_)) => (caller.gone, died) = (false, true),
                 Err(_) => {
                     caller.gone = !matches!(command, Command::Complete(_));
@@ -149,20 +149,21 @@ impl MerchantHandle {
         Err(late(&command))
     }
 
-    /// Lets a session do what is due, from this call on; the future ends when it has nothing under way any more.
+    /// Starts a session's due work when this is called; the future ends when the session has no more work in
+    /// progress.
     pub fn wake(&self, id: &SessionId) -> impl Future<Output = ()> + Send + use<> {
         let (resting, rests) = oneshot::channel();
-        // A full mailbox means that it is awake, and not for the sweeper alone: nothing is waited for.
+        // A full mailbox means that callers keep it awake: there is nothing to wait for.
         if let Err(SendError::Closed(wake)) = self.session(id).try_send(Wake { resting }) {
             self.session(id).do_send(wake);
         }
-        // Whether it rests or died: it is not awake any more.
+        // Whether it rests or crashed, it is no longer awake.
         async move {
             let _ = rests.await;
         }
     }
 
-    /// Ends the carts that are due; how many.
+    /// Expires the carts that are due; returns how many.
     pub(super) async fn expire_carts(&self, carts: Vec<SessionId>) -> usize {
         let ExpiredCarts { count, to_wake } = expire_carts(&self.deps, &self.shared, carts).await;
         for id in to_wake {
@@ -171,7 +172,8 @@ impl MerchantHandle {
         count
     }
 
-    /// Erases what is kept of an order's buyer; whether there was anything, or `None` when there is no such order.
+    /// Erases the personal data of an order's buyer; returns whether there was any, or `None` if there is no such
+    /// order.
     pub async fn erase_buyer(&self, placed: &PlacedOrder) -> Result<Option<bool>, StoreError> {
         let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
         let mut order = placed.order.clone();
@@ -181,7 +183,7 @@ impl MerchantHandle {
         self.stored(async move { deps.retention.erase_buyer(&tenant, erasure).await }).await
     }
 
-    /// Resolves a flag, once; the flag as it then stands.
+    /// Resolves a flag, once; returns the flag afterwards.
     pub async fn resolve_flag(
         &self,
         id: &FlagId,
@@ -191,7 +193,7 @@ impl MerchantHandle {
         self.stored(async move { deps.store.resolve_flag(&tenant, &id, resolution).await }).await
     }
 
-    /// Forgets the account that this merchant was paid into before, and verifies the one that its key opens.
+    /// Forgets the account that received this merchant's earlier payments, and verifies the account of its key.
     pub async fn forget_account(&self, account: &AccountId) -> Result<Forgetting, StoreError> {
         let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
         let former = account.clone();
@@ -205,20 +207,20 @@ impl MerchantHandle {
         Ok(forgotten)
     }
 
-    /// Where this merchant's order events go.
+    /// The endpoint for this merchant's order events.
     #[must_use]
     pub fn receiver(&self) -> Option<Receiver> {
         self.shared.receiver.clone()
     }
 
-    /// Has an order event sent as if it had never been tried; the event as it then stands.
+    /// Makes an order event due as if it had never been sent; returns the event afterwards.
     pub async fn retry_delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
         let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
         let now = deps.clock.now();
         self.stored(async move { deps.outbox.retry_event(&tenant, &id, now).await }).await
     }
 
-    /// Has the store change something, on the I/O runtime: it is done although the caller goes away.
+    /// Runs a change of the store on the I/O runtime: it completes even if the caller goes away.
     pub(super) async fn stored<T: Send + 'static>(
         &self,
         asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,
@@ -235,37 +237,37 @@ impl MerchantHandle {
         self.deps.links.opens_order(&self.shared.tenant, id, key)
     }
 
-    /// The page of a checkout, where the shop takes payments there.
+    /// The checkout page of a session, if the shop takes payments there.
     fn checkout_page(&self, id: &SessionId) -> Option<String> {
         let view = self.view();
         view.checkout.method.opens_stripe_checkouts().then(|| self.deps.links.checkout(&view, id))
     }
 
-    /// Makes capabilities of this merchant's sessions.
+    /// Makes and checks capabilities of this merchant's sessions.
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         self.deps.links.capabilities()
     }
 
-    /// The session that a capability opens here; nothing is asked of the store or of an actor.
+    /// The session of a capability; neither the store nor an actor is asked.
     #[must_use]
     pub fn opened<'a>(&self, claimed: &'a Capability) -> Option<&'a SessionId> {
         self.capabilities().opened(&self.shared.tenant, claimed)
     }
 
-    /// Whether `key` opens the page of this checkout.
+    /// Whether `key` opens this session's checkout page.
     #[must_use]
     pub fn opens_checkout(&self, id: &SessionId, key: &str) -> bool {
         self.deps.links.opens_checkout(&self.shared.tenant, id, key)
     }
 
-    /// The present, as its sessions see it.
+    /// The present moment, as its sessions use it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.deps.clock.now()
     }
 
-    /// Where this merchant's own pages begin.
+    /// The base address of this merchant's own pages.
     #[must_use]
     pub fn link_base(&self) -> String {
         self.deps.links.base(&self.view())
@@ -283,17 +285,17 @@ impl MerchantHandle {
         })
     }
 
-    /// Whether the process stops: the thread of this merchant's actors has ended.
+    /// Whether the process is stopping: the thread of this merchant's actors has ended.
     pub(super) fn is_stopping(&self) -> bool {
         !self.thread.spawn_fn(|| {})
     }
 
-    /// What a caller hears whose deadline has passed. A reader, or a payer whose payment got somewhere, hears the
-    /// session as the store has it; an edit or a cancel may still come about, so nothing is said of it.
+    /// The reply to a caller whose deadline has passed. For a read, or for a payment that was begun, it is the stored
+    /// session; an edit or a cancellation may still be done, so the reply says nothing about it.
     async fn as_it_stands(&self, id: &SessionId, command: &Command) -> Result<Box<Answer>, Rejection> {
         let paying = match command {
             Command::Complete(_) | Command::OpenStripeCheckout { .. } => true,
-            // What was asked of an order goes on by itself, or can be asked for again under its reference.
+            // A request about an order continues, or can be repeated under its reference.
             Command::Read | Command::Refund(_) | Command::Fulfill(_) => false,
             Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
                 return Err(Rejection::Shopper(ShopperRejection::Undecided));
@@ -319,14 +321,15 @@ impl MerchantHandle {
     }
 }
 
-/// What a caller hears that nobody got to: of a payment, nothing may be said but that it is not known.
+/// The rejection of a request whose processing is not known; of a payment it may only say that its outcome is not
+/// known.
 const fn late(command: &Command) -> Rejection {
     let pays = matches!(command, Command::Complete(_) | Command::OpenStripeCheckout { .. });
     if pays { Rejection::Shopper(ShopperRejection::Undecided) } else { Rejection::Shop(ShopRejection::Busy) }
 }
 
-/// What a caller hears of a question that an actor has died with. Its last commit may still come about behind what its successor
-/// has read, so that no payment is called not begun.
+/// The rejection of a request during which an actor crashed. That actor's last commit may come after its successor's
+/// read, so the rejection must not say that a payment was not begun.
 fn after_a_death(command: &Command, rejection: Rejection) -> Rejection {
     match command {
         Command::Complete(_) | Command::OpenStripeCheckout { .. } => {
@@ -343,7 +346,7 @@ fn after_a_death(command: &Command, rejection: Rejection) -> Rejection {
     }
 }
 
-/// A caller that waits. When it goes before it was answered, its session is told, and drops what is not committed.
+/// A waiting caller. If it goes before the reply, its session is notified, and drops its uncommitted request.
 struct Caller {
     session: Arc<Addr<SessionActor>>,
     request: RequestId,

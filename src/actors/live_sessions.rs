@@ -10,8 +10,8 @@ use crate::domain::ids::{SessionId, Tenant};
 
 /// The live session actors of this process.
 ///
-/// Every caller of a session shares its one address: actix lets each clone of an address put a message into a mailbox that
-/// is full, so a clone for every caller would be no bound at all.
+/// All callers of a session share its one address. actix lets each clone of an address put one message into a full
+/// mailbox, so a clone for every caller would remove the mailbox's bound.
 pub(super) struct LiveSessions<A: Actor>(DashMap<(Tenant, SessionId), Arc<Addr<A>>>);
 
 impl<A: Actor> Default for LiveSessions<A> {
@@ -21,7 +21,7 @@ impl<A: Actor> Default for LiveSessions<A> {
 }
 
 impl<A: Actor> LiveSessions<A> {
-    /// The live actor of a session; a dead or missing one is started anew.
+    /// The live actor of a session; one that has stopped or is missing is started.
     pub(super) fn get(
         &self,
         tenant: &Tenant,
@@ -39,7 +39,7 @@ impl<A: Actor> LiveSessions<A> {
         }
     }
 
-    /// Forgets an actor that stops, unless another has taken its place.
+    /// Removes an actor that stops, unless another has taken its place.
     pub(super) fn forget(&self, tenant: &Tenant, id: &SessionId, address: &Addr<A>) {
         self.0.remove_if(&(tenant.clone(), id.clone()), |_, live| **live == *address);
     }

@@ -1,4 +1,4 @@
-//! The merchant actor: the single writer of what a merchant is. Readers take the published view without a mailbox.
+//! The merchant actor: the single writer of a merchant's state. Readers use the published view without a mailbox.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -23,14 +23,15 @@ use crate::payments::reconciliation::Unreconciled;
 use crate::stripe::KeyReport;
 use crate::telemetry::millis;
 
-/// The first and the longest pause between tries to learn the account.
+/// The first and the longest pause between tries to verify the account.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
-/// How long no new payment is begun after Stripe refused to charge by the key, unless a repeat is taken before.
+/// How long no new payment begins after Stripe refused a charge with the key, unless a repeat is accepted before.
 const LONGEST_CHARGE_PAUSE: Duration = Duration::from_mins(10);
 
-/// Where a merchant's actor is reached: one that died of a panic has a successor. Holding this keeps it alive.
+/// The address of a merchant's actor: one that ended with a panic has a successor. Holding this keeps the actor
+/// alive.
 pub(super) type MerchantAddress = Arc<ArcSwapOption<Addr<MerchantActor>>>;
 
 pub(super) struct MerchantActor {
@@ -38,12 +39,12 @@ pub(super) struct MerchantActor {
     deps: Arc<Dependencies>,
     given_account: Option<AccountId>,
     thread: ArbiterHandle,
-    /// Of this actor, and of its successor; gone once nobody asks it any more.
+    /// The address of this actor and of its successor; gone once no handle holds it.
     address: Weak<ArcSwapOption<Addr<Self>>>,
     started: bool,
     /// Whether the account is being verified, or will be after a pause.
     verifying: bool,
-    /// The next verification, where it waits for its time.
+    /// The timer of the next verification, while it waits.
     next_try: Option<SpawnHandle>,
     pause: Duration,
     missed: Missed,
@@ -78,7 +79,7 @@ impl MerchantActor {
         address.store(Some(Arc::new(Self::start_in_arbiter(&thread, |_| self))));
     }
 
-    /// The actor that goes on where this one died. It waits before it verifies, as after any failure.
+    /// The actor that continues where this one crashed. It waits before it verifies, as after any failure.
     fn successor(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
@@ -94,7 +95,7 @@ impl MerchantActor {
         }
     }
 
-    /// From now on payments are taken on this account, unless the key is refused.
+    /// From now on payments use this account, unless the key is refused.
     fn take(&self, verified: VerifiedAccount) {
         let VerifiedAccount { account, verified_by_stripe, reports: _ } = verified;
         self.shared.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
@@ -106,11 +107,11 @@ impl MerchantActor {
         });
     }
 
-    /// The account could not be learned: says why, and tries again later. No place at Stripe is held meanwhile.
+    /// The verification failed: logs why, and tries again later. No place at Stripe is held meanwhile.
     fn missed(&mut self, error: &AccountCheckError, ctx: &mut Context<Self>) {
         if let Some(off) = error.off() {
             self.publish(|view| {
-                // Nothing is asked of another account, whatever waits.
+                // No request is made to another account, whatever waits.
                 if matches!(off, PaymentsOff::OtherAccount | PaymentsOff::AccountMisnamed) {
                     view.account = None;
                 }
@@ -118,7 +119,7 @@ impl MerchantActor {
             });
         }
         let pause = match error {
-            // What is read before then settles nothing.
+            // A reading before then would not count.
             AccountCheckError::Restored(Unreconciled::Settling { left }) => left.to_duration(),
             AccountCheckError::Restored(_)
             | AccountCheckError::Stripe(_)
@@ -134,24 +135,24 @@ impl MerchantActor {
         self.verify_in(pause, ctx);
     }
 
-    /// The account is verified after a pause.
+    /// Verifies the account after a pause.
     fn verify_in(&mut self, pause: Duration, ctx: &mut Context<Self>) {
         self.verifying = true;
         self.next_try = Some(ctx.notify_later(VerifyAccount, pause));
     }
 
-    /// The account is known: payments are taken, unless the key was refused since Stripe said so.
+    /// The account is verified: payments are accepted, unless the key was refused since.
     fn verified(&mut self, verified: VerifiedAccount, ctx: &mut Context<Self>) {
         let account = (&verified.account, verified.verified_by_stripe);
-        // Another merchant may have been found to be paid into it meanwhile.
+        // Another merchant may have claimed it meanwhile.
         if let Err(taken) = claim(&self.deps, &self.shared, account) {
             self.missed(&taken.into(), ctx);
             return;
         }
         let (merchant, account) = (&self.shared.tenant.merchant, &verified.account);
         tracing::info!(%merchant, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_known");
-        // What the key lacked is found out by the next payment that needs it; that one is turned away and put off
-        // for longer.
+        // A missing permission shows at the next payment that needs it; that payment is rejected, and the next try is
+        // put off for longer.
         self.shared.key_status.verified(verified.reports);
         self.take(verified);
         self.verifying = false;
@@ -162,18 +163,18 @@ impl MerchantActor {
         }
     }
 
-    /// How long the next try is put off; the one after it for longer.
+    /// The pause before the next try; each pause is longer than the last.
     fn next_pause(&mut self) -> Duration {
         let pause = self.pause;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         pause.mul_f64(0.75 + 0.5 * self.deps.ids.fraction())
     }
 
-    /// Publishes what the refusals of the key mean to new payments.
+    /// Publishes the effect of the key's refusals on new payments.
     fn publish_refusals(&self) {
         let off = self.shared.key_status.off();
         let view = self.shared.view.load();
-        // Every other reason is taken back by a verification only.
+        // Only a verification removes any other reason.
         let of_key = matches!(
             view.payments_off,
             None | Some(PaymentsOff::KeyRefused | PaymentsOff::NotPermitted { .. })
@@ -183,7 +184,7 @@ impl MerchantActor {
         }
     }
 
-    /// Makes a new view of the present one and publishes it.
+    /// Publishes a changed copy of the present view.
     fn publish(&self, change: impl FnOnce(&mut MerchantView)) {
         let mut view = MerchantView::clone(&self.shared.view.load());
         change(&mut view);
@@ -215,8 +216,9 @@ impl Actor for MerchantActor {
 }
 
 impl Drop for MerchantActor {
-    /// A panic ends what it meets and nothing else: without its actor a merchant would stay as its key and account were. While
-    /// somebody has its address, an actor ends by a panic alone, or with its thread, on which no successor starts.
+    /// A panic ends only this actor; without a successor, the merchant's key and account would never be updated
+    /// again. While a handle has its address, an actor ends only by a panic, or with its thread, on which no
+    /// successor starts.
     fn drop(&mut self) {
         if let Some(address) = self.address.upgrade().filter(|_| self.started) {
             self.successor().start_at(&address);
@@ -224,22 +226,22 @@ impl Drop for MerchantActor {
     }
 }
 
-/// Takes the account from the store where the key is the one that it was verified with; Stripe is asked afterwards.
+/// Uses the stored account if the key is the one that it was verified with; Stripe is asked afterwards.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Recall;
 
-/// Another merchant's key was proved to open the account that only this one's file names.
+/// Stripe confirmed that another merchant's key belongs to the account that only this merchant's file names.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct GaveWay(AccountTaken);
 
-/// Verifies the account without waiting for the next try's time.
+/// Verifies the account now, without waiting for the next try.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct VerifyNow;
 
-/// Finds out at Stripe which account the key opens; until it is known nothing is charged.
+/// Reads the account of the key at Stripe; until it is known nothing is charged.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct VerifyAccount;
@@ -304,7 +306,7 @@ impl Handler<GaveWay> for MerchantActor {
     type Result = ();
 
     fn handle(&mut self, GaveWay(taken): GaveWay, ctx: &mut Self::Context) {
-        // A verification that is under way, or will be, says so itself.
+        // A verification that is in progress or scheduled reports by itself.
         if self.verifying {
             self.publish(|view| view.payments_off = Some(PaymentsOff::AccountTaken));
         } else {
@@ -314,12 +316,12 @@ impl Handler<GaveWay> for MerchantActor {
 }
 
 impl StreamHandler<KeyReport> for MerchantActor {
-    /// Whoever speaks of the key has gone; the merchant stays.
+    /// The source of reports about the key has ended; the merchant remains.
     fn finished(&mut self, _: &mut Self::Context) {}
 
     fn handle(&mut self, report: KeyReport, ctx: &mut Self::Context) {
         match report {
-            // The gate has report it.
+            // The gate has already handled it.
             KeyReport::Limited { .. } => return,
             KeyReport::Taken(usage) => {
                 let (merchant, usage) = (&self.shared.tenant.merchant, usage.as_str());
@@ -329,7 +331,7 @@ impl StreamHandler<KeyReport> for MerchantActor {
             KeyReport::Refused(refusal) => {
                 let mut next_try = None;
                 if !self.verifying && self.shared.key_status.off().is_some() {
-                    // A payment that is under way is repeated and tells by itself; another would only join it.
+                    // A payment in progress is repeated and reports by itself; another payment would only join it.
                     let longest = if self.shared.key_status.refuses_charges() {
                         LONGEST_CHARGE_PAUSE
                     } else {

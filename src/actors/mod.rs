@@ -1,9 +1,9 @@
-//! The live parts: one actor per merchant, one per checkout in progress, and the handles that everyone else holds.
+//! The actors: one per merchant, one per checkout in progress, and the handles for all other code.
 //!
-//! The only folder that imports `actix`. The actors are shells: what a session does is decided by
-//! `domain::checkout::driver`, what a merchant is by `domain::merchant`. Invariants: a session has one live actor
-//! per process, and its row's version guards it against any other; a handler never waits for the network; what an
-//! actor forgets, the store remembers.
+//! The only folder that imports `actix`. The actors are shells: `domain::checkout::driver` decides what a session
+//! does, and `domain::merchant` defines a merchant. Invariants: a session has one live actor per process, and its
+//! row's version guards it against any other writer; a handler never waits for the network; everything that an actor
+//! loses when it stops is in the store.
 
 mod directory;
 mod handle;

@@ -1,7 +1,7 @@
-//! The session actor: runs the driver of one checkout. It decides nothing.
+//! The session actor: runs the driver of one checkout. It makes no decisions.
 //!
-//! What the driver wants done outside is spawned, and its result comes back as the driver's next input, so that the
-//! actor answers readers while Stripe is slow. An outcome whose actor dies is found again by the sweeper.
+//! I/O for the driver runs in spawned tasks, and each result is the driver's next input, so the actor answers readers
+//! while Stripe is slow. If the actor crashes, the sweeper finds the pending outcome again.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -30,16 +30,16 @@ use crate::payments::{Dependencies, MerchantState, commit, order_effects, paymen
 use crate::store::{CommitError, StoreError};
 use crate::stripe::{CallResult, in_words};
 
-/// How many messages may wait; more is "busy".
+/// How many messages may wait; a further one is answered as busy.
 const MAILBOX: usize = 64;
 
-/// How often an actor looks whether it is still needed; after two quiet looks it stops.
+/// How often an actor checks whether it is still needed; after two checks without input it stops.
 const REST: Duration = Duration::from_secs(15);
 
-/// Where a caller is answered.
+/// Where a caller gets its reply.
 type ReplyTo = oneshot::Sender<Result<Box<Answer>, Rejection>>;
 
-/// A caller's question.
+/// A caller's request.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct SessionRequest {
@@ -49,13 +49,13 @@ pub(super) struct SessionRequest {
     pub(super) reply: ReplyTo,
 }
 
-/// A caller that waits.
+/// A waiting caller.
 struct Waiting {
     reply: ReplyTo,
     source: Source,
-    /// Whether a payment is asked for.
+    /// Whether it requests a payment.
     pays: bool,
-    /// What became of asking Stripe about its token.
+    /// The result of reading its token.
     told: TokenLookup,
 }
 
@@ -64,11 +64,11 @@ struct Waiting {
 #[rtype(result = "()")]
 pub(super) struct GiveUp(pub(super) RequestId);
 
-/// Something may be due.
+/// Work may be due.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Wake {
-    /// Dropped when nothing is under way any more.
+    /// Dropped when no work is in progress any more.
     pub(super) resting: oneshot::Sender<()>,
 }
 
@@ -78,19 +78,19 @@ pub(super) struct SessionActor {
     deps: Arc<Dependencies>,
     live: Arc<LiveSessions<Self>>,
     driver: Driver,
-    /// In the order in which they came; when the actor dies, they are let go in it.
+    /// In the order of arrival; if the actor crashes, they are released in this order.
     callers: BTreeMap<RequestId, Waiting>,
     /// When the driver is woken next.
     timer: Option<(Instant, SpawnHandle)>,
-    /// Who waits until nothing is under way.
+    /// Callers that wait until no work is in progress.
     wakers: Vec<oneshot::Sender<()>>,
-    /// A caller has come: there may be more, so it stays for a while.
+    /// A caller has come: more may follow, so the actor stays for a while.
     visited: bool,
-    /// Looks since the last input.
+    /// Checks since the last input.
     quiet: u32,
     /// The store has no such session.
     absent: bool,
-    /// Payments that were not begun.
+    /// Payments that were not begun, for the log and the timeline.
     not_begun: NotBegunNotes,
 }
 
@@ -118,7 +118,7 @@ impl SessionActor {
         }
     }
 
-    /// Starts it on a thread, its mailbox bounded from the first message on.
+    /// Starts it on a thread, with a bounded mailbox from the first message on.
     pub(super) fn start_on(self, thread: &ArbiterHandle) -> Addr<Self> {
         let (sender, receiver) = channel(MAILBOX);
         thread.spawn_fn(move || {
@@ -127,7 +127,7 @@ impl SessionActor {
         Addr::new(sender)
     }
 
-    /// Gives the driver an input and does what it wants.
+    /// Passes an input to the driver and executes its outputs.
     fn handle_input(&mut self, input: Input, ctx: &mut Context<Self>) {
         self.quiet = 0;
         let moment = self.deps.moment();
@@ -138,7 +138,8 @@ impl SessionActor {
         }
         if self.driver.is_idle() {
             self.wakers.clear();
-            // Nobody waits for what only the sweeper woke, and when more is due the sweeper comes again.
+            // No caller waits for an actor that only the sweeper woke, and the sweeper wakes it again when more is
+            // due.
             if self.absent || !self.visited {
                 ctx.stop();
             }
@@ -184,7 +185,7 @@ impl SessionActor {
                         caller.told =
                             TokenLookup { noted, request_id, duration_ms: Some(millis_since(began)) };
                     }
-                    // A token that Stripe does not know takes nothing from those who pay.
+                    // A token that Stripe does not know must not use up the budget of real payers.
                     let budget = Budget::Payment(actor.id.as_str());
                     let facts = facts.and_then(|facts| actor.take(budget, &source).map(|()| facts));
                     Input::Gathered { task, facts }
@@ -239,7 +240,7 @@ impl SessionActor {
         }
     }
 
-    /// Answers a caller; a payment that was not begun is told in the log and in the timeline.
+    /// Replies to a caller; a payment that was not begun is logged and added to the timeline.
     fn answer(&mut self, request: RequestId, answer: Result<Box<Answer>, Rejection>) {
         if let Some(caller) = self.callers.remove(&request) {
             if let Err(rejection) = &answer
@@ -250,22 +251,22 @@ impl SessionActor {
                 let turned_away = NotBegunPayment { rejection, told: &caller.told };
                 self.not_begun.note((&self.deps, &self.merchant, &self.id), &turned_away);
             }
-            // A caller that has gone meanwhile can ask again: the answer is in the store.
+            // A caller that has gone can ask again: the reply is in the store.
             let _ = caller.reply.send(answer);
         }
     }
 
-    /// Who calls; nobody any more, where they have gone.
+    /// The source of a call; unknown if the caller has gone.
     fn source_of(&self, request: RequestId) -> Source {
         self.callers.get(&request).map(|caller| caller.source.clone()).unwrap_or_default()
     }
 
-    /// Takes from the limits of paying: only what was looked at and is about to reach Stripe does.
+    /// Takes from the payment limits. Only a request that was checked and is about to reach Stripe does so.
     fn take(&self, budget: Budget<'_>, source: &Source) -> Result<(), TokenReadError> {
         self.merchant.limiter.take(budget, source).map_err(|_| TokenReadError::TooMany)
     }
 
-    /// Arms the timer, unless it goes off sooner anyway.
+    /// Arms the timer, unless it is already set to an earlier time.
     fn wake_after(&mut self, pause: Duration, ctx: &mut Context<Self>) {
         let at = Instant::now() + pause;
         match self.timer {
@@ -330,7 +331,7 @@ impl SessionActor {
         });
     }
 
-    /// Runs `work` on the I/O runtime and feeds what comes of it; `None` when it was lost.
+    /// Runs `work` on the I/O runtime and passes its result to the driver; `None` if it was lost.
     fn spawn_io<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -346,7 +347,7 @@ impl SessionActor {
     }
 }
 
-/// The attempt whose page could not be opened, if this change says so, and what Stripe answered last.
+/// The attempt whose Stripe Checkout could not be created, if this change says so, and Stripe's last answer.
 fn page_not_opened(change: &Change) -> Option<(u32, StripeAnswer)> {
     let Some(AttemptMove::Update { number, end: Some(AttemptEnd::NotCreated), .. }) = &change.attempt else {
         return None;
@@ -411,7 +412,7 @@ impl Handler<Wake> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, Wake { resting }: Wake, ctx: &mut Self::Context) {
-        // A caller's own work is not the sweeper's: it takes none of the room of others.
+        // Work of a caller is not the sweeper's, and takes none of the room for the sweeper's sessions.
         if !self.visited {
             self.wakers.push(resting);
         }

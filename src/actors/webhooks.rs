@@ -1,7 +1,7 @@
-//! Stripe's webhooks at a merchant: which are taken, and who is told to look at Stripe.
+//! Stripe's webhooks to a merchant: which events are accepted, and which session then reads Stripe.
 //!
-//! Invariants: an event is durable before anyone hears that it was taken; it is a hint and nothing more: whoever is told
-//! reads Stripe, and nothing waits for it.
+//! Invariants: an event is durable before the sender learns that it was accepted; it is only a notification: its
+//! session reads Stripe, and no other work waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,17 +19,18 @@ use crate::store::{EventState, StoreError, WaitingEvent};
 use crate::stripe::followed_events::{affected_by, notification_of};
 use crate::stripe::webhook::{Addressee, Refusal, Signature};
 
-/// Whom an event was told to.
+/// The recipient of an event.
 enum Recipient {
     /// The session that it is about.
     Session(SessionId),
-    /// Nobody: it is about nothing of ours. The merchant's account may be paid by other means than this gateway.
+    /// No recipient: the event concerns nothing of ours. The merchant may use the account outside of this gateway as
+    /// well.
     Nobody,
-    /// It tells that money has come for a session that is not there.
+    /// It reports money for a session that is not in the database.
     NotHere { payment: PaymentIntentId, notification: StripeNotification },
 }
 
-/// Why an event goes on waiting.
+/// Why an event remains in the inbox.
 #[derive(Debug, thiserror::Error)]
 enum NotFollowed {
     #[error(transparent)]
@@ -39,21 +40,21 @@ enum NotFollowed {
 }
 
 impl MerchantHandle {
-    /// Whether this merchant has a secret that webhooks can be signed with.
+    /// Whether this merchant has a secret to verify webhooks with.
     #[must_use]
     pub fn takes_webhooks(&self) -> bool {
         self.shared.webhooks.has_secrets()
     }
 
-    /// The event in a body, when Stripe has signed it for this merchant and mode. Asks nobody.
+    /// The event in a body, if Stripe has signed it for this merchant and mode. Uses neither the store nor an actor.
     pub fn open_webhook(&self, signature: &Signature<'_>, body: &[u8]) -> Result<StripeEvent, Refusal> {
         let view = self.view();
         let of = Addressee { mode: view.mode, account: view.account.as_ref() };
         self.shared.webhooks.open(signature, body, (of, self.now()))
     }
 
-    /// Counts a webhook that was refused. The log tells of the first of a reason, the second, the fourth and so on, so that
-    /// a flood fills no disk.
+    /// Counts a webhook that was refused. For each reason the first, the second, the fourth and so on are logged, so
+    /// a flood does not fill the disk.
     pub fn webhook_refused(&self, refusal: Refusal) {
         let Some(times) = self.shared.webhooks.refused(refusal) else { return };
         if times.is_power_of_two() {
@@ -68,8 +69,8 @@ impl MerchantHandle {
         self.shared.webhooks.refusals()
     }
 
-    /// Takes an event: keeps it, and once it is durable lets it be followed without being waited for. One that was kept
-    /// before changes nothing.
+    /// Accepts an event: stores it, and starts its processing in the background once it is durable. An event that is
+    /// stored already changes nothing.
     pub async fn take_event(&self, event: StripeEvent) -> Result<(), StoreError> {
         let affected = affected_by(&event.kind);
         if affected == Some(Affected::Payment) {
@@ -91,8 +92,8 @@ impl MerchantHandle {
         Ok(())
     }
 
-    /// Tells the session that an event is about to look at Stripe. The event is followed once that look is durable; until
-    /// then it goes on waiting.
+    /// Makes a reading of Stripe due for the session of an event. The event is done once the session's commit is
+    /// durable; until then it remains in the inbox.
     pub async fn follow(&self, event: &StripeEvent) {
         if self.shared.orphaned_payments.rests(&event.id, self.now()) {
             return;
@@ -103,7 +104,7 @@ impl MerchantHandle {
             }
             Ok(Recipient::Nobody) => self.followed(event, None, EventState::Ignored).await,
             Ok(Recipient::NotHere { payment, notification }) => self.look_into(event, payment, notification),
-            // It waits in the store, and the next start follows it.
+            // It is in the store, and the next start processes it.
             Err(_) if self.is_stopping() => {
                 let merchant = &self.tenant().merchant;
                 tracing::info!(%merchant, event = %event.id, "stripe_event_left_to_the_next_start");
@@ -115,7 +116,7 @@ impl MerchantHandle {
         }
     }
 
-    /// Records what became of an event.
+    /// Records the result for an event.
     async fn followed(&self, event: &StripeEvent, session: Option<&SessionId>, state: EventState) {
         let merchant = &self.tenant().merchant;
         match self.deps.inbox.event_followed(self.tenant(), &event.id, state).await {
@@ -124,7 +125,7 @@ impl MerchantHandle {
                 let state = state.as_str();
                 tracing::info!(%merchant, event = %event.id, %kind, session, state, "stripe_event_followed");
             }
-            // It is followed once more, which only costs a reading.
+            // It is processed once more, which only costs a reading.
             Err(_) if self.is_stopping() => {
                 tracing::info!(%merchant, event = %event.id, "stripe_event_left_to_the_next_start");
             }
@@ -134,7 +135,7 @@ impl MerchantHandle {
         }
     }
 
-    /// Tells the session that an event is about.
+    /// Notifies the session of an event.
     async fn told_by(&self, event: &StripeEvent) -> Result<Recipient, NotFollowed> {
         let Some(notification) = notification_of(event) else { return Ok(Recipient::Nobody) };
         if let Some(session) = self.deps.inbox.session_of_event(self.tenant(), event).await?
@@ -148,7 +149,7 @@ impl MerchantHandle {
         })
     }
 
-    /// Tells a session of something; `false` where there is no such session.
+    /// Notifies a session; `false` if there is no such session.
     async fn told(&self, session: &SessionId, notification: StripeNotification) -> Result<bool, Rejection> {
         match self.ask(session, Command::CheckStripe(notification)).await {
             Ok(_) => Ok(true),
@@ -157,7 +158,7 @@ impl MerchantHandle {
         }
     }
 
-    /// Looks into an event about a payment whose checkout is not there, without being waited for.
+    /// Starts a check of an event about a payment whose checkout is not in the database, in the background.
     fn look_into(&self, event: &StripeEvent, payment: PaymentIntentId, notification: StripeNotification) {
         if !self.shared.orphaned_payments.begin(&event.id, self.now()) {
             return;
@@ -182,8 +183,8 @@ impl MerchantHandle {
         });
     }
 
-    /// The checkout that a payment is for; where that is not there, the payment is flagged. `None` where the payment is none of
-    /// ours, or none that an operator must know of.
+    /// The checkout that a payment is for; if that is not in the database, the payment is flagged. `None` if the
+    /// payment is not ours, or needs no operator.
     async fn whose(
         &self,
         payment: &PaymentIntentId,
@@ -198,7 +199,7 @@ impl MerchantHandle {
         else {
             return Ok(None);
         };
-        // The payment itself may name another checkout than the event did.
+        // The payment itself may name another checkout than the event.
         if self.told(&session, notification).await? {
             return Ok(Some(session));
         }
@@ -208,7 +209,7 @@ impl MerchantHandle {
 }
 
 impl Directory {
-    /// Lets an event that waits be followed. One of a merchant that is not served here goes on waiting.
+    /// Processes an event from the inbox. An event of a merchant that is not served here remains there.
     pub async fn follow(&self, waiting: WaitingEvent) {
         let merchant = self.by_id(&waiting.tenant.merchant);
         if let Some(merchant) = merchant.filter(|merchant| merchant.tenant() == &waiting.tenant) {

@@ -1,4 +1,4 @@
-//! `merchant-gateway check [PATH…]`: everything that is wrong with tenant files or looks so, in one run.
+//! `merchant-gateway check [PATH…]`: all problems and warnings of tenant files, in one run.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

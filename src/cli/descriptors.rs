@@ -1,14 +1,14 @@
-//! How many files and connections the process may have open.
+//! The process's limit on open files and connections.
 
 use anyhow::ensure;
 
 use crate::ports::raise_descriptor_limit;
 
-/// Fewer leave no room for listeners, threads and database beside some connections.
+/// A lower limit leaves no room for listeners, threads and database beside some connections.
 const LEAST: u64 = 256;
 
-/// Takes as many as the system lets it have, and refuses to start with too few: later they would be missing in the middle
-/// of a payment.
+/// Raises the limit as far as the system allows, and refuses to start below the minimum: a lack of descriptors would
+/// otherwise show in the middle of a payment.
 pub(super) fn claim() -> anyhow::Result<()> {
     let usable = raise_descriptor_limit();
     ensure!(

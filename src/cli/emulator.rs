@@ -1,6 +1,6 @@
 //! `merchant-gateway emulator`: the emulated Stripe in a process of its own, for a gateway in another one.
 //!
-//! It reads the same configuration as `serve` and takes the same secrets, so that each merchant's key opens that
+//! It reads the same configuration as `serve` and uses the same secrets, so that each merchant's key belongs to that
 //! merchant's account here as it would at Stripe. Merchants in live mode are left out: no live key belongs here.
 
 use std::process::ExitCode;
@@ -73,12 +73,12 @@ impl Emulate {
     }
 }
 
-/// The machine's clock as the emulator takes it.
+/// The machine's clock, in the emulator's form.
 pub(super) fn machine_clock() -> stripe_emulator::Clock {
     Arc::new(|| UNIX_EPOCH + Duration::from_millis(SystemClock.now().as_millis().unsigned_abs()))
 }
 
-/// A merchant's account; the same at every start, as a gateway's store remembers it.
+/// A merchant's account; the same at every start, as a gateway's store has it.
 fn account(tenant: &TenantConfig, key: &str) -> AccountSeed {
     let made_up = || format!("acct_emulated_{}", tenant.id().as_str().replace('-', "_"));
     AccountSeed {

@@ -1,8 +1,9 @@
-//! A whole gateway in this process: every part is made here and given to those that need it, once.
+//! A whole gateway in this process: every part is made here, once, and given to the parts that need it.
 //!
-//! Order of a start: keys, store, HTTP clients, actors, listeners, merchants, sweeper, Stripe's events left over, retention,
-//! order events, and only then Stripe is asked about the merchants' accounts. Of a stop: public listener
-//! (open requests finish within the grace time), sweeper, order events, actors, admin listener, store.
+//! Order of a start: keys, store, HTTP clients, actors, listeners, merchants, sweeper, waiting events of Stripe,
+//! retention, order events, and only then the verification of the merchants' accounts at Stripe. Order of a stop:
+//! public listener (open requests finish within the grace time), sweeper, order events, actors, admin listener,
+//! store.
 
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
@@ -36,26 +37,27 @@ use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig, in_words};
 use crate::tenants::{OpenedTenants, open_folder};
 
-/// How long open requests may go on after a stop. A checkout that takes longer goes on at the next start.
+/// How long open requests may continue after a stop. A checkout that takes longer continues at the next start.
 const GRACE: Duration = Duration::from_secs(25);
 
-/// How long order events that are on their way may take after a stop. What takes longer is sent again at the next start.
+/// How long order events that are being sent may take after a stop. Those that take longer are sent again at the next
+/// start.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
-/// How long a granted token or a PaymentIntent may take to be read.
+/// How long reading a granted token or a PaymentIntent may take.
 const READ_TIMEOUT: Span = Span::seconds(8);
 
-/// What a gateway is given besides its configuration.
+/// The inputs of a gateway besides its configuration.
 pub(super) struct Needs {
     /// The bound public listener.
     pub(super) listener: TcpListener,
     /// The bound admin listener.
     pub(super) admin: TcpListener,
-    /// Where secrets named `env:` are found.
+    /// The environment for secrets named `env:`.
     pub(super) environment: Arc<dyn Environment>,
-    /// What SIGHUP means.
+    /// The meaning of SIGHUP.
     pub(super) hangup: Hangup,
-    /// Whether the master key that the database was served with is lost for good.
+    /// Whether the master key that the database was served with is permanently lost.
     pub(super) master_key_lost: bool,
 }
 
@@ -71,7 +73,7 @@ pub(super) struct Gateway {
     admin: ServerHandle,
     probes: Probes,
     stop: watch::Sender<bool>,
-    /// Resolves when somebody wishes a stop, from the start on.
+    /// Resolves when a stop is requested, from the start on.
     stop_signal: Pin<Box<dyn Future<Output = &'static str> + Send>>,
     /// Resolves when the listener has ended.
     ended: oneshot::Receiver<()>,
@@ -83,7 +85,7 @@ impl Gateway {
     pub(super) fn start(config: GatewayConfig, needs: Needs) -> anyhow::Result<Self> {
         let address = needs.listener.local_addr()?;
         let io = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
-        // Before anybody learns that it serves: a signal that comes then is taken.
+        // Registered before the gateway reports that it serves, so that an early signal counts.
         let stop_signal = Box::pin(io.block_on(async { signal(needs.hangup) })?);
         let store = io.block_on(open_store(&config.store))?;
         let deps = Arc::new(deps(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
@@ -115,7 +117,7 @@ impl Gateway {
         })
     }
 
-    /// Where it listens.
+    /// The address of its public listener.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -125,23 +127,23 @@ impl Gateway {
         &self.opened.merchants
     }
 
-    /// Who is not served though its file is there.
+    /// The merchants that are not served although they have a file.
     pub(super) fn left_out(&self) -> Vec<String> {
         self.opened.left_out()
     }
 
-    /// What kept other merchants out.
+    /// The problems of these merchants.
     #[cfg(feature = "emulator")]
     pub(super) fn problems(&self) -> &[Diagnostic] {
         &self.opened.problems
     }
 
-    /// The same, each with the merchant whose file it is in.
+    /// The same, each with the merchant that its file belongs to.
     pub(super) fn mistakes(&self) -> impl Iterator<Item = (String, &Diagnostic)> {
         self.opened.mistakes()
     }
 
-    /// Waits until every merchant's Stripe account is known, so that it can be paid; `false` when it takes too long.
+    /// Waits until every merchant's Stripe account is verified, so that it can be paid; `false` if it takes too long.
     #[cfg(feature = "emulator")]
     pub(super) fn wait_until_payable(&self, limit: Duration) -> bool {
         let payable = |merchant: &TenantConfig| {
@@ -155,8 +157,8 @@ impl Gateway {
         self.io.block_on(async { tokio::time::timeout(limit, waiting).await.is_ok() })
     }
 
-    /// Serves until SIGTERM or SIGINT, then stops in order. A listener or a store that ends by itself is a failure, after which
-    /// a new process may do better.
+    /// Serves until SIGTERM or SIGINT, then stops in order. A listener or a store that ends by itself is a failure,
+    /// after which a new process may succeed.
     pub(super) fn run_until_signal(mut self) -> anyhow::Result<()> {
         let (stop_signal, ended, store) = (&mut self.stop_signal, &mut self.ended, Arc::clone(&self.store));
         let why: Result<_, &str> = self.io.block_on(async {
@@ -174,13 +176,13 @@ impl Gateway {
         why.map(|_| ()).map_err(anyhow::Error::msg)
     }
 
-    /// Stops in order: what is under way finishes or is durable.
+    /// Stops in order: work in progress finishes or is durable.
     pub(super) fn stop(self) -> anyhow::Result<()> {
         self.probes.stopping();
         self.io.block_on(self.server.stop(true));
         let _ = self.stop.send(true);
         self.io.block_on(self.admin.stop(false));
-        // Whoever was told to stop has done so when nobody listens any more.
+        // Tasks with a stop receiver have ended when no receiver is left.
         let _ = self.io.block_on(async { tokio::time::timeout(LAST_EVENTS, self.stop.closed()).await });
         self.actors.join().map_err(|_| anyhow::anyhow!("the actors' thread panicked"))?;
         self.io.block_on(self.store.close());
@@ -189,7 +191,7 @@ impl Gateway {
     }
 }
 
-/// What the actors' thread tells its starter.
+/// The result of the start on the actors' thread.
 struct Started {
     server: ServerHandle,
     admin: ServerHandle,
@@ -199,7 +201,7 @@ struct Started {
     ended: oneshot::Receiver<()>,
 }
 
-/// The thread of the actix system: actors and listener live as long as it does.
+/// The thread of the actix system, which actors and listener run on.
 fn serve_on_this_thread(
     config: &GatewayConfig,
     (needs, token, sender): (Needs, Option<AdminToken>, HttpWebhookSender),
@@ -218,7 +220,7 @@ fn serve_on_this_thread(
             workers: config.public.workers.map_or_else(cores, std::num::NonZeroUsize::get),
             grace_seconds: GRACE.as_secs(),
         };
-        // Nobody is served yet, and Stripe is not asked: both wait until all is there.
+        // No request is served and Stripe is not asked yet: both wait until all parts are ready.
         let opening = open_folder(config, needs.environment.as_ref(), (&directory, deps)).await;
         let opened = match opening {
             Ok(opened) => opened,
@@ -280,7 +282,7 @@ fn serve_on_this_thread(
     });
 }
 
-/// Why a gateway without a merchant does not start: it would look well and sell nothing.
+/// Why a gateway without a merchant does not start: it would seem healthy and sell nothing.
 fn no_merchant(config: &GatewayConfig, opened: &OpenedTenants) -> anyhow::Error {
     let dir = config.tenants.dir.display();
     if opened.problems.is_empty() {
@@ -293,7 +295,7 @@ fn no_merchant(config: &GatewayConfig, opened: &OpenedTenants) -> anyhow::Error 
     anyhow::anyhow!("no merchant of the folder {dir} can be served:\n{}", lines.join("\n"))
 }
 
-/// What tells merchants of their orders.
+/// The dispatcher of order events.
 fn dispatcher(sender: HttpWebhookSender, deps: &Dependencies, directory: &Arc<Directory>) -> Arc<Dispatcher> {
     let directory = Arc::clone(directory);
     Arc::new(Dispatcher::new(
@@ -314,7 +316,7 @@ async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<SqliteStore>> {
     }
 }
 
-/// How much room there is, before anybody is answered.
+/// The disk space, checked before the first request.
 fn disk(config: &GatewayConfig) -> Arc<DiskSpace> {
     let (space, StoreConfig::Sqlite(path)) = (DiskSpace::default(), &config.store);
     if let Err(error) = space.check(path, config.minimum_free) {
@@ -365,17 +367,17 @@ fn deps(
     })
 }
 
-/// What SIGHUP means to a process.
+/// The meaning of SIGHUP to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hangup {
-    /// Nothing: operators send it to have files read anew, which only a restart does.
+    /// Nothing: operators send it to reload files, which only a restart does.
     Ignored,
-    /// A stop: the terminal has gone.
+    /// A stop: the terminal was closed.
     #[cfg_attr(not(feature = "emulator"), expect(dead_code, reason = "only the demo belongs to a terminal"))]
     Stops,
 }
 
-/// Waits for a signal to stop and says by what it came. Signals count from the call on, not from the first poll.
+/// Waits for a signal to stop and returns its name. Signals count from the call on, not from the first poll.
 pub(super) fn signal(hangup: Hangup) -> std::io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

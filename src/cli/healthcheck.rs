@@ -38,7 +38,7 @@ impl Healthcheck {
     }
 }
 
-/// Where a listener on every address of the machine is reached from the machine itself.
+/// The address at which a listener on all addresses is reached from the machine itself.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

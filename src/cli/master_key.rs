@@ -1,7 +1,8 @@
-//! The master key, held against the database before anything is served from it.
+//! Compares the master key with the database before the gateway serves from it.
 //!
-//! Invariant: a gateway that lacks the key that its database was last served with does not start, unless it is told that the
-//! key is lost for good: links of orders would open nothing, and payments under way could not be sent again.
+//! Invariant: a gateway without the key that its database was last served with does not start, unless an option says
+//! that the key is permanently lost: links of orders would stop working, and payments in progress could not be sent
+//! again.
 
 use anyhow::bail;
 
@@ -9,7 +10,7 @@ use crate::config::gateway::{GatewayConfig, StoreConfig};
 use crate::keyring::Keyring;
 use crate::store::SqliteStore;
 
-/// Refuses a key that is not the database's own, or remembers the one that is used from now on.
+/// Rejects a key that is not the database's own, or stores the fingerprint of the one that is used from now on.
 pub(super) async fn check(
     config: &GatewayConfig,
     keyring: &Keyring,

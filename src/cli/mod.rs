@@ -1,6 +1,6 @@
-//! The command line: one file per command. Exit code 0 only when all is well.
+//! The command line: one file per command. Exit code 0 only if there is no problem.
 //!
-//! May import everything; nothing but `main` imports it. `anyhow` stays in here.
+//! May import everything; only `main` imports it. `anyhow` is used only here.
 
 mod backup;
 mod check;
@@ -70,7 +70,7 @@ struct Configured {
     settings: Vec<(String, String)>,
 }
 
-/// The file that is read when none is named.
+/// The file that is read if none is named.
 const GATEWAY_FILE: &str = "gateway.toml";
 
 fn setting(text: &str) -> Result<(String, String), String> {
@@ -86,7 +86,7 @@ impl Configured {
         GatewayConfig::load(file, environment, &self.settings).map_err(|problems| told(&problems))
     }
 
-    /// Whether machines read standard error, as far as that can be told of a configuration that may be wrong elsewhere.
+    /// Whether machines read standard error, as far as an otherwise invalid configuration shows it.
     fn is_for_machines(&self, environment: &dyn Environment) -> bool {
         let set =
             self.settings.iter().rev().find(|(key, _)| key == "log.format").map(|(_, value)| value.clone());
@@ -100,7 +100,7 @@ impl Configured {
     }
 }
 
-/// Problems of configuration as one error, a line each.
+/// Problems of configuration as one error, one line each.
 fn told(problems: &[Diagnostic]) -> anyhow::Error {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     anyhow::anyhow!("the configuration has {} problem(s):\n{}", problems.len(), lines.join("\n"))
@@ -129,7 +129,7 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Writes what may find nobody who reads it: a full pipe neither keeps a gateway from serving nor a process from ending.
+/// Writes output that may have no reader: a full pipe must not keep a gateway from serving or a process from ending.
 fn for_a_moment(write: impl FnOnce() + Send + 'static) {
     let (done, written) = mpsc::channel();
     let writing = std::thread::Builder::new().spawn(move || {
@@ -141,12 +141,13 @@ fn for_a_moment(write: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Tells a person or a script of work that is done elsewhere, and that a standard output that takes nothing does not undo.
+/// Prints a message about work that is already done, so that a failing standard output does not matter.
 fn say(text: &str) {
     let _ = write_out(text);
 }
 
-/// Writes what a command is asked for to standard output: without it, nothing was done. A reader that has gone wants no more.
+/// Prints a command's result to standard output; a failure is an error. A closed pipe is not, since its reader wants
+/// no more.
 fn print(text: &str) -> anyhow::Result<()> {
     match write_out(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

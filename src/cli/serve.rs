@@ -26,7 +26,7 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    /// Serves. Where machines read the log, why it could not is a line of the log.
+    /// Serves. If machines read the log, the cause of a failure is a line of the log.
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let environment = Arc::new(SystemEnvironment);
         let for_machines = self.configured.is_for_machines(environment.as_ref());
@@ -81,7 +81,7 @@ impl Serve {
     }
 }
 
-/// Says in the log why it ended.
+/// Logs why it ended.
 fn failed(error: &anyhow::Error) -> ExitCode {
     tracing::error!(cause = in_words(error.as_ref()), "serve_failed");
     ExitCode::FAILURE

@@ -1,4 +1,4 @@
-//! The token with which operators reach the admin API.
+//! The operators' token for the admin API.
 
 use std::fmt;
 
@@ -14,23 +14,23 @@ const SHORTEST: usize = 32;
 /// A bearer token (RFC 6750).
 pub struct AdminToken(SecretString);
 
-/// A token that cannot be used.
+/// A token that is not usable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the admin token in {reference} {problem}; {}", problem.remedy())]
 pub struct AdminTokenError {
-    /// Where it was looked for.
+    /// The reference that was read.
     pub reference: GatewaySecretRef,
-    /// What is wrong.
+    /// The problem.
     pub problem: AdminTokenProblem,
 }
 
-/// What is wrong with a token.
+/// Why a token is not usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AdminTokenProblem {
-    /// It cannot be read.
+    /// It is not readable.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
-    /// It is too short to be random, or has characters that no header carries.
+    /// It is too short to be random, or has characters that a header cannot contain.
     #[error("is not at least 32 visible characters")]
     Form,
 }
@@ -67,7 +67,7 @@ impl AdminToken {
         Ok(Self(SecretString::from(token.to_owned())))
     }
 
-    /// Whether this is the token, in a time that tells nothing of it but its length.
+    /// Whether this is the token, in a time that reveals only its length.
     #[must_use]
     pub fn is(&self, offered: &str) -> bool {
         self.0.expose_secret().as_bytes().ct_eq(offered.as_bytes()).into()

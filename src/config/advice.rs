@@ -1,6 +1,6 @@
-//! What a right file may still have wrong, and what the shop is that it describes, in a few words.
+//! Warnings about a valid file, and a short summary of its shop.
 //!
-//! Invariant: nothing here keeps a merchant from being served.
+//! Invariant: no warning prevents a merchant from being served.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ use crate::domain::places::{covers, state_of};
 use crate::domain::shipping::ShippingRule;
 use crate::domain::tax::{FixedTax, TaxRule};
 
-/// How many times less than the middle price, or more, a price must be to look like a mistake.
+/// The factor by which a price must differ from the median to look like a mistake.
 const FAR: i64 = 50;
 
 /// How many products are named.
 const MOST_NAMED: usize = 5;
 
-/// Everything about a file that is worth a second look, in the order of the file; what concerns the whole file comes last.
+/// All warnings about a file, in the order of the file; those about the whole file come last.
 pub(super) fn advice(tenant: &TenantConfig) -> Vec<Diagnostic> {
     let mut found = tenant.warnings().to_vec();
     found.extend(far_prices(tenant));
@@ -41,7 +41,7 @@ fn at(tenant: &TenantConfig, key: &str) -> Place {
     place_of(tenant.file(), tenant.source(), key)
 }
 
-/// Every price at which something can be bought.
+/// Every price at which an item can be bought.
 fn prices(tenant: &TenantConfig) -> Vec<(Money, String)> {
     let buyable = tenant.catalog().products().iter().flat_map(Product::buyable);
     let mut prices: Vec<(Money, String)> =
@@ -50,7 +50,8 @@ fn prices(tenant: &TenantConfig) -> Vec<(Money, String)> {
     prices
 }
 
-/// Prices that differ from the others by about a hundred: one was written in whole dollars, or twice in cents.
+/// Prices that differ from the others by a factor of about a hundred: one was written in whole dollars, or converted
+/// to cents twice.
 fn far_prices(tenant: &TenantConfig) -> Option<Diagnostic> {
     let prices = prices(tenant);
     let (middle, _) = prices.get(prices.len() / 2)?;
@@ -74,7 +75,7 @@ fn far_prices(tenant: &TenantConfig) -> Option<Diagnostic> {
     ))
 }
 
-/// Goods of which not even one can be bought: each costs more than a checkout may.
+/// Goods that cannot be bought at all: one piece already costs more than a checkout may.
 fn beyond_reach(tenant: &TenantConfig) -> Option<Diagnostic> {
     let most = tenant.seed().checkout.max_total?;
     let prices = prices(tenant);
@@ -91,7 +92,7 @@ fn beyond_reach(tenant: &TenantConfig) -> Option<Diagnostic> {
     ))
 }
 
-/// Countries of the shop where nothing can be bought: no shipping goes there, or their tax is not known.
+/// Countries of the shop without a possible purchase: no shipping option covers them, or their tax is not known.
 fn unreachable_countries(tenant: &TenantConfig) -> Vec<Diagnostic> {
     let view = tenant.seed();
     let is_sent = view.catalog.products().iter().all(|product| product.shippable);
@@ -128,7 +129,7 @@ fn unreachable_countries(tenant: &TenantConfig) -> Vec<Diagnostic> {
     found
 }
 
-/// Goods of which one alone comes to less than Stripe charges.
+/// Goods of which one piece costs less than Stripe's least charge.
 fn below_the_least_charge(tenant: &TenantConfig) -> Option<Diagnostic> {
     let view = tenant.seed();
     let least = view.currency.minimum_charge();
@@ -150,7 +151,7 @@ fn below_the_least_charge(tenant: &TenantConfig) -> Option<Diagnostic> {
     ))
 }
 
-/// Shipping that costs something and is taxed nowhere, in a shop whose goods are taxed.
+/// Shipping that has a price and is taxed nowhere, in a shop whose goods are taxed.
 fn untaxed_shipping(tenant: &TenantConfig) -> Option<Diagnostic> {
     let TaxRule::Fixed(table) = &tenant.seed().tax else { return None };
     let taxed = table.rates.iter().map(|row| row.rate).chain(table.elsewhere).any(|rate| rate > Rate::ZERO);
@@ -177,17 +178,17 @@ pub(super) fn goods(tenant: &TenantConfig) -> String {
     format!("{products}, {amount} to {most}")
 }
 
-/// The most that a checkout may come to, where that is limited.
+/// The highest total of a checkout, if it is limited.
 pub(super) fn most(tenant: &TenantConfig) -> Option<String> {
     tenant.seed().checkout.max_total.map(|most| most.to_string())
 }
 
-/// Where the shop sells.
+/// The countries that the shop sells to.
 pub(super) fn sold_to(tenant: &TenantConfig) -> Vec<String> {
     tenant.seed().checkout.countries.iter().map(|country| country.as_str().to_owned()).collect()
 }
 
-/// How its parcels are sent, and for how much.
+/// The shipping options and their prices.
 pub(super) fn shipping(tenant: &TenantConfig) -> Vec<String> {
     tenant.seed().shipping.iter().map(|option| format!("{} {}", option.title, option.price)).collect()
 }

@@ -1,6 +1,7 @@
-//! What `merchant-gateway check` does: reads merchants' files and their secrets, and tells a person or a machine.
+//! The command `merchant-gateway check`: reads merchants' files and their secrets, and reports to a person or a
+//! machine.
 //!
-//! Invariant: nothing is changed, nothing is asked over the network, no secret is shown.
+//! Invariant: it changes nothing, makes no network request, and shows no secret.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,22 +18,22 @@ use super::tenants_dir::{read_tenant_files, tenant_files};
 use super::usable::usable;
 use crate::ports::Environment;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckReport {
-    /// Whether all is well.
+    /// Whether there are no problems.
     pub ok: bool,
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
     /// The merchants without a problem.
     pub merchants: Vec<CheckedMerchant>,
-    /// Everything that is wrong.
+    /// All problems.
     pub problems: Vec<Diagnostic>,
-    /// What may be meant as it is written, and is more often a mistake.
+    /// Settings that are valid, and more often a mistake.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// A merchant without a problem, in short.
+/// The summary of a merchant without a problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckedMerchant {
     /// Its file.
@@ -45,26 +46,26 @@ pub struct CheckedMerchant {
     pub mode: &'static str,
     /// Its hosts.
     pub hosts: Vec<String>,
-    /// How many products it sells, and for how much.
+    /// The number of its products, and their prices.
     pub sells: String,
-    /// The most that a checkout may come to, where that is limited.
+    /// The highest total of a checkout, if it is limited.
     pub max_total: Option<String>,
-    /// The countries where it sells.
+    /// The countries that it sells to.
     pub sold_to: Vec<String>,
-    /// How its parcels are sent.
+    /// The shipping options.
     pub shipping: Vec<String>,
-    /// Which tax it charges.
+    /// The tax rule.
     pub tax: String,
 }
 
-/// Checks these files and folders; none means the gateway's folder of merchants.
+/// Checks these files and folders; without any, the gateway's folder of merchants.
 #[must_use]
 pub fn check(paths: &[PathBuf], gateway: &GatewayConfig, environment: &dyn Environment) -> CheckReport {
     let (files, mut problems) = expand(paths, &gateway.tenants.dir);
     let read = read_tenant_files(&files, &gateway.public.base_hosts);
     let mut warnings: Vec<Diagnostic> = read.tenants.iter().flat_map(advice).collect();
     warnings.extend(same_networks(&read.tenants));
-    // Files are judged by themselves: which of two merchants was there first is a running gateway's to know.
+    // Files are checked by themselves: only a running gateway knows which of two merchants was there first.
     let (usable, unusable) = usable(read, gateway, environment, &Holders::default());
     problems.extend(unusable);
     let merchants = usable.iter().map(|merchant| CheckedMerchant::of(&merchant.tenant)).collect();
@@ -78,13 +79,13 @@ pub fn check(paths: &[PathBuf], gateway: &GatewayConfig, environment: &dyn Envir
     CheckReport { ok: problems.is_empty(), files, merchants, problems, warnings }
 }
 
-/// Folders become their files; each file stands once, in the order given.
+/// Replaces folders by their files; each file occurs once, in the order given.
 fn expand(paths: &[PathBuf], default: &Path) -> (Vec<PathBuf>, Vec<Diagnostic>) {
     let default = [default.to_path_buf()];
     let paths = if paths.is_empty() { &default } else { paths };
     let (mut files, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for path in paths {
-        // What is not there is taken for a folder when it is the configured one, and for a file otherwise.
+        // A path that does not exist counts as a folder if it is the configured one, and as a file otherwise.
         let found =
             if path.is_dir() || *path == default[0] { tenant_files(path) } else { Ok(vec![path.clone()]) };
         match found {

@@ -1,7 +1,7 @@
-//! Who has a host, a Stripe account or a Stripe key that more than one merchant's file claims.
+//! The owner of a host, a Stripe account or a Stripe key that several merchants' files claim.
 //!
-//! Invariants: the merchant that was there first has it, and what was there first is remembered, never told from the names
-//! of files; where nothing is remembered none of them has it. A merchant that is left out keeps nothing from the others.
+//! Invariants: the merchant that was there first owns it, by the stored history and never by the names of files;
+//! without a history none of them owns it. A rejected merchant takes nothing from the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,41 +16,41 @@ use crate::domain::ids::{AccountId, MerchantId, Tenant};
 use crate::domain::time::Timestamp;
 use crate::keyring::Keyring;
 
-/// What is remembered of merchants that were served before.
+/// The stored history of merchants that were served before.
 #[derive(Debug, Default)]
 pub struct Holders {
-    /// By host: the merchant that was served there last, and since when.
+    /// For each host, the merchant that was served there last, and since when.
     pub hosts: BTreeMap<String, (MerchantId, Timestamp)>,
-    /// The accounts that were verified.
+    /// The verified accounts.
     pub accounts: BTreeMap<Tenant, HeldAccount>,
-    /// Tells the keys of these accounts.
+    /// Computes the key fingerprints of these accounts.
     pub keyring: Option<Arc<Keyring>>,
 }
 
-/// The account that a merchant is paid into.
+/// The account in which a merchant receives payments.
 #[derive(Clone, Debug)]
 pub struct HeldAccount {
     /// The account.
     pub account: AccountId,
-    /// What tells the key that it was last verified with.
+    /// The fingerprint of the key that it was last verified with.
     pub key_fingerprint: Option<String>,
-    /// Whether Stripe itself said which account the key opens.
+    /// Whether Stripe itself confirmed the account of the key.
     pub verified_by_stripe: bool,
 }
 
-/// How long a merchant is here; the longest first.
+/// How long a merchant has been served; the longest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// Some host leads to it since then.
+    /// One of its hosts has been served since then.
     Served(Timestamp),
-    /// Its account is remembered, and no host of its own.
+    /// Its account is stored, and none of its hosts.
     Known,
-    /// Nothing is remembered of it.
+    /// It has no history.
     New,
 }
 
 impl Holders {
-    /// How long a merchant is here.
+    /// How long a merchant has been served.
     #[must_use]
     pub fn standing(&self, merchant: &MerchantId) -> Standing {
         let hosts = self.hosts.values().filter(|(holder, _)| holder == merchant);
@@ -79,13 +79,13 @@ impl Holders {
     }
 }
 
-/// A merchant's file, and its key where it can be had.
+/// A merchant's file, and its key if it is readable.
 pub(super) struct Claimant<'a> {
     pub(super) tenant: &'a TenantConfig,
     pub(super) key: Option<&'a SecretString>,
 }
 
-/// What one merchant alone may have, or several that say so.
+/// A thing that only one merchant may have, or several whose files allow it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Thing<'a> {
     Host(&'a str),
@@ -126,16 +126,16 @@ impl Thing<'_> {
 const OF_ACCOUNTS: &str =
     "give each merchant an account of its own, or write shared_account = true below [stripe] in both files";
 
-/// A thing that a merchant loses to another one, unless that one is left out itself.
+/// A thing that a merchant loses to another one, unless that one is rejected itself.
 struct Loss<'a> {
     thing: Thing<'a>,
     to: usize,
-    /// Whether it is known that the other one was there first; else neither was.
+    /// Whether it is known that the other one was there first; if not, neither was.
     decided: bool,
 }
 
-/// Judges merchants against each other; for each, in their order, what keeps it from being served. `unread` are the
-/// merchants whose files are there and cannot be read: nobody takes what they had.
+/// Compares the merchants' claims; returns for each, in their order, the problems that prevent it from being served.
+/// `unread` are the merchants with unreadable files: other merchants must not take their hosts and accounts.
 pub(super) fn evaluate_claims(
     claimants: &[Claimant<'_>],
     unread: &BTreeMap<MerchantId, PathBuf>,
@@ -158,7 +158,7 @@ pub(super) fn evaluate_claims(
             continue;
         }
         let mut told = BTreeSet::new();
-        // One that is left out on account of a third takes nothing from this one.
+        // A merchant that is rejected because of a third takes nothing from this one.
         for loss in losses[index].iter().filter(|loss| served[loss.to] != Some(false)) {
             if !told.insert(loss.thing) {
                 continue;
@@ -185,15 +185,15 @@ fn things<'a>(claimant: &Claimant<'a>) -> Vec<Thing<'a>> {
     hosts.chain(account).chain(key).collect()
 }
 
-/// Merchants that are there and do not say what they claim.
+/// Merchants whose claims are not known.
 struct Silent<'a> {
-    /// Their files cannot be read.
+    /// Their files are not readable.
     unread: &'a BTreeMap<MerchantId, PathBuf>,
-    /// Their keys cannot be had.
+    /// Their keys are not readable.
     keyless: BTreeMap<MerchantId, PathBuf>,
 }
 
-/// What of a merchant's claims belongs to one that does not say what it claims.
+/// The problems with claims that belong to a merchant with unknown claims.
 fn kept_for_silent(
     tenant: &TenantConfig,
     things: &[Thing<'_>],
@@ -201,7 +201,7 @@ fn kept_for_silent(
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for thing in things {
-        // Whoever shares it may share it with that one.
+        // A file that shares it may share it with that merchant, too.
         if thing.is_shared(tenant, tenant) {
             continue;
         }
@@ -219,7 +219,7 @@ fn kept_for_silent(
     found
 }
 
-/// For each merchant, what it loses to which others.
+/// For each merchant, its losses to others.
 fn losses<'a>(
     claimants: &[Claimant<'_>],
     claims: &[Vec<Thing<'a>>],
@@ -250,7 +250,7 @@ fn losses<'a>(
     losses
 }
 
-/// Who is served: whoever loses nothing to one that is served. `None` for those that keep each other from it.
+/// The merchants that are served: those that lose nothing to a served one. `None` for those that exclude each other.
 fn served(losses: &[Vec<Loss<'_>>], problems: &[Vec<Diagnostic>]) -> Vec<Option<bool>> {
     let mut served: Vec<Option<bool>> =
         problems.iter().map(|problems| if problems.is_empty() { None } else { Some(false) }).collect();
@@ -275,8 +275,8 @@ fn served(losses: &[Vec<Loss<'_>>], problems: &[Vec<Diagnostic>]) -> Vec<Option<
     }
 }
 
-/// Merchants that name one Network ID though they are not paid into one account on purpose: tokens that are granted to one
-/// cannot be charged by the other.
+/// Merchants with the same Network ID that do not share one account on purpose: tokens granted to one cannot be
+/// charged by the other.
 pub(super) fn same_networks(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
     let mut by_network: BTreeMap<&str, Vec<&TenantConfig>> = BTreeMap::new();
     for tenant in tenants {

@@ -1,7 +1,7 @@
-//! What is wrong in a configuration, where, and what to do about it.
+//! Problems of a configuration, with their place and their remedy.
 //!
-//! Must not import anything of this crate. Invariant: no message holds a secret's value, and what it quotes from a
-//! file is short and cannot steer a terminal.
+//! Must not import anything of this crate. Invariant: no message contains a secret's value, and its quotes from a
+//! file are short and cannot control a terminal.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -12,13 +12,13 @@ use serde::Serialize;
 /// A place in a configuration: a key of a file, or of the environment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file; `environment` or `command line` for what is set there.
+    /// The file; `environment` or `command line` for values set there.
     pub file: PathBuf,
-    /// The line, from 1; 0 when the whole file is meant, or none is.
+    /// The line, from 1; 0 for the whole file, or without a file.
     pub line: u32,
     /// The column in characters, from 1; 0 like the line.
     pub column: u32,
-    /// The dotted key, such as `products[2].variants[0].price`; empty when none is meant.
+    /// The dotted key, such as `products[2].variants[0].price`; empty without a key.
     pub key: String,
 }
 
@@ -54,17 +54,17 @@ impl fmt::Display for Place {
 /// One problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// The file; `environment` or `command line` for what is set there.
+    /// The file; `environment` or `command line` for values set there.
     pub file: PathBuf,
-    /// The line, from 1; 0 when the whole file is meant, or none is.
+    /// The line, from 1; 0 for the whole file, or without a file.
     pub line: u32,
     /// The column in characters, from 1; 0 like the line.
     pub column: u32,
-    /// The dotted key; empty when none is meant.
+    /// The dotted key; empty without a key.
     pub key: String,
-    /// What is wrong, as the rest of a sentence whose subject is the key.
+    /// The problem, as the rest of a sentence whose subject is the key.
     pub problem: String,
-    /// What to do.
+    /// The remedy.
     pub remedy: String,
 }
 
@@ -81,7 +81,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Why a file, or a folder, could not be read, in words.
+/// Why a file or a folder is not readable, in words.
 pub(super) fn why_unread(what: &str, kind: ErrorKind) -> String {
     let is = |known| kind == known;
     if is(ErrorKind::NotFound) {
@@ -97,7 +97,7 @@ pub(super) fn why_unread(what: &str, kind: ErrorKind) -> String {
     }
 }
 
-/// A text from a file, safe and short enough to stand in a message.
+/// A text from a file, safe and short enough for a message.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
     let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();

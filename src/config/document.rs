@@ -1,8 +1,8 @@
-//! A TOML file as a tree of values that know where they stand, read key by key.
+//! A TOML file as a tree of values with their places, read key by key.
 //!
-//! Must not import `domain` or `ports`. Invariant: whatever is not as it must be is reported to the [`Source`], and
-//! reading goes on, so that one run tells every problem of a file. A key that nobody asked for is a problem too, which
-//! is why a reader asks for all keys it knows, whatever the values of the others.
+//! Must not import `domain` or `ports`. Invariant: every problem is reported to the [`Source`], and reading
+//! continues, so that one run reports every problem of a file. A key that no reader asked for is a problem too, so a
+//! reader asks for all the keys it knows, whatever the values of the others.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -16,7 +16,7 @@ use super::diagnostic::{Diagnostic, Place, quoted};
 pub(super) struct Source<'d> {
     file: &'d Path,
     text: &'d str,
-    /// Where each line begins, in bytes.
+    /// The byte at which each line begins.
     lines: Vec<usize>,
     problems: RefCell<Vec<Diagnostic>>,
     warnings: RefCell<Vec<Diagnostic>>,
@@ -34,7 +34,7 @@ impl<'d> Source<'d> {
         }
     }
 
-    /// The file that is read.
+    /// The file.
     pub(super) fn file(&self) -> &Path {
         self.file
     }
@@ -75,19 +75,19 @@ impl<'d> Source<'d> {
         self.problems.borrow_mut().push(place.problem(problem, remedy));
     }
 
-    /// Notes what may be meant as it is written, and is more often a mistake.
+    /// Adds a warning about a value that is valid, and more often a mistake.
     pub(super) fn warn(&self, place: &Place, problem: impl Into<String>, remedy: impl Into<String>) {
         self.warnings.borrow_mut().push(place.problem(problem, remedy));
     }
 
-    /// Everything that was noted so far, in the order of the file.
+    /// The warnings so far, in the order of the file.
     pub(super) fn take_warnings(&self) -> Vec<Diagnostic> {
         let mut warnings = self.warnings.take();
         warnings.sort_by_key(|warning| (warning.line, warning.column));
         warnings
     }
 
-    /// Everything that was reported, in the order of the file.
+    /// The problems, in the order of the file.
     pub(super) fn into_problems(self) -> Vec<Diagnostic> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| (problem.line, problem.column));
@@ -103,18 +103,18 @@ impl<'d> Source<'d> {
     }
 }
 
-/// A table, or the absence of one: then every key of it is absent too.
+/// A table, or the absence of one: then all its keys are absent too.
 pub(super) struct Section<'d> {
     source: &'d Source<'d>,
     table: Option<&'d DeTable<'d>>,
     path: String,
     at: usize,
-    /// Every key that was asked for: what is known, and what an unknown key may have meant.
+    /// Every key that was asked for: these are known, and an unknown key may be a misspelt one of them.
     known: RefCell<Vec<&'static str>>,
 }
 
 impl<'d> Section<'d> {
-    /// Whether the table is there.
+    /// Whether the table is present.
     pub(super) fn present(&self) -> bool {
         self.table.is_some()
     }
@@ -129,7 +129,7 @@ impl<'d> Section<'d> {
         self.source.report(&self.place(), problem, remedy);
     }
 
-    /// The value of a key, where there is one.
+    /// The value of a key, if it is present.
     pub(super) fn field(&self, key: &'static str) -> Option<Field<'d>> {
         let mut known = self.known.borrow_mut();
         if !known.contains(&key) {
@@ -144,7 +144,7 @@ impl<'d> Section<'d> {
         })
     }
 
-    /// The value of a key that must be there. What an absent section lacks is not told key by key.
+    /// The value of a required key. In an absent section, missing keys are not reported one by one.
     pub(super) fn required(&self, key: &'static str, remedy: &str) -> Option<Field<'d>> {
         let field = self.field(key);
         if field.is_none() && self.present() {
@@ -153,18 +153,18 @@ impl<'d> Section<'d> {
         field
     }
 
-    /// Reports a problem of another place of the same file.
+    /// Reports a problem at another place of the same file.
     pub(super) fn report(&self, place: &Place, problem: &str, remedy: &str) {
         self.source.report(place, problem, remedy);
     }
 
-    /// Reports that a key is not there.
+    /// Reports that a key is missing.
     pub(super) fn missing(&self, key: &str, remedy: &str) {
         let place = self.source.place(self.at, self.child(key));
         self.source.report(&place, "is missing", remedy);
     }
 
-    /// Reports that a list is longer than is sensible.
+    /// Reports that a list is longer than allowed.
     pub(super) fn too_many(&self, key: &str, count: usize, most: usize) {
         let place = self.source.place(self.at, self.child(key));
         self.source.report(&place, format!("has {count} entries"), format!("keep at most {most}"));
@@ -191,14 +191,14 @@ impl<'d> Section<'d> {
         items.iter().map(Field::section).filter(Section::present).collect()
     }
 
-    /// Reports a key whose meaning is known, and not built.
+    /// Reports a key for a feature that is not built yet.
     pub(super) fn unsupported(&self, key: &'static str, remedy: &str) {
         if let Some(field) = self.field(key) {
             field.refuse("is not supported yet", remedy);
         }
     }
 
-    /// Every key with its value, in the order of the file: for tables whose keys are the merchant's own words.
+    /// Every key with its value, in the order of the file: for tables whose keys the merchant chooses.
     pub(super) fn entries(&self) -> Vec<(&'d str, Field<'d>)> {
         let mut entries: Vec<(usize, &'d str, Field<'d>)> = self
             .table
@@ -240,7 +240,7 @@ impl<'d> Section<'d> {
     }
 }
 
-/// One value and where it stands.
+/// One value and its place.
 pub(super) struct Field<'d> {
     source: &'d Source<'d>,
     path: String,
@@ -259,17 +259,17 @@ impl<'d> Field<'d> {
         self.source.report(&self.place(), problem, remedy);
     }
 
-    /// Notes what may be meant as it is written, and is more often a mistake.
+    /// Adds a warning about a value that is valid, and more often a mistake.
     pub(super) fn warn(&self, problem: impl Into<String>, remedy: impl Into<String>) {
         self.source.warn(&self.place(), problem, remedy);
     }
 
-    /// The text, where it is one.
+    /// The text; `None` if the value is not one.
     pub(super) fn text(&self) -> Option<&'d str> {
         self.text_or("put it in quotes")
     }
 
-    /// The text; another remedy than the usual one.
+    /// The text; with another remedy than the usual one.
     pub(super) fn text_or(&self, remedy: &str) -> Option<&'d str> {
         let text = self.value.as_str();
         if text.is_none() {
@@ -278,12 +278,12 @@ impl<'d> Field<'d> {
         text
     }
 
-    /// The whole number, where it is one that fits 64 bits.
+    /// The whole number; `None` if the value is not one that fits into 64 bits.
     pub(super) fn whole(&self) -> Option<i64> {
         self.whole_or("write a whole number, without quotes")
     }
 
-    /// The whole number; another remedy than the usual one.
+    /// The whole number; with another remedy than the usual one.
     pub(super) fn whole_or(&self, remedy: &str) -> Option<i64> {
         let Some(number) = self.value.as_integer() else {
             self.wrong_type("a whole number", remedy);
@@ -296,12 +296,12 @@ impl<'d> Field<'d> {
         fits
     }
 
-    /// The number with a decimal point, as it is written, where the value is one.
+    /// The number with a decimal point, as it is written; `None` if the value is not one.
     pub(super) fn decimal(&self) -> Option<&'d str> {
         self.value.as_float().map(toml::de::DeFloat::as_str)
     }
 
-    /// Yes or no, where it is that.
+    /// The boolean; `None` if the value is not one.
     pub(super) fn switch(&self) -> Option<bool> {
         let switch = self.value.as_bool();
         if switch.is_none() {
@@ -315,7 +315,7 @@ impl<'d> Field<'d> {
         self.value.is_array()
     }
 
-    /// The items of a list; none when it is no list, which is reported.
+    /// The items of a list; none if it is not a list, which is reported.
     pub(super) fn items(&self, remedy: &str) -> Vec<Field<'d>> {
         let Some(array) = self.value.as_array() else {
             self.wrong_type("a list", remedy);
@@ -330,7 +330,7 @@ impl<'d> Field<'d> {
         array.iter().enumerate().map(item).collect()
     }
 
-    /// The table; an absent one when it is none, which is reported.
+    /// The table; an absent one if it is not a table, which is reported.
     pub(super) fn section(&self) -> Section<'d> {
         let table = self.value.as_table();
         if table.is_none() {
@@ -345,7 +345,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// The meaning of one of a few words.
+    /// The meaning of one of these words.
     pub(super) fn choice<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
         let text = self.text()?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
@@ -374,8 +374,8 @@ impl<'d> Field<'d> {
     }
 }
 
-/// The known name that a wrong one was most likely meant to be: one with a few other letters, one that goes on where the
-/// wrong one ends, or one whose plural that is.
+/// The known name that a wrong one was most likely meant to be: one with a few different letters, one that continues
+/// after the wrong one's end, or one whose plural it is.
 pub(super) fn nearest<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     const SHORTEST: usize = 3;
     let wrong = wrong.to_ascii_lowercase();
@@ -383,7 +383,7 @@ pub(super) fn nearest<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> 
     let near = known.filter_map(|name| {
         let lower = name.to_ascii_lowercase();
         let other_letters = strsim::damerau_levenshtein(&wrong, &lower);
-        // A plural, `taxes`, has two letters more at most.
+        // A plural, `taxes`, has at most two more letters.
         let is_plural = wrong.starts_with(&lower) && lower.chars().count() >= SHORTEST && other_letters <= 2;
         let is_near = lower.starts_with(&wrong) || is_plural || other_letters <= (length / 4).max(1);
         (length >= SHORTEST && is_near).then_some((other_letters, name))
@@ -391,7 +391,7 @@ pub(super) fn nearest<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> 
     near.min_by_key(|(other_letters, _)| *other_letters).map(|(_, name)| name)
 }
 
-/// Where a dotted key stands in the text of a file; where it does not, the table that lacks it.
+/// The place of a dotted key in the text of a file; if it is missing, the place of its table.
 pub(super) fn place_of(file: &Path, text: &str, key: &str) -> Place {
     let source = Source::new(file, text);
     let Ok(parsed) = DeTable::parse(text) else { return Place { key: key.to_owned(), ..Place::whole(file) } };

@@ -1,6 +1,6 @@
-//! Secrets of the gateway's own, by reference: the master keys and the token of its operators.
+//! References to the gateway's own secrets: the master keys and the operators' token.
 //!
-//! Invariant: no variable that a merchant could name is ever one of these.
+//! Invariant: a variable that a merchant could name is never one of these.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use super::diagnostic::why_unread;
 use super::secrets::{PrivateFileError, read_private};
 use crate::ports::Environment;
 
-/// Where a secret of the gateway's own is kept.
+/// The place of a secret of the gateway's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GatewaySecretRef {
     /// A variable of the environment; never one that a merchant could name.
@@ -21,7 +21,7 @@ pub enum GatewaySecretRef {
     File(PathBuf),
 }
 
-/// Why a text is no reference to a secret. Never quotes it: it may be the secret.
+/// Why a text is not a reference to a secret. Never quotes it: it may be the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GatewaySecretRefError {
     /// Neither `env:NAME` nor `file:/absolute/path`.
@@ -36,7 +36,7 @@ pub enum GatewaySecretRefError {
 }
 
 impl GatewaySecretRefError {
-    /// What to do about it.
+    /// The remedy.
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl GatewaySecretRefError {
 }
 
 impl GatewaySecretRef {
-    /// Reads `env:NAME` or `file:/absolute/path`.
+    /// Parses `env:NAME` or `file:/absolute/path`.
     pub fn parse(text: &str) -> Result<Self, GatewaySecretRefError> {
         if let Some(name) = text.strip_prefix("env:") {
             let valid =
@@ -94,37 +94,37 @@ impl fmt::Display for GatewaySecretRef {
     }
 }
 
-/// Why a secret could not be read.
+/// Why a secret is not readable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
     /// The variable is not set.
     #[error("is not there: the variable is not set")]
     Unset,
-    /// The variable or the file holds nothing but white space.
+    /// The variable or the file has nothing but white space.
     #[error("is empty")]
     Empty,
-    /// The file cannot be read, or does not exist.
+    /// The file is not readable, or does not exist.
     #[error("cannot be read ({})", why_unread("file", *.0))]
     Unreadable(ErrorKind),
     /// A folder, a pipe, a device.
     #[error("cannot be read (it is not a regular file)")]
     NotAFile,
-    /// Everyone on the machine may read or write the file.
+    /// Every user of the machine may read or write the file.
     #[error("may be read or written by everyone on this machine")]
     Exposed,
-    /// It is too long, or no text.
+    /// It is too long, or not text.
     #[error("is not a short text")]
     Form,
 }
 
 impl Unreachable {
-    /// Whether nothing is where the secret should be, so that it may never have been there.
+    /// Whether nothing is at the place of the secret, so that it may never have existed.
     #[must_use]
     pub fn is_absence(self) -> bool {
         matches!(self, Self::Unset | Self::Empty | Self::Unreadable(ErrorKind::NotFound))
     }
 
-    /// What to do about it, without making a new secret.
+    /// The remedy, without making a new secret.
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {

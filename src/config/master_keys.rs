@@ -1,34 +1,34 @@
-//! The master keys of the gateway, read by reference into a keyring; what is wrong with each is told with its remedy.
+//! The gateway's master keys, read by reference into a keyring; the problem of each is reported with its remedy.
 
 use crate::keyring::{Keyring, MalformedKey, MasterKey};
 use crate::ports::Environment;
 
 use super::gateway_secret::{GatewaySecretRef, Unreachable};
 
-/// A master key that cannot be used.
+/// A master key that is not usable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the master key in {reference} {problem}; {}", problem.remedy())]
 pub struct MasterKeyError {
-    /// Where it was looked for.
+    /// The reference that was read.
     pub reference: GatewaySecretRef,
-    /// What is wrong.
+    /// The problem.
     pub problem: KeyProblem,
 }
 
-/// What is wrong with a master key.
+/// Why a master key is not usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {
-    /// It cannot be read.
+    /// It is not readable.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
-    /// It is no master key.
+    /// It is not a valid master key.
     #[error(transparent)]
     Malformed(#[from] MalformedKey),
 }
 
 impl KeyProblem {
-    /// What to do about it. A new key is never the remedy where there may have been one: it opens nothing that the former
-    /// one has sealed.
+    /// The remedy. It is never a new key if there may have been one before: a new key cannot open values that the
+    /// former one has sealed.
     fn remedy(self) -> String {
         const ONLY_A_NEW_ONE: &str =
             "Only a gateway that has never served makes a new one: openssl rand -hex 32";
@@ -43,7 +43,7 @@ impl KeyProblem {
     }
 }
 
-/// Reads the master keys; all that is wrong is told at once.
+/// Reads the master keys; all problems are reported at once.
 pub fn read_keyring(
     master: &GatewaySecretRef,
     previous: &[GatewaySecretRef],

@@ -1,11 +1,13 @@
-//! The gateway's and the merchants' configuration: read, explained, and turned into the domain's types.
+//! The gateway's and the merchants' configuration: read, checked, and converted to the domain's types.
 //!
 //! Must not import anything but `domain`, `ports` and `keyring`.
 //!
-//! Reading order: [`diagnostic`] says what is wrong and where, `document` reads TOML that knows its lines; with these
-//! [`tenant`] reads a merchant's file and [`gateway`] the gateway's own. [`secrets`] follows a merchant's references and
-//! [`gateway_secret`] the gateway's own: [`master_keys`] are the master keys, [`admin_token`] the operators' token. [`tenants_dir`] reads a folder of merchants,
-//! [`claims`] says who has what two of them claim, [`usable`] which of them can be served, `advice` what in them is worth a second look, [`check`] explains it to a person; [`schema`] is for their editor.
+//! Reading order: [`diagnostic`] describes problems and their places, `document` reads TOML with line numbers; with
+//! these [`tenant`] reads a merchant's file and [`gateway`] the gateway's own. [`secrets`] resolves a merchant's
+//! references and [`gateway_secret`] the gateway's own: [`master_keys`] are the master keys, [`admin_token`] the
+//! operators' token. [`tenants_dir`] reads a folder of merchants, [`claims`] resolves conflicting claims, [`usable`]
+//! selects the merchants that can be served, `advice` gives warnings, [`check`] reports to a person; [`schema`] is
+//! for editors.
 
 pub mod admin_token;
 mod advice;

@@ -1,7 +1,7 @@
-//! References to secrets, and how they are followed.
+//! References to secrets, and their resolution.
 //!
 //! Must not import anything of `domain` but ids. Invariants: a merchant's reference reaches only that merchant's
-//! variables and folder; no error holds a secret's value.
+//! variables and folder; no error contains a secret's value.
 
 use std::fmt;
 use std::io::Read;
@@ -13,10 +13,10 @@ use super::diagnostic::why_unread;
 use crate::domain::ids::{MerchantId, Mode};
 use crate::ports::Environment;
 
-/// No secret is longer than this.
+/// The size limit of a secret.
 const MOST_BYTES: u64 = 16 * 1024;
 
-/// Where a merchant's secret is kept; never its value.
+/// The place of a merchant's secret; never its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
     /// A variable of the environment, `MERCHANT_{ID}__…`.
@@ -25,7 +25,7 @@ pub enum SecretRef {
     File(PathBuf),
 }
 
-/// Why a text is no reference that this merchant may use. Never quotes the text: it may be a secret itself.
+/// Why a text is not a reference that this merchant may use. Never quotes the text: it may be a secret itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretRefError {
     /// Neither `env:` nor `file:`.
@@ -37,27 +37,28 @@ pub enum SecretRefError {
     /// A variable outside the merchant's prefix.
     #[error("refers to a variable that is not this merchant's")]
     ForeignVariable,
-    /// A variable with one underscore behind the id, which may be another merchant's. Holds how the name is written.
+    /// A variable with one underscore after the id, which may be another merchant's. Contains the right form of the
+    /// name.
     #[error("refers to a variable whose name does not show where the merchant's id ends")]
     AmbiguousVariable(String),
-    /// A path that is absolute, climbs, or is empty.
+    /// A path that is absolute, leaves the folder, or is empty.
     #[error("refers to a file outside this merchant's folder of secrets")]
     ForeignFile,
 }
 
-/// Why a reference leads to no secret.
+/// Why a reference cannot be resolved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set.
     #[error("the environment variable {0} is not set")]
     Unset(String),
-    /// The variable holds nothing but white space.
+    /// The variable has nothing but white space.
     #[error("the environment variable {0} is empty")]
     EmptyVariable(String),
     /// There is no such file.
     #[error("the file {} does not exist in secrets.dir", .0.display())]
     Missing(PathBuf),
-    /// The file could not be read.
+    /// The file is not readable.
     #[error("the file {} in secrets.dir cannot be read ({})", .0.display(), why_unread("file", *.1))]
     Unreadable(PathBuf, std::io::ErrorKind),
     /// A symbolic link leads out of the merchant's folder.
@@ -66,7 +67,7 @@ pub enum SecretError {
     /// A folder, a pipe, a device.
     #[error("{} in secrets.dir is not a regular file", .0.display())]
     NotAFile(PathBuf),
-    /// Everyone on the machine may read or write it.
+    /// Every user of the machine may read or write it.
     #[error("everyone on this machine may read or write the file {} in secrets.dir", .0.display())]
     Exposed(PathBuf),
     /// More than 16 KiB.
@@ -75,7 +76,7 @@ pub enum SecretError {
     /// Nothing but white space.
     #[error("the secret is empty")]
     Empty,
-    /// White space that is no part of it.
+    /// It has white space around it that is not part of it.
     #[error("the secret has white space before or after it")]
     Padded,
     /// Not UTF-8 text.
@@ -84,7 +85,7 @@ pub enum SecretError {
 }
 
 impl SecretRef {
-    /// Reads a reference of this merchant's.
+    /// Parses a reference of this merchant's.
     pub fn parse(text: &str, merchant: &MerchantId) -> Result<Self, SecretRefError> {
         if let Some(name) = text.strip_prefix("env:") {
             let prefix = Self::variable_prefix(merchant);
@@ -111,14 +112,14 @@ impl SecretRef {
         Err(if text.starts_with("store:") { SecretRefError::Store } else { SecretRefError::NotAReference })
     }
 
-    /// What the names of all of a merchant's variables begin with. Two underscores end the id: an id has no two hyphens in a
-    /// row, so no merchant's prefix begins with another's, whatever other merchants there are.
+    /// The prefix of a merchant's variables. Two underscores end the id: an id has no two hyphens in a row, so no
+    /// merchant's prefix begins with another's, whatever other merchants there are.
     #[must_use]
     pub fn variable_prefix(merchant: &MerchantId) -> String {
         format!("MERCHANT_{}__", merchant.as_str().to_ascii_uppercase().replace('-', "_"))
     }
 
-    /// Follows the reference to the secret, without its trailing newline.
+    /// Reads the secret, without its trailing newline.
     pub fn resolve(
         &self,
         environment: &dyn Environment,
@@ -138,7 +139,7 @@ impl SecretRef {
 }
 
 impl fmt::Display for SecretRef {
-    /// As it is written in a tenant file, with the merchant's folder.
+    /// In the form of a tenant file, with the merchant's folder.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) => write!(f, "env:{name}"),
@@ -148,7 +149,7 @@ impl fmt::Display for SecretRef {
 }
 
 impl SecretRefError {
-    /// What to do about it; `variable` is how the merchant's variable is best named.
+    /// The remedy; `variable` is the suggested name of the merchant's variable.
     #[must_use]
     pub fn remedy(&self, variable: &str) -> String {
         match self {
@@ -171,7 +172,7 @@ impl SecretRefError {
 }
 
 impl SecretError {
-    /// What to do about it; `example` is what such a secret looks like.
+    /// The remedy; `example` has the form of such a secret.
     #[must_use]
     pub fn remedy(&self, example: &str) -> String {
         match self {
@@ -192,7 +193,7 @@ impl SecretError {
     }
 }
 
-/// What may stand behind a merchant's prefix.
+/// Whether a text may follow a merchant's prefix.
 fn is_variable_ending(text: &str) -> bool {
     let rest = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     text.bytes().next().is_some_and(|first| rest(first) && first != b'_') && text.bytes().all(rest)
@@ -203,7 +204,7 @@ fn is_variable_ending(text: &str) -> bool {
 pub struct SecretsDir(PathBuf);
 
 impl SecretsDir {
-    /// The folder at this path; it need not exist while no reference leads there.
+    /// The folder at this path; it need not exist while no reference uses it.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
@@ -215,9 +216,9 @@ impl SecretsDir {
         &self.0
     }
 
-    /// Where a secret is when systemd has loaded the folder as a credential: every file beside the others, its path's
-    /// slashes written as underscores (systemd.exec(5), `LoadCredential=`). No merchant's id holds one, so no name is
-    /// another merchant's too. A link is none of systemd's, and not followed.
+    /// The place of a secret if systemd has loaded the folder as a credential: all files are in one folder, with
+    /// their path's slashes written as underscores (systemd.exec(5), `LoadCredential=`). No merchant's id contains
+    /// one, so a name cannot be another merchant's too. A link was not made by systemd, and is not followed.
     fn flat(&self, path: &Path) -> std::io::Result<PathBuf> {
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
         let mut name = self.0.file_name().ok_or_else(missing)?.to_owned();
@@ -229,8 +230,8 @@ impl SecretsDir {
         if file.symlink_metadata()?.is_symlink() { Err(missing()) } else { Ok(file) }
     }
 
-    /// Reads `{id}/{name}`. Links are followed first and judged by where they lead: within the merchant's folder they
-    /// are fine, which is how Kubernetes mounts secrets.
+    /// Reads `{id}/{name}`. Links are resolved first, and their target is checked: within the merchant's folder they
+    /// are allowed, which is how Kubernetes mounts secrets.
     fn read(&self, path: &Path) -> Result<SecretString, SecretError> {
         let named = |error: &std::io::Error| {
             if error.kind() == std::io::ErrorKind::NotFound {
@@ -270,7 +271,7 @@ pub(super) enum PrivateFileError {
     NotText,
 }
 
-/// Reads a small text file that not everyone may read.
+/// Reads a small text file that is not readable for every user.
 pub(super) fn read_private(path: &Path) -> Result<SecretString, PrivateFileError> {
     // Checked before opening: opening a pipe would wait for its writer.
     if !std::fs::metadata(path).map_err(PrivateFileError::Io)?.is_file() {
@@ -313,7 +314,7 @@ fn trimmed(secret: &SecretString) -> Result<SecretString, SecretError> {
     }
 }
 
-/// Why a secret is no Stripe key that this merchant may charge with. Never quotes it.
+/// Why a secret is not a Stripe key that this merchant may charge with. Never quotes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StripeKeyError {
     /// `pk_…`.
@@ -337,7 +338,7 @@ pub enum StripeKeyError {
 }
 
 impl StripeKeyError {
-    /// What to do about it.
+    /// The remedy.
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {

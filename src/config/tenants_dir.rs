@@ -1,6 +1,6 @@
-//! A folder of merchants, read whole.
+//! Reads a folder of merchants.
 //!
-//! Invariant: a bad file never hides a good one. Who has what two files claim is decided in `claims`.
+//! Invariant: an invalid file never hides a valid one. Conflicting claims of two files are decided in `claims`.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -12,14 +12,14 @@ use crate::domain::ids::MerchantId;
 
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What a folder, or a list of files, gave.
+/// The result of reading a folder, or a list of files.
 #[derive(Debug, Default)]
 pub struct TenantsRead {
-    /// The merchants whose files are right, in name order.
+    /// The merchants with valid files, in name order.
     pub tenants: Vec<TenantConfig>,
-    /// Everything that is wrong with the others.
+    /// The problems of the others.
     pub problems: Vec<Diagnostic>,
-    /// The merchants that have a file, of which something is wrong.
+    /// The merchants whose file is not valid.
     pub unread: BTreeMap<MerchantId, PathBuf>,
 }
 
@@ -65,7 +65,7 @@ pub fn read_tenant_files(files: &[PathBuf], reserved: &[String]) -> TenantsRead 
     read
 }
 
-/// Hosts of the gateway's own, which no merchant may have.
+/// The gateway's own hosts, which no merchant may have.
 fn reserved_hosts(tenant: &TenantConfig, reserved: &[String]) -> Vec<Diagnostic> {
     let taken = tenant.host_places().filter(|(host, _)| reserved.iter().any(|own| own == host));
     taken
@@ -89,7 +89,7 @@ pub fn read_tenant(file: &Path) -> Result<TenantConfig, Vec<Diagnostic>> {
     parse_tenant(file, &text)
 }
 
-/// The merchants' files of a folder, in name order; hidden ones are an editor's and left out.
+/// The merchants' files of a folder, in name order; hidden files belong to editors and are left out.
 pub fn tenant_files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     let failed = |error: &std::io::Error| {
         let why = why_unread("folder", error.kind());
@@ -111,7 +111,7 @@ pub fn tenant_files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     Ok(files)
 }
 
-/// Whether a file's name says that it is TOML, in whatever letters.
+/// Whether a file's name has the ending of TOML, in any case.
 fn is_toml(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"))
 }

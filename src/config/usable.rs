@@ -1,7 +1,7 @@
-//! Which merchants of those that were read can be served: their secrets are there, and what they claim is theirs.
+//! Selects the merchants that can be served: their secrets are readable, and their claims are their own.
 //!
-//! Invariants: `check` and `serve` decide alike, because both ask here, and differ in what they remember only; what is wrong
-//! with a merchant's file or secrets gives to nobody else what that merchant had.
+//! Invariants: `check` and `serve` decide in the same way, because both use this function, and differ only in the
+//! stored history; an invalid file or secret of a merchant gives none of its hosts and accounts to others.
 
 use super::claims::{Claimant, Holders, evaluate_claims};
 use super::diagnostic::Diagnostic;
@@ -19,8 +19,8 @@ pub struct UsableMerchant {
     pub secrets: TenantSecrets,
 }
 
-/// Follows every merchant's secrets and judges what they claim; whatever keeps one from being served is a problem, and so is
-/// everything that was found in reading.
+/// Reads every merchant's secrets and checks its claims; everything that prevents one from being served is a problem,
+/// as is everything that was found in reading.
 #[must_use]
 pub fn usable(
     read: TenantsRead,

@@ -1,13 +1,13 @@
-//! Hosts, addresses and origins as configuration may write them.
+//! Hosts, addresses and origins in a configuration.
 //!
-//! Must not import `domain` or `ports`. Invariant: plain `http` passes only towards this machine, and no address that
-//! passes carries a user name or a password.
+//! Must not import `domain` or `ports`. Invariant: plain `http` is allowed to this machine only, and no valid address
+//! contains a user name or a password.
 
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-/// Why a text is no address, origin or host of ours: what is wrong and what to do.
+/// Why a text is not a valid address, origin or host: the problem and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) problem: &'static str,
@@ -18,7 +18,7 @@ const fn wrong<T>(problem: &'static str, remedy: &'static str) -> Result<T, Wron
     Err(Wrong { problem, remedy })
 }
 
-/// Reads an absolute `https` address; `http` passes towards loopback.
+/// Parses an absolute `https` address; `http` is allowed for loopback.
 pub(super) fn address(text: &str) -> Result<Url, Wrong> {
     const MOST: usize = 2048;
     if text.len() > MOST {
@@ -41,7 +41,7 @@ pub(super) fn address(text: &str) -> Result<Url, Wrong> {
     }
 }
 
-/// Reads an origin, `https://host` or `https://host:port`, and writes it as browsers do.
+/// Parses an origin, `https://host` or `https://host:port`, and writes it as browsers do.
 pub(super) fn origin(text: &str) -> Result<String, Wrong> {
     let url = address(text)?;
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
@@ -50,7 +50,7 @@ pub(super) fn origin(text: &str) -> Result<String, Wrong> {
     Ok(url.origin().ascii_serialization())
 }
 
-/// Reads a host name for a merchant: a DNS name without port, in lower case.
+/// Parses a host name for a merchant: a DNS name without port, in lower case.
 pub(super) fn host_name(text: &str) -> Result<String, Wrong> {
     let host = text.to_ascii_lowercase();
     if host.contains("://") || host.contains('/') {
@@ -88,7 +88,7 @@ pub(super) fn host_name(text: &str) -> Result<String, Wrong> {
     Ok(host)
 }
 
-/// Reads a host of the gateway's own: a DNS name or an IP address (version 6 in brackets), without port.
+/// Parses a host of the gateway's own: a DNS name or an IP address (version 6 in brackets), without port.
 pub(super) fn base_host(text: &str) -> Result<String, Wrong> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     match (bare, text.parse::<IpAddr>()) {

@@ -1,11 +1,11 @@
-//! Which addresses may be connected to: those of the public internet. A merchant's file names the receiver, and what it
-//! names must not be a way into the gateway's own network.
+//! The addresses that may be connected to: those of the public internet. A merchant's file names the receiver, which
+//! must not open a way into the gateway's own network.
 //!
 //! Sources: the IANA special-purpose registries of IPv4 and IPv6 (RFC 6890 and those after it). Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Networks of version 4 that are not public, with their prefix lengths and what they are.
+/// Non-public IPv4 networks, with their prefix lengths and their names.
 const REFUSED_V4: [(Ipv4Addr, u32, &str); 16] = [
     (Ipv4Addr::UNSPECIFIED, 8, "\"this network\""),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "a private network"),
@@ -25,7 +25,7 @@ const REFUSED_V4: [(Ipv4Addr, u32, &str); 16] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4, "reserved"),
 ];
 
-/// Networks of version 6 that are not public although they lie within `2000::/3`.
+/// Non-public IPv6 networks within `2000::/3`.
 const REFUSED_V6: [(Ipv6Addr, u32, &str); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "reserved for protocols"),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, "for documentation"),
@@ -33,7 +33,7 @@ const REFUSED_V6: [(Ipv6Addr, u32, &str); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, "for documentation"),
 ];
 
-/// Networks of version 6 outside `2000::/3`, by name; all of it is refused.
+/// Named IPv6 networks outside `2000::/3`, which is refused as a whole.
 const NAMED_V6: [(Ipv6Addr, u32, &str); 8] = [
     (Ipv6Addr::LOCALHOST, 128, "loopback"),
     (Ipv6Addr::UNSPECIFIED, 128, "no address"),
@@ -45,10 +45,10 @@ const NAMED_V6: [(Ipv6Addr, u32, &str); 8] = [
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, "multicast"),
 ];
 
-/// Where the public addresses of version 6 are.
+/// The range of public IPv6 addresses.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// What kind of address it is, where it must not be connected to; `None` for a public one.
+/// The kind of an address that must not be connected to; `None` for a public one.
 #[must_use]
 pub(super) fn refused(address: IpAddr) -> Option<&'static str> {
     match address {

@@ -1,18 +1,19 @@
-//! What becomes of an event after a try, and what its try says of its receiver. Pure: the simulation judges with it as well.
+//! The next step of an event after a try, and the receiver's health. Pure: the simulation uses it as well.
 
 use super::schedule::{self, Failed};
 use super::sender::{ReceiverAnswer, Unanswered};
 use crate::domain::time::Timestamp;
 use crate::store::{Delivery, DeliveryOutcome, DeliveryResult};
 
-/// As much of an error's words as is kept.
+/// The length to which an error's text is shortened.
 const LONGEST_ERROR: usize = 300;
 
-/// What came of a try.
+/// The result of a try.
 pub type Tried = Result<ReceiverAnswer, Unanswered>;
 
-/// What becomes of a claimed event after a try that ended `now`: taken with any 2xx, given up at 410 ("Gone") or after three
-/// days, else tried again (Standard Webhooks, "Deliverability and reliability"). `jitter` is in `0.0..1.0`.
+/// The next step of a claimed event after a try that ended `now`: accepted with any 2xx, given up at 410 ("Gone") or
+/// after three days, else tried again (Standard Webhooks, "Deliverability and reliability"). `jitter` is in
+/// `0.0..1.0`.
 #[must_use]
 pub fn delivery_outcome(claimed: &Delivery, tried: &Tried, now: Timestamp, jitter: f64) -> DeliveryResult {
     let lease = claimed.leased_until.unwrap_or(now);
@@ -39,7 +40,7 @@ pub fn delivery_outcome(claimed: &Delivery, tried: &Tried, now: Timestamp, jitte
     DeliveryResult { lease, outcome, status, error: Some(error) }
 }
 
-/// Whether the receiver is there and able: one that refuses an event can still be sent the others.
+/// Whether the receiver works: one that rejects an event can still get the others.
 pub(super) const fn receiver_is_well(tried: &Tried) -> bool {
     match tried {
         Ok(ReceiverAnswer { status, .. }) => !matches!(*status, 408 | 429 | 500..),

@@ -1,14 +1,15 @@
-//! Tells merchants of their orders: order events out of the store, signed, to the receivers that their files name.
+//! Delivers order events to merchants: reads them from the store, signs them, and sends them to the receivers that
+//! the merchants' files name.
 //!
-//! - [`schedule`]: when an event that was not taken is tried again.
-//! - [`queues`]: who may be sent how much at once.
+//! - [`schedule`]: when an event that was not accepted is tried again.
+//! - [`queues`]: the limits on simultaneous requests, in total and per tenant.
 //! - [`addresses`]: which addresses may be connected to.
 //! - [`sender`]: one request.
-//! - [`delivery_outcome`]: what becomes of an event after it.
+//! - [`delivery_outcome`]: the event's next step afterwards.
 //!
-//! Invariants: an event leaves only under a lease of the store; of an order only one is on its way at a time, the earliest;
-//! whatever one tenant's receiver does, the others' events leave as if it were not there. An event may arrive twice and never
-//! gets lost: it is delivered, or it is parked and told of.
+//! Invariants: an event is sent only under a lease of the store; of an order only one event is being sent at a time,
+//! the earliest; the behaviour of one tenant's receiver does not affect the others' events. An event may arrive twice
+//! and is never lost: it is delivered, or it is parked and logged.
 
 mod addresses;
 mod delivery_outcome;
@@ -45,27 +46,27 @@ use queues::{Ended, Slot, TenantQueues};
 /// How often the store is asked.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long an answer is waited for.
+/// How long a try waits for an answer.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// How long the rest of an answer is read, once it is known what it says.
+/// How long the rest of an answer is read, once its status is known.
 const BODY_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a claimed event is nobody else's: its try, and time to record it.
+/// How long a claimed event cannot be claimed again: the time for its try and for recording the result.
 pub const LEASE: Span = Span::seconds(45);
 
-/// Where a merchant's order events go, and what signs them.
+/// The receiver of a merchant's order events, and the signing secrets.
 #[derive(Clone)]
 pub struct Receiver {
-    /// Where to.
+    /// The receiver's address.
     pub url: Url,
-    /// Standard Webhooks secrets, `whsec_…`; the newest first. Each signs every event, so that a receiver may know any of
-    /// them while one is changed for another.
+    /// Standard Webhooks secrets, `whsec_…`; the newest first. Each signs every event, so that a receiver may use any
+    /// of them during a change of secrets.
     pub secrets: Vec<SecretString>,
 }
 
 impl fmt::Debug for Receiver {
-    /// Without its address, which may hold a key.
+    /// Without its address, which may contain a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver").field("secrets", &self.secrets.len()).finish_non_exhaustive()
     }
@@ -91,10 +92,10 @@ impl Receiver {
     }
 }
 
-/// Finds a tenant's receiver; `None` where it has none, or is not served here.
+/// Finds a tenant's receiver; `None` if it has none, or is not served here.
 pub type Receivers = Arc<dyn Fn(&Tenant) -> Option<Receiver> + Send + Sync>;
 
-/// Sends what is due.
+/// Sends due events.
 pub struct Dispatcher {
     outbox: Arc<dyn Outbox>,
     sender: Arc<dyn WebhookSender>,
@@ -123,13 +124,14 @@ impl Dispatcher {
         Self { outbox, sender, receivers, clock, ids, queues: TenantQueues::default() }
     }
 
-    /// Sends what is due, at once and every second, and of a merchant more whenever a try of its own has ended, until `stop`
-    /// says so; then what is under way is waited for. Whatever fails, also by a panic, fails for this time only.
+    /// Sends due events, at once and every second, and more of a merchant's whenever a try of its own has ended,
+    /// until `stop` is set; then it waits for the tries in progress. A failure, even a panic, affects the present
+    /// round only.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tries = JoinSet::new();
-        // Who may have something to send; the store is asked for all of them at a tick only.
+        // The tenants that may have something to send; the store is asked for all of them at a tick only.
         let mut waiting = BTreeSet::new();
         loop {
             let everywhere = tokio::select! {
@@ -149,7 +151,7 @@ impl Dispatcher {
                 }
                 Ok::<_, StoreError>(self.claim_of(&mut waiting).await)
             };
-            // What is claimed when it panics is sent when its lease is over.
+            // Events claimed during a panic are sent when their lease is over.
             match AssertUnwindSafe(claiming).catch_unwind().await {
                 Ok(Ok(claimed)) => {
                     for claimed in claimed {
@@ -169,8 +171,8 @@ impl Dispatcher {
         }
     }
 
-    /// Leases what is due now, as far as there is room for it. Every claimed event must be given to
-    /// [`Dispatcher::attempt`] at once.
+    /// Leases due events, as many as there is room for. Every claimed event must be passed to [`Dispatcher::attempt`]
+    /// at once.
     pub async fn claim(&self) -> Result<Vec<Claimed>, StoreError> {
         let mut waiting = self.due().await?;
         Ok(self.claim_of(&mut waiting).await)
@@ -181,7 +183,8 @@ impl Dispatcher {
         Ok(due.into_iter().collect())
     }
 
-    /// Leases what these tenants have to send, one claim for each that has room, and forgets those that have no more.
+    /// Leases the due events of these tenants, with one claim for each that has room, and removes the tenants that
+    /// have no more.
     async fn claim_of(&self, waiting: &mut BTreeSet<Tenant>) -> Vec<Claimed> {
         let mut claimed = Vec::new();
         for tenant in self.queues.in_turn(waiting.iter().cloned().collect()) {
@@ -204,7 +207,7 @@ impl Dispatcher {
                         delivery,
                     }));
                 }
-                // The next tenant's events may be readable; this one's are looked for at the next tick.
+                // The next tenant's events may be readable; this one's are read again at the next tick.
                 Err(error) => {
                     tracing::error!(merchant = %tenant.merchant, cause = %error, "order_events_not_claimed");
                     waiting.remove(&tenant);
@@ -214,10 +217,10 @@ impl Dispatcher {
         claimed
     }
 
-    /// Tries to deliver an event, once, and records how it went.
+    /// Tries to deliver an event, once, and records the result.
     pub async fn attempt(&self, claimed: Claimed) {
         let Claimed { tenant, delivery, slot } = claimed;
-        // An event whose every try panics must come to its end like any other that is not taken.
+        // An event whose every try panics must be parked in the end like any other that is not accepted.
         let tried = AssertUnwindSafe(self.send(&tenant, &delivery)).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(merchant = %tenant.merchant, event = %delivery.id, "order_event_try_panicked");
             Err(Unanswered("the try broke off".to_owned()))
@@ -237,7 +240,8 @@ impl Dispatcher {
         slot.end(if receiver_is_well(&tried) { Ended::Answered } else { Ended::Failed(Instant::now()) });
     }
 
-    /// The deadline is the answer's, not its body's: what the receiver said counts, however long it goes on talking.
+    /// The deadline is for the status and headers, not for the body: the receiver's status counts, however long its
+    /// body is.
     async fn send(&self, tenant: &Tenant, delivery: &Delivery) -> Tried {
         let Some(receiver) = (self.receivers)(tenant) else {
             return Err(Unanswered("the merchant is not served, or has no [webhook]".to_owned()));
@@ -253,12 +257,12 @@ impl Dispatcher {
     }
 }
 
-/// Whose try has ended, if it did so in order.
+/// The tenant whose try has ended, unless the task failed.
 fn noticed(ended: Result<Tenant, tokio::task::JoinError>) -> Option<Tenant> {
     ended.inspect_err(|error| tracing::error!(cause = %error, "order_event_try_broke_off")).ok()
 }
 
-/// Says how a try went, once it is recorded.
+/// Logs the result of a try, once it is recorded.
 fn report(tenant: &Tenant, delivery: &Delivery, settlement: &DeliveryResult) {
     let (merchant, mode) = (&tenant.merchant, tenant.mode.as_str());
     let Delivery { id: event, order, sequence: Sequence(sequence), tries, .. } = delivery;

@@ -1,5 +1,5 @@
-//! Who may be sent how much at once: a lane for each tenant, so that a slow or dead receiver fills its own lane and nobody
-//! else's. Knows no time but what it is told, and rests by a clock that nobody sets.
+//! The limits on simultaneous requests: a queue for each tenant, so that a slow or failed receiver fills its own
+//! queue and no other. It reads no clock, and its pauses use a clock that cannot be set.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,22 +9,23 @@ use tokio::time::Instant;
 
 use crate::domain::ids::Tenant;
 
-/// How many requests are under way in all, at most.
+/// The most requests in progress in total.
 const OVERALL: u32 = 256;
 
-/// How many of one tenant, while its receiver answers; one that does not is asked one thing at a time.
+/// The most of one tenant while its receiver answers; one that does not answer gets one request at a time.
 const PER_TENANT: u32 = 4;
 
-/// With so many under way, every tenant is asked one thing at a time: the places left are for those who have none.
+/// With this many in progress, every tenant gets one request at a time: the remaining places are for tenants without
+/// one.
 const CROWDED: u32 = OVERALL / 2;
 
-/// After so many failures in a row a lane rests between two tries, first a second, then longer.
+/// After this many failures in a row a queue pauses between two tries, first for a second, then longer.
 const PATIENT_FAILURES: u32 = 3;
 
-/// The longest rest.
+/// The longest pause.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
-/// Every lane.
+/// All queues.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TenantQueues(Arc<Mutex<State>>);
 
@@ -32,7 +33,7 @@ pub(super) struct TenantQueues(Arc<Mutex<State>>);
 struct State {
     queues: HashMap<Tenant, TenantQueue>,
     under_way: u32,
-    /// Counts claims, to tell whose turn was longest ago.
+    /// Counts claims, to find the tenant whose turn was longest ago.
     turn: u64,
 }
 
@@ -44,16 +45,16 @@ struct TenantQueue {
     last_turn: u64,
 }
 
-/// How a request ended, as its lane sees it.
+/// How a request ended, for its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// The receiver answered something sensible.
+    /// The receiver gave a valid answer.
     Answered,
-    /// It did not answer, or said that it cannot.
+    /// It did not answer, or with an error of its own.
     Failed(Instant),
 }
 
-/// A place in a lane; given back when it is dropped.
+/// A place in a queue; given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     queues: TenantQueues,
@@ -65,8 +66,8 @@ impl TenantQueues {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The tenants in the order in which they are served: those with the least under way first, then those whose turn was
-    /// longest ago.
+    /// The tenants in the order in which they are served: those with the fewest requests in progress first, then
+    /// those whose turn was longest ago.
     pub(super) fn in_turn(&self, mut tenants: Vec<Tenant>) -> Vec<Tenant> {
         let state = self.state();
         let rank = |tenant: &Tenant| {
@@ -76,12 +77,12 @@ impl TenantQueues {
         tenants
     }
 
-    /// Whether nobody has room.
+    /// Whether no tenant has room.
     pub(super) fn are_full(&self) -> bool {
         self.state().under_way >= OVERALL
     }
 
-    /// How many more requests a tenant may have under way.
+    /// How many more requests a tenant may have in progress.
     pub(super) fn room(&self, tenant: &Tenant, now: Instant) -> u32 {
         let state = self.state();
         let overall = OVERALL.saturating_sub(state.under_way);
@@ -94,7 +95,7 @@ impl TenantQueues {
         width.saturating_sub(queue.under_way).min(overall)
     }
 
-    /// Takes a place in a tenant's lane.
+    /// Takes a place in a tenant's queue.
     pub(super) fn take(&self, tenant: &Tenant) -> Slot {
         let mut state = self.state();
         state.turn += 1;
@@ -108,7 +109,7 @@ impl TenantQueues {
 }
 
 impl Slot {
-    /// Tells the lane how the request ended, and gives the place back.
+    /// Records how the request ended, and gives the place back.
     pub(super) fn end(self, ended: Ended) {
         let mut state = self.queues.state();
         if let Some(queue) = state.queues.get_mut(&self.tenant) {

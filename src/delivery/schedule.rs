@@ -1,4 +1,4 @@
-//! When an event that was not taken is tried again, and when no more. Pure.
+//! When an event that was not accepted is tried again, and when no more. Pure.
 
 use crate::domain::time::{Span, Timestamp};
 use crate::store::LONGEST_PAUSE;
@@ -18,12 +18,13 @@ pub(super) struct Failed {
     pub tries: u32,
     /// When this try ended.
     pub now: Timestamp,
-    /// `Retry-After`, where the receiver said one.
+    /// `Retry-After`, if the receiver sent one.
     pub asked: Option<Span>,
 }
 
-/// When to try again: after a pause that doubles up to two hours, of which `jitter` (`0.0..1.0`) takes up to a half, and no
-/// sooner than the receiver asked, up to two hours as well. The last try is three days after the first; `None` after it.
+/// When to try again: after a pause that doubles up to two hours, minus `jitter` (`0.0..1.0`) times half of it, and
+/// no sooner than the receiver asked, up to two hours as well. The last try is three days after the first; `None`
+/// after it.
 #[must_use]
 pub(super) fn next_try(failed: &Failed, jitter: f64) -> Option<Timestamp> {
     let end = failed.first + GIVE_UP;
@@ -49,7 +50,7 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
-    /// The moments of an event that is never taken, from the first try on.
+    /// The tries of an event that is never accepted, from the first on.
     fn moments(jitter: f64) -> Vec<Timestamp> {
         let mut moments = vec![START];
         loop {

@@ -1,8 +1,9 @@
-//! One request to a receiver over HTTP: no redirect, no proxy, an answer that is capped and thrown away, and no connection
-//! to an address that is not public.
+//! One request to a receiver over HTTP: no redirect, no proxy, an answer that is limited and discarded, and no
+//! connection to an address that is not public.
 //!
-//! Addresses are judged where they are connected to: a name when it is resolved, for the very addresses that the connection
-//! then uses, and an address in a URL before it is used. What a name meant when the configuration was read means nothing.
+//! Addresses are checked when the connection is made: a name when it is resolved, for exactly the addresses that the
+//! connection then uses, and an address in a URL before it is used. A check at configuration time would prove
+//! nothing, since names can resolve differently later.
 
 use std::error::Error;
 use std::fmt;
@@ -26,12 +27,12 @@ use crate::stripe::why_no_client;
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// As much of an answer as is read, so that its connection can be used again.
+/// The part of an answer that is read, so that its connection can be used again.
 const MOST_ANSWER: usize = 16 * 1024;
 
-/// A signed event on its way. Has no `Debug`: it names a buyer, and its address may hold a key.
+/// A signed event to send. It has no `Debug`: it names a buyer, and its address may contain a key.
 pub struct SignedRequest {
-    /// Where to.
+    /// The receiver's address.
     pub url: Url,
     /// `webhook-id`.
     pub id: OrderEventId,
@@ -43,7 +44,7 @@ pub struct SignedRequest {
     pub body: String,
 }
 
-/// What a receiver answered.
+/// The answer of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiverAnswer {
     /// HTTP status.
@@ -52,23 +53,23 @@ pub struct ReceiverAnswer {
     pub retry_after: Option<Span>,
 }
 
-/// No answer, and why, in words that hold nothing of the request or of the receiver's own.
+/// No answer, and the cause, in a text without any part of the request or of the receiver's own text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unanswered(pub String);
 
-/// The rest of an answer as it is read and thrown away, so that its connection can be used again. Changes nothing of what
-/// was answered, ends by itself after so many bytes, and may be dropped at any time.
+/// Reads and discards the rest of an answer, so that its connection can be used again. It does not change the answer,
+/// ends by itself after this many bytes, and may be dropped at any time.
 pub type Rest = BoxFuture<'static, ()>;
 
-/// Takes letters to receivers.
+/// Sends signed requests to receivers.
 #[async_trait]
 pub trait WebhookSender: Send + Sync + 'static {
-    /// Sends one letter, once, and is done when it is known what was answered.
+    /// Sends one request, once, and returns when the answer is known.
     async fn post(&self, letter: SignedRequest) -> Result<(ReceiverAnswer, Rest), Unanswered>;
 }
 
-/// The real one.
+/// The implementation over HTTP.
 #[derive(Clone)]
 pub struct HttpWebhookSender {
     http: reqwest::Client,
@@ -83,7 +84,7 @@ impl fmt::Debug for HttpWebhookSender {
 }
 
 impl HttpWebhookSender {
-    /// A courier to public addresses; with `allow_loopback`, also to this machine, where plain `http` passes.
+    /// A sender to public addresses; with `allow_loopback`, also to this machine, where plain `http` is allowed.
     #[expect(clippy::disallowed_methods, reason = "its client must refuse addresses, as no other has to")]
     pub fn new(allow_loopback: bool, clock: Arc<dyn Clock>) -> Result<Self, Unanswered> {
         let http = reqwest::Client::builder()
@@ -103,7 +104,7 @@ impl HttpWebhookSender {
         Ok(Self { http, clock, allow_loopback })
     }
 
-    /// Refuses what no resolver gets to see: an address in place of a name.
+    /// Rejects an address in place of a name, which no resolver checks.
     fn check(&self, url: &Url) -> Result<(), Refused> {
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
@@ -157,7 +158,7 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Span> {
     Some(Timestamp::from_seconds(i64::try_from(seconds).ok()?).since(now))
 }
 
-/// Why there was no answer: the innermost cause, which names no URL.
+/// Why there was no answer: the innermost cause, which contains no URL.
 fn why(error: &reqwest::Error) -> String {
     let causes = causes(error);
     if let Some(refused) = causes.iter().find_map(|cause| cause.downcast_ref::<Refused>()) {
@@ -176,7 +177,7 @@ fn why(error: &reqwest::Error) -> String {
     }
 }
 
-/// What an error comes from, the innermost last.
+/// The causes of an error, the innermost last.
 fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     let mut causes = Vec::new();
     let mut next = error.source();
@@ -214,7 +215,7 @@ fn permit(address: IpAddr, allow_loopback: bool) -> Result<(), &'static str> {
     }
 }
 
-/// Resolves names to such addresses only as may be connected to.
+/// Resolves names to permitted addresses only.
 struct PublicNames {
     allow_loopback: bool,
 }
@@ -223,7 +224,7 @@ impl Resolve for PublicNames {
     fn resolve(&self, name: Name) -> Resolving {
         let allow_loopback = self.allow_loopback;
         Box::pin(async move {
-            // The port is the URL's, whatever is said here.
+            // The URL's port is used, whatever is given here.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let permitted = permitted(name.as_str(), found, allow_loopback)?;
             let addresses: Addrs = Box::new(permitted.into_iter());
@@ -232,8 +233,8 @@ impl Resolve for PublicNames {
     }
 }
 
-/// Those of a name's addresses that may be connected to; where there is none, the first that may not. A name of this machine
-/// (RFC 6761, section 6.3) leads nowhere else, since plain `http` passes to it.
+/// The permitted addresses of a name; if there is none, the first that is not permitted. A name of this machine (RFC
+/// 6761, section 6.3) resolves to nothing else, since it may use plain `http`.
 fn permitted(
     name: &str,
     found: impl Iterator<Item = SocketAddr>,

@@ -1,4 +1,4 @@
-//! Where a parcel goes, and who buys.
+//! Buyers and postal addresses.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct CountryCode([u8; 2]);
 
-/// A text that is no country code.
+/// The error for a text that is not a country code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a country code; send the two letters of ISO 3166-1, such as \"US\"")]
 pub struct CountryCodeError(String);
@@ -26,7 +26,7 @@ impl CountryCode {
 impl FromStr for CountryCode {
     type Err = CountryCodeError;
 
-    /// Reads two letters in any case.
+    /// Parses two letters in any case.
     fn from_str(text: &str) -> Result<Self, CountryCodeError> {
         match text.as_bytes() {
             [first, second] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => {
@@ -62,7 +62,7 @@ impl fmt::Display for CountryCode {
     }
 }
 
-/// A postal address, in the payment sheet's words (ACP 2025-09-29 `Address`, plus a phone number).
+/// A postal address, with the payment sheet's field names (ACP 2025-09-29 `Address`, plus a phone number).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// The recipient.
@@ -74,12 +74,12 @@ pub struct Address {
     pub line_two: Option<String>,
     /// City; empty where addresses have none.
     pub city: String,
-    /// State, province or region, as addresses of the country write it (`places`). Empty where a country has none.
+    /// State, province or region, in the form that `places` uses. Empty for a country without regions.
     #[serde(default)]
     pub state: String,
     /// Country.
     pub country: CountryCode,
-    /// Postal code. Empty where a country has none.
+    /// Postal code. Empty for a country without postal codes.
     #[serde(default)]
     pub postal_code: String,
     /// Telephone number for the carrier.
@@ -87,7 +87,7 @@ pub struct Address {
     pub phone_number: Option<String>,
 }
 
-/// Who buys, as far as the host has told us. Every part may be missing.
+/// The buyer, as far as the host has sent the data. Every part may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Buyer {
     /// Full name.
@@ -102,7 +102,7 @@ pub struct Buyer {
 }
 
 impl Buyer {
-    /// This buyer, and where it is silent what `other` says.
+    /// This buyer, with the missing parts filled in from `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {

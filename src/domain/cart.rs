@@ -1,4 +1,4 @@
-//! What a shopper wants: items and quantities, nothing else is believed.
+//! The items and quantities that a shopper asks for. Nothing else from the shopper, such as a price, is trusted.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,33 +13,34 @@ pub const MAX_QUANTITY: u32 = 999;
 /// One line: an item and how many of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CartLine {
-    /// What is wanted.
+    /// The item.
     pub id: ItemId,
     /// How many; 1 to [`MAX_QUANTITY`].
     pub quantity: u32,
 }
 
-/// A cart of one or more lines, each item once.
+/// A cart of one or more lines, with each item once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cart(Vec<CartLine>);
 
-/// Why a list of items is no cart.
+/// Why a list of items is not a valid cart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CartError {
-    /// Nothing in it.
+    /// The list is empty.
     #[error("items must name at least one item")]
     Empty,
     /// More than [`MAX_LINES`] different items.
     #[error("items may name at most {MAX_LINES} different items")]
     TooManyLines,
-    /// A quantity of none, or more than [`MAX_QUANTITY`] once lines of the same item are added up.
+    /// A line's quantity is zero, or lines of the same item add up to more than [`MAX_QUANTITY`].
     #[error("the quantity of \"{0}\" must be between 1 and {MAX_QUANTITY}")]
     Quantity(ItemId),
 }
 
 impl Cart {
-    /// A cart of these lines; lines of the same item are added up, the order of first mention is kept.
+    /// Makes a cart of these lines. Lines of the same item are added up, and items keep the order of their first
+    /// mention.
     pub fn new(lines: impl IntoIterator<Item = CartLine>) -> Result<Self, CartError> {
         let mut merged: Vec<CartLine> = Vec::new();
         for line in lines {

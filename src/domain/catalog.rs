@@ -24,24 +24,24 @@ pub struct Product {
     pub images: Vec<String>,
     /// Category, for search; may be empty.
     pub category: String,
-    /// Whether it is sent by post: then an address and a shipping option are needed.
+    /// Whether it is sent by post; a cart with it then needs an address and a shipping option.
     pub shippable: bool,
-    /// The price of one, before tax; of a variant that names no price of its own.
+    /// The price of one, before tax. A variant without its own price has this one.
     pub price: Money,
     /// Whether it can be bought now.
     pub available: bool,
-    /// The forms it comes in; empty when it is sold as it is.
+    /// The variants of the product; empty when there is only one form of it.
     pub variants: Vec<Variant>,
 }
 
-/// One form of a product: a size, a grind, a colour.
+/// One variant of a product: a size, a grind, a colour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variant {
     /// The id to buy it under.
     pub id: ItemId,
-    /// What tells it from its siblings, such as `250 g, whole bean`.
+    /// How it differs from the other variants, such as `250 g, whole bean`.
     pub title: String,
-    /// The choices that make it, in the order shown: `("Grind", "Whole bean")`.
+    /// The options that define it, in the order shown: `("Grind", "Whole bean")`.
     pub options: Vec<(String, String)>,
     /// The price of one, before tax.
     pub price: Money,
@@ -49,7 +49,7 @@ pub struct Variant {
     pub available: bool,
 }
 
-/// Something that can stand in a cart line: a product, or one variant of it.
+/// Something that a cart line can name: a product, or one variant of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sellable<'a> {
     /// The product.
@@ -81,7 +81,7 @@ impl Sellable<'_> {
     }
 }
 
-/// Why nothing can be bought under an id.
+/// Why an item id cannot be bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotSold {
     /// There is no such item.
@@ -90,19 +90,19 @@ pub enum NotSold {
     VariantNeeded(VariantNeeded),
 }
 
-/// A product that is bought by the id of one of its variants, and these.
+/// A product that can only be bought by the id of a variant, with its variants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VariantNeeded {
     /// The product.
     pub product: ItemId,
-    /// Ids and titles; those first that can be bought now, and no more than [`Self::MOST`].
+    /// Ids and titles, at most [`Self::MOST`]; variants that can be bought now come first.
     pub variants: Vec<(ItemId, String)>,
-    /// How many more there are.
+    /// How many further variants there are.
     pub more: usize,
 }
 
 impl VariantNeeded {
-    /// How many variants are named at most.
+    /// The most variants that are named.
     pub const MOST: usize = 10;
 
     fn of(product: &Product) -> Self {
@@ -130,7 +130,7 @@ impl fmt::Display for VariantNeeded {
     }
 }
 
-/// Why a list of products is no catalog.
+/// Why a list of products is not a valid catalog.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
     /// Two products or variants share an id.
@@ -138,7 +138,7 @@ pub enum CatalogError {
     DuplicateId(ItemId),
 }
 
-/// A shop's products, findable by id and by words.
+/// A shop's products, with an index by id and by word.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     products: Vec<Product>,
@@ -149,36 +149,37 @@ pub struct Catalog {
     index: Index,
 }
 
-/// What to search for. An empty search finds everything, in the catalog's order.
+/// What to search for. An empty search matches every product, in the catalog's order.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    /// Words; each fits where it begins a word of a product, or is another form of one.
+    /// Words. Each matches the beginning of a product's word, or another grammatical form of it.
     pub words: String,
-    /// Only this category, compared without case, accents and the endings of grammar.
+    /// Only this category, compared without case, accents and grammatical endings.
     pub category: Option<String>,
     /// Only what can be bought now.
     pub available_only: bool,
-    /// Only products of which something costs at most this many minor units.
+    /// Only products of which the product itself or a variant costs at most this many minor units.
     pub max_price: Option<i64>,
 }
 
-/// What a search has found.
+/// The result of a search.
 #[derive(Clone, Debug)]
 pub struct Found<'a> {
-    /// The products, best first; ties stay in the catalog's order, so the same search answers the same.
+    /// The products, best match first. Equal matches keep the catalog's order, so the same search gives the same
+    /// result.
     pub products: Vec<&'a Product>,
-    /// Whether they fit all words of the search.
+    /// Whether they match all words of the search.
     pub fit: Fit,
 }
 
-/// How well what was found fits the words of a search.
+/// How well the products found match the words of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// All of them fit; so they do where nothing was found.
+    /// They match all words; also the value of an empty result.
     All,
-    /// No product fits all of them; these fit the most.
+    /// No product matches all words; these match the most.
     Most {
-        /// How many words these fit.
+        /// How many words these match.
         fitting: usize,
         /// How many words there are.
         of: usize,
@@ -186,7 +187,7 @@ pub enum Fit {
 }
 
 impl Catalog {
-    /// A catalog of these products.
+    /// Makes a catalog of these products.
     pub fn new(products: Vec<Product>) -> Result<Self, CatalogError> {
         let mut catalog = Self::default();
         for (index, product) in products.iter().enumerate() {
@@ -231,7 +232,7 @@ impl Catalog {
         self.products.get(*index)
     }
 
-    /// What can be bought under this id, or what to ask for instead.
+    /// What can be bought under this id, or why nothing can.
     pub fn sold(&self, id: &ItemId) -> Result<Sellable<'_>, NotSold> {
         self.item(id).ok_or_else(|| match self.by_product.get(id).and_then(|at| self.products.get(*at)) {
             Some(product) => NotSold::VariantNeeded(VariantNeeded::of(product)),
@@ -239,7 +240,7 @@ impl Catalog {
         })
     }
 
-    /// The products that fit all words, or else those that fit the most of them.
+    /// The products that match all words, or else those that match the most of them.
     #[must_use]
     pub fn search(&self, search: &Search) -> Found<'_> {
         let wanted = search::wanted(&search.words);
@@ -258,7 +259,7 @@ impl Catalog {
 }
 
 impl Search {
-    /// Whether a product passes all that is asked for beside the words.
+    /// Whether a product passes the filters of a search other than the words.
     fn lets(&self, product: &Product) -> bool {
         let category = self.category.as_deref();
         category.is_none_or(|wanted| search::is_category(&product.category, wanted))
@@ -268,7 +269,7 @@ impl Search {
 }
 
 impl Product {
-    /// What of it a search looks at.
+    /// The parts of the product that a search compares.
     pub(super) fn searchable(&self) -> Searchable<'_> {
         let of_variants = self.variants.iter().flat_map(|variant| {
             let options = variant.options.iter().map(|(_, value)| value.as_str());

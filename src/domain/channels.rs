@@ -1,6 +1,6 @@
-//! How a merchant presents itself in each channel that sells for it.
+//! How a merchant is presented in each sales channel.
 
-/// How a merchant presents itself in ChatGPT.
+/// How a merchant is presented in ChatGPT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatGptSettings {
     /// The token of OpenAI's domain verification.
@@ -9,7 +9,7 @@ pub struct ChatGptSettings {
     pub widget_domain: Option<String>,
     /// The reviewed contract version.
     pub contract: ContractVersion,
-    /// How payment methods are written on the payment sheet.
+    /// How payment methods are encoded on the payment sheet.
     pub methods_form: MethodsForm,
     /// Whether the widget is served with ChatGPT's older MIME type.
     pub legacy_mime: bool,
@@ -17,10 +17,10 @@ pub struct ChatGptSettings {
     pub brand: Brand,
 }
 
-/// A version of the tools, schemas and widget addresses that a merchant has had reviewed.
+/// A version of the tools, schemas and widget addresses that was reviewed for a merchant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContractVersion {
-    /// The first.
+    /// The first version.
     V1,
 }
 
@@ -33,7 +33,7 @@ pub enum MethodsForm {
     Strings,
 }
 
-/// Colours and logo; each may be left to the widget.
+/// Colours and logo of the widget; a missing value leaves the widget's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brand {
     /// Accent colour, `#rrggbb`.

@@ -1,8 +1,8 @@
 //! The currencies that Stripe charges in, and its rules for amounts of each.
 //!
-//! Decimals are Stripe's, not ISO 4217's: Stripe charges MGA without decimals and ISK with two, of which both are zero.
-//! The table is read by the shops' files, by quotes, taxes and refunds, by the emulator, and by the widget.
-//! Source: docs.stripe.com/currencies.
+//! The decimals are Stripe's, not ISO 4217's: Stripe charges MGA without decimals, and ISK with two that are both
+//! zero. The tenant files, the pricing, the emulator and the widget use the table. Source:
+//! docs.stripe.com/currencies.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Currency(&'static Row);
 
-/// What the table says of a currency's amounts, in minor units.
+/// The rules for a currency's amounts, in minor units.
 pub(super) struct Amounts {
     pub(super) step: i64,
     pub(super) least: i64,
@@ -38,7 +38,7 @@ struct Row {
 static TABLE: LazyLock<Vec<Row>> =
     LazyLock::new(|| serde_json::from_str(include_str!("tables/currencies.json")).unwrap_or_default());
 
-/// Why a text is no currency of ours.
+/// Why a text is not an accepted currency.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CurrencyError {
     /// Not a code that Stripe charges in.
@@ -52,12 +52,12 @@ pub enum CurrencyError {
 }
 
 impl Currency {
-    /// What the table says of amounts, in minor units: of what they are multiples, the least and the most that is charged.
+    /// The rules for amounts, in minor units: the step, the least and the greatest charge.
     pub(super) const fn amounts(self) -> Amounts {
         Amounts { step: self.0.step, least: self.0.least, most: self.0.most }
     }
 
-    /// All of them, by code.
+    /// All currencies, sorted by code.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(Self)
     }
@@ -86,7 +86,7 @@ impl Currency {
         self.0.digits
     }
 
-    /// The currency that has taken its place where it is used.
+    /// The currency that has replaced it.
     #[must_use]
     pub fn replaced_by(&self) -> Option<Self> {
         self.0.replaced_by.as_ref()?.parse().ok()
@@ -96,7 +96,7 @@ impl Currency {
 impl FromStr for Currency {
     type Err = CurrencyError;
 
-    /// Reads a code in any case.
+    /// Parses a code in any case.
     fn from_str(text: &str) -> Result<Self, CurrencyError> {
         let lower = text.to_ascii_lowercase();
         if lower == "ugx" {

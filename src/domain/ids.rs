@@ -1,4 +1,4 @@
-//! Identifiers, one type per kind of thing, each parsed once at the edge.
+//! Identifiers: one type per kind of object, each parsed once at the edge.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Why a text is not an identifier of the wanted kind.
+/// Why a text is not an identifier of the expected kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not {expected}")]
 pub struct IdError {
@@ -14,7 +14,7 @@ pub struct IdError {
     pub expected: &'static str,
 }
 
-/// A text identifier: a newtype with a parse rule, shown as its text.
+/// A text identifier: a newtype with a parse rule, displayed as its text.
 macro_rules! text_id {
     ($(#[$meta:meta])* $name:ident, $expected:literal, $valid:expr) => {
         $(#[$meta])*
@@ -78,7 +78,7 @@ macro_rules! random_id {
     };
 }
 
-/// `prefix` followed by 1 to 255 letters, digits or underscores: how Stripe writes its identifiers.
+/// Whether a text is `prefix` followed by 1 to 255 letters, digits or underscores: the form of Stripe's identifiers.
 fn stripe_form(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| {
         (1..=255).contains(&rest.len())
@@ -87,8 +87,8 @@ fn stripe_form(text: &str, prefix: &str) -> bool {
 }
 
 text_id!(
-    /// A merchant's identifier: the stem of its tenant file. Hyphens stand alone and within, so that no merchant's
-    /// variables begin as another's do.
+    /// A merchant's identifier: the stem of its tenant file. Hyphens are single and not at the ends, so no merchant's
+    /// environment variables begin with those of another.
     MerchantId, "a tenant id of 1 to 63 lower-case letters and digits, with single hyphens between them",
     |text| (1..=63).contains(&text.len())
         && text.split('-').all(|part| !part.is_empty()
@@ -96,7 +96,7 @@ text_id!(
 );
 
 text_id!(
-    /// What a shopper can put into a cart: a product without variants, or one variant of a product.
+    /// An item that a cart line can name: a product without variants, or one variant of a product.
     ItemId, "an item id of 1 to 100 letters, digits, '-', '_', '.' and ':'",
     |text| (1..=100).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'))
@@ -120,12 +120,12 @@ random_id!(
 );
 
 random_id!(
-    /// A payment of ours that fits no order and waits for an operator.
+    /// A payment to this gateway that fits no order and waits for an operator.
     FlagId, "flg_", "a flag id (flg_ and 32 hexadecimal digits)"
 );
 
 random_id!(
-    /// An order event; the `webhook-id` under which a merchant is told of it, the same at every try.
+    /// An order event; also the `webhook-id` of its delivery, the same at every try.
     OrderEventId, "oev_", "an order event id (oev_ and 32 hexadecimal digits)"
 );
 
@@ -141,7 +141,7 @@ text_id!(
 );
 
 text_id!(
-    /// A Stripe Checkout Session, `cs_…`: a page on which a session of ours is paid.
+    /// A Stripe Checkout Session, `cs_…`, on which a session of ours is paid.
     StripeCheckoutId, "a Checkout Session id (cs_…)", |text| stripe_form(text, "cs_")
 );
 
@@ -161,7 +161,7 @@ text_id!(
 );
 
 text_id!(
-    /// What somebody who runs the gateway calls a thing that they ask for, so that asking twice makes one.
+    /// An operator's name for a request, so that repeating the request has no further effect.
     Reference, "a reference of 1 to 100 letters, digits, '-', '_', '.' and ':'",
     |text| (1..=100).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'))
@@ -173,20 +173,20 @@ text_id!(
 );
 
 text_id!(
-    /// What kind of thing a Stripe event tells, such as `payment_intent.succeeded`.
+    /// The type of a Stripe event, such as `payment_intent.succeeded`.
     StripeEventType, "a Stripe event type of 1 to 100 lower-case letters, digits, '_' and '.'",
     |text| (1..=100).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.'))
 );
 
 text_id!(
-    /// Any object of Stripe's, where only its name matters.
+    /// Any object of Stripe's, for uses where only its id matters.
     StripeObjectId, "a Stripe id of 1 to 255 letters, digits and '_'",
     |text| (1..=255).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 );
 
-/// Whether money is real. Part of every key in the store.
+/// Whether payments move real money. It is part of every key in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -206,14 +206,14 @@ impl Mode {
         }
     }
 
-    /// What Stripe's objects must say in `livemode`.
+    /// The value of `livemode` in Stripe's objects.
     #[must_use]
     pub const fn livemode(self) -> bool {
         matches!(self, Self::Live)
     }
 }
 
-/// Whose row it is: every row of the store is keyed by this first.
+/// The owner of a row: the first part of every key in the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tenant {
     /// The merchant.
@@ -248,12 +248,12 @@ impl AttemptNumber {
     }
 }
 
-/// The number of a refund among those that were asked for here of one order; the first is 1.
+/// The number of a refund among those requested here for one order; the first is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RefundNumber(pub u32);
 
-/// What people call an order: a number of the merchant's own, in the order in which orders were placed.
+/// An order's number for people: the merchant's own sequence, in the order in which orders were placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderNumber(pub u32);
@@ -275,7 +275,7 @@ impl fmt::Display for OrderNumber {
     }
 }
 
-/// A session as the outside names it: `chk_…`, or `chk_…_r3` with the revision that the shopper was shown.
+/// A session's public id: `chk_…`, or `chk_…_r3` with the revision that the shopper was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRef {
     /// The session.
@@ -314,7 +314,7 @@ impl fmt::Display for SessionRef {
     }
 }
 
-/// The SHA-256 of a Shared Payment Token: what is kept, compared and logged in place of the token.
+/// The SHA-256 of a Shared Payment Token, which is stored, compared and logged in place of the token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SptHash(String);

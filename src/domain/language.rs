@@ -1,8 +1,8 @@
-//! The languages in which shoppers are told something.
+//! The languages of the messages to shoppers.
 
 use std::fmt;
 
-/// A language that there are texts in.
+/// A language with translated messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Language {
     /// English.
@@ -25,14 +25,14 @@ impl Language {
         }
     }
 
-    /// The language of a tag such as `de-AT` or `de_AT`; `None` where there are no texts in it.
+    /// The language of a tag such as `de-AT` or `de_AT`; `None` if it has no translated messages.
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.split(['-', '_']).next().unwrap_or_default();
         Self::ALL.into_iter().find(|language| language.code().eq_ignore_ascii_case(primary.trim()))
     }
 
-    /// The mark between whole units and their parts.
+    /// The decimal separator.
     #[must_use]
     pub const fn decimal_mark(self) -> char {
         match self {

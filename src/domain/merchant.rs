@@ -1,6 +1,6 @@
-//! A merchant as its readers see it at one moment: plain data, swapped whole when anything changes.
+//! A merchant at one moment, for readers: plain data, replaced as a whole when anything changes.
 //!
-//! Holds no secret: keys live with the merchant actor.
+//! It contains no secret: the merchant actor keeps the keys.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,10 @@ use super::shipping::ShippingRule;
 use super::tax::TaxRule;
 use super::time::{Span, Timestamp};
 
-/// Everything that a reader may know of a merchant; immutable.
+/// The data of a merchant that any reader may see; immutable.
 #[derive(Clone, Debug)]
 pub struct MerchantView {
-    /// Who it is.
+    /// Its id.
     pub id: MerchantId,
     /// Test or live.
     pub mode: Mode,
@@ -26,42 +26,42 @@ pub struct MerchantView {
     pub generation: u64,
     /// The shop's name.
     pub name: String,
-    /// The language of its shoppers, where nothing says another.
+    /// The shoppers' language, unless the request names another.
     pub language: Language,
-    /// The host names that choose this merchant; the first is used in links.
+    /// The host names that select this merchant; the first is used in links.
     pub hosts: Vec<String>,
     /// The one currency of the shop.
     pub currency: Currency,
-    /// What it sells.
+    /// The products.
     pub catalog: Catalog,
-    /// How checkouts are run.
+    /// The rules of its checkouts.
     pub checkout: CheckoutPolicy,
-    /// How parcels are sent, in the order shown.
+    /// The shipping rules, in the order shown.
     pub shipping: Vec<ShippingRule>,
-    /// How tax is found.
+    /// The tax rule.
     pub tax: TaxRule,
     /// The shop's Network ID.
     pub network_id: NetworkId,
-    /// The Stripe account, once it is given or learned; nothing is charged before.
+    /// The Stripe account, once it is configured or verified; nothing is charged before.
     pub account: Option<AccountId>,
-    /// Why no new payment is begun, where the shop's Stripe account is the reason.
+    /// Why no new payment is begun, if the shop's Stripe account or key is the reason.
     pub payments_off: Option<PaymentsOff>,
-    /// What the payment sheet may offer.
+    /// The methods that the payment sheet may offer.
     pub payment_methods: Vec<PaymentMethod>,
     /// The shop's own pages.
     pub links: Links,
-    /// How it presents itself in ChatGPT.
+    /// The settings for ChatGPT.
     pub chatgpt: ChatGptSettings,
-    /// How many calls it takes.
+    /// The limits on its calls.
     pub limits: Limits,
     /// Whether it sells now.
     pub status: MerchantStatus,
-    /// Whether what is kept of its checkouts can be relied on.
+    /// Whether the stored records of its checkouts are reliable.
     pub records: Reconciliation,
 }
 
 impl MerchantView {
-    /// The key of all its rows in the store.
+    /// The tenant that owns its rows in the store.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
         Tenant { merchant: self.id.clone(), mode: self.mode }
@@ -71,40 +71,40 @@ impl MerchantView {
 /// Whether a merchant sells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MerchantStatus {
-    /// It does.
+    /// It sells.
     Serving,
-    /// It shows its goods and sells nothing.
+    /// It shows its catalog and sells nothing.
     Suspended,
 }
 
-/// Why a merchant cannot take payments, where its Stripe account or its key is the reason.
+/// Why a merchant cannot take payments, if its Stripe account or its key is the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PaymentsOff {
-    /// Which account its present key opens is not known yet.
+    /// The account of its present key is not known yet.
     #[error("its Stripe account is not verified yet")]
     Unverified,
     /// Stripe refuses the key.
     #[error("Stripe refuses its key")]
     KeyRefused,
-    /// The key may not do what a payment needs.
+    /// The key lacks a permission that payments need.
     #[error("its key lacks a permission{}", named(.permission.as_deref()))]
     NotPermitted {
-        /// The permission as Stripe names it, where it does.
+        /// The permission's name at Stripe, if Stripe gave it.
         permission: Option<String>,
     },
-    /// The key opens another account than the merchant was paid into before.
+    /// The key belongs to another account than the one that received earlier payments.
     #[error("its key opens another Stripe account")]
     OtherAccount,
-    /// The key opens another account than the merchant's file names.
+    /// The key belongs to another account than the merchant's file names.
     #[error("its key opens another Stripe account than its file names")]
     AccountMisnamed,
-    /// Another merchant is paid into the account that the key opens.
+    /// Another merchant receives its payments in the account of this key.
     #[error("another merchant is paid into its Stripe account")]
     AccountTaken,
-    /// The database was restored, and what was paid since is not accounted for yet.
+    /// The database was restored, and payments since the backup are not accounted for yet.
     #[error("what was paid since the restored backup is being read from Stripe")]
     Unreconciled,
-    /// Stripe's clock is far from this machine's.
+    /// Stripe's clock differs much from this machine's.
     #[error("the clock of this machine differs from Stripe's")]
     ClockDiffers,
 }
@@ -113,26 +113,26 @@ fn named(permission: Option<&str>) -> String {
     permission.map(|permission| format!(": {permission}")).unwrap_or_default()
 }
 
-/// Whether what is kept of a merchant's checkouts can be relied on.
+/// Whether the stored records of a merchant's checkouts are reliable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconciliation {
-    /// It can.
+    /// The records were not restored from a backup, so they are reliable.
     NotRestored,
-    /// They were restored from a backup, and what happened at Stripe since is not accounted for: what looks unpaid may be
-    /// paid. Nothing of a checkout changes by its shopper or by time until it is.
+    /// The records were restored from a backup, and events at Stripe since then are not accounted for: a session that
+    /// seems unpaid may be paid. Until they are, neither a shopper nor time changes a checkout.
     Pending {
-        /// Before this moment it will not be.
+        /// The earliest moment at which this can end.
         until: Timestamp,
     },
-    /// It can again: what happened since is accounted for.
+    /// The records were restored and are reliable again: events since the backup are accounted for.
     Done {
-        /// When they were last put back. Of a checkout from before, revisions may have been shown that are not in them.
+        /// When they were last restored. An older checkout may have shown revisions that the records lack.
         restored: Timestamp,
     },
 }
 
 impl Reconciliation {
-    /// Whether checkouts go on.
+    /// Whether checkouts continue.
     #[must_use]
     pub const fn are_reliable(self) -> bool {
         match self {
@@ -142,16 +142,16 @@ impl Reconciliation {
     }
 }
 
-/// How a merchant's checkouts are run.
+/// The rules of a merchant's checkouts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutPolicy {
-    /// How it can be paid.
+    /// The payment methods.
     pub method: CheckoutMethod,
-    /// The most that one checkout may come to.
+    /// The highest total of one checkout.
     pub max_total: Option<Money>,
-    /// Where it sells.
+    /// The countries that it sells to.
     pub countries: Vec<CountryCode>,
-    /// Which tokens are taken.
+    /// Which tokens are accepted.
     pub tokens: TokenPolicy,
     /// Whether Stripe sends the buyer a receipt.
     pub receipt_email: bool,
@@ -162,7 +162,7 @@ pub struct CheckoutPolicy {
 }
 
 impl CheckoutPolicy {
-    /// Where Stripe is to send its receipt: where the merchant wants that, to the buyer.
+    /// The address for Stripe's receipt: the buyer's, if the merchant wants receipts.
     #[must_use]
     pub fn receipt_email_of(&self, buyer: &Buyer) -> Option<String> {
         buyer.email.clone().filter(|_| self.receipt_email)
@@ -174,40 +174,40 @@ impl CheckoutPolicy {
 pub enum CheckoutMethod {
     /// On the host's payment sheet, with a token.
     PaymentSheet,
-    /// On a page at Stripe.
+    /// On a Stripe Checkout.
     StripeCheckout,
-    /// On the payment sheet where the host has one, else on the page.
+    /// On the payment sheet if the host has one, else on a Stripe Checkout.
     Auto,
 }
 
 impl CheckoutMethod {
-    /// Whether tokens are taken.
+    /// Whether tokens are accepted.
     #[must_use]
     pub const fn takes_tokens(self) -> bool {
         matches!(self, Self::PaymentSheet | Self::Auto)
     }
 
-    /// Whether pages at Stripe are opened.
+    /// Whether Stripe Checkouts are created.
     #[must_use]
     pub const fn opens_stripe_checkouts(self) -> bool {
         matches!(self, Self::StripeCheckout | Self::Auto)
     }
 }
 
-/// Which payment tokens a merchant takes. A session keeps the policy that it began with.
+/// Which payment tokens a merchant accepts. A session keeps the policy of its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenPolicy {
-    /// Whether a token that is good for more than the total may be charged the total.
+    /// Whether a token for more than the total may be charged the total.
     pub allow_larger: bool,
-    /// Whether a token that Stripe advises against is refused.
+    /// Whether a token is refused if Stripe recommends to block it.
     pub risk: RiskPolicy,
 }
 
-/// What Stripe's risk advice on a token means to a merchant.
+/// The effect of Stripe's risk recommendation about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RiskPolicy {
-    /// The advice is ignored.
+    /// The recommendation is ignored.
     Off,
     /// A token with a `block` recommendation is refused.
     BlockOnRecommendation,
@@ -222,7 +222,7 @@ pub enum PaymentMethod {
     ApplePay,
     /// Google Pay.
     GooglePay,
-    /// Link; accepted in configuration, not sent to hosts until its wire value is known.
+    /// Link; accepted in configuration, and not sent to hosts until its wire value is known.
     Link,
 }
 
@@ -237,23 +237,24 @@ pub struct Links {
     pub support: Option<String>,
 }
 
-/// How many calls a merchant takes.
+/// The limits on a merchant's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls per second, in the long run: browsing, and as many again to checkouts that callers hold.
+    /// Calls per second on average, for browsing; calls to existing checkouts have a second budget of the same size.
     pub requests_per_second: u32,
-    /// How many calls may come at once.
+    /// The most calls at once.
     pub burst: u32,
     /// New checkouts per minute.
     pub checkouts_per_minute: u32,
-    /// Payments per minute whose token Stripe knows; as many pages at Stripe are opened besides. Repeats do not count.
+    /// Payments per minute with a token that Stripe knows; Stripe Checkouts have a second budget of the same size.
+    /// Repeats do not count.
     pub payments_per_minute: u32,
-    /// Calls per minute of one shopper, as the host names them.
+    /// Calls per minute of one shopper, by the host's id of the shopper.
     pub per_shopper_per_minute: u32,
 }
 
 impl MerchantView {
-    /// Whether everything in a cart is sold here.
+    /// Whether the catalog has everything in a cart.
     #[must_use]
     pub fn sells_all_of(&self, cart: &Cart) -> bool {
         cart.lines().iter().all(|line| self.catalog.item(&line.id).is_some())

@@ -2,10 +2,10 @@
 //!
 //! Must not import: tokio, actix, reqwest, sqlx, a clock, randomness, the environment, or any other folder.
 //!
-//! Reading order: [`money`] and [`ids`], then what is sold ([`catalog`]), to where ([`address`], [`shipping`],
-//! [`tax`]), by whom ([`merchant`]); [`cart`] and [`pricing`] turn what is asked for into a quote; [`checkout`] takes the
-//! quote to a paid [`order`], of which the merchant is told by [`order_event`]s. A [`stripe_event`] says where something
-//! may have happened.
+//! Reading order: [`money`] and [`ids`]; then the products ([`catalog`]), the destinations ([`address`],
+//! [`shipping`], [`tax`]) and the seller ([`merchant`]); [`cart`] and [`pricing`] turn a request into a quote;
+//! [`checkout`] turns the quote into a paid [`order`], and [`order_event`]s notify the merchant of it. A
+//! [`stripe_event`] reports that something may have changed at Stripe.
 
 pub mod address;
 pub mod cart;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::currency::{Currency, CurrencyError};
 
-/// An amount of money: integer minor units of a currency. May be negative in between, never in a quote.
+/// An amount of money: integer minor units of a currency. An intermediate result may be negative, a quote never.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {
     /// Minor units, by Stripe's exponent: cents for USD, yen for JPY.
@@ -38,7 +38,7 @@ pub enum MoneyError {
     /// More than Stripe's greatest charge.
     #[error("{0} is more than can be charged at once")]
     AboveMaximum(Money),
-    /// Not a whole step of its currency.
+    /// Not a multiple of its currency's step.
     #[error(
         "{0} is no amount that Stripe charges: amounts in {code} are multiples of {step} minor units",
         code = .0.currency.upper(), step = .0.currency.step().minor
@@ -53,7 +53,7 @@ impl Money {
         Self { minor, currency }
     }
 
-    /// Nothing, in a currency.
+    /// Zero, in a currency.
     #[must_use]
     pub const fn zero(currency: Currency) -> Self {
         Self { minor: 0, currency }
@@ -81,13 +81,13 @@ impl Money {
         Ok(Self { minor, ..self })
     }
 
-    /// The amount, `count` times.
+    /// The amount multiplied by `count`.
     pub fn times(self, count: u32) -> Result<Self, MoneyError> {
         let minor = self.minor.checked_mul(i64::from(count)).ok_or(MoneyError::Overflow)?;
         Ok(Self { minor, ..self })
     }
 
-    /// The share of the amount that `rate` says, rounded half up to the smallest step the currency is charged in.
+    /// The share of the amount at `rate`, rounded half up to the currency's step.
     pub fn share(self, rate: Rate) -> Result<Self, MoneyError> {
         if self.minor < 0 {
             return Err(MoneyError::Negative);
@@ -99,7 +99,7 @@ impl Money {
         Ok(Self { minor: i64::try_from(minor).map_err(|_| MoneyError::Overflow)?, ..self })
     }
 
-    /// Checks that Stripe would take this amount as a charge.
+    /// Checks that Stripe would accept this amount as a charge.
     pub fn chargeable(self) -> Result<Self, MoneyError> {
         let minimum = self.currency.minimum_charge();
         if self.minor < minimum.minor {
@@ -111,7 +111,7 @@ impl Money {
         self.well_formed()
     }
 
-    /// Checks that the amount can stand in a price: not negative, and a whole step of its currency.
+    /// Checks that the amount is valid as a price: not negative, and a multiple of its currency's step.
     pub fn well_formed(self) -> Result<Self, MoneyError> {
         if self.minor < 0 {
             return Err(MoneyError::Negative);
@@ -151,7 +151,7 @@ impl fmt::Debug for Money {
 #[serde(transparent)]
 pub struct Rate(u32);
 
-/// Why a text is no percentage.
+/// Why a text is not a percentage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a percentage between 0 and 100 with at most four decimals, such as \"8.875\"")]
 pub struct RateError(String);
@@ -159,7 +159,7 @@ pub struct RateError(String);
 impl Rate {
     const ONE: Self = Self(1_000_000);
 
-    /// No share at all.
+    /// A share of zero.
     pub const ZERO: Self = Self(0);
 
     /// Millionths.
@@ -168,7 +168,7 @@ impl Rate {
         self.0
     }
 
-    /// Reads a percentage in decimal notation, such as `8.875`, exactly.
+    /// Parses a percentage in decimal notation, such as `8.875`, exactly.
     pub fn from_percent(text: &str) -> Result<Self, RateError> {
         let wrong = || RateError(text.to_owned());
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -195,13 +195,13 @@ impl fmt::Display for Rate {
 }
 
 impl Currency {
-    /// What every amount is a multiple of: one minor unit, ten of three-decimal currencies, a whole króna.
+    /// The step that every amount is a multiple of: one minor unit, ten for three-decimal currencies, a whole króna.
     #[must_use]
     pub const fn step(&self) -> Money {
         Money::new(self.amounts().step, *self)
     }
 
-    /// Stripe's least charge; one step where none is published.
+    /// Stripe's least charge; one step if none is published.
     #[must_use]
     pub const fn minimum_charge(&self) -> Money {
         Money::new(self.amounts().least, *self)

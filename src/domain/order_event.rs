@@ -1,4 +1,5 @@
-//! What a merchant is told of an order, as data: which event, the how-many-th of its order, and the text that is sent.
+//! Notifications to a merchant about an order, as data: the event, its number within the order, and the text that is
+//! sent.
 //!
 //! Invariants: the events of an order are numbered from 1 without a gap, in the order in which they became durable; the
 //! text of an event is fixed by the commit that makes it durable, so that every try sends the same bytes.
@@ -14,9 +15,9 @@ use super::time::Timestamp;
 /// What happened to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventKind {
-    /// It was paid, and so came to be.
+    /// It was paid, and so created.
     Created,
-    /// Money went back.
+    /// Money was refunded.
     Refunded,
     /// The buyer's bank disputes the payment.
     Disputed,
@@ -69,14 +70,14 @@ pub struct OrderEvent {
     pub id: OrderEventId,
     /// What happened.
     pub kind: EventKind,
-    /// To which order.
+    /// The order.
     pub order: OrderId,
     /// When.
     pub at: Timestamp,
-    /// The members of `data` beside those that every event has (`livemode`, `merchant`, `sequence`, `order_number`).
+    /// The members of `data` besides those of every event (`livemode`, `merchant`, `sequence`, `order_number`).
     pub facts: Map<String, Value>,
-    /// Whether it is to be sent. Where the merchant has no receiver it is kept for its number, parked, and can be sent by
-    /// hand once there is one.
+    /// Whether it is to be sent. If the merchant has no receiver, the event is stored parked, to keep the numbers
+    /// complete, and can be sent by hand once there is one.
     pub wanted: bool,
 }
 
@@ -114,7 +115,7 @@ impl OrderEvent {
                 facts: &self.facts,
             },
         };
-        // Texts, numbers and maps with text keys: there is nothing in it that JSON cannot say.
+        // Only texts, numbers and maps with text keys, which JSON can always represent.
         serde_json::to_string(&payload).unwrap_or_default()
     }
 }

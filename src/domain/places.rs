@@ -1,7 +1,7 @@
-//! Countries and their regions by every usual name, and what an address in each must have.
+//! Countries and their regions by all their usual names, and the address fields that each country needs.
 //!
-//! The table is made of kept data sets (`tables/make_places.py`); the shops' files, shoppers' addresses and the widget read
-//! it. Names are compared without case, accents, dots and blanks.
+//! The table is generated from committed data sets (`tables/make_places.py`). The tenant files, the addresses of
+//! shoppers and the widget use it. Names are compared without case, accents, dots and blanks.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::address::CountryCode;
 use super::postal_codes::{Beginning, PostalForm, bare};
 
-/// How many choices a message names.
+/// How many choices a message lists.
 const CHOICES: usize = 65;
 
 /// A country or territory.
@@ -34,11 +34,11 @@ pub struct Country {
     pattern: Option<String>,
     #[serde(default)]
     example: String,
-    /// Of which country it is also a state, by the same two letters.
+    /// The country of which it is also a state, with the same two letters.
     state_of: Option<CountryCode>,
-    /// As a part of which country it is written, too, though it has taxes of its own.
+    /// The country as a part of which it is often written, although it has taxes of its own.
     part_of: Option<CountryCode>,
-    /// The postal codes that tell it there.
+    /// The postal codes that identify it there.
     told_by: Option<Beginning>,
     #[serde(skip)]
     postal_form: OnceLock<Option<PostalForm>>,
@@ -50,19 +50,19 @@ pub struct Country {
 /// A state, province, prefecture or county.
 #[derive(Deserialize)]
 pub struct Region {
-    /// What is written in an address, and what taxes go by.
+    /// The name in addresses, and the key of tax rates.
     pub key: String,
     name: String,
     #[serde(default)]
     names: Vec<String>,
-    /// How its postal codes begin, where that is certain.
+    /// How its postal codes begin, if that is certain.
     postal: Option<Beginning>,
     /// One of them.
     #[serde(default)]
     example: String,
 }
 
-/// Whether addresses of a country have a field.
+/// Whether addresses of a country have a certain field.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Presence {
@@ -89,12 +89,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table { countries, by_name }
 });
 
-/// What a name is compared by: letters and digits, without case and accents.
+/// The form in which names are compared: letters and digits, without case and accents.
 fn folded(text: &str) -> String {
     text.nfkd().flat_map(char::to_lowercase).filter(|char| char.is_alphanumeric()).collect()
 }
 
-/// The part of an address that tells a place, as it was written.
+/// The parts of an address that identify a place, as they were written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Written<'a> {
     /// A country or territory, by any name or code.
@@ -107,36 +107,36 @@ pub struct Written<'a> {
     pub postal_code: &'a str,
 }
 
-/// A place that parcels go to and taxes go by.
+/// A place for shipping and taxes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The country; of a territory that is also a state, the country whose state it is.
+    /// The country; for a territory that is also a state, the country that it is a state of.
     pub country: CountryCode,
-    /// The region as addresses write it; empty where none is needed.
+    /// The region in the form of addresses; empty if none is needed.
     pub region: String,
     /// The postal code, trimmed and in capitals.
     pub postal_code: String,
 }
 
-/// Why what was written is no place, and what would be one.
+/// Why a text does not name a place, and what would be valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
     /// No such country.
     #[error("is no country that is known")]
     Country,
-    /// The country's addresses have a city.
+    /// The country's addresses need a city.
     #[error("is missing")]
     City,
-    /// The country's addresses have a region.
+    /// The country's addresses need a region.
     #[error("is missing")]
     RegionMissing(CountryCode),
     /// The country has no such region.
     #[error("is no {} of {}", .0.row().map_or("region", Country::region_name), .0.row().map_or("it", |row| &row.name))]
     Region(CountryCode),
-    /// The country's addresses have a postal code.
+    /// The country's addresses need a postal code.
     #[error("is missing")]
     PostalMissing(CountryCode),
-    /// No postal code of the country.
+    /// Not a postal code of the country.
     #[error("is no {} of {}", .0.row().map_or("postal code", |row| &row.postal_name), .0.row().map_or("it", |row| &row.name))]
     Postal(CountryCode),
     /// A postal code of another region.
@@ -158,7 +158,7 @@ pub enum PlaceField {
 }
 
 impl PlaceError {
-    /// Whether something is missing, and not wrong.
+    /// Whether a field is missing, as opposed to wrong.
     #[must_use]
     pub const fn is_missing(&self) -> bool {
         match self {
@@ -204,13 +204,13 @@ pub fn countries() -> impl Iterator<Item = &'static Country> {
     TABLE.countries.iter()
 }
 
-/// The country of which this territory is a state, too.
+/// The country of which this territory is also a state.
 #[must_use]
 pub fn state_of(territory: CountryCode) -> Option<CountryCode> {
     territory.row()?.state_of
 }
 
-/// The country whose taxes hold at an address, and which of its regions it is in. Sessions of earlier programs name a
+/// The country whose taxes apply at an address, and the address's region in it. Sessions of earlier versions name a
 /// territory as the country.
 #[must_use]
 pub fn taxed(country: CountryCode, region: &str) -> (CountryCode, Option<&'static str>) {
@@ -220,7 +220,7 @@ pub fn taxed(country: CountryCode, region: &str) -> (CountryCode, Option<&'stati
     }
 }
 
-/// The one of the listed countries that an address is in; it may be a territory of the region's own name.
+/// The one of the listed countries that an address is in; it may be a territory with the region's name.
 #[must_use]
 pub fn listed(list: &[CountryCode], country: CountryCode, region: &str) -> Option<CountryCode> {
     let has_region =
@@ -235,7 +235,7 @@ pub fn covers(list: &[CountryCode], country: CountryCode, region: &str) -> bool 
     listed(list, country, region).is_some()
 }
 
-/// A region and a postal code that go together in a country; the region of this name, if one is given.
+/// A region and a postal code that belong together in a country; the region with this name, if one is given.
 #[must_use]
 pub fn example(country: CountryCode, region: Option<&str>) -> (String, String) {
     let Some(row) = country.row() else { return (String::new(), String::new()) };
@@ -245,7 +245,7 @@ pub fn example(country: CountryCode, region: Option<&str>) -> (String, String) {
     (region.map(|region| region.key.clone()).unwrap_or_default(), postal_code.unwrap_or(&row.example).clone())
 }
 
-/// The place that was meant.
+/// The place that a text means.
 pub fn place(written: Written<'_>) -> Result<Place, PlaceError> {
     let named = country(written.country).ok_or(PlaceError::Country)?;
     let row = named.row().ok_or(PlaceError::Country)?;
@@ -254,7 +254,7 @@ pub fn place(written: Written<'_>) -> Result<Place, PlaceError> {
             return Err(PlaceError::Region(named));
         }
         (Some(whole), _) => (whole, named.as_str()),
-        // What told the territory is no region of it.
+        // The text that identified the territory is not one of its regions.
         (None, Some(territory)) => (territory, ""),
         (None, None) => (row, written.region),
     };
@@ -273,7 +273,7 @@ struct Found {
 }
 
 impl CountryCode {
-    /// Its line of the table.
+    /// Its row of the table.
     fn row(self) -> Option<&'static Country> {
         let at = TABLE.countries.binary_search_by(|row| row.code.cmp(&self));
         at.ok().and_then(|at| TABLE.countries.get(at))
@@ -285,19 +285,19 @@ impl CountryCode {
         Some(&self.row()?.name)
     }
 
-    /// The region of this country that a text names, as addresses write it.
+    /// The region of this country that a text names, in the form of addresses.
     #[must_use]
     pub fn region(self, text: &str) -> Option<&'static str> {
         Some(&self.row()?.find(text)?.key)
     }
 
-    /// Whether its regions are known, so that taxes may go by them.
+    /// Whether its regions are known, so that taxes may depend on them.
     #[must_use]
     pub fn has_regions(self) -> bool {
         self.row().is_some_and(|row| !row.regions.is_empty())
     }
 
-    /// Its regions, in words.
+    /// The word for its regions.
     #[must_use]
     pub fn regions(self) -> String {
         self.row().map(Country::choices).unwrap_or_default()
@@ -318,7 +318,7 @@ impl Country {
         self.regions.get(*self.regions_by_name.get_or_init(|| self.every_region()).get(&folded(text))?)
     }
 
-    /// The letters of one are never taken for a name of another.
+    /// A key of one region takes precedence over an equal name of another.
     fn every_region(&self) -> HashMap<String, usize> {
         let regions = || self.regions.iter().enumerate();
         let keys = regions().map(|(at, region)| (&region.key, at));
@@ -336,7 +336,7 @@ impl Country {
         let known = self.find(text);
         match (known, self.region) {
             (Some(region), _) => Ok(Found { text: region.key.clone(), known }),
-            // A field that these addresses do not have says nothing.
+            // A value in a field that these addresses do not have is ignored.
             (None, Presence::None) => Ok(Found { text: String::new(), known }),
             (None, Presence::Required) if text.is_empty() => Err(PlaceError::RegionMissing(self.code)),
             (None, Presence::Required) => Err(PlaceError::Region(self.code)),
@@ -372,7 +372,7 @@ impl Country {
         self.postal_form.get_or_init(|| PostalForm::of(self.pattern.as_ref()?)).as_ref()
     }
 
-    /// Its regions, as a message names them.
+    /// Its regions, as a message lists them.
     fn choices(&self) -> String {
         let named = self.regions.iter().take(CHOICES).map(|region| {
             if region.key == region.name {
@@ -394,8 +394,8 @@ impl Country {
         if self.region_name.is_empty() { "region" } else { &self.region_name }
     }
 
-    /// The territory with taxes of its own that was written as a part of this country: by its name where a region stands, or by
-    /// its postal code.
+    /// The territory with taxes of its own that was written as a part of this country: identified by its name in the
+    /// region field, or by its postal code.
     fn territory(&self, written: Written<'_>) -> Option<&'static Self> {
         let parts = || TABLE.countries.iter().filter(|row| row.part_of == Some(self.code));
         let is_region = self.find(written.region).is_some() || folded(written.region).chars().count() < 3;
@@ -403,7 +403,7 @@ impl Country {
         let by_name = parts().find(|row| Some(row.code) == named);
         let postal_code = bare(&written.postal_code.to_uppercase());
         let told = |row: &&Self| row.told_by.as_ref().is_some_and(|told| told.fits(&postal_code));
-        // The narrowest tells most.
+        // The narrowest match is the most specific.
         let by_postal_code =
             || parts().filter(told).min_by_key(|row| row.told_by.as_ref().map(Beginning::width));
         by_name.or_else(by_postal_code)

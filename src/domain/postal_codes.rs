@@ -1,7 +1,7 @@
-//! What a postal code looks like, by a country's pattern.
+//! The form of postal codes, by a country's pattern.
 //!
-//! Only letters and digits are compared: people leave out what stands between the parts, write something else there, or put
-//! the country's letters before the code.
+//! Only letters and digits are compared: people leave out the separators, use other ones, or put the country's
+//! letters before the code.
 
 use std::sync::OnceLock;
 
@@ -10,16 +10,16 @@ use serde::Deserialize;
 
 use super::address::CountryCode;
 
-/// The form of a country's postal codes, without what stands between their parts.
+/// The form of a country's postal codes, without separators.
 pub(super) struct PostalForm(Regex);
 
 impl PostalForm {
-    /// By a pattern of the table; `None` where it is none.
+    /// Made from a pattern of the table; `None` if the pattern is not valid.
     pub(super) fn of(pattern: &str) -> Option<Self> {
         Regex::new(&format!("^(?:{})$", without_blanks(pattern))).ok().map(Self)
     }
 
-    /// The letters and digits of a postal code, as the form has them.
+    /// The letters and digits of a postal code, in the country's form.
     pub(super) fn read(&self, country: CountryCode, code: &str) -> Option<String> {
         let (code, letters) = (bare(code), country.as_str());
         let after = |letters: &str| code.strip_prefix(letters).filter(|rest| begins_with_digit(rest));
@@ -34,7 +34,8 @@ pub(super) fn bare(text: &str) -> String {
     text.chars().filter(|char| char.is_alphanumeric()).collect()
 }
 
-/// How the postal codes of a region or territory begin. It is read once, when an address is first held against it.
+/// How the postal codes of a region or territory begin. It is compiled once, when the first address is compared with
+/// it.
 #[derive(Deserialize)]
 #[serde(from = "String")]
 pub(super) struct Beginning {
@@ -49,12 +50,12 @@ impl From<String> for Beginning {
 }
 
 impl Beginning {
-    /// Whether the letters and digits of a postal code begin so.
+    /// Whether the letters and digits of a postal code begin like this.
     pub(super) fn fits(&self, code: &str) -> bool {
         self.form().is_some_and(|form| form.is_match(code))
     }
 
-    /// How narrow it is: a code that is written out is shorter than a pattern for many.
+    /// How narrow it is: a full code is shorter than a pattern for many.
     pub(super) const fn width(&self) -> usize {
         self.pattern.len()
     }
@@ -68,7 +69,7 @@ fn begins_with_digit(text: &str) -> bool {
     text.starts_with(|char: char| char.is_ascii_digit())
 }
 
-/// A pattern without the blanks and hyphens that stand between the parts of what it describes.
+/// A pattern without the blanks and hyphens between the parts.
 fn without_blanks(pattern: &str) -> String {
     let parts = pattern.replace("[ \\-]", "").replace(" ?", "").replace("-?", "");
     let mut in_class = false;

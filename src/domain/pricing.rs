@@ -54,7 +54,7 @@ impl Quote {
         !self.options.is_empty()
     }
 
-    /// Who carries the goods, where the chosen option says it.
+    /// The carrier, if the chosen option names it.
     #[must_use]
     pub fn carrier(&self) -> Option<String> {
         self.chosen().map(|option| option.carrier.clone()).filter(|carrier| !carrier.is_empty())
@@ -64,7 +64,7 @@ impl Quote {
 /// A line of a quote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuoteLine {
-    /// What is bought.
+    /// The item.
     pub item: ItemId,
     /// Its name at the time.
     pub title: String,
@@ -76,7 +76,7 @@ pub struct QuoteLine {
     pub unit_price: Money,
     /// Unit price × quantity.
     pub base_amount: Money,
-    /// Taken off, as a positive amount.
+    /// The discount, as a positive amount.
     pub discount: Money,
     /// Base amount − discount.
     pub subtotal: Money,
@@ -91,9 +91,9 @@ pub struct QuoteLine {
 pub struct QuoteOption {
     /// The merchant's id of it.
     pub id: ShippingId,
-    /// What the shopper reads.
+    /// The title shown to the shopper.
     pub title: String,
-    /// Who carries it; may be empty.
+    /// The carrier; may be empty.
     pub carrier: String,
     /// Earliest and latest delivery.
     pub delivery: Option<(Timestamp, Timestamp)>,
@@ -105,7 +105,7 @@ pub struct QuoteOption {
     pub total: Money,
 }
 
-/// What stands between a cart and a quote that can be paid. The shopper can mend each.
+/// Why a cart cannot be priced and paid. The shopper can correct each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PricingProblem {
     /// The shop has no such item.
@@ -116,13 +116,13 @@ pub enum PricingProblem {
     Unavailable(ItemId),
     /// The goods are sent by post and no address is known.
     AddressNeeded,
-    /// The shop does not sell to that country.
+    /// The shop does not sell to this country.
     CountryNotServed(super::address::CountryCode),
-    /// Taxes there go by the region, and the address has none that is known.
+    /// Taxes in this country depend on the region, and the address has no known one.
     RegionNeeded(super::address::CountryCode),
-    /// No shipping option goes there.
+    /// No shipping option covers the address.
     NoShipping,
-    /// The chosen shipping option does not exist or does not go there.
+    /// The chosen shipping option does not exist or does not cover the address.
     OptionNotOffered(ShippingId),
     /// The tax for the address is not known.
     TaxUnknown,
@@ -133,7 +133,7 @@ pub enum PricingProblem {
         /// The least.
         minimum: Money,
     },
-    /// The total is more than can be charged at once.
+    /// The total is more than can be charged in one payment.
     AboveMaximum(Money),
     /// The total is above the shop's own limit.
     AboveLimit {
@@ -142,7 +142,7 @@ pub enum PricingProblem {
         /// The limit.
         limit: Money,
     },
-    /// The amounts do not fit together, or are too large to be counted.
+    /// The amounts cannot be combined, or are too large.
     NotPriceable,
 }
 
@@ -168,14 +168,14 @@ impl From<MoneyError> for PricingProblem {
     }
 }
 
-/// What a quote is made of.
+/// The inputs of a quote.
 #[derive(Clone, Copy, Debug)]
 pub struct PricingInput<'a> {
     /// The goods.
     pub cart: &'a Cart,
-    /// Where they go.
+    /// The shipping address.
     pub address: Option<&'a Address>,
-    /// The shipping option asked for; without one, the first that fits.
+    /// The requested shipping option; without one, the first that fits.
     pub option_id: Option<&'a ShippingId>,
 }
 
@@ -232,14 +232,14 @@ pub fn quote(view: &MerchantView, input: PricingInput<'_>, now: Timestamp) -> Re
     })
 }
 
-/// The first line of a quote that can no longer be sold, if any: asked again when the quote is paid.
+/// The first line of a quote that can no longer be sold, if any: checked again when the quote is paid.
 #[must_use]
 pub fn no_longer_sellable(view: &MerchantView, quote: &Quote) -> Option<ItemId> {
     let gone = |line: &&QuoteLine| !view.catalog.item(&line.item).is_some_and(|item| item.available());
     quote.lines.iter().find(gone).map(|line| line.item.clone())
 }
 
-/// Whether anything in the cart goes by post. Also the place where unknown items are found.
+/// Whether anything in the cart is shipped. Unknown items are also found here.
 fn needs_shipping(view: &MerchantView, cart: &Cart) -> Result<bool, PricingProblem> {
     let mut shipped = false;
     for line in cart.lines() {

@@ -1,33 +1,33 @@
-//! Which products fit which words: an index of all words of a catalog.
+//! Which products match which words: an index of all words of a catalog.
 //!
-//! Invariant: what a search costs grows with the places where its words stand, and not with words times products.
+//! Invariant: the cost of a search grows with the occurrences of its words, not with words times products.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::words::{fold, is_filler, stem, words};
 
-/// How much a word counts in a title, in a label (a category, an option) and in a description. Two each, so that the same
-/// in another form counts one less.
+/// The weight of a word in a title, in a label (a category, an option) and in a description. They differ by at least
+/// two, so that another form of the word can weigh one less.
 const TITLE: u32 = 18;
 const LABEL: u32 = 6;
 const DESCRIPTION: u32 = 2;
 
-/// Where a word stands: the product's place in the catalog, and the most that it counts there.
+/// An occurrence of a word: the index of the product in the catalog, and the highest weight there.
 type Place = (usize, u32);
 
 /// The words of a catalog.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    /// Every word once, in order, so that those with one beginning stand together.
+    /// Every word once, in order, so that words with the same beginning are adjacent.
     words: Vec<(String, Vec<Place>)>,
-    /// By stem, the places in `words`.
+    /// For each stem, the indexes in `words`.
     stems: HashMap<String, Vec<usize>>,
     products: usize,
 }
 
-/// What of a product is searched in.
+/// The searched parts of a product.
 pub(super) struct Searchable<'a> {
-    /// Its id, found as a whole only.
+    /// Its id, indexed as one word.
     pub(super) id: &'a str,
     pub(super) title: &'a str,
     /// Its category, its variants and their options.
@@ -35,12 +35,12 @@ pub(super) struct Searchable<'a> {
     pub(super) description: &'a str,
 }
 
-/// How well a product fits what was wanted.
+/// How well a product matches the search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fitting {
-    /// How many of the wanted words it has.
+    /// How many of the searched words it has.
     pub(super) words: usize,
-    /// How much they count.
+    /// Their total weight.
     pub(super) weight: u32,
 }
 
@@ -67,7 +67,8 @@ impl Index {
         Self { words, stems, products: count }
     }
 
-    /// How well each product fits these words. A word fits where it begins a word of the product, or is another form of one.
+    /// How well each product matches these words. A word matches the beginning of a word of the product, or another
+    /// form of one.
     pub(super) fn fits(&self, wanted: &[String]) -> Vec<Fitting> {
         let mut fits = vec![Fitting::default(); self.products];
         let mut best: HashMap<usize, u32> = HashMap::new();
@@ -105,17 +106,17 @@ pub(super) fn wanted(text: &str) -> Vec<String> {
     let mut known = HashSet::new();
     let all: Vec<String> = words(text).into_iter().filter(|word| known.insert(word.clone())).collect();
     let telling: Vec<String> = all.iter().filter(|word| !is_filler(word)).cloned().collect();
-    // A title may be nothing but such words.
+    // A title may consist of such words only.
     if telling.is_empty() { all } else { telling }
 }
 
-/// Whether a category is the one that is meant, in whatever form.
+/// Whether two texts name the same category, in any grammatical form.
 pub(super) fn is_category(known: &str, wanted: &str) -> bool {
     let stems = |text: &str| words(text).iter().map(|word| stem(word)).collect::<Vec<_>>();
     fold(known) == fold(wanted) || (stems(known) == stems(wanted) && !stems(known).is_empty())
 }
 
-/// The words of a product, with how much each counts.
+/// The words of a product, each with its weight.
 fn weighed(product: &Searchable<'_>) -> Vec<(String, u32)> {
     let mut weighed = Vec::new();
     let mut add = |text: &str, weight| weighed.extend(words(text).into_iter().map(|word| (word, weight)));
@@ -124,7 +125,8 @@ fn weighed(product: &Searchable<'_>) -> Vec<(String, u32)> {
     for label in &product.labels {
         add(label, LABEL);
     }
-    // Whole, as it is sent: words that a search is parted into begin none of it but the first.
+    // As a whole, in its written form: of the words that a search is split into, only the first can match its
+    // beginning.
     weighed.push((fold(product.id), TITLE));
     weighed
 }
@@ -161,7 +163,7 @@ mod tests {
         assert_eq!(looked_at("zebra giraffe"), 0);
         assert_eq!(looked_at("teapots"), 2);
         assert_eq!(looked_at(&"teapots ".repeat(100)), 2, "a word counts once");
-        // As it is written and by its stem.
+        // Once in its written form and once by its stem.
         assert_eq!(looked_at("stoneware mug"), 2 * (10_000 + 9_998));
     }
 }

@@ -1,4 +1,5 @@
-//! The sends of a request that is repeated under one idempotency key: when they ended, and what silence after that proves.
+//! The sends of a request that is repeated under one idempotency key: when they ended, and what an empty reading
+//! proves afterwards.
 //!
 //! Invariant: a reading proves that a request had no effect only if it began [`ABSENCE_MARGIN`] after the last send.
 
@@ -6,57 +7,57 @@ use serde::{Deserialize, Serialize};
 
 use super::time::{Span, Timestamp};
 
-/// How long after the last send a reading that finds nothing begins to count. It covers the time that the commit takes
-/// which ends the sending, and the way of the last request to Stripe.
+/// How long after the last send a reading that finds nothing begins to count. It covers the commit that ends the
+/// sending, and the transit of the last request to Stripe.
 pub const ABSENCE_MARGIN: Span = Span::minutes(2);
 
-/// How far apart the two readings must be that together say that a request had no effect.
+/// The least time between the two readings that together prove that a request had no effect.
 pub const ABSENCE_INTERVAL: Span = Span::seconds(30);
 
-/// How long after the end of the sending the effect of a request may still come about, whatever holds it up on its way. Nothing
-/// is looked for behind it.
+/// How long after the end of the sending a request may still have its effect, whatever delays it in transit. Later
+/// payments are not searched for.
 pub const LATEST_ARRIVAL: Span = Span::hours(24);
 
-/// What is known of the sends of one request.
+/// The known facts about the sends of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sends {
-    /// Whether one of them was refused, while another had no known outcome. It is sent once more: a refusal that Stripe has
-    /// stored under the key is then repeated as such, and holds for all of them.
+    /// Whether one of them was refused while another had no known outcome. The request is sent once more: if Stripe
+    /// has stored the refusal under the key, it repeats the refusal as stored, which then holds for all sends.
     #[serde(default)]
     pub refused: bool,
-    /// When the sending ended; `None` while it goes on.
+    /// When the sending ended; `None` while it continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
-    /// When Stripe asked for a longer pause than any of ours, and the next try waits for that.
+    /// When Stripe asked for a longer pause than our longest one, and the next try waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_to_wait: Option<Timestamp>,
 }
 
 impl Sends {
-    /// The request is not sent any more from this moment on.
+    /// Ends the sending at this moment.
     pub fn end(&mut self, now: Timestamp) {
         self.ended.get_or_insert(now);
         self.told_to_wait = None;
     }
 
-    /// Whether Stripe asks for a longer pause than any of ours.
+    /// Records whether Stripe asked for a longer pause than our longest one.
     pub fn is_told_to_wait(&mut self, longer: bool, now: Timestamp) {
         self.told_to_wait = longer.then_some(now);
     }
 
-    /// Whether the next try waits as long as Stripe asked for; not where the clock was set back since.
+    /// Whether the next try waits as long as Stripe asked for; false if the clock was set back since.
     #[must_use]
     pub fn waits(&self, now: Timestamp) -> bool {
         self.told_to_wait.is_some_and(|told| told <= now)
     }
 
-    /// The last moment at which the request can have had its effect; `None` while the sending goes on.
+    /// The last moment at which the request can have had its effect; `None` while the sending continues.
     #[must_use]
     pub fn effective_by(&self, repeat_until: Timestamp) -> Option<Timestamp> {
         self.ended.map(|ended| ended.max(repeat_until) + LATEST_ARRIVAL)
     }
 
-    /// Whether a complete reading that began at `asked` counts when it does not show what the request was for.
+    /// Whether a complete reading that began at `asked` and did not find the request's effect counts.
     #[must_use]
     pub fn silence_counts(&self, asked: Timestamp, repeat_until: Timestamp) -> bool {
         let last = self.ended.map_or(repeat_until, |ended| ended.min(repeat_until));

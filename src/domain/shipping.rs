@@ -8,33 +8,33 @@ use super::money::Money;
 use super::places::covers;
 use super::time::{Span, Timestamp};
 
-/// One way to send a parcel.
+/// One shipping option.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShippingRule {
     /// Its id within the shop.
     pub id: ShippingId,
-    /// What the shopper reads.
+    /// The title shown to the shopper.
     pub title: String,
-    /// Who carries it; may be empty.
+    /// The carrier; may be empty.
     pub carrier: String,
-    /// What it costs, before tax.
+    /// Its price, before tax.
     pub price: Money,
-    /// Where it goes; empty means wherever the shop sells.
+    /// The countries that it covers; empty means every country that the shop sells to.
     pub countries: Vec<CountryCode>,
-    /// From this value of the goods on it costs nothing.
+    /// The value of the goods from which it is free.
     pub free_over: Option<Money>,
     /// Earliest and latest delivery, in days from the order.
     pub days: Option<(u16, u16)>,
 }
 
 impl ShippingRule {
-    /// Whether it goes to an address.
+    /// Whether it covers an address.
     #[must_use]
     pub fn serves(&self, address: &Address) -> bool {
         self.countries.is_empty() || covers(&self.countries, address.country, &address.state)
     }
 
-    /// What it costs for goods of this value.
+    /// Its price for goods of this value.
     #[must_use]
     pub fn price_for(&self, goods: Money) -> Money {
         match self.free_over {

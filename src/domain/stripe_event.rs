@@ -1,6 +1,6 @@
-//! An event of Stripe's, as far as it is believed: what it is about, and never what it says of it.
+//! The trusted part of a Stripe event: which object it is about, and never the object's data.
 //!
-//! Invariant: no amount and no state of an object is kept of an event; whoever follows one reads Stripe.
+//! Invariant: no amount and no state of an object is kept from an event; its consumers read Stripe instead.
 
 use super::ids::{PaymentIntentId, SessionId, StripeEventId, StripeEventType, StripeObjectId};
 use super::time::Timestamp;
@@ -8,16 +8,16 @@ use super::time::Timestamp;
 /// An event that Stripe has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeEvent {
-    /// Stripe's own id of it, the same in every copy.
+    /// Stripe's id, the same in every copy.
     pub id: StripeEventId,
-    /// What kind of thing happened.
+    /// The event's type.
     pub kind: StripeEventType,
-    /// The object that it happened to, where it has a name.
+    /// The object that it is about, if it has an id.
     pub object: Option<StripeObjectId>,
-    /// The session that the object names; whether there is one, and whose, is not known.
+    /// The session that the object names; whether the session exists, and which tenant owns it, is not known.
     pub session: Option<SessionId>,
-    /// The payment that it happened to.
+    /// The payment that it is about.
     pub intent: Option<PaymentIntentId>,
-    /// When it came.
+    /// When it was received.
     pub received: Timestamp,
 }

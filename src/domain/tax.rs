@@ -1,4 +1,4 @@
-//! The tax rule of a shop. A tax that cannot be told fails the quote; it is never taken for zero.
+//! The tax rule of a shop. An unknown tax fails the quote; it never counts as zero.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,21 @@ use super::address::{Address, CountryCode};
 use super::money::Rate;
 use super::places::taxed;
 
-/// How a shop's tax is found. Prices are before tax.
+/// How a shop's tax is computed. Prices are before tax.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaxRule {
     /// The shop charges no tax.
     None,
-    /// A table of the merchant's own.
+    /// The merchant's own table.
     Fixed(FixedTax),
 }
 
 /// One rate per region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FixedTax {
-    /// The table; at most one row per region, a state's row before its country's.
+    /// The table; at most one row per region, with a state's row before its country's.
     pub rates: Vec<RegionRate>,
-    /// The rate of every other region; without it, nothing is sold there.
+    /// The rate of every other region; without it, the shop sells nothing there.
     pub elsewhere: Option<Rate>,
     /// Whether shipping is taxed like the goods.
     pub on_shipping: bool,
@@ -40,25 +40,25 @@ pub struct RegionRate {
 /// The rates that apply to one quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaxRates {
-    /// On every line.
+    /// For every line.
     pub goods: Rate,
-    /// On shipping.
+    /// For shipping.
     pub shipping: Rate,
 }
 
-/// No rate can be told for this address.
+/// Why there is no rate for an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownTax {
     /// The table has no rate for it.
     #[error("the tax for this address is not known, so nothing can be sold to it")]
     Place,
-    /// The country's rates differ by region, and the address has none that is known.
+    /// The country's rates differ by region, and the address has no known one.
     #[error("the tax for this address depends on its region, which is not known")]
     Region,
 }
 
 impl TaxRule {
-    /// The rates for an address; without one, a shop with a table cannot tell.
+    /// The rates for an address; without an address, a shop with a table has none.
     pub fn rates(&self, address: Option<&Address>) -> Result<TaxRates, UnknownTax> {
         match self {
             Self::None => Ok(TaxRates { goods: Rate::ZERO, shipping: Rate::ZERO }),

@@ -1,4 +1,4 @@
-//! Moments and spans of wall-clock time, in milliseconds. Where a moment comes from is `ports::Clock`'s matter.
+//! Moments and spans of wall-clock time, in milliseconds. `ports::Clock` supplies the present moment.
 
 use std::fmt;
 use std::ops::{Add, Sub};

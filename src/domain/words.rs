@@ -1,13 +1,13 @@
-//! Words as a search compares them: without case and accents, and without the endings of grammar.
+//! The form of words in a search: without case, accents and grammatical endings.
 //!
-//! Invariant: a word, its plural and its other forms come to one stem. A stem is for comparing and never shown; that some
-//! words share one though they mean different things costs a hit too many, never one too few.
+//! Invariant: a word, its plural and its other forms have one stem. A stem is only for comparing and never shown.
+//! Some words with different meanings share a stem; that may add a wrong result, and never loses a right one.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Endings of English and German nouns, adjectives and verbs, what takes their place, and how many letters must stay.
-/// The first that fits is taken, and then again, until none fits.
+/// Endings of English and German nouns, adjectives and verbs, their replacements, and how many letters must remain.
+/// The first ending that fits is replaced, and so on until none fits.
 const ENDINGS: [(&str, &str, usize); 13] = [
     ("ies", "i", 3),
     ("eln", "el", 3),
@@ -24,14 +24,14 @@ const ENDINGS: [(&str, &str, usize); 13] = [
     ("s", "", 3),
 ];
 
-/// Words that say nothing of what is wanted.
+/// Words without any meaning for a search.
 const FILLERS: [&str; 40] = [
     "a", "an", "and", "any", "are", "do", "for", "have", "i", "in", "is", "it", "me", "my", "of", "on", "or",
     "some", "the", "to", "with", "you", "your", "das", "dem", "den", "der", "die", "ein", "eine", "einen",
     "fur", "ich", "im", "mein", "meine", "mit", "oder", "und", "von",
 ];
 
-/// The longest word that has a stem; longer ones are codes, and stand for themselves.
+/// The longest word that has a stem; longer ones are codes, and are compared as they are.
 const LONGEST: usize = 40;
 
 /// Text without case, accents and compatibility forms, for comparing.
@@ -40,7 +40,7 @@ pub(super) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for letter in plain {
         match letter {
-            // Letters of their own to Unicode, and typed without their strokes by most who search.
+            // Unicode treats these as separate letters, and most people type them without the strokes.
             'ß' => folded.push_str("ss"),
             'æ' => folded.push_str("ae"),
             'œ' => folded.push_str("oe"),
@@ -54,7 +54,7 @@ pub(super) fn fold(text: &str) -> String {
     folded
 }
 
-/// The folded words of a text. An apostrophe within one does not part it.
+/// The folded words of a text. An apostrophe within a word does not split it.
 pub(super) fn words(text: &str) -> Vec<String> {
     fold(text)
         .replace(['\'', '\u{2019}'], "")
@@ -64,12 +64,12 @@ pub(super) fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a folded word says nothing of what is wanted.
+/// Whether a folded word has no meaning for a search.
 pub(super) fn is_filler(word: &str) -> bool {
     FILLERS.contains(&word)
 }
 
-/// What all forms of a folded word have in common.
+/// The common part of all forms of a folded word.
 pub(super) fn stem(word: &str) -> String {
     let mut stem = word.to_owned();
     if word.len() > LONGEST || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
@@ -92,7 +92,7 @@ fn single(word: &str) -> Option<String> {
 
 fn without(word: &str, (ending, instead, stays): &(&str, &str, usize)) -> Option<String> {
     let rest = word.strip_suffix(ending)?;
-    // The last letter of "dress" is no ending.
+    // The last letter of "dress" is not an ending.
     let doubled = *ending == "s" && rest.ends_with('s');
     (rest.len() >= *stays && !doubled).then(|| format!("{rest}{instead}"))
 }

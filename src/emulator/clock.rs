@@ -1,4 +1,4 @@
-//! What time it is. Whoever starts the emulator says so: it reads no clock of its own.
+//! The emulator's clock, which its starter provides: the emulator reads no clock of its own.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,7 +16,7 @@ pub(crate) fn unix_millis(moment: SystemTime) -> u64 {
     u64::try_from(since_epoch(moment).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Nothing for a moment before the epoch, at which no Stripe existed.
+/// Zero for a moment before the epoch, at which Stripe did not exist.
 fn since_epoch(moment: SystemTime) -> Duration {
     moment.duration_since(UNIX_EPOCH).unwrap_or_default()
 }

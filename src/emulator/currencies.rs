@@ -1,13 +1,13 @@
 //! The currencies that Stripe charges in.
 //!
-//! Must not import anything of the emulator. The table is data that the gateway, its widget and this crate each read for
-//! themselves. Its decimals are Stripe's, not ISO 4217's. Source: docs.stripe.com/currencies.
+//! Must not import anything of the emulator. The table is data that the gateway, its widget and this crate each read
+//! separately. Its decimals are Stripe's, not ISO 4217's. Source: docs.stripe.com/currencies.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// The table as JSON, which the host's page reads, too.
+/// The table as JSON, which the host's page reads as well.
 pub(crate) const TABLE: &str = include_str!("../domain/tables/currencies.json");
 
 /// A currency that Stripe charges in. Amounts are minor units.
@@ -17,7 +17,7 @@ pub(crate) struct Currency {
     pub(crate) code: String,
     /// How many decimals its major unit has.
     digits: usize,
-    /// What every amount is a multiple of.
+    /// The step that every amount is a multiple of.
     pub(crate) step: i64,
     /// The least that one payment may be.
     pub(crate) least: i64,
@@ -29,7 +29,7 @@ static CURRENCIES: LazyLock<Vec<Currency>> =
     LazyLock::new(|| serde_json::from_str(TABLE).unwrap_or_default());
 
 impl Currency {
-    /// All of them, by code.
+    /// All currencies, sorted by code.
     pub(crate) fn all() -> &'static [Self] {
         &CURRENCIES
     }
@@ -39,7 +39,7 @@ impl Currency {
         Self::all().iter().find(|currency| currency.code == code)
     }
 
-    /// An amount as people write it, such as `24.99`.
+    /// An amount in the usual form, such as `24.99`.
     pub(crate) fn major_units(&self, amount: i64) -> String {
         let sign = if amount < 0 { "-" } else { "" };
         let digits = format!("{:0width$}", amount.unsigned_abs(), width = self.digits + 1);

@@ -1,7 +1,7 @@
 //! An HTTP server on loopback, on a thread of its own.
 //!
-//! Must not import what is served. Invariants: it listens on 127.0.0.1 and nowhere else; once it is stopped or dropped
-//! its thread has ended and its connections are closed.
+//! Must not import what is served. Invariants: it listens on 127.0.0.1 only; once it is stopped or dropped its thread
+//! has ended and its connections are closed.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -25,7 +25,7 @@ pub(crate) fn bind(port: u16) -> io::Result<TcpListener> {
 }
 
 impl Loopback {
-    /// Starts what `run` makes of the listener; returns once it accepts connections.
+    /// Starts the server that `run` makes of the listener; returns once it accepts connections.
     pub(crate) fn start(
         name: &str,
         listener: TcpListener,
@@ -37,7 +37,7 @@ impl Loopback {
             System::new().block_on(async move {
                 match run(listener) {
                     Ok(server) => {
-                        // The receiver only hangs up when `start` itself was abandoned.
+                        // The receiver is dropped only if `start` itself was abandoned.
                         drop(started.send(Ok(server.handle())));
                         drop(server.await);
                     }
@@ -51,7 +51,7 @@ impl Loopback {
         Ok(Self { address, handle, thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -59,7 +59,7 @@ impl Loopback {
     /// Stops serving, closes all connections and waits for the thread to end.
     pub(crate) fn stop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            // The command is sent by the call; the future would only tell of its completion, which the join does.
+            // The call sends the command; the future would only report its completion, which the join waits for.
             drop(self.handle.stop(false));
             drop(thread.join());
         }

@@ -1,4 +1,5 @@
-//! The listeners. Must not decide anything about a checkout: handlers translate, handles answer.
+//! The listeners. They must make no decisions about a checkout: handlers translate, and the merchant's handles
+//! answer.
 
 pub mod admin;
 mod listener;

@@ -1,8 +1,8 @@
-//! The gateway's master keys: sealing what the store must not hold in clear, and the keys in URLs.
+//! The gateway's master keys: encryption of values in the store, and the keys in URLs.
 //!
-//! Must not import anything of `domain` but ids. Invariants: a sealed value opens only under the context it was sealed
-//! for; a link key fits one purpose, tenant and id, and a session's MAC one tenant and session; every use has a subkey
-//! of its own, and no key is ever shown.
+//! Must not import anything of `domain` but ids. Invariants: a sealed value opens only in the context that it was
+//! sealed for; a link key is valid for one purpose, tenant and id, and a session's MAC for one tenant and session;
+//! every use has a subkey of its own, and no key is ever shown.
 
 use std::fmt;
 
@@ -26,27 +26,27 @@ const NONCE_BYTES: usize = 24;
 const LINK_KEY_BYTES: usize = 24;
 const FINGERPRINT_BYTES: usize = 16;
 
-/// The length of the MAC that makes a session's name a capability: 128 bits.
+/// The length of the MAC in a capability: 128 bits.
 pub const MAC_BYTES: usize = 16;
 
-/// What is wrong with the text of a master key.
+/// Why the text of a master key is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedKey {
     /// Not 32 bytes in hexadecimal or base64.
     #[error("is not 32 bytes in hexadecimal or base64")]
     Form,
-    /// The same byte over and over.
+    /// One byte, repeated.
     #[error("is not random")]
     NotRandom,
 }
 
-/// Why a sealed value did not open.
+/// Why a sealed value cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Not a sealed value.
     #[error("this is not a sealed value")]
     Form,
-    /// It names a key that this gateway does not have.
+    /// It names a key that is not configured.
     #[error("it was sealed with a master key that is not configured; add it to secrets.previous_master_keys")]
     UnknownKey,
     /// It was changed, or belongs to another context.
@@ -54,7 +54,7 @@ pub enum OpenError {
     Refused,
 }
 
-/// The master key in use, and those before it, which still open and verify.
+/// The master key in use, and the previous ones, which still open and verify.
 pub struct Keyring {
     current: MasterKey,
     previous: Vec<MasterKey>,
@@ -63,7 +63,7 @@ pub struct Keyring {
 /// One master key.
 pub struct MasterKey {
     bytes: Zeroizing<[u8; KEY_BYTES]>,
-    /// Names the key in sealed values; tells nothing of it.
+    /// Identifies the key in sealed values; reveals nothing of it.
     id: String,
 }
 
@@ -80,7 +80,7 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// The keyring of the key in use and of those before it.
+    /// The keyring of the key in use and of the previous ones.
     #[must_use]
     pub const fn new(current: MasterKey, previous: Vec<MasterKey>) -> Self {
         Self { current, previous }
@@ -91,8 +91,8 @@ impl Keyring {
         Ok(Self::new(MasterKey::parse(key)?, Vec::new()))
     }
 
-    /// Seals a value for one context, such as `["attempt-request", merchant, mode, attempt id]`: it opens only under
-    /// the same. The answer is `v1.{key id}.{nonce and ciphertext}` and safe to store.
+    /// Seals a value for one context, such as `["attempt-request", merchant, mode, attempt id]`: it opens only in the
+    /// same one. The result is `v1.{key id}.{nonce and ciphertext}` and safe to store.
     ///
     /// # Panics
     ///
@@ -112,7 +112,7 @@ impl Keyring {
         format!("v1.{}.{text}", self.current.id)
     }
 
-    /// Opens what was sealed for this context, by the current key or a previous one.
+    /// Opens a value that was sealed for this context, with the current key or a previous one.
     pub fn open(&self, context: &[&str], sealed: &str) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let rest = sealed.strip_prefix("v1.").ok_or(OpenError::Form)?;
         let (id, text) = rest.split_once('.').ok_or(OpenError::Form)?;
@@ -125,13 +125,13 @@ impl Keyring {
         Ok(Zeroizing::new(opened))
     }
 
-    /// The key that opens one page: `id` of a tenant, for one purpose such as `"order"`.
+    /// The key that gives access to one page: `id` of a tenant, for one purpose such as `"order"`.
     #[must_use]
     pub fn link_key(&self, purpose: &str, tenant: &Tenant, id: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.current.link(purpose, tenant, id))
     }
 
-    /// Whether a key opens the page; in constant time, and true for keys made under previous master keys.
+    /// Whether a key gives access to the page; in constant time, and true for keys made with previous master keys.
     #[must_use]
     pub fn verify_link_key(&self, purpose: &str, tenant: &Tenant, id: &str, key: &str) -> bool {
         let Ok(given) = URL_SAFE_NO_PAD.decode(key) else { return false };
@@ -141,25 +141,25 @@ impl Keyring {
         fits.into()
     }
 
-    /// Names the key in use to a database; 128 bits that tell nothing of it.
+    /// The fingerprint of the key in use, for a database; 128 bits that reveal nothing of it.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         self.current.fingerprint()
     }
 
-    /// Whether the key of this fingerprint is here, in use or from before.
+    /// Whether the key of this fingerprint is configured, as the current or a previous one.
     #[must_use]
     pub fn has(&self, fingerprint: &str) -> bool {
         self.keys().any(|key| key.fingerprint() == fingerprint)
     }
 
-    /// The MAC that makes the name of a tenant's session a capability.
+    /// The MAC that makes the id of a tenant's session a capability.
     #[must_use]
     pub fn session_mac(&self, tenant: &Tenant, session: &str) -> [u8; MAC_BYTES] {
         self.current.session(tenant, session)
     }
 
-    /// Whether a MAC fits the session; in constant time, and true for MACs made under previous master keys.
+    /// Whether a MAC fits the session; in constant time, and true for MACs made with previous master keys.
     #[must_use]
     pub fn verify_session_mac(&self, tenant: &Tenant, session: &str, given: &[u8; MAC_BYTES]) -> bool {
         let fits = self.keys().fold(Choice::from(0), |fits, master| {
@@ -168,13 +168,13 @@ impl Keyring {
         fits.into()
     }
 
-    /// What tells a merchant's Stripe key from every other, and shows nothing of it.
+    /// The fingerprint of a merchant's Stripe key, which reveals nothing of it.
     #[must_use]
     pub fn key_fingerprint(&self, tenant: &Tenant, key: &SecretString) -> String {
         hex::encode(self.current.key_fingerprint(tenant, key))
     }
 
-    /// Whether this is the fingerprint of this key; true as well for one that was made under a previous master key.
+    /// Whether this is the fingerprint of this key; true as well for one made with a previous master key.
     #[must_use]
     pub fn verify_key_fingerprint(&self, tenant: &Tenant, key: &SecretString, fingerprint: &str) -> bool {
         let Ok(given) = hex::decode(fingerprint) else { return false };
@@ -190,7 +190,7 @@ impl Keyring {
 }
 
 impl MasterKey {
-    /// Reads its 32 bytes in hexadecimal or base64.
+    /// Parses 32 bytes in hexadecimal or base64.
     pub fn parse(text: &SecretString) -> Result<Self, MalformedKey> {
         let text = text.expose_secret().trim();
         let bytes = Zeroizing::new(decoded(text).ok_or(MalformedKey::Form)?);
@@ -255,7 +255,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
     standard.decode(text).or_else(|_| url_safe.decode(text)).ok()
 }
 
-/// Parts one after the other, each after its length, so that no two lists of parts give the same bytes.
+/// The parts in order, each after its length, so that no two lists of parts give the same bytes.
 fn length_prefixed(parts: &[&str]) -> Vec<u8> {
     let part = |part: &&str| [&(part.len() as u64).to_be_bytes(), part.as_bytes()].concat();
     parts.iter().flat_map(part).collect()

@@ -1,7 +1,8 @@
-//! The networks from which somebody has paid, or begun a checkout that was paid.
+//! The networks from which someone has paid, or begun a checkout that was paid.
 //!
-//! Invariants: one payment makes two networks known at most, from however many it is told again: the one that its checkout was
-//! begun from, and the first that it is told from. How many are remembered is bounded, and those of last are kept.
+//! Invariants: one payment makes at most two networks known, however many it is reported from: the one that its
+//! checkout was begun from, and the first that it is reported from. The number of known networks is limited, and the
+//! latest are kept.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -24,22 +25,22 @@ pub(super) struct KnownNetworks(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// By network: when somebody has paid from it last.
+    /// For each network, when someone last paid from it.
     networks: HashMap<IpAddr, Instant>,
     /// The sessions that have made a network known, and when.
     sessions: HashMap<String, Instant>,
-    /// Where sessions that are not paid were begun, and when.
+    /// Where unpaid sessions were begun, and when.
     begun: HashMap<String, (IpAddr, Instant)>,
 }
 
 impl KnownNetworks {
-    /// Notes that a session was begun from a network: an assistant's, where the shopper pays in a browser.
+    /// Records that a session was begun from a network: an assistant's, if the shopper pays in a browser.
     pub(super) fn began(&self, session: &str, network: IpAddr) {
         let mut known = self.known();
         note(&mut known.begun, session.to_owned(), (network, Instant::now()), MAX_BEGUN);
     }
 
-    /// Notes that a session was paid from a network; the first that is told counts.
+    /// Records that a session was paid from a network; the first one counts.
     pub(super) fn paid(&self, session: &str, network: IpAddr) {
         let mut known = self.known();
         if known.sessions.contains_key(session) {
@@ -62,7 +63,7 @@ impl KnownNetworks {
     }
 }
 
-/// Notes one more; where there are too many, half of them stay: the last.
+/// Adds one entry; if there are too many, the later half of them remains.
 fn note<K: Eq + Hash, V: Noted>(noted: &mut HashMap<K, V>, key: K, value: V, most: usize) {
     if noted.len() >= most && !noted.contains_key(&key) {
         let mut all: Vec<Instant> = noted.values().map(Noted::at).collect();
@@ -73,7 +74,7 @@ fn note<K: Eq + Hash, V: Noted>(noted: &mut HashMap<K, V>, key: K, value: V, mos
     noted.insert(key, value);
 }
 
-/// What was noted at a moment.
+/// An entry with its moment.
 trait Noted {
     fn at(&self) -> Instant;
 }

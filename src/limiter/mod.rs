@@ -1,9 +1,10 @@
-//! How often a merchant may be called: buckets beside its view, taken from without a mailbox.
+//! Limits on the calls to a merchant: buckets beside its view, used without a mailbox.
 //!
-//! Each bucket protects one thing, so that what costs a stranger nothing empties none that a payer needs: browsing, what
-//! opens no session, new checkouts, sessions that are held, tokens that Stripe is asked about, and payments. Invariant: a
-//! bucket that strangers can take from is shared by what they cannot invent, the address they call from or the sessions
-//! they hold, so that none of them empties it for the others ([`shared`]).
+//! Each bucket protects one thing, so that calls that cost an unknown client nothing do not empty a bucket that a
+//! payer needs: browsing, calls with an invalid capability, new checkouts, sessions that callers hold, token reads at
+//! Stripe, and payments. Invariant: a bucket that unknown clients can use is shared by properties that they cannot
+//! invent, the address they call from or the sessions they hold, so that none of them empties it for the others
+//! ([`shared`]).
 
 mod known;
 mod shared;
@@ -23,82 +24,84 @@ use shared::{CallerShare, Part, SharedBucket, Size};
 /// The most shoppers that are remembered at once for one merchant.
 const MAX_SHOPPERS: usize = 10_000;
 
-/// How many calls that find no room for their shopper are let pass between two prunings.
+/// How many calls without room for their shopper are admitted between two prunings.
 const PRUNE_EVERY: u32 = 1000;
 
 /// The longest shopper name that is remembered.
 const MAX_SUBJECT: usize = 200;
 
-/// Who calls.
+/// The source of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
-    /// The network that the call comes from, where that is known.
+    /// The network that the call comes from, if it is known.
     pub network: Option<IpAddr>,
     /// The shopper that the host names. It can be forged.
     pub subject: Option<String>,
 }
 
 impl Source {
-    /// The shopper, as that network names them: nobody can use up another network's shopper.
+    /// The shopper as this network names it: one network cannot use up another network's shopper.
     fn shopper(&self) -> Option<String> {
         let subject = self.subject.as_deref().filter(|subject| subject.len() <= MAX_SUBJECT)?;
         Some(self.network.map_or_else(|| subject.to_owned(), |network| format!("{network} {subject}")))
     }
 }
 
-/// What a call costs.
+/// The budget of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget<'a> {
-    /// Browsing, and whatever is refused as it stands.
+    /// Browsing, and calls that are rejected without further work.
     Request,
-    /// Asking for a session with what opens none.
+    /// A call to a session with an invalid capability.
     Unknown,
-    /// A webhook that Stripe has not signed. It is refused in any case; one that is signed takes from no bucket.
+    /// A webhook that Stripe has not signed. It is refused in any case; a signed one takes from no bucket.
     Unsigned,
     /// Beginning a checkout.
     Checkout,
-    /// Looking at, editing or canceling what the caller holds: a session or an order, by name.
+    /// Reading, editing or canceling a session or an order that the caller holds, by its id.
     Held(&'a str),
-    /// Having a session look whether a payment is to be begun.
+    /// Making a session check whether a payment may begin.
     Look(&'a str),
-    /// Asking Stripe about a token that a payment of this session is to be made with.
+    /// Reading a token at Stripe for a payment of this session.
     Token(&'a str),
     /// A payment of this session with a token that Stripe knows.
     Payment(&'a str),
-    /// Opening a page at Stripe on which this session is paid.
+    /// Creating a Stripe Checkout for this session.
     StripeCheckout(&'a str),
 }
 
-/// How often a minute what opens no session is looked at.
+/// How many calls with an invalid capability are answered per minute.
 const UNKNOWN_PER_MINUTE: u32 = 60;
 
-/// How many webhooks a minute hear why they are refused.
+/// How many refused webhooks per minute get the reason in the reply.
 const UNSIGNED_PER_MINUTE: u32 = 60;
 
-/// How many tokens and pages of one session reach Stripe in a minute: its five attempts, and as many that are refused.
+/// How many tokens and Stripe Checkouts of one session reach Stripe in a minute: its five attempts, and as many that
+/// are refused.
 const PAYMENTS_OF_A_SESSION: u32 = 10;
 
-/// How many tokens Stripe is asked about for each payment that the shop takes.
+/// How many tokens are read at Stripe for each payment that the shop may take.
 const TOKENS_OF_A_PAYMENT: u32 = 2;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// The share that one network may take, and one block of networks: many shoppers of an assistant come from one.
+/// The share of one network, and of one block of networks: many shoppers of an assistant come from one.
 const NETWORK: f64 = 3.0;
 
-/// What one network may take of the calls to sessions, and how many a minute it may make besides.
+/// The share of one network of the calls to sessions, and its extra calls per minute.
 const CALLS_OF_A_NETWORK: Part = Part { share: NETWORK, besides: 600.0, remembers: MINUTE };
 
-/// The share that one shopper may take, as a network names them.
+/// The share of one shopper, as a network names it.
 const SHOPPER: f64 = 1.0;
 
-/// What one session may take. A shopper makes fewer calls in a minute than it may make besides.
+/// The share of one session. A shopper makes fewer calls in a minute than its extra calls.
 const CALLS_OF_A_SESSION: Part = Part { share: 0.1, besides: 20.0, remembers: MINUTE };
 
-/// What one session may pay and try. It counts against it for long.
+/// The share of one session of payments and their tries. It counts against it for an hour.
 const SESSION: Part = Part { share: 0.1, besides: 0.0, remembers: Duration::from_hours(1) };
 
-/// How much of an address tells a block of networks: what a customer of a provider of servers, or of a line, mostly has at most.
+/// The part of an address that identifies a block of networks: the most that one customer of a hosting or line
+/// provider usually has.
 const BLOCK_OF_IPV4: u32 = !0 << 8;
 const BLOCK_OF_IPV6: u128 = !0 << 80;
 
@@ -109,7 +112,7 @@ pub struct TooMany {
     pub retry_after: Duration,
 }
 
-/// An empty bucket, as `governor` says it.
+/// The error of an empty bucket in `governor`.
 type Refusal = NotUntil<governor::clock::QuantaInstant>;
 
 /// The buckets of one merchant.
@@ -131,8 +134,8 @@ pub struct MerchantLimiter {
     known: KnownNetworks,
 }
 
-/// A bucket for everybody, and one as large for networks from which somebody has paid: a stranger who takes in many networks
-/// does not keep those from buying whose neighbours have bought.
+/// One bucket for all networks, and one of the same size for known networks: an unknown client with many networks
+/// does not keep shoppers from buying in networks where others have bought.
 #[derive(Debug)]
 struct Pool {
     all: SharedBucket,
@@ -160,7 +163,7 @@ impl Pool {
 #[derive(Debug)]
 struct Each {
     buckets: DefaultKeyedRateLimiter<String>,
-    /// Calls that found the room full.
+    /// Calls that found no room for a new bucket.
     since_pruning: AtomicU32,
 }
 
@@ -195,7 +198,7 @@ impl MerchantLimiter {
         }
     }
 
-    /// Takes what a call costs from the buckets, or says when to come again.
+    /// Takes the cost of a call from the buckets, or returns when to try again.
     pub fn take(&self, budget: Budget<'_>, source: &Source) -> Result<(), TooMany> {
         match budget {
             Budget::Token(session) => {
@@ -217,14 +220,14 @@ impl MerchantLimiter {
         }
     }
 
-    /// Notes that a session was begun from a network.
+    /// Records that a session was begun from a network.
     pub fn began(&self, session: &str, source: &Source) {
         if let Some(network) = source.network {
             self.known.began(session, network);
         }
     }
 
-    /// Notes that somebody has paid a session from a network.
+    /// Records that a session was paid from a network.
     pub fn paid(&self, session: &str, source: &Source) {
         if let Some(network) = source.network {
             self.known.paid(session, network);
@@ -235,7 +238,7 @@ impl MerchantLimiter {
         source.network.is_some_and(|network| self.known.holds(network))
     }
 
-    /// Takes from a pool in the name of whoever calls, who holds nothing yet.
+    /// Takes from a pool for a caller that holds no session yet.
     fn of_stranger(&self, pool: &Pool, source: &Source) -> Result<(), TooMany> {
         self.each(&self.shoppers, source.shopper().as_deref())?;
         pool.take(self.is_known(source), |bucket| {
@@ -253,7 +256,7 @@ impl MerchantLimiter {
     }
 }
 
-/// The block that the network of a call is in, and the network: who has many networks has them side by side.
+/// The block of a call's network, and the network: a client with many networks mostly has adjacent ones.
 fn networks(bucket: &SharedBucket, source: &Source, part: Part) -> [CallerShare; 2] {
     let block = source.network.map(|network| match network {
         IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & BLOCK_OF_IPV4)),
@@ -262,14 +265,14 @@ fn networks(bucket: &SharedBucket, source: &Source, part: Part) -> [CallerShare;
     [bucket.caller(("block", block), part), bucket.caller(source.network, part)]
 }
 
-/// Those in whose name a session is looked at or edited.
+/// The shares that a read or an edit of a session counts against.
 fn holding(bucket: &SharedBucket, source: &Source, session: &str) -> Vec<CallerShare> {
     let mut callers = networks(bucket, source, CALLS_OF_A_NETWORK).to_vec();
     callers.push(bucket.caller(session, CALLS_OF_A_SESSION));
     callers
 }
 
-/// Those in whose name a session is paid.
+/// The shares that a payment of a session counts against.
 fn paying(bucket: &SharedBucket, source: &Source, session: &str) -> Vec<CallerShare> {
     let mut callers = networks(bucket, source, bucket.part(NETWORK)).to_vec();
     callers.push(bucket.caller(session, SESSION));
@@ -285,12 +288,13 @@ impl Each {
         let Some(subject) = subject else {
             return Ok(());
         };
-        // Pruning looks at every name, so that a flood of invented ones must not buy a look each.
+        // Pruning visits every name, so a flood of invented names must not cause a pruning for each.
         let full = self.buckets.len() >= MAX_SHOPPERS;
         if full && self.since_pruning.fetch_add(1, Ordering::Relaxed).is_multiple_of(PRUNE_EVERY) {
             self.buckets.retain_recent();
         }
-        // A name invented per call only meets the merchant's own bucket: it can neither help itself nor fill memory.
+        // A name invented for each call only takes from the merchant's own bucket: it gives no advantage and fills no
+        // memory.
         if self.buckets.len() >= MAX_SHOPPERS {
             return Ok(());
         }
@@ -318,7 +322,7 @@ mod tests {
         Source { network: Some(network.parse().unwrap()), subject: None }
     }
 
-    /// How many of so many calls find room.
+    /// How many of these calls find room.
     fn taken(limiter: &MerchantLimiter, calls: u32, (budget, source): (Budget<'_>, &Source)) -> usize {
         (0..calls).filter(|_| limiter.take(budget, source).is_ok()).count()
     }

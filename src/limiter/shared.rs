@@ -1,12 +1,12 @@
-//! A bucket that many callers take from, of whom none can empty it for the others.
+//! A bucket shared by many callers, of which none can empty it for the others.
 //!
-//! Invariants: whoever has taken nothing lately finds room as long as there is any, however much others ask for; what a caller
-//! has taken counts against that caller for a while; while half of it is free it is everybody's; the number of callers that
-//! are remembered is bounded.
+//! Invariants: a caller that has taken nothing lately finds room as long as there is any, however much others ask
+//! for; the amount that a caller has taken counts against it for a while; while half of the bucket is free, any
+//! caller may take from it; the number of remembered callers is limited.
 //!
-//! The rule is the dynamic threshold of shared switch buffers (Choudhury and Hahne, IEEE/ACM Transactions on Networking
-//! 6(2), 1998): a caller may have taken no more than a share of what is still free. The more callers take without end, the
-//! less each of them gets, and some room always stays free.
+//! The rule is the dynamic threshold of shared switch buffers (Choudhury and Hahne, IEEE/ACM Transactions on
+//! Networking 6(2), 1998): a caller may have taken no more than a share of the free amount. The more callers take
+//! without end, the less each of them gets, and some room always remains free.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
@@ -20,19 +20,19 @@ use super::TooMany;
 /// The most callers that are remembered at once.
 const MAX_CALLERS: usize = 20_000;
 
-/// How much of a bucket must be free so that it is everybody's, whatever they have taken.
+/// The part of a bucket that must be free so that any caller may take from it.
 const PLENTY: f64 = 0.5;
 
-/// A caller that has taken less lately counts as one that has taken nothing.
+/// A caller that has taken less than this lately counts as one that has taken nothing.
 const QUIET: f64 = 0.5;
 
-/// The shortest time for which what a caller has taken counts.
+/// The shortest time for which taken amounts count.
 const SHORTEST_MEMORY: Duration = Duration::from_secs(1);
 
-/// The longest that a caller is told to wait.
+/// The longest wait that a caller is asked for.
 const LONGEST_WAIT: Duration = Duration::from_secs(64);
 
-/// How much a bucket gives.
+/// The size of a bucket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     /// How much it holds, one for each call.
@@ -41,18 +41,18 @@ pub(super) struct Size {
     pub(super) fills_in: Duration,
 }
 
-/// What a caller may take.
+/// The limits of a caller.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
-    /// The share of what is free that it may have taken.
+    /// The share of the free amount that it may have taken.
     pub(super) share: f64,
-    /// How much it may have taken besides, which leaves what the bucket holds alone.
+    /// The extra amount that it may have taken, which does not come from the bucket.
     pub(super) besides: f64,
-    /// The time in which what it has taken fades to about a third.
+    /// The time in which its taken amount decays to about a third.
     pub(super) remembers: Duration,
 }
 
-/// A caller, and what it may take.
+/// A caller, and its limits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallerShare {
     key: u64,
@@ -74,7 +74,7 @@ struct State {
     callers: HashMap<u64, Taken>,
 }
 
-/// What a caller has taken, as it was at a moment.
+/// The amount that a caller has taken, at a moment.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     amount: f64,
@@ -96,18 +96,19 @@ impl SharedBucket {
         Self { size, names: RandomState::new(), state: Mutex::new(state) }
     }
 
-    /// A share of what is free. What is taken counts for as long as an empty bucket fills: were it for longer, those who take
-    /// steadily, and less than their share of what comes in, would find no room beside one who takes without end.
+    /// A share of the free amount. Taken amounts count for as long as an empty bucket takes to fill: with a longer
+    /// time, callers that steadily take less than their share of the inflow would find no room beside one that takes
+    /// without end.
     pub(super) fn part(&self, share: f64) -> Part {
         Part { share, besides: 0.0, remembers: self.size.fills_in.max(SHORTEST_MEMORY) }
     }
 
-    /// Whoever calls by this name, which is not kept.
+    /// The caller with this name, which is not stored.
     pub(super) fn caller(&self, name: impl Hash, part: Part) -> CallerShare {
         CallerShare { key: self.names.hash_one(name), part }
     }
 
-    /// Takes one in the name of all of these, the widest first, or says when to come again.
+    /// Takes one for all of these, the widest first, or returns when to try again.
     pub(super) fn take(&self, callers: &[CallerShare]) -> Result<(), TooMany> {
         self.take_at(callers, Instant::now())
     }
@@ -140,7 +141,7 @@ impl SharedBucket {
         let holds = f64::from(self.size.holds);
         let free = holds - self.used_at(state, now);
         let Some((narrowest, wider)) = callers.split_last() else { return free >= 1.0 };
-        // Of what a network may take, one half is kept for those in it that have taken nothing lately.
+        // Half of a network's share is reserved for its callers that have taken nothing lately.
         let is_quiet = taken_at(state, *narrowest, now) < QUIET;
         let kept = if is_quiet { 1.0 } else { 0.5 };
         let within = |caller: &CallerShare, kept: f64| {
@@ -157,7 +158,7 @@ impl SharedBucket {
     }
 }
 
-/// Whether each of these has so much left that it need not take from what is shared.
+/// Whether each of these has enough of its extra amount left, so that it need not take from the bucket.
 fn is_besides(state: &State, callers: &[CallerShare], now: Instant) -> bool {
     callers.iter().all(|caller| taken_at(state, *caller, now) + 1.0 <= caller.part.besides)
 }
@@ -166,7 +167,7 @@ fn taken_at(state: &State, caller: CallerShare, now: Instant) -> f64 {
     state.callers.get(&caller.key).map_or(0.0, |taken| taken.at(now))
 }
 
-/// Forgets those who have taken least, and all of them where that makes too little room.
+/// Forgets the callers that have taken least, or all of them if that frees too little room.
 fn forget_some(state: &mut State, now: Instant) {
     for least in [0.1, 0.9, 1.5, f64::INFINITY] {
         state.callers.retain(|_, taken| taken.at(now) >= least);
@@ -190,7 +191,7 @@ mod tests {
         Part { share, besides: 0.0, remembers: Duration::from_hours(1) }
     }
 
-    /// How many of so many calls of one caller find room.
+    /// How many of these calls of one caller find room.
     fn taken(bucket: &SharedBucket, name: &str, share: f64, (calls, now): (u32, Instant)) -> usize {
         let caller = bucket.caller(name, part(share));
         (0..calls).filter(|_| bucket.take_at(&[caller], now).is_ok()).count()

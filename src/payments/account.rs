@@ -1,7 +1,7 @@
-//! Which Stripe account a merchant's key opens: remembered, asked for, and held against what is known.
+//! The Stripe account of a merchant's key: remembered, read, and compared with the known one.
 //!
-//! Invariant: a key of another account never takes this merchant's money. A remembered account counts at once only for the
-//! key that it was verified with; every other key is verified at Stripe first.
+//! Invariant: a key of another account never receives this merchant's money. A remembered account is valid at once
+//! only for the key that it was verified with; any other key is first verified at Stripe.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use crate::store::{KeptAccount, StoreError, VerifiedKey};
 use crate::stripe::{AccountError, KeyRefusal, Noted, in_words};
 use crate::telemetry::millis;
 
-/// An account that is known.
+/// A known account.
 pub(crate) struct VerifiedAccount {
     pub(crate) account: AccountId,
-    /// Stripe said it, not only the configuration.
+    /// Whether Stripe confirmed it, and not only the configuration.
     pub(crate) verified_by_stripe: bool,
-    /// How much had been reports of the key when Stripe was asked.
+    /// The number of reports about the key at the moment of the request to Stripe.
     pub(crate) reports: u64,
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum AccountCheckError {
 }
 
 impl AccountCheckError {
-    /// Says in the log why, under one name for each cause, and when the next try is made.
+    /// Logs the failure, with one event name for each cause, and the time of the next try.
     pub(crate) fn log(&self, merchant: &MerchantId, next_try: Duration) {
         let next_try_ms = millis(next_try);
         match self {
@@ -85,7 +85,7 @@ impl AccountCheckError {
         }
     }
 
-    /// What turns payments off, even those of an account that is remembered; `None` where nothing was learned.
+    /// Why payments are off, even with a remembered account; `None` if the check gave no result.
     pub(crate) const fn off(&self) -> Option<PaymentsOff> {
         match self {
             Self::Stripe(AccountError::KeyRefused(_)) => Some(PaymentsOff::KeyRefused),
@@ -101,13 +101,13 @@ impl AccountCheckError {
     }
 }
 
-/// What the last verification failed by.
+/// The failure of the last verification.
 #[derive(Debug, Default)]
 pub(crate) struct Missed(Option<String>);
 
 impl Missed {
-    /// Notes a failure; whether the log is to tell it. What a restore waits for is told when it changes: until then every try
-    /// ends alike, and there may be many.
+    /// Records a failure and returns whether to log it. Of a pending restore only changes are logged: the same
+    /// failure may repeat many times.
     pub(crate) fn is_news(&mut self, error: &AccountCheckError) -> bool {
         let said = error.to_string();
         let told = matches!(error, AccountCheckError::Restored(_)) && self.0.as_ref() == Some(&said);
@@ -116,7 +116,7 @@ impl Missed {
     }
 }
 
-/// The account that was verified with the merchant's present key before; `None` where Stripe must be asked first.
+/// The account that was verified earlier with the merchant's present key; `None` if Stripe must be asked first.
 pub(crate) async fn remembered(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -132,12 +132,12 @@ pub(crate) async fn remembered(
     let reports = merchant.key_status.reports();
     let verified =
         (same_key && agrees).then_some(VerifiedAccount { account, verified_by_stripe, reports })?;
-    // Where another merchant is paid into it, a verification says so.
+    // If another merchant receives payments in it, the verification reports that.
     claim(deps, merchant, (&verified.account, verified_by_stripe)).ok()?;
     Some(verified)
 }
 
-/// Asks Stripe which account the key opens, and accounts for what a restore of the database has lost of it.
+/// Reads the account of the key at Stripe, and reconciles a restored database with it.
 pub(crate) async fn verify_account(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -148,7 +148,7 @@ pub(crate) async fn verify_account(
     Ok(verified)
 }
 
-/// Notes that the merchant is paid into an account.
+/// Records that the merchant receives payments in an account.
 pub(crate) fn claim(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -158,7 +158,7 @@ pub(crate) fn claim(
     deps.payees.claim(account, Payee { merchant, shares, verified_by_stripe })
 }
 
-/// Given, learned and remembered must agree.
+/// The configured, the verified and the remembered account must agree.
 async fn verify(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -168,7 +168,7 @@ async fn verify(
     let verification = if payable { Verification::Later } else { Verification::Awaited };
     let (reports, answer) = {
         let _place = deps.places.verification(verification).await;
-        // What is reports while Stripe is asked may be from later than its answer.
+        // A report that arrives during the request may be more recent than its answer.
         (merchant.key_status.reports(), merchant.stripe.account_id().await)
     };
     let (opened, verified_by_stripe) = match (answer, &given) {
@@ -181,7 +181,7 @@ async fn verify(
     }
     let kept = deps.store.account(&merchant.tenant).await?;
     if let Some(KeptAccount { account: kept, key }) = kept.filter(|kept| kept.account != opened) {
-        // Stripe itself has said what this very key opens: only the file says otherwise.
+        // Stripe itself has confirmed the account of this key: only the configuration differs.
         let is_known = key.is_some_and(|VerifiedKey { fingerprint, verified_by_stripe }| {
             verified_by_stripe
                 && deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint)
@@ -192,7 +192,7 @@ async fn verify(
             AccountCheckError::NotKept { opened, kept }
         });
     }
-    // Before it is kept: an account that is another merchant's must not become this one's at the next start.
+    // Before it is stored: another merchant's account must not become this one's at the next start.
     claim(deps, merchant, (&opened, verified_by_stripe))?;
     let fingerprint = deps.keyring.key_fingerprint(&merchant.tenant, &merchant.key);
     let key = VerifiedKey { fingerprint, verified_by_stripe };

@@ -1,6 +1,6 @@
-//! What the log tells of looks at Stripe: one line for each, loud where an operator should look.
+//! Logs calls to Stripe: one line for each, at a higher level where an operator should check.
 //!
-//! Invariant: a look that showed nothing names its cause here, and nowhere else.
+//! Invariant: the cause of a call without a result is logged here, and only here.
 
 use tokio::time::Instant;
 
@@ -9,12 +9,12 @@ use crate::domain::ids::{AttemptNumber, PaymentIntentId, SessionId, Tenant};
 use crate::stripe::{CallResult, Noted};
 use crate::telemetry::millis;
 
-/// Who was looked for, and since when.
+/// The subject of a call, and when it began.
 #[derive(Clone, Copy)]
 pub(super) struct CallLog<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) session: &'a SessionId,
-    /// Waiting for a place at Stripe counts.
+    /// Includes the wait for a place.
     pub(super) began: Instant,
 }
 
@@ -23,13 +23,13 @@ pub(crate) fn millis_since(began: Instant) -> u64 {
     millis(began.elapsed())
 }
 
-/// A cause for a line, whoever could not name one.
+/// The cause for a log line, with a default text.
 pub(super) fn cause_of(noted: &Noted) -> &str {
     noted.cause.as_deref().unwrap_or("the answer does not tell")
 }
 
 impl CallLog<'_> {
-    /// Says what was seen of an attempt.
+    /// Logs the observation of an attempt.
     pub(super) fn at_attempt(self, attempt: AttemptNumber, observed: &CallResult<AttemptObservation>) {
         let (merchant, session) = (&self.tenant.merchant, self.session);
         let (attempt, duration_ms) = (attempt.0, millis_since(self.began));
@@ -94,7 +94,7 @@ impl CallLog<'_> {
         }
     }
 
-    /// Says what was seen of a payment that its session cannot account for.
+    /// Logs the observation of an unmatched payment.
     pub(super) fn at_unexplained(self, payment: &PaymentIntentId, observed: &CallResult) {
         let (merchant, session, duration_ms) =
             (&self.tenant.merchant, self.session, millis_since(self.began));
@@ -105,7 +105,7 @@ impl CallLog<'_> {
         );
     }
 
-    /// Says what was seen of a paid order.
+    /// Logs the observation of a paid order.
     pub(super) fn at_order(self, observed: &CallResult<OrderObservation>) {
         let (merchant, session, duration_ms) =
             (&self.tenant.merchant, self.session, millis_since(self.began));

@@ -1,5 +1,5 @@
-//! Carts whose time is over, without an actor each: nothing of them is under way, so reading, stepping and writing them is
-//! all that an actor would do. A cart that was changed in between has another version, and stays as it is.
+//! Expires carts without an actor for each: no work on them is in progress, so reading, stepping and writing them is
+//! all that an actor would do. A cart that was changed in between has another version, and is left as it is.
 
 use futures_util::future::join_all;
 
@@ -12,25 +12,25 @@ use crate::domain::checkout::model::{Context, Event, Priority};
 use crate::domain::ids::SessionId;
 use crate::store::CommitError;
 
-/// What became of a cart.
+/// The result for one cart.
 enum Ended {
     /// It is expired now.
     Expired,
-    /// It is not due any more, or another has changed it.
+    /// It is no longer due, or another commit has changed it.
     Changed,
-    /// More than its time is to be looked after.
+    /// It has other work due, so its actor must be woken.
     Wakes,
 }
 
-/// What became of carts that were due.
+/// The result for all due carts.
 pub(crate) struct ExpiredCarts {
-    /// How many have ended.
+    /// How many have expired.
     pub(crate) count: usize,
-    /// Those of which more than their time is to be looked after.
+    /// Carts with other work due.
     pub(crate) to_wake: Vec<SessionId>,
 }
 
-/// Ends the carts that are due.
+/// Expires the carts that are due.
 pub(crate) async fn expire_carts(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -48,7 +48,7 @@ pub(crate) async fn expire_carts(
     }
     if let Some((session, error)) = failure {
         let merchant = &merchant.tenant.merchant;
-        // What keeps one from being read or written may keep all of them: one line tells of them.
+        // The same failure may affect all carts, so one log line reports it.
         tracing::error!(%merchant, %session, cause = %error, "carts_not_expired");
     }
     ExpiredCarts { count, to_wake }

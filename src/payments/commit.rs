@@ -1,5 +1,5 @@
-//! From a change of the machine to a commit of the store: the request is encoded, its token sealed, the order's
-//! answer rendered, so that all of it becomes durable at once.
+//! Turns a change of the checkout into a commit of the store: the request is encoded, its token encrypted, and the
+//! order's reply rendered, so that all of it becomes durable at once.
 
 use super::dependencies::Dependencies;
 use super::merchant_state::MerchantState;
@@ -125,7 +125,7 @@ fn placed(deps: &Dependencies, view: &MerchantView, order: Order) -> NewOrder {
     NewOrder { order, permalink, completion }
 }
 
-/// What every repeat of a payment is answered for its order.
+/// The reply that every repeat of an order's payment gets.
 pub(crate) fn rendered(
     deps: &Dependencies,
     view: &MerchantView,
@@ -140,7 +140,7 @@ pub(crate) fn rendered(
     completion(order, permalink, rendering)
 }
 
-/// What the merchant is told of a new order.
+/// The notification to the merchant of a new order.
 fn told(deps: &Dependencies, merchant: &MerchantState, placed: &NewOrder) -> OrderEvent {
     let id = OrderEventId::from_random(deps.ids.random_id());
     order_events::created(id, &placed.order, &placed.permalink, merchant.receiver.is_some())

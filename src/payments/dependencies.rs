@@ -1,4 +1,4 @@
-//! What every actor needs of the world around it, given once at start.
+//! The shared services that every actor needs, given once at start.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,35 +15,35 @@ use crate::runtime::{DiskSpace, Io};
 use crate::store::{Inbox, Outbox, RestoreMarkers, Retention, Store};
 use crate::stripe::Stripe;
 
-/// The process's shared means. Cheap to clone behind its `Arc`.
+/// The services of the process. Cheap to clone behind its `Arc`.
 pub struct Dependencies {
-    /// What is durable.
+    /// The store of sessions and orders.
     pub store: Arc<dyn Store>,
-    /// What merchants are told of their orders.
+    /// The order events for merchants.
     pub outbox: Arc<dyn Outbox>,
-    /// Whether the database was restored, and what is not accounted for since.
+    /// Restores of the database that are not reconciled yet.
     pub reconciliation: Arc<dyn RestoreMarkers>,
-    /// How long from a restore on what the process before has sent may still arrive at Stripe.
+    /// How long after a restore requests of the previous process may still arrive at Stripe.
     pub drain: Span,
-    /// What Stripe has told.
+    /// Stripe's events.
     pub inbox: Arc<dyn Inbox>,
-    /// What goes away.
+    /// Removes old rows.
     pub retention: Arc<dyn Retention>,
-    /// How much room is left for all of it.
+    /// The storage space that is left.
     pub disk: Arc<DiskSpace>,
     /// Stripe, shared by all merchants.
     pub stripe: Arc<dyn Stripe>,
-    /// How many requests are at Stripe at once.
+    /// The limit on simultaneous requests to Stripe.
     pub places: Arc<StripePlaces>,
-    /// Who is paid into which account.
+    /// The merchants that receive payments in each account.
     pub payees: Payees,
-    /// Where I/O runs.
+    /// The runtime for I/O.
     pub io: Io,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// What is random.
+    /// The source of random ids.
     pub ids: Arc<dyn Ids>,
-    /// Seals tokens.
+    /// Encrypts tokens.
     pub keyring: Arc<Keyring>,
     /// Makes links.
     pub links: PublicLinks,
@@ -52,7 +52,7 @@ pub struct Dependencies {
 }
 
 impl Dependencies {
-    /// Time and chance for one step of a machine; nothing is said of webhooks.
+    /// Time and randomness for one step, without information about webhooks.
     #[must_use]
     pub fn moment(&self) -> Moment {
         Moment {

@@ -1,6 +1,7 @@
-//! What Stripe says of a merchant's key while payments go on: refusals are kept until the key is taken again.
+//! Stripe's reports about a merchant's key during operation: refusals are kept until the key is accepted again.
 //!
-//! Invariant: a refusal is told once, when it comes up, and taken back only by Stripe's own word or by a new verification.
+//! Invariant: a refusal is reported once, when it begins, and ends only by a report of Stripe or by a new
+//! verification.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,8 +14,8 @@ use crate::domain::merchant::PaymentsOff;
 use crate::stripe::{KeyRefusal, KeyReport, KeyUse};
 use crate::telemetry::millis;
 
-/// What was report of a key. Each answer changes what is known of it in the moment in which it is report, whoever gets to tell
-/// of it when: of two answers the later one counts.
+/// The reports about a key. Each answer changes the state at the moment of its arrival, whenever the change is passed
+/// on: of two answers the later one counts.
 #[derive(Debug, Default)]
 pub(crate) struct KeyStatus {
     kept: Mutex<Heard>,
@@ -23,16 +24,16 @@ pub(crate) struct KeyStatus {
 
 #[derive(Debug, Default)]
 struct Heard {
-    /// How many answers.
+    /// The number of answers.
     answers: u64,
     refusals: Refusals,
-    /// The answers that changed something and were not told yet; of each use one refusal and one that takes it back at most, so
-    /// that however much is report, it has a bound.
+    /// The answers that changed something and were not passed on yet. For each use there is at most one refusal and
+    /// one acceptance, so the list has a bound.
     untold: Vec<KeyReport>,
 }
 
 impl KeyStatus {
-    /// Stripe has answered.
+    /// Records an answer of Stripe.
     pub(crate) fn observe(&self, report: KeyReport) {
         {
             let mut kept = self.kept();
@@ -66,23 +67,23 @@ impl KeyStatus {
         }
     }
 
-    /// How many answers were report up to now.
+    /// The number of answers up to now.
     pub(crate) fn reports(&self) -> u64 {
         self.kept().answers
     }
 
-    /// The account was verified with the key when this much was report: it was good then, and what it lacked may have been
-    /// granted.
+    /// The account was verified with the key when there were `report` answers: the key was valid then, and missing
+    /// permissions may have been granted.
     pub(crate) fn verified(&self, report: u64) {
         self.kept().refusals.verified(report);
     }
 
-    /// Why no payment can be begun; `None` where one can.
+    /// Why no payment can begin; `None` if one can.
     pub(crate) fn off(&self) -> Option<PaymentsOff> {
         self.kept().refusals.off()
     }
 
-    /// Whether a charge was refused, so that payments that are under way tell when it is taken again.
+    /// Whether a charge was refused, so that payments in progress report when the key is accepted again.
     pub(crate) fn refuses_charges(&self) -> bool {
         self.kept().refusals.of_charges()
     }
@@ -101,12 +102,13 @@ const fn kind_of(report: &KeyReport) -> Option<(KeyUse, bool)> {
     }
 }
 
-/// What a key was refused for and not taken again since, each with the number of the last answer that said so.
+/// The uses for which a key was refused and not accepted again since, each with the number of the last answer that
+/// refused it.
 #[derive(Debug, Default)]
 struct Refusals(BTreeMap<KeyUse, (u64, KeyRefusal)>);
 
 impl Refusals {
-    /// Stripe refused the key. Whether that is news.
+    /// Records a refusal of the key. Returns whether it is new.
     fn refused(&mut self, number: u64, refusal: KeyRefusal) -> bool {
         let same =
             |known: &KeyRefusal| (known.status, &known.permission) == (refusal.status, &refusal.permission);
@@ -118,7 +120,7 @@ impl Refusals {
         true
     }
 
-    /// Stripe did what was asked. Whether that takes a refusal back; a key that is good for one use is no bad key.
+    /// Records an accepted use. Returns whether that ends a refusal; a key that works for one use is valid.
     fn taken(&mut self, usage: KeyUse) -> bool {
         let before = self.0.len();
         self.0.retain(|refused, (_, refusal)| *refused != usage && refusal.status != 401);
@@ -143,7 +145,7 @@ impl Refusals {
     }
 }
 
-/// Says what is refused, when the key is tried next, and what to do.
+/// Logs the refusal, the next try of the key, and the action to take.
 pub(crate) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal, next_try: Option<Duration>) {
     let next_try_ms = next_try.map(millis);
     let KeyRefusal { usage, status, request_id, code, permission } = refusal;

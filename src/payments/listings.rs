@@ -1,9 +1,9 @@
-//! The listings of one merchant's payments, by which charges are found whose payment has no known id.
+//! The listings of one merchant's payments, which find charges whose payment id is not known.
 //!
-//! One listing answers everybody who waits for one. Invariants: one of fresh attempts and one of old ones is under way at a
-//! time, so that an old attempt, whose listing is long, holds up no fresh one and makes no fresh one's longer; every page of
-//! it finds room of its own; it answers only for the attempts that it looked for from its first page on, with what was there
-//! when it began; what it has read by the time that it stops is not read again.
+//! All attempts that wait share a listing. Invariants: at most one listing of fresh attempts and one of old ones are
+//! in progress, so an old attempt, whose listing is long, neither delays a fresh one nor makes its listing longer;
+//! every page needs room in the budget; a listing answers only for the attempts that it searched for from its first
+//! page on, with the state at the moment when it began; pages read before an interruption are not read again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,26 +17,27 @@ use crate::domain::time::Span;
 use crate::ports::Clock;
 use crate::stripe::{CallResult, Search, Searched, SellerAccount, Sought, Stopped};
 
-/// Attempts that began within so long of each other share a listing.
+/// Attempts that began within this time of each other share a listing.
 const SHARED_WITHIN: Span = Span::hours(1);
 
 /// An attempt that began longer ago than this is an old one.
 const FRESH: Span = Span::hours(1);
 
-/// How long those who wait for a listing wait for room for it before they are put off.
+/// How long waiting attempts wait for room for a listing before they are put off.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The most pages of a listing that are read in one go, 20 000 payments of one account; then others have their turn.
+/// The most pages of a listing that are read without a break, 20 000 payments of one account; then others have their
+/// turn.
 const MOST_PAGES: u32 = 200;
 
-/// How long one that has read so many waits for its next go.
+/// How long a listing waits after that many pages.
 const NEXT_GO: Span = Span::seconds(1);
 
-/// For how long after its begin a listing that has stopped is gone on with. What it has seen of a payment may have changed
-/// since.
+/// For how long after its beginning an interrupted listing may be continued. The payments that it has seen may change
+/// in the meantime.
 const KEPT: Span = Span::hours(2);
 
-/// What a listing shows of one attempt.
+/// The result of a listing for one attempt.
 type Found = CallResult<AttemptObservation>;
 
 struct Waiting {
@@ -44,7 +45,7 @@ struct Waiting {
     tell: oneshot::Sender<Found>,
 }
 
-/// Where a merchant's payments are listed.
+/// The account on which a merchant's payments are listed.
 #[derive(Clone, Copy)]
 pub(super) struct ListedAccount<'a> {
     pub(super) stripe: &'a dyn SellerAccount,
@@ -52,7 +53,7 @@ pub(super) struct ListedAccount<'a> {
     pub(super) clock: &'a dyn Clock,
 }
 
-/// Who waits for listings.
+/// The attempts that wait for listings.
 #[derive(Debug)]
 pub(super) struct Listings {
     fresh: Queue,
@@ -65,16 +66,16 @@ impl Default for Listings {
     }
 }
 
-/// Who waits for a listing of one kind, and the right to go on with one: those that have begun and not come to their end.
+/// The attempts that wait for one kind of listing, and its unfinished listings with the right to continue one.
 struct Queue {
-    /// What its listings' pages are read as.
+    /// The budget of its pages.
     pages: Many,
     waiting: Mutex<Vec<Waiting>>,
     begun: tokio::sync::Mutex<Vec<Search>>,
 }
 
 impl Listings {
-    /// What a listing shows of an attempt.
+    /// Searches for an attempt in a listing.
     pub(super) async fn find(&self, account: ListedAccount<'_>, sought: Sought) -> Found {
         let is_fresh = sought.started.is_within(FRESH, account.clock.now());
         let queue = if is_fresh { &self.fresh } else { &self.old };
@@ -93,7 +94,7 @@ impl Queue {
         let mut begun = self.begun.lock().await;
         match told.try_recv() {
             Ok(observed) => return observed,
-            // It was lost with the one that listed.
+            // The result was lost when the listing was dropped.
             Err(oneshot::error::TryRecvError::Closed) => return not_found(),
             Err(oneshot::error::TryRecvError::Empty) => {}
         }
@@ -109,11 +110,11 @@ impl Queue {
         };
         let at = begun.iter().position(|search| search.covers(&sought)).unwrap_or_else(|| {
             let together = self.together(&sought, &begun);
-            // All of them asked before.
+            // All of these attempts asked before this moment.
             begun.push(Search::new(together, account.clock.now()));
             begun.len() - 1
         });
-        // Whoever stops waiting for it here leaves it as far as it is read.
+        // A caller that is dropped here leaves the listing in its present state.
         match go_on(account, &mut begun[at], (self.pages, place)).await {
             Ok(observed) => {
                 let search = begun.swap_remove(at);
@@ -136,7 +137,8 @@ impl Queue {
         told.try_recv().unwrap_or_else(|_| not_found())
     }
 
-    /// The attempts that share a listing with one: those near to it for which none has begun yet. Each once.
+    /// The attempts that share a listing with this one: those close to it in time without a listing of their own.
+    /// Each once.
     fn together(&self, first: &Sought, begun: &[Search]) -> Vec<Sought> {
         let mut together = vec![first.clone()];
         for Waiting { sought, .. } in self.waiting().iter() {
@@ -149,11 +151,11 @@ impl Queue {
         together
     }
 
-    /// Tells those who wait for some attempts what was seen of each.
+    /// Sends the observations to the callers that wait for these attempts.
     fn answer(&self, whom: impl Fn(&Sought) -> bool, seen: impl Fn(&Sought) -> Found) {
         let answered: Vec<Waiting> = self.waiting().extract_if(.., |waiting| whom(&waiting.sought)).collect();
         for Waiting { sought, tell } in answered {
-            // Whoever has gone asks again.
+            // A caller that has gone asks again.
             let _ = tell.send(seen(&sought));
         }
     }
@@ -163,7 +165,7 @@ impl Queue {
     }
 }
 
-/// Goes on with a listing to its end, with a place for its next page; why where it does not come to it.
+/// Continues a listing to its end, with a place for its next page; an error if it does not reach the end.
 async fn go_on<'a>(
     account: ListedAccount<'a>,
     search: &mut Search,
@@ -184,7 +186,7 @@ fn stopped(put_off: PutOff) -> Stopped {
     Stopped { observed: Box::new(of(put_off)), may_go_on: true }
 }
 
-/// The answer was lost with the one that listed.
+/// The result was lost when the listing was dropped.
 fn not_found() -> Found {
     AttemptObservation::from(Observation::ReadFailed).into()
 }
@@ -197,7 +199,7 @@ fn is_same(one: &Sought, other: &Sought) -> bool {
     one.session == other.session && one.attempt == other.attempt
 }
 
-/// Waits a little for room for a listing.
+/// Waits a short time for room for a listing.
 async fn room(gate: &StripeGate) -> Result<Slot<'_>, PutOff> {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,4 +1,4 @@
-//! A merchant: as its configuration describes it, and as its actor publishes it to all who work for it.
+//! A merchant: its configuration, and the state that its actor publishes.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,48 +18,48 @@ use crate::domain::merchant::{MerchantView, PaymentsOff, Reconciliation};
 use crate::limiter::MerchantLimiter;
 use crate::stripe::{KeyObserver, KeyReport, SellerAccount};
 
-/// A merchant as its configuration describes it, ready to be opened.
+/// A merchant as configured, ready to start.
 #[derive(Clone, Debug)]
 pub struct MerchantSetup {
-    /// The view; its `account` is not looked at.
+    /// The view; its `account` is ignored.
     pub view: MerchantView,
-    /// `stripe.account_id`, where it is given.
+    /// `stripe.account_id`, if configured.
     pub given_account: Option<AccountId>,
-    /// Whether another merchant may be paid into the same account.
+    /// Whether another merchant may receive payments in the same account.
     pub shares_account: bool,
     /// The secret key.
     pub key: SecretString,
-    /// Where its order events go.
+    /// The endpoint for its order events.
     pub receiver: Option<Receiver>,
-    /// What signs Stripe's webhooks to it; without one it takes none.
+    /// The secrets that verify Stripe's webhooks to it; without one it accepts none.
     pub webhook_secrets: Vec<SecretString>,
 }
 
-/// What a merchant's actor publishes and its handles read.
+/// The state that a merchant's actor publishes and its handles read.
 #[derive(Debug)]
 pub(crate) struct MerchantState {
     pub(crate) tenant: Tenant,
     pub(crate) view: ArcSwap<MerchantView>,
     pub(super) stripe: Box<dyn SellerAccount>,
-    /// The key that opens the account.
+    /// The key of the account.
     pub(super) key: SecretString,
     pub(crate) limiter: MerchantLimiter,
     pub(super) gate: Arc<StripeGate>,
     pub(super) listings: Listings,
     pub(crate) orphaned_payments: OrphanedPayments,
-    /// Where order events go; without one they are kept, and sent to nobody.
+    /// The endpoint for order events; without one they are kept, and not sent.
     pub(crate) receiver: Option<Receiver>,
     pub(crate) webhooks: WebhookVerifier,
     pub(super) shares_account: bool,
-    /// Whether Stripe itself has said which account the key opens. Where a restricted key may not read its account, the
-    /// configuration's word is taken for paying, but a payment that its listing does not show is not taken for absent.
+    /// Whether Stripe itself has confirmed the account of the key. If a restricted key may not read its account,
+    /// payments rely on the configuration, but a payment that is not in the listing does not count as absent.
     pub(crate) account_verified_by_stripe: AtomicBool,
-    /// What Stripe says of the key.
+    /// Stripe's reports about the key.
     pub(crate) key_status: Arc<KeyStatus>,
 }
 
 impl MerchantState {
-    /// The merchant of a setup.
+    /// The state of a configured merchant.
     pub(crate) fn new(setup: &MerchantSetup, deps: &Dependencies) -> Self {
         let key_status = Arc::new(KeyStatus::default());
         let gate = Arc::new(StripeGate::new(Arc::clone(&deps.places)));
@@ -103,13 +103,13 @@ impl MerchantState {
         }
     }
 
-    /// Whether the merchant's key opens this account.
+    /// Whether the merchant's key belongs to this account.
     pub(crate) fn key_opens(&self, account: &AccountId) -> bool {
         self.view.load().account.as_ref() == Some(account)
     }
 }
 
-/// The records of a merchant that has nothing to account for.
+/// The records of a merchant without a pending restore.
 pub(crate) fn reliable_records(deps: &Dependencies) -> Reconciliation {
     let restored = deps.reconciliation.last_restore();
     restored.map_or(Reconciliation::NotRestored, |restored| Reconciliation::Done { restored })

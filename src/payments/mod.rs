@@ -1,7 +1,8 @@
-//! What is done for a merchant's payments, without actors: its state, its account, its commits, its calls to Stripe.
+//! The operations for a merchant's payments, without actors: its state, its account, its commits, its calls to
+//! Stripe.
 //!
-//! Must not import: actix, `actors`. What is called when is decided elsewhere: for a checkout by `domain::checkout::driver`,
-//! which the actor of its session runs; for a merchant by the merchant's actor.
+//! Must not import: actix, `actors`. The order of calls is decided elsewhere: for a checkout by
+//! `domain::checkout::driver`, which the actor of its session runs; for a merchant by the merchant's actor.
 
 pub(crate) mod account;
 pub(crate) mod call_log;

@@ -1,7 +1,7 @@
-//! Payments that were turned away before anything was asked to be charged: one line in the log each, and in the session's
-//! timeline one entry for each reason.
+//! Payments that were rejected before any charge: each has one line in the log, and each reason has one entry in the
+//! session's timeline.
 //!
-//! Invariant: a session's timeline is written at most once a minute for each reason, however often somebody asks.
+//! Invariant: a session's timeline is written at most once a minute for each reason, however often a caller tries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::domain::ids::SessionId;
 use crate::domain::merchant::{MerchantView, PaymentsOff};
 use crate::stripe::{Noted, in_words};
 
-/// How often the timeline is written for one reason at most.
+/// The least time between two writes of the timeline for one reason.
 const PAUSE: Duration = Duration::from_mins(NotBegun::PAUSE_MINUTES);
 
-/// What became of asking Stripe about a payment's token; nothing where it was not asked.
+/// The result of reading a payment's token; empty if it was not read.
 #[derive(Debug, Default)]
 pub(crate) struct TokenLookup {
     pub(crate) noted: Noted,
@@ -33,11 +33,11 @@ pub(crate) struct NotBegunPayment<'a> {
     pub(crate) told: &'a TokenLookup,
 }
 
-/// What one session's timeline was told.
+/// The reasons already written to one session's timeline.
 #[derive(Debug, Default)]
 pub(crate) struct NotBegunNotes(BTreeMap<&'static str, Written>);
 
-/// When one reason was last written, and how often it came up since.
+/// When one reason was last written, and how often it occurred since.
 #[derive(Debug)]
 struct Written {
     at: Instant,
@@ -45,7 +45,7 @@ struct Written {
 }
 
 impl NotBegunNotes {
-    /// Logs that a payment was not begun, and has the timeline tell of it.
+    /// Logs that a payment was not begun, and adds it to the timeline.
     pub(crate) fn note(
         &mut self,
         (deps, merchant, session): (&Arc<Dependencies>, &MerchantState, &SessionId),
@@ -73,7 +73,7 @@ impl NotBegunNotes {
         });
     }
 
-    /// How many are to be written now; `None` while it was written shortly before.
+    /// How many occurrences are to be written now; `None` if the reason was written shortly before.
     fn due(&mut self, reason: &'static str) -> Option<u32> {
         let now = Instant::now();
         match self.0.get_mut(reason) {
@@ -94,7 +94,7 @@ impl NotBegunNotes {
     }
 }
 
-/// What lies behind a payment that was turned away without asking Stripe.
+/// The cause of a payment's rejection without a call to Stripe.
 fn known_cause(rejection: &Rejection, view: &MerchantView) -> Option<String> {
     let off = || view.payments_off.as_ref().map(ToString::to_string);
     let Rejection::Shop(rejection) = rejection else { return None };

@@ -1,4 +1,4 @@
-//! What a paid session wants done at Stripe, done once: a refund asked for, an order looked at.
+//! Executes the effects of a paid session once: requests a refund, reads an order.
 
 use std::sync::atomic::Ordering;
 
@@ -14,7 +14,7 @@ use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId};
 use crate::store::StoreError;
 use crate::stripe::{CallResult, StoredRefund, in_words};
 
-/// Runs one effect and says what was seen.
+/// Executes one effect and returns the observation.
 pub(crate) async fn run(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -33,7 +33,7 @@ pub(crate) async fn run(
     observed
 }
 
-/// Looks at an order, on the account that was paid: what another does not show proves nothing.
+/// Reads an order on the account that was paid; another account proves nothing.
 async fn read(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -53,13 +53,13 @@ async fn read(
     let asked = deps.clock.now();
     let mut observed = merchant.stripe.read_order(payment, asked).await;
     if let OrderObservation::Read { complete, .. } = &mut observed.seen {
-        // Where only the configuration says which account is read, that it shows no refund proves nothing.
+        // If only the configuration names the account, an empty list of refunds proves nothing.
         *complete &= merchant.account_verified_by_stripe.load(Ordering::Acquire);
     }
     observed
 }
 
-/// Sends the stored request for a refund, if it may still be sent, to the account that it was made on.
+/// Sends the stored request for a refund, if it may still be sent, to the account that was paid.
 async fn refund(
     deps: &Dependencies,
     merchant: &MerchantState,

@@ -1,8 +1,9 @@
-//! Payments that Stripe tells of and whose checkout is not in the database: it was removed, or was lost with what a restore
-//! does not have.
+//! Payments that Stripe reports and whose checkout is not in the database: it was removed, or is missing in a
+//! restored backup.
 //!
-//! Invariants: such a payment is flagged only once it was read, is of this merchant's own, has succeeded and has no order, or if
-//! that could not be known for a month; until then its event goes on waiting, across restarts; nobody waits for the reading.
+//! Invariants: such a payment is flagged only when it was read, belongs to this merchant, has succeeded and has no
+//! order, or if that could not be found out for a month; until then its event remains in the inbox, across restarts;
+//! no other work waits for the reading.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,28 +17,28 @@ use crate::domain::time::{Span, Timestamp};
 use crate::store::StoreError;
 use crate::stripe::Noted;
 
-/// How long after a look in vain the next one is made: at first, and at most.
+/// The pause after an unsuccessful reading: the first, and the longest.
 const FIRST_PAUSE: Span = Span::seconds(10);
 const LONGEST_PAUSE: Span = Span::hours(1);
 
-/// How long an event is remembered that nobody meets any more: it is not in the inbox. One that waits there is met every few
-/// seconds.
+/// How long an event is remembered after it was last processed. An event that waits in the inbox is processed every
+/// few seconds; one that is not has left the inbox.
 const REMEMBERED: Span = Span::minutes(10);
 
-/// How long an event is looked into in vain before an operator is asked instead: a month.
+/// How long an event is checked without success before it is flagged for an operator: a month.
 const LOOKED_FOR: Span = Span::hours(30 * 24);
 
-/// How many events are remembered at most. Whichever was looked into longest ago then counts as a new one.
+/// The most events that are remembered. The one that was checked longest ago then counts as new.
 const MOST: usize = 10_000;
 
-/// Which events are looked into, and when each may be looked into again.
+/// The events that are being checked, and when each may be checked again.
 #[derive(Debug, Default)]
 pub(crate) struct OrphanedPayments(Mutex<Remembered>);
 
 #[derive(Debug, Default)]
 struct Remembered {
     looks: BTreeMap<StripeEventId, Looks>,
-    /// When those were last left out that nobody meets any more.
+    /// When old entries were last removed.
     cleared: Option<Timestamp>,
 }
 
@@ -49,15 +50,15 @@ struct Looks {
 }
 
 impl Looks {
-    /// Whether it is too early for another one.
+    /// Whether it is too early for the next reading.
     fn rests(self, now: Timestamp) -> bool {
-        // A last look in the future was made before the clock was set back.
+        // A last reading in the future was made before the clock was set back.
         now.is_within(pause(self.made), self.last)
     }
 }
 
 impl Remembered {
-    /// Leaves out what nobody meets any more, now and then.
+    /// Removes old entries from time to time.
     fn clear(&mut self, now: Timestamp) {
         if self.cleared.is_some_and(|cleared| now.is_within(REMEMBERED, cleared)) {
             return;
@@ -67,7 +68,7 @@ impl Remembered {
     }
 }
 
-/// Why it is not known yet what a payment is.
+/// Why it is not known yet whether a payment must be flagged.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undecided {
     #[error("the store: {0}")]
@@ -85,7 +86,7 @@ pub(crate) enum Undecided {
 }
 
 impl OrphanedPayments {
-    /// Whether an event was looked into in vain and is not to be again yet. Whoever meets it asks this first.
+    /// Whether an event was checked without success and is not due yet. The inbox calls this first.
     pub(crate) fn rests(&self, id: &StripeEventId, now: Timestamp) -> bool {
         let mut remembered = self.remembered();
         let met = remembered.looks.get_mut(id).map(|looks| {
@@ -96,7 +97,7 @@ impl OrphanedPayments {
         met.is_some_and(|looks| looks.rests(now))
     }
 
-    /// Whether an event is to be looked into now; then it is not again for a while.
+    /// Whether an event is to be checked now; if so, it is not due again for a while.
     pub(crate) fn begin(&self, id: &StripeEventId, now: Timestamp) -> bool {
         let mut remembered = self.remembered();
         let known = remembered.looks.get(id).copied();
@@ -122,13 +123,13 @@ impl OrphanedPayments {
     }
 }
 
-/// How long after so many looks the next one is made.
+/// The pause after this many readings.
 fn pause(made: u32) -> Span {
     let doubled = FIRST_PAUSE.as_millis().saturating_mul(1 << made.saturating_sub(1).min(16));
     Span::millis(doubled).min(LONGEST_PAUSE)
 }
 
-/// Flags a payment whose checkout is not there, if it has succeeded; whether it has.
+/// Flags a payment without a checkout, if it has succeeded; returns whether it has.
 pub(crate) async fn flag_if_paid(
     deps: &Dependencies,
     tenant: &Tenant,
@@ -147,7 +148,7 @@ pub(crate) async fn flag_if_paid(
     Ok(true)
 }
 
-/// Flags a payment that was looked into in vain for too long; until then it stays undecided.
+/// Flags a payment that was checked without success for too long; until then it remains undecided.
 pub(crate) async fn give_up(
     deps: &Dependencies,
     tenant: &Tenant,
@@ -197,7 +198,7 @@ mod tests {
         let orphaned = OrphanedPayments::default();
         let event = |name: &str| format!("evt_{name}").parse::<StripeEventId>().unwrap();
         let start = Timestamp::from_seconds(1_790_000_000);
-        // Two wait for two hours, and each minute another one goes after its first look.
+        // Two events wait for two hours, and each minute another one is finished after its first reading.
         for second in (0..7200).step_by(5) {
             let now = start + Span::seconds(second);
             for id in [event("first"), event("second")] {

@@ -1,8 +1,8 @@
-//! Who is paid into which Stripe account.
+//! The merchants that receive payments in each Stripe account.
 //!
-//! Invariants: of two merchants whose keys open one account, the later one to learn it takes no payments, unless both files
-//! say that it is meant so. What Stripe itself said goes before what only a file says, whichever came first; whoever has to
-//! give way is told.
+//! Invariants: of two merchants whose keys belong to one account, the later one takes no payments, unless both files
+//! allow it. An account that Stripe confirmed takes precedence over one that only a file names, whichever came first;
+//! the merchant that loses the account is notified.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::ids::{AccountId, MerchantId};
 
-/// The accounts that are known in this process, each with its merchants.
+/// The known accounts of this process, each with its merchants.
 #[derive(Debug, Default)]
 pub struct Payees(Mutex<Known>);
 
@@ -20,18 +20,18 @@ struct Known {
     watches: BTreeMap<MerchantId, Watch>,
 }
 
-/// A merchant that is paid into an account.
+/// A merchant that receives payments in an account.
 #[derive(Clone, Debug)]
 pub struct Payee {
     /// The merchant.
     pub merchant: MerchantId,
-    /// Whether another merchant may be paid into the same account.
+    /// Whether another merchant may receive payments in the same account.
     pub shares: bool,
-    /// Whether Stripe itself said that its key opens the account, not only its file.
+    /// Whether Stripe itself confirmed the account of its key, and not only its file.
     pub verified_by_stripe: bool,
 }
 
-/// Tells a merchant that it had to give way; it must not wait.
+/// Notifies a merchant that it has lost its account; it must not wait.
 struct Watch(Box<dyn Fn(AccountTaken) + Send>);
 
 impl fmt::Debug for Watch {
@@ -40,7 +40,7 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// An account that another merchant is paid into.
+/// An account in which another merchant receives payments.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "the merchant {holder} is paid into the Stripe account {account}; give each merchant an account of its own, or write \
@@ -52,13 +52,13 @@ pub(crate) struct AccountTaken {
 }
 
 impl Payees {
-    /// Notes that a merchant is paid into an account, as it is remembered, where no other is.
+    /// Records a merchant's remembered account, unless another merchant has the account.
     pub fn remember(&self, account: &AccountId, payee: Payee) {
-        // Whoever comes too late hears so when its account is verified.
+        // A merchant that comes too late is notified when its account is verified.
         let _: Result<(), AccountTaken> = self.claim(account, payee);
     }
 
-    /// Notes that a merchant is paid into an account, or says who is already.
+    /// Records that a merchant receives payments in an account, or returns the merchant that already does.
     pub(crate) fn claim(&self, account: &AccountId, payee: Payee) -> Result<(), AccountTaken> {
         let mut known = self.known();
         let Known { accounts, watches } = &mut *known;
@@ -83,12 +83,12 @@ impl Payees {
         Ok(())
     }
 
-    /// From now on this is told that the merchant has to give way.
+    /// Notifies this function when the merchant loses its account.
     pub(crate) fn subscribe(&self, merchant: MerchantId, tell: impl Fn(AccountTaken) + Send + 'static) {
         self.known().watches.insert(merchant, Watch(Box::new(tell)));
     }
 
-    /// The merchant is no longer paid into an account.
+    /// The merchant no longer receives payments in an account.
     pub(crate) fn release(&self, merchant: &MerchantId, account: &AccountId) {
         if let Some(payees) = self.known().accounts.get_mut(account) {
             payees.retain(|payee| payee.merchant != *merchant);

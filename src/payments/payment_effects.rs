@@ -1,4 +1,4 @@
-//! What a session wants done at Stripe, done once. Repeating is decided by the machine.
+//! Executes the effects of a session at Stripe once. `domain::checkout` decides about repeats.
 
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
@@ -22,16 +22,16 @@ use crate::domain::time::Timestamp;
 use crate::store::AttemptRow;
 use crate::stripe::{CallResult, Noted, SellerAccount, Sought, StoredCharge, StoredStripeCheckout, in_words};
 
-/// Why nobody is asked while Stripe does not answer, or too much is under way.
+/// Why no request is sent while Stripe does not answer, or too many requests are in progress.
 const NOT_ADMITTED: &str = "Stripe has not answered lately, or too much waits for it; it was not asked";
 
-/// What Stripe told about a token.
+/// The result of reading a token.
 pub(crate) type Gathered = CallResult<Result<TokenFacts, TokenReadError>>;
 
-/// Runs one effect and says what was seen.
+/// Executes one effect and returns the observation.
 ///
-/// Only the account that the attempt was made on is asked: the answers of another, by a key that was mixed up, would
-/// call a paid attempt dead.
+/// The request goes only to the account that the attempt was made on: with a mixed-up key, the answers of another
+/// account would make a paid attempt fail.
 pub(crate) async fn run(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -48,7 +48,7 @@ pub(crate) async fn run(
     observed
 }
 
-/// Asks about the token of a payment that was not begun yet; while Stripe does not answer, nobody is asked.
+/// Reads the token of a payment that was not begun yet; while Stripe does not answer, no request is sent.
 pub(crate) async fn gather(
     merchant: &MerchantState,
     token: &SharedPaymentToken,
@@ -58,12 +58,12 @@ pub(crate) async fn gather(
         return CallResult::not_asked(Err(TokenReadError::ReadFailed), NOT_ADMITTED);
     };
     let facts = merchant.stripe.token_facts(token).await;
-    // 429 is an answer, and so is a refusal.
+    // A 429 is an answer, and so is a refusal.
     note_answer(merchant, !matches!(facts.seen, Err(TokenReadError::ReadFailed)), &facts.noted);
     facts
 }
 
-/// Reads a payment that a session was told of and cannot account for, on the account that the session is paid on.
+/// Reads an unmatched payment of a session, on the account that the session is paid on.
 pub(crate) async fn read_payment(
     merchant: &MerchantState,
     session: &SessionId,
@@ -85,7 +85,7 @@ pub(crate) async fn read_payment(
     observed
 }
 
-/// Reads a payment at the merchant's account; `None` where it is not of this merchant's checkouts.
+/// Reads a payment at the merchant's account; `None` if it is not of this merchant's checkouts.
 pub(crate) async fn read_own(
     merchant: &MerchantState,
     payment: &PaymentIntentId,
@@ -98,17 +98,17 @@ pub(crate) async fn read_own(
     merchant.stripe.own_payment(&merchant.tenant.merchant, payment).await.map_err(unread)
 }
 
-/// What is seen where nothing is read.
+/// The observation when nothing is read.
 fn of(PutOff { after }: PutOff) -> CallResult {
     Observation::PutOff { after }.into()
 }
 
-/// Whether Stripe answered to something that was sent: that it takes no more requests for now is an answer.
+/// Whether Stripe answered a request that was sent; a 429 counts as an answer.
 const fn was_answered(seen: &Observation) -> bool {
     !matches!(seen, Observation::Inconclusive(unknown) if !unknown.cannot_repeat && !unknown.limited)
 }
 
-/// Keeps count of whether Stripe answers; `noted` tells how it did not.
+/// Records whether Stripe answers; `noted` has the details of a failure.
 fn note_answer(merchant: &MerchantState, answered: bool, noted: &Noted) {
     if merchant.gate.saw(answered) {
         let merchant = &merchant.tenant.merchant;
@@ -122,8 +122,8 @@ fn note_answer(merchant: &MerchantState, answered: bool, noted: &Noted) {
     }
 }
 
-/// Looks at the payment that an operator's decision is about. One that could still be paid is canceled before it is called
-/// not charged.
+/// Reads the payment that an operator's decision is about. A payment that could still succeed is canceled before it
+/// is called not charged.
 pub(crate) async fn verify(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -180,7 +180,7 @@ const fn may_be_canceled(status: PaymentIntentStatus) -> bool {
     }
 }
 
-/// The row of an attempt whose account may be asked about it now; else what is known without asking, and why.
+/// The row of an attempt whose account may be asked about it now; else the observation without a request, and why.
 async fn readable(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -214,7 +214,8 @@ async fn ask_stripe(
     match effect {
         Effect::Charge(_) => {
             let _slot = merchant.gate.slot().await;
-            // Read again at the last moment: the wait may have been long, and what ended the sending has erased the token.
+            // Read again at the last moment: the wait may have been long, and the end of the sending has erased the
+            // token.
             let observed = match readable(deps, merchant, &row.session, row.number).await {
                 Ok(row) => charge(deps, stripe, &merchant.tenant, &row).await,
                 Err(unasked) => return unasked.map(Into::into),
@@ -224,7 +225,7 @@ async fn ask_stripe(
         }
         Effect::Read { intent: None, made_by, .. } => find(deps, merchant, row, *made_by).await,
         Effect::CreateStripeCheckout(_) => {
-            // An opening that is not sent costs nothing but another try: it never stands in a payment's way.
+            // A request to create a Stripe Checkout can be tried again without harm, so it never delays a payment.
             let Ok(_admitted) = merchant.gate.admit(None).await else {
                 let not_sent = Inconclusive { not_sent: true, ..Inconclusive::default() };
                 let unasked = Observation::Inconclusive(not_sent).into();
@@ -238,14 +239,14 @@ async fn ask_stripe(
         | Effect::Cancel { .. }
         | Effect::ReadStripeCheckout { .. }
         | Effect::ExpireStripeCheckout { .. } => read(merchant, effect).await.map(Into::into),
-        // Nothing of an attempt.
+        // Not effects of an attempt.
         Effect::Order(_) | Effect::ReadPayment { .. } => {
             AttemptObservation::from(Observation::ReadFailed).into()
         }
     }
 }
 
-/// Looks at one payment or page, and ends it where that is wanted, if there is room for it.
+/// Reads one payment or Stripe Checkout, and ends it if requested, when the budget has room.
 async fn read(merchant: &MerchantState, effect: &Effect) -> CallResult {
     let reading = match effect {
         Effect::ReadStripeCheckout { awaited: true, .. } => Reading::AwaitedStripeCheckout,
@@ -280,7 +281,7 @@ async fn read(merchant: &MerchantState, effect: &Effect) -> CallResult {
     }
 }
 
-/// Looks for an attempt's payment among all of the account's that were made in its time.
+/// Searches for an attempt's payment among all payments of the account in the attempt's time.
 async fn find(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -292,7 +293,7 @@ async fn find(
         ListedAccount { stripe: merchant.stripe.as_ref(), gate: &merchant.gate, clock: deps.clock.as_ref() };
     let observed = merchant.listings.find(account, sought).await;
     let verified_by_stripe = merchant.account_verified_by_stripe.load(Ordering::Acquire);
-    // Where only the configuration says which account is read, that it shows no payment proves nothing.
+    // If only the configuration names the account, a listing without the payment proves nothing.
     if verified_by_stripe { observed } else { observed.map(AttemptObservation::without_absence) }
 }
 
@@ -306,8 +307,8 @@ async fn charge(
     let Some(token) = unseal(deps, tenant, row) else {
         return cannot_repeat("its token cannot be opened");
     };
-    // Checked again at the last moment: the wait for the store may have been long. A request that is never to be sent again
-    // is not kept.
+    // Checked again at the last moment: the wait for the store may have been long. A request that must never be sent
+    // again is not kept.
     if !may_be_sent(deps, &row.body, row.repeat_until) {
         return cannot_repeat(TOO_LATE);
     }
@@ -320,7 +321,7 @@ async fn charge(
     stripe.charge(&stored).await
 }
 
-/// Sends the stored request for a page, if it may still be sent.
+/// Sends the stored request for a Stripe Checkout, if it may still be sent.
 async fn open_stripe_checkout(
     deps: &Dependencies,
     stripe: &dyn SellerAccount,

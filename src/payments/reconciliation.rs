@@ -1,10 +1,10 @@
-//! Before a merchant of a restored database takes a payment: everything of ours that Stripe shows since the backup is
-//! attached to its session or flagged, and what became of its orders is known.
+//! Reconciles a restored database before the merchant takes a payment: every payment of ours that Stripe shows since
+//! the backup is attached to its session or flagged, and the activity of its orders is read.
 //!
-//! It goes beside the sessions' actors, which do nothing of their own meanwhile: each change is made from the version that
-//! was read, as theirs are. Invariants: a restore of checkouts is accounted for only by an account that Stripe itself has named,
-//! and only by a reading begun when nothing of the process before could arrive any more; no order is placed before the numbers that may
-//! have been given are behind it.
+//! It runs beside the sessions' actors, which do no work of their own meanwhile; each change is made from the version
+//! that was read, as an actor's is. Invariants: a restore of checkouts is reconciled only with an account that Stripe
+//! itself has confirmed, and only by a reading begun when no request of the previous process can arrive any more; no
+//! order is placed before the order numbers are moved beyond those that may have been given.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,17 +24,17 @@ use crate::domain::time::Span;
 use crate::store::{CommitError, RestoreMarker, StoreError};
 use crate::stripe::{CallResult, Noted, Window};
 
-/// How far around what may have happened Stripe is looked at: clocks differ.
+/// The margin around the time that is read, because clocks differ.
 const MARGIN: Span = Span::minutes(10);
 
-/// How often a change is tried again when a session changes under it.
+/// How often a change is tried again when another commit changes the session.
 const TRIES: u32 = 10;
 
-/// How often a reading is made at most before the whole accounting is tried later, and the first pause between two.
+/// The most tries of one reading before the whole reconciliation is tried later, and the first pause between two.
 const READINGS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Why a restore is not accounted for yet.
+/// Why a restore is not reconciled yet.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreconciled {
     #[error("the store: {0}")]
@@ -59,7 +59,7 @@ pub(crate) enum Unreconciled {
     Settling { left: Span },
 }
 
-/// Accounts for every restore that is not accounted for yet, by what this account shows.
+/// Reconciles every pending restore with this account.
 pub(super) async fn reconcile(
     deps: &Dependencies,
     merchant: &MerchantState,
@@ -70,7 +70,7 @@ pub(super) async fn reconcile(
         return Ok(());
     }
     let restored = markers.iter().map(|marker| marker.restored).max();
-    // Where nothing is kept from before, nothing that is kept can look payable and be paid.
+    // Without data from before, no session can seem payable although it was paid.
     if let Some(restored) = restored
         && !verified_by_stripe
         && deps.reconciliation.began_before(&merchant.tenant, restored).await?
@@ -93,7 +93,7 @@ pub(super) async fn reconcile(
     Ok(())
 }
 
-/// One reading of everything, on one account.
+/// A complete reading on one account.
 struct Reading<'a> {
     deps: &'a Dependencies,
     merchant: &'a MerchantState,
@@ -101,7 +101,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Accounts for all that Stripe shows of some restores; how many pages, payments and changed orders that were.
+    /// Reconciles everything that Stripe shows for some restores; returns the numbers of Stripe Checkouts, payments
+    /// and changed orders.
     async fn account_for_all(
         &self,
         markers: &[RestoreMarker],
@@ -112,7 +113,7 @@ impl Reading<'_> {
         };
         let stripe = self.merchant.stripe.as_ref();
         let shop = &self.merchant.tenant.merchant;
-        // The pages first: one that is closed can no longer be paid when the payments are listed.
+        // Stripe Checkouts come first: a closed one can no longer be paid when the payments are listed.
         let (mut pages, mut buyers) = (0, BTreeMap::new());
         for marker in markers {
             for page in self.persistently(|| stripe.stripe_checkouts_within(shop, window(marker))).await? {
@@ -127,7 +128,8 @@ impl Reading<'_> {
         for marker in markers {
             let within = window(marker);
             let mut found = self.persistently(|| stripe.payments_within(shop, within)).await?;
-            // A page's payment is made when its shopper pays, which may have been after this window.
+            // The payment of a Stripe Checkout is created when its shopper pays, which may have been after this
+            // window.
             let listed: BTreeSet<_> = found.iter().map(|seen| seen.id.clone()).collect();
             let of_pages =
                 buyers.iter().filter(|(intent, (_, of))| *of == marker && !listed.contains(*intent));
@@ -151,7 +153,7 @@ impl Reading<'_> {
         Ok((pages, payments.len(), orders))
     }
 
-    /// Makes a reading again until it comes to its end, a few times: what was read before it stays read.
+    /// Repeats a reading a few times until it is complete; results of earlier readings are kept.
     async fn persistently<T, R>(&self, reading: impl Fn() -> R) -> Result<T, Unreconciled>
     where
         R: Future<Output = Result<T, Noted>>,
@@ -169,7 +171,7 @@ impl Reading<'_> {
         reading().await.map_err(Unreconciled::ReadFailed)
     }
 
-    /// Waits until the merchant's account may be asked once more.
+    /// Waits until the budget allows one more request to the merchant's account.
     async fn room(&self) -> Result<(), Unreconciled> {
         self.merchant.gate.one_of_many().await.map_err(|_| {
             let cause = Some("too much waits for Stripe; it was not asked".to_owned());
@@ -182,17 +184,18 @@ impl Reading<'_> {
         Ok(loaded.session.map(|(_, session)| session))
     }
 
-    /// Tells one try from every other.
+    /// A text that makes each try unique.
     fn distinction(&self) -> String {
         format!("restored-{:032x}", self.deps.ids.random_id())
     }
 
-    /// Closes a page whose address the database does not know, and keeps its attempt's number from being given again. The page
-    /// as it then stands.
+    /// Closes a Stripe Checkout whose address the database does not know, and keeps its attempt's number from being
+    /// used again. Returns its state afterwards.
     async fn close(&self, mut page: StripeCheckoutSnapshot) -> Result<StripeCheckoutSnapshot, Unreconciled> {
         let Some(id) = page.session.clone() else { return Ok(page) };
         let session = self.session(&id).await?;
-        // Of one that was being opened somebody may have the address: its opening is repeated, and then reads "expired".
+        // The address of one that was being created may be in use: its creation is repeated, and then reads
+        // "expired".
         let known = session.as_ref().is_some_and(|session| {
             if let State::AwaitingStripeCheckout { checkout, .. }
             | State::ClosingStripeCheckout { checkout, .. } = &session.state
@@ -218,7 +221,8 @@ impl Reading<'_> {
         Ok(page)
     }
 
-    /// Attaches a payment to its session, or flags it. `buyer` is who paid on a page, where it was made on one.
+    /// Attaches a payment to its session, or flags it. `buyer` is the payer's data from its Stripe Checkout, if it
+    /// was made on one.
     async fn account_for(
         &self,
         seen: &PaymentIntentSnapshot,
@@ -246,8 +250,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// A payment whose end is known: one that could still be paid is canceled. One that a session of the database works on
-    /// is left to it.
+    /// A payment with a known end: one that could still succeed is canceled. A payment that a session of the database
+    /// is working on is left to that session.
     async fn decided(
         &self,
         seen: &PaymentIntentSnapshot,
@@ -258,7 +262,7 @@ impl Reading<'_> {
         match seen.status {
             PaymentIntentStatus::Succeeded | PaymentIntentStatus::Canceled => Ok(seen.clone()),
             _ if running.is_some() && running == seen.attempt => Ok(seen.clone()),
-            // Nobody but its page's shopper can go on with it, and the page is closed.
+            // Only the shopper on its Stripe Checkout could continue it, and that is closed.
             PaymentIntentStatus::RequiresPaymentMethod if on_page => Ok(seen.clone()),
             PaymentIntentStatus::Processing => Err(undecided()),
             PaymentIntentStatus::RequiresPaymentMethod
@@ -276,15 +280,15 @@ impl Reading<'_> {
         }
     }
 
-    /// Looks at every order whose payment was refunded or disputed, so that no refund is begun before those are known. How
-    /// many orders that were.
+    /// Reads every order whose payment was refunded or disputed, so that no refund begins before those are known.
+    /// Returns how many orders that were.
     async fn read_orders(&self, touched: &BTreeSet<PaymentIntentId>) -> Result<usize, Unreconciled> {
         let mut orders = BTreeMap::new();
         for payment in touched {
             let session = self.deps.reconciliation.session_paid_by(&self.merchant.tenant, payment).await?;
             orders.extend(session.map(|session| (session, payment)));
         }
-        // One that cannot be read costs no other its reading.
+        // An unreadable order does not prevent the reading of the others.
         let (mut left, mut pause) = (orders.iter().collect::<Vec<_>>(), FIRST_PAUSE);
         let mut unread = Noted::default();
         for _ in 0..READINGS {
@@ -310,13 +314,13 @@ impl Reading<'_> {
         Err(Unreconciled::ReadFailed(unread))
     }
 
-    /// Commits what Stripe shows of a session.
+    /// Commits the evidence that Stripe shows of a session.
     async fn evidence(&self, id: &SessionId, shown: ShownByStripe) -> Result<(), Unreconciled> {
         let evidence = RestoreEvidence { account: self.account.clone(), shown };
         self.apply(id, Event::Reconciled(Box::new(evidence))).await
     }
 
-    /// Commits what an event means to a session.
+    /// Commits the effect of an event on a session.
     async fn apply(&self, id: &SessionId, event: Event) -> Result<(), Unreconciled> {
         let (deps, merchant) = (self.deps, self.merchant);
         for _ in 0..TRIES {

@@ -1,6 +1,6 @@
-//! What the store has of one merchant, to be read by those who show it.
+//! The stored data of one merchant, for display.
 //!
-//! Invariant: nothing here changes anything. The store reads on a runtime of its own, so that whoever asks may be on any.
+//! Invariant: nothing here changes data. The store reads on its own runtime, so callers may be on any.
 
 use super::dependencies::Dependencies;
 use crate::domain::checkout::model::{PlacedOrder, TimelineEntry};
@@ -31,7 +31,7 @@ impl<'a> Records<'a> {
         self.deps.store.orders(self.tenant, which).await
     }
 
-    /// What happened to a session, in order.
+    /// The timeline of a session, in order.
     pub async fn timeline(self, id: &SessionId) -> Result<Vec<TimelineEntry>, StoreError> {
         self.deps.store.timeline(self.tenant, id).await
     }
@@ -41,12 +41,12 @@ impl<'a> Records<'a> {
         self.deps.store.flags(self.tenant, which).await
     }
 
-    /// What the merchant is told of its orders, newest first.
+    /// The merchant's order events, newest first.
     pub async fn deliveries(self, which: DeliveriesQuery) -> Result<Vec<Delivery>, StoreError> {
         self.deps.outbox.deliveries(self.tenant, which).await
     }
 
-    /// One thing that the merchant is told.
+    /// One of the merchant's order events.
     pub async fn delivery(self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
         self.deps.outbox.delivery(self.tenant, id).await
     }

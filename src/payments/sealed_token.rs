@@ -1,16 +1,16 @@
-//! The token of an attempt as it is kept: sealed, and bound to tenant, session and attempt.
+//! The stored token of an attempt: encrypted, and bound to tenant, session and attempt.
 
 use super::dependencies::Dependencies;
 use crate::domain::checkout::model::SharedPaymentToken;
 use crate::domain::ids::{AttemptNumber, SessionId, Tenant};
 use crate::store::AttemptRow;
 
-/// What a sealed token is bound to.
+/// The context that an encrypted token is bound to.
 fn token_context<'a>(tenant: &'a Tenant, session: &'a SessionId, attempt: &'a str) -> [&'a str; 5] {
     ["spt", tenant.merchant.as_str(), tenant.mode.as_str(), session.as_str(), attempt]
 }
 
-/// The sealed form of an attempt's token.
+/// The encrypted form of an attempt's token.
 pub(super) fn seal(
     deps: &Dependencies,
     tenant: &Tenant,
@@ -22,7 +22,7 @@ pub(super) fn seal(
     deps.keyring.seal(&context, token.expose().as_bytes(), deps.ids.as_ref())
 }
 
-/// The token of an attempt's row; `None` where it is erased, or cannot be opened, which the log tells.
+/// The token of an attempt's row; `None` if it is erased, or if it cannot be decrypted, which is logged.
 pub(super) fn unseal(deps: &Dependencies, tenant: &Tenant, row: &AttemptRow) -> Option<SharedPaymentToken> {
     let sealed = row.sealed_token.as_ref()?;
     let number = row.number.0.to_string();

@@ -1,4 +1,4 @@
-//! What a merchant knows Stripe's webhooks by, how many it has refused, and whether they arrive.
+//! Verifies Stripe's webhooks to a merchant, counts the refused ones, and records whether they arrive.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -9,15 +9,15 @@ use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::{Span, Timestamp};
 use crate::stripe::webhook::{Addressee, Refusal, Signature, read_event};
 
-/// For how long webhooks are taken to arrive after one about a payment has: a shop that is paid often enough to read many pages
-/// hears of a payment within it.
+/// How long after a webhook about a payment webhooks count as arriving. A shop with enough payments to make polling
+/// costly receives one within this time.
 const LATELY: Span = Span::hours(1);
 
-/// What a merchant knows Stripe's webhooks by, how many it has refused, and whether they arrive.
+/// Verifies Stripe's webhooks to a merchant, counts the refused ones, and records whether they arrive.
 #[derive(Debug, Default)]
 pub(crate) struct WebhookVerifier {
     secrets: Vec<SecretString>,
-    /// When the last one about a payment came, in milliseconds; zero before the first.
+    /// When the last webhook about a payment arrived, in milliseconds; zero before the first.
     last: AtomicI64,
     refused: [AtomicU64; Refusal::ALL.len()],
 }
@@ -27,17 +27,17 @@ impl WebhookVerifier {
         Self { secrets, ..Self::default() }
     }
 
-    /// Whether those about payments have arrived lately.
+    /// Whether webhooks about payments have arrived lately.
     pub(crate) fn arrive(&self, now: Timestamp) -> bool {
         Timestamp::from_millis(self.last.load(Ordering::Relaxed)).is_within(LATELY, now)
     }
 
-    /// Whether there is a secret that webhooks can be signed with.
+    /// Whether there is a secret to verify webhooks with.
     pub(crate) fn has_secrets(&self) -> bool {
         !self.secrets.is_empty()
     }
 
-    /// The event in a body, when Stripe has signed it for the addressee.
+    /// The event in a body, if Stripe has signed it for the addressee.
     pub(crate) fn open(
         &self,
         signature: &Signature<'_>,
@@ -48,12 +48,12 @@ impl WebhookVerifier {
         read_event(body, of, now)
     }
 
-    /// One about a payment has arrived.
+    /// Records that a webhook about a payment has arrived.
     pub(crate) fn arrived(&self, now: Timestamp) {
         self.last.store(now.as_millis(), Ordering::Relaxed);
     }
 
-    /// Counts one that was refused; how many there were of this reason.
+    /// Counts a refused webhook; returns how many were refused for this reason.
     pub(crate) fn refused(&self, refusal: Refusal) -> Option<u64> {
         self.count(refusal).map(|count| count.fetch_add(1, Ordering::Relaxed) + 1)
     }

@@ -1,4 +1,4 @@
-//! What the process environment says.
+//! The process environment.
 
 use std::collections::BTreeMap;
 
@@ -33,12 +33,12 @@ impl Environment for SystemEnvironment {
     }
 }
 
-/// A fixed set of variables, for tests and for `demo`, whose secrets are made up on the spot.
+/// A fixed set of variables, for tests and for `demo`, whose secrets are generated at the start.
 #[derive(Clone, Debug, Default)]
 pub struct FixedEnvironment(BTreeMap<String, String>);
 
 impl FixedEnvironment {
-    /// The environment that holds just these variables.
+    /// The environment with exactly these variables.
     #[must_use]
     pub fn new<K: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
         Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())

@@ -1,4 +1,4 @@
-//! What is random: identifiers, nonces, jitter.
+//! Randomness: identifiers, nonces, jitter.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

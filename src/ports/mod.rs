@@ -1,7 +1,7 @@
-//! The ambient things as parameters: what time it is, what is random, what the environment says,
-//! how much this process may open.
+//! Ambient effects as parameters: clock, randomness, environment, and the limit on open files.
 //!
-//! Production passes the `System…` forms, tests pass forms that they steer. Must not import anything but `domain`.
+//! Production code uses the `System…` forms, tests use forms that they control. Must not import anything but
+//! `domain`.
 
 mod clock;
 mod descriptors;

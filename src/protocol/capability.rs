@@ -1,8 +1,8 @@
-//! What opens a checkout session: its name with a MAC, as tools take it and answer it.
+//! The capability of a checkout session: its id with a MAC, as tools receive and return it.
 //!
-//! A name (`chk_…`) stands in logs, at Stripe and in order events, and opens nothing. A capability
-//! (`chk_…_…`, `chk_…_…_r3` with the revision that was shown) is given to the shopper's host alone. Invariants: nobody
-//! gets from a capability to its session but by [`Capabilities::opened`]; a capability is never part of a log line.
+//! An id (`chk_…`) appears in logs, at Stripe and in order events, and gives no access. A capability (`chk_…_…`,
+//! `chk_…_…_r3` with the revision that was shown) is given to the shopper's host alone. Invariants: only
+//! [`Capabilities::opened`] turns a capability into its session; a capability is never part of a log line.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::domain::ids::{IdError, Revision, SessionId, SessionRef, Tenant};
 use crate::keyring::{Keyring, MAC_BYTES};
 
-/// A capability as somebody claims to hold it: its form is right, its MAC may not be.
+/// A capability as received: well-formed, with an unchecked MAC.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Capability {
     session: SessionId,
@@ -20,7 +20,7 @@ pub struct Capability {
 }
 
 impl Capability {
-    /// The revision, where it is named.
+    /// The revision, if it is named.
     #[must_use]
     pub const fn revision(&self) -> Option<Revision> {
         self.revision
@@ -71,7 +71,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Capabilities under these keys.
+    /// Makes and checks capabilities with these keys.
     #[must_use]
     pub const fn new(keyring: Arc<Keyring>) -> Self {
         Self { keyring }
@@ -84,8 +84,8 @@ impl Capabilities {
         Capability { session: session.clone(), mac, revision }
     }
 
-    /// The session that a capability opens at this tenant; `None` when its MAC is of another session, tenant or mode, or
-    /// made up. Takes the same time for every wrong MAC.
+    /// The session of a capability at this tenant; `None` if its MAC belongs to another session, tenant or mode, or
+    /// is forged. Takes the same time for every wrong MAC.
     #[must_use]
     pub fn opened<'a>(&self, tenant: &Tenant, claimed: &'a Capability) -> Option<&'a SessionId> {
         let session = &claimed.session;

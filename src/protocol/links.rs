@@ -7,10 +7,10 @@ use crate::domain::merchant::MerchantView;
 use crate::keyring::Keyring;
 use crate::protocol::capability::Capabilities;
 
-/// The purpose under which keys of order pages are made.
+/// The key purpose of order pages.
 const ORDER: &str = "order";
 
-/// The purpose under which keys of checkout pages are made.
+/// The key purpose of checkout pages.
 const CHECKOUT: &str = "checkout";
 
 /// Makes and checks links.
@@ -18,24 +18,24 @@ const CHECKOUT: &str = "checkout";
 pub struct PublicLinks {
     keyring: Arc<Keyring>,
     capabilities: Capabilities,
-    /// In test mode, `{link_base}/t/{tenant}` stands for the merchant's own host.
+    /// In test mode, `{link_base}/t/{tenant}` replaces the merchant's own host.
     link_base: Option<String>,
 }
 
 impl PublicLinks {
-    /// Links under these keys.
+    /// Makes and checks links with these keys.
     #[must_use]
     pub fn new(keyring: Arc<Keyring>, link_base: Option<String>) -> Self {
         Self { capabilities: Capabilities::new(Arc::clone(&keyring)), keyring, link_base }
     }
 
-    /// Makes and checks what opens sessions.
+    /// Makes and checks capabilities of sessions.
     #[must_use]
     pub const fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
 
-    /// Where the merchant's pages begin, without a slash at the end.
+    /// The base address of the merchant's pages, without a slash at the end.
     #[must_use]
     pub fn base(&self, view: &MerchantView) -> String {
         match (&self.link_base, view.mode, view.hosts.first()) {
@@ -61,7 +61,7 @@ impl PublicLinks {
         format!("{}/checkout/{session}?key={key}", self.base(view))
     }
 
-    /// Where Stripe's page sends the shopper who has paid.
+    /// Where Stripe Checkout redirects a shopper who has paid.
     #[must_use]
     pub fn checkout_return(&self, view: &MerchantView, session: &SessionId) -> String {
         let key = self.keyring.link_key(CHECKOUT, &view.tenant(), session.as_str());

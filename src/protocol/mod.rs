@@ -1,13 +1,14 @@
-//! What hosts speak: wire types and their mapping to the domain.
+//! The wire protocols of hosts: their types and the mapping to the domain.
 //!
 //! Must not import: an HTTP framework, tokio, sqlx, or any folder but `domain`, `ports`, `keyring` and `config`.
-//! Invariant: no I/O, no clock, no randomness; the same message, view and keys give the same answer.
+//! Invariant: no I/O, no clock, no randomness; the same message, view and keys give the same reply.
 //!
 //! - [`mcp`]: the Model Context Protocol on one `POST /mcp`, modern and legacy; one file per tool.
-//! - [`apps`]: the outside forms that ChatGPT and MCP Apps hosts prescribe: payment sheet, product card, widget.
-//! - [`capability`]: what opens a session, beside its name. [`links`]: the addresses of a merchant's own pages.
-//! - [`rendering`]: what every answer is rendered with. [`texts`]: what is said of a checkout, once for each audience.
-//! - [`order_events`]: what merchants are told of their orders.
+//! - [`apps`]: the wire forms that ChatGPT and MCP Apps hosts prescribe: payment sheet, product card, widget.
+//! - [`capability`]: the id of a session with its MAC. [`links`]: the addresses of a merchant's own pages.
+//! - [`rendering`]: the inputs of every reply's rendering. [`texts`]: messages about a checkout, once for each
+//! audience.
+//! - [`order_events`]: the events that merchants receive about their orders.
 
 pub mod apps;
 pub mod capability;

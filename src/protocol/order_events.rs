@@ -1,6 +1,6 @@
-//! What an order event tells of its order: our own form, documented in `docs/ORDER_EVENTS.md`.
+//! The form of order events: our own, documented in `docs/ORDER_EVENTS.md`.
 //!
-//! Invariant: what is here may grow by members and never change or lose one; receivers are others' programs.
+//! Invariant: members may be added, and never changed or removed, since receivers are other people's programs.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -15,8 +15,7 @@ use crate::domain::order_event::{EventKind, OrderEvent};
 use crate::domain::pricing::{Quote, QuoteLine, QuoteOption};
 use crate::domain::time::Timestamp;
 
-/// The event that tells of a new order. Events of other kinds begin with the same order and add a member of their own
-/// beside it.
+/// The event of a new order. Events of other kinds begin with the same order and add a member of their own.
 #[must_use]
 pub fn created(id: OrderEventId, order: &Order, permalink: &str, wanted: bool) -> OrderEvent {
     OrderEvent {
@@ -29,7 +28,7 @@ pub fn created(id: OrderEventId, order: &Order, permalink: &str, wanted: bool) -
     }
 }
 
-/// What an event has that is not a fact of its order.
+/// The data of an event that is not part of its order.
 #[derive(Debug)]
 pub struct OrderEventParts {
     /// Its id.
@@ -40,7 +39,8 @@ pub struct OrderEventParts {
     pub wanted: bool,
 }
 
-/// The event that tells of something new in an order's book, as the book then stands; `None` when it is not in the book.
+/// The event of a change in an order's activity, in its state after the change; `None` if the activity does not have
+/// it.
 #[must_use]
 pub fn of_change(
     change: &OrderChange,
@@ -72,7 +72,7 @@ pub fn of_change(
     Some(OrderEvent { id, kind, order: placed.order.id.clone(), at, facts, wanted })
 }
 
-/// A refund as it is told. `id` is Stripe's, `null` while it is not known; `reference` is that of whoever asked for it here.
+/// A refund in an event. `id` is Stripe's, `null` while it is not known; `reference` is the requester's.
 #[must_use]
 pub fn refund_told(refund: &Refund) -> Value {
     let (id, why, last) = match &refund.state {
@@ -92,7 +92,7 @@ pub fn refund_told(refund: &Refund) -> Value {
     told
 }
 
-/// A dispute as it is told, in Stripe's words.
+/// A dispute in an event, with Stripe's names.
 #[must_use]
 pub fn dispute_told(dispute: &Dispute) -> Value {
     json!({
@@ -101,7 +101,7 @@ pub fn dispute_told(dispute: &Dispute) -> Value {
     })
 }
 
-/// What was sent, as it is told.
+/// Shipped goods in an event.
 #[must_use]
 pub fn fulfillment_told(sent: &Fulfillment) -> Value {
     json!({
@@ -111,14 +111,14 @@ pub fn fulfillment_told(sent: &Fulfillment) -> Value {
     })
 }
 
-/// An order as events tell it: lines, shipping, totals, buyer and address among the rest.
+/// An order in an event: with lines, shipping, totals, buyer and address.
 #[must_use]
 pub fn order_told(order: &Order, permalink: &str) -> Value {
-    // Texts and numbers only: it can always be written.
+    // Texts and numbers only, whose serialisation cannot fail.
     serde_json::to_value(ToldOrder::of(order, permalink)).unwrap_or_default()
 }
 
-/// What every event tells: the order, as `data.order`.
+/// The part of every event: the order, as `data.order`.
 #[must_use]
 pub fn order_facts(order: &Order, permalink: &str) -> Map<String, Value> {
     std::iter::once(("order".to_owned(), order_told(order, permalink))).collect()
@@ -135,11 +135,11 @@ struct ToldOrder<'a> {
     /// ISO 4217 in lower case, as Stripe writes it.
     currency: &'a str,
     lines: Vec<ToldLine<'a>>,
-    /// `null` when nothing is sent.
+    /// `null` if nothing is shipped.
     shipping: Option<ToldShipping<'a>>,
     totals: ToldTotals,
     buyer: &'a Buyer,
-    /// `null` when nothing is sent and none was given.
+    /// `null` if nothing is shipped and none was given.
     address: Option<&'a Address>,
 }
 
@@ -168,7 +168,7 @@ struct ToldShipping<'a> {
     total: i64,
 }
 
-/// `subtotal + shipping + tax = total`, where `shipping` holds its own tax and `tax` is that of the lines.
+/// `subtotal + shipping + tax = total`, where `shipping` includes its own tax and `tax` is that of the lines.
 #[derive(Serialize)]
 struct ToldTotals {
     items: i64,

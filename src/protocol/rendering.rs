@@ -1,4 +1,4 @@
-//! What every answer about a session is rendered with.
+//! The inputs for rendering any reply about a session.
 
 use super::capability::{Capabilities, Capability};
 use super::texts::shopper::ShopperTexts;
@@ -7,27 +7,27 @@ use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
 
-/// The merchant, the moment, and what makes capabilities.
+/// The merchant, the moment, and the capabilities.
 #[derive(Clone, Copy, Debug)]
 pub struct Rendering<'a> {
-    /// The merchant as it is now.
+    /// The present view of the merchant.
     pub view: &'a MerchantView,
     /// Makes capabilities.
     pub capabilities: &'a Capabilities,
     /// The language of the shopper.
     pub language: Language,
-    /// The present.
+    /// The present moment.
     pub now: Timestamp,
 }
 
 impl<'a> Rendering<'a> {
-    /// The words for the shopper.
+    /// The messages for the shopper.
     #[must_use]
     pub const fn shopper(&self) -> ShopperTexts<'a> {
         ShopperTexts::of(self.view, self.language)
     }
 
-    /// The text by which tools take a session of this merchant, with the revision that is shown.
+    /// The id of a session of this merchant in tools, with the revision that is shown.
     #[must_use]
     pub fn id(&self, session: &SessionId, revision: Revision) -> String {
         self.capability(session, Some(revision)).expose()

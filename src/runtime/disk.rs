@@ -1,7 +1,7 @@
-//! How much room is left where things are kept: when there is little, no new checkout begins, so that payments, webhooks and
-//! orders can go on.
+//! The free disk space of the database: when it is low, no new checkout begins, so that payments, webhooks and orders
+//! can continue.
 //!
-//! Invariant: whoever cannot look refuses nobody.
+//! Invariant: if the space cannot be read, nothing is rejected.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use tokio::time::MissedTickBehavior;
 
 use crate::stripe::in_words;
 
-/// How often it is looked at.
+/// How often the space is checked.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// Whether there is little room.
+/// Whether disk space is low.
 #[derive(Debug, Default)]
 pub struct DiskSpace {
     low: AtomicBool,
 }
 
 impl DiskSpace {
-    /// Whether too little is free for new checkouts.
+    /// Whether the space is too low for new checkouts.
     #[must_use]
     pub fn is_low(&self) -> bool {
         self.low.load(Ordering::Acquire)
     }
 
-    /// Takes note of how many bytes are free, and how many there must be. A change is logged once.
+    /// Records the free bytes and the minimum. A change is logged once.
     pub fn saw(&self, free_bytes: u64, minimum_bytes: u64) {
         let low = free_bytes < minimum_bytes;
         if self.low.swap(low, Ordering::AcqRel) == low {
@@ -42,7 +42,7 @@ impl DiskSpace {
         }
     }
 
-    /// Looks once at the file system of `path`.
+    /// Checks the file system of `path` once.
     pub fn check(&self, path: &Path, minimum_bytes: u64) -> std::io::Result<()> {
         let found = rustix::fs::statvfs(path)?;
         self.saw(found.f_bavail.saturating_mul(found.f_frsize), minimum_bytes);
@@ -50,7 +50,7 @@ impl DiskSpace {
     }
 }
 
-/// Looks every five seconds, until `stop` says so.
+/// Checks every five seconds, until `stop` is set.
 pub async fn watch_disk(
     space: Arc<DiskSpace>,
     (path, minimum_bytes): (std::path::PathBuf, u64),

@@ -1,6 +1,6 @@
-//! Follows up events of Stripe's that were kept and not followed: their process died, or the store failed it.
+//! Processes stored events of Stripe that are still waiting, because their process ended, or the store failed.
 //!
-//! Invariant: what one event meets, also a panic, keeps no other from being followed.
+//! Invariant: a failure with one event, even a panic, does not prevent the processing of others.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::store::{Inbox, StoreError, WaitingEvent};
 /// How often the store is asked.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// How long whoever has kept an event is given to follow it.
+/// How long the request that stored an event is given to process it.
 const HEAD_START: Span = Span::seconds(10);
 
 /// How many waiting events are read at a time.
 const PAGE: u32 = 200;
 
-/// Hands events that wait to `follow`: at once all that an earlier process has left, then every five seconds those that this
-/// one did not follow, until `stop` says so. Whatever fails, also by a panic, fails for this time only.
+/// Passes waiting events to `follow`: at once all that an earlier process has left, then every five seconds those
+/// that this one did not process, until `stop` is set. A failure, even a panic, affects the present round only.
 pub async fn follow_up<F: Future<Output = ()> + Send>(
     inbox: Arc<dyn Inbox>,
     clock: Arc<dyn Clock>,
@@ -40,7 +40,7 @@ pub async fn follow_up<F: Future<Output = ()> + Send>(
             _ = stop.wait_for(|stop| *stop) => return,
         }
         let now = clock.now();
-        // Nobody else follows what is there at the start, whatever the clock said when it came.
+        // No request of this process handles the events found at the start, whatever their time.
         let until = if first { Timestamp::from_millis(i64::MAX) } else { now - HEAD_START };
         first = false;
         match AssertUnwindSafe(follow_once(inbox.as_ref(), until, &follow)).catch_unwind().await {
@@ -51,7 +51,7 @@ pub async fn follow_up<F: Future<Output = ()> + Send>(
     }
 }
 
-/// Every waiting event once, page by page: those of merchants that are not served here never hide the rest.
+/// Every waiting event once, page by page: events of merchants that are not served here never hide the rest.
 async fn follow_once<F: Future<Output = ()>>(
     inbox: &dyn Inbox,
     until: Timestamp,
@@ -64,7 +64,7 @@ async fn follow_once<F: Future<Output = ()>>(
         after = Some(last);
         for waiting in page {
             let (merchant, event) = (waiting.tenant.merchant.clone(), waiting.event.id.clone());
-            // The very same event is met at every round, and those behind it must not wait for it.
+            // The same event is processed in every round, and those after it must not wait for it.
             let following = async { follow(waiting).await };
             if AssertUnwindSafe(following).catch_unwind().await.is_err() {
                 tracing::error!(%merchant, %event, "following_a_stripe_event_panicked");

@@ -1,13 +1,13 @@
 //! The one multi-thread runtime that owns database, HTTP client and timers.
 //!
-//! Actors and HTTP workers each live on a single-threaded runtime of their own; connections must never migrate
-//! between runtimes, so everything that opens one is run here and only its result travels.
+//! Actors and HTTP workers each run on a single-threaded runtime of their own; connections must never migrate between
+//! runtimes, so everything that opens one runs here and only its result leaves.
 
 use std::future::Future;
 
 use tokio::runtime::Handle;
 
-/// A way into the I/O runtime.
+/// A handle of the I/O runtime.
 #[derive(Clone, Debug)]
 pub struct Io(Handle);
 
@@ -23,7 +23,7 @@ impl Io {
         Self(handle)
     }
 
-    /// Runs a future there and waits for its result. The work goes on when the waiting is dropped.
+    /// Runs a future there and waits for its result. The work continues if the wait is dropped.
     pub async fn run<F>(&self, work: F) -> Result<F::Output, IoLost>
     where
         F: Future + Send + 'static,

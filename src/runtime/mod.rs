@@ -1,7 +1,7 @@
-//! The I/O runtime: how others reach it, and the jobs that run on it for as long as the process does.
+//! The I/O runtime: its handle, and the jobs that run on it for as long as the process does.
 //!
-//! [`Io`] is the way in. [`sweep`] lets sessions go on whose time has come, [`follow_up`] events of Stripe's that are left over,
-//! [`retain`] removes what nobody needs any more, [`watch_disk`] looks how much room there is.
+//! [`Io`] is the handle. [`sweep`] wakes sessions with due work, [`follow_up`] processes waiting events of Stripe,
+//! [`retain`] removes old data, [`watch_disk`] checks the disk space.
 //!
 //! Must not import: actix, actix-web, `payments`, `actors`.
 

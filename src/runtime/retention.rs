@@ -1,8 +1,8 @@
-//! Removes what nobody needs any more, and holds the number of unpaid checkouts down.
+//! Removes old data, and limits the number of unpaid checkouts.
 //!
-//! Invariants: every step is a small write of its own, so that payments are committed in between; whatever fails, also by a
-//! panic, fails for one merchant and for this round only; a session that cannot be read is passed over and told; what a
-//! restored database has still to account for is left alone; what was looked for in vain is not looked for every second.
+//! Invariants: every step is a small write of its own, so that payments are committed in between; a failure, even a
+//! panic, affects one merchant and the present round only; an unreadable session is skipped and logged; data of a
+//! pending restore is not removed; an unsuccessful search is not repeated every second.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -21,34 +21,34 @@ use crate::store::{
     DeliveryState, Inbox, RestoreMarkers, Retention, StoreError, Unpaid, UnpaidEnded, UnpaidOpen,
 };
 
-/// How often the number of unpaid checkouts is looked at.
+/// How often the number of unpaid checkouts is checked.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Every so many rounds what has become old is removed: every ten minutes.
+/// The number of rounds between two removals of old data: every ten minutes.
 const AGES_EVERY: u32 = 600;
 
 /// How many rows one write removes at most.
 const BATCH: u32 = 100;
 
-/// How many writes one kind of thing gets in a round; what is left then waits for the next round.
+/// The most writes for one kind of data in a round; the rest waits for the next round.
 const WRITES: u32 = 50;
 
-/// How long after its end a checkout that somebody tried to pay is kept in any case: three days, as long as Stripe sends a
-/// webhook again.
+/// How long after its end a checkout with an attempt is kept in any case: three days, as long as Stripe repeats a
+/// webhook.
 const LATE_PAYMENTS: Span = Span::hours(3 * 24);
 
-/// What the task asks.
+/// The stores that the task uses.
 #[derive(Clone)]
 pub struct Kept {
-    /// What goes away.
+    /// Removes data.
     pub retention: Arc<dyn Retention>,
-    /// What Stripe has told.
+    /// Stripe's events.
     pub inbox: Arc<dyn Inbox>,
-    /// What a restored database has still to account for.
+    /// The pending restores.
     pub reconciliation: Arc<dyn RestoreMarkers>,
 }
 
-/// Removes what `rules` no longer keep, at once and from then on, until `stop` says so.
+/// Removes data that `rules` no longer keep, at once and from then on, until `stop` is set.
 pub async fn retain(
     kept: Kept,
     rules: RetentionConfig,
@@ -85,24 +85,24 @@ pub async fn retain(
     }
 }
 
-/// One round of all of it, as of a moment; whether there is more to remove. What fails is logged.
+/// One round of everything at a moment; returns whether there is more to remove. Failures are logged.
 pub async fn retain_once(kept: &Kept, rules: &RetentionConfig, now: Timestamp) -> bool {
     let mut round = Round { kept, rules, now, vain: &mut Vain::default() };
     round.hold_down().await;
     round.remove_old().await
 }
 
-/// What was looked for in vain since what is old was last removed.
+/// Unsuccessful searches since the last removal of old data.
 #[derive(Debug, Default)]
 struct Vain {
-    /// The merchants whose surplus must stay for now, which was told, and whether that was found out this time.
+    /// The merchants whose surplus must remain for now, which was logged, and whether that was found in this period.
     surplus: BTreeMap<Tenant, bool>,
-    /// The sessions of each merchant that cannot be read.
+    /// The unreadable sessions of each merchant.
     unreadable: BTreeMap<Tenant, Vec<String>>,
 }
 
 impl Vain {
-    /// Everything is looked for once more.
+    /// Begins a new period, in which everything is searched again.
     fn is_over(&mut self) {
         self.surplus.values_mut().for_each(|lately| *lately = false);
         self.unreadable.clear();
@@ -117,8 +117,8 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Lets the oldest open checkouts give way where there are too many: of a merchant its own, of all merchants those of
-    /// whoever has the most. Then removes ended ones where a merchant has too many.
+    /// Lets the oldest open checkouts expire if there are too many: beyond a merchant's own limit its own, beyond the
+    /// common limit those of the merchants with the most. Then removes ended ones if a merchant has too many.
     async fn hold_down(&mut self) {
         let mut counted = self.counted().await;
         for unpaid in &mut counted {
@@ -142,7 +142,7 @@ impl Round<'_> {
         alone("all merchants", self.kept.retention.unpaid()).await.unwrap_or_default()
     }
 
-    /// Lets so many of a merchant's open checkouts expire, and counts them off.
+    /// Lets this many of a merchant's open checkouts expire, and updates the count.
     async fn expire(&mut self, unpaid: &mut Unpaid, over: u64) {
         let tenant = unpaid.tenant.clone();
         let mut left = over;
@@ -170,8 +170,8 @@ impl Round<'_> {
         }
     }
 
-    /// Removes so many of a merchant's checkouts that ended unpaid. Where some of them must stay for now, that is told once,
-    /// and nothing is looked for before what is old is removed.
+    /// Removes this many of a merchant's checkouts that ended unpaid. If some of them must remain for now, that is
+    /// logged once, and the search is not repeated before the next removal of old data.
     async fn forget_surplus(&mut self, tenant: &Tenant, over: u64) {
         if over == 0 {
             self.vain.surplus.remove(tenant);
@@ -210,7 +210,7 @@ impl Round<'_> {
         }
     }
 
-    /// Removes what has become old; whether there is more. One merchant's trouble is not another's.
+    /// Removes old data; returns whether there is more. A failure for one merchant does not affect another.
     async fn remove_old(&mut self) -> bool {
         let rules = self.rules;
         let mut more = false;
@@ -232,7 +232,7 @@ impl Round<'_> {
         more
     }
 
-    /// Erases what a merchant's unpaid checkouts hold of people; whether there is more.
+    /// Erases the personal data of a merchant's unpaid checkouts; returns whether there is more.
     async fn forget_people(&mut self, tenant: &Tenant, which: UnpaidEnded) -> bool {
         for _ in 0..WRITES {
             let erasing = self.kept.retention.forget_people(tenant, which, self.passed(tenant));
@@ -246,12 +246,12 @@ impl Round<'_> {
         true
     }
 
-    /// The sessions of a merchant that cannot be read, as far as they were met.
+    /// The known unreadable sessions of a merchant.
     fn passed(&self, tenant: &Tenant) -> &[String] {
         self.vain.unreadable.get(tenant).map_or(&[], Vec::as_slice)
     }
 
-    /// Leaves sessions alone that cannot be read, and says so.
+    /// Excludes unreadable sessions from now on, and logs that.
     fn pass_over(&mut self, tenant: &Tenant, unreadable: Vec<String>) {
         if let Some(first) = unreadable.first() {
             let count = unreadable.len();
@@ -260,7 +260,8 @@ impl Round<'_> {
         }
     }
 
-    /// From when on a merchant's checkouts may go: what a restore brought back stays until it is accounted for.
+    /// The moment from which a merchant's checkouts may be removed: restored data remains until the restore is
+    /// reconciled.
     fn since(&self, tenant: &Tenant) -> Timestamp {
         let open = self.kept.reconciliation.unreconciled(tenant);
         let restored = open.iter().map(|marker| marker.restored).max();
@@ -268,7 +269,7 @@ impl Round<'_> {
     }
 }
 
-/// The most that each may have so that all together have no more than `most`: whoever has few keeps them.
+/// The limit for each that keeps the sum at `most`: counts below the limit are not reduced.
 fn level(counts: &[u64], most: u64) -> u64 {
     let kept = |level: u64| counts.iter().fold(0_u64, |sum, open| sum.saturating_add(*open.min(&level)));
     let (mut low, mut high) = (0, counts.iter().copied().max().unwrap_or(0));
@@ -279,12 +280,12 @@ fn level(counts: &[u64], most: u64) -> u64 {
     low
 }
 
-/// How many of what is left one write may remove.
+/// How many of the rest one write may remove.
 fn at_most(left: u64) -> u32 {
     u32::try_from(left).unwrap_or(u32::MAX).min(BATCH)
 }
 
-/// What a step gives, unless it fails or panics, which is logged and keeps no other step from being made.
+/// The result of a step, unless it fails or panics; that is logged, and other steps still run.
 async fn alone<T>(of: &str, step: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
     match AssertUnwindSafe(step).catch_unwind().await {
         Ok(Ok(done)) => Some(done),
@@ -299,7 +300,7 @@ async fn alone<T>(of: &str, step: impl Future<Output = Result<T, StoreError>>) -
     }
 }
 
-/// Repeats a write until it finds less than it may remove; whether it was given up before.
+/// Repeats a write until it changes fewer rows than it may; returns whether it was ended before that.
 async fn again<F: Future<Output = Result<u32, StoreError>>>(of: &str, write: impl Fn() -> F) -> bool {
     for _ in 0..WRITES {
         if alone(of, write()).await.is_none_or(|removed| removed < BATCH) {

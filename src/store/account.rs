@@ -1,21 +1,21 @@
-//! The Stripe account of a tenant as it is kept.
+//! The stored Stripe account of a tenant.
 
 use crate::domain::ids::AccountId;
 
-/// The account of a tenant, and what is known of how it became known.
+/// The account of a tenant, with the key that it was verified with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptAccount {
     /// The account.
     pub account: AccountId,
-    /// The key that it was last verified with; `None` where nothing is known of a key.
+    /// The key that it was last verified with; `None` if no key is known.
     pub key: Option<VerifiedKey>,
 }
 
 /// A key with which an account was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedKey {
-    /// What tells it from other keys, and from which it cannot be found out.
+    /// Identifies the key among others; the key cannot be computed from it.
     pub fingerprint: String,
-    /// Whether Stripe itself said which account the key opens; else the configuration did.
+    /// Whether Stripe itself confirmed the account of the key; else the configuration named it.
     pub verified_by_stripe: bool,
 }

@@ -1,6 +1,6 @@
-//! Stripe's events that were taken, and how far each was followed.
+//! Stripe's events that were accepted, and the progress of each.
 //!
-//! Invariants: an event is kept once, whatever is sent again; nothing of it is kept but names.
+//! Invariants: an event is stored once, however often it is sent; only ids are stored of it.
 
 use async_trait::async_trait;
 
@@ -9,11 +9,11 @@ use crate::domain::ids::{SessionId, StripeEventId, Tenant};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::Timestamp;
 
-/// What a store does for Stripe's events, beside [`super::Store`].
+/// The store's functions for Stripe's events, in addition to [`super::Store`].
 #[async_trait]
 pub trait Inbox: Send + Sync + 'static {
-    /// Keeps an event. When it answers `Ok`, the event survives a crash; `false` when it was kept before, and then nothing
-    /// is changed.
+    /// Stores an event. After `Ok` the event survives a crash; `false` if it was stored before, and then nothing
+    /// changes.
     async fn keep_event(
         &self,
         tenant: &Tenant,
@@ -21,7 +21,7 @@ pub trait Inbox: Send + Sync + 'static {
         state: EventState,
     ) -> Result<bool, StoreError>;
 
-    /// Records how far a kept event was followed.
+    /// Records the progress of a stored event.
     async fn event_followed(
         &self,
         tenant: &Tenant,
@@ -29,9 +29,9 @@ pub trait Inbox: Send + Sync + 'static {
         state: EventState,
     ) -> Result<(), StoreError>;
 
-    /// The events that wait to be followed and came at or before `until`, the earliest first, at most `limit`, from behind
-    /// `after` on: the last of one page begins the next. Fewer than `limit` are all that there are; one that cannot be read is
-    /// passed over.
+    /// The events that are waiting and arrived at or before `until`, the earliest first, at most `limit`, after
+    /// `after`: the last event of one page begins the next. A shorter page is the last one; an unreadable event is
+    /// left out.
     async fn waiting_events(
         &self,
         until: Timestamp,
@@ -39,7 +39,7 @@ pub trait Inbox: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<WaitingEvent>, StoreError>;
 
-    /// The session of this tenant that an event is about: the one that it names, if there is one here; else that of the
+    /// The session of this tenant that an event is about: the one that it names, if it exists here; else that of the
     /// order, or of the flag, of its payment.
     async fn session_of_event(
         &self,
@@ -50,18 +50,19 @@ pub trait Inbox: Send + Sync + 'static {
     /// The events of a tenant, the latest first, at most `limit`.
     async fn stripe_events(&self, tenant: &Tenant, limit: u32) -> Result<Vec<KeptEvent>, StoreError>;
 
-    /// Forgets events of every tenant that came before a moment and do not wait, at most `limit`; how many.
+    /// Deletes events of every tenant that arrived before a moment and are not waiting, at most `limit`; returns how
+    /// many.
     async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError>;
 }
 
-/// How far an event was followed.
+/// The progress of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventState {
-    /// Nobody has looked yet.
+    /// It was not processed yet.
     Waiting,
-    /// Its session was told to look at Stripe.
+    /// Its session was made to read Stripe.
     Followed,
-    /// It is about nothing of ours.
+    /// It concerns nothing of ours.
     Ignored,
 }
 
@@ -80,19 +81,19 @@ impl EventState {
     }
 }
 
-/// An event as it is kept.
+/// A stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptEvent {
     /// The event.
     pub event: StripeEvent,
-    /// How far it was followed.
+    /// Its progress.
     pub state: EventState,
 }
 
-/// An event that waits to be followed.
+/// An event that waits to be processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingEvent {
-    /// Whose.
+    /// The tenant.
     pub tenant: Tenant,
     /// The event.
     pub event: StripeEvent,

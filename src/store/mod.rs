@@ -1,10 +1,10 @@
-//! What is durable: sessions, attempts, orders and their events, flags, learned accounts, events that Stripe has sent.
+//! The durable data: sessions, attempts, orders and their events, flags, verified accounts, Stripe's events.
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
-//! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever;
-//! every call names its tenant, except [`Store::tenants_with_due_sessions`], [`Store::holdings`], [`Store::serve_hosts`],
-//! [`Outbox::tenants_with_due_events`], [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs, and [`Inbox::forget_events`] and
-//! [`Retention::forget_contents`].
+//! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever; every
+//! call names its tenant, except [`Store::tenants_with_due_sessions`], [`Store::holdings`], [`Store::serve_hosts`],
+//! [`Outbox::tenants_with_due_events`], [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs,
+//! and [`Inbox::forget_events`] and [`Retention::forget_contents`].
 
 mod account;
 mod inbox;
@@ -39,10 +39,10 @@ use crate::domain::order::OrderState;
 use crate::domain::order_event::OrderEvent;
 use crate::domain::time::Timestamp;
 
-/// What a store does. One contract suite (`tests/it/store.rs`) runs over every implementation.
+/// The functions of a store. One contract suite (`tests/it/store.rs`) runs over every implementation.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Reads a session as it stands, with its order and what is known of a token, all in the same moment.
+    /// Reads a session in its present state, with its order and the use of a token, all from the same moment.
     async fn load(
         &self,
         tenant: &Tenant,
@@ -50,9 +50,9 @@ pub trait Store: Send + Sync + 'static {
         token: Option<&SptHash>,
     ) -> Result<Loaded, StoreError>;
 
-    /// Writes one change of one session, whole or not at all. When it answers `Ok`, the change survives a crash.
+    /// Writes one change of one session, as a whole or not at all. After `Ok` the change survives a crash.
     ///
-    /// A caller that goes away while it waits takes nothing back: a commit that was begun is finished.
+    /// If the caller goes away while it waits, a commit that was begun is still completed.
     async fn commit(&self, commit: Commit) -> Result<Version, CommitError>;
 
     /// Reads one attempt with its stored request.
@@ -80,8 +80,8 @@ pub trait Store: Send + Sync + 'static {
     /// Flags of a tenant, oldest first.
     async fn flags(&self, tenant: &Tenant, which: FlagsQuery) -> Result<Vec<KeptFlag>, StoreError>;
 
-    /// Resolves a flag in an operator's words, once; a resolution already kept stays. The flag as it then stands, or `None`
-    /// when there is no such flag.
+    /// Resolves a flag with an operator's text, once; an earlier resolution remains. Returns the flag afterwards, or
+    /// `None` if there is no such flag.
     async fn resolve_flag(
         &self,
         tenant: &Tenant,
@@ -89,11 +89,11 @@ pub trait Store: Send + Sync + 'static {
         resolution: Resolution,
     ) -> Result<Option<KeptFlag>, StoreError>;
 
-    /// What happened to a session, in order.
+    /// The timeline of a session, in order.
     async fn timeline(&self, tenant: &Tenant, session: &SessionId) -> Result<Vec<TimelineEntry>, StoreError>;
 
-    /// Tells in a session's timeline of payments that were not begun. There is one entry for each reason, which counts them
-    /// and is written once a minute at most. Where there is no such session nothing is written.
+    /// Adds payments that were not begun to a session's timeline. There is one entry for each reason, which counts
+    /// them and is written at most once a minute. If there is no such session, nothing is written.
     async fn note_not_begun(
         &self,
         tenant: &Tenant,
@@ -101,23 +101,23 @@ pub trait Store: Send + Sync + 'static {
         note: NotBegun,
     ) -> Result<(), StoreError>;
 
-    /// The tenants with sessions of a priority that are due at `now`, in the order of their names. What it costs depends
-    /// on how many tenants have sessions that wait for something, and not on how many such sessions there are.
+    /// The tenants with sessions of a priority that are due at `now`, in the order of their names. The cost depends
+    /// on the number of tenants with waiting sessions, and not on the number of those sessions.
     async fn tenants_with_due_sessions(
         &self,
         now: Timestamp,
         priority: Priority,
     ) -> Result<Vec<Tenant>, StoreError>;
 
-    /// A tenant's sessions that are due, the longest due first. Fewer than the limit are all that there are; one whose name
-    /// cannot be read is passed over.
+    /// A tenant's due sessions, the longest due first. A page below the limit is the last one; a session with an
+    /// unreadable id is left out.
     async fn due_sessions(&self, tenant: &Tenant, query: DueQuery) -> Result<Vec<DueSession>, StoreError>;
 
-    /// The Stripe account that was learned for a tenant.
+    /// The verified Stripe account of a tenant.
     async fn account(&self, tenant: &Tenant) -> Result<Option<KeptAccount>, StoreError>;
 
-    /// Keeps the Stripe account of a tenant and the key that it was verified with. A different account already kept stays
-    /// as it is, and is the answer.
+    /// Stores the Stripe account of a tenant and the key that it was verified with. A different stored account is not
+    /// changed, and is returned.
     async fn remember_account(
         &self,
         tenant: &Tenant,
@@ -125,19 +125,19 @@ pub trait Store: Send + Sync + 'static {
         key: &VerifiedKey,
     ) -> Result<AccountId, StoreError>;
 
-    /// Forgets the Stripe account of a tenant, where it is this one and the outcome of nothing on it is unknown: neither of a
-    /// payment or refund, nor of a reading that is still due.
+    /// Forgets the Stripe account of a tenant, if it is this one and everything on it is decided: no payment or
+    /// refund is undecided, and no reading is due.
     async fn forget_account(&self, tenant: &Tenant, account: &AccountId) -> Result<Forgetting, StoreError>;
 
     /// The hosts on which merchants were last served, and their accounts.
     async fn holdings(&self) -> Result<Holdings, StoreError>;
 
-    /// Remembers that each of these tenants is served on these hosts from now on, and on no other. A host that it was served
-    /// on already keeps its moment.
+    /// Records that each of these tenants is served on these hosts from now on, and on no other. A host that it
+    /// already had keeps its start time.
     async fn serve_hosts(&self, served: Vec<(Tenant, Vec<String>)>, now: Timestamp)
     -> Result<(), StoreError>;
 
-    /// Whether writes are durable now: what became of the last one, or of a small one that is made to find out. Of no
+    /// Whether writes are durable now: by the last write, or by a small one that is made as a trial. It belongs to no
     /// tenant.
     async fn writable(&self) -> Result<(), StoreError>;
 }
@@ -145,48 +145,48 @@ pub trait Store: Send + Sync + 'static {
 /// One change of one session.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// Whose.
+    /// The tenant.
     pub tenant: Tenant,
     /// The version that the change was made from; `None` makes a new session.
     pub expected: Option<Version>,
-    /// The session as it is to stand.
+    /// The session after the change.
     pub session: Session,
-    /// When it waits for something next; `None` when it waits for nothing.
+    /// When its next work is due; `None` if there is none.
     pub due_at: Option<Timestamp>,
-    /// What becomes of an attempt.
+    /// The change of an attempt.
     pub attempt: Option<AttemptChange>,
-    /// The order that is placed; the store gives it its number.
+    /// The order to place; the store gives it its number.
     pub order: Option<NewOrder>,
-    /// The refund that is begun.
+    /// The refund that begins.
     pub refund: Option<Box<RefundRow>>,
-    /// Payments for an operator to look at; one already flagged stays as it is.
+    /// Payments for an operator to check; one already flagged keeps its flag.
     pub flags: Vec<Flag>,
-    /// What the session's timeline tells of it.
+    /// The timeline entries of the change.
     pub timeline: Vec<TimelineEntry>,
-    /// What the merchant is told of the session's order, in this order.
+    /// The events for the merchant about the session's order, in this order.
     pub events: Vec<OrderEvent>,
 }
 
-/// A flag as it is kept.
+/// A stored flag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptFlag {
-    /// What was flagged.
+    /// The flag.
     pub flag: Flag,
-    /// How it was dealt with; `None` while nobody did.
+    /// Its resolution; `None` while it is open.
     pub resolution: Option<Resolution>,
 }
 
-/// How a flag was dealt with.
+/// The resolution of a flag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
-    /// In an operator's words.
+    /// The operator's text.
     pub text: String,
-    /// When.
+    /// When it was resolved.
     pub at: Timestamp,
 }
 
 impl Commit {
-    /// When its session ends unpaid, or did; `None` where it must not go away.
+    /// When its session ended or will end unpaid; `None` if it must not be removed.
     #[must_use]
     pub fn unpaid_end(&self) -> Option<Timestamp> {
         if self.session.state.is_terminal() && self.due_at.is_some() {
@@ -195,13 +195,13 @@ impl Commit {
         self.session.unpaid_end(self.timeline.last().map(|entry| entry.at))
     }
 
-    /// Whether it begins to pay its session.
+    /// Whether it begins a payment of its session.
     #[must_use]
     pub const fn tries(&self) -> bool {
         matches!(self.attempt, Some(AttemptChange::Start(_)))
     }
 
-    /// Refuses a commit whose parts contradict each other; afterwards no row would show what was meant.
+    /// Rejects a commit with contradictory parts, since the stored rows could not show which part was meant.
     pub fn check(&self) -> Result<(), StoreError> {
         let refuse = |why: &str| {
             let what = format!("a commit of {} of {}", self.session.id, name(&self.tenant));
@@ -236,43 +236,43 @@ impl Commit {
     }
 }
 
-/// What a commit does to an attempt.
+/// The change of an attempt in a commit.
 #[derive(Clone, Debug)]
 pub enum AttemptChange {
-    /// A new, undecided row. Refused while another attempt of the session is undecided.
+    /// A new, undecided row. Rejected while another attempt of the session is undecided.
     Start(Box<AttemptRow>),
     /// Changes to the row.
     Update {
-        /// Which.
+        /// The attempt.
         number: AttemptNumber,
-        /// How it ended; `None` leaves it as it is. An end once kept is never changed into another.
+        /// How it ended; `None` leaves it as it is. A stored end is never changed.
         end: Option<AttemptEnd>,
-        /// Whether the sealed token is erased, because the request is never sent again. Deciding the attempt
+        /// Whether the encrypted token is erased, because the request is never sent again. Deciding the attempt
         /// erases it in any case.
         erase_token: bool,
     },
 }
 
-/// An attempt as it is kept: the exact request, ready to be repeated.
+/// A stored attempt: the exact request, ready to be repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRow {
     /// The session it belongs to.
     pub session: SessionId,
     /// Its number.
     pub number: AttemptNumber,
-    /// The token's hash, unique within the tenant for good; `None` of an attempt that opens a page at Stripe.
+    /// The token's hash, permanently unique within the tenant; `None` for an attempt that creates a Stripe Checkout.
     pub spt_hash: Option<SptHash>,
-    /// What is charged.
+    /// The payment that Stripe is asked for.
     pub expected: ExpectedPayment,
     /// Stripe's `Idempotency-Key`.
     pub idempotency_key: IdempotencyKey,
-    /// The form-encoded body, all of it but the token; empty once the request is never sent again.
+    /// The form-encoded body without the token; empty once the request is never sent again.
     pub body: String,
-    /// The token, sealed; `None` once it is erased.
+    /// The encrypted token; `None` once it is erased.
     pub sealed_token: Option<String>,
     /// `Stripe-Version`.
     pub stripe_version: String,
-    /// The account that is paid.
+    /// The account that receives the payment.
     pub account: AccountId,
     /// When it was committed.
     pub started: Timestamp,
@@ -282,14 +282,14 @@ pub struct AttemptRow {
     pub end: Option<AttemptEnd>,
 }
 
-/// The request for a refund as it is kept, ready to be repeated.
+/// The stored request for a refund, ready to be repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundRow {
     /// The session that was paid.
     pub session: SessionId,
     /// Its number among those of the session.
     pub number: RefundNumber,
-    /// How much goes back.
+    /// The amount of the refund.
     pub amount: Money,
     /// Stripe's `Idempotency-Key`.
     pub idempotency_key: IdempotencyKey,
@@ -305,12 +305,12 @@ pub struct RefundRow {
     pub repeat_until: Timestamp,
 }
 
-/// Which orders of a tenant are listed.
+/// The filters of a list of orders.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OrdersQuery {
-    /// Only the one of this number.
+    /// Only the order with this number.
     pub number: Option<OrderNumber>,
-    /// Only those that stand there.
+    /// Only orders in this state.
     pub state: Option<OrderState>,
     /// Only those before this one: `next` of one page begins the next.
     pub before: Option<OrderNumber>,
@@ -318,34 +318,34 @@ pub struct OrdersQuery {
     pub limit: u32,
 }
 
-/// An order, and where it stands.
+/// An order and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedOrder {
     /// The order.
     pub placed: PlacedOrder,
-    /// Where it stands.
+    /// Its state.
     pub state: OrderState,
 }
 
 /// Some of a tenant's orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrdersPage {
-    /// The orders, newest first. There may be fewer than were asked for, or none, though more follow.
+    /// The orders, newest first. There may be fewer than requested, or none, although more follow.
     pub orders: Vec<ListedOrder>,
-    /// What the next page comes before; `None` on the last.
+    /// The `before` of the next page; `None` on the last.
     pub next: Option<OrderNumber>,
 }
 
-/// How many orders one listing by state looks at: where an order stands is read from its session.
+/// The most orders that one listing by state reads: an order's state is read from its session.
 const MOST_LOOKED_AT: u32 = 1000;
 
 impl OrdersQuery {
-    /// How many orders are looked at for one page.
+    /// How many orders are read for one page.
     fn looked_at(&self) -> u32 {
         if self.state.is_some() { MOST_LOOKED_AT } else { self.limit }
     }
 
-    /// The page that these orders make: the newest first, one more than are looked at where there are so many.
+    /// The page from these orders: newest first, and one more than are read if there are so many.
     #[must_use]
     pub fn page(&self, orders: Vec<ListedOrder>) -> OrdersPage {
         let number = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
@@ -366,69 +366,69 @@ impl OrdersQuery {
     }
 }
 
-/// Which flags of a tenant are listed.
+/// The filters of a list of flags.
 #[derive(Clone, Debug, Default)]
 pub struct FlagsQuery {
-    /// Only those that nobody has dealt with.
+    /// Only unresolved ones.
     pub open: bool,
-    /// Only those behind this one: the last of one page begins the next.
+    /// Only those after this one: the last of one page begins the next.
     pub after: Option<FlagId>,
     /// How many at most.
     pub limit: u32,
 }
 
 impl FlagsQuery {
-    /// Every one.
+    /// All flags.
     pub const ALL: Self = Self { open: false, after: None, limit: u32::MAX };
 }
 
-/// Which of a tenant's due sessions are listed.
+/// The filters of a list of due sessions.
 #[derive(Clone, Debug)]
 pub struct DueQuery {
     /// Those that are due at or before this moment.
     pub now: Timestamp,
-    /// Those with this at stake.
+    /// Those with this priority.
     pub priority: Priority,
-    /// Only those behind this one: the last of one page begins the next.
+    /// Only those after this one: the last of one page begins the next.
     pub after: Option<DueSession>,
     /// How many at most.
     pub limit: u32,
 }
 
-/// A session that waits for something.
+/// A session with due work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueSession {
-    /// Which.
+    /// Its id.
     pub id: SessionId,
     /// Since when it is due.
     pub due_at: Timestamp,
 }
 
-/// The store did not do what it was asked.
+/// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is not served from; only opening answers this.
+    /// The database cannot be opened; only opening returns this.
     #[error(transparent)]
     NotOpened(#[from] OpenError),
-    /// The database cannot be reached. Of a write it is not known whether it was done.
+    /// The database cannot be reached. It is not known whether a write was done.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// Nothing was written, and that is certain: the disk is full, or the write was given up before it began.
+    /// It is certain that nothing was written: the disk is full, or the write was given up before it began.
     #[error("the store cannot be written: {0}")]
     NotWritten(String),
-    /// A row does not say what this version of the program understands, or what is to be written contradicts the
-    /// rows that are there. Asking again does not help.
+    /// A row is not readable for this version of the program, or the data to write contradicts the existing rows. A
+    /// retry does not help.
     #[error("the store's rows are not as they must be ({what}): {why}")]
     Corrupt {
-        /// Which row.
+        /// The row.
         what: String,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
 }
 
 impl StoreError {
-    /// The same of a write that had not begun when it failed.
+    /// The same failure for a write that had not begun.
     #[must_use]
     pub fn before_a_write(self) -> Self {
         match self {
@@ -437,7 +437,7 @@ impl StoreError {
         }
     }
 
-    /// Whether nothing was written for certain.
+    /// Whether it is certain that nothing was written.
     #[must_use]
     pub const fn nothing_was_written(&self) -> bool {
         match self {
@@ -450,18 +450,19 @@ impl StoreError {
 /// Why a commit was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// The session has another version by now: load it again.
+    /// The session has a newer version: load it again.
     #[error("the session was changed by another commit")]
     Conflict,
-    /// The token has started an attempt already: load it again.
+    /// The token has already started an attempt: load it again.
     #[error("the token has already started an attempt")]
     TokenUsed,
-    /// The store failed. Unless [`StoreError::nothing_was_written`], whether the commit was done must be found out by loading.
+    /// The store failed. Unless [`StoreError::nothing_was_written`], only a load can show whether the commit was
+    /// done.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A tenant as messages name it.
+/// A tenant, as messages name it.
 fn name(tenant: &Tenant) -> String {
     format!("{} ({})", tenant.merchant, tenant.mode.as_str())
 }

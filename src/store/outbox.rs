@@ -1,9 +1,9 @@
-//! Order events that wait to be told, and how telling them went.
+//! Order events that wait to be delivered, and the results of their deliveries.
 //!
-//! Invariants: an event's row is written in the transaction of what it tells; of an order only the pending event with the
-//! lowest sequence can be claimed, and none while another one of it is leased; a claim is a lease, and while it lasts nobody
-//! else is given the event; a pending event is due no sooner than one of its order that goes before it, so that what waits for
-//! another is not looked at again and again.
+//! Invariants: an event's row is written in the transaction of the change that it reports; of an order only the
+//! pending event with the lowest sequence can be claimed, and none while another one of it is leased; a claim is a
+//! lease, during which no other claim gets the event; a pending event is due no sooner than the earlier ones of its
+//! order, so that one that waits for another is not checked again and again.
 
 use async_trait::async_trait;
 
@@ -12,14 +12,14 @@ use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
 use crate::domain::order_event::{EventKind, OrderEvent, Sequence};
 use crate::domain::time::{Span, Timestamp};
 
-/// Nothing is put off for longer. What seems to be, a next try or the end of a lease, was so by a clock that has been set back
-/// since, and counts as due.
+/// The longest pause. A next try or the end of a lease that is further off was set before the clock was set back, and
+/// counts as due.
 pub const LONGEST_PAUSE: Span = Span::hours(2);
 
-/// What a store does for telling order events, beside [`super::Store`].
+/// The store's functions for delivering order events, in addition to [`super::Store`].
 #[async_trait]
 pub trait Outbox: Send + Sync + 'static {
-    /// Adds events to an order that is there, all or none, and answers the numbers they got. An event that is written with a
+    /// Adds events to an existing order, all or none, and returns their numbers. An event that is written with a
     /// change of its session goes into [`super::Commit::events`] instead.
     async fn append_events(
         &self,
@@ -30,12 +30,13 @@ pub trait Outbox: Send + Sync + 'static {
     /// The tenants that have an event to claim at `now`.
     async fn tenants_with_due_events(&self, now: Timestamp) -> Result<Vec<Tenant>, StoreError>;
 
-    /// Leases events of a tenant that are due, the longest due first, and counts a try for each. The first try of an event is
-    /// never later than its last.
+    /// Leases events of a tenant that are due, the longest due first, and counts a try for each. The first try of an
+    /// event is never later than its last.
     async fn claim_events(&self, tenant: &Tenant, claim: Claim) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Records how a try went that was claimed with this lease; `false` when the lease was no longer that one, and then
-    /// nothing is changed. An event that was retried by hand since the claim, and not taken, is left as the retry has made it.
+    /// Records the result of a try that was claimed with this lease; `false` if the lease is no longer that one, and
+    /// then nothing changes. An event that was retried by hand since the claim, and was not accepted, keeps the state
+    /// that the retry gave it.
     async fn settle_event(
         &self,
         tenant: &Tenant,
@@ -46,12 +47,12 @@ pub trait Outbox: Send + Sync + 'static {
     /// Events of a tenant, newest first.
     async fn deliveries(&self, tenant: &Tenant, which: DeliveriesQuery) -> Result<Vec<Delivery>, StoreError>;
 
-    /// One event; `None` when there is none.
+    /// One event; `None` if there is none.
     async fn delivery(&self, tenant: &Tenant, id: &OrderEventId) -> Result<Option<Delivery>, StoreError>;
 
-    /// Makes an event pending and due at `now`, as if it had never been tried, whatever became of it before; the event as it
-    /// then stands, or `None` when there is none. One that is being tried at this moment is tried once more only when that
-    /// has failed, and then whatever that failure would have led to. One whose content is gone stays as it is.
+    /// Makes an event pending and due at `now`, as if it had never been tried, whatever its state; returns the event
+    /// afterwards, or `None` if there is none. An event that is being tried at this moment is tried once more only
+    /// when that try has failed, whatever the failure would have led to. An event without content is not changed.
     async fn retry_event(
         &self,
         tenant: &Tenant,
@@ -60,14 +61,14 @@ pub trait Outbox: Send + Sync + 'static {
     ) -> Result<Option<Delivery>, StoreError>;
 }
 
-/// How an event stands.
+/// The delivery state of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeliveryState {
     /// It is to be sent, for the first time or again.
     Pending,
-    /// The receiver has taken it.
+    /// The receiver has accepted it.
     Delivered,
-    /// It is sent no more, unless somebody asks for it.
+    /// It is no longer sent, unless an operator asks for it.
     Parked,
 }
 
@@ -86,42 +87,42 @@ impl DeliveryState {
     }
 }
 
-/// An event as it is kept.
+/// A stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// Its id.
     pub id: OrderEventId,
-    /// Of which order.
+    /// The order.
     pub order: OrderId,
     /// Its number among those of its order.
     pub sequence: Sequence,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
-    /// The text that is sent; empty once it is kept no longer, and then it is never sent again.
+    /// The text that is sent; empty once it is no longer stored, and then the event is never sent again.
     pub payload: String,
     /// When it happened.
     pub created: Timestamp,
-    /// How it stands.
+    /// Its delivery state.
     pub state: DeliveryState,
-    /// When it is due, if none of its order goes before it; `None` unless it is pending.
+    /// When it is due, if no earlier event of its order is pending; `None` unless it is pending.
     pub next_try: Option<Timestamp>,
-    /// Until when nobody else may claim it; kept until the next claim.
+    /// The end of its lease; kept until the next claim.
     pub leased_until: Option<Timestamp>,
-    /// How often it was tried since it was made or last retried by hand; with a lease and no try, it was retried since it was
-    /// claimed.
+    /// The number of tries since it was made or last retried by hand. A lease without a try means that it was retried
+    /// since it was claimed.
     pub tries: u32,
-    /// When the first of those tries was.
+    /// When the first of those tries was made.
     pub first_try: Option<Timestamp>,
     /// When it was last tried.
     pub last_try: Option<Timestamp>,
-    /// What the receiver answered last.
+    /// The receiver's last status.
     pub last_status: Option<u16>,
-    /// Why the last try failed, without the receiver's words; `None` after one that did not.
+    /// Why the last try failed, without the receiver's text; `None` after a success.
     pub last_error: Option<String>,
 }
 
 impl Delivery {
-    /// The row of an event that was never tried.
+    /// The row of a new event.
     #[must_use]
     pub fn new(tenant: &Tenant, event: &OrderEvent, (number, sequence): (OrderNumber, Sequence)) -> Self {
         let (state, next_try, last_error) = if event.wanted {
@@ -148,46 +149,46 @@ impl Delivery {
     }
 }
 
-/// Why an event is parked that was never to be sent.
+/// The error text of an event that was parked from the beginning.
 const NO_RECEIVER: &str = "the merchant had no [webhook] when it happened";
 
-/// What is to be claimed.
+/// The parameters of a claim.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// Events due at or before this moment; it is the moment of the try.
+    /// Events due at or before this moment, which is also the moment of the try.
     pub now: Timestamp,
-    /// Until when they are leased.
+    /// The end of their lease.
     pub until: Timestamp,
     /// How many at most.
     pub limit: u32,
 }
 
-/// How a try went.
+/// The result of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryResult {
     /// The lease that the event was claimed with.
     pub lease: Timestamp,
-    /// What becomes of the event.
+    /// The event's next step.
     pub outcome: DeliveryOutcome,
-    /// The status that the receiver answered.
+    /// The receiver's status.
     pub status: Option<u16>,
     /// Why it failed.
     pub error: Option<String>,
 }
 
-/// What becomes of an event after a try.
+/// The next step of an event after a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// The receiver has taken it.
+    /// The receiver has accepted it.
     Delivered,
-    /// Once more, at this moment.
+    /// Another try, at this moment.
     Again(Timestamp),
-    /// No more.
+    /// No further try.
     Parked,
 }
 
 impl DeliveryOutcome {
-    /// Whether it stands although the event was retried by hand meanwhile.
+    /// Whether it applies although the event was retried by hand meanwhile.
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
@@ -207,14 +208,14 @@ impl DeliveryOutcome {
     }
 }
 
-/// Which events of a tenant are listed.
+/// The filters of a list of events.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveriesQuery {
     /// Only those in this state.
     pub state: Option<DeliveryState>,
     /// Only those of this order.
     pub order: Option<OrderId>,
-    /// Only those behind this one: the last of one page begins the next.
+    /// Only those after this one: the last of one page begins the next.
     pub after: Option<OrderEventId>,
     /// How many at most.
     pub limit: u32,

@@ -1,7 +1,7 @@
-//! What goes away by itself, and what is erased because somebody asks for it.
+//! The automatic removal of old data, and the erasure of data on request.
 //!
-//! Invariants: nothing is deleted or changed of a session that is paid or whose payment is undecided; a token's hash
-//! outlives its session; orders and flags stay; every call does a bounded amount of work.
+//! Invariants: a session that is paid or whose payment is undecided is neither deleted nor changed; a token's hash
+//! outlives its session; orders and flags remain; every call does a bounded amount of work.
 
 use async_trait::async_trait;
 
@@ -10,18 +10,18 @@ use crate::domain::ids::{OrderId, Tenant};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 
-/// What a store does for retention, beside [`super::Store`]. Calls that remove something answer how many rows they changed:
-/// as many as they were allowed to, and there may be more.
+/// The store's functions for retention, in addition to [`super::Store`]. Calls that remove data return how many rows
+/// they changed; if that is the limit, there may be more.
 #[async_trait]
 pub trait Retention: Send + Sync + 'static {
-    /// How many unpaid sessions each tenant has. Costs a row per tenant.
+    /// How many unpaid sessions each tenant has. The cost is one row per tenant.
     async fn unpaid(&self) -> Result<Vec<Unpaid>, StoreError>;
 
-    /// Removes unpaid sessions with their attempts and timelines, the one that ended first in front. One with a flag that
-    /// nobody has resolved stays.
+    /// Removes unpaid sessions with their attempts and timelines, the earliest ended first. A session with an
+    /// unresolved flag remains.
     async fn forget_sessions(&self, tenant: &Tenant, which: UnpaidEnded) -> Result<u32, StoreError>;
 
-    /// Erases what unpaid sessions hold of a person, but those in `passed`. One that cannot be read is passed over.
+    /// Erases the personal data of unpaid sessions, except those in `passed`. An unreadable session is skipped.
     async fn forget_people(
         &self,
         tenant: &Tenant,
@@ -29,8 +29,8 @@ pub trait Retention: Send + Sync + 'static {
         passed: &[String],
     ) -> Result<Swept, StoreError>;
 
-    /// Lets open sessions expire before their time, the one that would expire first in front. Whatever is under way in one
-    /// finds that it has changed. Those in `passed` are left out, and one that cannot be read is passed over.
+    /// Lets open sessions expire early, the one that would expire first at the front. Work in progress on a session
+    /// then meets another version. Those in `passed` are left out, and an unreadable session is skipped.
     async fn expire_early(
         &self,
         tenant: &Tenant,
@@ -38,7 +38,8 @@ pub trait Retention: Send + Sync + 'static {
         passed: &[String],
     ) -> Result<Swept, StoreError>;
 
-    /// Empties the contents of order events of every tenant that stand so and were last touched before a moment.
+    /// Empties the contents of order events of every tenant that have this state and were last changed before a
+    /// moment.
     async fn forget_contents(
         &self,
         state: DeliveryState,
@@ -46,22 +47,22 @@ pub trait Retention: Send + Sync + 'static {
         limit: u32,
     ) -> Result<u32, StoreError>;
 
-    /// Erases what is kept of an order's buyer, and notes it in the timeline, once. `None` when there is no such order; else
-    /// whether there was anything to erase.
+    /// Erases the personal data of an order's buyer, and adds that to the timeline, once. `None` if there is no such
+    /// order; else whether there was any data to erase.
     async fn erase_buyer(&self, tenant: &Tenant, erasure: Erasure) -> Result<Option<bool>, StoreError>;
 }
 
-/// What became of the sessions that one call looked at.
+/// The result of one call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// How many it changed.
+    /// How many sessions it changed.
     pub changed: u32,
-    /// The ids of those that it could not read, and left as they are.
+    /// The ids of the unreadable ones, which it did not change.
     pub unreadable: Vec<String>,
 }
 
 impl Swept {
-    /// How many sessions were looked at.
+    /// How many sessions were read.
     #[must_use]
     pub fn seen(&self) -> u32 {
         self.changed.saturating_add(u32::try_from(self.unreadable.len()).unwrap_or(u32::MAX))
@@ -71,7 +72,7 @@ impl Swept {
 /// How many unpaid sessions a tenant has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unpaid {
-    /// Whose.
+    /// The tenant.
     pub tenant: Tenant,
     /// How many can still be paid.
     pub open: u64,
@@ -82,12 +83,12 @@ pub struct Unpaid {
 /// Unpaid sessions that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnpaidEnded {
-    /// Only those that ended, or were to end, before this moment.
+    /// Only those whose end was before this moment.
     pub before: Timestamp,
-    /// Of those that somebody tried to pay only those that ended before this moment: Stripe may tell of a payment late, and
-    /// without its session nobody would know whose it is.
+    /// Sessions with an attempt must have ended before this moment: Stripe may report a payment late, which could not
+    /// be matched without its session.
     pub tried_before: Timestamp,
-    /// Only those that began at this moment or later, and ended after that.
+    /// Only those that began at or after this moment, and ended after it.
     pub since: Timestamp,
     /// How many at most.
     pub limit: u32,
@@ -96,7 +97,7 @@ pub struct UnpaidEnded {
 /// Unpaid sessions that can still be paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnpaidOpen {
-    /// Only those that began at this moment or later.
+    /// Only those that began at or after this moment.
     pub since: Timestamp,
     /// The present moment.
     pub now: Timestamp,
@@ -104,14 +105,14 @@ pub struct UnpaidOpen {
     pub limit: u32,
 }
 
-/// What an order is to be without its buyer.
+/// An order without its buyer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erasure {
-    /// Which order.
+    /// The order's id.
     pub id: OrderId,
     /// The order without its buyer.
     pub order: Order,
-    /// The answer to repeats of the completed request, made of that order.
+    /// The reply to repeats of the completed request, rendered from that order.
     pub completion: String,
     /// The present moment.
     pub at: Timestamp,

@@ -1,13 +1,13 @@
-//! What is remembered of merchants that were served before, and what became of an account that was to be forgotten.
+//! The stored data of merchants that were served before, and the result of forgetting an account.
 
 use super::KeptAccount;
 use crate::domain::ids::{AccountId, SessionId, StripeEventId, Tenant};
 use crate::domain::time::Timestamp;
 
-/// What merchants have, each row with its tenant.
+/// The hosts and accounts of merchants, each row with its tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
-    /// The hosts on which merchants were last served, by name.
+    /// The hosts on which merchants were last served, sorted by name.
     pub hosts: Vec<ServedHost>,
     /// Their accounts.
     pub accounts: Vec<(Tenant, KeptAccount)>,
@@ -18,22 +18,21 @@ pub struct Holdings {
 pub struct ServedHost {
     /// The host.
     pub host: String,
-    /// Whose.
+    /// The tenant.
     pub tenant: Tenant,
     /// Since when.
     pub since: Timestamp,
 }
 
-/// What became of an account that was to be forgotten.
+/// The result of forgetting an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forgetting {
     /// It is forgotten.
     Forgotten,
-    /// Another one is kept, or none.
+    /// Another account is stored, or none.
     NotKept(Option<AccountId>),
-    /// The outcome of something on it is not known yet; this session is the first of them.
+    /// A payment or refund on it is undecided; this session is the first such one.
     Undecided(SessionId),
-    /// Stripe has told of something that nobody has looked into yet, and nobody could on another account; this event came
-    /// first.
+    /// An event of Stripe is not processed yet, and could not be on another account; this is the first such event.
     EventsWait(StripeEventId),
 }

@@ -1,4 +1,4 @@
-//! Stripe's objects, as far as they are read. Every nullable field may be missing.
+//! The parts of Stripe's objects that are read. Every nullable field may be missing.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,9 @@ pub(super) struct List<T> {
     pub(super) has_more: bool,
 }
 
-/// What a listing goes on from.
+/// An object by whose id a listing continues.
 pub(super) trait Identified {
-    /// Stripe's id of it.
+    /// Stripe's id.
     fn id(&self) -> &str;
 }
 
@@ -69,7 +69,7 @@ impl PaymentIntent {
         self.session().as_ref() == Some(session)
     }
 
-    /// What it says of an attempt; `None` when it is not readable.
+    /// The snapshot of an attempt's payment; `None` if the object is not readable.
     pub(super) fn seen(&self) -> Option<PaymentIntentSnapshot> {
         let status = match self.status.as_str() {
             "requires_payment_method" => PaymentIntentStatus::RequiresPaymentMethod,
@@ -150,7 +150,7 @@ struct Insight {
 }
 
 impl GrantedToken {
-    /// What the token is good for; `None` when its amounts contradict each other.
+    /// The facts about the token; `None` if its amounts contradict each other.
     pub(super) fn facts(&self) -> Option<TokenFacts> {
         let remaining = match &self.usage_limits {
             Some(limits) => Some(self.remaining(limits)?),
@@ -178,12 +178,12 @@ impl GrantedToken {
         })
     }
 
-    /// The limit less what was captured.
+    /// The limit less the captured amount.
     fn remaining(&self, limits: &UsageLimits) -> Option<Money> {
         let limit = Money::new(limits.max_amount, limits.currency.parse().ok()?);
         let captured = self.usage_details.as_ref().and_then(|details| details.amount_captured.as_ref());
         match captured {
-            // Nothing captured is sometimes told without a currency that would matter.
+            // Stripe sometimes gives a captured amount of zero with a currency that has no meaning.
             Some(captured) if captured.value != 0 => {
                 limit.minus(Money::new(captured.value, captured.currency.parse().ok()?)).ok()
             }

@@ -1,7 +1,7 @@
-//! The body of a charge, as it is stored and as it is sent.
+//! The body of a charge, in its stored form and in the form that is sent.
 //!
-//! The stored part holds everything but the token, which is kept sealed beside it; the two are joined in one way
-//! only, so that every repeat is the same byte for byte.
+//! The stored form has everything but the token, which is kept encrypted beside it. The two are combined in only one
+//! way, so that every repeat is the same byte for byte.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::domain::address::Address;
 use crate::domain::checkout::model::{AttemptIntent, ExpectedPayment};
 use crate::domain::merchant::MerchantView;
 
-/// The metadata keys by which a payment of ours is recognised.
+/// The metadata keys that identify our payments.
 pub(super) const SESSION_KEY: &str = "checkout_session";
 pub(super) const REVISION_KEY: &str = "checkout_revision";
 pub(super) const ATTEMPT_KEY: &str = "checkout_attempt";
@@ -53,7 +53,7 @@ struct ShippingAddress<'a> {
     line1: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     line2: Option<&'a str>,
-    // Stripe refuses a field that is there and empty.
+    // Stripe refuses a field that is present and empty.
     #[serde(skip_serializing_if = "str::is_empty")]
     city: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -82,7 +82,7 @@ impl<'a> Shipping<'a> {
     }
 }
 
-/// What is written into a payment of ours, and into its page, so that it is recognised.
+/// The metadata that identifies a payment of ours, and its Stripe Checkout.
 pub(super) fn metadata(charge: &ExpectedPayment, view: &MerchantView) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         (MERCHANT_KEY, view.id.to_string()),
@@ -100,9 +100,10 @@ pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<Stri
         amount: charge.total.minor,
         currency: charge.total.currency.code(),
         confirm: true,
-        // A bank that wants the shopper to confirm cannot be satisfied in a chat: the attempt fails instead of hanging.
+        // A shopper cannot confirm a payment with the bank in a chat: the attempt fails instead of hanging.
         error_on_requires_action: true,
-        // Without this Stripe wants a `return_url`, for methods that send the shopper elsewhere; here nobody can go.
+        // Without this Stripe requires a `return_url` for methods that redirect the shopper, which is not possible
+        // here.
         automatic_payment_methods: AutomaticPaymentMethods { enabled: true, allow_redirects: "never" },
         capture_method: "automatic",
         description: format!("{} {}", view.name, charge.session),
@@ -112,7 +113,7 @@ pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<Stri
     })
 }
 
-/// The body with its token, as it is sent.
+/// The body with its token, in the form that is sent.
 #[must_use]
 pub fn with_token(body: &str, token: &super::SharedPaymentToken) -> String {
     format!("{body}&payment_method_data[shared_payment_granted_token]={}", token.expose())

@@ -1,4 +1,4 @@
-//! Which of Stripe's events are followed, and what each may have changed.
+//! The Stripe events that are followed, and the data that each may have changed.
 //!
 //! Source: Stripe API `2026-09-30.preview`, event types.
 
@@ -6,11 +6,11 @@ use crate::domain::checkout::model::{Affected, StripeNotification};
 use crate::domain::ids::StripeEventType;
 use crate::domain::stripe_event::StripeEvent;
 
-/// The kinds that tell of money that has come.
+/// The event types that report received money.
 const TELL_OF_MONEY: [&str; 3] =
     ["payment_intent.succeeded", "checkout.session.completed", "checkout.session.async_payment_succeeded"];
 
-/// The kinds that are followed; `*` stands for any end.
+/// The event types that are followed; `*` matches any end.
 const FOLLOWED: [(&str, Affected); 6] = [
     ("payment_intent.*", Affected::Payment),
     ("checkout.session.*", Affected::Payment),
@@ -20,16 +20,16 @@ const FOLLOWED: [(&str, Affected); 6] = [
     ("refund.*", Affected::Order),
 ];
 
-/// What a session is told of an event that names it; `None` where it is nothing of ours.
+/// The notification to the session that an event names; `None` if the event concerns no data of ours.
 #[must_use]
 pub fn notification_of(event: &StripeEvent) -> Option<StripeNotification> {
     let affected = affected_by(&event.kind)?;
-    // Only of money that may have come is it to be known whose it is.
+    // Only for money that may have arrived must the session find out which payment it was.
     let payment = event.intent.clone().filter(|_| TELL_OF_MONEY.contains(&event.kind.as_str()));
     Some(StripeNotification { affected, payment })
 }
 
-/// What a kind of event may have changed; `None` where it is nothing of ours.
+/// The data that a type of event may have changed; `None` if it concerns no data of ours.
 #[must_use]
 pub fn affected_by(kind: &StripeEventType) -> Option<Affected> {
     let matches = |pattern: &str| match pattern.strip_suffix('*') {

@@ -1,6 +1,6 @@
 //! Listings of one account, read page by page (Stripe's cursor pagination, `starting_after`).
 //!
-//! Invariant: a listing that did not come to its end is never taken for one that did.
+//! Invariant: a listing that was not read to its end never counts as complete.
 
 use serde::de::DeserializeOwned;
 
@@ -13,23 +13,23 @@ use super::transport::Reply;
 /// The most pages of a listing that are read: 20 000 payments of one account.
 pub(super) const MOST_PAGES: u32 = 200;
 
-/// How often one page of a long listing is asked for.
+/// How many times one page of a long listing is requested.
 const PAGE_TRIES: u32 = 3;
 
-/// A listing: where, of what, and how far it is read.
+/// A listing: its path, its filters and its limits.
 pub(super) struct Listed<'a> {
     pub(super) path: &'a str,
-    /// What it is cut by.
+    /// The filters of the query.
     pub(super) wanted: &'a [(&'a str, &'a str)],
     /// The most pages that are read.
     pub(super) most: u32,
-    /// How often each is asked for.
+    /// How many times each page is requested.
     pub(super) tries: u32,
 }
 
 impl StripeAccount {
-    /// Everything of a kind that was made within a time and that `keep` wants, the oldest first. However much that is, it is
-    /// read to its end; a page that fails is asked for again.
+    /// All objects of a kind that were created within a time and that `keep` accepts, the oldest first. The listing
+    /// is read to its end, however long it is; the request for a page that fails is repeated.
     pub(super) async fn made_within<T>(
         &self,
         path: &str,
@@ -45,8 +45,8 @@ impl StripeAccount {
         Ok(self.every(&listed, keep).await?.0)
     }
 
-    /// Everything that a listing shows and that `keep` wants, the oldest first, with the last answer; else why it did not
-    /// come to its end. Where the clocks differ no time of it can be relied on.
+    /// All objects of a listing that `keep` accepts, the oldest first, with the last answer; else why the listing was
+    /// not read to its end. If the clocks differ, its times are not reliable, and it fails.
     pub(super) async fn every<T>(
         &self,
         listed: &Listed<'_>,
@@ -65,7 +65,8 @@ impl StripeAccount {
                 found.reverse();
                 return Ok((found, reply));
             }
-            // More is promised, and nothing new to go on from: this is no complete reading.
+            // Stripe says that there are more objects, and gives none to continue from: this is not a complete
+            // reading.
             if last.is_none() || last == after {
                 break;
             }
@@ -75,7 +76,7 @@ impl StripeAccount {
         Err(Noted { cause, ..Noted::default() })
     }
 
-    /// One page of a listing, behind `after`.
+    /// The page of the listing that follows `after`.
     async fn page_of<T: DeserializeOwned>(
         &self,
         listed: &Listed<'_>,

@@ -1,8 +1,8 @@
-//! Our thin Stripe client: the calls that payments and refunds need, with the bodies kept as they are sent.
+//! A thin Stripe client: the calls that payments and refunds need, with bodies that are stored as they are sent.
 //!
 //! Must not import: tokio, actix, sqlx, `store`, `protocol`. Never logs a body, a token or a key. Invariant: a charge
-//! is sent exactly as it was stored; what an answer means is decided in one place, [`outcome`].
-//! Source of every name: Stripe API `2026-09-30.preview`.
+//! is sent exactly as it was stored; the meaning of an answer is decided in one place, [`outcome`]. Source of every
+//! name: Stripe API `2026-09-30.preview`.
 
 mod answers;
 mod charge;
@@ -48,7 +48,7 @@ use page::CheckoutSession;
 use refund::{DisputeObject, RefundObject};
 use transport::{Call, Reply};
 
-/// One merchant's Stripe account, seen through its newest key.
+/// One merchant's Stripe account, accessed with its newest key.
 #[derive(Clone, Debug)]
 pub struct StripeAccount {
     transport: StripeTransport,
@@ -56,10 +56,10 @@ pub struct StripeAccount {
     observer: KeyObserver,
 }
 
-/// A charge as it was stored.
+/// A stored charge.
 #[derive(Clone, Debug)]
 pub struct StoredCharge<'a> {
-    /// The body, all of it but the token.
+    /// The body without the token.
     pub body: &'a str,
     /// The token.
     pub token: &'a SharedPaymentToken,
@@ -69,7 +69,7 @@ pub struct StoredCharge<'a> {
     pub stripe_version: &'a str,
 }
 
-/// A request for a page as it was stored.
+/// A stored request that creates a Stripe Checkout.
 #[derive(Clone, Debug)]
 pub struct StoredStripeCheckout<'a> {
     /// The body.
@@ -80,7 +80,7 @@ pub struct StoredStripeCheckout<'a> {
     pub stripe_version: &'a str,
 }
 
-/// A request for a refund as it was stored.
+/// A stored request for a refund.
 #[derive(Clone, Debug)]
 pub struct StoredRefund<'a> {
     /// The refund's number within its session.
@@ -96,24 +96,24 @@ pub struct StoredRefund<'a> {
 /// Why the account could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
-    /// The key is not good.
+    /// The key is not valid.
     #[error("Stripe refuses the key ({0})")]
     KeyRefused(KeyRefusal),
-    /// The key may not read its account; `stripe.account_id` must be given.
+    /// The key may not read its account; `stripe.account_id` must be configured.
     #[error("the key may not read its account ({0}); set stripe.account_id")]
     NotPermitted(KeyRefusal),
-    /// Stripe's clock is far from ours.
+    /// Stripe's clock differs much from ours.
     #[error(
         "the clock of this machine differs from Stripe's by more than a minute; payments stay off until it is set right"
     )]
     ClockDiffers,
-    /// Stripe did not answer, or not what it should.
+    /// Stripe did not answer, or with an unexpected answer.
     #[error("Stripe could not be read: {}", .0.cause.as_deref().unwrap_or("the answer is not an account"))]
     ReadFailed(Box<Noted>),
 }
 
 impl StripeAccount {
-    /// The account that `key` opens.
+    /// The account of `key`.
     #[must_use]
     pub const fn new(transport: StripeTransport, key: SecretString, observer: KeyObserver) -> Self {
         Self { transport, key, observer }
@@ -126,10 +126,10 @@ impl SellerAccount for StripeAccount {
         self.transport.version()
     }
 
-    /// Which account the key opens (`GET /v1/account`), and that the clocks agree: nothing is sent before both are known,
-    /// since a request may be repeated only while Stripe remembers its key.
+    /// Reads the account of the key (`GET /v1/account`), and checks that the clocks agree. Nothing is sent before
+    /// both are known, since a request may be repeated only while Stripe remembers its key.
     async fn account_id(&self) -> Result<AccountId, AccountError> {
-        // What it says of the key is the answer itself, and needs no telling.
+        // The result of this call is a report about the key, so the observer need not be notified.
         let reply = self.transport.send(&self.key, Call::get("/v1/account", &[])).await;
         let reply = reply.map_err(|error| AccountError::ReadFailed(Box::new((&error).into())))?;
         let unread = || AccountError::ReadFailed(Box::new(Noted::of(&reply)));
@@ -147,8 +147,8 @@ impl SellerAccount for StripeAccount {
         }
     }
 
-    /// What a token is good for (`GET /v1/shared_payment/granted_tokens/{id}`). That this merchant's own key can
-    /// read it is what makes it this merchant's.
+    /// Reads a token (`GET /v1/shared_payment/granted_tokens/{id}`). The token is this merchant's if the merchant's
+    /// own key can read it.
     async fn token_facts(
         &self,
         token: &SharedPaymentToken,
@@ -161,7 +161,7 @@ impl SellerAccount for StripeAccount {
         CallResult::of(token::of_reading(&reply), &reply)
     }
 
-    /// Sends a stored charge (`POST /v1/payment_intents`), once; repeating is the caller's.
+    /// Sends a stored charge (`POST /v1/payment_intents`) once; the caller decides about repeats.
     async fn charge(&self, stored: &StoredCharge<'_>) -> CallResult {
         let call = Call {
             idempotency_key: Some(stored.idempotency_key.as_str()),
@@ -192,7 +192,8 @@ impl SellerAccount for StripeAccount {
         CallResult::of(seen, &reply)
     }
 
-    /// Sends a stored request that opens a page (`POST /v1/checkout/sessions`), once; repeating is the caller's.
+    /// Sends a stored request that creates a Stripe Checkout (`POST /v1/checkout/sessions`) once; the caller decides
+    /// about repeats.
     async fn open_stripe_checkout(&self, stored: &StoredStripeCheckout<'_>) -> CallResult {
         let call = Call {
             idempotency_key: Some(stored.idempotency_key.as_str()),
@@ -205,7 +206,7 @@ impl SellerAccount for StripeAccount {
         }
     }
 
-    /// Reads a page and its payment (`GET /v1/checkout/sessions/{id}`).
+    /// Reads a Stripe Checkout and its payment (`GET /v1/checkout/sessions/{id}`).
     async fn read_stripe_checkout(&self, id: &StripeCheckoutId) -> CallResult {
         let path = format!("/v1/checkout/sessions/{id}");
         match self.get(&path, &[("expand[0]", "payment_intent")]).await {
@@ -214,8 +215,9 @@ impl SellerAccount for StripeAccount {
         }
     }
 
-    /// Closes a page (`POST /v1/checkout/sessions/{id}/expire`), and reads it where that is refused or not answered.
-    /// `distinction` tells this try from others, since Stripe replays a stored failure under its key.
+    /// Closes a Stripe Checkout (`POST /v1/checkout/sessions/{id}/expire`), and reads it if the request is refused or
+    /// not answered. `distinction` makes the key of this try unique, since Stripe replays a stored failure under its
+    /// key.
     async fn close_stripe_checkout(&self, id: &StripeCheckoutId, distinction: &str) -> CallResult {
         let key = format!("mg1-expire-{id}-{distinction}");
         let path = format!("/v1/checkout/sessions/{id}/expire");
@@ -236,7 +238,7 @@ impl SellerAccount for StripeAccount {
         }
     }
 
-    /// Reads one PaymentIntent and whose it is (`GET /v1/payment_intents/{id}`).
+    /// Reads one PaymentIntent and its owner (`GET /v1/payment_intents/{id}`).
     async fn own_payment(
         &self,
         merchant: &MerchantId,
@@ -254,8 +256,8 @@ impl SellerAccount for StripeAccount {
         intent.seen().map(Some).ok_or_else(Noted::unreadable)
     }
 
-    /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`), then reads it unless the answer shows it.
-    /// Every try has a key of its own, ending in `distinction`, since Stripe replays a failure that it has stored.
+    /// Cancels one PaymentIntent (`POST /v1/payment_intents/{id}/cancel`), then reads it unless the answer contains
+    /// it. Every try has a key of its own, ending in `distinction`, since Stripe replays a stored failure.
     async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> CallResult {
         let key = format!("mg1-cancel-{intent}-{distinction}");
         let path = format!("/v1/payment_intents/{intent}/cancel");
@@ -268,7 +270,7 @@ impl SellerAccount for StripeAccount {
         }
     }
 
-    /// Sends a stored request for a refund (`POST /v1/refunds`), once; repeating is the caller's.
+    /// Sends a stored request for a refund (`POST /v1/refunds`) once; the caller decides about repeats.
     async fn refund(&self, stored: &StoredRefund<'_>) -> CallResult<OrderObservation> {
         let call = Call {
             idempotency_key: Some(stored.idempotency_key.as_str()),
@@ -301,7 +303,7 @@ impl SellerAccount for StripeAccount {
         };
         let (all, readable) =
             (refunds.len(), refunds.iter().filter_map(RefundObject::seen).collect::<Vec<_>>());
-        // One that cannot be read may be the one that is looked for.
+        // An unreadable refund may be the requested one.
         let complete = readable.len() == all;
         let (disputes, unread) = match disputes {
             Ok((disputes, _)) => (Some(disputes.iter().filter_map(DisputeObject::seen).collect()), None),
@@ -312,7 +314,7 @@ impl SellerAccount for StripeAccount {
         CallResult { noted: unread.unwrap_or_else(|| observed.noted.clone()), ..observed }
     }
 
-    /// Every page of a merchant's (`GET /v1/checkout/sessions`, every page of the listing).
+    /// Every Stripe Checkout of a merchant (`GET /v1/checkout/sessions`, every page of the listing).
     async fn stripe_checkouts_within(
         &self,
         merchant: &MerchantId,
@@ -323,7 +325,7 @@ impl SellerAccount for StripeAccount {
         found.iter().map(CheckoutSession::seen).collect::<Option<_>>().ok_or_else(Noted::unreadable)
     }
 
-    /// Every payment of a merchant's (`GET /v1/payment_intents`, every page of the listing).
+    /// Every payment of a merchant (`GET /v1/payment_intents`, every page of the listing).
     async fn payments_within(
         &self,
         merchant: &MerchantId,
@@ -334,8 +336,8 @@ impl SellerAccount for StripeAccount {
         found.iter().map(PaymentIntent::seen).collect::<Option<_>>().ok_or_else(Noted::unreadable)
     }
 
-    /// Every payment that was refunded or disputed (`GET /v1/refunds`, `GET /v1/disputes`, every page). Who made a refund is
-    /// not asked: it may have been made by hand.
+    /// Every payment that was refunded or disputed (`GET /v1/refunds`, `GET /v1/disputes`, every page). All refunds
+    /// are included, since one may have been made by hand.
     async fn touched_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
         let refunds = self.made_within("/v1/refunds", within, |_: &RefundObject| true).await?;
         let disputes = self.made_within("/v1/disputes", within, |_: &DisputeObject| true).await?;
@@ -351,7 +353,7 @@ impl SellerAccount for StripeAccount {
 }
 
 impl StripeAccount {
-    /// Looks at a token that was refused: it may have been used up by a payment of our own.
+    /// Reads a token that was refused: a payment of our own may have used it up.
     async fn why_refused(&self, token: &SharedPaymentToken, detail: String) -> Observation {
         outcome::of_refused_token(&self.token_facts(token).await.seen, detail)
     }
@@ -360,7 +362,7 @@ impl StripeAccount {
         self.send(KeyUse::Readings, Call::get(path, query)).await
     }
 
-    /// Sends a request, and tells whoever watches the key what the answer says of it.
+    /// Sends a request, and notifies the key's observer of the answer.
     async fn send(&self, usage: KeyUse, call: Call<'_>) -> Result<Reply, TransportError> {
         let reply = self.transport.send(&self.key, call).await?;
         self.observer.observe(usage, &reply);

@@ -1,6 +1,6 @@
-//! What one look at Stripe showed, and what the log tells of it beside that.
+//! The result of one request to Stripe, and its further details for the log.
 //!
-//! Invariant: nothing of a body but Stripe's own codes is kept, and no text that quotes what was sent.
+//! Invariant: of a body only Stripe's own codes are kept, and no text that quotes the request.
 
 use std::fmt;
 
@@ -8,21 +8,21 @@ use super::answers::ErrorBody;
 use super::transport::{Reply, TransportError};
 use crate::domain::checkout::model::{Observation, StripeAnswer};
 
-/// As much of one of Stripe's codes as is kept.
+/// The length to which one of Stripe's codes is shortened.
 const LONGEST_CODE: usize = 64;
 
-/// What one look at Stripe showed, and the `Request-Id` under which Stripe knows of it.
+/// The result of one request to Stripe, with the `Request-Id` that Stripe gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallResult<T = Observation> {
-    /// What was seen.
+    /// The observation.
     pub seen: T,
-    /// `req_…`; `None` where no answer came.
+    /// `req_…`; `None` if no answer came.
     pub request_id: Option<String>,
-    /// What else the log tells of it.
+    /// Further details for the log.
     pub noted: Noted,
 }
 
-/// What the log tells of an answer, or of why there is none.
+/// The details of an answer, or why there is none, for the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Noted {
     /// The answer's HTTP status.
@@ -31,9 +31,9 @@ pub struct Noted {
     pub code: Option<String>,
     /// Stripe's `decline_code`.
     pub decline_code: Option<String>,
-    /// Host and port that gave no answer.
+    /// Host and port that did not answer.
     pub address: Option<String>,
-    /// Why nothing was learned, in words.
+    /// Why there is no result, in words.
     pub cause: Option<String>,
 }
 
@@ -44,46 +44,46 @@ impl<T> From<T> for CallResult<T> {
 }
 
 impl<T> CallResult<T> {
-    /// The same result, with what was seen as another type.
+    /// The same result, with the observation converted to another type.
     #[must_use]
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> CallResult<U> {
         let Self { seen, request_id, noted } = self;
         CallResult { seen: change(seen), request_id, noted }
     }
 
-    /// What was seen, and what the answer says of itself.
+    /// The observation, and the details of the answer.
     #[must_use]
     pub fn split(self) -> (T, StripeAnswer) {
         let Self { seen, request_id, noted: Noted { status, code, address, cause, .. } } = self;
         (seen, StripeAnswer { request_id, status, code, address, cause })
     }
 
-    /// What an answer says.
+    /// The result of an answer.
     pub(super) fn of(seen: T, reply: &Reply) -> Self {
         Self { seen, request_id: reply.request_id.clone(), noted: Noted::of(reply) }
     }
 
-    /// Nothing was asked, for a reason that the log tells.
+    /// The result if no request was sent; `cause` is for the log.
     #[must_use]
     pub fn not_asked(seen: T, cause: &str) -> Self {
         let noted = Noted { cause: Some(cause.to_owned()), ..Noted::default() };
         Self { seen, request_id: None, noted }
     }
 
-    /// No answer came.
+    /// The result if no answer came.
     pub(super) fn unanswered(seen: T, error: &TransportError) -> Self {
         Self { seen, request_id: None, noted: error.into() }
     }
 }
 
 impl Noted {
-    /// Something in a listing cannot be read.
+    /// An object in a listing is not readable.
     pub(super) fn unreadable() -> Self {
         let cause = Some("a part of what Stripe lists cannot be understood".to_owned());
         Self { cause, ..Self::default() }
     }
 
-    /// What an answer tells, whatever it means.
+    /// The details of an answer, whatever its meaning.
     pub(super) fn of(reply: &Reply) -> Self {
         let error = if reply.status >= 400 { reply.json::<ErrorBody>() } else { None };
         let cut = |text: String| text.chars().take(LONGEST_CODE).collect::<String>();

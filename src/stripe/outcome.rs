@@ -1,4 +1,4 @@
-//! What an answer of Stripe means to an attempt.
+//! What an answer of Stripe means for an attempt.
 
 use super::answers::{ErrorBody, ErrorDetails, PaymentIntent};
 use super::transport::Reply;
@@ -9,10 +9,10 @@ use crate::domain::checkout::model::{
 use crate::domain::ids::AttemptNumber;
 use crate::domain::time::Timestamp;
 
-/// The parameter that Stripe names when the token is not good.
+/// The parameter that Stripe names when the token is not accepted.
 const TOKEN_PARAM: &str = "shared_payment_granted_token";
 
-/// What the answer to a charge says. A replayed answer counts like the first.
+/// The observation from the answer to a charge. A replayed answer counts like the first.
 pub(super) fn of_charge(reply: &Reply) -> Observation {
     match (reply.status, reply.json::<ErrorBody>()) {
         (200..=299, _) => intent(reply).unwrap_or_else(|| unknown(reply)),
@@ -21,7 +21,7 @@ pub(super) fn of_charge(reply: &Reply) -> Observation {
         (400, Some(ErrorBody { error })) if error.kind == "idempotency_error" => {
             Observation::IdempotencyConflict
         }
-        // What is stored under the key was answered to the send that Stripe has executed, and there is no other.
+        // The answer stored under the key belongs to the one send that Stripe has executed.
         (400 | 404, Some(ErrorBody { error })) if reply.replayed => {
             Observation::RefusedForGood { detail: detail(&error) }
         }
@@ -33,7 +33,7 @@ pub(super) fn of_charge(reply: &Reply) -> Observation {
     }
 }
 
-/// What the refusal of a token says, once that was read: it may have been used up by a payment of our own.
+/// The observation from the refusal of a token, once the token was read: a payment of our own may have used it up.
 pub(super) fn of_refused_token(read: &Result<TokenFacts, TokenReadError>, detail: String) -> Observation {
     match read {
         Ok(facts) => {
@@ -49,13 +49,13 @@ pub(super) fn of_refused_token(read: &Result<TokenFacts, TokenReadError>, detail
             | TokenReadError::Refused
             | TokenReadError::KeyRefused,
         ) => Observation::TokenRefused { maybe_consumed: true, detail },
-        // The token was read before its attempt was begun; that it is unknown now means that the key opens another account,
-        // whose answers tell nothing of this attempt.
+        // The token was read before its attempt began. If it is unknown now, the key belongs to another account,
+        // whose answers prove nothing about this attempt.
         Err(TokenReadError::Foreign) => Observation::OtherAccount,
     }
 }
 
-/// What reading or canceling one PaymentIntent says.
+/// The observation from reading or canceling one PaymentIntent.
 pub(super) fn of_reading(reply: &Reply) -> Observation {
     match reply.status {
         200..=299 => intent(reply).unwrap_or(Observation::ReadFailed),
@@ -64,9 +64,9 @@ pub(super) fn of_reading(reply: &Reply) -> Observation {
     }
 }
 
-/// What a complete listing of a session's payments says of one attempt: a paid one before one that may yet be paid, that
-/// before a dead one, and the oldest of each kind. Every other paid one is told beside it. One that cannot be read leaves
-/// everything open.
+/// The observation of one attempt from a complete listing of a session's payments. A succeeded payment takes
+/// precedence over one that may still succeed, that over a failed one, and the oldest of each kind counts. Every
+/// other succeeded payment is reported beside it. If one payment is unreadable, the result is inconclusive.
 pub(super) fn of_listing<'a>(
     found: impl Iterator<Item = &'a PaymentIntent>,
     attempt: AttemptNumber,
@@ -87,7 +87,7 @@ pub(super) fn of_listing<'a>(
     AttemptObservation { primary, other_payments: paid.map(|other| other.id).collect() }
 }
 
-/// How much a status decides: paid, still open, dead.
+/// The precedence of a status: succeeded, still open, failed.
 const fn rank(status: PaymentIntentStatus) -> u8 {
     match status {
         PaymentIntentStatus::Succeeded => 0,
@@ -107,14 +107,14 @@ fn names_the_token(error: &ErrorDetails) -> bool {
     error.param.as_deref().is_some_and(|param| param.contains(TOKEN_PARAM))
 }
 
-/// What may be logged of a refusal: Stripe's sentence may quote what was sent, its code and parameter do not.
+/// The part of a refusal that may be logged: Stripe's message may quote the request, its code and parameter do not.
 pub(super) fn detail(error: &ErrorDetails) -> String {
     let part = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     format!("code {}, parameter {}", part(&error.code), part(&error.param))
 }
 
-/// What a 402 says. The nested PaymentIntent is not trusted to be dead when it says that it is not; `None` when it says what we
-/// cannot read.
+/// The observation from a 402. The nested PaymentIntent counts as failed only if its status says so; `None` if it is
+/// not readable.
 fn declined(error: &ErrorDetails) -> Option<Observation> {
     let nested = match &error.payment_intent {
         Some(intent) => Some(intent.seen()?),
@@ -136,8 +136,8 @@ fn declined(error: &ErrorDetails) -> Option<Observation> {
     })
 }
 
-/// Why a payment was declined, as far as a shopper can do something about it. What a bank suspects, nobody is told.
-/// Source: docs.stripe.com/declines/codes.
+/// Why a payment was declined, if the shopper can act on it. A bank's suspicion is not revealed. Source:
+/// docs.stripe.com/declines/codes.
 fn reason(error: &ErrorDetails) -> DeclineReason {
     let code = error.decline_code.as_deref().or(error.code.as_deref()).unwrap_or_default();
     match code {
@@ -167,7 +167,7 @@ pub(super) fn unknown(reply: &Reply) -> Observation {
     Observation::Inconclusive(unknown_answer(reply))
 }
 
-/// An answer that tells nothing.
+/// An answer without a conclusion.
 pub(super) fn unknown_answer(reply: &Reply) -> Inconclusive {
     Inconclusive {
         retry_after: reply.retry_after,
@@ -191,7 +191,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
-    /// Every status, and whether a payment in it can no longer be paid.
+    /// Every status, and whether a payment in it can no longer succeed.
     const STATUSES: [(PaymentIntentStatus, bool); 7] = [
         (PaymentIntentStatus::RequiresPaymentMethod, true),
         (PaymentIntentStatus::RequiresConfirmation, false),
@@ -216,7 +216,7 @@ mod tests {
         })
     }
 
-    /// A 402 with this payment in it.
+    /// A 402 that contains this payment.
     fn refusal(nested: &Value) -> Reply {
         let error = json!({ "type": "card_error", "code": "card_declined", "payment_intent": nested });
         reply(402, &json!({ "error": error }))

@@ -1,6 +1,6 @@
-//! Pages at Stripe on which a session is paid (Checkout Sessions): the body that opens one, and what an answer says of it.
+//! Stripe Checkouts (Checkout Sessions): the body that creates one, and the observations from its answers.
 //!
-//! Invariant: the page asks for exactly the quote's total, or the body is not made.
+//! Invariant: it charges exactly the quote's total, or the body is not made.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,16 +20,16 @@ use crate::domain::money::Money;
 use crate::domain::pricing::{Quote, QuoteLine};
 use crate::domain::time::Timestamp;
 
-/// Where Stripe's page sends the shopper.
+/// Where Stripe redirects the shopper.
 #[derive(Clone, Debug)]
 pub struct PageLinks {
     /// After paying.
     pub success: String,
-    /// After giving up.
+    /// After leaving without paying.
     pub cancel: String,
 }
 
-/// What a page shows and until when.
+/// What a Stripe Checkout shows, and until when.
 #[derive(Clone, Copy, Debug)]
 pub struct StripeCheckoutOffer<'a> {
     /// The quote.
@@ -38,14 +38,14 @@ pub struct StripeCheckoutOffer<'a> {
     pub expires: Timestamp,
     /// Filled in for the shopper.
     pub email: Option<&'a str>,
-    /// The ways back.
+    /// The addresses for the redirects.
     pub links: &'a PageLinks,
 }
 
-/// Why a page cannot be asked for.
+/// Why the body of a Stripe Checkout cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum StripeCheckoutError {
-    /// The rows do not come to the total.
+    /// The sum of the rows is not the total.
     #[error("the page's rows come to {0}, and the quote to {1}")]
     Sum(i64, i64),
     /// The body cannot be encoded.
@@ -126,7 +126,7 @@ impl Row {
             let unit = Money::new(line.subtotal.minor / quantity, line.subtotal.currency);
             return Self::new(line.title.clone(), line.quantity, unit);
         }
-        // What is left of a line after a discount may not divide by its quantity: then the line is one thing.
+        // After a discount a line's amount may not be divisible by its quantity: the line then becomes one piece.
         Self::new(format!("{} × {}", line.quantity, line.title), 1, line.subtotal)
     }
 
@@ -150,7 +150,7 @@ fn rows(quote: &Quote) -> Result<Vec<Row>, StripeCheckoutError> {
     if sum == quote.total.minor { Ok(rows) } else { Err(StripeCheckoutError::Sum(sum, quote.total.minor)) }
 }
 
-/// The form-encoded body that opens a page (`POST /v1/checkout/sessions`).
+/// The form-encoded body that creates a Stripe Checkout (`POST /v1/checkout/sessions`).
 pub fn encode_page(
     intent: &AttemptIntent,
     offer: &StripeCheckoutOffer<'_>,
@@ -164,7 +164,7 @@ pub fn encode_page(
         cancel_url: &offer.links.cancel,
         expires_at: offer.expires.as_seconds(),
         allowed_payment_method_types: methods(&view.payment_methods),
-        // The total is what was shown, in the currency in which it was shown.
+        // The total is the one that was shown, in the currency that was shown.
         adaptive_pricing: Enabled { enabled: false },
         customer_email: offer.email,
         line_items: rows(offer.quote)?,
@@ -178,8 +178,8 @@ pub fn encode_page(
     })?)
 }
 
-/// The merchant's means of payment, as pages name them. Only what is paid at once: nobody can wait for days for a transfer
-/// that a chat has forgotten. Wallets are cards here.
+/// The merchant's payment methods, as Stripe Checkout names them. They are only those that are paid at once: a chat
+/// cannot wait for days for a transfer. Wallets count as cards here.
 fn methods(taken: &[PaymentMethod]) -> Vec<&'static str> {
     let wire = |method: &PaymentMethod| match method {
         PaymentMethod::Card | PaymentMethod::ApplePay | PaymentMethod::GooglePay => "card",
@@ -207,7 +207,7 @@ pub(super) struct CheckoutSession {
     customer_details: Option<CustomerDetails>,
 }
 
-/// Who paid, as the page was told.
+/// The buyer's data given on the Stripe Checkout.
 #[derive(Debug, Deserialize)]
 struct CustomerDetails {
     #[serde(default)]
@@ -218,7 +218,7 @@ struct CustomerDetails {
     phone: Option<String>,
 }
 
-/// A PaymentIntent as its id, or whole where it was asked for.
+/// A PaymentIntent as its id, or as a whole if it was expanded.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Paying {
@@ -278,7 +278,7 @@ impl CheckoutSession {
     }
 }
 
-/// What the answer to the request that opens a page says.
+/// The observation from the answer to the request that creates a Stripe Checkout.
 pub(super) fn of_opening(reply: &Reply) -> Observation {
     match reply.status {
         200..=299 => page(reply).unwrap_or_else(|| outcome::unknown(reply)),
@@ -286,7 +286,7 @@ pub(super) fn of_opening(reply: &Reply) -> Observation {
     }
 }
 
-/// What reading or closing a page says.
+/// The observation from reading or closing a Stripe Checkout.
 pub(super) fn of_reading(reply: &Reply) -> Observation {
     match reply.status {
         200..=299 => page(reply).unwrap_or(Observation::ReadFailed),
@@ -358,7 +358,7 @@ mod tests {
         assert_eq!(one.price_data.product_data.name, "Mug");
     }
 
-    /// A page as Stripe shows it, with some parts in other words.
+    /// A Stripe Checkout as Stripe returns it, with some values changed.
     fn shown(changes: &serde_json::Value) -> CheckoutSession {
         let mut page = serde_json::json!({
             "id": "cs_test_1", "status": "complete", "payment_status": "paid", "livemode": false,

@@ -1,5 +1,5 @@
-//! Money that goes back: the body of a refund, and what Stripe says of a payment's refunds and disputes.
-//! Source: Stripe API `2026-09-30.preview`, Refunds and Disputes.
+//! Refunds: the body of a refund, and Stripe's refunds and disputes of a payment. Source: Stripe API
+//! `2026-09-30.preview`, Refunds and Disputes.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,13 @@ use crate::domain::money::Money;
 use crate::domain::order::{Dispute, DisputeStatus, RefundOrigin, RefundReason, RefundStatus};
 use crate::domain::time::Timestamp;
 
-/// The metadata key that names a refund of ours among those of its session.
+/// The metadata key for the number of a refund of ours within its session.
 const REFUND_KEY: &str = "checkout_refund";
 
-/// The metadata key that says that all that was left was asked for.
+/// The metadata key that marks a refund of all that was left.
 const WHOLE_KEY: &str = "checkout_refund_whole";
 
-/// The metadata key that says what its asker calls it.
+/// The metadata key for the requester's name of it.
 const REFERENCE_KEY: &str = "checkout_refund_reference";
 
 #[derive(Serialize)]
@@ -79,9 +79,9 @@ impl Identified for DisputeObject {
 }
 
 impl RefundObject {
-    /// What it says; `None` when it is not readable.
+    /// The snapshot of the refund; `None` if the object is not readable.
     pub(super) fn seen(&self) -> Option<RefundSnapshot> {
-        // Stripe names no status where it has nothing to say yet.
+        // Stripe gives no status as long as there is none.
         let status = self.status.as_deref().unwrap_or(RefundStatus::Pending.as_str());
         let named = |key: &str| self.metadata.as_ref()?.get(key);
         let reason =
@@ -99,7 +99,7 @@ impl RefundObject {
 }
 
 impl RefundObject {
-    /// How it was asked for here, if it was.
+    /// Its request at this gateway, if there was one.
     fn origin(&self) -> Option<RefundOrigin> {
         let metadata = self.metadata.as_ref()?;
         Some(RefundOrigin {
@@ -123,7 +123,7 @@ pub(super) struct DisputeObject {
 }
 
 impl DisputeObject {
-    /// What it says; `None` when it is not readable.
+    /// The dispute; `None` if the object is not readable.
     pub(super) fn seen(&self) -> Option<Dispute> {
         Some(Dispute {
             id: self.id.parse().ok()?,
@@ -135,7 +135,7 @@ impl DisputeObject {
     }
 }
 
-/// What the answer to the request for a refund says. A replayed answer counts like the first.
+/// The result from the answer to the request for a refund. A replayed answer counts like the first.
 pub(super) fn of_asking(reply: &Reply) -> RefundAnswer {
     match (reply.status, reply.json::<ErrorBody>()) {
         (200..=299, _) => match reply.json::<RefundObject>().and_then(|refund| refund.seen()) {

@@ -1,7 +1,7 @@
-//! Stripe's word on a key: that it is taken, or that it is refused, and what it lacks.
+//! Stripe's reports about a key: that it is accepted, or that it is refused, and which permission it lacks.
 //!
-//! Invariant: every answer to every request is reports here but that of the account's own reading, whatever its caller
-//! makes of it. Nothing of a key or of what was sent is in a refusal.
+//! Invariant: every answer to every request except the one that reads the account is reported here, whatever its
+//! caller does with it. A refusal contains no part of a key or of a request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use super::answers::ErrorBody;
 use super::transport::Reply;
 use crate::domain::time::Span;
 
-/// What a key is used for, as far as a restricted key may lack the permission for it.
+/// The uses of a key for which a restricted key may lack the permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyUse {
     /// Reading its own account.
     Account,
     /// Reading granted tokens.
     Tokens,
-    /// Making and canceling payments.
+    /// Creating and canceling payments.
     Charges,
-    /// Opening and closing pages.
+    /// Creating and closing Stripe Checkouts.
     StripeCheckouts,
-    /// Making refunds.
+    /// Creating refunds.
     Refunds,
-    /// Reading what was made.
+    /// Reading payments, refunds and other objects.
     Readings,
 }
 
 impl KeyUse {
-    /// Whether no payment can be begun without it.
+    /// Whether no payment can begin without it.
     #[must_use]
     pub const fn is_of_payments(self) -> bool {
         match self {
@@ -37,7 +37,7 @@ impl KeyUse {
         }
     }
 
-    /// What it is, in words.
+    /// Its name in messages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -54,9 +54,9 @@ impl KeyUse {
 /// A key that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRefusal {
-    /// What it was used for.
+    /// The use.
     pub usage: KeyUse,
-    /// 401 where the key is not good, 403 where it may not do this.
+    /// 401 if the key is not valid, 403 if it may not do this.
     pub status: u16,
     /// `req_…`.
     pub request_id: Option<String>,
@@ -81,7 +81,7 @@ impl fmt::Display for KeyRefusal {
 }
 
 impl KeyRefusal {
-    /// What an answer says of the key; `None` where it does not refuse it.
+    /// The refusal in an answer; `None` if it does not refuse the key.
     pub(super) fn of(usage: KeyUse, reply: &Reply) -> Option<Self> {
         if !matches!(reply.status, 401 | 403) {
             return None;
@@ -98,39 +98,39 @@ impl KeyRefusal {
     }
 }
 
-/// The permission that a sentence of Stripe's names: the rest of it may quote what was sent.
+/// The permission that Stripe's message names; the rest of the message may quote the request.
 fn permission(message: &str) -> Option<String> {
     let is_part = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     let words = message.split(|letter| !is_part(letter));
     words.filter(|word| word.starts_with("rak_")).max_by_key(|word| word.len()).map(str::to_owned)
 }
 
-/// What was reports of a key.
+/// A report about a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyReport {
-    /// Stripe did what was asked by it.
+    /// Stripe accepted it.
     Taken(KeyUse),
     /// Stripe refused it.
     Refused(KeyRefusal),
-    /// Stripe takes no more requests of its account for now.
+    /// Stripe accepts no further requests of its account for now.
     Limited {
         /// `Retry-After`.
         retry_after: Option<Span>,
     },
 }
 
-/// Whoever wants to hear of a key.
+/// A receiver of the reports about a key.
 #[derive(Clone)]
 pub struct KeyObserver(Arc<dyn Fn(KeyReport) + Send + Sync>);
 
 impl KeyObserver {
-    /// Tells this function; it must not wait.
+    /// Passes reports to this function, which must not wait.
     #[must_use]
     pub fn new(tell: impl Fn(KeyReport) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 
-    /// Tells nobody.
+    /// Ignores reports.
     #[must_use]
     pub fn nobody() -> Self {
         Self::new(|_| {})
@@ -140,7 +140,7 @@ impl KeyObserver {
         match KeyRefusal::of(usage, reply) {
             Some(refusal) => (self.0)(KeyReport::Refused(refusal)),
             None if matches!(reply.status, 200..=299 | 402) => (self.0)(KeyReport::Taken(usage)),
-            // Another request was at work on the same object: that says nothing of how many there are.
+            // Another request was using the same object; this says nothing about the rate of requests.
             None if reply.status == 429 && !is_locked(reply) => {
                 (self.0)(KeyReport::Limited { retry_after: reply.retry_after });
             }
@@ -148,7 +148,7 @@ impl KeyObserver {
         }
     }
 
-    /// Tells what was reports.
+    /// Passes on a report.
     pub fn report(&self, report: KeyReport) {
         (self.0)(report);
     }

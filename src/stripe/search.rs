@@ -1,7 +1,7 @@
-//! The search for the payments of attempts among all that were made at an account in a time, page by page.
+//! The search for the payments of attempts among all payments of an account in a time, page by page.
 //!
-//! Invariants: a search that did not come to its end answers nothing; whatever is read later, it says what was there when it
-//! began, and says when that was.
+//! Invariants: a search that was not read to its end has no result; its result is valid for the moment when it began,
+//! even if it continued later, and it contains that moment.
 
 use super::answers::{List, PaymentIntent};
 use super::observation::{CallResult, Noted};
@@ -11,10 +11,10 @@ use crate::domain::checkout::model::{AttemptObservation, Observation};
 use crate::domain::ids::{AttemptNumber, SessionId};
 use crate::domain::time::{Span, Timestamp};
 
-/// How far before the first attempt's time a search begins: clocks differ.
+/// How long before the first attempt's time a search begins, because clocks differ.
 const MARGIN: Span = Span::minutes(10);
 
-/// An attempt whose PaymentIntent is looked for.
+/// An attempt whose PaymentIntent is searched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sought {
     /// The session that the PaymentIntent's metadata must name.
@@ -23,39 +23,39 @@ pub struct Sought {
     pub attempt: AttemptNumber,
     /// When the attempt was committed.
     pub started: Timestamp,
-    /// The last moment at which the PaymentIntent can have been made; `None` where that is not known.
+    /// The last moment at which the PaymentIntent can have been made; `None` if that is not known.
     pub made_by: Option<Timestamp>,
 }
 
-/// A search, as far as it is read.
+/// A search and its progress.
 #[derive(Debug)]
 pub struct Search {
     sought: Vec<Sought>,
     began: Timestamp,
-    /// Every page is asked for with these.
+    /// The filters of every page.
     from: Timestamp,
     to: Option<Timestamp>,
-    /// The last payment that is read: the next page begins behind it.
+    /// The last payment that was read: the next page begins after it.
     behind: Option<String>,
     found: Vec<PaymentIntent>,
     clocks_agree: bool,
 }
 
-/// What one more page of a search has brought.
+/// The result of one more page of a search.
 #[derive(Debug)]
 pub enum Searched {
     /// There are more pages.
     More,
-    /// It was the last: what was seen of each attempt, in their order.
+    /// It was the last page: the observation of each attempt, in their order.
     Whole(Vec<CallResult<AttemptObservation>>),
 }
 
 /// Why a page was not read.
 #[derive(Debug)]
 pub struct Stopped {
-    /// What was seen instead.
+    /// The observation in its place.
     pub observed: Box<CallResult>,
-    /// Whether the same page may be asked for later; else the search leads nowhere, and is to begin anew.
+    /// Whether the same page may be requested later; if not, the search cannot end and must begin again.
     pub may_go_on: bool,
 }
 
@@ -64,7 +64,7 @@ impl Search {
     #[must_use]
     pub fn new(sought: Vec<Sought>, now: Timestamp) -> Self {
         let first = sought.iter().map(|sought| sought.started).min();
-        // One whose end is not known leaves the whole search without one.
+        // If one of them has no known end, the whole search has none.
         let to = sought.iter().map(|sought| sought.made_by).collect::<Option<Vec<_>>>();
         Self {
             sought,
@@ -77,13 +77,13 @@ impl Search {
         }
     }
 
-    /// The attempts that it looks for.
+    /// The attempts that it searches for.
     #[must_use]
     pub fn sought(&self) -> &[Sought] {
         &self.sought
     }
 
-    /// Whether it looks for this attempt, in as long a time as is wanted.
+    /// Whether it covers this attempt, in at least the requested time.
     #[must_use]
     pub fn covers(&self, wanted: &Sought) -> bool {
         let is_wanted =
@@ -102,14 +102,14 @@ impl Search {
         self.sought.iter().any(|sought| intent.is_of(&sought.session))
     }
 
-    /// Takes a page that was read.
+    /// Adds a page that was read.
     fn take(
         &mut self,
         List { data, has_more }: List<PaymentIntent>,
         reply: &Reply,
     ) -> Result<Searched, Stopped> {
         let last = data.last().map(|intent| intent.id.clone());
-        // More is promised, and nothing new to go on from: this is no complete reading.
+        // Stripe says that there are more objects, and gives none to continue from: this is not a complete reading.
         if has_more && (last.is_none() || last == self.behind) {
             let cause = Some("the listing did not come to its end".to_owned());
             let noted = Noted { cause, ..Noted::default() };
@@ -126,7 +126,7 @@ impl Search {
         Ok(Searched::Whole(self.sought.iter().map(|sought| self.seen(sought, reply)).collect()))
     }
 
-    /// What all pages together show of an attempt.
+    /// The observation of an attempt from all pages together.
     fn seen(&self, sought: &Sought, last: &Reply) -> CallResult<AttemptObservation> {
         let of_session = self.found.iter().filter(|intent| intent.is_of(&sought.session));
         let seen = outcome::of_listing(of_session, sought.attempt, self.began);
@@ -136,8 +136,8 @@ impl Search {
 }
 
 impl StripeAccount {
-    /// Reads the next page of a search (`GET /v1/payment_intents`; Stripe's search lags behind and is not used). The search is
-    /// changed only by a page that was read.
+    /// Reads the next page of a search (`GET /v1/payment_intents`; Stripe's own search lags behind and is not used).
+    /// The search changes only when a page was read.
     pub(super) async fn next_page(&self, search: &mut Search) -> Result<Searched, Stopped> {
         let from = search.from.as_seconds().to_string();
         // Stripe counts whole seconds.
@@ -160,7 +160,7 @@ impl StripeAccount {
             401 | 403 => Observation::KeyRefused,
             _ => Observation::ReadFailed,
         };
-        // What Stripe cannot go on from now, it never can.
+        // If Stripe cannot continue from here now, it never can.
         let may_go_on = !matches!(reply.status, 400 | 404);
         Err(Stopped { observed: Box::new(CallResult::of(seen, &reply)), may_go_on })
     }
@@ -183,7 +183,7 @@ mod tests {
         Reply::of_text(200, "")
     }
 
-    /// A page with one payment of a session.
+    /// A page that contains one payment of a session.
     fn page(id: &str, session: u128, has_more: bool) -> List<PaymentIntent> {
         let payment = json!({
             "id": id, "status": "succeeded", "amount": 4361, "currency": "usd", "livemode": false,

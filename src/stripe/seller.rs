@@ -1,7 +1,7 @@
-//! What is asked of Stripe, apart from how it is asked: whoever needs an account holds these, and not the client.
+//! The calls to Stripe as traits: code that needs an account holds these, and not the client.
 //!
-//! Must not import: the other files of this folder, but for what they answer. Invariant: nothing here repeats a request or
-//! decides what its answer means to a session.
+//! Must not import: the other files of this folder, except for the types of their answers. Invariant: nothing here
+//! repeats a request or decides what its answer means for a session.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -20,7 +20,7 @@ use crate::domain::checkout::model::{
 use crate::domain::ids::{AccountId, MerchantId, PaymentIntentId, StripeCheckoutId};
 use crate::domain::time::Timestamp;
 
-/// A time within which something was made at Stripe, both ends included.
+/// A time within which objects were created at Stripe, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Its begin.
@@ -29,22 +29,22 @@ pub struct Window {
     pub to: Timestamp,
 }
 
-/// Stripe: accounts, each opened by its key.
+/// Stripe: accounts, each accessed with its key.
 pub trait Stripe: Send + Sync + 'static {
-    /// The account that `key` opens; `watch` is told what Stripe says of the key.
+    /// The account of `key`; `watch` is notified of Stripe's reports about the key.
     fn account(&self, key: SecretString, observer: KeyObserver) -> Box<dyn SellerAccount>;
 }
 
-/// One merchant's account: what payments ask of it. An answer may take as long as the deadline of its request.
+/// The calls of payments to one merchant's account. An answer may take as long as the deadline of its request.
 #[async_trait]
 pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// The `Stripe-Version` that new requests carry.
     fn version(&self) -> &str;
 
-    /// Which account the key opens.
+    /// Reads the account of the key.
     async fn account_id(&self) -> Result<AccountId, AccountError>;
 
-    /// What a token is good for.
+    /// Reads a token.
     async fn token_facts(&self, token: &SharedPaymentToken)
     -> CallResult<Result<TokenFacts, TokenReadError>>;
 
@@ -54,7 +54,7 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// Reads one PaymentIntent.
     async fn read_intent(&self, intent: &PaymentIntentId) -> CallResult;
 
-    /// Reads one PaymentIntent; `None` where it is not of a checkout of this merchant's, why where it could not be read.
+    /// Reads one PaymentIntent; `None` if it is not of a checkout of this merchant; an error if it could not be read.
     async fn own_payment(
         &self,
         merchant: &MerchantId,
@@ -64,40 +64,40 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// Cancels one PaymentIntent; every try has a `distinction` of its own.
     async fn cancel_intent(&self, intent: &PaymentIntentId, distinction: &str) -> CallResult;
 
-    /// Sends a stored request that opens a page, once.
+    /// Sends a stored request that creates a Stripe Checkout, once.
     async fn open_stripe_checkout(&self, stored: &StoredStripeCheckout<'_>) -> CallResult;
 
-    /// Reads one page, and its payment.
+    /// Reads one Stripe Checkout, and its payment.
     async fn read_stripe_checkout(&self, page: &StripeCheckoutId) -> CallResult;
 
-    /// Closes one page; every try has a `distinction` of its own.
+    /// Closes one Stripe Checkout; every try has a `distinction` of its own.
     async fn close_stripe_checkout(&self, page: &StripeCheckoutId, distinction: &str) -> CallResult;
 
     /// Sends a stored request for a refund, once.
     async fn refund(&self, stored: &StoredRefund<'_>) -> CallResult<OrderObservation>;
 
-    /// Reads every refund and dispute of a payment; `asked` is now.
+    /// Reads every refund and dispute of a payment; `asked` is the present moment.
     async fn read_order(&self, payment: &PaymentIntentId, asked: Timestamp) -> CallResult<OrderObservation>;
 
-    /// Every page of a merchant's that was made within a time; why where that did not come to its end.
+    /// Every Stripe Checkout of a merchant that was created within a time; an error if not all could be read.
     async fn stripe_checkouts_within(
         &self,
         merchant: &MerchantId,
         within: Window,
     ) -> Result<Vec<StripeCheckoutSnapshot>, Noted>;
 
-    /// Every payment of a merchant's that was made within a time, the oldest first; why where that did not come to its end.
+    /// Every payment of a merchant that was created within a time, the oldest first; an error if not all could be
+    /// read.
     async fn payments_within(
         &self,
         merchant: &MerchantId,
         within: Window,
     ) -> Result<Vec<PaymentIntentSnapshot>, Noted>;
 
-    /// Every payment of the account of which money went back, or was disputed, within a time; why where that did not come
-    /// to its end.
+    /// Every payment of the account with a refund or a dispute from within a time; an error if not all could be read.
     async fn touched_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted>;
 
-    /// Reads the next page of a search for the PaymentIntents of attempts. Where it is not waited for to its end, or does not
-    /// come to it, the search is as before.
+    /// Reads the next page of a search for the PaymentIntents of attempts. If the call is dropped or fails, the
+    /// search is unchanged.
     async fn search(&self, search: &mut Search) -> Result<Searched, Stopped>;
 }

@@ -1,11 +1,10 @@
-//! What the reading of a token says.
+//! The result of reading a token.
 
 use super::answers::{ErrorBody, GrantedToken};
 use super::transport::Reply;
 use crate::domain::checkout::model::{TokenFacts, TokenReadError};
 
-/// What the answer says of the token. Whatever Stripe says in an error of its own is an answer, also where it says nothing that
-/// is known here.
+/// The result of the answer. An error in Stripe's own form is a definite answer, even if its code is not known here.
 pub(super) fn of_reading(reply: &Reply) -> Result<TokenFacts, TokenReadError> {
     if !reply.clock_agrees {
         return Err(TokenReadError::ClockDiffers);

@@ -1,4 +1,4 @@
-//! One HTTP request to Stripe: authentication, version, deadlines, size limits. Knows no endpoint.
+//! One HTTP request to Stripe: authentication, version, deadlines, size limits. It knows no endpoint.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use super::words::in_words;
 use crate::domain::time::{Span, Timestamp};
 use crate::ports::Clock;
 
-/// How far Stripe's clock may be from ours until no time can be relied on: less than what is waited after the last send
-/// of a payment before silence counts.
+/// How much Stripe's clock may differ from ours before times are not reliable. It is less than the wait after the
+/// last send of a payment before an empty reading counts.
 const CLOCK_TOLERANCE: Span = Span::minutes(1);
 
-/// As much of a `Request-Id` as is kept.
+/// The length to which a `Request-Id` is shortened.
 const LONGEST_REQUEST_ID: usize = 64;
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
-/// Where and how Stripe is reached.
+/// The address and the settings for Stripe.
 #[derive(Clone, Debug)]
 pub struct TransportConfig {
     /// `https://api.stripe.com`, or an emulator on loopback.
@@ -39,7 +39,7 @@ pub struct TransportConfig {
     pub read_timeout: Span,
 }
 
-/// Why an HTTP client could not be made, and what usually helps.
+/// Why an HTTP client could not be made, with a hint to the usual cause.
 #[must_use]
 pub fn why_no_client(error: &reqwest::Error) -> String {
     let why = in_words(error);
@@ -49,7 +49,7 @@ pub fn why_no_client(error: &reqwest::Error) -> String {
     )
 }
 
-/// The connection to Stripe that all merchants share; keys are given per call.
+/// The connection to Stripe that all merchants share; each call has its own key.
 #[derive(Clone)]
 pub struct StripeTransport {
     http: reqwest::Client,
@@ -63,7 +63,7 @@ pub enum TransportError {
     /// The HTTP client could not be made.
     #[error("the HTTP client cannot be set up: {0}")]
     Setup(String),
-    /// The key has characters that no header can carry.
+    /// The key has characters that a header cannot contain.
     #[error("the key cannot be sent")]
     Key,
     /// Connecting, sending or reading failed, or took too long.
@@ -71,10 +71,10 @@ pub enum TransportError {
     NoAnswer {
         /// Host and port.
         address: String,
-        /// Why, in words, without what was asked for.
+        /// The cause in words, without the URL.
         why: String,
     },
-    /// The answer is larger than any of Stripe's.
+    /// The answer is larger than any answer of Stripe.
     #[error("the answer is too large")]
     TooLarge,
 }
@@ -117,9 +117,9 @@ pub(super) struct Reply {
     pub(super) status: u16,
     /// The whole body.
     pub(super) body: Vec<u8>,
-    /// Whether Stripe's clock, by its `Date`, is near enough to ours. An answer without one tells nothing against it.
+    /// Whether Stripe's clock, by its `Date`, is close enough to ours. An answer without a date counts as agreeing.
     pub(super) clock_agrees: bool,
-    /// `Request-Id`, under which Stripe knows of the request.
+    /// Stripe's `Request-Id`.
     pub(super) request_id: Option<String>,
     /// `Retry-After`, in seconds.
     pub(super) retry_after: Option<Span>,
@@ -131,7 +131,7 @@ pub(super) struct Reply {
 
 #[cfg(test)]
 impl Reply {
-    /// An answer that says nothing but its status and its body.
+    /// An answer with only a status and a body.
     pub(super) fn of_text(status: u16, body: &str) -> Self {
         Self {
             status,
@@ -202,7 +202,7 @@ impl StripeTransport {
         if let Some(body) = call.body {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
         }
-        // The error's text would name the URL, and a granted token's URL names the token.
+        // The error's text would contain the URL, and the URL of a granted token contains the token.
         let no_answer = |error: reqwest::Error| TransportError::NoAnswer {
             address: self.address(),
             why: in_words(&error.without_url()),

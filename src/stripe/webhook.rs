@@ -1,7 +1,7 @@
-//! Stripe's webhooks: whether one is Stripe's, and what it is about.
+//! Stripe's webhooks: their verification, and the objects that they are about.
 //!
-//! Must not import the client's requests. Pure: what time it is, and which secrets are good, is given. Invariants: no body is
-//! parsed before its signature is known to be good; of an event nothing is taken but names. Source: Stripe, "Verify webhook
+//! Must not import the client's requests. Pure: the time and the valid secrets are parameters. Invariants: a body is
+//! parsed only after its signature was verified; only ids are taken from an event. Source: Stripe, "Verify webhook
 //! signatures manually".
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -16,38 +16,38 @@ use crate::domain::ids::{AccountId, Mode};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::{Span, Timestamp};
 
-/// How far the signature's time may be from ours, either way: the tolerance of Stripe's own packages. Stripe signs each try
-/// anew.
+/// How much the signature's time may differ from ours, either way: the tolerance of Stripe's own libraries. Stripe
+/// signs each delivery anew.
 const TOLERANCE: Span = Span::seconds(300);
 
 /// The largest body, in bytes. Stripe's events are a few kilobytes.
 pub const MAX_BODY: usize = 256 * 1024;
 
-/// The longest `Stripe-Signature` that is read, in bytes. Stripe's have some eighty for each secret that is in use.
+/// The longest `Stripe-Signature` that is read, in bytes. Stripe's has about eighty for each secret in use.
 const MAX_HEADER: usize = 1024;
 
-/// Why a webhook is not taken. What is said to the sender is the [`std::fmt::Display`] of it.
+/// Why a webhook is refused. The reply to the sender is its [`std::fmt::Display`] text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Refusal {
-    /// No signature, several, or one that is not of the form.
+    /// No signature, several headers, or an invalid form.
     #[error("the Stripe-Signature header is missing or unreadable")]
     Unsigned,
-    /// Signed too long ago, or in the future.
+    /// The signature is too old, or from the future.
     #[error("the signature's time is more than 300 seconds from the present")]
     Stale,
-    /// More bytes than any event has.
+    /// The body is larger than any event.
     #[error("the body is larger than 256 KiB")]
     TooLarge,
-    /// No signature is of a secret of this merchant.
+    /// No signature was made with a secret of this merchant.
     #[error("the signature is not of any webhook secret of this merchant")]
     Forged,
-    /// Signed, and not an event with an object in it.
+    /// The signature is valid, and the body is not an event with an object.
     #[error("the body is no event with a snapshot of its object")]
     Unreadable,
     /// An event of test mode for a live merchant, or the other way round.
     #[error("the event is of the other mode")]
     WrongMode,
-    /// An event of an account that is connected to the one that signed.
+    /// An event of an account connected to the one that signed.
     #[error("the event is of another account")]
     ForeignAccount,
 }
@@ -64,7 +64,7 @@ impl Refusal {
         Self::ForeignAccount,
     ];
 
-    /// Whether Stripe had signed what is refused.
+    /// Whether the refused webhook has a valid signature of Stripe.
     #[must_use]
     pub const fn is_signed(self) -> bool {
         match self {
@@ -88,17 +88,17 @@ impl Refusal {
     }
 }
 
-/// A `Stripe-Signature` that is of the form and not stale; whether it is good is not known yet.
+/// A well-formed, recent `Stripe-Signature` that is not verified yet.
 #[derive(Clone, Debug)]
 pub struct Signature<'a> {
-    /// The time as it was signed: its digits.
+    /// The signed time, as its digits.
     time: &'a str,
-    /// Every `v1`. Other schemes are passed over, as they are no proof.
+    /// Every `v1`. Other schemes are ignored, since they prove nothing.
     digests: Vec<[u8; 32]>,
 }
 
 impl<'a> Signature<'a> {
-    /// Reads the header's value, `t=…,v1=…[,v1=…]`.
+    /// Parses the header's value, `t=…,v1=…[,v1=…]`.
     pub fn read(header: &'a str, now: Timestamp) -> Result<Self, Refusal> {
         if header.len() > MAX_HEADER {
             return Err(Refusal::Unsigned);
@@ -129,11 +129,12 @@ impl<'a> Signature<'a> {
         Ok(Self { time, digests })
     }
 
-    /// Whether any of its digests is of this body under any of these secrets; each is compared with each, in constant time.
+    /// Whether any of its digests matches this body under any of these secrets; all pairs are compared, in constant
+    /// time.
     pub fn check(&self, body: &[u8], secrets: &[SecretString]) -> Result<(), Refusal> {
         let mut good = Choice::from(0);
         for secret in secrets {
-            // HMAC takes keys of any length.
+            // HMAC accepts keys of any length.
             let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else {
                 continue;
             };
@@ -165,16 +166,16 @@ struct Data {
     object: Value,
 }
 
-/// Whose events a merchant takes.
+/// The merchant that an event must be for.
 #[derive(Clone, Copy, Debug)]
 pub struct Addressee<'a> {
     /// The mode of its keys.
     pub mode: Mode,
-    /// Its account, where it is known.
+    /// Its account, if it is known.
     pub account: Option<&'a AccountId>,
 }
 
-/// What a body that Stripe has signed is about.
+/// The objects that a signed body is about.
 pub fn read_event(body: &[u8], of: Addressee<'_>, now: Timestamp) -> Result<StripeEvent, Refusal> {
     let event: Event = serde_json::from_slice(body).map_err(|_| Refusal::Unreadable)?;
     let (Ok(id), Ok(kind), true) = (event.id.parse(), event.kind.parse(), event.data.object.is_object())
@@ -189,7 +190,7 @@ pub fn read_event(body: &[u8], of: Addressee<'_>, now: Timestamp) -> Result<Stri
     }
     let object = &event.data.object;
     let named = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
-    // A page of ours names its session twice.
+    // A Stripe Checkout of ours names its session twice.
     let session = named(&object["metadata"][SESSION_KEY]).or_else(|| named(&object["client_reference_id"]));
     let intent = match object["object"].as_str() {
         Some("payment_intent") => &object["id"],

@@ -1,9 +1,9 @@
-//! Errors in words, for people and for the log.
+//! Error texts, for people and for the log.
 
 use std::error::Error;
 
-/// An error with all its causes, each said once: many messages hold their cause's text already. The number of a system's
-/// error tells nobody more than its words, and which layer of a client failed tells nothing at all.
+/// An error with all its causes, without repeats: many messages already contain the text of their cause. System error
+/// numbers and the names of HTTP client layers are left out, since they add nothing to the words.
 #[must_use]
 pub fn in_words(error: &(dyn Error + 'static)) -> String {
     let mut said = String::new();
@@ -19,7 +19,7 @@ pub fn in_words(error: &(dyn Error + 'static)) -> String {
     said
 }
 
-/// A text without `(os error 2)`.
+/// A text without a part such as `(os error 2)`.
 fn without_number(text: &str) -> String {
     const NUMBER: &str = " (os error ";
     let mut parts = text.split(NUMBER);

@@ -1,7 +1,7 @@
-//! What clients do wrong on a connection, at the level that it has for an operator.
+//! Client errors on a connection, at the level that they have for an operator.
 //!
-//! actix-http says ERROR of whatever is no HTTP: a scanner that tries TLS on a plain port, a broken head. Nobody can mend
-//! that, so it is told at DEBUG, as an event of ours.
+//! actix-http logs an ERROR for every request that is not HTTP: a scanner that tries TLS on a plain port, a broken
+//! head. An operator cannot correct that, so it is logged at DEBUG, as an event of ours.
 
 use std::fmt;
 
@@ -10,16 +10,16 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// The parts of actix-http that know one connection and nothing else.
+/// The modules of actix-http that handle a single connection only.
 const OF_ONE_CONNECTION: [&str; 2] = ["actix_http::h1::decoder", "actix_http::h1::dispatcher"];
 
-/// Tells such events at DEBUG instead.
+/// Logs such events at DEBUG instead.
 pub(super) struct OfClients;
 
 impl<S: Subscriber> Layer<S> for OfClients {
     fn event_enabled(&self, event: &Event<'_>, _context: Context<'_, S>) -> bool {
         let told = event.metadata();
-        // The graver, the less.
+        // In this order more severe levels are smaller.
         if *told.level() > Level::WARN || !OF_ONE_CONNECTION.contains(&told.target()) {
             return true;
         }
@@ -30,7 +30,7 @@ impl<S: Subscriber> Layer<S> for OfClients {
     }
 }
 
-/// What an event says.
+/// The text of an event.
 #[derive(Default)]
 struct Message(String);
 

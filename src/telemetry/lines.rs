@@ -1,7 +1,7 @@
-//! Log lines are queued and written by a thread of their own, so that a request never waits for who reads them.
+//! Log lines are queued and written by a thread of their own, so that a request never waits for their reader.
 //!
-//! Invariants: a line that finds no place in the queue, or cannot be written, is lost and counted; as soon as a line can be
-//! written again, the log says how many are missing.
+//! Invariants: a line that finds no place in the queue, or cannot be written, is lost and counted; as soon as a line
+//! can be written again, the log reports how many are missing.
 
 use std::io::{self, Write};
 use std::sync::mpsc;
@@ -16,7 +16,7 @@ const QUEUE: usize = 16 * 1024;
 /// How long the last lines may take at the end of the process.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// Holds the thread that writes. Dropped, it writes what is queued, or gives up where nobody reads.
+/// Holds the writing thread. When dropped, it writes the queued lines, or gives up if there is no reader.
 #[derive(Debug)]
 #[must_use = "the last lines are lost unless this is kept until the end"]
 pub struct Logging(Option<WorkerGuard>);
@@ -25,7 +25,8 @@ impl Drop for Logging {
     fn drop(&mut self) {
         let Some(guard) = self.0.take() else { return };
         let (done, ended) = mpsc::channel();
-        // Not here: where nobody reads, the guard prints that on standard output, which can fail or wait in turn.
+        // Not on this thread: without a reader, the guard prints that to standard output, which can fail or block in
+        // turn.
         let ending = std::thread::Builder::new().spawn(move || {
             drop(guard);
             let _ = done.send(());
@@ -36,23 +37,23 @@ impl Drop for Logging {
     }
 }
 
-/// A writer that never waits and never fails, in front of one that may do both.
+/// A writer that never blocks and never fails, in front of one that may do both.
 pub(super) fn written_elsewhere(to: impl Write + Send + 'static) -> (NonBlocking, Logging) {
     let dropped = Arc::new(OnceLock::new());
     let counting = Counting { to, failed: 0, told: 0, dropped: Arc::clone(&dropped) };
     let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).lossy(true).thread_name("log");
     let (writer, guard) = builder.finish(counting);
-    // Nothing else sets it.
+    // It is set only here.
     let _ = dropped.set(writer.error_counter());
     (writer, Logging(Some(guard)))
 }
 
-/// Writes lines and counts those that are lost.
+/// Writes lines and counts the lost ones.
 struct Counting<W> {
     to: W,
     /// Lines that could not be written.
     failed: usize,
-    /// How many of all lost lines the log has told of.
+    /// How many of the lost lines were reported in the log.
     told: usize,
     /// Counts the lines for which the queue had no place.
     dropped: Arc<OnceLock<ErrorCounter>>,
@@ -70,7 +71,7 @@ impl<W> Counting<W> {
 }
 
 impl<W: Write> Write for Counting<W> {
-    /// Takes a whole line, whatever becomes of it.
+    /// Accepts a whole line, whether or not it can be written.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match self.to.write_all(line) {
             Ok(()) => self.tell_of_lost_lines(),
@@ -80,7 +81,7 @@ impl<W: Write> Write for Counting<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // What could not be flushed is counted with the next line that fails.
+        // A failed flush is counted with the next line that fails.
         let _ = self.to.flush();
         Ok(())
     }
@@ -90,12 +91,12 @@ impl<W: Write> Write for Counting<W> {
 mod tests {
     use super::*;
 
-    /// A reader that takes nothing before it is let.
+    /// A reader that reads nothing until it is released.
     struct Stalled(mpsc::Receiver<()>);
 
     impl Write for Stalled {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-            // An end of the sender lets it go on, too.
+            // It is also released when the sender is dropped.
             let _ = self.0.recv();
             Ok(line.len())
         }

@@ -1,7 +1,7 @@
-//! What the process tells about itself: structured logs on standard error, by the rules of `docs/LOGGING.md`.
+//! The process's own output: structured logs on standard error, by the rules of `docs/LOGGING.md`.
 //!
-//! Invariant: nobody who logs waits for standard error or fails with it ([`lines`]). Nothing else writes there while a
-//! gateway serves, a panic included.
+//! Invariant: logging never waits for standard error and never fails with it ([`lines`]). Nothing else writes there
+//! while a gateway serves, not even a panic.
 
 mod clients;
 mod lines;
@@ -20,34 +20,34 @@ use crate::config::gateway::LogFilter;
 use clients::OfClients;
 pub use lines::Logging;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// A duration as a line tells it.
+/// A duration in the form of log lines.
 #[must_use]
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Something else logs already.
+/// Logging is already set up.
 #[derive(Debug, thiserror::Error)]
 #[error("logging has already begun: {0}")]
 pub struct TelemetryError(String);
 
-/// Begins to log on standard error. The last lines are written when what this returns is dropped.
+/// Begins logging to standard error. The last lines are written when the returned value is dropped.
 pub fn begin(format: LogFormat, filter: &LogFilter) -> Result<Logging, TelemetryError> {
     let targets = filter.targets();
     let (writer, logging) = lines::written_elsewhere(io::stderr());
     let subscriber = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_max_level(LevelFilter::TRACE)
-        // Its own errors would be printed on standard error, with a panic where that fails.
+        // Its own errors would be printed to standard error, with a panic if that fails.
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     let begun = match format {
@@ -61,7 +61,7 @@ pub fn begin(format: LogFormat, filter: &LogFilter) -> Result<Logging, Telemetry
     Ok(logging)
 }
 
-/// Rust's own hook writes to standard error itself, and waits for it.
+/// Rust's own hook writes to standard error directly, and waits for it.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let backtrace = Backtrace::capture();

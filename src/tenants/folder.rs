@@ -1,6 +1,6 @@
 //! Merchants from files: `tenants/{id}.toml`.
 //!
-//! Invariant: what is remembered of who was served before is read, and written anew, before anybody is served.
+//! Invariant: the stored history of served merchants is read, and updated, before any merchant is served.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use crate::store::{Holdings, StoreError};
 /// The number of a merchant's first configuration in a process.
 const FIRST_GENERATION: u64 = 1;
 
-/// What came of opening a folder.
+/// The result of opening a folder.
 #[derive(Debug, Default)]
 pub struct OpenedTenants {
-    /// The merchants that serve now.
+    /// The merchants that are served now.
     pub merchants: Vec<TenantConfig>,
-    /// What kept others from it.
+    /// The problems of the others.
     pub problems: Vec<Diagnostic>,
 }
 
 impl OpenedTenants {
-    /// The merchants that were kept out, by the names of their files.
+    /// The merchants that were rejected, by the names of their files.
     #[must_use]
     pub fn left_out(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
@@ -42,7 +42,7 @@ impl OpenedTenants {
         names
     }
 
-    /// What is wrong, and with the file of which merchant.
+    /// Each problem, with the merchant that its file belongs to.
     pub fn mistakes(&self) -> impl Iterator<Item = (String, &Diagnostic)> {
         self.problems.iter().map(|problem| {
             let name = problem.file.file_stem().unwrap_or_default().to_string_lossy();
@@ -51,8 +51,8 @@ impl OpenedTenants {
     }
 }
 
-/// Reads every file of the folder of merchants, follows its secrets, and opens what is whole and claims nothing that is
-/// another one's.
+/// Reads every file of the folder of merchants, and its secrets, and opens the merchants that are valid and claim
+/// nothing of another one's.
 pub async fn open_folder(
     config: &GatewayConfig,
     environment: &dyn Environment,
@@ -78,7 +78,7 @@ pub async fn open_folder(
     Ok(opened)
 }
 
-/// Who was served on which host before, and paid into which account.
+/// The hosts and accounts of the merchants that were served before.
 async fn holders(deps: &Arc<Dependencies>) -> Result<Holders, StoreError> {
     let store = Arc::clone(&deps.store);
     let reading = deps.io.run(async move { store.holdings().await });
@@ -93,7 +93,8 @@ async fn holders(deps: &Arc<Dependencies>) -> Result<Holders, StoreError> {
     Ok(Holders { hosts: hosts.collect(), accounts: accounts.collect(), keyring })
 }
 
-/// Remembers who is served on which host from now on. One moment counts for all of a start: none of them is there first.
+/// Stores the hosts that each merchant is served on from now on. All merchants of a start get the same moment, so
+/// none of them comes first.
 async fn remember(deps: &Arc<Dependencies>, usable: &[UsableMerchant]) {
     let served =
         usable.iter().map(|UsableMerchant { tenant, .. }| (tenant.tenant(), tenant.hosts().to_vec()));
@@ -105,7 +106,7 @@ async fn remember(deps: &Arc<Dependencies>, usable: &[UsableMerchant]) {
     }
 }
 
-/// Every merchant has the account that is remembered of it, before anybody's key is verified; whoever is here for longest
+/// Gives every merchant its stored account, before any key is verified; the merchant that has been served the longest
 /// comes first.
 fn claim_accounts(deps: &Dependencies, usable: &[UsableMerchant], holders: &Holders) {
     let mut known: Vec<_> = usable

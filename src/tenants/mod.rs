@@ -1,7 +1,7 @@
-//! Where merchants come from, and how they get into the directory: today a folder of files.
+//! The source of merchants, and their way into the directory: today a folder of files.
 //!
-//! Must not import: `http`, `cli`. Invariant: a bad file, or one whose secrets are missing, is told and left out; it
-//! never touches another merchant.
+//! Must not import: `http`, `cli`. Invariant: an invalid file, or one whose secrets are missing, is reported and left
+//! out; it never affects another merchant.
 
 mod folder;
 

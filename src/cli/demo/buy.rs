@@ -1,6 +1,6 @@
-//! One purchase per shop, as a host makes it: over HTTP and MCP 2026-07-28, paid with a token of the emulator's.
+//! One purchase per shop, in the way of a host: over HTTP and MCP 2026-07-28, paid with a token of the emulator's.
 //!
-//! What is printed as a receipt is then held against the emulator's ledger: exactly that payment, exactly that amount.
+//! The printed receipt is then compared with the emulator's ledger: exactly that payment, exactly that amount.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::cli::say;
 use crate::config::tenant::TenantConfig;
 use stripe_emulator::{Emulator, LedgerEntry, MintToken};
 
-/// How long the shops may take to get ready.
+/// How long the shops may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The revision of MCP that is spoken.
+/// The MCP revision of the requests.
 const VERSION: &str = "2026-07-28";
 
-/// Buys from every merchant and prints the receipts; fails at the first thing that is not as it should be.
+/// Buys from every merchant and prints the receipts; fails at the first unexpected result.
 pub(super) fn from_all(gateway: &Gateway, emulator: &Emulator) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     ensure!(!gateway.merchants().is_empty(), "there is no merchant to buy from");
@@ -72,7 +72,7 @@ async fn buy(shopper: &Shopper, merchant: &TenantConfig, emulator: &Emulator) ->
     Ok(receipt(merchant, &paid, &payment))
 }
 
-/// The id under which the first product is bought.
+/// The id for buying the first product.
 fn first_item(found: &Value) -> Option<String> {
     let product = found["products"].as_array()?.first()?;
     let in_stock = |variant: &&Value| variant["availability"] == "in_stock";
@@ -80,7 +80,7 @@ fn first_item(found: &Value) -> Option<String> {
     variant.unwrap_or(product)["id"].as_str().map(str::to_owned)
 }
 
-/// Somewhere that the merchant delivers to and knows the tax of.
+/// An address that the merchant delivers to and whose tax it knows.
 fn address(merchant: &TenantConfig) -> Value {
     use crate::domain::places;
     use crate::domain::tax::TaxRule;
@@ -113,7 +113,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> anyhow::Result<&'a str> {
 
 /// The one payment of this checkout in the ledger.
 fn only_payment(emulator: &Emulator, session: &str, total: i64) -> anyhow::Result<LedgerEntry> {
-    // Stripe knows the checkout by its name, which is the first part of what its host holds.
+    // Stripe has the checkout's id, which is the first part of the host's capability.
     let id = session.get(..36).unwrap_or(session);
     let of_session = |entry: &LedgerEntry| entry.metadata.values().any(|value| value == id);
     let mut payments: Vec<LedgerEntry> = emulator.ledger().into_iter().filter(of_session).collect();
@@ -142,7 +142,7 @@ fn receipt(merchant: &TenantConfig, paid: &Value, payment: &LedgerEntry) -> Stri
         vec![format!("{} — order {}", merchant.name(), paid["order"]["id"].as_str().unwrap_or("?"))];
     receipt.extend(lines);
     receipt.extend(rows);
-    // Its page ends with this process, so its address is not told.
+    // The order page ends with this process, so its address is not printed.
     receipt.push(format!("  charged once: {}\n", payment.payment_intent));
     receipt.join("\n")
 }
@@ -162,7 +162,7 @@ impl Shopper {
         Ok(Self { http: reqwest::Client::builder().no_proxy().build()?, endpoint: endpoint.to_owned() })
     }
 
-    /// Calls a tool and gives back its `structuredContent`.
+    /// Calls a tool and returns its `structuredContent`.
     async fn call(&self, tool: &str, arguments: Value) -> anyhow::Result<Value> {
         let meta = json!({
             "io.modelcontextprotocol/protocolVersion": VERSION,

@@ -1,4 +1,4 @@
-//! The demo's folder: its database, its keys, and the sample merchants where no other are given.
+//! The demo's folder: its database, its keys, and the sample merchants if no others are given.
 
 use std::fs;
 use std::io::Write;
@@ -16,10 +16,10 @@ const SAMPLES: [(&str, &str); 3] = [
     ("kumo-prints.toml", include_str!("../../../tenants/kumo-prints.toml")),
 ];
 
-/// Where `./tenants` is looked for.
+/// The default folder of tenant files, `./tenants`.
 const TENANTS: &str = "tenants";
 
-/// What the demo keeps and reads.
+/// The demo's files.
 pub(super) struct DemoFolder {
     pub(super) tenants: PathBuf,
     pub(super) database: PathBuf,
@@ -27,7 +27,7 @@ pub(super) struct DemoFolder {
     pub(super) admin_token: String,
 }
 
-/// Makes the folder and what is missing in it.
+/// Creates the folder and its missing files.
 pub(super) fn prepare(data: &Path, tenants: Option<&Path>) -> anyhow::Result<DemoFolder> {
     fs::create_dir_all(data).with_context(|| format!("cannot make the demo's folder {}", data.display()))?;
     let tenants = match tenants {

@@ -1,8 +1,8 @@
-//! `merchant-gateway demo`: everything on this machine, from nothing: sample shops, a host to shop in, an emulated
-//! Stripe, a database.
+//! `merchant-gateway demo`: a complete system on this machine: sample shops, a host to shop in, an emulated Stripe, a
+//! database.
 //!
-//! Its folder keeps the database and the master key from one run to the next. Each merchant's key is made up on the
-//! spot and known to the emulator alone.
+//! Its folder keeps the database and the master key from one run to the next. Each merchant's key is generated at the
+//! start and known to the emulator alone.
 
 mod buy;
 mod folder;
@@ -54,7 +54,7 @@ pub(super) struct Demo {
     log: LogFilter,
 }
 
-/// The names of the variables that hold the demo's secrets, in its made-up environment.
+/// The names of the variables with the demo's secrets, in its generated environment.
 const MASTER_KEY: &str = "DEMO_MASTER_KEY";
 const ADMIN_TOKEN: &str = "DEMO_ADMIN_TOKEN";
 
@@ -64,7 +64,7 @@ impl Demo {
         let folder = folder::prepare(&self.data, self.tenants.as_deref())?;
         let listener = self.listener(self.port, "--port")?;
         let admin = self.listener(self.admin_port, "--admin-port")?;
-        // Before the gateway starts, which would be torn down with its work begun.
+        // Before the gateway starts: a failure later would stop it with its work begun.
         let page = self.listener(self.host_port, "--host-port")?;
         let address = listener.local_addr()?;
         let read = read_tenants(&folder.tenants, &[]);
@@ -151,17 +151,18 @@ fn overrides(folder: &folder::DemoFolder, address: SocketAddr, emulator: &Emulat
     .to_vec()
 }
 
-/// A merchant's made-up key.
+/// A merchant's generated key.
 fn key(tenant: &TenantConfig) -> String {
     format!("sk_test_demo_{}", tenant.id().as_str().replace('-', "_"))
 }
 
-/// The made-up secret of a merchant's webhooks.
+/// The generated secret of a merchant's webhooks.
 fn webhook_secret(tenant: &TenantConfig) -> String {
     format!("whsec_demo_known_on_this_machine_only_{}", tenant.id().as_str().replace('-', "_"))
 }
 
-/// Has the emulator send its events to every merchant that takes them, as an agency does in Stripe's dashboard.
+/// Makes the emulator send its events to every merchant that accepts them, as an agency configures in Stripe's
+/// dashboard.
 fn send_webhooks(gateway: &Gateway, emulator: &Emulator) -> anyhow::Result<()> {
     for merchant in gateway.merchants() {
         if merchant.stripe_webhooks().next().is_some() {
@@ -177,7 +178,7 @@ fn send_webhooks(gateway: &Gateway, emulator: &Emulator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A merchant's account at the emulator; the same at every start, as the store remembers it.
+/// A merchant's account at the emulator; the same at every start, as the store has it.
 fn account(tenant: &TenantConfig) -> AccountSeed {
     let account_id = tenant.account().map_or_else(
         || format!("acct_demo_{}", tenant.id().as_str().replace('-', "_")),
@@ -210,7 +211,7 @@ fn introduce(gateway: &Gateway, emulator: &Emulator, host: &Host) {
     say(&format!("  ledger            {}/_emulator/ledger", emulator.base_url()));
 }
 
-/// How an operator looks at the orders of the demo.
+/// Prints how an operator can read the demo's orders.
 fn introduce_admin(gateway: &Gateway, address: SocketAddr, token: &str) {
     let Some(merchant) = gateway.merchants().last() else { return };
     say("\nAdmin API, for orders, refunds, parcels, timelines");

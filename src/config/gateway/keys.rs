@@ -1,10 +1,10 @@
-//! The table of all gateway keys: for unknown keys and their nearest names, and for reading what has no type of its
-//! own, such as a variable.
+//! The table of all gateway keys: for unknown keys and their nearest names, and for values without a type of their
+//! own, such as variables.
 
 use crate::config::diagnostic::{Diagnostic, Place, quoted};
 use crate::config::document::{Section, nearest};
 
-/// What kind of value a key has.
+/// The kind of a key's value.
 #[derive(Clone, Copy)]
 pub(super) enum KeyKind {
     Text,
@@ -120,7 +120,7 @@ pub(super) fn read_text(key: &str, text: &str, place: &Place) -> Result<::config
     Ok(::config::Value::new(None, kind))
 }
 
-/// What a variable was meant to be that nothing reads: a key's, but for the number of underscores or small letters.
+/// The variable that an unused one was meant to be: a key's, except for the number of underscores or small letters.
 pub(super) fn near_variable(name: &str) -> Option<String> {
     let folded = |name: &str| {
         let words: Vec<&str> = name.split('_').filter(|word| !word.is_empty()).collect();
@@ -128,7 +128,7 @@ pub(super) fn near_variable(name: &str) -> Option<String> {
     };
     let given = folded(name);
     let mut names = KEYS.iter().map(|(section, key, _)| {
-        // A secret's own variable may well be named so; the setting only refers to it.
+        // A secret's own variable may have such a name; the setting only refers to it.
         let secret = matches!((*section, *key), ("admin", "token") | ("secrets", "master_key"));
         (variable(section, key), secret)
     });
@@ -136,12 +136,12 @@ pub(super) fn near_variable(name: &str) -> Option<String> {
     (meant != name).then_some(meant)
 }
 
-/// The name of the variable that sets a key.
+/// The name of a key's variable.
 fn variable(section: &str, key: &str) -> String {
     format!("{}{section}__{key}", super::PREFIX).to_ascii_uppercase()
 }
 
-/// A key as it is written where `place` is: a variable's name, or dotted.
+/// A key in the form of `place`: a variable's name, or dotted.
 fn written(section: &str, name: &str, place: &Place) -> String {
     if place.key.starts_with(super::PREFIX) { variable(section, name) } else { format!("{section}.{name}") }
 }

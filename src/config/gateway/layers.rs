@@ -1,4 +1,4 @@
-//! The four layers of the gateway's configuration, merged by the `config` crate, with the place that set each key.
+//! The four layers of the gateway's configuration, merged by the `config` crate, with the place of each value.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::ports::Environment;
 
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// The merged values, where each comes from, and the problems found in them.
+/// The merged values, their places, and their problems.
 pub(super) struct Layers {
     merged: Config,
     places: BTreeMap<String, Place>,
@@ -22,7 +22,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Merges the layers. What one of them has wrong is told, and the rest of it is judged all the same.
+    /// Merges the layers. An invalid value in one of them is reported, and the rest of it is still checked.
     pub(super) fn merge(
         file: Option<&Path>,
         environment: &dyn Environment,
@@ -85,7 +85,7 @@ impl Layers {
         }
     }
 
-    /// The value of a key that may be unset; an empty text is no value either.
+    /// The value of a key that may be unset; an empty text counts as unset.
     pub(super) fn read_optional<R>(
         &mut self,
         key: &'static str,
@@ -100,18 +100,18 @@ impl Layers {
         }
     }
 
-    /// Whether somebody set this key: a file, a variable or the command line.
+    /// Whether a file, a variable or the command line sets this key.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.places.contains_key(key)
     }
 
-    /// Everything that was reported, the file's problems in the order of the file.
+    /// All problems, those of the file in the order of the file.
     pub(super) fn into_problems(mut self) -> Vec<Diagnostic> {
         self.problems.sort_by_key(|problem| (problem.line, problem.column));
         self.problems
     }
 
-    /// Whether something is wrong already with what a key would be read from: itself, a part of it, or its whole section.
+    /// Whether a problem was already reported for a key: for itself, a part of it, or its whole section.
     fn is_told(&self, key: &str) -> bool {
         let section = key.split_once('.').map_or(key, |(section, _)| section);
         self.problems.iter().any(|problem| {
@@ -142,7 +142,7 @@ fn near_misses(environment: &dyn Environment) -> impl Iterator<Item = Diagnostic
     })
 }
 
-/// Whether a file's text is TOML at all, and what is wrong with it.
+/// Whether a file's text is TOML at all, and its problems.
 fn check_file(path: &Path, text: &str, places: &mut BTreeMap<String, Place>) -> (bool, Vec<Diagnostic>) {
     let source = Source::new(path, text);
     let table = source.parse();
@@ -156,7 +156,7 @@ fn check_file(path: &Path, text: &str, places: &mut BTreeMap<String, Place>) -> 
     (table.is_some(), source.into_problems())
 }
 
-/// What the layers' own checks let pass and the merge did not take. The error is left out: it may quote a value.
+/// The problem of a merge that fails although each layer is valid. The error is left out: it may quote a value.
 fn unmergeable(_: &::config::ConfigError) -> Vec<Diagnostic> {
     vec![
         Place::whole("configuration")

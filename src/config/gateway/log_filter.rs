@@ -1,6 +1,6 @@
-//! Which events are logged.
+//! The filter of log events.
 //!
-//! Invariant: whatever is asked for, the gateway's own ERROR events are written, so that no filter makes it mute.
+//! Invariant: the gateway's own ERROR events are always written, so that no filter silences it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use crate::config::diagnostic::quoted;
 use crate::config::document::nearest;
 
-/// Whose events are the gateway's own.
+/// The crate of the gateway's own events.
 const OWN: &str = "merchant_gateway";
 
 /// The libraries that write log lines.
@@ -39,7 +39,7 @@ const LIBRARIES: [&str; 22] = [
     "want",
 ];
 
-/// The levels by their names, the quietest first.
+/// The levels by name, the quietest first.
 const LEVELS: [(&str, LevelFilter); 6] = [
     ("off", LevelFilter::OFF),
     ("error", LevelFilter::ERROR),
@@ -49,12 +49,12 @@ const LEVELS: [(&str, LevelFilter); 6] = [
     ("trace", LevelFilter::TRACE),
 ];
 
-/// A level for all events, and levels for those of parts of the program, such as `warn,merchant_gateway=info`.
+/// A level for all events, and levels for parts of the program, such as `warn,merchant_gateway=info`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogFilter(Targets);
 
 impl LogFilter {
-    /// As the library that applies it takes it.
+    /// The filter in the form of the library that applies it.
     #[must_use]
     pub fn targets(&self) -> Targets {
         self.0.clone()
@@ -62,7 +62,7 @@ impl LogFilter {
 }
 
 impl Default for LogFilter {
-    /// The events of the gateway from INFO up, and warnings of libraries.
+    /// The gateway's events from INFO up, and warnings of libraries.
     fn default() -> Self {
         Self(Targets::new().with_default(LevelFilter::WARN).with_target(OWN, LevelFilter::INFO))
     }
@@ -74,13 +74,13 @@ impl fmt::Display for LogFilter {
     }
 }
 
-/// A text that is no filter.
+/// A text that is not a filter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}; {remedy}")]
 pub struct LogFilterError {
-    /// What is wrong, as the rest of a sentence whose subject is the filter.
+    /// The problem, as the rest of a sentence whose subject is the filter.
     pub problem: String,
-    /// What to do.
+    /// The remedy.
     pub remedy: String,
 }
 
@@ -95,7 +95,7 @@ impl FromStr for LogFilter {
                 None => general = Some(level(directive)?),
                 Some((name, said)) => {
                     let (name, level) = (part(name.trim())?, level(said.trim())?);
-                    // The gateway's errors are written even where nothing else of it is.
+                    // The gateway's errors are written even if its other events are not.
                     let is_own = name == OWN || name.starts_with("merchant_gateway::");
                     let level = if is_own { level.max(LevelFilter::ERROR) } else { level };
                     if name == OWN {

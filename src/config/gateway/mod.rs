@@ -1,6 +1,6 @@
 //! The gateway's own configuration: four layers merged, then checked once.
 //!
-//! Invariant: a value that passes here is used as it stands; every problem names the layer that set the value.
+//! Invariant: a valid value is used unchanged; every problem names the layer that set the value.
 
 mod keys;
 mod layers;
@@ -28,40 +28,40 @@ use layers::Layers;
 pub use log_filter::{LogFilter, LogFilterError};
 pub use retention::RetentionConfig;
 
-/// The compiled-in default, which is also the documentation of every key.
+/// The built-in default, which is also the documentation of every key.
 pub const DEFAULT: &str = include_str!("../gateway.default.toml");
 
-/// The longest that one request to Stripe may take, in seconds: two minutes after the last one was sent, a payment that
+/// The longest time for one request to Stripe, in seconds: two minutes after the last one was sent, a payment that
 /// Stripe does not show counts as never made.
 const LONGEST_REQUEST: i64 = 60;
 
-/// What the names of variables that set a key begin with.
+/// The prefix of the variables that set a key.
 const PREFIX: &str = "GATEWAY__";
 
-/// Everything the gateway is told from outside.
+/// The gateway's whole configuration.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
     /// The public listener.
     pub public: PublicConfig,
-    /// The listener of those who run the gateway.
+    /// The operators' listener.
     pub admin: AdminConfig,
-    /// Where merchants come from.
+    /// The source of merchants.
     pub tenants: TenantsConfig,
-    /// Where things are kept.
+    /// The database.
     pub store: StoreConfig,
-    /// How much must be free where things are kept, in bytes, so that new checkouts begin.
+    /// The free disk space, in bytes, that new checkouts require.
     pub minimum_free: u64,
-    /// How long things are kept.
+    /// How long data is kept.
     pub retention: RetentionConfig,
-    /// What follows a restore.
+    /// The behaviour after a restore.
     pub restore: RestoreConfig,
-    /// How Stripe is called.
+    /// The connection to Stripe.
     pub stripe: StripeConfig,
-    /// How order events are sent.
+    /// The delivery of order events.
     pub order_events: OrderEventsConfig,
-    /// Where secrets are.
+    /// The places of secrets.
     pub secrets: SecretsConfig,
-    /// What is logged.
+    /// The log.
     pub log: LogConfig,
 }
 
@@ -70,13 +70,13 @@ pub struct GatewayConfig {
 pub struct PublicConfig {
     /// Address and port.
     pub listen: SocketAddr,
-    /// Hosts on which the path chooses the merchant, lower case, without port.
+    /// Hosts on which the path selects the merchant, lower case, without port.
     pub base_hosts: Vec<String>,
     /// Origins that may call any merchant, as browsers write them.
     pub allowed_origins: Vec<String>,
-    /// What links of merchants in test mode begin with, without a slash at the end.
+    /// The base of links of merchants in test mode, without a slash at the end.
     pub link_base: Option<String>,
-    /// Proxies that are believed when they say whom a request is from.
+    /// Proxies whose forwarding header is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The largest request body.
     pub max_body_bytes: usize,
@@ -89,7 +89,7 @@ pub struct PublicConfig {
 pub struct AdminConfig {
     /// Address and port.
     pub listen: SocketAddr,
-    /// The token of its API; without one the API is closed.
+    /// The token of its API; without one the API is disabled.
     pub token: Option<GatewaySecretRef>,
 }
 
@@ -98,7 +98,7 @@ pub struct AdminConfig {
 pub struct TenantsConfig {
     /// The folder with one file per merchant.
     pub dir: PathBuf,
-    /// Whether the gateway is ready only while every merchant of the folder is served.
+    /// Whether the gateway is ready only while all merchants of the folder are served.
     pub require_all: bool,
 }
 
@@ -112,7 +112,7 @@ pub enum StoreConfig {
 /// `[restore]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoreConfig {
-    /// How long from a restore on what the process before has sent may still arrive at Stripe.
+    /// How long after a restore requests of the previous process may still arrive at Stripe.
     pub drain: Duration,
 }
 
@@ -132,7 +132,7 @@ pub struct StripeConfig {
 /// `[order_events]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderEventsConfig {
-    /// Whether receivers may be on this machine, and then be reached without TLS.
+    /// Whether receivers may be on this machine, where they are reached without TLS.
     pub allow_loopback: bool,
 }
 
@@ -143,7 +143,7 @@ pub struct SecretsConfig {
     pub dir: SecretsDir,
     /// The master key in use.
     pub master_key: GatewaySecretRef,
-    /// Those before it.
+    /// The previous master keys.
     pub previous_master_keys: Vec<GatewaySecretRef>,
 }
 
@@ -157,24 +157,24 @@ impl SecretsConfig {
 /// `[log]`.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
-    /// For whom lines are written.
+    /// The format of log lines.
     pub format: LogFormat,
-    /// Which events are written.
+    /// The events that are written.
     pub filter: LogFilter,
 }
 
-/// For whom log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For machines.
+    /// JSON for machines.
     Json,
 }
 
 impl GatewayConfig {
-    /// Merges the layers: the default, the file where one is given, `GATEWAY__…` variables, and `overrides` from the
-    /// command line as dotted keys with values written as in a variable. Every problem of every layer is told.
+    /// Merges the layers: the default, the file if there is one, `GATEWAY__…` variables, and `overrides` from the
+    /// command line as dotted keys with values written as in a variable. Every problem of every layer is reported.
     pub fn load(
         file: Option<&Path>,
         environment: &dyn Environment,
@@ -237,7 +237,7 @@ impl GatewayConfig {
     }
 }
 
-/// A value, or what is wrong with it and what to do.
+/// A value, or its problem and the remedy.
 type Read<T> = Result<T, (String, String)>;
 
 fn no<T>(problem: impl Into<String>, remedy: impl Into<String>) -> Read<T> {
@@ -323,7 +323,7 @@ fn address_and_port(text: &str, example: &str) -> Read<SocketAddr> {
         .or_else(|_| no(format!("is no address and port: {}", quoted(text)), format!("write \"{example}\"")))
 }
 
-/// Whether no two listeners can have these: one port, on one address or on all of them.
+/// Whether two listeners cannot both have these: one port, on the same address or on all addresses.
 fn exclude_each_other(one: SocketAddr, other: SocketAddr) -> bool {
     let takes_in = |wide: IpAddr, ip: IpAddr| wide.is_unspecified() && (wide.is_ipv6() || ip.is_ipv4());
     let (ip, other_ip) = (one.ip(), other.ip());
@@ -374,7 +374,7 @@ fn store(url: &str) -> Read<StoreConfig> {
         Some(path) if !path.is_empty() && !path.contains(['?', '#', '\0']) => {
             Ok(StoreConfig::Sqlite(PathBuf::from(path)))
         }
-        // The address is not quoted: one of another database may carry a password.
+        // The address is not quoted: one of another database may contain a password.
         Some(_) | None => no("is no address of a store", REMEDY),
     }
 }

@@ -1,10 +1,10 @@
-//! `[retention]`: how long things are kept that nobody needs for ever, and how many checkouts nobody has paid.
+//! `[retention]`: how long data is kept that is not needed permanently, and the limits on unpaid checkouts.
 
 use super::layers::Layers;
 use super::{Read, no, within};
 use crate::domain::time::Span;
 
-/// The longest that anything is kept, in days: ten years.
+/// The longest time that data is kept, in days: ten years.
 const LONGEST: i64 = 3650;
 
 const UNPAID_BUYERS: &str = "retention.unpaid_buyers_days";
@@ -16,17 +16,17 @@ pub struct RetentionConfig {
     pub unpaid_sessions: Span,
     /// How long the buyer and the address of such a checkout are kept: never longer than the checkout.
     pub unpaid_buyers: Span,
-    /// How long contents of order events are kept that the receiver has taken.
+    /// How long contents of delivered order events are kept.
     pub delivered_events: Span,
-    /// How long contents of order events are kept that are parked.
+    /// How long contents of parked order events are kept.
     pub parked_events: Span,
-    /// How long Stripe's events are remembered.
+    /// How long Stripe's events are kept.
     pub stripe_events: Span,
-    /// How many open, unpaid checkouts all merchants have together.
+    /// The most open, unpaid checkouts of all merchants together.
     pub open_checkouts: u64,
-    /// How many open, unpaid checkouts one merchant has.
+    /// The most open, unpaid checkouts of one merchant.
     pub open_checkouts_per_merchant: u64,
-    /// How many checkouts that ended unpaid are kept of one merchant.
+    /// The most checkouts of one merchant that ended unpaid.
     pub unpaid_sessions_per_merchant: u64,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn read(layers: &mut Layers) -> Option<RetentionConfig> {
     let any = |days| Ok(days);
     let unpaid_sessions = days("retention.unpaid_sessions_days", 1, &any);
     let unpaid_buyers = days(UNPAID_BUYERS, 1, &|days| match unpaid_sessions {
-        // Nobody asked for the default: it goes with the checkout.
+        // The default is not an explicit setting: it is reduced to the checkout's time.
         Some(kept) if days > kept && !buyers_are_set => Ok(kept),
         Some(kept) if days > kept => no(
             format!("is {days}, but such a checkout is kept for {kept} days only"),
@@ -48,7 +48,7 @@ pub(super) fn read(layers: &mut Layers) -> Option<RetentionConfig> {
     });
     let delivered_events = days("retention.delivered_events_days", 1, &any);
     let parked_events = days("retention.parked_events_days", 1, &any);
-    // Stripe sends an event again for three days.
+    // Stripe repeats an event for three days.
     let stripe_events = days("retention.stripe_events_days", 4, &any);
     let mut most = |key| layers.read(key, |number: i64| within(number, 1, 100_000_000));
     let open_checkouts = most("retention.open_checkouts");

@@ -1,9 +1,9 @@
-//! The JSON Schemas of the configuration's files, for editors: keys with their meaning, choices and bounds.
+//! The JSON Schemas of the configuration files, for editors: keys with their meaning, choices and bounds.
 //!
-//! They help while a file is written. What holds is what [`check`](super::check) says, which knows more than a schema
-//! can: secrets, other files, sums. Tests hold every key, choice and bound of a schema against the readers.
+//! They help during editing. [`check`](super::check) decides, and covers more than a schema can: secrets, other
+//! files, sums. Tests compare every key, choice and bound of a schema with the readers.
 
-/// The schema of a merchant's file (JSON Schema draft 7, which editors of TOML understand).
+/// The schema of a merchant's file (JSON Schema draft 7, which TOML editors support).
 pub const TENANT: &str = include_str!("tenant.json");
 
 /// The schema of the gateway's own file.

@@ -1,4 +1,4 @@
-//! `[checkout]` and `[limits]`: how checkouts are run, and how many calls the shop takes.
+//! `[checkout]` and `[limits]`: the rules of checkouts, and the limits on calls to the shop.
 
 use super::values::{Amounts, countries, whole};
 use crate::config::document::Section;

@@ -1,7 +1,7 @@
-//! A merchant's file: TOML in, everything a `MerchantView` holds out, or every problem of the file.
+//! A merchant's file: converts TOML to the contents of a `MerchantView`, or reports every problem of the file.
 //!
-//! Invariants: nothing in a file is ignored: a key is understood, or it is a problem; what is not built yet is refused
-//! by name. A [`TenantConfig`] holds references to secrets and no secret.
+//! Invariants: no key of a file is ignored: an unknown key is a problem, and a key for a feature that is not built
+//! yet is rejected by name. A [`TenantConfig`] contains references to secrets and no secret.
 
 mod checkout;
 mod presence;
@@ -33,7 +33,7 @@ use webhook::WebhookSetting;
 
 const LONGEST_NAME: usize = 100;
 
-/// One merchant, as its file describes it.
+/// One merchant, as configured by its file.
 #[derive(Clone, Debug)]
 pub struct TenantConfig {
     file: PathBuf,
@@ -49,25 +49,25 @@ pub struct TenantConfig {
     seed: MerchantView,
 }
 
-/// A merchant's secrets, followed from their references.
+/// A merchant's secrets, read through their references.
 #[derive(Debug)]
 pub struct TenantSecrets {
-    /// The key of its Stripe account, of the merchant's mode.
+    /// The key of its Stripe account, for the merchant's mode.
     pub stripe_key: SecretString,
-    /// What signs Stripe's webhooks: any of them. Empty where the merchant takes none.
+    /// The secrets that verify Stripe's webhooks; any of them may have signed. Empty if the merchant accepts none.
     pub stripe_webhooks: Vec<SecretString>,
-    /// Where its order events go, and what signs them.
+    /// The receiver of its order events, and the signing secrets.
     pub webhook: Option<WebhookSecrets>,
 }
 
 impl TenantConfig {
-    /// The file it was read from.
+    /// The path of the file.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// The file's text: what tells one version from another, and what can be kept as the last good one.
+    /// The file's text, which identifies its version and can be kept as the last valid one.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
@@ -79,7 +79,7 @@ impl TenantConfig {
         &self.seed.id
     }
 
-    /// The key of all its rows in the store.
+    /// The tenant that owns its rows.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
         self.seed.tenant()
@@ -109,52 +109,52 @@ impl TenantConfig {
         &self.seed.catalog
     }
 
-    /// The Stripe account, where the file names it.
+    /// The Stripe account, if the file names it.
     #[must_use]
     pub fn account(&self) -> Option<&AccountId> {
         self.seed.account.as_ref()
     }
 
-    /// Where the account is named, or `[stripe]` where it is not.
+    /// The place of the account in the file, or of `[stripe]` if it is not named.
     pub(super) fn account_place(&self) -> &Place {
         &self.account_place
     }
 
-    /// Whether another merchant may be paid into the same Stripe account.
+    /// Whether another merchant may receive payments in the same Stripe account.
     #[must_use]
     pub fn shared_account(&self) -> bool {
         self.shared_account
     }
 
-    /// What the file says of the shop.
+    /// The shop's data from the file.
     pub(super) fn seed(&self) -> &MerchantView {
         &self.seed
     }
 
-    /// Whether the merchant is told of its orders.
+    /// Whether the merchant receives order events.
     pub(super) fn has_webhook(&self) -> bool {
         self.webhook.is_some()
     }
 
-    /// What may be meant as it is written, and is more often a mistake.
+    /// Warnings about values that are valid, and more often a mistake.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
     }
 
-    /// Where the key of its Stripe account is kept.
+    /// The place of its Stripe key.
     #[must_use]
     pub fn stripe_key(&self) -> &SecretRef {
         &self.stripe_key.reference
     }
 
-    /// Where the secrets that sign Stripe's webhooks are kept.
+    /// The places of the secrets that verify Stripe's webhooks.
     pub fn stripe_webhooks(&self) -> impl Iterator<Item = &SecretRef> {
         self.stripe_webhooks.iter().map(|setting| &setting.reference)
     }
 
-    /// The merchant as its readers see it. `account` is what Stripe answered for the key; an account that the file
-    /// names goes before it, and whoever learns another one refuses to charge.
+    /// The merchant's view for readers. `account` is Stripe's answer for the key; an account that the file names
+    /// takes precedence over it, and if verification finds another one, nothing is charged.
     #[must_use]
     pub fn view(&self, generation: u64, account: Option<AccountId>) -> MerchantView {
         let mut view = self.seed.clone();
@@ -163,8 +163,8 @@ impl TenantConfig {
         view
     }
 
-    /// Follows the references to the merchant's secrets; a secret that is missing or of the wrong kind is a problem at
-    /// the place of its reference.
+    /// Reads the merchant's secrets through their references; a secret that is missing or of the wrong kind is a
+    /// problem at the place of its reference.
     pub fn resolve_secrets(
         &self,
         environment: &dyn Environment,
@@ -206,7 +206,7 @@ impl TenantConfig {
         }
     }
 
-    /// What is wrong with the file under a gateway that sends order events over `https` only.
+    /// The problem of the file with a gateway that sends order events over `https` only.
     pub fn plain_webhook(&self) -> Option<Diagnostic> {
         self.webhook.as_ref().and_then(WebhookSetting::plain)
     }
@@ -216,7 +216,7 @@ impl TenantConfig {
     }
 }
 
-/// Reads a merchant's file from its text. The file's name gives the id; its path stands in the messages.
+/// Reads a merchant's file from its text. The file's name gives the id; its path is used in messages.
 pub fn parse_tenant(file: &Path, text: &str) -> Result<TenantConfig, Vec<Diagnostic>> {
     let source = Source::new(file, text);
     let config = source.parse().and_then(|table| read_root(&source, source.root(&table)));
@@ -312,7 +312,7 @@ fn read_id(source: &Source<'_>) -> Option<MerchantId> {
     id.ok()
 }
 
-/// The mode; none where it is no supported one, and then nothing else is judged by it.
+/// The mode; `None` if it is not a supported one, and then nothing else is checked against it.
 fn read_mode(root: &Section<'_>) -> Option<Mode> {
     let field = root.required("mode", "write mode = \"test\"")?;
     match field.choice(&[("test", Mode::Test), ("live", Mode::Live)])? {

@@ -1,4 +1,4 @@
-//! `hosts`, `[links]` and `[chatgpt]`: where the shop is found and how it presents itself.
+//! `hosts`, `[links]` and `[chatgpt]`: the shop's addresses and its presentation.
 
 use super::values::{address, once, refuse_empty};
 use crate::config::diagnostic::{Place, quoted};
@@ -10,7 +10,7 @@ use crate::domain::merchant::Links;
 const MOST_HOSTS: usize = 50;
 const LONGEST_CHALLENGE: usize = 256;
 
-/// Reads `hosts`: names with the places where they are written.
+/// Reads `hosts`: names with their places in the file.
 pub(super) fn read_hosts(root: &Section<'_>) -> Vec<(String, Place)> {
     const REMEDY: &str = "write a list of host names, such as [\"shop.example\"]";
     let Some(field) = root.required("hosts", REMEDY) else { return Vec::new() };

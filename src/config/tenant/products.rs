@@ -1,6 +1,7 @@
-//! `[catalog]` and `[[products]]`: what the shop sells.
+//! `[catalog]` and `[[products]]`: the shop's goods.
 //!
-//! Invariant: ids of products and variants differ within a shop, and every variant can be told from its siblings.
+//! Invariant: ids of products and variants differ within a shop, and the variants of a product differ from each
+//! other.
 
 use super::values::{Amounts, Unique, address, id, line, paragraphs};
 use crate::config::diagnostic::quoted;
@@ -16,7 +17,7 @@ const TITLE: usize = 200;
 const DESCRIPTION: usize = 5000;
 const LABEL: usize = 100;
 
-/// Where products come from.
+/// The source of products.
 #[derive(Clone, Copy)]
 enum CatalogSource {
     Inline,
@@ -91,7 +92,7 @@ fn read_product(section: Section<'_>, amounts: Amounts, ids: &mut Unique) -> Opt
         }
     }
     section.finish();
-    // Without a price of its own a product costs what its cheapest variant does.
+    // A product without a price of its own has the price of its cheapest variant.
     let cheapest = || variants.iter().map(|variant| variant.price).min_by_key(|price| price.minor);
     Some(Product {
         id: product_id?,
@@ -106,7 +107,7 @@ fn read_product(section: Section<'_>, amounts: Amounts, ids: &mut Unique) -> Opt
     })
 }
 
-/// The price of something that is sold. An order that comes to nothing could not be paid.
+/// The price of an item that is sold. An order with a total of zero could not be paid.
 fn sold_for(amounts: Amounts, field: &Field<'_>) -> Option<Money> {
     let price = amounts.price(field)?;
     if price.minor == 0 {
@@ -119,12 +120,12 @@ fn sold_for(amounts: Amounts, field: &Field<'_>) -> Option<Money> {
     Some(price)
 }
 
-/// What a variant takes from its product.
+/// The values that a variant takes from its product.
 #[derive(Clone, Copy)]
 struct Inherited {
     amounts: Amounts,
     price: Option<Money>,
-    /// Whether the product names a price, be it a wrong one.
+    /// Whether the product names a price, even an invalid one.
     named: bool,
 }
 

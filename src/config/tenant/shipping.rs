@@ -1,6 +1,6 @@
-//! `[[shipping]]`: how parcels are sent.
+//! `[[shipping]]`: the shipping options.
 //!
-//! Invariant: an option goes only to countries where the shop sells.
+//! Invariant: an option covers only countries that the shop sells to.
 
 use super::values::{Amounts, Unique, countries, id, line, whole};
 use crate::config::diagnostic::quoted;

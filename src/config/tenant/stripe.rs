@@ -1,4 +1,4 @@
-//! `[stripe]`: which account is paid, by which methods, with which key.
+//! `[stripe]`: the account, its payment methods and its key.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -10,10 +10,10 @@ use crate::domain::ids::{AccountId, MerchantId, Mode, NetworkId};
 use crate::domain::merchant::PaymentMethod;
 use crate::ports::Environment;
 
-/// How many webhook secrets may be in use at once, while one is changed for another or an endpoint moves.
+/// How many webhook secrets may be in use at once, during a change of secrets or of endpoints.
 const MOST_WEBHOOK_SECRETS: usize = 4;
 
-/// Those of the sample files, which belong to nobody.
+/// The Network IDs of the sample files, which belong to no merchant.
 const SAMPLE_NETWORKS: [&str; 3] =
     ["profile_test_harborcoffee", "profile_test_fernandthread", "profile_test_kumoprints"];
 
@@ -25,7 +25,7 @@ const METHODS: [(&str, PaymentMethod); 4] = [
     ("link", PaymentMethod::Link),
 ];
 
-/// A reference to a secret, and where it is written.
+/// A reference to a secret, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SecretSetting {
     pub(super) reference: SecretRef,
@@ -33,7 +33,7 @@ pub(super) struct SecretSetting {
 }
 
 impl SecretSetting {
-    /// Follows a reference to a secret that signs Stripe's webhooks.
+    /// Reads a secret that verifies Stripe's webhooks.
     pub(super) fn resolve_webhook_secret(
         &self,
         environment: &dyn Environment,
@@ -52,28 +52,29 @@ impl SecretSetting {
     }
 }
 
-/// `whsec_` and enough letters and digits not to be guessed; Stripe's have 32 or more.
+/// `whsec_` and enough letters and digits to be unguessable; Stripe's have 32 or more.
 fn is_webhook_secret(secret: &SecretString) -> bool {
     secret.expose_secret().strip_prefix("whsec_").is_some_and(|rest| {
         (16..=256).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_graphic())
     })
 }
 
-/// What `[stripe]` says.
+/// The values of `[stripe]`.
 pub(super) struct Stripe {
     pub(super) network_id: NetworkId,
     pub(super) account: Option<AccountId>,
-    /// Where the account is named, or the section where it is not.
+    /// The place of the account, or of the section if it is not named.
     pub(super) account_place: Place,
-    /// Whether another merchant may be paid into the same account.
+    /// Whether another merchant may receive payments in the same account.
     pub(super) shared_account: bool,
     pub(super) key: SecretSetting,
     pub(super) payment_methods: Vec<PaymentMethod>,
-    /// What signs Stripe's webhooks: any of them.
+    /// The secrets that verify Stripe's webhooks; any of them may have signed.
     pub(super) webhook_secrets: Vec<SecretSetting>,
 }
 
-/// Reads the section. Without a valid `merchant` no reference can be judged, and the file's name was reported.
+/// Reads the section. Without a valid `merchant` no reference can be checked, and the file's name was already
+/// reported.
 pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Option<Mode>) -> Option<Stripe> {
     let section = root.section("stripe");
     if !section.present() {
@@ -134,7 +135,7 @@ fn read_network(field: &Field<'_>, mode: Option<Mode>) -> Option<NetworkId> {
     Some(network)
 }
 
-/// Reads a reference of this merchant's; `name` is how its variable is best called, behind the merchant's prefix.
+/// Parses a reference of this merchant's; `name` is the suggested name of its variable, after the merchant's prefix.
 pub(super) fn read_secret(field: &Field<'_>, merchant: &MerchantId, name: &str) -> Option<SecretSetting> {
     match SecretRef::parse(field.text()?, merchant) {
         Ok(reference) => Some(SecretSetting { reference, place: field.place() }),

@@ -1,7 +1,7 @@
-//! `[tax]`: how the shop's tax is found.
+//! `[tax]`: the shop's tax rule.
 //!
-//! Invariant: that a shop charges no tax, on its goods or on shipping, is written in its file and never concluded from
-//! silence.
+//! Invariant: a shop that charges no tax, on its goods or on shipping, says so in its file; a missing value never
+//! means zero.
 
 use super::values::country;
 use crate::config::diagnostic::quoted;
@@ -11,12 +11,12 @@ use crate::domain::money::Rate;
 use crate::domain::places::state_of;
 use crate::domain::tax::{FixedTax, RegionRate, TaxRule};
 
-/// The key of a country's table that holds for all its other regions.
+/// The key of a country's table for all its other regions.
 const REST: &str = "rest";
 
 const MOST_STATES: usize = 200;
 
-/// In millionths. What is below it is more often a share, `0.0725`, than a percentage.
+/// In millionths. A smaller value is more often a share, `0.0725`, than a percentage.
 const ONE_PERCENT: u32 = 10_000;
 
 #[derive(Clone, Copy)]
@@ -132,7 +132,7 @@ fn read_rates(section: &Section<'_>, sold_to: &[CountryCode]) -> Vec<RegionRate>
     rows
 }
 
-/// A state as addresses write it, by any of its names.
+/// A state in the form of addresses, from any of its names.
 fn read_state(field: &Field<'_>, country: CountryCode, state: &str) -> Option<String> {
     let known = country.region(state).map(str::to_owned);
     if known.is_none() && !country.has_regions() {

@@ -1,6 +1,6 @@
 //! One reader per kind of value in a tenant file: texts, amounts, ids, countries, addresses, numbers.
 //!
-//! Invariant: a reader that answers `None` has reported why.
+//! Invariant: a reader that returns `None` has reported why.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -32,7 +32,7 @@ pub(super) fn paragraphs(field: &Field<'_>, most: usize) -> Option<String> {
     harmless(field, most, &['\n', '\t']).map(str::to_owned)
 }
 
-/// A text without anything that is invisible: shoppers and models must read the same.
+/// A text without invisible characters: shoppers and models must read the same.
 fn harmless<'d>(field: &Field<'d>, most: usize, also: &[char]) -> Option<&'d str> {
     let text = field.text()?;
     let length = text.chars().count();
@@ -53,8 +53,8 @@ fn harmless<'d>(field: &Field<'d>, most: usize, also: &[char]) -> Option<&'d str
     Some(text)
 }
 
-/// Control, bidirectional, zero-width and filler characters, and those that only tag others (Unicode 16, `Cc`, most of
-/// `Cf`, line separators, Hangul fillers, variation selectors other than the two that choose emoji or text).
+/// Control, bidirectional, zero-width and filler characters, and those that only tag others (Unicode 16, `Cc`, most
+/// of `Cf`, line separators, Hangul fillers, variation selectors except the two that select emoji or text).
 pub(super) fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
@@ -101,7 +101,7 @@ pub(super) fn address(field: &Field<'_>) -> Option<String> {
     }
 }
 
-/// A host that is reserved for examples stands in the sample files and leads nowhere.
+/// A host that is reserved for examples is used in the sample files and does not exist.
 pub(super) fn warn_of_example(field: &Field<'_>, url: &Url) {
     let host = url.host_str().unwrap_or_default();
     let reserved = ["example", "example.com", "example.net", "example.org"];
@@ -116,8 +116,8 @@ pub(super) fn warn_of_example(field: &Field<'_>, url: &Url) {
     }
 }
 
-/// Country codes, each once, at least one. Where one cannot be read, every country: what is said of it is enough, and
-/// nothing more is concluded from the list.
+/// Country codes, each once, at least one. If one is not readable, the result is every country: its error is enough,
+/// and no further problem follows from the list.
 pub(super) fn countries(field: &Field<'_>) -> Vec<CountryCode> {
     const REMEDY: &str = "write a list of ISO 3166-1 codes, such as [\"US\"]";
     let items = field.items(REMEDY);
@@ -154,14 +154,14 @@ pub(super) fn country(field: &Field<'_>, text: Option<&str>) -> Option<CountryCo
     None
 }
 
-/// Reports a list that is there and empty.
+/// Reports a list that is present and empty.
 pub(super) fn refuse_empty(field: &Field<'_>, remedy: &str) {
     if field.is_list() {
         field.refuse("is an empty list", remedy);
     }
 }
 
-/// Reports a value that the list has already.
+/// Reports a value that the list already has.
 pub(super) fn once<T: PartialEq + Display>(field: &Field<'_>, known: &[T], value: &T) -> bool {
     let new = !known.contains(value);
     if !new {
@@ -175,7 +175,7 @@ pub(super) fn once<T: PartialEq + Display>(field: &Field<'_>, known: &[T], value
 pub(super) struct Unique(BTreeSet<String>);
 
 impl Unique {
-    /// Whether an id is new; reports one that was there before.
+    /// Whether an id is new; reports a repeated one.
     pub(super) fn claim(&mut self, section: &Section<'_>, id: &str, among: &str) -> bool {
         let is_new = self.0.insert(id.to_owned());
         if !is_new && let Some(field) = section.field("id") {
@@ -215,7 +215,7 @@ impl Amounts {
         }
     }
 
-    /// An amount that can be charged as it stands.
+    /// An amount that can be charged as it is.
     pub(super) fn chargeable(self, field: &Field<'_>) -> Option<Money> {
         match self.read(field)?.chargeable() {
             Ok(amount) => Some(amount),

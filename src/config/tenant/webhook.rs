@@ -1,4 +1,4 @@
-//! `[webhook]`: where the merchant's order events go, and what signs them.
+//! `[webhook]`: the receiver of the merchant's order events, and the signing secrets.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,16 +14,16 @@ use crate::config::web;
 use crate::domain::ids::MerchantId;
 use crate::ports::Environment;
 
-/// How many secrets may be in use beside the newest, while one is changed for another.
+/// How many previous secrets may be in use during a change of secrets.
 const MOST_PREVIOUS: usize = 3;
 
-/// How long a key may be, in bytes (Standard Webhooks, "Signature scheme").
+/// The length of a key in bytes (Standard Webhooks, "Signature scheme").
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// What such a secret looks like.
+/// The form of such a secret.
 const EXAMPLE: &str = "whsec_…";
 
-/// What `[webhook]` says.
+/// The values of `[webhook]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WebhookSetting {
     url: Url,
@@ -35,14 +35,14 @@ pub(super) struct WebhookSetting {
 /// A merchant's receiver of order events, with its secrets.
 #[derive(Debug)]
 pub struct WebhookSecrets {
-    /// Where events go.
+    /// The receiver's address.
     pub url: Url,
-    /// What signs them, `whsec_…`; the newest first.
+    /// The signing secrets, `whsec_…`; the newest first.
     pub secrets: Vec<SecretString>,
 }
 
-/// Reads the section, where there is one. Without a valid `merchant` no reference can be judged, and the file's name was
-/// reported.
+/// Reads the section, if there is one. Without a valid `merchant` no reference can be checked, and the file's name
+/// was already reported.
 pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>) -> Option<WebhookSetting> {
     let section = root.section("webhook");
     let url = section.required("url", "write the address that takes order events, https://…");
@@ -84,7 +84,7 @@ fn read_url(field: &Field<'_>) -> Option<Url> {
 }
 
 impl WebhookSetting {
-    /// Plain `http` leads to this machine, which only development is for.
+    /// Plain `http` is allowed to this machine only, for development.
     pub(super) fn plain(&self) -> Option<Diagnostic> {
         (self.url.scheme() == "http").then(|| {
             self.url_place.problem(
@@ -94,7 +94,7 @@ impl WebhookSetting {
         })
     }
 
-    /// Follows the references.
+    /// Reads the secrets.
     pub(super) fn resolve(
         &self,
         environment: &dyn Environment,

@@ -1,4 +1,4 @@
-//! What a session's own clock asks for, apart from any caller: when it waits for something, and what that is.
+//! The work that a session has due by time, apart from any caller.
 
 use super::model::{CancelCause, Effect, Event, Phase, Priority, Session, State, Work};
 use super::rules::charge::reading;
@@ -6,7 +6,7 @@ use super::rules::{notification, order, stripe_checkout, stripe_checkout_polling
 use crate::domain::retry::LONGEST_PAUSE;
 use crate::domain::time::Timestamp;
 
-/// What is at stake in what a session waits for.
+/// The priority of the work that a session waits for.
 #[must_use]
 pub fn priority(session: &Session) -> Priority {
     let is_cart = || notification::due(session).is_none() && unconfirmed::due(session).is_none();
@@ -19,12 +19,12 @@ pub fn priority(session: &Session) -> Priority {
     } else if session.state.is_the_shoppers() && is_cart() {
         Priority::Cart
     } else {
-        // Also an unpaid one with a payment that it cannot account for: only its actor reads that.
+        // This includes an unpaid session with an unmatched payment, since only its actor reads that.
         Priority::Poll
     }
 }
 
-/// When a session waits for something next: the sweeper wakes it then.
+/// When the session's next work is due; the sweeper wakes it then.
 #[must_use]
 pub fn due_at(session: &Session) -> Option<Timestamp> {
     [state_due_at(session), unconfirmed::due(session), notification::due(session)].into_iter().flatten().min()
@@ -40,7 +40,7 @@ fn state_due_at(session: &Session) -> Option<Timestamp> {
     }
 }
 
-/// Whether the next try is further off than any pause is long: then the clock was set back, and it is due now.
+/// Whether the next try is further off than the longest pause. Then the clock was set back, and the try is due now.
 fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
     if session.paid().is_some() {
         return order::refund::beyond_any_pause(&session.activity, now);
@@ -51,14 +51,14 @@ fn beyond_any_pause(session: &Session, now: Timestamp) -> bool {
     running.is_some_and(|attempt| attempt.retry.is_beyond(longest, now) && !attempt.sends.waits(now))
 }
 
-/// What is to be done for a session now.
+/// The work that is due for a session now.
 #[must_use]
 pub fn work(session: &Session, now: Timestamp) -> Work {
     let due = |at: Timestamp| at <= now || beyond_any_pause(session, now);
     if state_due_at(session).is_some_and(due) {
         return state_work(session, now);
     }
-    // What the state itself waits for goes first: it may account for the payment.
+    // The work of the state itself goes first: it may account for the payment.
     unconfirmed::work(session, now)
         .or_else(|| notification::work(session, now))
         .map_or_else(|| Work::Wait(due_at(session)), Work::Run)

@@ -1,7 +1,7 @@
 //! `step(session, event, context)`: every transition of a checkout, pure and total.
 //!
-//! Nothing here asks the time, draws a number or does anything: effects are data. The rules for callers' events are
-//! below; those for what Stripe said are in [`outcome`](super::outcome).
+//! Pure: it reads no clock, draws no random number and has no side effects; effects are data. The dispatch of
+//! callers' events is below; observations of Stripe go to [`outcome`](super::outcome).
 
 use super::model::{AttemptObservation, Context, Event, Session, StepError, Transition};
 use super::rules::decision::decided;

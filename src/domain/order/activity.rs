@@ -1,7 +1,7 @@
-//! What became of an order since it was paid: money that went back, disputes, goods that were sent.
+//! The activity of an order since its payment: refunds, disputes, shipped goods.
 //!
-//! Invariants: refunds that were asked for here never come to more than the order; one is asked for at a time; what
-//! Stripe tells of a refund or a dispute is kept as told.
+//! Invariants: refunds requested here never exceed the order; one is requested at a time; the data that Stripe gives
+//! of a refund or a dispute is kept as given.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,34 +11,34 @@ use crate::domain::retry::Retry;
 use crate::domain::sends::Sends;
 use crate::domain::time::Timestamp;
 
-/// An order's book.
+/// The refunds, disputes and shipments of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderActivity {
-    /// Refunds, those made elsewhere among them, in the order in which they became known.
+    /// Refunds, including those made elsewhere, in the order in which they became known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<Refund>,
     /// Disputes, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputes: Vec<Dispute>,
-    /// What was sent.
+    /// Shipped goods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fulfillments: Vec<Fulfillment>,
-    /// What was paid, where an operator has taken a payment of another amount than the order's total.
+    /// The amount paid, if an operator has accepted a payment that differs from the order's total.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
-    /// When Stripe is looked at next, for what happened there without us; `None` when no more.
+    /// When Stripe is polled next for events that did not start here; `None` if it is no longer polled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_poll_at: Option<Timestamp>,
-    /// How many looks there were since something was last new.
+    /// How many polls there were since the last change.
     #[serde(default)]
     pub polls: u32,
-    /// Whether Stripe has told of something that no look has borne out yet, and one still may.
+    /// Whether a notification arrived that no reading has confirmed yet, and one still may.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub poll_requested: bool,
 }
 
 impl OrderActivity {
-    /// The refund that is being asked for.
+    /// The refund whose request is undecided.
     #[must_use]
     pub fn asking(&self) -> Option<(RefundNumber, &Asking)> {
         self.refunds.iter().find_map(|refund| match (&refund.origin, &refund.state) {
@@ -53,7 +53,7 @@ impl OrderActivity {
         self.asking().is_some_and(|(asked, asking)| asked == number && !asking.looking)
     }
 
-    /// The refund that was asked for under this reference.
+    /// The refund that was requested under this reference.
     #[must_use]
     pub fn refund_of(&self, reference: &Reference) -> Option<&Refund> {
         self.refunds
@@ -61,41 +61,42 @@ impl OrderActivity {
             .find(|refund| refund.origin.as_ref().is_some_and(|origin| origin.reference == *reference))
     }
 
-    /// The number of the next refund that is asked for here.
+    /// The number of the next refund requested here.
     #[must_use]
     pub fn next_refund(&self) -> RefundNumber {
         let numbers = self.refunds.iter().filter_map(|refund| refund.origin.as_ref());
         RefundNumber(numbers.map(|origin| origin.number.0).max().unwrap_or(0).saturating_add(1))
     }
 
-    /// Stripe has told of something: it is looked at now.
+    /// A notification arrived: Stripe is polled now.
     pub fn notify(&mut self, now: Timestamp) {
         self.poll_requested = true;
         self.poll_now(now);
     }
 
-    /// Stripe is looked at now, because there may be something to see.
+    /// Makes a poll due now, because something may have changed.
     pub fn poll_now(&mut self, now: Timestamp) {
-        // Also where one is due already: that one may be under way, and miss it.
+        // Also if a poll is due already: that one may be in progress, and miss the change.
         self.next_poll_at = Some(now);
         self.polls = 0;
     }
 
-    /// How much Stripe has shown as gone back or on its way, in minor units of the order's currency. This is what is told.
+    /// The amount that Stripe has shown as refunded or on its way, in minor units of the order's currency; for
+    /// replies.
     #[must_use]
     pub fn refunded(&self) -> i64 {
         let counted = self.refunds.iter().filter(|refund| refund.has_left());
         counted.fold(0_i64, |sum, refund| sum.saturating_add(refund.amount.minor))
     }
 
-    /// The same, with what is asked for and may have been made: no more may be asked for than this leaves.
+    /// The same, with requested refunds that may have been made. Only the rest of the payment can still be refunded.
     #[must_use]
     pub fn reserved(&self) -> i64 {
         let counted = self.refunds.iter().filter(|refund| refund.state.counts());
         counted.fold(0_i64, |sum, refund| sum.saturating_add(refund.amount.minor))
     }
 
-    /// Whether Stripe has still to say how something ends that began after this moment.
+    /// Whether something that began after this moment is still undecided at Stripe.
     #[must_use]
     pub fn is_unsettled_since(&self, since: Timestamp) -> bool {
         let refunds = self.refunds.iter().filter(|refund| refund.state.is_unsettled());
@@ -104,7 +105,7 @@ impl OrderActivity {
         begun.any(|created| created > since)
     }
 
-    /// How many of an item were sent.
+    /// How many pieces of an item were sent.
     #[must_use]
     pub fn sent(&self, item: &ItemId) -> u32 {
         let items = self.fulfillments.iter().flat_map(|fulfillment| &fulfillment.items);
@@ -112,65 +113,65 @@ impl OrderActivity {
     }
 }
 
-/// Money that goes back.
+/// A refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
-    /// Who asked for it here; `None` of one that was made elsewhere, such as in Stripe's dashboard.
+    /// Its request here; `None` if it was made elsewhere, such as in Stripe's dashboard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<RefundOrigin>,
     /// How much.
     pub amount: Money,
-    /// Why, in Stripe's words.
+    /// The reason, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RefundReason>,
-    /// When it was asked for, or made.
+    /// When it was requested, or made.
     pub created: Timestamp,
-    /// Where it stands.
+    /// Its state.
     pub state: RefundState,
 }
 
 impl Refund {
-    /// Whether nobody knows yet what became of it.
+    /// Whether its outcome is not known yet.
     #[must_use]
     pub const fn is_asked_for(&self) -> bool {
         matches!(self.state, RefundState::Asking(_))
     }
 
-    /// Whether Stripe has made it and it has not come back.
+    /// Whether Stripe has made it and it was not returned.
     #[must_use]
     pub const fn has_left(&self) -> bool {
         matches!(&self.state, RefundState::Made { status, .. } if status.counts())
     }
 }
 
-/// How a refund was asked for here.
+/// The request of a refund that was made here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundOrigin {
     /// Its number among those of its order; written into its metadata at Stripe.
     pub number: RefundNumber,
-    /// What its asker calls it.
+    /// The requester's name for it.
     pub reference: Reference,
-    /// Whether all that was left was asked for, and no amount named.
+    /// Whether all that was left was requested, without an amount.
     #[serde(default)]
     pub whole: bool,
 }
 
-/// Where a refund stands.
+/// The state of a refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum RefundState {
-    /// Nobody knows yet whether Stripe has made it.
+    /// It is not known yet whether Stripe has made it.
     Asking(Asking),
     /// Stripe has made it.
     Made {
-        /// Stripe's id of it.
+        /// Stripe's id.
         id: RefundId,
-        /// What Stripe says of it.
+        /// Stripe's status.
         status: RefundStatus,
     },
     /// Stripe has not made it, and will not.
     Refused {
-        /// Why.
+        /// The reason.
         reason: RefundRefusal,
     },
 }
@@ -186,12 +187,12 @@ pub enum RefundRefusal {
     },
     /// Stripe shows no such refund, so nothing went back.
     NotShown {
-        /// What its request was answered last.
+        /// The last answer to its request.
         last_answer: Option<LastAnswer>,
     },
 }
 
-/// What the request for a refund was answered.
+/// The answer to the request for a refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum LastAnswer {
@@ -202,15 +203,15 @@ pub enum LastAnswer {
         /// Stripe's code and parameter.
         detail: String,
     },
-    /// Its idempotency key stands for another request.
+    /// Its idempotency key was used with another request.
     Conflict,
     /// The key is refused.
     KeyRefused,
     /// Not sent: the merchant's Stripe account is not verified yet.
     Unverified,
-    /// Not sent: the key opens another account than the one that was paid.
+    /// Not sent: the key belongs to another account than the one that was paid.
     OtherAccount,
-    /// An answer that says nothing but its status.
+    /// An answer without any information but its status.
     Status {
         /// The HTTP status.
         status: u16,
@@ -218,12 +219,12 @@ pub enum LastAnswer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
     },
-    /// None came.
+    /// No answer came.
     None,
 }
 
 impl RefundState {
-    /// Whether its amount must be taken for gone.
+    /// Whether its amount must count as refunded.
     #[must_use]
     pub const fn counts(&self) -> bool {
         match self {
@@ -240,7 +241,7 @@ impl RefundState {
         )
     }
 
-    /// The state as it is told: Stripe's word, or `asking` or `refused`.
+    /// The state's name in replies: Stripe's status, or `asking` or `refused`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -251,19 +252,19 @@ impl RefundState {
     }
 }
 
-/// A refund on its way to Stripe. While `looking` is false its stored request is sent, the same each time.
+/// An undecided refund. While `looking` is false its stored request is sent, the same each time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asking {
     /// Until when the request may be sent.
     pub repeat_until: Timestamp,
-    /// Whether it is sent no more, and only looked for.
+    /// Whether it is no longer sent, and only searched for.
     pub looking: bool,
-    /// When the present way is tried again.
+    /// When the present step is tried again.
     pub retry: Retry,
     /// The sends of its request.
     #[serde(default)]
     pub sends: Sends,
-    /// What the last try was answered.
+    /// The answer to the last try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_answer: Option<LastAnswer>,
 }
@@ -274,13 +275,13 @@ pub struct Asking {
 pub enum RefundStatus {
     /// On its way.
     Pending,
-    /// The shopper must say where to.
+    /// The shopper must say where the money goes.
     RequiresAction,
-    /// It has left.
+    /// The money was sent.
     Succeeded,
-    /// It came back to the merchant.
+    /// The money came back to the merchant.
     Failed,
-    /// It was called back.
+    /// It was canceled.
     Canceled,
 }
 
@@ -289,7 +290,7 @@ impl RefundStatus {
     pub const ALL: [Self; 5] =
         [Self::Pending, Self::RequiresAction, Self::Succeeded, Self::Failed, Self::Canceled];
 
-    /// Stripe's word.
+    /// Stripe's name of the status.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -309,13 +310,13 @@ impl RefundStatus {
     }
 }
 
-/// Why money goes back, in the words that Stripe takes.
+/// The reason for a refund, in Stripe's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundReason {
     /// It was paid twice.
     Duplicate,
-    /// Somebody else paid with the shopper's means.
+    /// The payment was fraudulent.
     Fraudulent,
     /// The shopper wants it.
     RequestedByCustomer,
@@ -325,7 +326,7 @@ impl RefundReason {
     /// Every reason.
     pub const ALL: [Self; 3] = [Self::Duplicate, Self::Fraudulent, Self::RequestedByCustomer];
 
-    /// Stripe's word.
+    /// Stripe's name of the reason.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -336,40 +337,40 @@ impl RefundReason {
     }
 }
 
-/// A payment that the buyer's bank calls into question.
+/// A payment that the buyer's bank disputes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispute {
-    /// Stripe's id of it.
+    /// Stripe's id.
     pub id: DisputeId,
     /// How much is disputed.
     pub amount: Money,
-    /// Why, in Stripe's word, such as `fraudulent`.
+    /// Stripe's name of the reason, such as `fraudulent`.
     pub reason: String,
-    /// Where it stands.
+    /// Its status.
     pub status: DisputeStatus,
     /// When it was raised.
     pub created: Timestamp,
 }
 
-/// Where a dispute stands: Stripe's word, of which only those that end it mean something here.
+/// The status of a dispute: Stripe's name, of which only those that end it have a meaning here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DisputeStatus(String);
 
 impl DisputeStatus {
-    /// A status in Stripe's word.
+    /// A status with Stripe's name.
     #[must_use]
     pub fn new(word: String) -> Self {
         Self(word)
     }
 
-    /// Stripe's word.
+    /// Stripe's name of the status.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it may still stand elsewhere later.
+    /// Whether the status may still change.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !matches!(self.0.as_str(), "won" | "lost" | "warning_closed" | "prevented")
@@ -379,30 +380,30 @@ impl DisputeStatus {
 /// Goods that were sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fulfillment {
-    /// What its teller calls it.
+    /// The operator's reference for it.
     pub reference: Reference,
-    /// What was sent; as it is told to the machine, empty stands for all that was left.
+    /// The items sent; in a command, an empty list means all that was left.
     pub items: Vec<Fulfilled>,
-    /// Whether it was told as all that was left.
+    /// Whether the command meant all that was left.
     #[serde(default)]
     pub rest: bool,
-    /// By whom.
+    /// The carrier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
-    /// The carrier's number of it.
+    /// The carrier's tracking number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<String>,
-    /// Where its way can be followed, an `https` address.
+    /// The tracking page, an `https` address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_url: Option<String>,
-    /// When it was told.
+    /// When it was recorded.
     pub created: Timestamp,
 }
 
-/// So many of an item.
+/// A quantity of one item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fulfilled {
-    /// Which.
+    /// The item.
     pub item: ItemId,
     /// How many.
     pub quantity: u32,

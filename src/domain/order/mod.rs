@@ -1,4 +1,4 @@
-//! A paid checkout, and what becomes of it afterwards.
+//! A paid checkout and its later events.
 
 mod activity;
 mod state;
@@ -22,17 +22,17 @@ use super::time::Timestamp;
 pub struct Order {
     /// Its id.
     pub id: OrderId,
-    /// The checkout it came from.
+    /// The checkout that it was made from.
     pub session: SessionId,
     /// The revision that was paid.
     pub revision: Revision,
     /// The payment at Stripe.
     pub payment_intent: PaymentIntentId,
-    /// What was bought, and for how much.
+    /// The quote that was paid.
     pub quote: Quote,
-    /// Who bought it.
+    /// The buyer.
     pub buyer: Buyer,
-    /// Where it goes.
+    /// The shipping address.
     pub address: Option<Address>,
     /// When it was paid.
     pub created: Timestamp,

@@ -1,14 +1,14 @@
-//! Where an order stands, in one word: what whoever sends the goods asks first.
+//! The state of an order in one word, for the people who ship the goods.
 
 use super::OrderActivity;
 use crate::domain::pricing::Quote;
 
-/// Where an order stands. Of what holds at once, the one that matters more for sending comes first.
+/// The state of an order. If several hold at once, the one that matters more for shipping applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderState {
-    /// Everything that was paid has gone back.
+    /// The whole payment was refunded.
     Refunded,
-    /// The buyer's bank calls the payment into question.
+    /// The buyer's bank disputes the payment.
     Disputed,
     /// Everything was sent.
     Sent,
@@ -22,7 +22,7 @@ impl OrderState {
     /// Every state.
     pub const ALL: [Self; 5] = [Self::Paid, Self::PartlySent, Self::Sent, Self::Disputed, Self::Refunded];
 
-    /// Where an order with this book stands.
+    /// The state of an order with this activity.
     #[must_use]
     pub fn of(activity: &OrderActivity, quote: &Quote) -> Self {
         let gone_back = activity.refunds.iter().filter(|refund| refund.has_left());
@@ -44,7 +44,7 @@ impl OrderState {
         }
     }
 
-    /// The word by which it is told and listed.
+    /// The state's name in replies and lists.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

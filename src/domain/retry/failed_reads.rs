@@ -1,18 +1,19 @@
-//! Readings of Stripe that fail, and when an operator must be asked.
+//! Failed readings of Stripe, and when an operator must decide.
 
 use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How long Stripe is read in vain, without a break, before an operator is asked.
+/// How long readings of Stripe fail, without a break, before an operator must decide.
 const READING_LIMIT: Span = Span::hours(24);
 
-/// How many readings must have failed before an operator is asked; a long outage of our own is no silence of Stripe's.
+/// How many readings must have failed before an operator must decide; after a long outage of the gateway, time alone
+/// is no sign of a failure at Stripe.
 const READING_TRIES: u32 = 20;
 
-/// When a try comes so much later than it was due, nobody was there to read meanwhile.
+/// If a try is this much later than it was due, the gateway was not running meanwhile.
 const BREAK: Span = Span::minutes(10);
 
-/// Readings in a row that did not come to their end.
+/// Failed readings in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedReads {
     /// When the first of them was made.
@@ -22,8 +23,8 @@ pub struct FailedReads {
 }
 
 impl FailedReads {
-    /// Counts one that failed; whether Stripe has now been silent for so long that an operator must be asked. When it
-    /// came much later than it was due, nobody was there to read meanwhile, and the count begins anew.
+    /// Counts a failed reading; returns whether readings have failed for so long that an operator must decide. If the
+    /// reading was much later than it was due, the gateway was not running meanwhile, and the count starts again.
     pub(crate) fn failed(&mut self, due: Timestamp, now: Timestamp) -> bool {
         if now > due + BREAK {
             *self = Self::default();
@@ -40,7 +41,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
-    /// Fails to read so often, so far apart, each as much later than it was due; whether an operator is asked at last.
+    /// Fails this many times, at this interval, each this much later than due; returns whether an operator must
+    /// decide at the end.
     fn fails(times: u32, apart: Span, late: Span) -> (bool, FailedReads) {
         let (mut unread, mut asked, mut now) = (FailedReads::default(), false, NOW);
         for _ in 0..times {

@@ -1,5 +1,5 @@
-//! When something at Stripe is tried again, and what its tries have shown so far: one value for charges, pages, refunds and
-//! payments that are looked for.
+//! The time of the next try of a request to Stripe, and the results of its tries so far: one type for charges, Stripe
+//! Checkouts, refunds and searches for payments.
 
 mod backoff;
 mod failed_reads;
@@ -12,15 +12,15 @@ use serde::{Deserialize, Serialize};
 use super::sends::ABSENCE_INTERVAL;
 use super::time::{Span, Timestamp};
 
-/// The tries of one thing.
+/// The tries of one request or reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
-    /// How often the present way was tried without an end. While a request is sent, zero means that no send of it has an
-    /// unknown outcome.
+    /// How many tries of the present step had no result. While a request is sent, zero means that no send of it has
+    /// an unknown outcome.
     pub tries: u32,
     /// When the next try is due.
     pub next_try: Timestamp,
-    /// The readings in a row that did not come to their end.
+    /// The failed readings in a row.
     #[serde(default)]
     pub failed_reads: FailedReads,
     /// When the first of two complete readings that found nothing began.
@@ -29,59 +29,61 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Nothing was tried yet; the first try is due then.
+    /// No try yet; the first is due at this moment.
     #[must_use]
     pub const fn at(next_try: Timestamp) -> Self {
         Self { tries: 0, next_try, failed_reads: FailedReads { since: None, count: 0 }, absent_since: None }
     }
 
-    /// A try came to no end: the next follows a pause that doubles from try to try, and is not shorter than `at_least`.
+    /// A try had no result: the next follows a pause that doubles from try to try, and is not shorter than
+    /// `at_least`.
     pub fn again(&mut self, at_least: Option<Span>, now: Timestamp, jitter: f64) {
         self.again_after(pause(self.tries, at_least, jitter), now);
     }
 
-    /// A try came to no end: the next follows this pause.
+    /// A try had no result: the next follows this pause.
     pub fn again_after(&mut self, pause: Span, now: Timestamp) {
         self.next_try = now + pause;
         self.tries = self.tries.saturating_add(1);
     }
 
-    /// A try was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
+    /// A try was not made because the budget had no room: it is due a little later, and counts neither as a try nor
+    /// as a failure.
     pub fn put_off(&mut self, after: Span, longest: Span, now: Timestamp) {
         self.next_try = now + after.min(longest);
     }
 
-    /// The next try is due then at the latest.
+    /// Moves the next try to this moment, unless it is earlier.
     pub fn by(&mut self, latest: Timestamp) {
         self.next_try = self.next_try.min(latest);
     }
 
-    /// A reading came to its end: those that fail are counted anew.
+    /// A reading completed: failed ones are counted from zero.
     pub fn was_read(&mut self) {
         self.failed_reads = FailedReads::default();
     }
 
-    /// A reading failed; whether Stripe has been silent for so long that an operator must be asked.
+    /// A reading failed; returns whether readings have failed for so long that an operator must decide.
     #[must_use]
     pub fn read_failed(&mut self, now: Timestamp) -> bool {
         self.failed_reads.failed(self.next_try, now)
     }
 
-    /// A complete reading that counts, begun at `asked`, found nothing. Whether that proves that there is nothing: a second
-    /// one does, some time after the first.
+    /// A complete reading that counts, begun at `asked`, found nothing. Returns whether that proves that nothing
+    /// exists: a second such reading proves it, some time after the first.
     #[must_use]
     pub fn not_found(&mut self, asked: Timestamp) -> bool {
         let first = *self.absent_since.get_or_insert(asked);
         asked >= first + ABSENCE_INTERVAL
     }
 
-    /// Whether the next try is due. One that is further off than any pause is long was set before the clock was set back.
+    /// Whether the next try is due. A time further off than the longest pause was set before the clock was set back.
     #[must_use]
     pub fn is_due(&self, longest: Span, now: Timestamp) -> bool {
         self.next_try <= now || self.is_beyond(longest, now)
     }
 
-    /// Whether the next try is further off than any pause is long.
+    /// Whether the next try is further off than the longest pause.
     #[must_use]
     pub fn is_beyond(&self, longest: Span, now: Timestamp) -> bool {
         self.next_try > now + longest

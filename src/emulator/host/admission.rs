@@ -1,7 +1,7 @@
-//! Who may ask the host's servers.
+//! Access to the host's servers.
 //!
-//! Must not import what they answer. Invariants: a request under another name than 127.0.0.1 or localhost is refused,
-//! so that no web site reaches them by a name of its own (DNS rebinding); a request that may change something comes
+//! Must not import what they serve. Invariants: a request under another name than 127.0.0.1 or localhost is refused,
+//! so that no web site reaches them with a name of its own (DNS rebinding); a request that may change something comes
 //! from the host's own page, or from a program, which sends no `Origin`.
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -18,13 +18,13 @@ use super::host_error::HostError;
 pub(super) struct OwnPort(pub(super) u16);
 
 impl OwnPort {
-    /// The origins under which the server may be asked.
+    /// The origins that the server accepts.
     pub(super) fn origins(self) -> [String; 2] {
         ["127.0.0.1", "localhost"].map(|host| format!("http://{host}:{}", self.0))
     }
 }
 
-/// Lets a request pass, or refuses it.
+/// Admits a request, or refuses it.
 pub(super) async fn own_page_only(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -50,7 +50,7 @@ fn check(request: &ServiceRequest) -> Result<(), HostError> {
     Ok(())
 }
 
-/// Headers that every answer carries.
+/// Headers of every response.
 pub(super) fn standing_headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add(("X-Content-Type-Options", "nosniff"))

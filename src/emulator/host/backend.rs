@@ -1,7 +1,7 @@
-//! The page's server: its files, and the few things that it asks of its backend.
+//! The page's server: its files, and the few requests of the page to its backend.
 //!
-//! Must not import the emulated Stripe's state. Invariants: what is forwarded goes to a configured merchant; every
-//! request that asks for something is JSON and comes from the page (see [`super::admission`]).
+//! Must not import the emulated Stripe's state. Invariants: a forwarded message goes to a configured merchant; every
+//! request with a body is JSON and comes from the page (see [`super::admission`]).
 
 use std::io;
 use std::net::TcpListener;
@@ -31,13 +31,13 @@ const MAX_BODY: usize = 4 * 1024 * 1024;
 pub(super) struct HostBackend {
     /// The shops to choose from.
     pub(super) merchants: Vec<HostMerchant>,
-    /// The way to them.
+    /// The client for them.
     pub(super) client: MerchantClient,
-    /// Where tokens come from.
+    /// The source of tokens.
     pub(super) stripe: Arc<StripeService>,
-    /// Where widgets are put.
+    /// The server for widgets.
     pub(super) sandbox: Arc<Sandbox>,
-    /// Their names.
+    /// The source of their names.
     pub(super) random_id: RandomId,
 }
 
@@ -48,7 +48,7 @@ impl HostBackend {
     }
 }
 
-/// The server of a listener, to be run on a thread of its own.
+/// The server of a listener, which runs on a thread of its own.
 pub(super) fn serve(listener: TcpListener, backend: &Arc<HostBackend>) -> io::Result<actix_web::dev::Server> {
     let backend = Arc::clone(backend);
     let policy = page::policy(&backend.sandbox.origin());
@@ -80,7 +80,7 @@ fn serve_file(file: PageFile) -> HttpResponse {
     HttpResponse::Ok().content_type(file.content_type).body(file.text)
 }
 
-/// What the page needs to begin.
+/// The data that the page needs at its start.
 async fn describe(backend: web::Data<HostBackend>) -> HttpResponse {
     let merchants: Vec<Value> = backend
         .merchants
@@ -107,13 +107,13 @@ async fn forward(
     Ok(HttpResponse::Ok().json(trip))
 }
 
-/// A widget that is to be shown.
+/// A widget to show.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WidgetWanted {
     /// The resource.
     uri: String,
-    /// What `window.openai` begins with.
+    /// The initial values of `window.openai`.
     globals: Map<String, Value>,
     /// Whether it can pay.
     payment_sheet: bool,
@@ -143,7 +143,7 @@ async fn prepare_widget(
     Ok(HttpResponse::Ok().json(json!({ "url": url, "policy": policy, "left_out": left_out, "read": trip })))
 }
 
-/// The shopper has paid on the sheet.
+/// Handles the shopper's payment on the sheet.
 async fn pay(
     request: HttpRequest,
     id: web::Path<String>,
@@ -156,10 +156,10 @@ async fn pay(
     Ok(HttpResponse::Ok().json(trip))
 }
 
-/// A body that may have been too long to read.
+/// A body that may be too long.
 type Body = Result<web::Bytes, actix_web::Error>;
 
-/// A JSON body. The type is asked for because no form of another site can send it.
+/// Parses a JSON body. Its type is checked because no form of another site can send it.
 fn read<T: DeserializeOwned>(request: &HttpRequest, body: &Body) -> Result<T, HostError> {
     if header(request, CONTENT_TYPE.as_str()) != "application/json" {
         return Err(HostError::Request("its Content-Type must be application/json".to_owned()));

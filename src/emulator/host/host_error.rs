@@ -1,6 +1,6 @@
-//! What can go wrong for the page, in words that it shows.
+//! Errors for the page, with the texts that it shows.
 //!
-//! Must not import what goes wrong. Invariant: every answer that is no success is `{"error": "…"}`.
+//! Must not import the parts that fail. Invariant: every response that is not a success is `{"error": "…"}`.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
@@ -8,22 +8,22 @@ use serde_json::json;
 
 use crate::stripe::Refusal;
 
-/// Why the page does not get what it asked for.
+/// Why a request of the page failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HostError {
-    /// The `Host` header names somebody else.
+    /// The `Host` header has another name.
     #[error("this server answers only as 127.0.0.1 and localhost, on its own port")]
     ForeignHost,
-    /// Another page asks.
+    /// Another page sent the request.
     #[error("only the host's own page may ask this")]
     ForeignOrigin,
     /// There is nothing at this address.
     #[error("there is nothing here")]
     NotFound,
-    /// No such merchant is configured.
+    /// The merchant is not configured.
     #[error("this host knows no merchant \"{0}\"; reload the page to see those that it knows")]
     UnknownMerchant(String),
-    /// The page's request cannot be used.
+    /// The page's request is not valid.
     #[error("the request cannot be used: {0}")]
     Request(String),
     /// The merchant did not answer.
@@ -33,10 +33,10 @@ pub(super) enum HostError {
         merchant: String,
         /// Its endpoint.
         url: String,
-        /// What the attempt ended in.
+        /// The cause.
         why: String,
     },
-    /// The merchant answered something else than a JSON-RPC message.
+    /// The merchant's answer is not a JSON-RPC message.
     #[error("{merchant} answered HTTP {status} with something that is no JSON-RPC message")]
     NotJsonRpc {
         /// The shop's name.
@@ -47,7 +47,7 @@ pub(super) enum HostError {
     /// A widget's resource cannot be shown.
     #[error("the widget cannot be shown: {0}")]
     Widget(String),
-    /// The emulated Stripe gives no token.
+    /// The emulated Stripe did not grant a token.
     #[error("no payment token: {0}")]
     Token(#[from] Refusal),
     /// The sheet names a merchant that the emulated Stripe does not know.

@@ -1,7 +1,7 @@
-//! The host as an MCP client of 2026-07-28: the page's messages, dressed as a host dresses them.
+//! The host as an MCP client of 2026-07-28: the page's messages, with the data that a host adds.
 //!
-//! Must not import the page or the payment. Invariants: only methods that a host uses are forwarded; what the page says
-//! of client, revision and shopper is overwritten by what the host says.
+//! Must not import the page or the payment. Invariants: only methods that a host uses are forwarded; the host's
+//! values of client, revision and shopper replace those of the page.
 
 use std::time::Duration;
 
@@ -13,28 +13,28 @@ use serde_json::{Map, Value, json};
 use super::HostMerchant;
 use super::host_error::HostError;
 
-/// The revision of MCP that is spoken.
+/// The MCP revision of the requests.
 const VERSION: &str = "2026-07-28";
 
-/// What the page may have sent on its behalf.
+/// The methods that the page may send.
 const METHODS: [&str; 5] =
     ["server/discover", "tools/list", "tools/call", "resources/list", "resources/read"];
 
-/// Like ChatGPT's, and honest about it.
+/// Similar to ChatGPT's, and marked as an emulation.
 const USER_AGENT: &str =
     concat!("openai-mcp/1.0.0 (emulated by merchant-gateway/", env!("CARGO_PKG_VERSION"), ")");
 
-/// Longer than a gateway makes anybody wait for a payment.
+/// Longer than a gateway lets a payment wait.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A client of all merchants.
+/// A client for all merchants.
 #[derive(Debug)]
 pub(super) struct MerchantClient {
     http: reqwest::Client,
     subject: String,
 }
 
-/// A message that the page wants sent.
+/// A message from the page.
 #[derive(Debug, Deserialize)]
 pub(super) struct Message {
     /// Echoed by the merchant.
@@ -51,10 +51,10 @@ fn first_id() -> Value {
     json!(1)
 }
 
-/// What the shopper's browser tells of itself.
+/// The data that the shopper's browser sends about itself.
 #[derive(Clone, Debug)]
 pub(super) struct Shopper {
-    /// The first language that it asks for.
+    /// Its preferred language.
     pub(super) locale: String,
     /// Its `User-Agent`.
     pub(super) user_agent: String,
@@ -72,7 +72,7 @@ pub(super) struct RoundTrip {
 }
 
 impl MerchantClient {
-    /// A client for one anonymous shopper.
+    /// A client with one anonymous shopper.
     #[expect(
         clippy::disallowed_methods,
         reason = "the emulated host's own client, which talks to merchants and never to Stripe"
@@ -83,7 +83,7 @@ impl MerchantClient {
         Ok(Self { http, subject })
     }
 
-    /// Sends a message to a merchant and gives back what came of it, a JSON-RPC error too.
+    /// Sends a message to a merchant and returns the response, a JSON-RPC error too.
     pub(super) async fn send(
         &self,
         merchant: &HostMerchant,
@@ -127,7 +127,7 @@ impl MerchantClient {
         Ok(RoundTrip { sent, status, answer })
     }
 
-    /// Puts what a host tells of itself and of its shopper into `_meta`.
+    /// Adds the host's data about itself and its shopper to `_meta`.
     fn introduce(&self, params: &mut Map<String, Value>, shopper: &Shopper) {
         let meta = params.entry("_meta").or_insert_with(|| json!({}));
         if !meta.is_object() {
@@ -154,7 +154,7 @@ fn header_value(text: &str) -> String {
     if plain { text.to_owned() } else { format!("=?base64?{}?=", STANDARD.encode(text)) }
 }
 
-/// The innermost reason, which is the one that a person can use.
+/// The innermost cause, which is the most useful one for a person.
 fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} seconds", TIMEOUT.as_secs());

@@ -1,12 +1,12 @@
 //! A host like ChatGPT on loopback: a page on which an assistant without a model shops, and the servers behind it.
 //!
-//! Two servers, because a host keeps what it shows of others on an origin of its own: [`backend`] serves the page and what
-//! the page asks of its backend, [`sandbox`] the widgets. Towards the merchants the host is what a real one is, an MCP
-//! client over HTTP ([`merchant_client`]) that holds nobody's key; payment tokens come from the emulated Stripe
-//! ([`payment`]) and never reach the page. Who may ask at all is decided in [`admission`].
+//! Two servers, because a host keeps foreign content on an origin of its own: [`backend`] serves the page and its
+//! requests, [`sandbox`] the widgets. For the merchants the host is like a real one, an MCP client over HTTP
+//! ([`merchant_client`]) without any merchant's key; payment tokens come from the emulated Stripe ([`payment`]) and
+//! never reach the page. [`admission`] decides which requests are accepted.
 //!
-//! The page's own part, in `page/`, is the host as widgets and shoppers know it: `window.openai`, the rules about who
-//! may call which tool, and the payment sheet.
+//! The page's own part, in `page/`, is the host for widgets and shoppers: `window.openai`, the rules about which
+//! caller may call which tool, and the payment sheet.
 //!
 //! Must import the Stripe beside it only to grant tokens. Invariant: the host talks to the
 //! merchants that it was started with and to no other address.
@@ -31,27 +31,27 @@ use backend::HostBackend;
 use merchant_client::MerchantClient;
 use sandbox::Sandbox;
 
-/// Gives 128 random bits. A test's may be predictable.
+/// Returns 128 random bits. A test's may be predictable.
 pub type RandomId = Arc<dyn Fn() -> u128 + Send + Sync>;
 
-/// A shop that the host knows.
+/// A shop of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostMerchant {
-    /// How the host's own addresses name it.
+    /// Its id in the host's own addresses.
     pub id: String,
-    /// How it is shown.
+    /// The name shown to the shopper.
     pub name: String,
     /// Its MCP endpoint.
     pub mcp_url: String,
 }
 
-/// How a host starts.
+/// The options of a host's start.
 pub struct HostOptions {
     /// Where the page is served, on 127.0.0.1. The sandbox takes a free port.
     pub page: TcpListener,
     /// The shops to choose from.
     pub merchants: Vec<HostMerchant>,
-    /// Where the shopper's anonymous name and the addresses of widgets come from.
+    /// The source of the shopper's anonymous name and the widgets' addresses.
     pub random_id: RandomId,
 }
 
@@ -83,7 +83,7 @@ impl Host {
         Ok(Self { backend, sandbox })
     }
 
-    /// Where the page is, such as `http://127.0.0.1:8090`.
+    /// The address of the page, such as `http://127.0.0.1:8090`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.backend.address())

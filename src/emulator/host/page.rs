@@ -1,6 +1,6 @@
 //! The page's files, compiled in, and the policy that the page runs under.
 //!
-//! Must not import the backend. Invariant: the page runs no code but these files, and frames nothing but the sandbox.
+//! Must not import the backend. Invariant: the page runs only the code of these files, and frames only the sandbox.
 
 use crate::currencies;
 
@@ -11,7 +11,7 @@ pub(super) struct PageFile {
     pub(super) path: &'static str,
     /// Its `Content-Type`.
     pub(super) content_type: &'static str,
-    /// What is in it.
+    /// Its content.
     pub(super) text: &'static str,
 }
 
@@ -29,14 +29,14 @@ macro_rules! page_files {
 pub(super) const INDEX: PageFile =
     PageFile { path: "/", content_type: "text/html; charset=utf-8", text: include_str!("page/index.html") };
 
-/// How many decimals a currency has; where the page finds it, no path leads above the root.
+/// The decimals of each currency, at a path that the page can use.
 pub(super) const CURRENCIES: PageFile = PageFile {
     path: "/domain/tables/currencies.json",
     content_type: "application/json",
     text: currencies::TABLE,
 };
 
-/// What the page loads.
+/// The files that the page loads.
 pub(super) const FILES: [PageFile; 13] = page_files![
     "page.css" as "text/css; charset=utf-8",
     "main.js" as "text/javascript; charset=utf-8",

@@ -1,7 +1,7 @@
-//! What the host does when the shopper pays on its sheet: a token for this sheet, then the merchant's payment tool.
+//! The host's part of a payment on its sheet: a token for this sheet, then a call of the merchant's payment tool.
 //!
-//! Must not import the page. Invariants: a token is good for the sheet's merchant, currency and total and for nothing
-//! more; the page never sees one.
+//! Must not import the page. Invariants: a token is valid for the sheet's merchant, currency and total only; the page
+//! never receives one.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::stripe::MintToken;
 use crate::stripe::Mode;
 use crate::stripe::StripeService;
 
-/// How long a token lives.
+/// The lifetime of a token.
 const TOKEN_LIFE: Duration = Duration::from_mins(15);
 
-/// One of the cards that the sheet offers.
+/// One of the cards on the sheet.
 struct Card {
     id: &'static str,
     name: &'static str,
@@ -61,16 +61,16 @@ const CARDS: [Card; 6] = [
     },
 ];
 
-/// The card whose token was granted long ago.
+/// The card with an expired token.
 const EXPIRED_TOKEN: &str = "expired_token";
 
-/// The cards as the page shows them.
+/// The cards for the page.
 pub(super) fn cards() -> Value {
     let card = |card: &Card| json!({ "id": card.id, "name": card.name, "comes_to": card.comes_to });
     CARDS.iter().map(card).collect()
 }
 
-/// What the shopper agreed to on the sheet.
+/// The payment that the shopper confirmed on the sheet.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Approval {
@@ -88,7 +88,7 @@ pub(super) struct Approval {
 }
 
 impl Approval {
-    /// Grants a token and calls `complete_checkout` with it. In what is told of the call the token is masked.
+    /// Grants a token and calls `complete_checkout` with it. The returned copy of the call has the token masked.
     pub(super) async fn execute(
         self,
         merchant: &HostMerchant,
@@ -132,7 +132,7 @@ impl Approval {
     }
 }
 
-/// A token as it may be shown: enough to tell two apart.
+/// A token in a form that may be shown: enough to distinguish two.
 fn masked(token: &str) -> String {
     let last = token.char_indices().rev().nth(3).map_or(token, |(at, _)| &token[at..]);
     format!("spt_…{last}")

@@ -1,4 +1,4 @@
-//! The circumstances of a change: when it happens, who asked for it, and where the ids of what it makes come from.
+//! The context of a change: its time, its cause, and the source of ids for new objects.
 //!
 //! Must not import anything of the emulator but the ids.
 
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::stripe::ids::IdSource;
 
-/// The request that a change comes from; nothing where a shopper, the clock or a test made it.
+/// The request that caused a change; empty if a shopper, the clock or a test made it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cause {
     /// `req_…`.
@@ -15,12 +15,12 @@ pub(crate) struct Cause {
     pub(crate) idempotency_key: Option<String>,
 }
 
-/// When something happens, and why.
+/// The time and the cause of a change.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeAndCause {
-    /// When.
+    /// The time.
     pub(crate) now: SystemTime,
-    /// By which request.
+    /// The request.
     pub(crate) cause: Cause,
 }
 
@@ -30,13 +30,13 @@ impl From<SystemTime> for TimeAndCause {
     }
 }
 
-/// One change of the books, as it is being made.
+/// One change of the ledger in progress.
 pub(crate) struct ChangeContext<'a> {
     /// The present second.
     pub(crate) now: i64,
-    /// Where it comes from.
+    /// Its cause.
     pub(crate) cause: &'a Cause,
-    /// The ids to come.
+    /// The source of ids.
     pub(crate) ids: &'a mut IdSource,
 }
 

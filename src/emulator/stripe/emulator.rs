@@ -1,6 +1,6 @@
-//! The handle of a running emulator: what a test does with it, and what it can look at.
+//! The handle of a running emulator, for tests: its actions and its records.
 //!
-//! Must not import a request handler. Invariant: nothing here can be seen over the API but what it does.
+//! Must not import a request handler. Invariant: over the API only the effects of these actions are visible.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,21 +26,21 @@ use super::service::StripeService;
 use super::state::StripeState;
 use super::webhooks::{Delivery, WebhookEndpoint, WebhookPlan};
 
-/// How an emulator starts.
+/// The options of an emulator's start.
 #[derive(Clone)]
 pub struct EmulatorOptions {
-    /// What time it is for tokens, payments and idempotency keys.
+    /// The clock for tokens, payments and idempotency keys.
     pub clock: Clock,
     /// The port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// The accounts that it knows from the start.
+    /// The initial accounts.
     pub accounts: Vec<AccountSeed>,
     /// How long a payment with the card `pm_emulator_slow` takes.
     pub slow_payment: Duration,
 }
 
 impl EmulatorOptions {
-    /// A free port, no accounts yet, and slow payments that outlast the patience of those who wait for them.
+    /// A free port, no accounts yet, and slow payments that take longer than callers wait.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self { clock, port: 0, accounts: Vec::new(), slow_payment: Duration::from_secs(25) }
@@ -74,7 +74,7 @@ impl Emulator {
         Ok(Self { service, server })
     }
 
-    /// Where it listens, such as `http://127.0.0.1:40123`.
+    /// The address of the server, such as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.server.address())
@@ -93,7 +93,7 @@ impl Emulator {
         self.service.state().keyring.forbid(key, kinds);
     }
 
-    /// The account that agents know by this profile.
+    /// The account with this profile.
     #[must_use]
     pub fn account_of_network(&self, network_id: &str) -> Option<String> {
         self.service.state().keyring.account_of_network(network_id)
@@ -206,13 +206,13 @@ impl Emulator {
         self.service.state().webhooks.deliveries()
     }
 
-    /// Lets a held delivery go, behind those that were released before it; whether it was held.
+    /// Releases a held delivery, after those that were released before it; returns whether it was held.
     #[must_use]
     pub fn release_delivery(&self, delivery: &str) -> bool {
         self.service.state().webhooks.release(delivery)
     }
 
-    /// Lets all held deliveries go, oldest first.
+    /// Releases all held deliveries, oldest first.
     pub fn release_deliveries(&self) {
         self.service.state().webhooks.release_all();
     }
@@ -233,7 +233,7 @@ impl Emulator {
         }
     }
 
-    /// Lets happen what is due by the clock, such as the end of sessions, without waiting for a request.
+    /// Executes everything that is due by the clock, such as the expiry of sessions, without waiting for a request.
     pub fn catch_up(&self) {
         let now = self.service.now();
         self.service.state().catch_up(now);
@@ -245,7 +245,7 @@ impl Emulator {
         self.service.state().hold_next_payment(point)
     }
 
-    /// Lets things go wrong by this plan from now on, and no longer by an earlier one.
+    /// Applies this fault plan from now on, in place of an earlier one.
     pub fn set_faults(&self, plan: FaultPlan) {
         self.service.state().faults.follow(plan);
     }
@@ -274,7 +274,7 @@ impl Emulator {
         self.service.state().exchanges()
     }
 
-    /// Stops serving and closes all connections. What it did can still be looked at.
+    /// Stops serving and closes all connections. Its records remain readable.
     pub fn stop(&mut self) {
         self.server.stop();
     }

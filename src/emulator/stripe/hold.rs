@@ -1,32 +1,32 @@
-//! Stopping a payment midway, to see what its sender makes of the silence.
+//! Stops a payment midway, so that a test can see how its sender handles the missing answer.
 //!
-//! Must not import the state or the HTTP server. Invariant: dropping a [`Hold`] releases it, so that no payment is
-//! stopped for ever by a test that failed.
+//! Must not import the state or the HTTP server. Invariant: dropping a [`Hold`] releases it, so that a failed test
+//! does not stop a payment for ever.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// Where a payment is stopped.
+/// The point at which a payment is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldPoint {
     /// The request has arrived and its idempotency key is in use; nothing has happened.
     BeforeEffect,
-    /// The payment is made or declined; its answer has not been sent.
+    /// The payment has succeeded or was declined; its answer has not been sent.
     AfterEffect,
 }
 
 /// Stops the next `POST /v1/payment_intents` that executes, until it is released or dropped.
 ///
-/// What arrived is carried out whether or not its sender still listens, as at Stripe: a payment held before its effect
-/// takes effect on release even when the connection is gone.
+/// A received request is executed whether or not its sender still waits, as at Stripe: a payment held before its
+/// effect takes effect on release even when the connection is gone.
 #[derive(Debug)]
 #[must_use = "a dropped hold is released at once"]
 pub struct Hold(Arc<Gate>);
 
-/// The side of a hold that the payment sees.
+/// The payment's side of a hold.
 #[derive(Debug)]
 pub(crate) struct Gate {
     point: HoldPoint,
@@ -41,7 +41,7 @@ impl Hold {
         (Self(Arc::clone(&gate)), gate)
     }
 
-    /// Where the payment is stopped.
+    /// The point at which the payment is stopped.
     #[must_use]
     pub fn point(&self) -> HoldPoint {
         self.0.point
@@ -58,7 +58,7 @@ impl Hold {
         *self.0.reached.borrow()
     }
 
-    /// Lets the payment go on.
+    /// Lets the payment continue.
     pub fn release(&self) {
         self.0.released.send_replace(true);
     }
@@ -71,7 +71,7 @@ impl Drop for Hold {
 }
 
 impl Gate {
-    /// Stops here if this is the point.
+    /// Waits here if this is the point.
     pub(crate) async fn pass(&self, point: HoldPoint) {
         if self.point == point {
             self.reached.send_replace(true);
@@ -79,7 +79,7 @@ impl Gate {
         }
     }
 
-    /// Whether nobody waits for a payment here any more.
+    /// Whether the hold was released.
     pub(crate) fn is_released(&self) -> bool {
         *self.released.borrow()
     }

@@ -1,7 +1,7 @@
 //! Stripe's idempotency: the first answer under a key is the answer to every repeat.
 //!
-//! Must not import the state or the HTTP server. Invariants: keys are apart per account and mode; status and body are
-//! kept for [`KEPT`], failures included; a request that did not start to execute leaves no trace.
+//! Must not import the state or the HTTP server. Invariants: keys are separate for each account and mode; status and
+//! body are kept for [`KEPT`], failures included; a request that did not start to execute leaves no trace.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -26,12 +26,12 @@ pub(crate) struct Stored {
     pub(crate) request_id: String,
 }
 
-/// What to do with a request that came under a key.
+/// The handling of a request with a key.
 #[derive(Debug)]
 pub(crate) enum Admission {
     /// Execute it.
     First,
-    /// Answer as the first time.
+    /// Repeat the first answer.
     Repeat(Stored),
 }
 
@@ -43,7 +43,7 @@ struct Slot {
     answer: Option<Stored>,
 }
 
-/// How things stand with a key.
+/// The status of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyStatus {
     /// A request under it would be executed.
@@ -59,7 +59,7 @@ pub(crate) enum KeyStatus {
 pub(crate) struct IdempotencyKeys(BTreeMap<(Scope, String), Slot>);
 
 impl IdempotencyKeys {
-    /// How things stand with a key; asking changes nothing.
+    /// The status of a key; this call changes nothing.
     pub(crate) fn status(&self, scope: &Scope, key: &str, now: SystemTime) -> KeyStatus {
         match self.0.get(&(scope.clone(), key.to_owned())) {
             Some(Slot { answer: None, .. }) => KeyStatus::InUse,
@@ -70,7 +70,7 @@ impl IdempotencyKeys {
         }
     }
 
-    /// Takes a request in; from [`Admission::First`] on the key is in use until [`Self::complete`].
+    /// Admits a request; from [`Admission::First`] on the key is in use until [`Self::complete`].
     pub(crate) fn admit(
         &mut self,
         scope: &Scope,
@@ -116,7 +116,7 @@ impl IdempotencyKeys {
         }
     }
 
-    /// Keeps the first answer.
+    /// Stores the first answer.
     pub(crate) fn complete(&mut self, scope: &Scope, key: &str, stored: Stored) {
         if let Some(slot) = self.0.get_mut(&(scope.clone(), key.to_owned())) {
             slot.answer = Some(stored);

@@ -3,20 +3,20 @@
 //! and the events of all that, by webhooks too; with Stripe's idempotency, errors, limits, modes and versions. What it
 //! does not emulate it refuses in words instead of ignoring it.
 //!
-//! Read it in this order, from the ground up; each imports only what stands before it:
+//! Reading order, from the ground up; each file imports only earlier ones:
 //!
-//! 1. What all speak of: [`error`] is how a request is refused, [`version`] what a `Stripe-Version` opens, [`params`] how
-//!    parameters are read, [`request_kind`] which requests there are; [`ids`] and [`change`] are where ids come from and why
-//!    something changes; [`refusal`] is what a test is told that cannot have what it wants.
-//! 2. [`objects`] are what requests make and read: payment intents, charges, refunds, sessions, events; [`commands`] what
-//!    can be asked of them.
+//! 1. The basics: [`error`] has Stripe's errors, [`version`] the API versions, [`params`] the parsing of parameters,
+//!    [`request_kind`] the kinds of requests; [`ids`] and [`change`] are the source of ids and the context of a change;
+//!    [`refusal`] has the errors for tests.
+//! 2. [`objects`] are created and read by requests: payment intents, charges, refunds, sessions, events; [`commands`] are
+//!    the operations on them.
 //! 3. [`ledger`] holds the objects of one account in one mode, and is the one place that changes them.
-//! 4. [`hold`] stops a payment midway, [`faults`] decides what goes wrong by plan, [`records`] are what a test can look at
-//!    afterwards, [`idempotency`] keeps answers, and [`webhooks`] knows which seller is owed which event.
+//! 4. [`hold`] stops a payment midway, [`faults`] chooses planned faults, [`records`] are for tests to read,
+//!    [`idempotency`] stores answers, and [`webhooks`] has the endpoints and their deliveries.
 //! 5. [`state`] holds all that, and executes each command on the right ledger; [`service`] shares it.
-//! 6. [`api`] answers requests, [`checkout_page`] is where a shopper pays a Checkout Session, [`webhook_sender`] tells
-//!    sellers what happened, and [`control`] is how a test in another process steers all this; [`server`] serves them.
-//! 7. [`emulator`] is how a test steers it in the same process.
+//! 6. [`api`] answers requests, [`checkout_page`] is where a shopper pays a Checkout Session, [`webhook_sender`] sends
+//!    events to sellers, and [`control`] lets a test in another process control all this; [`server`] serves them.
+//! 7. [`emulator`] lets a test in the same process control it.
 
 mod api;
 mod change;

@@ -1,4 +1,4 @@
-//! What a test can look at afterwards: the money that moved, and every exchange that took place.
+//! Records that a test can read afterwards: the payments, and every exchange.
 //!
 //! Must not import the state or the HTTP server. Invariant: no whole secret key is recorded.
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::stripe::faults::Fault;
 
-/// Money that moved: a payment that succeeded.
+/// A payment that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// The seller's account.
@@ -34,7 +34,7 @@ pub struct LedgerEntry {
     pub amount_received: i64,
 }
 
-/// The headers of a request that matter.
+/// The relevant headers of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeHeaders {
     /// `Stripe-Version`.
@@ -63,7 +63,7 @@ pub struct Exchange {
     /// The body's brackets as a tree: hashes and lists alike are objects (a list's keys are its indexes), values are
     /// strings. `null` when the body could not be decoded.
     pub body: Value,
-    /// What the request's headers said.
+    /// The request's headers.
     pub headers: ExchangeHeaders,
     /// The answer's HTTP status.
     pub status: u16,
@@ -71,9 +71,9 @@ pub struct Exchange {
     pub response: Value,
     /// The answer's `Request-Id`.
     pub request_id: String,
-    /// Whether the answer was an earlier one again.
+    /// Whether the answer repeats an earlier one.
     pub replayed: bool,
-    /// What went wrong with it by plan. The answer stands here as Stripe gave it, whatever became of it on its way;
-    /// requests that never arrived are in no record.
+    /// Its planned fault. The recorded answer is the one that Stripe gave, whatever happened to it in transmission;
+    /// requests that never arrived have no record.
     pub fault: Option<Fault>,
 }

@@ -1,6 +1,6 @@
-//! Why a test or `demo` cannot do with the emulator what it wants.
+//! Why the emulator refuses a request of a test or of `demo`.
 //!
-//! Must not import anything of the emulator. Invariant: no whole secret key is told.
+//! Must not import anything of the emulator. Invariant: no message contains a whole secret key.
 
 /// Why the emulator's handle did not do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,10 +26,10 @@ pub enum Refusal {
     /// A token cannot be granted like this.
     #[error("the token cannot be granted: {message}")]
     InvalidToken {
-        /// Stripe's words.
+        /// Stripe's message.
         message: String,
     },
-    /// There is nothing to settle.
+    /// There is no payment to decide.
     #[error("there is no payment intent {payment_intent} that is processing")]
     NotProcessing {
         /// The intent that was named.
@@ -47,7 +47,7 @@ pub enum Refusal {
         /// The endpoint that was named.
         endpoint: String,
     },
-    /// There is nothing that a bank could take back.
+    /// No money is left for the bank to take back.
     #[error("the payment intent {payment_intent} has no money left that a bank could take back")]
     NotDisputable {
         /// The intent that was named.
@@ -71,7 +71,7 @@ pub enum Refusal {
         /// The session that was named.
         session: String,
     },
-    /// Nobody can pay there any more.
+    /// It can no longer be paid there.
     #[error("the checkout session {session} is {status}: nothing can be paid there")]
     SessionNotOpen {
         /// The session that was named.
@@ -84,10 +84,10 @@ pub enum Refusal {
     NotOffered {
         /// The session that was named.
         session: String,
-        /// What the shopper wanted to pay with.
+        /// The payment method that the shopper chose.
         payment_method: String,
     },
-    /// Nobody was asked to authenticate.
+    /// No authentication was requested.
     #[error("at the checkout session {session} nobody is asked to authenticate")]
     NotAuthenticating {
         /// The session that was named.

@@ -1,6 +1,6 @@
 //! Stripe's side of the HTTP server: requests in, answers out.
 //!
-//! Must not import what Stripe does, only that it answers. Invariant: each request is answered in a task of its own, so
+//! Must not import Stripe's behaviour, only its answers. Invariant: each request is answered in a task of its own, so
 //! that a client that goes away stops nothing.
 
 use std::io;
@@ -22,7 +22,7 @@ use super::records::ExchangeHeaders;
 use super::service::StripeService;
 use super::webhook_sender;
 
-/// The server of a listener, to be run on a thread of its own.
+/// The server of a listener, which runs on a thread of its own.
 pub(crate) fn serve(
     listener: TcpListener,
     service: Arc<StripeService>,

@@ -1,6 +1,6 @@
-//! What the server's threads, the webhooks and the handle share: the state behind a lock, with its clock.
+//! The common data of the server's threads, the webhooks and the handle: the state behind a lock, with its clock.
 //!
-//! Must not import the API, the hosted pages or the HTTP server: each adds what it does with the state in a file of its own.
+//! Must not import the API, the hosted pages or the HTTP server: each adds its functions in a file of its own.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::state::StripeState;
 use crate::clock::Clock;
 
-/// What the server's threads and the handle share.
+/// The common data of the server's threads and the handle.
 pub(crate) struct StripeService {
     clock: Clock,
     slow_payment: Duration,
@@ -26,7 +26,7 @@ impl StripeService {
         (self.clock)()
     }
 
-    /// The state. After a panic the emulator goes on with it: one failed request must not fail all others.
+    /// The state. After a panic the emulator continues with it: one failed request must not fail all others.
     pub(crate) fn state(&self) -> MutexGuard<'_, StripeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

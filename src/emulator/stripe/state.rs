@@ -1,4 +1,4 @@
-//! Everything that the emulator knows, and the one place where commands change it.
+//! The emulator's whole state, and the one place where commands change it.
 //!
 //! Must not import the HTTP server. Invariant: what one account did in one mode cannot be seen from another account
 //! or mode, because each has [`Ledger`] of its own.
@@ -25,21 +25,21 @@ use crate::stripe::objects::payment_intent::Status;
 use crate::stripe::records::{Exchange, LedgerEntry};
 use crate::stripe::refusal::Refusal;
 
-/// Older exchanges are forgotten, so that a long-lived emulator does not grow without bound.
+/// Older exchanges are removed, so that a long-lived emulator does not grow without bound.
 const EXCHANGES_KEPT: usize = 10_000;
 
 /// The state.
 #[derive(Debug)]
 pub(crate) struct StripeState {
-    /// Who may ask.
+    /// The accounts and their keys.
     pub(crate) keyring: Keyring,
-    /// What was answered under which key.
+    /// The stored answers.
     pub(crate) idempotency: IdempotencyKeys,
-    /// The ids to come.
+    /// The source of ids.
     pub(crate) ids: IdSource,
-    /// What goes wrong.
+    /// The faults.
     pub(crate) faults: FaultChooser,
-    /// Who is told of what happens.
+    /// The webhook endpoints and their deliveries.
     pub(crate) webhooks: Webhooks,
     /// The hold that was set over HTTP.
     pub(crate) remote_hold: Option<Hold>,
@@ -71,7 +71,7 @@ impl StripeState {
         self.keyring.seed(seed, unix_seconds(now))
     }
 
-    /// Does what a request asks for.
+    /// Executes a command.
     pub(crate) fn execute(
         &mut self,
         caller: &Caller,
@@ -120,7 +120,7 @@ impl StripeState {
         }
     }
 
-    /// Changes or reads the books of one account and mode, in which what was due by the clock has happened.
+    /// Changes or reads the ledger of one account and mode, after everything due by the clock was executed.
     pub(crate) fn change<R>(
         &mut self,
         scope: &Scope,
@@ -139,7 +139,7 @@ impl StripeState {
         done
     }
 
-    /// Lets happen what is due by the clock.
+    /// Executes everything that is due by the clock.
     pub(crate) fn catch_up(&mut self, now: SystemTime) {
         let nothing: Option<()> = self.find_map(now, |_, _| None);
         debug_assert!(nothing.is_none(), "every account is looked at");
@@ -154,7 +154,7 @@ impl StripeState {
         added.ok_or_else(|| Refusal::NotOnLoopback { url: endpoint.url.clone() })
     }
 
-    /// Records what came of a try to deliver an event.
+    /// Records the result of an attempt to deliver an event.
     pub(crate) fn record_delivery(&mut self, (number, endpoint): (u64, &str), attempt: DeliveryAttempt) {
         let Some((scope, event)) = self.webhooks.record((number, endpoint), attempt) else { return };
         if let Some(ledger) = self.ledgers.get_mut(&scope) {
@@ -162,18 +162,18 @@ impl StripeState {
         }
     }
 
-    /// The ledger of one account and mode as it is.
+    /// The present ledger of one account and mode.
     pub(crate) fn ledger_of(&self, scope: &Scope) -> Option<&Ledger> {
         self.ledgers.get(scope)
     }
 
-    /// Whose session this is.
+    /// The owner of this session.
     pub(crate) fn owner_of_session(&self, id: &str) -> Option<Scope> {
         let owned = self.ledgers.iter().find(|(_, ledger)| ledger.session(id).is_some());
         owned.map(|(scope, _)| scope.clone())
     }
 
-    /// Whether a request is a payment by a card whose issuer takes its time.
+    /// Whether a request is a payment with a card whose issuer is slow.
     pub(crate) fn is_slow(&self, caller: &Caller, command: &Command) -> bool {
         let Command::CreateIntent(request) = command else { return false };
         let ledger = self.ledgers.get(&caller.scope());
@@ -213,7 +213,7 @@ impl StripeState {
         finished.ok_or_else(|| Refusal::RefundIsDecided { refund: id.to_owned() })
     }
 
-    /// The shopper's bank takes a payment back.
+    /// The shopper's bank disputes a payment.
     pub(crate) fn dispute(&mut self, intent: &str, now: SystemTime) -> Result<String, Refusal> {
         let raised = self.find_map(now, |ledger, context| ledger.dispute(intent, context));
         raised.ok_or_else(|| Refusal::NotDisputable { payment_intent: intent.to_owned() })
@@ -226,7 +226,7 @@ impl StripeState {
         closed.ok_or_else(|| Refusal::DisputeIsClosed { dispute: id.to_owned() })
     }
 
-    /// Asks the books one after another until one has an answer.
+    /// Asks the ledgers one after another until one has a result.
     fn find_map<R>(
         &mut self,
         now: SystemTime,
@@ -236,7 +236,7 @@ impl StripeState {
         scopes.into_iter().find_map(|scope| self.change(&scope, now, &mut ask))
     }
 
-    /// The money that moved, by account and mode, then oldest first.
+    /// All payments that succeeded, by account and mode, then oldest first.
     pub(crate) fn ledger(&self) -> Vec<LedgerEntry> {
         let mut entries = Vec::new();
         for ((account, _), ledger) in &self.ledgers {
@@ -288,7 +288,7 @@ impl StripeState {
         owned.flat_map(|(_, ledger)| ledger.disputes()).collect()
     }
 
-    /// Writes down what took place.
+    /// Records an exchange.
     pub(crate) fn record(&mut self, exchange: Exchange) {
         if self.exchanges.len() >= EXCHANGES_KEPT {
             self.exchanges.pop_front();
@@ -296,19 +296,19 @@ impl StripeState {
         self.exchanges.push_back(exchange);
     }
 
-    /// What took place, in the order of the answers.
+    /// The exchanges, in the order of the answers.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
         self.exchanges.iter().cloned().collect()
     }
 
-    /// Sets a hold for a payment to come.
+    /// Sets a hold for a future payment.
     pub(crate) fn hold_next_payment(&mut self, point: HoldPoint) -> Hold {
         let (hold, gate) = Hold::new(point);
         self.gates.push_back(gate);
         hold
     }
 
-    /// The gate that the payment which now begins must pass; holds that were given up do not count.
+    /// The gate of the payment that now begins; released holds do not count.
     pub(crate) fn next_gate(&mut self) -> Option<Arc<Gate>> {
         while let Some(gate) = self.gates.pop_front() {
             if !gate.is_released() {

@@ -1,11 +1,11 @@
-//! Stripe's API versions: what a `Stripe-Version` header says, and which parts of the API it opens.
+//! Stripe's API versions: the value of a `Stripe-Version` header, and the parts of the API that it enables.
 //!
 //! Must not import the state. Invariant: Shared Payment Tokens exist only on public previews from 2026-04-22 on; on a
 //! GA version they are as unknown as they are at Stripe.
 
 use super::error::StripeError;
 
-/// What a request without the header gets: the account's default, a GA version.
+/// The version of a request without the header: the account's default, a GA version.
 pub(crate) const ACCOUNT_DEFAULT: &str = "2026-10-28.endive";
 const FIRST_WITH_TOKENS: &str = "2026-04-22";
 const FIRST_WITHOUT_PAYMENT_METHOD_TYPES_PREVIEW: &str = "2026-08-26";
@@ -16,7 +16,7 @@ const FIRST_WITHOUT_PAYMENT_METHOD_TYPES: &str = "2026-09-30";
 pub(crate) struct ApiVersion(String);
 
 impl ApiVersion {
-    /// Reads the header; without one the account's default holds.
+    /// Parses the header; without one, the account's default is used.
     pub(crate) fn parse(header: Option<&str>) -> Result<Self, StripeError> {
         let text = header.unwrap_or(ACCOUNT_DEFAULT);
         if is_version(text) {
@@ -36,7 +36,7 @@ impl ApiVersion {
         self.is_preview() && self.date() >= FIRST_WITH_TOKENS
     }
 
-    /// Whether `payment_method_types` was taken out of PaymentIntents in this version.
+    /// Whether `payment_method_types` was removed from PaymentIntents in this version.
     pub(crate) fn lacks_payment_method_types(&self) -> bool {
         let first = if self.is_preview() {
             FIRST_WITHOUT_PAYMENT_METHOD_TYPES_PREVIEW

@@ -1,6 +1,6 @@
-//! Carries deliveries to their endpoints, over real HTTP on loopback.
+//! Sends deliveries to their endpoints, over real HTTP on loopback.
 //!
-//! Invariant: an endpoint that is slow keeps nobody else waiting.
+//! Invariant: a slow endpoint does not delay others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::service::StripeService;
 use super::webhooks::{DeliveryAttempt, OutgoingWebhook, signature};
 use crate::clock::unix_seconds;
 
-/// How often the clock is looked at, for what happens without anybody asking.
+/// How often due work is checked, without any request.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Sends what is to be sent, until the emulator stops.
+/// Sends due deliveries until the emulator stops.
 pub(crate) async fn run(service: Arc<StripeService>) {
     let http = match client() {
         Ok(http) => http,
@@ -35,7 +35,7 @@ pub(crate) async fn run(service: Arc<StripeService>) {
         }
         let tick = Instant::now() + TICK;
         let wake = next.map_or(tick, |next| next.min(tick));
-        // Either way there may be something to send.
+        // In both cases there may be something to send.
         drop(tokio::time::timeout_at(wake, changes.changed()).await);
     }
 }

@@ -1,4 +1,5 @@
-//! `/admin/v1/account/forget`: a merchant has moved to another Stripe account, or the one that is kept never was its own.
+//! `/admin/v1/account/forget`: for a merchant that has moved to another Stripe account, or whose stored account was
+//! never its own.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -17,8 +18,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.service(routes::act("/account/forget", forget));
 }
 
-/// Forgets the account that is kept: `{"account": "acct_…"}`, where the merchant's key opens another one and everything on it
-/// is decided. Payments go on as soon as the account that the key opens is verified.
+/// Forgets the stored account: `{"account": "acct_…"}`, if the merchant's key belongs to another one and everything
+/// on the stored one is decided. Payments continue once the account of the key is verified.
 async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -33,7 +34,7 @@ async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> R
     let refused = |code, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
     match merchant.view().payments_off {
         Some(PaymentsOff::OtherAccount) => {}
-        // Whether the key opens the one that is kept is known only once the file agrees with the key.
+        // While the file disagrees with the key, it is not known whether the key belongs to the stored account.
         Some(PaymentsOff::AccountMisnamed) => {
             let detail = "the merchant's key opens another account than stripe.account_id in its file names; correct the \
                           file and restart: where the key opens the account that is kept, there is nothing to forget";
@@ -53,7 +54,7 @@ async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> R
             return Err(refused("account_in_use", detail.to_owned()));
         }
     }
-    // What was lost by the restore is on the former account, and nobody would look for it there any more.
+    // Payments missing in the restored database are on the former account, and would not be read there any more.
     if !merchant.view().records.are_reliable() {
         let detail = "what was paid since the restored backup is not accounted for yet; give the merchant its former key, \
                       restart, and ask again after restore_reconciled";

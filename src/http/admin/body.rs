@@ -1,6 +1,6 @@
-//! Bodies of requests: JSON that is read as it is meant, and refused in words that a person understands.
+//! Request bodies: JSON that is parsed strictly, with rejections that a person understands.
 //!
-//! Invariant: a refusal names the field that is wrong as it stands in the body, and nothing of this program.
+//! Invariant: a rejection names the wrong field as the body writes it, and nothing of this program's internals.
 
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -8,17 +8,17 @@ use serde_json::Value;
 
 use super::problem::Problem;
 
-/// Refuses a body for a reason that its field tells; `example` is a right one.
+/// Rejects a body for a reason that names its field; `example` is a valid body.
 pub(super) fn refused(why: &str, example: &str) -> Problem {
     Problem::invalid(format!("{why}; send JSON such as {example}"))
 }
 
-/// Reads a body of JSON; a wrong one is told with the field that is wrong, why, and an example of a right one.
+/// Parses a body of JSON; the error names the wrong field and the problem, with an example of a valid body.
 pub(super) fn read_body<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Problem> {
     let wrong = |why: &str| refused(why, example);
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => return Err(wrong("the body is empty")),
-        // A list would be taken for an object's values in their order.
+        // A list would be accepted as the object's values in their order.
         Some(b'{') => {}
         Some(_) => return Err(wrong("the body is not a JSON object")),
     }
@@ -29,7 +29,7 @@ pub(super) fn read_body<T: DeserializeOwned>(body: &[u8], example: &str) -> Resu
     read.map_err(|error| wrong(&told(&error.path().to_string(), error.inner())))
 }
 
-/// Reads an optional field: a blank text is an absent one.
+/// Parses an optional field: a blank text counts as absent.
 pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -42,7 +42,7 @@ where
     }
 }
 
-/// Refuses a body that says anything, where nothing can be said: what it means to ask for would be left undone.
+/// Rejects a body with content where none is expected: its request would otherwise be ignored.
 pub(super) fn read_nothing(body: &[u8]) -> Result<(), Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -53,14 +53,14 @@ pub(super) fn read_nothing(body: &[u8]) -> Result<(), Problem> {
     read_body(body, "{}, or no body").map(|Nothing {}| ())
 }
 
-/// What is wrong in a body that is JSON, and where.
+/// The problem in a body that is JSON, and its place.
 fn told(path: &str, error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
     let path = if path == "." { "the body".to_owned() } else { path.escape_debug().to_string() };
     let Some((what, rest)) = text.split_once('`') else { return format!("{path}: {}", in_json(text)) };
     match what {
-        // The path ends with the field that is unknown.
+        // The path ends with the unknown field.
         "unknown field " => {
             let known = rest.split_once("`, ").map_or("", |(_, known)| known);
             format!("{path}: this field is not known here, {known}")
@@ -75,9 +75,9 @@ fn told(path: &str, error: &serde_json::Error) -> String {
     }
 }
 
-/// What was found and what was expected, by the names that JSON has for them.
+/// The found and the expected type, by their names in JSON.
 fn in_json(text: &str) -> String {
-    // Where a word is expected, the reader says of anything else only that it is no value.
+    // If a string is expected, the parser's message for any other value does not name its type.
     if text == "expected value" {
         return "a word is expected here".to_owned();
     }
@@ -91,7 +91,7 @@ fn in_json(text: &str) -> String {
         "map" => "an object",
         "null" => "null",
         "string" => value,
-        // `integer 5`, `boolean` and `floating point 10.5` with the value between backquotes.
+        // `integer 5`, `boolean` and `floating point 10.5` have the value between backquotes.
         _ => value.split('`').nth(1).unwrap_or(found),
     };
     let expected = match expected {

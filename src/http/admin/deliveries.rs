@@ -1,6 +1,7 @@
-//! `/admin/v1/deliveries`: what merchants were told of their orders, how telling them went, and telling them again.
+//! `/admin/v1/deliveries`: order events for merchants, their deliveries, and sending them again.
 //!
-//! Neither the text of an event nor the receiver's address is shown: the one names a buyer, the other may hold a key.
+//! Neither the text of an event nor the receiver's address is shown: the text names a buyer, and the address may
+//! contain a key.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -15,7 +16,7 @@ use crate::domain::ids::OrderEventId;
 use crate::domain::time::Timestamp;
 use crate::store::{DeliveriesQuery, Delivery, DeliveryState};
 
-/// How many come at once where the request does not say, and at most.
+/// The page size by default, and the largest.
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
 
@@ -26,7 +27,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         .service(routes::act("/deliveries/{id}/retry", retry));
 }
 
-/// What narrows a list down.
+/// The filters of a list.
 #[derive(Deserialize)]
 struct ListDeliveriesQuery {
     state: Option<String>,
@@ -87,8 +88,8 @@ async fn show(
     Ok(answer(&told(&found)))
 }
 
-/// Sends an order event again, whatever became of it, as if it had never been tried. It keeps its `webhook-id`, so that a
-/// receiver that had it all the same can tell.
+/// Sends an order event again, whatever its state, as if it had never been sent. It keeps its `webhook-id`, so a
+/// receiver that already has it can recognise it.
 async fn retry(
     operator: Operator,
     path: web::Path<String>,

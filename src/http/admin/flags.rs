@@ -1,4 +1,4 @@
-//! `/admin/v1/flags`: payments that fit no order, until an operator has dealt with them.
+//! `/admin/v1/flags`: payments that fit no order, until an operator has resolved them.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,7 +12,7 @@ use super::routes;
 use crate::domain::ids::FlagId;
 use crate::store::{FlagsQuery, KeptFlag, Resolution};
 
-/// How many come at once where the request does not say, and at most.
+/// The page size by default, and the largest.
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
 
@@ -23,8 +23,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.service(routes::read("/flags", list)).service(routes::act("/flags/{id}/resolve", resolve));
 }
 
-/// A merchant's flags, oldest first; those that nobody has dealt with come alone with `open=true`. `next` is the `after` of
-/// the next page, `null` on the last.
+/// A merchant's flags, oldest first; with `open=true` only unresolved ones. `next` is the `after` of the next page,
+/// `null` on the last.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
     struct ListFlagsQuery {
@@ -51,7 +51,8 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
 }
 
-/// Resolves a flag: `{"resolution": "refunded in the dashboard"}`. One that is resolved already keeps its first words.
+/// Resolves a flag: `{"resolution": "refunded in the dashboard"}`. A flag that is already resolved keeps its first
+/// text.
 async fn resolve(
     operator: Operator,
     path: web::Path<String>,
@@ -73,7 +74,7 @@ async fn resolve(
     let id: FlagId = path.parse().map_err(|_| unknown())?;
     let resolution = Resolution { text: text.to_owned(), at: operator.admin().clock.now() };
     let kept = merchant.resolve_flag(&id, resolution.clone()).await?.ok_or_else(unknown)?;
-    // The same words again are the same resolution, whose first answer was lost.
+    // The same text repeats a resolution whose first reply was lost.
     if kept.resolution.as_ref().map(|kept| &kept.text) != Some(&resolution.text) {
         let detail = "this flag was resolved before, and keeps its first resolution; flags shows it";
         return Err(Problem::new(StatusCode::CONFLICT, "already_resolved", detail));

@@ -1,7 +1,7 @@
-//! The admin listener: what those who run the gateway reach. Nothing of it answers on the public listener.
+//! The admin listener, for operators. None of its addresses exists on the public listener.
 //!
-//! `probes` need no token. Everything below `/admin/v1/` needs the one token: its handlers take an `Operator`, who cannot
-//! be made without it. Refusals are `problem` details.
+//! `probes` need no token. Everything below `/admin/v1/` needs the one token: its handlers take an `Operator`, which
+//! cannot be made without it. Rejections are `problem` details.
 
 mod account;
 mod body;
@@ -40,13 +40,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// The largest body.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What every handler holds.
+/// The state that every handler shares.
 pub struct Admin {
-    /// Every merchant.
+    /// All merchants.
     pub directory: Arc<Directory>,
-    /// The token; without one the API is closed.
+    /// The token; without one the API is disabled.
     pub token: Option<AdminToken>,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -1,4 +1,4 @@
-//! Who may use the API: a handler that takes an [`Operator`] cannot be reached without the token.
+//! Access to the API: a handler that takes an [`Operator`] cannot be called without the token.
 
 use std::future::{Ready, ready};
 
@@ -12,15 +12,15 @@ use super::Admin;
 use super::problem::Problem;
 use crate::actors::MerchantHandle;
 
-/// Someone who has shown the token.
+/// A caller that has sent the token.
 pub(super) struct Operator {
     admin: web::Data<Admin>,
 }
 
-/// The parameter that every request has.
+/// The query parameter of every request.
 const TENANT: &str = "tenant";
 
-/// Which merchant a request is about: `?tenant=harbor-coffee`.
+/// The merchant of a request: `?tenant=harbor-coffee`.
 #[derive(Deserialize)]
 struct About {
     tenant: String,
@@ -31,8 +31,8 @@ impl Operator {
         &self.admin
     }
 
-    /// The merchant that the request names; `known` are the query parameters beside it. Another one, or one given twice, is
-    /// refused: a filter that is not understood must not answer like one that matches.
+    /// The merchant that the request names; `known` are the other allowed query parameters. An unknown or repeated
+    /// parameter is rejected: a misspelt filter must not answer like one that matches.
     pub(super) fn merchant(&self, request: &HttpRequest, known: &[&str]) -> Result<MerchantHandle, Problem> {
         let mut seen: Vec<String> = Vec::new();
         for (name, _) in url::form_urlencoded::parse(request.query_string().as_bytes()) {

@@ -1,7 +1,7 @@
-//! `/admin/v1/orders`: what was sold, money that goes back, goods that were sent.
+//! `/admin/v1/orders`: orders, refunds, shipped goods.
 //!
-//! One order shows its buyer and address, so that a shop without a receiver of order events can send the goods; a list shows
-//! neither.
+//! A single order includes its buyer and address, so that a shop without a receiver of order events can ship the
+//! goods; a list includes neither.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -25,11 +25,11 @@ use crate::protocol::order_events::{dispute_told, fulfillment_told, order_told, 
 use crate::protocol::texts::operator;
 use crate::store::{DeliveriesQuery, DeliveryState, OrdersQuery};
 
-/// How many come at once where the request does not say, and at most.
+/// The page size by default, and the largest.
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
 
-/// The word for all that is left.
+/// The value that means all that is left.
 const ALL: &str = "all";
 
 /// The longest carrier, tracking number and tracking address.
@@ -44,8 +44,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         .service(routes::act("/orders/{id}/erase", erase));
 }
 
-/// A merchant's orders, newest first; `state` and `number` narrow them down. `next` is the `before` of the next page, `null`
-/// on the last.
+/// A merchant's orders, newest first; `state` and `number` are filters. `next` is the `before` of the next page,
+/// `null` on the last.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     #[derive(Deserialize)]
     struct ListOrdersQuery {
@@ -80,7 +80,7 @@ fn order_state(text: &str) -> Result<OrderState, Problem> {
     })
 }
 
-/// One order, by its id or its number, with its refunds, disputes and what was sent.
+/// One order, by its id or its number, with its refunds, disputes and shipments.
 async fn show(
     operator: Operator,
     path: web::Path<String>,
@@ -92,8 +92,8 @@ async fn show(
     Ok(answer(&whole(&placed, &told)))
 }
 
-/// Gives money back: `{"amount": 1200, "reason": "requested_by_customer"}`, the reason optional; `"amount": "all"` is all that
-/// is left. The `Idempotency-Key` header names the refund: the same one again is the same refund.
+/// Requests a refund: `{"amount": 1200, "reason": "requested_by_customer"}`, the reason optional; `"amount": "all"`
+/// means all that is left. The `Idempotency-Key` header names the refund: the same key again means the same refund.
 async fn refund(
     operator: Operator,
     path: web::Path<String>,
@@ -152,9 +152,9 @@ async fn refund(
     }
 }
 
-/// Tells that goods were sent: `{"items": [{"item": "mug", "quantity": 1}], "carrier": "UPS", "tracking_number": "1Z…",
-/// "tracking_url": "https://…"}`, all optional but the items; `"items": "all"` is all that is left. The `Idempotency-Key` header
-/// names it: the same one again changes nothing.
+/// Records shipped goods: `{"items": [{"item": "mug", "quantity": 1}], "carrier": "UPS", "tracking_number": "1Z…",
+/// "tracking_url": "https://…"}`, all optional except the items; `"items": "all"` means all that is left. The
+/// `Idempotency-Key` header names the shipment: the same key again changes nothing.
 async fn fulfill(
     operator: Operator,
     path: web::Path<String>,
@@ -204,8 +204,8 @@ async fn fulfill(
     Ok(answer(&whole(&placed, &told)))
 }
 
-/// Erases what is kept of an order's buyer; amounts, lines and Stripe's ids stay. A second call changes nothing. Events
-/// of the order that are still to be sent keep the buyer until then.
+/// Erases the personal data of an order's buyer; amounts, lines and Stripe's ids remain. A second call changes
+/// nothing. Events of the order that are still to be sent keep the buyer until then.
 async fn erase(
     operator: Operator,
     path: web::Path<String>,
@@ -232,7 +232,7 @@ async fn erase(
     Ok(answer(&json!({ "order": order, "erased": erased, "pending_deliveries": pending })))
 }
 
-/// How much goes back. All is asked for in words, so that a body that was lost on the way gives back nothing.
+/// The amount of a refund. The whole amount needs an explicit word, so that an empty body refunds nothing.
 #[derive(Clone, Copy)]
 enum HowMuch {
     All,
@@ -266,7 +266,7 @@ impl<'de> Deserialize<'de> for HowMuch {
     }
 }
 
-/// What was sent; all is told in words, too.
+/// The shipped items; all items need an explicit word, too.
 enum Items {
     All,
     Named(Vec<Fulfilled>),
@@ -308,7 +308,7 @@ impl<'de> Deserialize<'de> for Items {
     }
 }
 
-/// What its asker calls a thing.
+/// The requester's name for a refund or a shipment.
 fn reference(request: &HttpRequest) -> Result<Reference, Problem> {
     let wrong = || {
         Problem::invalid(
@@ -321,7 +321,7 @@ fn reference(request: &HttpRequest) -> Result<Reference, Problem> {
     key.and_then(|text| text.parse().ok()).ok_or_else(wrong)
 }
 
-/// One line of text.
+/// A text on one line.
 fn line(key: &str, text: &str) -> Result<String, Problem> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > LONGEST || text.chars().any(char::is_control) {
@@ -330,7 +330,7 @@ fn line(key: &str, text: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
-/// An address that a shopper may be sent to.
+/// An address that is safe to show to a shopper as a link.
 fn secure(text: &str) -> Result<String, Problem> {
     let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" && text.len() <= LONGEST);
     let wrong =
@@ -354,7 +354,7 @@ fn answer(body: &Value) -> HttpResponse {
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body)
 }
 
-/// What a list tells of an order.
+/// The summary of an order in a list.
 fn head(placed: &PlacedOrder, state: OrderState) -> Value {
     let order = &placed.order;
     json!({
@@ -364,7 +364,7 @@ fn head(placed: &PlacedOrder, state: OrderState) -> Value {
     })
 }
 
-/// The head, what order events tell of it, and its book.
+/// The summary, the data of order events, and the order's activity.
 fn whole(placed: &PlacedOrder, told: &Answer) -> Value {
     let activity = &told.session.activity;
     let mut whole = head(placed, OrderState::of(activity, &placed.order.quote));

@@ -1,5 +1,5 @@
-//! `/livez` and `/readyz`: for the machinery that starts, watches and drains the process. They need no token, and
-//! tell nothing of any merchant but that it is left out or takes no payments, and why.
+//! `/livez` and `/readyz`: for the systems that start, monitor and drain the process. They need no token, and about
+//! merchants they report only which are rejected or take no payments, and why.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::payments::Dependencies;
 use crate::runtime::{DiskSpace, Io};
 use crate::store::Store;
 
-/// How long the store may take to answer a probe, which may have to write something.
+/// How long the store may take to answer a probe, which may include a write.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many merchants are named for one reason; a process may serve thousands.
 const MOST_NAMED: usize = 10;
 
-/// What the probes look at.
+/// The data that the probes check.
 #[derive(Clone)]
 pub struct Probes {
     store: Arc<dyn Store>,
@@ -36,7 +36,7 @@ pub struct Probes {
 /// The merchants that should be served and cannot be.
 #[derive(Debug, Default)]
 pub struct LeftOut {
-    /// Their ids, or the names of their files where those are none.
+    /// Their ids, or the names of their files if those are not valid ids.
     pub merchants: Vec<String>,
     /// Whether the gateway is not ready without them.
     pub required: bool,
@@ -49,7 +49,7 @@ impl fmt::Display for LeftOut {
 }
 
 impl Probes {
-    /// Probes of a gateway that serves.
+    /// The probes of a gateway in service.
     #[must_use]
     pub fn new(deps: &Dependencies, directory: Arc<Directory>, left_out: LeftOut) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl Probes {
         }
     }
 
-    /// From now on the gateway is alive and not ready: it takes no new work.
+    /// From now on the gateway is alive and not ready: it accepts no new work.
     pub fn stopping(&self) {
         self.stopping.store(true, Ordering::Release);
     }
@@ -93,7 +93,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.service(routes::read("/livez", livez)).service(routes::read("/readyz", readyz));
 }
 
-/// The first few of many, and how many more there are.
+/// The first few of many names, and how many more there are.
 fn some_of(names: &[String]) -> String {
     let shown = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MOST_NAMED) {
@@ -102,12 +102,12 @@ fn some_of(names: &[String]) -> String {
     }
 }
 
-/// Whether the process answers at all: restart it when it does not.
+/// Whether the process answers at all: if not, restart it.
 async fn livez() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("alive\n")
 }
 
-/// Whether it can take work, which it has tried: send it none while it cannot.
+/// Whether it can accept work, which it checks with a trial: if not, send it none.
 async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
     let mut notes = Vec::new();
     if probes.disk.is_low() {
@@ -119,7 +119,7 @@ async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
         notes.push(format!("take no payments: {}", some_of(&named)));
     }
     let left_out = (!probes.left_out.merchants.is_empty()).then(|| probes.left_out.to_string());
-    // What is the reason is told first, and as no note.
+    // The reason comes first, before the notes.
     let why = match probes.why_not_ready().await {
         None if probes.left_out.required => left_out,
         why => {

@@ -1,4 +1,4 @@
-//! Refusals as RFC 9457 problem details: a status, a stable code, and words that say what to do.
+//! Rejections as RFC 9457 problem details: a status, a stable code, and a text that says what to do.
 
 use std::fmt;
 
@@ -15,10 +15,10 @@ use crate::domain::checkout::model::{
 use crate::protocol::texts::operator;
 use crate::store::StoreError;
 
-/// The media type of a refusal.
+/// The media type of a rejection.
 const PROBLEM: &str = "application/problem+json";
 
-/// A refusal of the admin API.
+/// A rejection of the admin API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     status: StatusCode,
@@ -75,8 +75,7 @@ impl ResponseError for Problem {
     }
 }
 
-/// Whatever refuses a request before a handler of ours does (a body too large) tells it in the
-/// same form.
+/// Rejections by middleware, before a handler of ours (such as a body too large), have the same form.
 #[expect(clippy::unnecessary_wraps, reason = "the form that the middleware wants")]
 pub(super) fn told_as_problem<B>(response: ServiceResponse<B>) -> actix_web::Result<ErrorHandlerResponse<B>> {
     let status = response.status();
@@ -143,7 +142,7 @@ impl From<Rejection> for Problem {
     }
 }
 
-/// Status and code of what is not possible.
+/// The status and code of an operator's request that is not possible.
 const fn impossible(rejection: &OperatorRejection) -> (StatusCode, &'static str) {
     match rejection {
         OperatorRejection::NotFrozen(_) => (StatusCode::CONFLICT, "not_frozen"),

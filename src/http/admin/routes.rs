@@ -1,6 +1,6 @@
-//! Addresses of the admin listener: what is read, and what is done.
+//! Addresses of the admin listener: for reading and for actions.
 //!
-//! Invariant: an address answers HEAD as it answers GET, and any method that it does not take with those that it does.
+//! Invariant: an address answers HEAD like GET, and any unsupported method with the supported ones.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue};
@@ -8,7 +8,7 @@ use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Respons
 
 use super::problem::Problem;
 
-/// An address that tells something.
+/// An address for reading.
 pub(super) fn read<F, A>(path: &str, handler: F) -> Resource
 where
     F: Handler<A>,
@@ -21,7 +21,7 @@ where
         .default_service(web::to(|| async { not_allowed("GET, HEAD") }))
 }
 
-/// An address at which something is done.
+/// An address for an action.
 pub(super) fn act<F, A>(path: &str, handler: F) -> Resource
 where
     F: Handler<A>,

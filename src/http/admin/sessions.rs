@@ -1,6 +1,6 @@
-//! `/admin/v1/sessions/{id}`: one checkout with everything that happened to it, and an operator's decision on a frozen one.
+//! `/admin/v1/sessions/{id}`: one checkout with its timeline, and an operator's decision on a frozen one.
 //!
-//! Nothing of the shopper is shown: what became of a checkout can be told without their name.
+//! No personal data of the shopper is shown: the history of a checkout does not need it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -36,9 +36,9 @@ async fn show(
     told(&merchant, &answer).await
 }
 
-/// Decides a frozen session: `{"decision": "charged", "payment_intent": "pi_…"}` or `{"decision": "not_charged"}`. The
-/// payment is read at Stripe before anything is believed; where it cannot be read, `not_charged` counts only with
-/// `"override_unread": true`. The same decision twice is one.
+/// Decides a frozen session: `{"decision": "charged", "payment_intent": "pi_…"}` or `{"decision": "not_charged"}`.
+/// The payment is read at Stripe before the decision is accepted; if it cannot be read, `not_charged` is accepted
+/// only with `"override_unread": true`. The same decision again changes nothing.
 async fn decide(
     operator: Operator,
     path: web::Path<String>,
@@ -61,7 +61,7 @@ async fn decide(
     told(&merchant, &answer).await
 }
 
-/// The decision that a body asks for.
+/// Parses the decision of a body.
 fn read_decision(body: &[u8]) -> Result<Decision, Problem> {
     const EXAMPLE: &str =
         "{\"decision\": \"charged\", \"payment_intent\": \"pi_…\"} or {\"decision\": \"not_charged\"}";
@@ -71,7 +71,7 @@ fn read_decision(body: &[u8]) -> Result<Decision, Problem> {
         Charged,
         NotCharged,
     }
-    // A tagged enum would not tell which field is wrong.
+    // With a tagged enum the error would not name the wrong field.
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct DecisionBody {
@@ -132,7 +132,7 @@ async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
 }
 
-/// A notice, with what it means in words.
+/// A notice, with its meaning in words.
 fn in_words(notice: &Notice) -> Value {
     let mut told = serde_json::to_value(notice).unwrap_or_default();
     if let Value::Object(told) = &mut told {
@@ -146,7 +146,7 @@ fn still_read(unread: &Unconfirmed) -> Value {
     json!({ "attempt": unread.attempt, "tries": unread.retry.tries, "next_try": unread.retry.next_try.to_string() })
 }
 
-/// What a state tells beside its name.
+/// The data of a state besides its name.
 fn of_state(state: &State) -> Map<String, Value> {
     let told = match state {
         State::Open { problem } => json!({ "problem": problem.as_ref().map(model::problem) }),
@@ -172,7 +172,7 @@ fn of_state(state: &State) -> Map<String, Value> {
     if let Value::Object(told) = told { told } else { Map::new() }
 }
 
-/// An entry, with its moments as people read them.
+/// A timeline entry, with its times as text.
 fn entry(entry: &TimelineEntry) -> Value {
     let mut told = serde_json::to_value(&entry.event).unwrap_or_default();
     if let Value::Object(told) = &mut told {

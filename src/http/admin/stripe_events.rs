@@ -1,4 +1,4 @@
-//! `/admin/v1/stripe-events`: what Stripe's webhooks have told of a merchant, and how many were refused.
+//! `/admin/v1/stripe-events`: the Stripe webhooks that a merchant received, and how many were refused.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::routes;
 use crate::store::KeptEvent;
 
-/// How many come where the request does not say, and at most.
+/// The page size by default, and the largest.
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
 
@@ -22,8 +22,8 @@ struct ListStripeEventsQuery {
     limit: Option<u32>,
 }
 
-/// A merchant's events of the last thirty days, the latest first; and how many webhooks were refused since the process
-/// started, by reason. Of what was refused nothing is kept.
+/// A merchant's events of the last thirty days, the latest first; and how many webhooks were refused since the
+/// process started, by reason. Refused webhooks are not stored.
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &["limit"])?;
     let limit = web::Query::<ListStripeEventsQuery>::from_query(request.query_string())

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connections::Connection;
 
-/// A client that is connected. The stream is all that it does.
+/// A connected client. Only the stream has any behaviour.
 pub(super) struct Client {
     pub(super) stream: TcpStream,
     pub(super) connection: Rc<Connection>,

@@ -1,9 +1,10 @@
-//! The connections of one worker. When they are as many as it may have, one that waits for its client gives way.
+//! The connections of one worker. When they reach their limit, one that waits for its client is closed.
 //!
-//! A connection waits for its client until a request has come whole, and again once it is answered. The one that gives
-//! way is of the network that has the most of them waiting; of these one that was never answered comes first, and then the one
-//! that has waited longest. Whoever opens many closes their own, and connections that were of use are kept. A connection whose request is being answered never gives way. Where all are being answered when
-//! the last place is filled, the first that is answered is not kept.
+//! A connection waits for its client until a request has arrived as a whole, and again once it is answered. The one
+//! to close belongs to the network with the most waiting connections; of these, one without an answered request is
+//! closed first, and then the one that has waited longest. A client that opens many connections therefore loses its
+//! own, and connections that were of use are kept. A connection whose request is being answered is never closed. If
+//! all are being answered when the last place is filled, the first that is answered is not kept.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use futures_util::future::AbortHandle;
 use tokio::time::Instant;
 
-/// How often it is told, at most, that connections give way.
+/// How often closed connections are logged, at most.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// The connections of a worker, which has one thread.
@@ -29,16 +30,16 @@ pub(super) struct Connections {
 #[derive(Default)]
 struct Open {
     closing: HashMap<u64, AbortHandle>,
-    /// Those that wait, of each network, the one that gives way first; and which.
+    /// For each network its waiting connections, in the order in which they are closed.
     waiting: HashMap<IpAddr, BTreeMap<Wait, u64>>,
-    /// The networks of those that wait: how many wait, and the first of them.
+    /// The networks of the waiting connections: how many wait, and the first of them.
     networks: BTreeSet<(usize, Reverse<Wait>, IpAddr)>,
-    /// How many have given way since that was told, and when it was.
+    /// How many were closed since the last log line, and when that was.
     gave_way: u64,
     told: Option<Instant>,
 }
 
-/// A wait for a client: whether the connection was answered before, and since when.
+/// A wait for a client: whether the connection had an answered request before, and the number of the wait.
 type Wait = (bool, u64);
 
 /// One connection, for as long as it is open.
@@ -52,12 +53,12 @@ pub(super) struct Connection {
 }
 
 impl Connections {
-    /// None yet, and room for so many.
+    /// No connections yet, with this limit.
     pub(super) fn up_to(most: usize) -> Rc<Self> {
         Rc::new(Self { most, open: RefCell::default(), count: Cell::new(0) })
     }
 
-    /// Takes a connection in; `closing` closes it. If it fills the last place, another one makes room for the next.
+    /// Adds a connection; `closing` closes it. If it fills the last place, another one is closed to free a place.
     pub(super) fn admit(self: &Rc<Self>, network: IpAddr, closing: AbortHandle) -> Rc<Connection> {
         let connection = Connection {
             id: self.next(),
@@ -82,7 +83,7 @@ impl Connections {
         open.closing.len() >= self.most
     }
 
-    /// Closes the connection that gives way, if any waits. Its place is free when its future has been dropped.
+    /// Closes the first waiting connection, if there is one. Its place is free when its future has been dropped.
     fn make_room(&self) {
         let mut open = self.open.borrow_mut();
         let first = open.networks.last().and_then(|(_, _, network)| open.waiting[network].values().next());
@@ -102,7 +103,7 @@ impl Connections {
 }
 
 impl Open {
-    /// Changes who waits of a network, and where the network stands among the others.
+    /// Changes the waiting connections of a network, and updates the order of the networks.
     fn change(&mut self, network: IpAddr, change: impl FnOnce(&mut BTreeMap<Wait, u64>)) {
         let waiting = self.waiting.entry(network).or_default();
         let place = |waiting: &BTreeMap<Wait, u64>| {
@@ -134,7 +135,7 @@ impl Connection {
         });
     }
 
-    /// Its request is answered. `false` where no place is free, so that it is not kept for another.
+    /// Its request is answered. `false` if no place is free, so that it is not kept for another request.
     pub(super) fn is_answered(&self) -> bool {
         self.was_answered.set(true);
         self.waits_for_its_client();

@@ -1,12 +1,14 @@
-//! How many connections a listener takes at once, so that descriptors are left for the store, Stripe and the admin API.
+//! How many connections a listener accepts at once, so that file descriptors remain for the store, Stripe and the
+//! admin API.
 
 use crate::payments::StripePlaces;
 use crate::ports::descriptor_limit;
 
-/// What is kept back beside the connections to Stripe: the store, the merchants' receivers, the log, the admin listener.
+/// The descriptors reserved besides the connections to Stripe: for the store, the merchants' receivers, the log, the
+/// admin listener.
 const KEPT_BACK: usize = 192;
 
-/// The fewest that the public listener takes.
+/// The least number that the public listener accepts.
 const FEWEST: usize = 64;
 
 /// The most connections of the admin listener, in each of its workers.
@@ -17,7 +19,7 @@ pub(in crate::http) fn of_each_worker(workers: usize) -> usize {
     share(descriptor_limit(), workers)
 }
 
-/// A worker's part of what so many descriptors leave; `None` where there is no limit.
+/// A worker's share of the descriptors that remain; `None` if there is no limit.
 fn share(descriptors: Option<u64>, workers: usize) -> usize {
     let all = descriptors.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let left = all.saturating_sub(KEPT_BACK).saturating_sub(StripePlaces::connections_within(descriptors));

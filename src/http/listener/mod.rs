@@ -1,7 +1,7 @@
-//! A listener whose connections are bounded, and where a new client does not wait for those that say nothing.
+//! A listener with a limit on its connections, where a new client does not wait for idle ones.
 //!
-//! actix-web's own server takes no connection beyond its bound until another one has ended by itself. Here one gives way
-//! (`connections`), so the bound is no queue.
+//! actix-web's own server accepts no connection beyond its limit until another one has ended by itself. Here an idle
+//! one is closed (`connections`), so the limit does not make clients queue.
 
 mod client;
 mod connections;
@@ -26,13 +26,13 @@ use client::Client;
 use connections::{Connection, Connections};
 pub(super) use descriptors::{OF_ADMIN, of_each_worker};
 
-/// How much of an IPv6 address tells a network: what one customer of a provider has at least.
+/// The part of an IPv6 address that identifies a network: a provider gives each customer at least this much.
 const NETWORK_OF_IPV6: u128 = !0 << 64;
 
-/// How long a connection that is being closed waits for its client to close it, too.
+/// How long the closing of a connection waits for its client to close it, too.
 const DISCONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
-/// How a listener treats its connections.
+/// The settings of a listener.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Listening {
     /// Worker threads.
@@ -43,7 +43,7 @@ pub(super) struct Listening {
     pub(super) head_deadline: Duration,
     /// How long an idle connection is kept.
     pub(super) keep_alive: Duration,
-    /// How long open requests may go on after a stop, in seconds.
+    /// How long open requests may continue after a stop, in seconds.
     pub(super) grace_seconds: u64,
 }
 
@@ -98,7 +98,7 @@ where
                 .keep_alive(KeepAlive::Timeout(listening.keep_alive))
                 .client_request_timeout(listening.head_deadline)
                 .client_disconnect_timeout(DISCONNECT_DEADLINE)
-                // A client that hangs up is noticed at once, and its request is dropped; by default it is carried on.
+                // When a client hangs up, its request is dropped at once; by default it would continue.
                 .h1_allow_half_closed(false)
                 .on_connect_ext(|client: &Client, data| {
                     data.insert(Rc::clone(&client.connection));
@@ -122,12 +122,13 @@ where
     Ok(builder.run())
 }
 
-/// A request that tells its connection when all of it is here. The body of one that only reads is awaited by nobody.
+/// Makes a request report to its connection when it is complete. The body of a request with a safe method is not
+/// waited for.
 fn attach(mut request: Request, connection: &Rc<Connection>) -> Request {
     let reads_only = request.method().is_safe();
     let payload: Payload = match request.take_payload() {
         body @ (Payload::H1 { .. } | Payload::Stream { .. }) if !reads_only => {
-            // It has not said nothing for as long as one that is idle.
+            // It counts as idle only from here on.
             connection.waits_for_its_client();
             let connection = Rc::clone(connection);
             let end = poll_fn(move |_| {
@@ -144,7 +145,7 @@ fn attach(mut request: Request, connection: &Rc<Connection>) -> Request {
     request.replace_payload(payload).0
 }
 
-/// What limits count as one sender: an address, of IPv6 the network that one customer has.
+/// The sender for the limits: an IPv4 address, or the IPv6 network of one customer.
 pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(whole) => IpAddr::V6(Ipv6Addr::from_bits(whole.to_bits() & NETWORK_OF_IPV6)),

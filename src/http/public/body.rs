@@ -1,4 +1,4 @@
-//! The body of a request, read whole, up to a size and a deadline.
+//! Reads the whole body of a request, up to a size and a deadline.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyError {
-    /// It has more bytes than the limit.
+    /// It is larger than the limit.
     TooLarge,
-    /// It broke off, or did not come in time.
+    /// It was interrupted, or came too late.
     Lost,
 }
 
-/// The whole body, if it has at most `limit` bytes and comes in time.
+/// The whole body, if it has at most `limit` bytes and arrives in time.
 pub(super) async fn read(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, BodyError> {
     let reading = async {
         let mut body = Vec::new();

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::Public;
 use super::tenant_request::{TenantRequest, not_found};
 
-/// Answers the merchant's token as plain text; 404 when it has none.
+/// Returns the merchant's token as plain text; 404 if it has none.
 pub(super) async fn answer(request: HttpRequest, public: web::Data<Public>) -> HttpResponse {
     let challenge = TenantRequest::of(&request, &public)
         .ok()

@@ -1,6 +1,6 @@
-//! What the shop's pages have in common: plain HTML that needs no script, and headers that admit nothing foreign.
+//! The common parts of the shop's pages: plain HTML that needs no script, and headers that forbid foreign content.
 //!
-//! Invariant: the one script that any page may run is the buy widget's, by its hash.
+//! Invariant: the only script that any page may run is the buy widget's, by its hash.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY};
@@ -24,7 +24,7 @@ button.quiet{background:#e6e6e6;color:#1a1a1a}\
 @media print{form,button,.links{display:none}body{max-width:none;margin:0;font-size:11pt}\
 a{color:inherit;text-decoration:none}tr,li{break-inside:avoid}}";
 
-/// Whose page it is, and in which language.
+/// The shop of a page, and its language.
 #[derive(Clone, Copy)]
 pub(super) struct ShopPage<'a> {
     pub(super) view: &'a MerchantView,
@@ -32,40 +32,40 @@ pub(super) struct ShopPage<'a> {
 }
 
 impl ShopPage<'_> {
-    /// The page's words.
+    /// The page's texts.
     pub(super) fn texts(self) -> &'static Page {
         &catalogue::of(self.language).page
     }
 
-    /// What shoppers are told.
+    /// Messages for shoppers.
     pub(super) fn messages(self) -> &'static Messages {
         &catalogue::of(self.language).messages
     }
 
-    /// An amount as the page writes it.
+    /// An amount in the format of the page's language.
     pub(super) fn money(self, amount: Money) -> String {
         catalogue::money(self.language, amount)
     }
 }
 
-/// What a page can do.
+/// What a page allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PageKind {
-    /// Be read.
+    /// Reading only.
     Text,
-    /// Send forms: to the shop itself, and from there to Stripe's page.
+    /// Sending forms: to the shop itself, and from there to Stripe Checkout.
     Forms,
-    /// The same, until the buy widget takes their place.
+    /// The same, until the buy widget replaces them.
     Widget,
 }
 
-/// The head of a page's answer: nothing foreign, in no index and no cache.
+/// The head of a page's response: no foreign content, no search index, no cache.
 pub(super) fn answer(status: StatusCode, kind: PageKind, view: &MerchantView) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer
         .content_type("text/html; charset=utf-8")
         .insert_header((CONTENT_SECURITY_POLICY, policy(kind, view)))
-        // The address holds its key. A form must still tell where it comes from.
+        // The address contains its key. A form must still send its origin.
         .insert_header((REFERRER_POLICY, if kind == PageKind::Text { "no-referrer" } else { "same-origin" }))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((HeaderName::from_static("x-robots-tag"), "noindex"))
@@ -77,7 +77,7 @@ fn policy(kind: PageKind, view: &MerchantView) -> String {
     let targets = match kind {
         PageKind::Text => "'none'",
         PageKind::Forms | PageKind::Widget if view.mode.livemode() => "'self' https:",
-        // In test mode Stripe's page may be an emulated one on this machine.
+        // In test mode Stripe Checkout may be an emulated one on this machine.
         PageKind::Forms | PageKind::Widget => "'self' https: http://127.0.0.1:* http://localhost:*",
     };
     let widget = match kind {
@@ -104,8 +104,8 @@ pub(super) fn page(shop: ShopPage<'_>, title: &str, head: &str, body: &str) -> S
     )
 }
 
-/// The same, with the widget in waiting: its style applies and the plain part goes once it has something to show
-/// (`widget/src/plain_page.ts`). What `head` adds is for browsers without scripts; `session` is what tools take.
+/// The same, with the widget: its style applies, and the plain part disappears once the widget has content
+/// (`widget/src/plain_page.ts`). `head` is for browsers without scripts; `session` is the session's id in tools.
 pub(super) fn page_with_widget(
     shop: ShopPage<'_>,
     title: &str,
@@ -158,7 +158,7 @@ pub(super) fn rows(shop: ShopPage<'_>, quote: &Quote) -> String {
     lines.chain(shipping).chain(sums).collect()
 }
 
-/// The shop's own pages: whom to ask, and what was agreed to.
+/// The shop's own pages: support, terms and privacy.
 pub(super) fn links(shop: ShopPage<'_>) -> String {
     let (links, texts) = (&shop.view.links, shop.texts());
     let known = [
@@ -178,12 +178,12 @@ fn html_links<'a>(links: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     shown.join(" · ")
 }
 
-/// Some HTML for each of several things, one after the other.
+/// The HTML of several items, one after the other.
 pub(super) fn each<T>(things: impl IntoIterator<Item = T>, html: impl Fn(T) -> String) -> String {
     things.into_iter().map(html).collect()
 }
 
-/// Text as HTML text, also within a quoted attribute.
+/// Text escaped for HTML, also within a quoted attribute.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -1,4 +1,4 @@
-//! In which language a page of the shop answers.
+//! The language of a shop's page.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{AcceptLanguage, Header as _};
@@ -6,7 +6,7 @@ use actix_web::http::header::{AcceptLanguage, Header as _};
 use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
 
-/// The language that the browser likes best among those with texts, else the merchant's.
+/// The language that the browser prefers among those with texts, else the merchant's.
 pub(super) fn of(request: &HttpRequest, view: &MerchantView) -> Language {
     let wanted = AcceptLanguage::parse(request).map(|accepted| accepted.ranked()).unwrap_or_default();
     let known = wanted.iter().filter_map(|preference| Language::of_tag(&preference.to_string()));

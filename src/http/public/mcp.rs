@@ -60,7 +60,7 @@ pub(super) async fn preflight(request: HttpRequest, public: web::Data<Public>) -
     }
 }
 
-/// Any other method: there is nothing to open or to end.
+/// Any other method: there is no stream and no session to open or to end.
 pub(super) async fn not_allowed(request: HttpRequest, public: web::Data<Public>) -> HttpResponse {
     match TenantRequest::of(&request, &public) {
         Ok(tenant_request) => {
@@ -102,7 +102,7 @@ async fn answer(tenant_request: &TenantRequest, parts: &Parts<'_>, body: &[u8]) 
             let source = source_of(tenant_request, &caller);
             if let Err(too_many) = merchant.limiter().take(budget(merchant, &call), &source) {
                 if let Some(held) = payment_of(merchant, &call) {
-                    // It may be the repeat of a payment that is under way or done, and was not looked at.
+                    // The call may repeat a payment that is in progress or done, and the session was not checked.
                     let response = finish(*context, CallOutcome::InProgress(held), merchant.capabilities());
                     let code = Some("too_many_requests");
                     Line { code, ..line.answered(&response) }.write();
@@ -129,16 +129,17 @@ async fn answer(tenant_request: &TenantRequest, parts: &Parts<'_>, body: &[u8]) 
     }
 }
 
-/// Where a call comes from, and for whom.
+/// The source of a call: its network and its shopper.
 fn source_of(tenant_request: &TenantRequest, caller: &Caller) -> Source {
     Source { network: tenant_request.network, subject: caller.subject().map(str::to_owned) }
 }
 
-/// What a call costs. A payment takes from the limits of paying only when it is about to reach Stripe, in its session.
+/// The budget of a call. A payment takes from the payment limits only when it is about to reach Stripe, in its
+/// session.
 fn budget<'a>(merchant: &MerchantHandle, call: &'a ToolCall) -> Budget<'a> {
     let ToolCall::Session(call) = call else { return Budget::Request };
     match (&call.target, &call.command) {
-        // What is not sold begins nothing.
+        // An item that is not sold begins no checkout.
         (Target::New, Command::Create(Patch { cart: Some(cart), .. }))
             if merchant.view().sells_all_of(cart) =>
         {
@@ -153,7 +154,7 @@ fn budget<'a>(merchant: &MerchantHandle, call: &'a ToolCall) -> Budget<'a> {
     }
 }
 
-/// The session that a payment is for, where the caller holds it.
+/// The session of a payment call, if the caller holds its capability.
 fn payment_of(merchant: &MerchantHandle, call: &ToolCall) -> Option<Capability> {
     let ToolCall::Session(call) = call else { return None };
     match (&call.target, &call.command) {
@@ -164,7 +165,7 @@ fn payment_of(merchant: &MerchantHandle, call: &ToolCall) -> Option<Capability> 
     }
 }
 
-/// The name of the session that a call is about, where the caller holds it.
+/// The id of a call's session, if the caller holds its capability.
 fn named(merchant: &MerchantHandle, call: &ToolCall) -> Option<SessionId> {
     let ToolCall::Session(call) = call else { return None };
     match &call.target {
@@ -173,7 +174,7 @@ fn named(merchant: &MerchantHandle, call: &ToolCall) -> Option<SessionId> {
     }
 }
 
-/// What opens a connection is answered from bytes at hand, which cost no more than a refusal would.
+/// Handshake requests get prepared replies, which cost no more than a rejection would.
 fn is_handshake(caller: &Caller, response: &Response) -> bool {
     let method = caller.method();
     response.status < 300
@@ -215,9 +216,9 @@ async fn run(
     }
 }
 
-/// A client that waits for a session. When it hangs up, its request is dropped here and now, and the session is told
-/// (2026-07-28 "Cancellation"): what was not committed is stopped, and what was is not. That is told in the log, where
-/// the request would leave no line otherwise.
+/// A client that waits for a session. When it hangs up, its request is dropped at once, and the session is notified
+/// (2026-07-28 "Cancellation"): uncommitted work stops, committed work continues. This is logged here, since the
+/// request would otherwise leave no log line.
 struct Waiting<'a> {
     merchant: &'a MerchantHandle,
     tool: ToolName,
@@ -227,7 +228,7 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// It did not hang up.
+    /// The client did not hang up.
     fn answered(mut self) {
         self.hung_up = false;
     }
@@ -261,7 +262,7 @@ fn send(response: Response) -> HttpResponse {
     builder.body(response.body)
 }
 
-/// The headers of a request, as the protocol asks for them.
+/// The headers of a request, as the protocol reads them.
 struct ReceivedHeaders<'a>(&'a HttpRequest);
 
 impl Headers for ReceivedHeaders<'_> {

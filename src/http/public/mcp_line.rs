@@ -1,6 +1,6 @@
-//! The log's line of one MCP message: who speaks which revision, what for, and what came of it.
+//! The log line of one MCP message: the client, its protocol version, the tool and the outcome.
 //!
-//! Invariant: a session is told by its name, and never by the capability that opens it.
+//! Invariant: the line names a session by its id, and never by its capability.
 
 use tokio::time::Instant;
 
@@ -8,29 +8,29 @@ use crate::actors::MerchantHandle;
 use crate::domain::ids::SessionId;
 use crate::protocol::mcp::{CallOutcome, Caller, Ended, Response, ToolName, Why};
 
-/// The outcome of a message for which there was no room in the limits.
+/// The outcome of a message that the limits rejected.
 pub(super) const RATE_LIMITED: &str = "rate_limited";
 
-/// What the line tells.
+/// The contents of the line.
 pub(super) struct Line<'a> {
     pub(super) merchant: &'a MerchantHandle,
     pub(super) caller: &'a Caller,
     pub(super) began: Instant,
     pub(super) tool: Option<ToolName>,
     pub(super) session: Option<SessionId>,
-    /// The session's state, as it was answered.
+    /// The session's state in the reply.
     pub(super) state: Option<&'static str>,
-    /// How the message ended.
+    /// The outcome of the message.
     pub(super) outcome: &'static str,
-    /// Why it was not done, or what the shopper was told of a payment.
+    /// Why it was not done, or the kind of the shopper's message about a payment.
     pub(super) code: Option<&'static str>,
-    /// The same in words, where the message was wrong.
+    /// The cause in words, if the message was wrong.
     pub(super) cause: Option<String>,
     pub(super) status: u16,
 }
 
 impl<'a> Line<'a> {
-    /// A message that came at `began`.
+    /// A line for a message that arrived at `began`.
     pub(super) fn of(merchant: &'a MerchantHandle, caller: &'a Caller, began: Instant) -> Self {
         let outcome = Ended::Well.as_str();
         Self {
@@ -47,7 +47,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The same, with what came of a call.
+    /// The same, with the outcome of a call.
     pub(super) fn of_outcome(self, outcome: &CallOutcome) -> Self {
         match outcome {
             CallOutcome::Read(_) => self,
@@ -62,7 +62,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The same, with the answer.
+    /// The same, with the reply.
     pub(super) fn answered(self, response: &Response) -> Self {
         let (status, outcome) = (response.status, response.ended.as_str());
         match &response.why {

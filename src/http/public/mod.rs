@@ -1,7 +1,8 @@
-//! The public listener: every merchant's MCP endpoint and pages, and where Stripe's webhooks arrive.
+//! The public listener: every merchant's MCP endpoint and pages, and the endpoint for Stripe's webhooks.
 //!
-//! A merchant is chosen by `Host`; on the gateway's own base hosts the prefix `/t/{tenant}` chooses instead, in test
-//! mode only. One slash at the end of a path says nothing. Nothing of administration answers here. Keys in URLs are never logged.
+//! `Host` selects a merchant; on the gateway's own base hosts the prefix `/t/{tenant}` selects one instead, in test
+//! mode only. One slash at the end of a path is ignored. No administration address exists here. Keys in URLs are
+//! never logged.
 
 mod body;
 mod challenge;
@@ -37,24 +38,24 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// What the public listener needs to know.
+/// The settings of the public listener.
 #[derive(Clone, Debug)]
 pub struct PublicSettings {
-    /// The gateway's own host names, where `/t/{tenant}` chooses a merchant.
+    /// The gateway's own host names, where `/t/{tenant}` selects a merchant.
     pub base_hosts: Vec<String>,
     /// Origins that may call besides a merchant's own.
     pub allowed_origins: Vec<String>,
-    /// Proxies that are believed when they say whom a request is from.
+    /// Proxies whose forwarding header is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The largest body that is read, in bytes.
     pub max_body: usize,
     /// Worker threads.
     pub workers: usize,
-    /// How long open requests may go on after a stop, in seconds.
+    /// How long open requests may continue after a stop, in seconds.
     pub grace_seconds: u64,
 }
 
-/// What every handler holds.
+/// The state that every handler shares.
 pub(crate) struct Public {
     directory: Arc<Directory>,
     settings: PublicSettings,
@@ -89,7 +90,7 @@ pub fn serve(
     })
 }
 
-/// What a merchant answers, on its own host or under its prefix.
+/// The addresses of a merchant, on its own host or under its prefix.
 fn pages(config: &mut web::ServiceConfig) {
     config
         .service(
@@ -104,7 +105,7 @@ fn pages(config: &mut web::ServiceConfig) {
         .service(read("/.well-known/openai-apps-challenge", challenge::answer));
 }
 
-/// An address that tells something, to HEAD as to GET.
+/// An address for reading, with HEAD as with GET.
 fn read<F, A>(path: &str, handler: F) -> Resource
 where
     F: Handler<A>,
@@ -114,7 +115,7 @@ where
     web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler))
 }
 
-/// The uniform answer to whatever is not here, or not for this caller.
+/// The uniform reply for an address that does not exist, or not for this caller.
 async fn not_found() -> HttpResponse {
     tenant_request::not_found()
 }

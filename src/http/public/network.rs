@@ -1,7 +1,6 @@
-//! Which network a request comes from, for limits that are shared fairly between networks.
+//! The network of a request, for limits that are shared fairly between networks.
 //!
-//! Invariant: only a proxy that the configuration names is believed; whatever others write into the header counts for
-//! nothing.
+//! Invariant: only a proxy that the configuration names is trusted; header values of other senders are ignored.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +11,14 @@ use ipnet::IpNet;
 
 use crate::http::listener::network;
 
-/// Where proxies write whom they have a request from, each behind the one before.
+/// The header in which each proxy appends the address that its request came from.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Which proxies are believed.
+/// The trusted proxies.
 #[derive(Debug)]
 pub(super) struct Proxies {
     trusted: Vec<IpNet>,
-    /// Somebody was told of one that looks like a proxy and is not named.
+    /// Whether a warning was logged about an address that looks like a proxy and is not configured.
     told: AtomicBool,
 }
 
@@ -29,7 +28,7 @@ impl Proxies {
         Self { trusted, told: AtomicBool::new(false) }
     }
 
-    /// The network of whoever has sent a request to the first proxy that is trusted, or to us.
+    /// The network that sent a request to the first trusted proxy, or to us.
     pub(super) fn network_of(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
         let told: Vec<&[u8]> = request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
@@ -42,7 +41,7 @@ impl Proxies {
     }
 }
 
-/// A network of IPv4 that is written as one of IPv6: addresses are compared in their plain form.
+/// An IPv4 network that is written as an IPv6 one: addresses are compared in their plain form.
 fn plain(network: IpNet) -> IpNet {
     const MAPPED: u8 = 96;
     match (network, network.addr().to_canonical(), network.prefix_len().checked_sub(MAPPED)) {
@@ -53,7 +52,7 @@ fn plain(network: IpNet) -> IpNet {
     }
 }
 
-/// Whether an address is of a network of one's own, where proxies are.
+/// Whether an address is in a private network, where proxies are.
 const fn is_near(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_private() || address.is_loopback(),
@@ -65,7 +64,7 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// The last one that no trusted proxy is. What clients have written before it need not be text.
+/// The last address that is not a trusted proxy's. Text that clients have written before it may not be valid.
 fn sender(peer: IpAddr, told: &[&[u8]], trusted: &[IpNet]) -> IpAddr {
     let mut sender = peer.to_canonical();
     let hops = told.iter().rev().flat_map(|header| header.rsplit(|byte| *byte == b','));
@@ -73,7 +72,7 @@ fn sender(peer: IpAddr, told: &[&[u8]], trusted: &[IpNet]) -> IpAddr {
         if !is_trusted(sender, trusted) {
             break;
         }
-        // A proxy that tells nothing that can be read is the last that is known.
+        // If a proxy's entry is not readable, the proxy itself is the last known address.
         let Some(before) = str::from_utf8(hop).ok().and_then(|hop| address(hop.trim())) else { break };
         sender = before;
     }

@@ -1,4 +1,4 @@
-//! `GET /orders/{order}?key=…`: what was bought, for whoever holds the link. No script, no foreign content.
+//! `GET /orders/{order}?key=…`: the items of an order, for the holder of the link. No script, no foreign content.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -23,7 +23,7 @@ pub(super) struct LinkQuery {
     key: String,
 }
 
-/// Shows an order; 404 for any wrong key, order or host alike.
+/// Shows an order; 404 for a wrong key, order or host, without distinction.
 pub(super) async fn page(
     request: HttpRequest,
     order: web::Path<OrderPath>,
@@ -70,7 +70,7 @@ fn failed(
         .body(format!("{}\n", catalogue::of(language).page.order_unavailable))
 }
 
-/// The path's parts; the tenant prefix may stand before the order.
+/// The path's parts; the tenant prefix may precede the order.
 #[derive(Deserialize)]
 pub(super) struct OrderPath {
     order: String,
@@ -112,7 +112,7 @@ fn day(moment: Timestamp) -> String {
     moment.to_string().split('T').next().unwrap_or_default().to_owned()
 }
 
-/// A refund as a row; one that Stripe has not made is the shop's own affair.
+/// A refund as a row; one that Stripe has not made is not shown to the shopper.
 fn refund(refund: &Refund, shop: ShopPage<'_>) -> String {
     let texts = shop.texts();
     let RefundState::Made { status, .. } = &refund.state else { return String::new() };
@@ -132,7 +132,7 @@ fn refund(refund: &Refund, shop: ShopPage<'_>) -> String {
     format!("<tr><td>{}</td><td>−{amount}</td></tr>", escape(&told))
 }
 
-/// What was sent, and how its way can be followed.
+/// The shipped goods, with their tracking links.
 fn sent(order: &Order, activity: &OrderActivity, shop: ShopPage<'_>) -> String {
     let texts = shop.texts();
     if activity.fulfillments.is_empty() {

@@ -1,4 +1,4 @@
-//! Which merchant a request is for, and whether its sender may ask.
+//! The merchant of a request, and whether its sender may call.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::actors::MerchantHandle;
 use crate::domain::ids::Mode;
 use crate::limiter::{Source, TooMany};
 
-/// A request that has found its merchant.
+/// A request with its merchant.
 pub(super) struct TenantRequest {
     /// The merchant.
     pub(super) merchant: MerchantHandle,
@@ -21,11 +21,11 @@ pub(super) struct TenantRequest {
     authority: String,
     /// Whether that is one of the gateway's own hosts.
     based: bool,
-    /// The origin of the page that sends it, which may; `None` where no browser names one.
+    /// The origin of the sending page, which is allowed; `None` if no browser names one.
     pub(super) origin: Option<HeaderValue>,
 }
 
-/// Why a request has not.
+/// Why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequestRejected {
     /// No such host or tenant.
@@ -34,12 +34,12 @@ pub(super) enum RequestRejected {
     Origin,
 }
 
-/// The uniform 404, which does not tell what exists.
+/// The uniform 404, which does not reveal what exists.
 pub(super) fn not_found() -> HttpResponse {
     HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("Not found\n")
 }
 
-/// The answer to one visit more than a shop takes.
+/// The reply to a request above the shop's limits.
 pub(super) fn too_many(too_many: TooMany) -> HttpResponse {
     HttpResponse::TooManyRequests()
         .insert_header(("retry-after", too_many.retry_after.as_secs().max(1)))
@@ -48,7 +48,7 @@ pub(super) fn too_many(too_many: TooMany) -> HttpResponse {
 }
 
 impl TenantRequest {
-    /// Where it comes from; no host has named a shopper.
+    /// Its source; no host has named a shopper.
     pub(super) const fn source(&self) -> Source {
         Source { network: self.network, subject: None }
     }
@@ -79,10 +79,11 @@ impl TenantRequest {
         }
     }
 
-    /// The same for a form of one of the merchant's own pages: no other origin may send it, whatever may call besides.
+    /// The same for a form of one of the merchant's own pages: no other origin may send it, whichever may call
+    /// otherwise.
     pub(super) fn with_form(request: &HttpRequest, public: &Public) -> Result<Self, RequestRejected> {
         let tenant_request = Self::of(request, public)?;
-        // Browsers name the origin of every form; a client that is none has the key by other means.
+        // Browsers name the origin of every form; a client that is not a browser has obtained the key otherwise.
         let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
         let own = tenant_request.welcomes(request, &[]) && matches!(site, None | Some(b"same-origin"));
         if own { Ok(tenant_request) } else { Err(RequestRejected::Origin) }
@@ -105,7 +106,7 @@ impl TenantRequest {
     }
 }
 
-/// The one authority that a request names; `None` when it names none, several, or contradicting ones.
+/// The one authority that a request names; `None` if it names none, several, or contradictory ones.
 fn authority(request: &HttpRequest) -> Option<String> {
     let header = single(request, HOST)?.to_ascii_lowercase();
     match request.uri().authority() {

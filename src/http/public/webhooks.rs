@@ -1,8 +1,8 @@
-//! `POST /webhooks/stripe`: Stripe says that something has happened on a merchant's account.
+//! `POST /webhooks/stripe`: Stripe reports an event on a merchant's account.
 //!
-//! Everything that can be refused is refused before the store is asked: the header before the body is read, the body before
-//! it is parsed. An event is answered 2xx once it is durable, and followed afterwards; Stripe sends every other one again.
-//! Whoever sends too many that are not signed loses the connection each time, and delays nobody whose are.
+//! Every possible rejection comes before the store is asked: the header is checked before the body is read, the body
+//! before it is parsed. An event gets a 2xx once it is durable, and is processed afterwards; Stripe sends every other
+//! one again. A sender of many unsigned requests loses the connection each time, and does not delay signed ones.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -20,7 +20,7 @@ const SIGNATURE: &str = "stripe-signature";
 /// Why there is no event.
 enum WebhookError {
     Refused(Refusal),
-    /// The body did not come to its end.
+    /// The body was not complete.
     Lost,
 }
 
@@ -30,7 +30,7 @@ impl From<Refusal> for WebhookError {
     }
 }
 
-/// Takes an event.
+/// Accepts an event.
 pub(super) async fn take(
     request: HttpRequest,
     payload: web::Payload,
@@ -56,7 +56,7 @@ pub(super) async fn take(
     }
 }
 
-/// The event that a request brings.
+/// The event in a request.
 async fn received(
     merchant: &MerchantHandle,
     request: &HttpRequest,

@@ -1,8 +1,8 @@
-//! What every call to one merchant's Stripe account passes: a bound on requests at once, the pace of its readings, and a
-//! circuit breaker that turns new payments away at once while Stripe does not answer.
+//! The gate for every call to one merchant's Stripe account: a limit on simultaneous requests, the pace of its
+//! readings, and a circuit breaker that rejects new payments at once while Stripe does not answer.
 //!
-//! Invariants: a charge or refund that is durable waits for a slot and for nothing else; a reading never takes a payment's
-//! slot, and one that finds no room is put off, not failed; the breaker stops only what was not begun.
+//! Invariants: a durable charge or refund waits for a slot and for nothing else; a reading never takes a payment's
+//! slot, and a reading without room is put off, not failed; the breaker stops only payments that have not begun.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,16 +16,16 @@ use super::pace::{Lane, Many, Pace, Reading};
 use super::places::{Place, StripePlaces};
 use crate::domain::time::Span;
 
-/// How many payments of one merchant that are begun are at Stripe at once.
+/// How many begun payments of one merchant may be at Stripe at once.
 const SLOTS: usize = 16;
 
 /// How long a new payment waits for a slot.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// After so many failures in a row new payments are turned away.
+/// The number of failures in a row after which new payments are rejected.
 const FAILURES: u32 = 5;
 
-/// How long, at first and at most; then one payment is let through to see.
+/// For how long they are rejected, at first and at most; then one payment is let through as a test.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -40,12 +40,12 @@ pub(crate) struct StripeGate {
     breaker: Mutex<Breaker>,
 }
 
-/// A new payment is turned away: Stripe does not answer, or too many are under way.
+/// A new payment is rejected: Stripe does not answer, or too many are in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no new payment is begun while Stripe does not answer")]
 pub(crate) struct CircuitOpen;
 
-/// A reading finds no room now.
+/// There is no room for a reading now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not read now; try again in {} ms", after.as_millis())]
 pub(crate) struct PutOff {
@@ -53,19 +53,19 @@ pub(crate) struct PutOff {
     pub(crate) after: Span,
 }
 
-/// How things stand with Stripe.
+/// The state of the circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Breaker {
-    /// It answers, but for the last few.
+    /// Stripe answers, except for the last few requests.
     Closed { failures: u32 },
-    /// It does not; nobody is let through before this moment.
+    /// Stripe does not answer; no request is let through before this moment.
     Open { until: Instant, pause: Duration },
-    /// One is let through to see, since this moment.
+    /// One request is let through as a test, since this moment.
     Trying { since: Instant, pause: Duration },
 }
 
 impl StripeGate {
-    /// The gate of a merchant, whose requests take their places among those of all merchants.
+    /// The gate of a merchant, whose requests share the places of all merchants.
     #[must_use]
     pub(crate) fn new(places: Arc<StripePlaces>) -> Self {
         Self {
@@ -78,10 +78,11 @@ impl StripeGate {
         }
     }
 
-    /// Lets a payment that is not begun yet ask Stripe; it keeps its place while it asks, and says [`StripeGate::saw`] what came
-    /// of it. No network takes the places of all others, and none of them is one of those that are begun.
+    /// Admits a payment that has not begun yet, so that it can call Stripe. It keeps its place during the call, and
+    /// reports the result with [`StripeGate::saw`]. One network cannot take all places, and admitted payments take
+    /// none of the places of begun ones.
     pub(crate) async fn admit(&self, network: Option<IpAddr>) -> Result<Admitted<'_>, CircuitOpen> {
-        // The turn first: whoever waits for one of this merchant's holds no place of another's.
+        // The turn first: a payment that waits for one of this merchant's turns holds no place of the process.
         let admitting = async {
             let turn = self.newcomers.turn(network).await;
             Admitted { _turn: turn, _place: self.places.payment().await }
@@ -90,13 +91,13 @@ impl StripeGate {
         if self.breaker().lets_through(Instant::now()) { Ok(admitted) } else { Err(CircuitOpen) }
     }
 
-    /// Waits for a slot for an attempt that is durable: it is sent in any case.
+    /// Waits for a slot for a durable attempt, which is sent in any case.
     pub(crate) async fn slot(&self) -> Slot<'_> {
         let permit = self.slots.acquire().await.ok();
         Slot { _permit: permit, _place: self.places.payment().await }
     }
 
-    /// Lets a reading begin, if there is room for it; else it is put off.
+    /// Lets a reading begin, if there is room for it; otherwise it is put off.
     pub(crate) async fn reading(&self, reading: Reading) -> Result<Slot<'_>, PutOff> {
         let places = &self.readings[reading.lane() as usize];
         let permit = if places.available_permits() > reading.leaves_places() {
@@ -117,8 +118,8 @@ impl StripeGate {
         Slot { _permit: None, _place: self.places.reading().await }
     }
 
-    /// Waits until there is room for one more of many readings, of which each waits for the one before; not for as long as
-    /// Stripe takes none for a while.
+    /// Waits until there is room for the next of many consecutive readings; an error while Stripe rejects readings
+    /// for some time.
     pub(crate) async fn one_of_many(&self) -> Result<(), PutOff> {
         self.one_of(Many::Accounting).await
     }
@@ -141,18 +142,18 @@ impl StripeGate {
         }
     }
 
-    /// Stripe takes no more requests of this merchant for now: its readings wait as long as it says, and where it says
-    /// nothing, longer from time to time.
+    /// Stripe accepts no further requests of this merchant for now: its readings wait for the time that Stripe names,
+    /// and without one, longer each time.
     pub(crate) fn limited(&self, retry_after: Option<Span>) {
         self.pace().limited(retry_after, Instant::now());
     }
 
-    /// Stripe takes requests of this merchant.
+    /// Stripe accepts requests of this merchant.
     pub(crate) fn not_limited(&self) {
         self.pace().not_limited();
     }
 
-    /// Learns whether Stripe answered. True when that opens or closes the breaker.
+    /// Records whether Stripe answered. Returns whether that opens or closes the breaker.
     pub(crate) fn saw(&self, answered: bool) -> bool {
         let mut breaker = self.breaker();
         let before = breaker.is_open();
@@ -169,7 +170,7 @@ impl StripeGate {
     }
 }
 
-/// Who asks for a payment that is not begun yet; the place is given back when it is dropped.
+/// A caller that asks for a payment that has not begun; its place is given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Admitted<'a> {
     _turn: Turn<'a>,
@@ -192,7 +193,7 @@ impl Breaker {
                 *self = Self::Trying { since: now, pause };
                 true
             }
-            // Whoever was let through may have gone without a word; then another one may try.
+            // The one that was let through may have been dropped without a result; then another one may try.
             Self::Trying { since, pause } if now >= since + LONGEST_PAUSE => {
                 *self = Self::Trying { since: now, pause };
                 true

@@ -1,5 +1,6 @@
-//! How many requests to Stripe are under way at once, and how often it is read: in the whole process ([`places`]), and of one
-//! merchant's account ([`gate`], with the [`pace`] of readings and the [`newcomers`] that are not begun).
+//! Limits on the simultaneous requests to Stripe and on the rate of readings: of the whole process ([`places`]), and
+//! of one merchant's account ([`gate`], with the [`pace`] of readings and the [`newcomers`], which are payments that
+//! have not begun).
 
 mod gate;
 mod newcomers;

@@ -1,7 +1,7 @@
-//! How many payments of one merchant ask Stripe before they are begun, and which network they come from.
+//! How many payments of one merchant call Stripe before they begin, by the network they come from.
 //!
-//! Invariant: one network, however many payments it asks for, leaves places to the others. The rule is that of the shared
-//! buckets of the limits: it may hold a share of what is free.
+//! Invariant: one network, however many payments it asks for, leaves places to the others. The rule is the one of the
+//! shared buckets of the limiter: a network may hold a share of the free places.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,16 +9,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// How many ask at once.
+/// How many may call at once.
 const PLACES: usize = 16;
 
-/// How many places must be free so that they are everybody's.
+/// How many places must be free so that any network may take one.
 const PLENTY: usize = PLACES / 2;
 
-/// How many times what is free one network may hold.
+/// How many times the free places one network may hold.
 const SHARE: usize = 3;
 
-/// Who asks now, by network.
+/// The present callers, by network.
 #[derive(Debug, Default)]
 pub(super) struct Newcomers {
     held: Mutex<BTreeMap<Option<IpAddr>, usize>>,
@@ -38,7 +38,7 @@ impl Newcomers {
         loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
-            // Whoever gives one back from here on is heard.
+            // From here on a freed place wakes this task.
             freed.as_mut().enable();
             if let Some(turn) = self.take(network) {
                 return turn;

@@ -1,58 +1,59 @@
-//! How often one merchant's Stripe account is read, and what goes first where there is no room for all.
+//! The rate at which one merchant's Stripe account is read, and the priority of readings when there is not enough
+//! room.
 //!
-//! Stripe takes 100 requests a second of an account in live mode, 25 in test mode, and 25 for each kind of object; the
-//! merchant's other programs share them. Invariants: what decides a charge finds room before anything else; no kind of
-//! reading takes all of the room, so that none waits for ever; a reading that is put off has a turn of its own, so that
-//! those which wait do not all come back at once.
+//! Stripe accepts 100 requests a second of an account in live mode, 25 in test mode, and 25 for each kind of object;
+//! the merchant's other programs share them. Invariants: readings that decide a charge find room before all others;
+//! no kind of reading takes all of the room, so that none waits for ever; a reading that is put off has a turn of its
+//! own, so that the waiting readings do not all return at once.
 
 use tokio::time::Instant;
 
 use crate::domain::time::Span;
 
-/// The readings of all kinds: so many a second in the long run, and so many at once. Well under what Stripe takes in test
-/// mode, with room for payments.
+/// The rate and the burst of all readings together. They are well under Stripe's limit in test mode, with room for
+/// payments.
 const ALL: Rate = Rate { per_second: 10.0, burst: 20.0 };
 
-/// How much of all room is kept for what decides a charge.
+/// The part of the total room that is reserved for readings that decide a charge.
 const FOR_CHARGES: f64 = 5.0;
 
-/// How much of all room, and of that for pages, is kept for pages that somebody waits for.
+/// The part of the total room, and of the room for Stripe Checkouts, that is reserved for awaited ones.
 const FOR_AWAITED_PAGES: f64 = 4.0;
 
-/// How much of all room, and of that for orders, is kept for what decides a refund.
+/// The part of the total room, and of the room for orders, that is reserved for readings that decide a refund.
 const FOR_REFUNDS: f64 = 1.0;
 
-/// The longest that a reading is put off at a time, from when Stripe takes readings again.
+/// The longest time that a reading is put off at once, from when Stripe accepts readings again.
 const LONGEST_TURN: Span = Span::minutes(1);
 
-/// How long readings wait after a 429 that does not say how long: at first, and at most after many in a row.
+/// How long readings wait after a 429 without a time: at first, and at most after many in a row.
 const FIRST_WAIT: Span = Span::seconds(1);
 const LONGEST_WAIT: Span = Span::seconds(32);
 
-/// The longest `Retry-After` that is obeyed: a longer one would keep money undecided for longer than a mistake is worth.
+/// The longest `Retry-After` that is obeyed: a longer wait would keep payments undecided for too long.
 const LONGEST_RETRY_AFTER: Span = Span::hours(1);
 
-/// What is read, what is most at stake first.
+/// The kinds of readings, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// What became of a charge whose outcome is not known, or a page that is being closed.
+    /// A charge whose outcome is not known, or a Stripe Checkout that is being closed.
     Charge,
-    /// An open page that somebody waits for.
+    /// An open Stripe Checkout whose result is awaited.
     AwaitedStripeCheckout,
-    /// An open page.
+    /// An open Stripe Checkout.
     StripeCheckout,
-    /// What became of a refund whose outcome is not known.
+    /// A refund whose outcome is not known.
     Refund,
-    /// What became of a payment or an order that is decided here.
+    /// A payment or an order that is decided here.
     Order,
-    /// All payments of a time, for charges whose payment has no known id.
+    /// All payments in a time, for charges whose payment id is not known.
     Listing,
 }
 
-/// Many readings of which each waits for the one before.
+/// Many consecutive readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Many {
-    /// A restore is accounted for; the merchant takes no payments before.
+    /// The reconciliation of a restore; the merchant takes no payments before its end.
     Accounting,
     /// The pages of a listing of fresh attempts.
     FreshListing,
@@ -63,7 +64,7 @@ pub(crate) enum Many {
 impl Many {
     const KINDS: usize = 3;
 
-    /// The most of all room that they take. A listing without end leaves room for every other reading, and for another listing.
+    /// Their share of the total room. A long listing leaves room for every other reading, and for another listing.
     const fn rate(self) -> Rate {
         match self {
             Self::Accounting => ALL,
@@ -99,7 +100,7 @@ impl Reading {
 
     const KINDS: usize = 6;
 
-    /// How much of its lane's room it leaves to others.
+    /// The part of its lane's room that it leaves to others.
     const fn leaves(self) -> f64 {
         match self {
             Self::StripeCheckout => FOR_AWAITED_PAGES,
@@ -108,10 +109,10 @@ impl Reading {
         }
     }
 
-    /// How much of all room it leaves to others.
+    /// The part of the total room that it leaves to others.
     const fn leaves_of_all(self) -> f64 {
         match self {
-            // A listing decides charges, too, and its own room is small.
+            // A listing decides charges as well, and its own room is small.
             Self::Charge | Self::Listing => 0.0,
             Self::AwaitedStripeCheckout | Self::StripeCheckout | Self::Refund | Self::Order => {
                 FOR_CHARGES + self.leaves()
@@ -119,7 +120,7 @@ impl Reading {
         }
     }
 
-    /// How many of its lane's places at Stripe it leaves to others.
+    /// The number of its lane's places at Stripe that it leaves to others.
     pub(super) const fn leaves_places(self) -> usize {
         match self {
             Self::StripeCheckout => 2,
@@ -132,7 +133,8 @@ impl Reading {
 impl Lane {
     pub(super) const ALL: [Self; 4] = [Self::Charges, Self::StripeCheckouts, Self::Orders, Self::Listings];
 
-    /// How many are at Stripe at once. One listing of fresh attempts and one of old ones are shared by all who wait for them.
+    /// How many may be at Stripe at once. All waiting attempts share one listing of fresh attempts and one of old
+    /// ones.
     pub(super) const fn at_once(self) -> usize {
         match self {
             Self::Charges => 16,
@@ -142,7 +144,7 @@ impl Lane {
         }
     }
 
-    /// The most of all room that it takes.
+    /// Its share of the total room.
     const fn rate(self) -> Rate {
         match self {
             Self::Charges | Self::StripeCheckouts => Rate { per_second: 7.0, burst: 14.0 },
@@ -152,7 +154,7 @@ impl Lane {
     }
 }
 
-/// Room that is used up and comes back with time.
+/// Room that is used up and refills with time.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     rate: Rate,
@@ -171,7 +173,7 @@ impl Bucket {
         self.at = self.at.max(now);
     }
 
-    /// Nothing is left, and nothing comes back before this moment.
+    /// Empties the bucket, and refills it only from this moment on.
     fn empty_until(&mut self, at: Instant) {
         self.left = self.left.min(0.0);
         self.at = self.at.max(at);
@@ -186,7 +188,7 @@ pub(super) struct Pace {
     many: [Bucket; Many::KINDS],
     /// When the next reading that is put off has its turn.
     turns: [Instant; Reading::KINDS],
-    /// Until when Stripe takes no readings.
+    /// Until when Stripe accepts no readings.
     closed_until: Instant,
     /// How long readings wait after the next 429.
     wait: Span,
@@ -205,7 +207,7 @@ impl Pace {
         }
     }
 
-    /// Room for a reading, or how long it is put off.
+    /// Takes room for a reading, or returns how long it is put off.
     pub(super) fn take(&mut self, reading: Reading, now: Instant) -> Result<(), Span> {
         let lane = reading.lane();
         self.all.refill(now);
@@ -220,7 +222,7 @@ impl Pace {
         Ok(())
     }
 
-    /// Room for one of many readings that follow each other, or how long that waits.
+    /// Takes room for one of many consecutive readings, or returns how long it waits.
     pub(super) fn take_one_of_many(&mut self, many: Many, now: Instant) -> Result<(), Span> {
         self.all.refill(now);
         let own = &mut self.many[many as usize];
@@ -239,18 +241,18 @@ impl Pace {
         Ok(())
     }
 
-    /// Counts a reading that is made in any case. What is kept for charges stays.
+    /// Counts a reading that is made in any case. The part that is reserved for charges remains.
     pub(super) fn count(&mut self, now: Instant) {
         self.all.refill(now);
         self.all.left = self.all.left.min((self.all.left - 1.0).max(FOR_CHARGES));
     }
 
-    /// How long one that finds no room is put off: each gets a turn behind the others of its kind.
+    /// How long a reading without room is put off: each gets a turn after the others of its kind.
     pub(super) fn turn(&mut self, reading: Reading, now: Instant) -> Span {
         let step = seconds(1.0 / reading.lane().rate().per_second);
         let turn = &mut self.turns[reading as usize];
         let open = self.closed_until.max(now);
-        // Whoever comes back and finds no room then gets a new turn.
+        // A reading that returns and finds no room then gets a new turn.
         let last = open + LONGEST_TURN.to_duration();
         *turn = (*turn + step.to_duration()).max(open + step.to_duration()).min(last);
         until(*turn, now)
@@ -262,7 +264,7 @@ impl Pace {
             self.wait = Span::millis(self.wait.as_millis() * 2).min(LONGEST_WAIT);
         }
         self.closed_until = self.closed_until.max(now + wait.to_duration());
-        // What had gathered would only be refused again at once.
+        // Stripe would reject a burst of saved-up readings again at once.
         self.all.empty_until(self.closed_until);
         self.lanes.iter_mut().for_each(|lane| lane.empty_until(self.closed_until));
     }
@@ -288,7 +290,7 @@ mod tests {
 
     use super::*;
 
-    /// How many of a kind find room within a time, asked for every tenth of a second as often as they do.
+    /// How many of a kind find room within a time, with a try every tenth of a second for each.
     fn granted(pace: &mut Pace, reading: Reading, (from, seconds): (Instant, u32)) -> u32 {
         let mut granted = 0;
         for tenth in 0..seconds * 10 {

@@ -1,19 +1,20 @@
-//! How many requests of all merchants together are at Stripe at once: each holds a connection, and the process may open
-//! only so many.
+//! The limit on simultaneous requests to Stripe of all merchants together: each holds a connection, and the process
+//! may open only a limited number.
 //!
-//! Invariants: readings never take the places of payments; no account is verified before the gateway listens; an account
-//! whose merchant can take payments already never delays one whose merchant cannot.
+//! Invariants: readings never take the places of payments; no account is verified before the gateway listens; an
+//! account whose merchant can already take payments never delays one whose merchant cannot.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The share of the process's descriptors that connections to Stripe may take.
+/// The share of the process's file descriptors that connections to Stripe may take.
 const SHARE: u64 = 4;
 
 /// The fewest and the most connections to Stripe.
 const FEWEST: usize = 16;
 const MOST: usize = 1024;
 
-/// How many accounts are verified at once, and how many of these may belong to merchants that can take payments already.
+/// How many accounts are verified at once, and how many of these may belong to merchants that can already take
+/// payments.
 const VERIFICATIONS: usize = 32;
 const LATER_VERIFICATIONS: usize = 2;
 
@@ -30,9 +31,9 @@ pub struct StripePlaces {
 /// Whether a merchant waits for the verification of its account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verification {
-    /// The merchant cannot take payments before.
+    /// The merchant cannot take payments before it.
     Awaited,
-    /// The merchant can take payments already.
+    /// The merchant can already take payments.
     Later,
 }
 
@@ -43,7 +44,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl StripePlaces {
-    /// The places of a process that may have so many descriptors open; `None` where there is no limit.
+    /// The places of a process with this limit on file descriptors; `None` if there is no limit.
     #[must_use]
     pub fn within(descriptors: Option<u64>) -> Self {
         let all = Self::connections_within(descriptors);
@@ -56,19 +57,19 @@ impl StripePlaces {
         }
     }
 
-    /// How many connections they come to: what is left of the descriptors is for everything else.
+    /// The number of connections; the remaining descriptors are for everything else.
     #[must_use]
     pub fn connections_within(descriptors: Option<u64>) -> usize {
         let share = descriptors.map_or(MOST, |limit| usize::try_from(limit / SHARE).unwrap_or(MOST));
         share.clamp(FEWEST, MOST)
     }
 
-    /// Lets verifications begin: the gateway listens.
+    /// Allows verifications to begin, since the gateway listens now.
     pub fn begin_verifications(&self) {
         self.verifications.add_permits(VERIFICATIONS);
     }
 
-    /// Waits for a place to ask which account a key opens.
+    /// Waits for a place to read the account of a key.
     pub(crate) async fn verification(&self, verification: Verification) -> Place<'_> {
         let later = match verification {
             Verification::Awaited => None,
@@ -77,7 +78,7 @@ impl StripePlaces {
         Place { _permits: [later, self.verifications.acquire().await.ok()] }
     }
 
-    /// Waits for a place to account for a restore, which takes as long as its listings.
+    /// Waits for a place to reconcile a restore, which takes as long as its listings.
     pub(crate) async fn accounting(&self) -> Place<'_> {
         Place { _permits: [self.accountings.acquire().await.ok(), None] }
     }

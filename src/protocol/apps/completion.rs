@@ -1,7 +1,7 @@
-//! The flat answer of `complete_checkout`, as ChatGPT expects it.
+//! The flat result of `complete_checkout`, as ChatGPT expects it.
 //!
-//! Must not import [`crate::protocol::mcp`]. Invariant: a paid session's answer is rendered once, by [`completion`],
-//! in the commit that completes it; later answers are that text, byte for byte.
+//! Must not import [`crate::protocol::mcp`]. Invariant: a paid session's result is rendered once, by [`completion`],
+//! in the commit that completes it; later replies are that text, byte for byte.
 //!
 //! Source: `CompleteCheckoutOutput` of OpenAI's "Checkout API reference", with the `buyer` that Stripe's page echoes.
 
@@ -17,31 +17,31 @@ use crate::protocol::capability::Capability;
 use crate::protocol::rendering::Rendering;
 use crate::protocol::texts::catalogue::fill;
 
-/// What `complete_checkout` answers, whatever came of it.
+/// The result of `complete_checkout`, whatever the outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Completion {
     /// `chk_…_…_r3`.
     pub id: String,
-    /// `completed`, or where the session stands instead.
+    /// `completed`, or the session's present status.
     pub status: SheetStatus,
     /// Upper-case ISO 4217 code.
     pub currency: String,
-    /// Who buys; `null` while unknown.
+    /// The buyer; `null` while unknown.
     pub buyer: Option<SheetBuyer>,
-    /// What was bought.
+    /// The items bought.
     pub line_items: Vec<LineItem>,
-    /// Where it goes.
+    /// The shipping address.
     pub fulfillment_address: Option<Address>,
-    /// How it could be sent.
+    /// The shipping options.
     pub fulfillment_options: Vec<FulfillmentOption>,
-    /// How it is sent; `null` when nothing is.
+    /// The chosen shipping option; `null` if nothing is shipped.
     pub fulfillment_option_id: Option<String>,
     /// The sums.
     pub totals: Vec<Total>,
     /// The order, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderLink>,
-    /// What the shopper is told; a decline or a 3DS demand is here.
+    /// Messages for the shopper, among them a decline or a 3DS demand.
     pub messages: Vec<Message>,
 }
 
@@ -50,9 +50,9 @@ pub struct Completion {
 pub struct OrderLink {
     /// Its id.
     pub id: String,
-    /// The checkout that it came from, with the revision that was paid.
+    /// The checkout that it was made from, with the revision that was paid.
     pub checkout_session_id: String,
-    /// The absolute address of its status page; absent where it is not told any more.
+    /// The absolute address of its status page; absent if it is no longer given out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permalink_url: Option<String>,
 }
@@ -69,8 +69,8 @@ impl OrderLink {
     }
 }
 
-/// Renders the answer of a paid session, for storing with its order: every amount, the buyer and the address are the
-/// order's own, so that what is answered is what was paid.
+/// Renders the result of a paid session, to be stored with its order: every amount, the buyer and the address are the
+/// order's own, so the result shows exactly what was paid.
 #[must_use]
 pub fn completion(order: &Order, permalink: &str, rendering: Rendering<'_>) -> String {
     Completion::paid(order, permalink, rendering).to_json()
@@ -93,8 +93,8 @@ impl Completion {
         }
     }
 
-    /// The answer of a paid session long after its end: what was paid, without who bought, where it went and the
-    /// order's link.
+    /// The result of a paid session long after its end: the order, without the buyer, the address and the order's
+    /// link.
     #[must_use]
     pub fn long_paid(order: &Order, rendering: Rendering<'_>) -> Self {
         Self {
@@ -105,8 +105,8 @@ impl Completion {
         }
     }
 
-    /// The answer of a session that is not paid: declined, undecided, not payable, ended. Where a payment failed that can be
-    /// made on the shop's own page, it tells of `page`.
+    /// The result of a session that is not paid: declined, undecided, not payable, ended. If a payment failed that
+    /// can be made on the shop's own page, it names `page`.
     #[must_use]
     pub fn unpaid(sheet: PaymentSheet, page: Option<&str>, rendering: Rendering<'_>) -> Self {
         let failed = sheet.messages.iter().any(|message| message.kind == MessageKind::Error);
@@ -131,7 +131,8 @@ impl Completion {
         }
     }
 
-    /// The answer when the caller's deadline came before the session's: nothing is known but that it goes on.
+    /// The result if the caller's deadline passed before the session replied: it only says that the payment
+    /// continues.
     #[must_use]
     pub fn undecided(session: &Capability, rendering: Rendering<'_>) -> Self {
         Self {
@@ -149,14 +150,14 @@ impl Completion {
         }
     }
 
-    /// The answer as it is sent.
+    /// The result as it is sent.
     #[must_use]
     pub fn to_json(&self) -> String {
         to_json(self)
     }
 }
 
-/// JSON of plain data with text keys, which cannot fail to be written.
+/// JSON of plain data with text keys, whose serialisation cannot fail.
 fn to_json(completion: &Completion) -> String {
     serde_json::to_string(completion).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Shipping options, address and buyer as the payment sheet writes them.
+//! Shipping options, address and buyer in the payment sheet's form.
 //!
 //! Must not import [`crate::protocol::mcp`].
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::domain::address::Buyer;
 use crate::domain::pricing::QuoteOption;
 
-/// One way to send the parcel (ACP 2025-09-29 `FulfillmentOptionShipping`).
+/// One shipping option (ACP 2025-09-29 `FulfillmentOptionShipping`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FulfillmentOption {
     /// Always `shipping`: digital goods have no options.
@@ -15,12 +15,12 @@ pub struct FulfillmentOption {
     pub kind: &'static str,
     /// The merchant's id of it.
     pub id: String,
-    /// What the shopper reads.
+    /// The title shown to the shopper.
     pub title: String,
-    /// Who carries it, as the second line.
+    /// The carrier, as the second line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subtitle: Option<String>,
-    /// Who carries it.
+    /// The carrier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
     /// RFC 3339.
@@ -55,7 +55,7 @@ impl From<&QuoteOption> for FulfillmentOption {
     }
 }
 
-/// Who buys, in the form of the host's own `complete_checkout` arguments: three keys, each nullable.
+/// The buyer, in the form of the host's own `complete_checkout` arguments: three keys, each nullable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SheetBuyer {
     /// Full name.
@@ -67,7 +67,7 @@ pub struct SheetBuyer {
 }
 
 impl SheetBuyer {
-    /// The buyer, unless nothing at all is known of them.
+    /// The buyer, unless no data is known.
     #[must_use]
     pub fn known(buyer: &Buyer) -> Option<Self> {
         let Buyer { name, email, phone_number } = buyer.clone();

@@ -1,7 +1,7 @@
-//! The lines and totals rows of the payment sheet.
+//! The lines and the total rows of the payment sheet.
 //!
 //! Must not import [`crate::protocol::mcp`]. Invariant: with a quote, rows and lines are the quote's amounts
-//! unchanged; without one, only sums that the catalog alone decides are told.
+//! unchanged; without one, only sums that the catalog alone determines are included.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::domain::pricing::{Quote, QuoteLine};
 pub struct LineItem {
     /// The line's id: the item's own, since a cart holds each item once.
     pub id: String,
-    /// What is bought, and how many.
+    /// The item and its quantity.
     pub item: Item,
     /// Name.
     pub name: String,
@@ -26,11 +26,11 @@ pub struct LineItem {
     pub images: Vec<String>,
     /// The whole line before discount, in minor units.
     pub base_amount: i64,
-    /// Taken off, as a positive amount.
+    /// The discount, as a positive amount.
     pub discount: i64,
     /// `base_amount − discount`.
     pub subtotal: i64,
-    /// Tax on the subtotal; zero while no quote knows it.
+    /// Tax on the subtotal; zero without a quote.
     pub tax: i64,
     /// `subtotal + tax`.
     pub total: i64,
@@ -45,13 +45,13 @@ pub struct Item {
     pub quantity: u32,
 }
 
-/// One row of the sheet's sums, in the order shown.
+/// One total row of the sheet, in the order shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Total {
-    /// What it sums up.
+    /// The kind of sum.
     #[serde(rename = "type")]
     pub kind: TotalKind,
-    /// What the shopper reads.
+    /// The label shown to the shopper.
     pub display_text: &'static str,
     /// Minor units; a discount is positive.
     pub amount: i64,
@@ -109,8 +109,9 @@ fn quoted_line(line: &QuoteLine) -> LineItem {
     }
 }
 
-/// The rows of a quote. A discount row only where something is taken off, a shipping row only where something is
-/// sent; the tax row is the lines' tax alone, because the shipping row holds its own (OpenAI's example adds up so).
+/// The rows of a quote. There is a discount row only with a discount, and a shipping row only if something is
+/// shipped; the tax row is the lines' tax alone, because the shipping row includes its own (OpenAI's example adds up
+/// so).
 #[must_use]
 pub fn quoted_totals(quote: &Quote) -> Vec<Total> {
     let mut rows = vec![Total::new(TotalKind::ItemsBaseAmount, quote.items_base)];
@@ -127,8 +128,8 @@ pub fn quoted_totals(quote: &Quote) -> Vec<Total> {
 }
 
 /// The lines of a session without a quote: its cart at the catalog's prices. An item that is not sold (any more) is
-/// left out, since nothing true can be said of it; the messages name it. The lines' `tax` is zero because ACP wants
-/// the field; nothing can be paid by such a sheet.
+/// left out, since its price is not known; the messages name it. The lines' `tax` is zero because ACP requires the
+/// field; such a sheet cannot be paid.
 #[must_use]
 pub fn unquoted_lines(session: &Session, view: &MerchantView) -> Vec<LineItem> {
     let lines = session.inputs.cart.lines().iter();
@@ -153,8 +154,8 @@ fn unquoted_line(item: Sellable<'_>, quantity: u32) -> Option<LineItem> {
     })
 }
 
-/// The rows of a session without a quote: the goods' sum where every line is known, else none. A tax or total row is
-/// never invented: before the address is known neither can be told.
+/// The rows of a session without a quote: the sum of the goods if every line is known, else none. There is no tax or
+/// total row, since both depend on the address.
 #[must_use]
 pub fn unquoted_totals(session: &Session, view: &MerchantView) -> Vec<Total> {
     let lines = session.inputs.cart.lines().iter();

@@ -1,4 +1,4 @@
-//! What the sheet and the widget tell the shopper: ACP 2025-09-29 `MessageInfo` and `MessageError`.
+//! Messages for the shopper on the sheet and in the widget: ACP 2025-09-29 `MessageInfo` and `MessageError`.
 //!
 //! Must not import [`crate::protocol::mcp`]. Invariant: `payment_declined` and `requires_3ds` come from notices only,
 //! because the host shows exactly these two on its payment sheet.
@@ -25,23 +25,23 @@ pub struct Message {
     pub param: Option<&'static str>,
     /// Always `plain`.
     pub content_type: &'static str,
-    /// What the shopper reads, in the shopper's language.
+    /// The text for the shopper, in the shopper's language.
     pub content: String,
-    /// What a model is told in its place.
+    /// The text for a model in its place.
     #[serde(skip)]
     pub for_model: String,
-    /// The item that cannot be bought as it stands in the order.
+    /// The item of the order that cannot be bought.
     #[serde(skip)]
     pub item: Option<ItemId>,
 }
 
-/// How grave a message is.
+/// The severity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageKind {
-    /// Something stands in the way.
+    /// Something prevents the purchase.
     Error,
-    /// Good to know.
+    /// Information.
     Info,
 }
 
@@ -58,7 +58,7 @@ impl Message {
         }
     }
 
-    /// Something good to know, for the shopper and for a model.
+    /// An information message, with texts for the shopper and for a model.
     pub(crate) fn info(content: impl Into<String>, for_model: impl Into<String>) -> Self {
         Self {
             kind: MessageKind::Info,
@@ -100,7 +100,7 @@ impl Message {
     }
 }
 
-/// What there is to say: the notice first, then what the state itself tells.
+/// The messages of a session: the notice first, then those of its state.
 #[must_use]
 pub fn of_session(session: &Session, notice: Option<&Notice>, rendering: Rendering<'_>) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
@@ -115,7 +115,7 @@ pub fn of_session(session: &Session, notice: Option<&Notice>, rendering: Renderi
     messages
 }
 
-/// Whether what a state tells is wrong, because a payment came after all.
+/// Whether the state's message is wrong, because a payment arrived after all.
 fn says_nothing_was_charged(session: &Session) -> bool {
     session.paid_late && matches!(session.state, State::Canceled { .. } | State::Expired)
 }
@@ -163,7 +163,7 @@ fn of_state(session: &Session, rendering: Rendering<'_>) -> Option<Message> {
     })
 }
 
-/// That a payment is under way.
+/// The message that a payment is in progress.
 pub(super) fn charging(rendering: Rendering<'_>) -> Message {
     Message::info(
         &rendering.shopper().messages().charging,

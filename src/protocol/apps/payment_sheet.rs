@@ -1,4 +1,4 @@
-//! The session object that `window.openai.requestCheckout` takes: the one place that knows its outside form.
+//! The session object for `window.openai.requestCheckout`: the single place that knows its wire form.
 //!
 //! Must not import [`crate::protocol::mcp`]. Invariants: the object is made from a session and a view alone, so the
 //! same revision gives the same object; `ready_for_payment` is said only of a session with an unexpired quote; the
@@ -31,47 +31,47 @@ use crate::protocol::rendering::Rendering;
 pub struct PaymentSheet {
     /// `chk_…_…_r3`: the session's capability and revision, so that an edit behind an open sheet is noticed.
     pub id: String,
-    /// Who takes the money.
+    /// The payment provider.
     pub payment_provider: PaymentProvider,
     /// `test`, or absent: absent means live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_mode: Option<&'static str>,
-    /// Where it stands.
+    /// The session's status.
     pub status: SheetStatus,
     /// Upper-case ISO 4217 code.
     pub currency: String,
-    /// What is bought.
+    /// The items.
     pub line_items: Vec<LineItem>,
-    /// The sums, in the order shown.
+    /// The total rows, in the order shown.
     pub totals: Vec<Total>,
-    /// How it can be sent.
+    /// The shipping options.
     pub fulfillment_options: Vec<FulfillmentOption>,
-    /// The chosen way.
+    /// The chosen shipping option.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fulfillment_option_id: Option<String>,
-    /// Where it goes; `null` while unknown.
+    /// The shipping address; `null` while unknown.
     pub fulfillment_address: Option<Address>,
-    /// Who buys; absent while unknown.
+    /// The buyer; absent while unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buyer: Option<SheetBuyer>,
-    /// What the shopper is told.
+    /// Messages for the shopper.
     pub messages: Vec<Message>,
     /// The shop's pages.
     pub links: Vec<Link>,
 }
 
-/// Who takes the money.
+/// The payment provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PaymentProvider {
     /// Always `stripe`.
     pub provider: &'static str,
     /// The merchant's Network ID at Stripe, a different one in test mode.
     pub merchant_id: String,
-    /// What the sheet may offer, in the merchant's form.
+    /// The methods that the sheet may offer, in the merchant's form.
     pub supported_payment_methods: Vec<MethodName>,
 }
 
-/// A payment method in one of the two forms that hosts know.
+/// A payment method in one of the two forms that hosts accept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum MethodName {
@@ -97,7 +97,7 @@ pub enum SheetStatus {
     InProgress,
     /// Paid.
     Completed,
-    /// Ended unpaid, on purpose or by time.
+    /// Ended unpaid, by expiry or for another reason.
     Canceled,
 }
 
@@ -112,7 +112,7 @@ pub struct Link {
 }
 
 impl SheetStatus {
-    /// What a session's state is called outside, at a moment: a quote past its time cannot be paid.
+    /// The status of a session at a moment: an expired quote cannot be paid.
     #[must_use]
     pub fn of(session: &Session, now: Timestamp) -> Self {
         let state = &session.state;
@@ -143,7 +143,7 @@ impl SheetStatus {
 }
 
 impl PaymentSheet {
-    /// The sheet of a session as it stands now. `notice` is what this caller is told, such as a decline.
+    /// The sheet of a session in its present state. `notice` is the message for this caller, such as a decline.
     #[must_use]
     pub fn of(session: &Session, notice: Option<&Notice>, rendering: Rendering<'_>) -> Self {
         let (quote, view, now) = (session.quote(), rendering.view, rendering.now);
@@ -170,7 +170,7 @@ impl PaymentSheet {
         }
     }
 
-    /// The sheet without who buys and where it goes: what a model may read.
+    /// The sheet without buyer and address, for a model.
     #[must_use]
     pub fn without_person(mut self) -> Self {
         self.buyer = None;

@@ -1,6 +1,7 @@
-//! A product as tools and the widget show it.
+//! The form of a product in tool results and in the widget.
 //!
-//! Must not import [`crate::protocol::mcp`]. Invariant: prices are the catalog's; a price range is told by its least.
+//! Must not import [`crate::protocol::mcp`]. Invariant: prices are the catalog's; of a price range the least is
+//! given.
 
 use serde::Serialize;
 
@@ -24,7 +25,7 @@ pub struct ProductCard {
     pub category: String,
     /// Pictures.
     pub images: Vec<String>,
-    /// The least price of what can be bought of it.
+    /// The least price among its variants.
     pub price: Price,
     /// Whether variants differ in price, so that `price` is a "from".
     pub price_varies: bool,
@@ -32,18 +33,18 @@ pub struct ProductCard {
     pub availability: Availability,
     /// Whether it is sent by post.
     pub requires_shipping: bool,
-    /// The forms it comes in; each is bought under its own id.
+    /// The variants; each is bought under its own id.
     pub variants: Vec<VariantCard>,
 }
 
-/// One form of a product.
+/// One variant of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VariantCard {
     /// The id to buy it under.
     pub id: String,
-    /// What tells it from its siblings.
+    /// How it differs from the other variants.
     pub title: String,
-    /// The choices that make it.
+    /// The options that define it.
     pub options: Vec<Choice>,
     /// The price of one.
     pub price: Price,
@@ -51,12 +52,12 @@ pub struct VariantCard {
     pub availability: Availability,
 }
 
-/// One choice: `Grind`, `Whole bean`.
+/// One option: `Grind`, `Whole bean`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Choice {
-    /// What is chosen.
+    /// The option's name.
     pub name: String,
-    /// What it is.
+    /// The option's value.
     pub value: String,
 }
 
@@ -67,7 +68,7 @@ pub struct Price {
     pub amount: i64,
     /// Upper-case ISO 4217 code.
     pub currency: String,
-    /// As a person reads it: `24.99 USD`.
+    /// The text shown to people: `24.99 USD`.
     pub display: String,
 }
 
@@ -94,7 +95,7 @@ impl From<bool> for Availability {
 }
 
 impl ProductCard {
-    /// A product in full.
+    /// The card with all details.
     #[must_use]
     pub fn of(product: &Product) -> Self {
         let prices = || product.buyable().map(|item| item.price());
@@ -114,7 +115,7 @@ impl ProductCard {
         }
     }
 
-    /// A product in a list: its description is cut to a few lines.
+    /// The card in a list: its description is shortened to a few lines.
     #[must_use]
     pub fn brief(product: &Product) -> Self {
         let mut card = Self::of(product);
@@ -140,7 +141,7 @@ impl VariantCard {
     }
 }
 
-/// The shop as the widget presents itself: branding and data arrive with a tool's result, never in the HTML.
+/// The shop's data for the widget: branding and data arrive with a tool's result, never in the HTML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShopCard {
     /// The shop's name.
@@ -151,7 +152,7 @@ pub struct ShopCard {
     pub test_mode: bool,
     /// Whether it takes orders now.
     pub selling: bool,
-    /// Where it sells: ISO 3166-1 codes.
+    /// The countries that it sells to: ISO 3166-1 codes.
     pub countries: Vec<String>,
     /// Accent colour, `#rrggbb`.
     pub color: Option<String>,

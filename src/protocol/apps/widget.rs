@@ -1,4 +1,4 @@
-//! The buy widget as an MCP resource: one HTML file for every merchant, between a head and an end of each one's own.
+//! The buy widget as an MCP resource: one HTML file for every merchant, between a head and a tail for each one.
 //!
 //! Must not import [`crate::protocol::mcp`]. Invariants: the HTML holds no merchant's text (branding and data arrive
 //! with tool results), so its escaped bytes are shared; the only outside origins are the merchant's image hosts.
@@ -15,7 +15,7 @@ use crate::domain::merchant::MerchantView;
 /// The MIME type of MCP Apps.
 pub const APP_MIME: &str = "text/html;profile=mcp-app";
 
-/// ChatGPT's older MIME type, for hosts that know no other (`chatgpt.legacy_mime`).
+/// ChatGPT's older MIME type, for hosts that support no other (`chatgpt.legacy_mime`).
 pub const SKYBRIDGE_MIME: &str = "text/html+skybridge";
 
 /// The widget's page: one file without outside references.
@@ -34,7 +34,7 @@ pub enum Widget {
 }
 
 impl Widget {
-    /// All, in the order listed.
+    /// Both, in the order listed.
     pub const ALL: [Self; 2] = [Self::Buy, Self::CheckoutSession];
 
     /// The resource's URI.
@@ -46,7 +46,7 @@ impl Widget {
         }
     }
 
-    /// The widget at a URI, compared whole.
+    /// The widget at a URI, compared as a whole.
     #[must_use]
     pub fn find(uri: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|widget| widget.uri() == uri)
@@ -100,7 +100,7 @@ const fn mime(view: &MerchantView) -> &'static str {
     if view.chatgpt.legacy_mime { SKYBRIDGE_MIME } else { APP_MIME }
 }
 
-/// The resource's `_meta`: each fact under its standard name and under ChatGPT's older one.
+/// The resource's `_meta`: each value under its standard name and under ChatGPT's older one.
 fn meta(view: &MerchantView) -> Value {
     let images = image_origins(view);
     let mut ui = json!({
@@ -115,7 +115,7 @@ fn meta(view: &MerchantView) -> Value {
     meta.insert("ui".to_owned(), ui);
     let mut older = json!({ "connect_domains": [], "resource_domains": images });
     if let (Some(host), Some(older)) = (view.hosts.first(), older.as_object_mut()) {
-        // Where ChatGPT leads shoppers without a warning: the shop's own pages. It has no standard name.
+        // Where ChatGPT sends shoppers without a warning: the shop's own pages. It has no standard name.
         older.insert("redirect_domains".to_owned(), json!([format!("https://{host}")]));
     }
     meta.insert("openai/widgetCSP".to_owned(), older);
@@ -131,7 +131,7 @@ pub fn image_origins(view: &MerchantView) -> BTreeSet<&str> {
     pictures.chain(&view.chatgpt.brand.logo).filter_map(|url| origin(url)).collect()
 }
 
-/// Scheme and authority of an `https` address, without what could widen a policy: user names, spaces, quotes.
+/// Scheme and authority of an `https` address, without parts that could widen a policy: user names, spaces, quotes.
 fn origin(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://")?;
     let host = rest.split(['/', '?', '#']).next()?;

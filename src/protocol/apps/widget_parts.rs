@@ -1,4 +1,5 @@
-//! The buy widget as parts of a page of the gateway's own: its style, its script, and what admits that script.
+//! The buy widget as parts of a page of the gateway's own: its style, its script, and the policy source for that
+//! script.
 //!
 //! Must not import [`crate::protocol::mcp`]. Invariant: style and script are those of [`super::widget`]'s one file, byte
 //! for byte, so that the hash admits this script in a page's policy, and no other.
@@ -11,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::widget::HTML;
 
-/// What the widget needs of a page, beside an element whose id is `app`.
+/// The parts that the widget adds to a page; it also needs an element whose id is `app`.
 #[derive(Debug)]
 pub struct WidgetParts {
     /// The text of its style element.
@@ -29,14 +30,14 @@ static PARTS: LazyLock<WidgetParts> = LazyLock::new(|| {
 });
 
 impl WidgetParts {
-    /// The parts, taken out of the file once.
+    /// The parts, extracted from the file once.
     #[must_use]
     pub fn get() -> &'static Self {
         &PARTS
     }
 }
 
-/// The text of the file's one element of this name: the build lets neither text end it early.
+/// The text of the file's one element of this name: the build ensures that neither text contains its end tag.
 fn element(name: &str) -> &'static str {
     let inside =
         HTML.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));

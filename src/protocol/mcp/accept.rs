@@ -1,6 +1,6 @@
-//! From a request to an answer or a call, and from a call's outcome to its answer.
+//! Turns a request into a reply or a call, and the outcome of a call into its reply.
 //!
-//! Invariant: everything that is wrong with a message is found here, before any handle is called.
+//! Invariant: every error in a message is found here, before any handle is called.
 
 use std::sync::Arc;
 
@@ -24,16 +24,16 @@ use crate::protocol::apps::widget;
 use crate::protocol::capability::Capabilities;
 use crate::protocol::rendering::Rendering;
 
-/// What is to be done with a request.
+/// The next action for a request.
 #[derive(Debug)]
 pub enum Accepted {
-    /// Send this. The caller is for logs, counters and the limits.
+    /// Send this reply. The caller's data is for logs, counters and the limits.
     Reply(Response, Box<Caller>),
-    /// Take from the limits, run this, and give what came of it to [`finish`].
+    /// Take from the limits, run this call, and pass its outcome to [`finish`].
     Call(Box<ToolCall>, Box<ReplyContext>),
 }
 
-/// What [`finish`] needs to know of the request.
+/// The parts of the request that [`finish`] needs.
 #[derive(Clone, Debug)]
 pub struct ReplyContext {
     caller: Caller,
@@ -44,7 +44,7 @@ pub struct ReplyContext {
 }
 
 impl ReplyContext {
-    /// The tool that is called.
+    /// The called tool.
     #[must_use]
     pub const fn tool(&self) -> ToolName {
         self.tool
@@ -56,7 +56,7 @@ impl ReplyContext {
         self.tool.as_str()
     }
 
-    /// Who calls, and how.
+    /// The caller and its protocol version.
     #[must_use]
     pub const fn caller(&self) -> &Caller {
         &self.caller
@@ -68,7 +68,7 @@ impl ReplyContext {
         self.caller.era()
     }
 
-    /// The client, where it tells.
+    /// The client, if it names itself.
     #[must_use]
     pub const fn client(&self) -> Option<&Client> {
         self.caller.client()
@@ -87,7 +87,7 @@ impl ReplyContext {
     }
 }
 
-/// Reads a request of `POST /mcp` and answers it, or names the call that it asks for.
+/// Reads a request of `POST /mcp` and returns its reply, or the call that it asks for.
 #[must_use]
 pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accepted {
     let mut caller = by_header(parts.headers);
@@ -123,7 +123,7 @@ pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accep
     }
 }
 
-/// Renders what came of a call.
+/// Renders the outcome of a call.
 #[must_use]
 pub fn finish(context: ReplyContext, outcome: CallOutcome, capabilities: &Capabilities) -> Response {
     let ReplyContext { caller, tool, id, view, received } = context;
@@ -148,7 +148,7 @@ fn refuse(caller: Caller, fault: &Fault) -> Accepted {
     Accepted::Reply(Response::error(caller.era, caller.id(), fault), Box::new(caller))
 }
 
-/// What the version header alone tells: for answers to what cannot be read, and for notifications.
+/// The caller as far as the version header shows it: for unreadable messages, and for notifications.
 fn by_header(headers: &dyn Headers) -> Caller {
     let named = match headers.get(VERSION) {
         HeaderValue::Text(text) => Some(headers::trim(text)),
@@ -159,9 +159,9 @@ fn by_header(headers: &dyn Headers) -> Caller {
     Caller::unknown(era, version)
 }
 
-/// 202 to every `notifications/…`: 2026-07-28 defines none over HTTP and no header rules for them, and the legacy
-/// ones (`initialized`, `cancelled`) ask nothing of a server without sessions. Another method without an id would be
-/// a request whose answer nobody could get.
+/// Answers every `notifications/…` with 202: 2026-07-28 defines none over HTTP and no header rules for them, and the
+/// legacy ones (`initialized`, `cancelled`) require no action of a server without sessions. Any other method without
+/// an id would be a request whose reply could not be delivered.
 fn notification(headers: &dyn Headers, envelope: &Envelope<'_>, mut caller: Caller) -> Accepted {
     if !envelope.method.starts_with("notifications/") {
         return refuse(caller, &Fault::Envelope("this method needs an id"));
@@ -235,7 +235,7 @@ fn read_params(envelope: &Envelope<'_>, era: Era) -> Result<Map<String, Value>, 
     }
 }
 
-/// A request whose message is in order.
+/// A request with a valid message.
 struct ParsedRequest<'a> {
     caller: Caller,
     id: &'a RawValue,
@@ -243,7 +243,7 @@ struct ParsedRequest<'a> {
     received: Timestamp,
 }
 
-/// What is answered from bytes that are at hand.
+/// Replies that need no call.
 fn hot(method: Method, asked: ParsedRequest<'_>, params: &Map<String, Value>) -> Accepted {
     let ParsedRequest { caller, id, view, .. } = asked;
     let era = caller.era;
@@ -268,7 +268,7 @@ fn hot(method: Method, asked: ParsedRequest<'_>, params: &Map<String, Value>) ->
     }
 }
 
-/// Every list is one page, so no cursor was ever given out: any is invalid, the empty string too.
+/// Every list is one page, so no cursor was ever given out: any is invalid, the empty text too.
 fn one_page(params: &Map<String, Value>) -> Result<(), Fault> {
     match params.get("cursor") {
         None | Some(Value::Null) => Ok(()),

@@ -1,6 +1,6 @@
-//! What a request says about itself and its sender: for logs, counters, traces and the per-shopper limit.
+//! The data in a request about itself and its sender: for logs, counters, traces and the per-shopper limit.
 //!
-//! Invariant: hints only, never authorization; every text is bounded and free of control characters.
+//! Invariant: hints only, never authorization; every text is bounded and has no control characters.
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
 use crate::protocol::capability::Capability;
 
-/// The longest hint that is kept, in bytes; a longer one is dropped, not cut, so that two never become one.
+/// The longest hint that is kept, in bytes; a longer one is dropped, not cut, so that two never become equal.
 const LONGEST: usize = 256;
 
 /// A request and its sender.
@@ -26,7 +26,7 @@ pub struct Caller {
     pub(super) claimed: Option<Capability>,
 }
 
-/// What `_meta` (and, in the legacy era, `initialize`) tells.
+/// The hints in `_meta` (and, in the legacy era, in `initialize`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hints {
     client: Option<Client>,
@@ -57,31 +57,31 @@ impl Caller {
         self.era
     }
 
-    /// The revision that is spoken.
+    /// The protocol revision of the request.
     #[must_use]
     pub const fn version(&self) -> Version {
         self.version
     }
 
-    /// The method, from a closed list, so that it may label a metric: an unknown one is `other`.
+    /// The method, from a closed list, so that it can be a metric label: an unknown one is `other`.
     #[must_use]
     pub const fn method(&self) -> &'static str {
         self.method
     }
 
-    /// The tool that is called, where it is one of ours.
+    /// The called tool, if it is one of ours.
     #[must_use]
     pub const fn tool(&self) -> Option<ToolName> {
         self.tool
     }
 
-    /// What opens the session that a refused call named, where that can be read; its MAC is not checked.
+    /// The capability that a rejected call named, if it is readable; its MAC is not checked.
     #[must_use]
     pub const fn claimed(&self) -> Option<&Capability> {
         self.claimed.as_ref()
     }
 
-    /// The client, where it tells.
+    /// The client, if it names itself.
     #[must_use]
     pub const fn client(&self) -> Option<&Client> {
         self.hints.client.as_ref()
@@ -99,7 +99,7 @@ impl Caller {
         self.hints.locale.as_deref()
     }
 
-    /// The language that the shopper is told something in: the host's, else the merchant's.
+    /// The language of messages to the shopper: the host's, else the merchant's.
     #[must_use]
     pub fn language(&self, view: &MerchantView) -> Language {
         self.locale().and_then(Language::of_tag).unwrap_or(view.language)
@@ -111,8 +111,8 @@ impl Caller {
         self.hints.traceparent.as_deref()
     }
 
-    /// The trace that the request belongs to: the 32 digits of a well-formed `traceparent`. It ties what the shop
-    /// logs to what the host does.
+    /// The trace that the request belongs to: the 32 digits of a well-formed `traceparent`. It connects the shop's
+    /// logs with the host's.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         trace_id(self.traceparent()?)

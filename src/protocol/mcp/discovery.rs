@@ -1,6 +1,6 @@
-//! What the server says of itself: `server/discover` (modern) and `initialize` (legacy).
+//! The server's description of itself: `server/discover` (modern) and `initialize` (legacy).
 //!
-//! Invariant: nothing is declared that does not answer, and nothing answers that is not declared.
+//! Invariant: everything declared is served, and everything served is declared.
 
 use std::sync::LazyLock;
 
@@ -32,8 +32,8 @@ pub(super) fn discover(view: &MerchantView) -> String {
     open(&known) + &tail(Era::Modern, Cache::Discovery, "")
 }
 
-/// The result of `initialize`: the client's revision where it is a legacy one that we serve, else our newest legacy
-/// one (2025-11-25 "Version Negotiation"). A modern revision is never answered here.
+/// The result of `initialize`: the client's revision if it is a legacy one that is served, else our newest legacy one
+/// (2025-11-25 "Version Negotiation"). The result never names a modern revision.
 #[must_use]
 pub(super) fn initialize(requested: &str, view: &MerchantView) -> String {
     let version = Version::find(requested).filter(|version| version.era() == Era::Legacy);
@@ -53,7 +53,7 @@ fn open(object: &Value) -> String {
     text
 }
 
-/// What a model should know about this shop before it calls a tool: who, what, how; short.
+/// The instructions for a model before it calls a tool: the shop, its goods, how to buy; short.
 #[must_use]
 pub fn instructions(view: &MerchantView) -> String {
     let mut text = format!("The shop of {}", view.name);

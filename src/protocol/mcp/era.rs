@@ -6,11 +6,11 @@
 /// A protocol revision that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
-    /// The first with Streamable HTTP; assumed where a legacy request names none.
+    /// The first with Streamable HTTP; assumed if a legacy request names none.
     V2025_03_26,
     /// Structured results.
     V2025_06_18,
-    /// The last that opens with `initialize`.
+    /// The last that begins with `initialize`.
     V2025_11_25,
     /// Stateless: every request describes itself.
     V2026_07_28,
@@ -40,7 +40,7 @@ impl Version {
     /// Every revision that is served, newest first. 2024-11-05 is not: Streamable HTTP did not exist then.
     pub const ALL: [Self; 4] = [Self::V2026_07_28, Self::V2025_11_25, Self::V2025_06_18, Self::V2025_03_26];
 
-    /// What `initialize` answers when it is asked for a revision that it does not know; never a modern one.
+    /// The revision that `initialize` returns if the client names an unknown one; never a modern one.
     pub const NEWEST_LEGACY: Self = Self::V2025_11_25;
 
     /// The revision of a legacy request without `MCP-Protocol-Version` (2025-06-18 and later: "SHOULD assume").
@@ -63,7 +63,7 @@ impl Version {
         Self::ALL.into_iter().find(|version| version.as_str() == name)
     }
 
-    /// Which era the revision belongs to.
+    /// The era of the revision.
     #[must_use]
     pub const fn era(self) -> Era {
         match self {
@@ -72,14 +72,14 @@ impl Version {
         }
     }
 
-    /// The names of all, newest first.
+    /// The names of all revisions, newest first.
     #[must_use]
     pub fn names() -> [&'static str; 4] {
         Self::ALL.map(Self::as_str)
     }
 }
 
-/// Whether a version's name, known or not, is of 2026-07-28 or later. Revisions are dates, so they sort as text.
+/// Whether a version's name, known or not, belongs to 2026-07-28 or later. Revisions are dates, so they sort as text.
 #[must_use]
 pub fn names_modern(name: &str) -> bool {
     let date = name.len() == 10

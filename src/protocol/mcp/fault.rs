@@ -1,4 +1,4 @@
-//! Every error that is answered as a JSON-RPC error, with its code, its data and its HTTP status.
+//! All errors that are returned as JSON-RPC errors, with their code, data and HTTP status.
 //!
 //! Invariants: codes are JSON-RPC's own or those that 2026-07-28 defines; nothing new between -32000 and -32099, and
 //! -32002 only to legacy peers. A tool's failure is not here: it is an `isError` result.
@@ -13,31 +13,31 @@ pub enum Fault {
     /// Not UTF-8, not JSON, a key twice, a broken escape.
     #[error("Parse error: {0}")]
     Unparseable(String),
-    /// JSON, but no JSON-RPC request or notification of ours.
+    /// JSON, but not a JSON-RPC request or notification that is served.
     #[error("Invalid request: {0}")]
     Envelope(&'static str),
     /// `Content-Type` is not JSON.
     #[error("Unsupported media type: send the body as application/json")]
     MediaType,
-    /// `Accept` leaves no form that we can answer in.
+    /// `Accept` does not allow JSON.
     #[error("Not acceptable: answers are application/json; list it and text/event-stream in Accept")]
     NotAcceptable,
-    /// A header is missing, unreadable, or says something else than the body.
+    /// A header is missing, unreadable, or differs from the body.
     #[error("Header mismatch: {0}")]
     Header(String),
-    /// A modern request without the `_meta` that it must have.
+    /// A modern request without the required `_meta`.
     #[error("Invalid params: {0}")]
     Meta(&'static str),
     /// A revision that is not served.
     #[error("Unsupported protocol version")]
     Version {
-        /// What was asked for, whole: it is in the error's data.
+        /// The requested revision, unshortened: it is in the error's data.
         requested: String,
     },
-    /// A method that this era does not have here.
+    /// A method that is not served in this era.
     #[error("Method not found: {0}")]
     Method(String),
-    /// `params` of the wrong shape, or a cursor where every list is one page; in words of ours alone.
+    /// `params` of the wrong shape, or a cursor for a list of one page; the text is ours alone.
     #[error("Invalid params: {0}")]
     Params(String),
     /// No such tool.
@@ -46,16 +46,16 @@ pub enum Fault {
     /// No such resource.
     #[error("Resource not found: {}", clip(uri))]
     Resource {
-        /// What was asked for, whole: it is the error's data.
+        /// The requested resource, unshortened: it is the error's data.
         uri: String,
     },
-    /// Our own fault.
+    /// An internal error.
     #[error("Internal error")]
     Internal,
 }
 
 impl Fault {
-    /// Its kind, for the log: the words of a fault may be the caller's, and those are in no line.
+    /// Its kind, for the log: the text of a fault may be the caller's, which is never logged.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -73,7 +73,7 @@ impl Fault {
         }
     }
 
-    /// What is wrong, where that is told in words of ours alone.
+    /// The problem, if its text is ours alone.
     #[must_use]
     pub fn cause(&self) -> Option<String> {
         match self {
@@ -110,9 +110,9 @@ impl Fault {
         }
     }
 
-    /// The HTTP status. 2026-07-28 fixes 400 and 404 for what is wrong with the request as a message; what is wrong
-    /// with what it asks for is a JSON-RPC matter and travels with 200. To a legacy client 404 would mean that its
-    /// session is gone, so an unknown method is 200 there.
+    /// The HTTP status. 2026-07-28 prescribes 400 and 404 for errors in the message itself; errors in the requested
+    /// action are JSON-RPC errors with status 200. To a legacy client 404 would mean that its session is gone, so an
+    /// unknown method is 200 there.
     #[must_use]
     pub const fn status(&self, era: Era) -> u16 {
         match self {
@@ -154,7 +154,7 @@ impl Fault {
     }
 }
 
-/// A peer's text, cut so that an error stays one short sentence.
+/// A peer's text, shortened so that an error stays one short sentence.
 #[must_use]
 pub(crate) fn clip(text: &str) -> String {
     const LONGEST: usize = 100;

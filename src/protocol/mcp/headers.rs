@@ -1,6 +1,6 @@
-//! What the HTTP adapter hands over, and the rules about headers.
+//! The request's headers from the HTTP adapter, and the rules for them.
 //!
-//! Invariant: a header that is repeated or is not ASCII is never taken for absent.
+//! Invariant: a header that is repeated or is not ASCII never counts as absent.
 
 use std::borrow::Cow;
 
@@ -29,26 +29,26 @@ pub enum HeaderValue<'a> {
     Unusable,
 }
 
-/// A request's headers. Names are asked for in lower case and match in any case.
+/// A request's headers. Names are given in lower case and match in any case.
 pub trait Headers {
     /// The header of this name.
     fn get(&self, name: &'static str) -> HeaderValue<'_>;
 
-    /// A header that is a list and may come on several lines, which mean the same as one line joined by commas
-    /// (RFC 9110, 5.3). A line that is no text counts as an empty one. `None`: not sent.
+    /// A header that is a list and may come on several lines, which mean the same as one line joined by commas (RFC
+    /// 9110, 5.3). A line that is not text counts as an empty one. `None`: not sent.
     fn list(&self, name: &'static str) -> Option<Cow<'_, str>>;
 }
 
-/// A request, its method already known to be POST and its host and origin already checked.
+/// A request. The adapter has already checked its method, POST, and its host and origin.
 #[derive(Clone, Copy)]
 pub struct Parts<'a> {
     /// Header values as they were received.
     pub headers: &'a dyn Headers,
-    /// When it was received: decides whether a quote in the answer is still good.
+    /// When it was received: decides whether a quote in the reply is still valid.
     pub received: Timestamp,
 }
 
-/// Whether the body's type and the types accepted in answer are ours.
+/// Checks the body's type and the accepted types of the reply.
 pub fn check_media(headers: &dyn Headers) -> Result<(), Fault> {
     let json = match headers.get("content-type") {
         HeaderValue::Text(text) => text
@@ -66,8 +66,8 @@ pub fn check_media(headers: &dyn Headers) -> Result<(), Fault> {
     }
 }
 
-/// Whether an `Accept` list admits `application/json`: the most specific range that fits decides, by its q-value
-/// (RFC 9110, 12.5.1). Clients must list `text/event-stream` too; since we never stream, its absence is let pass.
+/// Whether an `Accept` list allows `application/json`: the most specific range that matches decides, by its q-value
+/// (RFC 9110, 12.5.1). Clients must list `text/event-stream` too; since we never stream, it may be missing.
 fn accepts_json(list: &str) -> bool {
     let mut best: Option<(u8, bool)> = None;
     for range in list.split(',') {
@@ -87,7 +87,7 @@ fn accepts_json(list: &str) -> bool {
     best.is_some_and(|(_, wanted)| wanted)
 }
 
-/// A header that a modern request must have, without its optional white space (RFC 9110, 5.5).
+/// A header that a modern request must have, without optional white space around it (RFC 9110, 5.5).
 pub fn required<'a>(headers: &'a dyn Headers, name: &'static str, shown: &str) -> Result<&'a str, Fault> {
     match headers.get(name) {
         HeaderValue::Text(text) => Ok(trim(text)),

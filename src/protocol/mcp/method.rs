@@ -1,6 +1,6 @@
-//! The methods that are served, and in which era.
+//! The methods that are served, and their eras.
 //!
-//! Invariant: what is not in [`Method::ALL`] is answered as not found.
+//! Invariant: a method that is not in [`Method::ALL`] gets a not-found error.
 
 use super::era::Era;
 

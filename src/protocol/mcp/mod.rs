@@ -2,17 +2,17 @@
 //!
 //! Must not import: an HTTP framework. `http/public/mcp` is the thin adapter; `actors` run the session calls.
 //!
-//! [`accept`] reads a request and either answers it at once or names the call that is to be run; [`finish`] renders
-//! what came of that call. Between the two the adapter takes from the rate limits, since the tool is known by then.
+//! [`accept`] reads a request and either returns its reply at once or names the call to run; [`finish`] renders the
+//! outcome of that call. Between the two the adapter takes from the rate limits, since the tool is known by then.
 //!
-//! - [`message`]: the envelope; strict JSON. [`headers`]: what the adapter hands over, and the header rules.
-//! - [`era`]: modern or legacy, and which revision. [`caller`]: what a request says about who sends it.
+//! - [`message`]: the envelope; strict JSON. [`headers`]: the headers from the adapter, and the header rules.
+//! - [`era`]: modern or legacy, and which revision. [`caller`]: the data in a request about its sender.
 //! - [`fault`]: every protocol error with its code and status. [`response`]: bytes on the wire.
 //! - [`discovery`]: `server/discover`, `initialize`. [`resources`]: the widget's addresses.
 //! - [`tools`]: one file per tool.
 //!
-//! Invariants: a request's id is echoed unchanged on every answer to it; an argument's mistake is an `isError` result
-//! and a malformed envelope a JSON-RPC error; no answer depends on an earlier request.
+//! Invariants: a request's id is echoed unchanged on every reply to it; an error in an argument is an `isError`
+//! result and a malformed envelope a JSON-RPC error; no reply depends on an earlier request.
 
 mod accept;
 pub mod caller;

@@ -1,7 +1,7 @@
-//! How a request opens: which era and revision it speaks, and whether its headers tell the truth.
+//! Version negotiation: the era and the revision of a request, and whether its headers agree with its body.
 //!
-//! Invariant: the order in which faults are looked for is fixed, because clients and the conformance suite tell eras
-//! apart by the first one that they get (2026-07-28 "Server Validation", "Backward Compatibility").
+//! Invariant: the order of the checks is fixed, because clients and the conformance suite distinguish eras by the
+//! first error that they get (2026-07-28 "Server Validation", "Backward Compatibility").
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use super::headers::{self, HeaderValue, Headers, VERSION};
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
-/// How a request opens: all that decides its era and whether its headers tell the truth.
+/// The parts of a request that decide its era and that its headers must agree with.
 pub(super) struct VersionNegotiation<'a> {
     pub(super) headers: &'a dyn Headers,
     pub(super) method: &'a str,
@@ -31,13 +31,13 @@ impl VersionNegotiation<'_> {
         named || self.meta(META_VERSION).is_some()
     }
 
-    /// The revision to speak. Precedence for modern requests: header missing, `_meta` missing, the two disagree, the
+    /// The revision to use. Precedence for modern requests: header missing, `_meta` missing, the two disagree, the
     /// agreed revision is not served, the rest of `_meta`. An agreed revision that is a legacy one is served as such,
     /// since `server/discover` lists it.
     pub(super) fn version(&self) -> Result<Version, Fault> {
         if !self.is_modern() {
             return if self.method == "initialize" {
-                // The body negotiates; a header from an earlier connection means nothing yet.
+                // The body negotiates; a header from an earlier connection has no meaning yet.
                 Ok(Version::NEWEST_LEGACY)
             } else {
                 legacy_version(self.headers)
@@ -60,7 +60,8 @@ impl VersionNegotiation<'_> {
         Ok(version)
     }
 
-    /// `Mcp-Method` always, `Mcp-Name` where the body names something; a body without the name is a matter of params.
+    /// Checks `Mcp-Method` always, and `Mcp-Name` if the body names something; a body without the name is an error in
+    /// its params.
     pub(super) fn check_mirrors(&self) -> Result<(), Fault> {
         headers::check_method(self.headers, self.method)?;
         let key = match self.method {

@@ -1,6 +1,6 @@
 //! `resources/list`, `resources/read` and `resources/templates/list`: the widget under its two addresses.
 //!
-//! Invariant: a URI is compared whole with the known ones; nothing is looked up by it.
+//! Invariant: a URI is compared as a whole with the known ones; it is never used as a path.
 
 use super::era::Era;
 use super::fault::Fault;

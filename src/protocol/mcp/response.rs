@@ -1,4 +1,4 @@
-//! Bytes on the wire: JSON-RPC results and errors with an id spliced in, and the answers that need no message.
+//! Responses: JSON-RPC results and errors with the id inserted, and responses that need no message.
 //!
 //! Invariants: one JSON object per answer, never a stream (2026-07-28 lets the server choose); every modern result
 //! names its `resultType` and the server; no legacy result does.
@@ -10,7 +10,7 @@ use super::caller::Caller;
 use super::era::Era;
 use super::fault::Fault;
 
-/// An HTTP response, for the adapter to send as it is.
+/// An HTTP response, which the adapter sends as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status.
@@ -19,29 +19,29 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// Body; empty for 202.
     pub body: Vec<u8>,
-    /// How it ended, for the log.
+    /// The outcome, for the log.
     pub ended: Ended,
-    /// Why it was not done, for the log, where that was found before anything was asked.
+    /// Why the request was rejected, for the log, if that was found before any call.
     pub why: Option<Why>,
 }
 
-/// Why a message or a call was turned away before anything was asked; nothing of what was sent is in it.
+/// Why a message or a call was rejected before any call; it contains no part of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Why {
     /// Its kind.
     pub code: &'static str,
-    /// In words.
+    /// The cause in words.
     pub cause: Option<String>,
 }
 
-/// How a request ended, whatever its HTTP status.
+/// The outcome of a request, whatever its HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It was done.
     Well,
-    /// A tool answered that it did not do it: `isError`.
+    /// A tool returned `isError`.
     ToolError,
-    /// The message was turned away, before any tool.
+    /// The message was rejected, before any tool.
     Refused,
 }
 
@@ -65,7 +65,7 @@ impl Response {
         Self { status, headers, body, ended, why: None }
     }
 
-    /// A result: the id between two halves that are known beforehand.
+    /// A result: the id between two halves that are already rendered.
     pub(super) fn result(id: &RawValue, parts: &[&str]) -> Self {
         const HEAD: &str = r#"{"jsonrpc":"2.0","id":"#;
         const MIDDLE: &str = r#","result":"#;
@@ -81,7 +81,7 @@ impl Response {
         Self::json(200, body)
     }
 
-    /// A JSON-RPC error. Without an id where none could be read: MCP has no null id.
+    /// A JSON-RPC error. It has no id if none was readable: MCP has no null id.
     pub(super) fn error(era: Era, id: Option<&RawValue>, fault: &Fault) -> Self {
         let mut error = json!({ "code": fault.code(era), "message": fault.to_string() });
         if let (Some(data), Some(object)) = (fault.data(), error.as_object_mut()) {
@@ -114,7 +114,7 @@ pub fn method_not_allowed() -> Response {
     response
 }
 
-/// 403 to an `Origin` that is neither the merchant's own nor a host's.
+/// 403 to an `Origin` that is neither the merchant's own nor an allowed host's.
 #[must_use]
 pub fn forbidden_origin() -> Response {
     Response::plain_error(403, None, "This origin may not call this shop")
@@ -127,7 +127,7 @@ pub fn payload_too_large() -> Response {
 }
 
 /// 429 with `Retry-After` in seconds. The error's code is the HTTP status, outside JSON-RPC's reserved range, as
-/// 2026-07-28 asks of codes of one's own.
+/// 2026-07-28 requires of custom codes.
 #[must_use]
 pub fn rate_limited(caller: &Caller, retry_after_seconds: u32) -> Response {
     let seconds = retry_after_seconds.max(1);

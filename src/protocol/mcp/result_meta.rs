@@ -1,4 +1,4 @@
-//! The members that every result ends with: `resultType`, how long it may be kept, and who answers.
+//! The members at the end of every result: `resultType`, its cache lifetime, and the server's name.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ pub(super) const SERVER_NAME: &str = "merchant-gateway";
 pub(super) static SERVER_INFO: LazyLock<String> =
     LazyLock::new(|| json!({ "name": SERVER_NAME, "version": env!("CARGO_PKG_VERSION") }).to_string());
 
-/// How long an answer may be kept, and by whom (2026-07-28 `CacheableResult`). Nothing here depends on who asks.
+/// How long a result may be cached, and by whom (2026-07-28 `CacheableResult`). No result depends on the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cache {
     /// Not a list: a tool's result.
@@ -35,8 +35,8 @@ impl Cache {
     }
 }
 
-/// The members that a result of this era ends with, after at least one other: `,"resultType":…}`. `meta` is what the
-/// result's `_meta` holds beside the server's name, as the inside of an object.
+/// The members that a result of this era ends with, after at least one other: `,"resultType":…}`. `meta` is the
+/// content of the result's `_meta` besides the server's name, as the inside of an object.
 pub(super) fn tail(era: Era, cache: Cache, meta: &str) -> String {
     match era {
         Era::Legacy if meta.is_empty() => "}".to_owned(),

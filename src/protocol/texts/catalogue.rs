@@ -1,7 +1,7 @@
-//! The texts for shoppers, one file for each language: `en.json` and `de.json`.
+//! The texts for shoppers, with one file for each language: `en.json` and `de.json`.
 //!
-//! The shop's pages, the payment sheet and the widget take their words from the same files; the widget's section is its own.
-//! Invariant: every language has every text, with the same placeholders; a test holds it.
+//! The shop's pages, the payment sheet and the widget use the same files; the widget has its own section. Invariant:
+//! every language has every text, with the same placeholders; a test checks it.
 
 use std::sync::LazyLock;
 
@@ -25,7 +25,7 @@ pub(crate) struct Catalogue {
 static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("en.json")));
 static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("de.json")));
 
-/// A file that cannot be read leaves every text empty; a test reads them all.
+/// An unreadable file would leave every text empty; a test reads them all.
 fn read(json: &str) -> Catalogue {
     serde_json::from_str(json).unwrap_or_default()
 }
@@ -47,12 +47,12 @@ pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     text
 }
 
-/// An amount as the language writes it.
+/// An amount in the format of the language.
 pub(crate) fn money(language: Language, amount: Money) -> String {
     amount.to_string().replace('.', &language.decimal_mark().to_string())
 }
 
-/// What shoppers are told: one sentence or two each.
+/// Messages for shoppers: one sentence or two each.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Messages {
@@ -137,7 +137,7 @@ pub(crate) struct Messages {
     pub(crate) form_unreadable: String,
 }
 
-/// What a shopper calls the parts of an order.
+/// The shopper's names for the parts of an order.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fields {
@@ -154,7 +154,7 @@ pub(crate) struct Fields {
     pub(crate) currency: String,
 }
 
-/// The words of the shop's own pages.
+/// The texts of the shop's own pages.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {

@@ -1,6 +1,6 @@
-//! What is said of a checkout, in words, once for each audience: shoppers, models, operators.
+//! Messages about a checkout, in words, once for each audience: shoppers, models, operators.
 //!
-//! The domain says what happened as codes and parameters. Nothing here decides anything.
+//! The domain reports events as codes and parameters. This module makes no decisions.
 
 pub(crate) mod catalogue;
 pub mod model;

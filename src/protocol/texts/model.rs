@@ -1,4 +1,4 @@
-//! What models are told, in English: what happened, and which tool to call next.
+//! Messages for models, in English: what happened, and which tool to call next.
 
 use crate::domain::catalog::VariantNeeded;
 use crate::domain::checkout::model::{
@@ -49,7 +49,7 @@ pub fn notice(notice: &Notice) -> String {
     }
 }
 
-/// A field of an order that Stripe does not take, and what to do about it.
+/// A field of an order that Stripe does not accept, and what to do about it.
 const fn in_words(field: RefusedField) -> (&'static str, &'static str) {
     const CORRECT: &str = "correct it, and pay again";
     match field {
@@ -77,7 +77,7 @@ const UNDECIDED: &str =
 const QUOTE_EXPIRED: &str =
     "the prices shown have expired; refresh the checkout with update_checkout and show it again";
 
-/// What a token could not pay, for those who may pay again.
+/// Why a token could not pay, for those who may pay again.
 fn token_notice(problem: &TokenProblem) -> String {
     let (what, next) = match problem {
         TokenProblem::Foreign | TokenProblem::Mode { .. } | TokenProblem::NoLimit => {
@@ -102,7 +102,7 @@ fn token_notice(problem: &TokenProblem) -> String {
     format!("{what} Nothing was charged. {next}")
 }
 
-/// What stands between a cart and its price.
+/// Why a cart cannot be priced.
 #[must_use]
 pub fn problem(problem: &PricingProblem) -> String {
     match problem {
@@ -150,7 +150,7 @@ fn variant_needed(needed: &VariantNeeded) -> String {
     )
 }
 
-/// What a model is to do next about a checkout that has no price.
+/// The next action for a model with a checkout that has no price.
 #[must_use]
 pub const fn next_call(problem: &PricingProblem) -> &'static str {
     match problem {
@@ -176,7 +176,7 @@ pub const fn next_call(problem: &PricingProblem) -> &'static str {
     }
 }
 
-/// Why a session did not do what was asked. A text claims that nothing was charged only where the session was looked at.
+/// Why a session did not do what was asked. A text says that nothing was charged only if the session was checked.
 #[must_use]
 pub fn rejection(rejection: &Rejection) -> String {
     match rejection {
@@ -273,7 +273,7 @@ pub fn token(problem: &TokenProblem) -> String {
     }
 }
 
-/// What the shop cannot do now.
+/// Why the shop cannot do it now.
 pub(super) fn shop(rejection: &ShopRejection) -> String {
     match rejection {
         ShopRejection::Suspended => {
@@ -309,7 +309,7 @@ pub(super) fn shop(rejection: &ShopRejection) -> String {
     }
 }
 
-/// A time to wait, in words: minutes, rounded up.
+/// A waiting time in words: minutes, rounded up.
 fn in_minutes(left: Span) -> String {
     const MINUTE: i64 = 60_000;
     match left.as_millis() {

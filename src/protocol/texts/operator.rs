@@ -1,4 +1,4 @@
-//! What those who run a shop are told: what is not possible, and what to do, with ids.
+//! Messages for operators: what is not possible, and what to do, with ids.
 
 use super::model;
 use crate::domain::checkout::model::{OperatorRejection, Rejection, Unverified};
@@ -84,7 +84,7 @@ pub fn refund_refusal(refusal: &RefundRefusal) -> String {
     }
 }
 
-/// What the request for a refund was answered, in a few words.
+/// The answer to the request for a refund, in a few words.
 #[must_use]
 pub fn last_answer(answer: &LastAnswer) -> String {
     match answer {

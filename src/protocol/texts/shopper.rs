@@ -1,6 +1,6 @@
-//! What shoppers are told, in their language.
+//! Messages for shoppers, in their language.
 //!
-//! Invariant: no text names a tool, a field or an id of ours; goods are called by their titles.
+//! Invariant: no text names a tool, a field or an id of ours; goods have their titles.
 
 use super::catalogue::{self, Catalogue, Fields, Messages, fill};
 use crate::domain::catalog::Catalog;
@@ -15,7 +15,7 @@ use crate::domain::money::Money;
 use crate::domain::pricing::PricingProblem;
 use crate::domain::time::Span;
 
-/// The words for a shopper of one shop.
+/// The messages for a shopper of one shop.
 #[derive(Clone, Copy, Debug)]
 pub struct ShopperTexts<'a> {
     language: Language,
@@ -23,7 +23,7 @@ pub struct ShopperTexts<'a> {
 }
 
 impl<'a> ShopperTexts<'a> {
-    /// The words in a language for this shop's goods.
+    /// The messages in a language, with this shop's goods.
     #[must_use]
     pub const fn of(view: &'a MerchantView, language: Language) -> Self {
         Self { language, catalog: &view.catalog }
@@ -33,7 +33,7 @@ impl<'a> ShopperTexts<'a> {
         catalogue::of(self.language)
     }
 
-    /// The sentences.
+    /// The message templates.
     pub(crate) fn messages(self) -> &'static Messages {
         &self.texts().messages
     }
@@ -119,7 +119,7 @@ impl<'a> ShopperTexts<'a> {
         }
     }
 
-    /// What stands between a cart and its price.
+    /// Why a cart cannot be priced.
     #[must_use]
     pub fn problem(self, problem: &PricingProblem) -> String {
         let texts = self.messages();
@@ -160,7 +160,7 @@ impl<'a> ShopperTexts<'a> {
         }
     }
 
-    /// Why something was not done. What only operators ask for, no shopper is told.
+    /// Why something was not done. Rejections of operators' requests have no text for shoppers.
     #[must_use]
     pub fn rejection(self, rejection: &Rejection) -> String {
         let texts = self.messages();
@@ -217,7 +217,7 @@ impl<'a> ShopperTexts<'a> {
         }
     }
 
-    /// A field that is missing or wrong, by the name that tools have for it; `None` of one that no shopper fills in.
+    /// A field that is missing or wrong, by its name in tools; `None` if no shopper fills it in.
     #[must_use]
     pub fn field(self, name: &str, is_missing: bool) -> Option<String> {
         let Catalogue { messages, fields, .. } = self.texts();
@@ -227,7 +227,7 @@ impl<'a> ShopperTexts<'a> {
     }
 }
 
-/// What a shopper calls a field.
+/// The shopper's name of a field.
 fn label<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     Some(match name {
         "email" => &fields.email,
@@ -243,7 +243,7 @@ fn label<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     })
 }
 
-/// A time to wait in whole minutes, rounded up; at least one.
+/// A waiting time in whole minutes, rounded up; at least one.
 pub(super) fn minutes(left: Span) -> i64 {
     const MINUTE: i64 = 60_000;
     ((left.as_millis() + MINUTE - 1) / MINUTE).max(1)

@@ -1,4 +1,4 @@
-//! Ends carts whose time is over, many at a time and without an actor each.
+//! Expires carts in batches, without an actor for each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,26 +14,26 @@ use crate::domain::time::Timestamp;
 use crate::ports::Clock;
 use crate::store::{DueQuery, DueSession, Store, StoreError};
 
-/// How often the store is asked: nothing is at stake but that a cart is called expired.
+/// How often the store is asked: a late expiry of a cart has no cost.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// How many carts of one merchant are ended at a time. Whoever pays meanwhile waits for so many writes at most.
+/// How many carts of one merchant are expired at once. A payment meanwhile waits for this many writes at most.
 const BATCH: u32 = 200;
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Default)]
 struct Batch {
     expired: usize,
-    /// The last cart, when there may be more behind it.
+    /// The last cart, if there may be more after it.
     last: Option<DueSession>,
 }
 
-/// Carts whose time is over.
+/// Expired carts.
 pub(super) struct Carts {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     sessions: Arc<dyn DueSessions>,
-    /// A clock that was set back brings no cart back.
+    /// The latest known moment, so that a clock that was set back does not revive carts.
     latest: Timestamp,
 }
 
@@ -43,7 +43,7 @@ impl Carts {
         Self { store, clock, sessions, latest }
     }
 
-    /// At once and then every five seconds, until `stop` says so: also in the middle of many.
+    /// Runs at once and then every five seconds, until `stop` is set, even between two batches.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,7 +61,7 @@ impl Carts {
         }
     }
 
-    /// Every cart that is due, a batch of one merchant after a batch of another.
+    /// Every due cart, with a batch of each merchant in turn.
     async fn round(&mut self) -> Result<(), StoreError> {
         self.latest = self.latest.max(self.clock.now());
         let tenants = self.store.tenants_with_due_sessions(self.latest, Priority::Cart).await?;
@@ -83,7 +83,8 @@ impl Carts {
         Ok(())
     }
 
-    /// Ends the carts behind `after`. One that cannot be ended is met again in the next round, and holds up none behind it.
+    /// Expires the carts after `after`. One that cannot be expired is tried again in the next round, and does not
+    /// block those after it.
     async fn batch(&self, tenant: &Tenant, after: Option<DueSession>) -> Result<Batch, StoreError> {
         if !self.sessions.can_go_on(tenant) {
             return Ok(Batch::default());

@@ -1,11 +1,11 @@
-//! Due work: wakes sessions whose time has come, however they came to sleep: passivated, restarted, or left by a panic.
+//! Due work: wakes sessions with due work, whether they were passivated, or left by a restart or by a panic.
 //!
-//! [`wakes`] lets sessions go on for which money is at stake; [`carts`] ends carts whose time is over, in batches. [`turns`] is
-//! how wakes are bounded and shared between merchants.
+//! [`wakes`] wakes sessions whose work concerns money; [`carts`] expires carts in batches. [`turns`] limits the wakes
+//! and shares them between merchants.
 //!
-//! Invariants: so many sessions at most are awake by a sweep, of one merchant and in all; payments come before pages, pages
-//! before refunds, those before readings, and carts hold up none of them; every due session gets its turn, whatever becomes
-//! of those before it.
+//! Invariants: the number of sessions awake by a sweep is limited, for one merchant and in total; payments come
+//! before Stripe Checkouts, these before refunds, those before readings, and carts delay none of them; every due
+//! session gets its turn, whatever happens to those before it.
 
 mod carts;
 mod turns;
@@ -22,20 +22,20 @@ use crate::domain::ids::{SessionId, Tenant};
 use crate::ports::Clock;
 use crate::store::{Store, StoreError};
 
-/// Who serves merchants: what the sweeper asks of it.
+/// The merchants of this process, as the sweeper uses them.
 #[async_trait]
 pub trait DueSessions: Send + Sync + 'static {
-    /// Whether the due sessions of this tenant can go on here now.
+    /// Whether the due sessions of this tenant can continue here now.
     fn can_go_on(&self, tenant: &Tenant) -> bool;
 
-    /// Lets a session do what is due; ends when it has nothing under way any more.
+    /// Makes a session do its due work; ends when it has no work in progress any more.
     async fn wake(&self, tenant: &Tenant, id: &SessionId);
 
-    /// Ends carts whose time is over, durably; how many. A cart that was changed meanwhile stays.
+    /// Expires due carts durably; returns how many. A cart that was changed meanwhile is left as it is.
     async fn expire_carts(&self, tenant: &Tenant, carts: Vec<SessionId>) -> usize;
 }
 
-/// Does what is due until `stop` says so.
+/// Does due work until `stop` is set.
 pub async fn sweep(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -47,8 +47,8 @@ pub async fn sweep(
     tokio::join!(wakes.run(stop.clone()), carts.run(stop));
 }
 
-/// Runs one round. Whatever fails, also by a panic, fails for this round only: without a sweeper, payments would be left
-/// undecided. `None` when it failed.
+/// Runs one round. A failure, even a panic, affects this round only: without a sweeper, payments would remain
+/// undecided. `None` if it failed.
 async fn guarded<T>(round: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
     match AssertUnwindSafe(round).catch_unwind().await {
         Ok(Ok(done)) => return Some(done),

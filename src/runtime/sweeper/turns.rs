@@ -1,4 +1,4 @@
-//! Who is woken next: bounds for each merchant and in all, and turns between merchants. No I/O.
+//! The order of wakes: limits for each merchant and in total, and turns between merchants. No I/O.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,32 +6,33 @@ use crate::domain::checkout::model::Priority;
 use crate::domain::ids::{SessionId, Tenant};
 use crate::store::DueSession;
 
-/// How many sessions of one merchant are awake by a sweep.
+/// How many sessions of one merchant may be awake by a sweep.
 pub(super) const PER_MERCHANT: usize = 8;
 
-/// How many sessions of all merchants are awake by a sweep and do not hang. Those that hang count for their merchant alone.
+/// How many sessions of all merchants may be awake by a sweep without hanging. Hanging ones count for their merchant
+/// alone.
 pub(super) const IN_ALL: usize = 64;
 
-/// Which sessions are awake by a sweep, and whose turn it is.
+/// The sessions awake by a sweep, and the order of merchants.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     merchants: BTreeMap<Tenant, Merchant>,
     /// How many are awake and do not hang.
     brisk: usize,
-    /// Who was served last.
+    /// The merchant that was served last.
     last: Option<Tenant>,
 }
 
-/// One merchant's.
+/// The state of one merchant.
 #[derive(Debug, Default)]
 struct Merchant {
     awake: HashSet<SessionId>,
-    /// The last session that was woken for each priority, so that one which stays due holds up none behind it.
+    /// The last session that was woken for each priority, so that one that remains due does not block those after it.
     cursors: BTreeMap<Priority, DueSession>,
 }
 
 impl Turns {
-    /// The tenants in the order in which they are served: those behind the last one first.
+    /// The tenants in the order in which they are served: those after the last one first.
     pub(super) fn in_turn(&self, mut tenants: Vec<Tenant>) -> Vec<Tenant> {
         tenants.sort();
         if let Some(last) = &self.last {
@@ -41,25 +42,25 @@ impl Turns {
         tenants
     }
 
-    /// How many more sessions of a tenant may be woken for this.
+    /// How many more sessions of a tenant may be woken with this priority.
     pub(super) fn room(&self, tenant: &Tenant, priority: Priority) -> usize {
         let awake = self.merchants.get(tenant).map_or(0, |merchant| merchant.awake.len());
         let (own, all) = match priority {
-            // Payments that take long must not keep pages and refunds from being looked at for as long.
+            // Slow payments must not delay Stripe Checkouts and refunds for as long.
             Priority::Payment => (PER_MERCHANT - 2, IN_ALL - 16),
             Priority::StripeCheckout | Priority::Refund => (PER_MERCHANT, IN_ALL),
-            // What nobody waits for leaves room for what somebody may.
+            // Work that no caller waits for leaves room for work that one may wait for.
             Priority::Poll | Priority::Cart => (PER_MERCHANT / 2, IN_ALL / 2),
         };
         own.saturating_sub(awake).min(all.saturating_sub(self.brisk))
     }
 
-    /// Behind which session the tenant's next page begins.
+    /// The session after which the tenant's next page begins.
     pub(super) fn cursor(&self, tenant: &Tenant, priority: Priority) -> Option<DueSession> {
         self.merchants.get(tenant)?.cursors.get(&priority).cloned()
     }
 
-    /// The tenant's next page begins with its longest due session.
+    /// Makes the tenant's next page begin with its longest due session.
     pub(super) fn rewind(&mut self, tenant: &Tenant, priority: Priority) {
         if let Some(merchant) = self.merchants.get_mut(tenant) {
             merchant.cursors.remove(&priority);
@@ -67,7 +68,7 @@ impl Turns {
         }
     }
 
-    /// Notes that a session is woken; `false` when it is awake already.
+    /// Records that a session is woken; `false` if it is already awake.
     pub(super) fn wake(&mut self, tenant: &Tenant, due: &DueSession, priority: Priority) -> bool {
         let merchant = self.merchants.entry(tenant.clone()).or_default();
         merchant.cursors.insert(priority, due.clone());
@@ -77,12 +78,12 @@ impl Turns {
         woken
     }
 
-    /// Notes that a session has been awake for long: from now on it takes the room of its own merchant alone.
+    /// Records that a session has been awake for long: from now on it takes only its own merchant's room.
     pub(super) const fn hangs(&mut self) {
         self.brisk = self.brisk.saturating_sub(1);
     }
 
-    /// Notes that a session rests, or may be woken again.
+    /// Records that a session rests, or may be woken again.
     pub(super) fn rests(&mut self, tenant: &Tenant, id: &SessionId, hung: bool) {
         if !hung {
             self.brisk = self.brisk.saturating_sub(1);
@@ -93,7 +94,7 @@ impl Turns {
         }
     }
 
-    /// Forgets a merchant of whom nothing is to be known.
+    /// Removes a merchant's state if it is empty.
     fn tidy(&mut self, tenant: &Tenant) {
         let idle = |merchant: &Merchant| merchant.awake.is_empty() && merchant.cursors.is_empty();
         if self.merchants.get(tenant).is_some_and(idle) {

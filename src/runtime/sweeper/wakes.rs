@@ -1,4 +1,4 @@
-//! Wakes due sessions, those with the most at stake first.
+//! Wakes due sessions, the most urgent first.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use crate::domain::time::Timestamp;
 use crate::ports::Clock;
 use crate::store::{DueQuery, DueSession, Store, StoreError};
 
-/// How often the store is asked what is due.
+/// How often the store is asked for due sessions.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How many of these periods pass until readings that nobody waits for are asked for again.
+/// The number of periods between two queries for readings that no caller waits for.
 const POLL_EVERY: u32 = 5;
 
-/// How long a session may be awake until it no longer takes the room of other merchants' sessions.
+/// How long a session may be awake before it stops taking the common room.
 const BRISK: Duration = Duration::from_secs(5);
 
 /// How long after that it may be woken again, and another one of its merchant in its place.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// So many have come to rest: there is room enough to ask the store again before the next period.
+/// The number of sessions that must rest before the store is asked again within a period.
 const ENOUGH_ROOM: usize = PER_MERCHANT / 2;
 
 /// A session that was woken, and the rest of its work.
@@ -42,7 +42,7 @@ struct Awake {
 }
 
 impl Awake {
-    /// Waits until it rests, but only so long.
+    /// Waits until it rests, but for a limited time.
     async fn wait(mut self) -> Self {
         let limit = if self.hangs { PATIENCE } else { BRISK };
         if let Some(working) = &mut self.working
@@ -54,17 +54,17 @@ impl Awake {
     }
 }
 
-/// Due sessions that have money at stake.
+/// Due sessions whose work concerns money.
 pub(super) struct Wakes {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     sessions: Arc<dyn DueSessions>,
     turns: Turns,
-    /// Whose sessions have all had their turn in this period. Those that stay due whatever is done for them are met again in
-    /// the next one, and not at once.
+    /// The tenants and priorities whose sessions have all had their turn in this period. Sessions that remain due
+    /// after their turn are tried again in the next one, and not at once.
     through: HashSet<(Tenant, Priority)>,
     awake: FuturesUnordered<BoxFuture<'static, Awake>>,
-    /// A clock that was set back puts nobody to sleep: what was due stays due.
+    /// The latest known moment, so that due sessions remain due when the clock is set back.
     latest: Timestamp,
 }
 
@@ -82,7 +82,8 @@ impl Wakes {
         }
     }
 
-    /// At once and then every second, and while there is more than may be awake whenever there is room again.
+    /// Runs at once and then every second, and while there are more due sessions than room, whenever there is room
+    /// again.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -109,7 +110,7 @@ impl Wakes {
         }
     }
 
-    /// Wakes whom there is room for; true when more are due.
+    /// Wakes as many sessions as there is room for; true if more are due.
     async fn round(&mut self, polls: bool) -> Result<bool, StoreError> {
         self.latest = self.latest.max(self.clock.now());
         let mut more = false;
@@ -131,13 +132,14 @@ impl Wakes {
         Ok(more)
     }
 
-    /// Wakes a tenant's sessions for which there is room; true when more are due.
+    /// Wakes as many of a tenant's sessions as there is room for; true if more are due.
     async fn serve(&mut self, tenant: &Tenant, priority: Priority) -> Result<bool, StoreError> {
         let mut room = self.turns.room(tenant, priority);
         if room == 0 {
             return Ok(true);
         }
-        // Those that are awake are due until they have written what they did: they may come first, and fill no page.
+        // Sessions that are awake remain due until they have written their result: they may come first, and must not
+        // fill the page.
         let limit = 2 * PER_MERCHANT;
         let page = self.page(tenant, priority, limit).await?;
         let whole = page.len() < limit;

@@ -1,8 +1,8 @@
 //! One commit as SQL, inside the savepoint that the writer made for it.
 //!
-//! The order decides what a caller hears: the version first, then the token, then what must never happen. Since
-//! there is one writer, what was looked at cannot change before it is written; the schema's constraints stand
-//! behind every look all the same.
+//! The order decides which error a caller gets: the version first, then the token, then contradictions. There is one
+//! writer, so a checked row cannot change before it is written; the schema's constraints repeat every check all the
+//! same.
 
 use sqlx::SqliteConnection;
 
@@ -161,7 +161,7 @@ async fn start(
     Ok(())
 }
 
-/// An attempt to be changed.
+/// An attempt to change.
 #[derive(Clone, Copy)]
 struct Target<'a> {
     tenant: &'a Tenant,
@@ -176,8 +176,8 @@ impl Target<'_> {
     }
 }
 
-/// Keeps how an attempt ended, and nothing of its token but the hash. Its request is never sent again, and may name the
-/// buyer, so it goes too.
+/// Stores how an attempt ended, and of its token only the hash. Its request is never sent again, and may name the
+/// buyer, so it is erased too.
 async fn decide(
     connection: &mut SqliteConnection,
     target: Target<'_>,
@@ -214,8 +214,7 @@ async fn decide(
     Ok(())
 }
 
-/// Changes nothing about how an attempt stands, but may erase its token, and with it the request that cannot be sent any
-/// more.
+/// Leaves an attempt's end as it is, and may erase its token, with the request that can no longer be sent.
 async fn erase_token_of(connection: &mut SqliteConnection, target: Target<'_>, erase_token: bool) -> Applied {
     let written = sqlx::query(
         "UPDATE attempts SET sealed_token = CASE WHEN ?5 THEN NULL ELSE sealed_token END,
@@ -264,7 +263,7 @@ async fn insert_order(
     Ok(())
 }
 
-/// Keeps the request for a refund.
+/// Stores the request for a refund.
 async fn insert_refund(connection: &mut SqliteConnection, tenant: &Tenant, row: &RefundRow) -> Applied {
     sqlx::query(
         "INSERT INTO refunds (tenant, mode, session, number, amount, currency, idempotency_key, body, stripe_version,
@@ -288,7 +287,7 @@ async fn insert_refund(connection: &mut SqliteConnection, tenant: &Tenant, row: 
     Ok(())
 }
 
-/// Empties the requests for refunds whose end is known; none of them is sent again.
+/// Empties the requests for refunds whose end is known; they are never sent again.
 async fn empty_refunds(connection: &mut SqliteConnection, commit: &Commit) -> Applied {
     let asking = commit.session.activity.asking().map(|(number, _)| number.0);
     sqlx::query(
@@ -303,7 +302,7 @@ async fn empty_refunds(connection: &mut SqliteConnection, commit: &Commit) -> Ap
     Ok(())
 }
 
-/// Keeps an account and the key that it was verified with, and answers the account that is kept.
+/// Stores an account and the key that it was verified with, and returns the stored account.
 pub(super) async fn account(
     connection: &mut SqliteConnection,
     (tenant, known): &(Tenant, KeptAccount),

@@ -1,7 +1,7 @@
-//! Copies of a database that is served from.
+//! Copies of a database in service.
 //!
-//! A copy says inside from when it is, and which restores its database knew of: where one of them is not accounted for, that
-//! debt goes with the copy to wherever it is put back. Invariant: a backup is whole or not there.
+//! A copy contains its date and the restores that its database knew; a pending reconciliation stays pending wherever
+//! the copy is restored. Invariant: a backup is complete or does not exist.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
@@ -30,27 +30,27 @@ pub enum BackupError {
     /// There is no backup.
     #[error("there is no backup {}; --from names a file that the backup command wrote", .0.display())]
     NoBackup(PathBuf),
-    /// It may be whole, and nobody here can tell.
+    /// It may be intact, and this user cannot read it.
     #[error("the backup {} cannot be read ({why}); let the user who runs this command read the file and enter its folder, and keep the file: nothing says that it is damaged", path.display())]
     Unreadable {
         /// The backup.
         path: PathBuf,
-        /// What the system or SQLite says.
+        /// The text of the system or of SQLite.
         why: String,
     },
     /// A folder, or a device.
     #[error("{} is no file; --from names a file that the backup command wrote", .0.display())]
     NotAFile(PathBuf),
-    /// Not SQLite's.
+    /// Not a SQLite database.
     #[error("{} is no database; --from names a file that the backup command wrote", .0.display())]
     NoDatabase(PathBuf),
-    /// SQLite's, and not ours.
+    /// A SQLite database of another program.
     #[error("{} is a database of another program; --from names a file that the backup command wrote", .0.display())]
     Foreign(PathBuf),
-    /// The target is there already.
+    /// The target exists already.
     #[error("{} exists already; name a file that does not", .0.display())]
     Exists(PathBuf),
-    /// The file lies where the database belongs, or is on its way there.
+    /// The file is at the database's place, or at the place of a copy on its way there.
     #[error("{} lies in the database's own place; move it elsewhere first, and restore it from there", .0.display())]
     InPlace(PathBuf),
     /// The file was not made by `backup`.
@@ -61,7 +61,7 @@ pub enum BackupError {
     Damaged {
         /// The backup.
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's text.
         why: String,
     },
     /// The backup cannot be written.
@@ -69,21 +69,21 @@ pub enum BackupError {
     Unwritable {
         /// The backup, as it was named.
         path: PathBuf,
-        /// What the system says.
+        /// The system's text.
         source: io::Error,
     },
     /// A file cannot be written or moved.
     #[error("{}: {source}; {}", path.display(), remedy(source.kind()))]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's text.
         source: io::Error,
     },
     /// SQLite failed.
     #[error("the copy failed: {why}; {remedy}")]
     Database {
-        /// What SQLite says.
+        /// SQLite's text.
         why: String,
         /// What to do.
         remedy: &'static str,
@@ -105,7 +105,7 @@ fn failed(error: &sqlx::Error) -> BackupError {
     BackupError::Database { why: error.to_string(), remedy }
 }
 
-/// What to do about a file that cannot be written.
+/// The action for a file that cannot be written.
 fn remedy(kind: io::ErrorKind) -> &'static str {
     let is = |known: &[io::ErrorKind]| known.contains(&kind);
     if is(&[io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]) {
@@ -121,7 +121,7 @@ fn remedy(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// Writes a whole copy of a database, as of one moment, while it may be served from. `now` is from before.
+/// Writes a complete copy of a database, from one moment, while it may be in service. `now` is an earlier moment.
 pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), BackupError> {
     match fs::metadata(path) {
         Ok(known) if known.is_file() => {}
@@ -134,17 +134,17 @@ pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), Backu
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    // What the folder remembers lies beside the database itself, not beside a link to it.
+    // The folder's files are beside the database itself, not beside a link to it.
     let path = &path.canonicalize().map_err(at(path))?;
     let partial = folder::beside(to, ".partial");
-    // Made here, so that it is nobody else's to read from the first byte on.
+    // Created here, so that other users can never read it.
     drop(fs::remove_file(&partial));
     let unwritable = |source| BackupError::Unwritable { path: to.to_owned(), source };
     folder::private(OpenOptions::new().write(true).create_new(true)).open(&partial).map_err(unwritable)?;
     let copied = copy(path, &partial, now).await;
     let done = copied.and_then(|()| {
         File::open(&partial).and_then(|file| file.sync_all()).map_err(unwritable)?;
-        // Not a rename, which would replace what came to be there meanwhile.
+        // Not a rename, which would replace a file that was created meanwhile.
         fs::hard_link(&partial, to).map_err(unwritable)?;
         sync_folder(to).map_err(BackupError::from)
     });
@@ -167,7 +167,7 @@ async fn copy(path: &Path, partial: &Path, now: Timestamp) -> Result<(), BackupE
     copy.close().await.map_err(|error| failed(&error))
 }
 
-/// Writes into a copy from when it is, and every restore that its folder remembers.
+/// Writes into a copy its date, and every restore that its folder knows.
 async fn mark(
     copy: &mut SqliteConnection,
     now: Timestamp,
@@ -178,7 +178,7 @@ async fn mark(
     restores::add(copy, markers).await
 }
 
-/// Looks whether a file is a whole backup that this program understands, and when it was taken.
+/// Checks whether a file is a complete backup that this program understands, and returns its date.
 pub(super) async fn examine_backup(from: &Path) -> Result<Timestamp, BackupError> {
     look_at(from)?;
     open::examine(from).await.map_err(|error| {
@@ -204,7 +204,7 @@ pub(super) async fn examine_backup(from: &Path) -> Result<Timestamp, BackupError
     Ok(Timestamp::from_millis(taken))
 }
 
-/// Refuses, before SQLite sees it, what is not a file that may be read and begins as a database does.
+/// Before SQLite opens it, rejects a file that may not be read or does not begin like a database.
 fn look_at(from: &Path) -> Result<(), BackupError> {
     let unreadable = |error: io::Error| {
         if error.kind() == io::ErrorKind::NotFound {
@@ -222,7 +222,7 @@ fn look_at(from: &Path) -> Result<(), BackupError> {
     if head == MAGIC { Ok(()) } else { Err(BackupError::NoDatabase(from.to_owned())) }
 }
 
-/// What a backup that could not be read to its end is: damaged only where SQLite says so.
+/// The error for a backup that could not be read to its end: damaged only if SQLite says so.
 fn unread(path: PathBuf, why: String, trouble: Option<OpenTrouble>) -> BackupError {
     match trouble {
         Some(OpenTrouble::Damaged | OpenTrouble::NotADatabase) => BackupError::Damaged { path, why },

@@ -1,5 +1,4 @@
-//! Which sessions wait for something that is due. Both questions are answered from one index, whose order is priority,
-//! tenant, moment.
+//! The sessions with due work. One index, in the order of priority, tenant and moment, serves both queries.
 
 use sqlx::SqlitePool;
 
@@ -10,8 +9,8 @@ use crate::domain::ids::Tenant;
 use crate::domain::time::Timestamp;
 use crate::store::{DueQuery, DueSession, StoreError, name};
 
-/// The tenants with due sessions: from one tenant's first session in the index the next tenant's is sought, so that the
-/// sessions in between are not looked at. A tenant's first session is its longest due.
+/// The tenants with due sessions: the query goes from one tenant's first session in the index to the next tenant's,
+/// so the sessions in between are not read. A tenant's first session is its longest due one.
 const TENANTS: &str = "WITH RECURSIVE first (row) AS (
          SELECT (SELECT rowid FROM sessions WHERE due_at IS NOT NULL AND due_priority = ?2
                   ORDER BY tenant, mode, due_at LIMIT 1)
@@ -58,7 +57,7 @@ pub(super) async fn tenants(
     Ok(readable.collect())
 }
 
-/// A tenant's due sessions, the longest due first: fewer than the limit only where there are no more.
+/// A tenant's due sessions, the longest due first: fewer than the limit only if there are no more.
 pub(super) async fn sessions(
     readers: SqlitePool,
     tenant: Tenant,
@@ -90,7 +89,7 @@ pub(super) async fn sessions(
         if let Some((id, due_at)) = page.last() {
             behind = (*due_at, id.clone());
         }
-        // One unreadable name must not keep the sessions behind it from being woken.
+        // One unreadable id must not keep the sessions after it from being woken.
         due.extend(page.into_iter().map(read).filter_map(|due| {
             due.inspect_err(|error| tracing::error!(cause = %error, "due_session_unreadable")).ok()
         }));
@@ -108,7 +107,7 @@ mod tests {
     use super::super::open;
     use super::*;
 
-    /// What the database would do for a query.
+    /// The database's plan for a query.
     async fn plan(readers: &SqlitePool, query: &'static str) -> String {
         let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
         let steps = sqlx::query(explained).fetch_all(readers).await.unwrap();

@@ -1,12 +1,12 @@
-//! Why a write was not done: its own fault, or the database's.
+//! Why a write was not done: its own error, or the database's.
 
 use crate::store::StoreError;
 
 /// Why a job was not done.
 pub(super) enum Failure<E> {
-    /// Its own fault: the others of its transaction go on.
+    /// Its own error: the other jobs of its transaction continue.
     Refused(E),
-    /// The database's fault: the transaction is over.
+    /// The database's error: the transaction is over.
     Database(sqlx::Error),
 }
 

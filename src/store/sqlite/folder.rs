@@ -1,7 +1,7 @@
-//! What the folder remembers of its database, in files beside it that no backup holds: every restore (`.restores`), and how
-//! often the database was opened (`.openings`), by which an older copy is told that was put in its place.
+//! The files beside the database that no backup contains: every restore (`.restores`), and how often the database was
+//! opened (`.openings`), which reveals an older copy in its place.
 //!
-//! Invariant: each file is replaced whole, durably.
+//! Invariant: each file is replaced as a whole, durably.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,7 +15,7 @@ use crate::store::RestoreMarker;
 #[derive(Debug)]
 pub(super) struct FileError {
     pub(super) path: PathBuf,
-    /// What the system says.
+    /// The system's text.
     pub(super) source: io::Error,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Makes what was renamed in a file's folder outlive a crash.
+/// Makes a rename in a file's folder survive a crash.
 pub(super) fn sync_folder(file: &Path) -> Result<(), FileError> {
     let folder =
         file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
@@ -45,7 +45,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The copy that is on its way to the database's place.
+/// The copy on its way to the database's place.
 pub(super) fn restoring(path: &Path) -> PathBuf {
     beside(path, ".restoring")
 }
@@ -58,7 +58,7 @@ fn openings_file(path: &Path) -> PathBuf {
     beside(path, ".openings")
 }
 
-/// A restore as it is remembered.
+/// A stored restore.
 #[derive(Debug, Serialize, Deserialize)]
 struct Remembered {
     #[serde(flatten)]
@@ -88,8 +88,8 @@ pub(super) fn markers(path: &Path) -> io::Result<Vec<RestoreMarker>> {
     Ok(remembered(path)?.into_iter().map(|known| known.marker).collect())
 }
 
-/// Remembers a restore whose files are moved from now on, beside those before it. One that was broken off while files were moved
-/// goes on under its id, so that what it has moved already stays together.
+/// Records a restore whose files are moved from now on, in addition to the earlier ones. A restore that was
+/// interrupted while files were moved continues under its id, so that the files it has already moved stay together.
 pub(super) fn begin(
     path: &Path,
     marker: RestoreMarker,
@@ -103,7 +103,7 @@ pub(super) fn begin(
     Ok(marker)
 }
 
-/// Every file is where it belongs.
+/// Marks every file as being in its place.
 pub(super) fn finish(path: &Path) -> Result<(), FileError> {
     let mut all = remembered(path).map_err(at(&restores(path)))?;
     if !all.iter().any(|known| known.moving) {
@@ -115,7 +115,7 @@ pub(super) fn finish(path: &Path) -> Result<(), FileError> {
     remember(path, &all)
 }
 
-/// How often the database was opened, as far as the folder knows.
+/// How often the database was opened, as the folder has it.
 pub(super) fn openings(path: &Path) -> io::Result<Option<i64>> {
     match fs::read_to_string(openings_file(path)) {
         Ok(text) => text.trim().parse().map(Some).map_err(io::Error::other),
@@ -124,12 +124,13 @@ pub(super) fn openings(path: &Path) -> io::Result<Option<i64>> {
     }
 }
 
-/// Remembers how often the database was opened. It must be in the database already: of the two, the database is never behind.
+/// Records how often the database was opened. The database must have the count already, so that it is never behind
+/// the folder.
 pub(super) fn remember_openings(path: &Path, count: i64) -> io::Result<()> {
     replace(&openings_file(path), count.to_string().as_bytes())
 }
 
-/// Forgets how often the database was opened.
+/// Removes the count of openings.
 pub(super) fn forget_openings(path: &Path) -> io::Result<()> {
     match fs::remove_file(openings_file(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

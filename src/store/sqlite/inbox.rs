@@ -1,4 +1,4 @@
-//! Stripe's events as SQL: keeping them, what waits, whose session each is about.
+//! Stripe's events as SQL: storing them, the waiting ones, the session of each.
 
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -18,7 +18,7 @@ macro_rules! columns {
     };
 }
 
-/// Keeps an event, unless it is kept already.
+/// Stores an event, unless it is stored already.
 pub(super) async fn keep(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -43,7 +43,7 @@ pub(super) async fn keep(
     Ok(written.rows_affected() > 0)
 }
 
-/// Records how far an event was followed.
+/// Records the progress of an event.
 pub(super) async fn followed(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -60,7 +60,7 @@ pub(super) async fn followed(
     Ok(())
 }
 
-/// The events that wait, of all tenants: fewer than the limit only where there are no more.
+/// The waiting events of all tenants: fewer than the limit only if there are no more.
 pub(super) async fn waiting(
     readers: SqlitePool,
     until: Timestamp,
@@ -96,7 +96,7 @@ pub(super) async fn waiting(
         if let Some(last) = page.last() {
             behind = (last.received, last.tenant.clone(), last.mode.clone(), last.id.clone());
         }
-        // One tenant's unreadable row must not keep the others' events from being followed.
+        // One tenant's unreadable row must not keep the others' events from being processed.
         waiting.extend(page.into_iter().filter_map(|row| match row.read() {
             Ok((tenant, kept)) => Some(WaitingEvent { tenant, event: kept.event }),
             Err(error) => {

@@ -1,4 +1,4 @@
-//! What operators read: flags and timelines, as SQL.
+//! The data for operators: flags and timelines, as SQL.
 
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -9,7 +9,7 @@ use crate::domain::checkout::model::{EDITS_KEPT, Flag, NotBegun, TimelineEntry};
 use crate::domain::ids::{FlagId, SessionId, Tenant};
 use crate::store::{FlagsQuery, KeptFlag, Resolution, StoreError, name};
 
-/// Keeps a flag, unless its payment is flagged already; whether it is new.
+/// Stores a flag, unless its payment is flagged already; returns whether it is new.
 pub(super) async fn insert_flag<E: From<StoreError>>(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -32,7 +32,7 @@ pub(super) async fn insert_flag<E: From<StoreError>>(
     Ok(written.rows_affected() > 0)
 }
 
-/// Leaves out the edits that are neither among a session's first nor among its last.
+/// Removes the edits that are neither among a session's first nor among its last.
 const FEWER_EDITS: &str =
     "DELETE FROM timeline WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number IN (
     SELECT number FROM (
@@ -43,7 +43,7 @@ const FEWER_EDITS: &str =
            AND entry ->> '$.event' = 'state' AND entry ->> '$.state' IN ('open', 'ready'))
      WHERE from_first > ?4 AND from_last > ?4)";
 
-/// Adds an entry to the session's timeline, which does not grow by edits without end.
+/// Adds an entry to the session's timeline, which endless edits do not grow.
 pub(super) async fn insert_timeline_entry<E: From<StoreError>>(
     connection: &mut SqliteConnection,
     (tenant, session): (&Tenant, &SessionId),
@@ -61,7 +61,7 @@ pub(super) async fn insert_timeline_entry<E: From<StoreError>>(
     .bind(entry)
     .fetch_one(&mut *connection)
     .await?;
-    // Not at every entry, since all of them are looked at.
+    // Not at every entry, since the statement reads all of them.
     if number > i64::from(2 * EDITS_KEPT) && number % i64::from(EDITS_KEPT) == 0 {
         sqlx::query(FEWER_EDITS)
             .bind(tenant.merchant.as_str())
@@ -74,7 +74,8 @@ pub(super) async fn insert_timeline_entry<E: From<StoreError>>(
     Ok(())
 }
 
-/// Counts payments that were not begun in the entry of their reason, or adds it; nothing where there is no such session.
+/// Counts payments that were not begun in the entry of their reason, or adds it; does nothing if there is no such
+/// session.
 pub(super) async fn not_begun<E: From<StoreError>>(
     connection: &mut SqliteConnection,
     (tenant, session): (&Tenant, &SessionId),
@@ -129,7 +130,7 @@ fn text<E: From<StoreError>>(entry: &TimelineEntry) -> Result<String, Failure<E>
     rows::text("an entry of a timeline", entry).map_err(|error| Failure::Refused(error.into()))
 }
 
-/// Resolves a flag, unless it is resolved already; the row as it then stands.
+/// Resolves a flag, unless it is resolved already; returns the row afterwards.
 pub(super) async fn resolve(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -183,7 +184,7 @@ pub(super) async fn flags(
     rows.into_iter().map(|row| row.read(&tenant)).collect()
 }
 
-/// What happened to a session, in order.
+/// The timeline of a session, in order.
 pub(super) async fn timeline(
     readers: SqlitePool,
     tenant: Tenant,

@@ -1,4 +1,4 @@
-//! Which master keys a database was served with, by their fingerprints.
+//! The master keys that a database was served with, by their fingerprints.
 
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -6,13 +6,13 @@ use super::failure::Failure;
 use super::reader::failed;
 use crate::store::StoreError;
 
-/// Every fingerprint, that of the last key first.
+/// All fingerprints, that of the last key first.
 pub(super) async fn all(readers: SqlitePool) -> Result<Vec<String>, StoreError> {
     let fingerprints = sqlx::query_scalar("SELECT fingerprint FROM master_keys ORDER BY used DESC");
     fingerprints.fetch_all(&readers).await.map_err(failed)
 }
 
-/// This key is the last one from now on.
+/// Records this key as the last one.
 pub(super) async fn used(
     connection: &mut SqliteConnection,
     fingerprint: &str,

@@ -3,16 +3,16 @@
 //! - [`open`](self::open): the file, its lock and its schema.
 //! - [`writer`]: the one task that writes, several commits to a transaction.
 //! - [`apply`]: one commit as SQL.
-//! - [`reader`]: what is read, each answer from one moment; [`due`]: which sessions wait for something.
-//! - [`journal`], [`outbox`] and [`inbox`]: what operators read, what merchants are told, what Stripe has told.
-//! - [`backup`] and [`restore`]: copies out of the folder and back; [`folder`]: what it remembers of them; [`restores`]: what a
-//!   database that is a copy cannot know.
+//! - [`reader`]: queries, each answered from one moment; [`due`]: the sessions with due work.
+//! - [`journal`], [`outbox`] and [`inbox`]: data for operators, events for merchants, events from Stripe.
+//! - [`backup`] and [`restore`]: copies out of the folder and back; [`folder`]: its records of them; [`restores`]:
+//!   the restores that are not reconciled yet.
 //! - [`writing`]: whether writes reach the disk; [`keys`]: the master keys that the database was served with.
-//! - [`served`]: the hosts and accounts of merchants that were served. [`retention`]: what goes away.
-//! - [`rows`]: between texts and the domain.
+//! - [`served`]: the hosts and accounts of merchants that were served. [`retention`]: removal of old data.
+//! - [`rows`]: the mapping between texts and the domain.
 //!
-//! Invariants: only the writer's connection can write; an answer leaves the writer only after the transaction it
-//! belongs to is on disk. Everything runs on the runtime that opened the store; callers may be on any other.
+//! Invariants: only the writer's connection can write; a reply leaves the writer only after its transaction is on
+//! disk. Everything runs on the runtime that opened the store; callers may be on any other.
 
 mod apply;
 mod backup;
@@ -65,7 +65,7 @@ pub use backup::{BackupError, back_up};
 pub use open::{OpenError, OpenTrouble};
 pub use restore::{Restored, restore};
 
-/// How many writes may wait; further callers wait before theirs is taken up.
+/// How many writes may wait; further callers wait before theirs is queued.
 const QUEUE: usize = 1024;
 
 /// A store in one SQLite file, for one process on one machine.
@@ -73,19 +73,20 @@ const QUEUE: usize = 1024;
 pub struct SqliteStore {
     jobs: mpsc::Sender<Job>,
     readers: SqlitePool,
-    /// The runtime that opened the store. Queries run there, because actix's runtimes come and go with their
-    /// workers and a half-done query must outlive its caller.
+    /// The runtime that opened the store. Queries run there, because actix's runtimes come and go with their workers,
+    /// and a query in progress must outlive its caller.
     runtime: Handle,
     restores: Restores,
-    /// What becomes of writes.
+    /// The results of writes.
     writing: Arc<Writing>,
 }
 
 impl SqliteStore {
-    /// Opens the database at `path`, making it (mode 0600) where there is none, and brings its schema up to date.
+    /// Opens the database at `path`, creates it (mode 0600) if there is none, and brings its schema up to date.
     ///
     /// Call it on the long-lived, multi-thread runtime: the store's tasks live there. The folder must exist and be
-    /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`, `.openings` and `.restores`.
+    /// writable; beside the database SQLite keeps `-wal` and `-shm`, and this store a `.lock`, `.openings` and
+    /// `.restores`.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let (opened, readers) = open::open(path).await?;
         let restores = Restores::read(opened.markers.clone(), &readers).await;
@@ -96,12 +97,12 @@ impl SqliteStore {
         Ok(Self { jobs, readers, runtime: Handle::current(), restores, writing })
     }
 
-    /// Finishes every write that was begun, moves the write-ahead log into the file and lets go of it. Afterwards
-    /// every read answers [`StoreError::Unavailable`] and every write [`StoreError::NotWritten`]. A store that is merely dropped also finishes its writes,
-    /// but nobody can tell when.
+    /// Finishes every write that was begun, moves the write-ahead log into the file and releases it. Afterwards every
+    /// read returns [`StoreError::Unavailable`] and every write [`StoreError::NotWritten`]. A store that is merely
+    /// dropped also finishes its writes, but at no known time.
     pub async fn close(&self) {
         let readers = self.readers.clone();
-        // The readers first: while one is in a transaction, the log cannot be emptied.
+        // The readers first: the log cannot be emptied while one is in a transaction.
         if let Err(error) = self.runtime.spawn(async move { readers.close().await }).await {
             tracing::warn!(cause = %error, "store_readers_not_closed");
         }
@@ -111,8 +112,8 @@ impl SqliteStore {
         }
     }
 
-    /// Waits until nothing is written any more. Before [`SqliteStore::close`] that is a failure after which only a new
-    /// process may go on.
+    /// Waits until writing has ended. Before [`SqliteStore::close`] that means a failure after which only a new
+    /// process may continue.
     pub async fn stopped(&self) {
         self.jobs.closed().await;
     }
@@ -122,13 +123,13 @@ impl SqliteStore {
         self.read(keys::all(self.readers.clone())).await
     }
 
-    /// Remembers the master key that it is served with from now on, by its fingerprint.
+    /// Records the fingerprint of the master key that is used from now on.
     pub async fn use_master_key(&self, fingerprint: &str) -> Result<(), StoreError> {
         let fingerprint = fingerprint.to_owned();
         self.write(|asked| Write::MasterKey(fingerprint, asked)).await
     }
 
-    /// Runs a reading on the store's runtime, to its end even when the caller goes away.
+    /// Runs a query on the store's runtime, to its end even if the caller goes away.
     async fn read<T: Send + 'static>(
         &self,
         reading: impl Future<Output = Result<T, StoreError>> + Send + 'static,
@@ -139,19 +140,19 @@ impl SqliteStore {
         }
     }
 
-    /// Removes something; how many rows.
+    /// Removes data; returns how many rows.
     async fn remove(&self, removal: Removal) -> Result<Swept, StoreError> {
         self.write(|asked| Write::Removal(Box::new(removal), asked)).await
     }
 
-    /// Queues a write and waits for its answer.
+    /// Queues a write and waits for its reply.
     async fn write<T, E: From<StoreError>>(
         &self,
         write: impl FnOnce(PendingReply<T, E>) -> Write,
     ) -> Result<T, E> {
         let (asked, answer) = PendingReply::new();
         match self.jobs.send(Job::Write(write(asked))).await {
-            // The writer stopped with it: how far it got is not known.
+            // The writer stopped during this write: it is not known whether it was done.
             Ok(()) => {
                 answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable(STOPPED.to_owned()).into()))
             }

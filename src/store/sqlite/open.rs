@@ -1,6 +1,6 @@
-//! Opening the file: whose it is, that nobody else serves from it, that its schema is one we know.
+//! Opens the file: checks that it is ours, that no other process serves from it, and that its schema is known.
 //!
-//! Invariant: a file that is refused keeps its content.
+//! Invariant: a rejected file keeps its content.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -21,16 +21,16 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 /// Marks our databases (`PRAGMA application_id`): the letters `MGWY`.
 const APPLICATION_ID: i64 = 0x4d47_5759;
 
-/// How many readings run at once. They are short, and SQLite's readers do not wait for its writer.
+/// The number of simultaneous readers. They are short, and SQLite's readers do not wait for its writer.
 const READERS: u32 = 4;
 
 /// How long a connection waits for a lock that another one holds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// At most this much of the write-ahead log is kept as a file once its content is in the database.
+/// The largest part of the write-ahead log that remains as a file once its content is in the database.
 const LOG_KEPT: &str = "16777216";
 
-/// Why a database is not served from.
+/// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file or its folder cannot be used.
@@ -38,28 +38,28 @@ pub enum OpenError {
     File {
         /// The database.
         path: PathBuf,
-        /// What the system says.
+        /// The system's text.
         source: io::Error,
     },
     /// A folder, or a device.
     #[error("{path} is no file, so no database can be there; set store.url to a file's path, such as sqlite:{path}/merchant-gateway.sqlite3", path = path.display())]
     NotAFile {
-        /// What store.url names.
+        /// The path in store.url.
         path: PathBuf,
     },
-    /// Two processes would each believe to be the only writer.
+    /// Two processes would each assume to be the only writer.
     #[error("another process is already using the database {}; stop it first, or give this one a file of its own", path.display())]
     InUse {
         /// The database.
         path: PathBuf,
     },
-    /// There is something else in the file.
+    /// The file has other content.
     #[error("{} is not a database of this program; move it away, or name another file", path.display())]
     NotOurs {
         /// The file.
         path: PathBuf,
     },
-    /// A newer version of the program has been at work here.
+    /// A newer version of the program has used it.
     #[error("the database {} has schema {found}, and this version of the program knows schemas up to {known}; run the newer version, or restore a backup from before the upgrade", path.display())]
     NewerSchema {
         /// The database.
@@ -69,7 +69,7 @@ pub enum OpenError {
         /// The newest schema known.
         known: i64,
     },
-    /// A restore was broken off.
+    /// A restore was interrupted.
     #[error("a restore of the database {path} was broken off; run it again, which completes it. To go back instead, first put every file that it has moved to {path}.before-… back into place, and only then remove {copy}", path = path.display(), copy = copy.display())]
     Restoring {
         /// The database.
@@ -77,10 +77,10 @@ pub enum OpenError {
         /// The copy that was on its way to its place.
         copy: PathBuf,
     },
-    /// A backup lies in the database's place, and the folder knows of no restore that put it there.
+    /// A backup is at the database's place without a recorded restore.
     #[error("{} is a backup that was put here without the restore command, so nobody would look for what was paid since; move it elsewhere and run: merchant-gateway restore --from FILE", .0.display())]
     NotRestored(PathBuf),
-    /// A copy from before lies in the database's place.
+    /// An older copy is at the database's place.
     #[error("{} is older than the database that was last served from here, so what was paid since would look unpaid; put that one back, or restore a file that the backup command wrote: merchant-gateway restore --from FILE", .0.display())]
     Older(PathBuf),
     /// SQLite failed.
@@ -88,27 +88,27 @@ pub enum OpenError {
     Database {
         /// The database.
         path: PathBuf,
-        /// What SQLite or the migration says.
+        /// The text of SQLite or of the migration.
         why: String,
-        /// What kind of failure that is, where SQLite says so.
+        /// The kind of failure, if SQLite names it.
         trouble: Option<OpenTrouble>,
     },
 }
 
-/// Kinds of SQLite's failures, of which each has its own remedy (sqlite.org/rescode.html).
+/// Kinds of SQLite failures with different remedies (sqlite.org/rescode.html).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenTrouble {
-    /// The file or its folder may not be read or written by this user.
+    /// This user may not read or write the file or its folder.
     Access,
-    /// There is no room left.
+    /// There is no space left.
     Full,
-    /// The file's content is not as it was written.
+    /// The file's content is damaged.
     Damaged,
-    /// The file is not SQLite's.
+    /// The file is not a SQLite database.
     NotADatabase,
 }
 
-/// What kind of failure SQLite tells of.
+/// The kind of failure that SQLite reports.
 pub(super) fn trouble(error: &sqlx::Error) -> Option<OpenTrouble> {
     let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
     // The lowest byte of an extended code is the kind.
@@ -134,13 +134,13 @@ fn remedy(trouble: Option<OpenTrouble>) -> &'static str {
     }
 }
 
-/// An open database, as its writer needs it.
+/// An open database, for its writer.
 pub(super) struct OpenedStore {
-    /// How to connect again.
+    /// The options for connecting again.
     pub(super) options: SqliteConnectOptions,
     /// The one connection that writes.
     pub(super) connection: SqliteConnection,
-    /// Held for as long as the writer may write.
+    /// Held as long as the writer may write.
     pub(super) lock: File,
     /// Every restore of it, the oldest first.
     pub(super) markers: Vec<RestoreMarker>,
@@ -185,7 +185,7 @@ pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> R
     })
 }
 
-/// How often the database that belongs here was opened before; of a new one nothing is known.
+/// How often the database here was opened before; zero if it is new.
 fn former_openings(path: &Path, begun: bool) -> Result<i64, OpenError> {
     let unusable = |source| OpenError::File { path: beside(path, ".openings"), source };
     if !begun {
@@ -194,8 +194,8 @@ fn former_openings(path: &Path, begun: bool) -> Result<i64, OpenError> {
     Ok(folder::openings(path).map_err(unusable)?.unwrap_or(0))
 }
 
-/// Refuses a copy that lies in the database's place without having been restored: a backup says so itself, any other was
-/// opened less often than the folder remembers.
+/// Rejects a copy that was put in the database's place without a restore: a backup identifies itself, and any other
+/// copy was opened less often than the folder's count.
 async fn refuse_misplaced(path: &Path, markers: &[RestoreMarker], former: i64) -> Result<(), OpenError> {
     let failed = |error: sqlx::Error| database(path, &error);
     let options = options_of(path);
@@ -224,8 +224,9 @@ async fn refuse_misplaced(path: &Path, markers: &[RestoreMarker], former: i64) -
     if opened.unwrap_or(0) < former { Err(OpenError::Older(path.to_owned())) } else { Ok(()) }
 }
 
-/// Takes a database into service, all or nothing: it is a backup no more, knows every restore that the folder or itself
-/// remembers, and counts this opening. The folder's count follows, so that no crash between the two leaves it ahead.
+/// Takes a database into service, all or nothing: it is no longer a backup, knows every restore that the folder or
+/// itself has, and counts this opening. The folder's count is written afterwards, so that a crash between the two
+/// never leaves it ahead.
 async fn take_over(
     path: &Path,
     connection: &mut SqliteConnection,
@@ -247,13 +248,14 @@ async fn take_over(
     Ok(markers)
 }
 
-/// While a copy is on its way to the database's place, nobody knows which of the two is whole.
+/// While a copy is on its way to the database's place, it is not known which of the two is complete.
 fn refuse_half_restored(path: &Path) -> Result<(), OpenError> {
     let copy = restoring(path);
     if copy.exists() { Err(OpenError::Restoring { path: path.to_owned(), copy }) } else { Ok(()) }
 }
 
-/// Makes the file where there is none, readable by nobody else, and names it without links and relative parts.
+/// Creates the file if there is none, readable by its owner only, and returns its path without links and relative
+/// parts.
 ///
 /// A file that exists is not opened here: closing it again would drop the locks that SQLite may hold on it in
 /// this process (sqlite.org/howtocorrupt.html, section 2.2).
@@ -267,7 +269,7 @@ fn real_file(path: &Path) -> io::Result<PathBuf> {
     if path.is_file() { Ok(path) } else { Err(io::Error::other("it is not a file")) }
 }
 
-/// Takes the lock file beside the database. The system lets go of it when the process ends, however it ends.
+/// Takes the lock file beside the database. The system releases it when the process ends, in whatever way.
 pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".lock");
@@ -281,8 +283,8 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Finds out whose file it is, on a connection whose settings leave no trace in one that is not ours. Whether there is
-/// anything in it.
+/// Checks whose file it is, on a connection that leaves no trace in a foreign one. Returns whether it has any
+/// content.
 pub(super) async fn examine(path: &Path) -> Result<bool, OpenError> {
     let failed = |error: sqlx::Error| database(path, &error);
     let options = options_of(path);
@@ -307,7 +309,7 @@ pub(super) async fn examine(path: &Path) -> Result<bool, OpenError> {
 
 async fn refuse_newer(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
     let failed = |error: sqlx::Error| database(path, &error);
-    // A crash between the first tables of a new database can leave it without this one.
+    // A crash before the first tables of a new database can leave it without this one.
     let migrated: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations')",
     )
@@ -328,17 +330,17 @@ async fn refuse_newer(path: &Path, connection: &mut SqliteConnection) -> Result<
     }
 }
 
-/// What every connection has. Temporary files would need a writable folder outside the database's own, which a read-only
-/// container does not have; there, a transaction of more than a few commits fails.
+/// The settings of every connection. Temporary files would need a writable folder outside the database's own, which a
+/// read-only container lacks; there, a transaction of more than a few commits fails.
 fn options_of(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE).pragma("temp_store", "MEMORY")
 }
 
 /// The one connection that writes.
 ///
-/// `secure_delete` overwrites what is deleted with zeros, so that an erased token is not left in a free part of
-/// the file. It stays in the write-ahead log until the log's next rounds overwrite it or closing empties it, and
-/// in backups taken before; sealing the token is what protects it there.
+/// `secure_delete` overwrites deleted data with zeros, so that an erased token does not remain in a free part of the
+/// file. It remains in the write-ahead log until that is overwritten or emptied on closing, and in earlier backups;
+/// there the token's encryption protects it.
 fn writer_options(path: &Path) -> SqliteConnectOptions {
     options_of(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -348,12 +350,12 @@ fn writer_options(path: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", LOG_KEPT)
 }
 
-/// Connections that cannot write, whatever they are told. (The journal mode is the file's and already set.)
+/// Connections that cannot write, whatever the statement. (The journal mode belongs to the file and is already set.)
 pub(super) fn reader_options(path: &Path) -> SqliteConnectOptions {
     options_of(path).read_only(true)
 }
 
-/// A connection to a copy that nobody serves from.
+/// A connection to a copy that is not in service.
 pub(super) fn plain_options(path: &Path) -> SqliteConnectOptions {
     options_of(path).synchronous(SqliteSynchronous::Full)
 }

@@ -1,4 +1,4 @@
-//! Order events as SQL: writing them, claiming, settling, listing.
+//! Order events as SQL: writing them, claiming, recording results, listing.
 
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -11,8 +11,8 @@ use crate::domain::time::Timestamp;
 use crate::store::outbox::{Claim, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, LONGEST_PAUSE};
 use crate::store::{StoreError, name};
 
-/// An event that nobody has, and that waits for none of its order: no pending one before it, and none that is leased.
-/// `?1` is the present moment, `?2` the furthest that anything is put off to.
+/// An event that is not leased and does not wait for another one of its order: no earlier pending one, and none that
+/// is leased. `?1` is the present moment, `?2` the furthest moment of any pause.
 macro_rules! free {
     () => {
         "event.state = 'pending'
@@ -24,8 +24,8 @@ macro_rules! free {
     };
 }
 
-/// The tenants that have something to claim: from one tenant's first pending event the index leads to the next tenant's, so
-/// that what one of them has waiting costs the others nothing.
+/// The tenants with something to claim: from one tenant's first pending event the index leads to the next tenant's,
+/// so that the waiting events of one tenant cost the others nothing.
 const DUE_TENANTS: &str = concat!(
     "WITH RECURSIVE first (row) AS (
          SELECT (SELECT rowid FROM outbox WHERE state = 'pending' ORDER BY tenant, mode LIMIT 1)
@@ -56,7 +56,7 @@ const DUE: &str = concat!(
     " ORDER BY next_try LIMIT ?5",
 );
 
-/// Those that a clock has put off that was set back since.
+/// Events that were put off by a clock that was set back since.
 const DUE_BY_NO_CLOCK: &str = concat!(
     "SELECT id FROM outbox AS event WHERE tenant = ?3 AND mode = ?4 AND next_try > ?2 AND ",
     free!(),
@@ -71,7 +71,7 @@ macro_rules! columns {
     };
 }
 
-/// Writes the events of a commit, whose session's they must be.
+/// Writes the events of a commit, which must belong to its session.
 pub(super) async fn insert_order_events<E: From<StoreError>>(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -87,7 +87,7 @@ pub(super) async fn insert_order_events<E: From<StoreError>>(
     Ok(())
 }
 
-/// Adds events to orders that are there.
+/// Adds events to existing orders.
 pub(super) async fn add(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -121,7 +121,7 @@ async fn append<E: From<StoreError>>(
 ) -> Result<Vec<Sequence>, Failure<E>> {
     let mut numbers = Vec::with_capacity(events.len());
     for event in events {
-        // There is one writer: no other event of the order comes between this look and the row.
+        // There is one writer: no other event of the order comes between this query and the row.
         let last: Option<u32> = sqlx::query_scalar(
             "SELECT max(sequence) FROM outbox WHERE tenant = ?1 AND mode = ?2 AND \"order\" = ?3",
         )
@@ -166,7 +166,7 @@ async fn append<E: From<StoreError>>(
     Ok(numbers)
 }
 
-/// Leases what is due.
+/// Leases due events.
 pub(super) async fn claim(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -204,7 +204,7 @@ pub(super) async fn claim(
     Ok(claimed)
 }
 
-/// Records how a try went, where its lease still holds.
+/// Records the result of a try, if its lease still holds.
 pub(super) async fn record_result(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -259,7 +259,7 @@ pub(super) async fn retry(
     Ok(Some(row.read(tenant)?))
 }
 
-/// An event that cannot be sent again, because its content is gone.
+/// An event that cannot be sent again, because its content was removed.
 async fn as_it_stands(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -278,7 +278,8 @@ async fn as_it_stands(
     Ok(row.map(|row| row.read(tenant)).transpose()?)
 }
 
-/// Those of its order that wait for an event are due when it is; when it is pending no more, the next one is due now.
+/// Events that wait for another of their order are due when it is; once it is no longer pending, the next one is due
+/// now.
 async fn keep_turn(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -309,7 +310,7 @@ async fn keep_turn(
     Ok(())
 }
 
-/// The tenants that have something to claim.
+/// The tenants with something to claim.
 pub(super) async fn due_tenants(readers: SqlitePool, now: Timestamp) -> Result<Vec<Tenant>, StoreError> {
     let rows: Vec<(String, String)> = sqlx::query_as(DUE_TENANTS)
         .bind(now.as_millis())
@@ -437,8 +438,8 @@ mod tests {
 
     const NOW: i64 = 1_790_000_000_000;
 
-    /// A database in memory in which three merchants have this many orders each that wait with two events, the first of
-    /// which has failed and rests, and a fourth has one event that is due.
+    /// A database in memory with three merchants that have this many orders each, with two waiting events per order,
+    /// the first of which has failed and is put off; a fourth merchant has one event that is due.
     async fn crowded(orders: u32) -> SqliteConnection {
         let mut database = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         sqlx::migrate!("src/store/migrations/sqlite").run(&mut database).await.unwrap();
@@ -457,7 +458,7 @@ mod tests {
         database
     }
 
-    /// The database's own steps until it has said who has something due.
+    /// The number of the database's steps until it has named the tenants with due events.
     async fn steps(database: &mut SqliteConnection) -> u32 {
         let steps = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&steps);
@@ -488,7 +489,7 @@ mod tests {
             let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")));
             let plan = plan.fetch_all(&mut database).await.unwrap();
             let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
-            // The very first row of the index is where the look at the tenants begins.
+            // The query begins at the very first row of the index.
             let first = "SCAN outbox USING COVERING INDEX outbox_due";
             let scans = |line: &str| line.contains("SCAN") && line.contains("outbox") && line != first;
             let careless = plan.iter().any(|line| line.contains("B-TREE") || scans(line));

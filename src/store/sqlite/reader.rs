@@ -1,7 +1,6 @@
-//! What is read. Every query names its tenant.
+//! Queries. Each names its tenant.
 //!
-//! The functions own what they are given, because they run on the store's runtime after their caller may have
-//! gone.
+//! The functions own their arguments, because they run on the store's runtime after their caller may have gone.
 
 use sqlx::SqlitePool;
 
@@ -15,7 +14,7 @@ use crate::store::{
     VerifiedKey,
 };
 
-/// A session, its order and a token's use, in one transaction: all of the same moment.
+/// A session, its order and a token's use, in one transaction, so all from the same moment.
 pub(super) async fn load(
     readers: SqlitePool,
     tenant: Tenant,
@@ -149,7 +148,7 @@ pub(super) async fn refund(
     row.map(|row| row.read(&tenant)).transpose()
 }
 
-/// A tenant's learned account.
+/// A tenant's verified account.
 pub(super) async fn account(readers: SqlitePool, tenant: Tenant) -> Result<Option<KeptAccount>, StoreError> {
     let kept: Option<(String, Option<String>, bool)> = sqlx::query_as(
         "SELECT account, key_fingerprint, verified_by_stripe FROM accounts WHERE tenant = ?1 AND mode = ?2",

@@ -1,9 +1,9 @@
-//! Putting a backup in a database's place.
+//! Restores a backup to a database's place.
 //!
-//! A restored database is dangerous: what was paid since looks payable. So the folder remembers the restore before the copy
-//! takes the database's place, and no merchant takes a payment before what happened since is accounted for. Invariants:
-//! nothing that was there is lost, it is moved; a restore that is broken off leaves the database as it was, or is refused to
-//! be served from until it is done again, which completes it.
+//! A restored database is dangerous: sessions that were paid since the backup seem payable. So the folder records the
+//! restore before the copy takes the database's place, and no merchant takes a payment before the restore is
+//! reconciled. Invariants: existing data is moved, never lost; an interrupted restore leaves the database as it was,
+//! or the database is refused until the restore is run again, which completes it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -15,19 +15,19 @@ use super::open::{self, OpenError};
 use crate::domain::time::Timestamp;
 use crate::store::RestoreMarker;
 
-/// The files of a database: its log, the log's index, the journal of a database without them, itself.
+/// The files of a database: its log, the log's index, a rollback journal, the database itself.
 const FILES: [&str; 4] = ["-wal", "-shm", "-journal", ""];
 
-/// What a restore did.
+/// The result of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// When the backup was taken.
     pub taken: Timestamp,
-    /// Where the database that was there before is now, if there was anything of one.
+    /// Where the previous database was moved, if there was one.
     pub moved_to: Option<PathBuf>,
 }
 
-/// Puts a backup in a database's place, which nobody may serve from meanwhile. `id` is new and unguessable.
+/// Restores a backup to a database's place; no process may serve from it meanwhile. `id` is new and unguessable.
 pub async fn restore(
     path: &Path,
     from: &Path,
@@ -36,7 +36,7 @@ pub async fn restore(
     if path.is_dir() {
         return Err(OpenError::NotAFile { path: path.to_owned() }.into());
     }
-    // The lock and the files lie beside the database itself, not beside a link to it.
+    // The lock and the files are beside the database itself, not beside a link to it.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let coming = restoring(path);
     let real = |path: &Path| path.canonicalize().ok();
@@ -47,14 +47,14 @@ pub async fn restore(
     let taken = examine_backup(from).await?;
     let broken_off = coming.exists();
     if !broken_off {
-        // The last one came to its end, whether or not it could still say so.
+        // The last restore was completed, although it may not have been able to record that.
         folder::finish(path)?;
     }
     bring(from, &coming)?;
-    // From here on a copy lies beside the database, and nobody serves from either before this is done.
+    // From here on a copy is beside the database, and neither is served from before this is done.
     let marker = folder::begin(path, RestoreMarker { id, taken, restored: now }, broken_off)?;
     let moved_to = move_aside(path, &beside(path, &format!(".before-{}", marker.id)))?;
-    // What it remembered of the database that was here is not so of the one that comes.
+    // The count belongs to the former database, not to the restored one.
     folder::forget_openings(path).map_err(at(path))?;
     fs::rename(&coming, path).map_err(at(path))?;
     sync_folder(path)?;
@@ -62,7 +62,7 @@ pub async fn restore(
     Ok(Restored { taken, moved_to })
 }
 
-/// Lays a copy beside the database, whole or not at all.
+/// Puts a copy beside the database, as a whole or not at all.
 fn bring(from: &Path, coming: &Path) -> Result<(), BackupError> {
     let partial = beside(coming, ".partial");
     drop(fs::remove_file(&partial));
@@ -85,8 +85,8 @@ fn copy_whole(from: &Path, to: &Path) -> Result<(), BackupError> {
     Ok(target.sync_all().map_err(at(to))?)
 }
 
-/// Moves every file of a database, whichever are there: a log that stayed would be taken for the new database's own. Where to,
-/// if there was one, now or when this was broken off.
+/// Moves every existing file of a database: a remaining log would be used for the new database. Returns where to, if
+/// a file was moved now or before an interruption.
 fn move_aside(path: &Path, aside: &Path) -> Result<Option<PathBuf>, BackupError> {
     for ending in FILES {
         let (old, new) = (beside(path, ending), beside(aside, ending));

@@ -1,4 +1,4 @@
-//! Restores of the database: which are accounted for, and what the database cannot know because of them.
+//! Restores of the database: which are reconciled, and the effects of the data that the database lacks.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,8 @@ use crate::domain::ids::{OrderNumber, PaymentIntentId, SessionId, Tenant};
 use crate::domain::time::Timestamp;
 use crate::store::{RestoreMarker, StoreError, name};
 
-/// The restores of a database, and for whom each is accounted for: as in the database, so that asking takes no time.
+/// The restores of a database, and the tenants that are reconciled for each: a copy of the database's rows, so that
+/// no query is needed.
 #[derive(Debug)]
 pub(super) struct Restores {
     markers: Vec<RestoreMarker>,
@@ -20,14 +21,14 @@ pub(super) struct Restores {
 }
 
 impl Restores {
-    /// As they stand in a database that was just opened.
+    /// The restores of a database that was just opened.
     pub(super) async fn read(markers: Vec<RestoreMarker>, readers: &SqlitePool) -> Result<Self, sqlx::Error> {
         let done: Vec<(String, String, String)> =
             sqlx::query_as("SELECT tenant, mode, marker FROM reconciliations").fetch_all(readers).await?;
         Ok(Self { markers, done: Mutex::new(done.into_iter().collect()) })
     }
 
-    /// Those that are not accounted for yet for this tenant.
+    /// Those that are not reconciled yet for this tenant.
     pub(super) fn open(&self, tenant: &Tenant) -> Vec<RestoreMarker> {
         if self.markers.is_empty() {
             return Vec::new();
@@ -36,12 +37,12 @@ impl Restores {
         self.markers.iter().filter(|marker| !done.contains(&key(tenant, &marker.id))).cloned().collect()
     }
 
-    /// When the latest was.
+    /// When the latest one was made.
     pub(super) fn last(&self) -> Option<Timestamp> {
         self.markers.iter().map(|marker| marker.restored).max()
     }
 
-    /// One is accounted for, durably.
+    /// Marks one as reconciled, once that is durable.
     pub(super) fn close(&self, tenant: &Tenant, marker: &str) {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(key(tenant, marker));
     }
@@ -51,7 +52,7 @@ fn key(tenant: &Tenant, marker: &str) -> (String, String, String) {
     (tenant.merchant.to_string(), tenant.mode.as_str().to_owned(), marker.to_owned())
 }
 
-/// Keeps restores that the database does not know yet.
+/// Stores restores that the database does not have yet.
 pub(super) async fn add(
     connection: &mut SqliteConnection,
     markers: &[RestoreMarker],
@@ -81,7 +82,7 @@ pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Restore
     Ok(rows.into_iter().map(marker).collect())
 }
 
-/// Keeps that a restore is accounted for.
+/// Stores that a restore is reconciled.
 pub(super) async fn reconciled(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -98,8 +99,8 @@ pub(super) async fn reconciled(
     Ok(())
 }
 
-/// Keeps that orders may have been given so many numbers that this database does not know, beyond those that it knows or
-/// has put aside, and those of attempts that it takes for undecided.
+/// Reserves order numbers that may have been given and that this database does not know, beyond the known and the
+/// reserved ones and those for attempts that it has as undecided.
 pub(super) async fn numbers_given(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -124,7 +125,7 @@ pub(super) async fn numbers_given(
     Ok(())
 }
 
-/// Whether a tenant has a checkout from before a moment.
+/// Whether a tenant has a checkout that began before a moment.
 pub(super) async fn began_before(
     readers: SqlitePool,
     tenant: Tenant,

@@ -1,4 +1,4 @@
-//! What goes away, as SQL. Every statement finds its rows by an index and touches a bounded number of them.
+//! The removal of old data as SQL. Every statement finds its rows by an index and changes a bounded number of them.
 
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -12,23 +12,23 @@ use crate::domain::time::Timestamp;
 use crate::store::retention::{Erasure, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
 use crate::store::{DeliveryState, StoreError, name};
 
-/// Something to be removed.
+/// Data to remove.
 #[derive(Debug)]
 pub(super) enum Removal {
     /// Unpaid sessions.
     Sessions(Tenant, UnpaidEnded),
-    /// What unpaid sessions hold of a person, but those with these ids.
+    /// The personal data of unpaid sessions, except those with these ids.
     People(Tenant, UnpaidEnded, Vec<String>),
-    /// The time that open sessions have left, but those with these ids.
+    /// The remaining time of open sessions, except those with these ids.
     Time(Tenant, UnpaidOpen, Vec<String>),
-    /// The contents of order events that stand so and were last touched before a moment; how many at most.
+    /// The contents of order events that have this state and were last changed before a moment; how many at most.
     Contents(DeliveryState, Timestamp, u32),
-    /// Stripe's events that came before a moment; how many at most.
+    /// Stripe's events that arrived before a moment; how many at most.
     StripeEvents(Timestamp, u32),
 }
 
-/// The ids of unpaid sessions that may go, and when each ended: those that nobody tried to pay and those that somebody did,
-/// merged. Only what keeps a single session is looked up beside it: an open flag, and what no unpaid session has.
+/// The ids of unpaid sessions that may be removed, and when each ended: those without and those with an attempt,
+/// merged. For each session only the exceptions are looked up: an open flag, and rows that no unpaid session has.
 macro_rules! may_go {
     ($tried:literal, $before:literal) => {
         concat!(
@@ -50,7 +50,7 @@ macro_rules! may_go {
 pub(super) const ENDED: &str =
     concat!(may_go!("0", "?3"), " UNION ALL ", may_go!("1", "min(?3, ?6)"), " ORDER BY unpaid_end LIMIT ?5");
 
-/// The unpaid sessions that name a person.
+/// The unpaid sessions with personal data.
 pub(super) const PERSONAL: &str = "SELECT id, body, schema FROM sessions
     WHERE tenant = ?1 AND mode = ?2 AND unpaid_end < ?3 AND unpaid_end >= ?4 AND created >= ?4 AND personal = 1
       AND id NOT IN (SELECT value FROM json_each(?6))
@@ -67,13 +67,13 @@ pub(super) const CONTENTS: &str = "UPDATE outbox SET payload = '' WHERE rowid IN
     SELECT rowid FROM outbox WHERE payload <> '' AND state = ?1 AND coalesce(last_try, created) < ?2
      ORDER BY coalesce(last_try, created) LIMIT ?3)";
 
-/// Forgets Stripe's events. One that waits may be about money that nobody knows of: it stays until it is followed.
+/// Deletes Stripe's events. A waiting one may be about an unknown payment: it remains until it is processed.
 pub(super) const STRIPE_EVENTS: &str = "DELETE FROM stripe_events WHERE rowid IN (
     SELECT rowid FROM stripe_events WHERE received < ?1 AND state <> 'waiting' ORDER BY received LIMIT ?2)";
 
 type Done<T> = Result<T, Failure<StoreError>>;
 
-/// Removes; how many rows, and which could not be read.
+/// Removes data; returns how many rows, and which were unreadable.
 pub(super) async fn remove(connection: &mut SqliteConnection, removal: &Removal) -> Done<Swept> {
     match removal {
         Removal::Sessions(tenant, which) => sessions(connection, tenant, *which).await,
@@ -100,7 +100,7 @@ fn count(rows: u64) -> Swept {
     Swept { changed: u32::try_from(rows).unwrap_or(u32::MAX), unreadable: Vec::new() }
 }
 
-/// Removes unpaid sessions; the hashes of their tokens stay.
+/// Removes unpaid sessions; the hashes of their tokens remain.
 async fn sessions(connection: &mut SqliteConnection, tenant: &Tenant, which: UnpaidEnded) -> Done<Swept> {
     let ended: Vec<(String, i64)> = sqlx::query_as(ENDED)
         .bind(tenant.merchant.as_str())
@@ -134,7 +134,7 @@ async fn sessions(connection: &mut SqliteConnection, tenant: &Tenant, which: Unp
     Ok(count(u64::try_from(ids.len()).unwrap_or(u64::MAX)))
 }
 
-/// A session to be written anew.
+/// A session to rewrite.
 #[derive(sqlx::FromRow)]
 struct Rewritten {
     id: String,
@@ -152,7 +152,7 @@ impl Rewritten {
     }
 }
 
-/// The sessions among these that can be read, and the ids of the others.
+/// The readable ones among these sessions, and the ids of the others.
 fn readable(found: &[Rewritten], tenant: &Tenant) -> (Vec<Session>, Swept) {
     let mut swept = Swept::default();
     let mut sessions = Vec::new();
@@ -166,7 +166,7 @@ fn readable(found: &[Rewritten], tenant: &Tenant) -> (Vec<Session>, Swept) {
     (sessions, swept)
 }
 
-/// Erases what unpaid sessions hold of a person.
+/// Erases the personal data of unpaid sessions.
 async fn people(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -189,7 +189,7 @@ async fn people(
     Ok(swept)
 }
 
-/// Writes a session without its buyer. Whatever is under way in it finds another version.
+/// Writes a session without its buyer. Work in progress on it then meets another version.
 async fn rewrite(connection: &mut SqliteConnection, tenant: &Tenant, session: &Session) -> Done<()> {
     sqlx::query(
         "UPDATE sessions SET version = version + 1, schema = ?4, body = ?5, personal = 0
@@ -205,7 +205,7 @@ async fn rewrite(connection: &mut SqliteConnection, tenant: &Tenant, session: &S
     Ok(())
 }
 
-/// Lets open sessions expire before their time.
+/// Lets open sessions expire early.
 async fn time(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -254,7 +254,7 @@ async fn note(
     super::journal::insert_timeline_entry(connection, (tenant, session), &entry).await
 }
 
-/// Erases an order's buyer, everywhere but in events that are still to be sent.
+/// Erases an order's buyer everywhere except in events that are still to be sent.
 pub(super) async fn erase_buyer(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
@@ -332,7 +332,7 @@ pub(super) async fn unpaid(readers: SqlitePool) -> Result<Vec<Unpaid>, StoreErro
     .map_err(failed)?;
     let whole = |number: i64| u64::try_from(number).unwrap_or(0);
     let counted = rows.into_iter().filter_map(|(merchant, mode, open, ended)| {
-        // A name that no merchant can have is of nobody who is served; it must not hide the others.
+        // An invalid merchant id belongs to no served merchant; it must not hide the others.
         let tenant = rows::tenant("the unpaid sessions", &merchant, &mode).ok()?;
         Some(Unpaid { tenant, open: whole(open), ended: whole(ended) })
     });
@@ -355,9 +355,9 @@ mod tests {
     const DAY: i64 = 24 * 3600 * 1000;
     const NOW: i64 = 20_000 * DAY;
 
-    /// The steps by which SQLite would carry out a statement.
+    /// SQLite's plan for a statement.
     async fn plan(readers: &SqlitePool, statement: &str) -> Vec<String> {
-        // A plan is made from the text alone; what is bound to it is not looked at.
+        // A plan depends on the text alone; bound values do not matter.
         let statement = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(statement).fetch_all(readers).await.unwrap();
         steps.into_iter().map(|(.., step)| step).collect()
@@ -385,7 +385,7 @@ mod tests {
         }
     }
 
-    /// So many sessions of one merchant that ended a moment ago, each with `attempts` attempts that are dead.
+    /// This many sessions of one merchant that ended a moment ago, each with `attempts` failed attempts.
     async fn add(database: &mut SqliteConnection, (name, ended): (&str, i64), (count, attempts): (u32, u32)) {
         for insert in [
             "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?1)
@@ -408,7 +408,7 @@ mod tests {
         database
     }
 
-    /// Which sessions may go, and the database's own steps until it has said so.
+    /// The sessions that may be removed, and the number of the database's steps for that query.
     async fn steps(database: &mut SqliteConnection, since: i64) -> (Vec<String>, u32) {
         let steps = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&steps);

@@ -1,6 +1,6 @@
-//! Between the database's texts and the domain.
+//! The mapping between the database's texts and the domain.
 //!
-//! Invariant: a message about a row says which one and where, never what is in it; rows hold people's names.
+//! Invariant: a message about a row names the row and the place, never the content; rows contain people's names.
 
 use std::str::FromStr;
 
@@ -25,12 +25,12 @@ use crate::store::{
 /// program could not read gets a new number.
 pub(super) const SESSION_SCHEMA: i64 = 1;
 
-/// A commit with its JSON made ready, so that the writer spends no time on it.
+/// A commit with its JSON already serialised, so that the writer spends no time on it.
 #[derive(Debug)]
 pub(super) struct Encoded {
     pub(super) commit: Commit,
     pub(super) session: String,
-    /// What the attempt that it starts is to be paid.
+    /// The payment of the attempt that it starts.
     pub(super) expected: Option<String>,
     /// The end of the attempt that it decides.
     pub(super) end: Option<String>,
@@ -119,7 +119,7 @@ impl AttemptRecord {
     }
 }
 
-/// What `attempts` tells of a token.
+/// The use of a token, from `attempts`.
 #[derive(sqlx::FromRow)]
 pub(super) struct TokenRecord {
     session: String,
@@ -239,7 +239,7 @@ impl FlagRecord {
     }
 }
 
-/// How a session's priority is written: the smaller, the more urgent.
+/// The stored form of a session's priority: smaller means more urgent.
 pub(super) const fn priority_number(priority: Priority) -> u8 {
     match priority {
         Priority::Payment => 0,
@@ -250,7 +250,7 @@ pub(super) const fn priority_number(priority: Priority) -> u8 {
     }
 }
 
-/// How a flag's reason is written.
+/// The stored form of a flag's reason.
 pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
     match reason {
         FlagReason::PaidAfterEnd => "paid_after_end",
@@ -285,13 +285,13 @@ fn mode(what: &str, text: &str) -> Result<Mode, StoreError> {
         .ok_or_else(|| corrupt(what, "its mode is not a known one"))
 }
 
-/// A tenant out of a row.
+/// A tenant from a row.
 pub(super) fn tenant(what: &str, merchant: &str, mode_text: &str) -> Result<Tenant, StoreError> {
     let what = format!("{what} of {merchant} ({mode_text})");
     Ok(Tenant { merchant: id(&what, merchant)?, mode: mode(&what, mode_text)? })
 }
 
-/// An identifier out of a row.
+/// An identifier from a row.
 pub(super) fn id<T: FromStr<Err = IdError>>(what: &str, text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|error: IdError| corrupt(what, &format!("it lacks {}", error.expected)))
 }
@@ -300,7 +300,7 @@ fn end(what: &str, text: Option<&str>) -> Result<Option<AttemptEnd>, StoreError>
     text.map(|text| json(what, text)).transpose()
 }
 
-/// JSON out of a row.
+/// JSON from a row.
 pub(super) fn json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
     // serde_json's own message may quote the row.
     serde_json::from_str(text).map_err(|error| {

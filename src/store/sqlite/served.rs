@@ -1,4 +1,4 @@
-//! What is remembered of merchants that were served: their hosts and accounts.
+//! The stored hosts and accounts of merchants that were served.
 
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -18,7 +18,7 @@ struct AccountRecord {
     verified_by_stripe: bool,
 }
 
-/// Every host and account, as they were in one moment or a little after each other.
+/// All hosts and accounts, from one moment or from moments close together.
 pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError> {
     let hosts: Vec<(String, String, String, i64)> =
         sqlx::query_as("SELECT host, tenant, mode, since FROM served_hosts ORDER BY host")
@@ -45,7 +45,7 @@ pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError
     Ok(holdings)
 }
 
-/// Each tenant is served on these hosts from now on, and on no other.
+/// Records that each tenant is served on these hosts from now on, and on no other.
 pub(super) async fn serve(
     connection: &mut SqliteConnection,
     served: &[(Tenant, Vec<String>)],
@@ -81,8 +81,8 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// The session of a payment or refund on an account whose outcome is not known, or of a payment that is still to be read. Of a
-/// session without an attempt nobody can tell which account it was paid into.
+/// The session of an undecided payment or refund on an account, or of a payment that is still to be read. In the last
+/// case a session without an attempt counts for every account, since the account of its payment is not known.
 const UNDECIDED: &str = "SELECT session FROM (
          SELECT session FROM attempts
           WHERE tenant = ?1 AND mode = ?2 AND account = ?3 AND ended IS NULL
@@ -97,11 +97,11 @@ const UNDECIDED: &str = "SELECT session FROM (
                                AND attempts.session = sessions.id AND attempts.account <> ?3)
      ) ORDER BY session LIMIT 1";
 
-/// The first event of Stripe's that was not looked into.
+/// The first event of Stripe that was not processed.
 const WAITING: &str = "SELECT id FROM stripe_events
     WHERE tenant = ?1 AND mode = ?2 AND state = 'waiting' ORDER BY received, id LIMIT 1";
 
-/// Forgets a tenant's account, unless the outcome of something on it is not known yet, or may come to be asked for.
+/// Forgets a tenant's account, unless something on it is undecided or may still have to be read.
 pub(super) async fn forget_account(
     connection: &mut SqliteConnection,
     (tenant, account): &(Tenant, AccountId),

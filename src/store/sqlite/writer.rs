@@ -1,8 +1,8 @@
-//! The one task that writes: what has queued up is written in one transaction, each job in a savepoint of its own.
+//! The one task that writes: queued jobs are written in one transaction, each in a savepoint of its own.
 //!
-//! A write to disk costs the same for one commit as for sixty, so under load they share it. Invariants: no answer
-//! is given before the transaction that it belongs to is committed; a job that is refused undoes only itself; a
-//! database error fails the whole transaction, since SQLite may have rolled it back on its own by then.
+//! A write to disk costs the same for one commit as for sixty, so under load they share it. Invariants: no reply is
+//! given before its transaction is committed; a rejected job undoes only itself; a database error fails the whole
+//! transaction, since SQLite may already have rolled it back.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -27,15 +27,15 @@ use crate::store::{
     KeptFlag, Resolution, StoreError, Swept,
 };
 
-/// How many jobs share a transaction at most.
+/// The most jobs in one transaction.
 const BATCH: usize = 64;
 
-/// Something for the writer to do.
+/// A job for the writer.
 #[derive(Debug)]
 pub(super) enum Job {
     /// Write this.
     Write(Write),
-    /// Write what is queued, take no more, and say when the database is closed.
+    /// Write the queued jobs, accept no more, and report when the database is closed.
     Close(oneshot::Sender<()>),
 }
 
@@ -44,45 +44,45 @@ pub(super) enum Job {
 pub(super) enum Write {
     /// A commit.
     Commit(Box<Encoded>, PendingReply<Version, CommitError>),
-    /// An account learned.
+    /// A verified account.
     Account(Box<(Tenant, KeptAccount)>, PendingReply<AccountId, StoreError>),
-    /// An account to be forgotten.
+    /// An account to forget.
     ForgetAccount(Box<(Tenant, AccountId)>, PendingReply<Forgetting, StoreError>),
     /// Hosts that tenants are served on.
     Served(Vec<(Tenant, Vec<String>)>, Timestamp, PendingReply<(), StoreError>),
-    /// A flag resolved.
+    /// The resolution of a flag.
     Resolution(Box<(Tenant, FlagId, Resolution)>, PendingReply<Option<KeptFlag>, StoreError>),
-    /// A flag beside any session.
+    /// A flag without a session.
     Flag(Box<(Tenant, Flag)>, PendingReply<bool, StoreError>),
     /// Payments that were not begun.
     NotBegun(Box<(Tenant, SessionId, NotBegun)>, PendingReply<(), StoreError>),
-    /// A restore accounted for.
+    /// A reconciled restore.
     Reconciled(Box<(Tenant, String)>, PendingReply<(), StoreError>),
-    /// Order numbers that may have been given already because of a restore.
+    /// Order numbers that may have been given before a restore.
     NumbersGiven(Box<(Tenant, String, u32)>, PendingReply<(), StoreError>),
-    /// Events of orders that are there.
+    /// Events of existing orders.
     Events(Tenant, Vec<OrderEvent>, PendingReply<Vec<Sequence>, StoreError>),
-    /// Events leased.
+    /// A lease of events.
     Claim(Box<(Tenant, Claim)>, PendingReply<Vec<Delivery>, StoreError>),
-    /// How a try of an event went.
+    /// The result of an event's try.
     DeliveryResult(Box<(Tenant, OrderEventId, DeliveryResult)>, PendingReply<bool, StoreError>),
     /// An event to be sent by hand.
     Retry(Box<(Tenant, OrderEventId, Timestamp)>, PendingReply<Option<Delivery>, StoreError>),
     /// An event of Stripe's.
     StripeEvent(Box<(Tenant, KeptEvent)>, PendingReply<bool, StoreError>),
-    /// How far an event of Stripe's was followed.
+    /// The progress of a Stripe event.
     Followed(Box<(Tenant, StripeEventId, EventState)>, PendingReply<(), StoreError>),
-    /// Something to be removed.
+    /// Data to remove.
     Removal(Box<Removal>, PendingReply<Swept, StoreError>),
-    /// A buyer to be erased.
+    /// A buyer to erase.
     Erasure(Box<(Tenant, Erasure)>, PendingReply<Option<bool>, StoreError>),
-    /// Nothing that anybody needs, to see whether it can be written.
+    /// A trial that shows whether writes succeed.
     Trial(PendingReply<(), StoreError>),
     /// The fingerprint of the master key that is used from now on.
     MasterKey(String, PendingReply<(), StoreError>),
 }
 
-/// Who waits for a job's answer, and the answer while it is not yet on disk.
+/// The caller that waits for a job's reply, and the reply while it is not yet on disk.
 #[derive(Debug)]
 pub(super) struct PendingReply<T, E> {
     answer: Option<Result<T, E>>,
@@ -90,14 +90,14 @@ pub(super) struct PendingReply<T, E> {
 }
 
 impl<T, E: From<StoreError>> PendingReply<T, E> {
-    /// A question, and where its answer will arrive.
+    /// A pending reply, and the receiver of it.
     pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (caller, receiver) = oneshot::channel();
         (Self { answer: None, caller }, receiver)
     }
 
-    /// Answers. A failure of the transaction comes before any refusal: that one may rest on a row that another
-    /// job of the same transaction had written.
+    /// Sends the reply. A failure of the transaction takes precedence over a rejection, which may depend on a row
+    /// that another job of the same transaction had written.
     fn send(self, transaction: Result<(), &Failed>) {
         let answer = match (transaction, self.answer) {
             (Ok(()), Some(answer)) => answer,
@@ -117,18 +117,18 @@ pub(super) struct Writer {
     connection: Option<SqliteConnection>,
     jobs: mpsc::Receiver<Job>,
     lock: File,
-    /// Hears what becomes of every transaction.
+    /// Receives the result of every transaction.
     writing: Arc<Writing>,
 }
 
 impl Writer {
-    /// A writer of these jobs, who holds the database's lock until the last of them is done.
+    /// A writer of these jobs, which holds the database's lock until the last of them is done.
     pub(super) fn new(opened: OpenedStore, jobs: mpsc::Receiver<Job>, writing: Arc<Writing>) -> Self {
         let OpenedStore { options, connection, lock, .. } = opened;
         Self { options, connection: Some(connection), jobs, lock, writing }
     }
 
-    /// Writes until the store is closed or dropped and nothing is queued any more.
+    /// Writes until the store is closed or dropped and the queue is empty.
     pub(super) async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut closers = Vec::new();
@@ -144,7 +144,7 @@ impl Writer {
                 }
             }
             if !writes.is_empty() && self.write(writes).await == Health::Lost {
-                // What a failed write left behind is not known: only a process that reads the file anew may go on.
+                // The result of the failed write is not known: only a process that reads the file anew may continue.
                 tracing::error!("store_stops_in_doubt");
                 self.connection = None;
                 break;
@@ -155,7 +155,7 @@ impl Writer {
         }
         drop(self.lock);
         for done in closers {
-            // Whoever asked may have gone away.
+            // The caller may have gone away.
             let _: Result<(), ()> = done.send(());
         }
     }
@@ -165,7 +165,7 @@ impl Writer {
         self.writing.note(written.as_ref().copied().map_err(Failed::error));
         if let Err(failed) = &written {
             tracing::error!(cause = %failed.error(), writes = writes.len(), "store_transaction_failed");
-            // What state the connection is in is anyone's guess. Closing it rolls back what it may hold.
+            // The state of the connection is not known. Closing it rolls back any open transaction.
             if let Some(connection) = self.connection.take() {
                 drop(connection.close().await);
             }
@@ -204,13 +204,13 @@ impl Writer {
         self.applied(writes).await.map_err(Failed::Applying)?.commit().await.map_err(Failed::Committing)
     }
 
-    /// All of it done, and nothing of it committed.
+    /// Executes all jobs, without the commit.
     async fn applied(&mut self, writes: &mut [Write]) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
         let connection = match self.connection.take() {
             Some(connection) => self.connection.insert(connection),
             None => self.connection.insert(self.options.connect().await?),
         };
-        // Not deferred: a transaction that began by reading cannot always become a writing one.
+        // Not deferred: a transaction that began with a read cannot always be upgraded to a write.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         for write in writes {
             let mut savepoint = transaction.begin().await?;
@@ -315,12 +315,12 @@ impl Writer {
     }
 }
 
-/// Where a transaction failed.
+/// The phase in which a transaction failed.
 #[derive(Debug)]
 enum Failed {
-    /// Before it was asked to be committed: without a commit record nothing of it is ever read.
+    /// Before its commit: without a commit record none of it is ever read.
     Applying(sqlx::Error),
-    /// While it was committed.
+    /// During its commit.
     Committing(sqlx::Error),
 }
 
@@ -331,7 +331,7 @@ impl Failed {
         }
     }
 
-    /// What those hear whose writes were in it.
+    /// The error for the callers whose writes were in it.
     fn told(&self) -> StoreError {
         match self {
             Self::Applying(error) => StoreError::NotWritten(error.to_string()),
@@ -343,9 +343,9 @@ impl Failed {
     }
 }
 
-/// Whether a commit that failed with this was not done for certain. `SQLITE_FULL` is: the disk had no room for the log up
-/// to and with the commit record, which comes last. After a failed sync, or a failure in the log's index, that record
-/// may be in the log, and whoever reads the log anew may find it.
+/// Whether it is certain that a commit that failed with this error was not done. It is for `SQLITE_FULL`: the disk
+/// had no room for the log up to and including the commit record, which comes last. After a failed sync, or a failure
+/// in the log's index, that record may be in the log, and a new reader of the log may find it.
 fn is_certain(code: Option<i64>) -> bool {
     const FULL: i64 = 13;
     code.is_some_and(|code| code & 0xff == FULL)
@@ -368,8 +368,9 @@ impl Health {
         Self::after_code(code_of(error))
     }
 
-    /// `SQLITE_IOERR`, `SQLITE_CORRUPT` and `SQLITE_NOTADB`, in the low byte of their extended codes. A full disk or a
-    /// lock passes, and so does a log's index for which the disk has no room: it is asked for before anything is written.
+    /// `SQLITE_IOERR`, `SQLITE_CORRUPT` and `SQLITE_NOTADB`, in the low byte of their extended codes. A full disk or
+    /// a lock is temporary, and so is a lack of disk space for the log's index, which is allocated before anything is
+    /// written.
     fn after_code(code: Option<i64>) -> Self {
         // `SQLITE_IOERR_SHMSIZE`.
         const NO_ROOM_FOR_THE_INDEX: i64 = 4874;
@@ -380,7 +381,7 @@ impl Health {
     }
 }
 
-/// Keeps what a job did, or undoes it when it was refused.
+/// Keeps the effects of a job, or undoes them if it was rejected.
 async fn release<T, E>(
     savepoint: Transaction<'_, Sqlite>,
     applied: Result<T, Failure<E>>,
@@ -406,7 +407,7 @@ mod tests {
 
     type Answers = Vec<oneshot::Receiver<Result<AccountId, StoreError>>>;
 
-    /// As many accounts to learn as fill some pages of the file.
+    /// Enough accounts to fill some pages of the file.
     fn writes(merchant: &str) -> (Vec<Write>, Answers) {
         let write = |number| {
             let (asked, answer) = PendingReply::new();
@@ -467,7 +468,7 @@ mod tests {
         let none: i64 = kept().await.unwrap();
         assert_eq!(none, 0);
 
-        // The limit went with the connection.
+        // The limit belonged to the old connection.
         let (second, answers) = writes("second");
         writer.write(second).await;
         for answer in answers {

@@ -1,6 +1,6 @@
-//! Whether writes reach the disk: what became of the writer's last transaction, and a trial where that says too little.
+//! Whether writes reach the disk: by the writer's last transaction, or by a trial if that is too old.
 //!
-//! Invariant: however often it is asked, a trial is written at most once a second.
+//! Invariant: a trial is written at most once a second, however often callers ask.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,31 +11,31 @@ use tokio::time::Instant;
 use super::failure::Failure;
 use crate::store::StoreError;
 
-/// How long a write that succeeded speaks for the next one.
+/// For how long a successful write counts.
 const GOOD_FOR: Duration = Duration::from_secs(5);
 
-/// How long after a write that failed none is tried again.
+/// How long after a failed write no trial is made.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long somebody waits whose turn it is not.
+/// How long a caller waits while another one makes the trial.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the writer says of its transactions.
+/// The results of the writer's transactions.
 #[derive(Debug, Default)]
 pub(super) struct Writing {
     last: Mutex<Option<(Instant, Result<(), String>)>>,
-    /// Held by the one that tries.
+    /// Held by the caller that makes the trial.
     trying: tokio::sync::Mutex<()>,
 }
 
 impl Writing {
-    /// Remembers what became of a transaction.
+    /// Records the result of a transaction.
     pub(super) fn note(&self, written: Result<(), &sqlx::Error>) {
         let outcome = written.map_err(ToString::to_string);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), outcome));
     }
 
-    /// What the last transaction says, as long as that counts.
+    /// The result of the last transaction, as long as it counts.
     fn recent(&self) -> Option<Result<(), StoreError>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, outcome) = last.as_ref()?;
@@ -43,7 +43,7 @@ impl Writing {
         (at.elapsed() < counts).then(|| outcome.clone().map_err(StoreError::Unavailable))
     }
 
-    /// Whether writes succeed: by the last one, or by a trial of its own.
+    /// Whether writes succeed: by the last one, or by a trial.
     pub(super) async fn check(
         &self,
         trial: impl Future<Output = Result<(), StoreError>>,
@@ -58,7 +58,7 @@ impl Writing {
     }
 }
 
-/// Writes as much as a commit does, so that what has room for this has room for one.
+/// Writes as much as a commit does, so that space for the trial means space for a commit.
 pub(super) async fn trial(connection: &mut SqliteConnection) -> Result<(), Failure<StoreError>> {
     let write = "INSERT INTO write_trials (id, content) VALUES (1, randomblob(16384))
                  ON CONFLICT (id) DO UPDATE SET content = excluded.content";

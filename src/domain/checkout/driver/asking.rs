@@ -1,4 +1,4 @@
-//! What a caller's question comes to, once its session was read.
+//! Handles a caller's request, once its session was read.
 
 use super::precheck::{Precheck, precheck, precheck_stripe_checkout};
 use super::reply::{answer, refuse};
@@ -39,7 +39,8 @@ impl Driver {
             && turn.context.reliable_records().is_ok()
             && matches!(session.state, State::Open { .. } | State::Ready { .. });
         if timed_out {
-            // The caller is to see the session as time has made it: that is written first, then the caller's turn comes.
+            // A due change of the session is committed first, so that the caller sees the present state; then the
+            // request continues.
             if task.tries >= CALLER_TRIES {
                 refuse(request, ask.not_checked(Rejection::Shop(ShopRejection::Unavailable)), turn.out);
                 return;
@@ -105,7 +106,7 @@ impl Driver {
         }
     }
 
-    /// Goes on with a caller who wants to pay.
+    /// Continues a request for payment after its precheck.
     fn prechecked(&mut self, task: Task, prechecked: Precheck, loaded: &Loaded, turn: &mut Turn<'_>) {
         let (Some(request), Some((version, session))) = (task.caller(), &loaded.session) else { return };
         match prechecked {
@@ -113,7 +114,7 @@ impl Driver {
             Precheck::CloseFirst => {
                 self.close_stripe_checkout(task, (*version, session), turn);
             }
-            // The same payment may be further than this repeat of it.
+            // The payment that this request repeats may have progressed further.
             Precheck::Reject(Rejection::Shop(ShopRejection::TooManyPayments)) if self.is_paying(&task) => {
                 refuse(request, Rejection::Shopper(ShopperRejection::Undecided), turn.out);
             }
@@ -127,7 +128,7 @@ impl Driver {
         }
     }
 
-    /// Whether another caller's payment with the same token is on its way.
+    /// Whether another caller's payment with the same token is in progress.
     pub(super) fn is_paying(&self, task: &Task) -> bool {
         let gathering = self.gathering.iter().map(|(_, other)| other);
         let blocked_on_close = self.blocked_on_close.iter().map(|(_, other)| other);
@@ -135,7 +136,7 @@ impl Driver {
         others.any(|other| other.token().is_some() && other.token() == task.token())
     }
 
-    /// Lets a caller's request wait until the page that stands in its way is closed.
+    /// Lets a caller's request wait until the Stripe Checkout that blocks it is closed.
     pub(super) fn close_stripe_checkout(
         &mut self,
         task: Task,
@@ -152,7 +153,7 @@ impl Driver {
         self.apply(task, (version, session), Event::CloseRequested(request), turn);
     }
 
-    /// Lets a task wait for what must be asked of Stripe first.
+    /// Lets a task wait for an answer that Stripe must give first.
     fn set_aside(&mut self, task: Task) -> TaskId {
         let id = TaskId(self.next_task);
         self.next_task += 1;
@@ -160,7 +161,7 @@ impl Driver {
         id
     }
 
-    /// Lets a caller wait for what is under way.
+    /// Lets a caller wait for work that is in progress.
     fn join(&mut self, request: RequestId, running: PendingWork, loaded: &Loaded, turn: &mut Turn<'_>) {
         if self.waiting.len() >= MAX_WAITING {
             answer(request, loaded, None, turn);

@@ -1,4 +1,4 @@
-//! What goes into a driver and what comes out of it.
+//! The inputs and outputs of a driver.
 
 use crate::domain::checkout::model::{
     Answer, AttemptObservation, Change, Command, Effect, Loaded, Observation, OrderObservation, Rejection,
@@ -7,109 +7,109 @@ use crate::domain::checkout::model::{
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, SptHash};
 use crate::domain::time::Span;
 
-/// Who asked, as the actor numbers its callers.
+/// A caller, by the number that the actor gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// A task that waits for facts.
+/// A task that waits for an answer of Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TaskId(pub(super) u64);
 
-/// What happens to a driver.
+/// An input of the driver.
 #[derive(Debug)]
 pub enum Input {
-    /// A caller asks.
+    /// A caller sends a request.
     Requested {
-        /// Who.
+        /// The caller.
         request: RequestId,
-        /// For what.
+        /// The request.
         command: Box<Command>,
     },
-    /// A caller has gone; what is not committed for it is dropped.
+    /// A caller has gone; a request of it that is not committed is dropped.
     GivenUp(RequestId),
     /// The load came back; `Err` when the store failed.
     Loaded(Result<Box<Loaded>, StoreFailed>),
-    /// The facts about a token came back.
+    /// The read of a token has ended.
     Gathered {
-        /// For which task.
+        /// The task that it was for.
         task: TaskId,
-        /// What Stripe told.
+        /// The answer of Stripe.
         facts: Result<TokenFacts, TokenReadError>,
     },
-    /// The commit came back.
+    /// The commit has ended.
     Committed(Result<Version, CommitFailed>),
-    /// An effect came to its end.
+    /// An effect has ended.
     AttemptObserved {
         /// The attempt that it was for.
         attempt: AttemptNumber,
-        /// What was seen.
+        /// The observation.
         seen: Box<AttemptObservation>,
-        /// What was answered, or why nothing was.
+        /// The details of Stripe's answer, or why there is none.
         answer: StripeAnswer,
     },
-    /// An effect for a paid order came to its end.
+    /// An effect for a paid order has ended.
     OrderObserved {
-        /// What was seen.
+        /// The observation.
         seen: Box<OrderObservation>,
-        /// What was answered, or why nothing was.
+        /// The details of Stripe's answer, or why there is none.
         answer: StripeAnswer,
     },
-    /// A payment that the session cannot account for was looked at.
+    /// The read of an unmatched payment has ended.
     PaymentObserved {
-        /// Which.
+        /// The payment.
         payment: PaymentIntentId,
-        /// What was seen.
+        /// The observation.
         seen: Box<Observation>,
-        /// What was answered, or why nothing was.
+        /// The details of Stripe's answer, or why there is none.
         answer: StripeAnswer,
     },
-    /// What a decision is about was looked at.
+    /// The payment that a decision is about was read.
     Verified {
-        /// For which task.
+        /// The task that it was for.
         task: TaskId,
-        /// What was seen.
+        /// The observation.
         seen: Box<AttemptObservation>,
     },
-    /// The armed timer, the sweeper or a start asks to go on.
+    /// The timer, the sweeper or a start asks the driver to continue.
     Woken,
 }
 
-/// The store failed; nothing is known of the write that it was asked for, if any.
+/// The store failed. If a write was requested, it is not known whether it was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreFailed;
 
-/// Why a commit did not come about.
+/// Why a commit failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitFailed {
     /// Another commit came first.
     Conflict,
-    /// The token has started an attempt already.
+    /// The token has already started an attempt.
     TokenUsed,
-    /// The store failed, and the commit was not done for certain.
+    /// The store failed, and it is certain that the commit was not done.
     NotDone,
     /// The store failed; the commit may or may not have been done.
     Unheard,
 }
 
-/// What a driver wants done.
+/// An output of the driver.
 #[derive(Debug)]
 pub enum Output {
-    /// Read the session, and what is known of this token.
+    /// Read the session, and the use of this token if one is given.
     Load(Option<SptHash>),
-    /// Ask Stripe about a token.
+    /// Read a token at Stripe.
     Gather {
-        /// Who wants to pay.
+        /// The caller who wants to pay.
         request: RequestId,
-        /// For which task.
+        /// The task that it is for.
         task: TaskId,
         /// The token.
         token: SharedPaymentToken,
     },
-    /// Look at the payment that a decision is about.
+    /// Read the payment that a decision is about.
     Verify {
-        /// For which task.
+        /// The task that it is for.
         task: TaskId,
-        /// What to look at.
+        /// What to verify.
         verification: Verification,
     },
     /// Write a change.
@@ -118,6 +118,6 @@ pub enum Output {
     Run(Effect),
     /// Answer a caller.
     Reply(RequestId, Result<Box<Answer>, Rejection>),
-    /// Wake the driver after this span at the latest; the earliest of several wishes counts.
+    /// Wake the driver after this span at the latest; of several such outputs the earliest counts.
     WakeAfter(Span),
 }

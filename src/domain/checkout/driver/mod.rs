@@ -1,12 +1,15 @@
-//! The loop around `step`, without I/O: inputs in, outputs out. The session actor runs its outputs; so does any test.
+//! The loop around `step`, without I/O: inputs in, outputs out. The session actor executes the outputs; a test can do
+//! the same.
 //!
-//! One *lane* holds at most one load or commit at a time, which makes the driver the single writer of its session;
-//! tasks that wait for Stripe to tell about a token stand beside it, so a slow Stripe never keeps a reader waiting.
+//! One *lane* holds at most one load or commit at a time, so the driver is the single writer of its session. Tasks
+//! that wait for Stripe's answer about a token are kept outside the lane, so a slow Stripe does not block readers.
 //!
-//! `exchange` is what goes in and out, `task` what is to be done; `asking` is what callers come to, `precheck` what is decided
-//! before the network is asked, `reply` what callers hear; `writing` commits, `retries` holds what waits for a store that failed.
-//! Invariants: an effect leaves only after the commit that asked for it; an outcome is never given up; nobody hears
-//! of a completed checkout but from the store; what a page at Stripe stands in the way of waits until it is closed.
+//! `exchange` has the inputs and outputs, `task` the work to do; `asking` handles callers' requests, `precheck`
+//! decides what needs no network, `reply` makes the replies; `writing` commits, `retries` holds tasks that wait
+//! because the store failed.
+//! Invariants: an effect leaves only after the commit that asked for it; an outcome is retried until it is written;
+//! callers learn of a completed checkout from the store only; a request that an open Stripe Checkout blocks waits
+//! until that is closed.
 
 mod asking;
 mod exchange;
@@ -34,13 +37,13 @@ use task::{CallerRequest, Lane, Task, TaskKind};
 pub use writing::change_of;
 use writing::{Begun, wake_for};
 
-/// How often a caller's request is tried again when others change the session under it.
+/// How often a caller's request is tried again when other commits change the session in between.
 const CALLER_TRIES: u32 = 3;
 
-/// The most callers that wait for one attempt; more are answered at once that it is under way.
+/// The most callers that wait for one attempt; further callers get the reply that it is in progress.
 const MAX_WAITING: usize = 64;
 
-/// The most questions that wait for their turn or for Stripe; more are turned away.
+/// The most requests that wait for the lane or for Stripe; further requests are rejected.
 const MAX_QUEUED: usize = 256;
 
 /// Drives one session.
@@ -51,27 +54,27 @@ pub struct Driver {
     queue: VecDeque<Task>,
     gathering: Vec<(TaskId, Task)>,
     retries: RetryQueue,
-    /// How many effects are under way.
+    /// How many effects are in progress.
     in_flight: u32,
-    /// Callers that wait for an attempt or a refund to be decided.
+    /// Callers that wait for the outcome of an attempt or a refund.
     waiting: Vec<(PendingWork, RequestId)>,
-    /// What waits for an attempt's page to be closed.
+    /// Tasks that wait until an attempt's Stripe Checkout is closed.
     blocked_on_close: Vec<(PendingWork, Task)>,
-    /// Something was due while an effect was under way.
+    /// Work was due while an effect was in progress.
     postponed: bool,
     /// The caller of the task in the lane has gone.
     lane_given_up: bool,
     next_task: u64,
 }
 
-/// One input being worked on: what may be known, and what is wanted.
+/// The handling of one input: what it may read, and the outputs so far.
 struct Turn<'a> {
     context: Context<'a>,
     out: &'a mut Vec<Output>,
 }
 
 impl Driver {
-    /// A driver of a session that knows nothing of it yet.
+    /// A driver that has not read its session yet.
     #[must_use]
     pub const fn new(id: SessionId) -> Self {
         Self {
@@ -89,7 +92,7 @@ impl Driver {
         }
     }
 
-    /// Whether nothing is under way, so that the driver may be dropped: the store has everything.
+    /// Whether nothing is in progress. The driver may then be dropped, since the store has everything.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         matches!(self.lane, Lane::Free)
@@ -101,7 +104,7 @@ impl Driver {
             && self.blocked_on_close.is_empty()
     }
 
-    /// Takes one input and says what is to be done now.
+    /// Handles one input and returns the outputs to execute now.
     pub fn on(&mut self, input: Input, moment: Moment, view: &MerchantView) -> Vec<Output> {
         let mut out = Vec::new();
         let mut turn = Turn { context: Context { view, moment }, out: &mut out };
@@ -138,7 +141,7 @@ impl Driver {
         out
     }
 
-    /// Queues a look at what is to be done, once however often it is asked for.
+    /// Queues a check for due work, once however often it is requested.
     fn queue_due_work(&mut self) {
         if !self.queue.iter().any(|task| matches!(task.kind, TaskKind::Due)) {
             self.queue.push_back(Task::new(TaskKind::Due));
@@ -224,10 +227,10 @@ impl Driver {
 
     fn due(&mut self, (version, session): (Version, &Session), tries: u32, turn: &mut Turn<'_>) {
         if turn.context.reliable_records().is_err() {
-            // The sweeper asks again once the merchant's records can be relied on.
+            // The sweeper wakes the driver again once the merchant's records are reliable.
             return;
         }
-        // What was seen but is not written yet may decide the attempt: nothing is begun before.
+        // An observation that is not written yet may decide the attempt, so nothing new begins before it.
         let undecided_outcome = self.queue.iter().chain(self.retries.tasks()).any(Task::is_outcome);
         if self.in_flight > 0 || undecided_outcome {
             self.postponed = true;
@@ -247,7 +250,7 @@ impl Driver {
         out.push(Output::Run(effect));
     }
 
-    /// Steps, and commits what comes of it.
+    /// Runs `step` and commits the transition.
     fn apply(
         &mut self,
         task: Task,

@@ -1,5 +1,4 @@
-//! What is looked at before anything is asked of the network: a finished, running, foreign or stale payment never
-//! reaches it.
+//! Checks before any call to Stripe: a finished, running, foreign or stale payment never reaches the network.
 
 use crate::domain::checkout::model::{
     AttemptEnd, Context, Event, Notice, Payment, Rejection, Session, SharedPaymentToken, ShopRejection,
@@ -9,19 +8,19 @@ use crate::domain::checkout::rules::payable::{payable, seen_revision, takes_toke
 use crate::domain::ids::{AttemptNumber, Revision};
 use crate::domain::pricing::no_longer_sellable;
 
-/// What a payment meets before anything is asked of the network.
+/// The result of a precheck.
 pub(super) enum Precheck {
-    /// It is answered from what is known.
+    /// The reply follows from what is already known.
     Answer(Option<Notice>),
-    /// It is refused.
+    /// The request is rejected.
     Reject(Rejection),
-    /// Its attempt is under way already.
+    /// Its attempt is already in progress.
     Join(AttemptNumber),
-    /// Stripe must tell about the token first.
+    /// The token must be read at Stripe first.
     Gather(SharedPaymentToken),
     /// A Stripe Checkout is open, and must be closed first.
     CloseFirst,
-    /// The machine decides.
+    /// `step` decides.
     Step(Box<Event>),
 }
 
@@ -34,7 +33,7 @@ impl From<StepError> for Precheck {
     }
 }
 
-/// What a shopper meets who wants to pay on a page at Stripe. A page that is open already is shown again.
+/// Checks a request to pay on a Stripe Checkout. One that is already open is returned again.
 pub(super) fn precheck_stripe_checkout(
     session: &Session,
     revision: Option<Revision>,
@@ -59,13 +58,13 @@ pub(super) fn precheck_stripe_checkout(
         .unwrap_or_else(|| Precheck::Step(Box::new(Event::StripeCheckoutRequested { revision })))
 }
 
-/// A line of the quote that can no longer be sold.
+/// The rejection for a line of the quote that can no longer be sold.
 fn gone(session: &Session, context: &Context<'_>) -> Option<Precheck> {
     let State::Ready { quote } = &session.state else { return None };
     no_longer_sellable(context.view, quote).map(|item| Precheck::Step(Box::new(Event::LineGone(item))))
 }
 
-/// Looks before asking: a finished, running, foreign or stale payment never reaches the network.
+/// Checks a payment by token: a finished, running, foreign or stale payment never reaches the network.
 pub(super) fn precheck(
     session: &Session,
     payment: &Payment,
@@ -103,7 +102,7 @@ pub(super) fn precheck(
     }
     match facts {
         None => Precheck::Gather(payment.token.clone()),
-        // No page is closed for a token that could not pay anyway.
+        // A Stripe Checkout is not closed for a token that could not pay anyway.
         Some(Ok(facts)) if close_first => {
             let Some(quote) = session.quote() else { return Precheck::CloseFirst };
             match facts.check(context.view.mode, session.tokens, quote.total, context.moment.now) {

@@ -1,16 +1,16 @@
-//! What callers are answered.
+//! Replies to callers.
 
 use super::{Output, RequestId, Turn};
 use crate::domain::checkout::model::{
     Answer, Context, HostRejection, Loaded, Notice, Rejection, Session, ShopperRejection, State,
 };
 
-/// Tells a caller no.
+/// Rejects a caller's request.
 pub(super) fn refuse(request: RequestId, rejection: Rejection, out: &mut Vec<Output>) {
     out.push(Output::Reply(request, Err(rejection)));
 }
 
-/// Tells a caller how an unpaid session stands.
+/// Replies to a caller with an unpaid session.
 pub(super) fn reply_with(
     request: RequestId,
     session: &Session,
@@ -30,11 +30,12 @@ pub(super) fn reply_with(
     ));
 }
 
-/// Some refusals are no mistake of the caller's: they are told as a notice beside the unchanged session.
+/// Replies with a rejection. Some rejections are not the caller's mistake: these become a notice on the unchanged
+/// session.
 pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejection, out: &mut Vec<Output>) {
     let notice = match rejection {
         Rejection::Shopper(ShopperRejection::Undecided) => Notice::PaymentUnderWay,
-        // Told on the payment sheet, where another way to pay can be chosen.
+        // Shown on the payment sheet, where the shopper can choose another payment method.
         Rejection::Shopper(ShopperRejection::Token(problem)) => Notice::TokenRejected { problem },
         rejection @ (Rejection::Shopper(_)
         | Rejection::Host(_)
@@ -46,7 +47,7 @@ pub(super) fn rejected(request: RequestId, session: &Session, rejection: Rejecti
     reply_with(request, session, Some(notice), out);
 }
 
-/// Answers callers that waited for an attempt.
+/// Replies to callers that waited for an attempt.
 pub(super) fn report(
     requests: Vec<RequestId>,
     notice: Option<&Notice>,
@@ -58,7 +59,7 @@ pub(super) fn report(
     }
 }
 
-/// Answers a caller with the session as it was read.
+/// Replies to a caller with the session as it was read.
 pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>, turn: &mut Turn<'_>) {
     let reply = match &loaded.session {
         None => Err(Rejection::Host(HostRejection::NotFound)),
@@ -73,7 +74,7 @@ pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>
     turn.out.push(Output::Reply(request, reply));
 }
 
-/// What there is to say of a session at any time: its last notice, or that its prices are too old.
+/// The notice that a session has at any time: its last one, or that its prices are too old.
 fn standing_notice(session: &Session, context: &Context<'_>) -> Option<Notice> {
     if let State::Ready { quote } = &session.state
         && quote.expires <= context.moment.now

@@ -1,17 +1,17 @@
-//! Tasks that the store failed, kept until they may be tried again.
+//! Tasks that failed in the store, kept until they may be tried again.
 //!
-//! Invariant: whoever wakes the driver meanwhile does not shorten a task's pause.
+//! Invariant: waking the driver in the meantime does not shorten a task's pause.
 
 use super::task::{Task, TaskKind};
 use crate::domain::time::{Span, Timestamp};
 
-/// How long a task waits when the store fails; doubled from try to try.
+/// How long a task waits when the store fails; doubled at each retry.
 const STORE_PAUSE: Span = Span::millis(200);
 
 /// How often the pause is doubled at most.
 const DOUBLINGS: u32 = 6;
 
-/// How long a task waits that has been tried so often before.
+/// How long a task waits after this many tries.
 const fn pause(tries: u32) -> Span {
     let doublings = if tries < DOUBLINGS { tries } else { DOUBLINGS };
     Span::millis(STORE_PAUSE.as_millis() << doublings)
@@ -26,7 +26,7 @@ impl RetryQueue {
         Self(Vec::new())
     }
 
-    /// Keeps a task for another try, and says how long. One task that asks what is due is enough.
+    /// Keeps a task for another try, and returns its pause. Of the tasks that check for due work, one is kept.
     pub(super) fn keep(&mut self, kind: TaskKind, tries: u32, now: Timestamp) -> Span {
         let pause = pause(tries);
         let known =
@@ -37,9 +37,9 @@ impl RetryQueue {
         pause
     }
 
-    /// Takes out what may be tried again now.
+    /// Removes and returns the tasks that may be tried again now.
     pub(super) fn due(&mut self, now: Timestamp) -> Vec<Task> {
-        // A moment beyond every pause was written before the clock was set back.
+        // A moment further off than every pause was set before the clock was set back.
         let horizon = now + pause(DOUBLINGS);
         let (due, retries): (Vec<_>, Vec<_>) =
             self.0.drain(..).partition(|(not_before, _)| *not_before <= now || *not_before > horizon);
@@ -47,7 +47,7 @@ impl RetryQueue {
         due.into_iter().map(|(_, task)| task).collect()
     }
 
-    /// How long the next of them still waits.
+    /// How long the next task still waits.
     pub(super) fn next(&self, now: Timestamp) -> Option<Span> {
         self.0.iter().map(|(not_before, _)| *not_before).min().map(|not_before| not_before.since(now))
     }

@@ -1,4 +1,4 @@
-//! What the driver has to do, and how far it is with it.
+//! The driver's tasks and their progress.
 
 use super::RequestId;
 use crate::domain::checkout::model::{
@@ -7,7 +7,7 @@ use crate::domain::checkout::model::{
 };
 use crate::domain::ids::SptHash;
 
-/// Something to be worked on in the lane.
+/// A task for the lane.
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) kind: TaskKind,
@@ -17,35 +17,35 @@ pub(super) struct Task {
 
 #[derive(Debug)]
 pub(super) enum TaskKind {
-    /// A caller asks.
+    /// A caller's request.
     Request(Box<CallerRequest>),
-    /// Something was seen at Stripe.
+    /// An observation from Stripe.
     Outcome { event: Box<Event>, answer: StripeAnswer },
-    /// Something may be due.
+    /// A check for due work.
     Due,
-    /// Callers are told what the store says.
+    /// Callers are answered from the store.
     Report { requests: Vec<RequestId>, notice: Option<Notice> },
 }
 
-/// A caller's question.
+/// A caller's request.
 #[derive(Debug)]
 pub(super) struct CallerRequest {
     pub(super) request: RequestId,
     pub(super) command: Command,
-    /// What Stripe told of the payment's token, once it was asked.
+    /// The result of reading the payment's token, once that was done.
     pub(super) facts: Option<Result<TokenFacts, TokenReadError>>,
-    /// What was seen of the payment that a decision is about, once it was looked at.
+    /// The observation of the payment that a decision is about, once it was read.
     pub(super) verified: Option<Box<AttemptObservation>>,
 }
 
 impl CallerRequest {
-    /// What a caller hears whose question was not looked at. For a payment it may be the repeat of one that is under
-    /// way or done, so nobody may be told that it was not made.
+    /// The rejection for a request that was not checked. A payment may repeat one that is in progress or done, so its
+    /// caller must not be told that no payment was made.
     pub(super) fn not_checked(&self, otherwise: Rejection) -> Rejection {
         if self.pays() { Rejection::Shopper(ShopperRejection::Undecided) } else { otherwise }
     }
 
-    /// Whether it asks for a payment.
+    /// Whether it is a request for payment.
     const fn pays(&self) -> bool {
         matches!(self.command, Command::Complete(_) | Command::OpenStripeCheckout { .. })
     }
@@ -60,7 +60,7 @@ impl Task {
         Self { kind, tries: tries + 1 }
     }
 
-    /// The same once more, with nothing gathered for it yet: what was told of the world is old.
+    /// The same task once more, without the facts gathered for it, which are out of date.
     pub(super) fn afresh(mut self) -> Self {
         if let TaskKind::Request(ask) = &mut self.kind {
             ask.facts = None;
@@ -69,7 +69,7 @@ impl Task {
         Self::again(self.kind, self.tries)
     }
 
-    /// The token that must be looked up with the session.
+    /// The token whose use must be read with the session.
     pub(super) fn token(&self) -> Option<SptHash> {
         match &self.kind {
             TaskKind::Request(ask) => match &ask.command {
@@ -88,7 +88,7 @@ impl Task {
         }
     }
 
-    /// The answer to the look at Stripe that it tells of.
+    /// The details of the Stripe answer that it carries.
     pub(super) const fn answer(&self) -> Option<&StripeAnswer> {
         match &self.kind {
             TaskKind::Outcome { answer, .. } => Some(answer),
@@ -96,17 +96,17 @@ impl Task {
         }
     }
 
-    /// Whether it tells what was seen, which may decide what is under way.
+    /// Whether it carries an observation, which may decide the work in progress.
     pub(super) const fn is_outcome(&self) -> bool {
         matches!(self.kind, TaskKind::Outcome { .. })
     }
 
-    /// Whether somebody asks for a payment.
+    /// Whether it is a request for payment.
     pub(super) const fn pays(&self) -> bool {
         matches!(&self.kind, TaskKind::Request(ask) if ask.pays())
     }
 
-    /// What its caller hears where it was not looked at.
+    /// The rejection for its caller if it was not checked.
     pub(super) fn not_checked(&self, otherwise: Rejection) -> Rejection {
         match &self.kind {
             TaskKind::Request(ask) => ask.not_checked(otherwise),
@@ -114,7 +114,7 @@ impl Task {
         }
     }
 
-    /// Who waits for it.
+    /// The caller that waits for it.
     pub(super) fn caller(&self) -> Option<RequestId> {
         match &self.kind {
             TaskKind::Request(ask) => Some(ask.request),
@@ -127,7 +127,7 @@ impl Task {
     }
 }
 
-/// The one place where a session is read and written.
+/// The single place where a session is read and written.
 #[derive(Debug)]
 pub(super) enum Lane {
     Free,
@@ -140,19 +140,19 @@ pub(super) enum Lane {
 pub(super) struct Committed {
     pub(super) session: Session,
     pub(super) effect: Option<Effect>,
-    /// What becomes of its caller.
+    /// What happens to its caller next.
     pub(super) follow: Follow,
 }
 
-/// What becomes of a caller whose request was committed.
+/// What happens to a caller whose request was committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Follow {
-    /// It is told how the session stands.
+    /// It gets the session in the reply.
     Tell,
     /// It waits for the attempt or the refund that has begun.
     Wait,
-    /// It is told how the order stands.
+    /// It gets the order in the reply.
     Report,
-    /// Its request waits for the page that is being closed for it, and then comes again.
+    /// Its request waits until the Stripe Checkout is closed, and is then retried.
     Retry,
 }

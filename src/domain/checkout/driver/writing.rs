@@ -1,6 +1,6 @@
-//! Committing a change, and what follows once it is durable, or was not done.
+//! Commits a change, and handles the success or failure of the commit.
 //!
-//! Invariants: an effect leaves only after the commit that asked for it; an outcome is never given up.
+//! Invariants: an effect leaves only after the commit that asked for it; an outcome is retried until it is written.
 
 use super::reply::{refuse, reply_with};
 use super::task::{Committed, Follow, Lane, Task, TaskKind};
@@ -14,7 +14,7 @@ use crate::domain::checkout::rules::timeline::{self, Cause};
 use crate::domain::checkout::step::step;
 use crate::domain::retry::LONGEST_PAUSE;
 
-/// A change that is to be committed, and what it was made from.
+/// A change to commit, and the session that it was made from.
 pub(super) struct Begun<'a> {
     pub(super) before: Option<(Version, &'a Session)>,
     pub(super) cause: Cause,
@@ -36,8 +36,8 @@ impl Begun<'_> {
     }
 }
 
-/// The change that an event makes of a session as it was read, for whoever commits it without a driver; `None` when there
-/// is nothing to change. What it would have done at Stripe is found to be due afterwards.
+/// The change that an event makes of a session as it was read, for a caller that commits without a driver; `None`
+/// when nothing changes. The transition's effect is not run: it becomes due work later.
 #[must_use]
 pub fn change_of(
     (version, session): (Version, &Session),
@@ -79,7 +79,7 @@ impl Driver {
             Ok(_) => self.durable(task, *committed, given_up, turn),
             Err(CommitFailed::Conflict | CommitFailed::TokenUsed) if given_up => {}
             Err(CommitFailed::Conflict | CommitFailed::TokenUsed) => self.conflicted(task, turn),
-            // The payment was looked at and has not begun, unless another caller brings the same one.
+            // The payment was checked and has not begun, unless another caller sends the same one.
             Err(CommitFailed::NotDone) if committed.follow == Follow::Wait && task.pays() => {
                 let rejection = if self.is_paying(&task) {
                     Rejection::Shopper(ShopperRejection::Undecided)
@@ -88,7 +88,7 @@ impl Driver {
                 };
                 self.store_failed(task, rejection, turn);
             }
-            // Whether an attempt was begun is not known: nobody may be told that nothing was charged.
+            // It is not known whether an attempt was begun, so the reply must not say that nothing was charged.
             Err(CommitFailed::Unheard) if committed.follow == Follow::Wait => {
                 self.store_failed(task, Rejection::Shopper(ShopperRejection::Undecided), turn);
             }
@@ -123,8 +123,8 @@ impl Driver {
         }
     }
 
-    /// Callers that wait for something which is not under way any more are answered from the store, where its order
-    /// now is: also when the commit that decided it was not known to be done.
+    /// Callers that wait for work that is no longer in progress are answered from the store, where its order now is.
+    /// This also covers a commit whose success was not known.
     pub(super) fn release_waiting(&mut self, session: &Session) {
         let running = session.running();
         let (blocked_on_close, free): (Vec<_>, Vec<_>) =
@@ -140,7 +140,7 @@ impl Driver {
         }
     }
 
-    /// Another commit came first: a caller's request is tried a few times, everything else until it is done.
+    /// Another commit came first: a caller's request is retried a few times, every other task until it is done.
     fn conflicted(&mut self, task: Task, turn: &mut Turn<'_>) {
         let Task { kind, tries } = task;
         match kind {
@@ -154,7 +154,7 @@ impl Driver {
         }
     }
 
-    /// The store failed: a caller is told so, an outcome is kept until the store is back.
+    /// The store failed: a caller gets a rejection; an outcome is kept until the store is back.
     pub(super) fn store_failed(&mut self, task: Task, rejection: Rejection, turn: &mut Turn<'_>) {
         let Task { kind, tries } = task;
         let kept = match kind {
@@ -170,7 +170,7 @@ impl Driver {
     }
 }
 
-/// Arms the timer for the next try of an attempt that is worked on. Other states leave their due times to the sweeper.
+/// Arms the timer for the next try of an attempt in progress. In other states the sweeper handles due times.
 pub(super) fn wake_for(session: &Session, turn: &mut Turn<'_>) {
     if let (Some(_), Some(next)) = (session.running(), due_at(session)) {
         let pause = next.since(turn.context.moment.now);

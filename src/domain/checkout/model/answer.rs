@@ -1,4 +1,4 @@
-//! What callers are answered: the session as it stands, with its order.
+//! The reply to a caller: the present session, with its order.
 
 use super::notice::Notice;
 use super::session::Session;
@@ -6,26 +6,26 @@ use crate::domain::ids::OrderNumber;
 use crate::domain::order::Order;
 use crate::domain::time::{Span, Timestamp};
 
-/// What a caller is answered: the session as it now stands.
+/// The reply to a caller: the present session.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The session.
     pub session: Session,
     /// Its order, once it has one.
     pub order: Option<PlacedOrder>,
-    /// What this caller is told; for a repeated token its own attempt's end, else the session's notice.
+    /// The notice for this caller: for a repeated token the end of its own attempt, else the session's notice.
     pub notice: Option<Notice>,
-    /// Whether the caller brought the token that paid it.
+    /// Whether the caller sent the token that paid the session.
     pub repeats_payment: bool,
-    /// The absolute address of its checkout page, where the shop takes payments there.
+    /// The absolute address of the session's checkout page, if the shop takes payments there.
     pub checkout_page: Option<String>,
 }
 
-/// How long after its end whoever holds a session is told who bought, where it went, and the order's link.
+/// For how long after the session's end its holder still receives the buyer, the address and the order's link.
 const TOLD_AFTER_END: Span = Span::hours(24);
 
 impl Answer {
-    /// Whether the session ended so long ago that it is told without who bought, where it went, and the order's link.
+    /// Whether the session ended so long ago that the reply leaves out the buyer, the address and the order's link.
     #[must_use]
     pub fn is_closed(&self, now: Timestamp) -> bool {
         let paid = self.order.as_ref().map(|placed| placed.order.created);
@@ -33,7 +33,7 @@ impl Answer {
         let ended = if self.session.paid().is_some() {
             Some(paid.unwrap_or(expires))
         } else if self.session.state.is_unpaid_end() {
-            // What nobody had the time to end has ended all the same.
+            // A session past its expiry has ended, even if that was not committed yet.
             Some(self.session.ended.map_or(expires, |ended| ended.min(expires)))
         } else {
             None
@@ -42,19 +42,19 @@ impl Answer {
     }
 }
 
-/// An order that is to be placed, with what is fixed about it then.
+/// An order to place, with the values that are fixed at that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewOrder {
     /// The order.
     pub order: Order,
     /// The absolute address of its status page.
     pub permalink: String,
-    /// The `structuredContent` of `complete_checkout`, to be answered byte for byte to every repeat.
+    /// The `structuredContent` of `complete_checkout`, returned byte for byte to every repeat.
     pub completion: String,
 }
 
 impl NewOrder {
-    /// The order as it is once it has its number.
+    /// The placed order, once it has its number.
     #[must_use]
     pub fn numbered(self, number: OrderNumber) -> PlacedOrder {
         let Self { order, permalink, completion } = self;
@@ -62,15 +62,15 @@ impl NewOrder {
     }
 }
 
-/// An order with what was fixed about it when it was placed.
+/// An order with the values that were fixed when it was placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedOrder {
-    /// What people call it.
+    /// The order number that people use.
     pub number: OrderNumber,
     /// The order.
     pub order: Order,
     /// The absolute address of its status page.
     pub permalink: String,
-    /// The `structuredContent` of `complete_checkout`, to be answered byte for byte to every repeat.
+    /// The `structuredContent` of `complete_checkout`, returned byte for byte to every repeat.
     pub completion: String,
 }

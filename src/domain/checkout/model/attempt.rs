@@ -1,4 +1,4 @@
-//! One try to be paid: what is asked of Stripe, how far it is, how it ended.
+//! One attempt to be paid: its request to Stripe, its progress, its end.
 
 use super::expected_payment::ExpectedPayment;
 use super::idempotency_key::IdempotencyKey;
@@ -12,24 +12,24 @@ use crate::domain::sends::Sends;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// An attempt that is about to be committed: everything that its request is made of.
+/// An attempt that is about to be committed: everything that its request is built from.
 #[derive(Clone, Debug)]
 pub struct AttemptIntent {
     /// Its number within the session.
     pub number: AttemptNumber,
-    /// What is charged.
+    /// The payment that Stripe is asked for.
     pub expected: ExpectedPayment,
-    /// With what.
+    /// The payment source.
     pub source: PaymentSource,
-    /// The Stripe account that is paid.
+    /// The Stripe account that receives the payment.
     pub account: AccountId,
-    /// Where Stripe sends its receipt, if it is to send one.
+    /// The address for Stripe's receipt, if it sends one.
     pub receipt_email: Option<String>,
-    /// Where the goods go; Stripe's risk engine reads it.
+    /// The shipping address; Stripe's risk engine reads it.
     pub shipping: Option<Address>,
-    /// Who carries them, where the chosen shipping option says it.
+    /// The carrier, if the chosen shipping option names it.
     pub carrier: Option<String>,
-    /// Makes repeats of the request one payment.
+    /// Makes all sends of the request one payment.
     pub idempotency_key: IdempotencyKey,
     /// When it was committed.
     pub started: Timestamp,
@@ -37,24 +37,24 @@ pub struct AttemptIntent {
     pub repeat_until: Timestamp,
 }
 
-/// What an attempt is paid with.
+/// The source of an attempt's payment.
 #[derive(Clone, Debug)]
 pub enum PaymentSource {
     /// A Shared Payment Token, charged at once.
     Token(SharedPaymentToken),
-    /// A page at Stripe, on which the shopper chooses.
+    /// A Stripe Checkout, on which the shopper chooses how to pay.
     StripeCheckout {
-        /// What the page shows.
+        /// The quote that it shows.
         quote: Box<Quote>,
         /// Until when it can be paid.
         expires: Timestamp,
-        /// Filled in on the page for the shopper.
+        /// Filled in there for the shopper.
         email: Option<String>,
     },
 }
 
 impl AttemptIntent {
-    /// The hash of its token; `None` of a page.
+    /// The hash of its token; `None` for a Stripe Checkout.
     #[must_use]
     pub fn spt_hash(&self) -> Option<&SptHash> {
         match &self.source {
@@ -64,7 +64,8 @@ impl AttemptIntent {
     }
 }
 
-/// How an attempt ended. Kept with its token's hash for good, so that the same token hears the same answer again.
+/// How an attempt ended. It is kept permanently with its token's hash, so that a repeat of the token gets the same
+/// answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum AttemptEnd {
@@ -73,39 +74,39 @@ pub enum AttemptEnd {
         /// By this PaymentIntent.
         intent: PaymentIntentId,
     },
-    /// It was to be paid on a page at Stripe, and the page could not be opened. Nobody was asked to pay.
+    /// It was to be paid on a Stripe Checkout that could not be created. No shopper was asked to pay.
     NotCreated,
     /// It will never be paid.
     Failed {
-        /// What the shopper is told.
+        /// The notice for the shopper.
         notice: Notice,
     },
 }
 
-/// One try to be paid whose end is not known, whatever it is paid with.
+/// One attempt to be paid whose end is not known, with any payment source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Its number within the session.
     pub number: AttemptNumber,
     /// The quote being paid.
     pub quote: Quote,
-    /// What is asked for, and what must come back with the payment.
+    /// The payment that Stripe is asked for, and that must come back unchanged.
     pub expected: ExpectedPayment,
     /// When it was committed.
     pub started: Timestamp,
     /// Until when its request may be sent.
     pub repeat_until: Timestamp,
-    /// The PaymentIntent, once one was seen.
+    /// The PaymentIntent, once one was observed.
     pub intent: Option<PaymentIntentId>,
     /// The sends of its request.
     #[serde(default)]
     pub sends: Sends,
-    /// When what is being done is tried again.
+    /// When the present step of it is tried again.
     pub retry: Retry,
 }
 
 impl Attempt {
-    /// The attempt whose request is made of this intent, and begins now.
+    /// The attempt whose request is built from this intent, and which begins now.
     pub(crate) fn of(intent: &AttemptIntent, quote: Quote) -> Self {
         Self {
             number: intent.number,
@@ -125,19 +126,19 @@ impl Attempt {
 pub struct Charging {
     /// The attempt.
     pub attempt: Attempt,
-    /// What is being done to decide it.
+    /// The present step towards its end.
     pub phase: Phase,
 }
 
-/// What is being done to decide an attempt.
+/// The step towards an attempt's end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum Phase {
     /// The stored request is sent, the same each time.
     Sending,
-    /// The request is not sent any more; Stripe is read until it says what happened.
+    /// The request is no longer sent; Stripe is read until it shows the outcome.
     Reading,
-    /// The PaymentIntent stopped where only a shopper could go on; it is canceled at Stripe.
+    /// The PaymentIntent stopped where only a shopper could continue; it is being canceled at Stripe.
     Canceling {
         /// How the attempt ends once that is confirmed.
         end: AttemptEnd,

@@ -1,4 +1,4 @@
-//! A session as it was read, and one change of it as data: what goes in and out of the store.
+//! A session as it was read, and one change of it as data: the values that the store returns and receives.
 
 use super::answer::PlacedOrder;
 use super::attempt::{AttemptEnd, AttemptIntent};
@@ -17,11 +17,11 @@ pub struct Loaded {
     pub session: Option<(Version, Session)>,
     /// Its order, when it is completed.
     pub order: Option<PlacedOrder>,
-    /// The attempt that the asked-for token started, on whatever session of the tenant.
+    /// The attempt that the requested token started, on any session of the tenant.
     pub token_use: Option<TokenUse>,
 }
 
-/// What became of a token.
+/// The use of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenUse {
     /// The session that it was used on.
@@ -40,35 +40,35 @@ impl TokenUse {
     }
 }
 
-/// One change of one session, to be committed whole.
+/// One change of one session, committed as a whole.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// The version that it was made from; `None` makes a new session.
     pub expected: Option<Version>,
-    /// The session as it is to stand.
+    /// The session after the change.
     pub session: Session,
-    /// When it waits for something next.
+    /// When its next work is due.
     pub due_at: Option<Timestamp>,
-    /// What becomes of an attempt.
+    /// The change of an attempt.
     pub attempt: Option<AttemptMove>,
-    /// The order that is placed.
+    /// The order to place.
     pub order: Option<Order>,
-    /// The refund that is begun.
+    /// The refund that begins.
     pub refund: Option<Box<RefundIntent>>,
-    /// What the merchant is told of the order, beside that it came to be.
+    /// The changes of the order that the merchant is notified of, apart from its creation.
     pub order_changes: Vec<OrderChange>,
-    /// Payments for an operator to look at.
+    /// Payments for an operator to check.
     pub flags: Vec<Flag>,
-    /// What its timeline tells of it.
+    /// The timeline entries of the change.
     pub timeline: Vec<TimelineEntry>,
 }
 
-/// What a change does to an attempt.
+/// A change of an attempt.
 #[derive(Clone, Debug)]
 pub enum AttemptMove {
     /// It begins.
     Start(Box<AttemptIntent>),
-    /// It goes on or ends.
+    /// It continues or ends.
     Update {
         /// Which.
         number: AttemptNumber,

@@ -1,4 +1,4 @@
-//! What callers ask of a session.
+//! The commands of callers to a session.
 
 use super::decision::Decision;
 use super::notification::StripeNotification;
@@ -9,40 +9,40 @@ use crate::domain::cart::Cart;
 use crate::domain::ids::{Revision, ShippingId};
 use crate::domain::order::Fulfillment;
 
-/// What a caller asks of a session.
+/// A command to a session.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Begin it. Only the session's maker sends this.
+    /// Begin it. Only the code that made the session's id sends this.
     Create(Patch),
-    /// Change what is wanted; even an empty patch makes a new revision with a new quote.
+    /// Change the inputs; even an empty patch makes a new revision with a new quote.
     Update {
-        /// The revision that the caller saw; an older one is refused. `None` where the caller does not say.
+        /// The revision that the caller saw; an older one is rejected. `None` if the caller does not name one.
         revision: Option<Revision>,
         /// What to change.
         patch: Patch,
     },
     /// Pay it with a token.
     Complete(Payment),
-    /// Pay it on a page at Stripe: open the page, or tell the one that is open.
+    /// Pay it on a Stripe Checkout: create one, or return the open one.
     OpenStripeCheckout {
         /// The revision that the shopper was shown.
         revision: Option<Revision>,
     },
     /// End it unpaid.
     Cancel,
-    /// Only look.
+    /// Read it only.
     Read,
-    /// Decide what no reading could tell. Only an operator sends this.
+    /// Decide an attempt that no reading could decide. Only an operator sends this.
     Decide(Decision),
-    /// Give money back. Only an operator sends this.
+    /// Refund. Only an operator sends this.
     Refund(RefundRequest),
-    /// Tell that goods were sent. Only an operator sends this.
+    /// Record that goods were sent. Only an operator sends this.
     Fulfill(Fulfillment),
-    /// Tell that something may have happened at Stripe.
+    /// Check Stripe, since something may have happened there.
     CheckStripe(StripeNotification),
 }
 
-/// A change of wishes: what is `None` stays as it is.
+/// A change of inputs; a field that is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patch {
     /// The whole new cart. [`Command::Create`] needs one.
@@ -55,13 +55,13 @@ pub struct Patch {
     pub option_id: Option<ShippingId>,
 }
 
-/// A payment that the host brings.
+/// A payment that the host sends.
 #[derive(Clone, Debug)]
 pub struct Payment {
     /// The revision that the shopper was shown.
     pub revision: Option<Revision>,
     /// The token.
     pub token: SharedPaymentToken,
-    /// Who buys, as the payment sheet has it.
+    /// The buyer, as the payment sheet has it.
     pub buyer: Buyer,
 }

@@ -1,4 +1,4 @@
-//! What an operator decides about a frozen session, whose charge no reading could tell.
+//! An operator's decision about a frozen session, whose charge no reading could decide.
 
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::time::Timestamp;
@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize};
 pub enum Decision {
     /// The shopper was charged, by this payment.
     Charged {
-        /// The PaymentIntent; it is read before anything is believed.
+        /// The PaymentIntent; it is read before the decision is accepted.
         payment_intent: PaymentIntentId,
     },
     /// The shopper was not charged.
     NotCharged {
-        /// Whether that is to be believed where Stripe cannot be read. It is read afterwards, until a reading comes to its
-        /// end.
+        /// Whether the decision is accepted although Stripe cannot be read. The attempt is read afterwards, until a
+        /// reading is complete.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         override_unread: bool,
     },
 }
 
 impl Decision {
-    /// The decision's name, as it is asked for.
+    /// The decision's name in requests.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -42,14 +42,14 @@ impl Decision {
     }
 }
 
-/// What is looked at before a decision counts.
+/// The data to read before a decision is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {
     /// The attempt that is decided.
     pub attempt: AttemptNumber,
-    /// Its PaymentIntent, where one was seen.
+    /// Its PaymentIntent, if one was observed.
     pub known: Option<PaymentIntentId>,
-    /// The last moment at which that can have been made; `None` where it is not known.
+    /// The last moment at which that can have been made; `None` if it is not known.
     pub made_by: Option<Timestamp>,
     /// The decision.
     pub decision: Decision,

@@ -1,77 +1,78 @@
-//! What a session wants done at Stripe, as data. What comes of it returns as an [`Event`](super::event::Event).
+//! A session's requests to Stripe, as data. The result of each returns as an [`Event`](super::event::Event).
 
 use super::observation::Inconclusive;
 use super::order::{OrderObservation, RefundAnswer};
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, RefundNumber, StripeCheckoutId};
 use crate::domain::time::Timestamp;
 
-/// Something to do at Stripe.
+/// A request to Stripe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Send the stored request of the attempt.
     Charge(AttemptNumber),
-    /// Read what became of the attempt.
+    /// Read the outcome of the attempt.
     Read {
         /// The attempt.
         attempt: AttemptNumber,
-        /// The PaymentIntent, where it is known; else those of the attempt's time are listed.
+        /// The PaymentIntent, if it is known; else the PaymentIntents from the attempt's time are listed.
         intent: Option<PaymentIntentId>,
-        /// The last moment at which that can have been made; `None` where it is not known.
+        /// The last moment at which that can have been made; `None` if it is not known.
         made_by: Option<Timestamp>,
     },
-    /// Cancel the PaymentIntent of the attempt, and read it where that is refused.
+    /// Cancel the PaymentIntent of the attempt, and read it if Stripe refuses to cancel it.
     Cancel {
         /// The attempt.
         attempt: AttemptNumber,
         /// Its PaymentIntent.
         intent: PaymentIntentId,
-        /// For what it is canceled.
+        /// Why it is canceled.
         cause: CancelCause,
-        /// How often it was tried before: each try is a request of its own, since Stripe replays a stored failure.
+        /// How often it was tried before. Each try is a request of its own, since Stripe replays a stored failure.
         tries: u32,
     },
-    /// Send the stored request that opens the attempt's page.
+    /// Send the stored request that creates the attempt's Stripe Checkout.
     CreateStripeCheckout(AttemptNumber),
-    /// Read the attempt's page.
+    /// Read the attempt's Stripe Checkout.
     ReadStripeCheckout {
         /// The attempt.
         attempt: AttemptNumber,
-        /// Its page.
+        /// Its Stripe Checkout.
         checkout: StripeCheckoutId,
-        /// Whether somebody waits for what it shows, or says that it was paid.
+        /// Whether a caller waits for what it shows, or a notification said that it was paid.
         awaited: bool,
     },
-    /// Close the attempt's page, and read it where that is refused.
+    /// Close the attempt's Stripe Checkout, and read it if Stripe refuses to close it.
     ExpireStripeCheckout {
         /// The attempt.
         attempt: AttemptNumber,
-        /// Its page.
+        /// Its Stripe Checkout.
         checkout: StripeCheckoutId,
-        /// How often it was tried before, as of [`Effect::Cancel`].
+        /// How often it was tried before, as in [`Effect::Cancel`].
         tries: u32,
     },
-    /// Something for a paid order.
+    /// A request for a paid order.
     Order(OrderEffect),
-    /// Read a payment that the session cannot account for.
+    /// Read an unmatched payment of the session.
     ReadPayment {
-        /// Which.
+        /// The payment.
         payment: PaymentIntentId,
-        /// The account that it is looked for on; `None` while the session has none of its own.
+        /// The account to read it on; `None` while the session has none of its own.
         account: Option<AccountId>,
     },
 }
 
-/// What a payment is canceled for. The tries of each are counted apart, so that they are requests of their own, too.
+/// Why a payment is canceled. The tries for each cause are counted separately, so that each try is a request of its
+/// own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelCause {
     /// Its attempt is to end.
     Ending,
-    /// An operator has called its attempt unpaid without a reading.
+    /// An operator has decided without a reading that its attempt is unpaid.
     Unconfirmed,
 }
 
 impl CancelCause {
-    /// What tells a try for this cause from every other.
+    /// The text that separates a try for this cause from all others.
     #[must_use]
     pub fn distinction(self, tries: u32) -> String {
         match self {
@@ -81,7 +82,7 @@ impl CancelCause {
     }
 }
 
-/// Something to do at Stripe for a paid order.
+/// A request to Stripe for a paid order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderEffect {
     /// Send the stored request of the refund.
@@ -90,7 +91,7 @@ pub enum OrderEffect {
     Read {
         /// The payment.
         payment: PaymentIntentId,
-        /// The account that was paid; no other is believed.
+        /// The account that was paid; a reading of any other proves nothing.
         account: Option<AccountId>,
         /// Whether it may decide a refund whose outcome is not known.
         undecided: bool,
@@ -98,7 +99,7 @@ pub enum OrderEffect {
 }
 
 impl OrderEffect {
-    /// What is known when no answer came.
+    /// The observation when no answer came.
     #[must_use]
     pub fn unanswered(&self) -> OrderObservation {
         match self {
@@ -112,7 +113,7 @@ impl OrderEffect {
 }
 
 impl Effect {
-    /// The attempt that it is for, if it is for one.
+    /// The attempt that the request is for, if any.
     #[must_use]
     pub const fn attempt(&self) -> Option<AttemptNumber> {
         match self {

@@ -1,4 +1,4 @@
-//! What may happen to a session: what its callers want, what its clock says, what was seen at Stripe.
+//! The events of a session: callers' requests, due times, observations of Stripe.
 
 use super::command::{Patch, Payment};
 use super::decision::Decision;
@@ -12,76 +12,76 @@ use super::token::TokenFacts;
 use crate::domain::ids::{AttemptNumber, ItemId, PaymentIntentId, Revision};
 use crate::domain::order::Fulfillment;
 
-/// Something that happens to a session.
+/// An event of a session.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The shopper changed something.
     Edited {
-        /// The revision that was seen.
+        /// The revision that the shopper saw.
         revision: Option<Revision>,
         /// The change.
         patch: Patch,
     },
     /// A line of the quote can no longer be sold.
     LineGone(ItemId),
-    /// The shopper pays, with a token that Stripe has told about.
+    /// The shopper pays with a token that was read at Stripe.
     Paid {
         /// The payment.
         payment: Payment,
-        /// What the token is good for.
+        /// The facts that Stripe gave about the token.
         facts: TokenFacts,
     },
-    /// The shopper wants to pay on a page at Stripe.
+    /// The shopper wants to pay on a Stripe Checkout.
     StripeCheckoutRequested {
-        /// The revision that was seen.
+        /// The revision that the shopper saw.
         revision: Option<Revision>,
     },
-    /// Something else is wanted of a session whose page is open.
+    /// A caller wants something else of a session whose Stripe Checkout is open.
     CloseRequested(CloseReason),
     /// The shopper gave up.
     Canceled,
-    /// The session's time is over.
+    /// The session has expired.
     TimeOut,
-    /// The attempt's request may not be sent any more.
+    /// The time for sending the attempt's request is over.
     RepeatingEnded,
     /// An operator decided a frozen session.
     Decided {
-        /// What.
+        /// The decision.
         decision: Decision,
-        /// What was seen of the payment just before.
+        /// The observation of the payment just before.
         seen: AttemptObservation,
     },
-    /// Stripe was seen to say something of an attempt.
+    /// Stripe was read, or has answered, about an attempt.
     AttemptObserved {
-        /// Which attempt was asked about.
+        /// The attempt that the request was about.
         attempt: AttemptNumber,
-        /// What was seen.
+        /// The observation.
         seen: AttemptObservation,
     },
     /// The process that sent an attempt's request ended before it learned the answer.
     SendInterrupted(AttemptNumber),
-    /// Money is to go back.
+    /// A refund was requested.
     RefundRequested(RefundRequest),
     /// Goods were sent.
     Fulfilled(Fulfillment),
-    /// Stripe was seen to say something of a paid order.
+    /// Stripe was read, or has answered, about a paid order.
     OrderObserved(OrderObservation),
-    /// Somebody says that something has happened at Stripe.
+    /// A notification says that something has happened at Stripe.
     Notified(StripeNotification),
-    /// A payment that the session could not account for was looked at.
+    /// An unmatched payment was read.
     PaymentObserved {
-        /// Which.
+        /// The payment.
         payment: PaymentIntentId,
-        /// What was seen.
+        /// The observation.
         seen: Observation,
     },
-    /// Stripe shows something that a restored database may not know.
+    /// Stripe shows evidence that a restored database may lack.
     Reconciled(Box<RestoreEvidence>),
 }
 
 impl Event {
-    /// Whether it must wait while what is kept of the session may be older than what happened: everything that somebody
-    /// wants of it, and what its clock says. What was seen at Stripe is taken at any time.
+    /// Whether it must wait while the records of the session may be older than the events at Stripe: true for every
+    /// request of a caller and for every due time. Observations of Stripe are applied at any time.
     pub(crate) const fn needs_reliable_records(&self) -> bool {
         match self {
             Self::Edited { .. }

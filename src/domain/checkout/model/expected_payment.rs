@@ -1,10 +1,10 @@
-//! What Stripe is asked to charge.
+//! The payment that Stripe is asked for.
 
 use crate::domain::ids::{AttemptNumber, Revision, SessionId};
 use crate::domain::money::Money;
 use serde::{Deserialize, Serialize};
 
-/// What Stripe is asked to charge, and what must come back unchanged with the answer.
+/// The payment that Stripe is asked for; its answer must contain the same values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpectedPayment {
     /// Amount and currency: the quote's total.

@@ -1,10 +1,10 @@
-//! A payment that an operator must look at.
+//! A payment that an operator must check.
 
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A reading of Stripe that may find a second or late payment: what an operator must look at.
+/// A flag on a payment, for example a second or a late one, that an operator must check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flag {
     /// The flag's id.
@@ -15,7 +15,7 @@ pub struct Flag {
     pub intent: PaymentIntentId,
     /// Why it is flagged.
     pub reason: FlagReason,
-    /// When it was seen.
+    /// When the payment was observed.
     pub seen: Timestamp,
 }
 
@@ -25,16 +25,16 @@ pub struct Flag {
 pub enum FlagReason {
     /// The session had ended unpaid.
     PaidAfterEnd,
-    /// The session is unpaid and its attempt was taken for dead.
+    /// The session is unpaid and its attempt was considered failed.
     PaidByFailedAttempt,
     /// The session was paid by another payment.
     PaidTwice,
-    /// The payment differs from what was asked for, and the session waits for an operator.
+    /// The payment differs from the expected one, and the session waits for an operator.
     PaymentDisagrees,
     /// A restored database does not know what was paid.
     LostByRestore,
     /// The database does not have the session.
     NoCheckout,
-    /// It was told of, and Stripe has not shown its end in a month.
+    /// A notification named it, and Stripe has not shown its end in a month.
     NotShown,
 }

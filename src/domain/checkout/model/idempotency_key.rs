@@ -1,4 +1,4 @@
-//! Stripe's `Idempotency-Key`: recomputable, another for every attempt and refund, without a secret in it.
+//! Stripe's `Idempotency-Key`: recomputable, different for every attempt and refund, without a secret in it.
 
 use super::expected_payment::ExpectedPayment;
 use crate::domain::ids::{AccountId, SptHash, Tenant};
@@ -17,7 +17,7 @@ impl IdempotencyKey {
         Self::over(tenant, account, charge, &[spt.as_str()])
     }
 
-    /// The same of an attempt that opens a page: `hosted` and the revision stand in the place of the token.
+    /// The key of an attempt that creates a Stripe Checkout: `hosted` and the revision take the place of the token.
     #[must_use]
     pub fn of_stripe_checkout(tenant: &Tenant, account: &AccountId, charge: &ExpectedPayment) -> Self {
         Self::over(tenant, account, charge, &["hosted", &charge.revision.0.to_string()])
@@ -37,7 +37,7 @@ impl IdempotencyKey {
         Self::of_parts(whose.iter().chain(means).chain(&amount).copied())
     }
 
-    /// The key over length-prefixed parts, so that no two lists of parts are the same text.
+    /// Hashes length-prefixed parts, so that no two lists of parts give the same text.
     pub(crate) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -88,7 +88,7 @@ mod tests {
         }
     }
 
-    /// Everything that a charge's key is made of.
+    /// Everything that a charge's key is computed from.
     #[derive(Clone)]
     struct Parts {
         tenant: Tenant,
@@ -110,7 +110,8 @@ mod tests {
                 attempt: AttemptNumber(1),
             },
         };
-        // The revision is that of a page: a token pays the amount, whatever it was shown under.
+        // Only a Stripe Checkout's key has the revision: a token pays the amount, under whatever revision it was
+        // shown.
         let changes: [fn(&mut Parts); 9] = [
             |_| {},
             |parts| parts.tenant.merchant = "other".parse().unwrap(),

@@ -1,4 +1,4 @@
-//! What a checkout is made of: plain data, its stored form, and how a value is read; no rules.
+//! The data of a checkout: plain types, their stored form, and accessors; no rules.
 
 mod answer;
 mod attempt;

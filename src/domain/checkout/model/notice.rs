@@ -1,4 +1,4 @@
-//! What a shopper is told about a session, as data: each channel says it in its own words and language.
+//! Messages for the shopper about a session, as data. Each channel puts them into its own words and language.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,43 +6,43 @@ use super::refused_field::RefusedField;
 use super::token::TokenProblem;
 use crate::domain::ids::ItemId;
 
-/// What a shopper is told about a session.
+/// A message for the shopper about a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "notice", rename_all = "snake_case")]
 pub enum Notice {
     /// The payment was declined.
     PaymentDeclined {
-        /// Why, as far as Stripe says it.
+        /// The reason, as far as Stripe gives one.
         reason: DeclineReason,
     },
-    /// The bank asks the shopper to confirm the payment, which cannot be done here. Nothing was charged.
+    /// The bank asks the shopper to confirm the payment, which is not possible here. Nothing was charged.
     ConfirmationNeeded,
-    /// The token cannot be charged any more. Nothing was charged.
+    /// The token can no longer be charged. Nothing was charged.
     TokenUnusable,
-    /// Stripe does not take the request. Nothing was charged.
+    /// Stripe does not accept the request. Nothing was charged.
     RequestRefused {
-        /// What of the order it does not take, where it names that.
+        /// The field of the order that Stripe does not accept, if it names one.
         field: Option<RefusedField>,
     },
     /// Stripe has refused the payment, and refuses every repeat of it. Nothing was charged.
     PaymentRefused {
-        /// What of the order it does not take, where it names that.
+        /// The field of the order that Stripe does not accept, if it names one.
         field: Option<RefusedField>,
     },
     /// The payment never reached Stripe. Nothing was charged.
     PaymentNotMade,
     /// An operator found that nothing was charged.
     NothingCharged,
-    /// The page at Stripe was closed. Nothing was charged.
+    /// The Stripe Checkout was closed. Nothing was charged.
     StripeCheckoutClosed,
-    /// An item of the order cannot be bought any more.
+    /// An item of the order can no longer be bought.
     ItemUnavailable {
-        /// Which.
+        /// The item.
         item: ItemId,
     },
-    /// A payment has come that the checkout does not account for: nobody should pay again.
+    /// A payment arrived that the checkout does not account for, so the shopper should not pay again.
     PaymentLookedInto,
-    /// A payment is under way.
+    /// A payment is in progress.
     PaymentUnderWay,
     /// The token cannot pay the order. Nothing was charged.
     TokenRejected {
@@ -54,10 +54,10 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// The payment was declined, and nothing says why.
+    /// The payment was declined without a reason.
     pub const DECLINED: Self = Self::PaymentDeclined { reason: DeclineReason::Unknown };
 
-    /// Its kind, as the payment sheet knows it.
+    /// Its kind, as the payment sheet defines it.
     #[must_use]
     pub const fn code(&self) -> NoticeCode {
         match self {
@@ -76,43 +76,43 @@ impl Notice {
     }
 }
 
-/// Why a payment was declined, as far as a shopper can do something about it (Stripe's `decline_code`).
+/// Why a payment was declined, if the shopper can act on it (Stripe's `decline_code`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeclineReason {
-    /// The bank does not say why, or it is nothing that the shopper is told.
+    /// The bank gives no reason, or none that the shopper may learn.
     Unknown,
-    /// There is not enough money.
+    /// The funds are insufficient.
     InsufficientFunds,
-    /// The card is too old.
+    /// The card has expired.
     ExpiredCard,
-    /// Its number, date or check digits are wrong.
+    /// The card's number, date or check digits are wrong.
     IncorrectDetails,
-    /// It goes beyond a limit of the card.
+    /// The payment exceeds a limit of the card.
     LimitExceeded,
     /// The card cannot be used for this shop, currency or kind of payment.
     NotSupported,
-    /// The bank could not be reached: the same may work in a moment.
+    /// The bank could not be reached; the same payment may work a moment later.
     TryAgain,
 }
 
-/// The kinds of notice (ACP 2025-09-29 `MessageError`). `payment_declined` and `requires_3ds` are shown on the payment sheet,
-/// the rest in the widget.
+/// The kinds of notice (ACP 2025-09-29 `MessageError`). `payment_declined` and `requires_3ds` are shown on the
+/// payment sheet, the rest in the widget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeCode {
-    /// Something is still to be given.
+    /// Required data is missing.
     Missing,
-    /// Something given cannot be used.
+    /// Given data is not valid.
     Invalid,
-    /// An item cannot be bought now.
+    /// An item cannot be bought at present.
     OutOfStock,
     /// The payment was refused.
     PaymentDeclined,
-    /// The bank wants the shopper to confirm, which cannot be done here.
+    /// The bank wants the shopper to confirm the payment, which is not possible here.
     Requires3ds,
-    /// The quote or the session is too old.
+    /// The quote or the session has expired.
     Expired,
-    /// Another payment is under way.
+    /// Another payment is in progress.
     Conflict,
 }
 

@@ -1,36 +1,36 @@
-//! What somebody says has happened at Stripe: a webhook, or a shopper who comes back from its page.
+//! A notification about Stripe: a webhook, or a shopper who returns from a Stripe Checkout.
 
 use crate::domain::ids::PaymentIntentId;
 use crate::domain::retry::Retry;
 use serde::{Deserialize, Serialize};
 
-/// What of ours an event may have changed.
+/// The part of our data that an event may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Affected {
-    /// Whether a session is paid.
+    /// The payment of a session.
     Payment,
-    /// What became of an order afterwards: refunds and disputes.
+    /// An order after payment: its refunds and disputes.
     Order,
 }
 
-/// What somebody says.
+/// A notification. It is a reason to read Stripe, and no proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeNotification {
     /// What may have changed.
     pub affected: Affected,
-    /// The payment that it happened to, where it is known.
+    /// The payment that the event is about, if it is known.
     pub payment: Option<PaymentIntentId>,
 }
 
 impl StripeNotification {
-    /// That there may be something to see of a session's payment.
+    /// A notification that a session's payment may have changed.
     #[must_use]
     pub const fn payment() -> Self {
         Self { affected: Affected::Payment, payment: None }
     }
 }
 
-/// A payment that was told of and that its session cannot account for.
+/// A payment that a notification named and that its session cannot account for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnmatchedPayment {
     /// The payment.

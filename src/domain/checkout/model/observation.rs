@@ -1,4 +1,4 @@
-//! What one reading or answer of Stripe showed of an attempt.
+//! The result of one read or request at Stripe about an attempt.
 
 use super::notice::DeclineReason;
 use crate::domain::address::Buyer;
@@ -6,12 +6,12 @@ use crate::domain::ids::{AttemptNumber, PaymentIntentId, Revision, SessionId, St
 use crate::domain::money::Money;
 use crate::domain::time::{Span, Timestamp};
 
-/// What one look at Stripe showed of an attempt.
+/// The result of one read or request at Stripe about an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
     /// A PaymentIntent of this attempt.
     PaymentIntent(PaymentIntentSnapshot),
-    /// The page of this attempt.
+    /// The Stripe Checkout of this attempt.
     StripeCheckout(StripeCheckoutSnapshot),
     /// 402: the payment was refused.
     Declined {
@@ -19,19 +19,19 @@ pub enum Observation {
         intent: Option<PaymentIntentId>,
         /// Whether the bank wanted the shopper to confirm.
         requires_3ds: bool,
-        /// Why, as far as a shopper can do something about it.
+        /// The reason, if the shopper can act on it.
         reason: DeclineReason,
     },
     /// 400 or 404 on the token.
     TokenRefused {
-        /// Whether the token may have been used up by a payment of our own: then Stripe is read before anything is said.
+        /// Whether a payment of our own may have used up the token. Then Stripe is read before anything is concluded.
         maybe_consumed: bool,
-        /// Stripe's code and parameter, for the log; never its sentence, which quotes the token.
+        /// Stripe's code and parameter, for the log; never its message, which quotes the token.
         detail: String,
     },
     /// Another 400: the request itself is wrong.
     RequestRefused {
-        /// Stripe's code and parameter, for the log; never its sentence, which may quote an address.
+        /// Stripe's code and parameter, for the log; never its message, which may quote an address.
         detail: String,
     },
     /// A refusal that Stripe has stored under the idempotency key: no send of this request has paid, and none will.
@@ -39,22 +39,24 @@ pub enum Observation {
         /// Stripe's code and parameter, for the log.
         detail: String,
     },
-    /// The idempotency key is known with another request.
+    /// Stripe knows the idempotency key with another request.
     IdempotencyConflict,
-    /// 401 or 403: nothing is sent or believed until it is right.
+    /// 401 or 403: nothing is sent, and no reading counts, until the key is right.
     KeyRefused,
-    /// The key opens another account than the attempt's: nothing is sent or believed until it is right.
+    /// The key belongs to another account than the attempt's: nothing is sent, and no reading counts, until it is
+    /// right.
     OtherAccount,
-    /// 409, 429, 5xx, timeout, reset, unreadable: nothing is known.
+    /// 409, 429, 5xx, timeout, reset, unreadable: the outcome is not known.
     Inconclusive(Inconclusive),
-    /// A complete reading, all pages, that found no PaymentIntent of this attempt.
+    /// A complete reading of all pages of the list found no PaymentIntent of this attempt.
     Absent {
-        /// When the reading began: what it says is no younger.
+        /// When the reading began; its result is valid for that moment.
         asked: Timestamp,
     },
-    /// A reading that did not come to its end, or was not even begun.
+    /// A reading failed, or was not even begun.
     ReadFailed,
-    /// Stripe was not asked: this merchant's calls to it have a budget, and there was no room. It says nothing of Stripe.
+    /// The request was not sent: the merchant's budget of calls to Stripe had no room. This says nothing about the
+    /// payment.
     PutOff {
         /// When there may be room.
         after: Span,
@@ -82,7 +84,7 @@ impl Observation {
         }
     }
 
-    /// The same, where finding nothing proves nothing.
+    /// The same observation, with an empty result reduced to one that proves nothing.
     #[must_use]
     pub fn without_absence(self) -> Self {
         match self {
@@ -106,9 +108,9 @@ impl Observation {
 /// What was observed of an attempt, and further payments of its session that the same reading showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptObservation {
-    /// What was observed of the attempt.
+    /// The observation of the attempt.
     pub primary: Observation,
-    /// Other payments of the session that have succeeded: each is on the session's order, or is flagged.
+    /// Other succeeded payments of the session. Each one is on the session's order, or is flagged.
     pub other_payments: Vec<PaymentIntentId>,
 }
 
@@ -119,20 +121,20 @@ impl From<Observation> for AttemptObservation {
 }
 
 impl AttemptObservation {
-    /// What is known when no answer came.
+    /// The observation when no answer came.
     #[must_use]
     pub fn unanswered() -> Self {
         Observation::Inconclusive(Inconclusive::default()).into()
     }
 
-    /// The same, where finding nothing proves nothing.
+    /// The same observation, with an empty result reduced to one that proves nothing.
     #[must_use]
     pub fn without_absence(self) -> Self {
         Self { primary: self.primary.without_absence(), ..self }
     }
 }
 
-/// An answer that tells nothing about the payment.
+/// An answer that does not show the payment's outcome.
 #[expect(clippy::struct_excessive_bools, reason = "each is told apart from the others")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inconclusive {
@@ -140,19 +142,19 @@ pub struct Inconclusive {
     pub retry_after: Option<Span>,
     /// `Stripe-Should-Retry`.
     pub should_retry: Option<bool>,
-    /// 429: Stripe answers, and takes no more requests for now.
+    /// 429: Stripe answers, and accepts no further requests for now.
     pub limited: bool,
     /// Whether it was a server error that Stripe replays for this idempotency key.
     pub replayed_error: bool,
-    /// The stored request could not be sent again: its token cannot be opened.
+    /// The stored request could not be sent again: its token cannot be decrypted.
     pub cannot_repeat: bool,
-    /// Nothing was sent at all: Stripe has not answered lately, or too much waits for it.
+    /// Nothing was sent: Stripe has not answered lately, or too many requests wait for it.
     pub not_sent: bool,
-    /// The answer, where there was one.
+    /// The status and id of the answer, if there was one.
     pub answered: Option<AnsweredWith>,
 }
 
-/// An answer that says nothing but its status.
+/// An answer without any information but its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnsweredWith {
     /// The HTTP status.
@@ -162,8 +164,8 @@ pub struct AnsweredWith {
 }
 
 impl Inconclusive {
-    /// Whether the same request will never get another answer, so that only a reading can tell. Stripe stores the answer to a
-    /// request that has ended, server errors too, and replays it for as long as it knows the key.
+    /// Whether the same request will never get another answer, so that only a reading can decide. Stripe stores the
+    /// answer to a completed request, server errors included, and replays it for as long as it knows the key.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.cannot_repeat || self.replayed_error || self.should_retry == Some(false)
@@ -192,11 +194,11 @@ pub struct PaymentIntentSnapshot {
     pub amount: Money,
     /// Whether it moved real money.
     pub livemode: bool,
-    /// What its metadata names; `None` where a part is missing or unreadable.
+    /// The session that its metadata names; `None` if that is missing or unreadable.
     pub session: Option<SessionId>,
-    /// Likewise.
+    /// The revision, likewise.
     pub revision: Option<Revision>,
-    /// Likewise.
+    /// The attempt, likewise.
     pub attempt: Option<AttemptNumber>,
 }
 
@@ -207,9 +209,9 @@ pub enum PaymentIntentStatus {
     RequiresPaymentMethod,
     /// Not confirmed.
     RequiresConfirmation,
-    /// The shopper must do something.
+    /// The shopper must act.
     RequiresAction,
-    /// Under way.
+    /// In progress.
     Processing,
     /// Authorised only.
     RequiresCapture,
@@ -220,7 +222,7 @@ pub enum PaymentIntentStatus {
 }
 
 impl PaymentIntentStatus {
-    /// Stripe's word.
+    /// Stripe's name of the status.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -235,43 +237,43 @@ impl PaymentIntentStatus {
     }
 }
 
-/// A page as it was read.
+/// A Stripe Checkout as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeCheckoutSnapshot {
     /// Its id.
     pub id: StripeCheckoutId,
-    /// Where it is paid; Stripe tells it of open pages only.
+    /// The address where it is paid; Stripe gives it only for an open one.
     pub url: Option<String>,
-    /// Where it stands.
+    /// Its status.
     pub status: StripeCheckoutStatus,
-    /// Its PaymentIntent, once there is one, and that one's status where it was read too.
+    /// Its PaymentIntent, once there is one, with its status if that was read too.
     pub intent: Option<(PaymentIntentId, Option<PaymentIntentStatus>)>,
-    /// The total that it asks for.
+    /// The total that it charges.
     pub amount: Money,
     /// Whether it moves real money.
     pub livemode: bool,
-    /// Who used it, as the page was told.
+    /// The buyer's data that the shopper gave there.
     pub buyer: Buyer,
-    /// What its metadata names; `None` where a part is missing or unreadable.
+    /// The session that its metadata names; `None` if that is missing or unreadable.
     pub session: Option<SessionId>,
-    /// Likewise.
+    /// The revision, likewise.
     pub revision: Option<Revision>,
-    /// Likewise.
+    /// The attempt, likewise.
     pub attempt: Option<AttemptNumber>,
 }
 
-/// Where a page stands: Stripe's `status` and `payment_status` together.
+/// The status of a Stripe Checkout: Stripe's `status` and `payment_status` together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StripeCheckoutStatus {
     /// It can be paid.
     Open,
     /// It will never be paid.
     Expired,
-    /// It was used, and the money has come.
+    /// It was completed, and the money has arrived.
     Paid,
-    /// It was used, and the money is on its way or will not come.
+    /// It was completed, and the money is on its way or will not arrive.
     Unpaid,
-    /// It was used, and nothing was to be paid: never asked for.
+    /// It was completed with nothing to pay, which we never ask for.
     Free,
 }
 

@@ -1,4 +1,4 @@
-//! What is asked of Stripe about a paid order, and what Stripe shows of it.
+//! Requests to Stripe about a paid order, and their results.
 //!
 //! Source: Stripe API `2026-09-30.preview`, Refunds and Disputes.
 
@@ -11,25 +11,25 @@ use crate::domain::money::Money;
 use crate::domain::order::{Dispute, RefundOrigin, RefundReason, RefundStatus};
 use crate::domain::time::{Span, Timestamp};
 
-/// Something that a merchant is told of an order.
+/// A change of an order that the merchant is notified of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderChange {
-    /// A refund stands elsewhere than before.
+    /// The status of a refund changed.
     Refunded(RefundId),
-    /// A dispute does.
+    /// The status of a dispute changed.
     Disputed(DisputeId),
     /// Goods were sent.
     Fulfilled(Reference),
 }
 
-/// What one look at Stripe showed of a paid order.
+/// The result of one read or request at Stripe about a paid order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderObservation {
     /// The answer to the request for a refund.
     RefundAnswered {
-        /// Which.
+        /// The refund.
         number: RefundNumber,
-        /// What was answered.
+        /// Stripe's answer.
         answer: RefundAnswer,
     },
     /// The refunds and disputes of the payment.
@@ -38,47 +38,47 @@ pub enum OrderObservation {
         refunds: Vec<RefundSnapshot>,
         /// The disputes; `None` when they could not be read.
         disputes: Option<Vec<Dispute>>,
-        /// When the looking began: what it says is no younger.
+        /// When the reading began; its result is valid for that moment.
         asked: Timestamp,
-        /// Whether a refund that it does not show was not made until then.
+        /// Whether the list is complete: a refund that is not in it did not exist at that moment.
         complete: bool,
     },
-    /// A look that did not come to its end.
+    /// A reading that failed.
     ReadFailed,
-    /// Stripe was not asked: this merchant's calls to it have a budget, and there was no room.
+    /// The request was not sent: the merchant's budget of calls to Stripe had no room.
     PutOff {
         /// When there may be room.
         after: Span,
     },
 }
 
-/// A refund that is wanted.
+/// A request for a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundRequest {
-    /// What its asker calls it: the same reference asks for the same refund.
+    /// The requester's name for it; the same reference means the same refund.
     pub reference: Reference,
-    /// How much, in minor units; `None`: all that is left.
+    /// How much, in minor units; `None` means all that is left.
     pub amount: Option<i64>,
-    /// Why.
+    /// The reason.
     pub reason: Option<RefundReason>,
 }
 
-/// A refund that is about to be committed: everything that its request is made of.
+/// A refund that is about to be committed: everything that its request is built from.
 #[derive(Clone, Debug)]
 pub struct RefundIntent {
     /// How it was asked for; written into its metadata.
     pub origin: RefundOrigin,
     /// The session.
     pub session: SessionId,
-    /// The payment that it is of.
+    /// The payment to refund.
     pub payment: PaymentIntentId,
     /// How much.
     pub amount: Money,
-    /// Why.
+    /// The reason.
     pub reason: Option<RefundReason>,
     /// The Stripe account.
     pub account: AccountId,
-    /// Makes repeats of the request one refund.
+    /// Makes all sends of the request one refund.
     pub idempotency_key: IdempotencyKey,
     /// When it was committed.
     pub started: Timestamp,
@@ -86,27 +86,28 @@ pub struct RefundIntent {
     pub repeat_until: Timestamp,
 }
 
-/// What the request for a refund was answered.
+/// Stripe's answer to the request for a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefundAnswer {
     /// It is made.
     Made(RefundSnapshot),
-    /// Stripe will not make it.
+    /// Stripe refuses it.
     Refused {
         /// Stripe's code and parameter.
         why: String,
-        /// Whether it is stored under the idempotency key: then no send of this request has made it, and none will.
+        /// Whether Stripe has stored the refusal under the idempotency key: then no send of this request has made the
+        /// refund, and none will.
         stored: bool,
     },
-    /// The idempotency key is known with another request.
+    /// Stripe knows the idempotency key with another request.
     Conflict,
     /// 401 or 403.
     KeyRefused,
-    /// Not sent: which account the key opens is not verified yet.
+    /// Not sent: the account of the key is not verified yet.
     Unverified,
-    /// Not sent: the key opens another account than the one that was paid.
+    /// Not sent: the key belongs to another account than the one that was paid.
     OtherAccount,
-    /// 409, 429, 5xx, timeout, reset, unreadable: nothing is known.
+    /// 409, 429, 5xx, timeout, reset, unreadable: the outcome is not known.
     Inconclusive(Inconclusive),
 }
 
@@ -115,16 +116,16 @@ pub enum RefundAnswer {
 pub struct RefundSnapshot {
     /// Its id.
     pub id: RefundId,
-    /// Where it stands.
+    /// Its status.
     pub status: RefundStatus,
     /// How much.
     pub amount: Money,
     /// When it was made.
     pub created: Timestamp,
-    /// Why.
+    /// The reason.
     pub reason: Option<RefundReason>,
     /// The session that its metadata names.
     pub session: Option<SessionId>,
-    /// How it was asked for here, as its metadata tells.
+    /// Its origin at this gateway, if its metadata names one.
     pub origin: Option<RefundOrigin>,
 }

@@ -1,6 +1,6 @@
-//! What a session, its order and its events hold of a person, and how it is erased.
+//! The personal data in a session, its order and its events, and its erasure.
 //!
-//! Invariant: amounts, lines, states and the ids of Stripe stay as they are.
+//! Invariant: amounts, lines, states and Stripe's ids are not changed.
 
 use super::session::Session;
 use crate::domain::address::Buyer;
@@ -20,8 +20,8 @@ impl Session {
         self.inputs.address = None;
     }
 
-    /// When it ends unpaid, or did; `None` while a payment is undecided, once it is paid, and while Stripe has still to be
-    /// asked about it. `touched` is the moment of the change that brought it here.
+    /// When it ended or will end unpaid; `None` while a payment is undecided, once it is paid, and while a read of
+    /// Stripe about it is still to be made. `touched` is the moment of the change that led to its present state.
     #[must_use]
     pub fn unpaid_end(&self, touched: Option<Timestamp>) -> Option<Timestamp> {
         if !self.unmatched_payments.is_empty() || !self.last_polls.is_empty() {

@@ -1,6 +1,6 @@
-//! What of an order Stripe does not take.
+//! The fields of an order that Stripe can refuse.
 //!
-//! Invariant: only the name of the parameter is read, never what was sent in it.
+//! Invariant: only the name of the parameter is read, never its value.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub enum RefusedField {
     Name,
     /// The recipient's telephone number.
     Phone,
-    /// Street and number, or what follows them.
+    /// Street and number, or the second address line.
     Street,
     /// The city.
     City,
@@ -24,14 +24,14 @@ pub enum RefusedField {
     PostalCode,
     /// The country.
     Country,
-    /// How much is charged.
+    /// The amount of the charge.
     Amount,
-    /// In what it is charged.
+    /// The currency of the charge.
     Currency,
 }
 
 impl RefusedField {
-    /// The last name in Stripe's parameters, such as `shipping[address][line1]`, and the field that it is.
+    /// Last names of Stripe's parameters, such as `shipping[address][line1]`, each with its field.
     const NAMES: [(&'static str, Self); 14] = [
         ("receipt_email", Self::Email),
         ("customer_email", Self::Email),
@@ -49,12 +49,12 @@ impl RefusedField {
         ("currency", Self::Currency),
     ];
 
-    /// The field that a refusal names, in the words that are kept of it: `code …, parameter …`.
+    /// The field that a refusal names, read from its stored form: `code …, parameter …`.
     #[must_use]
     pub fn named_in(detail: &str) -> Option<Self> {
         let (_, parameter) = detail.rsplit_once("parameter ")?;
         let last = parameter.rsplit('[').next()?.trim_end_matches(']');
-        // The name of a product is none of the shopper's.
+        // The name of a product is not one of the shopper's fields.
         let of_goods = last == "name" && !parameter.contains("shipping");
         Self::NAMES.into_iter().find(|(name, _)| *name == last && !of_goods).map(|(_, field)| field)
     }

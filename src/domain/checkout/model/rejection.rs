@@ -1,6 +1,7 @@
-//! Why a session did not do what was asked, as data, by who can act on it. Each channel says it in its own words.
+//! Why a session did not do what was asked, as data, grouped by who can act on it. Each channel uses its own words
+//! for it.
 //!
-//! Nothing was done for the request that is rejected; what an earlier one did stands.
+//! A rejected request changes nothing; the effects of earlier requests remain.
 
 use std::fmt;
 
@@ -14,22 +15,22 @@ use crate::domain::time::Span;
 /// Why a session did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// The shopper can mend it, or must leave the checkout as it is.
+    /// The shopper can correct it, or must leave the checkout as it is.
     Shopper(ShopperRejection),
-    /// The caller asked by what it was not shown.
+    /// The caller named something that it was not shown.
     Host(HostRejection),
-    /// The shop cannot do it now. Time mends it, or whoever runs the shop.
+    /// The shop cannot do it now. It will work later, or its operator must act.
     Shop(ShopRejection),
-    /// What an operator asked for is not possible.
+    /// An operator's request that is not possible.
     Operator(OperatorRejection),
 }
 
-/// What the shopper can mend, or must leave as it is.
+/// A rejection that the shopper can correct, or must accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShopperRejection {
     /// It cannot be paid yet.
     NotPayable(NotPayable),
-    /// The quote is too old.
+    /// The quote has expired.
     QuoteExpired,
     /// It has ended, in the state of this name.
     Ended(&'static str),
@@ -37,11 +38,11 @@ pub enum ShopperRejection {
     UnknownItem(ItemId),
     /// The item is bought by the id of one of its variants.
     VariantNeeded(VariantNeeded),
-    /// A payment is under way and its end is not known yet.
+    /// A payment is in progress and its end is not known yet.
     Undecided,
-    /// The shop does not take this way of paying.
+    /// The shop does not offer this payment method.
     NotOffered(NotOffered),
-    /// Goods that no parcel brings, and nobody's mail address.
+    /// The goods need no parcel, and the buyer's mail address is missing.
     EmailNeeded,
     /// The token belongs to another checkout of this shop.
     TokenUsedElsewhere,
@@ -52,30 +53,30 @@ pub enum ShopperRejection {
 /// Why a session cannot be paid yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotPayable {
-    /// A new one names nothing that is bought.
+    /// A new session without items.
     NothingWanted,
     /// It has no quote.
     Unpriced(PricingProblem),
-    /// Its last payment never happened: it must be shown anew.
+    /// Its last payment never happened: a new revision must be shown first.
     LastPaymentNotMade,
-    /// A payment came late and is looked into: another might be the second one.
+    /// A late payment is being checked: another payment might be the second one.
     PaymentLookedInto,
     /// It is in the state of this name.
     InState(&'static str),
 }
 
-/// A way of paying that a shop does not take.
+/// A way to pay that a shop does not offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotOffered {
     /// The payment sheet.
     PaymentSheet,
-    /// A page at Stripe.
+    /// A Stripe Checkout.
     StripeCheckout,
-    /// One more page at Stripe for this checkout.
+    /// One more Stripe Checkout for this session.
     AnotherStripeCheckout,
 }
 
-/// What the caller asked by, and was not shown.
+/// The caller named something that it was not shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostRejection {
     /// No such session in this shop and mode.
@@ -89,37 +90,37 @@ pub enum HostRejection {
     RevisionMissing,
 }
 
-/// What the shop cannot do now.
+/// The shop cannot do it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShopRejection {
     /// The shop is suspended.
     Suspended,
     /// The merchant's Stripe account is not known yet.
     AccountUnknown,
-    /// Stripe takes no payments by the merchant's key at present.
+    /// Stripe accepts no payments with the merchant's key at present.
     PaymentsOff,
-    /// The gateway's clock is wrong, and the rules of a payment rest on time.
+    /// The gateway's clock is wrong, and the payment rules depend on time.
     ClockDiffers,
-    /// Stripe could not be asked about the token.
+    /// The token could not be read at Stripe.
     TokenUnread,
-    /// Too many payments of this session, shopper or merchant reach Stripe at once; this one was not begun.
+    /// Too many payments of this session, shopper or merchant are in progress; this one was not begun.
     TooManyPayments,
-    /// Too much at once; nothing was done.
+    /// Too many requests at once; nothing was done.
     Busy,
-    /// There is too little room for new checkouts; those that have begun go on.
+    /// There is too little storage left for new checkouts; existing checkouts continue.
     NoRoom,
-    /// The records were restored, and what was paid since is not accounted for yet; nothing was done.
+    /// The records were restored, and payments since the backup are not accounted for yet; nothing was done.
     Unreconciled {
-        /// How long it takes at least.
+        /// The least time until then.
         left: Span,
     },
-    /// A payment could not be written down, so it was not begun.
+    /// A payment could not be stored, so it was not begun.
     NotWritten,
     /// The store did not answer; nothing was done.
     Unavailable,
 }
 
-/// What is not possible of what an operator asked for.
+/// An operator's request that is not possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OperatorRejection {
     /// Only a paid order has this; the checkout is in the state of this name.
@@ -129,52 +130,52 @@ pub enum OperatorRejection {
         /// What is left.
         left: Money,
     },
-    /// Not a whole step of the currency.
+    /// Not a multiple of the currency's step.
     RefundNotAWholeStep {
         /// The step.
         step: Money,
     },
     /// Nothing is left to refund.
     NothingToRefund,
-    /// Nothing is sent for money that was given back.
+    /// Goods are not sent for money that was refunded.
     GoneBack,
-    /// One refund at a time.
+    /// Another refund is in progress; only one is made at a time.
     RefundUnderWay,
-    /// The reference stands for something else.
+    /// The reference is already used for something else.
     ReferenceTaken(Reference),
-    /// Nothing of the kind was bought.
+    /// The order does not have this item.
     NotOrdered(ItemId),
-    /// More than what was bought and not sent yet, or nothing.
+    /// More than what was bought and is not sent yet, or nothing.
     NotThatMany {
-        /// Which item.
+        /// The item.
         item: ItemId,
         /// How many can be sent.
         left: u32,
     },
-    /// Everything was sent.
+    /// Everything is already sent.
     NothingToSend,
     /// There is nothing to decide; the checkout is in the state of this name.
     NotFrozen(&'static str),
-    /// Stripe does not bear out what was decided.
+    /// Stripe's data does not confirm the decision.
     Unverified(Unverified),
 }
 
-/// Why a decision is not borne out.
+/// Why a decision is not confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unverified {
-    /// Stripe could not be read about the payment that is said to have charged the shopper.
+    /// The payment that is said to have charged the shopper could not be read at Stripe.
     PaymentUnread(PaymentIntentId),
     /// The payment is not of this session.
     NotOfSession(PaymentIntentId),
-    /// The payment is of the other mode.
+    /// The payment belongs to the other mode.
     OtherMode(PaymentIntentId),
     /// The payment has not succeeded.
     NotSucceeded(PaymentIntentId, &'static str),
-    /// The payment of an attempt that is said to be unpaid stands in this status.
+    /// The payment of an attempt that is said to be unpaid has this status, so it may still succeed.
     StillAlive(PaymentIntentId, &'static str),
     /// The payment of an attempt that is said to be unpaid has succeeded.
     Succeeded(PaymentIntentId),
-    /// Stripe could not be read about an attempt that is said to be unpaid.
+    /// An attempt that is said to be unpaid could not be read at Stripe.
     ReadFailed,
 }
 
@@ -193,7 +194,7 @@ impl From<TokenProblem> for Rejection {
     }
 }
 
-/// Its kind: what logs tell of it.
+/// Its kind, which the logs show.
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
@@ -238,7 +239,7 @@ impl Rejection {
         }
     }
 
-    /// Whether a payment was not begun for a reason that lies with the shop, the gateway or Stripe, and not with who pays.
+    /// Whether a payment was not begun because of the shop, the gateway or Stripe, and not because of the payer.
     #[must_use]
     pub const fn keeps_from_paying(&self) -> bool {
         match self {
@@ -292,7 +293,7 @@ impl ShopRejection {
         }
     }
 
-    /// What the store cannot read or write is not among these: then the timeline cannot be written either.
+    /// Failures of the store are not among these, since the timeline cannot be written then either.
     const fn keeps_from_paying(&self) -> bool {
         match self {
             Self::Suspended

@@ -1,28 +1,28 @@
-//! What Stripe shows of a session that a restored database may not know.
+//! Stripe's evidence of a session that a restored database may lack.
 
 use super::observation::PaymentIntentSnapshot;
 use crate::domain::address::Buyer;
 use crate::domain::ids::{AccountId, AttemptNumber};
 
-/// Something of a session that Stripe shows, and the restored database may not know.
+/// Stripe's evidence of a session that the restored database may lack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoreEvidence {
-    /// The account that shows it: the only one that this merchant has ever had.
+    /// The account that has it: the only one that this merchant has ever had.
     pub account: AccountId,
-    /// What it shows.
+    /// The evidence.
     pub shown: ShownByStripe,
 }
 
-/// What Stripe shows of a session.
+/// Evidence that Stripe shows of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShownByStripe {
-    /// A page was opened for it; it is closed, or known.
+    /// A Stripe Checkout was created for it; it is closed, or known.
     StripeCheckout(AttemptNumber),
-    /// It was paid, or tried to be.
+    /// There was a payment for it, succeeded or not.
     Payment {
         /// The payment.
         seen: PaymentIntentSnapshot,
-        /// What its page was told of the buyer, where it was made on one.
+        /// The buyer's data from the Stripe Checkout, if the payment was made on one.
         buyer: Buyer,
     },
 }

@@ -1,4 +1,4 @@
-//! A checkout session as it is kept: what is wanted, its quote, its state.
+//! A checkout session as it is stored: its inputs, its quote, its state.
 
 use super::notice::Notice;
 use super::notification::UnmatchedPayment;
@@ -19,13 +19,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub i64);
 
-/// The most sheet attempts that one session may start; the last dead one cancels it (card testing).
+/// The most payment sheet attempts that one session may start; the failure of the last one cancels it (card testing).
 pub const MAX_ATTEMPTS: u32 = 5;
 
-/// The most pages at Stripe that one session may open, each of which is an attempt with its row.
+/// The most Stripe Checkouts that one session may create. Each of them is an attempt with its own row.
 pub const MAX_STRIPE_CHECKOUTS: u32 = 20;
 
-/// The most that it may begin to open, those among them for which Stripe was not asked.
+/// The most Stripe Checkouts that it may begin to create, including those whose request was not sent.
 pub const MAX_OPENINGS: u32 = 200;
 
 /// One checkout.
@@ -39,34 +39,35 @@ pub struct Session {
     pub expires: Timestamp,
     /// The number of its present quote.
     pub revision: Revision,
-    /// What is wanted.
+    /// The inputs of the shopper.
     pub inputs: CheckoutInputs,
     /// How many attempts were started.
     pub attempts: u32,
-    /// How many of them opened a page at Stripe; these do not count towards [`MAX_ATTEMPTS`].
+    /// How many of them created a Stripe Checkout; these do not count towards [`MAX_ATTEMPTS`].
     #[serde(default)]
     pub stripe_checkouts: u32,
-    /// For how many of these Stripe was never asked; these do not count towards [`MAX_STRIPE_CHECKOUTS`].
+    /// For how many of these no request reached Stripe; these do not count towards [`MAX_STRIPE_CHECKOUTS`].
     #[serde(default, skip_serializing_if = "is_zero")]
     pub stripe_checkouts_not_asked: u32,
-    /// Which tokens it takes, as the merchant had it when it began.
+    /// Which tokens it accepts, by the merchant's policy when the session began.
     pub tokens: TokenPolicy,
     /// The Stripe account, pinned by the first attempt.
     pub account: Option<AccountId>,
-    /// What the shopper was last told, such as a decline; cleared by the next edit or attempt.
+    /// The last notice for the shopper, such as a decline; cleared by the next edit or attempt.
     pub notice: Option<Notice>,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// What became of its order, once it is paid.
+    /// The activity of its order, once it is paid.
     #[serde(default)]
     pub activity: OrderActivity,
-    /// Payments that it was told of and cannot account for; they are read.
+    /// Payments that notifications named and that it cannot account for; they are read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmatched_payments: Vec<UnmatchedPayment>,
-    /// Whether somebody has said that there is something to see, and no look has come to its end since.
+    /// Whether a notification arrived and no reading has completed since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub notified: bool,
-    /// Whether a payment of it was flagged while it was not paid: nobody is told any more that nothing was charged.
+    /// Whether a payment of it was flagged while it was unpaid. From then on no message may say that nothing was
+    /// charged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paid_late: bool,
     /// When it ended unpaid. Sessions that ended under older versions do not say so.
@@ -75,7 +76,8 @@ pub struct Session {
     /// An attempt that an operator decided without a reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed: Option<Unconfirmed>,
-    /// Attempts that silence called unpaid; each is looked for once more when nothing of it can arrive any more.
+    /// Attempts called unpaid because no reading showed a payment; each is read once more when nothing of it can
+    /// arrive any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last_polls: Vec<Unconfirmed>,
 }
@@ -85,36 +87,36 @@ const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// What callers of a session wait for.
+/// Work in progress that callers of a session wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PendingWork {
-    /// An attempt to be paid.
+    /// An attempt.
     Attempt(AttemptNumber),
     /// A refund.
     Refund(RefundNumber),
 }
 
 impl Session {
-    /// The session as the outside names it, with the revision that is shown.
+    /// The session's public id, with the revision that is shown.
     #[must_use]
     pub fn reference(&self) -> SessionRef {
         SessionRef { id: self.id.clone(), revision: Some(self.revision) }
     }
 
-    /// Whether it opens no more pages.
+    /// Whether it may create no further Stripe Checkout.
     #[must_use]
     pub const fn has_opened_enough(&self) -> bool {
         self.stripe_checkouts.saturating_sub(self.stripe_checkouts_not_asked) >= MAX_STRIPE_CHECKOUTS
             || self.stripe_checkouts >= MAX_OPENINGS
     }
 
-    /// Whether all tries that it has on the payment sheet are used up.
+    /// Whether it has used up its attempts on the payment sheet.
     #[must_use]
     pub const fn is_spent(&self) -> bool {
         self.attempts.saturating_sub(self.stripe_checkouts) >= MAX_ATTEMPTS
     }
 
-    /// What is undecided and worked on, and whose callers wait; a page that waits for its shopper is not.
+    /// The work in progress whose callers wait; a Stripe Checkout that waits for its shopper does not count.
     #[must_use]
     pub fn running(&self) -> Option<PendingWork> {
         if let State::AwaitingStripeCheckout { .. } = &self.state {
@@ -133,21 +135,22 @@ impl Session {
         self.state.attempt().map(|attempt| attempt.number)
     }
 
-    /// Whether nothing of it is still to be read: neither a payment that it was told of, nor one that an operator called unpaid,
-    /// nor an order of which Stripe has told something. A last look is no reason to believe that there is one.
+    /// Whether no read of it is pending: neither of a payment that a notification named, nor of one that an operator
+    /// called unpaid, nor of an order that Stripe sent a notification about. A last reading of an unpaid attempt does
+    /// not count, since it is no reason to expect a payment.
     #[must_use]
     pub const fn is_accounted_for(&self) -> bool {
         self.unmatched_payments.is_empty() && self.unconfirmed.is_none() && !self.activity.poll_requested
     }
 
-    /// What its shopper is told in the place of all else, where money may have come that its state does not know of.
+    /// The notice that replaces all others when a payment may have arrived that the state does not account for.
     #[must_use]
     pub fn late_payment(&self) -> Option<Notice> {
         let unpaid = !matches!(self.state, State::Completed { .. });
         (self.paid_late && unpaid).then_some(Notice::PaymentLookedInto)
     }
 
-    /// What it was paid with and for, once it is.
+    /// The quote and the payment of a paid session.
     #[must_use]
     pub const fn paid(&self) -> Option<(&Quote, &PaymentIntentId)> {
         self.state.paid()
@@ -164,15 +167,15 @@ impl Session {
     }
 }
 
-/// What a shopper wants of a session; every edit replaces some of it.
+/// The shopper's inputs to a session; every edit replaces some of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckoutInputs {
     /// The goods.
     pub cart: Cart,
-    /// Who buys.
+    /// The buyer.
     pub buyer: Buyer,
-    /// Where the goods go.
+    /// The shipping address.
     pub address: Option<Address>,
-    /// The shipping option asked for.
+    /// The requested shipping option.
     pub option_id: Option<ShippingId>,
 }

@@ -1,4 +1,4 @@
-//! Where a session stands.
+//! The states of a session.
 
 use super::attempt::{Attempt, Charging};
 use super::stripe_checkout::{CloseReason, StripeCheckout, StripeCheckoutPayment};
@@ -7,14 +7,14 @@ use crate::domain::pricing::{PricingProblem, Quote};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Where a session stands.
+/// The state of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// It cannot be paid yet.
     Open {
-        /// What is missing; `None` after an attempt that proved never to have happened, when a new revision must
-        /// be shown before another payment.
+        /// The missing part; `None` after an attempt that never happened, when a new revision must be shown before
+        /// another payment.
         problem: Option<PricingProblem>,
     },
     /// It has a quote and can be paid until the quote expires.
@@ -24,29 +24,29 @@ pub enum State {
     },
     /// An attempt is undecided.
     Charging(Charging),
-    /// A page at Stripe is being opened; nobody knows its address yet.
+    /// A Stripe Checkout is being created; its address is not known yet.
     OpeningStripeCheckout(StripeCheckoutPayment),
-    /// The shopper may pay on a page at Stripe.
+    /// The shopper may pay on a Stripe Checkout.
     AwaitingStripeCheckout {
-        /// What is asked for.
+        /// The payment.
         payment: StripeCheckoutPayment,
-        /// The page.
+        /// The Stripe Checkout.
         checkout: StripeCheckout,
     },
-    /// The page is being closed, because something else is wanted.
+    /// The Stripe Checkout is being closed, because a caller wants something else.
     ClosingStripeCheckout {
-        /// What is asked for.
+        /// The payment.
         payment: StripeCheckoutPayment,
-        /// The page.
+        /// The Stripe Checkout.
         checkout: StripeCheckout,
-        /// What it is closed for.
+        /// Why it is closed.
         reason: CloseReason,
     },
-    /// The charge cannot be known by any reading; an operator decides.
+    /// No reading can decide the charge; an operator decides.
     Frozen {
-        /// What was under way.
+        /// The undecided attempt.
         attempt: Attempt,
-        /// Why.
+        /// The reason.
         reason: FreezeReason,
     },
     /// Paid.
@@ -58,9 +58,9 @@ pub enum State {
         /// The PaymentIntent that paid it.
         intent: PaymentIntentId,
     },
-    /// Ended unpaid on purpose.
+    /// Ended unpaid for a reason other than time.
     Canceled {
-        /// By whom or what.
+        /// The reason.
         reason: CancelReason,
     },
     /// Ended unpaid by time.
@@ -102,13 +102,13 @@ impl State {
         }
     }
 
-    /// The attempt that is being decided: its answer or its reading is waited for. A frozen one waits for an operator.
+    /// The attempt that waits for an answer or a reading. A frozen one waits for an operator and does not count.
     #[must_use]
     pub const fn running(&self) -> Option<&Attempt> {
         if let Self::Frozen { .. } = self { None } else { self.attempt() }
     }
 
-    /// The payment on a page at Stripe that is being decided.
+    /// The payment on a Stripe Checkout that is being decided.
     #[must_use]
     pub const fn stripe_checkout_payment(&self) -> Option<&StripeCheckoutPayment> {
         if let Self::OpeningStripeCheckout(payment)
@@ -132,7 +132,7 @@ impl State {
         }
     }
 
-    /// What is being decided is tried again then at the latest.
+    /// Moves the next try of the undecided payment to this moment, unless it is earlier.
     pub(crate) fn poll_by(&mut self, latest: Timestamp) {
         if let Self::Charging(Charging { attempt, .. }) = self {
             attempt.retry.by(latest);
@@ -141,20 +141,20 @@ impl State {
         }
     }
 
-    /// What it was paid with and for, once it is.
+    /// The quote and the payment of a paid session.
     #[must_use]
     pub const fn paid(&self) -> Option<(&Quote, &PaymentIntentId)> {
         if let Self::Completed { quote, intent, .. } = self { Some((quote, intent)) } else { None }
     }
 
-    /// Whether its shopper may still change it, and pay it once it has a quote.
+    /// Whether its shopper may still edit it, and pay it once it has a quote.
     #[must_use]
     pub const fn is_the_shoppers(&self) -> bool {
         matches!(self, Self::Open { .. } | Self::Ready { .. })
     }
 
-    /// Whether a payment may begin then. A session whose page at Stripe is open may also be paid elsewhere: the page is closed
-    /// first.
+    /// Whether a payment may begin at this moment. A session whose Stripe Checkout is open may also be paid
+    /// elsewhere; the Stripe Checkout is then closed first.
     #[must_use]
     pub fn is_payable(&self, now: Timestamp) -> bool {
         matches!(self, Self::AwaitingStripeCheckout { .. })
@@ -167,27 +167,27 @@ impl State {
         matches!(self, Self::Canceled { .. } | Self::Expired)
     }
 
-    /// Whether it stays as it is. What becomes of a paid one's order is in its book.
+    /// Whether the state is final. The refunds and shipments of a paid session are in its order activity.
     #[must_use]
     pub const fn is_terminal(&self) -> bool {
         matches!(self, Self::Completed { .. } | Self::Canceled { .. } | Self::Expired)
     }
 }
 
-/// Why nobody but an operator can tell what became of a charge.
+/// Why only an operator can decide a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FreezeReason {
-    /// A succeeded payment differs from what was asked for.
+    /// A succeeded payment differs from the expected one.
     PaymentDisagrees,
     /// Stripe knows the idempotency key with another request.
     IdempotencyConflict,
-    /// No complete reading came about within a day.
+    /// No reading was completed within a day.
     Unreadable,
 }
 
 impl FreezeReason {
-    /// The reason as it is told.
+    /// The reason's name in replies and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -198,16 +198,16 @@ impl FreezeReason {
     }
 }
 
-/// Why a session ended unpaid on purpose.
+/// Why a session ended unpaid, apart from expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// The shopper canceled it.
     Shopper,
-    /// [`MAX_ATTEMPTS`] attempts died.
+    /// [`MAX_ATTEMPTS`] attempts failed.
     TooManyAttempts,
     /// An operator found that nothing was charged.
     Operator,
-    /// It was paid for something that a restored database does not know; the payment is flagged.
+    /// It was paid for a quote that a restored database lacks; the payment is flagged.
     Restored,
 }

@@ -1,7 +1,7 @@
-//! What happened to a session, in order: what an operator reads to know in a minute what became of one checkout.
+//! The events of a session, in order: an operator reads them to understand the history of one checkout.
 //!
-//! Every commit writes the entries of what it changes and of what made it change, in the same transaction. They hold no
-//! token and nothing of the shopper.
+//! Every commit writes the entries for its changes and their causes, in the same transaction. Entries contain no
+//! token and no personal data of the shopper.
 
 use super::attempt::AttemptEnd;
 use super::decision::Decision;
@@ -15,25 +15,25 @@ use crate::domain::money::Money;
 use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How many of a session's first edits its timeline keeps, and how many of its last. Whoever edits without end writes no more
-/// than these; what concerns money is never left out. The numbers of the revisions show the gap.
+/// How many of a session's first edits its timeline keeps, and how many of its last. Endless edits therefore write no
+/// more than these; entries about money are never left out. The revision numbers show the gap.
 pub const EDITS_KEPT: u32 = 50;
 
-/// One line of a timeline.
+/// One entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineEntry {
     /// When it was written.
     pub at: Timestamp,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: TimelineEvent,
 }
 
-/// What may happen to a session.
+/// An event of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum TimelineEvent {
-    /// It came to another state, or to another revision of the same.
+    /// The session has a new state, or a new revision in the same state.
     State {
         /// The state's name.
         state: String,
@@ -45,36 +45,36 @@ pub enum TimelineEvent {
     },
     /// An attempt began.
     AttemptStarted {
-        /// Which.
+        /// The attempt.
         attempt: AttemptNumber,
-        /// What is charged.
+        /// The amount to charge.
         amount: Money,
         /// The Stripe account.
         account: AccountId,
     },
-    /// Stripe was seen to say something.
+    /// Stripe answered, or was read.
     Stripe {
-        /// Of which attempt.
+        /// The attempt.
         attempt: AttemptNumber,
-        /// What, in a word or two.
+        /// The result, in a word or two.
         seen: String,
         /// The PaymentIntent, where there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment_intent: Option<PaymentIntentId>,
-        /// What was answered, or why nothing was.
+        /// The details of the answer, or why there is none.
         #[serde(flatten)]
         answer: StripeAnswer,
-        /// The how-manieth of its kind in a row this is; of many, only every doubling is written.
+        /// The position among equal results in a row; of many, only every doubling is written.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         times: Option<u32>,
     },
-    /// Payments were not begun, for one reason.
+    /// Payments that were not begun, for one reason.
     PaymentNotBegun(NotBegun),
     /// An attempt was decided.
     AttemptEnded {
-        /// Which.
+        /// The attempt.
         attempt: AttemptNumber,
-        /// How.
+        /// The end.
         #[serde(flatten)]
         end: AttemptEnd,
     },
@@ -82,37 +82,37 @@ pub enum TimelineEvent {
     Flagged {
         /// The payment.
         payment_intent: PaymentIntentId,
-        /// Why.
+        /// The reason.
         reason: FlagReason,
     },
     /// An operator decided a frozen session.
     Decided {
-        /// What.
+        /// The decision.
         decision: Decision,
     },
-    /// A refund stands elsewhere than before.
+    /// The status of a refund changed.
     Refund {
-        /// Its number, where it was asked for here.
+        /// Its number, if it was requested here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refund: Option<RefundNumber>,
-        /// Stripe's id of it, once there is one.
+        /// Stripe's id, once there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<RefundId>,
         /// How much.
         amount: Money,
-        /// Where it stands.
+        /// The new status.
         status: String,
         /// Stripe's `Request-Id`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
     },
-    /// A dispute stands elsewhere than before.
+    /// The status of a dispute changed.
     Dispute {
-        /// Stripe's id of it.
+        /// Stripe's id.
         id: DisputeId,
         /// How much.
         amount: Money,
-        /// Where it stands.
+        /// The new status.
         status: String,
         /// Stripe's `Request-Id`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,14 +120,14 @@ pub enum TimelineEvent {
     },
     /// Goods were sent.
     Fulfilled {
-        /// What its teller calls it.
+        /// The operator's reference for it.
         reference: Reference,
     },
     /// The buyer's name and address were erased.
     PersonalDataErased,
 }
 
-/// What an answer of Stripe's says of itself, or why there is none; for those who run the shop.
+/// The details of Stripe's answer, or why there is none; for operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StripeAnswer {
     /// Stripe's `Request-Id`.
@@ -139,10 +139,10 @@ pub struct StripeAnswer {
     /// Stripe's `code`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Host and port that gave no answer.
+    /// Host and port that did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Why nothing was learned, in words.
+    /// Why there is no result, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
@@ -151,7 +151,7 @@ impl StripeAnswer {
     /// How many characters of each text are kept.
     const LONGEST: usize = 200;
 
-    /// The same, short enough to be kept.
+    /// The same details, with each text shortened to be kept.
     pub(crate) fn cut(self) -> Self {
         let cut = |text: Option<String>| text.map(|text| text.chars().take(Self::LONGEST).collect());
         let Self { request_id, status, code, address, cause } = self;
@@ -164,41 +164,42 @@ impl StripeAnswer {
         }
     }
 
-    /// The same of an answer that showed what was asked for: nothing but its name is of use.
+    /// The details of an answer that had the requested data: only its request id is useful.
     pub(crate) fn of_success(self) -> Self {
         Self { request_id: self.request_id, ..Self::default() }
     }
 }
 
-/// Payments that were not begun, for one reason. However many they are, they are one entry.
+/// Payments that were not begun, for one reason. They share one entry, however many they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotBegun {
     /// The reason's name.
     pub reason: String,
-    /// What lay behind it, in words, as far as it is known.
+    /// The cause in words, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// When it last came up.
+    /// When it last occurred.
     pub last: Timestamp,
-    /// How often, at least.
+    /// How often it occurred, at least.
     pub times: u32,
 }
 
 impl NotBegun {
-    /// It is written once in so many minutes at most.
+    /// The least time between two writes of the entry, in minutes.
     pub const PAUSE_MINUTES: u64 = 1;
 
     const PAUSE: Span = Span::minutes(Self::PAUSE_MINUTES.cast_signed());
 }
 
 impl TimelineEntry {
-    /// The entry of payments that were not begun.
+    /// The entry for payments that were not begun.
     #[must_use]
     pub const fn not_begun(note: NotBegun) -> Self {
         Self { at: note.last, event: TimelineEvent::PaymentNotBegun(note) }
     }
 
-    /// Counts more of what it tells of: `None` where it tells of something else, else whether it is to be written again.
+    /// Adds further occurrences to the entry: `None` if it is about something else, else whether it is to be written
+    /// again.
     pub fn count(&mut self, note: &NotBegun) -> Option<bool> {
         let TimelineEvent::PaymentNotBegun(known) = &mut self.event else { return None };
         if known.reason != note.reason {
@@ -214,13 +215,13 @@ impl TimelineEntry {
 }
 
 impl TimelineEvent {
-    /// Whether it tells no more than that a shopper may go on, as after an edit.
+    /// Whether it only says that a shopper may continue, as after an edit.
     #[must_use]
     pub fn is_edit(&self) -> bool {
         matches!(self, Self::State { state, .. } if state == "open" || state == "ready")
     }
 
-    /// A session came to its end by time.
+    /// The entry for a session that expired.
     #[must_use]
     pub fn expired(session: &Session) -> Self {
         Self::State { state: State::Expired.name().to_owned(), revision: session.revision, reason: None }

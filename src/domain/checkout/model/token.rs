@@ -1,4 +1,4 @@
-//! The Shared Payment Token: Stripe's "granted token", with which ChatGPT lets a shop charge a shopper once.
+//! The Shared Payment Token: Stripe's "granted token", with which ChatGPT allows a shop to charge a shopper once.
 
 use crate::domain::ids::{IdError, Mode, SptHash};
 use crate::domain::merchant::{RiskPolicy, TokenPolicy};
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// Why a token could not be told about.
+/// Why a token could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenReadError {
     /// Stripe knows no such token for this merchant.
     Foreign,
-    /// Stripe answers that it does not tell of this token: it is none that can be used here.
+    /// Stripe answers that this token cannot be read, so it cannot be used here.
     Refused,
     /// Stripe did not answer.
     ReadFailed,
-    /// Stripe answers, and takes no more requests of this merchant for now.
+    /// Stripe answers, and accepts no further requests of this merchant for now.
     Limited,
-    /// Too many payments reach Stripe at once, so that it was not asked.
+    /// Too many payments are in progress, so the token was not read.
     TooMany,
     /// Stripe refuses the merchant's key, or the key may not read tokens.
     KeyRefused,
-    /// Stripe's clock is far from ours, so that no time of a payment could be relied on.
+    /// Stripe's clock differs much from ours, so the times of a payment would not be reliable.
     ClockDiffers,
 }
 
-/// A token in clear. Never shown, logged or serialised; its hash stands for it.
+/// A token in clear. It is never shown, logged or serialised; its hash takes its place.
 #[derive(Clone)]
 pub struct SharedPaymentToken {
     token: SecretString,
@@ -42,7 +42,7 @@ impl SharedPaymentToken {
         self.token.expose_secret()
     }
 
-    /// What stands for it.
+    /// The hash that takes its place.
     #[must_use]
     pub const fn hash(&self) -> &SptHash {
         &self.hash
@@ -71,36 +71,36 @@ impl fmt::Debug for SharedPaymentToken {
     }
 }
 
-/// What reading a granted token with the merchant's own key showed
-/// (`GET /v1/shared_payment/granted_tokens/{id}`).
+/// The result of reading a granted token with the merchant's own key (`GET /v1/shared_payment/granted_tokens/{id}`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenFacts {
-    /// Whether it is good for real money.
+    /// Whether it is for real money.
     pub livemode: bool,
-    /// Why it is dead, if it is.
+    /// Why it is deactivated, if it is.
     pub deactivated: Option<Deactivation>,
     /// Until when it may be used.
     pub expires: Option<Timestamp>,
-    /// What may still be charged: the limit less what was captured. `None` where Stripe named no usable limit.
+    /// The amount that may still be charged: the limit less the captured amount. `None` if Stripe named no usable
+    /// limit.
     pub remaining: Option<Money>,
-    /// Whether some risk insight recommends to block it.
+    /// Whether a risk insight recommends to block it.
     pub block_recommended: bool,
 }
 
-/// Why a token is dead.
+/// Why a token is deactivated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deactivation {
     /// All of it was charged.
     Consumed,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its agent took it back.
+    /// Its agent revoked it.
     Revoked,
     /// For another reason.
     Other,
 }
 
-/// Why a token cannot pay a quote. Nothing was charged; another token may.
+/// Why a token cannot pay a quote. Nothing was charged; another token may work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "problem", rename_all = "snake_case")]
 pub enum TokenProblem {
@@ -111,22 +111,22 @@ pub enum TokenProblem {
         /// Whether the token is live.
         token: bool,
     },
-    /// It was used up.
+    /// It was charged fully.
     Consumed,
-    /// It is too old.
+    /// It has expired.
     Expired,
-    /// It was taken back.
+    /// It was revoked.
     Revoked,
     /// It names no limit.
     NoLimit,
     /// It is in another currency, or its amount is not the total.
     Amount {
-        /// What it is good for.
+        /// The amount of the token.
         token: Money,
-        /// What is asked for.
+        /// The total to pay.
         total: Money,
     },
-    /// Stripe advises against it.
+    /// Stripe recommends to block it.
     Risk,
 }
 

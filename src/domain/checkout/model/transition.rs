@@ -1,4 +1,4 @@
-//! Where a step leads.
+//! The result of a step.
 
 use super::change::AttemptMove;
 use super::effect::Effect;
@@ -7,22 +7,22 @@ use super::order::{OrderChange, RefundIntent};
 use super::session::Session;
 use crate::domain::order::Order;
 
-/// Where a step leads.
+/// The result of a step.
 #[derive(Clone, Debug)]
 pub struct Transition {
-    /// The session as it is to stand.
+    /// The session after the step.
     pub next: Session,
-    /// What becomes of an attempt.
+    /// The change of an attempt.
     pub attempt: Option<AttemptMove>,
-    /// The order that is placed.
+    /// The order to place.
     pub order: Option<Order>,
-    /// The refund that is begun.
+    /// The refund that begins.
     pub refund: Option<Box<RefundIntent>>,
-    /// What the merchant is told of the order, beside that it came to be.
+    /// The changes of the order that the merchant is notified of, apart from its creation.
     pub order_changes: Vec<OrderChange>,
-    /// Payments for an operator to look at.
+    /// Payments for an operator to check.
     pub flags: Vec<Flag>,
-    /// What to do once the change is durable.
+    /// The request to Stripe to make once the change is durable.
     pub effect: Option<Effect>,
 }
 
@@ -40,7 +40,7 @@ impl Transition {
         }
     }
 
-    /// Whether there is anything to write or to do.
+    /// Whether there is anything to write or to run.
     pub(crate) fn changes(&self, session: &Session) -> bool {
         self.next != *session || self.attempt.is_some() || !self.flags.is_empty() || self.effect.is_some()
     }

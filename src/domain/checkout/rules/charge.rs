@@ -1,7 +1,7 @@
-//! What each answer of Stripe means to an attempt under way: the heart of "exactly once".
+//! What each answer of Stripe means for an attempt in progress: the core of "exactly once".
 //!
-//! Invariants kept here: nothing is concluded from silence before it is certain; an attempt ends only when it is
-//! known to be paid or known to be dead; a payment that disagrees with what was asked for is never an order.
+//! Invariants: an empty reading proves nothing before no payment can arrive any more; an attempt ends only when it is
+//! known to be paid or known to have failed; a payment that differs from the expected one never becomes an order.
 
 use super::completion::{completed_by, ended};
 use super::flags::flag_unaccounted;
@@ -14,7 +14,7 @@ use crate::domain::retry::LONGEST_PAUSE;
 use crate::domain::sends::ABSENCE_INTERVAL;
 use crate::domain::time::{Span, Timestamp};
 
-/// Applies what was seen of an attempt that charges a token.
+/// Applies an observation of an attempt that charges a token.
 pub(crate) fn apply_observation(
     session: &Session,
     charging: &Charging,
@@ -53,14 +53,14 @@ pub(crate) fn apply_observation(
         Observation::Absent { asked } => absent(session, charging, asked, context),
         Observation::ReadFailed => unread(session, charging, context),
         Observation::PutOff { after } => put_off(session, charging, after, context),
-        // A page is never asked about by an attempt that charges a token.
+        // An attempt that charges a token has no Stripe Checkout to ask about.
         Observation::StripeCheckout(_) => again_later(session, charging, None, context),
     }
 }
 
-/// A send was refused. That ends the attempt, with this notice, only if no other send of it may have paid: one whose answer
-/// was lost, or the payment that used up the token. At the next send Stripe says whether the refusal is stored under the
-/// key, and so holds for every send. Else Stripe is read.
+/// A send was refused. The refusal ends the attempt, with this notice, only if no other send of it may have paid: a
+/// send whose answer was lost, or the payment that used up the token. At the next send Stripe says whether it has
+/// stored the refusal under the key; if so, the refusal holds for every send. Otherwise Stripe is read.
 fn refused(
     session: &Session,
     charging: &Charging,
@@ -112,7 +112,7 @@ fn payment_intent_seen(
         PaymentIntentStatus::RequiresAction
         | PaymentIntentStatus::RequiresConfirmation
         | PaymentIntentStatus::RequiresCapture => canceling(session, charging, intent, context),
-        // Read, and not answered to a send: the send that made it may still be at work on it.
+        // From a read, and not the answer to a send: the send that created it may still be in progress.
         PaymentIntentStatus::RequiresPaymentMethod if !matches!(charging.phase, Phase::Sending) => {
             canceling(session, charging, intent, context)
         }
@@ -128,7 +128,7 @@ fn payment_intent_seen(
     }
 }
 
-/// Whether a succeeded payment is the one that was asked for.
+/// Whether a succeeded payment is the expected one.
 fn agrees(charging: &Charging, intent: &PaymentIntentSnapshot, context: &Context<'_>) -> bool {
     let charge = &charging.attempt.expected;
     intent.amount == charge.total
@@ -199,7 +199,7 @@ fn unknown_seen(
     again_later(session, charging, unknown.retry_after, context)
 }
 
-/// Ends the repeating of an attempt's request: from here on Stripe is only read.
+/// Ends the sending of an attempt's request: from here on Stripe is only read.
 pub(crate) fn read_from_now_on(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
     if matches!(charging.phase, Phase::Sending) {
@@ -216,7 +216,7 @@ pub(crate) fn reading(charging: &Charging) -> Effect {
     Effect::Read { attempt: charging.attempt.number, intent: charging.attempt.intent.clone(), made_by }
 }
 
-/// Another way of deciding the attempt begins: its request is not sent any more, and its tries are counted anew.
+/// Begins another phase of the attempt: its request is no longer sent, and its tries are counted from zero.
 fn enter(charging: &mut Charging, phase: Phase, context: &Context<'_>) {
     charging.phase = phase;
     charging.attempt.sends.end(context.moment.now);
@@ -239,8 +239,8 @@ fn absent(session: &Session, charging: &Charging, asked: Timestamp, context: &Co
     again_later(session, &charging, Some(ABSENCE_INTERVAL), context)
 }
 
-/// The attempt never reached Stripe, and hardly will: the shopper must be shown the order anew. Once it cannot any more, it is
-/// looked for once more.
+/// The attempt did not reach Stripe, and very probably never will: the shopper must see the order again. The attempt
+/// is read once more when its request can no longer arrive.
 fn never_happened(
     session: &Session,
     charging: &Charging,
@@ -264,7 +264,7 @@ fn never_happened(
     }
 }
 
-/// A reading did not come to its end.
+/// A reading failed.
 fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
     if matches!(charging.phase, Phase::Sending) {
@@ -276,14 +276,15 @@ fn unread(session: &Session, charging: &Charging, context: &Context<'_>) -> Tran
     again_later(session, &charging, None, context)
 }
 
-/// A reading was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
+/// A reading was not made because the budget had no room: it is due a little later, and counts neither as a try nor
+/// as a failure.
 fn put_off(session: &Session, charging: &Charging, after: Span, context: &Context<'_>) -> Transition {
     let mut charging = charging.clone();
     charging.attempt.retry.put_off(after, LONGEST_PAUSE, context.moment.now);
     stays(session, charging, None)
 }
 
-/// The same again after a pause.
+/// Tries the same again after a pause.
 fn again_later(
     session: &Session,
     charging: &Charging,
@@ -295,13 +296,13 @@ fn again_later(
     attempt.retry.again(at_least, now, context.moment.jitter);
     attempt.sends.is_told_to_wait(at_least.is_some_and(|least| least > LONGEST_PAUSE), now);
     if matches!(charging.phase, Phase::Sending) {
-        // When the last moment to send has come, reading begins: no pause outlasts it.
+        // Reading begins at the last moment for sending: no pause lasts beyond it.
         attempt.retry.by(attempt.repeat_until.max(now));
     }
     stays(session, charging, None)
 }
 
-/// The attempt goes on; its token is erased as soon as its request will never be sent again.
+/// The attempt continues; its token is erased as soon as its request will never be sent again.
 fn stays(session: &Session, charging: Charging, effect: Option<Effect>) -> Transition {
     let sending = matches!(charging.phase, Phase::Sending);
     let attempt = if sending { None } else { Some(never_sent_again(&charging)) };

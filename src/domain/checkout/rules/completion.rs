@@ -33,7 +33,7 @@ pub(crate) fn completed_by(
     Transition { attempt: Some(ended(number, end)), order: Some(order), ..Transition::to(next) }
 }
 
-/// The end of an attempt, after which its request is never sent again.
+/// The update that ends an attempt; its request is never sent again.
 pub(crate) fn ended(number: AttemptNumber, end: AttemptEnd) -> AttemptMove {
     AttemptMove::Update { number, end: Some(end), erase_token: true }
 }

@@ -1,8 +1,8 @@
-//! What an operator decides about a frozen session, whose charge no reading could tell.
+//! An operator's decision about a frozen session, whose charge no reading could decide.
 //!
-//! Invariants: a session is completed only by a payment that was read and has succeeded; nothing that Stripe shows as
-//! paid, or as still on its way, is called not charged; what Stripe could not be read about is called so only on an
-//! operator's express word, and is read afterwards.
+//! Invariants: a session is completed only by a payment that was read and has succeeded; a payment that Stripe shows
+//! as succeeded or in progress is never called not charged; if Stripe could not be read, an attempt is called not
+//! charged only on the operator's explicit request, and is read afterwards.
 
 use super::completion::{completed_by, ended};
 use super::flags::{flag, flag_unaccounted};
@@ -13,7 +13,7 @@ use crate::domain::checkout::model::{
 };
 use crate::domain::ids::PaymentIntentId;
 
-/// What must be looked at for a decision on this session; or why there is none to make.
+/// The data to read for a decision on this session, or why there is nothing to decide.
 pub(crate) fn verification(session: &Session, decision: &Decision) -> Result<Verification, Rejection> {
     let State::Frozen { attempt, .. } = &session.state else {
         return Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.name())));
@@ -26,7 +26,7 @@ pub(crate) fn verification(session: &Session, decision: &Decision) -> Result<Ver
     })
 }
 
-/// Whether the session stands as this decision left it: then it was made before.
+/// Whether the session is in the state that this decision leads to: then it was made before.
 pub(crate) fn was_made(session: &Session, decision: &Decision) -> bool {
     match decision {
         Decision::Charged { payment_intent } => {
@@ -38,7 +38,7 @@ pub(crate) fn was_made(session: &Session, decision: &Decision) -> bool {
     }
 }
 
-/// Applies a decision, with what was seen of the payment just before.
+/// Applies a decision, with the observation of the payment just before.
 pub(crate) fn decided(
     session: &Session,
     decision: &Decision,
@@ -86,17 +86,17 @@ pub(crate) fn charged(
         return Err(Rejection::Operator(OperatorRejection::Unverified(why)));
     }
     let mut transition = completed_by(session, attempt.number, &attempt.quote, intent, context);
-    // It was paid some time ago: what has become of it since is looked at now.
+    // It was paid some time ago, so its refunds and disputes since then are read now.
     transition.next.activity.poll_now(context.moment.now);
     if seen.amount != attempt.expected.total {
-        // The operator's word makes the order, and the difference stays to be dealt with.
+        // The operator's decision makes the order; the flag on the difference remains to be handled.
         flag(&mut transition, intent, FlagReason::PaymentDisagrees, context);
         transition.next.activity.paid = Some(seen.amount);
     }
     Ok(transition)
 }
 
-/// What a reading says for an operator who calls an attempt unpaid.
+/// What a reading proves for an operator who calls an attempt unpaid.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Finding {
     /// It was not paid and will not be.

@@ -1,4 +1,4 @@
-//! What a shopper changes: the goods, the address, the end of a session; and what time ends.
+//! The shopper's edits: goods, address, cancellation; and expiry.
 
 use super::payable::shoppers;
 use crate::domain::checkout::model::{
@@ -10,7 +10,7 @@ use crate::domain::merchant::{MerchantStatus, Reconciliation};
 use crate::domain::order::OrderActivity;
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
 
-/// More revisions than a checkout may have had that a restored database does not know.
+/// A margin above the number of revisions that a session may have had without a restored database knowing them.
 const LOST_REVISIONS: u32 = 1000;
 
 /// A new session.
@@ -74,7 +74,7 @@ pub(crate) fn edit(
     if new_cart {
         refuse_unknown_items(&next.inputs, context)?;
     }
-    // Last: for an edit that would be refused anyway no page is closed.
+    // Last: no Stripe Checkout is closed for an edit that would be rejected anyway.
     in_this_state?;
     next.revision = next_revision(session, context);
     next.notice = None;
@@ -82,7 +82,7 @@ pub(crate) fn edit(
     Ok(Transition::to(next))
 }
 
-/// The number of an edited session's quote: one that nobody was shown another quote under.
+/// The revision of an edited session: a number under which no other quote was ever shown.
 fn next_revision(session: &Session, context: &Context<'_>) -> Revision {
     match context.view.records {
         Reconciliation::Done { restored } if session.created < restored => {
@@ -94,9 +94,10 @@ fn next_revision(session: &Session, context: &Context<'_>) -> Revision {
     }
 }
 
-/// What is wanted, with a patch laid over it.
+/// The inputs after a patch.
 fn patched(inputs: CheckoutInputs, patch: Patch) -> CheckoutInputs {
-    // An option belongs to the address that it was offered for: a new address without an option starts afresh.
+    // An option belongs to the address that it was offered for, so a new address without an option drops the old
+    // option.
     let kept_option = if patch.address.is_some() { None } else { inputs.option_id };
     CheckoutInputs {
         cart: patch.cart.unwrap_or(inputs.cart),
@@ -113,7 +114,7 @@ fn refuse_unknown_items(inputs: &CheckoutInputs, context: &Context<'_>) -> Resul
     Ok(())
 }
 
-/// `ready` with a quote, or `open` with what is missing.
+/// `ready` with a quote, or `open` with the missing part.
 fn priced(inputs: &CheckoutInputs, context: &Context<'_>) -> State {
     let input = PricingInput {
         cart: &inputs.cart,

@@ -1,16 +1,16 @@
-//! Which payments an operator must look at.
+//! Payments that an operator must check.
 
 use crate::domain::checkout::model::{Context, Flag, FlagReason, FreezeReason, Session, State, Transition};
 use crate::domain::ids::PaymentIntentId;
 
-/// Flags a payment that has succeeded, unless the session as it comes to stand accounts for it.
+/// Flags a payment that has succeeded, unless the transition's session accounts for it.
 pub(crate) fn flag_unaccounted(transition: &mut Transition, intent: &PaymentIntentId, context: &Context<'_>) {
     if let Some(reason) = flag_reason(&transition.next, intent) {
         flag(transition, intent, reason, context);
     }
 }
 
-/// Flags a payment, once in a transition.
+/// Flags a payment, at most once in a transition.
 pub(crate) fn flag(
     transition: &mut Transition,
     intent: &PaymentIntentId,

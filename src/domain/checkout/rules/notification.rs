@@ -1,8 +1,8 @@
-//! What somebody says has happened at Stripe: a webhook, or a shopper who comes back from its page.
+//! Notifications about Stripe: a webhook, or a shopper who returns from a Stripe Checkout.
 //!
-//! A hint is never believed. Invariants: it makes the look due that may bear it out, in a commit of its own, so that no crash
-//! and no failed look loses it; a payment that a session cannot account for is read until Stripe has shown it, and flagged if
-//! it has succeeded, or if Stripe has not shown its end in a month.
+//! A notification is never taken as proof. Invariants: it makes the reading due that may confirm it, in a commit of
+//! its own, so that neither a crash nor a failed reading loses it; a payment that a session cannot account for is
+//! read until Stripe shows it; it is flagged if it has succeeded, or if Stripe has not shown its end in a month.
 
 use super::flags::{flag, flag_unaccounted};
 use super::order::polling::{LONGEST_POLL_BACKOFF, read_backoff};
@@ -15,13 +15,13 @@ use crate::domain::ids::PaymentIntentId;
 use crate::domain::retry::{Retry, pause};
 use crate::domain::time::Timestamp;
 
-/// The most payments of one session that wait to be looked at; a further one is to be told of again later.
+/// The most payments of one session that wait to be read; a notification of a further one must be repeated later.
 const MOST_UNMATCHED: usize = 8;
 
-/// After so many readings in vain, in about a month, an operator is asked instead.
+/// After this many unsuccessful readings, in about a month, the payment is flagged for an operator instead.
 const MOST_TRIES: u32 = 170;
 
-/// Somebody says that something has happened: the look that may bear it out is due now.
+/// A notification has arrived: the reading that may confirm it is due now.
 pub(crate) fn notified(
     session: &Session,
     notification: &StripeNotification,
@@ -37,12 +37,13 @@ pub(crate) fn notified(
             payment.is_awaited(now);
         }
     } else if next.state.paid().is_some() {
-        // Of a paid one only its order can change.
+        // Only the order of a paid session can change.
         if notification.affected == Affected::Order {
             next.activity.notify(now);
         }
     } else if is_polled(&next.state) {
-        // While a request is still sent, its own answer is what counts: a reading may meet a payment in the making.
+        // While a request is still sent, its own answer counts: a reading may find a payment that is still being
+        // made.
         next.state.poll_by(now);
     }
     if let Some(payment) = &notification.payment
@@ -57,7 +58,7 @@ pub(crate) fn notified(
     Ok(Transition::to(next))
 }
 
-/// Whether what became of the payment is found by looks.
+/// Whether readings decide the payment in this state.
 const fn is_polled(state: &State) -> bool {
     if let State::Charging(Charging { phase, .. }) = state {
         return !matches!(phase, Phase::Sending);
@@ -65,23 +66,23 @@ const fn is_polled(state: &State) -> bool {
     matches!(state, State::AwaitingStripeCheckout { .. } | State::ClosingStripeCheckout { .. })
 }
 
-/// What came of a look, after a hint: it may be what was there before, and the look that the hint asked for is not put off with
-/// it.
+/// Keeps a reading due soon after a notification. The observation just applied may be older than the notification, so
+/// its pause must not delay that reading.
 pub(crate) fn poll_again_soon(next: &mut Session, context: &Context<'_>) {
     if std::mem::take(&mut next.notified) && is_polled(&next.state) {
         next.state.poll_by(context.moment.now + pause(0, None, context.moment.jitter));
     }
 }
 
-/// Whether a payment is the one that the session was paid with, or is being paid with.
+/// Whether a payment is the one that paid the session, or that is in progress for it.
 fn accounts_for(session: &Session, payment: &PaymentIntentId) -> bool {
     let paid = session.paid().map(|(_, intent)| intent);
     let seen = session.state.attempt().and_then(|attempt| attempt.intent.as_ref());
     paid.or(seen) == Some(payment)
 }
 
-/// The unexplained payment that is read next. None is while a request for a payment or a page is on its way: its answer may
-/// explain it.
+/// The unmatched payment that is read next. There is none while a request that charges a token or creates a Stripe
+/// Checkout is in progress, since its answer may account for the payment.
 fn next(session: &Session) -> Option<&UnmatchedPayment> {
     if matches!(session.state, State::Charging(_) | State::OpeningStripeCheckout(_)) {
         return None;
@@ -89,18 +90,18 @@ fn next(session: &Session) -> Option<&UnmatchedPayment> {
     session.unmatched_payments.iter().min_by_key(|unmatched| unmatched.retry.next_try)
 }
 
-/// When an unexplained payment is to be read.
+/// When an unmatched payment is read next.
 pub(crate) fn due(session: &Session) -> Option<Timestamp> {
     next(session).map(|unmatched| unmatched.retry.next_try)
 }
 
-/// What is to be done about unexplained payments now.
+/// The reading of unmatched payments that is due now.
 pub(crate) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
     let unmatched = next(session).filter(|unmatched| unmatched.retry.is_due(LONGEST_POLL_BACKOFF, now))?;
     Some(Effect::ReadPayment { payment: unmatched.payment.clone(), account: session.account.clone() })
 }
 
-/// Applies what was seen of an unexplained payment: once Stripe has shown it, it is explained or flagged.
+/// Applies an observation of an unmatched payment: once Stripe has shown it, it is accounted for or flagged.
 pub(crate) fn apply_observation(
     session: &Session,
     payment: &PaymentIntentId,
@@ -134,7 +135,7 @@ pub(crate) fn apply_observation(
         && seen.session.as_ref() == Some(&session.id)
         && seen.attempt == Some(attempt.number)
     {
-        // What an operator decides about; it is read again then.
+        // An operator decides about it; it is read again then.
         attempt.intent = Some(payment.clone());
     }
     let mut transition = Transition::to(next);
@@ -144,7 +145,7 @@ pub(crate) fn apply_observation(
     transition
 }
 
-/// Whether a payment of this session is under way.
+/// Whether a payment of this session is in progress.
 fn may_still_succeed(session: &Session, seen: &PaymentIntentSnapshot) -> bool {
     let under_way = match seen.status {
         PaymentIntentStatus::Processing
@@ -158,8 +159,8 @@ fn may_still_succeed(session: &Session, seen: &PaymentIntentSnapshot) -> bool {
     under_way && seen.session.as_ref() == Some(&session.id)
 }
 
-/// Whether a payment is of this session, has succeeded, and is not the one that a look of its own will find. A frozen session
-/// is looked at no more.
+/// Whether a payment is of this session, has succeeded, and will not be found by a reading that is due anyway. A
+/// frozen session has no such readings.
 fn is_another_success(session: &Session, seen: &PaymentIntentSnapshot) -> bool {
     let awaited = session.undecided_attempt().is_some_and(|running| Some(running) == seen.attempt)
         && !matches!(session.state, State::Frozen { .. });

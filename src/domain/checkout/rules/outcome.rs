@@ -1,4 +1,4 @@
-//! What is seen of an attempt goes to the rules of what it is paid with; what comes too late is flagged.
+//! Passes an observation of an attempt to the rules of its payment source; a late payment is flagged.
 
 use super::flags::flag_unaccounted;
 use super::notification::poll_again_soon;
@@ -9,7 +9,7 @@ use crate::domain::checkout::model::{
 };
 use crate::domain::ids::AttemptNumber;
 
-/// Applies what was seen of an attempt.
+/// Applies an observation of an attempt.
 pub(crate) fn apply_observation(
     session: &Session,
     attempt: AttemptNumber,
@@ -38,7 +38,7 @@ pub(crate) fn apply_observation(
     transition
 }
 
-/// Something was seen of an attempt that is decided already: a payment among it is flagged, nothing else matters.
+/// Applies an observation of an attempt that is already decided: a payment in it is flagged, all else is ignored.
 fn seen_too_late(session: &Session, seen: &Observation, context: &Context<'_>) -> Transition {
     let mut transition = Transition::to(session.clone());
     if let Observation::PaymentIntent(PaymentIntentSnapshot {
@@ -57,7 +57,7 @@ fn seen_too_late(session: &Session, seen: &Observation, context: &Context<'_>) -
     transition
 }
 
-/// The request of an attempt may not be sent any more.
+/// The time for sending an attempt's request is over.
 pub(crate) fn repeating_ended(session: &Session, context: &Context<'_>) -> Transition {
     if let State::Charging(charging) = &session.state {
         charge::read_from_now_on(session, charging, context)

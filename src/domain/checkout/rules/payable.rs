@@ -7,7 +7,7 @@ use crate::domain::checkout::model::{
 use crate::domain::ids::Revision;
 use crate::domain::merchant::{MerchantStatus, PaymentsOff};
 
-/// Why a session in this state takes no edit, cancel or payment; `Ok` when it is still the shopper's.
+/// Why a session in this state accepts no edit, cancellation or payment; `Ok` if the shopper may still change it.
 pub(crate) fn shoppers(session: &Session) -> Result<(), StepError> {
     let state = &session.state;
     if state.is_the_shoppers() {
@@ -21,7 +21,7 @@ pub(crate) fn shoppers(session: &Session) -> Result<(), StepError> {
     }
 }
 
-/// Why a session cannot be paid now by who has seen this revision of it, whatever it is to be paid with.
+/// Why a caller who has seen this revision cannot pay the session now, with any payment source.
 pub(crate) fn payable(
     session: &Session,
     seen: Option<Revision>,
@@ -34,7 +34,7 @@ pub(crate) fn payable(
     }
     seen_revision(session, seen)?;
     if session.late_payment().is_some() {
-        // An operator looks into it; another payment might be the second one.
+        // An operator is checking a payment; another one might be the second one.
         return Err(Rejection::Shopper(ShopperRejection::NotPayable(NotPayable::PaymentLookedInto)).into());
     }
     let Some(quote) = session.quote() else {
@@ -63,7 +63,7 @@ pub(crate) fn payable(
     if session.account.as_ref().is_some_and(|pinned| pinned != account) {
         return Err(Rejection::Shop(ShopRejection::AccountUnknown).into());
     }
-    // Last: a Stripe Checkout is closed only for what can be done afterwards.
+    // Last: a Stripe Checkout is closed only if the payment is possible afterwards.
     in_this_state
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn seen_revision(session: &Session, seen: Option<Revision>) -> Result
     }
 }
 
-/// Whether the shop takes payments on the sheet.
+/// Whether the shop accepts payments on the payment sheet.
 pub(crate) const fn takes_tokens(context: &Context<'_>) -> Result<(), Rejection> {
     if context.view.checkout.method.takes_tokens() {
         Ok(())

@@ -1,4 +1,4 @@
-//! A payment with a token begins.
+//! Begins a payment with a token.
 
 use super::payable::{payable, takes_tokens};
 use crate::domain::checkout::model::{
@@ -28,7 +28,7 @@ pub(crate) fn pay(
     };
     let now = context.moment.now;
     facts.check(context.view.mode, session.tokens, quote.total, now).map_err(Rejection::from)?;
-    // The one who pays is believed before what was said earlier.
+    // The payer's data overrides data given earlier.
     let buyer = payment.buyer.clone().or(session.inputs.buyer.clone());
     if !quote.is_sent() && buyer.email.is_none() {
         return Err(Rejection::Shopper(ShopperRejection::EmailNeeded).into());

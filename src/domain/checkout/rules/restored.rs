@@ -1,8 +1,8 @@
-//! What a session of a restored database is told of payments that were made after the backup was taken.
+//! Payments that were made after a backup was taken, applied to the sessions of the restored database.
 //!
-//! Such a session may look payable although it was paid. Invariants: one whose payment agrees with what it shows becomes
-//! the order that it was, on the account that was paid; one whose payment does not is never payable again, and the payment is
-//! flagged; the numbers of attempts that Stripe knows are never given again.
+//! Such a session may seem payable although it was paid. Invariants: a session whose payment agrees with its quote
+//! becomes the order that it was, on the account that was paid; a session whose payment does not agree is never
+//! payable again, and the payment is flagged; the attempt numbers that Stripe knows are never used again.
 
 use super::completion::{completed_by, ended};
 use super::flags::flag;
@@ -13,7 +13,7 @@ use crate::domain::checkout::model::{
 use crate::domain::ids::AttemptNumber;
 use crate::domain::pricing::Quote;
 
-/// Applies what Stripe shows of a session.
+/// Applies the evidence that Stripe shows of a session.
 pub(crate) fn reconciled(session: &Session, evidence: &RestoreEvidence, context: &Context<'_>) -> Transition {
     let (attempt, paid) = match &evidence.shown {
         ShownByStripe::StripeCheckout(attempt) => (Some(*attempt), None),
@@ -23,7 +23,7 @@ pub(crate) fn reconciled(session: &Session, evidence: &RestoreEvidence, context:
         ),
     };
     let mut known = session.clone();
-    // Its first attempt pinned the account, and this database may not have it.
+    // The session's first attempt pinned the account, which this database may lack.
     known.account.get_or_insert_with(|| evidence.account.clone());
     let newer = attempt.map_or(0, |attempt| attempt.0.saturating_sub(session.attempts));
     known.attempts = known.attempts.saturating_add(newer);
@@ -66,7 +66,8 @@ fn account_for(session: Session, seen: &PaymentIntentSnapshot, context: &Context
     given_up(session, None, seen, context)
 }
 
-/// A payment of a session that has an undecided attempt: it is that attempt's, or a later one's, and then that one died.
+/// Handles a payment of a session with an undecided attempt. It belongs to that attempt, or to a later one; in the
+/// latter case the undecided attempt failed.
 fn under_way(
     session: Session,
     quote: &Quote,
@@ -76,7 +77,7 @@ fn under_way(
     if agrees(&session, quote, seen, context) {
         placed(&session, quote, Some(running), seen, context)
     } else if seen.attempt == Some(running) {
-        // The attempt's own reading finds it, and asks an operator.
+        // The attempt's own reading finds it and freezes the session for an operator.
         flagged(session, seen, FlagReason::PaymentDisagrees, context)
     } else {
         given_up(session, Some(running), seen, context)
@@ -90,7 +91,7 @@ fn agrees(session: &Session, quote: &Quote, seen: &PaymentIntentSnapshot, contex
         && seen.revision == Some(session.revision)
 }
 
-/// The order that the payment made, once more. An attempt that the database never had has no row to end.
+/// Places the order that the payment made, once more. An attempt that the database never had has no row to end.
 fn placed(
     session: &Session,
     quote: &Quote,
@@ -112,7 +113,7 @@ fn failed(number: AttemptNumber) -> AttemptMove {
     ended(number, AttemptEnd::Failed { notice: Notice::DECLINED })
 }
 
-/// It was paid for something that the database does not know: nobody may pay it again.
+/// It was paid for something that the database does not know: it must not be paid again.
 fn given_up(
     mut session: Session,
     running: Option<AttemptNumber>,

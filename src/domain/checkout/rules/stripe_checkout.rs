@@ -1,10 +1,10 @@
-//! Paying on a page at Stripe: how such a page is opened, watched and closed, and what each look at it means.
+//! Paying on a Stripe Checkout: how it is created, polled and closed, and what each observation of it means.
 //!
-//! A page is an attempt of its own. Invariants: its address is known to nobody before the session awaits payment there,
-//! so a page whose opening was never heard of can be paid by nobody; once the address is out, nothing else of the session
-//! may be paid, edited or canceled until Stripe has confirmed that the page is closed; a page that was paid is an order,
-//! whatever else was wanted meanwhile.
-//! Source: Stripe API `2026-09-30.preview`, Checkout Sessions.
+//! A Stripe Checkout is an attempt of its own. Invariants: its address is not given out before the session awaits
+//! payment there, so it cannot be paid if its creation was never answered; once the address is out, the session
+//! cannot be paid elsewhere, edited or canceled until Stripe has confirmed that the Stripe Checkout is closed; a
+//! Stripe Checkout that was paid becomes an order, whatever else was requested meanwhile. Source: Stripe API
+//! `2026-09-30.preview`, Checkout Sessions.
 
 use super::completion::{completed_by, ended};
 use super::flags::flag;
@@ -22,13 +22,13 @@ use crate::domain::pricing::Quote;
 use crate::domain::retry::{LONGEST_PAUSE, Retry};
 use crate::domain::time::{Span, Timestamp};
 
-/// How long a page can be paid. Stripe's least is 30 minutes, from when the request arrives.
+/// How long it can be paid. Stripe's minimum is 30 minutes from the arrival of the request.
 const LIFETIME: Span = Span::minutes(31);
 
-/// How long the request to open a page is repeated: later, less than Stripe's least would be left of the page's life.
+/// How long the request to create it is repeated: later, less than Stripe's minimum of its lifetime would be left.
 const REPEAT: Span = Span::seconds(60);
 
-/// The shopper wants to pay on a page at Stripe.
+/// Begins a payment on a Stripe Checkout.
 pub(crate) fn open(
     session: &Session,
     seen: Option<Revision>,
@@ -55,7 +55,7 @@ pub(crate) fn open(
         attempt: number,
     };
     let expires = now + LIFETIME;
-    // What is shown there is honoured as long as it can be paid there, whichever way it is paid in the end.
+    // The quote shown there is honoured as long as it can be paid there, whatever payment source is used in the end.
     let quote = Quote { expires: quote.expires.max(expires), ..quote.clone() };
     let intent = AttemptIntent {
         number,
@@ -89,7 +89,7 @@ pub(crate) fn open(
     })
 }
 
-/// What is to be done for a page that is being opened, and due.
+/// The work for a Stripe Checkout that is being created, and due.
 pub(crate) fn opening(payment: &StripeCheckoutPayment, now: Timestamp) -> Work {
     let attempt = payment.attempt.number;
     if now >= payment.attempt.repeat_until {
@@ -102,7 +102,7 @@ pub(crate) fn opening(payment: &StripeCheckoutPayment, now: Timestamp) -> Work {
     }
 }
 
-/// Something else is wanted of a session whose page is open: the page is closed first.
+/// A caller wants something else of a session whose Stripe Checkout is open: it is closed first.
 pub(crate) fn close(
     session: &Session,
     reason: CloseReason,
@@ -123,7 +123,7 @@ pub(crate) fn close(
     Ok(Transition { effect: Some(effect), ..Transition::to(next) })
 }
 
-/// Applies what was seen of the page of a session while it is opened, open or being closed.
+/// Applies an observation of the Stripe Checkout of a session while it is created, open or being closed.
 pub(crate) fn apply_observation(
     session: &Session,
     payment: &StripeCheckoutPayment,
@@ -133,7 +133,7 @@ pub(crate) fn apply_observation(
     let opening = matches!(session.state, State::OpeningStripeCheckout(_));
     match seen {
         Observation::StripeCheckout(page) => stripe_checkout_seen(session, payment, &page, context),
-        // Of a page that was asked for, nobody has the address yet: whatever became of it, it will not be paid.
+        // The address was not given out, so a Stripe Checkout that may exist all the same will not be paid.
         Observation::RequestRefused { detail } | Observation::RefusedForGood { detail } if opening => {
             let mut transition = unopened(session, payment, context);
             transition.next.notice =
@@ -162,7 +162,7 @@ pub(crate) fn apply_observation(
         | Observation::RefusedForGood { .. }
         | Observation::IdempotencyConflict => read_failed(session, payment, context),
         Observation::PutOff { after } => put_off(session, payment, after, context),
-        // Answers to questions that are not asked about a page.
+        // Answers to requests that are not made for a Stripe Checkout.
         Observation::PaymentIntent(_) | Observation::Declined { .. } | Observation::TokenRefused { .. } => {
             again(session, payment, None, context)
         }
@@ -212,7 +212,7 @@ fn still_open(
         return again(session, payment, None, context);
     }
     let Some(url) = seen.url.clone().filter(|_| agrees(payment, seen, context)) else {
-        // Not the page that was asked for, or one that cannot be shown: nobody gets its address.
+        // Not the one that was asked for, or one without an address: its address is not given out.
         return unopened(session, payment, context);
     };
     let mut payment = payment.clone();
@@ -233,7 +233,7 @@ fn paid(
     match &page.intent {
         Some((intent, _)) if agrees(payment, page, context) => {
             let mut session = session.clone();
-            // The one who pays is believed: what was said there goes before what was said here.
+            // The payer's data from the Stripe Checkout overrides data given earlier.
             session.inputs.buyer = page.buyer.clone().or(session.inputs.buyer);
             completed_by(&session, payment.attempt.number, &payment.attempt.quote, intent, context)
         }
@@ -241,7 +241,7 @@ fn paid(
     }
 }
 
-/// A page that was used in a way that nobody asked for: an operator decides, and its payment is flagged.
+/// Its result is not one that was asked for: an operator decides, and its payment is flagged.
 fn disagrees(
     session: &Session,
     payment: &StripeCheckoutPayment,
@@ -263,7 +263,7 @@ fn frozen(
     reason: FreezeReason,
 ) -> Transition {
     let mut next = session.clone();
-    // While the page can be paid, silence proves nothing.
+    // While it can be paid, an empty reading proves nothing.
     let attempt = Attempt { intent, repeat_until: payment.expires, ..payment.attempt.clone() };
     next.state = State::Frozen { attempt, reason };
     Transition::to(next)
@@ -278,7 +278,7 @@ fn agrees(payment: &StripeCheckoutPayment, page: &StripeCheckoutSnapshot, contex
         && page.attempt == Some(charge.attempt)
 }
 
-/// The page was never opened.
+/// The Stripe Checkout was never created.
 pub(crate) fn unopened(
     session: &Session,
     payment: &StripeCheckoutPayment,
@@ -287,19 +287,19 @@ pub(crate) fn unopened(
     over(session, payment, AttemptEnd::NotCreated, context)
 }
 
-/// Stripe was not asked for the page now. Where it was not asked before either, the page counts as none.
+/// The request was not sent this time. If it was not sent before either, the Stripe Checkout is not counted.
 fn not_asked_for(session: &Session, payment: &StripeCheckoutPayment, context: &Context<'_>) -> Transition {
     let mut transition = unopened(session, payment, context);
     transition.next.stripe_checkouts_not_asked += u32::from(payment.attempt.retry.tries == 0);
     transition
 }
 
-/// Stripe confirms that the page is closed and unpaid.
+/// Stripe confirms that it is closed and unpaid.
 fn closed(session: &Session, payment: &StripeCheckoutPayment, context: &Context<'_>) -> Transition {
     over(session, payment, AttemptEnd::Failed { notice: Notice::StripeCheckoutClosed }, context)
 }
 
-/// The payment on the page was refused.
+/// The payment on it was refused.
 fn failed(
     session: &Session,
     payment: &StripeCheckoutPayment,
@@ -312,7 +312,7 @@ fn failed(
     transition
 }
 
-/// The attempt is over and nothing was paid: the session is payable again, if it was not given up and there is time left.
+/// The attempt is over and unpaid: the session is payable again, if it was not canceled and there is time left.
 fn over(
     session: &Session,
     payment: &StripeCheckoutPayment,
@@ -332,7 +332,7 @@ fn over(
     Transition { attempt: Some(ended(payment.attempt.number, end)), ..Transition::to(next) }
 }
 
-/// A reading did not come to its end.
+/// A reading failed.
 pub(crate) fn read_failed(
     session: &Session,
     payment: &StripeCheckoutPayment,
@@ -345,7 +345,7 @@ pub(crate) fn read_failed(
     again(session, &payment, None, context)
 }
 
-/// The same again after a pause.
+/// Tries the same again after a pause.
 fn again(
     session: &Session,
     payment: &StripeCheckoutPayment,
@@ -356,13 +356,13 @@ fn again(
     let (attempt, now) = (&mut payment.attempt, context.moment.now);
     attempt.retry.again(at_least.map(|least| least.min(LONGEST_PAUSE)), now, context.moment.jitter);
     if matches!(session.state, State::OpeningStripeCheckout(_)) {
-        // No pause outlasts the last moment to send.
+        // No pause lasts beyond the last moment for sending.
         attempt.retry.by(attempt.repeat_until.max(now));
     }
     standing(session, payment)
 }
 
-/// Another state begins, and its tries are counted anew.
+/// Begins another state, in which tries are counted from zero.
 fn enter(payment: &mut StripeCheckoutPayment, next_try: Timestamp) {
     payment.attempt.retry = Retry::at(next_try);
     payment.awaited = false;

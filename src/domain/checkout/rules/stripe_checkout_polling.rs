@@ -1,13 +1,13 @@
-//! How often an open page at Stripe is looked at.
+//! How often an open Stripe Checkout is polled.
 //!
-//! A shopper who comes back, or a webhook, says that there is something to see. The looks beside that are for those who pay
-//! and never come back. Invariant: an open page is always looked at again, and when its time is over at the latest.
+//! A returning shopper, or a webhook, reports that it may have changed. The other polls are for shoppers who pay and
+//! never return. Invariant: an open Stripe Checkout always has a next poll, at the latest when it expires.
 
 use crate::domain::checkout::model::{Context, Session, State, StripeCheckoutPayment, Transition};
 use crate::domain::retry::{LONGEST_PAUSE, doubling, pause};
 use crate::domain::time::{Span, Timestamp};
 
-/// The session in the state that it is in, with what changed of its page.
+/// The session in its present state, with a changed payment.
 pub(crate) fn standing(session: &Session, payment: StripeCheckoutPayment) -> Transition {
     let mut next = session.clone();
     if let Some(standing) = next.state.stripe_checkout_payment_mut() {
@@ -16,38 +16,40 @@ pub(crate) fn standing(session: &Session, payment: StripeCheckoutPayment) -> Tra
     Transition::to(next)
 }
 
-/// The first and the longest pause between two looks at an open page that nobody has come back from. Nobody pays within the
-/// first seconds; a shopper who pays and never comes back still gets the order within a few minutes.
+/// The first and the longest pause between two polls of an open Stripe Checkout from which no shopper has returned. A
+/// payment takes more than the first seconds; a shopper who pays and never returns still gets the order within a few
+/// minutes.
 const BACKOFF: (Span, Span) = (Span::seconds(2), Span::minutes(3));
 
-/// The same where webhooks arrive: they tell of the payment, and the looks are for one that was lost.
+/// The same where webhooks arrive: they report the payment, and polling only replaces a lost webhook.
 const BACKOFF_WITH_WEBHOOKS: (Span, Span) = (Span::minutes(2), LONGEST_POLL_BACKOFF);
 
-/// The longest pause of all between two looks at an open page.
+/// The longest pause between two polls of an open Stripe Checkout in any case.
 pub(crate) const LONGEST_POLL_BACKOFF: Span = Span::minutes(10);
 
-/// So many looks, in about two minutes, are made quickly once somebody waits for what a page shows.
+/// This many polls, in about two minutes, are made quickly once a caller waits for its result.
 const AWAITED_POLLS: u32 = 8;
 
-/// So often a shopper who comes back has the page looked at at once. Anybody who holds the page can come back from it without
-/// end: after that it is looked at soon.
+/// How many returns of a shopper make a poll due at once. Anyone with the address can return again and again, so
+/// after that the poll is due soon.
 const RETURNS: u32 = 3;
 
 const SOON: Span = Span::seconds(10);
 
-/// How long after its end an open page is looked at to see that it has ended.
+/// How long after its expiry an open Stripe Checkout is polled to confirm that it has ended.
 const AFTER_END: Span = Span::seconds(2);
 
 impl StripeCheckoutPayment {
-    /// Somebody waits for what the page shows, or says that it was paid: it is looked at now, and often for a while.
+    /// A caller waits for its result, or a notification said that it was paid: it is polled now, and often for a
+    /// while.
     pub(crate) fn is_awaited(&mut self, now: Timestamp) {
         self.awaited = true;
-        // Also when it is awaited already: an answer that is on its way may be from before what is waited for.
+        // Also if it is awaited already: an answer that is on its way may be older than the awaited change.
         self.attempt.retry.tries = 0;
         self.attempt.retry.by(now);
     }
 
-    /// A shopper comes back from the page. Whether it is looked at at once.
+    /// A shopper returns from it. Returns whether it is polled at once.
     pub(crate) fn is_come_back_from(&mut self, now: Timestamp) -> bool {
         self.returns = self.returns.saturating_add(1);
         if self.returns <= RETURNS {
@@ -59,7 +61,7 @@ impl StripeCheckoutPayment {
     }
 }
 
-/// An open page is looked at again, ever less often while nobody waits for it, and when its time is over.
+/// Schedules the next poll: at growing intervals while no caller waits for it, and at its expiry.
 pub(crate) fn poll_again(
     session: &Session,
     payment: &StripeCheckoutPayment,
@@ -79,7 +81,7 @@ pub(crate) fn poll_again(
     standing(session, payment)
 }
 
-/// How long an open page is not looked at.
+/// The pause before an open Stripe Checkout is polled again.
 pub(crate) fn poll_backoff(payment: &StripeCheckoutPayment, context: &Context<'_>) -> Span {
     if payment.awaited {
         return pause(payment.attempt.retry.tries, None, context.moment.jitter);
@@ -88,7 +90,8 @@ pub(crate) fn poll_backoff(payment: &StripeCheckoutPayment, context: &Context<'_
     doubling(pauses, payment.attempt.retry.tries, context.moment.jitter)
 }
 
-/// A look was not made for want of room: it is due a little later, and counts neither as a try nor as a failure.
+/// A poll was not made because the budget had no room: it is due a little later, and counts neither as a try nor as a
+/// failure.
 pub(crate) fn put_off(
     session: &Session,
     payment: &StripeCheckoutPayment,

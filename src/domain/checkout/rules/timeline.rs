@@ -9,25 +9,25 @@ use crate::domain::ids::AttemptNumber;
 use crate::domain::order::{OrderActivity, RefundState};
 use crate::domain::time::Timestamp;
 
-/// What made a session change, as far as a timeline tells it.
+/// The cause of a session's change, as far as a timeline shows it.
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
-    /// Something that its new state tells.
+    /// A cause that the new state already shows.
     Untold,
-    /// Stripe was seen.
+    /// An answer or a reading of Stripe.
     AttemptObserved { attempt: AttemptNumber, seen: Box<Observation>, answer: Box<StripeAnswer> },
-    /// An operator decided.
+    /// A decision of an operator.
     Decided(Decision),
-    /// A paid order was seen; the book tells what is new.
+    /// An answer or a reading about a paid order; the order activity shows the changes.
     OrderObserved { request_id: Option<String> },
 }
 
 impl Cause {
-    /// The cause that an event is; `answer` is that to the look at Stripe which it tells of.
+    /// The cause for an event; `answer` has the details of the Stripe answer that led to the event.
     pub(crate) fn of(event: &Event, answer: Option<&StripeAnswer>) -> Self {
         let answer = || answer.cloned().unwrap_or_default().cut();
         match event {
-            // Of which attempt a payment is that was not asked about, only it can tell.
+            // Only the payment itself can show which attempt a payment belongs to that was not asked about.
             Event::AttemptObserved { attempt, seen: AttemptObservation { primary: seen, .. } }
             | Event::PaymentObserved {
                 seen: seen @ Observation::PaymentIntent(PaymentIntentSnapshot { attempt: Some(attempt), .. }),
@@ -107,7 +107,7 @@ pub(crate) fn entries(
     happened.into_iter().map(|event| TimelineEntry { at: now, event }).collect()
 }
 
-/// What is new in an order's book.
+/// The changes in an order's activity.
 fn aftersales(before: Option<&OrderActivity>, next: &OrderActivity, cause: &Cause) -> Vec<TimelineEvent> {
     let request_id = match cause {
         Cause::OrderObserved { request_id } => request_id.clone(),
@@ -153,7 +153,7 @@ fn tries(session: &Session) -> Option<u32> {
     session.state.running().map(|attempt| attempt.retry.tries)
 }
 
-/// What was seen, in a word. What changes nothing is told at every doubling only.
+/// An observation in a word. One that changes nothing is written only at every doubling.
 fn stripe(
     attempt: AttemptNumber,
     seen: &Observation,
@@ -189,7 +189,7 @@ fn stripe(
         Observation::Inconclusive(_) => ("no certain answer".to_owned(), None),
         Observation::Absent { .. } => ("no payment found".to_owned(), None),
         Observation::ReadFailed => ("not read".to_owned(), None),
-        // Nothing was asked, so nothing is told.
+        // No request was sent, so there is no entry.
         Observation::PutOff { .. } => return None,
     };
     let shown = matches!(

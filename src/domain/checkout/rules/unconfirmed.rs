@@ -1,9 +1,9 @@
-//! An attempt that was called unpaid although a payment of it may still come to light: by an operator while Stripe could not
-//! be read, or by silence before the time was over in which its request can still arrive.
+//! An attempt that was called unpaid although a payment of it may still appear. An operator called it so while Stripe
+//! could not be read, or empty readings did before the end of the time in which its request can still arrive.
 //!
-//! Invariants: the former is read until one reading has come to its end, however long that takes, the latter once more when
-//! nothing of it can arrive any more, in some days' tries; what could still be paid is canceled, and a success that is seen is
-//! flagged.
+//! Invariants: the former is read until one reading is complete, however long that takes; the latter is read once
+//! more when nothing of it can arrive any more, with retries for some days; a payment that could still succeed is
+//! canceled, and one that has succeeded is flagged.
 
 use super::order::polling::{LONGEST_POLL_BACKOFF, read_backoff};
 use crate::domain::checkout::model::{
@@ -15,11 +15,12 @@ use crate::domain::retry::{Retry, pause};
 use crate::domain::sends::LATEST_ARRIVAL;
 use crate::domain::time::Timestamp;
 
-/// After so many last looks in vain, in about four days, no more is made: what Stripe tells of by itself it tells in three.
+/// After this many failed last readings, in about four days, no further one is made: Stripe retries its webhooks for
+/// three.
 const MOST_LAST_POLLS: u32 = 30;
 
 impl Unconfirmed {
-    /// What is to be read of an attempt that was decided without a reading.
+    /// The reading that is still to be made of an attempt that was decided without one.
     pub(crate) fn of(attempt: &Attempt, context: &Context<'_>) -> Self {
         Self {
             attempt: attempt.number,
@@ -31,8 +32,9 @@ impl Unconfirmed {
         }
     }
 
-    /// The last look for an attempt that silence calls unpaid now, by a reading that began at `asked`; `None` where nothing of
-    /// it could arrive any more by then. Stripe's clock has just agreed with ours, so that the look is timed from now.
+    /// The last reading of an attempt that is now called unpaid because of an empty reading begun at `asked`; `None`
+    /// if nothing of it could arrive any more at that moment. Stripe's clock has just agreed with ours, so the last
+    /// reading is timed from now.
     pub(crate) fn by_silence(attempt: &Attempt, asked: Timestamp, context: &Context<'_>) -> Option<Self> {
         Self::of(attempt, context).last_poll(asked, context)
     }
@@ -47,13 +49,14 @@ impl Unconfirmed {
         })
     }
 
-    /// Whether a complete reading that began at `asked` and found nothing is the last.
+    /// Whether a complete reading that began at `asked` and found nothing is final.
     fn silence_counts(&self, asked: Timestamp) -> bool {
         self.arrived_by.is_none_or(|by| asked >= by) && self.sends.silence_counts(asked, self.repeat_until)
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
-        // A moment beyond any pause was written before the clock was set back; the first pause of a last look is a day.
+        // A moment beyond any pause was set before the clock was set back; the first pause of a last reading is a
+        // day.
         let beyond_any_pause =
             || self.retry.is_beyond(LONGEST_POLL_BACKOFF, now) && self.arrived_by.is_none_or(|by| by <= now);
         self.retry.next_try <= now || beyond_any_pause()
@@ -82,7 +85,7 @@ impl Unconfirmed {
     }
 }
 
-/// The attempt that is read next. None is while a request of another is on its way: that one is decided first.
+/// The attempt that is read next. There is none while another attempt is in progress, which is decided first.
 fn next(session: &Session) -> Option<&Unconfirmed> {
     if session.running().is_some() {
         return None;
@@ -95,18 +98,18 @@ pub(crate) fn due(session: &Session) -> Option<Timestamp> {
     next(session).map(|unconfirmed| unconfirmed.retry.next_try)
 }
 
-/// What is to be done about it now.
+/// The reading of such an attempt that is due now.
 pub(crate) fn work(session: &Session, now: Timestamp) -> Option<Effect> {
     next(session).filter(|unconfirmed| unconfirmed.is_due(now)).map(Unconfirmed::poll)
 }
 
-/// How often an attempt was read in vain since it was called unpaid; `None` of one that is not read any more.
+/// How many readings of an attempt have failed since it was called unpaid; `None` if it is no longer read.
 pub(crate) fn tries(session: &Session, attempt: AttemptNumber) -> Option<u32> {
     let mut read = session.unconfirmed.iter().chain(&session.last_polls);
     read.find(|unconfirmed| unconfirmed.attempt == attempt).map(|unconfirmed| unconfirmed.retry.tries)
 }
 
-/// Applies what was seen of it; whoever calls this flags a success.
+/// Applies an observation of such an attempt; the caller flags a success.
 pub(crate) fn apply_observation(
     next: &mut Session,
     attempt: AttemptNumber,
@@ -135,7 +138,7 @@ fn goes_on(unconfirmed: &mut Unconfirmed, seen: &Observation, context: &Context<
             return false;
         }
         Observation::PaymentIntent(PaymentIntentSnapshot { id, .. }) => unconfirmed.intent = Some(id.clone()),
-        // The answer to an earlier look.
+        // The answer to an earlier reading.
         _ if unconfirmed.arrived_by.is_some_and(|by| now < by) => return true,
         Observation::Absent { asked } if unconfirmed.silence_counts(*asked) => return false,
         Observation::PutOff { after } => {

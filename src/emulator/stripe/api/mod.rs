@@ -1,5 +1,5 @@
-//! The way of a request under `/v1`: [`serve`] checks it in Stripe's order and answers it, [`requests`] reads what it asks
-//! for, and [`wire`] is how its answer travels back.
+//! The processing of a request under `/v1`: [`serve`] checks it in Stripe's order and answers it, [`requests`] parses
+//! it, and [`wire`] sends its answer.
 
 pub(crate) mod requests;
 pub(crate) mod serve;

@@ -1,8 +1,8 @@
-//! The way of a request under `/v1`, from its bytes to its answer.
+//! The processing of a request under `/v1`, from its bytes to its answer.
 //!
 //! Must not import the HTTP server. Order of the checks, as at Stripe: key, version, address and parameters,
-//! idempotency key, execution. Invariant: a request that got as far as its execution is carried out, answered under its
-//! idempotency key and recorded, whoever still listens.
+//! idempotency key, execution. Invariant: a request that reaches its execution is executed, answered under its
+//! idempotency key and recorded, even if the client has gone.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,7 +25,7 @@ use crate::stripe::service::StripeService;
 use crate::stripe::state::StripeState;
 use crate::stripe::version::ApiVersion;
 
-/// A request as it came, with its whole key: not to be printed.
+/// A received request, with its whole key: not to be printed.
 pub(crate) struct IncomingRequest {
     /// `GET`, `POST` …
     pub(crate) method: String,
@@ -33,7 +33,7 @@ pub(crate) struct IncomingRequest {
     pub(crate) path: String,
     /// Still encoded.
     pub(crate) query: String,
-    /// The body, or `None` when it was too long to read.
+    /// The body; `None` if it was too long.
     pub(crate) body: Option<Vec<u8>>,
     /// The whole key of `Authorization`.
     pub(crate) key: Option<String>,
@@ -41,7 +41,7 @@ pub(crate) struct IncomingRequest {
     pub(crate) headers: ExchangeHeaders,
 }
 
-/// What is sent back.
+/// The response.
 #[derive(Debug)]
 pub(crate) struct HttpAnswer {
     /// HTTP status.
@@ -50,22 +50,22 @@ pub(crate) struct HttpAnswer {
     pub(crate) body: Value,
     /// `Request-Id`.
     pub(crate) request_id: String,
-    /// `Stripe-Version`, when the request's could be read.
+    /// `Stripe-Version`, if the request's was readable.
     pub(crate) version: Option<String>,
-    /// `Idempotency-Key`, when the request had one that counts.
+    /// `Idempotency-Key`, if the request had a valid one.
     pub(crate) idempotency_key: Option<String>,
     /// `Original-Request`: the `Request-Id` of the answer that this one repeats.
     pub(crate) repeats: Option<String>,
-    /// What it says of trying again.
+    /// Its headers about retries.
     pub(crate) advice: Advice,
 }
 
-/// What is sent back, and what becomes of it on its way.
+/// The response, and its transmission.
 #[derive(Debug)]
 pub(crate) struct Sent {
     /// The answer; `None` where the request never arrived.
     pub(crate) answer: Option<HttpAnswer>,
-    /// Its way.
+    /// How it is transmitted.
     pub(crate) transmission: Transmission,
 }
 
@@ -76,7 +76,7 @@ struct Accepted {
     gate: Option<Arc<Gate>>,
 }
 
-/// What is done with a request, and what goes wrong with it.
+/// The handling of a request, with its fault.
 struct Admitted {
     fault: Option<Fault>,
     handling: Handling,
@@ -85,7 +85,7 @@ struct Admitted {
 enum Handling {
     /// It never arrives.
     Lost,
-    /// It is turned away before it is looked at.
+    /// It is rejected before it is parsed.
     Rejected(StripeError),
     Repeat(Stored),
     Execute(Box<Accepted>),
@@ -95,7 +95,7 @@ enum Handling {
 type Executed = (u16, Value, Option<String>);
 
 impl StripeService {
-    /// Answers a request. To be run in a task of its own: dropping the future would leave its key in use.
+    /// Answers a request. Must run in a task of its own: dropping the future would leave its key in use.
     pub(crate) async fn serve(&self, incoming: IncomingRequest) -> Sent {
         let request_id = self.state().ids.next("req");
         let query = form::pairs(incoming.query.as_bytes());
@@ -115,7 +115,7 @@ impl StripeService {
                 (fault, outcome)
             }
         };
-        // What is stored under a key are status and body: advice is given with the first answer only.
+        // Only status and body are stored under a key: the headers about retries belong to the first answer only.
         let advice = fault.filter(|_| repeats.is_none()).map_or_else(Advice::default, Fault::advice);
         let answer = HttpAnswer {
             status,
@@ -171,7 +171,7 @@ impl StripeService {
         admitted(Handling::Execute(Box::new(Accepted { caller, command, gate })))
     }
 
-    /// Does what is done with a request; `None` when it never arrived.
+    /// Handles a request; `None` if it never arrived.
     async fn handle(
         &self,
         handling: Handling,
@@ -266,7 +266,7 @@ impl StripeService {
     }
 }
 
-/// What goes wrong with a request by plan.
+/// The planned fault of a request.
 fn fault_of(
     state: &mut StripeState,
     (caller, command): (&Caller, &Command),
@@ -297,7 +297,7 @@ fn refused(error: &StripeError) -> Executed {
     (error.status, error.to_json(), None)
 }
 
-/// The parameters of a request: its query's and its body's, as Stripe takes them together.
+/// The parameters of a request: its query's and its body's together, as at Stripe.
 fn parameters(incoming: &IncomingRequest, query: &Pairs, body_pairs: &Pairs) -> Result<Branch, StripeError> {
     const FORM: &str = "application/x-www-form-urlencoded";
     if incoming.body.is_none() {

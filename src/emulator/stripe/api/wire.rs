@@ -1,7 +1,7 @@
-//! How an answer travels back: whole, in pieces, or not at all.
+//! The transmission of an answer: whole, in pieces, or not at all.
 //!
-//! Must not import what Stripe does. Invariant: of an answer that is lost not one byte is sent, since the server gives a
-//! connection up, unflushed, when the first piece of a body fails.
+//! Must not import Stripe's behaviour. Invariant: no byte of a lost answer is sent, since the server closes a
+//! connection, unflushed, when the first piece of a body fails.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -18,14 +18,14 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::stripe::faults::Transmission;
 
-/// How many pieces a dripping body comes in.
+/// The number of pieces of a slow body.
 const DRIPS: usize = 8;
 
-/// What a machine before Stripe answers when it cannot reach it.
+/// The answer of a proxy that cannot reach Stripe.
 const BAD_GATEWAY: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
                            <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
 
-/// The socket of a connection, beside the server's own hold on it.
+/// The socket of a connection, in addition to the server's own handle.
 struct Socket(TcpStream);
 
 /// Keeps the socket of a new connection, so that it can be reset.
@@ -36,7 +36,7 @@ pub(crate) fn remember(io: &dyn Any, connection: &mut Extensions) {
     }
 }
 
-/// Sends an answer on its way.
+/// Sends an answer.
 pub(crate) fn deliver(
     answer: Option<(HttpResponseBuilder, String)>,
     transmission: Transmission,

@@ -1,7 +1,7 @@
 //! The hosted page of a Checkout Session, where the shopper pays in a browser: this emulator's `checkout.stripe.com`.
 //!
-//! Must not import the API's requests. The page needs no script and runs none. Invariant: what a browser does here and
-//! what a test does through [`crate::stripe::Emulator`] is the same.
+//! Must not import the API's requests. The page needs no script and runs none. Invariant: an action in a browser has
+//! the same effect as a test's call of [`crate::stripe::Emulator`].
 
 mod page;
 mod shopper;
@@ -80,17 +80,17 @@ async fn authenticate(
 fn comes_from_elsewhere(request: &HttpRequest) -> bool {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let own = header(HOST).map(|host| format!("http://{host}"));
-    // `null` is what a browser sends for a page that gives no referrer, as this one.
+    // Browsers send `null` for a page without a referrer, such as this one.
     header(ORIGIN).is_some_and(|origin| origin != "null" && Some(origin) != own.as_deref())
 }
 
-/// The shopper who is done goes back to the seller; everybody else sees the page as it now is.
+/// Redirects a shopper who is done to the seller; otherwise shows the page in its present state.
 fn after(session: &str, outcome: Result<HostedOutcome, Refusal>, service: &StripeService) -> HttpResponse {
     let Some(page) = service.hosted_page(session) else { return not_found() };
     match outcome {
         Ok(HostedOutcome::Completed { success_url }) => see_other(success_url),
         Ok(HostedOutcome::Declined { message }) => respond(&page, Some(&message)),
-        // Paid twice by an impatient finger: the first time counts.
+        // A second payment by a double click: the first one counts.
         Err(Refusal::SessionNotOpen { .. }) if page.stage == Stage::Complete => see_other(page.success_url),
         Ok(HostedOutcome::NeedsAuthentication) | Err(Refusal::SessionNotOpen { .. }) => respond(&page, None),
         Err(refusal) => respond(&page, Some(&refusal.to_string())),

@@ -1,7 +1,7 @@
 //! The hosted page as HTML, for one moment of its session.
 //!
-//! Must not import the state. Invariants: whatever the seller or the shopper wrote is escaped; the policy admits this
-//! one style sheet, no script, and no form that leads anywhere but here and on to the seller.
+//! Must not import the state. Invariants: every text of the seller or the shopper is escaped; the policy allows this
+//! one style sheet, no script, and no form target except this server and the seller.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +21,7 @@ padding:.3rem 0}fieldset{border:1px solid #ccc;border-radius:.5rem;margin:1rem 0
 box-sizing:border-box;padding:.4rem}.test{background:#fff3cd;padding:.5rem 1rem}[role=alert]{background:#fde8e8;\
 padding:.5rem 1rem}";
 
-/// The cards that the page offers, and what becomes of each.
+/// The cards on the page, with their results.
 const CARDS: [(&str, &str); 5] = [
     ("pm_card_visa", "Visa •••• 4242 – pays"),
     ("pm_card_chargeDeclined", "Visa •••• 0002 – is declined"),
@@ -30,7 +30,7 @@ const CARDS: [(&str, &str); 5] = [
     ("pm_card_createDispute", "Visa •••• 0259 – pays, and is disputed at once"),
 ];
 
-/// What the page is for just now.
+/// The stage of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// The shopper may pay.
@@ -39,16 +39,16 @@ pub(super) enum Stage {
     Authenticate,
     /// The shopper is done.
     Complete,
-    /// It is too late.
+    /// The session has expired.
     Expired,
 }
 
-/// Everything that the page shows.
+/// The data that the page shows.
 #[derive(Clone, Debug)]
 pub(super) struct PayPage {
-    /// What it is for just now.
+    /// Its stage.
     pub(super) stage: Stage,
-    /// Where a shopper who is done is sent.
+    /// The address for a shopper who is done.
     pub(super) success_url: String,
     cancel_url: Option<String>,
     session: String,

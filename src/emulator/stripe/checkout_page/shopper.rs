@@ -1,4 +1,4 @@
-//! What a shopper can do on a hosted page, by hand or by test.
+//! The actions of a shopper on a hosted page, by hand or by test.
 
 use serde::Serialize;
 
@@ -9,21 +9,21 @@ use crate::stripe::objects::payment_source::PaymentSource;
 use crate::stripe::refusal::Refusal;
 use crate::stripe::service::StripeService;
 
-/// The shopper's address where the form gives none.
+/// The shopper's mail address if the form has none.
 const SHOPPER: &str = "shopper@example.com";
 
-/// What came of a try to pay on a hosted page.
+/// The result of a payment on a hosted page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum HostedOutcome {
-    /// The session is complete: paid, or paying by a means that is decided later.
+    /// The session is complete: paid, or paying with a method that is decided later.
     Completed {
-        /// Where the shopper is sent.
+        /// The address for the redirect.
         success_url: String,
     },
-    /// The session stays open, and the shopper may try again.
+    /// The session remains open, and the shopper may try again.
     Declined {
-        /// What the shopper is told.
+        /// The message for the shopper.
         message: String,
     },
     /// The shopper is asked to authenticate.
@@ -31,7 +31,7 @@ pub enum HostedOutcome {
 }
 
 impl StripeService {
-    /// The page as it is now.
+    /// The page in its present state.
     pub(super) fn hosted_page(&self, session: &str) -> Option<PayPage> {
         let now = self.now();
         let mut state = self.state();

@@ -1,9 +1,9 @@
-//! What can be asked of disputes.
+//! Commands about disputes.
 
 use super::of_payment::OfPayment;
 use crate::stripe::request_kind::RequestKind;
 
-/// Something to be done with disputes.
+/// A command about disputes.
 #[derive(Clone, Debug)]
 pub(crate) enum DisputeCommand {
     /// `GET /v1/disputes/{id}`.
@@ -13,7 +13,7 @@ pub(crate) enum DisputeCommand {
 }
 
 impl DisputeCommand {
-    /// What kind of request it came by.
+    /// The kind of its request.
     pub(super) const fn kind(&self) -> RequestKind {
         match self {
             Self::Read(_) => RequestKind::ReadDispute,

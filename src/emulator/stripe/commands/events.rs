@@ -1,9 +1,9 @@
-//! What can be asked of events.
+//! Commands about events.
 
 use crate::stripe::params::paging::PageParams;
 use crate::stripe::request_kind::RequestKind;
 
-/// Something to be done with events.
+/// A command about events.
 #[derive(Clone, Debug)]
 pub(crate) enum EventCommand {
     /// `GET /v1/events/{id}`.
@@ -13,7 +13,7 @@ pub(crate) enum EventCommand {
 }
 
 impl EventCommand {
-    /// What kind of request it came by.
+    /// The kind of its request.
     pub(super) const fn kind(&self) -> RequestKind {
         match self {
             Self::Read(_) => RequestKind::ReadEvent,

@@ -1,9 +1,9 @@
-//! What can be asked of payments.
+//! Commands about payments.
 
 use crate::stripe::objects::particulars::Particulars;
 use crate::stripe::params::paging::PageParams;
 
-/// A payment to be made.
+/// A payment to create.
 #[derive(Clone, Debug)]
 pub(crate) struct NewIntent {
     /// Minor units, at least one.
@@ -16,7 +16,7 @@ pub(crate) struct NewIntent {
     pub(crate) error_on_requires_action: bool,
     /// The Shared Payment Token.
     pub(crate) token: Option<String>,
-    /// What else the seller says.
+    /// The other parameters of the seller.
     pub(crate) particulars: Particulars,
     /// Whether the charge is shown in full.
     pub(crate) expand_charge: bool,

@@ -1,6 +1,6 @@
-//! What a request can ask for, once it is read: the API makes commands, and the state executes them.
+//! The commands of requests: the API makes them, and the state executes them.
 //!
-//! Must not import a ledger, the state or the HTTP server. Invariant: a [`Command`] that exists passed every check that
+//! Must not import a ledger, the state or the HTTP server. Invariant: a [`Command`] has passed every check that
 //! Stripe makes before it starts to execute.
 
 pub(crate) mod disputes;
@@ -18,7 +18,7 @@ use intents::{IntentList, NewIntent};
 use refunds::RefundCommand;
 use sessions::SessionCommand;
 
-/// Something to be done.
+/// A command.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// `GET /v1/account`.
@@ -62,7 +62,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// What kind of request it came by.
+    /// The kind of its request.
     pub(crate) const fn kind(&self) -> RequestKind {
         match self {
             Self::ReadAccount => RequestKind::ReadAccount,

@@ -1,11 +1,11 @@
-//! What can be asked of refunds.
+//! Commands about refunds.
 
 use std::collections::BTreeMap;
 
 use super::of_payment::OfPayment;
 use crate::stripe::request_kind::RequestKind;
 
-/// Something to be done with refunds.
+/// A command about refunds.
 #[derive(Clone, Debug)]
 pub(crate) enum RefundCommand {
     /// `POST /v1/refunds`.
@@ -27,7 +27,7 @@ impl RefundCommand {
     }
 }
 
-/// What money is to go back for.
+/// The object to refund.
 #[derive(Clone, Debug)]
 pub(crate) enum Refunded {
     /// `pi_…`.
@@ -36,12 +36,12 @@ pub(crate) enum Refunded {
     Charge(String),
 }
 
-/// A refund to be made.
+/// A refund to create.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRefund {
-    /// What for.
+    /// The object to refund.
     pub(crate) of: Refunded,
-    /// Minor units; what is left where nothing is said.
+    /// Minor units; `None` means all that is left.
     pub(crate) amount: Option<i64>,
     /// `reason`.
     pub(crate) reason: Option<String>,

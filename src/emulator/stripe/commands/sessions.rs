@@ -1,11 +1,11 @@
-//! What can be asked of Checkout Sessions.
+//! Commands about Checkout Sessions.
 
 use crate::stripe::objects::checkout_session::SessionView;
 use crate::stripe::objects::new_session::NewSession;
 use crate::stripe::params::paging::PageParams;
 use crate::stripe::request_kind::RequestKind;
 
-/// Something to be done with Checkout Sessions.
+/// A command about Checkout Sessions.
 #[derive(Clone, Debug)]
 pub(crate) enum SessionCommand {
     /// `POST /v1/checkout/sessions`.
@@ -40,8 +40,8 @@ pub(crate) struct SessionList {
     pub(crate) page: PageParams,
     /// Only the one that this payment belongs to.
     pub(crate) payment_intent: Option<String>,
-    /// Only those that stand like this.
+    /// Only those with this status.
     pub(crate) status: Option<String>,
-    /// What is shown in full.
+    /// The fields to expand.
     pub(crate) view: SessionView,
 }

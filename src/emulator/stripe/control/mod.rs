@@ -1,4 +1,4 @@
-//! How a test in another process steers the emulator over HTTP, and looks at what happened: [`routes`], and
+//! Control over HTTP for a test in another process, which can also read the results: [`routes`], and
 //! [`webhook_routes`] for webhooks.
 
 mod routes;

@@ -123,7 +123,7 @@ struct DisputeBody {
     payment_intent: String,
 }
 
-/// Takes a payment back as the shopper's bank does.
+/// Disputes a payment, as the shopper's bank does.
 async fn dispute(body: web::Bytes, service: web::Data<StripeService>) -> HttpResponse {
     let Ok(DisputeBody { payment_intent }) = serde_json::from_slice(&body) else {
         return refused("the body must be {\"payment_intent\": \"pi_…\"}");
@@ -210,7 +210,7 @@ async fn abandon_hosted(body: web::Bytes, service: web::Data<StripeService>) -> 
     }
 }
 
-/// Lets things go wrong by the plan in the body, and no longer by an earlier one.
+/// Applies the fault plan in the body, in place of an earlier one.
 async fn set_faults(body: web::Bytes, service: web::Data<StripeService>) -> HttpResponse {
     match serde_json::from_slice::<FaultPlan>(&body) {
         Ok(plan) => service.state().faults.follow(plan),

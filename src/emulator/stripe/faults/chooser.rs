@@ -1,6 +1,6 @@
-//! Which fault befalls a request.
+//! Chooses the fault of a request.
 //!
-//! Invariant: what chance decides depends on nothing but the seed, the request's own identity and its number.
+//! Invariant: a random choice depends only on the seed, the request's own identity and its number.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use sha2::{Digest, Sha256};
 use super::{Fault, FaultPlan};
 use crate::stripe::request_kind::RequestKind;
 
-/// A request as the chooser sees it.
+/// The properties of a request that the choice depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestTraits<'a> {
     /// What it asks for.
     pub(crate) kind: RequestKind,
-    /// What tells it from others and is the same when it is repeated.
+    /// Identifies it, and is the same when it is repeated.
     pub(crate) identity: &'a str,
     /// Whether it has an idempotency key.
     pub(crate) has_key: bool,
-    /// Whether it will be carried out: its key, if it has one, is not known yet.
+    /// Whether it will be executed: its key, if it has one, is not known yet.
     pub(crate) is_first: bool,
-    /// Whether its key has its answer already.
+    /// Whether its key already has an answer.
     pub(crate) is_answered: bool,
 }
 
@@ -46,7 +46,7 @@ impl RequestTraits<'_> {
     }
 }
 
-/// The plan as far as it has been used up, and what came of it.
+/// The plan with its progress, and its results.
 #[derive(Debug, Default)]
 pub(crate) struct FaultChooser {
     plan: FaultPlan,
@@ -55,7 +55,7 @@ pub(crate) struct FaultChooser {
 }
 
 impl FaultChooser {
-    /// Begins another plan. What was hit so far stays counted.
+    /// Begins another plan. Earlier faults remain counted.
     pub(crate) fn follow(&mut self, plan: FaultPlan) {
         self.plan = plan;
         self.seen.clear();
@@ -71,7 +71,7 @@ impl FaultChooser {
         self.plan.script.iter().map(|line| line.times).sum()
     }
 
-    /// What happens to a request, if anything.
+    /// The fault of a request, if any.
     pub(crate) fn choose(&mut self, request: &RequestTraits<'_>) -> Option<Fault> {
         let fault = self.by_script(request).or_else(|| self.by_chance(request))?;
         *self.hit.entry(fault.name()).or_default() += 1;

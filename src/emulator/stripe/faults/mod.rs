@@ -1,8 +1,8 @@
-//! What can go wrong between a seller and Stripe, as a plan: the next requests of a kind by script, any request by chance.
+//! Faults between a seller and Stripe, as a plan: the next requests of a kind by script, any request at random.
 //!
-//! Must not import the state or the HTTP server. Invariant: a fault never breaks what Stripe promises. What was executed
-//! is stored under its idempotency key, errors included; what was turned away (409, 429) or never arrived is not; a
-//! key that has its answer is answered with it.
+//! Must not import the state or the HTTP server. Invariant: a fault never breaks Stripe's promises. The answer to an
+//! executed request is stored under its idempotency key, errors included; for a request that was rejected (409, 429)
+//! or never arrived nothing is stored; a key that has its answer gets that answer.
 
 mod chooser;
 
@@ -16,7 +16,7 @@ use crate::stripe::error::StripeError;
 use crate::stripe::hold::HoldPoint;
 use crate::stripe::request_kind::RequestKind;
 
-/// One thing that goes wrong.
+/// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {

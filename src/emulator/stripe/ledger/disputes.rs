@@ -1,4 +1,4 @@
-//! Disputes in the books: raised by the shopper's bank, won or lost, read.
+//! Disputes in the ledger: raised by the shopper's bank, won or lost, read.
 //!
 //! Invariant: a charge has at most one dispute, and cannot be refunded once it has.
 
@@ -13,7 +13,7 @@ use crate::stripe::objects::dispute::{Dispute, DisputeStatus};
 use crate::stripe::objects::test_cards::Later;
 
 impl Ledger {
-    /// Does what a request about disputes asks for.
+    /// Executes a command about disputes.
     pub(crate) fn do_dispute(&self, command: &DisputeCommand) -> Result<Value, StripeError> {
         match command {
             DisputeCommand::Read(id) => {
@@ -31,7 +31,7 @@ impl Ledger {
         }
     }
 
-    /// The shopper's bank takes a payment back; the dispute, if there is money that it can take.
+    /// The shopper's bank disputes a payment; returns the dispute, if any money is left.
     pub(crate) fn dispute(&mut self, intent: &str, context: &mut ChangeContext<'_>) -> Option<String> {
         let at = self.intents.iter().position(|known| known.id == intent)?;
         let intact = |charge: &Charge| matches!(charge.state, ChargeState::Succeeded) && !charge.disputed;
@@ -59,7 +59,7 @@ impl Ledger {
         Some(id)
     }
 
-    /// Raises the dispute that a test card brings with it.
+    /// Raises the dispute of a test card.
     pub(super) fn dispute_by_card(&mut self, at: usize, context: &mut ChangeContext<'_>) {
         let intent = &self.intents[at];
         let paid = intent.latest_charge().filter(|charge| matches!(charge.state, ChargeState::Succeeded));
@@ -69,7 +69,7 @@ impl Ledger {
         }
     }
 
-    /// Decides a dispute that is open; whether there was one.
+    /// Decides an open dispute; returns whether there was one.
     pub(crate) fn close_dispute(&mut self, id: &str, won: bool, context: &mut ChangeContext<'_>) -> bool {
         let open = |dispute: &Dispute| dispute.id == id && dispute.status == DisputeStatus::NeedsResponse;
         let Some(at) = self.disputes.iter().position(open) else { return false };

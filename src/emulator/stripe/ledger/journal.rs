@@ -1,6 +1,6 @@
-//! What happened in the books, event by event.
+//! The events of the ledger.
 //!
-//! Invariant: every change of a state that Stripe tells of is told once, in the order in which it happened.
+//! Invariant: every change of state for which Stripe has an event is recorded once, in order.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::stripe::objects::payment_intent::Status;
 const KEPT: i64 = 30 * 24 * 60 * 60;
 
 impl Ledger {
-    /// Writes down what happened.
+    /// Records an event.
     pub(super) fn record_event(
         &mut self,
         kind: &'static str,
@@ -33,7 +33,7 @@ impl Ledger {
         });
     }
 
-    /// Tells how a payment stands after a try to pay it, and of the charge if there was one.
+    /// Records the events of a payment after an attempt to pay it, and of the charge if there was one.
     pub(super) fn record_attempt_events(
         &mut self,
         at: usize,
@@ -57,7 +57,7 @@ impl Ledger {
         self.dispute_by_card(at, context);
     }
 
-    /// What happened since this was asked last.
+    /// The events since the last call.
     pub(crate) fn take_new_events(&mut self) -> &mut [Event] {
         let from = std::mem::replace(&mut self.events_taken, self.events.len());
         self.events.get_mut(from..).unwrap_or_default()
@@ -70,7 +70,7 @@ impl Ledger {
         }
     }
 
-    /// Does what a request about events asks for.
+    /// Executes a command about events.
     pub(crate) fn do_event(&self, command: &EventCommand, now: i64) -> Result<Value, StripeError> {
         let is_kept = |event: &Event| event.created > now - KEPT;
         match command {

@@ -1,6 +1,7 @@
-//! The books of one account in one mode: what it was granted and paid, and what may happen to that.
+//! The ledger of one account in one mode: its objects, and their changes.
 //!
-//! Must not import HTTP, idempotency or other accounts. Tokens stand here; what else is done stands in a room per idea.
+//! Must not import HTTP, idempotency or other accounts. Tokens are here; each other kind of object has a file of its
+//! own.
 
 mod disputes;
 mod journal;
@@ -39,7 +40,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Empty books.
+    /// An empty ledger.
     pub(crate) fn new(mode: Mode) -> Self {
         Self {
             mode,
@@ -53,7 +54,7 @@ impl Ledger {
         }
     }
 
-    /// Whether a token is in these books.
+    /// Whether a token is in this ledger.
     pub(crate) fn has_token(&self, id: &str) -> bool {
         self.tokens.contains_key(id)
     }
@@ -72,12 +73,12 @@ impl Ledger {
         (id, shown)
     }
 
-    /// A token as the seller sees it.
+    /// A token, as the seller reads it.
     pub(crate) fn read_token(&self, id: &str, now: i64) -> Result<Value, StripeError> {
         self.tokens.get(id).map(|token| token.to_json(now)).ok_or_else(|| no_such_token(id))
     }
 
-    /// The agent takes a token back.
+    /// The agent revokes a token.
     pub(crate) fn revoke_token(&mut self, id: &str, now: i64) -> Result<Value, StripeError> {
         let token = self.tokens.get_mut(id).ok_or_else(|| no_such_token(id))?;
         token.revoke(now)?;

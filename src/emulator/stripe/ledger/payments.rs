@@ -1,4 +1,4 @@
-//! Payments in the books: made, decided, given up, listed.
+//! Payments in the ledger: created, decided, canceled, listed.
 //!
 //! Invariant: an amount counts as captured on its token exactly when its intent has `succeeded`.
 
@@ -25,7 +25,7 @@ impl Ledger {
         intent.source.as_ref().and_then(|source| source.token.as_deref())
     }
 
-    /// Makes a payment and, when it is to be confirmed, pays it.
+    /// Creates a payment and, if it is to be confirmed, pays it.
     pub(crate) fn create(
         &mut self,
         request: &NewIntent,
@@ -78,7 +78,7 @@ impl Ledger {
         answer
     }
 
-    /// A payment of these books that nothing has happened to.
+    /// A new payment of this ledger.
     pub(super) fn new_intent(
         &self,
         amount: i64,
@@ -117,7 +117,7 @@ impl Ledger {
         })
     }
 
-    /// Decides a payment that was processing; whether there was one.
+    /// Decides a payment that was processing; returns whether there was one.
     pub(crate) fn finish_processing(
         &mut self,
         id: &str,
@@ -147,7 +147,7 @@ impl Ledger {
         self.intents.iter().find(|intent| intent.id == id)
     }
 
-    /// Gives a payment up.
+    /// Cancels a payment.
     pub(crate) fn cancel(
         &mut self,
         id: &str,

@@ -1,6 +1,6 @@
-//! Refunds in the books: made, decided, read.
+//! Refunds in the ledger: created, decided, read.
 //!
-//! Invariant: what was refunded of a charge, failed refunds left out, is never more than the charge.
+//! Invariant: the refunds of a charge, without failed ones, never exceed the charge.
 
 use serde_json::Value;
 
@@ -13,11 +13,11 @@ use crate::stripe::objects::charge::{Charge, ChargeState};
 use crate::stripe::objects::refund::{Refund, RefundStatus};
 use crate::stripe::objects::test_cards::Later;
 
-/// Where a charge stands: its intent's place, and its own among the intent's.
+/// The place of a charge: its intent's index, and its own among the intent's.
 type Place = (usize, usize);
 
 impl Ledger {
-    /// Does what a request about refunds asks for.
+    /// Executes a command about refunds.
     pub(crate) fn do_refund(
         &mut self,
         command: RefundCommand,
@@ -99,7 +99,8 @@ impl Ledger {
         Ok(shown)
     }
 
-    /// Decides a refund: a pending one succeeds or fails, and one that succeeded may still fail. Whether it could be.
+    /// Decides a refund: a pending one succeeds or fails, and one that succeeded may still fail. Returns whether it
+    /// could be.
     pub(crate) fn finish_refund(
         &mut self,
         id: &str,
@@ -127,7 +128,7 @@ impl Ledger {
         true
     }
 
-    /// The charge that money can go back for.
+    /// The charge that can be refunded.
     fn refundable(&self, of: &Refunded) -> Result<Place, StripeError> {
         let missing = |kind: &str, id: &str, param: &str| {
             StripeError::invalid_request(format!("No such {kind}: '{id}'"))

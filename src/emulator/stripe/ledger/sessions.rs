@@ -1,6 +1,6 @@
-//! Checkout Sessions in the books: opened, paid on the hosted page, expired, read.
+//! Checkout Sessions in the ledger: created, paid on the hosted page, expired, read.
 //!
-//! Invariant: a session has a PaymentIntent from the shopper's first try to pay on, never more than one, and is
+//! Invariant: a session has a PaymentIntent from the shopper's first attempt to pay on, never more than one, and is
 //! complete once that has succeeded or is processing.
 
 use serde_json::Value;
@@ -15,17 +15,17 @@ use crate::stripe::objects::payment_intent::{PaymentIntent, Status};
 use crate::stripe::objects::payment_source::{PaymentSource, Source};
 use crate::stripe::objects::test_cards::CardOutcome;
 
-/// The least time from opening a session to its end, in seconds.
+/// The shortest lifetime of a session, in seconds.
 const SHORTEST: i64 = 30 * 60;
-/// The most time from opening a session to its end, in seconds.
+/// The longest lifetime of a session, in seconds.
 const LONGEST: i64 = 24 * 60 * 60;
-/// What the page says when Stripe itself fails.
+/// The page's message when Stripe itself fails.
 const TROUBLE: &str = "Something went wrong. You have not been charged; please try again.";
 
-/// What came of a try to pay on the hosted page.
+/// The result of an attempt to pay on the hosted page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PageOutcome {
-    /// The shopper is done: paid, or paying by a means that is decided later.
+    /// The shopper is done: paid, or paying with a method that is decided later.
     Completed,
     /// The shopper may try again.
     Declined(String),
@@ -34,7 +34,7 @@ pub(crate) enum PageOutcome {
 }
 
 impl Ledger {
-    /// Does what a request about sessions asks for.
+    /// Executes a command about sessions.
     pub(crate) fn do_session(
         &mut self,
         command: SessionCommand,
@@ -111,7 +111,7 @@ impl Ledger {
         Ok(self.show(&self.sessions[at], view))
     }
 
-    /// Lets the sessions end whose time has come.
+    /// Expires the sessions that are due.
     pub(crate) fn expire_due(&mut self, context: &mut ChangeContext<'_>) {
         let due = |session: &CheckoutSession| {
             session.status == SessionStatus::Open && session.expires_at <= context.now
@@ -124,7 +124,7 @@ impl Ledger {
         }
     }
 
-    /// Ends an open session; what the shopper began to pay is given up.
+    /// Expires an open session; a payment that the shopper began is canceled.
     fn end(&mut self, at: usize, context: &mut ChangeContext<'_>) {
         self.sessions[at].status = SessionStatus::Expired;
         let begun = self.sessions[at].intent.clone();
@@ -151,7 +151,7 @@ impl Ledger {
         self.sessions.iter().position(|session| session.intent.as_deref() == Some(intent))
     }
 
-    /// The shopper pays; to be asked for open sessions and offered means alone.
+    /// The shopper pays; only for open sessions and offered payment methods.
     pub(crate) fn pay_session(
         &mut self,
         id: &str,
@@ -167,13 +167,13 @@ impl Ledger {
         let paying = self.intent_of_session(at, context);
         let source = Source { payment_method: context.id("pm"), token: None, instrument: payment_source };
         let charges = self.intents[paying].charges.len();
-        // What it is refused with is read from the intent.
+        // The cause of a refusal is read from the intent.
         drop(self.intents[paying].attempt(&source, true, context));
         self.record_attempt_events(paying, self.intents[paying].charges.len() > charges, context);
         Some(self.after_attempt(at, paying, context))
     }
 
-    /// The shopper authenticates, or does not; `None` where nobody was asked.
+    /// The shopper authenticates, or fails to; `None` if no authentication was requested.
     pub(crate) fn authenticate_session(
         &mut self,
         id: &str,
@@ -189,7 +189,7 @@ impl Ledger {
         Some(self.after_attempt(at, paying, context))
     }
 
-    /// The payment of a session; the first try to pay makes it.
+    /// The payment of a session; the first attempt to pay creates it.
     fn intent_of_session(&mut self, at: usize, context: &mut ChangeContext<'_>) -> usize {
         let begun = self.sessions[at].intent.as_ref();
         if let Some(found) = self.intents.iter().position(|intent| Some(&intent.id) == begun) {
@@ -220,7 +220,7 @@ impl Ledger {
         }
     }
 
-    /// The session of a payment that has just been decided learns of it.
+    /// Updates the session of a payment that has just been decided.
     pub(super) fn settle_session_of(&mut self, intent: &PaymentIntent, context: &mut ChangeContext<'_>) {
         let Some(at) = self.session_of_payment(&intent.id) else { return };
         let paid = intent.status == Status::Succeeded;

@@ -1,7 +1,7 @@
-//! Accounts and their secret keys: who a request comes from, and in which mode.
+//! Accounts and their secret keys: the account and the mode of a request.
 //!
-//! Must not import payments or the HTTP server. Invariants: a key belongs to one account for ever; the mode follows
-//! from the key's prefix and from nothing else; no whole key is ever put into a message.
+//! Must not import payments or the HTTP server. Invariants: a key belongs to one account permanently; the mode
+//! depends only on the key's prefix; no message contains a whole key.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ pub struct KeySeed {
     pub may_read_account: bool,
 }
 
-/// An account that the emulator knows.
+/// An account of the emulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountSeed {
     /// `acct_…`.
     pub account_id: String,
     /// The keys that are valid from now on.
     pub secret_keys: Vec<KeySeed>,
-    /// The account's Stripe profile, `profile_…` or `profile_test_…`, by which agents know the merchant.
+    /// The account's Stripe profile, `profile_…` or `profile_test_…`, by which agents identify the merchant.
     pub network_id: String,
 }
 
@@ -41,7 +41,7 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// What objects say in `livemode`.
+    /// The value of `livemode` in objects.
     pub(crate) const fn livemode(self) -> bool {
         matches!(self, Self::Live)
     }
@@ -67,20 +67,20 @@ impl Mode {
 /// One mode of one account: a state of its own.
 pub(crate) type Scope = (String, Mode);
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     /// The account.
     pub(crate) account: String,
     /// The mode of the key.
     pub(crate) mode: Mode,
-    /// The key as it may be shown.
+    /// The key, masked.
     pub(crate) masked_key: String,
     may_read_account: bool,
 }
 
 impl Caller {
-    /// The state that the caller acts on.
+    /// The state that the caller's requests use.
     pub(crate) fn scope(&self) -> Scope {
         (self.account.clone(), self.mode)
     }
@@ -105,12 +105,12 @@ struct AccountRecord {
 pub(crate) struct Keyring {
     accounts: BTreeMap<String, AccountRecord>,
     keys: BTreeMap<String, KeyRecord>,
-    /// What restricted keys may not do, by key.
+    /// The forbidden requests of restricted keys, by key.
     forbidden: BTreeMap<String, Vec<RequestKind>>,
 }
 
 impl Keyring {
-    /// Adds an account, or gives a known one these keys: keys that it had and that are not listed expire.
+    /// Adds an account, or gives a known one these keys: its earlier keys that are not listed expire.
     pub(crate) fn seed(&mut self, seed: &AccountSeed, now: i64) -> Result<(), Refusal> {
         for KeySeed { key, .. } in &seed.secret_keys {
             if Mode::of_key(key).is_none() {
@@ -139,12 +139,12 @@ impl Keyring {
         Ok(())
     }
 
-    /// Takes the permission for these requests, and no others, from a key.
+    /// Removes the permission for exactly these requests from a key.
     pub(crate) fn forbid(&mut self, key: &str, kinds: &[RequestKind]) {
         self.forbidden.insert(key.to_owned(), kinds.to_vec());
     }
 
-    /// Refuses what the key of a request may not do.
+    /// Refuses a request that its key may not make.
     pub(crate) fn permit(
         &self,
         key: Option<&str>,
@@ -169,7 +169,7 @@ impl Keyring {
         Some(account.clone())
     }
 
-    /// Who holds the key of an `Authorization` header, acting on the account of a `Stripe-Account` header.
+    /// The owner of the key in an `Authorization` header, acting on the account of a `Stripe-Account` header.
     pub(crate) fn authenticate(
         &self,
         key: Option<&str>,
@@ -275,7 +275,7 @@ const fn permission(kind: RequestKind) -> &'static str {
     }
 }
 
-/// A key as it may be shown: its prefix and its last four characters.
+/// A key, masked: its prefix and its last four characters.
 pub(crate) fn mask(key: &str) -> String {
     let prefix = ["sk_test_", "sk_live_", "rk_test_", "rk_live_", "pk_test_", "pk_live_"]
         .into_iter()

@@ -1,11 +1,11 @@
-//! Which currencies one payment may be in, and the least and most that it may be.
+//! The currencies of a payment, and its least and greatest amounts.
 //!
 //! Must not import anything but the table and the error. Amounts are minor units by Stripe's own exponents.
 
 use crate::currencies::Currency;
 use crate::stripe::error::StripeError;
 
-/// A currency code in Stripe's spelling (lower case), when Stripe knows it.
+/// A currency code in Stripe's spelling (lower case), if Stripe knows it.
 pub(crate) fn known(code: &str, param: &str) -> Result<String, StripeError> {
     currency(code, param).map(|currency| currency.code.clone())
 }
@@ -33,7 +33,7 @@ pub(crate) fn check_amount(amount: i64, code: &str) -> Result<(), StripeError> {
     check_step(amount, currency)
 }
 
-/// Whether an amount is one that its currency has: a whole step.
+/// Whether an amount is a multiple of its currency's step.
 fn check_step(amount: i64, currency: &Currency) -> Result<(), StripeError> {
     let Currency { code, step, .. } = currency;
     if amount % step == 0 {
@@ -56,7 +56,7 @@ fn currency(code: &str, param: &str) -> Result<&'static Currency, StripeError> {
     })
 }
 
-/// An amount as people write it, without its currency.
+/// An amount in the usual form, without its currency.
 pub(crate) fn major_units(amount: i64, code: &str) -> String {
     Currency::of(code).map_or_else(|| amount.to_string(), |currency| currency.major_units(amount))
 }

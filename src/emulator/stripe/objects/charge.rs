@@ -1,4 +1,4 @@
-//! Charges: one try to pay each, and what became of its money.
+//! Charges: one attempt to pay each, and its refunds and disputes.
 //!
 //! Must not import payment intents, tokens or the HTTP server. Invariant: only a charge that succeeded has moved money.
 
@@ -10,7 +10,7 @@ use super::particulars::Particulars;
 use super::payment_source::Source;
 use super::test_cards::Decline;
 
-/// What a charge shows as `null` here.
+/// The fields of a charge that are always `null` here.
 const NEVER_SET: &[&str] = &[
     "application",
     "application_fee",
@@ -29,7 +29,7 @@ const NEVER_SET: &[&str] = &[
     "transfer_group",
 ];
 
-/// How one try to pay went.
+/// The result of one attempt to pay.
 #[derive(Clone, Debug)]
 pub(crate) enum ChargeState {
     /// The money moved.
@@ -40,20 +40,20 @@ pub(crate) enum ChargeState {
     Pending,
 }
 
-/// One try to pay.
+/// One attempt to pay.
 #[derive(Clone, Debug)]
 pub(crate) struct Charge {
     /// `ch_…`.
     pub(crate) id: String,
-    /// When it was tried.
+    /// When it was made.
     pub(crate) created: i64,
-    /// What it was tried with.
+    /// Its payment source.
     pub(crate) source: Source,
-    /// How it went.
+    /// Its result.
     pub(crate) state: ChargeState,
-    /// What went back of it, in minor units.
+    /// The refunded amount, in minor units.
     pub(crate) refunded: i64,
-    /// Whether the shopper's bank took it back, or tried to.
+    /// Whether the shopper's bank has disputed it.
     pub(crate) disputed: bool,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct ChargedPayment<'a> {
     pub(crate) currency: &'a str,
     /// The mode that it was made in.
     pub(crate) livemode: bool,
-    /// What the seller said about it.
+    /// The seller's other data about it.
     pub(crate) particulars: &'a Particulars,
 }
 

@@ -15,7 +15,7 @@ use crate::stripe::change::ChangeContext;
 use crate::stripe::error::StripeError;
 use crate::stripe::params::paging::{Listed, PageParams};
 
-/// What a session shows as `null` here.
+/// The fields of a session that are always `null` here.
 const NEVER_SET: &[&str] = &[
     "after_expiration",
     "billing_address_collection",
@@ -42,7 +42,7 @@ const NEVER_SET: &[&str] = &[
     "wallet_options",
 ];
 
-/// What Stripe puts behind the `#` is for its own scripts; whoever drops it breaks the real page.
+/// Stripe's own scripts need the part after the `#`; a client that drops it breaks the real page.
 const FRAGMENT: &str = "fidkdWxOYHwnPyd1blpxYHZxWjA0emulated";
 
 /// Stripe's `status`.
@@ -52,7 +52,7 @@ pub(crate) enum SessionStatus {
     Open,
     /// The shopper is done.
     Complete,
-    /// Nobody can pay any more.
+    /// It can no longer be paid.
     Expired,
 }
 
@@ -67,7 +67,7 @@ impl SessionStatus {
     }
 }
 
-/// What a session shows in full.
+/// The fields of a session that are expanded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SessionView {
     /// The PaymentIntent.
@@ -92,17 +92,17 @@ struct Line {
 pub(crate) struct CheckoutSession {
     /// `cs_test_…` or `cs_live_…`.
     pub(crate) id: String,
-    /// What the seller asked for.
+    /// The seller's parameters.
     pub(crate) order: NewSession,
-    /// When it ends if it is still open.
+    /// When it expires if it is still open.
     pub(crate) expires_at: i64,
-    /// Where it stands.
+    /// Its status.
     pub(crate) status: SessionStatus,
     /// Whether the money moved.
     pub(crate) paid: bool,
     /// The shopper's address.
     pub(crate) email: Option<String>,
-    /// The payment, from the shopper's first try on.
+    /// The payment, from the shopper's first attempt on.
     pub(crate) intent: Option<String>,
     livemode: bool,
     created: i64,
@@ -144,13 +144,13 @@ impl CheckoutSession {
         }
     }
 
-    /// Whether its page offers to pay like this.
+    /// Whether its page offers this payment method.
     pub(crate) fn offers(&self, payment_source: PaymentSource) -> bool {
         let allowed = self.order.particulars.allowed_payment_method_types.as_ref();
         allowed.is_none_or(|types| types.iter().any(|name| name == payment_source.kind()))
     }
 
-    /// Where a shopper who is done is sent.
+    /// The address for a shopper who is done.
     pub(crate) fn success_url(&self) -> String {
         self.order.success_url.replace("{CHECKOUT_SESSION_ID}", &self.id)
     }
@@ -166,7 +166,7 @@ impl CheckoutSession {
         format!("/v1/checkout/sessions/{}/line_items", self.id)
     }
 
-    /// The object as Stripe shows it; `intent` where that is shown in full.
+    /// The object as Stripe shows it; `intent` if that is expanded.
     pub(crate) fn to_json(&self, intent: Option<&PaymentIntent>, view: SessionView) -> Value {
         let order = &self.order;
         let payment_intent = match intent {

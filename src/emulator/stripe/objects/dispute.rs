@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::nulls::with_nulls;
 use crate::stripe::params::paging::Listed;
 
-/// How long the seller has for an answer, in seconds.
+/// How long the seller has to respond, in seconds.
 const TIME_TO_RESPOND: i64 = 9 * 24 * 60 * 60;
-/// What Stripe takes for a dispute, in minor units.
+/// Stripe's fee for a dispute, in minor units.
 const FEE: i64 = 1500;
 
-/// What the evidence shows as `null` here: nobody has handed in any.
+/// The fields of the evidence that are always `null` here, since none can be submitted.
 const EVIDENCE: &[&str] = &[
     "access_activity_log",
     "billing_address",
@@ -43,10 +43,10 @@ const EVIDENCE: &[&str] = &[
     "uncategorized_text",
 ];
 
-/// Stripe's `status`, as far as the emulator gets there.
+/// Stripe's `status`, as far as it is emulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DisputeStatus {
-    /// The seller may answer.
+    /// The seller may respond.
     NeedsResponse,
     /// The seller keeps the money.
     Won,
@@ -65,7 +65,7 @@ impl DisputeStatus {
     }
 }
 
-/// A payment that the shopper's bank takes back.
+/// A payment that the shopper's bank disputes.
 #[derive(Clone, Debug)]
 pub(crate) struct Dispute {
     /// `dp_…`.
@@ -82,7 +82,7 @@ pub(crate) struct Dispute {
     pub(crate) intent: String,
     /// The mode of the payment.
     pub(crate) livemode: bool,
-    /// Where it stands.
+    /// Its status.
     pub(crate) status: DisputeStatus,
 }
 

@@ -1,4 +1,4 @@
-//! Events: what happened to an object, and how the object was at that moment.
+//! Events: the change of an object, and a snapshot of the object at that moment.
 //!
 //! Must not import tokens or the HTTP server. Invariant: an event's snapshot never changes.
 
@@ -8,22 +8,22 @@ use crate::stripe::change::Cause;
 use crate::stripe::params::paging::Listed;
 use crate::stripe::version::ACCOUNT_DEFAULT;
 
-/// Something that happened.
+/// An event.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     /// `evt_…`.
     pub(crate) id: String,
-    /// When.
+    /// When it happened.
     pub(crate) created: i64,
-    /// What, such as `payment_intent.succeeded`.
+    /// Its type, such as `payment_intent.succeeded`.
     pub(crate) kind: &'static str,
     /// How many webhook endpoints have not confirmed it.
     pub(crate) pending: usize,
-    /// The object as it was then.
+    /// The snapshot of the object.
     pub(crate) object: Value,
-    /// The mode that it happened in.
+    /// The object's mode.
     pub(crate) livemode: bool,
-    /// The request that it came from.
+    /// The request that caused it.
     pub(crate) cause: Cause,
 }
 
@@ -46,7 +46,7 @@ impl Event {
     }
 }
 
-/// Whether a name or a pattern such as `charge.*` means this kind of event.
+/// Whether a name or a pattern such as `charge.*` matches this type of event.
 pub(crate) fn matches(pattern: &str, kind: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(group) => kind.starts_with(group),

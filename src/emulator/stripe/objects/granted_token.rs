@@ -1,4 +1,4 @@
-//! Shared Payment Tokens as the seller sees them: granted, limited, used up.
+//! Shared Payment Tokens as the seller reads them: granted, limited, used up.
 //!
 //! Must not import intents or the HTTP server. Invariant: `captured + reserved <= max_amount`, always. Stripe does not
 //! document the error codes of refused tokens; every refusal here carries the token's parameter name, and a client
@@ -15,7 +15,7 @@ use crate::stripe::error::StripeError;
 /// The parameter by which a payment names its token.
 pub(crate) const TOKEN_PARAM: &str = "payment_method_data[shared_payment_granted_token]";
 
-/// Every token names the same made-up agent.
+/// All tokens name the same invented agent.
 const AGENT_PROFILE: &str = "profile_test_emulatoragent";
 
 /// A Shared Payment Token that an agent grants to a seller.
@@ -23,17 +23,17 @@ const AGENT_PROFILE: &str = "profile_test_emulatoragent";
 pub struct MintToken {
     /// The seller.
     pub account_id: String,
-    /// The shopper's test payment method, such as `pm_card_visa`; it decides what a payment comes to.
+    /// The shopper's test payment method, such as `pm_card_visa`; it decides the result of a payment.
     pub payment_method: String,
     /// The currency that the token pays in.
     pub currency: String,
-    /// The most that it pays in all, in minor units.
+    /// The most that it pays in total, in minor units.
     pub max_amount: i64,
-    /// When it ends, if not by its limit, in Unix seconds.
+    /// When it expires, in Unix seconds.
     pub expires_at: Option<i64>,
 }
 
-/// What an agent grants.
+/// An agent's grant.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     card: TestCard,
@@ -71,7 +71,7 @@ impl Grant {
         Ok(Self { card, currency, max_amount, expires_at, shared_metadata: BTreeMap::new() })
     }
 
-    /// Adds what the agent tells the seller.
+    /// Adds the agent's data for the seller.
     pub(crate) fn with_shared_metadata(self, shared_metadata: BTreeMap<String, String>) -> Self {
         Self { shared_metadata, ..self }
     }
@@ -118,7 +118,7 @@ impl GrantedToken {
         self.grant.card
     }
 
-    /// Refuses a payment that the token does not cover.
+    /// Refuses a payment that exceeds the token's limits.
     pub(crate) fn check_payment(&self, amount: i64, currency: &str, now: i64) -> Result<(), StripeError> {
         let refuse = |code, message: String| {
             Err(StripeError::invalid_request(message).with_code(code).with_param(TOKEN_PARAM))
@@ -163,17 +163,17 @@ impl GrantedToken {
         Ok(())
     }
 
-    /// Sets an amount aside for a payment that is not decided yet.
+    /// Reserves an amount for a payment that is not decided yet.
     pub(crate) fn reserve(&mut self, amount: i64) {
         self.reserved += amount;
     }
 
-    /// Gives a set-aside amount back: the payment came to nothing.
+    /// Releases a reserved amount, since the payment failed.
     pub(crate) fn release(&mut self, amount: i64) {
         self.reserved -= amount;
     }
 
-    /// Turns a set-aside amount into a captured one; at its limit the token is consumed.
+    /// Captures a reserved amount; at its limit the token is consumed.
     pub(crate) fn capture(&mut self, amount: i64, now: i64) {
         self.reserved -= amount;
         self.captured += amount;
@@ -182,7 +182,7 @@ impl GrantedToken {
         }
     }
 
-    /// The agent takes the token back.
+    /// The agent revokes the token.
     pub(crate) fn revoke(&mut self, now: i64) -> Result<(), StripeError> {
         if let Some((ended, _)) = self.end(now) {
             return Err(StripeError::invalid_request(format!(

@@ -1,25 +1,25 @@
-//! What a seller says when it opens a Checkout Session.
+//! The seller's parameters of a new Checkout Session.
 //!
-//! Must not import the session: this is known before there is one.
+//! Must not import the session: these are known before it exists.
 
 use std::collections::BTreeMap;
 
 use super::particulars::Particulars;
 
-/// A session to be opened.
+/// A session to create.
 #[derive(Clone, Debug)]
 pub(crate) struct NewSession {
-    /// What is bought; at least one.
+    /// The items; at least one.
     pub(crate) lines: Vec<NewLine>,
     /// All lines' currency.
     pub(crate) currency: String,
-    /// What the lines add up to.
+    /// The sum of the lines.
     pub(crate) total: i64,
-    /// Where a shopper who has paid is sent.
+    /// The address for a shopper who has paid.
     pub(crate) success_url: String,
-    /// Where a shopper who does not want to pay goes back to.
+    /// The address for a shopper who leaves without paying.
     pub(crate) cancel_url: Option<String>,
-    /// When it is to end.
+    /// When it is to expire.
     pub(crate) expires_at: Option<i64>,
     /// The seller's own name for it.
     pub(crate) client_reference_id: Option<String>,
@@ -31,9 +31,9 @@ pub(crate) struct NewSession {
     pub(crate) adaptive_pricing: bool,
     /// The page's language.
     pub(crate) locale: Option<String>,
-    /// What the page's button says.
+    /// The text on the page's button.
     pub(crate) submit_type: Option<String>,
-    /// What the payment will say.
+    /// The other data of the payment.
     pub(crate) particulars: Particulars,
 }
 

@@ -1,4 +1,4 @@
-//! What the seller says about a payment beside its money: the intent, its charges and a session show it.
+//! The seller's data about a payment besides its amount: the intent, its charges and a session show it.
 //!
 //! Must not import any of them.
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What the seller says about a payment beside its money.
+/// The seller's data about a payment besides its amount.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Particulars {
     /// `allowed_payment_method_types`.

@@ -1,4 +1,4 @@
-//! PaymentIntents: their states, what moves them, and their JSON.
+//! PaymentIntents: their states, their transitions, and their JSON.
 //!
 //! Must not import tokens or the HTTP server. Invariant: `amount_received` is the whole amount when the status is
 //! `succeeded`, and zero otherwise.
@@ -14,7 +14,7 @@ use crate::stripe::change::ChangeContext;
 use crate::stripe::error::StripeError;
 use crate::stripe::params::paging::Listed;
 
-/// What an intent shows as `null` here.
+/// The fields of an intent that are always `null` here.
 const INTENT_NEVER_SET: &[&str] = &[
     "application",
     "application_fee_amount",
@@ -31,25 +31,25 @@ const INTENT_NEVER_SET: &[&str] = &[
     "transfer_group",
 ];
 
-/// What a payment that was still processing is refused with when it is told to fail.
+/// The refusal of a payment that was processing and is made to fail.
 const LATE_REFUSAL: Decline =
     Decline { code: "card_declined", decline_code: "generic_decline", message: "Your card was declined." };
 
-/// What the shopper is told who was asked to authenticate and did not.
+/// The message for a shopper who failed to authenticate.
 const NOT_AUTHENTICATED: &str = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
 
-/// Stripe's `status`, as far as the emulator gets there.
+/// Stripe's `status`, as far as it is emulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Nothing to pay with, or the last try failed.
+    /// It has no payment source, or the last attempt failed.
     RequiresPaymentMethod,
-    /// A token is there, the payment was not confirmed.
+    /// It has a token, and was not confirmed.
     RequiresConfirmation,
     /// The shopper must authenticate.
     RequiresAction,
     /// The outcome comes later.
     Processing,
-    /// Given up.
+    /// It was canceled.
     Canceled,
     /// The money moved.
     Succeeded,
@@ -82,22 +82,22 @@ pub(crate) struct PaymentIntent {
     pub(crate) amount: i64,
     /// Lower case.
     pub(crate) currency: String,
-    /// Where it stands.
+    /// Its status.
     pub(crate) status: Status,
-    /// What it is paid with.
+    /// Its payment source.
     pub(crate) source: Option<Source>,
-    /// What the seller said about it.
+    /// The seller's other data about it.
     pub(crate) particulars: Particulars,
-    /// All tries to pay, oldest first.
+    /// All attempts to pay, oldest first.
     pub(crate) charges: Vec<Charge>,
-    /// Why the latest try failed.
+    /// Why the latest attempt failed.
     pub(crate) last_payment_error: Option<Map<String, Value>>,
-    /// When and why it was given up.
+    /// When and why it was canceled.
     pub(crate) canceled: Option<(i64, Option<String>)>,
 }
 
 impl PaymentIntent {
-    /// A payment that nothing has happened to.
+    /// A new payment.
     pub(crate) fn new(id: String, livemode: bool, created: i64, amount: i64, currency: String) -> Self {
         Self {
             id,
@@ -114,7 +114,7 @@ impl PaymentIntent {
         }
     }
 
-    /// What the seller got.
+    /// The amount that the seller received.
     pub(crate) const fn amount_received(&self) -> i64 {
         match self.status {
             Status::Succeeded => self.amount,
@@ -126,12 +126,12 @@ impl PaymentIntent {
         }
     }
 
-    /// The latest try to pay.
+    /// The latest attempt to pay.
     pub(crate) fn latest_charge(&self) -> Option<&Charge> {
         self.charges.last()
     }
 
-    /// Tries to pay with its source. `may_ask` says whether somebody is there to authenticate.
+    /// Attempts to pay with its source. `may_ask` says whether a shopper is there to authenticate.
     pub(crate) fn attempt(
         &mut self,
         source: &Source,
@@ -164,7 +164,7 @@ impl PaymentIntent {
         }
     }
 
-    /// The shopper was asked to authenticate, and did or did not.
+    /// The shopper authenticates, or fails to.
     pub(crate) fn authenticate(&mut self, succeeds: bool, context: &mut ChangeContext<'_>) {
         if let Some(source) = self.source.clone().filter(|_| succeeds) {
             self.charge(&source, ChargeState::Succeeded, context);
@@ -180,13 +180,13 @@ impl PaymentIntent {
         self.status = Status::RequiresPaymentMethod;
     }
 
-    /// Gives the payment up.
+    /// Cancels the payment.
     pub(crate) fn cancel(&mut self, now: i64, reason: Option<&str>) {
         self.status = Status::Canceled;
         self.canceled = Some((now, reason.map(str::to_owned)));
     }
 
-    /// What the latest try was refused with, in words.
+    /// The refusal of the latest attempt, in words.
     pub(crate) fn refusal(&self) -> Option<&str> {
         self.last_payment_error.as_ref()?.get("message")?.as_str()
     }
@@ -200,7 +200,7 @@ impl PaymentIntent {
         if succeeds {
             self.status = Status::Succeeded;
         } else {
-            // Nobody waits for this refusal: it is read from the intent.
+            // No caller waits for this refusal: it is read from the intent.
             drop(self.refuse(LATE_REFUSAL, true));
         }
     }
@@ -211,7 +211,7 @@ impl PaymentIntent {
         self.charges.push(charge);
     }
 
-    /// Records a refusal of the issuer, and words it as Stripe's 402.
+    /// Records a refusal of the issuer, and returns it as Stripe's 402.
     fn refuse(&mut self, decline: Decline, was_charged: bool) -> StripeError {
         let mut error = StripeError::card(decline.code, decline.decline_code, decline.message);
         if let Some(charge) = self.charges.last().filter(|_| was_charged) {
@@ -236,7 +236,7 @@ impl PaymentIntent {
         })
     }
 
-    /// The object as Stripe shows it, with the charge in full when it was asked for.
+    /// The object as Stripe shows it, with the charge expanded if requested.
     pub(crate) fn to_json(&self, expand_charge: bool) -> Value {
         let particulars = &self.particulars;
         let latest_charge = self.latest_charge().map(|charge| {

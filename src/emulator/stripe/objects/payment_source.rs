@@ -1,4 +1,4 @@
-//! What a payment is paid with: a card, or a debit of a bank account that is decided later.
+//! Payment sources: a card, or a debit of a bank account that is decided later.
 //!
 //! Must not import payments or the HTTP server. Invariant: a bank debit always begins as `processing`.
 
@@ -19,14 +19,14 @@ pub(crate) enum PaymentSource {
     BankDebit(&'static str),
 }
 
-/// What an intent is paid with: at Stripe, a payment method of its own for each payment.
+/// The payment source of an intent: at Stripe, a separate payment method for each payment.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     /// `pm_…`.
     pub(crate) payment_method: String,
     /// The token that it came from.
     pub(crate) token: Option<String>,
-    /// What is behind it.
+    /// The test payment method.
     pub(crate) instrument: PaymentSource,
 }
 
@@ -39,7 +39,7 @@ impl PaymentSource {
         TestCard::find(name).map(Self::Card)
     }
 
-    /// The bank debit that there is in a currency.
+    /// The bank debit in a currency.
     pub(crate) fn bank_debit(currency: &str) -> Option<Self> {
         match currency {
             "usd" => Some(Self::BankDebit("us_bank_account")),
@@ -56,7 +56,7 @@ impl PaymentSource {
         }
     }
 
-    /// What a payment comes to.
+    /// The result of a payment.
     pub(crate) const fn outcome(self) -> CardOutcome {
         match self {
             Self::Card(card) => card.outcome,
@@ -64,7 +64,7 @@ impl PaymentSource {
         }
     }
 
-    /// What happens after a payment that succeeded.
+    /// The events after a payment that succeeded.
     pub(crate) const fn later(self) -> Later {
         match self {
             Self::Card(card) => card.later,
@@ -72,7 +72,7 @@ impl PaymentSource {
         }
     }
 
-    /// What a charge shows of it.
+    /// A charge's details of it.
     pub(crate) fn details(self) -> Value {
         match self {
             Self::Card(card) => json!({

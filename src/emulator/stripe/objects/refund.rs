@@ -10,7 +10,7 @@ use super::nulls::with_nulls;
 use super::payment_source::PaymentSource;
 use crate::stripe::params::paging::Listed;
 
-/// What a refund shows as `null` here.
+/// The fields of a refund that are always `null` here.
 const NEVER_SET: &[&str] = &[
     "customer",
     "customer_account",
@@ -24,12 +24,12 @@ const NEVER_SET: &[&str] = &[
     "transfer_reversal",
 ];
 
-/// Stripe's `status`, as far as the emulator gets there.
+/// Stripe's `status`, as far as it is emulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefundStatus {
     /// The money is on its way back.
     Pending,
-    /// It has left.
+    /// The money was sent.
     Succeeded,
     /// It came back to the seller.
     Failed,
@@ -46,7 +46,7 @@ impl RefundStatus {
     }
 }
 
-/// Money that goes back to the shopper.
+/// A refund to the shopper.
 #[derive(Clone, Debug)]
 pub(crate) struct Refund {
     /// `re_…`.
@@ -65,9 +65,9 @@ pub(crate) struct Refund {
     pub(crate) reason: Option<String>,
     /// The seller's metadata.
     pub(crate) metadata: BTreeMap<String, String>,
-    /// Where it stands.
+    /// Its status.
     pub(crate) status: RefundStatus,
-    /// What was paid with.
+    /// The payment source that receives it.
     pub(crate) payment_source: PaymentSource,
 }
 

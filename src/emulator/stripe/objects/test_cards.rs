@@ -1,9 +1,9 @@
-//! Stripe's test payment methods (`pm_card_…`) and what a payment with each comes to.
+//! Stripe's test payment methods (`pm_card_…`) and the result of a payment with each.
 //!
-//! Must not import anything else of the emulator. Names that begin `pm_emulator_` are this emulator's own extension,
-//! for outcomes that Stripe has no test card for. Invariant: an outcome follows from the name alone.
+//! Must not import anything else of the emulator. Names that begin with `pm_emulator_` are this emulator's own
+//! extension, for results that Stripe has no test card for. Invariant: a result depends on the name alone.
 
-/// What a confirmed payment comes to.
+/// The result of a confirmed payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CardOutcome {
     /// The money moves.
@@ -12,24 +12,24 @@ pub(crate) enum CardOutcome {
     Declines(Decline),
     /// The issuer wants 3D Secure.
     NeedsAuthentication,
-    /// The money moves later: when the emulator is told to settle the intent.
+    /// The money moves later, when the emulator is asked to decide the intent.
     Processes,
     /// Stripe answers 500 and nothing happens.
     Fails,
 }
 
-/// What happens after a payment that succeeded.
+/// The events after a payment that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Later {
-    /// Nothing that was not asked for.
+    /// None.
     Nothing,
     /// A refund is pending until it is decided.
     RefundPends,
-    /// The shopper's bank takes the payment back at once.
+    /// The shopper's bank disputes the payment at once.
     IsDisputed,
 }
 
-/// A refusal in the words of the issuer.
+/// A refusal of the issuer.
 #[expect(clippy::struct_field_names, reason = "the names are Stripe's")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decline {
@@ -41,7 +41,7 @@ pub(crate) struct Decline {
     pub(crate) message: &'static str,
 }
 
-/// What 3D Secure is refused with where nobody can answer it.
+/// The refusal if 3D Secure is needed and no shopper is there.
 pub(crate) const AUTHENTICATION_REQUIRED: Decline = Decline {
     code: "authentication_required",
     decline_code: "authentication_required",
@@ -55,11 +55,11 @@ pub(crate) struct TestCard {
     pub(crate) brand: &'static str,
     /// The number's last four digits.
     pub(crate) last4: &'static str,
-    /// What a payment with it comes to.
+    /// The result of a payment with it.
     pub(crate) outcome: CardOutcome,
     /// Whether that takes long.
     pub(crate) slow: bool,
-    /// What happens after it succeeded.
+    /// The events after a success.
     pub(crate) later: Later,
 }
 
@@ -86,7 +86,7 @@ impl TestCard {
             "pm_card_createDispute" => {
                 visa("0259", CardOutcome::Succeeds).map(|card| Self { later: Later::IsDisputed, ..card })
             }
-            // A refund succeeds, as with any card, and fails when the emulator is told so.
+            // A refund succeeds, as with any card, and fails when the emulator is asked to fail it.
             "pm_card_refundFail" => visa("5126", CardOutcome::Succeeds),
             "pm_card_authenticationRequired" => visa("3184", CardOutcome::NeedsAuthentication),
             "pm_emulator_processing" => visa("4242", CardOutcome::Processes),

@@ -1,4 +1,4 @@
-//! The bracket encoding that Stripe's API reads: `a[b][c]=v`, `a[0]=v`, `a[]=v`.
+//! The bracket encoding of Stripe's API: `a[b][c]=v`, `a[0]=v`, `a[]=v`.
 //!
 //! Must not import anything of the gateway's own encoder: this is the other side of the wire. Invariant: a body that
 //! decodes has at most [`MAX_PAIRS`] pairs and [`MAX_DEPTH`] levels, whatever the sender intended.
@@ -14,7 +14,7 @@ pub(crate) const MAX_BODY: usize = 256 * 1024;
 const MAX_PAIRS: usize = 1_000;
 const MAX_DEPTH: usize = 8;
 
-/// Parameters as they came: percent-decoded, in order.
+/// Parameters in their received order, percent-decoded.
 pub(crate) type Pairs = Vec<(String, String)>;
 
 /// A branch of decoded parameters. List items stand under their decimal index: only a reader that knows the
@@ -35,7 +35,7 @@ pub(crate) fn pairs(encoded: &[u8]) -> Pairs {
     url::form_urlencoded::parse(encoded).into_owned().collect()
 }
 
-/// The tree that the pairs describe. Of two values for one name the later stands, as with Stripe.
+/// The tree of these pairs. Of two values for one name the later one counts, as at Stripe.
 pub(crate) fn tree(pairs: &[(String, String)]) -> Result<Branch, StripeError> {
     if pairs.len() > MAX_PAIRS {
         return Err(StripeError::invalid_request(format!(

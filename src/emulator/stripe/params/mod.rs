@@ -1,7 +1,8 @@
-//! Reading decoded parameters one by one, with Stripe's wording for each way in which they can be wrong: [`form`] is
-//! how they are encoded, [`paging`] what all lists have in common.
+//! Reads decoded parameters one by one, with Stripe's error text for each kind of error: [`form`] is their encoding,
+//! [`paging`] the common parameters of lists.
 //!
-//! Must not import what the parameters are for. Invariant: what nobody took is refused by [`Params::finish`]; nothing is ignored silently.
+//! Must not import the users of the parameters. Invariant: a parameter that was not read is refused by
+//! [`Params::finish`]; none is ignored silently.
 
 pub(crate) mod form;
 pub(crate) mod paging;
@@ -36,7 +37,7 @@ impl Params {
         }
     }
 
-    /// A string; `None` when absent. An empty one is refused, as Stripe does for what cannot be unset.
+    /// A string; `None` if absent. An empty one is refused, as Stripe does for parameters that cannot be unset.
     pub(crate) fn text(&mut self, key: &str) -> Result<Option<String>, StripeError> {
         let name = self.name(key);
         match self.entries.remove(key) {
@@ -50,7 +51,7 @@ impl Params {
         }
     }
 
-    /// A string that must be there.
+    /// A required string.
     pub(crate) fn required_text(&mut self, key: &str) -> Result<String, StripeError> {
         self.text(key)?.ok_or_else(|| StripeError::missing_parameter(&self.name(key)))
     }
@@ -61,7 +62,7 @@ impl Params {
         self.text(key)?.map(|text| integer(&text, &name)).transpose()
     }
 
-    /// A whole number of at least one, that must be there.
+    /// A required whole number of at least one.
     pub(crate) fn required_positive(&mut self, key: &str) -> Result<i64, StripeError> {
         let name = self.name(key);
         let number = self.integer(key)?.ok_or_else(|| StripeError::missing_parameter(&name))?;
@@ -95,7 +96,7 @@ impl Params {
         self.integer_within(key, 0, i64::MAX)
     }
 
-    /// An address that mail could go to.
+    /// A mail address.
     pub(crate) fn email(&mut self, key: &str) -> Result<Option<String>, StripeError> {
         let name = self.name(key);
         match self.text(key)? {
@@ -108,7 +109,7 @@ impl Params {
         }
     }
 
-    /// A string of at most so many characters.
+    /// A string of at most this many characters.
     pub(crate) fn text_within(&mut self, key: &str, most: usize) -> Result<Option<String>, StripeError> {
         let name = self.name(key);
         match self.text(key)? {
@@ -234,7 +235,7 @@ impl Params {
         Ok(metadata)
     }
 
-    /// Ends the reading: what is left is either Stripe's and not emulated, or unknown to Stripe too.
+    /// Ends the reading: a remaining parameter is either Stripe's and not emulated, or unknown to Stripe too.
     pub(crate) fn finish(self, stripe_also_has: &[&str]) -> Result<(), StripeError> {
         let (real, unknown): (Vec<_>, Vec<_>) =
             self.entries.keys().partition(|key| stripe_also_has.contains(&key.as_str()));

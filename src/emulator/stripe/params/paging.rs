@@ -1,4 +1,4 @@
-//! Lists as Stripe gives them: page by page, newest first, cut by creation time.
+//! Lists in Stripe's form: page by page, newest first, filtered by creation time.
 //!
 //! Must not import the state. Invariant: following `starting_after` from page to page shows each object once.
 
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::Params;
 use crate::stripe::error::StripeError;
 
-/// Something that stands in a list.
+/// An object in a list.
 pub(crate) trait Listed {
-    /// What Stripe calls it in messages.
+    /// Its name in Stripe's messages.
     const KIND: &'static str;
     /// Its id.
     fn id(&self) -> &str;
@@ -19,7 +19,7 @@ pub(crate) trait Listed {
     fn created(&self) -> i64;
 }
 
-/// Which page is asked for.
+/// The requested page.
 #[derive(Clone, Debug)]
 pub(crate) struct PageParams {
     limit: usize,
@@ -28,7 +28,7 @@ pub(crate) struct PageParams {
     created: RangeInclusive<i64>,
 }
 
-/// A page: what is on it, and whether there is more.
+/// A page: its objects, and whether there are more.
 #[derive(Debug)]
 pub(crate) struct Picked<'a, T> {
     items: Vec<&'a T>,
@@ -52,13 +52,13 @@ impl PageParams {
         Ok(Self { limit, starting_after, ending_before, created: i64::MIN..=i64::MAX })
     }
 
-    /// Reads `created` too.
+    /// Also reads `created`.
     pub(crate) fn parse_with_created(params: &mut Params) -> Result<Self, StripeError> {
         let created = created(params)?;
         Ok(Self { created, ..Self::parse(params)? })
     }
 
-    /// The page of those that are admitted; `all` is oldest first.
+    /// The page of the admitted objects; `all` is oldest first.
     pub(crate) fn pick<'a, T: Listed>(
         &self,
         all: &'a [T],
@@ -95,14 +95,14 @@ impl PageParams {
 }
 
 impl<T> Picked<'_, T> {
-    /// The list object at an address.
+    /// The list object of an address.
     pub(crate) fn to_json(&self, url: &str, show: impl Fn(&T) -> Value) -> Value {
         let data: Vec<Value> = self.items.iter().map(|item| show(item)).collect();
         json!({"object": "list", "data": data, "has_more": self.has_more, "url": url})
     }
 }
 
-/// The seconds that `created` lets through.
+/// The seconds that `created` admits.
 fn created(params: &mut Params) -> Result<RangeInclusive<i64>, StripeError> {
     if !params.is_hash("created") {
         return Ok(params.integer("created")?.map_or(i64::MIN..=i64::MAX, |second| second..=second));

@@ -1,4 +1,4 @@
-//! Webhook endpoints, and the signature by which they know Stripe.
+//! Webhook endpoints, and the signature with which they verify Stripe.
 //!
 //! Must not import the gateway's own check of signatures. Invariant: an endpoint is on this machine.
 
@@ -10,7 +10,7 @@ use url::{Host, Url};
 use crate::stripe::objects::accounts::{Mode, Scope};
 use crate::stripe::objects::event::matches;
 
-/// Where the events of an account and mode are sent.
+/// A receiver of the events of an account and mode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookEndpoint {
@@ -21,7 +21,7 @@ pub struct WebhookEndpoint {
     pub livemode: bool,
     /// An `http` address on loopback.
     pub url: String,
-    /// The secrets that sign, `whsec_…`: one, or several while one is rolled.
+    /// The signing secrets, `whsec_…`: one, or several during a rotation.
     pub secrets: Vec<String>,
     /// The kinds of event that are sent: names, groups such as `charge.*`, or `*`.
     #[serde(default = "everything")]
@@ -57,7 +57,7 @@ impl WebhookEndpoint {
         is_here && url.scheme() == "http"
     }
 
-    /// Whether it wants a kind of event of these books.
+    /// Whether it receives this type of event of this account and mode.
     pub(super) fn wants(&self, (account, mode): &Scope, kind: &str) -> bool {
         let of_mode = if self.livemode { Mode::Live } else { Mode::Test };
         self.account_id == *account
@@ -70,7 +70,7 @@ impl WebhookEndpoint {
 pub(crate) fn signature(secrets: &[String], second: i64, body: &str) -> String {
     let mut header = format!("t={second}");
     for secret in secrets {
-        // HMAC takes keys of any length.
+        // HMAC accepts keys of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { continue };
         mac.update(format!("{second}.{body}").as_bytes());
         header.push_str(",v1=");

@@ -1,8 +1,8 @@
-//! Webhooks: which endpoint is owed which event, and what became of it.
+//! Webhooks: the deliveries of each endpoint, and their results.
 //!
-//! Must not import the state, the HTTP server or the sending. Read [`plan`] for what can go wrong, [`endpoint`] for the
-//! signature. Invariants: a delivery's body never changes, whatever becomes of the event's object; to one endpoint one
-//! delivery is on its way at a time.
+//! Must not import the state, the HTTP server or the sending. [`plan`] has the possible faults, [`endpoint`] the
+//! signature. Invariants: a delivery's body never changes, whatever happens to the event's object; one endpoint gets
+//! one delivery at a time.
 
 mod endpoint;
 mod plan;
@@ -22,10 +22,10 @@ use crate::stripe::ids::IdSource;
 use crate::stripe::objects::accounts::Scope;
 use crate::stripe::objects::event::Event;
 
-/// Older deliveries are forgotten, so that a long-lived emulator does not grow without bound.
+/// Older deliveries are removed, so that a long-lived emulator does not grow without bound.
 const KEPT: usize = 10_000;
 
-/// Where a delivery stands.
+/// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
@@ -33,29 +33,29 @@ pub enum DeliveryState {
     Held,
     /// It will be sent, for the first time or again.
     Waiting,
-    /// It is on its way.
+    /// It is being sent.
     Sending,
     /// The endpoint answered 2xx.
     Delivered,
-    /// The endpoint did not answer 2xx as often as it was tried.
+    /// The endpoint did not answer 2xx in any of the attempts.
     GivenUp,
     /// It was lost by plan and is never sent.
     Dropped,
 }
 
-/// One try to deliver an event.
+/// One attempt to deliver an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeliveryAttempt {
     /// The `Stripe-Signature` that was sent.
     pub signature: String,
-    /// The endpoint's answer; `None` where there was none.
+    /// The endpoint's answer; `None` if there was none.
     pub status: Option<u16>,
 }
 
-/// An event on its way to an endpoint.
+/// The delivery of an event to an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Delivery {
-    /// Its name here; at Stripe it has none.
+    /// Its id here; at Stripe it has none.
     pub id: String,
     /// `we_…`.
     pub endpoint: String,
@@ -65,15 +65,15 @@ pub struct Delivery {
     pub kind: String,
     /// The bytes that are sent.
     pub body: String,
-    /// Where it stands.
+    /// Its state.
     pub state: DeliveryState,
-    /// What was tried so far.
+    /// The attempts so far.
     pub attempts: Vec<DeliveryAttempt>,
     /// Whether the request that caused it waits for its first attempt.
     pub before_response: bool,
 }
 
-/// A delivery with what the sending needs.
+/// A delivery with the data for sending.
 #[derive(Debug)]
 struct QueuedEvent {
     shown: Delivery,
@@ -92,7 +92,7 @@ pub(crate) struct OutgoingWebhook {
     pub(crate) number: u64,
     /// `we_…`.
     pub(crate) endpoint: String,
-    /// Where it is sent.
+    /// The endpoint's address.
     pub(crate) url: String,
     /// The bytes that are sent.
     pub(crate) body: String,
@@ -122,13 +122,13 @@ impl Webhooks {
         Some(id)
     }
 
-    /// Lets other secrets sign from now on; whether there is such an endpoint.
+    /// Uses other signing secrets from now on; returns whether there is such an endpoint.
     pub(crate) fn set_secrets(&mut self, endpoint: &str, secrets: Vec<String>) -> bool {
         let found = self.endpoints.get_mut(endpoint);
         found.map(|endpoint| endpoint.secrets = secrets).is_some()
     }
 
-    /// Delivers by this plan from now on, and no longer by an earlier one.
+    /// Delivers by this plan from now on, in place of an earlier one.
     pub(crate) fn follow(&mut self, plan: WebhookPlan) {
         self.plan = plan;
         self.seen.clear();
@@ -145,12 +145,12 @@ impl Webhooks {
         self.entries.values().map(|entry| entry.shown.clone()).collect()
     }
 
-    /// Tells when anything here changes.
+    /// Reports every change here.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// Whether nothing waits to be sent or is on its way; what is held does not count.
+    /// Whether nothing waits to be sent or is being sent; held deliveries do not count.
     pub(crate) fn is_quiet(&self) -> bool {
         let moves = |entry: &QueuedEvent| {
             matches!(entry.shown.state, DeliveryState::Waiting | DeliveryState::Sending)
@@ -158,7 +158,7 @@ impl Webhooks {
         !self.entries.values().any(moves)
     }
 
-    /// Whether, of the deliveries from this number on, all have been tried that an answer waits for.
+    /// Whether all deliveries from this number on that an answer waits for have been tried.
     pub(crate) fn may_answer_since(&self, number: u64) -> bool {
         let untried = |entry: &QueuedEvent| {
             let moves = matches!(
@@ -170,7 +170,7 @@ impl Webhooks {
         !self.entries.range(number..).any(|(_, entry)| untried(entry))
     }
 
-    /// Puts new events of one account and mode on their way.
+    /// Queues new events of one account and mode for delivery.
     pub(crate) fn dispatch(&mut self, scope: &Scope, new_events: &mut [Event]) {
         for event in new_events {
             let wanting = self.endpoints.iter().enumerate();
@@ -179,7 +179,7 @@ impl Webhooks {
                 .map(|(place, (id, _))| (place, id.clone()))
                 .collect();
             event.pending = wanting.len();
-            // Stripe's own layout, so that nobody gets by with a body that was parsed and written again.
+            // Stripe's own layout, so that a receiver that parses and rewrites the body fails its check.
             let body = serde_json::to_string_pretty(&event.to_json()).unwrap_or_default();
             for (place, endpoint) in wanting {
                 let identity = format!("{} {:?} {place} {}", scope.0, scope.1, event.kind);
@@ -222,7 +222,7 @@ impl Webhooks {
         id
     }
 
-    /// Lets a held delivery go, behind those that were released before it; whether it was held.
+    /// Releases a held delivery, after those that were released before it; returns whether it was held.
     pub(crate) fn release(&mut self, id: &str) -> bool {
         let position = self.next;
         self.next += 1;
@@ -234,7 +234,7 @@ impl Webhooks {
         true
     }
 
-    /// Lets all held deliveries go, oldest first.
+    /// Releases all held deliveries, oldest first.
     pub(crate) fn release_all(&mut self) {
         for entry in self.entries.values_mut() {
             if entry.shown.state == DeliveryState::Held {
@@ -244,7 +244,7 @@ impl Webhooks {
         self.changed();
     }
 
-    /// Sends the event of a delivery once more, whatever became of it; the new delivery's name.
+    /// Sends the event of a delivery once more, whatever its state; returns the new delivery's id.
     pub(crate) fn resend(&mut self, id: &str) -> Option<String> {
         let entry = self.entries.values().find(|entry| entry.shown.id == id)?;
         let scope = entry.scope.clone();
@@ -255,7 +255,7 @@ impl Webhooks {
         Some(id)
     }
 
-    /// What can be sent now, and when there may be more.
+    /// The deliveries to send now, and when there may be more.
     pub(crate) fn take_ready(&mut self) -> (Vec<OutgoingWebhook>, Option<Instant>) {
         let now = Instant::now();
         let mut ready = Vec::new();
@@ -286,7 +286,7 @@ impl Webhooks {
         (ready, next)
     }
 
-    /// Records what came of a try; the event and whose it is, when it is delivered.
+    /// Records the result of an attempt; returns the event and its owner if it is delivered.
     pub(crate) fn record(
         &mut self,
         (number, endpoint): (u64, &str),

@@ -1,7 +1,6 @@
-//! What becomes of webhooks on their way, as a seeded plan.
+//! The faults of webhook deliveries, as a seeded plan.
 //!
-//! Invariant: what chance decides depends on nothing but the seed, the account, the endpoint's and the event's own
-//! number.
+//! Invariant: a random choice depends only on the seed, the account, and the endpoint's and the event's own numbers.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::stripe::faults::draw;
 
-/// How webhooks are delivered. Shares are in a thousand: 1000 means always. With none of them, each event is sent at
-/// once, in order, to every endpoint that wants it, and again after a failure.
+/// How webhooks are delivered. Shares are in a thousand: 1000 means always. Without any, each event is sent at once,
+/// in order, to every endpoint that receives it, and again after a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebhookPlan {
-    /// Where chance comes from.
+    /// The seed.
     pub seed: u64,
     /// How many are sent twice.
     pub duplicate: u16,
     /// How many are never sent.
     pub drop: u16,
-    /// How many let those go first that wait behind them.
+    /// How many are sent after those that wait behind them.
     pub reorder: u16,
     /// How many are sent late.
     pub delay: u16,
-    /// How late those are, in milliseconds.
+    /// The delay in milliseconds.
     pub delay_millis: u32,
     /// How many arrive before the request that caused them is answered.
     pub before_response: u16,
@@ -53,7 +52,7 @@ impl Default for WebhookPlan {
     }
 }
 
-/// What chance has decided for one event on its way to one endpoint.
+/// The random choices for one event's delivery to one endpoint.
 #[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fate {
@@ -65,7 +64,7 @@ pub(super) struct Fate {
 }
 
 impl WebhookPlan {
-    /// The plan of a bad day: some come twice, late, in another order, before the answer, or never.
+    /// The plan of a bad day: some are delivered twice, late, in another order, before the answer, or never.
     #[must_use]
     pub fn bad_day(seed: u64) -> Self {
         Self {

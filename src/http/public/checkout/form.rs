@@ -1,4 +1,4 @@
-//! What the checkout page's forms send: read by the same rules as the tools' arguments.
+//! The forms of the checkout page: parsed by the same rules as the tools' arguments.
 
 use actix_web::web;
 use serde::Deserialize;
@@ -12,13 +12,13 @@ use crate::http::public::html::PageKind;
 use crate::protocol::mcp::{ArgumentError, patch};
 use crate::protocol::texts::shopper::ShopperTexts;
 
-/// The most bytes of a form.
+/// The largest form, in bytes.
 const MAX_FORM: usize = 16 * 1024;
 
-/// A form's fields; `None` where the body is none of ours, too long, or too slow.
+/// A form's fields; `None` if the body is not one of our forms, too long, or too slow.
 pub(super) async fn read<T: DeserializeOwned>(payload: web::Payload) -> Option<T> {
     let body = body::read(payload, MAX_FORM).await.ok()?;
-    // A form is written as a query is.
+    // A form is encoded like a query.
     let form = web::Query::<T>::from_query(std::str::from_utf8(&body).ok()?);
     form.ok().map(web::Query::into_inner)
 }
@@ -40,14 +40,14 @@ impl Pay {
     }
 }
 
-/// What came of the last form, for the page that is shown again.
+/// The result of the last form, for the page that is shown again.
 #[derive(Clone, Copy, Default)]
 pub(super) struct LastSubmission<'a> {
-    /// What there is to say of it.
+    /// The message about it.
     pub(super) said: Option<&'a str>,
-    /// What was typed into it, so that nothing need be typed twice.
+    /// The submitted values, so that the shopper need not type them again.
     pub(super) typed: Option<&'a Edit>,
-    /// Whether the page stays with its forms.
+    /// Whether the page keeps its forms.
     plain: bool,
 }
 
@@ -64,13 +64,13 @@ impl<'a> LastSubmission<'a> {
         Self { said: Some(text), typed: Some(typed), plain: true }
     }
 
-    /// Which page is shown: an answer to a form stays with the forms, where what is said and what was typed can be seen.
+    /// The kind of page: a reply to a form keeps the forms, which show the message and the submitted values.
     pub(super) const fn page(&self) -> PageKind {
         if self.plain { PageKind::Forms } else { PageKind::Widget }
     }
 }
 
-/// The form of buyer, address and shipping. A field that is not filled in is empty.
+/// The form of buyer, address and shipping. An empty field counts as absent.
 #[derive(Deserialize)]
 pub(super) struct Edit {
     revision: u32,
@@ -94,13 +94,13 @@ pub(super) struct Edit {
     pub(super) country: String,
     #[serde(default)]
     pub(super) phone_number: String,
-    /// The country that the shown shipping options are of; empty where none were shown.
+    /// The country of the shown shipping options; empty if none were shown.
     #[serde(default)]
     pub(super) options_of: String,
 }
 
 impl Edit {
-    /// The command; `Err` says what is wrong with which field.
+    /// The command; `Err` names the wrong field and the problem.
     pub(super) fn command(&self) -> Result<Command, ArgumentError> {
         let revision = Some(Revision(self.revision));
         let patch = patch(self.arguments())?;
@@ -123,7 +123,7 @@ impl Edit {
         if !self.email.trim().is_empty() {
             arguments.insert("buyer".to_owned(), json!({ "email": self.email.trim() }));
         }
-        // What was chosen for another country is not offered in this one.
+        // An option chosen for another country may not be offered in this one.
         if !self.option.is_empty() && self.options_of == self.country {
             arguments.insert("fulfillment_option_id".to_owned(), self.option.clone().into());
         }
@@ -131,7 +131,7 @@ impl Edit {
     }
 }
 
-/// A wrong field, in a shopper's words.
+/// A wrong field, as a message for a shopper.
 pub(super) fn told(wrong: &ArgumentError, shopper: ShopperTexts<'_>) -> String {
     shopper
         .field(wrong.field(), wrong.is_missing)

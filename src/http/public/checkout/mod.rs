@@ -1,9 +1,10 @@
-//! `/checkout/{session}?key=…`: a shop's own page of one checkout, where paying on a page at Stripe begins and ends.
+//! `/checkout/{session}?key=…`: a shop's own page of one checkout, where a payment on a Stripe Checkout begins and
+//! ends.
 //!
-//! The page is the buy widget over plain forms, which do the essential where no script runs.
+//! The page is the buy widget on top of plain forms, which provide the essential functions without a script.
 //!
-//! Whoever holds the link may look, edit and pay, as in the widget. Looking changes nothing; forms are posted, name the
-//! revision that was shown, and are answered by a redirection, so that a reload repeats nothing.
+//! The holder of the link may read, edit and pay, as in the widget. Reading changes nothing; forms are posted, name
+//! the revision that was shown, and get a redirection as reply, so that a reload repeats nothing.
 
 mod form;
 mod page;
@@ -36,7 +37,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(read("/checkout/{session}/return", came_back));
 }
 
-/// The path's parts; the tenant prefix may stand before the session.
+/// The path's parts; the tenant prefix may precede the session.
 #[derive(Deserialize)]
 struct PagePath {
     session: String,
@@ -47,7 +48,7 @@ struct LinkQuery {
     key: String,
 }
 
-/// A visitor who holds the link of a checkout.
+/// A visitor with a valid link of a checkout.
 struct CheckoutLink {
     merchant: MerchantHandle,
     id: SessionId,
@@ -55,11 +56,11 @@ struct CheckoutLink {
     language: Language,
 }
 
-/// A visitor who is not let in.
+/// A visitor who is rejected.
 enum LinkRejected {
-    /// Any wrong key, checkout or host alike.
+    /// A wrong key, checkout or host, without distinction.
     Unknown,
-    /// Too many visits at once.
+    /// Too many requests at once.
     TooMany(TooMany),
 }
 
@@ -73,7 +74,7 @@ impl LinkRejected {
 }
 
 impl CheckoutLink {
-    /// Whoever visits, or sends a form, with the key; nothing of a body is read before that is known to be good.
+    /// The visitor of a page or form with a valid key; no body is read before the key is checked.
     fn of(
         tenant_request: Result<TenantRequest, RequestRejected>,
         request: &HttpRequest,
@@ -93,8 +94,8 @@ impl CheckoutLink {
         Ok(Self { merchant, id, source, language })
     }
 
-    /// Takes from the limits of paying where a page at Stripe is still to be opened, as the form asks for it: one that is
-    /// open is free, and so is a form that was shown for what the checkout is no longer.
+    /// Takes from the payment limits if the form's payment still has to create a Stripe Checkout; an open one costs
+    /// nothing, and neither does a form that was shown for an earlier revision.
     async fn may_pay(&self, form: &Pay) -> Result<(), LinkRejected> {
         match self.merchant.ask(&self.id, Command::Read).await {
             Ok(answer)
@@ -108,7 +109,7 @@ impl CheckoutLink {
         }
     }
 
-    /// The page as the session stands, with what there is to say beside it.
+    /// The page of the present session, with the message for the visitor.
     async fn page(&self, status: StatusCode, last: LastSubmission<'_>) -> HttpResponse {
         match self.merchant.ask(&self.id, Command::Read).await {
             Ok(answer) => self.rendered(status, &answer, last),
@@ -130,7 +131,7 @@ impl CheckoutLink {
                 link,
                 last,
             )),
-            // The shop has stopped taking payments on pages: what is paid already can still be looked at.
+            // The shop no longer takes payments on its page: a session that is paid can still be shown.
             None => match self.permalink(answer) {
                 Some(permalink) => redirect(permalink),
                 None => not_found(),
@@ -138,13 +139,13 @@ impl CheckoutLink {
         }
     }
 
-    /// The link of the checkout's order, as long as it is told.
+    /// The link of the checkout's order, as long as it is given out.
     fn permalink<'a>(&self, answer: &'a Answer) -> Option<&'a str> {
         let placed = answer.order.as_ref().filter(|_| !answer.is_closed(self.merchant.now()));
         placed.map(|placed| placed.permalink.as_str())
     }
 
-    /// Where this checkout's page is, for a redirection.
+    /// A redirection to this checkout's page.
     fn link(answer: &Answer) -> HttpResponse {
         answer.checkout_page.as_deref().map_or_else(not_found, redirect)
     }
@@ -158,7 +159,7 @@ async fn show(request: HttpRequest, path: web::Path<PagePath>, public: web::Data
     }
 }
 
-/// Where Stripe's page sends the shopper: Stripe is looked at now, and the page tells what it says.
+/// Where Stripe Checkout redirects the shopper: Stripe is read now, and the page shows the result.
 async fn came_back(
     request: HttpRequest,
     path: web::Path<PagePath>,
@@ -168,7 +169,7 @@ async fn came_back(
         Ok(link_holder) => link_holder,
         Err(away) => return away.answer(),
     };
-    // What comes of it is seen below, or by the page that looks again.
+    // The result is read below, or by the page's next refresh.
     let _ =
         link_holder.merchant.ask(&link_holder.id, Command::CheckStripe(StripeNotification::payment())).await;
     match link_holder.merchant.ask(&link_holder.id, Command::Read).await {
@@ -188,7 +189,7 @@ async fn came_back(
     }
 }
 
-/// Takes the form's address, buyer and shipping option.
+/// Applies the form's address, buyer and shipping option.
 async fn edit(
     request: HttpRequest,
     path: web::Path<PagePath>,
@@ -216,7 +217,7 @@ async fn edit(
     }
 }
 
-/// Opens the page at Stripe, or shows the one that is open.
+/// Creates a Stripe Checkout, or redirects to the open one.
 async fn pay(
     request: HttpRequest,
     path: web::Path<PagePath>,
@@ -242,7 +243,7 @@ async fn pay(
             } else if let Some(permalink) = link_holder.permalink(&answer) {
                 redirect(permalink)
             } else if state.running().is_some() {
-                // It is still being opened, or something else is under way: the page looks again by itself.
+                // It is still being created, or other work is in progress: the page refreshes by itself.
                 CheckoutLink::link(&answer)
             } else if matches!(state, State::Ready { .. }) {
                 let said = link_holder.messages().page_not_opened.as_str();
@@ -256,14 +257,14 @@ async fn pay(
 }
 
 impl CheckoutLink {
-    /// The page, with why what was asked for was not done.
+    /// The page, with the reason of a rejection.
     async fn told(&self, rejection: &Rejection) -> HttpResponse {
         let view = self.merchant.view();
         let said = self.shopper(&view).rejection(rejection);
         self.page(StatusCode::CONFLICT, LastSubmission::said(&said)).await
     }
 
-    /// What visitors are told.
+    /// Messages for visitors.
     fn messages(&self) -> &'static catalogue::Messages {
         &catalogue::of(self.language).messages
     }
@@ -272,7 +273,7 @@ impl CheckoutLink {
         ShopperTexts::of(view, self.language)
     }
 
-    /// What a visitor is told when the session cannot even be shown.
+    /// The reply if the session cannot be shown at all.
     fn refused(&self, rejection: &Rejection) -> HttpResponse {
         if matches!(rejection, Rejection::Host(HostRejection::NotFound)) {
             return not_found();
@@ -284,7 +285,7 @@ impl CheckoutLink {
     }
 }
 
-/// 303: the browser goes on with a GET.
+/// 303: the browser continues with a GET.
 fn redirect(to: &str) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((LOCATION, to))

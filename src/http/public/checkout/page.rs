@@ -1,4 +1,4 @@
-//! The checkout page as HTML: the forms, which need no script, and the widget in waiting.
+//! The checkout page as HTML: the forms, which need no script, and the widget that replaces them.
 
 use super::form::{Edit, LastSubmission};
 use crate::domain::address::{Address, CountryCode};
@@ -9,12 +9,12 @@ use crate::protocol::apps::messages;
 use crate::protocol::rendering::Rendering;
 use crate::protocol::texts::catalogue::fill;
 
-/// Has a page that waits for Stripe look again at the checkout: this may be the answer to a form.
+/// Makes a page that waits for Stripe request the checkout again: the present page may be the reply to a form.
 fn look_again(link: &str) -> String {
     format!("<meta http-equiv=refresh content=\"2;url={}\">", escape(link))
 }
 
-/// A page as its session stands now. `link` is the page's own address.
+/// The page of a session in its present state. `link` is the page's own address.
 pub(super) fn render(
     answer: &Answer,
     rendering: Rendering<'_>,
@@ -62,7 +62,7 @@ pub(super) fn render(
     }
 }
 
-/// What a shopper sees who comes back from Stripe's page before Stripe has told us.
+/// The page for a shopper who returns from Stripe Checkout before Stripe has reported the result.
 pub(super) fn waiting(answer: &Answer, shop: ShopPage<'_>) -> String {
     let texts = shop.texts();
     let link = answer.checkout_page.as_deref().unwrap_or_default();
@@ -82,7 +82,7 @@ fn table(session: &Session, shop: ShopPage<'_>) -> String {
     let rows = match session.quote() {
         Some(quote) => html::rows(shop, quote),
         None => html::each(session.inputs.cart.lines(), |line| {
-            // What is not sold any more has no title: what it was is not told by an id of ours.
+            // An item that is no longer sold has no title; its id is not shown instead.
             let title = shop.view.catalog.item(&line.id).map(|item| item.title());
             let title = title.unwrap_or_else(|| shop.messages().item_unnamed.clone());
             format!("<tr><td>{}</td><td>{}</td></tr>", escape(&title), line.quantity)
@@ -117,7 +117,7 @@ fn pay_form(session: &Session, shop: ShopPage<'_>, link: &str) -> String {
 fn edit_form(session: &Session, shop: ShopPage<'_>, link: &str, typed: Option<&Edit>) -> String {
     let (view, texts) = (shop.view, shop.texts());
     let address = session.inputs.address.as_ref();
-    // What was typed stands before what is known.
+    // Submitted values take precedence over stored ones.
     let of = |written: fn(&Edit) -> &str, part: fn(&Address) -> &str| {
         typed.map(written).or_else(|| address.map(part)).unwrap_or_default()
     };

@@ -12,7 +12,7 @@ use super::super::fault::Fault;
 /// A message whose envelope is well-formed.
 #[derive(Debug)]
 pub struct Envelope<'a> {
-    /// What kind of message.
+    /// The kind of message.
     pub kind: MessageKind<'a>,
     /// `method`; empty for a response.
     pub method: String,
@@ -23,20 +23,20 @@ pub struct Envelope<'a> {
 /// The three kinds of JSON-RPC message.
 #[derive(Clone, Copy, Debug)]
 pub enum MessageKind<'a> {
-    /// Wants an answer under this id, a string or an integer, exactly as it was written.
+    /// A request that wants a reply under this id, a string or an integer, kept exactly as it was written.
     Request(&'a RawValue),
-    /// Wants none.
+    /// It wants no reply.
     Notification,
-    /// Answers something that we never asked.
+    /// A reply to a request that we never sent.
     Response,
 }
 
-/// A message that is refused, with its id where that much could be read.
+/// A rejected message, with its id if that was readable.
 #[derive(Debug)]
 pub struct Unreadable<'a> {
-    /// To echo; `None` where it is missing or no valid id.
+    /// The id to echo; `None` if it is missing or not valid.
     pub id: Option<&'a RawValue>,
-    /// Why.
+    /// The reason.
     pub fault: Fault,
 }
 
@@ -108,7 +108,7 @@ fn is_request_id(raw: &RawValue) -> bool {
     }
 }
 
-/// How many members a message may have; JSON-RPC knows six.
+/// How many members a message may have; JSON-RPC defines six.
 const MAX_MEMBERS: usize = 32;
 
 struct MembersVisitor;

@@ -1,4 +1,4 @@
-//! JSON into a value, with each key once, a bounded depth and a bounded number of values.
+//! Parses JSON into a value, with unique keys, a bounded depth and a bounded number of values.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,27 +6,27 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How deep arrays and objects may lie within one another.
+/// How deeply arrays and objects may be nested.
 pub const MAX_DEPTH: u8 = 64;
 
-/// How many values a message may hold: fifty items and their ids are about two hundred.
+/// How many values a message may contain: fifty items and their ids are about two hundred.
 pub(super) const MAX_VALUES: u32 = 4096;
 
-/// Why a text is not read.
+/// Why a text is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StrictError {
-    /// Not JSON, or a key twice.
+    /// Not JSON, or a key appears twice.
     #[error("{0}")]
     Syntax(String),
     /// Arrays and objects nest too deeply.
     #[error("nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// More values than any message of a shop needs.
+    /// More values than any message to a shop needs.
     #[error("more than 4096 values")]
     TooMany,
 }
 
-/// Reads a JSON text whole.
+/// Parses a whole JSON text.
 pub fn parse(text: &str) -> Result<Value, StrictError> {
     let (too_deep, left) = (Cell::new(false), Cell::new(MAX_VALUES));
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -39,12 +39,12 @@ pub fn parse(text: &str) -> Result<Value, StrictError> {
     })
 }
 
-/// Reads one value with `room` levels left.
+/// Parses one value with `room` levels left.
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     room: u8,
     too_deep: &'a Cell<bool>,
-    /// How many values may still come.
+    /// How many more values may come.
     left: &'a Cell<u32>,
 }
 

@@ -1,23 +1,23 @@
-//! Reading arguments: each error names the path, what is wrong there and what to send.
+//! Parsing of arguments: each error names the path, the problem and the expected value.
 //!
-//! Invariants: texts are bounded and free of control characters before they go anywhere; `null` and a blank text are the
-//! same as absent; an argument's value is never repeated in an error, since it may be a token.
+//! Invariants: texts are bounded and have no control characters before they are used; `null` and a blank text mean
+//! the same as absent; an argument's value is never repeated in an error, since it may be a token.
 
 use serde_json::{Map, Value};
 
-/// A wrong argument, as a model or a developer reads it.
+/// An invalid argument, as a message for a model or a developer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path} {problem}{}. Send {send}.", quoted(.stranger.as_deref()))]
 pub struct ArgumentError {
-    /// Where: `items[0].quantity`.
+    /// The path: `items[0].quantity`.
     pub path: String,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// The name of a member that must not be there. It is the caller's word, so it goes back to the caller and nowhere else.
+    /// The name of a member that is not allowed. It is the caller's text, so it is returned to the caller only.
     pub stranger: Option<String>,
-    /// What to send instead.
+    /// The expected value.
     pub send: String,
-    /// Whether something is missing, and not wrong.
+    /// Whether a member is missing, as opposed to wrong.
     pub is_missing: bool,
 }
 
@@ -36,25 +36,25 @@ impl ArgumentError {
         }
     }
 
-    /// Something that must be there.
+    /// The error for a missing member.
     pub(super) fn missing(path: impl Into<String>, send: impl Into<String>) -> Self {
         Self { is_missing: true, ..Self::new(path, "is missing", send) }
     }
 
-    /// The name of the field that it is about.
+    /// The name of the field that the error is about.
     #[must_use]
     pub fn field(&self) -> &str {
         self.path.rsplit('.').next().unwrap_or(&self.path)
     }
 
-    /// What is wrong, for the log: without any word of the caller's.
+    /// The problem for the log, without any text of the caller.
     pub(crate) fn cause(&self) -> String {
         let member = if self.stranger.is_some() { " a member that is not known" } else { "" };
         format!("{} {}{member}", self.path, self.problem)
     }
 }
 
-/// An object of arguments and where it lies.
+/// An object of arguments and its path.
 #[derive(Clone, Debug)]
 pub(super) struct Object<'a> {
     path: String,
@@ -71,7 +71,7 @@ impl<'a> Object<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// Refuses a member that is not among `known`: a misspelt member must not be dropped in silence.
+    /// Rejects a member that is not among `known`: a misspelt member must not be ignored silently.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), ArgumentError> {
         match self.members.keys().find(|key| !known.contains(&key.as_str())) {
             None => Ok(()),
@@ -88,13 +88,13 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A member that is there, and neither null nor a text of blanks: so forms write a field that was not filled in.
+    /// A member that is present, and neither null nor blank text, which forms send for an empty field.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
         let blank = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
         self.members.get(key).filter(|value| !value.is_null() && !blank(value))
     }
 
-    /// A text, trimmed, of at most `longest` characters; there is at least one.
+    /// A text, trimmed, of one to `longest` characters.
     pub(super) fn text(&self, key: &str, longest: usize) -> Result<Option<&'a str>, ArgumentError> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let wrong = |problem: &str| {
@@ -110,7 +110,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub(super) fn needed_text(&self, key: &str, longest: usize) -> Result<&'a str, ArgumentError> {
         self.text(key, longest)?.ok_or_else(|| {
             ArgumentError::missing(self.path(key), format!("a text of 1 to {longest} characters"))
@@ -155,7 +155,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A list of objects, of at most `most`.
+    /// A list of at most `most` objects.
     pub(super) fn objects(
         &self,
         key: &str,
@@ -179,7 +179,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A float that is a whole number and exact as one.
+/// The integer value of a float, if it is whole and exact.
 fn whole(number: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53, so nothing is cut")]

@@ -1,6 +1,6 @@
-//! What callers may change of a session: items, buyer, address, shipping option, as several tools take them.
+//! The inputs of a session that several tools accept: items, buyer, address, shipping option.
 //!
-//! Invariant: of an item only id and quantity are believed; prices, names and totals come from the catalog.
+//! Invariant: of an item only id and quantity are trusted; prices, names and totals come from the catalog.
 
 use serde_json::Value;
 
@@ -21,20 +21,20 @@ const PHONE: usize = 40;
 /// The longest postal code.
 const POSTAL: usize = 20;
 
-/// Whether members that we do not know are refused or passed over.
+/// Whether unknown members are rejected or ignored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnknownFields {
-    /// Our own tools: a misspelt member must not be dropped in silence.
+    /// For our own tools: a misspelt member must not be ignored silently.
     Refuse,
-    /// Objects that hosts make by contracts of their own.
+    /// For objects that hosts make by contracts of their own.
     Ignore,
 }
 
-/// The arguments that make a [`Patch`].
+/// The arguments of a [`Patch`].
 pub(super) const PATCH: [&str; 5] =
     ["items", "buyer", "fulfillment_address", "fulfillment_option_id", "discount_codes"];
 
-/// Reads a patch.
+/// Parses a patch.
 pub(super) fn patch(root: &Object<'_>) -> Result<Patch, ArgumentError> {
     no_discounts(root)?;
     Ok(Patch {
@@ -56,7 +56,7 @@ pub(super) fn session(root: &Object<'_>) -> Result<Capability, ArgumentError> {
     parsed.ok_or_else(|| ArgumentError::new(KEY, "is not a checkout session id", SEND))
 }
 
-/// `items`, if given.
+/// `items`, if present.
 pub(super) fn cart(root: &Object<'_>, unknown_fields: UnknownFields) -> Result<Option<Cart>, ArgumentError> {
     const SEND: &str = "a list of objects with id and quantity, such as [{\"id\": \"mug\", \"quantity\": 1}]";
     let Some(items) = root.objects("items", MAX_LINES, SEND)? else { return Ok(None) };
@@ -92,7 +92,7 @@ fn line(item: &Object<'_>, unknown_fields: UnknownFields) -> Result<CartLine, Ar
     Ok(CartLine { id, quantity })
 }
 
-/// `buyer`, if given: with one name or with two.
+/// `buyer`, if present, with one name or with two.
 fn buyer(root: &Object<'_>) -> Result<Option<Buyer>, ArgumentError> {
     let Some(buyer) = root.object("buyer", "an object with name, email and phone_number")? else {
         return Ok(None);
@@ -114,8 +114,8 @@ fn buyer(root: &Object<'_>) -> Result<Option<Buyer>, ArgumentError> {
     Ok(Some(Buyer { name, email: own(email), phone_number: own(buyer.text("phone_number", PHONE)?) }))
 }
 
-/// The buyer that a host's payment sheet brings: `null`, one name, or two (ACP 2025-09-29). A part that cannot be
-/// used is passed over: a shopper who has just agreed to pay must not fail on the way a wallet writes a number.
+/// The buyer from a host's payment sheet: `null`, one name, or two (ACP 2025-09-29). An invalid part is ignored: a
+/// payment that the shopper has just confirmed must not fail because of a wallet's number format.
 pub(super) fn sheet_buyer(value: Option<&Value>) -> Option<Buyer> {
     let members = value?.as_object()?;
     let text = |key: &str, longest: usize| {
@@ -142,8 +142,8 @@ fn full_name(first: Option<&str>, last: Option<&str>) -> Option<String> {
     }
 }
 
-/// The form that Stripe takes: plain characters, one `@`, and a host with a dot in it. Whether anybody reads there, only a
-/// letter could tell.
+/// Whether Stripe accepts the form: plain characters, one `@`, and a host with a dot in it. Only a delivered mail
+/// could prove that the address exists.
 fn is_email(text: &str) -> bool {
     let Some((local, host)) = text.split_once('@') else { return false };
     let labels = || host.split('.');
@@ -160,7 +160,7 @@ fn is_email(text: &str) -> bool {
         && labels().all(label)
 }
 
-/// `fulfillment_address`, if given.
+/// `fulfillment_address`, if present.
 fn address(root: &Object<'_>) -> Result<Option<Address>, ArgumentError> {
     const KEYS: [&str; 8] =
         ["name", "line_one", "line_two", "city", "state", "country", "postal_code", "phone_number"];
@@ -168,7 +168,7 @@ fn address(root: &Object<'_>) -> Result<Option<Address>, ArgumentError> {
     let Some(given) = root.object("fulfillment_address", SEND)? else { return Ok(None) };
     given.only(&KEYS)?;
     let own = |text: Option<&str>| text.map(str::to_owned);
-    // An empty field of a form is a field that was not filled in.
+    // An empty field of a form counts as absent.
     let optional = |key: &str, longest: usize| match given.get(key) {
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
         Some(_) | None => given.text(key, longest),
@@ -181,7 +181,7 @@ fn address(root: &Object<'_>) -> Result<Option<Address>, ArgumentError> {
         city,
         postal_code: optional("postal_code", POSTAL)?.unwrap_or_default(),
     };
-    // Taxes go by it: a place that is not known must not be taxed like the rest.
+    // Taxes depend on it: an unknown place must not be taxed like the rest.
     let place = places::place(written).map_err(|error| {
         let field = match error.field() {
             PlaceField::Country => "country",
@@ -207,7 +207,7 @@ fn address(root: &Object<'_>) -> Result<Option<Address>, ArgumentError> {
     }))
 }
 
-/// `fulfillment_option_id`, if given.
+/// `fulfillment_option_id`, if present.
 fn option(root: &Object<'_>) -> Result<Option<ShippingId>, ArgumentError> {
     const KEY: &str = "fulfillment_option_id";
     let Some(text) = root.text(KEY, 100)? else { return Ok(None) };
@@ -220,12 +220,12 @@ fn option(root: &Object<'_>) -> Result<Option<ShippingId>, ArgumentError> {
     })
 }
 
-/// Discount codes are part of the contract, but no shop takes any yet: a code that would do nothing is refused.
+/// Discount codes are part of the contract, but no shop accepts any yet: a code without effect is rejected.
 fn no_discounts(root: &Object<'_>) -> Result<(), ArgumentError> {
     const KEY: &str = "discount_codes";
     match root.get(KEY) {
         None => Ok(()),
-        // A form that holds a field for a code, and nothing in it.
+        // A form may have an empty field for a code.
         Some(Value::Array(codes))
             if codes.iter().all(|code| code.as_str().is_some_and(|code| code.trim().is_empty())) =>
         {

@@ -1,5 +1,5 @@
-//! `checkout_session`: OpenAI's product-checkout contract. The host sends items with whatever it knows of them; only
-//! ids and quantities are believed, everything else is passed over.
+//! `checkout_session`: OpenAI's product-checkout contract. The host sends items with the data that it has; only ids
+//! and quantities are trusted, all other data is ignored.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::domain::checkout::model::{Command, Patch};
 use crate::protocol::apps::widget::Widget;
 
 pub(super) fn descriptor() -> Value {
-    // The types are those of the contract; whatever else comes here is passed over all the same.
+    // The types are those of the contract; other members are ignored as well.
     let described = |what: &str| format!("{what}; a hint, the shop's own is used.");
     let text = |what: &str| json!({ "type": "string", "description": described(what) });
     Descriptor {

@@ -1,12 +1,12 @@
 //! `complete_checkout`: the payment, called by the host after its payment sheet.
 //!
-//! Invariants: the token is parsed here and never repeated, not even in an error; a paid session's stored answer is
-//! sent byte for byte; a decline is a normal result of a session that is payable again, because the host shows only
-//! results' messages on its sheet.
+//! Invariants: the token is parsed here and never repeated, not even in an error; a paid session's stored result is
+//! sent byte for byte; a decline is a normal result of a session that is payable again, because the host's sheet
+//! shows only the messages of results.
 //!
-//! OpenAI documents neither the arguments' schema in full nor the errors' envelope: every shape in use is accepted,
-//! members that we do not know are passed over, and the billing address is checked to be an object and then dropped
-//! (Stripe has it with the token).
+//! OpenAI documents neither the complete schema of the arguments nor the envelope of errors: every shape in use is
+//! accepted, unknown members are ignored, and the billing address is checked to be an object and then dropped (Stripe
+//! has it with the token).
 
 use serde_json::{Value, json};
 
@@ -91,7 +91,7 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     Ok(SessionCall { target: Target::Existing(session), command: Command::Complete(payment) })
 }
 
-/// What is told when a host's call could not even be read: what it means to the shopper, then what is wrong with it.
+/// The text for a host's call with invalid arguments: its meaning for the shopper, then the problem.
 pub(super) fn not_taken(error: &ArgumentError, view: &MerchantView) -> String {
     let next = if view.checkout.method.opens_stripe_checkouts() {
         "Please pay on the shop's own page instead; start_hosted_checkout tells where it is."
@@ -113,10 +113,10 @@ fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {
     }
 }
 
-/// The answer of a session that was asked to be paid.
+/// The result of a request to pay a session.
 ///
-/// The stored answer is the payer's host's own: it is repeated for good to the token that paid. Any other caller who
-/// holds the session hears it for a day, and then what was paid without the person.
+/// The stored result belongs to the payer's host: the token that paid gets it again at any time. Any other holder of
+/// the session gets it for a day, and after that without personal data.
 pub(super) fn render(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolResult> {
     let closed = answer.is_closed(rendering.now);
     if let Some(placed) = answer.order.as_ref().filter(|_| answer.session.paid().is_some()) {
@@ -133,12 +133,12 @@ pub(super) fn render(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolRe
     told(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }, page, rendering))
 }
 
-/// The answer when the deadline came first: never "failed", since the charge goes on.
+/// The result if the deadline passed first: never "failed", since the charge continues.
 pub(super) fn undecided(session: &Capability, rendering: Rendering<'_>) -> Option<ToolResult> {
     told(&Completion::undecided(session, rendering))
 }
 
-/// What a model can do next for a payment that did not take place. Nothing where the shop looks into a payment.
+/// The next call for a model after a payment that did not take place; none while the shop checks a payment.
 fn next_call(completion: &Completion) -> Option<&'static str> {
     let is_told = |code: NoticeCode| completion.messages.iter().any(|told| told.code == Some(code.as_str()));
     if is_told(NoticeCode::Conflict) {

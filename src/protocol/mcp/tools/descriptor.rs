@@ -1,28 +1,28 @@
-//! What a tool says of itself in `tools/list`.
+//! A tool's entry in `tools/list`.
 //!
-//! Invariants: all hints are explicit (hosts' reviews read them); every fact that ChatGPT knows under an older name
-//! is written under both; status texts have at most 64 characters.
+//! Invariants: all hints are explicit (hosts' reviews read them); every value for which ChatGPT has an older name is
+//! written under both; status texts have at most 64 characters.
 
 use serde_json::{Map, Value, json};
 
 use super::ToolName;
 use crate::protocol::apps::widget::Widget;
 
-/// A descriptor in the making.
+/// The parts of a tool's entry.
 pub(super) struct Descriptor {
     /// The tool.
     pub(super) name: ToolName,
-    /// For people.
+    /// The title for people.
     pub(super) title: &'static str,
-    /// For the model: when to call it and what comes back.
+    /// For the model: when to call it and what it returns.
     pub(super) description: &'static str,
     /// JSON Schema of the arguments.
     pub(super) input: Value,
     /// JSON Schema of `structuredContent`.
     pub(super) output: Value,
-    /// What it does to the world.
+    /// Its effects.
     pub(super) hints: Hints,
-    /// Who calls it.
+    /// Its callers.
     pub(super) callers: Callers,
     /// The widget that shows its result.
     pub(super) shows: Option<Widget>,
@@ -41,16 +41,16 @@ pub(super) struct Hints {
 }
 
 impl Hints {
-    /// Looks, and changes nothing.
+    /// Reads, and changes nothing.
     pub(super) const READ: Self =
         Self { read_only: true, destructive: false, idempotent: true, open_world: false };
 
-    /// Adds or changes something of the shop's own.
+    /// Adds or changes the shop's own data.
     pub(super) const WRITE: Self =
         Self { read_only: false, destructive: false, idempotent: false, open_world: false };
 }
 
-/// Who calls a tool.
+/// The callers of a tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Callers {
     /// The model.
@@ -59,8 +59,8 @@ pub(super) enum Callers {
     ModelAndWidget,
     /// The widget alone: MCP Apps hides it from the model.
     Widget,
-    /// The host, after its payment sheet. Visibility is left at its default: whether the host's own call passes a
-    /// tool that is hidden from the model is not documented.
+    /// The host, after its payment sheet. Visibility has its default: it is not documented whether the host's own
+    /// call works for a tool that is hidden from the model.
     Host,
 }
 

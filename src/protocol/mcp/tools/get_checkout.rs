@@ -1,4 +1,4 @@
-//! `get_checkout`: where a session stands, for the model and the widget. Changes nothing.
+//! `get_checkout`: the state of a session, for the model and the widget. Changes nothing.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! The tools of every merchant: one file each, with its descriptor, its arguments and its rendering.
 //!
-//! Invariants: descriptors hold no merchant's text, so `tools/list` is the same bytes for all merchants of a contract
-//! version; an argument is believed only after [`arguments`] has read it; what a tool emits fits its `outputSchema`.
+//! Invariants: descriptors contain no merchant's text, so `tools/list` is the same bytes for all merchants of a
+//! contract version; an argument is used only after [`arguments`] has parsed it; every tool result conforms to its
+//! `outputSchema`.
 
 mod arguments;
 mod cancel_checkout;
@@ -44,28 +45,28 @@ use crate::protocol::texts::shopper::ShopperTexts;
 /// A tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ToolName {
-    /// Words and filters over the catalog.
+    /// Searches the catalog by words and filters.
     SearchProducts,
-    /// One product, in the widget.
+    /// Shows one product in the widget.
     ShowBuyProductWidget,
-    /// OpenAI's product-checkout contract: items, in the widget.
+    /// Shows items in the widget, by OpenAI's product-checkout contract.
     CheckoutSession,
-    /// A new checkout, for the widget.
+    /// Begins a checkout, for the widget.
     CreateCheckout,
-    /// A change to one, for the widget.
+    /// Changes a checkout, for the widget.
     UpdateCheckout,
-    /// The payment, for the host.
+    /// Pays a checkout, for the host.
     CompleteCheckout,
-    /// Where it can be paid on the shop's own page, for the widget.
+    /// Returns the shop's own page for paying a checkout, for the widget.
     StartHostedCheckout,
-    /// Where a checkout stands.
+    /// Returns the state of a checkout.
     GetCheckout,
-    /// The end of one, for the widget.
+    /// Cancels a checkout, for the widget.
     CancelCheckout,
 }
 
 impl ToolName {
-    /// All, in the order listed.
+    /// All tools, in the order listed.
     pub const ALL: [Self; 9] = [
         Self::SearchProducts,
         Self::ShowBuyProductWidget,
@@ -115,7 +116,7 @@ impl ToolName {
     }
 }
 
-/// A call whose arguments are in order.
+/// A call with valid arguments.
 #[derive(Debug)]
 pub enum ToolCall {
     /// Answered from the view, by [`answer_from_view`].
@@ -136,31 +137,31 @@ pub enum ReadCall {
 /// A call to a session.
 #[derive(Debug)]
 pub struct SessionCall {
-    /// Which session.
+    /// The session.
     pub target: Target,
-    /// What is asked of it.
+    /// The command to it.
     pub command: Command,
 }
 
-/// Which session is meant.
+/// The session of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// One that is yet to be made.
+    /// A new session.
     New,
-    /// The one that this opens, once its MAC is checked.
+    /// The session of this capability, once its MAC is checked.
     Existing(Capability),
 }
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Debug)]
 pub enum CallOutcome {
-    /// A read call's answer.
+    /// The result of a read call.
     Read(ToolResult),
-    /// A session's answer. Charging and frozen sessions are told as `in_progress`.
+    /// A session's reply. Charging and frozen sessions have the status `in_progress`.
     Session(Box<Answer>),
-    /// The session did not do it.
+    /// The session rejected the command.
     Refused(Rejection),
-    /// The caller's deadline came first; the session goes on.
+    /// The caller's deadline passed; the session continues.
     InProgress(Capability),
 }
 
@@ -173,7 +174,7 @@ impl From<Result<Answer, Rejection>> for CallOutcome {
     }
 }
 
-/// Answers a read call: pure, no handle, no mailbox.
+/// Runs a read call: pure, without a handle or a mailbox.
 #[must_use]
 pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> CallOutcome {
     CallOutcome::Read(match call {
@@ -182,18 +183,18 @@ pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> CallOutcome {
     })
 }
 
-/// Reads what a shopper wishes of a checkout, from the arguments that `update_checkout` takes.
+/// Parses a shopper's inputs from the arguments of `update_checkout`.
 pub fn patch(mut arguments: Map<String, Value>) -> Result<Patch, ArgumentError> {
     tidied::tidy(&mut arguments);
     checkout_input::patch(&arguments::Object::root(&arguments))
 }
 
-/// What opens the session that these arguments name, whatever else is wrong with them.
+/// The capability in these arguments, whatever else is wrong with them.
 pub(super) fn claimed(arguments: &Map<String, Value>) -> Option<Capability> {
     checkout_input::session(&arguments::Object::root(arguments)).ok()
 }
 
-/// Reads a tool's arguments.
+/// Parses a tool's arguments.
 pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<ToolCall, ArgumentError> {
     let root = arguments::Object::root(arguments);
     let session = |call| ToolCall::Session(Box::new(call));
@@ -214,12 +215,12 @@ pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<To
     }
 }
 
-/// Puts what is written in several ways into the one that is meant, before any of it is read.
+/// Normalises different spellings of the same value, before any argument is parsed.
 pub(super) fn tidy(arguments: &mut Map<String, Value>) {
     tidied::tidy(arguments);
 }
 
-/// The answer to arguments that are not in order.
+/// The result for invalid arguments.
 pub(super) fn wrong(
     tool: ToolName,
     error: &ArgumentError,
@@ -258,15 +259,15 @@ pub(super) fn wrong(
     refused(for_model, &told)
 }
 
-/// The key in a result's `_meta` under which the widget finds what the shopper is told of a failure.
+/// The key in a result's `_meta` for the shopper's text of a failure, for the widget.
 const SHOPPER_TEXT: &str = "merchant-gateway/shopper_text";
 
-/// A failure: in words for a model, and for the shopper.
+/// A failure, with texts for a model and for the shopper.
 fn refused(for_model: String, for_shopper: &str) -> ToolResult {
     ToolResult::error(for_model).with_meta(SHOPPER_TEXT, &for_shopper)
 }
 
-/// Renders an outcome. `None` when a stored answer is not JSON, which no writer of ours makes.
+/// Renders an outcome. `None` if a stored result is not JSON, which our own code never writes.
 pub(super) fn render(tool: ToolName, outcome: CallOutcome, rendering: Rendering<'_>) -> Option<ToolResult> {
     match outcome {
         CallOutcome::Read(result) => Some(result),
@@ -321,12 +322,12 @@ fn sentence(text: &str) -> String {
     sentence
 }
 
-/// Messages as a model reads them: each a sentence, whatever it begins and ends with.
+/// Messages for a model: each as a sentence, with a capital and a full stop.
 fn sentences(messages: &[Message]) -> String {
     messages.iter().map(|message| sentence(&message.for_model)).collect::<Vec<_>>().join(" ")
 }
 
-/// `tools/list` of a contract version: the same bytes for every merchant, made once per era.
+/// `tools/list` of a contract version: the same bytes for every merchant, rendered once per era.
 pub(super) fn list(contract: ContractVersion, era: Era) -> &'static str {
     static V1_MODERN: LazyLock<String> = LazyLock::new(|| build(Era::Modern));
     static V1_LEGACY: LazyLock<String> = LazyLock::new(|| build(Era::Legacy));

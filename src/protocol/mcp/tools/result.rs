@@ -1,12 +1,12 @@
 //! A tool's result: `CallToolResult` of every revision.
 //!
-//! Invariant: structured content is spliced in as it was rendered, never parsed and written again.
+//! Invariant: structured content is inserted as it was rendered, never parsed and written again.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-/// What a tool answers.
+/// The result of a tool call.
 #[derive(Clone, Debug)]
 pub struct ToolResult {
     texts: Vec<String>,
@@ -16,8 +16,8 @@ pub struct ToolResult {
 }
 
 impl ToolResult {
-    /// A failure, in words that say what to do. Business failures are results, not JSON-RPC errors, so that a model
-    /// reads them (2026-07-28 "Tools, error handling").
+    /// A failure, with a text that says what to do. Business failures are results, not JSON-RPC errors, so that a
+    /// model reads them (2026-07-28 "Tools, error handling").
     #[must_use]
     pub fn error(text: String) -> Self {
         Self { texts: vec![text], structured: None, is_error: true, meta: Map::new() }
@@ -28,7 +28,7 @@ impl ToolResult {
         self.is_error
     }
 
-    /// A result in a sentence and as data. The data is also a text block, for clients that know no other.
+    /// A result with a sentence and data. The data is also a text block, for clients that read nothing else.
     pub(super) fn data(sentence: String, content: &impl Serialize) -> Option<Self> {
         let json = serde_json::to_string(content).ok()?;
         let texts = vec![sentence, json.clone()];
@@ -40,13 +40,13 @@ impl ToolResult {
         })
     }
 
-    /// A result whose data stays out of the text blocks.
+    /// A result whose data is not in the text blocks.
     pub(super) fn stored(sentence: String, json: String) -> Option<Self> {
         let structured = RawValue::from_string(json).ok()?;
         Some(Self { texts: vec![sentence], structured: Some(structured), is_error: false, meta: Map::new() })
     }
 
-    /// Adds what only the widget sees (`_meta` of the result).
+    /// Adds data that only the widget sees (`_meta` of the result).
     pub(super) fn with_meta(mut self, key: &str, value: &impl Serialize) -> Self {
         if let Ok(value) = serde_json::to_value(value) {
             self.meta.insert(key.to_owned(), value);

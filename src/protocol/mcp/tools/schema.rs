@@ -1,14 +1,14 @@
 //! JSON Schemas (2020-12) that several tools share.
 //!
-//! Invariants: what a schema requires is always emitted, and everything emitted is described; plain keywords only,
-//! without `$ref`, because some hosts resolve none; every schema has one `type`, or is a choice between some that have,
-//! because many clients read neither a list of types nor a schema without one.
+//! Invariants: everything that a schema requires is always present, and everything present is described; plain
+//! keywords only, without `$ref`, because some hosts do not resolve it; every schema has one `type`, or is a choice
+//! between schemas with one, because many clients support neither a list of types nor a schema without a type.
 
 use serde_json::{Value, json};
 
 use crate::domain::cart::{MAX_LINES, MAX_QUANTITY};
 
-/// A schema that `null` fits, too.
+/// A schema that also allows `null`.
 pub(super) fn nullable(mut schema: Value) -> Value {
     let description = schema.as_object_mut().and_then(|members| members.remove("description"));
     let mut either = json!({ "anyOf": [schema, { "type": "null" }] });
@@ -18,7 +18,7 @@ pub(super) fn nullable(mut schema: Value) -> Value {
     either
 }
 
-/// A text of at most so many characters, or `null`.
+/// A text of at most this many characters, or `null`.
 fn text_or_null(longest: usize) -> Value {
     nullable(json!({ "type": "string", "maxLength": longest }))
 }
@@ -110,7 +110,7 @@ fn amount(description: &str) -> Value {
     json!({ "type": "integer", "description": format!("{description}, in minor units of the currency.") })
 }
 
-/// A price as products show it.
+/// The price of a product.
 fn price() -> Value {
     json!({
         "type": "object",
@@ -296,7 +296,7 @@ fn order() -> Value {
     })
 }
 
-/// An order as it stands now.
+/// An order in its present state.
 fn order_standing() -> Value {
     let mut order = order();
     let amount = json!({ "type": "integer", "description": "Minor units of the checkout's currency." });
@@ -360,7 +360,7 @@ fn payment_sheet() -> Value {
     })
 }
 
-/// What every session tool but `complete_checkout` answers.
+/// The result of every session tool except `complete_checkout`.
 pub(super) fn session_answer() -> Value {
     json!({
         "type": "object",
@@ -387,7 +387,7 @@ pub(super) fn session_answer() -> Value {
     })
 }
 
-/// What `complete_checkout` answers.
+/// The result of `complete_checkout`.
 pub(super) fn completion() -> Value {
     json!({
         "type": "object",

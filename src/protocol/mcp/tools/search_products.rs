@@ -1,6 +1,6 @@
 //! `search_products`: words and filters over the catalog, page by page.
 //!
-//! Invariant: a cursor belongs to one search; with another it is refused, so that no page is skipped unseen.
+//! Invariant: a cursor belongs to one search; with another it is rejected, so that no page is skipped unnoticed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,19 +18,19 @@ use crate::protocol::apps::product_card::ProductCard;
 
 /// The longest query or category.
 const LONGEST: usize = 200;
-/// Products on a page, unless asked otherwise.
+/// Products on a page by default.
 const USUAL: usize = 20;
 /// The most products on a page.
 const MOST: usize = 50;
 
-/// What is searched for, and which page.
+/// The search and its page.
 #[derive(Clone, Debug)]
 pub struct SearchProducts {
     /// Words and filters.
     pub search: Search,
     /// Products per page.
     pub limit: usize,
-    /// How many hits come before the page.
+    /// How many results come before the page.
     pub offset: usize,
 }
 
@@ -143,7 +143,7 @@ impl SearchProducts {
     }
 }
 
-/// What is said where nothing was found: the words fit nothing, or what else was asked for leaves nothing of what they fit.
+/// The text for an empty result: the words match nothing, or the filters exclude everything that they match.
 fn none(view: &MerchantView, search: &Search) -> String {
     let fit =
         view.catalog.search(&Search { words: search.words.clone(), ..Search::default() }).products.len();
@@ -165,7 +165,7 @@ fn none(view: &MerchantView, search: &Search) -> String {
     )
 }
 
-/// What is to be said where the products fit only some of the words.
+/// The note if the products match only some of the words.
 fn note(fit: Fit, found: usize) -> Option<String> {
     match fit {
         Fit::All => None,
@@ -176,7 +176,7 @@ fn note(fit: Fit, found: usize) -> Option<String> {
     }
 }
 
-/// A text in which blank is the same as absent: a search form's empty field.
+/// A text for which blank means absent: a search form's empty field.
 fn blank(root: &Object<'_>, key: &str) -> Result<Option<String>, ArgumentError> {
     match root.get(key) {
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
@@ -184,7 +184,7 @@ fn blank(root: &Object<'_>, key: &str) -> Result<Option<String>, ArgumentError> 
     }
 }
 
-/// An opaque cursor: the place, and a mark of the search that it belongs to.
+/// An opaque cursor: the offset, and a hash of the search that it belongs to.
 fn write_cursor(offset: usize, search: &Search) -> String {
     URL_SAFE_NO_PAD.encode(format!("1.{offset}.{}", mark(search)))
 }

@@ -1,7 +1,7 @@
-//! What session tools answer: the payment sheet as it stands, with what a widget needs beside it.
+//! The result of session tools: the present payment sheet, with further data for the widget.
 //!
-//! Invariant: what a model reads names neither the buyer nor the address; the whole sheet then travels in the
-//! result's `_meta`, which hosts give to the widget alone.
+//! Invariant: the part for a model names neither the buyer nor the address; the whole sheet is then in the result's
+//! `_meta`, which hosts give to the widget alone.
 
 use std::fmt::Write as _;
 
@@ -20,16 +20,16 @@ use crate::protocol::apps::product_card::ShopCard;
 use crate::protocol::rendering::Rendering;
 use crate::protocol::texts::model;
 
-/// The key in a result's `_meta` under which the widget finds the whole payment sheet.
+/// The key in a result's `_meta` for the whole payment sheet, for the widget.
 pub(super) const FULL_SHEET: &str = "merchant-gateway/checkout_session";
 
-/// The key in a result's `_meta` under which the widget finds the shop's card.
+/// The key in a result's `_meta` for the shop's data, for the widget.
 pub(super) const SHOP: &str = "merchant-gateway/shop";
 
-/// The key in a result's `_meta` under which the widget finds the ids of the order's lines that cannot be bought as they are.
+/// The key in a result's `_meta` for the ids of the order's lines that cannot be bought, for the widget.
 const UNAVAILABLE_ITEMS: &str = "merchant-gateway/unavailable_items";
 
-/// The key in a result's `_meta` under which the widget finds what people call the order.
+/// The key in a result's `_meta` for the order number, for the widget.
 pub(super) const ORDER_NUMBER: &str = "merchant-gateway/order_number";
 
 /// `structuredContent` of a session tool.
@@ -37,26 +37,26 @@ pub(super) const ORDER_NUMBER: &str = "merchant-gateway/order_number";
 pub(super) struct SessionContent {
     checkout_session: PaymentSheet,
     revision: u32,
-    /// Until when it can be paid or edited as it stands, RFC 3339; absent once it has ended.
+    /// Until when it can be paid or edited in its present state, RFC 3339; absent once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
-    /// How it can be paid.
+    /// The payment methods of the shop.
     payment_methods_offered: Vec<&'static str>,
-    /// The shop's own page of this checkout, where it can be paid; absent where the shop has none, or nothing is to be paid.
+    /// The shop's own page for paying this checkout; absent if the shop has none, or if there is nothing to pay.
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<OrderStanding>,
-    /// What a model can do next, for the sentence.
+    /// The next call for a model, for the sentence.
     #[serde(skip)]
     next_call: Option<&'static str>,
 }
 
-/// What a model can do next for a checkout that cannot be paid as it stands.
+/// The next call for a model with a checkout that is not payable at present.
 fn next_call(session: &Session, now: Timestamp) -> Option<&'static str> {
     const REFRESH: &str = "Call update_checkout without changes for fresh prices.";
     if session.late_payment().is_some() {
-        // The shop looks into a payment of it: another might be the second one.
+        // The shop is checking a payment of it: another might be the second one.
         return None;
     }
     let state = &session.state;
@@ -75,20 +75,20 @@ fn next_call(session: &Session, now: Timestamp) -> Option<&'static str> {
     }
 }
 
-/// An order as it stands now; what `complete_checkout` answered of it stays as it was.
+/// An order in its present state; the stored result of `complete_checkout` does not change.
 #[derive(Clone, Debug, Serialize)]
 struct OrderStanding {
     #[serde(flatten)]
     link: OrderLink,
-    /// What people call it, for the sentence and the widget.
+    /// The order number, for the sentence and the widget.
     #[serde(skip)]
     number: OrderNumber,
-    /// What has gone back (ACP 2025-09-29 `Refund`); absent while nothing has.
+    /// The refunds (ACP 2025-09-29 `Refund`); absent while there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refunds: Vec<RefundTold>,
 }
 
-/// Money that has gone back to the means that was paid with.
+/// A refund to the payment method that was used.
 #[derive(Clone, Debug, Serialize)]
 struct RefundTold {
     r#type: &'static str,
@@ -176,27 +176,27 @@ impl SessionContent {
     }
 }
 
-/// The ways to pay that the shop takes.
+/// The payment methods that the shop offers.
 fn offered(view: &MerchantView) -> Vec<&'static str> {
     let method = view.checkout.method;
     let ways = [("payment_sheet", method.takes_tokens()), ("hosted", method.opens_stripe_checkouts())];
     ways.into_iter().filter(|(_, taken)| *taken).map(|(way, _)| way).collect()
 }
 
-/// For tools that only the widget calls: in full.
+/// The result for tools that only the widget calls, with all data.
 pub(super) fn for_widget(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolResult> {
     let content = SessionContent::of(answer, rendering);
     Some(with_unavailable(ToolResult::data(content.sentence(), &content)?, &content))
 }
 
-/// Tells the widget which lines of the order cannot be bought as they are.
+/// Adds the lines of the order that cannot be bought, for the widget.
 fn with_unavailable(result: ToolResult, content: &SessionContent) -> ToolResult {
     let items: Vec<_> =
         content.checkout_session.messages.iter().filter_map(|message| message.item.as_ref()).collect();
     if items.is_empty() { result } else { result.with_meta(UNAVAILABLE_ITEMS, &items) }
 }
 
-/// For tools that the model sees: without buyer and address, which are in `_meta`.
+/// The result for tools that the model sees: without buyer and address, which are in `_meta`.
 pub(super) fn for_model(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolResult> {
     let mut content = SessionContent::of(answer, rendering);
     let full = content.checkout_session.clone();

@@ -1,4 +1,5 @@
-//! `show-buy-product-widget`: one product in the widget. The name is the seed contract's; changes nothing.
+//! `show-buy-product-widget`: one product in the widget. The name comes from the project's first contract; changes
+//! nothing.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use crate::protocol::apps::widget::Widget;
 /// The longest id or name.
 const LONGEST: usize = 200;
 
-/// Which product.
+/// The requested product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShowProduct {
     /// An id, or words of its name.
@@ -62,7 +63,7 @@ pub(super) fn descriptor() -> Value {
 }
 
 impl ShowProduct {
-    /// `product_name`, the argument of the page that this project began with, is taken though no longer described.
+    /// `product_name`, the argument of the project's first page, is still accepted though no longer described.
     pub(super) fn parse(root: &Object<'_>) -> Result<Self, ArgumentError> {
         root.only(&["product", "product_name"])?;
         let named = root.text("product", LONGEST)?;
@@ -97,11 +98,11 @@ impl ShowProduct {
         }
     }
 
-    /// By id, a variant's too; else the best hit of a search for the words.
+    /// Finds a product by its id or a variant's; else the best result of a search for the words.
     fn find<'a>(&self, view: &'a MerchantView) -> Option<&'a Product> {
         let by_id = self.product.parse::<ItemId>().ok().and_then(|id| view.catalog.product(&id));
         by_id.or_else(|| {
-            // A search without words finds everything, which is not what was asked for.
+            // A search without words matches every product, which was not asked for.
             if !self.product.chars().any(char::is_alphanumeric) {
                 return None;
             }

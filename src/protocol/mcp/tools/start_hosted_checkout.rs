@@ -1,4 +1,4 @@
-//! `start_hosted_checkout`: where a session can be paid on the shop's own page, for the widget. Changes nothing.
+//! `start_hosted_checkout`: the shop's own page for paying a session, for the widget. Changes nothing.
 
 use serde_json::{Value, json};
 

@@ -1,16 +1,16 @@
-//! What means the same, written in one way: line breaks and tabs within a text are a blank, and the host of a mail address
-//! is written as mail servers know it.
+//! Normalised spelling of arguments: line breaks and tabs within a text become a blank, and the host of a mail
+//! address gets its ASCII form, which mail servers use.
 //!
-//! Invariants: only the writing changes, and nothing that could be read before; what is no text and what is none of the
-//! above stays to the letter.
+//! Invariants: only the spelling changes, and never that of a valid value; values that are not texts, and all other
+//! texts, are not changed.
 
 use serde_json::{Map, Value};
 use url::Host;
 
-/// How deep arguments are looked into.
+/// How deep nested arguments are normalised.
 const DEEP: usize = 8;
 
-/// Tidies every text of these arguments.
+/// Normalises every text of these arguments.
 pub(super) fn tidy(arguments: &mut Map<String, Value>) {
     members(arguments, DEEP);
 }
@@ -54,7 +54,7 @@ fn in_one_line(text: &str) -> Option<String> {
     text.contains(breaks_line).then(|| parts().collect::<Vec<_>>().join(" "))
 }
 
-/// A mail address whose host is written in ASCII (IDNA); `None` where it is so already, or is no host.
+/// A mail address with its host in ASCII (IDNA); `None` if it already is, or is not a host.
 fn with_ascii_host(email: &str) -> Option<String> {
     let (local, host) = email.trim().rsplit_once('@')?;
     if host.is_ascii() {

@@ -1,4 +1,4 @@
-//! `update_checkout`: a change to a session, for the widget. Even an empty one makes a new revision with fresh prices.
+//! `update_checkout`: changes a session, for the widget. Even an empty change makes a new revision with fresh prices.
 
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use crate::domain::checkout::model::{
 use crate::domain::order::{Fulfilled, Fulfillment, OrderActivity, OrderState};
 use crate::domain::pricing::Quote;
 
-/// Goods were sent. Without items all that is left was.
+/// Records goods as sent. Without items, all remaining goods were sent.
 pub(crate) fn fulfill(
     session: &Session,
     fulfillment: &Fulfillment,
@@ -56,7 +56,7 @@ pub(crate) fn fulfill(
     })
 }
 
-/// Each item once, with how many of it there are in all; a quantity of zero stays one.
+/// Each item once, with its total quantity; a quantity of zero stays zero.
 fn summed<'a>(items: impl IntoIterator<Item = &'a Fulfilled>) -> Vec<Fulfilled> {
     let mut sums: Vec<Fulfilled> = Vec::new();
     for told in items {
@@ -69,7 +69,7 @@ fn summed<'a>(items: impl IntoIterator<Item = &'a Fulfilled>) -> Vec<Fulfilled> 
     sums
 }
 
-/// What of an order has not been sent yet.
+/// The goods of an order that are not sent yet.
 fn unsent(quote: &Quote, activity: &OrderActivity) -> Vec<Fulfilled> {
     let bought: Vec<Fulfilled> = quote
         .lines

@@ -1,8 +1,8 @@
-//! What happens to a session that is paid: refunds, disputes, goods that are sent.
+//! The events of a paid session: refunds, disputes, shipped goods.
 //!
-//! What happened at Stripe without us is found by looking there: soon when somebody hints at it or something is undecided,
-//! and now and then in any case. What is asked for here is in [`refund`], what is sent in [`fulfillment`].
-//! Source: Stripe API `2026-09-30.preview`, Refunds and Disputes.
+//! Events at Stripe that did not start here are found by reading: soon after a notification or while something is
+//! undecided, and at set times in any case. [`refund`] handles refunds requested here, [`fulfillment`] handles
+//! shipped goods. Source: Stripe API `2026-09-30.preview`, Refunds and Disputes.
 
 pub(crate) mod fulfillment;
 pub(crate) mod polling;
@@ -20,30 +20,30 @@ use crate::domain::time::Timestamp;
 use polling::{poll_again, schedule};
 use refund::Freshness;
 
-/// What a paid session was paid with and for.
+/// The quote and the payment of a paid session.
 fn paid(session: &Session) -> Result<(&Quote, &PaymentIntentId), Rejection> {
     session.paid().ok_or(Rejection::Operator(OperatorRejection::NotPaid(session.state.name())))
 }
 
-/// When a paid session waits for something next.
+/// When a paid session's next work is due.
 pub(crate) fn due(activity: &OrderActivity) -> Option<Timestamp> {
     let asking = activity.asking().map(|(_, asking)| asking.retry.next_try);
     [asking, activity.next_poll_at].into_iter().flatten().min()
 }
 
-/// What is to be done for a paid session that is due.
+/// The work of a paid session that is due.
 pub(crate) fn work(session: &Session, payment: &PaymentIntentId, now: Timestamp) -> Work {
     refund::work(&session.activity, now).unwrap_or_else(|| Work::Run(poll(session, payment)))
 }
 
-/// The look that tells what became of an order.
+/// The reading that shows the state of an order.
 fn poll(session: &Session, payment: &PaymentIntentId) -> Effect {
     let account = session.account.clone();
     let undecided = session.activity.asking().is_some();
     Effect::Order(OrderEffect::Read { payment: payment.clone(), account, undecided })
 }
 
-/// Applies what was seen of a paid order.
+/// Applies an observation of a paid order.
 pub(crate) fn apply_observation(
     session: &Session,
     seen: OrderObservation,
@@ -59,7 +59,7 @@ pub(crate) fn apply_observation(
             let told = refund::made(&mut next.activity, number, &seen);
             if told != Freshness::Known {
                 order_changes.push(OrderChange::Refunded(seen.id));
-                // A look that is due all the same stays due.
+                // A reading that is due anyway stays due.
                 let due = next.activity.next_poll_at;
                 schedule(&mut next, true, context);
                 next.activity.next_poll_at = [due, next.activity.next_poll_at].into_iter().flatten().min();
@@ -70,7 +70,7 @@ pub(crate) fn apply_observation(
         }
         OrderObservation::RefundAnswered { number, answer } => {
             if refund::answered(&mut next.activity, number, answer, context) {
-                // What Stripe knows may be more than we do: money that went back by other hands.
+                // Stripe may know of refunds that did not start here.
                 next.activity.poll_now(context.moment.now);
             }
         }
@@ -84,7 +84,7 @@ pub(crate) fn apply_observation(
             let hinted_since =
                 next.activity.next_poll_at.is_some_and(|due| due >= asked && due <= context.moment.now);
             if hinted_since {
-                // What was told of while this look was under way, it may have missed.
+                // This reading may have missed a notification that arrived while it was in progress.
             } else if all {
                 next.activity.poll_requested = false;
                 schedule(&mut next, !order_changes.is_empty(), context);

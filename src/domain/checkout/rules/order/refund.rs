@@ -1,8 +1,8 @@
-//! A refund that is asked for here: durable before its request leaves, sent under one idempotency key, sent again while nobody
-//! knows, then looked for.
+//! A refund requested here: it is durable before its request is sent, sent under one idempotency key, sent again
+//! while its outcome is not known, and then searched for at Stripe.
 //!
-//! Invariants: nothing is asked for twice; more than what was paid is never asked for; nothing is taken for refunded that
-//! Stripe does not show, and nothing for not refunded before two late looks have missed it.
+//! Invariants: nothing is requested twice; the requests never exceed the payment; a refund counts as made only when
+//! Stripe shows it, and as not made only when two late readings have missed it.
 
 use super::paid;
 use crate::domain::checkout::model::{
@@ -19,10 +19,10 @@ use crate::domain::retry::{LONGEST_PAUSE, Retry};
 use crate::domain::sends::{ABSENCE_INTERVAL, Sends};
 use crate::domain::time::{Span, Timestamp};
 
-/// How long the request for a refund is repeated; Stripe would remember its key for a day.
+/// How long the request for a refund is repeated; Stripe would keep its key for a day.
 const REPEAT: Span = Span::hours(1);
 
-/// Stripe's `Idempotency-Key` of a refund: recomputable, and another for every reference.
+/// Stripe's `Idempotency-Key` of a refund: recomputable, and different for every reference.
 fn key_of(
     tenant: &Tenant,
     session: &Session,
@@ -43,7 +43,7 @@ fn key_of(
     ])
 }
 
-/// The refund that was asked for in these words before, if any; `Err` when its reference stands for another.
+/// The refund that the same request made before, if any; `Err` if its reference belongs to another.
 pub(crate) fn asked_before<'a>(
     session: &'a Session,
     request: &RefundRequest,
@@ -58,7 +58,7 @@ pub(crate) fn asked_before<'a>(
     }
 }
 
-/// Money is to go back.
+/// Begins a refund.
 pub(crate) fn refund(
     session: &Session,
     request: &RefundRequest,
@@ -127,14 +127,14 @@ pub(crate) fn refund(
     })
 }
 
-/// Whether the next try of a refund is further off than any pause is long: then the clock was set back.
+/// Whether the next try of a refund is further off than the longest pause: then the clock was set back.
 pub(crate) fn beyond_any_pause(activity: &OrderActivity, now: Timestamp) -> bool {
     activity
         .asking()
         .is_some_and(|(_, asking)| asking.retry.is_beyond(LONGEST_PAUSE, now) && !asking.sends.waits(now))
 }
 
-/// What is to be done for a refund that is due; `None` where none is, or where only looking can tell.
+/// The work for a refund that is due; `None` if there is none, or if only a reading can decide.
 pub(crate) fn work(activity: &OrderActivity, now: Timestamp) -> Option<Work> {
     let unknown = |number, unknown| {
         let answer = RefundAnswer::Inconclusive(unknown);
@@ -145,25 +145,25 @@ pub(crate) fn work(activity: &OrderActivity, now: Timestamp) -> Option<Work> {
     Some(if now >= asking.repeat_until {
         unknown(number, Inconclusive { cannot_repeat: true, ..Inconclusive::default() })
     } else if asking.retry.tries == 0 {
-        // Due, and never told of: the answer to the first send died with the process that waited for it.
+        // Due, and without an answer: the answer to the first send was lost with the process that waited for it.
         unknown(number, Inconclusive::default())
     } else {
         Work::Run(Effect::Order(OrderEffect::Refund(number)))
     })
 }
 
-/// What the answer by a refund that was made means.
+/// How recent an answer with a refund is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// It stands as it was just made.
+    /// Its status is that of a refund just made.
     Fresh,
-    /// It may be what Stripe has stored for an earlier send: where the refund stands now, a look tells.
+    /// It may be the answer that Stripe stored for an earlier send; a reading shows the present status.
     Stored,
-    /// It was known to be made, by a look that is no older.
+    /// A reading that is at least as recent has already shown the refund.
     Known,
 }
 
-/// The request for a refund was answered by the refund that it made, whatever that says of itself.
+/// The request was answered with the refund that it made, whatever the refund's status is.
 pub(crate) fn made(activity: &mut OrderActivity, number: RefundNumber, seen: &RefundSnapshot) -> Freshness {
     let asked = |refund: &&mut Refund| refund.origin.as_ref().is_some_and(|origin| origin.number == number);
     let Some(refund) = activity.refunds.iter_mut().find(asked) else { return Freshness::Known };
@@ -177,15 +177,16 @@ pub(crate) fn made(activity: &mut OrderActivity, number: RefundNumber, seen: &Re
     told
 }
 
-/// A refund that Stripe shows: one that was asked for, one that is known, or one that was made elsewhere. Whether that is
-/// news.
+/// Records a refund that Stripe shows: one that was requested here, one that is known, or one that was made
+/// elsewhere. Returns whether anything changed.
 pub(crate) fn take(activity: &mut OrderActivity, session: &SessionId, seen: &RefundSnapshot) -> bool {
     let made = RefundState::Made { id: seen.id.clone(), status: seen.status };
     let known = |refund: &Refund| matches!(&refund.state, RefundState::Made { id, .. } if *id == seen.id);
-    // Nobody but us names one of our sessions and a reference; a copy of another session's words says nothing.
+    // Only our own requests name a session and a reference; an origin copied from another session's metadata is
+    // ignored.
     let origin = seen.origin.clone().filter(|_| seen.session.as_ref() == Some(session));
     let reference = origin.as_ref().map(|origin| &origin.reference);
-    // Also one that was taken for refused: what Stripe shows is what counts.
+    // This includes a refund considered refused: what Stripe shows counts.
     let expected = |refund: &Refund| {
         let asked = refund.origin.as_ref().map(|origin| &origin.reference);
         asked.is_some() && asked == reference && !matches!(refund.state, RefundState::Made { .. })
@@ -198,7 +199,7 @@ pub(crate) fn take(activity: &mut OrderActivity, session: &SessionId, seen: &Ref
             refund.state = made;
         }
         None => activity.refunds.push(Refund {
-            // One that was asked for here and that a restored database does not know: its reference is not free.
+            // Requested here and missing in a restored database: its reference is in use.
             origin,
             amount: seen.amount,
             reason: seen.reason,
@@ -215,7 +216,7 @@ fn asking_mut(activity: &mut OrderActivity) -> Option<(RefundNumber, &mut Refund
     Some((refund.origin.as_ref()?.number, refund))
 }
 
-/// A request for a refund was answered by anything but a refund. Whether it is refused now.
+/// Records an answer without a refund. Returns whether the refund is refused now.
 pub(crate) fn answered(
     activity: &mut OrderActivity,
     number: RefundNumber,
@@ -230,7 +231,7 @@ pub(crate) fn answered(
         asking.last_answer = Some(last);
     }
     match answer {
-        // No other send of it may have made it: one whose answer was lost.
+        // No other send of it, such as one whose answer was lost, may have made it.
         RefundAnswer::Refused { why, stored } if stored || asking.retry.tries == 0 && !asking.looking => {
             refund.state = RefundState::Refused { reason: RefundRefusal::Refused { detail: why } };
             return true;
@@ -256,7 +257,7 @@ pub(crate) fn answered(
     false
 }
 
-/// What is kept of an answer, for those who run the shop; `None` where nothing was asked.
+/// The part of an answer that is kept for operators; `None` if no request was sent.
 fn last_answer(answer: &RefundAnswer) -> Option<LastAnswer> {
     Some(match answer {
         RefundAnswer::Made(_) => LastAnswer::Made,
@@ -274,13 +275,13 @@ fn last_answer(answer: &RefundAnswer) -> Option<LastAnswer> {
     })
 }
 
-/// As much of an id as is kept.
+/// An id, shortened to the length that is kept.
 fn cut(id: &str) -> String {
     const LONGEST: usize = 100;
     id.chars().take(LONGEST).collect()
 }
 
-/// The request is sent no more: from now on it is looked for.
+/// The request is no longer sent: from now on the refund is searched for.
 fn search(asking: &mut Asking, context: &Context<'_>) {
     if !asking.looking {
         asking.looking = true;
@@ -295,12 +296,12 @@ fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
     asking.retry.again(at_least, now, context.moment.jitter);
     asking.sends.is_told_to_wait(at_least.is_some_and(|least| least > LONGEST_PAUSE), now);
     if !asking.looking {
-        // When the last moment to send has come, looking begins: no pause outlasts it.
+        // The search begins at the last moment for sending: no pause lasts beyond it.
         asking.retry.by(asking.repeat_until.max(now));
     }
 }
 
-/// A look that is due was not made for want of room: it is made later, and counts as no try.
+/// A reading that is due was not made because the budget had no room: it is made later, and does not count as a try.
 pub(crate) fn put_off(activity: &mut OrderActivity, later: Timestamp, now: Timestamp) {
     if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(activity)
         && asking.looking
@@ -310,7 +311,7 @@ pub(crate) fn put_off(activity: &mut OrderActivity, later: Timestamp, now: Times
     }
 }
 
-/// A look did not come to its end.
+/// A reading failed.
 pub(crate) fn unread(activity: &mut OrderActivity, context: &Context<'_>) {
     if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(activity)
         && asking.looking
@@ -319,8 +320,8 @@ pub(crate) fn unread(activity: &mut OrderActivity, context: &Context<'_>) {
     }
 }
 
-/// A look did not find the refund that is asked for. Where it was complete, on the right account, and begun at `proof`, that
-/// may prove that there is none.
+/// A reading did not find the requested refund. If it was complete, on the right account, and begun at `proof`, it
+/// may prove that the refund does not exist.
 pub(crate) fn missed(activity: &mut OrderActivity, proof: Option<Timestamp>, context: &Context<'_>) {
     let Some((_, refund)) = asking_mut(activity) else { return };
     let RefundState::Asking(asking) = &mut refund.state else { return };

@@ -1,4 +1,4 @@
-//! Requests about payments: made, read, listed, given up.
+//! Requests about payments: create, read, list, cancel.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::stripe::params::Params;
 use crate::stripe::params::paging::PageParams;
 use crate::stripe::version::ApiVersion;
 
-/// What `POST /v1/payment_intents` also takes at Stripe.
+/// The parameters of `POST /v1/payment_intents` at Stripe that are not emulated.
 const CREATE_NOT_EMULATED: &[&str] = &[
     "amount_details",
     "application_fee_amount",
@@ -41,10 +41,10 @@ const CREATE_NOT_EMULATED: &[&str] = &[
     "transfer_group",
     "use_stripe_sdk",
 ];
-/// What `payment_method_data` also takes at Stripe, beside one hash per payment method type.
+/// The parameters of `payment_method_data` at Stripe that are not emulated, besides one hash per payment method type.
 const METHOD_DATA_NOT_EMULATED: &[&str] =
     &["allow_redisplay", "billing_details", "metadata", "radar_options"];
-/// What `GET /v1/payment_intents` also takes at Stripe.
+/// The parameters of `GET /v1/payment_intents` at Stripe that are not emulated.
 const LIST_NOT_EMULATED: &[&str] = &["customer", "customer_account"];
 const STATEMENT_DESCRIPTOR_CHARS: usize = 22;
 
@@ -75,7 +75,7 @@ pub(super) fn create(mut params: Params, version: &ApiVersion) -> Result<Command
     Ok(Command::CreateIntent(Box::new(intent)))
 }
 
-/// Refuses the parameter that new versions took away.
+/// Refuses the parameter that new versions have removed.
 pub(super) fn refuse_payment_method_types(params: &Params, version: &ApiVersion) -> Result<(), StripeError> {
     if version.lacks_payment_method_types() && params.is_hash("payment_method_types") {
         return Err(StripeError::invalid_request(
@@ -149,7 +149,7 @@ fn automatic_payment_methods(mut given: Params) -> Result<Value, StripeError> {
     Ok(json!({"allow_redirects": allow_redirects.as_deref().unwrap_or("always"), "enabled": enabled}))
 }
 
-/// A suffix that a card statement has room for.
+/// A suffix that fits on a card statement.
 pub(super) fn statement_descriptor_suffix(params: &mut Params) -> Result<Option<String>, StripeError> {
     let suffix = params.text("statement_descriptor_suffix")?;
     let too_long = |suffix: &String| suffix.chars().count() > STATEMENT_DESCRIPTOR_CHARS;
@@ -162,7 +162,7 @@ pub(super) fn statement_descriptor_suffix(params: &mut Params) -> Result<Option<
     Ok(suffix)
 }
 
-/// Where the goods go, as it is shown.
+/// The shipping data, in the form of responses.
 pub(super) fn shipping(mut given: Params) -> Result<Value, StripeError> {
     let name = given.required_text("name")?;
     let mut address =

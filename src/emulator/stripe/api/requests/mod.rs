@@ -1,7 +1,7 @@
-//! What a request asks for, parsed and checked as far as that needs no state.
+//! Parses requests, and checks them as far as that needs no state.
 //!
-//! Must not import the state or the HTTP server. Invariant: a [`Command`] that exists passed every check that Stripe
-//! makes before it starts to execute, so that from here on an answer is kept under its idempotency key.
+//! Must not import the state or the HTTP server. Invariant: a [`Command`] has passed every check that Stripe makes
+//! before it starts to execute, so from here on an answer is stored under its idempotency key.
 
 mod disputes;
 mod events;
@@ -19,7 +19,7 @@ use crate::stripe::params::form::Branch;
 use crate::stripe::params::paging::PageParams;
 use crate::stripe::version::ApiVersion;
 
-/// Reads what a request asks for.
+/// Parses a request.
 pub(crate) fn parse(
     method: &str,
     path: &str,
@@ -67,17 +67,17 @@ pub(crate) fn parse(
     }
 }
 
-/// The fields that are to be shown in full.
+/// The fields to expand.
 #[derive(Clone, Debug, Default)]
 struct Expansions(Vec<String>);
 
 impl Expansions {
-    /// Whether any is.
+    /// Whether there is any.
     fn any(&self) -> bool {
         !self.0.is_empty()
     }
 
-    /// Whether this one is, or one within it.
+    /// Whether this field is to be expanded, or one within it.
     fn has(&self, field: &str) -> bool {
         self.0.iter().any(|given| {
             given.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -89,7 +89,7 @@ fn no_expansion(params: &mut Params) -> Result<(), StripeError> {
     expands(params, &[]).map(drop)
 }
 
-/// What `expand` names, of what can be expanded here.
+/// The fields in `expand`, among those that can be expanded here.
 fn expands(params: &mut Params, expandable: &[&str]) -> Result<Expansions, StripeError> {
     let fields = params.texts("expand")?.unwrap_or_default();
     match fields.iter().find(|field| !expandable.contains(&field.as_str())) {
@@ -98,7 +98,7 @@ fn expands(params: &mut Params, expandable: &[&str]) -> Result<Expansions, Strip
     }
 }
 
-/// Reads the parameters of a list of what belongs to payments.
+/// Parses the parameters of a list of refunds or disputes.
 fn of_payment(mut params: Params) -> Result<OfPayment, StripeError> {
     let page = PageParams::parse_with_created(&mut params)?;
     let payment_intent = params.text("payment_intent")?;

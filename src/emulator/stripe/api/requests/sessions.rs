@@ -1,7 +1,7 @@
-//! Requests about Checkout Sessions: made, read, listed, expired.
+//! Requests about Checkout Sessions: create, read, list, expire.
 //!
-//! Only `mode=payment` on Stripe's own page, with inline prices, is emulated. The bounds of `expires_at` depend on the
-//! clock and are checked when the request is carried out, so that a repeat under its key is answered as the first time.
+//! Only `mode=payment` on Stripe's hosted page, with inline prices, is emulated. The bounds of `expires_at` depend on
+//! the clock and are checked during execution, so that a repeat under its key gets the first answer.
 
 use serde_json::{Value, json};
 use url::Url;
@@ -21,7 +21,7 @@ use crate::stripe::params::Params;
 use crate::stripe::params::paging::PageParams;
 use crate::stripe::version::ApiVersion;
 
-/// What `POST /v1/checkout/sessions` also takes at Stripe.
+/// The parameters of `POST /v1/checkout/sessions` at Stripe that are not emulated.
 const NOT_EMULATED: &[&str] = &[
     "after_expiration",
     "branding_settings",
@@ -55,7 +55,7 @@ const NOT_EMULATED: &[&str] = &[
     "tax_id_collection",
     "wallet_options",
 ];
-/// What `payment_intent_data` also takes at Stripe.
+/// The parameters of `payment_intent_data` at Stripe that are not emulated.
 const INTENT_DATA_NOT_EMULATED: &[&str] = &[
     "application_fee_amount",
     "on_behalf_of",
@@ -165,7 +165,7 @@ fn only(name: &str, given: &str, emulated: &str) -> Result<(), StripeError> {
     Err(StripeError::not_emulated(name, &format!("any {name} but {emulated}")))
 }
 
-/// What may be said as long as it is said to be off.
+/// Parameters that are accepted only with the value that turns them off.
 fn switched_off(params: &mut Params) -> Result<(), StripeError> {
     if params.boolean("allow_promotion_codes")? == Some(true) {
         return Err(StripeError::not_emulated("allow_promotion_codes", "promotion codes"));
@@ -222,7 +222,7 @@ fn line(mut given: Params) -> Result<(NewLine, String), StripeError> {
         ))
         .with_param(product.name("images")));
     }
-    // Shown on the product, which is not emulated; what Stripe would refuse is refused.
+    // It belongs to the product, which is not emulated; a value that Stripe would refuse is refused.
     product.metadata("metadata")?;
     product.finish(&["tax_code", "tax_details", "unit_label"])?;
     price.finish(&["product", "recurring", "unit_amount_decimal"])?;
