@@ -8,13 +8,19 @@ NODE_MODULES := tests/node/node_modules
 CHROMIUM := $(or $(TEST_CHROMIUM),/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test crash-test bench mutants lint fmt generate picture places setup
+.PHONY: help demo check test crash-test bench mutants lint fmt generate picture places setup
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Serve the sample shops, an emulated Stripe and a page to shop in on loopback, and print their URLs.
 	$(CARGO) run --locked -- demo
+
+# Needs nothing but Rust. The suite runs the simulation with all of its seeds.
+check: ## Check the format, the lints of the product and the pure tests: the loop while you work.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked -- -D warnings
+	SIMULATION_SEEDS=500 $(CARGO) test --locked --quiet --lib --test domain
 
 test: setup lint ## All that must pass: the tools, the lints, every test.
 	$(CARGO) test --locked --workspace
@@ -53,7 +59,7 @@ generate: setup ## Write everything that is made of something else anew: widget,
 	npm run --silent --prefix widget build
 	$(CARGO) run --locked -- schema tenant > tenants/schema.json
 	$(CARGO) run --locked -- schema gateway > deploy/gateway.schema.json
-	INSTA_UPDATE=always $(CARGO) test --locked --test it
+	INSTA_UPDATE=always $(CARGO) test --locked --test domain --test it
 
 picture: setup ## Picture the buy widget in the demo's page for README.md.
 	$(NODE_MODULES)/.bin/node tests/node/host/picture.mjs $(CHROMIUM) docs/images/widget.png $(CARGO) run --locked -- demo

@@ -30,7 +30,7 @@ use faults::{Counts, FaultSchedule};
 use harness::{ActorHarness, on_one_thread};
 use history::History;
 
-use crate::support::shop;
+use test_support::shop;
 
 /// How many histories the suite runs.
 const SEEDS: u64 = 500;

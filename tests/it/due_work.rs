@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use merchant_gateway::domain::ids::{Mode, SessionId, Tenant};
 use merchant_gateway::ports::ManualClock;
@@ -14,6 +13,7 @@ use merchant_gateway::runtime::{DueSessions, sweep};
 use merchant_gateway::store::{Commit, Store as _};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
+use test_support::memory_store::MemoryStore;
 use tokio::sync::watch;
 use tokio::time::Instant;
 

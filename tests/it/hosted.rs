@@ -14,10 +14,10 @@ use sha2::{Digest as _, Sha256};
 use stripe_emulator::{Fault, FaultPlan, HostedOutcome, RequestKind};
 
 use crate::accounts::logged;
-use crate::support::chance::Chance;
 use crate::support::client::{Client, Speaks, payment, session_name, total};
 use crate::support::operator::Operator;
 use crate::support::test_gateway::{SHOP, SHOP_ACCOUNT, TestGateway};
+use test_support::chance::Chance;
 
 /// Where links of merchants begin in these worlds, as configured.
 const LINKS: &str = "https://links.example";

@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::support::chance::Chance;
 use crate::support::orders::{ORDERS, Order};
 use crate::support::receiver::{Does, OrderReceiver};
 use crate::support::samples::Sample;
@@ -27,6 +26,7 @@ use reckoning::{
     the_database_agrees_with_itself,
 };
 use shopper::{DEADLINE, Place, Shopper, patient};
+use test_support::chance::Chance;
 
 /// How many shoppers buy at once.
 const SHOPPERS: usize = 6;

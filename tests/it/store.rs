@@ -16,13 +16,13 @@ use std::sync::Arc;
 use merchant_gateway::domain::checkout::due;
 use merchant_gateway::domain::checkout::model::{Flag, Priority, Session, Version};
 
-use crate::support::memory_store::MemoryStore;
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, DueQuery, DueSession, FlagsQuery, Inbox, KeptAccount, Loaded, Outbox,
     RestoreMarkers, Retention, SqliteStore, Store, StoreError, TokenUse, VerifiedKey,
 };
+use test_support::memory_store::MemoryStore;
 
 use self::inbox::*;
 use self::outbox::*;

@@ -43,9 +43,10 @@ MONEY_PATH = [
 # Which tests a mutant is held to, in this order: the binary and its filters.
 STAGES = {
     "unit": ("lib", ["domain::", "stripe::", "payments::stripe_budget::pace", "payments::stripe_budget::gate"]),
-    "rules": ("it", ["checkout::", "store::in_memory", "restored::", "stripe_client::", "actors::listings"]),
-    "simulation": ("it", ["simulation::whatever_goes_wrong"]),
-    "properties": ("it", ["properties::"]),
+    "rules": ("domain", ["checkout::", "restored::"]),
+    "adapters": ("it", ["store::in_memory", "stripe_client::", "actors::listings"]),
+    "simulation": ("domain", ["simulation::whatever_goes_wrong"]),
+    "properties": ("domain", ["properties::"]),
     "actors": ("it", ["actors::budget"]),
     "gateway": (
         "it",
@@ -154,13 +155,14 @@ class Build:
             started = time.monotonic()
             whole, told = self.cargo("build", "--lib")
             if whole:
-                built, told = self.cargo("test", "--no-run", "--lib", "--test", "it")
+                built, told = self.cargo("test", "--no-run", "--lib", "--test", "domain", "--test", "it")
                 if not built:
                     rendered = [one["message"]["rendered"] for one in told if one["reason"] == "compiler-message"]
                     sys.exit("the tests do not compile:\n" + "\n".join(rendered[:5]))
                 say(f"build {turn}: {len(self.mutants())} mutants compiled, {time.monotonic() - started:.0f} s")
                 artifacts = [message for message in told if message.get("executable") and message["profile"]["test"]]
-                return {"it" if one["target"]["name"] == "it" else "lib": one["executable"] for one in artifacts}
+                binaries = {one["target"]["name"]: one["executable"] for one in artifacts}
+                return {name if name in ("domain", "it") else "lib": path for name, path in binaries.items()}
             errors = [message["message"] for message in told if message["reason"] == "compiler-message"]
             errors = [error for error in errors if error["level"] == "error" and error["spans"]]
             before = (len(self.dropped), len(self.const_names))

@@ -9,7 +9,7 @@ use merchant_gateway::ports::{Clock, Ids, SeededIds};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::support::chance::Chance;
+use test_support::chance::Chance;
 
 /// Until when things go wrong.
 const TROUBLE: Duration = Duration::from_mins(3);

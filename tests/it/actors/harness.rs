@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use crate::support::memory_store::MemoryStore;
 use merchant_gateway::actors::{Arbiters, Directory, MerchantHandle};
 use merchant_gateway::config::gateway::RetentionConfig;
 use merchant_gateway::config::gateway_secret::GatewaySecretRef;
@@ -23,14 +22,15 @@ use merchant_gateway::protocol::links::PublicLinks;
 use merchant_gateway::runtime::{DiskSpace, Io, Kept, retain, sweep};
 use merchant_gateway::store::{Loaded, Store};
 use secrecy::SecretString;
+use test_support::memory_store::MemoryStore;
 use tokio::sync::watch;
 
 use super::faults::{FatalIds, FaultSchedule, Life, PausedClock};
 use super::seller::ModelSellers;
 use super::store::FlakyStore;
 use super::strays::CountedInbox;
-use crate::support::model_stripe::{Card, Payment as Charged, Token};
-use crate::support::shop;
+use test_support::model_stripe::{Card, Payment as Charged, Token};
+use test_support::shop;
 
 /// Runs `work` on this thread alone. Time stands still while anything can be done, and then jumps.
 pub fn on_one_thread<T>(work: impl Future<Output = T>) -> T {

@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::faults::FaultSchedule;
 use super::harness::{ActorHarness, Outside, Rows, key, pay};
-use crate::support::model_stripe::{CARDS, Card};
-use crate::support::shop;
+use test_support::model_stripe::{CARDS, Card};
+use test_support::shop;
 
 /// The longest that a caller may wait: the deadline and the last look, and the timer's grain.
 const LONGEST_WAIT: Duration = Duration::from_millis(22_010);

@@ -7,7 +7,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::support::memory_store::MemoryStore;
 use futures_util::future::join_all;
 use merchant_gateway::actors::Arbiters;
 use merchant_gateway::config::gateway::RetentionConfig;
@@ -17,14 +16,15 @@ use merchant_gateway::domain::time::Span;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use merchant_gateway::runtime::{Kept, retain_once};
 use merchant_gateway::store::{FlagsQuery, RestoreMarker, RestoreMarkers as _, Store as _};
+use test_support::memory_store::MemoryStore;
 use tokio::time::{Instant, sleep};
 
 use super::Ended;
 use super::faults::Counts;
 use super::harness::{ActorHarness, Rows, on_one_thread};
 use super::history::History;
-use crate::support::chance::Chance;
-use crate::support::model_stripe::Payment;
+use test_support::chance::Chance;
+use test_support::model_stripe::Payment;
 
 /// How many histories the suite runs, and within how many a mistake must show.
 const SEEDS: u64 = 300;

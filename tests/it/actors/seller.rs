@@ -25,10 +25,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
 
 use super::faults::{FaultSchedule, Life, Script, panics};
-use crate::support::chance::Chance;
-use crate::support::model_refunds::AskedBack;
-use crate::support::model_stripe::{ModelStripe, Sent};
-use crate::support::shop;
+use test_support::chance::Chance;
+use test_support::model_refunds::AskedBack;
+use test_support::model_stripe::{ModelStripe, Sent};
+use test_support::shop;
 
 /// The deadline of a request.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -82,7 +82,7 @@ impl ModelSellers {
     pub fn pay_on_page(&self, key: &str, page: &StripeCheckoutId) {
         let mut draws = Chance::new(self.faults.draw(Chance::next));
         let used = self.with(key, |account, now| {
-            account.pay_on_page(page, crate::support::model_stripe::Card::Pays, now, &mut draws)
+            account.pay_on_page(page, test_support::model_stripe::Card::Pays, now, &mut draws)
         });
         self.faults.tell(&format!("a shopper pays on {page}: {used}"));
         self.faults.note(if used { "page used" } else { "page of no use" });

@@ -8,7 +8,7 @@ use merchant_gateway::domain::stripe_event::StripeEvent;
 use super::faults::FaultSchedule;
 use super::harness::ActorHarness;
 use crate::support::log::Log;
-use crate::support::shop;
+use test_support::shop;
 
 #[test]
 fn an_event_that_comes_while_the_process_stops_is_left_to_the_next_start_without_a_warning() {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use merchant_gateway::domain::checkout::model::{NotBegun, PlacedOrder, Priority, TimelineEntry, Version};
 use merchant_gateway::domain::ids::{
@@ -15,6 +14,7 @@ use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, DueQuery, DueSession, FlagsQuery, Forgetting, Holdings, KeptAccount,
     KeptFlag, Loaded, OrdersPage, OrdersQuery, RefundRow, Resolution, Store, StoreError, VerifiedKey,
 };
+use test_support::memory_store::MemoryStore;
 use tokio::time::sleep;
 
 use super::faults::{FaultSchedule, Life, panics};

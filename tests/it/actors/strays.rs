@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use merchant_gateway::domain::checkout::model::FlagReason;
 use merchant_gateway::domain::ids::{SessionId, StripeEventId, Tenant};
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::store::{EventState, FlagsQuery, Inbox, KeptEvent, StoreError, WaitingEvent};
+use test_support::memory_store::MemoryStore;
 
 use super::harness::{ActorHarness, on_one_thread};
 

@@ -68,12 +68,17 @@ pub(super) fn tests_of_this_binary() -> BTreeSet<String> {
     listed.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
 }
 
-/// Whether the library has a unit test at this path, such as `protocol::mcp::headers::tests::name`.
-pub(super) fn is_unit_test(path: &str) -> bool {
-    let Some((module, name)) = path.split_once("::tests::") else { return false };
-    let file = repository().join("src").join(module.replace("::", "/")).with_extension("rs");
+/// Whether another binary has a test at this path: the library's unit tests, such as `protocol::mcp::headers::tests::name`,
+/// or the rules of a checkout, such as `checkout::paying::name`.
+pub(super) fn is_test_elsewhere(path: &str) -> bool {
+    let (root, parted) = match path.split_once("::tests::") {
+        Some(parted) => ("src", Some(parted)),
+        None => ("tests/domain", path.rsplit_once("::")),
+    };
+    let Some((module, name)) = parted else { return false };
+    let file = repository().join(root).join(module.replace("::", "/")).with_extension("rs");
     let code = fs::read_to_string(file).unwrap_or_default();
-    code.contains(&format!(" fn {name}("))
+    code.contains(&format!("fn {name}("))
 }
 
 #[test]
@@ -82,8 +87,8 @@ fn every_rule_of_the_protocol_stands_in_the_document_and_is_shown_by_tests() {
     let rules = rules(&text);
     let tests = tests_of_this_binary();
     let wrong = wrong_rules(&rules, |test| match test.strip_prefix("lib::") {
-        Some(path) => is_unit_test(path),
-        None => tests.contains(test),
+        Some(path) => is_test_elsewhere(path),
+        None => tests.contains(test) || is_test_elsewhere(test),
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -116,8 +121,11 @@ fn the_reader_of_rules_notices_every_kind_of_wrong_rule() {
             "5 is neither obeyed nor not applicable for a reason",
         ]
     );
-    assert!(is_unit_test("protocol::mcp::era::tests::a_later_date_is_modern_and_anything_else_is_not"));
+    assert!(is_test_elsewhere("checkout::paying::a_declined_card_leaves_the_session_payable"));
+    assert!(!is_test_elsewhere("checkout::paying::a_declined_card"));
+    assert!(is_test_elsewhere("protocol::mcp::era::tests::a_later_date_is_modern_and_anything_else_is_not"));
     assert!(
-        !is_unit_test("protocol::mcp::era::tests::a_later_date") && !is_unit_test("protocol::none::tests::x")
+        !is_test_elsewhere("protocol::mcp::era::tests::a_later_date")
+            && !is_test_elsewhere("protocol::none::tests::x")
     );
 }

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use merchant_gateway::delivery::GIVE_UP;
 use merchant_gateway::domain::ids::{OrderEventId, OrderId, Tenant};
@@ -12,6 +11,7 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::store::{
     Claim, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, Outbox, StoreError,
 };
+use test_support::memory_store::MemoryStore;
 
 use super::post::{Does, Post, since_start};
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use merchant_gateway::delivery::{
     Dispatcher, Receiver, ReceiverAnswer, Rest, SignedRequest, Unanswered, WebhookSender,
@@ -17,6 +16,7 @@ use merchant_gateway::protocol::order_events;
 use merchant_gateway::store::{Commit, DeliveriesQuery, Delivery, Outbox, Store};
 use secrecy::SecretString;
 use serde_json::Value;
+use test_support::memory_store::MemoryStore;
 use tokio::sync::Notify;
 
 use crate::store::values::{NOW, completed, create, order, tenant};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-pub(super) use crate::support::shop::capabilities;
 use merchant_gateway::domain::address::{Address, Buyer};
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
@@ -23,6 +22,7 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::apps::completion;
 use merchant_gateway::protocol::capability::Capability;
 use merchant_gateway::protocol::rendering::Rendering;
+pub(super) use test_support::shop::capabilities;
 
 /// 2026-11-23T12:00:00Z.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_435_200);
@@ -236,7 +236,7 @@ pub(super) fn charging() -> Session {
 }
 
 pub(super) fn rendering(view: &MerchantView) -> Rendering<'_> {
-    crate::support::shop::rendering(view, NOW)
+    test_support::shop::rendering(view, NOW)
 }
 
 /// What opens a session of the shop.

@@ -1,6 +1,5 @@
 //! Whatever is asked of a store in whatever order: the one in memory and the one in a file answer alike.
 
-use crate::support::memory_store::MemoryStore;
 use merchant_gateway::domain::checkout::model::{AttemptEnd, Flag, NewOrder, Priority, Version};
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
@@ -8,6 +7,7 @@ use merchant_gateway::store::{
     AttemptChange, AttemptRow, Commit, CommitError, DueQuery, FlagsQuery, SqliteStore, Store, StoreError,
 };
 use proptest::prelude::*;
+use test_support::memory_store::MemoryStore;
 
 use super::values::*;
 

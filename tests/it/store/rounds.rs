@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::support::memory_store::MemoryStore;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use merchant_gateway::config::gateway::RetentionConfig;
@@ -18,6 +17,7 @@ use merchant_gateway::store::{
     UnpaidOpen,
 };
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use test_support::memory_store::MemoryStore;
 
 use super::retention::{counts, ended, told};
 use super::values::*;

@@ -10,7 +10,7 @@ use merchant_gateway::runtime::follow_up;
 use merchant_gateway::store::{EventState, Inbox as _, WaitingEvent};
 use tokio::sync::watch;
 
-use crate::support::memory_store::MemoryStore;
+use test_support::memory_store::MemoryStore;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 

@@ -1,0 +1,33 @@
+//! A refusal of Stripe's that names a field of the order is told by that field.
+
+use merchant_gateway::domain::checkout::model::{Notice, Observation, RefusedField, State};
+
+use test_support::driver_harness::DriverHarness;
+
+use super::nothing_known;
+
+const STREET: &str = "code parameter_invalid_string_blank, parameter shipping[address][line1]";
+
+#[test]
+fn a_refusal_that_names_a_field_is_told_by_it_and_leaves_the_session_payable() {
+    for (detail, field) in [
+        (STREET, Some(RefusedField::Street)),
+        ("code email_invalid, parameter receipt_email", Some(RefusedField::Email)),
+        ("code none, parameter none", None),
+    ] {
+        let (mut harness, paying) = DriverHarness::charging();
+        harness.see(Observation::RequestRefused { detail: detail.to_owned() });
+        assert!(matches!(harness.session().state, State::Ready { .. }), "{detail}");
+        assert_eq!(harness.answer(paying).unwrap().notice, Some(Notice::RequestRefused { field }));
+    }
+}
+
+#[test]
+fn a_stored_refusal_names_its_field_too() {
+    let (mut harness, paying) = DriverHarness::charging();
+    harness.see(nothing_known());
+    harness.wait_and_wake();
+    harness.see(Observation::RefusedForGood { detail: STREET.to_owned() });
+    let notice = Notice::PaymentRefused { field: Some(RefusedField::Street) };
+    assert_eq!(harness.answer(paying).unwrap().notice, Some(notice));
+}
